@@ -1,0 +1,61 @@
+"""edgemm: trained networks as small int8 files, running on live pictures and sound inside a budget.
+
+    model = edgemm.load("digits.tflite")
+    model(picture)                                    -> Classification, Keyword, ...
+    with edgemm.open_source("walk.mp4") as source, model.stream(source) as stream:
+        for item in stream: ...
+
+Importing edgemm loads numpy and nothing heavier; runtimes, OpenCV and audio are loaded when first used.
+"""
+
+from __future__ import annotations
+
+from importlib import import_module
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from edgemm.card import ModelCard as ModelCard
+    from edgemm.capture import open_source as open_source
+    from edgemm.media import AudioBlock as AudioBlock
+    from edgemm.media import Frame as Frame
+    from edgemm.model import Model as Model
+    from edgemm.model import load as load
+    from edgemm.runner import Runner as Runner
+    from edgemm.stream.budget import Budget as Budget
+    from edgemm.stream.item import Item as Item
+
+__version__ = "0.1.0"
+
+_HOME = {
+    "load": "edgemm.model",
+    "Model": "edgemm.model",
+    "open_source": "edgemm.capture",
+    "Runner": "edgemm.runner",
+    "Budget": "edgemm.stream.budget",
+    "Item": "edgemm.stream.item",
+    "Frame": "edgemm.media",
+    "AudioBlock": "edgemm.media",
+    "ModelCard": "edgemm.card",
+    **dict.fromkeys(
+        ("Classification", "Keyword", "Detections", "Segmentation", "Transcript", "Audio", "Picture",
+         "Embedding", "Tensors"), "edgemm.results"),
+    **dict.fromkeys(
+        ("EdgemmError", "InputError", "LatencyMissed", "DelegateError", "DelegateMissing", "DelegateFailed",
+         "ArtifactError", "DamagedArtifact", "CardError", "UnsupportedVersion", "SourceError",
+         "SourceNotFound", "SourceLost", "SourceTimeout", "MissingDependency", "ConversionError",
+         "UnsupportedOperator", "CalibrationError", "FidelityMissed"), "edgemm.errors"),
+}  # fmt: skip
+
+__all__ = ["__version__", *_HOME]
+
+
+def __getattr__(name: str) -> Any:
+    if name not in _HOME:
+        raise AttributeError(f"module 'edgemm' has no attribute {name!r}")
+    value = getattr(import_module(_HOME[name]), name)
+    globals()[name] = value
+    return value
+
+
+def __dir__() -> list[str]:
+    return sorted({*globals(), *_HOME})

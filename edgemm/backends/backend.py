@@ -1,0 +1,60 @@
+"""The seam between edgemm and the inference runtimes."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any, Protocol, runtime_checkable
+
+import numpy.typing as npt
+
+from edgemm.tensors import TensorSpec
+
+
+@dataclass(frozen=True, slots=True)
+class Coverage:
+    """What the delegate took and what stayed on the CPU."""
+
+    delegated: int = 0
+    """Operators that a delegate runs; those of the runtime's own CPU kernels do not count."""
+    total: int = 0
+    """Operators in the model; 0 when the runtime does not tell."""
+    partitions: int = 0
+    """Pieces that the delegate cut the graph into."""
+    remaining: Mapping[str, int] = field(default_factory=dict)
+    """Operator name -> how many stayed with the plain kernels."""
+
+
+@runtime_checkable
+class Backend(Protocol):
+    """One loaded model in one runtime: tensors in, tensors out, nothing known of tasks.
+
+    Buffers belong to the backend and live as long as it does, so that a steady stream allocates
+    nothing: write into `input_buffer(i)`, call `run()`, read `output_buffer(i)` before the next
+    `run()` overwrites it. Not safe for two threads at once.
+    """
+
+    name: str
+    """"litert", "tflite-runtime" or "onnxruntime"."""
+    version: str
+    delegates: tuple[str, ...]
+    """What really runs it, in order: ("xnnpack",), ("edgetpu", "xnnpack"), ("CPUExecutionProvider",)."""
+    coverage: Coverage
+    inputs: tuple[TensorSpec, ...]
+    outputs: tuple[TensorSpec, ...]
+
+    def input_buffer(self, index: int) -> npt.NDArray[Any]:
+        """The array that `run()` reads for input `index`, in the tensor's own shape and type."""
+
+    def run(self) -> None:
+        """One inference.
+
+        Raises:
+            DelegateFailed: the accelerator failed.
+        """
+
+    def output_buffer(self, index: int) -> npt.NDArray[Any]:
+        """What the last `run()` wrote for output `index`."""
+
+    def close(self) -> None:
+        """Frees the runtime; may be called twice."""

@@ -1,0 +1,42 @@
+"""The seam between devices and streams."""
+
+from __future__ import annotations
+
+from types import TracebackType
+from typing import Literal, Protocol, runtime_checkable
+
+from edgemm.media import Captured
+
+
+@runtime_checkable
+class Source(Protocol):
+    """Where frames or audio blocks come from.
+
+    One protocol for cameras, microphones, files and network streams, so that a stream does not
+    know which it reads, and a recording can stand in for a device. A source is used from one
+    thread, and `close()` may be called twice and from any thread.
+    """
+
+    uri: str
+    """How it was named, without credentials."""
+    modality: Literal["image", "audio"]
+    live: bool
+    """True when time runs on whether it is read or not (a device): a slow reader must drop.
+    False for files: every item waits until it is read."""
+
+    def read(self, timeout_s: float | None = None) -> Captured | None:
+        """The next item, or None at the end.
+
+        Raises:
+            SourceTimeout: nothing came within `timeout_s` seconds.
+            SourceLost: the device went away.
+        """
+
+    def close(self) -> None:
+        """Frees the device."""
+
+    def __enter__(self) -> Source: ...
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None: ...

@@ -1,0 +1,213 @@
+"""The card: what an artifact says about itself, as JSON inside the file.
+
+The card names the task, tells exactly how an input is made from a picture or from sound,
+how an output is read, and what was measured when the model was converted. Keys that this
+version does not know are kept and written back (`extra`).
+"""
+
+from __future__ import annotations
+
+import json
+from dataclasses import dataclass, field, fields, is_dataclass, replace
+from typing import Any, Literal, get_args
+
+from edgemm.errors import CardError, UnsupportedVersion
+
+SCHEMA = "edgemm.card/1"
+MAX_CARD_BYTES = 1 << 20
+"""A card larger than this (1 MiB) is refused unread."""
+
+Task = Literal[
+    "classification", "keyword", "detection", "segmentation", "transcription",
+    "audio", "picture", "embedding", "tensors",
+]  # fmt: skip
+Family = Literal["CNN", "RNN", "Transformer", "GAN", ""]
+Modality = Literal["image", "audio", "text", "tensor"]
+
+
+@dataclass(frozen=True, slots=True)
+class ImageRecipe:
+    """How a picture becomes an input tensor: colour, resize, then (pixel * scale - mean) / std."""
+
+    color: Literal["rgb", "bgr", "gray"] = "rgb"
+    """Order of the channels that the model was trained on."""
+    resize: Literal["stretch", "letterbox", "center-crop", "none"] = "stretch"
+    """stretch: both sides to size. letterbox: keep the shape, pad. center-crop: see `resize_short`."""
+    interpolation: Literal["nearest", "linear", "area", "cubic"] = "linear"
+    """OpenCV's methods of these names; "linear" shrinks without smoothing, as most training code does not."""
+    pad_value: int = 114
+    """Grey level, 0..255, of a letterbox's border."""
+    resize_short: int = 0
+    """center-crop: length in pixels of the shorter side before the crop; 0: the input's own size."""
+    scale: float = 1.0 / 255.0
+    mean: tuple[float, ...] = (0.0,)
+    """One number, or one per channel, in units after `scale`."""
+    std: tuple[float, ...] = (1.0,)
+
+
+@dataclass(frozen=True, slots=True)
+class AudioRecipe:
+    """How samples become an input tensor: a waveform, or log-mel frames."""
+
+    sample_rate: int = 16000
+    """Hertz."""
+    feature: Literal["waveform", "logmel"] = "logmel"
+    version: int = 1
+    """Of the front end: another number computes other values."""
+    window: int = 400
+    """Samples in one analysis window (periodic Hann)."""
+    hop: int = 160
+    """Samples between two windows."""
+    n_fft: int = 512
+    n_mels: int = 40
+    fmin: float = 20.0
+    """Hertz, lower edge of the first mel filter."""
+    fmax: float = 7600.0
+    """Hertz, upper edge of the last mel filter."""
+    mel_scale: Literal["htk", "slaney"] = "htk"
+    """Formula of the mel scale; "slaney" filters are also area-normalised, "htk" ones peak at 1."""
+    power: float = 2.0
+    """Exponent of the magnitude spectrum: 2 power, 1 magnitude."""
+    log_offset: float = 1e-6
+    """log(mel + log_offset), natural logarithm."""
+    frames: int = 98
+    """Log-mel frames in one input of the model."""
+    samples: int = 0
+    """Samples in one input of the model, when `feature` is "waveform"."""
+    mean: tuple[float, ...] = (0.0,)
+    """Subtracted from the feature: one number, or one per mel band."""
+    std: tuple[float, ...] = (1.0,)
+    """Divides after `mean`."""
+    stride: int = 160
+    """Samples between two runs of the model on a stream: a multiple of `hop`."""
+
+
+@dataclass(frozen=True, slots=True)
+class InputCard:
+    """One input of the model."""
+
+    name: str = "input"
+    """Name of the tensor in the file."""
+    modality: Modality = "tensor"
+    shape: tuple[int, ...] = ()
+    """As stored in the file, the batch of 1 included."""
+    layout: str = ""
+    """"NHWC" or "NCHW" for pictures; "NTF", "NFT", "NTFC", "NCTF" for log-mel; "NT" for samples; else ""."""
+    image: ImageRecipe | None = None
+    audio: AudioRecipe | None = None
+    extra: dict[str, Any] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
+class OutputCard:
+    """One output of the model and how to read it."""
+
+    name: str = "output"
+    """Name of the tensor in the file."""
+    shape: tuple[int, ...] = ()
+    decode: Literal["probabilities", "logits", "sigmoid", "raw"] = "raw"
+    """What the numbers are: a distribution, scores before softmax, scores before sigmoid, or just numbers."""
+    extra: dict[str, Any] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
+class StatePair:
+    """A recurrent model's state: `output` of one step is `input` of the next."""
+
+    output: str
+    input: str
+
+
+@dataclass(frozen=True, slots=True)
+class KeywordRecipe:
+    """How scores over running audio become detections."""
+
+    threshold: float = 0.5
+    """0..1, on the smoothed score."""
+    smooth_windows: int = 1
+    """Number of windows in the running mean."""
+    refractory_s: float = 0.5
+    """Seconds after a detection in which the same word is not found again."""
+    background: tuple[str, ...] = ()
+    """Labels that are never a detection: silence, unknown."""
+
+
+@dataclass(frozen=True, slots=True)
+class ModelCard:
+    """All that an artifact says about itself."""
+
+    name: str = "model"
+    version: str = "1"
+    licence: str = ""
+    """SPDX expression, or "" when nobody said."""
+    min_edgemm: str = ""
+    """Oldest edgemm that reads this card as it is meant; "" for any."""
+    payload_sha256: str = ""
+    """Of the model without its card: hex. Checked before native code sees the file."""
+    task: Task = "tensors"
+    family: Family = ""
+    inputs: tuple[InputCard, ...] = ()
+    outputs: tuple[OutputCard, ...] = ()
+    labels: tuple[str, ...] = ()
+    top_k: int = 1
+    """How many classes a classification names."""
+    keyword: KeywordRecipe | None = None
+    states: tuple[StatePair, ...] = ()
+    quantization: dict[str, Any] = field(default_factory=dict)
+    """scheme ("float", "static", "dynamic"), target, and what was done to keep the accuracy."""
+    fidelity: dict[str, Any] = field(default_factory=dict)
+    """Measured at conversion: per output snr_db, max_abs_error, top1_agreement."""
+    source_sha256: str = ""
+    """Hash of the model that this one was made from."""
+    extra: dict[str, Any] = field(default_factory=dict)
+    """Keys that this version does not know, kept."""
+
+    def to_dict(self) -> dict[str, Any]:
+        """Plain JSON values, schema key first, empty and default fields left out."""
+        return {"schema": SCHEMA, **_to_dict(self)}
+
+    def to_json(self) -> str:
+        """The card as indented JSON; the same card always gives the same text."""
+        return json.dumps(self.to_dict(), indent=1, ensure_ascii=False, allow_nan=False)
+
+    @staticmethod
+    def from_json(text: str | bytes) -> ModelCard:
+        """Reads a card.
+
+        Raises:
+            CardError: not JSON, too large, or a key has the wrong type.
+            UnsupportedVersion: the card's schema or `min_edgemm` is newer than this edgemm.
+        """
+        from edgemm import card_reader
+
+        return card_reader.read(text)
+
+    def with_(self, **changes: Any) -> ModelCard:
+        """A copy with some fields changed."""
+        return replace(self, **changes)
+
+
+def _to_dict(value: Any) -> dict[str, Any]:
+    """A card dataclass as a dictionary, fields that hold their default left out."""
+    out: dict[str, Any] = {}
+    default = type(value)() if not isinstance(value, StatePair) else None
+    for f in fields(value):
+        item = getattr(value, f.name)
+        if f.name == "extra" or (
+            default is not None and item == getattr(default, f.name) and f.name != "name"
+        ):
+            continue
+        if is_dataclass(item):
+            item = _to_dict(item)
+        elif isinstance(item, tuple):
+            item = [_to_dict(part) if is_dataclass(part) else part for part in item]
+        out[f.name] = item
+    return {**out, **getattr(value, "extra", {})}
+
+
+TASKS: tuple[str, ...] = get_args(Task)
+
+__all__ = [
+    "AudioRecipe", "CardError", "ImageRecipe", "InputCard", "KeywordRecipe", "ModelCard",
+    "OutputCard", "StatePair", "UnsupportedVersion",
+]  # fmt: skip

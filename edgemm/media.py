@@ -1,0 +1,48 @@
+"""What a source delivers: frames and audio blocks, each with the time it was captured."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Literal
+
+import numpy as np
+import numpy.typing as npt
+
+Color = Literal["rgb", "bgr", "gray"]
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Frame:
+    """One picture and when it was taken."""
+
+    pixels: npt.NDArray[np.uint8]
+    """uint8[height, width, 3], or uint8[height, width] when `color` is "gray"."""
+    captured_ns: int
+    """CLOCK_MONOTONIC, nanoseconds: the moment of exposure as well as the source knows it."""
+    sequence: int
+    """0, 1, 2 ... as captured. A hole in the numbers is a dropped frame."""
+    color: Color = "rgb"
+    """Order of the channels. Never guessed: a bare array handed to a model is RGB."""
+    origin: str = ""
+    """Where it came from: a file name, a URI without credentials."""
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class AudioBlock:
+    """A run of consecutive samples of one channel."""
+
+    samples: npt.NDArray[np.float32]
+    """float32[n] in -1..1."""
+    sample_rate: int
+    """Hertz."""
+    captured_ns: int
+    """CLOCK_MONOTONIC, nanoseconds, of the first sample."""
+    position: int
+    """Index of the first sample since the source was opened, gaps counted in."""
+    gap_samples: int = 0
+    """Samples lost just before this block. Above 0, every consumer resets its state."""
+    origin: str = ""
+    """Where it came from: a file name, a device name."""
+
+
+Captured = Frame | AudioBlock

@@ -1,0 +1,26 @@
+"""The budget: how old a result may be, and what to do when that cannot be met."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Literal
+
+from edgemm.errors import InputError
+
+
+@dataclass(frozen=True, slots=True)
+class Budget:
+    """The age that a result may have when it is delivered, counted from capture."""
+
+    max_age_ms: float | None = None
+    """Milliseconds from capture to delivery; None: no limit."""
+    policy: Literal["auto", "newest", "all"] = "auto"
+    """newest: a newer frame replaces one that waits (dropped as "superseded"). all: nothing is
+    dropped and the source waits. auto: newest for live pictures, all for files and for audio."""
+    on_late: Literal["deliver", "drop"] = "deliver"
+    """A result above `max_age_ms` is delivered and counted late, or dropped as "late". A frame that
+    is too old before the model has run is not run at all when "drop" ("stale"). Audio is always delivered."""
+
+    def __post_init__(self) -> None:
+        if self.max_age_ms is not None and not self.max_age_ms > 0:
+            raise InputError(f"max_age_ms must be above 0 or None, not {self.max_age_ms}")

@@ -1,0 +1,28 @@
+"""What a stream yields."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+from edgemm.media import Captured
+from edgemm.results import Result
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Item:
+    """One result, what it was made from, and how old it was when it was delivered."""
+
+    value: Result
+    frame: Captured
+    """The frame, or the audio block whose samples completed the window."""
+    sequence: int
+    """0, 1, 2 ... of the results of this stream; a dropped frame leaves no number here."""
+    captured_ns: int
+    """CLOCK_MONOTONIC, nanoseconds: of the frame, or of the newest sample in the window."""
+    age_ms: float
+    """Milliseconds from capture to delivery, frozen at delivery."""
+    late: bool
+    """True when `age_ms` is above the budget."""
+    stages_ms: Mapping[str, float]
+    """Milliseconds in "wait", "preprocess", "infer" and "decode"."""

@@ -1,0 +1,99 @@
+"""Ranges of real numbers and the integer grids that stand for them."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+MIN_WEIGHT_SCALE = 2.0**-33
+"""Smaller scales make int32 biases overflow; weights this small are zero for any purpose."""
+
+
+@dataclass(frozen=True, slots=True)
+class Range:
+    """The smallest and largest real value that a tensor took."""
+
+    low: float
+    high: float
+
+    def with_zero(self) -> Range:
+        """Widened so that 0.0 lies inside: padding and ReLU need an exact zero."""
+        return Range(min(self.low, 0.0), max(self.high, 0.0))
+
+    def union(self, other: Range) -> Range:
+        """The smallest range that holds both."""
+        return Range(min(self.low, other.low), max(self.high, other.high))
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Grid:
+    """Real value = (stored - zero_point) * scale, stored in signed 8 bits (bias: 32).
+
+    The unsigned form used in ONNX is the same grid with 128 added to both.
+    """
+
+    scale: npt.NDArray[np.float32]
+    """float32[1], or one scale per slice along `axis`."""
+    zero_point: int = 0
+    """-128..127; 0 on every weight."""
+    axis: int | None = None
+    """Dimension that `scale` runs along; None: one scale for the tensor."""
+    dtype: str = "int8"
+    """"int8", or "int32" for a bias."""
+
+    @property
+    def scalar(self) -> float:
+        """The one scale of a per-tensor grid."""
+        return float(self.scale[0])
+
+    def same_as(self, other: Grid) -> bool:
+        """True when both stand for the same numbers."""
+        return (
+            self.zero_point == other.zero_point
+            and self.axis == other.axis
+            and self.dtype == other.dtype
+            and np.array_equal(self.scale, other.scale)
+        )
+
+    def quantize(self, real: npt.NDArray[Any]) -> npt.NDArray[Any]:
+        """Real -> stored, rounding half to even, saturated."""
+        info = np.iinfo(self.dtype)
+        low = -127 if self.dtype == "int8" and self.zero_point == 0 and self.axis is not None else info.min
+        steps = np.rint(np.asarray(real, np.float64) / self._broadcast(real).astype(np.float64))
+        return np.clip(steps + self.zero_point, low, info.max).astype(self.dtype)
+
+    def dequantize(self, stored: npt.NDArray[Any]) -> npt.NDArray[np.float32]:
+        """Stored -> real."""
+        return ((stored.astype(np.float32) - self.zero_point) * self._broadcast(stored)).astype(np.float32)
+
+    def _broadcast(self, array: npt.NDArray[Any]) -> npt.NDArray[np.float32]:
+        if self.axis is None:
+            return self.scale[0] * np.ones((), np.float32)
+        shape = [1] * np.ndim(array)
+        shape[self.axis] = -1
+        return self.scale.reshape(shape)
+
+
+def asymmetric(value_range: Range) -> Grid:
+    """256 steps over the range, 0.0 exactly on one of them."""
+    bounds = value_range.with_zero()
+    scale = np.float32(max((bounds.high - bounds.low) / 255.0, 1e-12))
+    zero_point = int(np.clip(np.rint(-128.0 - bounds.low / float(scale)), -128, 127))
+    return Grid(np.array([scale], np.float32), zero_point)
+
+
+def symmetric(value_range: Range) -> Grid:
+    """Zero point 0, -127..127 over the larger side of the range."""
+    reach = max(abs(value_range.low), abs(value_range.high))
+    return Grid(np.array([max(reach / 127.0, 1e-12)], np.float32), 0)
+
+
+def weight_grid(weights: npt.NDArray[np.floating[Any]], axis: int | None) -> Grid:
+    """Symmetric, one scale per slice along `axis` (None: one for all), tiny scales floored."""
+    other = tuple(d for d in range(weights.ndim) if d != axis) if axis is not None else None
+    reach = np.abs(weights).max(axis=other) if weights.size else np.zeros(())
+    scale = np.maximum(np.atleast_1d(reach).astype(np.float64) / 127.0, MIN_WEIGHT_SCALE)
+    return Grid(scale.astype(np.float32), 0, axis)

@@ -1,0 +1,48 @@
+"""Targets: what an artifact is made for, in one table."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from edgemm.errors import InputError
+
+
+@dataclass(frozen=True, slots=True)
+class Target:
+    """How numbers are stored for one kind of machine. Activation ranges are shared by all targets
+    of a plan; the weight grid belongs to the target."""
+
+    name: str
+    activations_symmetric: bool = False
+    """Zero point 0 for every activation (TensorRT refuses others)."""
+    weight_dtype: str = "int8"
+    """How ONNX stores weights. "uint8": the s8 values with zero point 128 added, which x86 without VNNI
+    multiplies exactly where it saturates s8."""
+    per_channel: bool = True
+    integer_only: bool = False
+    """Every operator must be integer (Coral); one that cannot be is an error, not a float island."""
+    io_integer: bool = True
+    """TFLite inputs and outputs are int8. ONNX keeps float inputs and outputs unless `--io int8`."""
+    min_tflite_runtime: str = "2.14.0"
+    """Oldest tflite-runtime that runs what is written."""
+
+
+TARGETS: dict[str, Target] = {
+    "cpu": Target("cpu", weight_dtype="uint8"),
+    "x86": Target("x86", weight_dtype="uint8"),
+    "arm": Target("arm"),
+    "tensorrt": Target("tensorrt", activations_symmetric=True),
+    "coral": Target("coral", integer_only=True),
+}
+
+
+def target(name: str) -> Target:
+    """The target of that name.
+
+    Raises:
+        InputError: no such target; the message lists them.
+    """
+    try:
+        return TARGETS[name]
+    except KeyError:
+        raise InputError(f"unknown target {name!r}; expected one of {', '.join(TARGETS)}") from None
