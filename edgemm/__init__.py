@@ -14,15 +14,15 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from edgemm.card import ModelCard as ModelCard
     from edgemm.capture import open_source as open_source
+    from edgemm.card import ModelCard as ModelCard
     from edgemm.media import AudioBlock as AudioBlock
     from edgemm.media import Frame as Frame
     from edgemm.model import Model as Model
     from edgemm.model import load as load
-    from edgemm.runner import Runner as Runner
     from edgemm.stream.budget import Budget as Budget
     from edgemm.stream.item import Item as Item
+    from edgemm.stream.runner import Runner as Runner
 
 __version__ = "0.1.0"
 
@@ -30,7 +30,7 @@ _HOME = {
     "load": "edgemm.model",
     "Model": "edgemm.model",
     "open_source": "edgemm.capture",
-    "Runner": "edgemm.runner",
+    "Runner": "edgemm.stream.runner",
     "Budget": "edgemm.stream.budget",
     "Item": "edgemm.stream.item",
     "Frame": "edgemm.media",
