@@ -1,0 +1,60 @@
+# Two commands on a fresh machine: `make demo` shows the whole story, `make test` proves it.
+# Both make .venv and install what they need, at the versions in constraints.txt.
+
+PYTHON ?= python3
+VENV := .venv
+BIN := $(VENV)/bin
+PIP := $(BIN)/python -m pip install --quiet --disable-pip-version-check -c constraints.txt
+
+.PHONY: help demo test test-all lint bench wheel wheelhouse versions runtimes clean
+
+help:  ## what can be made
+	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*## /\t/' | expand -t 14
+
+$(VENV)/.made:
+	$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 10) and "edgemm needs Python 3.10 or newer")'
+	$(PYTHON) -m venv $(VENV)
+	$(PIP) "pip>=24"
+	touch $@
+
+$(VENV)/.demo: $(VENV)/.made pyproject.toml constraints.txt
+	$(PIP) -e ".[all]"
+	touch $@
+
+$(VENV)/.test: $(VENV)/.demo
+	$(PIP) torch==2.13.0 -e ".[all,torch,dev]"
+	touch $@
+
+demo: $(VENV)/.demo  ## convert two models to int8, run them on pictures and speech, write a report page
+	$(BIN)/edgemm demo --output out/demo
+
+test: $(VENV)/.test lint  ## everything that must hold, under 12 minutes
+	$(BIN)/python -m pytest -m "not network and not shared"
+
+test-all: $(VENV)/.test lint  ## also the tests that need models and data named by EDGEMM_SHARED
+	$(BIN)/python -m pytest
+
+lint: $(VENV)/.test  ## format, lint, types
+	$(BIN)/ruff format --check .
+	$(BIN)/ruff check .
+	$(BIN)/mypy
+
+bench: $(VENV)/.test  ## speed and size, as ratios taken in one run
+	$(BIN)/python -m benchmarks
+
+wheel: $(VENV)/.made  ## dist/edgemm-*.whl
+	$(PIP) build
+	$(BIN)/python -m build --wheel --outdir dist .
+
+wheelhouse: wheel  ## wheelhouse/: all that `pip install --no-index` needs on a machine without a network
+	$(BIN)/python -m pip download --quiet --disable-pip-version-check -c constraints.txt \
+		--only-binary :all: --dest wheelhouse "$$(ls -t dist/edgemm-*.whl | head -1)[all]"
+
+versions: wheel  ## the wheel on each Python that is here, and at the lowest versions allowed
+	scripts/versions
+
+runtimes: $(VENV)/.test  ## the artifacts in plain runtimes, oldest and newest
+	scripts/runtimes
+
+clean:  ## remove what was built
+	rm -rf $(VENV) .venv-* build dist wheelhouse out *.egg-info
