@@ -1,0 +1,39 @@
+"""Converters: from a trained float model to an artifact.
+
+    from edgemm.converters import convert
+    done = convert("digits.onnx", output="digits.tflite", calibrate="pictures/")
+    done.size_bytes, done.fidelity.outputs[0].snr_db
+
+    importers/     what the caller has        -> an ONNX graph
+    passes/        any ONNX graph             -> the canonical graph
+    (edgemm.quantize: the canonical graph     -> a plan)
+    tflite/        canonical graph and plan   -> .tflite
+    onnx_writer/   canonical graph and plan   -> .onnx with Q/DQ nodes
+    measure.py     the file against the float source
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from edgemm.converters.convert import Conversion as Conversion
+    from edgemm.converters.convert import convert as convert
+
+__all__ = ["Conversion", "convert"]
+
+
+def __getattr__(name: str) -> Any:
+    if name not in __all__:
+        raise AttributeError(f"module 'edgemm.converters' has no attribute {name!r}")
+    from importlib import import_module, util
+
+    for package in ("onnx", "onnx_ir", "onnxruntime"):
+        if util.find_spec(package) is None:
+            from edgemm.errors import MissingDependency
+
+            raise MissingDependency(f"{package}, which conversion needs,", "all")
+    module = import_module("edgemm.converters.convert")
+    for each in __all__:
+        globals()[each] = getattr(module, each)
+    return globals()[name]

@@ -1,0 +1,273 @@
+"""`convert`: the whole way from a float model to a measured artifact on disk."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any, Literal
+
+import numpy as np
+
+from edgemm.card import ImageRecipe, ModelCard
+from edgemm.converters.describe import describe
+from edgemm.converters.fidelity import Fidelity, evaluation_part
+from edgemm.converters.golden import make_goldens
+from edgemm.converters.measure import check_float, measure
+from edgemm.converters.prepare import Prepared, prepare
+from edgemm.converters.realise import Format, Settings, realise
+from edgemm.converters.samples import Samples, load_samples
+from edgemm.errors import FidelityMissed, InputError
+from edgemm.quantize import Calibration, calibrate, lint, make_plan
+from edgemm.quantize.grid import Range
+from edgemm.quantize.plan import Plan
+from edgemm.quantize.target import target as target_named
+
+Scheme = Literal["auto", "static", "dynamic", "float"]
+GateMode = Literal["fail", "warn", "off"]
+Progress = Callable[[str, int, int], None]
+"""Called with (stage, done, total) as the work goes on."""
+
+NOISE_SAMPLES = 8
+
+
+@dataclass(frozen=True, slots=True)
+class Conversion:
+    """What was made, and what it kept."""
+
+    output: Path
+    scheme: str
+    """"float", "static" or "dynamic": what was done, where "auto" was asked for."""
+    target: str
+    size_bytes: int
+    source_size_bytes: int
+    fidelity: Fidelity
+    """Before a final softmax."""
+    float_latency_ms: float
+    """Median of one inference of the float model in the same format, one thread, on this machine."""
+    int8_latency_ms: float
+    """The same, of what was written."""
+    card: ModelCard
+    plan: Plan
+    notes: tuple[str, ...] = ()
+    """What is not known, what was decided, what is doubtful about the data."""
+    repaired_layers: tuple[str, ...] = field(default=())
+    """Layers given back to float to hold the gate."""
+
+    def to_json(self) -> dict[str, Any]:
+        """The keys that scripts rely on."""
+        return {
+            "schema": "edgemm.convert/1",
+            "output": str(self.output),
+            "scheme": self.scheme,
+            "target": self.target,
+            "size_bytes": self.size_bytes,
+            "source_size_bytes": self.source_size_bytes,
+            **self.fidelity.to_json(),
+            "gate_missed": list(self.fidelity.missed),
+            "float_latency_ms": round(self.float_latency_ms, 4),
+            "int8_latency_ms": round(self.int8_latency_ms, 4),
+            "repaired_layers": list(self.repaired_layers),
+            "notes": list(self.notes),
+        }
+
+
+def convert(
+    source: Any,
+    example_inputs: tuple[Any, ...] | None = None,
+    *,
+    output: str | Path,
+    calibrate: str | Path | Sequence[Any] | None = None,
+    evaluate: str | Path | Sequence[Any] | None = None,
+    card: ModelCard | str | Path | None = None,
+    preset: str | None = None,
+    scheme: Scheme = "auto",
+    target: str = "cpu",
+    gate: GateMode = "fail",
+    shapes: Mapping[str, Sequence[int]] | None = None,
+    settings: Settings | None = None,
+    limit: int = 256,
+    progress: Progress | None = None,
+) -> Conversion:
+    """Converts a trained float model and writes the artifact with its card and goldens.
+
+    Args:
+        source: path of an .onnx file, a torch module (with `example_inputs`), or an `onnx_ir.Model`.
+        example_inputs: the tensors that a torch module is exported with; they fix its shapes.
+        output: the file to write; ".tflite" or ".onnx" says the format.
+        calibrate: real data: a folder of pictures or recordings, an .npz of tensors, or a sequence of
+            arrays or of dictionaries by input name. Its sub-folders or `labels` are the right answers.
+        evaluate: other data to measure the fidelity on; without it, on the calibration data.
+        card: a ModelCard or the path of its JSON; without it the preset's, else the source file's own.
+        preset: name of a card for a common kind of model: see `edgemm.preprocess.presets`.
+        scheme: "auto" is static with calibration data and dynamic without.
+        target: the machine that it is for: see `edgemm.quantize.target`.
+        gate: what happens when too much was lost: "fail" raises and writes nothing, "warn" notes it.
+        shapes: sizes for dimensions that the source leaves open, by input name.
+        settings: opset, ONNX input type, TFLite layout.
+        limit: at most so many calibration samples.
+
+    Raises:
+        InputError: an argument, the card or the data does not fit.
+        UnsupportedOperator: the format cannot express the model; nothing was written.
+        CalibrationError: the data is plainly not what the model will see.
+        FidelityMissed: the gate did not hold; nothing was written.
+    """
+    path, format_ = _destination(output)
+    settings = settings or Settings()
+    if scheme == "static" and calibrate is None:
+        raise InputError("scheme static needs calibration data: --calibrate FOLDER or .npz, or --scheme dynamic")
+    report = progress or _silent
+    report("reading", 0, 1)
+    prepared = prepare(source, example_inputs, card=card, preset=preset, shapes=shapes)
+    data = _load(calibrate, prepared, limit)
+    plan, notes = _plan(prepared, data, scheme, target, report)
+    measured_on, note = _evaluation(evaluate, data, prepared, limit)
+    float_run = check_float(prepared.model, format_, settings, _few(measured_on))
+    fidelity, latency_ms = measure(
+        prepared.model,
+        plan,
+        format_,
+        settings,
+        measured_on,
+        classifier=note != NOISE and _is_classifier(prepared),
+        tick=lambda done, total: report("measuring", done, total),
+    )
+    missed: tuple[str, ...] = ()
+    if fidelity.missed and gate == "fail":
+        fidelity.require()
+    if fidelity.missed and gate == "warn":
+        missed = tuple(f"gate missed: {each}" for each in fidelity.missed)
+    realised = realise(prepared.model, plan, format_, settings)
+    goldens = make_goldens(realised, measured_on, plan.scheme)
+    final_card = describe(prepared, realised, plan, fidelity)
+    report("writing", 0, 1)
+    from edgemm.artifact import write_artifact
+
+    artifact = write_artifact(path, realised.payload, final_card, goldens)
+    no_goldens = () if goldens else ("no goldens: one input is larger than 256 KB",)
+    return Conversion(
+        path,
+        plan.scheme,
+        plan.target.name,
+        artifact.size_bytes,
+        prepared.size_bytes,
+        fidelity,
+        float_run.latency_ms,
+        latency_ms,
+        final_card,
+        plan,
+        (*prepared.notes, *notes, *((note,) if note else ()), *missed, *no_goldens),
+    )
+
+
+def _silent(stage: str, done: int, total: int) -> None:
+    """No progress wanted."""
+
+
+def _destination(output: str | Path) -> tuple[Path, Format]:
+    path = Path(output)
+    formats: dict[str, Format] = {".tflite": "tflite", ".onnx": "onnx"}
+    if path.suffix.lower() not in formats:
+        raise InputError(f"{path}: the output's name must end in .tflite or .onnx, which says the format")
+    if not path.parent.is_dir():
+        raise InputError(f"{path}: the folder {path.parent} does not exist")
+    return path, formats[path.suffix.lower()]
+
+
+def _load(data: Any, prepared: Prepared, limit: int) -> Samples | None:
+    if data is None:
+        return None
+    return load_samples(
+        data, prepared.inputs, prepared.card.inputs, classes=prepared.card.labels, limit=limit
+    )
+
+
+def _plan(
+    prepared: Prepared, data: Samples | None, scheme: Scheme, target: str, report: Progress
+) -> tuple[Plan, tuple[str, ...]]:
+    chosen = target_named(target)
+    if scheme == "auto":
+        scheme = "static" if data is not None else "dynamic"
+    notes: tuple[str, ...] = ()
+    calibration: Calibration | None = None
+    if data is not None:
+        notes = lint(prepared.model, data.inputs, prepared.card.inputs)
+    if data is not None and scheme == "static":
+        calibration = calibrate(
+            prepared.model, data.inputs, progress=lambda done, total: report("calibrating", done, total)
+        )
+    if data is None and scheme == "dynamic":
+        notes += ("no calibration data: weights are int8, activations are quantized while running",)
+    plan = make_plan(
+        prepared.model, calibration, target=chosen, scheme=scheme, input_ranges=_input_ranges(prepared.card)
+    )
+    return plan, notes
+
+
+def _input_ranges(card: ModelCard) -> dict[str, Range]:
+    """What the card's preprocessing can produce, where that has hard limits: pictures."""
+    ranges = {}
+    for entry in card.inputs:
+        if entry.image is not None:
+            low, high = image_bounds(entry.image)
+            ranges[entry.name] = Range(low, high)
+    return ranges
+
+
+def image_bounds(recipe: ImageRecipe) -> tuple[float, float]:
+    """The smallest and largest value that the recipe makes of a pixel."""
+    mean, std = np.asarray(recipe.mean), np.asarray(recipe.std)
+    ends = np.stack([(0.0 * recipe.scale - mean) / std, (255.0 * recipe.scale - mean) / std])
+    return float(ends.min()), float(ends.max())
+
+
+NOISE = "no data: fidelity was measured on seeded noise; give --calibrate or --evaluate for a figure that means more"
+SAME = "fidelity was measured on the calibration data; --evaluate DATA measures on other data"
+
+
+def _evaluation(evaluate: Any, data: Samples | None, prepared: Prepared, limit: int) -> tuple[Samples, str]:
+    """What to measure on, and what to say about it."""
+    other = _load(evaluate, prepared, limit=max(limit, 1000))
+    if other is not None:
+        return other, ""
+    if data is not None:
+        return evaluation_part(data), SAME
+    return noise(prepared), NOISE
+
+
+def noise(prepared: Prepared) -> Samples:
+    """Seeded inputs for a model that no data is at hand for."""
+    generator = np.random.default_rng(0)
+    bounds = _input_ranges(prepared.card)
+    inputs = []
+    for _ in range(NOISE_SAMPLES):
+        sample = {}
+        for spec in prepared.inputs:
+            if spec.name in bounds:
+                array = generator.uniform(bounds[spec.name].low, bounds[spec.name].high, spec.shape)
+            elif np.dtype(spec.dtype).kind == "f":
+                array = generator.standard_normal(spec.shape)
+            else:
+                array = generator.integers(0, 2, spec.shape)
+            sample[spec.name] = array.astype(spec.dtype)
+        inputs.append(sample)
+    return Samples(tuple(inputs))
+
+
+def _few(samples: Samples) -> Samples:
+    return evaluation_part(samples, 16)
+
+
+def _is_classifier(prepared: Prepared) -> bool:
+    """By the card's task; without one, a model that ends in a softmax over [1, classes]."""
+    if prepared.card.task != "tensors":
+        return prepared.card.task in ("classification", "keyword")
+    ends = [value.producer() for value in prepared.model.graph.outputs]
+    return all(
+        node is not None and node.op_type in ("Softmax", "LogSoftmax") and len(spec.shape) == 2
+        for node, spec in zip(ends, prepared.outputs, strict=True)
+    )
+
+
+__all__ = ["Conversion", "FidelityMissed", "Settings", "convert"]

@@ -1,0 +1,57 @@
+"""The card of what was written: the source's card, brought to the artifact's own tensors."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import Any
+
+import edgemm
+from edgemm.card import InputCard, ModelCard
+from edgemm.converters.fidelity import Fidelity
+from edgemm.converters.prepare import Prepared
+from edgemm.converters.realise import Port, Realised
+from edgemm.quantize.plan import Plan, Precision
+
+_LAYOUTS = {"NCTF": "NTFC", "NCHW": "NHWC"}
+"""Source layout -> layout after channels went last."""
+
+
+def describe(prepared: Prepared, realised: Realised, plan: Plan, fidelity: Fidelity) -> ModelCard:
+    """The card to put in the file; `write_artifact` adds the payload's hash."""
+    card = prepared.card
+    return card.with_(
+        min_edgemm=card.min_edgemm or edgemm.__version__,
+        inputs=tuple(
+            _input(entry, port) for entry, port in zip(card.inputs, realised.inputs, strict=True)
+        ),
+        outputs=tuple(
+            replace(entry, name=port.spec.name, shape=port.spec.shape)
+            for entry, port in zip(card.outputs, realised.outputs, strict=True)
+        ),
+        quantization=_quantization(plan),
+        fidelity=fidelity.to_json(),
+        source_sha256=prepared.sha256,
+        payload_sha256="",
+    )
+
+
+def _input(entry: InputCard, port: Port) -> InputCard:
+    layout = entry.layout
+    if port.permutation is not None:
+        layout = _LAYOUTS.get(layout, layout)
+    return replace(entry, name=port.spec.name, shape=port.spec.shape, layout=layout)
+
+
+def _quantization(plan: Plan) -> dict[str, Any]:
+    if plan.scheme == "float":
+        return {"scheme": "float", "target": plan.target.name}
+    count = {precision.value: 0 for precision in Precision}
+    for precision in plan.precision.values():
+        count[precision.value] += 1
+    return {
+        "scheme": plan.scheme,
+        "target": plan.target.name,
+        "operators": {name: number for name, number in count.items() if number},
+        "activations": "int8" if plan.scheme == "static" else "dynamic",
+        "weights": "int8 per channel" if plan.target.per_channel else "int8 per tensor",
+    }

@@ -1,0 +1,73 @@
+"""Goldens: a few inputs and what the artifact answered when it was made, for the device to replay."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import numpy as np
+
+from edgemm.converters.measure import Measured, run_artifact
+from edgemm.converters.realise import Realised
+from edgemm.converters.samples import Sample, Samples
+from edgemm.goldens import Goldens
+
+MAX_GOLDENS = 4
+MAX_BYTES = 256 * 1024
+STEPS = 4
+"""Tolerance on an integer output, in its own steps: kernels of other machines round otherwise."""
+FLOAT_TOLERANCE = 1e-3
+"""Tolerance on a float output of a float model, of its range."""
+DYNAMIC_TOLERANCE = 0.03
+"""Of the range, on a float output behind integer arithmetic: a step of each layer before it."""
+LEVELS = (0, 64, 16)
+"""How coarsely golden inputs are rounded until they fit: 0 not at all."""
+
+
+def make_goldens(realised: Realised, samples: Samples, scheme: str) -> Goldens | None:
+    """At most four goldens, under 256 KB; None when not even one coarse input fits."""
+    count = min(MAX_GOLDENS, len(samples))
+    chosen = [samples.inputs[i] for i in np.linspace(0, len(samples) - 1, count).astype(int)]
+    for levels in LEVELS:
+        for keep in range(count, 0, -1):
+            goldens = _goldens(realised, [_coarse(sample, levels) for sample in chosen[:keep]], scheme)
+            if len(goldens.to_bytes()) < MAX_BYTES:
+                return goldens
+    return None
+
+
+def _coarse(sample: Sample, levels: int) -> Sample:
+    """The sample on few values, which packs small; integers stay as they are."""
+    if levels == 0:
+        return sample
+    out = {}
+    for name, array in sample.items():
+        step = float(np.ptp(array)) / levels if array.dtype.kind == "f" else 0.0
+        out[name] = array if step == 0.0 else (np.rint(array / step) * step).astype(array.dtype)
+    return out
+
+
+def _goldens(realised: Realised, inputs: Sequence[Sample], scheme: str) -> Goldens:
+    measured = run_artifact(realised, Samples(tuple(inputs)))
+    stored_in = tuple(
+        dict(zip([port.spec.name for port in realised.inputs], realised.feed(sample), strict=True))
+        for sample in inputs
+    )
+    stored_out = tuple(
+        {port.spec.name: port.store(outputs[port.name]) for port in realised.outputs}
+        for outputs in measured.outputs
+    )
+    return Goldens(stored_in, stored_out, _tolerances(realised, measured, scheme))
+
+
+def _tolerances(realised: Realised, measured: Measured, scheme: str) -> dict[str, float]:
+    tolerances = {}
+    for port in realised.outputs:
+        if port.spec.quantized:
+            tolerances[port.spec.name] = STEPS * port.spec.scale
+            continue
+        values = np.concatenate([outputs[port.name].reshape(-1) for outputs in measured.outputs])
+        spread = max(float(np.ptp(values)), float(np.abs(values).max()), 1e-6) if values.size else 1e-6
+        share = FLOAT_TOLERANCE if scheme == "float" else DYNAMIC_TOLERANCE
+        tolerances[port.spec.name] = share * spread
+    return tolerances
+

@@ -1,0 +1,170 @@
+"""From whatever the caller has to a canonical float graph with a card."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any
+
+import onnx_ir as ir
+
+from edgemm.card import InputCard, ModelCard, OutputCard
+from edgemm.converters.importers import export_torch, read_onnx
+from edgemm.converters.passes import canonicalize
+from edgemm.errors import InputError, UnsupportedOperator
+from edgemm.tensors import TensorSpec
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Prepared:
+    """A model ready to be calibrated."""
+
+    model: ir.Model
+    """Canonical."""
+    inputs: tuple[TensorSpec, ...]
+    outputs: tuple[TensorSpec, ...]
+    card: ModelCard
+    """One input card per input and one output card per output, by their names, in their order."""
+    sha256: str
+    """Of the source file, or of the exported graph when the source is a torch module."""
+    size_bytes: int
+    """Of the source."""
+    notes: tuple[str, ...] = ()
+    """What was not known and so is not in the card."""
+
+
+def prepare(
+    source: Any,
+    example_inputs: tuple[Any, ...] | None = None,
+    *,
+    card: ModelCard | str | Path | None = None,
+    preset: str | None = None,
+    shapes: Mapping[str, Sequence[int]] | None = None,
+) -> Prepared:
+    """Reads `source` (a path, a torch module, an `onnx_ir.Model`), makes it canonical, and fits its card.
+
+    The card is the one given, else the preset's, else the one that the source file carries, else empty.
+
+    Raises:
+        InputError: no such file, or the card does not fit the model.
+        UnsupportedOperator: an operator that cannot be expressed.
+    """
+    model, payload = _read(source, example_inputs, shapes)
+    canonicalize(model)
+    inputs, outputs = _specs(model.graph.inputs), _specs(model.graph.outputs)
+    given = _given_card(source, card, preset)
+    fitted, notes = _fit_card(given or ModelCard(name=_name(source)), inputs, outputs, known=given is not None)
+    return Prepared(
+        model, inputs, outputs, fitted, hashlib.sha256(payload).hexdigest(), len(payload), tuple(notes)
+    )
+
+
+def _read(
+    source: Any, example_inputs: tuple[Any, ...] | None, shapes: Mapping[str, Sequence[int]] | None
+) -> tuple[ir.Model, bytes]:
+    if isinstance(source, str | Path):
+        path = Path(source)
+        if path.suffix.lower() in (".tflite", ".pt2", ".pt", ".pth", ".h5", ".keras"):
+            raise UnsupportedOperator(
+                f"{path.name}: this version converts .onnx files and torch modules, not {path.suffix} files. "
+                "Export the model to ONNX first (torch.onnx.export, or tf2onnx for Keras)"
+            )
+        if not path.is_file():
+            raise InputError(f"{path}: there is no such file. Give the path of an .onnx model")
+        return read_onnx(path, shapes), path.read_bytes()
+    if isinstance(source, ir.Model):
+        model = source.clone()
+    elif hasattr(source, "state_dict"):
+        if example_inputs is None:
+            raise InputError("a torch module needs example_inputs: a tuple of tensors of the shapes to convert for")
+        model = export_torch(source, tuple(example_inputs))
+    else:
+        raise InputError(f"expected a path, a torch module or an onnx_ir.Model, found {type(source).__name__}")
+    return model, ir.serde.serialize_model(model).SerializeToString(deterministic=True)
+
+
+def _name(source: Any) -> str:
+    if isinstance(source, str | Path):
+        return Path(source).stem
+    return type(source).__name__ if hasattr(source, "state_dict") else "model"
+
+
+def _specs(values: Sequence[ir.Value]) -> tuple[TensorSpec, ...]:
+    specs = []
+    for value in values:
+        if value.shape is None or value.dtype is None or not value.shape.is_static():
+            raise InputError(f"tensor {value.name!r} has no static shape; give --shape {value.name}=...")
+        specs.append(TensorSpec(str(value.name), tuple(value.shape.numpy()), value.dtype.numpy().name))
+    return tuple(specs)
+
+
+def _given_card(source: Any, card: ModelCard | str | Path | None, preset: str | None) -> ModelCard | None:
+    if isinstance(card, ModelCard):
+        return card
+    if card is not None:
+        path = Path(card)
+        if not path.is_file():
+            raise InputError(f"--card {path}: there is no such file")
+        return ModelCard.from_json(path.read_bytes())
+    if preset is not None:
+        from edgemm.preprocess.presets import preset as named
+
+        return named(preset)
+    if isinstance(source, str | Path):
+        from edgemm.artifact import read_artifact
+
+        return read_artifact(source).card
+    return None
+
+
+def _fit_card(
+    card: ModelCard, inputs: Sequence[TensorSpec], outputs: Sequence[TensorSpec], *, known: bool
+) -> tuple[ModelCard, list[str]]:
+    """The card with one entry for each tensor of the model, and what it leaves unsaid."""
+    ins = _by_name(card.inputs, inputs, "input", InputCard)
+    outs = _by_name(card.outputs, outputs, "output", OutputCard)
+    notes = []
+    if not known:
+        notes.append("no card: task, preprocessing and labels are not known; the artifact takes raw tensors")
+    elif card.task in ("classification", "keyword") and not card.labels:
+        notes.append("the card has no labels: classes are named by their number")
+    fitted = card.with_(
+        inputs=tuple(
+            replace(entry, name=spec.name, shape=spec.shape, layout=entry.layout or _layout(entry, spec))
+            for entry, spec in zip(ins, inputs, strict=True)
+        ),
+        outputs=tuple(
+            replace(entry, name=spec.name, shape=spec.shape) for entry, spec in zip(outs, outputs, strict=True)
+        ),
+    )
+    return fitted, notes
+
+
+def _by_name(entries: Sequence[Any], specs: Sequence[TensorSpec], what: str, kind: Any) -> list[Any]:
+    if not entries:
+        return [kind(name=spec.name) for spec in specs]
+    named = {entry.name: entry for entry in entries}
+    if set(named) == {spec.name for spec in specs}:
+        return [named[spec.name] for spec in specs]
+    if len(entries) == len(specs):
+        return list(entries)
+    raise InputError(
+        f"the card describes {len(entries)} {what}(s) ({', '.join(named)}), the model has {len(specs)} "
+        f"({', '.join(spec.name for spec in specs)}): name them alike"
+    )
+
+
+def _layout(entry: InputCard, spec: TensorSpec) -> str:
+    """The layout of a source tensor when the card does not say: ONNX pictures have channels first."""
+    if entry.image is not None and len(spec.shape) == 4:
+        return "NHWC" if spec.shape[3] in (1, 3) and spec.shape[1] not in (1, 3) else "NCHW"
+    if entry.audio is None:
+        return ""
+    if entry.audio.feature == "waveform":
+        return "NT"
+    mels = entry.audio.n_mels
+    if len(spec.shape) == 4:
+        return "NCTF" if spec.shape[1] == 1 else "NTFC"
+    return "NTF" if spec.shape[-1] == mels else "NFT"
