@@ -1,0 +1,41 @@
+"""`edgemm bench`."""
+
+from __future__ import annotations
+
+import argparse
+
+from edgemm.cli.output import emit_json
+from edgemm.errors import LatencyMissed
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """The options of `bench`."""
+    parser.epilog = "Times one inference with tensors already in place: no capture, no preprocessing."
+    parser.add_argument("file", metavar="FILE")
+    parser.add_argument("--delegate", default="auto", metavar="NAME", help="measure on this accelerator")
+    parser.add_argument("--threads", type=int, default=1, metavar="N", help="threads of the runtime (default 1)")
+    parser.add_argument("--runs", type=int, default=200, metavar="N", help="inferences to time (default 200)")
+    parser.add_argument("--max-p99", type=float, metavar="MS", help="exit 4 when p99 is above this")
+    parser.set_defaults(run=run)
+
+
+def run(options: argparse.Namespace) -> int:
+    """Measures, prints, and holds the gate."""
+    from edgemm.bench import bench
+    from edgemm.cli.progress import ProgressBar
+
+    with ProgressBar(quiet=options.json) as progress:
+        measured = bench(
+            options.file, delegate=options.delegate, threads=options.threads, runs=options.runs, progress=progress
+        )
+    content = measured.to_json()
+    if options.json:
+        emit_json("edgemm.bench/1", content)
+    else:
+        for key, value in content.items():
+            print(f"{key:10}  {value}")
+    if options.max_p99 is not None and measured.p99_ms > options.max_p99:
+        raise LatencyMissed(
+            f"{options.file}: p99 is {measured.p99_ms:.3f} ms, above the limit of {options.max_p99:g} ms"
+        )
+    return 0

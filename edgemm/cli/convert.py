@@ -1,0 +1,107 @@
+"""`edgemm convert`."""
+
+from __future__ import annotations
+
+import argparse
+
+from edgemm.cli.output import emit_json, size, table
+from edgemm.errors import InputError
+
+EPILOG = """\
+examples:
+  edgemm convert digits.onnx -o digits.tflite --calibrate pictures/ --card digits.card.json
+  edgemm convert mobilenet.onnx -o mobilenet.onnx.int8.onnx --preset imagenet --calibrate photos/
+  edgemm convert encoder.onnx -o encoder.tflite                # no data: weights int8, activations while running
+
+A card is a few lines of JSON that say how an input is made and an output read:
+  {"schema": "edgemm.card/1", "name": "digits", "task": "classification", "labels": ["0", "1"],
+   "inputs": [{"modality": "image", "image": {"color": "gray", "resize": "stretch"}}],
+   "outputs": [{"decode": "logits"}]}
+"""
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """The options of `convert`."""
+    parser.epilog = EPILOG
+    parser.add_argument("source", metavar="SOURCE", help="the trained float model, .onnx")
+    parser.add_argument("-o", "--output", required=True, metavar="OUT", help="file to write: .tflite or .onnx")
+    parser.add_argument(
+        "--calibrate", metavar="DATA", help="folder of pictures or recordings, or an .npz of tensors"
+    )
+    parser.add_argument("--evaluate", metavar="DATA", help="other data to measure the accuracy on")
+    parser.add_argument("--scheme", choices=("auto", "static", "dynamic", "float"), default="auto")
+    parser.add_argument("--target", default="cpu", metavar="NAME", help="cpu, x86, arm, tensorrt, coral")
+    parser.add_argument("--card", metavar="CARD.json", help="what the model takes and gives")
+    parser.add_argument("--preset", metavar="NAME", help="a card for a common kind of model: imagenet, logmel16k ...")
+    parser.add_argument("--gate", choices=("fail", "warn", "off"), default="fail", help="when too much is lost")
+    parser.add_argument(
+        "--shape", action="append", default=[], metavar="NAME=1,3,224,224", help="fixes an open dimension"
+    )
+    parser.add_argument("--opset", type=int, default=17, metavar="N", help="ONNX operator set (default 17)")
+    parser.add_argument("--io", choices=("float", "int8"), default="float", help="ONNX inputs and outputs")
+    parser.add_argument("--keep-layout", action="store_true", help=".tflite: leave pictures NCHW")
+    parser.add_argument("--samples", type=int, default=256, metavar="N", help="calibrate on at most N samples")
+    parser.add_argument("--explain", action="store_true", help="show what was decided for each operator")
+    parser.set_defaults(run=run)
+
+
+def shapes(given: list[str]) -> dict[str, tuple[int, ...]]:
+    """"input=1,3,224,224" -> {"input": (1, 3, 224, 224)}."""
+    found = {}
+    for each in given:
+        name, _, sizes = each.rpartition("=")
+        try:
+            shape = tuple(int(part) for part in sizes.split(","))
+        except ValueError:
+            shape = ()
+        if not name or not shape or min(shape) < 1:
+            raise InputError(f"--shape {each}: expected NAME=SIZES, such as input=1,3,224,224")
+        found[name] = shape
+    return found
+
+
+def run(options: argparse.Namespace) -> int:
+    """Converts, and says what was kept."""
+    from edgemm.cli.progress import ProgressBar
+    from edgemm.converters import convert
+    from edgemm.converters.realise import Settings
+
+    with ProgressBar(quiet=options.json) as progress:
+        done = convert(
+            options.source,
+            output=options.output,
+            calibrate=options.calibrate,
+            evaluate=options.evaluate,
+            card=options.card,
+            preset=options.preset,
+            scheme=options.scheme,
+            target=options.target,
+            gate=options.gate,
+            shapes=shapes(options.shape),
+            settings=Settings(options.opset, options.io, options.keep_layout),
+            limit=options.samples,
+            progress=progress,
+        )
+    if options.json:
+        content = done.to_json()
+        emit_json(content.pop("schema"), content)
+        return 0
+    ratio = done.size_bytes / done.source_size_bytes
+    print(f"{done.output}: {done.scheme} for {done.target}, {size(done.size_bytes)} ({ratio:.2f} of the source)")
+    rows = [
+        (
+            each.name,
+            f"{each.snr_db:.1f}",
+            f"{each.max_abs_error:.3g}",
+            "-" if each.top1_agreement is None else f"{each.top1_agreement:.1%}",
+            "-" if each.accuracy is None else f"{each.accuracy:.1%} ({each.accuracy_float:.1%})",
+        )
+        for each in done.fidelity.outputs
+    ]
+    print(table(rows, ("output", "SNR dB", "max error", "same class", "accuracy (float)")))
+    print(f"latency here: {done.int8_latency_ms:.3f} ms, float {done.float_latency_ms:.3f} ms (one thread)")
+    for note in done.notes:
+        print(f"note: {note}")
+    if options.explain:
+        print("\n".join(done.plan.notes))
+    return 0

@@ -1,0 +1,28 @@
+"""`edgemm demo`: two models from float to int8, on pictures and on speech, and a page that shows it."""
+
+from __future__ import annotations
+
+import argparse
+
+from edgemm.cli.output import emit_json
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """The options of `demo`."""
+    parser.epilog = "Needs no network, camera or microphone: pictures and recordings come with edgemm. Under 90 s."
+    parser.add_argument("--output", default="edgemm-demo", metavar="FOLDER", help="where models and the page go")
+    parser.set_defaults(run=run)
+
+
+def run(options: argparse.Namespace) -> int:
+    """Tells the story on stderr, writes the page, prints where it is."""
+    from edgemm.cli.demo.story import tell
+    from edgemm.cli.progress import ProgressBar
+
+    with ProgressBar(quiet=options.json) as progress:
+        told = tell(options.output, progress)
+    if options.json:
+        emit_json("edgemm.demo/1", told.to_json())
+    else:
+        print(told.text())
+    return 0

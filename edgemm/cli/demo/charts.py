@@ -1,0 +1,155 @@
+"""Pictures of the report as inline SVG: no plotting package, no script, readable offline."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from html import escape
+
+import numpy as np
+import numpy.typing as npt
+
+BLUE, GREEN, RED, GREY = "#3b6fb6", "#3a9a5b", "#c2453c", "#8a8f98"
+STAGE_COLORS = {"wait": "#b8bcc4", "preprocess": "#e0a83a", "infer": BLUE, "decode": GREEN}
+
+
+def _svg(width: int, height: int, parts: Sequence[str], title: str) -> str:
+    body = "".join(parts)
+    return (
+        f'<svg viewBox="0 0 {width} {height}" width="{width}" height="{height}" role="img" '
+        f'aria-label="{escape(title)}"><title>{escape(title)}</title>{body}</svg>'
+    )
+
+
+def _text(x: float, y: float, text: object, *, anchor: str = "start", color: str = "currentColor") -> str:
+    return f'<text x="{x:.1f}" y="{y:.1f}" text-anchor="{anchor}" fill="{color}">{escape(str(text))}</text>'
+
+
+def _bar(x: float, y: float, width: float, height: float, color: str, tip: str = "") -> str:
+    inner = f"<title>{escape(tip)}</title>" if tip else ""
+    return (
+        f'<rect x="{x:.2f}" y="{y:.2f}" width="{max(width, 0):.2f}" height="{max(height, 0):.2f}" '
+        f'fill="{color}">{inner}</rect>'
+    )
+
+
+def confusion(matrix: npt.NDArray[np.int64], labels: Sequence[str], title: str) -> str:
+    """Rows: the truth; columns: the answer. Right answers blue, wrong ones red, by share of the row."""
+    cell, left, top = 26, 84, 34
+    count = len(labels)
+    parts = [_text(left + cell * count / 2, 14, title, anchor="middle")]
+    for row in range(count):
+        total = max(int(matrix[row].sum()), 1)
+        parts.append(_text(left - 6, top + cell * (row + 0.68), labels[row], anchor="end"))
+        parts.append(_text(left + cell * (row + 0.5), top - 4, labels[row][:3], anchor="middle"))
+        for column in range(count):
+            number = int(matrix[row, column])
+            share = number / total
+            color = BLUE if row == column else RED
+            tip = f"{labels[row]} taken for {labels[column]}: {number}"
+            x, y = left + cell * column, top + cell * row
+            box = _bar(x, y, cell - 1, cell - 1, color, tip)
+            opacity = 0.06 if number == 0 else max(0.18, share)
+            parts.append(f'<g opacity="{opacity:.2f}">{box}</g>')
+            if number:
+                strong = "#fff" if share > 0.5 else "currentColor"
+                parts.append(_text(x + cell / 2, y + cell * 0.68, number, anchor="middle", color=strong))
+    return _svg(left + cell * count + 8, top + cell * count + 8, parts, title)
+
+
+def histogram(values_ms: Sequence[float], budget_ms: float, title: str) -> str:
+    """How many results had which age, and where the budget ends."""
+    width, height, left, bottom = 520, 190, 40, 30
+    values = np.asarray(values_ms, np.float64)
+    reach = max(float(values.max()) if values.size else 0.0, budget_ms) * 1.1
+    counts, edges = np.histogram(values, bins=52, range=(0.0, reach))
+    top = max(int(counts.max()), 1) if counts.size else 1
+    scale_x, scale_y = (width - left - 10) / reach, (height - bottom - 30) / top
+    parts = [_text(left, 14, title)]
+    for count, begin, end in zip(counts, edges[:-1], edges[1:], strict=True):
+        color = RED if begin >= budget_ms else BLUE
+        tip = f"{begin:.2f} to {end:.2f} ms: {count}"
+        parts.append(
+            _bar(left + begin * scale_x, height - bottom - count * scale_y, (end - begin) * scale_x - 1, count * scale_y, color, tip)
+        )
+    line = left + budget_ms * scale_x
+    parts += [
+        f'<line x1="{line:.1f}" x2="{line:.1f}" y1="22" y2="{height - bottom}" stroke="{RED}" stroke-dasharray="4 3"/>',
+        _text(line - 4, 32, f"budget {budget_ms:g} ms", anchor="end", color=RED),
+        _bar(left, height - bottom, width - left - 10, 1, GREY),
+        _text(left, height - 12, "0"),
+        _text(width - 10, height - 12, f"{reach:.1f} ms from capture", anchor="end"),
+        _text(left - 6, 34, top, anchor="end"),
+    ]
+    return _svg(width, height, parts, title)
+
+
+def stages(rows: Mapping[str, Mapping[str, float]], title: str) -> str:
+    """Where the milliseconds went: one bar per stream, one colour per stage."""
+    left, width, step = 150, 640, 30
+    height = 50 + step * len(rows)
+    longest = max((sum(times.values()) for times in rows.values()), default=1.0) or 1.0
+    scale = (width - left - 90) / longest
+    parts = [_text(0, 14, title)]
+    for index, (name, times) in enumerate(rows.items()):
+        y, x = 26.0 + index * step, float(left)
+        parts.append(_text(left - 8, y + 14, name, anchor="end"))
+        for stage, ms in times.items():
+            parts.append(_bar(x, y, ms * scale, 19, STAGE_COLORS.get(stage, GREY), f"{stage}: {ms:.3f} ms"))
+            x += ms * scale
+        parts.append(_text(x + 6, y + 14, f"{sum(times.values()):.2f} ms"))
+    x = float(left)
+    for stage, color in STAGE_COLORS.items():
+        parts += [_bar(x, height - 14, 10, 10, color), _text(x + 14, height - 5, stage)]
+        x += 90
+    return _svg(width, height, parts, title)
+
+
+def sizes(rows: Mapping[str, int], title: str) -> str:
+    """File sizes beside each other."""
+    left, width, step = 190, 560, 22
+    largest = max(rows.values(), default=1)
+    parts = [_text(0, 14, title)]
+    for index, (name, number) in enumerate(rows.items()):
+        y = 24.0 + index * step
+        length = (width - left - 80) * number / largest
+        parts += [
+            _text(left - 8, y + 12, name, anchor="end"),
+            _bar(left, y, length, 15, GREY if "float" in name else GREEN, f"{number} bytes"),
+            _text(left + length + 6, y + 12, f"{number / 1000:.1f} kB"),
+        ]
+    return _svg(width, 30 + step * len(rows), parts, title)
+
+
+def timeline(
+    envelope: npt.NDArray[np.float32],
+    seconds: float,
+    spoken: Sequence[tuple[float, float, str]],
+    heard: Sequence[tuple[float, str]],
+    title: str,
+) -> str:
+    """Sound over time: its loudness, the words that were said, and the words that were found.
+
+    Args:
+        envelope: float32[n], loudness 0..1 over the whole length.
+        seconds: the whole length.
+        spoken: (start, end, word) in seconds.
+        heard: (time, word) in seconds; red where it is not the word being said.
+    """
+    width, height = 900, 130
+    scale = width / max(seconds, 1e-9)
+    step = width / max(len(envelope), 1)
+    parts = [_text(0, 14, title)]
+    for start, end, word in spoken:
+        parts.append(f'<g opacity="0.12">{_bar(start * scale, 22, (end - start) * scale, 66, GREY)}</g>')
+        parts.append(_text((start + end) / 2 * scale, 102, word, anchor="middle", color=GREY))
+    for index, level in enumerate(envelope):
+        tall = float(level) * 60
+        parts.append(_bar(index * step, 55 - tall / 2, step, tall, BLUE))
+    for at, word in heard:
+        right = any(start - 0.1 <= at <= end + 1.1 and word == said for start, end, said in spoken)
+        color = GREEN if right else RED
+        parts.append(
+            f'<line x1="{at * scale:.1f}" x2="{at * scale:.1f}" y1="22" y2="108" stroke="{color}" stroke-width="2"/>'
+        )
+        parts.append(_text(at * scale, 122, word, anchor="middle", color=color))
+    return _svg(width, height, parts, title)

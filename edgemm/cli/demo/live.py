@@ -1,0 +1,138 @@
+"""The live half of the demo: recorded pictures and speech played in real time, as a device would give them."""
+
+from __future__ import annotations
+
+import wave
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+import edgemm
+from edgemm.media import Frame
+from edgemm.results import Classification, Keyword
+
+Progress = Callable[[str, int, int], None]
+STAGES = ("wait", "preprocess", "infer", "decode")
+PAUSE_S = 0.6
+"""Silence between two spoken words."""
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class LiveRun:
+    """One stream against its budget."""
+
+    name: str
+    budget_ms: float
+    ages_ms: tuple[float, ...]
+    """Of each result, from capture to delivery."""
+    stages_ms: dict[str, float]
+    """Median of each stage."""
+    summary: dict[str, Any]
+    """Of the ledger."""
+    shown: tuple[tuple[npt.NDArray[np.uint8], str, bool], ...] = ()
+    """Pictures: pixels, answer, whether it is right."""
+    spoken: tuple[tuple[float, float, str], ...] = ()
+    """Speech: start, end, word."""
+    heard: tuple[tuple[float, str], ...] = ()
+    """Speech: when a word was found, seconds, and which."""
+    envelope: npt.NDArray[np.float32] | None = None
+    """Speech: loudness 0..1."""
+    seconds: float = 0.0
+
+    def to_json(self) -> dict[str, Any]:
+        """Plain JSON values."""
+        said = [word for _, _, word in self.spoken]
+        return {
+            "name": self.name,
+            "budget_ms": self.budget_ms,
+            "stages_ms": {stage: round(ms, 4) for stage, ms in self.stages_ms.items()},
+            "summary": self.summary,
+            **({"spoken": said, "heard": [word for _, word in self.heard]} if said else {}),
+        }
+
+
+def run_pictures(model_path: Path, budget: edgemm.Budget, progress: Progress) -> LiveRun:
+    """The bundled pictures at 30 per second."""
+    from edgemm import data
+
+    ages, stages, shown = [], [], []
+    folder = data.path("digits")
+    with (
+        edgemm.load(model_path) as model,
+        edgemm.open_source(f"{folder}?fps=30", pace="live") as source,
+        model.stream(source, budget=budget) as stream,
+    ):
+        for item in stream:
+            ages.append(item.age_ms)
+            stages.append(item.stages_ms)
+            if isinstance(item.value, Classification) and isinstance(item.frame, Frame):
+                right = Path(item.frame.origin).parent.name == item.value.label
+                if len(shown) < 40:
+                    shown.append((item.frame.pixels.copy(), f"{item.value.label} {item.value.score:.0%}", right))
+            progress("pictures, live", item.sequence + 1, 0)
+        summary = stream.ledger.summary()
+    return LiveRun("pictures", float(budget.max_age_ms or 0), tuple(ages), _medians(stages), summary, tuple(shown))
+
+
+def run_speech(model_path: Path, budget: edgemm.Budget, folder: Path, progress: Progress) -> LiveRun:
+    """The bundled words one after another, in real time, one inference per hop."""
+    path = folder / "speech.wav"
+    spoken, samples, rate = write_speech(path)
+    seconds = len(samples) / rate
+    ages, stages, heard = [], [], []
+    with (
+        edgemm.load(model_path) as model,
+        edgemm.open_source(f"{path}?block_ms=20", pace="live") as source,
+        model.stream(source, budget=budget) as stream,
+    ):
+        for item in stream:
+            ages.append(item.age_ms)
+            stages.append(item.stages_ms)
+            if isinstance(item.value, Keyword):
+                if item.value.detected:
+                    heard.append((item.value.end_s, item.value.label))
+                progress("speech, live", int(item.value.end_s), int(seconds))
+        summary = stream.ledger.summary()
+    loudness = np.abs(samples[: len(samples) // 300 * 300]).reshape(300, -1).max(axis=1)
+    return LiveRun(
+        "speech",
+        float(budget.max_age_ms or 0),
+        tuple(ages),
+        _medians(stages),
+        summary,
+        spoken=spoken,
+        heard=tuple(heard),
+        envelope=(loudness / max(float(loudness.max()), 1e-6)).astype(np.float32),
+        seconds=seconds,
+    )
+
+
+def write_speech(path: Path) -> tuple[tuple[tuple[float, float, str], ...], npt.NDArray[np.float32], int]:
+    """All bundled words with pauses between them as one 16-bit WAV.
+
+    Returns:
+        (start s, end s, word) of each, the samples float32[n], and their rate in hertz.
+    """
+    from edgemm import data
+
+    words = data.spoken_digits()
+    rate = words[0][2]
+    silence = np.zeros(int(PAUSE_S * rate), np.float32)
+    pieces, spoken, position = [silence], [], len(silence)
+    for label, samples, _ in words:
+        spoken.append((position / rate, (position + len(samples)) / rate, label))
+        pieces += [samples, silence]
+        position += len(samples) + len(silence)
+    joined = np.concatenate([*pieces, silence])
+    with wave.open(str(path), "wb") as file:
+        file.setparams((1, 2, rate, len(joined), "NONE", ""))
+        file.writeframes((np.clip(joined, -1, 1) * 32767).astype("<i2").tobytes())
+    return tuple(spoken), joined, rate
+
+
+def _medians(stages: list[Any]) -> dict[str, float]:
+    return {name: float(np.median([each.get(name, 0.0) for each in stages])) if stages else 0.0 for name in STAGES}

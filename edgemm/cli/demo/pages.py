@@ -1,0 +1,81 @@
+"""The sections of the demo's report."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from edgemm.cli.demo import charts
+from edgemm.cli.demo.live import LiveRun
+from edgemm.cli.demo.measure import Variant
+from edgemm.cli.demo.report import Section, page, paragraph, picture, table
+
+LEAD = (
+    "Two networks, trained in float, converted to int8 files for two runtimes, and run on pictures and on speech "
+    "inside a latency budget. Everything on this page was measured when it was made, on this machine, on one thread."
+)
+
+
+def write_report(
+    path: Path, digits: tuple[Variant, ...], keywords: tuple[Variant, ...], pictures: LiveRun, speech: LiveRun
+) -> None:
+    """One self-contained HTML file."""
+    sections = [
+        Section("What int8 kept", _kept(digits, "1,000 held-out handwritten digits")),
+        Section("Spoken digits: what int8 kept", _kept(keywords, "ten recordings of a speaker it never heard")),
+        Section("Pictures, live", _budget(pictures, "30 pictures per second") + _pictures(pictures)),
+        Section("Speech, live", _budget(speech, "one inference every 20 ms of sound") + _speech(speech)),
+        Section("Where the milliseconds went", _stages(pictures, speech)),
+    ]
+    path.write_text(page("edgemm: from float to int8, inside a budget", LEAD, sections), encoding="utf-8")
+
+
+def _kept(variants: tuple[Variant, ...], data: str) -> str:
+    rows = [
+        (
+            f"{v.scheme} .{v.format}",
+            f"{v.size_bytes / 1000:.1f} kB",
+            f"{v.accuracy:.1%}",
+            f"{v.agreement:.1%}",
+            f"{v.latency_ms:.3f} ms",
+        )
+        for v in variants
+    ]
+    header = ("file", "size", "accuracy", "same answer as float", "one call")
+    pictures = charts.sizes({f"{v.scheme} .{v.format}": v.size_bytes for v in variants}, "File size")
+    pictures += "".join(
+        charts.confusion(v.confusion(), v.labels, f"{v.scheme} .{v.format}") for v in variants if v.format == "tflite"
+    )
+    return paragraph(f"Measured on {data}.") + table(rows, header) + pictures
+
+
+def _budget(run: LiveRun, pace: str) -> str:
+    s = run.summary
+    dropped = sum(s["dropped"].values())
+    row = (
+        s["captured"],
+        s["delivered"],
+        f"!{dropped}" if dropped else "0",
+        f"!{s['late']}" if s["late"] else "0",
+        f"{s['p50_ms']:.2f} ms",
+        f"{s['p99_ms']:.2f} ms",
+    )
+    header = ("captured", "delivered", "dropped", "late", "age p50", "age p99")
+    chart = charts.histogram(run.ages_ms, run.budget_ms, f"Age of each result: {pace}")
+    return table([row], header) + chart
+
+
+def _pictures(run: LiveRun) -> str:
+    return "<div>" + "".join(picture(pixels, said, right=right) for pixels, said, right in run.shown) + "</div>"
+
+
+def _speech(run: LiveRun) -> str:
+    if run.envelope is None:
+        return ""
+    line = charts.timeline(run.envelope, run.seconds, run.spoken, run.heard, "What was said (grey) and heard")
+    return line + paragraph("Green: the word that was being said. Red: another one.", small=True)
+
+
+def _stages(*runs: LiveRun) -> str:
+    shown = {run.name: {stage: ms for stage, ms in run.stages_ms.items() if stage != "wait"} for run in runs}
+    text = "Median of one result, without the time it waited for its turn or for the next samples."
+    return charts.stages(shown, "Milliseconds per result") + paragraph(text, small=True)

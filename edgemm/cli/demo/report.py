@@ -1,0 +1,71 @@
+"""The report page: one HTML file that needs nothing else."""
+
+from __future__ import annotations
+
+import base64
+from collections.abc import Sequence
+from dataclasses import dataclass
+from html import escape
+
+import numpy as np
+import numpy.typing as npt
+
+STYLE = """
+body{font:15px/1.5 system-ui,sans-serif;max-width:60rem;margin:2rem auto;padding:0 1rem;color:#1d2129;background:#fff}
+h1{font-size:1.6rem}h2{font-size:1.2rem;margin-top:2.2rem;border-top:1px solid #d5d8de;padding-top:1rem}
+table{border-collapse:collapse;margin:.8rem 0}td,th{padding:.25rem .8rem;border-bottom:1px solid #d5d8de;text-align:right}
+td:first-child,th:first-child{text-align:left}svg{margin:.6rem 1rem .6rem 0;max-width:100%;height:auto;font-size:11px}
+figure{display:inline-block;margin:.3rem;text-align:center;font-size:12px}img{image-rendering:pixelated}
+.miss{color:#c2453c;font-weight:600}.ok{color:#3a9a5b}p.small{color:#6b7078;font-size:13px}
+@media (prefers-color-scheme:dark){body{background:#15171b;color:#e3e5e9}td,th,h2{border-color:#3a3f47}}
+"""
+
+
+@dataclass(frozen=True, slots=True)
+class Section:
+    """A heading and ready HTML under it."""
+
+    title: str
+    html: str
+
+
+def page(title: str, lead: str, sections: Sequence[Section]) -> str:
+    """The whole page."""
+    body = "".join(f"<h2>{escape(section.title)}</h2>\n{section.html}\n" for section in sections)
+    return (
+        '<!doctype html>\n<html lang="en"><head><meta charset="utf-8">'
+        '<meta name="viewport" content="width=device-width,initial-scale=1">'
+        f"<title>{escape(title)}</title><style>{STYLE}</style></head>\n"
+        f"<body><h1>{escape(title)}</h1>\n<p>{escape(lead)}</p>\n{body}</body></html>\n"
+    )
+
+
+def table(rows: Sequence[Sequence[object]], header: Sequence[str]) -> str:
+    """An HTML table; a cell that starts with "!" is shown as a miss."""
+    head = "".join(f"<th>{escape(cell)}</th>" for cell in header)
+    body = "".join("<tr>" + "".join(_cell(str(cell)) for cell in row) + "</tr>" for row in rows)
+    return f"<table><tr>{head}</tr>{body}</table>"
+
+
+def _cell(text: str) -> str:
+    if text.startswith("!"):
+        return f'<td class="miss">{escape(text[1:])}</td>'
+    return f"<td>{escape(text)}</td>"
+
+
+def paragraph(text: str, *, small: bool = False) -> str:
+    """A paragraph of plain text."""
+    return f'<p class="small">{escape(text)}</p>' if small else f"<p>{escape(text)}</p>"
+
+
+def picture(pixels: npt.NDArray[np.uint8], caption: str, *, width: int = 84, right: bool = True) -> str:
+    """A picture inside the page, with what the model said under it."""
+    import cv2
+
+    _, png = cv2.imencode(".png", pixels)
+    data = base64.b64encode(png.tobytes()).decode("ascii")
+    kind = "ok" if right else "miss"
+    return (
+        f'<figure><img width="{width}" alt="{escape(caption)}" src="data:image/png;base64,{data}">'
+        f'<br><span class="{kind}">{escape(caption)}</span></figure>'
+    )

@@ -1,0 +1,73 @@
+"""What the demo does, in order: convert, measure, run inside a budget, report."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import edgemm
+from edgemm.cli.demo.live import LiveRun, run_pictures, run_speech
+from edgemm.cli.demo.measure import Variant, measure_digits, measure_keywords
+from edgemm.cli.demo.pages import write_report
+from edgemm.cli.output import size, table
+
+Progress = Callable[[str, int, int], None]
+
+PICTURE_BUDGET_MS = 33.0
+HOP_BUDGET_MS = 20.0
+
+
+@dataclass(frozen=True, slots=True)
+class Told:
+    """What the demo found."""
+
+    report: Path
+    digits: tuple[Variant, ...]
+    keywords: tuple[Variant, ...]
+    pictures: LiveRun
+    speech: LiveRun
+    seconds: float
+
+    def to_json(self) -> dict[str, Any]:
+        """Plain JSON values."""
+        return {
+            "report": str(self.report),
+            "seconds": round(self.seconds, 1),
+            "models": [variant.to_json() for variant in (*self.digits, *self.keywords)],
+            "streams": [run.to_json() for run in (self.pictures, self.speech)],
+        }
+
+    def text(self) -> str:
+        """The findings for a terminal."""
+        rows = [
+            (v.name, v.format, v.scheme, size(v.size_bytes), f"{v.accuracy:.1%}", f"{v.agreement:.1%}", f"{v.latency_ms:.3f}")
+            for v in (*self.digits, *self.keywords)
+        ]
+        header = ("model", "format", "scheme", "size", "accuracy", "same as float", "ms")
+        lines = [table(rows, header), ""]
+        for run in (self.pictures, self.speech):
+            s = run.summary
+            lines.append(
+                f"{run.name}: {s['delivered']} results, {s['late']} late, {sum(s['dropped'].values())} dropped; "
+                f"age p50 {s['p50_ms']:.2f} ms, p99 {s['p99_ms']:.2f} ms, budget {run.budget_ms:g} ms"
+            )
+        words = " ".join(word for _, word in self.speech.heard)
+        lines += [f"heard: {words}", f"report: {self.report}  ({self.seconds:.0f} s)"]
+        return "\n".join(lines)
+
+
+def tell(folder: str | Path, progress: Progress) -> Told:
+    """Runs the whole demo; models and the report page are written to `folder`."""
+    began = time.monotonic()
+    where = Path(folder)
+    where.mkdir(parents=True, exist_ok=True)
+    digits = measure_digits(where, progress)
+    keywords = measure_keywords(where, progress)
+    pictures = run_pictures(where / "digits.int8.tflite", edgemm.Budget(PICTURE_BUDGET_MS), progress)
+    speech = run_speech(where / "keywords.int8.tflite", edgemm.Budget(HOP_BUDGET_MS), where, progress)
+    report = where / "report.html"
+    write_report(report, digits, keywords, pictures, speech)
+    return Told(report, digits, keywords, pictures, speech, time.monotonic() - began)

@@ -1,0 +1,53 @@
+"""What the commands print: one JSON object, or lines and tables for people."""
+
+from __future__ import annotations
+
+import json
+import sys
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from edgemm.errors import EdgemmError
+
+
+def emit_json(schema: str, content: Mapping[str, Any]) -> None:
+    """One object on stdout, its `schema` first."""
+    print(json.dumps({"schema": schema, **content}, indent=1, ensure_ascii=False, allow_nan=False))
+
+
+def emit_line(content: Mapping[str, Any]) -> None:
+    """One JSON object on one line, written at once, so that a pipe sees each as it happens."""
+    print(json.dumps(content, ensure_ascii=False, allow_nan=False), flush=True)
+
+
+def emit_error(error: EdgemmError, *, as_json: bool) -> int:
+    """The error as one line on stderr (and as an object on stdout with --json); its exit code."""
+    if as_json:
+        kind = type(error).__name__
+        emit_json("edgemm.error/1", {"error": kind, "message": str(error), "exit_code": error.exit_code})
+    print(f"edgemm: {error}", file=sys.stderr)
+    return error.exit_code
+
+
+def table(rows: Sequence[Sequence[object]], header: Sequence[str]) -> str:
+    """Columns in line: numbers to the right, the rest to the left."""
+    cells = [[str(cell) for cell in row] for row in (header, *rows)]
+    widths = [max(len(row[column]) for row in cells) for column in range(len(header))]
+    numeric = [
+        bool(rows) and all(isinstance(row[column], int | float) for row in rows) for column in range(len(header))
+    ]
+    lines = [
+        "  ".join(
+            cell.rjust(width) if right else cell.ljust(width)
+            for cell, width, right in zip(row, widths, numeric, strict=True)
+        ).rstrip()
+        for row in cells
+    ]
+    return "\n".join(lines)
+
+
+def size(number: int) -> str:
+    """Bytes for people: "812 B", "4.2 kB", "13.0 MB"."""
+    if number < 1000:
+        return f"{number} B"
+    return f"{number / 1000:.1f} kB" if number < 1_000_000 else f"{number / 1_000_000:.1f} MB"

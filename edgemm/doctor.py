@@ -1,0 +1,146 @@
+"""What this machine has: runtimes, delegates, cameras, microphones, and what to install."""
+
+from __future__ import annotations
+
+import os
+import platform
+from dataclasses import asdict, dataclass
+from glob import glob
+from importlib import metadata, util
+from pathlib import Path
+from typing import Any
+
+import edgemm
+from edgemm.delegates import DELEGATES, DelegateStatus, probe_delegate
+
+FEATURES = {
+    "numpy": ("numpy", ""),
+    "LiteRT": ("ai_edge_litert", "litert"),
+    "tflite-runtime": ("tflite_runtime", ""),
+    "ONNX Runtime": ("onnxruntime", "ort"),
+    "OpenCV": ("cv2", "vision"),
+    "sounddevice": ("sounddevice", "audio"),
+    "soxr": ("soxr", "audio"),
+    "onnx": ("onnx", "convert"),
+    "PyTorch": ("torch", "torch"),
+}
+"""Part -> the module that it is found by, and the extra that installs it."""
+
+
+@dataclass(frozen=True, slots=True)
+class Package:
+    """One optional part of edgemm."""
+
+    feature: str
+    version: str
+    """"" when it is not installed."""
+    detail: str
+    """The install command, or what is wrong."""
+
+
+@dataclass(frozen=True, slots=True)
+class Health:
+    """The findings."""
+
+    edgemm: str
+    machine: str
+    python: str
+    processors: int
+    """Those that this process may use."""
+    memory_mb: int
+    """Of the machine, 10^6 bytes; 0 when the system does not tell."""
+    packages: tuple[Package, ...]
+    delegates: tuple[DelegateStatus, ...]
+    cameras: tuple[str, ...]
+    microphones: tuple[str, ...]
+    advice: tuple[str, ...]
+
+    def to_json(self) -> dict[str, Any]:
+        """Plain JSON values."""
+        return asdict(self)
+
+
+def examine() -> Health:
+    """Looks at the machine; opens no device and loads no accelerator into this process."""
+    microphones, trouble = _microphones()
+    packages = tuple(_package(feature, *where) for feature, where in FEATURES.items())
+    return Health(
+        edgemm.__version__,
+        f"{platform.machine()} {platform.system()} {_board()}".strip(),
+        platform.python_version(),
+        len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1,
+        _memory_mb(),
+        packages,
+        tuple(probe_delegate(name) for name in DELEGATES),
+        _cameras(),
+        microphones,
+        (*_twice(), *_missing_runtime(packages), *trouble),
+    )
+
+
+def _package(feature: str, module: str, extra: str) -> Package:
+    if util.find_spec(module) is None:
+        return Package(feature, "", f'pip install "edgemm[{extra}]"' if extra else "")
+    owners = _owners().get(module, [])
+    versions = [metadata.version(owner) for owner in owners]
+    return Package(feature, versions[0] if versions else "unknown", ", ".join(owners))
+
+
+def _owners() -> dict[str, list[str]]:
+    """Module -> the distributions that install it."""
+    return {module: sorted(set(owners)) for module, owners in metadata.packages_distributions().items()}
+
+
+def _twice() -> list[str]:
+    """Two distributions that install one module overwrite each other's files."""
+    return [
+        f"{' and '.join(owners)} both install {module!r}; keep one: pip uninstall {' '.join(owners)}, "
+        "then install the one that you want"
+        for module, owners in _owners().items()
+        if len(owners) > 1 and module in {where[0] for where in FEATURES.values()}
+    ]
+
+
+def _missing_runtime(packages: tuple[Package, ...]) -> list[str]:
+    have = {package.feature for package in packages if package.version}
+    if not have & {"LiteRT", "tflite-runtime", "ONNX Runtime"}:
+        return ['no runtime is installed: pip install "edgemm[litert]" for .tflite, "edgemm[ort]" for .onnx']
+    return []
+
+
+def _board() -> str:
+    try:
+        return Path("/proc/device-tree/model").read_text().strip("\0\n")
+    except OSError:
+        return ""
+
+
+def _memory_mb() -> int:
+    try:
+        return os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES") // 1_000_000
+    except (OSError, ValueError):
+        return 0
+
+
+def _cameras() -> tuple[str, ...]:
+    """V4L2 devices by number, with the name that the driver gives."""
+    found = []
+    for path in sorted(glob("/sys/class/video4linux/video*"), key=lambda each: (len(each), each)):
+        try:
+            name = Path(path, "name").read_text().strip()
+        except OSError:
+            name = "unknown"
+        found.append(f"/dev/{Path(path).name} {name}")
+    return tuple(found)
+
+
+def _microphones() -> tuple[tuple[str, ...], tuple[str, ...]]:
+    """Names of the inputs that PortAudio lists, and what keeps it from listing them."""
+    if util.find_spec("sounddevice") is None:
+        return (), ()
+    try:
+        import sounddevice
+    except OSError:  # the Python package is here, the C library is not
+        return (), ("microphones need PortAudio: sudo apt install libportaudio2",)
+    devices = sounddevice.query_devices()
+    return tuple(f"{d['index']} {d['name']}" for d in devices if d["max_input_channels"] > 0), ()
