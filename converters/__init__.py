@@ -1,15 +1,15 @@
 """Converters: from a trained float model to an artifact.
 
-    from edgemm.converters import convert
-    done = convert("digits.onnx", output="digits.tflite", calibrate="pictures/")
-    done.size_bytes, done.fidelity.outputs[0].snr_db
+from edgemm.converters import convert
+done = convert("digits.onnx", output="digits.tflite", calibrate="pictures/")
+done.size_bytes, done.fidelity.outputs[0].snr_db
 
-    importers/     what the caller has        -> an ONNX graph
-    passes/        any ONNX graph             -> the canonical graph
-    (edgemm.quantize: the canonical graph     -> a plan)
-    tflite/        canonical graph and plan   -> .tflite
-    onnx_writer/   canonical graph and plan   -> .onnx with Q/DQ nodes
-    measure.py     the file against the float source
+importers/     what the caller has        -> an ONNX graph
+passes/        any ONNX graph             -> the canonical graph
+(edgemm.quantize: the canonical graph     -> a plan)
+tflite/        canonical graph and plan   -> .tflite
+onnx_writer/   canonical graph and plan   -> .onnx with Q/DQ nodes
+measure.py     the file against the float source
 """
 
 from __future__ import annotations

@@ -116,7 +116,9 @@ def convert(
     path, format_ = _destination(output)
     settings = settings or Settings()
     if scheme == "static" and calibrate is None:
-        raise InputError("scheme static needs calibration data: --calibrate FOLDER or .npz, or --scheme dynamic")
+        raise InputError(
+            "scheme static needs calibration data: --calibrate FOLDER or .npz, or --scheme dynamic"
+        )
     report = progress or _silent
     report("reading", 0, 1)
     prepared = prepare(source, example_inputs, card=card, preset=preset, shapes=shapes)

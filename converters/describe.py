@@ -21,9 +21,7 @@ def describe(prepared: Prepared, realised: Realised, plan: Plan, fidelity: Fidel
     card = prepared.card
     return card.with_(
         min_edgemm=card.min_edgemm or edgemm.__version__,
-        inputs=tuple(
-            _input(entry, port) for entry, port in zip(card.inputs, realised.inputs, strict=True)
-        ),
+        inputs=tuple(_input(entry, port) for entry, port in zip(card.inputs, realised.inputs, strict=True)),
         outputs=tuple(
             replace(entry, name=port.spec.name, shape=port.spec.shape)
             for entry, port in zip(card.outputs, realised.outputs, strict=True)

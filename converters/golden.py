@@ -5,11 +5,11 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 import numpy as np
+from edgemm.goldens import Goldens
 
 from edgemm.converters.measure import Measured, run_artifact
 from edgemm.converters.realise import Realised
 from edgemm.converters.samples import Sample, Samples
-from edgemm.goldens import Goldens
 
 MAX_GOLDENS = 4
 MAX_BYTES = 256 * 1024
@@ -70,4 +70,3 @@ def _tolerances(realised: Realised, measured: Measured, scheme: str) -> dict[str
         share = FLOAT_TOLERANCE if scheme == "float" else DYNAMIC_TOLERANCE
         tolerances[port.spec.name] = share * spread
     return tolerances
-

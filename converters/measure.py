@@ -12,14 +12,14 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 import onnx_ir as ir
-
 from edgemm.artifact import Artifact
+from edgemm.quantize.reference import Reference
+
 from edgemm.converters.fidelity import Fidelity, Gate, compare, stack
 from edgemm.converters.realise import Format, Realised, Settings, realise
 from edgemm.converters.samples import Samples
 from edgemm.errors import ConversionError
 from edgemm.quantize.plan import Plan
-from edgemm.quantize.reference import Reference
 
 Outputs = dict[str, npt.NDArray[Any]]
 Tick = Callable[[int, int], None]
@@ -39,7 +39,9 @@ class Measured:
     """Median of one inference, one thread, this machine."""
 
 
-def run_artifact(realised: Realised, samples: Samples, *, emulate: bool = False, tick: Tick | None = None) -> Measured:
+def run_artifact(
+    realised: Realised, samples: Samples, *, emulate: bool = False, tick: Tick | None = None
+) -> Measured:
     """Every sample through the runtime that a device would use.
 
     Args:
@@ -67,7 +69,9 @@ Run = Callable[[Sequence[npt.NDArray[Any]]], list[npt.NDArray[Any]]]
 def _native(realised: Realised) -> Run:
     from edgemm.backends import open_backend
 
-    payload = Artifact(Path("<conversion>"), realised.format, realised.payload, None, None, len(realised.payload))
+    payload = Artifact(
+        Path("<conversion>"), realised.format, realised.payload, None, None, len(realised.payload)
+    )
     backend = open_backend(payload, delegate="cpu")
     order_in = _positions([port.spec.name for port in realised.inputs], [s.name for s in backend.inputs])
     order_out = _positions([port.spec.name for port in realised.outputs], [s.name for s in backend.outputs])
@@ -82,7 +86,11 @@ def _native(realised: Realised) -> Run:
 
 
 def _positions(wanted: Sequence[str], found: Sequence[str]) -> list[int]:
-    return [list(found).index(name) for name in wanted] if set(wanted) == set(found) else list(range(len(wanted)))
+    return (
+        [list(found).index(name) for name in wanted]
+        if set(wanted) == set(found)
+        else list(range(len(wanted)))
+    )
 
 
 def _emulated(realised: Realised) -> Run:
@@ -181,7 +189,13 @@ def without_final_softmax(model: ir.Model) -> tuple[ir.Model, dict[str, str]]:
     for index, value in enumerate(outputs):
         node = value.producer()
         scores = node.inputs[0] if node is not None and node.op_type in ("Softmax", "LogSoftmax") else None
-        if node is None or scores is None or value.uses() or scores.producer() is None or scores.is_graph_output():
+        if (
+            node is None
+            or scores is None
+            or value.uses()
+            or scores.producer() is None
+            or scores.is_graph_output()
+        ):
             continue
         outputs[index] = scores
         renamed[str(scores.name)] = str(value.name)

@@ -55,7 +55,9 @@ def prepare(
     canonicalize(model)
     inputs, outputs = _specs(model.graph.inputs), _specs(model.graph.outputs)
     given = _given_card(source, card, preset)
-    fitted, notes = _fit_card(given or ModelCard(name=_name(source)), inputs, outputs, known=given is not None)
+    fitted, notes = _fit_card(
+        given or ModelCard(name=_name(source)), inputs, outputs, known=given is not None
+    )
     return Prepared(
         model, inputs, outputs, fitted, hashlib.sha256(payload).hexdigest(), len(payload), tuple(notes)
     )
@@ -78,10 +80,14 @@ def _read(
         model = source.clone()
     elif hasattr(source, "state_dict"):
         if example_inputs is None:
-            raise InputError("a torch module needs example_inputs: a tuple of tensors of the shapes to convert for")
+            raise InputError(
+                "a torch module needs example_inputs: a tuple of tensors of the shapes to convert for"
+            )
         model = export_torch(source, tuple(example_inputs))
     else:
-        raise InputError(f"expected a path, a torch module or an onnx_ir.Model, found {type(source).__name__}")
+        raise InputError(
+            f"expected a path, a torch module or an onnx_ir.Model, found {type(source).__name__}"
+        )
     return model, ir.serde.serialize_model(model).SerializeToString(deterministic=True)
 
 
@@ -136,7 +142,8 @@ def _fit_card(
             for entry, spec in zip(ins, inputs, strict=True)
         ),
         outputs=tuple(
-            replace(entry, name=spec.name, shape=spec.shape) for entry, spec in zip(outs, outputs, strict=True)
+            replace(entry, name=spec.name, shape=spec.shape)
+            for entry, spec in zip(outs, outputs, strict=True)
         ),
     )
     return fitted, notes

@@ -116,9 +116,7 @@ def _from_npz(path: Path, specs: Sequence[TensorSpec], limit: int) -> Samples:
             raise InputError(f"{path}: no array named {spec.name!r}; found {sorted(arrays)}")
     count = min(len(arrays[spec.name]) for spec in specs)
     chosen = _spread(range(count), limit)
-    inputs = tuple(
-        {spec.name: _fit(arrays[spec.name][index], spec) for spec in specs} for index in chosen
-    )
+    inputs = tuple({spec.name: _fit(arrays[spec.name][index], spec) for spec in specs} for index in chosen)
     picked = None if labels is None else np.asarray(labels, np.int64).reshape(-1)[list(chosen)]
     return Samples(inputs, picked)
 

@@ -41,7 +41,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser = _parser(given[0] if given else "")
     options = parser.parse_args(given)
     logging.basicConfig(
-        level=logging.DEBUG if options.verbose else logging.WARNING, format="edgemm: %(message)s", stream=sys.stderr
+        level=logging.DEBUG if options.verbose else logging.WARNING,
+        format="edgemm: %(message)s",
+        stream=sys.stderr,
     )
     try:
         return int(options.run(options))

@@ -13,7 +13,9 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.epilog = "Times one inference with tensors already in place: no capture, no preprocessing."
     parser.add_argument("file", metavar="FILE")
     parser.add_argument("--delegate", default="auto", metavar="NAME", help="measure on this accelerator")
-    parser.add_argument("--threads", type=int, default=1, metavar="N", help="threads of the runtime (default 1)")
+    parser.add_argument(
+        "--threads", type=int, default=1, metavar="N", help="threads of the runtime (default 1)"
+    )
     parser.add_argument("--runs", type=int, default=200, metavar="N", help="inferences to time (default 200)")
     parser.add_argument("--max-p99", type=float, metavar="MS", help="exit 4 when p99 is above this")
     parser.set_defaults(run=run)
@@ -26,7 +28,11 @@ def run(options: argparse.Namespace) -> int:
 
     with ProgressBar(quiet=options.json) as progress:
         measured = bench(
-            options.file, delegate=options.delegate, threads=options.threads, runs=options.runs, progress=progress
+            options.file,
+            delegate=options.delegate,
+            threads=options.threads,
+            runs=options.runs,
+            progress=progress,
         )
     content = measured.to_json()
     if options.json:

@@ -24,7 +24,9 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     """The options of `convert`."""
     parser.epilog = EPILOG
     parser.add_argument("source", metavar="SOURCE", help="the trained float model, .onnx")
-    parser.add_argument("-o", "--output", required=True, metavar="OUT", help="file to write: .tflite or .onnx")
+    parser.add_argument(
+        "-o", "--output", required=True, metavar="OUT", help="file to write: .tflite or .onnx"
+    )
     parser.add_argument(
         "--calibrate", metavar="DATA", help="folder of pictures or recordings, or an .npz of tensors"
     )
@@ -32,21 +34,27 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--scheme", choices=("auto", "static", "dynamic", "float"), default="auto")
     parser.add_argument("--target", default="cpu", metavar="NAME", help="cpu, x86, arm, tensorrt, coral")
     parser.add_argument("--card", metavar="CARD.json", help="what the model takes and gives")
-    parser.add_argument("--preset", metavar="NAME", help="a card for a common kind of model: imagenet, logmel16k ...")
-    parser.add_argument("--gate", choices=("fail", "warn", "off"), default="fail", help="when too much is lost")
+    parser.add_argument(
+        "--preset", metavar="NAME", help="a card for a common kind of model: imagenet, logmel16k ..."
+    )
+    parser.add_argument(
+        "--gate", choices=("fail", "warn", "off"), default="fail", help="when too much is lost"
+    )
     parser.add_argument(
         "--shape", action="append", default=[], metavar="NAME=1,3,224,224", help="fixes an open dimension"
     )
     parser.add_argument("--opset", type=int, default=17, metavar="N", help="ONNX operator set (default 17)")
     parser.add_argument("--io", choices=("float", "int8"), default="float", help="ONNX inputs and outputs")
     parser.add_argument("--keep-layout", action="store_true", help=".tflite: leave pictures NCHW")
-    parser.add_argument("--samples", type=int, default=256, metavar="N", help="calibrate on at most N samples")
+    parser.add_argument(
+        "--samples", type=int, default=256, metavar="N", help="calibrate on at most N samples"
+    )
     parser.add_argument("--explain", action="store_true", help="show what was decided for each operator")
     parser.set_defaults(run=run)
 
 
 def shapes(given: list[str]) -> dict[str, tuple[int, ...]]:
-    """"input=1,3,224,224" -> {"input": (1, 3, 224, 224)}."""
+    """ "input=1,3,224,224" -> {"input": (1, 3, 224, 224)}."""
     found = {}
     for each in given:
         name, _, sizes = each.rpartition("=")
@@ -87,7 +95,9 @@ def run(options: argparse.Namespace) -> int:
         emit_json(content.pop("schema"), content)
         return 0
     ratio = done.size_bytes / done.source_size_bytes
-    print(f"{done.output}: {done.scheme} for {done.target}, {size(done.size_bytes)} ({ratio:.2f} of the source)")
+    print(
+        f"{done.output}: {done.scheme} for {done.target}, {size(done.size_bytes)} ({ratio:.2f} of the source)"
+    )
     rows = [
         (
             each.name,

@@ -9,7 +9,9 @@ from edgemm.cli.output import emit_json, table
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """The options of `doctor`."""
-    parser.epilog = "Accelerator libraries are tried in a child process: a broken one cannot take this one down."
+    parser.epilog = (
+        "Accelerator libraries are tried in a child process: a broken one cannot take this one down."
+    )
     parser.set_defaults(run=run)
 
 
@@ -21,7 +23,9 @@ def run(options: argparse.Namespace) -> int:
     if options.json:
         emit_json("edgemm.doctor/1", health.to_json())
         return 0
-    print(f"{health.machine}, Python {health.python}, {health.processors} processors to use, {health.memory_mb} MB")
+    print(
+        f"{health.machine}, Python {health.python}, {health.processors} processors to use, {health.memory_mb} MB"
+    )
     print(table([(p.feature, p.version or "-", p.detail) for p in health.packages], ("part", "version", "")))
     print()
     rows = [(d.name, "yes" if d.available else "no", d.detail) for d in health.delegates]

@@ -34,14 +34,23 @@ def _print(file: str, content: dict[str, Any]) -> None:
         print("no card: edgemm does not know what it takes and gives")
     else:
         quantization = card.get("quantization", {})
-        print(f"{card.get('name')} {card.get('version', '')}  {card.get('task', 'tensors')}  {card.get('family', '')}")
+        print(
+            f"{card.get('name')} {card.get('version', '')}  {card.get('task', 'tensors')}  {card.get('family', '')}"
+        )
         print(f"{quantization.get('scheme', 'unknown')} for {quantization.get('target', 'any machine')}")
         for output in card.get("fidelity", {}).get("outputs", []):
             print("kept: " + ", ".join(f"{key} {value}" for key, value in output.items()))
     for what in ("inputs", "outputs"):
         for tensor in content[what]:
-            grid = f"  scale {tensor['scale']:.6g} zero point {tensor['zero_point']}" if tensor["scale"] else ""
+            grid = (
+                f"  scale {tensor['scale']:.6g} zero point {tensor['zero_point']}" if tensor["scale"] else ""
+            )
             print(f"{what[:-1]} {tensor['name']} {tensor['dtype']}{tensor['shape']}{grid}")
-    print(table([(o["name"], o["count"], o["precision"]) for o in content["operators"]], ("operator", "count", "computes in")))
+    print(
+        table(
+            [(o["name"], o["count"], o["precision"]) for o in content["operators"]],
+            ("operator", "count", "computes in"),
+        )
+    )
     left = content["float_operators"]
     print("left in float: " + (", ".join(f"{o['name']} x{o['count']}" for o in left) if left else "none"))

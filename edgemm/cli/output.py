@@ -34,7 +34,8 @@ def table(rows: Sequence[Sequence[object]], header: Sequence[str]) -> str:
     cells = [[str(cell) for cell in row] for row in (header, *rows)]
     widths = [max(len(row[column]) for row in cells) for column in range(len(header))]
     numeric = [
-        bool(rows) and all(isinstance(row[column], int | float) for row in rows) for column in range(len(header))
+        bool(rows) and all(isinstance(row[column], int | float) for row in rows)
+        for column in range(len(header))
     ]
     lines = [
         "  ".join(

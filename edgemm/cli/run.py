@@ -36,7 +36,9 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--on-late", choices=("deliver", "drop"), default="deliver")
     parser.add_argument("--policy", choices=("auto", "newest", "all"), default="auto")
     parser.add_argument("--delegate", default="auto", metavar="NAME", help="required when named")
-    parser.add_argument("--threads", type=int, default=1, metavar="N", help="threads of the runtime (default 1)")
+    parser.add_argument(
+        "--threads", type=int, default=1, metavar="N", help="threads of the runtime (default 1)"
+    )
     parser.add_argument("--limit", type=int, metavar="N", help="stop after N results")
     parser.set_defaults(run=run)
 

@@ -10,7 +10,9 @@ from edgemm.errors import CardError, FidelityMissed
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """The options of `verify`."""
-    parser.epilog = "Runs the inputs that the artifact carries, and compares with what it answered when it was made."
+    parser.epilog = (
+        "Runs the inputs that the artifact carries, and compares with what it answered when it was made."
+    )
     parser.add_argument("file", metavar="FILE")
     parser.add_argument("--delegate", default="auto", metavar="NAME", help="replay on this accelerator")
     parser.set_defaults(run=run)
@@ -22,14 +24,22 @@ def run(options: argparse.Namespace) -> int:
 
     with edgemm.load(options.file, delegate=options.delegate) as model:
         if model.artifact.goldens is None:
-            raise CardError(f"{options.file}: has no goldens to replay. Convert it with edgemm, which writes them")
+            raise CardError(
+                f"{options.file}: has no goldens to replay. Convert it with edgemm, which writes them"
+            )
         outcomes = model.replay_goldens()
         delegates = model.delegates
     if options.json:
-        rows = [{"output": o.output, "worst_error": o.worst_error, "tolerance": o.tolerance, "ok": o.ok} for o in outcomes]
+        rows = [
+            {"output": o.output, "worst_error": o.worst_error, "tolerance": o.tolerance, "ok": o.ok}
+            for o in outcomes
+        ]
         emit_json("edgemm.verify/1", {"file": options.file, "delegates": list(delegates), "outputs": rows})
     else:
-        rows_ = [(o.output, f"{o.worst_error:.3g}", f"{o.tolerance:.3g}", "ok" if o.ok else "MISSED") for o in outcomes]
+        rows_ = [
+            (o.output, f"{o.worst_error:.3g}", f"{o.tolerance:.3g}", "ok" if o.ok else "MISSED")
+            for o in outcomes
+        ]
         print(table(rows_, ("output", "worst error", "tolerance", f"on {', '.join(delegates)}")))
     missed = [o.output for o in outcomes if not o.ok]
     if missed:

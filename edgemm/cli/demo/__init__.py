@@ -9,8 +9,12 @@ from edgemm.cli.output import emit_json
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """The options of `demo`."""
-    parser.epilog = "Needs no network, camera or microphone: pictures and recordings come with edgemm. Under 90 s."
-    parser.add_argument("--output", default="edgemm-demo", metavar="FOLDER", help="where models and the page go")
+    parser.epilog = (
+        "Needs no network, camera or microphone: pictures and recordings come with edgemm. Under 90 s."
+    )
+    parser.add_argument(
+        "--output", default="edgemm-demo", metavar="FOLDER", help="where models and the page go"
+    )
     parser.set_defaults(run=run)
 
 

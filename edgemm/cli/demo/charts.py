@@ -69,7 +69,14 @@ def histogram(values_ms: Sequence[float], budget_ms: float, title: str) -> str:
         color = RED if begin >= budget_ms else BLUE
         tip = f"{begin:.2f} to {end:.2f} ms: {count}"
         parts.append(
-            _bar(left + begin * scale_x, height - bottom - count * scale_y, (end - begin) * scale_x - 1, count * scale_y, color, tip)
+            _bar(
+                left + begin * scale_x,
+                height - bottom - count * scale_y,
+                (end - begin) * scale_x - 1,
+                count * scale_y,
+                color,
+                tip,
+            )
         )
     line = left + budget_ms * scale_x
     parts += [

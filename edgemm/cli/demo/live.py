@@ -72,10 +72,14 @@ def run_pictures(model_path: Path, budget: edgemm.Budget, progress: Progress) ->
             if isinstance(item.value, Classification) and isinstance(item.frame, Frame):
                 right = Path(item.frame.origin).parent.name == item.value.label
                 if len(shown) < 40:
-                    shown.append((item.frame.pixels.copy(), f"{item.value.label} {item.value.score:.0%}", right))
+                    shown.append(
+                        (item.frame.pixels.copy(), f"{item.value.label} {item.value.score:.0%}", right)
+                    )
             progress("pictures, live", item.sequence + 1, 0)
         summary = stream.ledger.summary()
-    return LiveRun("pictures", float(budget.max_age_ms or 0), tuple(ages), _medians(stages), summary, tuple(shown))
+    return LiveRun(
+        "pictures", float(budget.max_age_ms or 0), tuple(ages), _medians(stages), summary, tuple(shown)
+    )
 
 
 def run_speech(model_path: Path, budget: edgemm.Budget, folder: Path, progress: Progress) -> LiveRun:
@@ -135,4 +139,6 @@ def write_speech(path: Path) -> tuple[tuple[tuple[float, float, str], ...], npt.
 
 
 def _medians(stages: list[Any]) -> dict[str, float]:
-    return {name: float(np.median([each.get(name, 0.0) for each in stages])) if stages else 0.0 for name in STAGES}
+    return {
+        name: float(np.median([each.get(name, 0.0) for each in stages])) if stages else 0.0 for name in STAGES
+    }

@@ -107,7 +107,12 @@ def _labels(name: str) -> tuple[str, ...]:
 
 
 def _variants(
-    name: str, folder: Path, calibration: Any, inputs: Sequence[Any], truth: npt.NDArray[np.int64], progress: Progress
+    name: str,
+    folder: Path,
+    calibration: Any,
+    inputs: Sequence[Any],
+    truth: npt.NDArray[np.int64],
+    progress: Progress,
 ) -> tuple[Variant, ...]:
     from edgemm import data
     from edgemm.converters import convert

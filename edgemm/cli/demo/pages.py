@@ -21,7 +21,9 @@ def write_report(
     """One self-contained HTML file."""
     sections = [
         Section("What int8 kept", _kept(digits, "1,000 held-out handwritten digits")),
-        Section("Spoken digits: what int8 kept", _kept(keywords, "ten recordings of a speaker it never heard")),
+        Section(
+            "Spoken digits: what int8 kept", _kept(keywords, "ten recordings of a speaker it never heard")
+        ),
         Section("Pictures, live", _budget(pictures, "30 pictures per second") + _pictures(pictures)),
         Section("Speech, live", _budget(speech, "one inference every 20 ms of sound") + _speech(speech)),
         Section("Where the milliseconds went", _stages(pictures, speech)),
@@ -43,7 +45,9 @@ def _kept(variants: tuple[Variant, ...], data: str) -> str:
     header = ("file", "size", "accuracy", "same answer as float", "one call")
     pictures = charts.sizes({f"{v.scheme} .{v.format}": v.size_bytes for v in variants}, "File size")
     pictures += "".join(
-        charts.confusion(v.confusion(), v.labels, f"{v.scheme} .{v.format}") for v in variants if v.format == "tflite"
+        charts.confusion(v.confusion(), v.labels, f"{v.scheme} .{v.format}")
+        for v in variants
+        if v.format == "tflite"
     )
     return paragraph(f"Measured on {data}.") + table(rows, header) + pictures
 
@@ -65,7 +69,9 @@ def _budget(run: LiveRun, pace: str) -> str:
 
 
 def _pictures(run: LiveRun) -> str:
-    return "<div>" + "".join(picture(pixels, said, right=right) for pixels, said, right in run.shown) + "</div>"
+    return (
+        "<div>" + "".join(picture(pixels, said, right=right) for pixels, said, right in run.shown) + "</div>"
+    )
 
 
 def _speech(run: LiveRun) -> str:

@@ -13,7 +13,8 @@ import numpy.typing as npt
 STYLE = """
 body{font:15px/1.5 system-ui,sans-serif;max-width:60rem;margin:2rem auto;padding:0 1rem;color:#1d2129;background:#fff}
 h1{font-size:1.6rem}h2{font-size:1.2rem;margin-top:2.2rem;border-top:1px solid #d5d8de;padding-top:1rem}
-table{border-collapse:collapse;margin:.8rem 0}td,th{padding:.25rem .8rem;border-bottom:1px solid #d5d8de;text-align:right}
+table{border-collapse:collapse;margin:.8rem 0}
+td,th{padding:.25rem .8rem;border-bottom:1px solid #d5d8de;text-align:right}
 td:first-child,th:first-child{text-align:left}svg{margin:.6rem 1rem .6rem 0;max-width:100%;height:auto;font-size:11px}
 figure{display:inline-block;margin:.3rem;text-align:center;font-size:12px}img{image-rendering:pixelated}
 .miss{color:#c2453c;font-weight:600}.ok{color:#3a9a5b}p.small{color:#6b7078;font-size:13px}

@@ -43,7 +43,15 @@ class Told:
     def text(self) -> str:
         """The findings for a terminal."""
         rows = [
-            (v.name, v.format, v.scheme, size(v.size_bytes), f"{v.accuracy:.1%}", f"{v.agreement:.1%}", f"{v.latency_ms:.3f}")
+            (
+                v.name,
+                v.format,
+                v.scheme,
+                size(v.size_bytes),
+                f"{v.accuracy:.1%}",
+                f"{v.agreement:.1%}",
+                f"{v.latency_ms:.3f}",
+            )
             for v in (*self.digits, *self.keywords)
         ]
         header = ("model", "format", "scheme", "size", "accuracy", "same as float", "ms")

@@ -1,0 +1,37 @@
+"""Runs every benchmark, or those named, and fails when a limit is missed: `python -m benchmarks [NAME ...]`."""
+
+from __future__ import annotations
+
+import argparse
+import importlib
+import json
+import pkgutil
+import sys
+from pathlib import Path
+
+
+def names() -> list[str]:
+    """Modules of this folder that measure something."""
+    found = [module.name for module in pkgutil.iter_modules([str(Path(__file__).parent)])]
+    return sorted(name for name in found if name not in ("__main__", "timing"))
+
+
+def main() -> int:
+    """Exit 1 when any limit is missed."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("name", nargs="*", help=f"of {', '.join(names())}")
+    chosen = parser.parse_args().name or names()
+    missed = []
+    for name in chosen:
+        measured = importlib.import_module(f"benchmarks.{name}").run()
+        for result in measured if isinstance(measured, list) else [measured]:
+            print(json.dumps(result), flush=True)
+            if not result["ok"]:
+                missed.append(result["name"])
+    if missed:
+        print(f"missed: {', '.join(missed)}", file=sys.stderr)
+    return 1 if missed else 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,122 @@
+"""The names that users build on, and what importing them costs."""
+
+from __future__ import annotations
+
+import inspect
+import subprocess
+import sys
+from dataclasses import fields, is_dataclass
+from typing import Any
+
+import pytest
+
+import edgemm
+from edgemm import errors
+
+pytestmark = pytest.mark.device
+
+SEAMS = {
+    "Frame": ["pixels", "captured_ns", "sequence", "color", "origin"],
+    "AudioBlock": ["samples", "sample_rate", "captured_ns", "position", "gap_samples", "origin"],
+    "Item": ["value", "frame", "sequence", "captured_ns", "age_ms", "late", "stages_ms"],
+    "Budget": ["max_age_ms", "policy", "on_late"],
+    "Classification": ["labels", "scores", "class_ids"],
+    "Keyword": ["label", "score", "start_s", "end_s", "detected"],
+    "Detections": ["boxes_xyxy", "scores", "class_ids", "labels"],
+    "Segmentation": ["classes", "labels"],
+    "Transcript": ["text", "start_s", "end_s"],
+    "Audio": ["samples", "sample_rate"],
+    "Picture": ["pixels"],
+    "Embedding": ["vector"],
+    "Tensors": ["values"],
+}
+
+
+@pytest.mark.parametrize("name", SEAMS)
+def test_a_value_has_these_fields_in_this_order(name: str) -> None:
+    kind = getattr(edgemm, name)
+    assert is_dataclass(kind)
+    assert [field.name for field in fields(kind)][: len(SEAMS[name])] == SEAMS[name]
+
+
+@pytest.mark.parametrize("name", SEAMS)
+def test_a_value_is_frozen_and_slotted(name: str) -> None:
+    kind: Any = getattr(edgemm, name)
+    assert kind.__dataclass_params__.frozen
+    assert "__slots__" in vars(kind)
+
+
+EXIT_CODES = {
+    "EdgemmError": 1,
+    "InputError": 2,
+    "FidelityMissed": 3,
+    "LatencyMissed": 4,
+    "DelegateMissing": 5,
+    "DelegateFailed": 5,
+    "DamagedArtifact": 6,
+    "CardError": 6,
+    "UnsupportedVersion": 6,
+    "SourceNotFound": 7,
+    "SourceLost": 7,
+    "SourceTimeout": 7,
+    "MissingDependency": 8,
+    "UnsupportedOperator": 9,
+    "CalibrationError": 9,
+}
+
+
+@pytest.mark.parametrize(("name", "code"), EXIT_CODES.items())
+def test_an_error_has_its_exit_code(name: str, code: int) -> None:
+    assert getattr(edgemm, name).exit_code == code
+
+
+def test_every_error_is_in_one_tree_and_reachable() -> None:
+    kinds = [kind for _, kind in inspect.getmembers(errors, inspect.isclass) if issubclass(kind, Exception)]
+    assert all(issubclass(kind, edgemm.EdgemmError) for kind in kinds)
+    assert {kind.__name__ for kind in kinds} <= set(edgemm.__all__)
+
+
+def test_an_input_error_is_a_value_error() -> None:
+    assert issubclass(edgemm.InputError, ValueError)
+
+
+def test_a_missing_package_names_its_install_command() -> None:
+    error = errors.MissingDependency("OpenCV", "vision")
+    assert error.install_command == 'pip install "edgemm[vision]"'
+    assert error.install_command in str(error)
+
+
+@pytest.mark.parametrize("name", edgemm.__all__)
+def test_every_public_name_resolves_and_says_what_it_is(name: str) -> None:
+    value = getattr(edgemm, name)
+    assert name == "__version__" or inspect.getdoc(value)
+
+
+def test_an_unknown_name_is_an_attribute_error() -> None:
+    with pytest.raises(AttributeError, match="no_such_thing"):
+        getattr(edgemm, "no_such_thing")  # noqa: B009
+
+
+HEAVY = (
+    "cv2",
+    "onnxruntime",
+    "ai_edge_litert",
+    "torch",
+    "onnx",
+    "sounddevice",
+    "soxr",
+    "asyncio",
+    "edgemm.converters",
+)
+
+
+def test_importing_edgemm_loads_nothing_heavy() -> None:
+    code = "import sys, edgemm; print(*[name for name in sys.argv[1:] if name in sys.modules])"
+    done = subprocess.run([sys.executable, "-c", code, *HEAVY], capture_output=True, text=True, check=True)
+    assert done.stdout.split() == []
+
+
+@pytest.mark.parametrize("field", ["max_age_ms"])
+def test_a_budget_below_zero_is_refused(field: str) -> None:
+    with pytest.raises(edgemm.InputError, match=field):
+        edgemm.Budget(**{field: -1.0})  # type: ignore[arg-type]
