@@ -1,0 +1,64 @@
+"""Writes artifacts of both bundled models with inputs and the outputs that edgemm's runtime gives for them."""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+import edgemm
+from edgemm import data
+from edgemm.cli.demo.measure import picture_tensors
+from edgemm.converters import convert
+
+CASES = 64
+
+
+def main(folder: Path) -> None:
+    """One artifact and one .npz beside it per model, scheme and format."""
+    folder.mkdir(parents=True, exist_ok=True)
+    calibration: dict[str, Any] = {
+        "digits": picture_tensors(data.calibration_digits()[0]),
+        "keywords": data.path("calibration_words"),
+    }
+    for model, known in calibration.items():
+        for scheme in ("float", "static", "dynamic"):
+            for suffix in ("tflite", "onnx"):
+                path = folder / f"{model}.{scheme}.{suffix}"
+                source = data.path(f"models/{model}.onnx")
+                convert(source, output=path, calibrate=known, scheme=scheme)  # type: ignore[arg-type]
+                write_cases(path)
+
+
+def write_cases(path: Path) -> None:
+    """Seeded inputs over the input's whole grid, and what comes out here, both as stored."""
+    generator = np.random.default_rng(7)
+    with edgemm.load(path) as model:
+        backend = model.backend
+        spec, out = backend.inputs[0], backend.outputs[0]
+        shape = (CASES, *spec.shape)
+        real = generator.uniform(0, 1, shape) if "digits" in path.name else generator.normal(0, 1, shape)
+        stored = spec.quantize(real.astype(np.float32))
+        answers = []
+        for sample in stored:
+            backend.input_buffer(0)[...] = sample
+            backend.run()
+            answers.append(backend.output_buffer(0).copy())
+        answers_array = np.stack(answers)
+    step = out.scale
+    if not step:  # a float output: of an integer model 1/256 of its range, of a float one far less
+        spread = float(np.ptp(answers_array))
+        step = spread * (1e-5 if ".float." in path.name else 1 / 256)
+    np.savez(
+        path.with_suffix(path.suffix + ".npz"),
+        inputs=stored,
+        outputs=answers_array.astype(np.float64) * (out.scale or 1.0),
+        step=step,
+        scale=out.scale or 1.0,
+    )
+
+
+if __name__ == "__main__":
+    main(Path(sys.argv[1]))
