@@ -1,0 +1,186 @@
+"""Pictures to input tensors: colour, resize, then normalise and quantize in one table look-up."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any, get_args
+
+import numpy as np
+import numpy.typing as npt
+
+from edgemm.card import ImageRecipe, InputCard
+from edgemm.errors import CardError, InputError
+from edgemm.media import Color
+from edgemm.preprocess.placement import RESIZES, Placement, letterbox_scale, place
+from edgemm.preprocess.sampler import INTERPOLATIONS, PictureSampler
+from edgemm.preprocess.table import Planes, TableWriter, pixel_table
+from edgemm.tensors import TensorSpec
+
+COLORS: tuple[str, ...] = get_args(Color)
+MAX_SIDE = 16384
+"""Pixels. A card that asks for a larger picture is refused."""
+
+
+def compile_image(card: InputCard, spec: TensorSpec) -> ImagePreprocessor:
+    """The card's picture recipe as a function that writes the input tensor.
+
+    Args:
+        card: with `image`, and `layout` "NHWC" or "NCHW".
+        spec: of the tensor: [1, H, W, C] or [1, C, H, W], C = 3, or 1 for grey; float32, int8 or uint8.
+
+    Raises:
+        CardError: the card has no picture recipe, or one that does not fit the tensor.
+        MissingDependency: OpenCV is not installed.
+    """
+    if card.image is None:
+        raise CardError(f"input {card.name!r}: expected a card with `image`, found none")
+    _check_recipe(card.image)
+    return ImagePreprocessor(card.image, card.layout, spec)
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class _Steps:
+    """What is fixed for pictures of one size and colour."""
+
+    placement: Placement
+    sample: PictureSampler
+    flip: bool
+    """The sampled picture has its channels in the opposite order to the tensor's planes."""
+    planes: Planes
+    """Scratch for pictures that are split into planes."""
+    strips: tuple[tuple[slice, slice], ...]
+    """Rows and columns of the tensor outside the picture."""
+    border: npt.NDArray[Any]
+    """[height, width, channels], as the tensor stores it."""
+
+
+class ImagePreprocessor:
+    """One recipe for one tensor: `preprocessor(pixels, color, out)`.
+
+    Keeps scratch memory for pictures of the last size and colour seen. For one thread at a time.
+    """
+
+    def __init__(self, recipe: ImageRecipe, layout: str, spec: TensorSpec) -> None:
+        self._recipe, self._spec = recipe, spec
+        self._size_wh, channels = _picture_size(recipe, layout, spec)
+        self._planar = layout == "NCHW"
+        self._writer = TableWriter(pixel_table(recipe, spec, channels), channels, planar=self._planar)
+        self._key: tuple[tuple[int, ...], str] | None = None
+        self._steps: _Steps
+
+    def __call__(self, pixels: npt.NDArray[np.uint8], color: Color, out: npt.NDArray[Any]) -> None:
+        """Writes `pixels` into `out`, every element of it.
+
+        Args:
+            pixels: uint8[height, width, 3], or uint8[height, width] when `color` is "gray". Not changed.
+            color: order of the channels in `pixels`.
+            out: the input tensor, of the spec's shape and type, C-contiguous.
+
+        Raises:
+            InputError: `pixels`, `color` or `out` are not as said above.
+        """
+        pixels = _checked_picture(pixels, color)
+        self._check_out(out)
+        if self._key != (pixels.shape, color):
+            self._steps = self._plan(pixels.shape, color)
+            self._key = pixels.shape, color
+        steps = self._steps
+        view = out[0].transpose(1, 2, 0) if self._planar else out[0]
+        for strip in steps.strips:
+            view[strip] = steps.border[strip]
+        self._writer.write(steps.sample(pixels), steps.planes, view[steps.placement.area], flip=steps.flip)
+
+    def placement(self, shape: tuple[int, ...]) -> Placement:
+        """Where a picture of `shape` (height, width, ...) comes to lie in the tensor.
+
+        Raises:
+            InputError: `resize` is "none" and the picture is not of the tensor's size.
+        """
+        return place(self._recipe, (shape[1], shape[0]), self._size_wh)
+
+    def letterbox(self, shape: tuple[int, ...]) -> tuple[float, int, int]:
+        """For decoding boxes: tensor pixels per source pixel, and the border at left and top in pixels.
+
+        `placement` gives the scale of each axis, rounding included.
+
+        Raises:
+            InputError: the card's `resize` is not "letterbox".
+        """
+        if self._recipe.resize != "letterbox":
+            raise InputError(f'expected a card with resize "letterbox", found "{self._recipe.resize}"')
+        at = self.placement(shape)
+        return letterbox_scale(at.source_wh, at.size_wh), at.left, at.top
+
+    def _plan(self, shape: tuple[int, ...], color: Color) -> _Steps:
+        at = self.placement(shape)
+        wanted = self._recipe.color
+        as_planes = self._planar and wanted != "gray"
+        target = color if as_planes else wanted  # planes are ordered, or repeated, while they are written
+        (width, height), (columns, rows) = self._size_wh, at.shown_wh
+        top, left = (part.start for part in at.area)
+        around = (
+            np.s_[:top, :], np.s_[top + rows :, :],
+            np.s_[top : top + rows, :left], np.s_[top : top + rows, left + columns :],
+        )  # fmt: skip
+        bordered = (columns, rows) != (width, height)
+        return _Steps(
+            placement=at,
+            sample=PictureSampler(self._recipe, at, color, target),
+            flip=as_planes and color != wanted,
+            planes=[np.empty((rows, columns), np.uint8) for _ in range(3 if as_planes else 0)],
+            strips=around if bordered else (),
+            border=self._writer.border(self._recipe.pad_value, height, width) if bordered else np.empty(0),
+        )
+
+    def _check_out(self, out: npt.NDArray[Any]) -> None:
+        spec = self._spec
+        if out.shape != spec.shape or out.dtype != spec.dtype or not out.flags.c_contiguous:
+            raise InputError(
+                f"out: expected a C-contiguous array {spec.dtype}{list(spec.shape)}, found "
+                f"{out.dtype}{list(out.shape)}{'' if out.flags.c_contiguous else ', not contiguous'}"
+            )
+
+
+def _check_recipe(recipe: ImageRecipe) -> None:
+    allowed = (("color", COLORS), ("resize", RESIZES), ("interpolation", tuple(INTERPOLATIONS)))
+    for key, words in allowed:
+        if getattr(recipe, key) not in words:
+            raise CardError(
+                f"image.{key}: expected one of {', '.join(words)}; found {getattr(recipe, key)!r}"
+            )
+    for key, most in (("pad_value", 255), ("resize_short", MAX_SIDE)):
+        if not 0 <= getattr(recipe, key) <= most:
+            raise CardError(f"image.{key}: expected 0 to {most}, found {getattr(recipe, key)}")
+
+
+def _picture_size(recipe: ImageRecipe, layout: str, spec: TensorSpec) -> tuple[tuple[int, int], int]:
+    """(width, height) and the number of channels of the tensor."""
+    if layout not in ("NHWC", "NCHW"):
+        raise CardError(f"input {spec.name!r}: expected layout NHWC or NCHW in the card, found {layout!r}")
+    channels = 1 if recipe.color == "gray" else 3
+    shape = spec.shape
+    if len(shape) == 4:
+        height, width, depth = shape[1:] if layout == "NHWC" else (shape[2], shape[3], shape[1])
+        if shape[0] == 1 and depth == channels and 0 < height <= MAX_SIDE and 0 < width <= MAX_SIDE:
+            return (width, height), channels
+    expected = f"[1, H, W, {channels}]" if layout == "NHWC" else f"[1, {channels}, H, W]"
+    raise CardError(
+        f"input {spec.name!r}: layout {layout} and color {recipe.color} need a tensor {expected}, "
+        f"found {list(shape)}"
+    )
+
+
+def _checked_picture(pixels: npt.NDArray[np.uint8], color: Color) -> npt.NDArray[np.uint8]:
+    """The picture as uint8[h, w, 3], or uint8[h, w] when grey."""
+    if color not in COLORS:
+        raise InputError(f"color: expected one of {', '.join(COLORS)}; found {color!r}")
+    if color == "gray" and pixels.ndim == 3 and pixels.shape[2] == 1:
+        pixels = pixels[:, :, 0]
+    expected = "uint8[height, width]" if color == "gray" else "uint8[height, width, 3]"
+    fits = pixels.ndim == 2 if color == "gray" else pixels.ndim == 3 and pixels.shape[2] == 3
+    if not fits or pixels.dtype != np.uint8 or not pixels.size:
+        raise InputError(
+            f"a {color} picture: expected {expected}, found {pixels.dtype}{list(pixels.shape)}"
+            + (". Give the pixels as they are, 0 to 255: the card normalises" if fits and pixels.size else "")
+        )
+    return pixels

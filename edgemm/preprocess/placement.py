@@ -1,0 +1,94 @@
+"""Where a picture comes to lie in the input tensor, and so how to get back from there to its pixels."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from edgemm.card import ImageRecipe
+from edgemm.errors import InputError
+
+RESIZES: tuple[str, ...] = ("stretch", "letterbox", "center-crop", "none")
+"""Words that a card may use."""
+
+
+@dataclass(frozen=True, slots=True)
+class Placement:
+    """A point (x, y) of the source lies at (x * scale_xy[0] + left, y * scale_xy[1] + top) in the tensor."""
+
+    source_wh: tuple[int, int]
+    """Pixels of the picture."""
+    resized_wh: tuple[int, int]
+    """Pixels after the resize, before padding or cropping."""
+    size_wh: tuple[int, int]
+    """Pixels of the tensor."""
+    left: int
+    """Columns of border left of the picture; negative: columns cut off."""
+    top: int
+    """Rows of border above the picture; negative: rows cut off."""
+
+    @property
+    def scale_xy(self) -> tuple[float, float]:
+        """Tensor pixels per source pixel. The two differ by the rounding of `resized_wh` at least."""
+        return self.resized_wh[0] / self.source_wh[0], self.resized_wh[1] / self.source_wh[1]
+
+    @property
+    def shown_wh(self) -> tuple[int, int]:
+        """Pixels of the tensor that the picture covers; the rest is border."""
+        return min(self.resized_wh[0], self.size_wh[0]), min(self.resized_wh[1], self.size_wh[1])
+
+    @property
+    def area(self) -> tuple[slice, slice]:
+        """Rows and columns of the tensor that the picture covers."""
+        left, top = max(self.left, 0), max(self.top, 0)
+        return slice(top, top + self.shown_wh[1]), slice(left, left + self.shown_wh[0])
+
+    @property
+    def crop(self) -> tuple[slice, slice]:
+        """Rows and columns of the resized picture that the tensor shows."""
+        left, top = max(-self.left, 0), max(-self.top, 0)
+        return slice(top, top + self.shown_wh[1]), slice(left, left + self.shown_wh[0])
+
+
+def place(recipe: ImageRecipe, source_wh: tuple[int, int], size_wh: tuple[int, int]) -> Placement:
+    """Resize, padding and cropping that the recipe asks for, for pictures of one size.
+
+    letterbox: the largest size that fits with the shape kept, centred; an odd border is larger at the
+    right or bottom. center-crop: the shorter side to `resize_short`, the longer one in proportion and
+    rounded down, then the centre, as torchvision's Resize and CenterCrop; enlarged further where the
+    crop would not be covered.
+
+    Raises:
+        InputError: `resize` is "none" and the picture is not of the tensor's size.
+    """
+    if recipe.resize == "none" and source_wh != size_wh:
+        raise InputError(
+            f"the card asks for pictures of {size_wh[0]}x{size_wh[1]} pixels, not resized; "
+            f"found {source_wh[0]}x{source_wh[1]}. Resize the picture first"
+        )
+    if recipe.resize == "letterbox":
+        scale = letterbox_scale(source_wh, size_wh)
+        resized = _scaled(source_wh, scale)
+        left, top = ((size - part) // 2 for size, part in zip(size_wh, resized, strict=True))
+        return Placement(source_wh, resized, size_wh, left, top)
+    if recipe.resize == "center-crop":
+        resized = _covering(source_wh, size_wh, recipe.resize_short)
+        left, top = (-round((part - size) / 2) for size, part in zip(size_wh, resized, strict=True))
+        return Placement(source_wh, resized, size_wh, left, top)
+    return Placement(source_wh, size_wh, size_wh, 0, 0)
+
+
+def letterbox_scale(source_wh: tuple[int, int], size_wh: tuple[int, int]) -> float:
+    """Tensor pixels per source pixel of the largest picture that fits."""
+    return min(size_wh[0] / source_wh[0], size_wh[1] / source_wh[1])
+
+
+def _scaled(wh: tuple[int, int], scale: float) -> tuple[int, int]:
+    return max(1, round(wh[0] * scale)), max(1, round(wh[1] * scale))
+
+
+def _covering(source_wh: tuple[int, int], size_wh: tuple[int, int], short: int) -> tuple[int, int]:
+    """Size with the shorter side `short` long, or more where the crop needs it."""
+    width, height = source_wh
+    side = min(width, height)
+    short = max(short, -(-size_wh[0] * side // width), -(-size_wh[1] * side // height))
+    return short * width // side, short * height // side

@@ -1,0 +1,51 @@
+"""Running sound from one sample rate to another."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from edgemm.errors import MissingDependency
+
+Samples = npt.NDArray[np.float32]
+
+QUALITY = "HQ"
+"""soxr's recipe: 20 bit, and the one that it uses when nothing is said."""
+
+
+class Resampler:
+    """One stream from `rate_in` to `rate_out` hertz. What the filter still holds comes out with later blocks.
+
+    Raises:
+        MissingDependency: soxr is not installed.
+    """
+
+    def __init__(self, rate_in: int, rate_out: int) -> None:
+        self._stream = _soxr().ResampleStream(rate_in, rate_out, 1, dtype="float32", quality=QUALITY)
+
+    def push(self, samples: Samples) -> Samples:
+        """float32[n] at `rate_in` -> float32[m] at `rate_out`, m about n * rate_out / rate_in."""
+        resampled: Samples = self._stream.resample_chunk(samples)
+        return resampled
+
+
+def resample(samples: Samples, rate_in: int, rate_out: int) -> Samples:
+    """A whole recording, float32[n] -> float32[round(n * rate_out / rate_in)]; itself when the rates are equal.
+
+    Raises:
+        MissingDependency: soxr is not installed.
+    """
+    if rate_in == rate_out:
+        return samples
+    resampled: Samples = _soxr().resample(samples, rate_in, rate_out, quality=QUALITY)
+    return resampled
+
+
+def _soxr() -> Any:
+    try:
+        import soxr
+    except ImportError as error:
+        raise MissingDependency("soxr (sound at another sample rate than the model's)", "audio") from error
+    return soxr

@@ -1,0 +1,75 @@
+"""Colour conversion, resize and crop of pictures of one size, into memory that is kept."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from edgemm.card import ImageRecipe
+from edgemm.media import Color
+from edgemm.opencv import opencv
+from edgemm.preprocess.placement import Placement
+
+INTERPOLATIONS = {
+    "nearest": "INTER_NEAREST",
+    "linear": "INTER_LINEAR",
+    "area": "INTER_AREA",
+    "cubic": "INTER_CUBIC",
+}
+"""Word in the card -> OpenCV's constant."""
+
+
+class PictureSampler:
+    """Pictures of one size and colour -> the part that the tensor shows, in the colour that it wants.
+
+    The result is that of converting first and resizing then. Where the order makes no difference to any
+    bit, the cheaper one is taken: reordering channels commutes with every resize, and repeating grey in
+    three channels too; the weighted sum that makes grey commutes with "nearest" alone.
+    """
+
+    def __init__(self, recipe: ImageRecipe, placement: Placement, source: Color, target: Color) -> None:
+        self._cv = opencv()
+        self._interpolation = getattr(self._cv, INTERPOLATIONS[recipe.interpolation])
+        self._size_wh = placement.resized_wh
+        (width, height), (full_width, full_height) = placement.source_wh, placement.resized_wh
+        first = _convert_first(recipe, placement, source, target)
+        code = None if source == target else getattr(self._cv, f"COLOR_{source}2{target}".upper())
+        self._before: int | None = code if first else None
+        self._after: int | None = None if first else code
+        self._crop = placement.crop
+        self._whole = _scratch(height, width, target if code is not None and first else None)
+        resizes = placement.source_wh != placement.resized_wh
+        self._resized = _scratch(full_height, full_width, (target if first else source) if resizes else None)
+        columns, rows = placement.shown_wh
+        self._part = _scratch(rows, columns, target if code is not None and not first else None)
+
+    def __call__(self, pixels: npt.NDArray[np.uint8]) -> npt.NDArray[np.uint8]:
+        """uint8[rows, columns, 3], or uint8[rows, columns] of grey; valid until the next call."""
+        picture: Any = pixels
+        if self._before is not None:
+            picture = self._cv.cvtColor(picture, self._before, dst=self._whole)
+        if self._resized is not None:
+            picture = self._cv.resize(
+                picture, self._size_wh, dst=self._resized, interpolation=self._interpolation
+            )
+        picture = picture[self._crop]
+        if self._after is not None:
+            picture = self._cv.cvtColor(picture, self._after, dst=self._part)
+        cropped: npt.NDArray[np.uint8] = picture
+        return cropped
+
+
+def _convert_first(recipe: ImageRecipe, placement: Placement, source: Color, target: Color) -> bool:
+    (width, height), (full_width, full_height) = placement.source_wh, placement.resized_wh
+    if source == "gray":
+        return False
+    shrinks = full_width * full_height <= width * height
+    return not shrinks or (target == "gray" and recipe.interpolation != "nearest")
+
+
+def _scratch(height: int, width: int, color: Color | None) -> npt.NDArray[np.uint8] | None:
+    if color is None:
+        return None
+    return np.empty((height, width) if color == "gray" else (height, width, 3), np.uint8)

@@ -1,0 +1,245 @@
+"""The running window of an audio model: samples in, one prepared tensor per stride out."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import replace
+from typing import Any, Protocol
+
+import numpy as np
+import numpy.typing as npt
+
+from edgemm.card import AudioRecipe
+from edgemm.errors import InputError
+from edgemm.preprocess.encoder import Encoder
+from edgemm.preprocess.history import History
+from edgemm.preprocess.logmel import LogMel
+from edgemm.preprocess.resample import Resampler, resample
+from edgemm.tensors import TensorSpec
+
+CLIP_STRIDES = 10
+"""Strides of the card between two windows of a whole recording."""
+MAX_RATE = 1_000_000
+"""Hertz."""
+
+
+class Feature(Protocol):
+    """What the window asks of a feature, so that it need not know which one it holds."""
+
+    history: History
+
+    def push(self, samples: npt.NDArray[np.float32]) -> None:
+        """Appends the columns that float32[n] completes to the history."""
+
+    def reset(self) -> None:
+        """Forgets all."""
+
+
+class Frames:
+    """Log-mel frames, quantized as they are made."""
+
+    def __init__(self, recipe: AudioRecipe, spec: TensorSpec) -> None:
+        self._logmel = LogMel(recipe)
+        self._encoder = Encoder(spec, recipe.n_mels)
+        self.history = History(recipe.frames, (recipe.n_mels,), spec.dtype)
+
+    def push(self, samples: npt.NDArray[np.float32]) -> None:
+        for frame in self._logmel.push(samples):
+            self._encoder.write(frame, self.history.slot(1)[0])
+
+    def reset(self) -> None:
+        self._logmel.reset()
+        self.history.clear()
+
+
+class Waveform:
+    """The samples themselves, normalised and quantized as they come."""
+
+    CHUNK = 1024
+    """Samples at a time, so that scratch memory stays small."""
+
+    def __init__(self, recipe: AudioRecipe, spec: TensorSpec) -> None:
+        self._chunk = min(self.CHUNK, recipe.samples)
+        self._mean, self._std = np.float32(recipe.mean[0]), np.float32(recipe.std[0])
+        self._real = np.empty(self._chunk, np.float32)
+        self._encoder = Encoder(spec, self._chunk)
+        self.history = History(recipe.samples, (), spec.dtype)
+
+    def push(self, samples: npt.NDArray[np.float32]) -> None:
+        for at in range(0, len(samples), self._chunk):
+            part = samples[at : at + self._chunk]
+            real = self._real[: len(part)]
+            np.subtract(part, self._mean, out=real)
+            real /= self._std
+            self._encoder.write(real, self.history.slot(len(part)))
+
+    def reset(self) -> None:
+        self.history.clear()
+
+
+class AudioWindow:
+    """The private state of one stream of sound into one model.
+
+    Blocks may be of any size: the windows are the same, bit for bit. For one thread at a time.
+    Made by `compile_audio`.
+    """
+
+    def __init__(self, recipe: AudioRecipe, layout: str, spec: TensorSpec) -> None:
+        self._recipe, self._layout, self._spec = recipe, layout, spec
+        self._feature: Feature
+        if recipe.feature == "waveform":
+            self.span = recipe.samples
+            self._feature = Waveform(recipe, spec)
+        else:
+            self.span = (recipe.frames - 1) * recipe.hop + recipe.window
+            self._feature = Frames(recipe, spec)
+        self.stride = recipe.stride
+        self.reset()
+
+    span: int
+    """Samples of the card's rate that one window covers."""
+    stride: int
+    """Samples of the card's rate between two windows."""
+    position: int
+    """Samples of the card's rate taken in since the last reset."""
+
+    def push(self, samples: npt.NDArray[Any], sample_rate: int) -> Iterator[int]:
+        """Takes the next samples; iterate to the end. `write` fills a tensor while this waits at a yield.
+
+        An iterator that is left early skips the windows that remain, but loses no samples.
+
+        Args:
+            samples: float32[n] in -1..1, or int16[n]; one channel.
+            sample_rate: hertz; resampled to the card's when they differ. The same until `reset`.
+
+        Yields:
+            Where the window that just became complete ends: samples of the card's rate since the reset.
+
+        Raises:
+            InputError: samples of another shape or type, not finite, or the rate changed.
+            MissingDependency: the rates differ and soxr is not installed.
+        """
+        heard = _checked_samples(samples)
+        self._check_rate(sample_rate)
+        if self._resampler is not None:
+            heard = self._resampler.push(heard)
+        return self._advance(heard)
+
+    def write(self, out: npt.NDArray[Any]) -> None:
+        """Writes the window that `push` just announced.
+
+        Args:
+            out: the input tensor, of the spec's shape and type, C-contiguous.
+
+        Raises:
+            InputError: `out` is something else, or there is no complete window yet.
+        """
+        spec = self._spec
+        if out.shape != spec.shape or out.dtype != spec.dtype or not out.flags.c_contiguous:
+            raise InputError(
+                f"out: expected a C-contiguous array {spec.dtype}{list(spec.shape)}, found "
+                f"{out.dtype}{list(out.shape)}{'' if out.flags.c_contiguous else ', not contiguous'}"
+            )
+        if self.position < self.span:
+            raise InputError(
+                f"no complete window: expected {self.span} samples, found {self.position} since the reset"
+            )
+        newest = self._feature.history.newest()
+        if self._layout == "NFT":
+            out[0] = newest.T
+        else:
+            out.reshape(newest.shape)[...] = newest
+
+    def reset(self) -> None:
+        """Forgets everything heard; the next sample has position 0."""
+        self._feature.reset()
+        self._resampler: Resampler | None = None
+        self._rate = 0
+        self.position = 0
+        self._next_end = self.span
+
+    def clip(self, samples: npt.NDArray[Any], sample_rate: int) -> Iterator[npt.NDArray[Any]]:
+        """Prepared tensors of a whole recording; the state of the stream is not touched.
+
+        One window each `CLIP_STRIDES` strides from the first sample; a recording shorter than one
+        window is centred in silence.
+
+        Args:
+            samples: float32[n] in -1..1, or int16[n]; one channel.
+            sample_rate: hertz; resampled to the card's when they differ.
+
+        Yields:
+            A new array of the spec's shape and type.
+
+        Raises:
+            InputError: samples of another shape or type, or not finite.
+            MissingDependency: the rates differ and soxr is not installed.
+        """
+        _check_hertz(sample_rate)
+        heard = resample(_checked_samples(samples), sample_rate, self._recipe.sample_rate)
+        missing = max(0, self.span - len(heard))
+        heard = np.pad(heard, (missing // 2, missing - missing // 2))
+        recipe = replace(self._recipe, stride=self.stride * CLIP_STRIDES)
+        window = AudioWindow(recipe, self._layout, self._spec)
+        return window._tensors(heard)
+
+    def _tensors(self, heard: npt.NDArray[np.float32]) -> Iterator[npt.NDArray[Any]]:
+        for _ in self._advance(heard):
+            out = np.empty(self._spec.shape, self._spec.dtype)
+            self.write(out)
+            yield out
+
+    def _advance(self, heard: npt.NDArray[np.float32]) -> Iterator[int]:
+        at = 0
+        try:
+            while at < len(heard):
+                part = heard[at : at + self._next_end - self.position]
+                at += len(part)
+                if self._take(part):
+                    yield self.position
+        finally:
+            while at < len(heard):  # left early: the samples count all the same
+                part = heard[at : at + self._next_end - self.position]
+                at += len(part)
+                self._take(part)
+
+    def _take(self, part: npt.NDArray[np.float32]) -> bool:
+        """True when a window is complete."""
+        self._feature.push(part)
+        self.position += len(part)
+        complete = self.position == self._next_end
+        if complete:
+            self._next_end += self.stride
+        return complete
+
+    def _check_rate(self, sample_rate: int) -> None:
+        if sample_rate == self._rate:
+            return
+        _check_hertz(sample_rate)
+        if self._rate:
+            raise InputError(
+                f"sample_rate: expected {self._rate} Hz as before, found {sample_rate} Hz; reset() first"
+            )
+        if sample_rate != self._recipe.sample_rate:
+            self._resampler = Resampler(sample_rate, self._recipe.sample_rate)
+        self._rate = sample_rate
+
+
+def _check_hertz(sample_rate: int) -> None:
+    if not 0 < sample_rate <= MAX_RATE:
+        raise InputError(f"sample_rate: expected hertz from 1 to {MAX_RATE}, found {sample_rate}")
+
+
+def _checked_samples(samples: npt.NDArray[Any]) -> npt.NDArray[np.float32]:
+    """float32[n], finite; int16 is brought to -1..1."""
+    kind = samples.dtype
+    if samples.ndim != 1 or kind not in (np.float32, np.float64, np.int16):
+        raise InputError(
+            f"samples: expected one channel, float32[n] in -1..1 or int16[n]; found {kind}{list(samples.shape)}"
+        )
+    heard = samples.astype(np.float32, copy=False)
+    if kind == np.int16:
+        return heard * np.float32(1.0 / 32768.0)
+    if not np.isfinite(heard).all():
+        raise InputError("samples: expected finite numbers, found NaN or infinity")
+    return heard
