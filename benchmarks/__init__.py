@@ -1,1 +1,7 @@
-"""Speed and size as ratios, each taken in one run with both sides interleaved: `python -m benchmarks`."""
+"""Speed as ratios taken in one run: each module has `run() -> dict` and can be run by itself.
+
+    python -m benchmarks.letterbox
+
+`run` gives "name", "ratio", "limit", "ok" and "details": absolute times differ from machine to machine,
+and from minute to minute on a busy one; the ratio of two ways that took turns holds.
+"""
