@@ -1,0 +1,75 @@
+"""Inference runtimes: one file each, behind one seam (`Backend`)."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, Protocol
+
+from edgemm.backends.backend import Backend, Coverage
+from edgemm.backends.litert import open_litert
+from edgemm.backends.ort import open_ort
+from edgemm.delegates import Delegate, Format, candidates
+from edgemm.errors import ArtifactError, DelegateError, DelegateMissing, InputError
+
+if TYPE_CHECKING:
+    from edgemm.artifact import Artifact
+
+log = logging.getLogger("edgemm.backends")
+
+
+class Opener(Protocol):
+    """How a runtime loads a model."""
+
+    def __call__(self, payload: bytes, wanted: Delegate, threads: int, *, trial: bool = False) -> Backend: ...
+
+
+BACKENDS: Mapping[Format, Opener] = {"tflite": open_litert, "onnx": open_ort}
+"""Format of an artifact -> what runs it."""
+
+
+def open_backend(
+    artifact: Artifact, *, delegate: str | tuple[str, ...] = "auto", threads: int = 1
+) -> Backend:
+    """Loads an artifact into its runtime.
+
+    Args:
+        delegate: a name, which is then required; a tuple of names, the first that works is taken; or "auto".
+        threads: for the CPU's part of the work.
+
+    Raises:
+        InputError: an unknown delegate, or `threads` below 1.
+        MissingDependency: the runtime is not installed.
+        DelegateError: no delegate of those asked for can run the model.
+        ArtifactError: the model is damaged, or too new for the runtime.
+    """
+    if threads < 1:
+        raise InputError(f"threads: expected 1 or more, found {threads}")
+    try:
+        return _first_that_works(artifact, candidates(delegate, artifact.format), threads, delegate == "auto")
+    except ArtifactError as e:
+        raise type(e)(f"{artifact.path}: {e}") from e
+
+
+def _first_that_works(artifact: Artifact, wanted: tuple[Delegate, ...], threads: int, quiet: bool) -> Backend:
+    reasons = []
+    for each in wanted:
+        try:
+            return _open(artifact, each, threads)
+        except DelegateError as e:
+            if len(wanted) == 1:
+                raise
+            log.log(logging.INFO if quiet else logging.WARNING, "%s", e)
+            reasons.append(e)
+    raise DelegateMissing("; ".join(map(str, reasons))) from reasons[-1]
+
+
+def _open(artifact: Artifact, wanted: Delegate, threads: int) -> Backend:
+    if not wanted.serves(artifact.format):
+        raise DelegateMissing(
+            f"delegate {wanted.name}: no runtime for .{artifact.format} files has a route to it. {wanted.advice}"
+        )
+    return BACKENDS[artifact.format](artifact.payload, wanted, threads)
+
+
+__all__ = ["BACKENDS", "Backend", "Coverage", "open_backend"]

@@ -1,0 +1,210 @@
+"""LiteRT (or tflite-runtime): .tflite models, in place.
+
+The interpreter's own tensors are the buffers: nothing is copied that the caller does not copy. While the
+graph is static the views are made once and kept, which the interpreter's `invoke()` refuses and the call
+beneath it does not. A graph with tensors whose size is found out while it runs may move its memory, so
+there every access makes a new view, and the view must be dropped before the next `run()`.
+"""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Callable, Sequence
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from edgemm.backends.nodes import accelerated, list_nodes, xnnpack_share
+from edgemm.backends.runtime import LitertRuntime, find_litert
+from edgemm.delegates.delegate import Delegate
+from edgemm.delegates.library import create
+from edgemm.delegates.probe import refuse_what_crashes
+from edgemm.errors import (
+    DamagedArtifact,
+    DelegateFailed,
+    DelegateMissing,
+    EdgemmError,
+    InputError,
+    UnsupportedVersion,
+)
+from edgemm.tensors import TensorSpec
+
+log = logging.getLogger("edgemm.backends")
+_STILL_VIEWED: list[Any] = []
+"""Closed interpreters whose memory somebody still looks at: their delegate must outlive the view."""
+
+
+def open_litert(payload: bytes, wanted: Delegate, threads: int, *, trial: bool = False) -> LitertBackend:
+    """Loads a .tflite model on a delegate.
+
+    Args:
+        trial: inside the probe: load what may crash, and do not ask that it takes an operator.
+
+    Raises:
+        MissingDependency: no runtime.
+        DelegateMissing, DelegateFailed: the delegate cannot be had, fails, or takes nothing.
+        DamagedArtifact, UnsupportedVersion: the model cannot be loaded.
+    """
+    runtime = find_litert()
+    native = []
+    if wanted.libraries:
+        if not trial:
+            refuse_what_crashes(wanted.name)
+        native.append(create(wanted, runtime.module.load_delegate))
+    interpreter = _interpreter(runtime, payload, wanted, native, threads)
+    return LitertBackend(interpreter, runtime, wanted, must_take=wanted.required and not trial)
+
+
+def _interpreter(
+    runtime: LitertRuntime, payload: bytes, wanted: Delegate, native: list[Any], threads: int
+) -> Any:
+    try:
+        return runtime.module.Interpreter(
+            model_content=payload, num_threads=threads, experimental_delegates=native or None
+        )
+    except ValueError as e:  # the model; a delegate raises RuntimeError
+        if "builtin opcode" in str(e) or "version" in str(e):
+            raise UnsupportedVersion(f"expected operators that {runtime} knows, found: {_first_line(e)}. "
+                                     "Install a newer runtime, or convert again for this one") from e  # fmt: skip
+        raise DamagedArtifact(f"expected a .tflite model, found: {_first_line(e)}") from e
+    except RuntimeError as e:
+        if native:
+            raise DelegateFailed(f"delegate {wanted.name}: failed in {runtime}: {_first_line(e)}") from e
+        raise DamagedArtifact(f"{runtime} cannot load the model: {_first_line(e)}") from e
+
+
+def _allocate(interpreter: Any, runtime: LitertRuntime, wanted: Delegate) -> None:
+    try:
+        interpreter.allocate_tensors()
+    except (RuntimeError, ValueError) as e:
+        raise _allocation_error(e, runtime, wanted) from e
+
+
+def _allocation_error(error: Exception, runtime: LitertRuntime, wanted: Delegate) -> EdgemmError:
+    said = str(error)
+    if "edgetpu-custom-op" in said:
+        return DelegateMissing(
+            "the model is compiled for the Edge TPU, and runs nowhere else. "
+            'Load it with delegate="edgetpu", or take the model that it was compiled from'
+        )
+    if "unresolved custom op" in said:
+        return UnsupportedVersion(
+            f"{runtime} has not the custom operator that the model needs: {_first_line(error)}"
+        )
+    if wanted.libraries and "DELEGATE" in said:
+        return DelegateFailed(f"delegate {wanted.name}: failed in {runtime}: {_first_line(error)}")
+    return DamagedArtifact(f"{runtime} cannot prepare the model: {_first_line(error)}")
+
+
+class LitertBackend:
+    """One model in one interpreter. See `edgemm.backends.backend.Backend`."""
+
+    def __init__(
+        self, interpreter: Any, runtime: LitertRuntime, wanted: Delegate, *, must_take: bool
+    ) -> None:
+        self.name, self.version = runtime.name, runtime.version
+        before = list_nodes(interpreter)
+        _allocate(interpreter, runtime, wanted)
+        xnnpack, plain = xnnpack_share(before, list_nodes(interpreter)) if before else (0, 0)
+        self.coverage = accelerated(before)
+        took = self.coverage.delegated if wanted.libraries else xnnpack
+        if must_take and before and not took:
+            raise DelegateFailed(
+                f"delegate {wanted.name}: took none of the model's {self.coverage.total} operators. "
+                f"{wanted.advice}"
+            )
+        names = (
+            took and wanted.libraries and wanted.name,
+            xnnpack and "xnnpack",
+            (plain or not before) and "cpu",
+        )
+        self.delegates = tuple(str(name) for name in names if name) or ("cpu",)
+        self._details = interpreter.get_input_details(), interpreter.get_output_details()
+        self.inputs, self.outputs = map(_specs, self._details)
+        self._interpreter: Any = interpreter
+        self._keep = bool(wanted.libraries)
+        self._invoke: Callable[[], Any]
+        self._views: tuple[list[npt.NDArray[Any]], list[npt.NDArray[Any]]] | None
+        self._hold_views()
+
+    def _hold_views(self) -> None:
+        native: Any = getattr(self._interpreter, "_interpreter", None)
+        self._views, self._invoke = None, self._interpreter.invoke
+        if not hasattr(native, "Invoke"):
+            return
+        try:
+            inputs, outputs = (
+                [self._interpreter.tensor(d["index"])() for d in side] for side in self._details
+            )
+        except (ValueError, RuntimeError):  # an output without memory yet: its size is found while running
+            return
+        self._views, self._invoke = (inputs, outputs), native.Invoke
+
+    def input_buffer(self, index: int) -> npt.NDArray[Any]:
+        """The interpreter's own tensor."""
+        if self._views is not None:
+            return self._views[0][index]
+        return self._fresh(0, index)
+
+    def output_buffer(self, index: int) -> npt.NDArray[Any]:
+        """The interpreter's own tensor."""
+        if self._views is not None:
+            return self._views[1][index]
+        return self._fresh(1, index)
+
+    def _fresh(self, side: int, index: int) -> npt.NDArray[Any]:
+        if self._interpreter is None:
+            raise InputError("the model is closed: load it again")
+        view: npt.NDArray[Any] = self._interpreter.tensor(self._details[side][index]["index"])()
+        return view
+
+    def run(self) -> None:
+        """One inference.
+
+        Raises:
+            DelegateFailed: an operator or the accelerator failed.
+        """
+        try:
+            self._invoke()
+        except (RuntimeError, ValueError) as e:
+            raise DelegateFailed(
+                f"{', '.join(self.delegates)}: failed while running: {_first_line(e)}"
+            ) from e
+
+    def close(self) -> None:
+        """Frees the interpreter once nobody looks at its tensors."""
+        interpreter, self._interpreter = self._interpreter, None
+        self._views, self._invoke = None, _closed
+        if interpreter is not None and self._keep and not interpreter._safe_to_run():
+            _STILL_VIEWED.append(interpreter)
+
+
+def _closed() -> None:
+    raise InputError("the model is closed: load it again")
+
+
+def _specs(details: Sequence[dict[str, Any]]) -> tuple[TensorSpec, ...]:
+    names = [d["name"] for d in details]
+    return tuple(
+        _spec(d, d["name"] if names.count(d["name"]) == 1 and d["name"] else f"{d['name']}:{d['index']}")
+        for d in details
+    )
+
+
+def _spec(detail: dict[str, Any], name: str) -> TensorSpec:
+    dtype = np.dtype(detail["dtype"])
+    if dtype.kind not in "biufc":
+        raise UnsupportedVersion(
+            f"tensor {name!r}: expected numbers, found {dtype.name}: edgemm has no route for it"
+        )
+    parameters = detail["quantization_parameters"]
+    scales, zeros = parameters["scales"], parameters["zero_points"]
+    shape = tuple(int(each) for each in detail["shape"])
+    if len(scales) != 1 or dtype.kind not in "iu":
+        return TensorSpec(name, shape, dtype.name)
+    return TensorSpec(name, shape, dtype.name, float(scales[0]), int(zeros[0]))
+
+
+def _first_line(error: Exception) -> str:
+    return (str(error).strip().splitlines() or ["no message"])[0]

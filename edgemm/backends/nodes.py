@@ -1,0 +1,79 @@
+"""Which operators of a LiteRT graph a delegate took, read from the interpreter's list of nodes.
+
+The interpreter appends a DELEGATE node for each piece that a delegate takes, and goes on listing the
+operators inside. A piece is found again by walking from the DELEGATE node's outputs back to its inputs.
+"""
+
+from __future__ import annotations
+
+import logging
+from collections import Counter
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from edgemm.backends.backend import Coverage
+
+log = logging.getLogger("edgemm.backends")
+_DELEGATE = "DELEGATE"
+
+
+@dataclass(frozen=True, slots=True)
+class Node:
+    """One entry of the interpreter's list."""
+
+    name: str
+    inputs: tuple[int, ...]
+    outputs: tuple[int, ...]
+
+
+def list_nodes(interpreter: Any) -> tuple[Node, ...]:
+    """The nodes; empty when this runtime does not tell (the call is not part of its public API)."""
+    try:
+        details = interpreter._get_ops_details()
+        return tuple(Node(d["op_name"], _ids(d["inputs"]), _ids(d["outputs"])) for d in details)
+    except (AttributeError, KeyError, TypeError, ValueError, RuntimeError) as e:
+        log.debug("this runtime does not list its nodes: %s", e)
+        return ()
+
+
+def _ids(tensors: Sequence[int]) -> tuple[int, ...]:
+    return tuple(int(each) for each in tensors if each >= 0)
+
+
+def accelerated(before: tuple[Node, ...]) -> Coverage:
+    """What accelerators took.
+
+    Args:
+        before: the nodes once accelerators are applied, and before `allocate_tensors` hands the rest to XNNPACK.
+    """
+    operators = [node for node in before if node.name != _DELEGATE]
+    pieces = [node for node in before if node.name == _DELEGATE]
+    taken = _inside(operators, pieces)
+    remaining = Counter(node.name for index, node in enumerate(operators) if index not in taken)
+    return Coverage(len(taken), len(operators), len(pieces), dict(remaining))
+
+
+def xnnpack_share(before: tuple[Node, ...], after: tuple[Node, ...]) -> tuple[int, int]:
+    """(operators that XNNPACK took, operators that neither it nor an accelerator took)."""
+    operators = [node for node in after if node.name != _DELEGATE]
+    pieces = [node for node in after if node.name == _DELEGATE]
+    already = sum(node.name == _DELEGATE for node in before)
+    taken = _inside(operators, pieces[already:])
+    return len(taken), len(operators) - len(taken | _inside(operators, pieces[:already]))
+
+
+def _inside(operators: Sequence[Node], pieces: Sequence[Node]) -> set[int]:
+    """Indices of the operators that the pieces replace."""
+    producer = {tensor: index for index, node in enumerate(operators) for tensor in node.outputs}
+    taken: set[int] = set()
+    for piece in pieces:
+        ends, waiting = set(piece.inputs), list(piece.outputs)
+        while waiting:
+            tensor = waiting.pop()
+            index = producer.get(tensor)
+            if tensor in ends or index is None or index in taken:
+                continue
+            taken.add(index)
+            waiting.extend(operators[index].inputs)
+    return taken

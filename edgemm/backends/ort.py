@@ -1,0 +1,193 @@
+"""ONNX Runtime: .onnx models, through buffers that are bound once."""
+
+from __future__ import annotations
+
+import re
+from collections import Counter
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from edgemm.backends.backend import Coverage
+from edgemm.delegates.delegate import Delegate
+from edgemm.errors import (
+    ArtifactError,
+    DamagedArtifact,
+    DelegateFailed,
+    DelegateMissing,
+    EdgemmError,
+    InputError,
+    MissingDependency,
+    UnsupportedVersion,
+)
+from edgemm.tensors import TensorSpec
+
+_CPU = "CPUExecutionProvider"
+_DTYPES = {
+    "tensor(float)": "float32", "tensor(double)": "float64", "tensor(float16)": "float16",
+    "tensor(int8)": "int8", "tensor(uint8)": "uint8", "tensor(int16)": "int16", "tensor(uint16)": "uint16",
+    "tensor(int32)": "int32", "tensor(uint32)": "uint32", "tensor(int64)": "int64",
+    "tensor(uint64)": "uint64", "tensor(bool)": "bool",
+}  # fmt: skip
+_SETTINGS = {
+    "session.intra_op.allow_spinning": "0",
+    "session.inter_op.allow_spinning": "0",
+    "session.record_ep_graph_assignment_info": "1",
+    # A model must not name files on this machine: weights outside the file are looked for nowhere.
+    "session.model_external_initializers_file_folder_path": "/edgemm/takes/no/external/data",
+}
+_TOO_NEW = re.compile(
+    r"IR version|opset|NOT_IMPLEMENTED|No Op registered|is not a registered function", re.IGNORECASE
+)
+
+
+def open_ort(payload: bytes, wanted: Delegate, threads: int, *, trial: bool = False) -> OrtBackend:
+    """Loads an .onnx model on an execution provider, with the CPU behind it.
+
+    Args:
+        trial: inside the probe: do not ask that the provider takes an operator.
+
+    Raises:
+        MissingDependency: onnxruntime is not installed.
+        DelegateMissing, DelegateFailed: the provider cannot be had, fails, or takes nothing.
+        DamagedArtifact, UnsupportedVersion: the model cannot be loaded.
+    """
+    try:
+        import onnxruntime as ort
+    except ImportError as e:
+        raise MissingDependency("ONNX Runtime", "ort") from e
+    if wanted.provider not in ort.get_available_providers():
+        raise DelegateMissing(
+            f"delegate {wanted.name}: this ONNX Runtime {ort.__version__} was built without "
+            f"{wanted.provider}. {wanted.advice}"
+        )
+    session = _session(ort, payload, wanted, threads)
+    if wanted.provider not in session.get_providers():
+        raise DelegateMissing(
+            f"delegate {wanted.name}: ONNX Runtime {ort.__version__} has {wanted.provider} and could not "
+            f"start it, it fell back to {', '.join(session.get_providers())}. {wanted.advice}"
+        )
+    return OrtBackend(session, ort.__version__, wanted, must_take=wanted.required and not trial)
+
+
+def _session(ort: Any, payload: bytes, wanted: Delegate, threads: int) -> Any:
+    options = ort.SessionOptions()
+    options.intra_op_num_threads, options.inter_op_num_threads = threads, 1
+    options.log_severity_level = 4  # fatal: what is wrong is raised, with its text
+    for key, value in _SETTINGS.items():
+        options.add_session_config_entry(key, value)
+    providers: list[Any] = [(wanted.provider, dict(wanted.options))]
+    if wanted.provider != _CPU:
+        providers.append(_CPU)
+    try:
+        return ort.InferenceSession(
+            payload, options, providers=providers, enable_fallback=0, read_config_from_model=0
+        )
+    except Exception as e:  # its errors have no other common base
+        raise _load_error(e, ort.__version__, wanted) from e
+
+
+def _load_error(error: Exception, version: str, wanted: Delegate) -> EdgemmError:
+    kind, said = type(error).__name__, str(error).strip().partition("\n")[0]
+    if wanted.provider != _CPU and kind not in ("InvalidProtobuf", "InvalidGraph"):
+        return DelegateFailed(f"delegate {wanted.name}: failed in ONNX Runtime {version}: {said}")
+    if "External data" in said or "external data" in said or "model_path must not be empty" in said:
+        return DamagedArtifact(
+            "expected all weights inside the file, found references to other files, which are not followed"
+        )
+    if _TOO_NEW.search(said):
+        return UnsupportedVersion(
+            f"ONNX Runtime {version} cannot run the model: {said}. Install a newer one, or convert with a lower --opset"
+        )
+    return DamagedArtifact(f"expected an .onnx model, ONNX Runtime {version} says: {said}")
+
+
+class OrtBackend:
+    """One model in one session. See `edgemm.backends.backend.Backend`."""
+
+    name = "onnxruntime"
+
+    def __init__(self, session: Any, version: str, wanted: Delegate, *, must_take: bool) -> None:
+        self.version = version
+        self.inputs = tuple(_spec(each, "input") for each in session.get_inputs())
+        self.outputs = tuple(_spec(each, "output") for each in session.get_outputs())
+        placed = _placed(session)
+        self.coverage = _coverage(placed, wanted)
+        if must_take and placed and not self.coverage.delegated:
+            raise DelegateFailed(
+                f"delegate {wanted.name}: took none of the model's {self.coverage.total} operators. {wanted.advice}"
+            )
+        used = {provider for provider, _ in placed}
+        self.delegates = tuple(each for each in session.get_providers() if not used or each in used)
+        self._arrays = (
+            [np.zeros(spec.shape, spec.dtype) for spec in self.inputs],
+            [np.zeros(spec.shape, spec.dtype) for spec in self.outputs],
+        )
+        self._session, self._binding = session, session.io_binding()
+        self._bind()
+
+    def _bind(self) -> None:
+        for sides, arrays, bind in (
+            (self.inputs, self._arrays[0], self._binding.bind_input),
+            (self.outputs, self._arrays[1], self._binding.bind_output),
+        ):
+            for spec, array in zip(sides, arrays, strict=True):
+                bind(spec.name, "cpu", 0, array.dtype.type, list(spec.shape), array.ctypes.data)
+
+    def input_buffer(self, index: int) -> npt.NDArray[Any]:
+        """The array that is bound to the input."""
+        return self._arrays[0][index]
+
+    def output_buffer(self, index: int) -> npt.NDArray[Any]:
+        """The array that is bound to the output."""
+        return self._arrays[1][index]
+
+    def run(self) -> None:
+        """One inference.
+
+        Raises:
+            DelegateFailed: an operator or the accelerator failed.
+        """
+        if self._session is None:
+            raise InputError("the model is closed: load it again")
+        try:
+            self._session.run_with_iobinding(self._binding)
+        except Exception as e:  # its errors have no other common base
+            said = str(e).strip().partition("\n")[0]
+            raise DelegateFailed(f"{', '.join(self.delegates)}: failed while running: {said}") from e
+
+    def close(self) -> None:
+        """Frees the session; arrays that somebody still holds stay valid."""
+        self._session = self._binding = None
+
+
+def _spec(argument: Any, side: str) -> TensorSpec:
+    dtype = _DTYPES.get(argument.type)
+    if dtype is None:
+        raise UnsupportedVersion(
+            f"{side} {argument.name!r}: expected a tensor of numbers, found {argument.type}: edgemm has no route for it"
+        )
+    open_ = [each for each in argument.shape if not isinstance(each, int)]
+    if open_:
+        raise ArtifactError(
+            f"{side} {argument.name!r}: expected a fixed shape, found {argument.shape}. "
+            f"Convert the model with --shape {argument.name}=... to fix it"
+        )
+    return TensorSpec(argument.name, tuple(argument.shape), dtype)
+
+
+def _placed(session: Any) -> list[tuple[str, str]]:
+    """(provider, operator) of each node after fusion; empty where this version does not tell."""
+    try:
+        pieces = session.get_provider_graph_assignment_info()
+    except (AttributeError, RuntimeError, TypeError):
+        return []
+    return [(piece.ep_name, node.op_type) for piece in pieces for node in piece.get_nodes()]
+
+
+def _coverage(placed: list[tuple[str, str]], wanted: Delegate) -> Coverage:
+    accelerator = wanted.provider if wanted.provider != _CPU else ""
+    delegated = sum(provider == accelerator for provider, _ in placed)
+    remaining = Counter(operator for provider, operator in placed if provider != accelerator)
+    return Coverage(delegated, len(placed), min(delegated, 1), dict(remaining))

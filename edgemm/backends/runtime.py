@@ -1,0 +1,49 @@
+"""Finding LiteRT: by import, never by the name of a distribution."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from importlib import import_module
+from typing import Any
+
+from edgemm.errors import MissingDependency
+
+_PACKAGES = (("litert", "ai_edge_litert"), ("tflite-runtime", "tflite_runtime"))
+"""Our name, and the package to import; the successor first."""
+
+
+@dataclass(frozen=True, slots=True)
+class LitertRuntime:
+    """An importable interpreter."""
+
+    name: str
+    """"litert" or "tflite-runtime"."""
+    version: str
+    module: Any
+    """With `Interpreter` and `load_delegate`."""
+
+    def __str__(self) -> str:
+        return f"{self.name} {self.version}"
+
+
+def find_litert() -> LitertRuntime:
+    """LiteRT, or its predecessor tflite-runtime.
+
+    Raises:
+        MissingDependency: neither is installed, or it is and cannot be imported.
+    """
+    broken: Exception | None = None
+    for name, package in _PACKAGES:
+        try:
+            module = import_module(f"{package}.interpreter")
+        except ModuleNotFoundError as e:
+            if e.name != package:
+                broken = e
+            continue
+        except (ImportError, SystemError, AttributeError) as e:  # tflite-runtime beside numpy 2
+            broken = e
+            continue
+        return LitertRuntime(name, getattr(import_module(package), "__version__", "unknown"), module)
+    if broken is not None:
+        raise MissingDependency(f"A LiteRT that can be imported ({broken})", "litert") from broken
+    raise MissingDependency("LiteRT", "litert")

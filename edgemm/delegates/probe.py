@@ -1,0 +1,89 @@
+"""Trying a delegate in a child process, since a wrong library can take the whole process down."""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import subprocess
+import sys
+from dataclasses import dataclass
+from functools import lru_cache
+from pathlib import Path
+
+from edgemm.delegates.delegate import FORMATS
+from edgemm.errors import DelegateFailed
+
+TIMEOUT_S = 60.0
+"""Seconds that a delegate may take to start: a Coral stick first loads its firmware."""
+
+
+@dataclass(frozen=True, slots=True)
+class DelegateStatus:
+    """Whether a delegate works on this machine."""
+
+    name: str
+    available: bool
+    detail: str
+    """The runtimes that it works in, or why it does not."""
+
+
+@dataclass(frozen=True, slots=True)
+class _Answer:
+    status: DelegateStatus
+    survived: bool
+    """False when the child crashed or hung."""
+
+
+def probe_delegate(name: str) -> DelegateStatus:
+    """Opens a tiny model on the delegate in a child process and tells what came of it.
+
+    Raises:
+        InputError: there is no delegate of this name.
+    """
+    from edgemm.delegates import find_delegate
+
+    wanted = find_delegate(name)
+    if not any(wanted.serves(format_) for format_ in FORMATS):
+        return DelegateStatus(name, False, wanted.advice)
+    return _ask_child(name).status
+
+
+def refuse_what_crashes(name: str) -> None:
+    """Returns when a child process survives the delegate; asks once per process and delegate.
+
+    Raises:
+        DelegateFailed: the child died, or hung.
+    """
+    answer = _remembered(name)
+    if not answer.survived:
+        raise DelegateFailed(f"delegate {name}: {answer.status.detail}")
+
+
+def _ask_child(name: str) -> _Answer:
+    package = str(Path(__file__).resolve().parents[2])
+    path = os.pathsep.join(filter(None, (package, os.environ.get("PYTHONPATH", ""))))
+    try:
+        child = subprocess.run(
+            [sys.executable, "-m", "edgemm.delegates.child", name],
+            env={**os.environ, "PYTHONPATH": path},
+            stdin=subprocess.DEVNULL, capture_output=True, text=True, errors="replace",
+            timeout=TIMEOUT_S, check=False,
+        )  # fmt: skip
+    except subprocess.TimeoutExpired:
+        return _died(name, f"did not end within {TIMEOUT_S:.0f} s")
+    if child.returncode < 0:
+        killer = signal.Signals(-child.returncode).name
+        return _died(name, f"was killed by {killer}: its library does not fit this runtime")
+    lines = [line for line in child.stdout.splitlines() if line.startswith("{")]
+    if child.returncode or not lines:
+        said = (child.stderr.strip().splitlines() or ["no message"])[-1]
+        return _died(name, f"ended with {child.returncode}: {said}")
+    return _Answer(DelegateStatus(**json.loads(lines[-1])), survived=True)
+
+
+def _died(name: str, how: str) -> _Answer:
+    return _Answer(DelegateStatus(name, False, f"the process that tried it {how}"), survived=False)
+
+
+_remembered = lru_cache(maxsize=32)(_ask_child)
