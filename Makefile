@@ -6,7 +6,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 PIP := $(BIN)/python -m pip install --quiet --disable-pip-version-check -c constraints.txt
 
-.PHONY: help demo test test-all lint bench wheel wheelhouse versions runtimes clean
+.PHONY: help demo test test-all lint bench wheel wheelhouse offline versions runtimes clean
 
 help:  ## what can be made
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*## /\t/' | expand -t 14
@@ -45,6 +45,9 @@ bench: $(VENV)/.test  ## speed and size, as ratios taken in one run
 wheel: $(VENV)/.made  ## dist/edgemm-*.whl
 	$(PIP) build
 	$(BIN)/python -m build --wheel --outdir dist .
+
+offline: wheelhouse  ## a fresh environment from the wheelhouse alone, and the demo in it
+	scripts/offline
 
 wheelhouse: wheel  ## wheelhouse/: all that `pip install --no-index` needs on a machine without a network
 	$(BIN)/python -m pip download --quiet --disable-pip-version-check -c constraints.txt \
