@@ -1,0 +1,140 @@
+"""From a source's name to the source."""
+
+from __future__ import annotations
+
+import glob
+import os
+import re
+from collections.abc import Callable, Sequence
+from typing import Literal
+
+from edgemm.capture import pictures, recordings, video
+from edgemm.capture.paced import PacedSource
+from edgemm.capture.source import Source
+from edgemm.capture.uri import WORKS, SourceUri, parse_uri
+from edgemm.errors import InputError, SourceNotFound
+
+Pace = Literal["file", "live"]
+_MAX_LISTED = 2000
+
+
+def open_source(uri: str | os.PathLike[str], *, pace: Pace = "file") -> Source:
+    """Opens pictures, a video or recordings by name.
+
+        open_source("digits/")                a folder: pictures, or WAV files, in natural order (2 before 10)
+        open_source("digits/7*.png?fps=10")   a pattern; options stand behind a question mark
+        open_source("walk.mp4?loop=1")        a video file
+        open_source("words.wav?block_ms=10")  a WAV file, in blocks of 10 ms
+
+    Args:
+        uri: path or pattern, and options: `fps` (pictures and video: pictures per second at live pace),
+            `block_ms` (WAV: milliseconds of sound in one block), `loop=1` (begin again at the end).
+        pace: "file": every item waits until it is read, and is captured when it is read. "live": it
+            plays in real time and drops as a device would; `source.live` is then True.
+
+    Raises:
+        SourceNotFound: no such file, or a live device, which this version does not read.
+        SourceLost: the file is there and cannot be read.
+        InputError: an option or the kind of file is not known.
+        MissingDependency: OpenCV is not installed (pictures and video).
+    """
+    if pace not in ("file", "live"):
+        raise InputError(f'pace must be "file" or "live", not {pace!r}')
+    named = parse_uri(uri)
+    paths = _find(named)
+    source = _OPENERS[_kind_of(paths, named)](named, paths)
+    return PacedSource(source) if pace == "live" else source
+
+
+def _open_pictures(named: SourceUri, paths: Sequence[str]) -> Source:
+    named.only("fps", "loop")
+    return pictures.PictureSource(named.text, paths, fps=named.fps, loop=named.loop)
+
+
+def _open_video(named: SourceUri, paths: Sequence[str]) -> Source:
+    named.only("fps", "loop")
+    if len(paths) > 1:
+        raise InputError(f"{named.text!r} names {len(paths)} videos: open them one at a time")
+    return video.VideoSource(named.text, paths[0], fps=named.fps, loop=named.loop)
+
+
+def _open_recordings(named: SourceUri, paths: Sequence[str]) -> Source:
+    named.only("block_ms", "loop")
+    return recordings.RecordingSource(named.text, paths, block_ms=named.block_ms, loop=named.loop)
+
+
+_OPENERS: dict[str, Callable[[SourceUri, Sequence[str]], Source]] = {
+    "pictures": _open_pictures,
+    "video": _open_video,
+    "recordings": _open_recordings,
+}
+_KINDS: dict[str, str] = {
+    **dict.fromkeys(pictures.SUFFIXES, "pictures"),
+    **dict.fromkeys(video.SUFFIXES, "video"),
+    **dict.fromkeys(recordings.SUFFIXES, "recordings"),
+}
+
+
+def _find(named: SourceUri) -> list[str]:
+    """The files that are meant, in natural order; one file that is named outright may be of any kind."""
+    path = named.path
+    if os.path.isfile(path):
+        return [path]
+    if os.path.isdir(path):
+        with os.scandir(path) as entries:
+            found = [entry.path for entry in entries if entry.is_file()]
+    else:
+        found = [name for name in glob.iglob(path, recursive=True) if os.path.isfile(name)]
+    known = sorted((name for name in found if _suffix(name) in _KINDS), key=natural_order)
+    if not known:
+        raise SourceNotFound(_what_is_missing(named, len(found)))
+    return known
+
+
+def _kind_of(paths: Sequence[str], named: SourceUri) -> str:
+    """The one kind that all files are of."""
+    kinds = {_KINDS.get(_suffix(path), "") for path in paths}
+    if kinds == {""}:
+        raise InputError(
+            f"{named.text!r}: files that end in {_suffix(paths[0])!r} are not known. Expected {WORKS}"
+        )
+    if len(kinds) > 1:
+        raise InputError(f"{named.text!r} holds {' and '.join(sorted(kinds))}: "
+                         "name one kind by a pattern, such as *.png")  # fmt: skip
+    return kinds.pop()
+
+
+def _what_is_missing(named: SourceUri, others: int) -> str:
+    path = named.path
+    if os.path.isdir(path) or others:
+        return f"{named.text!r}: no picture, video or WAV file among its {others} files. Expected {WORKS}"
+    if os.path.lexists(path):
+        return f"{named.text!r} is neither a file nor a folder, or leads nowhere. Expected {WORKS}"
+    folder = os.path.dirname(path) or "."
+    if glob.has_magic(path):
+        return f"nothing matches the pattern {named.text!r}. Looked in {os.path.abspath(folder)}"
+    if not os.path.isdir(folder):
+        return f"there is no {named.text!r}: the folder {os.path.abspath(folder)} does not exist"
+    near = _near(os.path.basename(path), folder)
+    hint = f"; near to it: {', '.join(near)}" if near else ""
+    return f"there is no {named.text!r} in {os.path.abspath(folder)}{hint}"
+
+
+def _near(name: str, folder: str) -> list[str]:
+    """Names in the folder that are like the one that is not there."""
+    import difflib
+    from itertools import islice
+
+    with os.scandir(folder) as entries:
+        names = [entry.name for entry in islice(entries, _MAX_LISTED)]
+    return difflib.get_close_matches(name, names, n=3)
+
+
+def _suffix(path: str) -> str:
+    return os.path.splitext(path)[1].lower()
+
+
+def natural_order(path: str) -> tuple[list[str | int], str]:
+    """A key that sorts 2.png before 10.png."""
+    parts = re.split(r"([0-9]+)", path.lower())
+    return [int(part) if place % 2 else part for place, part in enumerate(parts)], path

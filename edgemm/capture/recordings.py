@@ -1,0 +1,122 @@
+"""WAV files as a source of audio blocks."""
+
+from __future__ import annotations
+
+import threading
+import time
+from collections.abc import Callable, Mapping, Sequence
+from typing import Literal
+
+from edgemm.capture.file_source import FileSource
+from edgemm.capture.losses import Losses
+from edgemm.capture.wav import Recording
+from edgemm.errors import SourceLost
+from edgemm.media import AudioBlock
+
+SUFFIXES = frozenset({".wav", ".wave"})
+DEFAULT_BLOCK_MS = 20.0
+BOUNDARY_SAMPLES = 1
+"""`gap_samples` of the first block of every recording after the first. Two recordings are not one sound:
+the gap makes every consumer reset, and `position` has a hole of this many samples."""
+
+
+class RecordingSource(FileSource):
+    """Recordings one after the other, in blocks of equal length (the last of each may be shorter).
+
+    `position` counts on from one recording to the next. A block bears the rate of its own recording. A
+    recording that cannot be read is counted in `lost`; when none can be read, that is an error.
+    """
+
+    modality: Literal["image", "audio"] = "audio"
+
+    def __init__(
+        self,
+        uri: str,
+        paths: Sequence[str],
+        *,
+        block_ms: float | None = None,
+        loop: bool = False,
+        now_ns: Callable[[], int] = time.monotonic_ns,
+    ) -> None:
+        self.uri = uri
+        self._paths = paths
+        self._block_ms = block_ms or DEFAULT_BLOCK_MS
+        self._loop = loop
+        self._now_ns = now_ns
+        self._lock = threading.Lock()
+        self._closed = False
+        self._recording: Recording | None = None
+        self._opened = 0
+        self._unreadable_in_a_row = 0
+        self._position = 0
+        self._gap = 0
+        self._losses = Losses()
+
+    @property
+    def lost(self) -> Mapping[str, int]:
+        """{"unreadable": recordings that could not be read}."""
+        return self._losses.counts
+
+    def read(self, timeout_s: float | None = None) -> AudioBlock | None:
+        """The next block, its last sample stamped with the moment of reading; None at the end.
+
+        Raises:
+            SourceLost: not one of the recordings can be read.
+        """
+        with self._lock:
+            while not self._closed and (self._recording or self._open_next()):
+                block = self._read_block()
+                if block is not None:
+                    return block
+            return None
+
+    def close(self) -> None:
+        """Closes the file."""
+        self._closed = True
+        with self._lock:
+            self._end_recording()
+
+    def _open_next(self) -> bool:
+        """Opens the next recording that can be read; False when there is none."""
+        while self._loop or self._opened < len(self._paths):
+            path = self._paths[self._opened % len(self._paths)]
+            self._opened += 1
+            try:
+                self._recording = Recording(path)
+            except SourceLost as error:
+                self._count_unreadable(error)
+                continue
+            self._unreadable_in_a_row = 0
+            self._gap = BOUNDARY_SAMPLES if self._position else 0
+            return True
+        return False
+
+    def _read_block(self) -> AudioBlock | None:
+        """The next block of the open recording, which is closed at its end."""
+        recording = self._recording
+        if recording is None:
+            return None
+        rate = recording.format.sample_rate
+        samples = recording.read(max(1, round(rate * self._block_ms / 1000)))
+        if not len(samples):
+            self._end_recording()
+            return None
+        position, gap = self._position + self._gap, self._gap
+        self._position, self._gap = position + len(samples), 0
+        captured_ns = self._now_ns() - round(len(samples) * 1e9 / rate)
+        return AudioBlock(samples, rate, captured_ns, position, gap, recording.path)
+
+    def _end_recording(self) -> None:
+        if self._recording is not None:
+            self._recording.close()
+            self._recording = None
+
+    def _count_unreadable(self, error: SourceLost) -> None:
+        self._unreadable_in_a_row += 1
+        if self._unreadable_in_a_row >= len(self._paths):
+            if len(self._paths) == 1:
+                raise error
+            raise SourceLost(
+                f"none of the {len(self._paths)} recordings of {self.uri} can be read; the last: {error}"
+            ) from error
+        self._losses.add("unreadable", 1, str(error))

@@ -1,0 +1,151 @@
+"""A video file as a source of frames, decoded by OpenCV's FFMPEG. Rotation written in the file is applied."""
+
+from __future__ import annotations
+
+import math
+import os
+import threading
+import time
+from collections.abc import Callable, Mapping
+from typing import Any, Literal
+
+from edgemm.capture.file_source import FileSource
+from edgemm.capture.losses import Losses, log
+from edgemm.capture.opencv import load_opencv
+from edgemm.errors import SourceLost
+from edgemm.media import Frame
+
+SUFFIXES = frozenset(
+    {".mp4", ".m4v", ".mov", ".avi", ".mkv", ".webm", ".mpg", ".mpeg", ".ts", ".mjpg", ".mjpeg"}
+)
+DEFAULT_FPS = 30.0
+"""For a file that does not tell its own rate."""
+_TIMEOUT_MS = 5000
+_MISSES = 16
+"""Undecodable frames in a row after which the file is taken to have ended: one failed read is not the end."""
+
+
+class VideoSource(FileSource):
+    """The frames of one video file. `fps` is the file's own rate unless the caller sets another; it
+    matters at live pace only, where every frame lasts equally long."""
+
+    modality: Literal["image", "audio"] = "image"
+
+    def __init__(
+        self,
+        uri: str,
+        path: str,
+        *,
+        fps: float | None = None,
+        loop: bool = False,
+        now_ns: Callable[[], int] = time.monotonic_ns,
+    ) -> None:
+        """Opens the file.
+
+        Raises:
+            SourceLost: FFMPEG finds no video in it.
+            MissingDependency: OpenCV is not installed.
+        """
+        self.uri = uri
+        self._path = path
+        self._loop = loop
+        self._now_ns = now_ns
+        self._lock = threading.Lock()
+        self._closed = False
+        self._sequence = 0
+        self._losses = Losses()
+        self._capture = self._open()
+        self.fps = fps or _sane_rate(self._property("CAP_PROP_FPS"))
+
+    @property
+    def lost(self) -> Mapping[str, int]:
+        """{"unreadable": frames in the middle that could not be decoded}."""
+        return self._losses.counts
+
+    def read(self, timeout_s: float | None = None) -> Frame | None:
+        """The next frame, stamped when it is decoded; None at the end.
+
+        Raises:
+            SourceLost: not one frame can be decoded.
+        """
+        with self._lock:
+            pixels = self._decode()
+            if pixels is None:
+                return None
+            sequence, self._sequence = self._sequence, self._sequence + 1
+            return Frame(pixels, self._now_ns(), sequence, "bgr", self._path)
+
+    def skip(self, count: int) -> int:
+        """Passes over up to `count` frames; returns how many there were."""
+        with self._lock:
+            skipped = 0
+            while skipped < count and not self._closed and self._capture.grab():
+                skipped += 1
+            self._sequence += skipped
+            self._in_this_pass += skipped
+            return skipped
+
+    def close(self) -> None:
+        """Frees the decoder, once a read that is under way has returned."""
+        self._closed = True
+        with self._lock:
+            self._capture.release()
+
+    def _open(self) -> Any:
+        cv2 = load_opencv()
+        limits = [cv2.CAP_PROP_OPEN_TIMEOUT_MSEC, _TIMEOUT_MS, cv2.CAP_PROP_READ_TIMEOUT_MSEC, _TIMEOUT_MS]
+        capture = cv2.VideoCapture(os.path.abspath(self._path), cv2.CAP_FFMPEG, limits)
+        if not capture.isOpened():
+            raise SourceLost(f"{self._path} is not a video that FFMPEG opens: it is cut short, damaged, "
+                             "or something else under this name")  # fmt: skip
+        self._in_this_pass = 0
+        return capture
+
+    def _decode(self) -> Any:
+        """Pixels of the next frame that can be decoded; None at the end."""
+        misses = 0
+        while not self._closed:
+            ok, pixels = self._capture.read()
+            if ok:
+                self._count_misses(misses)
+                self._in_this_pass += 1
+                return pixels
+            misses += 1
+            if (misses == 1 and self._in_this_pass >= self._length()) or misses > _MISSES:
+                if not self._begin_again():
+                    return None
+                misses = 0
+        return None
+
+    def _count_misses(self, misses: int) -> None:
+        """Frames that failed with a good one after them: lost. At the end of a file they mean nothing."""
+        if misses:
+            self._sequence += misses
+            self._in_this_pass += misses
+            self._losses.add("unreadable", misses, f"{self._path}: a frame cannot be decoded")
+
+    def _begin_again(self) -> bool:
+        """At the end of the file: True when it was opened anew."""
+        if self._in_this_pass == 0:
+            raise SourceLost(f"{self._path}: FFMPEG opens it and can decode no frame")
+        if self._in_this_pass < self._length():
+            log.warning(
+                "%s ended after %d of about %d frames", self._path, self._in_this_pass, self._length()
+            )
+        if not self._loop:
+            return False
+        self._capture.release()
+        self._capture = self._open()
+        return True
+
+    def _length(self) -> float:
+        """Frames in the file as its header says, which may be an estimate; 0 when it says nothing."""
+        count = self._property("CAP_PROP_FRAME_COUNT")
+        return count if math.isfinite(count) and count > 0 else 0
+
+    def _property(self, name: str) -> float:
+        return float(self._capture.get(getattr(load_opencv(), name)))
+
+
+def _sane_rate(fps: float) -> float:
+    return fps if math.isfinite(fps) and 0.1 <= fps <= 1000.0 else DEFAULT_FPS
