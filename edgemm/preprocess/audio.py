@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from math import isfinite
-
 from edgemm.card import AudioRecipe, InputCard
 from edgemm.errors import CardError, UnsupportedVersion
 from edgemm.preprocess.window import MAX_RATE, AudioWindow
@@ -11,6 +9,8 @@ from edgemm.tensors import TensorSpec
 
 VERSION = 1
 """Newest front end that this edgemm computes."""
+SMALLEST = 1e-12
+"""A deviation nearer to 0 is an error in the card; so is any number larger than the inverse."""
 MAX_FFT = 1 << 16
 MAX_STRIDE = 1 << 24
 """Samples."""
@@ -72,7 +72,8 @@ def _check_numbers(recipe: AudioRecipe) -> None:
         numbers = getattr(recipe, key)
         if len(numbers) not in (1, most):
             raise CardError(f"audio.{key}: expected 1 number or {most}, found {len(numbers)}")
-        if not all(isfinite(number) for number in numbers) or (key == "std" and 0 in numbers):
+        least = SMALLEST if key == "std" else 0.0
+        if not all(least <= abs(number) <= 1 / SMALLEST for number in numbers):
             raise CardError(f"audio.{key}: expected finite numbers, and none 0 in std; found {numbers}")
 
 

@@ -10,6 +10,9 @@ from edgemm.errors import InputError
 RESIZES: tuple[str, ...] = ("stretch", "letterbox", "center-crop", "none")
 """Words that a card may use."""
 
+MAX_PIXELS = 1 << 26
+"""A resize to more is refused: 64 million pixels."""
+
 
 @dataclass(frozen=True, slots=True)
 class Placement:
@@ -58,7 +61,8 @@ def place(recipe: ImageRecipe, source_wh: tuple[int, int], size_wh: tuple[int, i
     crop would not be covered.
 
     Raises:
-        InputError: `resize` is "none" and the picture is not of the tensor's size.
+        InputError: `resize` is "none" and the picture is not of the tensor's size; or the picture is so
+            long and thin that its resize would fill the memory.
     """
     if recipe.resize == "none" and source_wh != size_wh:
         raise InputError(
@@ -72,6 +76,11 @@ def place(recipe: ImageRecipe, source_wh: tuple[int, int], size_wh: tuple[int, i
         return Placement(source_wh, resized, size_wh, left, top)
     if recipe.resize == "center-crop":
         resized = _covering(source_wh, size_wh, recipe.resize_short)
+        if resized[0] * resized[1] > MAX_PIXELS:
+            raise InputError(
+                f"a picture of {source_wh[0]}x{source_wh[1]} would be resized to {resized[0]}x{resized[1]} "
+                f"before its centre is cut out; expected at most {MAX_PIXELS} pixels. Crop it first"
+            )
         left, top = (-round((part - size) / 2) for size, part in zip(size_wh, resized, strict=True))
         return Placement(source_wh, resized, size_wh, left, top)
     return Placement(source_wh, size_wh, size_wh, 0, 0)

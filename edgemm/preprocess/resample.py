@@ -16,7 +16,10 @@ QUALITY = "HQ"
 
 
 class Resampler:
-    """One stream from `rate_in` to `rate_out` hertz. What the filter still holds comes out with later blocks.
+    """One stream from `rate_in` to `rate_out` hertz.
+
+    The samples are those of `resample`, whatever the blocks, but they come late: soxr holds back up to
+    40 ms of sound from 48 or 44.1 kHz to 16 kHz, and up to 115 ms between 8 and 16 kHz.
 
     Raises:
         MissingDependency: soxr is not installed.

@@ -18,6 +18,9 @@ Planes = Sequence[npt.NDArray[np.uint8]]
 TENSOR_TYPES = ("float32", "int8", "uint8")
 """Types of an input tensor that pictures can be written into."""
 
+SMALLEST = 1e-12
+"""A deviation nearer to 0 is an error in the card; so is any number larger than the inverse."""
+
 
 def pixel_table(recipe: ImageRecipe, spec: TensorSpec, channels: int) -> npt.NDArray[Any]:
     """What each pixel value 0..255 is in the tensor: `spec.quantize((p * scale - mean) / std)` in float32.
@@ -35,8 +38,8 @@ def pixel_table(recipe: ImageRecipe, spec: TensorSpec, channels: int) -> npt.NDA
         )
     scale = _numbers("scale", (recipe.scale,), 1)
     mean, std = _numbers("mean", recipe.mean, channels), _numbers("std", recipe.std, channels)
-    if not std.all():
-        raise CardError(f"image.std must not be 0; found {recipe.std}")
+    if not (np.abs(std) >= SMALLEST).all():
+        raise CardError(f"image.std: expected numbers that are not 0, found {recipe.std}")
     pixels = np.arange(256, dtype=np.float32)[:, None]
     real = (pixels * scale - mean) / std
     _check_plain_integers(real, spec)
@@ -99,14 +102,14 @@ class TableWriter:
 
 def _numbers(key: str, values: tuple[float, ...], channels: int) -> npt.NDArray[np.float32]:
     """float32[1] or float32[channels]."""
-    numbers = np.asarray(values, np.float32).reshape(-1)
+    numbers = np.asarray(values, np.float64).reshape(-1)
     if len(numbers) not in (1, channels):
         raise CardError(
             f"image.{key}: expected 1 number or {channels}, one per channel; found {len(numbers)}"
         )
-    if not np.isfinite(numbers).all():
-        raise CardError(f"image.{key}: expected finite numbers; found {values}")
-    return numbers
+    if not (np.abs(numbers) <= 1 / SMALLEST).all():
+        raise CardError(f"image.{key}: expected finite numbers, found {values}")
+    return numbers.astype(np.float32)
 
 
 def _check_plain_integers(real: npt.NDArray[np.float32], spec: TensorSpec) -> None:

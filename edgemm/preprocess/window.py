@@ -4,16 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import replace
-from typing import Any, Protocol
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 
 from edgemm.card import AudioRecipe
 from edgemm.errors import InputError
-from edgemm.preprocess.encoder import Encoder
-from edgemm.preprocess.history import History
-from edgemm.preprocess.logmel import LogMel
+from edgemm.preprocess.feature import Feature, Frames, Waveform
 from edgemm.preprocess.resample import Resampler, resample
 from edgemm.tensors import TensorSpec
 
@@ -23,66 +21,19 @@ MAX_RATE = 1_000_000
 """Hertz."""
 
 
-class Feature(Protocol):
-    """What the window asks of a feature, so that it need not know which one it holds."""
-
-    history: History
-
-    def push(self, samples: npt.NDArray[np.float32]) -> None:
-        """Appends the columns that float32[n] completes to the history."""
-
-    def reset(self) -> None:
-        """Forgets all."""
-
-
-class Frames:
-    """Log-mel frames, quantized as they are made."""
-
-    def __init__(self, recipe: AudioRecipe, spec: TensorSpec) -> None:
-        self._logmel = LogMel(recipe)
-        self._encoder = Encoder(spec, recipe.n_mels)
-        self.history = History(recipe.frames, (recipe.n_mels,), spec.dtype)
-
-    def push(self, samples: npt.NDArray[np.float32]) -> None:
-        for frame in self._logmel.push(samples):
-            self._encoder.write(frame, self.history.slot(1)[0])
-
-    def reset(self) -> None:
-        self._logmel.reset()
-        self.history.clear()
-
-
-class Waveform:
-    """The samples themselves, normalised and quantized as they come."""
-
-    CHUNK = 1024
-    """Samples at a time, so that scratch memory stays small."""
-
-    def __init__(self, recipe: AudioRecipe, spec: TensorSpec) -> None:
-        self._chunk = min(self.CHUNK, recipe.samples)
-        self._mean, self._std = np.float32(recipe.mean[0]), np.float32(recipe.std[0])
-        self._real = np.empty(self._chunk, np.float32)
-        self._encoder = Encoder(spec, self._chunk)
-        self.history = History(recipe.samples, (), spec.dtype)
-
-    def push(self, samples: npt.NDArray[np.float32]) -> None:
-        for at in range(0, len(samples), self._chunk):
-            part = samples[at : at + self._chunk]
-            real = self._real[: len(part)]
-            np.subtract(part, self._mean, out=real)
-            real /= self._std
-            self._encoder.write(real, self.history.slot(len(part)))
-
-    def reset(self) -> None:
-        self.history.clear()
-
-
 class AudioWindow:
     """The private state of one stream of sound into one model.
 
     Blocks may be of any size: the windows are the same, bit for bit. For one thread at a time.
     Made by `compile_audio`.
     """
+
+    span: int
+    """Samples of the card's rate that one window covers."""
+    stride: int
+    """Samples of the card's rate between two windows."""
+    position: int
+    """Samples of the card's rate taken in since the last reset."""
 
     def __init__(self, recipe: AudioRecipe, layout: str, spec: TensorSpec) -> None:
         self._recipe, self._layout, self._spec = recipe, layout, spec
@@ -95,13 +46,6 @@ class AudioWindow:
             self._feature = Frames(recipe, spec)
         self.stride = recipe.stride
         self.reset()
-
-    span: int
-    """Samples of the card's rate that one window covers."""
-    stride: int
-    """Samples of the card's rate between two windows."""
-    position: int
-    """Samples of the card's rate taken in since the last reset."""
 
     def push(self, samples: npt.NDArray[Any], sample_rate: int) -> Iterator[int]:
         """Takes the next samples; iterate to the end. `write` fills a tensor while this waits at a yield.
