@@ -1,0 +1,247 @@
+"""A loaded artifact: pictures, sound or tensors in, results out."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Mapping
+from functools import cached_property
+from pathlib import Path
+from types import TracebackType
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import numpy.typing as npt
+
+from edgemm.backends import open_backend
+from edgemm.backends.backend import Backend, Coverage
+from edgemm.card import InputCard, ModelCard, OutputCard
+from edgemm.errors import CardError, InputError
+from edgemm.given import as_block, as_frame, as_stored
+from edgemm.ports import Arrays, Ports, check_card
+from edgemm.replay import GoldenOutcome, replay
+from edgemm.results import Result
+from edgemm.session import AudioSession, Engine, ImageSession
+from edgemm.stream.budget import Budget
+from edgemm.tasks import DECODERS, Decoder, decoder
+from edgemm.tensors import TensorSpec
+
+if TYPE_CHECKING:
+    from edgemm.artifact import Artifact
+    from edgemm.capture.source import Source
+    from edgemm.stream.stream import Stream
+
+__all__ = ["GoldenOutcome", "Model", "load"]
+
+
+def load(path: str | Path, *, delegate: str | tuple[str, ...] = "auto", threads: int = 1) -> Model:
+    """Opens an artifact, or any .tflite or .onnx file, ready to run.
+
+    Args:
+        path: of the file. One without a card is first opened in a probe process.
+        delegate: a name, which is then required; a tuple, an order of fallback; or "auto".
+        threads: for the CPU's part of the work.
+
+    Raises:
+        ArtifactError: damaged, too new, or its card and its tensors do not agree.
+        DelegateError: the delegate cannot be had, fails, or takes nothing.
+        MissingDependency: the runtime for this format is not installed.
+        InputError: an unknown delegate, or `threads` below 1.
+    """
+    from edgemm.artifact import read_artifact
+
+    artifact = read_artifact(path)
+    if artifact.card is None:
+        from edgemm.probe import probe
+
+        probe(artifact)
+    backend = open_backend(artifact, delegate=delegate, threads=threads)
+    try:
+        return Model(artifact, backend)
+    except BaseException:
+        backend.close()
+        raise
+
+
+class Model:
+    """One artifact in one runtime.
+
+    Holds no state between calls. May be used from several threads, which then take turns: the runtime has
+    one set of buffers. For work that is really parallel, load the file once per thread.
+    """
+
+    def __init__(self, artifact: Artifact, backend: Backend) -> None:
+        """Use `load`.
+
+        Raises:
+            CardError: the card and the tensors in the file do not agree.
+        """
+        self.artifact, self.backend = artifact, backend
+        self.card: ModelCard = artifact.card or _plain_card(artifact, backend)
+        check_card(self.card, backend)
+        if self.card.task in DECODERS:
+            _ = self._decode  # what does not fit is said now, not at the first picture
+        self._ports, self._closed = Ports(backend), False
+        self._lock = threading.Lock()  # one run
+        self._turn = threading.Lock()  # one whole call
+
+    @property
+    def coverage(self) -> Coverage:
+        """What the accelerator took."""
+        return self.backend.coverage
+
+    @property
+    def delegates(self) -> tuple[str, ...]:
+        """What really runs it, in order."""
+        return self.backend.delegates
+
+    @property
+    def inputs(self) -> tuple[TensorSpec, ...]:
+        """The file's inputs, as stored."""
+        return self.backend.inputs
+
+    @property
+    def outputs(self) -> tuple[TensorSpec, ...]:
+        """The file's outputs, as stored."""
+        return self.backend.outputs
+
+    def __call__(self, x: Any, *, sample_rate: int | None = None) -> Result:
+        """Preprocesses, runs and decodes one thing; nothing is remembered.
+
+        Args:
+            x: for pictures a `Frame`, or uint8[height, width, 3] RGB or uint8[height, width] grey; for sound an
+                `AudioBlock`, or samples[n] with `sample_rate`; for tensors an array, or a mapping by name,
+                stored or real-valued. A mapping is taken as prepared tensors by every model.
+            sample_rate: hertz, of bare samples.
+
+        Raises:
+            InputError: `x` is not what the model takes.
+            UnsupportedVersion: a task that this version does not decode.
+        """
+        if isinstance(x, Mapping):
+            return self._call_tensors(x)
+        card, _ = self._main_input()
+        if card.modality == "tensor":
+            return self._call_tensors({card.name: x})
+        session = self._whole
+        with self._turn:
+            if isinstance(session, ImageSession):
+                return session.whole(as_frame(x))
+            return session.whole(as_block(x, sample_rate))
+
+    def run(self, inputs: Arrays, out: Arrays | None = None) -> dict[str, npt.NDArray[Any]]:
+        """Tensors in, tensors out, exactly as the file stores them: int8 stays int8.
+
+        `inputs[i].quantize` and `outputs[i].dequantize` convert; calling the model does it by itself.
+
+        Args:
+            inputs: name -> array, of each input's shape and type.
+            out: name -> array to fill; for outputs that it does not name, a new array is made.
+
+        Returns:
+            Name -> output, in the file's order.
+
+        Raises:
+            InputError: names, shapes or types that are not the file's.
+            DelegateFailed: the accelerator failed.
+        """
+        with self._lock:
+            if self._closed:
+                raise InputError("the model is closed: load it again")
+            if out is not None:
+                self._ports.check_out(out)
+            self._ports.write(inputs)
+            self.backend.run()
+            return self._ports.read(out)
+
+    def session(self) -> ImageSession | AudioSession:
+        """A new stream's private state over this model.
+
+        Raises:
+            CardError: the card does not say how pictures or sound become the input.
+            UnsupportedVersion: a task that this version does not decode.
+        """
+        card, index = self._main_input()
+        engine = Engine(self.card, self.backend, self._decode, self._lock)
+        if card.modality == "image":
+            return ImageSession(engine, card, index)
+        if card.modality == "audio":
+            return AudioSession(engine, card, index)
+        raise CardError(
+            f"{self.artifact.path}: expected a card that says how pictures or sound become input {card.name!r}, found "
+            f'modality "{card.modality}". Write it with `edgemm card set`, or give tensors to model.run(...)'
+        )
+
+    def stream(self, source: Source, budget: Budget | None = None) -> Stream:
+        """Runs the model on a source, inside a budget; use as a context manager and iterate."""
+        from edgemm.stream.stream import Stream
+
+        return Stream(self.session(), source, budget or Budget())
+
+    def replay_goldens(self) -> tuple[GoldenOutcome, ...]:
+        """Runs the inputs that the artifact carries, on the delegate in use, and compares in real units.
+
+        Raises:
+            CardError: it carries none, or they are not of its tensors.
+        """
+        if self.artifact.goldens is None:
+            raise CardError(
+                f"{self.artifact.path}: has no goldens to replay. Convert it with edgemm, which writes them"
+            )
+        return replay(self, self.artifact.goldens)
+
+    def close(self) -> None:
+        """Frees the runtime; waits for a run that is under way. May be called twice."""
+        with self._lock:
+            self._closed = True
+            self.backend.close()
+
+    def __enter__(self) -> Model:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.close()
+
+    @cached_property
+    def _decode(self) -> Decoder:
+        return decoder(self.card, self.backend.outputs)
+
+    @cached_property
+    def _whole(self) -> ImageSession | AudioSession:
+        """Serves single calls, one at a time."""
+        return self.session()
+
+    def _main_input(self) -> tuple[InputCard, int]:
+        """The one input that is not a state, and its place in the file.
+
+        Raises:
+            InputError: there are several.
+        """
+        states = {pair.input for pair in self.card.states}
+        mains = [each for each in self.card.inputs if each.name not in states]
+        if len(mains) != 1:
+            names = ", ".join(repr(each.name) for each in mains)
+            raise InputError(f"expected a mapping of the model's {len(mains)} inputs by name: {names}")
+        return mains[0], [spec.name for spec in self.inputs].index(mains[0].name)
+
+    def _call_tensors(self, x: Mapping[str, Any]) -> Result:
+        """Prepared tensors by name, stored or real-valued; a state that is left out is zero."""
+        zeros = {pair.input for pair in self.card.states} - x.keys()
+        given = {spec.name: as_stored(x[spec.name], spec) for spec in self.inputs if spec.name in x}
+        begun = {
+            spec.name: spec.quantize(np.zeros(spec.shape, np.float32))
+            for spec in self.inputs
+            if spec.name in zeros
+        }
+        outputs = self.run({**x, **given, **begun})
+        return self._decode([spec.dequantize(outputs[spec.name]) for spec in self.outputs])
+
+
+def _plain_card(artifact: Artifact, backend: Backend) -> ModelCard:
+    """For a file that has none: tensors in, tensors out."""
+    return ModelCard(
+        name=artifact.path.stem,
+        inputs=tuple(InputCard(spec.name, "tensor", spec.shape) for spec in backend.inputs),
+        outputs=tuple(OutputCard(spec.name, spec.shape) for spec in backend.outputs),
+    )
