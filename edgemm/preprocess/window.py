@@ -98,7 +98,7 @@ class AudioWindow:
         """Forgets everything heard; the next sample has position 0."""
         self._feature.reset()
         self._resampler: Resampler | None = None
-        self._rate = 0
+        self._rate: int | None = None
         self.position = 0
         self._next_end = self.span
 
@@ -160,7 +160,7 @@ class AudioWindow:
         if sample_rate == self._rate:
             return
         _check_hertz(sample_rate)
-        if self._rate:
+        if self._rate is not None:
             raise InputError(
                 f"sample_rate: expected {self._rate} Hz as before, found {sample_rate} Hz; reset() first"
             )

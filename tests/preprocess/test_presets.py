@@ -1,0 +1,66 @@
+"""Presets are cards that compile once the model's shape is known."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import numpy as np
+import pytest
+
+from edgemm.card import ModelCard
+from edgemm.errors import InputError
+from edgemm.preprocess import compile_audio, compile_image
+from edgemm.preprocess.mel import mel_bank
+from edgemm.preprocess.presets import PRESETS, preset
+from edgemm.tensors import TensorSpec
+
+pytestmark = pytest.mark.device
+
+IMAGES = {"imagenet": 224, "imagenet-tf": 224, "mnist": 28, "yolo": 640}
+SOUNDS = {"logmel16k": (1, 98, 40), "logmel8k": (1, 98, 40), "waveform16k": (1, 16000)}
+
+
+def test_each_preset_is_tested_here() -> None:
+    assert set(PRESETS) == {*IMAGES, *SOUNDS}
+
+
+@pytest.mark.parametrize("name", IMAGES)
+def test_picture_presets_fill_a_tensor(name: str) -> None:
+    pytest.importorskip("cv2")
+    (card,) = preset(name).inputs
+    channels = 1 if name == "mnist" else 3
+    spec = TensorSpec("input", (1, channels, IMAGES[name], IMAGES[name]), "float32")
+    out = np.full(spec.shape, np.nan, np.float32)
+    white = np.full((300, 400, 3), 255, np.uint8)
+    compile_image(replace(card, layout="NCHW"), spec)(white, "rgb", out)
+    assert np.isfinite(out).all()
+    expected = {"imagenet": (1 - 0.485) / 0.229}.get(name, 1.0)
+    assert out[0, 0, IMAGES[name] // 2, IMAGES[name] // 2] == pytest.approx(expected, abs=1e-6)
+
+
+@pytest.mark.parametrize("name", SOUNDS)
+def test_sound_presets_fill_a_tensor(name: str) -> None:
+    (card,) = preset(name).inputs
+    layout = "NT" if name == "waveform16k" else "NTF"
+    spec = TensorSpec("input", SOUNDS[name], "float32")
+    rate = 8000 if name == "logmel8k" else 16000
+    (tensor,) = compile_audio(replace(card, layout=layout), spec).clip(np.zeros(rate, np.float32), rate)
+    assert np.isfinite(tensor).all()
+
+
+@pytest.mark.parametrize("name", ["logmel16k", "logmel8k"])
+def test_no_mel_filter_falls_between_two_bins(name: str) -> None:
+    recipe = PRESETS[name].inputs[0].audio
+    assert recipe is not None
+    bank = mel_bank(recipe.sample_rate, recipe.n_fft, recipe.n_mels, recipe.fmin, recipe.fmax, "htk")
+    assert (bank.sum(axis=1) > 0.1).all()
+
+
+@pytest.mark.parametrize("name", PRESETS)
+def test_a_preset_is_the_same_after_writing_and_reading(name: str) -> None:
+    assert ModelCard.from_json(preset(name).to_json()) == preset(name)
+
+
+def test_an_unknown_name_lists_those_that_are_known() -> None:
+    with pytest.raises(InputError, match=r"imagenet, imagenet-tf, mnist.*found 'imagenot'"):
+        preset("imagenot")
