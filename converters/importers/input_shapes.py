@@ -1,0 +1,98 @@
+"""Static shapes for a model's inputs: the batch becomes 1, the rest must be known."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+
+import onnx_ir as ir
+
+from edgemm.errors import InputError
+
+EXAMPLE = (1, 3, 224, 224)
+
+
+def fix_input_shapes(model: ir.Model, shapes: Mapping[str, Sequence[int]]) -> int:
+    """Gives every input a static shape, in place.
+
+    A symbol that one input's shape settles is settled for every input.
+
+    Args:
+        shapes: input name -> whole shape.
+
+    Returns:
+        How many inputs got another shape.
+
+    Raises:
+        InputError: `shapes` contradicts the model, or a dimension is left open.
+    """
+    inputs = [value for value in model.graph.inputs if not value.is_initializer()]
+    _refuse_unknown_names(inputs, shapes)
+    symbols: dict[str, int] = {}
+    for value in inputs:
+        if str(value.name) in shapes:
+            _learn(value, tuple(shapes[str(value.name)]), symbols)
+    return sum(_fix(value, shapes.get(str(value.name)), symbols) for value in inputs)
+
+
+def _refuse_unknown_names(inputs: Sequence[ir.Value], shapes: Mapping[str, Sequence[int]]) -> None:
+    names = [str(value.name) for value in inputs]
+    for name in shapes:
+        if name not in names:
+            raise InputError(f"--shape {name}=...: the model has no such input; it has {', '.join(names)}")
+
+
+def _learn(value: ir.Value, shape: tuple[int, ...], symbols: dict[str, int]) -> None:
+    """Checks a given shape against the model's, and remembers what its symbols stand for."""
+    if any(size < 1 for size in shape):
+        raise InputError(f"--shape {value.name}={_text(shape)}: every dimension must be at least 1")
+    if value.shape is None:
+        return
+    if len(shape) != value.shape.rank():
+        raise InputError(
+            f"--shape {value.name}={_text(shape)} has {len(shape)} dimensions, "
+            f"the model's input has {value.shape.rank()}: {value.shape}"
+        )
+    for position, (size, dim) in enumerate(zip(shape, value.shape, strict=True)):
+        known = dim if isinstance(dim, int) and dim > 0 else None
+        symbol = dim.value if isinstance(dim, ir.SymbolicDim) else None
+        if symbol is not None:
+            known = symbols.setdefault(symbol, size)
+        if known is not None and known != size:
+            raise InputError(
+                f"--shape {value.name}={_text(shape)}: dimension {position} is {known} in the model, not {size}"
+            )
+
+
+def _fix(value: ir.Value, given: Sequence[int] | None, symbols: Mapping[str, int]) -> bool:
+    if given is not None:
+        sizes = tuple(given)
+    elif value.shape is None:
+        raise InputError(f"input {value.name!r} has no shape; give it: --shape {value.name}={_text(EXAMPLE)}")
+    else:
+        sizes = tuple(_size(value, position, symbols) for position in range(value.shape.rank()))
+    changed = value.shape is None or not value.shape.is_static() or value.shape.numpy() != sizes
+    value.shape = ir.Shape(sizes)
+    return changed
+
+
+def _size(value: ir.Value, position: int, symbols: Mapping[str, int]) -> int:
+    shape = value.shape or ir.Shape(())
+    dim = shape[position]
+    if isinstance(dim, int) and dim > 0:
+        return dim
+    symbol = dim.value if isinstance(dim, ir.SymbolicDim) else None
+    if symbol is not None and symbol in symbols:
+        return symbols[symbol]
+    if position == 0 and shape.rank() > 1:
+        return 1
+    rank = shape.rank()
+    example = EXAMPLE if rank == 4 else (*((1,) * min(1, rank - 1)), *((16,) * (rank - min(1, rank - 1))))
+    called = f" ({symbol!r})" if symbol else ""
+    raise InputError(
+        f"input {value.name!r}: dimension {position}{called} of {shape} is open, and integer models need fixed "
+        f"sizes. Give the whole shape: --shape {value.name}={_text(example)}"
+    )
+
+
+def _text(shape: Sequence[int]) -> str:
+    return ",".join(map(str, shape))

@@ -1,0 +1,123 @@
+"""Reads an .onnx file that somebody else wrote: bounded, checked, and with a clear refusal."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+
+import onnx
+import onnx_ir as ir
+from google.protobuf.message import DecodeError  # type: ignore[import-untyped]
+from onnx.external_data_helper import (
+    ExternalDataInfo,
+    load_external_data_for_model,
+    uses_external_data,
+)
+
+from edgemm.converters.importers.input_shapes import fix_input_shapes
+from edgemm.errors import ConversionError, InputError
+
+LIMIT_BYTES = 2 * 1024**3 - 1
+"""Protocol buffers, and so ONNX files, hold no more; edge models are a thousand times smaller."""
+
+OLDEST_OPSET = 9
+_SIGNATURES = {b"PK\x03\x04": "a ZIP archive, such as a PyTorch checkpoint", b"\x80\x02": "a Python pickle"}
+
+
+def read_onnx(path: str | Path, shapes: Mapping[str, Sequence[int]] | None = None) -> ir.Model:
+    """Reads an ONNX model with its external data and fixes the shapes of its inputs.
+
+    A batch dimension that the file leaves open becomes 1.
+
+    Args:
+        path: the .onnx file; tensors stored in files beside it are read too.
+        shapes: input name -> its whole shape, where the file leaves other dimensions open.
+
+    Raises:
+        InputError: no such file, or a dimension is open that `shapes` does not give.
+        ConversionError: not an ONNX model, damaged, larger than 2 GB, or of an unknown version.
+    """
+    file = Path(path)
+    proto = _parse(file)
+    _check_version(file, proto)
+    _load_external(file, proto)
+    try:
+        onnx.checker.check_model(proto)
+    except onnx.checker.ValidationError as e:
+        raise ConversionError(
+            f"{file.name}: not a valid ONNX model: {_first_line(e)}. Export the model again"
+        ) from e
+    model: ir.Model = ir.from_proto(proto)
+    fix_input_shapes(model, shapes or {})
+    return model
+
+
+def _parse(file: Path) -> onnx.ModelProto:
+    if not file.is_file():
+        raise InputError(f"{file}: there is no such file. Give the path of an .onnx model")
+    size = file.stat().st_size
+    _require_below_limit(file, size)
+    payload = file.read_bytes()
+    proto = onnx.ModelProto()
+    try:
+        proto.ParseFromString(payload)
+    except DecodeError as e:
+        raise ConversionError(_not_onnx(file, payload)) from e
+    if not proto.ir_version or not proto.opset_import or not proto.graph.output:
+        raise ConversionError(_not_onnx(file, payload))
+    return proto
+
+
+def _require_below_limit(file: Path, size: int) -> None:
+    if size > LIMIT_BYTES:
+        raise ConversionError(
+            f"{file.name}: the model has {size / 1024**3:.1f} GB, the limit is 2 GB ({LIMIT_BYTES} bytes). "
+            "Export a smaller model"
+        )
+
+
+def _not_onnx(file: Path, payload: bytes) -> str:
+    kinds = [kind for start, kind in _SIGNATURES.items() if payload.startswith(start)]
+    if payload[4:8] == b"TFL3":
+        kinds.append("a TensorFlow Lite model")
+    found = kinds[0] if kinds else f"{len(payload)} bytes that are no ONNX model, or a truncated one"
+    return f"{file.name}: expected an ONNX model, found {found}. Export the model to ONNX first"
+
+
+def _check_version(file: Path, proto: onnx.ModelProto) -> None:
+    newest = onnx.defs.onnx_opset_version()
+    opsets = [entry.version for entry in proto.opset_import if entry.domain in ("", "ai.onnx")]
+    if not opsets:
+        raise ConversionError(f"{file.name}: the model uses no standard ONNX operators (no default opset)")
+    if opsets[0] < OLDEST_OPSET:
+        raise ConversionError(
+            f"{file.name}: opset {opsets[0]}, expected {OLDEST_OPSET} or newer. "
+            f"Export the model again, or upgrade it with onnx.version_converter"
+        )
+    if opsets[0] > newest:
+        raise ConversionError(
+            f"{file.name}: opset {opsets[0]}, the onnx package here knows {newest}. "
+            "Install a newer one (pip install -U onnx), or export with opset 17"
+        )
+
+
+def _load_external(file: Path, proto: onnx.ModelProto) -> None:
+    """Reads tensors stored beside the model, after adding up what that would take."""
+    locations = {
+        ExternalDataInfo(tensor).location for tensor in proto.graph.initializer if uses_external_data(tensor)
+    }
+    if not locations:
+        return
+    sizes = [part.stat().st_size for part in map(file.parent.joinpath, locations) if part.is_file()]
+    _require_below_limit(file, file.stat().st_size + sum(sizes))
+    try:
+        load_external_data_for_model(proto, str(file.parent))
+    except (OSError, ValueError, onnx.checker.ValidationError) as e:
+        raise ConversionError(
+            f"{file.name}: its external data ({', '.join(sorted(locations))}) cannot be read: "
+            f"{_first_line(e)}. Put the files beside the model as they were exported"
+        ) from e
+
+
+def _first_line(error: Exception) -> str:
+    return next((line.strip() for line in str(error).splitlines() if line.strip()), type(error).__name__)

@@ -1,0 +1,98 @@
+"""A torch module, through torch's own ONNX exporter."""
+
+from __future__ import annotations
+
+import contextlib
+import logging
+import sys
+import warnings
+from collections.abc import Iterator
+from typing import Any
+
+import onnx_ir as ir
+from onnx_ir.passes.common import ClearMetadataAndDocStringPass
+
+from edgemm.converters.importers.input_shapes import fix_input_shapes
+from edgemm.errors import ConversionError, InputError, MissingDependency
+
+EXPORT_OPSET = 18
+"""The oldest that the exporter writes itself; the passes bring it down."""
+
+
+def export_torch(module: Any, example_inputs: tuple[Any, ...]) -> ir.Model:
+    """Exports a torch module in evaluation mode; the module is left as it was.
+
+    Args:
+        module: a `torch.nn.Module`.
+        example_inputs: tensors whose shapes the graph gets, in the order of `forward`'s arguments.
+
+    Raises:
+        MissingDependency: torch or its exporter (onnxscript) is not installed.
+        InputError: not a module, or the inputs are no tuple.
+        ConversionError: torch cannot export it; its own reason is in the message.
+    """
+    try:
+        import onnxscript  # noqa: F401
+        import torch
+    except ImportError as e:
+        raise MissingDependency("PyTorch", "torch") from e
+    if not isinstance(module, torch.nn.Module):
+        raise InputError(f"expected a torch.nn.Module, found {type(module).__name__}")
+    if not isinstance(example_inputs, tuple):
+        raise InputError(
+            f"example_inputs: expected a tuple of tensors, found {type(example_inputs).__name__}"
+        )
+    with _evaluating(module), _quiet(), torch.no_grad():
+        try:
+            program = torch.onnx.export(
+                module, example_inputs, dynamo=True, opset_version=EXPORT_OPSET, verbose=False
+            )
+        except Exception as e:  # the exporter wraps whatever the module raises in types of its own
+            raise ConversionError(
+                f"torch cannot export {type(module).__name__}: {_reason(e)}. "
+                "Check that forward() runs on the example inputs and uses no Python control flow on their values"
+            ) from e
+    return _detached(program.model)
+
+
+def _detached(exported: ir.Model) -> ir.Model:
+    """A copy that shares no memory with the module and says nothing of where it was exported."""
+    model: ir.Model = ir.from_proto(ir.to_proto(exported))
+    ClearMetadataAndDocStringPass()(model)
+    model.metadata_props.clear()
+    fix_input_shapes(model, {})
+    return model
+
+
+@contextlib.contextmanager
+def _evaluating(module: Any) -> Iterator[None]:
+    """Evaluation mode; every submodule gets its own mode back."""
+    modes = [(part, part.training) for part in module.modules()]
+    module.eval()
+    try:
+        yield
+    finally:
+        for part, training in modes:
+            part.training = training
+
+
+@contextlib.contextmanager
+def _quiet() -> Iterator[None]:
+    """The exporter's remarks about itself: stdout belongs to the caller."""
+    logger = logging.getLogger("torch.onnx")
+    level = logger.level
+    logger.setLevel(logging.ERROR)
+    try:
+        with contextlib.redirect_stdout(sys.stderr), warnings.catch_warnings():
+            warnings.simplefilter("ignore")
+            yield
+    finally:
+        logger.setLevel(level)
+
+
+def _reason(error: BaseException) -> str:
+    """The innermost cause, one line: the exporter's own text is a page long."""
+    while error.__cause__ is not None:
+        error = error.__cause__
+    lines = [line.strip() for line in str(error).splitlines() if line.strip()]
+    return (lines[0] if lines else type(error).__name__)[:300]

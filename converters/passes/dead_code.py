@@ -1,0 +1,28 @@
+"""What nobody reads."""
+
+from __future__ import annotations
+
+import onnx_ir as ir
+from onnx_ir.passes.common import RemoveUnusedNodesPass
+
+
+def remove_dead_code(model: ir.Model) -> int:
+    """Removes nodes and initializers that no output depends on; inputs stay, used or not.
+
+    Returns:
+        How many nodes and initializers went.
+    """
+    before = len(model.graph) + len(model.graph.initializers)
+    RemoveUnusedNodesPass()(model)
+    return before - len(model.graph) - len(model.graph.initializers)
+
+
+def sort_nodes(model: ir.Model) -> int:
+    """Every node after those that it reads from.
+
+    Returns:
+        1 when the order changed.
+    """
+    before = list(model.graph)
+    model.graph.sort()
+    return int(any(a is not b for a, b in zip(before, model.graph, strict=True)))

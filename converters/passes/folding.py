@@ -1,0 +1,106 @@
+"""Constants become initializers, and what is computed from constants becomes one."""
+
+from __future__ import annotations
+
+import numpy as np
+import onnx
+import onnx_ir as ir
+from onnx_ir.passes.common import LiftConstantsToInitializersPass, RemoveInitializersFromInputsPass
+
+from edgemm.converters.passes.opset import opset_of
+from edgemm.converters.passes.rewrite import Array, array_of, constant, graph_of, take_place
+from edgemm.errors import ConversionError
+
+LIMIT_BYTES = 256 * 1024**2
+"""A folded tensor may be so large: a file of a few bytes can ask for gigabytes."""
+
+NOT_FOLDED = frozenset(
+    {"RandomNormal", "RandomNormalLike", "RandomUniform", "RandomUniformLike", "Multinomial", "Bernoulli"}
+)
+
+
+def lift_constants(model: ir.Model) -> int:
+    """Constant nodes become initializers; initializers are no longer inputs.
+
+    Returns:
+        How many there were.
+    """
+    nodes = sum(node.op_type == "Constant" and node.domain == "" for node in model.graph)
+    inputs = len(model.graph.inputs)
+    LiftConstantsToInitializersPass(lift_all_constants=True, size_limit=0)(model)
+    RemoveInitializersFromInputsPass()(model)
+    left = sum(node.op_type == "Constant" and node.domain == "" for node in model.graph)
+    return nodes - left + inputs - len(model.graph.inputs)
+
+
+def fold_constants(model: ir.Model) -> int:
+    """Nodes whose inputs are all constant are computed once, here; Shape and Size of known shapes too.
+
+    Precondition: Constant nodes are lifted. Random operators and control flow are left alone.
+
+    Returns:
+        How many nodes were folded.
+
+    Raises:
+        ConversionError: a node's result would take more than LIMIT_BYTES, or it cannot be computed.
+    """
+    return sum(_fold(model, node) for node in tuple(model.graph) if _is_constant(node))
+
+
+def _is_constant(node: ir.Node) -> bool:
+    if node.domain != "" or node.op_type in NOT_FOLDED or any(map(_is_subgraph, node.attributes.values())):
+        return False
+    if any(value.is_graph_output() for value in node.outputs):
+        return False
+    if node.op_type in ("Shape", "Size"):
+        shape = node.inputs[0].shape if node.inputs[0] is not None else None
+        return shape is not None and shape.is_static()
+    return all(value is None or value.const_value is not None for value in node.inputs)
+
+
+def _is_subgraph(attribute: ir.Attr) -> bool:
+    return attribute.type in (ir.AttributeType.GRAPH, ir.AttributeType.GRAPHS)
+
+
+def _fold(model: ir.Model, node: ir.Node) -> int:
+    results = _shape(node) if node.op_type in ("Shape", "Size") else _evaluate(model, node)
+    for output, array in zip(node.outputs[1:], results[1:], strict=False):
+        output.replace_all_uses_with(constant(graph_of(node), f"{output.name}", array))
+    folded = constant(graph_of(node), f"{node.outputs[0].name}_folded", results[0])
+    node.outputs[0].shape, node.outputs[0].type = folded.shape, folded.type
+    take_place(node, folded)
+    return 1
+
+
+def _shape(node: ir.Node) -> list[Array]:
+    value = node.inputs[0]
+    shape = np.array(value.shape.numpy() if value is not None and value.shape is not None else (), np.int64)
+    if node.op_type == "Size":
+        return [np.array(shape.prod(), np.int64)]
+    return [shape[node.attributes.get_int("start", 0) : node.attributes.get_int("end", None)]]
+
+
+def _evaluate(model: ir.Model, node: ir.Node) -> list[Array]:
+    _require_small(node)
+    feeds = {str(value.name): array_of(value) for value in node.inputs if value is not None}
+    try:
+        evaluator = onnx.reference.ReferenceEvaluator(ir.to_proto(node), opsets={"": opset_of(model)})
+        with np.errstate(all="ignore"):
+            return [np.asarray(result) for result in evaluator.run(None, feeds)]
+    except Exception as e:  # the reference evaluator raises whatever numpy does
+        raise ConversionError(
+            f"node {node.name!r}: {node.op_type} of constants cannot be computed: {type(e).__name__}: {e}. "
+            "Export the model with constant folding"
+        ) from e
+
+
+def _require_small(node: ir.Node) -> None:
+    for value in node.outputs:
+        if value.shape is None or not value.shape.is_static() or value.dtype is None:
+            continue
+        size = int(np.prod(value.shape.numpy(), dtype=np.float64) * value.dtype.itemsize)
+        if size > LIMIT_BYTES:
+            raise ConversionError(
+                f"node {node.name!r}: {node.op_type} of constants makes a tensor of {size} bytes, "
+                f"the limit is {LIMIT_BYTES}. Is the model meant for an edge device?"
+            )

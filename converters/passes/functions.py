@@ -1,0 +1,59 @@
+"""Functions become the nodes that they stand for."""
+
+from __future__ import annotations
+
+import onnx
+import onnx_ir as ir
+from onnx_ir.passes.common import InlinePass
+
+from edgemm.converters.passes.opset import OPSET, opset_of, replace_graph
+from edgemm.errors import ConversionError
+
+
+def inline_functions(model: ir.Model) -> int:
+    """Calls of functions that the model defines are replaced by their bodies.
+
+    Precondition: functions do not call themselves.
+
+    Returns:
+        How many calls were replaced.
+    """
+    if not model.functions:
+        return 0
+    result = InlinePass()(model)
+    return sum(getattr(result, "id_count", {}).values())
+
+
+def expand_operators(model: ir.Model) -> int:
+    """Standard operators that opset 17 lacks and that ONNX defines by older ones are expanded.
+
+    Precondition: no model-local functions; shapes are known as far as the definitions ask for them.
+
+    Returns:
+        How many nodes were expanded.
+
+    Raises:
+        ConversionError: onnx's inliner cannot expand one.
+    """
+    found = opset_of(model)
+    newer = [node.op_type for node in model.graph if _is_newer_function(node, found)]
+    if not newer:
+        return 0
+    selected = [("", op_type) for op_type in sorted(set(newer))]
+    try:
+        proto = onnx.inliner.inline_selected_functions(
+            ir.to_proto(model), selected, inline_schema_functions=True
+        )
+    except Exception as e:  # a C++ exception without a type of its own
+        raise ConversionError(
+            f"cannot expand {', '.join(sorted(set(newer)))} into older operators: {e}. Export with opset {OPSET}"
+        ) from e
+    replace_graph(model, ir.from_proto(proto))
+    return len(newer)
+
+
+def _is_newer_function(node: ir.Node, found: int) -> bool:
+    if node.domain != "" or not onnx.defs.has(node.op_type, found) or onnx.defs.has(node.op_type, OPSET):
+        return False
+    schema = onnx.defs.get_schema(node.op_type, found)
+    return bool(schema.has_function or schema.has_context_dependent_function)

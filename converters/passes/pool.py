@@ -1,0 +1,118 @@
+"""Pools: explicit pads, no ceil_mode, no dilation, and averages whose divisor every runtime agrees on."""
+
+from __future__ import annotations
+
+from math import prod
+
+import numpy as np
+import onnx_ir as ir
+
+from edgemm.converters.passes.rewrite import (
+    Array,
+    constant,
+    data_of,
+    drop,
+    graph_of,
+    insert_before,
+    nodes_of,
+    set_ints,
+    shape_of,
+    take_place,
+)
+from edgemm.converters.passes.window import Window, pads_of, windows_of
+from edgemm.errors import UnsupportedOperator
+
+
+def normalize_pools(model: ir.Model) -> int:
+    """MaxPool and AveragePool get explicit pads; ceil_mode becomes padding at the end.
+
+    An AveragePool that counts its padding becomes Pad, AveragePool without padding, and, where ceil_mode
+    reaches beyond the padding, a Mul that corrects the divisor of the last windows.
+
+    Precondition: shapes are static.
+
+    Returns:
+        How many changed.
+
+    Raises:
+        UnsupportedOperator: a dilated pool, or a MaxPool whose indices are used.
+    """
+    return sum(_normalize(node) for node in nodes_of(model, "MaxPool", "AveragePool"))
+
+
+def _normalize(node: ir.Node) -> bool:
+    _require_plain(node)
+    kernel = tuple(node.attributes["kernel_shape"].as_ints())
+    declared = windows_of(node, shape_of(data_of(node))[2:], kernel)
+    ceil = node.attributes.get_int("ceil_mode", 0) == 1 and _auto_pad(node) == "NOTSET"
+    windows = tuple(window.rounded_up() for window in declared) if ceil else declared
+    counts_padding = node.op_type == "AveragePool" and node.attributes.get_int("count_include_pad", 0) == 1
+    changed = set_ints(node, strides=[window.stride for window in windows], pads=pads_of(windows))
+    changed |= drop(node, "auto_pad", "ceil_mode", "dilations", "storage_order", "count_include_pad")
+    if counts_padding and any(pads_of(windows)):
+        _pad_outside(node, declared, windows)
+        changed = True
+    return changed
+
+
+def _auto_pad(node: ir.Node) -> str:
+    return node.attributes.get_string("auto_pad", "NOTSET")
+
+
+def _require_plain(node: ir.Node) -> None:
+    if set(node.attributes.get_ints("dilations") or (1,)) != {1}:
+        raise UnsupportedOperator(
+            f"node {node.name!r}: {node.op_type} with dilations cannot be expressed exactly. "
+            "Use a dilation of 1, or a dilated Conv"
+        )
+    indices = node.outputs[1:]
+    if any(value.uses() or value.is_graph_output() for value in indices):
+        raise UnsupportedOperator(
+            f"node {node.name!r}: MaxPool whose indices are used has no integer form. Take the unpooling out"
+        )
+    node.resize_outputs(1)
+
+
+def _pad_outside(node: ir.Node, declared: tuple[Window, ...], windows: tuple[Window, ...]) -> None:
+    """Zeros come from a Pad, so that the pool divides by its whole kernel everywhere."""
+    graph, value = graph_of(node), data_of(node)
+    shape = shape_of(value)
+    begins = [0, 0, *(window.begin for window in windows)]
+    ends = [0, 0, *(window.end for window in windows)]
+    padded = insert_before(
+        node,
+        "Pad",
+        [
+            value,
+            constant(graph, f"{node.name}_pads", np.array([*begins, *ends], np.int64)),
+            constant(graph, f"{node.name}_pad_value", np.zeros((), np.float32)),
+        ],
+        {"mode": "constant"},
+        suffix="padded",
+        shape=[size + begin + end for size, begin, end in zip(shape, begins, ends, strict=True)],
+    )
+    node.replace_input_with(0, padded)
+    set_ints(node, pads=[0] * 2 * len(windows))
+    correction = _correction(declared, windows)
+    if not np.all(correction == 1.0):
+        _multiply(node, correction)
+
+
+def _correction(declared: tuple[Window, ...], windows: tuple[Window, ...]) -> Array:
+    """[1, 1, *spatial]: kernel size by the number of taps that the original divides by."""
+    counts: Array = np.ones(())
+    for before, after in zip(declared, windows, strict=True):
+        counts = np.multiply.outer(counts, after.counts(before.end))
+    whole = prod(window.kernel for window in windows)
+    corrected: Array = (whole / counts).astype(np.float32)[None, None]
+    return corrected
+
+
+def _multiply(node: ir.Node, correction: Array) -> None:
+    pool_attributes = {name: attribute.as_ints() for name, attribute in node.attributes.items()}
+    shape = shape_of(node.outputs[0])
+    pooled = insert_before(
+        node, "AveragePool", [data_of(node)], pool_attributes, suffix="pooled", shape=shape
+    )
+    factors = constant(graph_of(node), f"{node.name}_divisors", correction)
+    take_place(node, insert_before(node, "Mul", [pooled, factors], suffix="corrected", shape=shape))

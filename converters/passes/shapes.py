@@ -1,0 +1,57 @@
+"""Every tensor's static shape and type, from those of the inputs."""
+
+from __future__ import annotations
+
+import onnx
+import onnx_ir as ir
+
+from edgemm.errors import ConversionError, InputError
+
+
+def infer_shapes(model: ir.Model) -> int:
+    """Static shapes and types by onnx's own inference; what the file says of inner tensors is not believed.
+
+    Precondition: names are unique, inputs have static shapes.
+
+    Returns:
+        How many tensors have another shape than before.
+
+    Raises:
+        InputError: an input's shape is open.
+        ConversionError: shapes contradict each other.
+    """
+    _require_static_inputs(model)
+    values = [value for node in model.graph for value in node.outputs]
+    before = [value.shape for value in values]
+    for value in values:
+        value.shape = None
+    try:
+        proto = onnx.shape_inference.infer_shapes(
+            ir.to_proto(model), check_type=True, strict_mode=True, data_prop=True
+        )
+    except onnx.shape_inference.InferenceError as e:
+        raise ConversionError(f"the model's shapes contradict each other: {_reason(e)}") from e
+    inferred = _value_infos(proto.graph)
+    for value in values:
+        info = inferred.get(str(value.name))
+        if info is not None:
+            value.shape, value.type = info.shape, info.type or value.type
+    return sum(value.shape != old for value, old in zip(values, before, strict=True))
+
+
+def _value_infos(graph: onnx.GraphProto) -> dict[str, ir.Value]:
+    infos = [ir.from_proto(info) for info in (*graph.value_info, *graph.output)]
+    return {str(value.name): value for value in infos}
+
+
+def _require_static_inputs(model: ir.Model) -> None:
+    for value in model.graph.inputs:
+        if value.shape is None or not value.shape.is_static():
+            raise InputError(
+                f"input {value.name!r} has the open shape {value.shape}; fix it: --shape {value.name}=1,3,224,224"
+            )
+
+
+def _reason(error: Exception) -> str:
+    lines = [line.strip() for line in str(error).splitlines() if line.strip()]
+    return (lines[-1] if lines else type(error).__name__)[:300]
