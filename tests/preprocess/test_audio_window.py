@@ -193,7 +193,8 @@ def test_a_clip_leaves_the_stream_alone() -> None:
 
 @pytest.mark.parametrize("layout", ["NTF", "NT"])
 def test_steady_state_allocates_nothing_the_size_of_a_tensor(layout: str) -> None:
-    recipe, shape = AudioRecipe(frames=400), tuple[int, ...]((1, 400, 40))
+    recipe = AudioRecipe(frames=400)
+    shape: tuple[int, ...] = (1, 400, 40)
     if layout == "NT":
         recipe, shape = AudioRecipe(feature="waveform", samples=16000), (1, 16000)
     spec = TensorSpec("input", shape, "int8", 0.05, 0)

@@ -107,6 +107,16 @@ def test_pictures_of_changing_size_do_not_leave_traces() -> None:
         assert np.array_equal(out, naive(pixels, "rgb", recipe, "NHWC", spec))
 
 
+@pytest.mark.parametrize("layout", ["NHWC", "NCHW"])
+def test_pictures_of_changing_colour_are_not_mixed_up(layout: str) -> None:
+    spec, recipe, pixels = spec_of(layout, 24, 32, 3, "int8"), ImageRecipe(**IMAGENET), picture(60, 90)
+    preprocess = compiled(recipe, layout, spec)
+    out = np.empty(spec.shape, np.int8)
+    preprocess(pixels, "rgb", out)
+    preprocess(pixels, "bgr", out)
+    assert np.array_equal(out, naive(pixels, "bgr", recipe, layout, spec))
+
+
 def test_the_border_is_written_into_each_new_tensor() -> None:
     spec = spec_of("NCHW", 32, 32, 3, "int8")
     preprocess = compiled(ImageRecipe(resize="letterbox", **IMAGENET), "NCHW", spec)
