@@ -43,6 +43,7 @@ class ImageRecipe:
     mean: tuple[float, ...] = (0.0,)
     """One number, or one per channel, in units after `scale`."""
     std: tuple[float, ...] = (1.0,)
+    extra: dict[str, Any] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)
@@ -80,6 +81,7 @@ class AudioRecipe:
     """Divides after `mean`."""
     stride: int = 160
     """Samples between two runs of the model on a stream: a multiple of `hop`."""
+    extra: dict[str, Any] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)
@@ -116,6 +118,7 @@ class StatePair:
 
     output: str
     input: str
+    extra: dict[str, Any] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)
@@ -130,6 +133,7 @@ class KeywordRecipe:
     """Seconds after a detection in which the same word is not found again."""
     background: tuple[str, ...] = ()
     """Labels that are never a detection: silence, unknown."""
+    extra: dict[str, Any] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)
@@ -188,14 +192,12 @@ class ModelCard:
 
 
 def _to_dict(value: Any) -> dict[str, Any]:
-    """A card dataclass as a dictionary, fields that hold their default left out."""
+    """A card dataclass as a dictionary: what is empty is left out, all else is written in full, so that
+    a default that changes later does not change what an old file means."""
     out: dict[str, Any] = {}
-    default = type(value)() if not isinstance(value, StatePair) else None
     for f in fields(value):
         item = getattr(value, f.name)
-        if f.name == "extra" or (
-            default is not None and item == getattr(default, f.name) and f.name != "name"
-        ):
+        if f.name == "extra" or item is None or item in ("", (), {}):
             continue
         if is_dataclass(item):
             item = _to_dict(item)

@@ -1,0 +1,104 @@
+"""What is in an artifact, read from its bytes: operators by precision, tensors, size, card."""
+
+from __future__ import annotations
+
+from collections import Counter
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Literal
+
+from edgemm.artifact import read_artifact
+from edgemm.card import ModelCard
+from edgemm.tensors import TensorSpec
+
+Precision = Literal["int8", "float", "dynamic", "other"]
+"""int8: integers in and out. dynamic: int8 weights, float in and out. other: shapes, conversions, integers
+that stand for no real numbers."""
+
+
+@dataclass(frozen=True, slots=True)
+class Operators:
+    """All operators of one kind that compute alike."""
+
+    name: str
+    """The format's own name for it: "CONV_2D", "Conv"."""
+    count: int
+    precision: Precision
+
+
+@dataclass(frozen=True, slots=True)
+class Inspection:
+    """The structure of one file."""
+
+    path: Path
+    format: str
+    size_bytes: int
+    card: ModelCard | None
+    inputs: tuple[TensorSpec, ...]
+    outputs: tuple[TensorSpec, ...]
+    operators: tuple[Operators, ...]
+    goldens: int
+    """How many goldens the file carries."""
+
+    @property
+    def float_operators(self) -> tuple[Operators, ...]:
+        """Those that compute in float, conversions between float and integer not counted."""
+        return tuple(each for each in self.operators if each.precision == "float")
+
+    def to_json(self) -> dict[str, Any]:
+        """The keys that scripts rely on."""
+
+        def tensor(spec: TensorSpec) -> dict[str, Any]:
+            grid = {"scale": spec.scale, "zero_point": spec.zero_point}
+            return {"name": spec.name, "shape": list(spec.shape), "dtype": spec.dtype, **grid}
+
+        return {
+            "file": str(self.path),
+            "format": self.format,
+            "size_bytes": self.size_bytes,
+            "card": None if self.card is None else self.card.to_dict(),
+            "inputs": [tensor(spec) for spec in self.inputs],
+            "outputs": [tensor(spec) for spec in self.outputs],
+            "operators": [
+                {"name": each.name, "count": each.count, "precision": each.precision}
+                for each in self.operators
+            ],
+            "float_operators": [{"name": each.name, "count": each.count} for each in self.float_operators],
+            "goldens": self.goldens,
+        }
+
+
+@dataclass(frozen=True, slots=True)
+class Structure:
+    """What a format's reader finds."""
+
+    operators: tuple[tuple[str, Precision], ...]
+    """Name and precision of each, in the order of the file."""
+    inputs: tuple[TensorSpec, ...]
+    outputs: tuple[TensorSpec, ...]
+
+
+def inspect(path: str | Path) -> Inspection:
+    """Reads the structure of an artifact, or of any .tflite or .onnx file; nothing of it is run.
+
+    Raises:
+        DamagedArtifact: the file does not hold together.
+        MissingDependency: a .tflite file, and LiteRT, which has the schema, is not installed.
+    """
+    artifact = read_artifact(path)
+    if artifact.format == "tflite":
+        from edgemm.inspection.tflite import structure
+    else:
+        from edgemm.inspection.onnx import structure
+    found = structure(artifact.payload)
+    counted = Counter(found.operators)
+    return Inspection(
+        Path(path),
+        artifact.format,
+        artifact.size_bytes,
+        artifact.card,
+        found.inputs,
+        found.outputs,
+        tuple(Operators(name, count, precision) for (name, precision), count in sorted(counted.items())),
+        len(artifact.goldens.inputs) if artifact.goldens else 0,
+    )
