@@ -1,0 +1,182 @@
+"""The account of every item of one stream.
+
+    captured = delivered + dropped + in flight          at every moment
+
+An item is a frame, or a block of audio; for audio the same account is kept in samples too. A frame is
+delivered when its result is handed over. A block is delivered when the first result that it completes is
+handed over, or, completing none, when the model has taken it in: windows overlap, and every sample counts
+once, with its block. `results` counts what was handed over.
+"""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+from edgemm.media import AudioBlock, Captured
+from edgemm.stream.histogram import Histogram
+
+GAP = "gap"
+"""Reason of samples that a source lost before a block, and of the one sample between two recordings."""
+CLOSED = "closed"
+"""Reason of what was in flight when the stream was closed."""
+
+
+@dataclass(slots=True)
+class _Account:
+    captured: int = 0
+    delivered: int = 0
+    in_flight: int = 0
+    dropped: dict[str, int] = field(default_factory=dict)
+
+    def capture(self, count: int) -> None:
+        self.captured += count
+        self.in_flight += count
+
+    def deliver(self, count: int) -> None:
+        self.in_flight -= count
+        self.delivered += count
+
+    def drop(self, count: int, reason: str) -> None:
+        self.in_flight -= count
+        self.dropped[reason] = self.dropped.get(reason, 0) + count
+
+    def lose(self, count: int, reason: str) -> None:
+        """Captured and dropped at once."""
+        self.captured += count
+        self.dropped[reason] = self.dropped.get(reason, 0) + count
+
+    def to_dict(self) -> dict[str, Any]:
+        return {
+            "captured": self.captured,
+            "delivered": self.delivered,
+            "dropped": dict(self.dropped),
+            "in_flight": self.in_flight,
+        }
+
+
+class Ledger:
+    """Counts items, one method per change of state, all under one lock. Any thread may ask for the
+    summary at any time. After `close()` nothing changes any more.
+
+    The lock is reentrant, so that a signal handler that prints the summary cannot lock itself out.
+    """
+
+    def __init__(self) -> None:
+        self._lock = threading.RLock()
+        self._closed = False
+        self._items = _Account()
+        self._samples = _Account()
+        self._results = 0
+        self._late = 0
+        self._ages = Histogram()
+        self._stages: dict[str, Histogram] = {}
+        self._totals_ms: dict[str, float] = {}
+
+    def capture(self, item: Captured, lost: Mapping[str, int] | None = None) -> bool:
+        """An item has come in; `lost` are those, by reason, that went astray before it. A gap before a
+        block is captured and dropped in samples. False, and nothing counted, after `close()`."""
+        with self._lock:
+            if self._closed:
+                return False
+            self.lose(lost or {})
+            self._items.capture(1)
+            if isinstance(item, AudioBlock):
+                if item.gap_samples:
+                    self._samples.lose(item.gap_samples, GAP)
+                self._samples.capture(len(item.samples))
+            return True
+
+    def lose(self, lost: Mapping[str, int]) -> None:
+        """Items that were captured and never came in, by reason."""
+        with self._lock:
+            for reason, count in lost.items():
+                if not self._closed:
+                    self._items.lose(count, reason)
+
+    def drop(self, item: Captured, reason: str) -> None:
+        """An item in flight is given up."""
+        with self._lock:
+            if not self._closed:
+                self._items.drop(1, reason)
+                if isinstance(item, AudioBlock):
+                    self._samples.drop(len(item.samples), reason)
+
+    def take_in(self, item: Captured, stages_ms: Mapping[str, float]) -> None:
+        """A block in flight has gone into the model, and completed no result."""
+        with self._lock:
+            if not self._closed:
+                self._deliver(item)
+                self._spend(stages_ms)
+
+    def deliver(
+        self, item: Captured, *, first: bool, age_ms: float, late: bool, stages_ms: Mapping[str, float]
+    ) -> bool:
+        """A result is handed over, the `first` of its item or a further one. False, and nothing counted,
+        after `close()`: it is then not to be handed over."""
+        with self._lock:
+            if self._closed:
+                return False
+            if first:
+                self._deliver(item)
+            self._results += 1
+            self._late += late
+            self._ages.add(age_ms)
+            self._spend(stages_ms)
+            for stage, time_ms in stages_ms.items():
+                self._histogram(stage).add(time_ms)
+            return True
+
+    def close(self) -> None:
+        """What is in flight becomes dropped as "closed", and the account is final."""
+        with self._lock:
+            for account in (self._items, self._samples):
+                if account.in_flight:
+                    account.drop(account.in_flight, CLOSED)
+            self._closed = True
+
+    def summary(self) -> dict[str, Any]:
+        """The account as plain JSON values.
+
+        Returns:
+            captured, delivered, dropped {reason: items}, in_flight, late (results handed over above the
+            budget), p50_ms, p90_ms, p99_ms (age of results at delivery, at most 1 % too high; None before
+            the first), results, stages_ms {stage: median over results}, stages_total_ms {stage: sum, blocks
+            without a result counted in} and, for audio, samples {captured, delivered, dropped {reason:
+            samples}, in_flight}.
+        """
+        with self._lock:
+            summary = self._items.to_dict()
+            summary["late"] = self._late
+            for percent in (50, 90, 99):
+                summary[f"p{percent}_ms"] = _rounded(self._ages.percentile(percent))
+            summary["results"] = self._results
+            summary["stages_ms"] = {
+                stage: _rounded(times.percentile(50)) for stage, times in self._stages.items()
+            }
+            summary["stages_total_ms"] = {
+                stage: _rounded(time_ms) for stage, time_ms in self._totals_ms.items()
+            }
+            if self._samples.captured:
+                summary["samples"] = self._samples.to_dict()
+            return summary
+
+    def _deliver(self, item: Captured) -> None:
+        self._items.deliver(1)
+        if isinstance(item, AudioBlock):
+            self._samples.deliver(len(item.samples))
+
+    def _histogram(self, stage: str) -> Histogram:
+        if stage not in self._stages:
+            self._stages[stage] = Histogram()
+        return self._stages[stage]
+
+    def _spend(self, stages_ms: Mapping[str, float]) -> None:
+        for stage, time_ms in stages_ms.items():
+            self._totals_ms[stage] = self._totals_ms.get(stage, 0.0) + time_ms
+
+
+def _rounded(time_ms: float | None) -> float | None:
+    return None if time_ms is None else round(time_ms, 3)

@@ -1,0 +1,260 @@
+"""One source, one model's session, one budget: an iterator of results that keeps account of everything."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Iterator
+from contextlib import AbstractContextManager, nullcontext
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+from edgemm.capture.source import Source
+from edgemm.errors import InputError
+from edgemm.media import AudioBlock, Captured
+from edgemm.results import Result
+from edgemm.stream.budget import Budget
+from edgemm.stream.clock import WAIT, StageTimer
+from edgemm.stream.gate import Gate
+from edgemm.stream.item import Item
+from edgemm.stream.ledger import Ledger
+from edgemm.stream.reader import InLineReader, NewestReader
+from edgemm.stream.session import Session
+
+if TYPE_CHECKING:
+    from typing_extensions import Self
+
+    from edgemm.stream.ahead import AsyncItems
+
+SOURCE_TIMEOUT_S = 30.0
+"""A source that gives nothing for so long is an error."""
+CLOSE_S = 2.0
+"""Longest that `close()` waits for a model that is at work in another thread."""
+
+
+@dataclass(slots=True, eq=False)
+class _Work:
+    """A captured item that the session is at work on."""
+
+    item: Captured
+    captured_ns: int
+    """Of the frame, or of the block's last sample."""
+    results: Iterator[Result]
+    answered: bool = False
+    """True once it has given a result."""
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Pending:
+    """A result that is computed and not yet handed over."""
+
+    work: _Work
+    result: Result
+    first: bool
+    stages_ms: dict[str, float]
+
+
+class Stream:
+    """Reads a source through a model and yields an `Item` per result, by `for` or `async for`.
+
+        with Stream(model.session(), source, Budget(max_age_ms=100)) as stream:
+            for item in stream: ...
+            stream.ledger.summary()
+
+    Live pictures are read in a thread, and the newest wins; everything else is read in line and nothing
+    is dropped (`Budget.policy`). The session is the stream's own and is closed with it. An error of the
+    model costs the item it happened in ("failed") and the session's state; the next item can follow.
+
+    An age is counted from the frame, or from the last sample of the block that completed the window, to
+    the moment when the item is handed over. `stages_ms` adds up to it: "wait" is from capture until work
+    on the result began. One thread iterates; `close()`, `stop()` and `ledger` are for any.
+    """
+
+    def __init__(
+        self,
+        session: Session,
+        source: Source,
+        budget: Budget | None = None,
+        *,
+        owns_source: bool = False,
+        timeout_s: float = SOURCE_TIMEOUT_S,
+        permit: AbstractContextManager[Any] | None = None,
+        now_ns: Callable[[], int] = time.monotonic_ns,
+    ) -> None:
+        """Nothing is read before the first item is asked for.
+
+        Args:
+            session: the model's private state for this stream.
+            source: what is read.
+            budget: age and policy; None: no limit.
+            owns_source: True to close the source with the stream.
+            timeout_s: a source that gives nothing for so many seconds raises SourceTimeout.
+            permit: held while the model is at work, so that several streams share the processor.
+            now_ns: CLOCK_MONOTONIC, nanoseconds.
+
+        Raises:
+            InputError: policy "newest" with audio, which would drop sound.
+        """
+        self.ledger = Ledger()
+        self.budget = budget or Budget()
+        self._session = session
+        self._source = source
+        self._owns_source = owns_source
+        self._permit: AbstractContextManager[Any] = permit or nullcontext()
+        self._now_ns = now_ns
+        self._timer = StageTimer(now_ns)
+        reader = NewestReader if _newest_wins(self.budget, source) else InLineReader
+        self._reader = reader(source, self.ledger, timeout_s=timeout_s)
+        self._work: _Work | None = None
+        self._must_reset = False
+        self._sequence = 0
+        self._gate = Gate(self._free)
+
+    def __iter__(self) -> Self:
+        return self
+
+    def __next__(self) -> Item:
+        while (pending := self.produce()) is not None:
+            item = self.deliver(pending)
+            if item is not None:
+                return item
+        raise StopIteration
+
+    def __aiter__(self) -> AsyncItems:
+        from edgemm.stream.ahead import AsyncItems
+
+        return AsyncItems(self)
+
+    def produce(self) -> Pending | None:
+        """Waits for the next result, which is not handed over yet; None at the end.
+
+        Raises:
+            SourceError: the source failed.
+            EdgemmError: the model failed on one item.
+        """
+        with self._gate as open_:
+            while open_():
+                if self._work is None and not self._reader.wait():
+                    return None
+                with self._permit:
+                    pending = self._step() if open_() else None
+                if pending is not None:
+                    return pending
+        return None
+
+    def deliver(self, pending: Pending) -> Item | None:
+        """Hands a result over: its age is counted to now. None when it was dropped as late, or the stream
+        has been closed."""
+        work = pending.work
+        age_ms = max(0.0, (self._now_ns() - work.captured_ns) / 1e6)
+        late = self._too_old(age_ms)
+        if late and pending.first and self._may_drop(work.item):
+            self.ledger.drop(work.item, "late")
+            return None
+        stages_ms = pending.stages_ms
+        if not self.ledger.deliver(
+            work.item, first=pending.first, age_ms=age_ms, late=late, stages_ms=stages_ms
+        ):
+            return None
+        sequence, self._sequence = self._sequence, self._sequence + 1
+        return Item(pending.result, work.item, sequence, work.captured_ns, age_ms, late, stages_ms)
+
+    def stop(self) -> None:
+        """Reads no more from the source; what was read is still delivered, then the iteration ends. Takes
+        no lock: fit for a signal handler."""
+        self._reader.stop()
+
+    def close(self) -> None:
+        """Ends the stream at once. What is in flight becomes dropped as "closed", and a thread that waits
+        for an item gets the end. May be called twice, and from any thread."""
+        self._gate.shut()
+        self.ledger.close()
+        if self._owns_source:
+            self._source.close()
+        self._reader.close()
+        self._gate.free(CLOSE_S)
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *error: object) -> None:
+        self.close()
+
+    def _step(self) -> Pending | None:
+        """One step of the session: a result, or None when the item has no more, or is not worth it."""
+        begun_ns = self._now_ns()
+        work = self._work or self._begin(begun_ns)
+        if work is None:
+            return None
+        try:
+            result = next(work.results, None)
+        except BaseException:
+            self._fail(work)
+            raise
+        stages_ms = self._timer.take()
+        if result is None:
+            self._end(work, stages_ms)
+            return None
+        first, work.answered = not work.answered, True
+        stages_ms = {WAIT: max(0.0, (begun_ns - work.captured_ns) / 1e6), **stages_ms}
+        return Pending(work, result, first, stages_ms)
+
+    def _begin(self, begun_ns: int) -> _Work | None:
+        """Gives the item that waits to the session; None when it is too old, or gone."""
+        item = self._reader.take()
+        if item is None:
+            return None
+        captured_ns = _captured_ns(item)
+        if self._may_drop(item) and self._too_old((begun_ns - captured_ns) / 1e6):
+            self.ledger.drop(item, "stale")
+            return None
+        self._work = _Work(item, captured_ns, iter(()))
+        try:
+            if self._must_reset:
+                self._session.reset()
+                self._must_reset = False
+            self._work.results = iter(self._session.feed(item, self._timer))
+        except BaseException:
+            self._fail(self._work)
+            raise
+        return self._work
+
+    def _end(self, work: _Work, stages_ms: dict[str, float]) -> None:
+        self._work = None
+        if work.answered:
+            return
+        if isinstance(work.item, AudioBlock):
+            self.ledger.take_in(work.item, stages_ms)
+        else:
+            self.ledger.drop(work.item, "no-result")
+
+    def _fail(self, work: _Work) -> None:
+        self._timer.take()
+        self._work = None
+        self._must_reset = True
+        if not work.answered:
+            self.ledger.drop(work.item, "failed")
+
+    def _too_old(self, age_ms: float) -> bool:
+        return self.budget.max_age_ms is not None and age_ms > self.budget.max_age_ms
+
+    def _may_drop(self, item: Captured) -> bool:
+        return self.budget.on_late == "drop" and not isinstance(item, AudioBlock)
+
+    def _free(self) -> None:
+        self._work = None
+        self._session.close()
+
+
+def _newest_wins(budget: Budget, source: Source) -> bool:
+    if budget.policy == "newest" and source.modality == "audio":
+        raise InputError('policy "newest" drops what waits, and sound is never dropped: use "auto" or "all"')
+    return budget.policy == "newest" or (
+        budget.policy == "auto" and source.live and source.modality == "image"
+    )
+
+
+def _captured_ns(item: Captured) -> int:
+    """When the newest part of the item was captured: of a block, its last sample."""
+    if isinstance(item, AudioBlock):
+        return item.captured_ns + round(len(item.samples) * 1e9 / item.sample_rate)
+    return item.captured_ns
