@@ -37,7 +37,7 @@ def load(path: str | Path, *, delegate: str | tuple[str, ...] = "auto", threads:
     """Opens an artifact, or any .tflite or .onnx file, ready to run.
 
     Args:
-        path: of the file. One without a card is first opened in a probe process.
+        path: of the file. One that nobody vouches for is first opened in a probe process.
         delegate: a name, which is then required; a tuple, an order of fallback; or "auto".
         threads: for the CPU's part of the work.
 
@@ -50,7 +50,7 @@ def load(path: str | Path, *, delegate: str | tuple[str, ...] = "auto", threads:
     from edgemm.artifact import read_artifact
 
     artifact = read_artifact(path)
-    if artifact.card is None:
+    if artifact.needs_probe:
         from edgemm.probe import probe
 
         probe(artifact)

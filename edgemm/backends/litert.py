@@ -18,7 +18,7 @@ import numpy.typing as npt
 from edgemm.backends.nodes import accelerated, list_nodes, xnnpack_share
 from edgemm.backends.runtime import LitertRuntime, find_litert
 from edgemm.delegates.delegate import Delegate
-from edgemm.delegates.library import create
+from edgemm.delegates.library import create, find_library
 from edgemm.delegates.probe import refuse_what_crashes
 from edgemm.errors import (
     DamagedArtifact,
@@ -46,12 +46,11 @@ def open_litert(payload: bytes, wanted: Delegate, threads: int, *, trial: bool =
         DelegateMissing, DelegateFailed: the delegate cannot be had, fails, or takes nothing.
         DamagedArtifact, UnsupportedVersion: the model cannot be loaded.
     """
+    if wanted.libraries and not trial:
+        refuse_what_crashes(wanted.name)
+    library = find_library(wanted) if wanted.libraries else ""
     runtime = find_litert()
-    native = []
-    if wanted.libraries:
-        if not trial:
-            refuse_what_crashes(wanted.name)
-        native.append(create(wanted, runtime.module.load_delegate))
+    native = [create(wanted, library, runtime.module.load_delegate)] if library else []
     interpreter = _interpreter(runtime, payload, wanted, native, threads)
     return LitertBackend(interpreter, runtime, wanted, must_take=wanted.required and not trial)
 
@@ -207,4 +206,4 @@ def _spec(detail: dict[str, Any], name: str) -> TensorSpec:
 
 
 def _first_line(error: Exception) -> str:
-    return (str(error).strip().splitlines() or ["no message"])[0]
+    return (str(error).strip().splitlines() or ["no message"])[0].rstrip(".")

@@ -37,8 +37,13 @@ _SETTINGS = {
     # A model must not name files on this machine: weights outside the file are looked for nowhere.
     "session.model_external_initializers_file_folder_path": "/edgemm/takes/no/external/data",
 }
+_WHERE = re.compile(
+    r"^\[ONNXRuntimeError\] : \d+ : \w+ : (?:Exception during initialization: )?(?:/\S+:\d+ .*?\) (?=[A-Z!]))?"
+)
+"""What ONNX Runtime puts before what it says: a number, and the place in its own source."""
 _TOO_NEW = re.compile(
-    r"IR version|opset|NOT_IMPLEMENTED|No Op registered|is not a registered function", re.IGNORECASE
+    r"IR version|opset|NOT_IMPLEMENTED|find an implementation|No Op registered|is not a registered function",
+    re.IGNORECASE,
 )
 
 
@@ -89,7 +94,7 @@ def _session(ort: Any, payload: bytes, wanted: Delegate, threads: int) -> Any:
 
 
 def _load_error(error: Exception, version: str, wanted: Delegate) -> EdgemmError:
-    kind, said = type(error).__name__, str(error).strip().partition("\n")[0]
+    kind, said = type(error).__name__, _said(error)
     if wanted.provider != _CPU and kind not in ("InvalidProtobuf", "InvalidGraph"):
         return DelegateFailed(f"delegate {wanted.name}: failed in ONNX Runtime {version}: {said}")
     if "External data" in said or "external data" in said or "model_path must not be empty" in said:
@@ -101,6 +106,10 @@ def _load_error(error: Exception, version: str, wanted: Delegate) -> EdgemmError
             f"ONNX Runtime {version} cannot run the model: {said}. Install a newer one, or convert with a lower --opset"
         )
     return DamagedArtifact(f"expected an .onnx model, ONNX Runtime {version} says: {said}")
+
+
+def _said(error: Exception) -> str:
+    return _WHERE.sub("", str(error).strip().partition("\n")[0]).rstrip(".")
 
 
 class OrtBackend:
@@ -154,8 +163,7 @@ class OrtBackend:
         try:
             self._session.run_with_iobinding(self._binding)
         except Exception as e:  # its errors have no other common base
-            said = str(e).strip().partition("\n")[0]
-            raise DelegateFailed(f"{', '.join(self.delegates)}: failed while running: {said}") from e
+            raise DelegateFailed(f"{', '.join(self.delegates)}: failed while running: {_said(e)}") from e
 
     def close(self) -> None:
         """Frees the session; arrays that somebody still holds stay valid."""

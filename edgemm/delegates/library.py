@@ -40,14 +40,12 @@ def find_library(wanted: Delegate) -> str:
     raise DelegateMissing(f"delegate {wanted.name}: {'; '.join(reasons)}. {wanted.advice}")
 
 
-def create(wanted: Delegate, load_delegate: Callable[..., Any]) -> Any:
-    """The runtime's delegate object.
+def create(wanted: Delegate, library: str, load_delegate: Callable[..., Any]) -> Any:
+    """The runtime's delegate object, out of a library that `find_library` gave.
 
     Raises:
-        DelegateMissing: the library is not here.
-        DelegateFailed: it is here and makes no delegate: no device, or options that it does not know.
+        DelegateFailed: it makes no delegate: no device, or options that it does not know.
     """
-    library = find_library(wanted)
     try:
         return load_delegate(library, dict(wanted.options))
     except ValueError as e:

@@ -1,0 +1,232 @@
+"""Makes the tiny models of this folder: `python tests/assets/make_assets.py [FOLDER]`.
+
+Each has one or two operators, so that a test can say what must come out. They are committed, because the
+device tests run without onnx and without LiteRT's schema module.
+"""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import Any
+
+import ai_edge_litert.schema_py_generated as schema
+import flatbuffers
+import numpy as np
+import numpy.typing as npt
+import onnx
+from onnx import TensorProto, helper, numpy_helper
+
+Int8 = tuple[float, int]
+"""Scale and zero point."""
+FLOAT = (np.dtype("float32"), schema.TensorType.FLOAT32)
+INT8 = (np.dtype("int8"), schema.TensorType.INT8)
+INT32 = (np.dtype("int32"), schema.TensorType.INT32)
+INT64 = (np.dtype("int64"), schema.TensorType.INT64)
+BOOL = (np.dtype("bool"), schema.TensorType.BOOL)
+
+
+class Graph:
+    """One subgraph under construction."""
+
+    def __init__(self) -> None:
+        self.model = schema.ModelT()
+        self.model.version = 3
+        self.model.buffers = [schema.BufferT()]
+        self.model.operatorCodes = []
+        self.graph = schema.SubGraphT()
+        self.graph.tensors, self.graph.operators = [], []
+        self.model.subgraphs = [self.graph]
+
+    def tensor(self, name: str, kind: Any, shape: Sequence[int], quantized: Int8 | None = None) -> int:
+        """A tensor without a value; gives its index."""
+        made = schema.TensorT()
+        made.name, made.shape, made.type, made.buffer = name.encode(), np.array(shape, np.int32), kind[1], 0
+        if quantized:
+            made.quantization = schema.QuantizationParametersT()
+            made.quantization.scale = np.array([quantized[0]], np.float32)
+            made.quantization.zeroPoint = np.array([quantized[1]], np.int64)
+        self.graph.tensors.append(made)
+        return len(self.graph.tensors) - 1
+
+    def constant(self, name: str, kind: Any, value: npt.NDArray[Any], quantized: Int8 | None = None) -> int:
+        """A tensor with a value."""
+        index = self.tensor(name, kind, value.shape, quantized)
+        buffer = schema.BufferT()
+        buffer.data = np.frombuffer(value.astype(kind[0]).tobytes(), np.uint8)
+        self.model.buffers.append(buffer)
+        self.graph.tensors[index].buffer = len(self.model.buffers) - 1
+        return index
+
+    def operator(
+        self, code: int, inputs: Sequence[int], outputs: Sequence[int], options: Any = None,
+        *, version: int = 1, custom: str = "",
+    ) -> None:  # fmt: skip
+        """One operator of its own code."""
+        made = schema.OperatorCodeT()
+        made.builtinCode, made.deprecatedBuiltinCode, made.version = code, min(code, 127), version
+        made.customCode = custom.encode() or None
+        self.model.operatorCodes.append(made)
+        operator = schema.OperatorT()
+        operator.opcodeIndex = len(self.model.operatorCodes) - 1
+        operator.inputs, operator.outputs = np.array(inputs, np.int32), np.array(outputs, np.int32)
+        if options is not None:
+            operator.builtinOptions = options
+            operator.builtinOptionsType = getattr(schema.BuiltinOptions, type(options).__name__[:-1])
+        self.graph.operators.append(operator)
+
+    def pack(self, inputs: Sequence[int], outputs: Sequence[int]) -> bytes:
+        """The file."""
+        self.graph.inputs, self.graph.outputs = np.array(inputs, np.int32), np.array(outputs, np.int32)
+        builder = flatbuffers.Builder(1024)
+        builder.Finish(self.model.Pack(builder), b"TFL3")
+        return bytes(builder.Output())
+
+
+def add(version: int = 1) -> bytes:
+    """y = x + x, float32[1]."""
+    g = Graph()
+    x, y = g.tensor("x", FLOAT, [1]), g.tensor("y", FLOAT, [1])
+    g.operator(schema.BuiltinOperator.ADD, [x, x], [y], schema.AddOptionsT(), version=version)
+    return g.pack([x], [y])
+
+
+def total() -> bytes:
+    """total = x + before, float32[1, 2]; a recurrent sum when total is fed back."""
+    g = Graph()
+    x, before, y = (g.tensor(name, FLOAT, [1, 2]) for name in ("x", "before", "total"))
+    g.operator(schema.BuiltinOperator.ADD, [x, before], [y], schema.AddOptionsT())
+    return g.pack([x, before], [y])
+
+
+def two_adds() -> bytes:
+    """y = abs(x + x) + x, float32[4]: three operators, two of one kind."""
+    g = Graph()
+    x, double, size, y = (g.tensor(name, FLOAT, [4]) for name in ("x", "double", "size", "y"))
+    g.operator(schema.BuiltinOperator.ADD, [x, x], [double], schema.AddOptionsT())
+    g.operator(schema.BuiltinOperator.ABS, [double], [size], schema.AbsOptionsT())
+    g.operator(schema.BuiltinOperator.ADD, [size, x], [y], schema.AddOptionsT())
+    return g.pack([x], [y])
+
+
+def custom(name: str) -> bytes:
+    """y = some custom operator of x."""
+    g = Graph()
+    x, y = g.tensor("x", FLOAT, [1]), g.tensor("y", FLOAT, [1])
+    g.operator(schema.BuiltinOperator.CUSTOM, [x], [y], custom=name)
+    return g.pack([x], [y])
+
+
+def where() -> bytes:
+    """places = indices of the true elements of x, bool[4]: a size that is found out while running."""
+    g = Graph()
+    x, y = g.tensor("x", BOOL, [4]), g.tensor("places", INT64, [])
+    g.graph.tensors[y].shapeSignature = np.array([-1, 1], np.int32)
+    g.graph.tensors[y].shape = np.array([1, 1], np.int32)
+    g.operator(schema.BuiltinOperator.WHERE, [x], [y], schema.WhereOptionsT())
+    return g.pack([x], [y])
+
+
+def quadrant() -> bytes:
+    """Which pixel of int8[1, 2, 2, 1] is bright: softmax of 8 times the pixels, int8[1, 4].
+
+    The input stands for 0..1 in steps of 1/255; the output for 0..1 in steps of 1/256.
+    """
+    g = Graph()
+    pixels = g.tensor("pixels", INT8, [1, 2, 2, 1], (1 / 255, -128))
+    flat = g.tensor("flat", INT8, [1, 4], (1 / 255, -128))
+    shape = g.constant("shape", INT32, np.array([1, 4]))
+    weights = g.constant("weights", INT8, np.eye(4) * 80, (0.1, 0))
+    bias = g.constant("bias", INT32, np.zeros(4), (0.1 / 255, 0))
+    logits = g.tensor("logits", INT8, [1, 4], (8 / 255, -128))
+    scores = g.tensor("scores", INT8, [1, 4], (1 / 256, -128))
+    g.operator(schema.BuiltinOperator.RESHAPE, [pixels, shape], [flat])
+    g.operator(schema.BuiltinOperator.FULLY_CONNECTED, [flat, weights, bias], [logits],
+               schema.FullyConnectedOptionsT(), version=4)  # fmt: skip
+    softmax = schema.SoftmaxOptionsT()
+    softmax.beta = 1.0
+    g.operator(schema.BuiltinOperator.SOFTMAX, [logits], [scores], softmax, version=2)
+    return g.pack([pixels], [scores])
+
+
+def loud() -> bytes:
+    """logits = (sum of x - 40, 0), x float32[1, 80]: the first is above the second where x is loud."""
+    g = Graph()
+    x, logits = g.tensor("sound", FLOAT, [1, 80]), g.tensor("logits", FLOAT, [1, 2])
+    weights = g.constant("weights", FLOAT, np.stack([np.ones(80), np.zeros(80)]))
+    bias = g.constant("bias", FLOAT, np.array([-40.0, 0.0]))
+    g.operator(
+        schema.BuiltinOperator.FULLY_CONNECTED, [x, weights, bias], [logits], schema.FullyConnectedOptionsT()
+    )
+    return g.pack([x], [logits])
+
+
+def onnx_model(
+    operators: Sequence[tuple[str, Sequence[str], Sequence[str]]],
+    inputs: dict[str, Sequence[int | str]],
+    outputs: dict[str, Sequence[int | str]],
+    constants: Sequence[onnx.TensorProto] = (),
+    *,
+    opset: int = 17,
+) -> bytes:
+    """A float32 ONNX model."""
+    values = [
+        [helper.make_tensor_value_info(name, TensorProto.FLOAT, shape) for name, shape in side.items()]
+        for side in (inputs, outputs)
+    ]
+    nodes = [helper.make_node(kind, taken, given) for kind, taken, given in operators]
+    graph = helper.make_graph(nodes, "tiny", values[0], values[1], list(constants))
+    model = helper.make_model(graph, opset_imports=[helper.make_opsetid("", opset)], ir_version=8)
+    model.producer_name = ""
+    return bytes(model.SerializeToString(deterministic=True))
+
+
+def outside() -> onnx.TensorProto:
+    """A weight that lies in another file."""
+    weight = TensorProto(name="w", data_type=TensorProto.FLOAT, dims=[1], data_location=TensorProto.EXTERNAL)
+    for key, value in (("location", "weights.bin"), ("offset", "0"), ("length", "4")):
+        weight.external_data.add(key=key, value=value)
+    return weight
+
+
+def bright() -> bytes:
+    """As `quadrant`, in float and ONNX: scores = softmax(8 * pixels)."""
+    gain = numpy_helper.from_array(np.float32(8.0), "gain")
+    return onnx_model(
+        [("Flatten", ["pixels"], ["flat"]), ("Mul", ["flat", "gain"], ["logits"]), ("Softmax", ["logits"], ["scores"])],
+        {"pixels": [1, 1, 2, 2]}, {"scores": [1, 4]}, [gain],
+    )  # fmt: skip
+
+
+ASSETS: dict[str, Callable[[], bytes]] = {
+    "add.tflite": add,
+    "total.tflite": total,
+    "two_adds.tflite": two_adds,
+    "too_new.tflite": lambda: add(version=99),
+    "custom.tflite": lambda: custom("Unheard"),
+    "edgetpu.tflite": lambda: custom("edgetpu-custom-op"),
+    "where.tflite": where,
+    "quadrant.tflite": quadrant,
+    "loud.tflite": loud,
+    "add.onnx": lambda: onnx_model([("Add", ["x", "x"], ["y"])], {"x": [1]}, {"y": [1]}),
+    "total.onnx": lambda: onnx_model(
+        [("Add", ["x", "before"], ["total"])], {"x": [1, 2], "before": [1, 2]}, {"total": [1, 2]}
+    ),
+    "bright.onnx": bright,
+    "open_batch.onnx": lambda: onnx_model([("Abs", ["x"], ["y"])], {"x": ["N", 2]}, {"y": ["N", 2]}),
+    "too_new.onnx": lambda: onnx_model([("Abs", ["x"], ["y"])], {"x": [1]}, {"y": [1]}, opset=99),
+    "outside.onnx": lambda: onnx_model([("Add", ["x", "w"], ["y"])], {"x": [1]}, {"y": [1]}, [outside()]),
+}
+"""File -> what makes it."""
+
+
+def main() -> None:
+    """Writes every asset."""
+    folder = Path(sys.argv[1]) if len(sys.argv) > 1 else Path(__file__).parent
+    for name, make in ASSETS.items():
+        (folder / name).write_bytes(make())
+
+
+if __name__ == "__main__":
+    main()
