@@ -1,0 +1,16 @@
+"""The ONNX writer: a canonical graph and its plan as an .onnx file that old and new runtimes load.
+
+file = write_onnx(model, plan)     .payload is the bytes; .inputs and .outputs say what they hold
+check_onnx(file.payload)           raises when the file breaks ONNX's rules or the plan's
+
+static.py    Q/DQ pairs around integer operators     constants.py   weights, biases and operands as integers
+dynamic.py   int8 weights, activations quantized while running
+check.py     what every written file is held to
+"""
+
+from __future__ import annotations
+
+from edgemm.converters.onnx_writer.check import check_onnx
+from edgemm.converters.onnx_writer.writer import OnnxFile, write_onnx
+
+__all__ = ["OnnxFile", "check_onnx", "write_onnx"]

@@ -1,0 +1,133 @@
+"""`write_onnx`: graph and plan to bytes."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Literal
+
+import onnx
+import onnx_ir as ir
+
+from edgemm.converters.onnx_writer.constants import Constants, stored_dtype, stored_zero_point
+from edgemm.converters.onnx_writer.dynamic import make_dynamic
+from edgemm.converters.onnx_writer.static import Placement
+from edgemm.converters.passes.dead_code import remove_dead_code, sort_nodes
+from edgemm.converters.passes.names import strip_metadata, unique_names
+from edgemm.converters.passes.opset import OPSET
+from edgemm.converters.passes.rewrite import shape_of
+from edgemm.errors import ConversionError, InputError
+from edgemm.quantize.grid import Grid
+from edgemm.quantize.plan import Plan
+from edgemm.tensors import TensorSpec
+
+OLDEST_OPSET = 13
+"""Scales per channel came with it."""
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class OnnxFile:
+    """A written model, without card."""
+
+    payload: bytes
+    inputs: tuple[TensorSpec, ...]
+    outputs: tuple[TensorSpec, ...]
+
+
+def write_onnx(
+    model: ir.Model,
+    plan: Plan,
+    *,
+    opset: int = OPSET,
+    ir_version: int = 8,
+    io: Literal["float", "int8"] = "float",
+) -> OnnxFile:
+    """Writes a canonical graph with the plan's numbers; the graph is not changed, equal calls give equal bytes.
+
+    Args:
+        opset: of the file, 13 or newer; 17 loads everywhere.
+        ir_version: of the file, raised to what `opset` needs.
+        io: "float" keeps the source's inputs and outputs; "int8" leaves those that are quantized as 8-bit
+            integers, u8 or s8 as the target has them.
+
+    Raises:
+        InputError: no such opset or io.
+        ConversionError: the plan does not fit the graph, or the graph cannot be expressed in `opset`.
+    """
+    if io not in ("float", "int8"):
+        raise InputError(f"io: expected 'float' or 'int8', found {io!r}")
+    _require_opset(opset)
+    copy = model.clone()
+    strip_metadata(copy)
+    constants = Constants(copy.graph)
+    placement = Placement(copy.graph, plan, io == "int8", constants)
+    if plan.precision:
+        placement.place()
+        make_dynamic(copy.graph, plan, constants)
+    remove_dead_code(copy)
+    sort_nodes(copy)
+    unique_names(copy)
+    unsigned = placement.unsigned
+    return OnnxFile(
+        _payload(copy, opset, ir_version),
+        _specs(model.graph.inputs, placement.grids, unsigned=unsigned),
+        _specs(model.graph.outputs, placement.grids, unsigned=unsigned),
+    )
+
+
+def _require_opset(opset: int) -> None:
+    newest = onnx.defs.onnx_opset_version()
+    if not OLDEST_OPSET <= opset <= newest:
+        raise InputError(
+            f"opset: expected {OLDEST_OPSET}..{newest}, found {opset}. 17 loads in every runtime"
+        )
+
+
+def _payload(model: ir.Model, opset: int, ir_version: int) -> bytes:
+    model.graph.name = "edgemm"
+    proto: onnx.ModelProto = ir.to_proto(model)
+    if opset != OPSET:
+        proto = _with_opset(proto, opset)
+    proto.producer_name, proto.producer_version, proto.domain = "edgemm", "", ""
+    proto.ClearField("model_version")
+    oldest = onnx.helper.find_min_ir_version_for(proto.opset_import, ignore_unknown=True)
+    proto.ir_version = max(ir_version, oldest)
+    payload: bytes = proto.SerializeToString(deterministic=True)
+    return payload
+
+
+def _with_opset(proto: onnx.ModelProto, opset: int) -> onnx.ModelProto:
+    """The same graph in another opset; only the number changes where no operator of it did."""
+    moved = [
+        node.op_type
+        for node in proto.graph.node
+        if not onnx.defs.has(node.op_type, opset)
+        or onnx.defs.get_schema(node.op_type, opset).since_version
+        != onnx.defs.get_schema(node.op_type, OPSET).since_version
+    ]
+    if not moved:
+        proto.opset_import[0].version = opset
+        return proto
+    try:
+        return onnx.version_converter.convert_version(proto, opset)
+    except Exception as e:  # the C++ converter raises RuntimeError and its own ConvertError
+        raise ConversionError(
+            f"the graph cannot be written in opset {opset} ({', '.join(sorted(set(moved)))} changed since): "
+            f"{str(e).splitlines()[-1]}. Use opset {OPSET}"
+        ) from e
+
+
+def _specs(
+    values: Sequence[ir.Value], grids: Mapping[str, Grid], *, unsigned: bool
+) -> tuple[TensorSpec, ...]:
+    specs = []
+    for value in values:
+        name, shape, grid = str(value.name), shape_of(value), grids.get(str(value.name))
+        if grid is not None:
+            zero_point = stored_zero_point(grid, unsigned=unsigned)
+            specs.append(TensorSpec(name, shape, stored_dtype(unsigned=unsigned), grid.scalar, zero_point))
+            continue
+        if value.dtype is None:
+            raise ConversionError(f"tensor {name!r} has no type; run canonicalize first")
+        specs.append(TensorSpec(name, shape, value.dtype.numpy().name))
+    return tuple(specs)
