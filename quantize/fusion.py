@@ -49,3 +49,20 @@ def fused_activation(node: ir.Node) -> ir.Node | None:
         return None
     consumer = output.consumers()[0]
     return consumer if bounds(consumer) in FUSED_BOUNDS else None
+
+
+def stored_output(node: ir.Node) -> ir.Value:
+    """What a node leaves in memory: its first output, or that of the activation that it computes itself."""
+    return (fused_activation(node) or node).outputs[0]
+
+
+def stored_outputs(node: ir.Node) -> list[ir.Value]:
+    """All float32 tensors that a node leaves in memory."""
+    if fused_activation(node) is not None:
+        return [stored_output(node)]
+    return [value for value in node.outputs if value.dtype == ir.DataType.FLOAT]
+
+
+def hosts(model: ir.Model) -> dict[str, ir.Node]:
+    """Name of each fused Relu or Clip -> the node that computes it."""
+    return {str(fused.name): node for node in model.graph if (fused := fused_activation(node)) is not None}

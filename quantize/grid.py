@@ -23,6 +23,11 @@ class Range:
         """Widened so that 0.0 lies inside: padding and ReLU need an exact zero."""
         return Range(min(self.low, 0.0), max(self.high, 0.0))
 
+    @property
+    def width(self) -> float:
+        """From the smallest to the largest value."""
+        return self.high - self.low
+
     def union(self, other: Range) -> Range:
         """The smallest range that holds both."""
         return Range(min(self.low, other.low), max(self.high, other.high))
@@ -63,11 +68,13 @@ class Grid:
         info = np.iinfo(self.dtype)
         low = -127 if self.dtype == "int8" and self.zero_point == 0 and self.axis is not None else info.min
         steps = np.rint(np.asarray(real, np.float64) / self._broadcast(real).astype(np.float64))
-        return np.clip(steps + self.zero_point, low, info.max).astype(self.dtype)
+        stored: npt.NDArray[Any] = np.clip(steps + self.zero_point, low, info.max).astype(self.dtype)
+        return stored
 
     def dequantize(self, stored: npt.NDArray[Any]) -> npt.NDArray[np.float32]:
         """Stored -> real."""
-        return ((stored.astype(np.float32) - self.zero_point) * self._broadcast(stored)).astype(np.float32)
+        steps: npt.NDArray[np.float32] = stored.astype(np.float32) - np.float32(self.zero_point)
+        return steps * self._broadcast(stored)
 
     def _broadcast(self, array: npt.NDArray[Any]) -> npt.NDArray[np.float32]:
         if self.axis is None:

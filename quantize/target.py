@@ -19,6 +19,10 @@ class Target:
     """How ONNX stores weights. "uint8": the s8 values with zero point 128 added, which x86 without VNNI
     multiplies exactly where it saturates s8."""
     per_channel: bool = True
+    """One scale per output channel of a weight."""
+    gemm_per_channel: bool = True
+    """The same for fully connected layers, where static. Coral's compiler comes from a time when TFLite files had
+    one scale there; LiteRT and tflite-runtime 2.14 run both to the last bit."""
     integer_only: bool = False
     """Every operator must be integer (Coral); one that cannot be is an error, not a float island."""
     io_integer: bool = True
@@ -32,7 +36,7 @@ TARGETS: dict[str, Target] = {
     "x86": Target("x86", weight_dtype="uint8"),
     "arm": Target("arm"),
     "tensorrt": Target("tensorrt", activations_symmetric=True),
-    "coral": Target("coral", integer_only=True),
+    "coral": Target("coral", gemm_per_channel=False, integer_only=True),
 }
 
 

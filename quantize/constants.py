@@ -1,0 +1,123 @@
+"""Grids of weights, biases and constant operands, as one node sees them."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+import onnx_ir as ir
+
+from edgemm.errors import ConversionError
+from edgemm.quantize.grid import Grid, Range, asymmetric, symmetric, weight_grid
+from edgemm.quantize.legality import Form, Rule, constant_inputs, is_constant, operand
+from edgemm.quantize.target import Target
+
+INT32_MAX = 2**31 - 1
+_SLACK = 1024
+"""Accumulator units kept free for the rounding of scales to float32."""
+
+
+def array_of(value: ir.Value) -> npt.NDArray[Any]:
+    """The numbers of a constant.
+
+    Raises:
+        ConversionError: it is no constant, or holds NaN or infinity.
+    """
+    if value.const_value is None:
+        raise ConversionError(f"value {value.name!r}: expected a constant, found a computed value")
+    array = value.const_value.numpy()
+    if array.dtype.kind == "f" and not np.isfinite(array).all():
+        raise ConversionError(
+            f"constant {value.name!r} holds NaN or infinite numbers: the source model is damaged; export it again"
+        )
+    return array
+
+
+def range_of(array: npt.NDArray[Any]) -> Range:
+    """The extremes of a constant."""
+    return Range(float(array.min()), float(array.max())) if array.size else Range(0.0, 0.0)
+
+
+def static_grids(
+    node: ir.Node, rule: Rule, activations: Mapping[str, Grid], target: Target
+) -> Iterator[tuple[int, Grid, bool]]:
+    """Grids of the constants of an int8 node whose activations have theirs.
+
+    Yields:
+        (input index, grid, True when the weight's scale had to be raised so that int32 holds the sums).
+    """
+    for index in constant_inputs(node, rule):
+        value = node.inputs[index]
+        if value is None:
+            continue
+        if rule.form is Form.SAME:
+            yield index, activations[str(node.outputs[0].name)], False
+        else:
+            make = symmetric if target.activations_symmetric else asymmetric
+            yield index, make(_safe(range_of(array_of(value)))), False
+    weight, bias = operand(node, rule.weight), operand(node, rule.bias)
+    source = node.inputs[0]
+    if rule.weight is None or weight is None or not is_constant(weight):
+        return
+    if source is None or is_constant(source):  # a product of two constants would have been folded
+        return
+    step = activations[str(source.name)]
+    plain = weight_grid(array_of(weight), channel_axis(node, rule, target))
+    channels = rule.axis if rule.axis is not None else -1
+    grid = fitted(plain, array_of(weight), step, None if bias is None else array_of(bias), channels)
+    yield rule.weight, grid, not grid.same_as(plain)
+    if rule.bias is not None and bias is not None:
+        yield rule.bias, bias_grid(step, grid), False
+
+
+def _safe(values: Range) -> Range:
+    """A constant 0.0 has no range: any grid holds it."""
+    return values if values.low or values.high else Range(0.0, 1.0)
+
+
+def channel_axis(node: ir.Node, rule: Rule, target: Target) -> int | None:
+    """The dimension of the weight along which scales run, or None for one scale."""
+    grouped = node.op_type == "ConvTranspose" and node.attributes.get_int("group", 1) != 1
+    dense = node.op_type == "Gemm" and not target.gemm_per_channel
+    return None if grouped or dense or not target.per_channel else rule.axis
+
+
+def fitted(
+    plain: Grid, weights: npt.NDArray[Any], source: Grid, bias: npt.NDArray[Any] | None, channels: int
+) -> Grid:
+    """The weight grid, coarser where the int32 accumulator could overflow.
+
+    The worst sum of a channel is (reach * sum|w| + |bias| / s_in) / s_w, with reach = max|q - zero_point|.
+
+    Args:
+        plain: the grid that the weights alone ask for.
+        weights: as stored in the source.
+        source: grid of the activation that the weights are multiplied with.
+        bias: float32[out] or None.
+        channels: dimension of `weights` that the outputs run along.
+    """
+    magnitudes = np.moveaxis(np.abs(weights.astype(np.float64)), channels, 0).reshape(
+        weights.shape[channels], -1
+    )
+    reach = input_reach(source)
+    worst = reach * magnitudes.sum(axis=1)
+    if bias is not None and bias.size == worst.size:  # a grouped ConvTranspose has more biases than rows
+        worst += np.abs(bias.astype(np.float64)).reshape(-1) / source.scalar
+    elif bias is not None:
+        worst += np.abs(bias.astype(np.float64)).max(initial=0.0) / source.scalar
+    need = worst / max(INT32_MAX - _SLACK - reach * magnitudes.shape[1], 1)
+    scale = np.maximum(plain.scale.astype(np.float64), need if plain.axis is not None else need.max())
+    return Grid(scale.astype(np.float32), 0, plain.axis)
+
+
+def input_reach(source: Grid) -> int:
+    """Largest |q - zero_point| that a stored activation can have."""
+    return max(127 - source.zero_point, source.zero_point + 128)
+
+
+def bias_grid(source: Grid, weight: Grid) -> Grid:
+    """int32 at the scale of the accumulator: s_in * s_w."""
+    scale = (np.float32(source.scalar) * weight.scale).astype(np.float32)
+    return Grid(scale, 0, None if weight.axis is None else 0, "int32")

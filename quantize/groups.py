@@ -1,0 +1,144 @@
+"""Values that must be on one grid, and the one range or prescribed grid that each such group has."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+
+import onnx_ir as ir
+
+from edgemm.quantize.constants import array_of, range_of
+from edgemm.quantize.fusion import stored_output, stored_outputs
+from edgemm.quantize.grid import Grid, Range, asymmetric, symmetric
+from edgemm.quantize.legality import Fixed, Form, Rule, activation_inputs, constant_inputs, operand
+from edgemm.quantize.target import Target
+
+NARROW = 16.0
+"""A member whose range is smaller than its group's by this factor keeps fewer than 4 bits."""
+
+_ROUNDING = 1.0
+"""In steps: a value may pass the end of a prescribed grid by this much (a sigmoid's 1.0 is 255/256)."""
+
+
+@dataclass(slots=True)
+class Groups:
+    """Union-find over value names."""
+
+    ranges: Mapping[str, Range]
+    """Value name -> its own range."""
+    target: Target
+    _parent: dict[str, str] = field(default_factory=dict)
+    _range: dict[str, Range] = field(default_factory=dict)
+    _fixed: dict[str, Fixed] = field(default_factory=dict)
+
+    def root(self, name: str) -> str:
+        """The value that stands for the group."""
+        while (parent := self._parent.get(name, name)) != name:
+            name = parent
+        return name
+
+    def range_of(self, name: str) -> Range:
+        """The union of the ranges of the group that `name` is in."""
+        root = self.root(name)
+        return self._range.get(root, self.ranges[root])
+
+    def fix(self, name: str, fixed: Fixed) -> None:
+        """Prescribes the grid of a value that is in no group yet."""
+        self._fixed[self.root(name)] = fixed
+
+    def join(self, names: Iterable[str], constants: Iterable[Range] = ()) -> str:
+        """Puts values, and constants among them, on one grid.
+
+        Returns:
+            "" when done; else why it cannot be, and nothing was changed.
+        """
+        roots = list(dict.fromkeys(self.root(name) for name in names))
+        union = self.range_of(roots[0])
+        for other in [*(self.range_of(root) for root in roots[1:]), *constants]:
+            union = union.union(other)
+        fixed = list({self._fixed[root] for root in roots if root in self._fixed})
+        if len(fixed) > 1:
+            return "its inputs have different prescribed grids"
+        if fixed and not self._holds(fixed[0], union):
+            return f"a prescribed grid (scale {fixed[0].scale:g}) meets values of {union.low:.4g}..{union.high:.4g}"
+        for root in roots:
+            self._parent[root] = roots[0]
+        self._range[roots[0]] = union
+        if fixed:
+            self._fixed[roots[0]] = fixed[0]
+        return ""
+
+    def _holds(self, fixed: Fixed, values: Range) -> bool:
+        grid = fixed.grid(self.target)
+        margin = _ROUNDING * grid.scalar
+        low, high = (-128 - grid.zero_point) * grid.scalar, (127 - grid.zero_point) * grid.scalar
+        return low - margin <= values.low and values.high <= high + margin
+
+    def grid_of(self, name: str) -> Grid:
+        """The grid of the group that `name` is in."""
+        fixed = self._fixed.get(self.root(name))
+        if fixed is not None:
+            return fixed.grid(self.target)
+        make = symmetric if self.target.activations_symmetric else asymmetric
+        return make(self.range_of(name))
+
+
+def group_graph(
+    nodes: Mapping[str, ir.Node], rules: Mapping[str, Rule], ranges: Mapping[str, Range], target: Target
+) -> tuple[Groups, dict[str, str]]:
+    """Joins what the rules want on one grid, in the graph's order.
+
+    Returns:
+        The groups, and node name -> reason for each node whose rule cannot hold beside the others'.
+    """
+    groups, broken = Groups(ranges, target), {}
+    for name, rule in rules.items():
+        reason = _apply(nodes[name], rule, groups)
+        if reason:
+            broken[name] = reason
+    return groups, broken
+
+
+def _apply(node: ir.Node, rule: Rule, groups: Groups) -> str:
+    if rule.fixed is not None:
+        groups.fix(str(stored_output(node).name), rule.fixed)
+    if rule.form is not Form.SAME:
+        return ""
+    members = activation_inputs(node, rule)
+    if narrow := _narrow(node, members, groups):
+        return narrow
+    values = [*members, *stored_outputs(node)]
+    written = [index for index in constant_inputs(node, rule) if node.op_type != "Clip"]
+    constants = [
+        range_of(array_of(value)) for index in written if (value := operand(node, index)) is not None
+    ]
+    return groups.join([str(value.name) for value in values], constants)
+
+
+def _narrow(node: ir.Node, members: Sequence[ir.Value], groups: Groups) -> str:
+    """A last Concat of boxes and scores: on one grid the scores would be lost, and nothing is gained by it."""
+    output = node.outputs[0]
+    if groups.target.integer_only or len(members) < 2 or not output.is_graph_output() or output.uses():
+        return ""
+    widths = [groups.ranges[str(value.name)].width for value in members]
+    if min(widths) * NARROW >= max(widths):
+        return ""
+    return f"its inputs' ranges differ {max(widths) / min(widths):.0f} times, and the graph ends here"
+
+
+def group_notes(nodes: Mapping[str, ir.Node], rules: Mapping[str, Rule], groups: Groups) -> Iterator[str]:
+    """What people should know about shared and prescribed grids."""
+    for name, rule in rules.items():
+        node = nodes[name]
+        if rule.fixed is not None:
+            grid = groups.grid_of(str(stored_output(node).name))
+            yield f"{name} {node.op_type}: output fixed at scale {grid.scalar:.6g}, zero point {grid.zero_point}"
+        if rule.form is not Form.SAME:
+            continue
+        for value in activation_inputs(node, rule):
+            own, union = groups.ranges[str(value.name)], groups.range_of(str(value.name))
+            if own.width * NARROW < union.width:
+                yield (
+                    f"{name} {node.op_type}: {value.name} uses {own.low:.4g}..{own.high:.4g} of the shared "
+                    f"{union.low:.4g}..{union.high:.4g}: under 4 bits are left of it"
+                )

@@ -1,0 +1,192 @@
+"""Which int8 form each operator has: one table, read by the planner and by the checker.
+
+The forms are those of TFLite's 8-bit quantization specification
+(ai.google.dev/edge/litert/models/quantization_spec); Q/DQ pairs in ONNX can express them all. The rules
+are not pedantry: kernels that want one scale in and out do not look at the second, and
+run silently wrong.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from enum import Enum
+
+import numpy as np
+import onnx_ir as ir
+
+from edgemm.quantize.fusion import FUSED_BOUNDS, bounds
+from edgemm.quantize.grid import Grid, Range, symmetric
+from edgemm.quantize.target import Target
+
+
+class Form(Enum):
+    """How an operator's grids hang together."""
+
+    FREE = "free"
+    """Each input and the output has its own grid; the operator rescales."""
+    SAME = "same"
+    """Inputs and outputs are on one grid; the operator only moves or picks numbers."""
+    FIXED = "fixed"
+    """The output's grid is prescribed, the input's is free."""
+    FLOAT = "float"
+    """No integer kernel."""
+
+
+@dataclass(frozen=True, slots=True)
+class Fixed:
+    """A prescribed output grid."""
+
+    scale: float
+    zero_point: int
+    reach: float
+    """Largest absolute value: what a symmetric grid has to hold."""
+
+    def grid(self, target: Target) -> Grid:
+        """The grid itself, or the symmetric one that holds the same numbers."""
+        if target.activations_symmetric:
+            return symmetric(Range(-self.reach, self.reach))
+        return Grid(np.array([self.scale], np.float32), self.zero_point)
+
+
+@dataclass(frozen=True, slots=True)
+class Rule:
+    """The int8 form of one operator."""
+
+    form: Form
+    data: tuple[int, ...] | None = (0,)
+    """Indices of the inputs that hold real numbers; None: all of them."""
+    weight: int | None = None
+    """Index of the input that, being constant, is stored on a symmetric weight grid."""
+    axis: int | None = None
+    """Dimension of the weight along which a scale per channel is allowed."""
+    bias: int | None = None
+    """Index of the int32 bias."""
+    constant: bool = False
+    """The weight and the bias must be constants."""
+    fill: int | None = None
+    """Index of a constant that is written among the values of the output."""
+    fixed: Fixed | None = None
+    moves: bool = False
+    """It computes nothing: not worth a change to integers and back between two float operators."""
+    dynamic: bool = False
+    """There is a form with int8 weights whose activations are quantized while running."""
+
+
+_MOVES = Rule(Form.SAME, moves=True)
+_PICKS = Rule(Form.SAME)
+_UNARY = Rule(Form.FREE)
+_BINARY = Rule(Form.FREE, data=(0, 1))
+
+RULES: dict[str, Rule] = {
+    # weights and int32 accumulators
+    "Conv": Rule(Form.FREE, weight=1, axis=0, bias=2, constant=True, dynamic=True),
+    "ConvTranspose": Rule(Form.FREE, weight=1, axis=1, bias=2, constant=True),
+    "Gemm": Rule(Form.FREE, weight=1, axis=0, bias=2, constant=True, dynamic=True),
+    "MatMul": Rule(Form.FREE, data=(0, 1), weight=1, dynamic=True),
+    # arithmetic that rescales by itself: a residual sum needs no common scale
+    "Add": _BINARY,
+    "Sub": _BINARY,
+    "Mul": _BINARY,
+    "PRelu": _BINARY,
+    "Relu": _UNARY,
+    "LeakyRelu": _UNARY,
+    "HardSwish": _UNARY,
+    "GlobalAveragePool": _UNARY,
+    "ReduceMean": _UNARY,
+    # the value set of the output is known, and so its grid
+    "Softmax": Rule(Form.FIXED, fixed=Fixed(1 / 256, -128, 1.0)),
+    "Sigmoid": Rule(Form.FIXED, fixed=Fixed(1 / 256, -128, 1.0)),
+    "Tanh": Rule(Form.FIXED, fixed=Fixed(1 / 128, 0, 1.0)),
+    "LogSoftmax": Rule(Form.FIXED, fixed=Fixed(16 / 256, 127, 16.0)),
+    # one grid in and out
+    "AveragePool": _PICKS,
+    "MaxPool": _PICKS,
+    "GlobalMaxPool": _PICKS,
+    "ReduceMax": _PICKS,
+    "ReduceMin": _PICKS,
+    "Resize": _PICKS,
+    "Max": Rule(Form.SAME, data=None),
+    "Min": Rule(Form.SAME, data=None),
+    "Concat": Rule(Form.SAME, data=None, moves=True),
+    "Pad": Rule(Form.SAME, fill=2, moves=True),
+    "DepthToSpace": _MOVES,
+    "Expand": _MOVES,
+    "Flatten": _MOVES,
+    "Gather": _MOVES,
+    "Identity": _MOVES,
+    "Reshape": _MOVES,
+    "Slice": _MOVES,
+    "SpaceToDepth": _MOVES,
+    "Split": _MOVES,
+    "Squeeze": _MOVES,
+    "Tile": _MOVES,
+    "Transpose": _MOVES,
+    "Unsqueeze": _MOVES,
+}
+"""ONNX operator -> rule. What is not here (Erf, Exp, Div, LayerNormalization, LSTM, ...) has no int8 kernel
+that all our runtimes share, and computes in float."""
+
+FLOAT = Rule(Form.FLOAT)
+
+
+def rule_of(node: ir.Node) -> Rule:
+    """The rule for a node, its operands considered: FLOAT where the int8 form does not cover them."""
+    if node.domain not in ("", "ai.onnx"):
+        return FLOAT
+    if node.op_type == "Clip":
+        return _clip(node)
+    rule = RULES.get(node.op_type, FLOAT)
+    if not all(is_real(node.inputs[index]) for index in data_inputs(node, rule)):
+        return FLOAT
+    must = [index for index in (rule.weight, rule.bias) if rule.constant and index is not None]
+    must += [rule.fill] if rule.fill is not None else []
+    given = [value for index in must if (value := operand(node, index)) is not None]
+    return rule if all(value.const_value is not None for value in given) else FLOAT
+
+
+def _clip(node: ir.Node) -> Rule:
+    """Clip to a ReLU's limits rescales; to others it is a minimum and a maximum, which do not."""
+    limits = bounds(node)
+    if limits is None or not is_real(node.inputs[0]):
+        return FLOAT
+    return _UNARY if limits in FUSED_BOUNDS else _PICKS
+
+
+def operand(node: ir.Node, index: int | None) -> ir.Value | None:
+    """The input at `index`, or None where the node has none."""
+    return node.inputs[index] if index is not None and index < len(node.inputs) else None
+
+
+def is_real(value: ir.Value | None) -> bool:
+    """True for a float32 tensor."""
+    return value is not None and value.dtype == ir.DataType.FLOAT
+
+
+def data_inputs(node: ir.Node, rule: Rule) -> tuple[int, ...]:
+    """Indices of the inputs that the rule counts as real numbers."""
+    return tuple(range(len(node.inputs))) if rule.data is None else rule.data
+
+
+def activation_inputs(node: ir.Node, rule: Rule) -> list[ir.Value]:
+    """Those of them that are computed, not constant."""
+    values = [node.inputs[index] for index in data_inputs(node, rule)]
+    return [value for value in values if value is not None and value.const_value is None]
+
+
+def constant_inputs(node: ir.Node, rule: Rule) -> list[int]:
+    """Indices of the constant real numbers among the inputs, weight and bias left out."""
+    indices = list(data_inputs(node, rule))
+    if rule.form is Form.SAME:  # also a Pad's fill and a Clip's limits
+        indices = list(range(len(node.inputs)))
+    return [
+        index
+        for index in indices
+        if index not in (rule.weight, rule.bias)
+        and is_real(value := node.inputs[index])
+        and is_constant(value)
+    ]
+
+
+def is_constant(value: ir.Value | None) -> bool:
+    """True when the value is known before the model runs."""
+    return value is not None and value.const_value is not None

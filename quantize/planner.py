@@ -1,0 +1,127 @@
+"""`make_plan`: precision of every node, one set of grids, and why."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Mapping
+
+import onnx_ir as ir
+
+from edgemm.errors import CalibrationError, InputError
+from edgemm.quantize.calibration import Calibration, float_values
+from edgemm.quantize.constants import array_of, channel_axis
+from edgemm.quantize.grid import Range, weight_grid
+from edgemm.quantize.legality import is_constant, operand, rule_of
+from edgemm.quantize.plan import Plan, Precision
+from edgemm.quantize.static import plan_static
+from edgemm.quantize.target import Target
+from edgemm.quantize.target import target as target_named
+
+SCHEMES = ("auto", "static", "dynamic", "float")
+
+
+def make_plan(
+    model: ir.Model,
+    calibration: Calibration | None,
+    *,
+    target: Target | str = "cpu",
+    scheme: str = "auto",
+    float_nodes: Collection[str] = (),
+    input_ranges: Mapping[str, Range] | None = None,
+) -> Plan:
+    """Decides what of a canonical graph is integer, and on which grids.
+
+    Args:
+        model: canonical; left as it is.
+        calibration: of this graph; None for "dynamic" and "float".
+        target: the machine: see `edgemm.quantize.target`.
+        scheme: "static", "dynamic" or "float"; "auto" is static with a calibration and dynamic without.
+        float_nodes: names of nodes to leave in float.
+        input_ranges: graph input -> the range that its preprocessing can produce, used instead of what
+            was measured.
+
+    Raises:
+        InputError: unknown scheme, target, node or input; or no calibration where one is needed.
+        CalibrationError: the calibration was made on another graph.
+        UnsupportedOperator: the target is integer only, and some nodes have no integer form.
+    """
+    chosen = target_named(target) if isinstance(target, str) else target
+    _check_names(model, float_nodes, input_ranges or {})
+    decided, notes = _scheme(scheme, calibration, chosen)
+    if decided == "float":
+        return Plan(chosen, "float", notes=notes)
+    if decided == "dynamic" or calibration is None:
+        return _dynamic(model, chosen, float_nodes, notes)
+    ranges, more = _ranges(model, calibration, input_ranges or {})
+    return plan_static(model, chosen, ranges, frozenset(float_nodes), [*notes, *more])
+
+
+def _scheme(scheme: str, calibration: Calibration | None, target: Target) -> tuple[str, tuple[str, ...]]:
+    """The scheme to follow, and what to say about it."""
+    if scheme not in SCHEMES:
+        raise InputError(f"unknown scheme {scheme!r}; expected one of {', '.join(SCHEMES)}")
+    if scheme == "static" and calibration is None:
+        raise InputError(
+            "scheme static needs a calibration, found none: calibrate on real data, or use dynamic"
+        )
+    decided, notes = scheme, []
+    if scheme == "auto":
+        decided = "dynamic" if calibration is None else "static"
+        notes = [
+            f"scheme auto: {decided}, because there is {'no' if calibration is None else 'a'} calibration"
+        ]
+    if target.integer_only and decided != "static":
+        raise InputError(
+            f"target {target.name} runs integers only, found scheme {decided}: calibrate on real data and use static"
+        )
+    return decided, tuple(notes)
+
+
+def _check_names(model: ir.Model, float_nodes: Collection[str], input_ranges: Mapping[str, Range]) -> None:
+    unknown = sorted(set(float_nodes) - {str(node.name) for node in model.graph})
+    if unknown:
+        raise InputError(
+            f"float_nodes: the graph has no node {unknown[0]!r}. Names are those of the canonical graph"
+        )
+    inputs = [str(value.name) for value in model.graph.inputs]
+    wrong = sorted(set(input_ranges) - set(inputs))
+    if wrong:
+        raise InputError(
+            f"input_ranges: the graph has no input {wrong[0]!r}; expected one of {', '.join(inputs)}"
+        )
+
+
+def _ranges(
+    model: ir.Model, calibration: Calibration, input_ranges: Mapping[str, Range]
+) -> tuple[dict[str, Range], list[str]]:
+    """A range with zero in it for every float value, never empty."""
+    ranges, notes = {}, []
+    for value in float_values(model):
+        name = str(value.name)
+        if name not in calibration.ranges:
+            raise CalibrationError(
+                f"the calibration has no range for value {name!r}: it was made on another graph. "
+                "Calibrate the canonical graph that the plan is for"
+            )
+        found = input_ranges.get(name, calibration.ranges[name]).with_zero()
+        if name in input_ranges:
+            notes.append(f"input {name}: range {found.low:.4g}..{found.high:.4g} from its preprocessing")
+        if found.low == found.high:
+            notes.append(f"value {name}: always 0 in {calibration.samples} samples; range 0..1 taken")
+            found = Range(0.0, 1.0)
+        ranges[name] = found
+    return ranges, notes
+
+
+def _dynamic(model: ir.Model, target: Target, float_nodes: Collection[str], notes: tuple[str, ...]) -> Plan:
+    """int8 weights where an operator has a form that quantizes its activations while running."""
+    precision, weights = {}, {}
+    for node in model.graph:
+        name, rule = str(node.name), rule_of(node)
+        weight = operand(node, rule.weight)
+        usable = rule.dynamic and weight is not None and is_constant(weight) and name not in float_nodes
+        precision[name] = Precision.DYNAMIC if usable else Precision.FLOAT
+        if usable and weight is not None and rule.weight is not None:
+            # One scale for Gemm: tflite-runtime 2.14 computes garbage from several in its hybrid kernel.
+            axis = None if node.op_type == "Gemm" else channel_axis(node, rule, target)
+            weights[name, rule.weight] = weight_grid(array_of(weight), axis)
+    return Plan(target, "dynamic", precision, {}, weights, notes)

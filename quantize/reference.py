@@ -1,0 +1,93 @@
+"""The float graph, run exactly as it stands: what everything integer is measured against."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import numpy.typing as npt
+
+from edgemm.errors import InputError, MissingDependency, UnsupportedOperator
+
+if TYPE_CHECKING:
+    import onnx_ir as ir
+
+Sample = Mapping[str, npt.NDArray[Any]]
+"""Input name -> array in the model's own shape and layout, batch of 1 included."""
+
+
+class Reference:
+    """One model in ONNX Runtime: one thread, CPU provider, no spinning.
+
+    Args:
+        model_or_payload: an `onnx_ir.Model` or the bytes of an ONNX file.
+        optimize: True lets ONNX Runtime fuse operators; False computes every node as written, which Q/DQ
+            pairs need to be compared with other runtimes bit for bit.
+
+    Raises:
+        MissingDependency: onnxruntime is not installed.
+        UnsupportedOperator: ONNX Runtime cannot run the graph.
+    """
+
+    def __init__(self, model_or_payload: ir.Model | bytes, *, optimize: bool = True) -> None:
+        try:
+            import onnxruntime
+        except ImportError as error:
+            raise MissingDependency("onnxruntime", "ort") from error
+        payload = model_or_payload if isinstance(model_or_payload, bytes) else serialize(model_or_payload)
+        try:
+            self._session = onnxruntime.InferenceSession(
+                payload, _options(onnxruntime, optimize), providers=["CPUExecutionProvider"]
+            )
+        except Exception as error:
+            raise UnsupportedOperator(
+                f"onnxruntime {onnxruntime.__version__} cannot run the float graph: {error}. "
+                "Check the model with onnx.checker, or update onnxruntime"
+            ) from error
+        self.inputs: tuple[str, ...] = tuple(each.name for each in self._session.get_inputs())
+        """Names of the inputs, in order."""
+        self.outputs: tuple[str, ...] = tuple(each.name for each in self._session.get_outputs())
+        """Names of the outputs, in order."""
+
+    def run(self, sample: Sample) -> dict[str, npt.NDArray[Any]]:
+        """All outputs of one sample, by name.
+
+        Raises:
+            InputError: an input is missing, or has another shape or type than the model's.
+        """
+        return dict(zip(self.outputs, self._run(sample), strict=True))
+
+    def _run(self, sample: Sample) -> list[npt.NDArray[Any]]:
+        missing = [name for name in self.inputs if name not in sample]
+        if missing:
+            raise InputError(f"expected inputs {list(self.inputs)}, found {sorted(sample)}: add {missing}")
+        feed = {name: np.asarray(sample[name]) for name in self.inputs}
+        try:
+            found: list[npt.NDArray[Any]] = self._session.run(None, feed)
+        except Exception as error:
+            found_shapes = {name: (array.dtype.name, array.shape) for name, array in feed.items()}
+            raise InputError(f"the model does not run on inputs of {found_shapes}: {error}") from error
+        return found
+
+
+def serialize(model: ir.Model) -> bytes:
+    """The model as the bytes of an ONNX file; equal models give equal bytes."""
+    import onnx_ir as ir
+
+    payload: bytes = ir.serde.serialize_model(model).SerializeToString(deterministic=True)
+    return payload
+
+
+def _options(onnxruntime: Any, optimize: bool) -> Any:
+    levels = onnxruntime.GraphOptimizationLevel
+    options = onnxruntime.SessionOptions()
+    options.intra_op_num_threads = 1
+    options.inter_op_num_threads = 1
+    options.add_session_config_entry("session.intra_op.allow_spinning", "0")
+    options.log_severity_level = 3
+    options.graph_optimization_level = levels.ORT_ENABLE_ALL if optimize else levels.ORT_DISABLE_ALL
+    # Nodes run in the order of the graph. The default order starts from the outputs and would put off
+    # every measuring node of a calibration to the end, with all activations kept until then.
+    options.execution_order = onnxruntime.ExecutionOrder.PRIORITY_BASED
+    return options
