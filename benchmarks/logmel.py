@@ -1,15 +1,20 @@
-"""Log-mel for each 10 ms hop: the running window against batched numpy over the last second."""
+"""Log-mel for each 10 ms hop: the running window against batched numpy over the last second.
+
+Measured in a process of its own with one thread of BLAS: the clock counts the CPU time of all threads, and
+idle ones of OpenBLAS spin, which would count against the batched way.
+"""
 
 from __future__ import annotations
 
 import json
+import sys
 from itertools import cycle
 from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 
-from benchmarks.timing import interleaved
+from benchmarks.timing import in_child, interleaved
 from edgemm.card import AudioRecipe, InputCard
 from edgemm.preprocess import compile_audio
 from edgemm.preprocess.mel import mel_bank
@@ -43,8 +48,21 @@ class Batched:
         return mel
 
 
-def run(rounds: int = 60) -> dict[str, Any]:
+def run() -> dict[str, Any]:
     """Ratio of the medians for one hop, the tensor written both ways; `ok` also needs equal values."""
+    details = in_child("benchmarks.logmel", {"OPENBLAS_NUM_THREADS": "1"})
+    ratio = details["edgemm_us"] / details["batched_us"]
+    return {
+        "name": "log-mel per 10 ms hop, against batched numpy over the last second",
+        "ratio": ratio,
+        "limit": LIMIT,
+        "ok": ratio <= LIMIT and details["max_abs_error"] <= TOLERANCE,
+        "details": details,
+    }
+
+
+def measure(rounds: int = 60) -> dict[str, float]:
+    """Medians in this process, and the largest difference of the values."""
     samples = (np.random.default_rng(0).standard_normal(3 * SPAN) * 0.1).astype(np.float32)
     window = compile_audio(InputCard(layout="NTF", audio=RECIPE), SPEC)
     running, recomputed = np.empty(SPEC.shape, np.float32), np.empty(SPEC.shape, np.float32)
@@ -59,17 +77,10 @@ def run(rounds: int = 60) -> dict[str, Any]:
         recomputed[0] = batched(samples[:SPAN])
 
     medians = interleaved({"edgemm": incremental, "batched": recompute}, rounds, repeats=10)
-    ratio, error = medians["edgemm"] / medians["batched"], _worst_error(samples)
     return {
-        "name": "log-mel per 10 ms hop, against batched numpy over the last second",
-        "ratio": ratio,
-        "limit": LIMIT,
-        "ok": ratio <= LIMIT and error <= TOLERANCE,
-        "details": {
-            "edgemm_us": medians["edgemm"] * 1e6,
-            "batched_us": medians["batched"] * 1e6,
-            "max_abs_error": error,
-        },
+        "edgemm_us": medians["edgemm"] * 1e6,
+        "batched_us": medians["batched"] * 1e6,
+        "max_abs_error": _worst_error(samples),
     }
 
 
@@ -86,6 +97,9 @@ def _worst_error(samples: npt.NDArray[np.float32]) -> float:
 
 def main() -> int:
     """Prints the result as JSON; 1 when the limit is missed."""
+    if "--measure" in sys.argv:
+        print(json.dumps(measure()))
+        return 0
     result = run()
     print(json.dumps(result, indent=1))
     return 0 if result["ok"] else 1

@@ -3,9 +3,14 @@
 from __future__ import annotations
 
 import gc
+import json
+import os
 import statistics
+import subprocess
+import sys
 import time
 from collections.abc import Callable, Mapping
+from pathlib import Path
 from typing import Any
 
 
@@ -46,3 +51,16 @@ def interleaved(
         if was_on:
             gc.enable()
     return {name: statistics.median(spent) / repeats * 1e-9 for name, spent in turns.items()}
+
+
+def in_child(module: str, environment: Mapping[str, str]) -> dict[str, Any]:
+    """What `python -m module --measure` prints as JSON, with settings that a process takes at its start."""
+    done = subprocess.run(
+        [sys.executable, "-m", module, "--measure"],
+        cwd=Path(__file__).parents[1],
+        env={**os.environ, **environment},
+        stdout=subprocess.PIPE,
+        check=True,
+    )
+    measured: dict[str, Any] = json.loads(done.stdout)
+    return measured

@@ -13,7 +13,7 @@ from edgemm.errors import CardError, InputError
 from edgemm.media import Color
 from edgemm.preprocess.placement import RESIZES, Placement, letterbox_scale, place
 from edgemm.preprocess.sampler import INTERPOLATIONS, PictureSampler
-from edgemm.preprocess.table import Planes, TableWriter, pixel_table
+from edgemm.preprocess.table import Scratch, TableWriter, pixel_table
 from edgemm.tensors import TensorSpec
 
 COLORS: tuple[str, ...] = get_args(Color)
@@ -45,9 +45,8 @@ class _Steps:
     placement: Placement
     sample: PictureSampler
     flip: bool
-    """The sampled picture has its channels in the opposite order to the tensor's planes."""
-    planes: Planes
-    """Scratch for pictures that are split into planes."""
+    """The sampled picture has its channels in the opposite order to the tensor's."""
+    scratch: Scratch
     strips: tuple[tuple[slice, slice], ...]
     """Rows and columns of the tensor outside the picture."""
     border: npt.NDArray[Any]
@@ -88,7 +87,7 @@ class ImagePreprocessor:
         view = out[0].transpose(1, 2, 0) if self._planar else out[0]
         for strip in steps.strips:
             view[strip] = steps.border[strip]
-        self._writer.write(steps.sample(pixels), steps.planes, view[steps.placement.area], flip=steps.flip)
+        self._writer.write(steps.sample(pixels), steps.scratch, view[steps.placement.area], flip=steps.flip)
 
     def placement(self, shape: tuple[int, ...]) -> Placement:
         """Where a picture of `shape` (height, width, ...) comes to lie in the tensor.
@@ -114,22 +113,17 @@ class ImagePreprocessor:
     def _plan(self, shape: tuple[int, ...], color: Color) -> _Steps:
         at = self.placement(shape)
         wanted = self._recipe.color
-        as_planes = self._planar and wanted != "gray"
-        target = color if as_planes else wanted  # planes are ordered, or repeated, while they are written
+        by_plane = self._writer.by_plane
+        target = color if by_plane else wanted  # planes are ordered, or repeated, while they are written
         (width, height), (columns, rows) = self._size_wh, at.shown_wh
-        top, left = (part.start for part in at.area)
-        around = (
-            np.s_[:top, :], np.s_[top + rows :, :],
-            np.s_[top : top + rows, :left], np.s_[top : top + rows, left + columns :],
-        )  # fmt: skip
-        bordered = (columns, rows) != (width, height)
+        strips = _around(at)
         return _Steps(
             placement=at,
             sample=PictureSampler(self._recipe, at, color, target),
-            flip=as_planes and color != wanted,
-            planes=[np.empty((rows, columns), np.uint8) for _ in range(3 if as_planes else 0)],
-            strips=around if bordered else (),
-            border=self._writer.border(self._recipe.pad_value, height, width) if bordered else np.empty(0),
+            flip=by_plane and color != wanted,
+            scratch=self._writer.scratch(rows, columns),
+            strips=strips,
+            border=self._writer.border(self._recipe.pad_value, height, width) if strips else np.empty(0),
         )
 
     def _check_out(self, out: npt.NDArray[Any]) -> None:
@@ -139,6 +133,19 @@ class ImagePreprocessor:
                 f"out: expected a C-contiguous array {spec.dtype}{list(spec.shape)}, found "
                 f"{out.dtype}{list(out.shape)}{'' if out.flags.c_contiguous else ', not contiguous'}"
             )
+
+
+def _around(at: Placement) -> tuple[tuple[slice, slice], ...]:
+    """The parts of the tensor outside the picture: above, below, left, right, as far as there are any."""
+    rows, columns = at.area
+    width, height = at.size_wh
+    strips = (
+        (slice(0, rows.start), slice(0, width)),
+        (slice(rows.stop, height), slice(0, width)),
+        (rows, slice(0, columns.start)),
+        (rows, slice(columns.stop, width)),
+    )
+    return tuple(strip for strip in strips if all(part.start < part.stop for part in strip))
 
 
 def _check_recipe(recipe: ImageRecipe) -> None:
