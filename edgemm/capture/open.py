@@ -5,7 +5,8 @@ from __future__ import annotations
 import glob
 import os
 import re
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from itertools import islice
 from typing import Literal
 
 from edgemm.capture import pictures, recordings, video
@@ -15,13 +16,15 @@ from edgemm.capture.uri import WORKS, SourceUri, parse_uri
 from edgemm.errors import InputError, SourceNotFound
 
 Pace = Literal["file", "live"]
+_MAX_FILES = 100_000
+"""More than that in one folder is refused: a name for each is kept."""
 _MAX_LISTED = 2000
 
 
 def open_source(uri: str | os.PathLike[str], *, pace: Pace = "file") -> Source:
     """Opens pictures, a video or recordings by name.
 
-        open_source("digits/")                a folder: pictures, or WAV files, in natural order (2 before 10)
+        open_source("digits/")                a folder and those in it: pictures, or WAV files, 2.png before 10.png
         open_source("digits/7*.png?fps=10")   a pattern; options stand behind a question mark
         open_source("walk.mp4?loop=1")        a video file
         open_source("words.wav?block_ms=10")  a WAV file, in blocks of 10 ms
@@ -80,15 +83,27 @@ def _find(named: SourceUri) -> list[str]:
     path = named.path
     if os.path.isfile(path):
         return [path]
-    if os.path.isdir(path):
-        with os.scandir(path) as entries:
-            found = [entry.path for entry in entries if entry.is_file()]
-    else:
-        found = [name for name in glob.iglob(path, recursive=True) if os.path.isfile(name)]
+    found = _listed(_walk(path) if os.path.isdir(path) else glob.iglob(path, recursive=True), named)
     known = sorted((name for name in found if _suffix(name) in _KINDS), key=natural_order)
     if not known:
         raise SourceNotFound(_what_is_missing(named, len(found)))
     return known
+
+
+def _walk(folder: str) -> Iterator[str]:
+    """Files in a folder and the folders in it; names that begin with a dot are left out."""
+    for inside, folders, names in os.walk(folder):
+        folders[:] = [name for name in folders if not name.startswith(".")]
+        yield from (os.path.join(inside, name) for name in names if not name.startswith("."))
+
+
+def _listed(paths: Iterator[str], named: SourceUri) -> list[str]:
+    files = list(islice((path for path in paths if os.path.isfile(path)), _MAX_FILES + 1))
+    if len(files) > _MAX_FILES:
+        raise InputError(
+            f"{named.text!r} holds more than {_MAX_FILES} files: name a smaller folder or a pattern"
+        )
+    return files
 
 
 def _kind_of(paths: Sequence[str], named: SourceUri) -> str:
@@ -123,7 +138,6 @@ def _what_is_missing(named: SourceUri, others: int) -> str:
 def _near(name: str, folder: str) -> list[str]:
     """Names in the folder that are like the one that is not there."""
     import difflib
-    from itertools import islice
 
     with os.scandir(folder) as entries:
         names = [entry.name for entry in islice(entries, _MAX_LISTED)]

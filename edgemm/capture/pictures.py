@@ -15,9 +15,9 @@ import numpy.typing as npt
 
 from edgemm.capture.file_source import FileSource
 from edgemm.capture.losses import Losses
-from edgemm.capture.opencv import load_opencv
 from edgemm.errors import SourceLost
 from edgemm.media import Color, Frame
+from edgemm.opencv import opencv
 
 SUFFIXES = frozenset(
     {".png", ".jpg", ".jpeg", ".jpe", ".bmp", ".webp", ".tif", ".tiff", ".ppm", ".pgm", ".jp2"}
@@ -38,7 +38,7 @@ def read_picture(path: str) -> tuple[npt.NDArray[np.uint8], Color]:
         SourceLost: it cannot be read or decoded, or is cut short.
         MissingDependency: OpenCV is not installed.
     """
-    cv2 = load_opencv()
+    cv2 = opencv()
     try:
         size = os.path.getsize(path)
         if not 0 < size <= MAX_PICTURE_BYTES:

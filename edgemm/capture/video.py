@@ -11,9 +11,9 @@ from typing import Any, Literal
 
 from edgemm.capture.file_source import FileSource
 from edgemm.capture.losses import Losses, log
-from edgemm.capture.opencv import load_opencv
 from edgemm.errors import SourceLost
 from edgemm.media import Frame
+from edgemm.opencv import opencv
 
 SUFFIXES = frozenset(
     {".mp4", ".m4v", ".mov", ".avi", ".mkv", ".webm", ".mpg", ".mpeg", ".ts", ".mjpg", ".mjpeg"}
@@ -92,7 +92,7 @@ class VideoSource(FileSource):
             self._capture.release()
 
     def _open(self) -> Any:
-        cv2 = load_opencv()
+        cv2 = opencv()
         limits = [cv2.CAP_PROP_OPEN_TIMEOUT_MSEC, _TIMEOUT_MS, cv2.CAP_PROP_READ_TIMEOUT_MSEC, _TIMEOUT_MS]
         capture = cv2.VideoCapture(os.path.abspath(self._path), cv2.CAP_FFMPEG, limits)
         if not capture.isOpened():
@@ -144,7 +144,7 @@ class VideoSource(FileSource):
         return count if math.isfinite(count) and count > 0 else 0
 
     def _property(self, name: str) -> float:
-        return float(self._capture.get(getattr(load_opencv(), name)))
+        return float(self._capture.get(getattr(opencv(), name)))
 
 
 def _sane_rate(fps: float) -> float:

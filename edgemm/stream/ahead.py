@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import Future, ThreadPoolExecutor
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
@@ -21,25 +21,33 @@ class AsyncItems:
     def __init__(self, stream: Stream) -> None:
         self._stream = stream
         self._thread = ThreadPoolExecutor(1, thread_name_prefix="edgemm async")
-        self._ahead: asyncio.Future[Pending | None] | None = None
+        self._ahead: Future[Pending | None] | None = None
+        self._closed = False
 
     def __aiter__(self) -> AsyncItems:
         return self
 
     async def __anext__(self) -> Item:
-        while (pending := await self._produce()) is not None:
+        while not self._closed and (pending := await self._produce()) is not None:
             item = self._stream.deliver(pending)
             if item is not None:
                 return item
-        self._thread.shutdown(wait=False)
         raise StopAsyncIteration
+
+    def close(self) -> None:
+        """Lets the thread go, as soon as it has ended what it does."""
+        self._closed = True
+        self._thread.shutdown(wait=False)
 
     async def _produce(self) -> Pending | None:
         """The next result; a wait that was cancelled is taken up again."""
         if self._ahead is None:
-            self._ahead = asyncio.get_running_loop().run_in_executor(self._thread, self._stream.produce)
+            self._ahead = self._thread.submit(self._stream.produce)
         try:
-            return await asyncio.shield(self._ahead)
-        finally:
-            if self._ahead.done():
+            pending = await asyncio.wrap_future(self._ahead)
+        except BaseException as error:
+            if not isinstance(error, asyncio.CancelledError) or self._ahead.cancelled():
                 self._ahead = None
+            raise
+        self._ahead = None
+        return pending

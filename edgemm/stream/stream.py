@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 from edgemm.capture.source import Source
 from edgemm.errors import InputError
 from edgemm.media import AudioBlock, Captured
-from edgemm.results import Result
+from edgemm.results import Keyword, Result
 from edgemm.stream.budget import Budget
 from edgemm.stream.clock import WAIT, StageTimer
 from edgemm.stream.gate import Gate
@@ -36,8 +36,6 @@ class _Work:
     """A captured item that the session is at work on."""
 
     item: Captured
-    captured_ns: int
-    """Of the frame, or of the block's last sample."""
     results: Iterator[Result]
     answered: bool = False
     """True once it has given a result."""
@@ -49,6 +47,8 @@ class Pending:
 
     work: _Work
     result: Result
+    captured_ns: int
+    """Of the frame, or of the newest sample in the window."""
     first: bool
     stages_ms: dict[str, float]
 
@@ -64,8 +64,8 @@ class Stream:
     is dropped (`Budget.policy`). The session is the stream's own and is closed with it. An error of the
     model costs the item it happened in ("failed") and the session's state; the next item can follow.
 
-    An age is counted from the frame, or from the last sample of the block that completed the window, to
-    the moment when the item is handed over. `stages_ms` adds up to it: "wait" is from capture until work
+    An age is counted from the frame, or from the newest sample in the window, to the moment when the item
+    is handed over. `stages_ms` adds up to it: "wait" is from capture until work
     on the result began. One thread iterates; `close()`, `stop()` and `ledger` are for any.
     """
 
@@ -107,6 +107,7 @@ class Stream:
         self._work: _Work | None = None
         self._must_reset = False
         self._sequence = 0
+        self._async: AsyncItems | None = None
         self._gate = Gate(self._free)
 
     def __iter__(self) -> Self:
@@ -120,9 +121,11 @@ class Stream:
         raise StopIteration
 
     def __aiter__(self) -> AsyncItems:
-        from edgemm.stream.ahead import AsyncItems
+        if self._async is None:
+            from edgemm.stream.ahead import AsyncItems
 
-        return AsyncItems(self)
+            self._async = AsyncItems(self)
+        return self._async
 
     def produce(self) -> Pending | None:
         """Waits for the next result, which is not handed over yet; None at the end.
@@ -145,7 +148,7 @@ class Stream:
         """Hands a result over: its age is counted to now. None when it was dropped as late, or the stream
         has been closed."""
         work = pending.work
-        age_ms = max(0.0, (self._now_ns() - work.captured_ns) / 1e6)
+        age_ms = max(0.0, (self._now_ns() - pending.captured_ns) / 1e6)
         late = self._too_old(age_ms)
         if late and pending.first and self._may_drop(work.item):
             self.ledger.drop(work.item, "late")
@@ -156,7 +159,7 @@ class Stream:
         ):
             return None
         sequence, self._sequence = self._sequence, self._sequence + 1
-        return Item(pending.result, work.item, sequence, work.captured_ns, age_ms, late, stages_ms)
+        return Item(pending.result, work.item, sequence, pending.captured_ns, age_ms, late, stages_ms)
 
     def stop(self) -> None:
         """Reads no more from the source; what was read is still delivered, then the iteration ends. Takes
@@ -171,6 +174,8 @@ class Stream:
         if self._owns_source:
             self._source.close()
         self._reader.close()
+        if self._async is not None:
+            self._async.close()
         self._gate.free(CLOSE_S)
 
     def __enter__(self) -> Self:
@@ -195,19 +200,19 @@ class Stream:
             self._end(work, stages_ms)
             return None
         first, work.answered = not work.answered, True
-        stages_ms = {WAIT: max(0.0, (begun_ns - work.captured_ns) / 1e6), **stages_ms}
-        return Pending(work, result, first, stages_ms)
+        captured_ns = newest_ns(work.item, result)
+        stages_ms = {WAIT: max(0.0, (begun_ns - captured_ns) / 1e6), **stages_ms}
+        return Pending(work, result, captured_ns, first, stages_ms)
 
     def _begin(self, begun_ns: int) -> _Work | None:
         """Gives the item that waits to the session; None when it is too old, or gone."""
         item = self._reader.take()
         if item is None:
             return None
-        captured_ns = _captured_ns(item)
-        if self._may_drop(item) and self._too_old((begun_ns - captured_ns) / 1e6):
+        if self._may_drop(item) and self._too_old((begun_ns - item.captured_ns) / 1e6):
             self.ledger.drop(item, "stale")
             return None
-        self._work = _Work(item, captured_ns, iter(()))
+        self._work = _Work(item, iter(()))
         try:
             if self._must_reset:
                 self._session.reset()
@@ -253,8 +258,15 @@ def _newest_wins(budget: Budget, source: Source) -> bool:
     )
 
 
-def _captured_ns(item: Captured) -> int:
-    """When the newest part of the item was captured: of a block, its last sample."""
-    if isinstance(item, AudioBlock):
-        return item.captured_ns + round(len(item.samples) * 1e9 / item.sample_rate)
-    return item.captured_ns
+def newest_ns(item: Captured, result: Result) -> int:
+    """When the newest part of what made a result was captured.
+
+    Of a frame, the frame. Of sound, the last sample in the window where the result tells where that ends,
+    else the last sample of the block.
+    """
+    if not isinstance(item, AudioBlock):
+        return item.captured_ns
+    samples = float(len(item.samples))
+    if isinstance(result, Keyword):
+        samples = min(samples, result.end_s * item.sample_rate - item.position)
+    return item.captured_ns + round(samples * 1e9 / item.sample_rate)
