@@ -106,6 +106,12 @@ class Recording:
         """Closes the file."""
         self._file.close()
 
+    def __enter__(self) -> Recording:
+        return self
+
+    def __exit__(self, *error: object) -> None:
+        self.close()
+
 
 def _read_header(file: BinaryIO, path: str) -> tuple[WavFormat, int]:
     """Format of the samples, and how many bytes of them follow from where the file now stands."""

@@ -1,0 +1,102 @@
+"""Video files as frames."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from edgemm.capture import open_source
+from edgemm.capture.video import VideoSource
+from edgemm.errors import InputError, SourceLost
+from edgemm.media import Frame
+
+pytestmark = pytest.mark.device
+
+
+def brightness(source: VideoSource) -> list[float]:
+    found = []
+    while (frame := source.read()) is not None:
+        found.append(float(frame.pixels.mean()))
+    return found
+
+
+def test_every_frame_comes_in_order(video: Callable[..., Path]) -> None:
+    with VideoSource("walk", str(video(20))) as source:
+        found = brightness(source)
+        assert source.fps == 25
+    assert len(found) == 20
+    # JPEG's own error on a flat picture is below 2 of 255
+    assert max(abs(level - number * 5) for number, level in enumerate(found)) < 2
+
+
+def test_a_frame_says_colour_number_and_origin(video: Callable[..., Path]) -> None:
+    path = video(2)
+    with open_source(path) as source:
+        first, second = source.read(), source.read()
+    assert isinstance(first, Frame)
+    assert isinstance(second, Frame)
+    assert (first.color, first.pixels.shape, first.origin) == ("bgr", (16, 32, 3), str(path))
+    assert (first.sequence, second.sequence) == (0, 1)
+    assert second.captured_ns >= first.captured_ns
+
+
+def test_skipped_frames_leave_a_hole(video: Callable[..., Path]) -> None:
+    with VideoSource("walk", str(video(10))) as source:
+        assert source.skip(3) == 3
+        frame = source.read()
+        assert isinstance(frame, Frame)
+        assert frame.sequence == 3
+        assert abs(float(frame.pixels.mean()) - 15) < 2
+        assert source.skip(100) == 6
+
+
+def test_loop_opens_the_file_again(video: Callable[..., Path]) -> None:
+    with VideoSource("walk", str(video(3)), loop=True) as source:
+        found = [source.read() for _ in range(7)]
+    assert [frame.sequence for frame in found if frame] == list(range(7))
+    assert found[0] is not None
+    assert found[3] is not None
+    assert found[0].pixels.mean() == found[3].pixels.mean()
+
+
+def test_a_video_that_is_cut_short_ends_early_and_says_so(
+    video: Callable[..., Path], caplog: pytest.LogCaptureFixture
+) -> None:
+    path = video(60)
+    whole = path.read_bytes()
+    path.write_bytes(whole[: len(whole) * 2 // 3])
+    with caplog.at_level(logging.WARNING, "edgemm"), VideoSource("walk", str(path)) as source:
+        found = brightness(source)
+        assert source.lost == {}
+    assert 0 < len(found) < 60
+    assert f"ended after {len(found)} of about 60 frames" in caplog.text
+
+
+def test_the_rate_can_be_set(video: Callable[..., Path]) -> None:
+    with open_source(f"{video(1)}?fps=7") as source:
+        assert source.fps == 7  # type: ignore[attr-defined]
+
+
+@pytest.mark.parametrize("content", [b"", b"not a video " * 50])
+def test_a_file_that_is_no_video_is_refused(tmp_path: Path, content: bytes) -> None:
+    path = tmp_path / "walk.mp4"
+    path.write_bytes(content)
+    with pytest.raises(SourceLost, match=r"walk\.mp4 is not a video"):
+        open_source(path)
+
+
+def test_several_videos_are_refused(video: Callable[..., Path]) -> None:
+    folder = video(1, "a.avi").parent
+    video(1, "b.avi")
+    with pytest.raises(InputError, match="2 videos"):
+        open_source(folder)
+
+
+def test_a_closed_video_is_at_its_end(video: Callable[..., Path]) -> None:
+    source = open_source(video(3))
+    source.close()
+    source.close()
+    assert source.read() is None
