@@ -78,7 +78,7 @@ class Grid:
 
     def _broadcast(self, array: npt.NDArray[Any]) -> npt.NDArray[np.float32]:
         if self.axis is None:
-            return self.scale[0] * np.ones((), np.float32)
+            return self.scale.reshape(())
         shape = [1] * np.ndim(array)
         shape[self.axis] = -1
         return self.scale.reshape(shape)

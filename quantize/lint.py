@@ -143,7 +143,8 @@ def _require_once(name: str, data: _Seen, recipe: Recipe) -> None:
     low, high = recipe.twice()
     if high - low > TWICE * (recipe.high - recipe.low):
         return
-    if low <= data.low and data.high <= high:
+    margin = MARGIN * (high - low)
+    if low - margin <= data.low and data.high <= high + margin:
         raise CalibrationError(
             f"input {name!r}: expected values over {recipe.low:.4g}..{recipe.high:.4g}, found all within "
             f"{data.low:.4g}..{data.high:.4g}, which is what normalising twice gives. Give the data before "

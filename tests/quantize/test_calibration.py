@@ -1,0 +1,91 @@
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+import onnx_ir as ir
+import pytest
+
+from edgemm.errors import CalibrationError, InputError
+from edgemm.quantize import Reference, calibrate
+from edgemm.quantize.calibration import float_values
+
+Make = Callable[..., Any]
+
+
+def extremes(model: ir.Model, samples: Any) -> Any:
+    """The slow way: every activation of every sample leaves the runtime."""
+    copy = model.clone()
+    outputs = {value.name for value in copy.graph.outputs}
+    copy.graph.outputs.extend(
+        v for v in float_values(copy) if v.producer() is not None and v.name not in outputs
+    )
+    reference = Reference(copy, optimize=False)
+    seen = [{**sample, **reference.run(sample)} for sample in samples]
+    return {name: (min(s[name].min() for s in seen), max(s[name].max() for s in seen)) for name in seen[0]}
+
+
+def test_ranges_are_exactly_the_extremes_of_all_activations(residual: ir.Model, noise: Make) -> None:
+    samples = noise(residual)
+    found = {name: (r.low, r.high) for name, r in calibrate(residual, samples).ranges.items()}
+    assert found == extremes(residual, samples)
+
+
+def test_every_float_value_has_a_range_in_the_order_of_the_graph(residual: ir.Model, noise: Make) -> None:
+    assert list(calibrate(residual, noise(residual, 2)).ranges) == list("xarcstgfhy")
+
+
+def test_the_model_is_left_as_it_is(residual: ir.Model, noise: Make) -> None:
+    before = ir.to_proto(residual).SerializeToString()
+    calibrate(residual, noise(residual, 2))
+    assert ir.to_proto(residual).SerializeToString() == before
+
+
+def test_a_rare_extreme_is_kept_whole(build: Make, noise: Make) -> None:
+    model = build("graph (float[1, 4] x) => (float[1, 4] y) { [neg] y = Neg (x) }")
+    samples = noise(model, 40)
+    samples[7]["x"][0, 0] = 1000.0
+    assert calibrate(model, samples).ranges["y"].low == -1000.0
+
+
+@pytest.mark.parametrize(("op", "value"), [("Log", -1.0), ("Reciprocal", 0.0)], ids=["a NaN", "an infinity"])
+def test_a_value_that_is_not_finite_is_named_with_its_node_and_sample(
+    build: Make, noise: Make, op: str, value: float
+) -> None:
+    model = build(f"graph (float[1, 4] x) => (float[1, 4] y) {{ [bad] a = {op} (x) [end] y = Relu (a) }}")
+    samples = [{"x": np.abs(sample["x"]) + 1} for sample in noise(model, 4)]
+    samples[2]["x"][0, 1] = value
+    with pytest.raises(
+        CalibrationError, match=rf"value 'a' \(output of {op} 'bad'\).*1 .*of 4 in .*sample 2"
+    ):
+        calibrate(model, samples)
+
+
+def test_a_sum_that_overflows_without_an_infinity_is_no_fault(build: Make) -> None:
+    model = build("graph (float[1, 4] x) => (float[1, 4] y) { [relu] y = Relu (x) }")
+    assert calibrate(model, [{"x": np.full((1, 4), 3e38, np.float32)}]).ranges["y"].high == np.float32(3e38)
+
+
+def test_values_of_other_types_are_left_out(build: Make) -> None:
+    model = build(
+        "graph (int64[1, 2] ids) => (float[1, 2, 3] y) { [gather] y = Gather <axis = 0> (table, ids) }",
+        table=np.arange(12, dtype=np.float32).reshape(4, 3),
+    )
+    assert list(calibrate(model, [{"ids": np.array([[1, 3]])}]).ranges) == ["y"]
+
+
+def test_progress_counts_samples(residual: ir.Model, noise: Make) -> None:
+    seen: list[tuple[int, int]] = []
+    calibrate(residual, noise(residual, 3), progress=lambda done, total: seen.append((done, total)))
+    assert seen == [(1, 3), (2, 3), (3, 3)]
+
+
+def test_no_samples_are_refused(residual: ir.Model) -> None:
+    with pytest.raises(InputError, match="found none"):
+        calibrate(residual, [])
+
+
+def test_a_sample_of_another_shape_is_refused(residual: ir.Model) -> None:
+    with pytest.raises(InputError, match=r"\(1, 3, 9, 9\)"):
+        calibrate(residual, [{"x": np.zeros((1, 3, 9, 9), np.float32)}])
