@@ -125,20 +125,22 @@ class AudioSession:
             self._began_s = captured.position / captured.sample_rate
         clock.start("preprocess")
         for end in self._window.push(captured.samples, captured.sample_rate):
-            result = self._run(self._began_s + end / self._rate, clock)
+            result = self._run(end, clock)
             clock.stop()
             yield result
             clock.start("preprocess")
         clock.stop()
 
-    def _run(self, end_s: float, clock: StageClock) -> Result:
-        runs = self._runs
+    def _run(self, end: int, clock: StageClock) -> Result:
+        """The window that ends at sample `end`."""
+        runs, began_s = self._runs, self._began_s or 0.0
         with runs.lock:
             self._window.write(runs.backend.input_buffer(self._index))
             outputs = runs.run(clock)
             if self._spotter is None:
                 return self._decode(outputs)
-            return self._spotter(outputs, end_s - self._window.span / self._rate, end_s)
+            start_s, end_s = ((end - back) / self._rate for back in (self._window.span, 0))
+            return self._spotter(outputs, began_s + start_s, began_s + end_s)
 
     def whole(self, block: AudioBlock) -> Result:
         """One result for a whole recording; the state of a stream is not kept."""

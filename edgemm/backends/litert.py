@@ -167,6 +167,8 @@ class LitertBackend:
         try:
             self._invoke()
         except (RuntimeError, ValueError) as e:
+            if self._interpreter is None:
+                raise
             raise DelegateFailed(
                 f"{', '.join(self.delegates)}: failed while running: {_first_line(e)}"
             ) from e

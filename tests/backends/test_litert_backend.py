@@ -1,0 +1,142 @@
+"""LiteRT: tensors in place, coverage, and errors that say what is wrong."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from edgemm.artifact import read_artifact
+from edgemm.backends import Backend, open_backend
+from edgemm.errors import (
+    DamagedArtifact,
+    DelegateFailed,
+    DelegateMissing,
+    InputError,
+    UnsupportedVersion,
+)
+
+pytestmark = pytest.mark.device
+ASSETS = Path(__file__).parents[1] / "assets"
+
+
+@pytest.fixture(autouse=True)
+def _runtime() -> None:
+    pytest.importorskip("ai_edge_litert.interpreter")
+
+
+def opened(name: str, **options: object) -> Backend:
+    return open_backend(read_artifact(ASSETS / name), **options)  # type: ignore[arg-type]
+
+
+def test_it_is_a_backend() -> None:
+    assert isinstance(opened("add.tflite"), Backend)
+
+
+def test_it_runs_what_lies_in_the_buffer() -> None:
+    backend = opened("two_adds.tflite")
+    backend.input_buffer(0)[...] = [1, -2, 3, 4]
+    backend.run()
+    np.testing.assert_array_equal(backend.output_buffer(0), [3, 2, 9, 12])
+
+
+def test_the_buffers_of_a_static_graph_stay_the_same_memory() -> None:
+    backend = opened("add.tflite")
+    before, after = backend.input_buffer(0), backend.output_buffer(0)
+    for value in (1.0, 2.0):
+        before[...] = value
+        backend.run()
+        assert after[0] == 2 * value
+    assert backend.input_buffer(0) is before
+
+
+def test_an_output_whose_size_is_found_while_running() -> None:
+    backend = opened("where.tflite")
+    for wanted in ([1], [0, 2, 3]):
+        backend.input_buffer(0)[...] = np.isin(np.arange(4), wanted)
+        backend.run()
+        np.testing.assert_array_equal(backend.output_buffer(0).ravel(), wanted)
+
+
+def test_tensors_are_described_with_their_quantization() -> None:
+    backend = opened("quadrant.tflite")
+    (pixels,), (scores,) = backend.inputs, backend.outputs
+    assert (pixels.name, pixels.shape, pixels.dtype) == ("pixels", (1, 2, 2, 1), "int8")
+    assert pixels.scale == pytest.approx(1 / 255)  # stored as float32
+    assert pixels.zero_point == -128
+    assert (scores.scale, scores.zero_point) == (1 / 256, -128)
+
+
+def test_a_float_tensor_is_not_quantized() -> None:
+    assert not opened("add.tflite").inputs[0].quantized
+
+
+def test_the_cpu_kernels_are_no_accelerator() -> None:
+    backend = opened("two_adds.tflite", delegate="cpu")
+    assert backend.delegates == ("xnnpack",)
+    assert (backend.coverage.delegated, backend.coverage.total, backend.coverage.partitions) == (0, 3, 0)
+    assert backend.coverage.remaining == {"ADD": 2, "ABS": 1}
+
+
+def test_what_xnnpack_leaves_to_the_plain_kernels_is_told() -> None:
+    assert opened("quadrant.tflite").delegates == ("xnnpack", "cpu")
+
+
+def test_xnnpack_asked_for_by_name_must_take_something() -> None:
+    assert opened("add.tflite", delegate="xnnpack").delegates == ("xnnpack",)
+    with pytest.raises(DelegateFailed, match="none of the model's 1 operators"):
+        opened("where.tflite", delegate="xnnpack")
+
+
+def test_no_model_at_all(tmp_path: Path) -> None:
+    artifact = read_artifact(ASSETS / "add.tflite")
+    with pytest.raises(DamagedArtifact, match=r"add\.tflite: expected a \.tflite model"):
+        open_backend(type(artifact)(artifact.path, "tflite", b"\0\0\0\0TFL3junk", None, None, 12))
+
+
+def test_an_operator_newer_than_the_runtime() -> None:
+    with pytest.raises(UnsupportedVersion, match=r"litert \d.*version '99'"):
+        opened("too_new.tflite")
+
+
+def test_an_unknown_custom_operator() -> None:
+    with pytest.raises(UnsupportedVersion, match="Unheard"):
+        opened("custom.tflite")
+
+
+def test_a_model_compiled_for_the_edge_tpu_says_where_it_runs() -> None:
+    with pytest.raises(DelegateMissing, match='delegate="edgetpu"'):
+        opened("edgetpu.tflite", delegate="cpu")
+
+
+def test_closed_twice_and_then_used() -> None:
+    backend = opened("add.tflite")
+    backend.close()
+    backend.close()
+    with pytest.raises(InputError, match="closed"):
+        backend.run()
+    with pytest.raises(InputError, match="closed"):
+        backend.input_buffer(0)
+
+
+def test_a_view_outlives_the_backend() -> None:
+    backend = opened("add.tflite")
+    backend.input_buffer(0)[...] = 4
+    backend.run()
+    view = backend.output_buffer(0)
+    backend.close()
+    del backend
+    assert view[0] == 8
+
+
+def test_threads_below_one_are_refused() -> None:
+    with pytest.raises(InputError, match="threads: expected 1 or more, found 0"):
+        opened("add.tflite", threads=0)
+
+
+def test_two_threads_give_the_same(tmp_path: Path) -> None:
+    backend = opened("quadrant.tflite", threads=2)
+    backend.input_buffer(0)[...] = 0
+    backend.run()
+    assert (backend.output_buffer(0) == -64).all()

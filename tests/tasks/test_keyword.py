@@ -1,0 +1,98 @@
+"""Keyword spotting: threshold, smoothing, background, and each word found once."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+import pytest
+
+from edgemm.card import KeywordRecipe, ModelCard, OutputCard
+from edgemm.errors import CardError
+from edgemm.results import Keyword
+from edgemm.tasks import KeywordDecoder, KeywordSpotter
+from edgemm.tensors import TensorSpec
+
+pytestmark = pytest.mark.device
+
+SPECS = (TensorSpec("scores", (1, 3), "float32"),)
+NONE, YES, NO = [0.9, 0.1, 0.0], [0.1, 0.8, 0.1], [0.0, 0.1, 0.9]
+
+
+def decoder(**recipe: Any) -> KeywordDecoder:
+    recipe = {"threshold": 0.6, "background": ("noise",), **recipe}
+    card = ModelCard(
+        task="keyword",
+        outputs=(OutputCard("scores", (1, 3), "probabilities"),),
+        labels=("noise", "yes", "no"),
+        keyword=KeywordRecipe(**recipe),
+    )
+    return KeywordDecoder(card, SPECS)
+
+
+def outputs(scores: list[float]) -> list[Any]:
+    return [np.array([scores], np.float32)]
+
+
+def hear(*windows: list[float], **recipe: Any) -> list[Keyword]:
+    """One window each 0.1 s, each 1 s long."""
+    spot = KeywordSpotter(decoder(**recipe))
+    return [spot(outputs(each), at / 10, 1 + at / 10) for at, each in enumerate(windows)]
+
+
+def test_a_word_above_the_threshold_is_detected() -> None:
+    (found,) = hear(YES)
+    assert (found.label, found.detected, found.start_s, found.end_s) == ("yes", True, 0.0, 1.0)
+
+
+def test_a_word_under_the_threshold_is_named_and_not_detected() -> None:
+    (found,) = hear([0.1, 0.5, 0.4])
+    assert (found.label, found.detected) == ("yes", False)
+
+
+def test_background_is_never_detected() -> None:
+    (found,) = hear(NONE)
+    assert (found.label, found.detected) == ("noise", False)
+
+
+def test_a_word_is_found_once_within_the_refractory_time() -> None:
+    found = hear(YES, YES, YES, YES, refractory_s=0.25)
+    assert [each.detected for each in found] == [True, False, False, True]
+
+
+def test_another_word_is_found_at_once() -> None:
+    assert [each.label for each in hear(YES, NO) if each.detected] == ["yes", "no"]
+
+
+def test_the_score_is_the_mean_over_the_last_windows() -> None:
+    found = hear(NONE, YES, YES, smooth_windows=2, refractory_s=0.0)
+    assert [each.label for each in found] == ["noise", "noise", "yes"]
+    # means of float32 scores
+    assert [each.score for each in found] == pytest.approx([0.9, 0.5, 0.8], rel=1e-6)
+
+
+def test_a_reset_forgets_all() -> None:
+    spot = KeywordSpotter(decoder(smooth_windows=4, refractory_s=9.0))
+    spot(outputs(YES), 0.0, 1.0)
+    spot.reset()
+    assert spot(outputs(YES), 0.0, 1.1).detected
+
+
+def test_two_spotters_of_one_decoder_do_not_touch() -> None:
+    shared = decoder(refractory_s=9.0)
+    assert all(KeywordSpotter(shared)(outputs(YES), 0.0, 1.0).detected for _ in range(2))
+
+
+def test_a_recording_is_judged_by_the_window_where_a_word_is_clearest() -> None:
+    found = decoder().whole([outputs(NONE), outputs(NO), outputs([0.2, 0.4, 0.4])], 2.5)
+    assert (found.label, found.detected, found.start_s, found.end_s) == ("no", True, 0.0, 2.5)
+
+
+def test_background_must_be_among_the_labels() -> None:
+    with pytest.raises(CardError, match=r"keyword\.background: silence"):
+        decoder(background=("silence",))
+
+
+def test_smoothing_needs_a_window() -> None:
+    with pytest.raises(CardError, match="smooth_windows: expected 1 or more, found 0"):
+        decoder(smooth_windows=0)
