@@ -43,12 +43,15 @@ def _faults(model: ir.Model, plan: Plan) -> Iterator[str]:
     for name in plan.precision:
         if name not in nodes:
             yield f"the graph has no node {name!r}"
-    yield from _grid_faults(model, plan)
+    unusable = list(_grid_faults(model, plan))
+    yield from unusable
+    if unusable:
+        return
     inside = hosts(model)
     for name, node in nodes.items():
         precision = plan.precision.get(name, Precision.FLOAT)
         if name in inside:
-            if precision is not plan.precision.get(str(inside[name].name), Precision.FLOAT):
+            if plan.is_int8(name) != plan.is_int8(str(inside[name].name)):
                 yield f"{name}: fused into {inside[name].name}, and of another precision"
             continue
         rule = rule_of(node)
