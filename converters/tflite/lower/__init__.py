@@ -1,0 +1,59 @@
+"""One lowering per ONNX operator. To add one: a function in the file of its family, and a line here."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import onnx_ir as ir
+
+from edgemm.converters.tflite.lower.activation import (
+    UNARY,
+    lower_clip,
+    lower_elu,
+    lower_leaky_relu,
+    lower_softmax,
+    lower_unary,
+)
+from edgemm.converters.tflite.lower.arithmetic import BINARY, lower_binary, lower_prelu
+from edgemm.converters.tflite.lower.conv import lower_conv
+from edgemm.converters.tflite.lower.linear import lower_gemm, lower_matmul
+from edgemm.converters.tflite.lower.pool import (
+    lower_average_pool,
+    lower_global_average_pool,
+    lower_global_max_pool,
+    lower_max_pool,
+)
+from edgemm.converters.tflite.lower.reduce import REDUCTIONS, lower_reduce
+from edgemm.converters.tflite.lower.shape import (
+    lower_concat,
+    lower_pad,
+    lower_reshape,
+    lower_slice,
+    lower_transpose,
+)
+from edgemm.converters.tflite.lowering import Lowering
+
+LOWERINGS: dict[str, Callable[[Lowering, ir.Node], None]] = {
+    "AveragePool": lower_average_pool,
+    "Clip": lower_clip,
+    "Concat": lower_concat,
+    "Conv": lower_conv,
+    "Elu": lower_elu,
+    "Gemm": lower_gemm,
+    "GlobalAveragePool": lower_global_average_pool,
+    "GlobalMaxPool": lower_global_max_pool,
+    "LeakyRelu": lower_leaky_relu,
+    "LogSoftmax": lower_softmax,
+    "MatMul": lower_matmul,
+    "MaxPool": lower_max_pool,
+    "PRelu": lower_prelu,
+    "Pad": lower_pad,
+    "Reshape": lower_reshape,
+    "Slice": lower_slice,
+    "Softmax": lower_softmax,
+    "Transpose": lower_transpose,
+    **dict.fromkeys(BINARY, lower_binary),
+    **dict.fromkeys(REDUCTIONS, lower_reduce),
+    **dict.fromkeys(UNARY, lower_unary),
+}
+"""ONNX operator (default domain) -> what turns a node of it into TFLite operators."""

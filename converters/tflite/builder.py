@@ -1,0 +1,132 @@
+"""A TFLite graph as a flatbuffer. The same graph always gives the same bytes."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+
+from edgemm.converters.tflite.graph import Graph, Operator, Tensor
+from edgemm.converters.tflite.schema import FORMS, TYPES, enum, options, schema
+
+ALIGNMENT = 16
+"""Bytes, of every buffer: kernels read weights with vector loads. The generated packing does not do it."""
+LAST_OLD_CODE = 127
+"""Operator codes were one byte once; older readers look there."""
+
+
+def build(graph: Graph) -> bytes:
+    """Packs the graph with a `serving_default` signature and its oldest runtime."""
+    import flatbuffers
+
+    tensors = graph.tensors()
+    index = {id(tensor): number for number, tensor in enumerate(tensors)}
+    model = schema().ModelT()
+    model.version = 3
+    model.description = "edgemm"
+    model.buffers = [schema().BufferT()]
+    runtime = schema().MetadataT()
+    runtime.name = "min_runtime_version"
+    runtime.buffer = 1
+    model.metadata = [runtime]
+    model.buffers.append(_buffer(np.frombuffer(oldest_runtime(graph).encode().ljust(16, b"\0"), np.uint8)))
+    model.operatorCodes, code_index = _codes(graph)
+    main = schema().SubGraphT()
+    main.name = "main"
+    main.tensors = [_tensor(tensor, model.buffers) for tensor in tensors]
+    main.inputs = _indexes(graph.inputs, index)
+    main.outputs = _indexes(graph.outputs, index)
+    main.operators = [_operator(operator, index, code_index) for operator in graph.operators]
+    model.subgraphs = [main]
+    model.signatureDefs = [_signature(graph, index)]
+    builder = flatbuffers.Builder(1 << 16)
+    builder.Finish(model.Pack(builder), b"TFL3")
+    return bytes(builder.Output())
+
+
+def oldest_runtime(graph: Graph) -> str:
+    """The oldest TensorFlow Lite version that has all of the graph's operator forms."""
+    versions = [FORMS[operator.code][operator.form][1] for operator in graph.operators]
+    return max(versions, key=lambda each: tuple(map(int, each.split("."))), default="1.5.0")
+
+
+def _buffer(data: Any) -> Any:
+    """A buffer whose content is aligned."""
+
+    class Aligned(schema().BufferT):  # type: ignore[misc]
+        def Pack(self, builder: Any) -> Any:
+            content = self.data.tobytes()
+            builder.StartVector(1, len(content), ALIGNMENT)
+            builder.head -= len(content)
+            builder.Bytes[builder.head : builder.head + len(content)] = content
+            builder.vectorNumElems = len(content)
+            vector = builder.EndVector()
+            schema().BufferStart(builder)
+            schema().BufferAddData(builder, vector)
+            return schema().BufferEnd(builder)
+
+    made = Aligned()
+    made.data = data
+    return made
+
+
+def _codes(graph: Graph) -> tuple[list[Any], dict[tuple[str, int], int]]:
+    """The table of operator codes, and where each (code, version) stands in it."""
+    index: dict[tuple[str, int], int] = {}
+    codes: list[Any] = []
+    for operator in graph.operators:
+        version = FORMS[operator.code][operator.form][0]
+        if (operator.code, version) in index:
+            continue
+        index[operator.code, version] = len(codes)
+        code = schema().OperatorCodeT()
+        code.builtinCode = enum("BuiltinOperator", operator.code)
+        code.deprecatedBuiltinCode = min(code.builtinCode, LAST_OLD_CODE)
+        code.version = version
+        codes.append(code)
+    return codes, index
+
+
+def _indexes(tensors: list[Tensor | None] | list[Tensor], index: dict[int, int]) -> Any:
+    return np.array([-1 if tensor is None else index[id(tensor)] for tensor in tensors], np.int32)
+
+
+def _tensor(tensor: Tensor, buffers: list[Any]) -> Any:
+    made = schema().TensorT()
+    made.name = tensor.name
+    made.shape = np.array(tensor.shape, np.int32)
+    made.hasRank = True
+    made.type = enum("TensorType", TYPES[tensor.dtype])
+    made.buffer = 0
+    if tensor.data is not None:
+        made.buffer = len(buffers)
+        buffers.append(_buffer(tensor.data))
+    if tensor.grid is not None:
+        made.quantization = schema().QuantizationParametersT()
+        made.quantization.scale = np.asarray(tensor.grid.scale, np.float32)
+        made.quantization.zeroPoint = np.full(len(tensor.grid.scale), tensor.grid.zero_point, np.int64)
+        made.quantization.quantizedDimension = tensor.grid.axis or 0
+    return made
+
+
+def _operator(operator: Operator, index: dict[int, int], codes: dict[tuple[str, int], int]) -> Any:
+    made = schema().OperatorT()
+    made.opcodeIndex = codes[operator.code, FORMS[operator.code][operator.form][0]]
+    made.inputs = _indexes(operator.inputs, index)
+    made.outputs = _indexes(operator.outputs, index)
+    made.builtinOptionsType, made.builtinOptions = options(operator.code, operator.options)
+    return made
+
+
+def _signature(graph: Graph, index: dict[int, int]) -> Any:
+    signature = schema().SignatureDefT()
+    signature.signatureKey = "serving_default"
+    signature.subgraphIndex = 0
+    for what in ("inputs", "outputs"):
+        maps = []
+        for tensor in getattr(graph, what):
+            entry = schema().TensorMapT()
+            entry.name, entry.tensorIndex = tensor.name, index[id(tensor)]
+            maps.append(entry)
+        setattr(signature, what, maps)
+    return signature

@@ -1,0 +1,109 @@
+"""Functions of one operand, element by element, and softmax."""
+
+from __future__ import annotations
+
+import numpy as np
+import onnx_ir as ir
+
+from edgemm.converters.tflite.attributes import Attributes, refuse
+from edgemm.converters.tflite.graph import Tensor
+from edgemm.converters.tflite.lowering import Lowering
+from edgemm.quantize.fusion import FUSED_BOUNDS, bounds
+
+UNARY = {
+    "Abs": "ABS",
+    "Ceil": "CEIL",
+    "Cos": "COS",
+    "Exp": "EXP",
+    "Floor": "FLOOR",
+    "HardSwish": "HARD_SWISH",
+    "Log": "LOG",
+    "Neg": "NEG",
+    "Relu": "RELU",
+    "Round": "ROUND",
+    "Sigmoid": "LOGISTIC",
+    "Sin": "SIN",
+    "Sqrt": "SQRT",
+    "Tanh": "TANH",
+}
+
+
+def lower_unary(ctx: Lowering, node: ir.Node) -> None:
+    """One operator without options, in any layout."""
+    Attributes(node).done()
+    perm = ctx.perm(node)
+    source = ctx.get(node, 0, perm)
+    ctx.op(UNARY[node.op_type], [source], [ctx.result(node, perm)], form=ctx.form(node))
+
+
+def lower_leaky_relu(ctx: Lowering, node: ir.Node) -> None:
+    """LeakyRelu -> LEAKY_RELU."""
+    attributes = Attributes(node)
+    alpha = attributes.number("alpha", 0.01)
+    attributes.done()
+    perm = ctx.perm(node)
+    source = ctx.get(node, 0, perm)
+    ctx.op("LEAKY_RELU", [source], [ctx.result(node, perm)], {"alpha": alpha}, ctx.form(node))
+
+
+def lower_elu(ctx: Lowering, node: ir.Node) -> None:
+    """Elu with alpha 1 -> ELU, which knows no other."""
+    attributes = Attributes(node)
+    alpha = attributes.number("alpha", 1.0)
+    attributes.done()
+    if alpha != 1.0:
+        refuse(node, f"alpha is {alpha:g}; TFLite's ELU has 1", "Train with alpha 1, or convert to .onnx")
+    perm = ctx.perm(node)
+    ctx.op("ELU", [ctx.get(node, 0, perm)], [ctx.result(node, perm)])
+
+
+def lower_clip(ctx: Lowering, node: ir.Node) -> None:
+    """Clip -> a ReLU where its limits are those of one, else MAXIMUM and MINIMUM on the output's grid."""
+    Attributes(node).done()
+    limits = bounds(node)
+    if limits is None:
+        refuse(node, "computed limits", "Export the model with constant limits")
+    assert limits is not None
+    perm = ctx.perm(node)
+    source = ctx.get(node, 0, perm)
+    final = ctx.result(node, perm)
+    if limits in FUSED_BOUNDS:
+        ctx.op(FUSED_BOUNDS[limits], [source], [final], form=ctx.form(node))
+        return
+    if final.grid is not None:
+        source = ctx.as_int8(source, final.grid)
+    steps = [
+        (code, limit)
+        for code, limit in zip(("MAXIMUM", "MINIMUM"), limits, strict=True)
+        if np.isfinite(limit)
+    ]
+    if not steps:
+        ctx.reshape_op(source, final)
+    for number, (code, limit) in enumerate(steps, 1):
+        last = number == len(steps)
+        made = (
+            final if last else ctx.graph.tensor(f"{final.name}_above", final.shape, final.dtype, final.grid)
+        )
+        ctx.op(code, [source, _limit(ctx, final, limit)], [made], form=ctx.form(node))
+        source = made
+
+
+def _limit(ctx: Lowering, final: Tensor, limit: float) -> Tensor:
+    array = np.array([limit], np.float32)
+    if final.grid is not None:
+        return ctx.graph.constant(f"{final.name}_limit", final.grid.quantize(array), final.grid)
+    return ctx.graph.constant(f"{final.name}_limit", array)
+
+
+def lower_softmax(ctx: Lowering, node: ir.Node) -> None:
+    """Softmax and LogSoftmax over any axis; TFLite's are over the last."""
+    attributes = Attributes(node)
+    rank = len(ctx.shape(node.outputs[0]))
+    axis = attributes.integer("axis", -1) % rank
+    attributes.done()
+    perm = ctx.perm(node)
+    if perm[-1] != axis:
+        perm = (*(each for each in perm if each != axis), axis)
+    source = ctx.get(node, 0, perm)
+    code = "SOFTMAX" if node.op_type == "Softmax" else "LOG_SOFTMAX"
+    ctx.op(code, [source], [ctx.result(node, perm)], {"beta": 1.0}, ctx.form(node))

@@ -1,0 +1,78 @@
+"""Arithmetic on two operands, in whatever layout they are stored."""
+
+from __future__ import annotations
+
+import onnx_ir as ir
+
+from edgemm.converters.tflite.attributes import Attributes, refuse
+from edgemm.converters.tflite.graph import Tensor
+from edgemm.converters.tflite.lowering import Lowering, Perm, identity
+
+BINARY = {
+    "Add": "ADD",
+    "Sub": "SUB",
+    "Mul": "MUL",
+    "Div": "DIV",
+    "Max": "MAXIMUM",
+    "Min": "MINIMUM",
+    "Pow": "POW",
+}
+FUSES = frozenset({"ADD", "SUB", "MUL", "DIV"})
+"""Those whose options hold an activation."""
+MAX_RANK = 4
+"""Of operands that are broadcast against each other: kernels of older runtimes end there."""
+
+
+def lower_binary(ctx: Lowering, node: ir.Node) -> None:
+    """Add, Sub, Mul, Div, Max, Min, Pow, with broadcasting."""
+    Attributes(node).done()
+    if len(node.inputs) != 2:
+        refuse(node, f"{node.op_type} of {len(node.inputs)} operands", "Nest it in pairs")
+    code = BINARY[node.op_type]
+    rank = len(ctx.shape(node.outputs[0]))
+    perm = _layout(ctx, node, rank)
+    sides = [_operand(ctx, node, index, rank, perm) for index in (0, 1)]
+    if rank > MAX_RANK and sides[0].shape != sides[1].shape:
+        refuse(node, f"broadcasting over {rank} dimensions", "Reshape to at most four")
+    final = ctx.result(node, perm)
+    if code in ("MAXIMUM", "MINIMUM") and final.grid is not None:
+        sides = [ctx.as_int8(side, final.grid) if side.data is None else side for side in sides]
+    options = {"fusedActivationFunction": ctx.activation(node)} if code in FUSES else {}
+    ctx.op(code, sides, [final], options, ctx.form(node))
+
+
+def _layout(ctx: Lowering, node: ir.Node, rank: int) -> Perm:
+    """The layout of the operands that have all dimensions: the first that is not ONNX's own."""
+    found = [
+        ctx.perm(node, index)
+        for index, value in enumerate(node.inputs)
+        if value is not None and value.const_value is None and len(ctx.shape(value)) == rank
+    ]
+    return next((perm for perm in found if perm != identity(rank)), identity(rank))
+
+
+def _operand(ctx: Lowering, node: ir.Node, index: int, rank: int, perm: Perm) -> Tensor:
+    """One operand with all dimensions, in the layout of the result; one element stays as it is."""
+    value = node.inputs[index]
+    own = len(ctx.shape(value)) if value is not None else 0
+    if own == rank:
+        return ctx.get(node, index, perm)
+    tensor = ctx.get(node, index, identity(own))
+    full = (1,) * (rank - own) + tensor.shape
+    if tensor.data is not None:
+        return ctx.graph.constant(tensor.name, tensor.data.reshape(full).transpose(perm), tensor.grid)
+    return ctx.transpose(ctx.reshape(tensor, full), perm)
+
+
+def lower_prelu(ctx: Lowering, node: ir.Node) -> None:
+    """PRelu -> PRELU with its slopes over the last axes."""
+    Attributes(node).done()
+    rank = len(ctx.shape(node.outputs[0]))
+    perm = ctx.perm(node)
+    slope = _operand(ctx, node, 1, rank, perm)
+    if slope.data is None:
+        refuse(node, "computed slopes", "Export the model with constant slopes")
+    if slope.shape[0] == 1 and rank > 1:
+        slope = ctx.graph.constant(slope.name, slope.data[0], slope.grid)  # type: ignore[index]
+    source = ctx.get(node, 0, perm)
+    ctx.op("PRELU", [source, slope], [ctx.result(node, perm)], form=ctx.form(node))

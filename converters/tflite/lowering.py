@@ -1,0 +1,250 @@
+"""What a lowering works with: values of the canonical graph, where they are stored, and in which layout.
+
+Layout is not decided beforehand. Each value is stored with a permutation of its axes; an
+operator that needs another one (a convolution wants channels last) asks for it, and a TRANSPOSE
+appears only where what is stored differs from what is asked for. Operators that do not care
+take what is there. So a plain CNN has no transposes, and an ONNX Transpose costs nothing
+until somebody needs its layout.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+import onnx_ir as ir
+
+from edgemm.converters.tflite.attributes import refuse
+from edgemm.converters.tflite.graph import Graph, Operator, Tensor
+from edgemm.converters.tflite.schema import FORMS, Form, enum
+from edgemm.quantize.fusion import FUSED_BOUNDS, bounds, fused_activation
+from edgemm.quantize.grid import Grid
+from edgemm.quantize.plan import Plan, Precision
+
+Perm = tuple[int, ...]
+"""Axes as in np.transpose: stored = value.transpose(perm)."""
+
+
+def identity(rank: int) -> Perm:
+    """The layout of ONNX itself."""
+    return tuple(range(rank))
+
+
+def channels_last(rank: int) -> Perm:
+    """N, C, spatial... -> N, spatial..., C."""
+    return (0, *range(2, rank), 1)
+
+
+def inverse(perm: Perm) -> Perm:
+    """The permutation that undoes it."""
+    return tuple(int(axis) for axis in np.argsort(perm))
+
+
+def compose(first: Perm, then: Perm) -> Perm:
+    """transpose(transpose(x, first), then) as one."""
+    return tuple(first[axis] for axis in then)
+
+
+def permuted(shape: tuple[int, ...], perm: Perm) -> tuple[int, ...]:
+    """The shape of what is stored."""
+    return tuple(shape[axis] for axis in perm)
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Stored:
+    """Where a value of the canonical graph is."""
+
+    tensor: Tensor
+    perm: Perm
+    columns: npt.NDArray[np.int64] | None = None
+    """A flattened value whose elements are in another order: column j of what is stored is column
+    `columns[j]` of the value. Only fully connected layers read those, with their weights in that order."""
+
+
+class Lowering:
+    """Turns nodes into operators of one TFLite graph."""
+
+    def __init__(self, model: ir.Model, plan: Plan) -> None:
+        self.model = model
+        self.plan = plan
+        self.graph = Graph()
+        self._stored: dict[str, Stored] = {}
+        self._variants: dict[tuple[int, Perm, str], Tensor] = {}
+
+    # values
+
+    def shape(self, value: ir.Value) -> tuple[int, ...]:
+        """The static shape of a value, in ONNX's layout."""
+        return tuple(value.shape.numpy()) if value.shape is not None else ()
+
+    def constant_of(self, value: ir.Value | None) -> npt.NDArray[Any] | None:
+        """The content of a constant; None for what is computed or absent."""
+        return None if value is None or value.const_value is None else value.const_value.numpy()
+
+    def is_int8(self, node: ir.Node) -> bool:
+        """True when the plan has the node compute on integers."""
+        return self.plan.is_int8(str(node.name))
+
+    def is_dynamic(self, node: ir.Node) -> bool:
+        """True when the plan has int8 weights and float activations."""
+        return self.plan.precision.get(str(node.name)) is Precision.DYNAMIC
+
+    def form(self, node: ir.Node) -> Form:
+        """Which row of the table of forms the node's operator has."""
+        return "int8" if self.is_int8(node) else "float"
+
+    def grid(self, value: ir.Value) -> Grid:
+        """The plan's grid of an activation."""
+        return self.plan.activations[str(value.name)]
+
+    def stored(self, value: ir.Value) -> Stored:
+        """Where a value is."""
+        return self._stored[str(value.name)]
+
+    def perm(self, node: ir.Node, index: int = 0) -> Perm:
+        """The layout in which an input is stored."""
+        value = node.inputs[index]
+        assert value is not None
+        return (
+            self.stored(value).perm if str(value.name) in self._stored else identity(len(self.shape(value)))
+        )
+
+    def put(
+        self, value: ir.Value, tensor: Tensor, perm: Perm, columns: npt.NDArray[np.int64] | None = None
+    ) -> None:
+        """Says where a value is."""
+        self._stored[str(value.name)] = Stored(tensor, perm, columns)
+
+    def get(self, node: ir.Node, index: int, perm: Perm | None = None) -> Tensor:
+        """An input of a node, in the layout asked for (None: as it is) and in the numbers that the node
+        computes on: int8 on the plan's grid, or float32."""
+        value = node.inputs[index]
+        if value is None:
+            refuse(node, f"input {index} is missing", "Export the model again")
+        assert value is not None
+        if value.const_value is not None:
+            return self.constant_operand(node, index, perm)
+        stored = self.stored(value)
+        if stored.columns is not None:
+            refuse(
+                node, f"input {index} is stored in another order", "This is a fault: please report the model"
+            )
+        tensor = stored.tensor
+        if tensor.dtype in ("int8", "float32"):
+            tensor = self.as_int8(tensor, self.grid(value)) if self.is_int8(node) else self.as_float(tensor)
+        wanted = stored.perm if perm is None else perm
+        return self.transpose(tensor, compose(inverse(stored.perm), wanted))
+
+    def constant_operand(self, node: ir.Node, index: int, perm: Perm | None = None) -> Tensor:
+        """A constant that stands where activations do: an addend, a factor, a part of a Concat."""
+        value = node.inputs[index]
+        array = self.constant_of(value)
+        assert array is not None
+        assert value is not None
+        array = array if perm is None else array.transpose(perm)
+        if self.is_int8(node) and array.dtype == np.float32:
+            grid = self.plan.weights[str(node.name), index]
+            return self.graph.constant(str(value.name), grid.quantize(array), grid)
+        return self.graph.constant(str(value.name), array)
+
+    # conversions
+
+    def as_int8(self, tensor: Tensor, grid: Grid) -> Tensor:
+        """The tensor on `grid`: a QUANTIZE where it is not."""
+        if tensor.is_int8 and tensor.grid is not None and tensor.grid.same_as(grid):
+            return tensor
+        key = (id(tensor), (), f"int8 {grid.scalar!r} {grid.zero_point}")
+        if key not in self._variants:
+            made = self.graph.tensor(f"{tensor.name}_int8", tensor.shape, "int8", grid)
+            self.op("QUANTIZE", [tensor], [made])
+            self._variants[key] = made
+        return self._variants[key]
+
+    def as_float(self, tensor: Tensor) -> Tensor:
+        """The tensor in float32: a DEQUANTIZE where it is int8."""
+        if tensor.grid is None:
+            return tensor
+        key = (id(tensor), (), "float32")
+        if key not in self._variants:
+            made = self.graph.tensor(f"{tensor.name}_float", tensor.shape, "float32")
+            self.op("DEQUANTIZE", [tensor], [made])
+            self._variants[key] = made
+        return self._variants[key]
+
+    def transpose(self, tensor: Tensor, perm: Perm) -> Tensor:
+        """The tensor with its axes in another order; a RESHAPE where only axes of size 1 move."""
+        if perm == identity(len(perm)):
+            return tensor
+        key = (id(tensor), perm, "transpose")
+        if key not in self._variants:
+            shape = permuted(tensor.shape, perm)
+            made = self.graph.tensor(f"{tensor.name}_layout", shape, tensor.dtype, tensor.grid)
+            form: Form = "int8" if tensor.is_int8 else "float"
+            moved = [axis for axis in perm if tensor.shape[axis] != 1]
+            if moved == sorted(moved):
+                self.reshape_op(tensor, made)
+            else:
+                order = self.graph.constant(f"{tensor.name}_perm", np.array(perm, np.int32))
+                self.op("TRANSPOSE", [tensor, order], [made], form=form)
+            self._variants[key] = made
+        return self._variants[key]
+
+    def reshape(self, tensor: Tensor, shape: tuple[int, ...], name: str = "") -> Tensor:
+        """The tensor in another shape, its elements in the same order."""
+        if tensor.shape == tuple(shape):
+            return tensor
+        made = self.graph.tensor(name or f"{tensor.name}_shape", shape, tensor.dtype, tensor.grid)
+        self.reshape_op(tensor, made)
+        return made
+
+    def reshape_op(self, source: Tensor, result: Tensor) -> None:
+        """RESHAPE with its shape both as a tensor and as an option, for readers of either."""
+        sizes = np.array(result.shape, np.int32)
+        shape = self.graph.constant(f"{result.name}_dims", sizes)
+        form: Form = "int8" if source.is_int8 else "float"
+        self.op("RESHAPE", [source, shape], [result], {"newShape": sizes}, form)
+
+    # operators
+
+    def op(
+        self,
+        code: str,
+        inputs: list[Tensor | None] | list[Tensor],
+        outputs: list[Tensor],
+        options: dict[str, Any] | None = None,
+        form: Form = "float",
+    ) -> None:
+        """Appends an operator."""
+        if form not in FORMS[code]:
+            raise KeyError(f"{code} has no {form} form in the table of forms")
+        self.graph.operators.append(Operator(code, list(inputs), outputs, options or {}, form))
+
+    def result(
+        self, node: ir.Node, perm: Perm, *, fuse: bool = True, shape: tuple[int, ...] | None = None
+    ) -> Tensor:
+        """The tensor that the node's operator writes, in the given layout.
+
+        With `fuse`, it is the output of the activation that the node computes itself.
+
+        Args:
+            shape: of what the operator writes, where it is not the value's own in that layout.
+        """
+        fused = fused_activation(node) if fuse else None
+        value = (fused or node).outputs[0]
+        stored_shape = permuted(self.shape(value), perm) if shape is None else shape
+        if self.is_int8(node):
+            made = self.graph.tensor(str(value.name), stored_shape, "int8", self.grid(value))
+        else:
+            dtype = value.dtype.numpy().name if value.dtype is not None else "float32"
+            made = self.graph.tensor(str(value.name), stored_shape, dtype)
+        if shape is None:
+            self.put(value, made, perm)
+        return made
+
+    def activation(self, node: ir.Node) -> int:
+        """The number of the activation function that the node computes itself."""
+        fused = fused_activation(node)
+        limits = bounds(fused) if fused is not None else None
+        return enum("ActivationFunctionType", "NONE" if limits is None else FUSED_BOUNDS[limits])

@@ -1,0 +1,150 @@
+"""LiteRT's own schema module, and the one table of operator forms: version, and the oldest runtime that has it.
+
+Versions follow TensorFlow Lite's op_version.cc, runtimes its runtime_version.cc.
+"""
+
+from __future__ import annotations
+
+from functools import cache
+from types import ModuleType
+from typing import Any, Literal
+
+from edgemm.errors import MissingDependency
+
+Form = Literal["float", "int8", "hybrid", "dilated", "grouped", "keep_dims", "per_channel"]
+
+FORMS: dict[str, dict[Form, tuple[int, str]]] = {
+    "ABS": {"float": (1, "1.13.0")},
+    "ADD": {"float": (1, "1.5.0"), "int8": (2, "1.14.0")},
+    "AVERAGE_POOL_2D": {"float": (1, "1.5.0"), "int8": (2, "1.14.0")},
+    "BATCH_MATMUL": {"float": (1, "2.3.0"), "int8": (2, "2.3.0")},
+    "CEIL": {"float": (1, "1.14.0")},
+    "CONCATENATION": {"float": (1, "1.5.0"), "int8": (2, "1.14.0")},
+    "CONV_2D": {
+        "float": (1, "1.5.0"),
+        "int8": (3, "1.14.0"),
+        "dilated": (1, "1.5.0"),
+        "grouped": (6, "2.9.0"),
+    },
+    "COS": {"float": (1, "1.14.0")},
+    "DEPTHWISE_CONV_2D": {"float": (1, "1.5.0"), "int8": (3, "1.14.0"), "dilated": (2, "1.12.0")},
+    "DEQUANTIZE": {"float": (2, "1.14.0"), "int8": (2, "1.14.0"), "per_channel": (5, "2.7.0")},
+    "DIV": {"float": (1, "1.6.0")},
+    "ELU": {"float": (1, "1.14.0")},
+    "EXP": {"float": (1, "1.7.0")},
+    "FLOOR": {"float": (1, "1.9.0")},
+    "FULLY_CONNECTED": {
+        "float": (1, "1.5.0"),
+        "int8": (4, "1.14.0"),
+        "hybrid": (3, "1.14.0"),
+        "keep_dims": (6, "2.1.0"),
+    },
+    "HARD_SWISH": {"float": (1, "1.15.0"), "int8": (1, "1.15.0")},
+    "LEAKY_RELU": {"float": (1, "1.13.1"), "int8": (2, "2.3.0")},
+    "LOG": {"float": (1, "1.14.0")},
+    "LOG_SOFTMAX": {"float": (1, "1.14.0"), "int8": (2, "1.14.0")},
+    "LOGISTIC": {"float": (1, "1.14.0"), "int8": (2, "1.14.0")},
+    "MAXIMUM": {"float": (1, "1.14.0"), "int8": (2, "1.14.0")},
+    "MAX_POOL_2D": {"float": (1, "1.5.0"), "int8": (2, "1.14.0")},
+    "MEAN": {"float": (1, "1.6.0"), "int8": (2, "1.14.0")},
+    "MINIMUM": {"float": (1, "1.14.0"), "int8": (2, "1.14.0")},
+    "MIRROR_PAD": {"float": (1, "1.13.1"), "int8": (2, "2.3.0")},
+    "MUL": {"float": (1, "1.5.0"), "int8": (2, "1.14.0")},
+    "NEG": {"float": (1, "1.9.0")},
+    "PAD": {"float": (1, "1.5.0"), "int8": (2, "1.14.0")},
+    "PADV2": {"float": (1, "1.9.0"), "int8": (2, "1.14.0")},
+    "POW": {"float": (1, "1.10.0")},
+    "PRELU": {"float": (1, "1.8.0"), "int8": (1, "1.8.0")},
+    "QUANTIZE": {"float": (1, "1.14.0"), "int8": (1, "1.14.0")},
+    "REDUCE_MAX": {"float": (1, "1.11.0"), "int8": (2, "1.14.0")},
+    "REDUCE_MIN": {"float": (1, "1.11.0"), "int8": (2, "1.14.0")},
+    "RELU": {"float": (1, "1.5.0"), "int8": (2, "2.1.0")},
+    "RELU6": {"float": (1, "1.5.0"), "int8": (2, "1.14.0")},
+    "RELU_N1_TO_1": {"float": (1, "1.5.0"), "int8": (1, "1.5.0")},
+    "RESHAPE": {"float": (1, "1.5.0"), "int8": (1, "1.5.0")},
+    "ROUND": {"float": (1, "1.14.0")},
+    "RSQRT": {"float": (1, "1.10.0")},
+    "SIN": {"float": (1, "1.9.0")},
+    "SOFTMAX": {"float": (1, "1.5.0"), "int8": (2, "1.14.0")},
+    "SQRT": {"float": (1, "1.10.0")},
+    "STRIDED_SLICE": {"float": (1, "1.6.0"), "int8": (2, "1.14.0")},
+    "SUB": {"float": (1, "1.6.0"), "int8": (2, "1.14.0")},
+    "SUM": {"float": (1, "1.10.0")},
+    "TANH": {"float": (1, "1.14.0"), "int8": (2, "1.14.0")},
+    "TRANSPOSE": {"float": (1, "1.6.0"), "int8": (2, "1.14.0")},
+}
+
+OPTIONS: dict[str, str] = {
+    "ADD": "AddOptions",
+    "AVERAGE_POOL_2D": "Pool2DOptions",
+    "BATCH_MATMUL": "BatchMatMulOptions",
+    "CONCATENATION": "ConcatenationOptions",
+    "CONV_2D": "Conv2DOptions",
+    "DEPTHWISE_CONV_2D": "DepthwiseConv2DOptions",
+    "DIV": "DivOptions",
+    "FULLY_CONNECTED": "FullyConnectedOptions",
+    "LEAKY_RELU": "LeakyReluOptions",
+    "MAXIMUM": "MaximumMinimumOptions",
+    "MAX_POOL_2D": "Pool2DOptions",
+    "MEAN": "ReducerOptions",
+    "MINIMUM": "MaximumMinimumOptions",
+    "MIRROR_PAD": "MirrorPadOptions",
+    "MUL": "MulOptions",
+    "REDUCE_MAX": "ReducerOptions",
+    "REDUCE_MIN": "ReducerOptions",
+    "RESHAPE": "ReshapeOptions",
+    "SOFTMAX": "SoftmaxOptions",
+    "STRIDED_SLICE": "StridedSliceOptions",
+    "SUB": "SubOptions",
+    "SUM": "ReducerOptions",
+}
+"""Operator -> its table of options in the schema; the others have none that matters."""
+
+TYPES = {
+    "float32": "FLOAT32",
+    "float16": "FLOAT16",
+    "int8": "INT8",
+    "uint8": "UINT8",
+    "int32": "INT32",
+    "int64": "INT64",
+    "bool": "BOOL",
+}
+"""numpy name -> TensorType."""
+
+
+@cache
+def schema() -> ModuleType:
+    """The generated module with the whole TFLite schema.
+
+    Raises:
+        MissingDependency: LiteRT is not installed.
+    """
+    try:
+        from ai_edge_litert import schema_py_generated
+    except ImportError as error:
+        raise MissingDependency("LiteRT, with whose schema .tflite files are written,", "litert") from error
+    module: ModuleType = schema_py_generated
+    return module
+
+
+def enum(group: str, name: str) -> int:
+    """The number of a name in one of the schema's enumerations."""
+    return int(getattr(getattr(schema(), group), name))
+
+
+@cache
+def enum_names(group: str) -> dict[int, str]:
+    """Number -> name of one of the schema's enumerations."""
+    members = vars(getattr(schema(), group))
+    return {value: name for name, value in members.items() if isinstance(value, int)}
+
+
+def options(code: str, values: dict[str, Any]) -> tuple[int, Any]:
+    """The options object of an operator, and its kind; (0, None) where it has none."""
+    kind = OPTIONS.get(code)
+    if kind is None:
+        return 0, None
+    made = getattr(schema(), kind + "T")()
+    for name, value in values.items():
+        setattr(made, name, value)
+    return enum("BuiltinOptions", kind), made

@@ -1,0 +1,123 @@
+"""`write_tflite`: the canonical graph and a plan as a .tflite file."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Literal
+
+import onnx_ir as ir
+
+from edgemm.converters.tflite.builder import build
+from edgemm.converters.tflite.graph import Tensor
+from edgemm.converters.tflite.lower import LOWERINGS
+from edgemm.converters.tflite.lowering import Lowering, Perm, channels_last, identity, permuted
+from edgemm.converters.tflite.tidy import tidy
+from edgemm.errors import UnsupportedOperator
+from edgemm.quantize.fusion import hosts
+from edgemm.quantize.plan import Plan
+from edgemm.tensors import TensorSpec
+
+SPATIAL = frozenset({"Conv", "MaxPool", "AveragePool", "GlobalAveragePool", "GlobalMaxPool"})
+"""Operators that want channels last: a model that has one takes its pictures that way."""
+
+
+@dataclass(frozen=True, slots=True)
+class TflitePort:
+    """One input or output of the file."""
+
+    spec: TensorSpec
+    layout: Literal["NHWC", "NCHW", ""]
+    """Of four dimensions; "" for others."""
+    permutation: tuple[int, ...] | None
+    """np.transpose axes from the ONNX-shaped array to the stored one; None: as it is."""
+
+
+@dataclass(frozen=True, slots=True)
+class TfliteFile:
+    """A written model."""
+
+    payload: bytes
+    inputs: tuple[TflitePort, ...]
+    outputs: tuple[TflitePort, ...]
+
+
+def write_tflite(model: ir.Model, plan: Plan, *, keep_layout: bool = False) -> TfliteFile:
+    """Writes a canonical graph with the plan's numbers.
+
+    Args:
+        keep_layout: inputs and outputs stay as in ONNX; without it pictures are NHWC.
+
+    Raises:
+        UnsupportedOperator: an operator, attribute or shape that TFLite cannot express; all the nodes
+            without a lowering are named, before anything is written.
+    """
+    _require_lowerings(model)
+    ctx = Lowering(model, plan)
+    ins = [_input(ctx, value, keep_layout) for value in model.graph.inputs]
+    inside = hosts(model)
+    for node in model.graph:
+        if str(node.name) not in inside:
+            LOWERINGS[node.op_type](ctx, node)
+    outs = [_output(ctx, value, keep_layout) for value in model.graph.outputs]
+    tidy(ctx.graph)
+    return TfliteFile(build(ctx.graph), tuple(ins), tuple(outs))
+
+
+def _require_lowerings(model: ir.Model) -> None:
+    missing = [
+        f"{node.op_type} ({node.name})"
+        for node in model.graph
+        if node.op_type not in LOWERINGS or node.domain not in ("", "ai.onnx")
+    ]
+    if missing:
+        raise UnsupportedOperator(
+            f"TFLite: no form for {', '.join(missing[:12])}. Convert to .onnx instead, or replace the operators "
+            "in the model"
+        )
+
+
+def _input(ctx: Lowering, value: ir.Value, keep_layout: bool) -> TflitePort:
+    shape = ctx.shape(value)
+    picture = len(shape) == 4 and any(node.op_type in SPATIAL for node in ctx.model.graph)
+    perm = channels_last(4) if picture and not keep_layout else identity(len(shape))
+    grid = ctx.plan.activations.get(str(value.name)) if ctx.plan.scheme == "static" else None
+    if not ctx.plan.target.io_integer:
+        grid = None
+    dtype = "int8" if grid is not None else value.dtype.numpy().name if value.dtype else "float32"
+    tensor = ctx.graph.tensor(str(value.name), permuted(shape, perm), dtype, grid)
+    ctx.graph.inputs.append(tensor)
+    ctx.put(value, tensor, perm)
+    return _port(tensor, perm)
+
+
+def _output(ctx: Lowering, value: ir.Value, keep_layout: bool) -> TflitePort:
+    stored = ctx.stored(value)
+    tensor, perm = stored.tensor, stored.perm
+    if keep_layout or len(perm) != 4:
+        tensor, perm = _plain(ctx, tensor, perm), identity(len(perm))
+    if tensor in ctx.graph.inputs or tensor in ctx.graph.outputs:
+        tensor = _copy(ctx, tensor)
+    ctx.graph.outputs.append(tensor)
+    return _port(tensor, perm)
+
+
+def _plain(ctx: Lowering, tensor: Tensor, perm: Perm) -> Tensor:
+    back = tuple(perm.index(axis) for axis in range(len(perm)))
+    return ctx.transpose(tensor, back)
+
+
+def _copy(ctx: Lowering, tensor: Tensor) -> Tensor:
+    """A tensor of its own: a graph's outputs are neither its inputs nor each other."""
+    made = ctx.graph.tensor(f"{tensor.name}_out", tensor.shape, tensor.dtype, tensor.grid)
+    ctx.reshape_op(tensor, made)
+    return made
+
+
+def _port(tensor: Tensor, perm: Perm) -> TflitePort:
+    scale = tensor.grid.scalar if tensor.grid is not None else 0.0
+    zero_point = tensor.grid.zero_point if tensor.grid is not None else 0
+    layout: Literal["NHWC", "NCHW", ""] = ""
+    if len(perm) == 4:
+        layout = "NHWC" if perm == channels_last(4) else "NCHW"
+    spec = TensorSpec(tensor.name, tensor.shape, tensor.dtype, scale, zero_point)
+    return TflitePort(spec, layout, None if perm == identity(len(perm)) else perm)
