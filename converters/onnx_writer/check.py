@@ -14,6 +14,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 import onnx
+import onnx.checker
 import onnx_ir as ir
 
 from edgemm.converters.onnx_writer.constants import UNSIGNED_SHIFT

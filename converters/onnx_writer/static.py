@@ -43,6 +43,8 @@ class Placement:
     def place(self) -> None:
         """Places every pair that the plan asks for."""
         nodes = [node for node in self.graph if self.plan.is_int8(str(node.name))]
+        if not nodes:
+            return
         self._require_grids(nodes)
         for node in self.graph:
             if node.op_type in RULES and not self.plan.is_int8(str(node.name)):

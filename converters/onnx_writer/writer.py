@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from typing import Literal
 
 import onnx
+import onnx.version_converter
 import onnx_ir as ir
 
 from edgemm.converters.onnx_writer.constants import Constants, stored_dtype, stored_zero_point

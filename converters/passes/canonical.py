@@ -21,7 +21,9 @@ from edgemm.converters.passes.matmul import matmuls_to_gemms
 from edgemm.converters.passes.names import strip_metadata, unique_names
 from edgemm.converters.passes.opset import lower_opset, upgrade_opset
 from edgemm.converters.passes.pad import normalize_pads
+from edgemm.converters.passes.pad_folding import fold_pads
 from edgemm.converters.passes.pool import normalize_pools
+from edgemm.converters.passes.precision import to_float32
 from edgemm.converters.passes.reduce_mean import means_to_global_pools
 from edgemm.converters.passes.reshape import merge_reshapes, normalize_reshapes
 from edgemm.converters.passes.shapes import infer_shapes
@@ -52,6 +54,7 @@ def settle_shapes(model: ir.Model) -> int:
 
 PASSES: tuple[Pass, ...] = (
     strip_metadata,
+    sort_nodes,
     inline_functions,
     unique_names,
     upgrade_opset,
@@ -64,6 +67,8 @@ PASSES: tuple[Pass, ...] = (
     lift_constants,
     settle_shapes,
     lower_opset,
+    to_float32,
+    settle_shapes,
     remove_identities,
     normalize_convs,
     normalize_gemms,
@@ -72,15 +77,17 @@ PASSES: tuple[Pass, ...] = (
     means_to_global_pools,
     normalize_pools,
     normalize_pads,
+    fold_pads,
     normalize_clips,
     normalize_axes,
     normalize_reshapes,
     merge_reshapes,
     merge_transposes,
+    unique_names,
+    settle_shapes,
     remove_dead_code,
     sort_nodes,
     unique_names,
-    settle_shapes,
 )
 """In the order that they run in; each one's docstring says what it takes for granted."""
 

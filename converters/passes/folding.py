@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import numpy as np
-import onnx
 import onnx_ir as ir
+from onnx.reference import ReferenceEvaluator
 from onnx_ir.passes.common import LiftConstantsToInitializersPass, RemoveInitializersFromInputsPass
 
 from edgemm.converters.passes.opset import opset_of
@@ -84,7 +84,7 @@ def _evaluate(model: ir.Model, node: ir.Node) -> list[Array]:
     _require_small(node)
     feeds = {str(value.name): array_of(value) for value in node.inputs if value is not None}
     try:
-        evaluator = onnx.reference.ReferenceEvaluator(ir.to_proto(node), opsets={"": opset_of(model)})
+        evaluator = ReferenceEvaluator(ir.to_proto(node), opsets={"": opset_of(model)})
         with np.errstate(all="ignore"):
             return [np.asarray(result) for result in evaluator.run(None, feeds)]
     except Exception as e:  # the reference evaluator raises whatever numpy does

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import onnx
+import onnx.inliner
 import onnx_ir as ir
 from onnx_ir.passes.common import InlinePass
 

@@ -11,6 +11,7 @@ from collections.abc import Callable
 
 import numpy as np
 import onnx
+import onnx.version_converter
 import onnx_ir as ir
 
 from edgemm.converters.passes.rewrite import array_of, constant, graph_of, input_of, shape_of

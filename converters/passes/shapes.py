@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import onnx
+import onnx.shape_inference
 import onnx_ir as ir
 
 from edgemm.errors import ConversionError, InputError

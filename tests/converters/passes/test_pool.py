@@ -1,0 +1,52 @@
+"""What the properties in test_window.py do not say: which form a pool takes."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+import pytest
+
+from edgemm.errors import UnsupportedOperator
+
+
+def test_padding_that_does_not_count_stays_in_the_pool(build: Any, canonical: Any, operators: Any) -> None:
+    text = """g (float[1,1,6,6] x) => (float[1,1,3,3] y) {
+        y = AveragePool<kernel_shape=[3,3], strides=[2,2], pads=[1,1,1,1], ceil_mode=1>(x)
+    }"""
+    assert operators(canonical(build(text))) == ["AveragePool"]
+
+
+def test_padding_that_counts_is_a_pad(build: Any, canonical: Any, operators: Any) -> None:
+    text = """g (float[1,1,6,6] x) => (float[1,1,6,6] y) {
+        y = AveragePool<kernel_shape=[3,3], pads=[1,1,1,1], count_include_pad=1>(x)
+    }"""
+    assert operators(canonical(build(text))) == ["Pad", "AveragePool"]
+
+
+def test_windows_beyond_the_counted_padding_have_their_divisor_corrected(
+    build: Any, canonical: Any, operators: Any
+) -> None:
+    text = """g (float[1,1,6,6] x) => (float[1,1,4,4] y) {
+        y = AveragePool<kernel_shape=[3,3], strides=[2,2], pads=[1,1,1,1], count_include_pad=1, ceil_mode=1>(x)
+    }"""
+    model = canonical(build(text))
+    assert operators(model) == ["Pad", "AveragePool", "Mul"]
+    factors = model.graph[2].inputs[1].const_value.numpy()
+    np.testing.assert_allclose(factors[0, 0, 0], [1, 1, 1, 1.5])
+
+
+def test_a_dilated_pool_is_refused(build: Any, canonical: Any) -> None:
+    text = (
+        "g (float[1,1,6,6] x) => (float[1,1,4,4] y) { y = MaxPool<kernel_shape=[2,2], dilations=[2,2]>(x) }"
+    )
+    with pytest.raises(UnsupportedOperator, match="dilations"):
+        canonical(build(text))
+
+
+def test_a_pool_whose_indices_are_an_output_is_refused(build: Any, canonical: Any) -> None:
+    text = """g (float[1,1,6,6] x) => (float[1,1,3,3] y, int64[1,1,3,3] i) {
+        y, i = MaxPool<kernel_shape=[2,2], strides=[2,2]>(x)
+    }"""
+    with pytest.raises(UnsupportedOperator, match="indices"):
+        canonical(build(text))
