@@ -5,6 +5,8 @@ from __future__ import annotations
 import math
 from array import array
 
+import numpy as np
+
 _SMALLEST_MS = 0.001
 _GROWTH = math.log(1.01)
 _BUCKETS = 2500
@@ -36,9 +38,6 @@ class Histogram:
         if not self.count:
             return None
         rank = max(1, math.ceil(self.count * percent / 100))
-        seen = 0
-        for bucket, times in enumerate(self._buckets):
-            seen += times
-            if seen >= rank:
-                return min(_SMALLEST_MS * math.exp(bucket * _GROWTH), self.longest_ms)
-        return self.longest_ms
+        so_far = np.cumsum(np.frombuffer(self._buckets, np.uint64))
+        bucket = int(np.searchsorted(so_far, rank))
+        return min(_SMALLEST_MS * math.exp(bucket * _GROWTH), self.longest_ms)
