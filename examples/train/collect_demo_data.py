@@ -31,7 +31,7 @@ TENS = {
 SPELLING = (
     "alpha bravo charlie delta echo foxtrot golf hotel india juliet kilo lima mike november oscar papa "
     "quebec romeo sierra tango uniform victor whiskey xray yankee zulu"
-).split()
+)
 SLOWER = 1.12
 """How much longer, and deeper, the digits among the calibration words are: other sounds than those measured."""
 PICTURES_SHOWN = 4
@@ -97,7 +97,7 @@ def collect_calibration(package: dict[str, bytes], folder: Path) -> None:
     """Other words as they are, and the digits slower and deeper."""
     folder.mkdir(parents=True, exist_ok=True)
     sources = {word: f"digits/{number}.wav" for word, number in TENS.items()}
-    sources |= {word: f"phonetic/{word[0]}_p.wav" for word in SPELLING}
+    sources |= {word: f"phonetic/{word[0]}_p.wav" for word in SPELLING.split()}
     for word, source in tqdm(sources.items(), desc="calibration words", unit="file"):
         (folder / f"{word}.wav").write_bytes(package[f"{VOICE}/{source}"])
     for digit, word in enumerate(tqdm(WORDS, desc="slower digits", unit="file")):
