@@ -17,7 +17,7 @@ from edgemm.backends.backend import Backend, Coverage
 from edgemm.card import InputCard, ModelCard, OutputCard
 from edgemm.errors import CardError, InputError
 from edgemm.given import as_block, as_frame, as_stored
-from edgemm.ports import Arrays, Ports, check_card
+from edgemm.ports import Arrays, check_card, make_exchange
 from edgemm.replay import GoldenOutcome, replay
 from edgemm.results import Result
 from edgemm.session import AudioSession, Engine, ImageSession
@@ -80,9 +80,9 @@ class Model:
         check_card(self.card, backend)
         if self.card.task in DECODERS:
             _ = self._decode  # what does not fit is said now, not at the first picture
-        self._ports, self._closed = Ports(backend), False
         self._lock = threading.Lock()  # one run
         self._turn = threading.Lock()  # one whole call
+        self._exchange = make_exchange(backend, self._lock)
 
     @property
     def coverage(self) -> Coverage:
@@ -144,14 +144,7 @@ class Model:
             InputError: names, shapes or types that are not the file's.
             DelegateFailed: the accelerator failed.
         """
-        with self._lock:
-            if self._closed:
-                raise InputError("the model is closed: load it again")
-            if out is not None:
-                self._ports.check_out(out)
-            self._ports.write(inputs)
-            self.backend.run()
-            return self._ports.read(out)
+        return self._exchange(inputs, out)
 
     def session(self) -> ImageSession | AudioSession:
         """A new stream's private state over this model.
@@ -192,7 +185,7 @@ class Model:
     def close(self) -> None:
         """Frees the runtime; waits for a run that is under way. May be called twice."""
         with self._lock:
-            self._closed = True
+            self._exchange = _closed  # lets go of the buffers first
             self.backend.close()
 
     def __enter__(self) -> Model:
@@ -236,6 +229,10 @@ class Model:
         }
         outputs = self.run({**x, **given, **begun})
         return self._decode([spec.dequantize(outputs[spec.name]) for spec in self.outputs])
+
+
+def _closed(inputs: Arrays, out: Arrays | None) -> dict[str, npt.NDArray[Any]]:
+    raise InputError("the model is closed: load it again")
 
 
 def _plain_card(artifact: Artifact, backend: Backend) -> ModelCard:

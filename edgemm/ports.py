@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+import threading
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -14,83 +15,133 @@ from edgemm.errors import CardError, InputError
 from edgemm.tensors import TensorSpec
 
 Arrays = Mapping[str, npt.NDArray[Any]]
+Exchange = Callable[[Arrays, Arrays | None], dict[str, npt.NDArray[Any]]]
+"""Inputs by name, and arrays to fill or None -> outputs by name. Raises what `Model.run` raises."""
 
 
-class Ports:
-    """The inputs and outputs of one backend. Lean: `model.run` is this and little else."""
+def make_exchange(backend: Backend, lock: threading.Lock) -> Exchange:
+    """What `model.run` does: checks and copies the inputs in, runs, copies the outputs out, under the lock.
 
-    def __init__(self, backend: Backend) -> None:
-        self._backend = backend
-        self._inputs = tuple(
-            (spec.name, index, spec.shape, np.dtype(spec.dtype)) for index, spec in enumerate(backend.inputs)
-        )
-        self._outputs = tuple((spec.name, index) for index, spec in enumerate(backend.outputs))
+    A closure with everything looked up beforehand, since a microsecond counts here: `benchmarks/run_overhead.py`.
+    """
+    names_in = [spec.name for spec in backend.inputs]
+    names_out = [spec.name for spec in backend.outputs]
+    kept_in = _kept(backend.input_buffer, len(names_in))
+    kept_out = _kept(backend.output_buffer, len(names_out))
+    if kept_in is None or kept_out is None:
+        return _moving_exchange(backend, lock)
+    inputs = [
+        (spec.name, np.dtype(spec.dtype), spec.shape, buffer)
+        for spec, buffer in zip(backend.inputs, kept_in, strict=True)
+    ]
+    outputs = list(zip(names_out, kept_out, strict=True))
+    count, known_out, run = len(inputs), set(names_out), backend.run
+    acquire, release = lock.acquire, lock.release
 
-    def write(self, arrays: Arrays) -> None:
-        """Copies the arrays into the input buffers.
+    def exchange(arrays: Arrays, out: Arrays | None) -> dict[str, npt.NDArray[Any]]:
+        if len(arrays) != count:
+            raise _names_differ("inputs", arrays, names_in)
+        acquire()
+        try:
+            for name, dtype, shape, buffer in inputs:
+                try:
+                    array = arrays[name]
+                    if array.dtype is not dtype or array.shape != shape:
+                        _check_inputs(arrays, backend.inputs)
+                except (KeyError, AttributeError):  # missing, or no array
+                    _check_inputs(arrays, backend.inputs)
+                buffer[...] = array
+            if out is not None and not out.keys() <= known_out:
+                raise _names_differ("out", out, names_out)
+            run()
+            found = {}
+            if out is None:
+                for name, buffer in outputs:
+                    found[name] = buffer.copy()
+            else:
+                for name, buffer in outputs:
+                    found[name] = _copy(name, buffer, out.get(name))
+            return found
+        finally:
+            release()
 
-        Raises:
-            InputError: a name, shape or type that is not the file's.
-        """
-        if len(arrays) != len(self._inputs):
-            raise self._names_differ("inputs", arrays, self._backend.inputs)
-        for name, index, shape, dtype in self._inputs:
-            array = arrays.get(name)
-            if not isinstance(array, np.ndarray) or array.shape != shape or array.dtype != dtype:
-                raise self._unfit(arrays, index)
-            self._backend.input_buffer(index)[...] = array
+    return exchange
 
-    def read(self, out: Arrays | None) -> dict[str, npt.NDArray[Any]]:
-        """The outputs: into the arrays of `out`, copies where it has none.
 
-        Raises:
-            InputError: `out` has a name, shape or type that is not the file's.
-        """
-        backend = self._backend
-        if out is None:
-            return {name: backend.output_buffer(index).copy() for name, index in self._outputs}
-        return {
-            name: _copy(name, backend.output_buffer(index), out.get(name)) for name, index in self._outputs
-        }
+def _moving_exchange(backend: Backend, lock: threading.Lock) -> Exchange:
+    """For a backend whose buffers may move while it runs."""
 
-    def check_out(self, out: Arrays) -> None:
-        """Before the run: `out` has no name that the model does not have."""
-        if not out.keys() <= {name for name, _ in self._outputs}:
-            raise self._names_differ("out", out, self._backend.outputs)
+    def exchange(arrays: Arrays, out: Arrays | None) -> dict[str, npt.NDArray[Any]]:
+        given, names = out or {}, [spec.name for spec in backend.outputs]
+        _check_inputs(arrays, backend.inputs)
+        if not given.keys() <= set(names):
+            raise _names_differ("out", given, names)
+        with lock:
+            for index, spec in enumerate(backend.inputs):
+                backend.input_buffer(index)[...] = arrays[spec.name]
+            backend.run()
+            return {
+                name: _copy(name, backend.output_buffer(at), given.get(name)) for at, name in enumerate(names)
+            }
 
-    def _names_differ(self, what: str, arrays: Arrays, specs: Sequence[TensorSpec]) -> InputError:
-        expected, found = {spec.name for spec in specs}, set(arrays)
-        parts = [
-            f"{word} {', '.join(map(repr, sorted(names)))}"
-            for word, names in (("missing", expected - found), ("unknown", found - expected))
-            if names and not (what == "out" and word == "missing")
-        ]
-        return InputError(f"{what}: expected {', '.join(map(repr, sorted(expected)))}; {', '.join(parts)}")
+    return exchange
 
-    def _unfit(self, arrays: Arrays, index: int) -> InputError:
-        spec = self._backend.inputs[index]
-        if spec.name not in arrays:
-            return self._names_differ("inputs", arrays, self._backend.inputs)
-        found: Any = arrays[spec.name]
-        if not isinstance(found, np.ndarray):
-            return InputError(f"input {spec.name!r}: expected a numpy array, found {type(found).__name__}")
-        hint = ""
-        if spec.quantized and found.dtype.kind == "f" and found.shape == spec.shape:
-            hint = f". Real numbers become stored ones with model.inputs[{index}].quantize(array)"
-        return InputError(f"input {spec.name!r}: expected {_form(spec.dtype, spec.shape)}, "
-                          f"found {_form(found.dtype.name, found.shape)}{hint}")  # fmt: skip
+
+def _kept(look_up: Callable[[int], npt.NDArray[Any]], count: int) -> list[npt.NDArray[Any]] | None:
+    """The buffers, when they are the same objects each time."""
+    try:
+        buffers = [look_up(index) for index in range(count)]
+        return buffers if all(look_up(index) is buffer for index, buffer in enumerate(buffers)) else None
+    except (RuntimeError, ValueError):  # LiteRT: an output without memory before the first run
+        return None
 
 
 def _copy(name: str, stored: npt.NDArray[Any], out: npt.NDArray[Any] | None) -> npt.NDArray[Any]:
+    """`stored` in `out`, or in a new array when there is none."""
     if out is None:
         return stored.copy()
-    if out.shape != stored.shape or out.dtype != stored.dtype or not out.flags.writeable:
-        raise InputError(
-            f"out {name!r}: expected a writeable {_form(stored.dtype.name, stored.shape)}, "
-            f"found {_form(out.dtype.name, out.shape)}"
-        )
-    out[...] = stored
-    return out
+    if out.shape == stored.shape and out.dtype == stored.dtype:
+        try:
+            out[...] = stored
+        except ValueError as e:  # numpy: the destination is read-only
+            raise _out_unfit(name, stored, out) from e
+        return out
+    raise _out_unfit(name, stored, out)
+
+
+def _out_unfit(name: str, stored: npt.NDArray[Any], out: npt.NDArray[Any]) -> InputError:
+    return InputError(
+        f"out {name!r}: expected a writeable {_form(stored.dtype.name, stored.shape)}, "
+        f"found {_form(out.dtype.name, out.shape)}{'' if out.flags.writeable else ', read-only'}"
+    )
+
+
+def _check_inputs(arrays: Mapping[str, Any], specs: Sequence[TensorSpec]) -> None:
+    """Returns when every array fits: a type may be equal without being the same object."""
+    if arrays.keys() != {spec.name for spec in specs}:
+        raise _names_differ("inputs", arrays, [spec.name for spec in specs])
+    for index, spec in enumerate(specs):
+        found = arrays[spec.name]
+        if not isinstance(found, np.ndarray):
+            raise InputError(f"input {spec.name!r}: expected a numpy array, found {type(found).__name__}")
+        if found.shape != spec.shape or found.dtype != spec.dtype:
+            hint = ""
+            if spec.quantized and found.dtype.kind == "f" and found.shape == spec.shape:
+                hint = f". Real numbers become stored ones with model.inputs[{index}].quantize(array)"
+            raise InputError(
+                f"input {spec.name!r}: expected {_form(spec.dtype, spec.shape)}, "
+                f"found {_form(found.dtype.name, found.shape)}{hint}"
+            )
+
+
+def _names_differ(what: str, arrays: Arrays, names: Sequence[str]) -> InputError:
+    expected, found = set(names), set(arrays)
+    parts = [
+        f"{word} {', '.join(map(repr, sorted(differing)))}"
+        for word, differing in (("missing", expected - found), ("unknown", found - expected))
+        if differing and not (what == "out" and word == "missing")
+    ]
+    return InputError(f"{what}: expected {', '.join(map(repr, names))}; {', '.join(parts)}")
 
 
 def _form(dtype: str, shape: tuple[int, ...]) -> str:

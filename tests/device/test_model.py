@@ -86,6 +86,20 @@ def test_run_refuses_an_out_that_does_not_fit(total: edgemm.Model, out: Any, mes
         total.run({"x": pair(1, 2), "before": pair(0, 0)}, out=out)
 
 
+def test_run_refuses_an_out_that_is_read_only(total: edgemm.Model) -> None:
+    out = pair(0, 0)
+    out.flags.writeable = False
+    with pytest.raises(InputError, match="read-only"):
+        total.run({"x": pair(1, 2), "before": pair(0, 0)}, out={"total": out})
+
+
+def test_run_gives_an_output_whose_size_is_found_while_running(make: Make) -> None:
+    model = make("where.tflite")
+    for wanted in ([1], [0, 2, 3]):
+        found = model.run({"x": np.isin(np.arange(4), wanted)})
+        np.testing.assert_array_equal(found["places"].ravel(), wanted)
+
+
 def test_a_closed_model_says_so(total: edgemm.Model) -> None:
     total.close()
     total.close()
