@@ -246,12 +246,11 @@ def noise(prepared: Prepared) -> Samples:
     for _ in range(NOISE_SAMPLES):
         sample = {}
         for spec in prepared.inputs:
+            array = generator.standard_normal(spec.shape)
             if spec.name in bounds:
                 array = generator.uniform(bounds[spec.name].low, bounds[spec.name].high, spec.shape)
-            elif np.dtype(spec.dtype).kind == "f":
-                array = generator.standard_normal(spec.shape)
-            else:
-                array = generator.integers(0, 2, spec.shape)
+            elif np.dtype(spec.dtype).kind != "f":
+                array = array > 0
             sample[spec.name] = array.astype(spec.dtype)
         inputs.append(sample)
     return Samples(tuple(inputs))

@@ -48,10 +48,9 @@ def run(options: argparse.Namespace) -> int:
     import edgemm
 
     budget = edgemm.Budget(options.max_age, options.policy, options.on_late)
-    pace = "live" if options.live else "file"
     with (
         edgemm.load(options.file, delegate=options.delegate, threads=options.threads) as model,
-        edgemm.open_source(options.source, pace=pace) as source,
+        edgemm.open_source(options.source, pace="live" if options.live else "file") as source,
         model.stream(source, budget=budget) as stream,
         _drains(stream) as asked,
     ):

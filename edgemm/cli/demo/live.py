@@ -59,7 +59,8 @@ def run_pictures(model_path: Path, budget: edgemm.Budget, progress: Progress) ->
     """The bundled pictures at 30 per second."""
     from edgemm import data
 
-    ages, stages, shown = [], [], []
+    ages, stages = [], []
+    shown: list[tuple[npt.NDArray[np.uint8], str, bool]] = []
     folder = data.path("digits")
     with (
         edgemm.load(model_path) as model,

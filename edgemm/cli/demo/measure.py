@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 import numpy as np
 import numpy.typing as npt
@@ -16,7 +16,7 @@ from edgemm.results import Classification, Keyword
 
 Progress = Callable[[str, int, int], None]
 FORMATS = ("tflite", "onnx")
-SCHEMES = ("float", "static")
+SCHEMES: tuple[Literal["float", "static"], ...] = ("float", "static")
 
 
 @dataclass(frozen=True, slots=True, eq=False)
