@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any, Literal
 
 import numpy as np
+import numpy.typing as npt
 
 from edgemm.card import ImageRecipe, ModelCard
 from edgemm.converters.describe import describe
@@ -18,7 +19,7 @@ from edgemm.converters.prepare import Prepared, prepare
 from edgemm.converters.realise import Format, Settings, realise
 from edgemm.converters.samples import Samples, load_samples
 from edgemm.errors import FidelityMissed, InputError
-from edgemm.quantize import Calibration, calibrate, lint, make_plan
+from edgemm.quantize import Calibration, calibrate, check_plan, explain_plan, lint, make_plan
 from edgemm.quantize.grid import Range
 from edgemm.quantize.plan import Plan
 from edgemm.quantize.target import target as target_named
@@ -53,6 +54,8 @@ class Conversion:
     """What is not known, what was decided, what is doubtful about the data."""
     repaired_layers: tuple[str, ...] = field(default=())
     """Layers given back to float to hold the gate."""
+    explanation: str = ""
+    """What was decided for each operator, as a table for people."""
 
     def to_json(self) -> dict[str, Any]:
         """The keys that scripts rely on."""
@@ -160,6 +163,7 @@ def convert(
         final_card,
         plan,
         (*prepared.notes, *notes, *((note,) if note else ()), *missed, *no_goldens),
+        explanation=explain_plan(prepared.model, plan),
     )
 
 
@@ -204,6 +208,7 @@ def _plan(
     plan = make_plan(
         prepared.model, calibration, target=chosen, scheme=scheme, input_ranges=_input_ranges(prepared.card)
     )
+    check_plan(prepared.model, plan)
     return plan, notes
 
 
@@ -246,7 +251,7 @@ def noise(prepared: Prepared) -> Samples:
     for _ in range(NOISE_SAMPLES):
         sample = {}
         for spec in prepared.inputs:
-            array = generator.standard_normal(spec.shape)
+            array: npt.NDArray[Any] = generator.standard_normal(spec.shape)
             if spec.name in bounds:
                 array = generator.uniform(bounds[spec.name].low, bounds[spec.name].high, spec.shape)
             elif np.dtype(spec.dtype).kind != "f":

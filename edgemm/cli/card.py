@@ -26,6 +26,10 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     copy = actions.add_parser("copy", help="write the card of one file into another")
     copy.add_argument("source", metavar="FROM")
     copy.add_argument("file", metavar="TO")
+    for action in (show, put, copy):
+        action.add_argument(
+            "--json", action="store_true", default=argparse.SUPPRESS, help="one JSON object on stdout"
+        )
     parser.set_defaults(run=run)
 
 

@@ -113,5 +113,5 @@ def run(options: argparse.Namespace) -> int:
     for note in done.notes:
         print(f"note: {note}")
     if options.explain:
-        print("\n".join(done.plan.notes))
+        print(done.explanation)
     return 0
