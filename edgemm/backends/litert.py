@@ -63,9 +63,11 @@ def _interpreter(
             model_content=payload, num_threads=threads, experimental_delegates=native or None
         )
     except ValueError as e:  # the model; a delegate raises RuntimeError
-        if "builtin opcode" in str(e) or "version" in str(e):
-            raise UnsupportedVersion(f"expected operators that {runtime} knows, found: {_first_line(e)}. "
-                                     "Install a newer runtime, or convert again for this one") from e  # fmt: skip
+        if "builtin opcode" in str(e):
+            raise UnsupportedVersion(
+                f"{runtime} is too old for the model: {_first_line(e)}. "
+                "Install a newer runtime, or convert again for this one"
+            ) from e
         raise DamagedArtifact(f"expected a .tflite model, found: {_first_line(e)}") from e
     except RuntimeError as e:
         if native:

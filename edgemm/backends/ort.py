@@ -38,7 +38,9 @@ _SETTINGS = {
     "session.model_external_initializers_file_folder_path": "/edgemm/takes/no/external/data",
 }
 _WHERE = re.compile(
-    r"^\[ONNXRuntimeError\] : \d+ : \w+ : (?:Exception during initialization: )?(?:/\S+:\d+ .*?\) (?=[A-Z!]))?"
+    r"^\[ONNXRuntimeError\] : \d+ : \w+ : "
+    r"(?:Exception during initialization: |Failed to load model with error: )?"
+    r"(?:/\S+:\d+ .*?\) (?=[A-Z!]))?"
 )
 """What ONNX Runtime puts before what it says: a number, and the place in its own source."""
 _TOO_NEW = re.compile(

@@ -9,7 +9,9 @@ import pytest
 
 import edgemm
 from edgemm.artifact import write_artifact
+from edgemm.backends.runtime import find_litert
 from edgemm.card import AudioRecipe, ImageRecipe, InputCard, KeywordRecipe, ModelCard, OutputCard, StatePair
+from edgemm.errors import MissingDependency
 from edgemm.goldens import Goldens
 
 ASSETS = Path(__file__).parents[1] / "assets"
@@ -19,7 +21,10 @@ Make = Callable[..., edgemm.Model]
 
 @pytest.fixture(autouse=True)
 def _runtimes() -> None:
-    pytest.importorskip("ai_edge_litert.interpreter")
+    try:
+        find_litert()
+    except MissingDependency as e:
+        pytest.skip(str(e))
     pytest.importorskip("onnxruntime")
 
 
