@@ -13,6 +13,7 @@ from typing import Literal
 import numpy as np
 import numpy.typing as npt
 
+from edgemm.capture import jpeg
 from edgemm.capture.file_source import FileSource
 from edgemm.capture.losses import Losses
 from edgemm.errors import SourceLost
@@ -43,10 +44,11 @@ def read_picture(path: str) -> tuple[npt.NDArray[np.uint8], Color]:
         size = os.path.getsize(path)
         if not 0 < size <= MAX_PICTURE_BYTES:
             raise SourceLost(f"{path}: {size} bytes; a picture has 1 to {MAX_PICTURE_BYTES}")
-        pixels = cv2.imdecode(np.fromfile(path, np.uint8), cv2.IMREAD_ANYCOLOR)
+        stored = np.fromfile(path, np.uint8)
+        pixels = cv2.imdecode(stored, cv2.IMREAD_ANYCOLOR)
     except (OSError, cv2.error) as error:
         raise SourceLost(f"{path} cannot be read as a picture: {error}") from error
-    if pixels is None:
+    if pixels is None or (stored[:2].tobytes() == jpeg.START and not jpeg.is_whole_jpeg(stored.tobytes())):
         raise SourceLost(f"{path} is not a whole picture in a format that OpenCV reads: it is cut short, "
                          "damaged, or something else under this name")  # fmt: skip
     return pixels, "gray" if pixels.ndim == 2 else "bgr"

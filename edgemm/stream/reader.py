@@ -91,7 +91,10 @@ class InLineReader:
     def _newly_lost(self, item: Captured | None) -> Mapping[str, int]:
         """Reason -> items that the source lost since this was asked last."""
         if self._counts is not None:
-            now = dict(self._counts.lost)
+            now = self._counts.lost
+            if now == self._known_lost:
+                return {}
+            now = dict(now)
             fresh = {reason: count - self._known_lost.get(reason, 0) for reason, count in now.items()}
             self._known_lost = now
             return {reason: count for reason, count in fresh.items() if count}

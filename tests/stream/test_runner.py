@@ -3,15 +3,19 @@
 from __future__ import annotations
 
 import signal
+import sys
 import threading
 from collections import Counter
 from collections.abc import Callable
+from pathlib import Path
 from queue import SimpleQueue
 from typing import Any
 
 import pytest
 
 import edgemm
+from edgemm.capture.paced import PacedSource
+from edgemm.capture.pictures import PictureSource
 from edgemm.errors import EdgemmError, InputError, MissingDependency, SourceLost
 from edgemm.media import Captured
 from edgemm.stream.budget import Budget
@@ -184,6 +188,44 @@ def test_a_stream_may_join_later(pictures: Make, sums: Make) -> None:
         runner.add("b", Model(sums()), pictures(2))
         names = Counter([first[0], *(name for name, _ in runner)])
     assert names == {"a": 3, "b": 2}
+
+
+@pytest.mark.parametrize("policy", ["newest", "all"])
+def test_a_signal_ends_a_loop_that_waits(tmp_path: Path, pictures: Make, sums: Make, policy: Any) -> None:
+    pictures(2)
+    paths = sorted(str(path) for path in tmp_path.glob("*.png"))
+    main = threading.get_ident()
+    before = signal.signal(signal.SIGUSR1, lambda *_: runner.stop())
+    try:
+        with PacedSource(PictureSource("slow", paths, fps=0.1)) as source, Runner() as runner:
+            runner.add("a", Model(sums()), source, Budget(policy=policy))  # the second is due in ten seconds
+            next(runner)
+            threading.Thread(target=signal.pthread_kill, args=[main, signal.SIGUSR1]).start()
+            assert list(runner) == []
+            assert runner.summary()["a"]["dropped"] == {}
+    finally:
+        signal.signal(signal.SIGUSR1, before)
+
+
+def test_threads_take_turns_faster_while_it_runs(pictures: Make, sums: Make) -> None:
+    with Runner() as runner:
+        runner.add("a", Model(sums()), pictures(3))
+        next(runner)
+        assert sys.getswitchinterval() == pytest.approx(5e-5)
+    assert sys.getswitchinterval() == pytest.approx(5e-3)
+
+
+def test_a_switch_interval_that_somebody_chose_is_kept(pictures: Make, sums: Make) -> None:
+    before = sys.getswitchinterval()
+    sys.setswitchinterval(0.001)
+    try:
+        with Runner() as runner:
+            runner.add("a", Model(sums()), pictures(3))
+            list(runner)
+            assert sys.getswitchinterval() == pytest.approx(0.001)
+        assert sys.getswitchinterval() == pytest.approx(0.001)
+    finally:
+        sys.setswitchinterval(before)
 
 
 def test_a_runner_without_streams_is_at_its_end() -> None:
