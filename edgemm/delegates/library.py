@@ -28,7 +28,8 @@ def find_library(wanted: Delegate) -> str:
         try:
             handle = ctypes.PyDLL(library)
         except OSError as e:
-            reasons.append(str(e))
+            said = str(e)
+            reasons.append(f"{library} is not here" if "No such file" in said else said)
             continue
         lacking = [name for name in _ENTRY_POINTS if not hasattr(handle, name)]
         if lacking:
