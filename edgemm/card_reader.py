@@ -14,7 +14,7 @@ from types import NoneType, UnionType
 from typing import Any, Literal, NoReturn, Union, get_args, get_origin, get_type_hints
 
 import edgemm
-from edgemm.card import MAX_CARD_BYTES, SCHEMA, ModelCard
+from edgemm.card import MAX_CARD_BYTES, SCHEMA, InputCard, ModelCard, OutputCard
 from edgemm.errors import CardError, UnsupportedVersion
 
 MAX_LIST = 100_000
@@ -178,7 +178,8 @@ def _number(value: float, hint: Any, path: str, key: str) -> float:
 
 
 def _check_shapes(card: ModelCard) -> None:
-    for what, entries in (("inputs", card.inputs), ("outputs", card.outputs)):
+    groups: dict[str, tuple[InputCard | OutputCard, ...]] = {"inputs": card.inputs, "outputs": card.outputs}
+    for what, entries in groups.items():
         for index, entry in enumerate(entries):
             if len(entry.shape) > MAX_RANK or math.prod(entry.shape) > MAX_ELEMENTS:
                 raise CardError(

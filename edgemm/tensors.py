@@ -39,4 +39,7 @@ class TensorSpec:
         """Stored integers -> float32; an unquantized tensor comes back as it is."""
         if not self.quantized:
             return stored
-        return (stored.astype(np.float32) - np.float32(self.zero_point)) * np.float32(self.scale)
+        real: npt.NDArray[Any] = (stored.astype(np.float32) - np.float32(self.zero_point)) * np.float32(
+            self.scale
+        )
+        return real

@@ -14,6 +14,9 @@ from edgemm.cli.demo.measure import picture_tensors
 from edgemm.converters import convert
 
 CASES = 64
+STEPS = {"float": 1e-5, "static": 1 / 256, "dynamic": 1 / 64}
+"""What counts as one step of a float output. With "dynamic" each runtime quantizes activations in its own way:
+LiteRT asymmetrically, tflite-runtime 2.14 symmetrically, which is coarser."""
 
 
 def main(folder: Path) -> None:
@@ -48,9 +51,9 @@ def write_cases(path: Path) -> None:
             answers.append(backend.output_buffer(0).copy())
         answers_array = np.stack(answers)
     step = out.scale
-    if not step:  # a float output: of an integer model 1/256 of its range, of a float one far less
-        spread = float(np.ptp(answers_array))
-        step = spread * (1e-5 if ".float." in path.name else 1 / 256)
+    if not step:  # a float output, whose step is a share of its range
+        share = next(share for scheme, share in STEPS.items() if f".{scheme}." in path.name)
+        step = float(np.ptp(answers_array)) * share
     np.savez(
         path.with_suffix(path.suffix + ".npz"),
         inputs=stored,
