@@ -25,6 +25,9 @@ from edgemm.tensors import TensorSpec
 OLDEST_OPSET = 13
 """Scales per channel came with it."""
 
+OTHER_MEANING = frozenset({"GridSample", "RoiAlign", "Split"})
+"""Operators of which a version reads the same attributes otherwise, or asks for one more."""
+
 
 @dataclass(frozen=True, slots=True, eq=False)
 class OnnxFile:
@@ -98,14 +101,8 @@ def _payload(model: ir.Model, opset: int, ir_version: int) -> bytes:
 
 
 def _with_opset(proto: onnx.ModelProto, opset: int) -> onnx.ModelProto:
-    """The same graph in another opset; only the number changes where no operator of it did."""
-    moved = [
-        node.op_type
-        for node in proto.graph.node
-        if not onnx.defs.has(node.op_type, opset)
-        or onnx.defs.get_schema(node.op_type, opset).since_version
-        != onnx.defs.get_schema(node.op_type, OPSET).since_version
-    ]
+    """The same graph in another opset; only the number changes where every node is valid there as it is."""
+    moved = [node.op_type for node in proto.graph.node if not _same_form(node, opset)]
     if not moved:
         proto.opset_import[0].version = opset
         return proto
@@ -113,9 +110,20 @@ def _with_opset(proto: onnx.ModelProto, opset: int) -> onnx.ModelProto:
         return onnx.version_converter.convert_version(proto, opset)
     except Exception as e:  # the C++ converter raises RuntimeError and its own ConvertError
         raise ConversionError(
-            f"the graph cannot be written in opset {opset} ({', '.join(sorted(set(moved)))} changed since): "
+            f"the graph cannot be written in opset {opset} ({', '.join(sorted(set(moved)))} have another form there): "
             f"{str(e).splitlines()[-1]}. Use opset {OPSET}"
         ) from e
+
+
+def _same_form(node: onnx.NodeProto, opset: int) -> bool:
+    """True when the node means the same in that opset: versions mostly differ in the types that they admit."""
+    if not onnx.defs.has(node.op_type, opset):
+        return False
+    schema = onnx.defs.get_schema(node.op_type, opset)
+    if schema.since_version == onnx.defs.get_schema(node.op_type, OPSET).since_version:
+        return True
+    known = all(attribute.name in schema.attributes for attribute in node.attribute)
+    return known and len(node.input) <= schema.max_input and node.op_type not in OTHER_MEANING
 
 
 def _specs(

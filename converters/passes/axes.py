@@ -7,6 +7,7 @@ import onnx_ir as ir
 
 from edgemm.converters.passes.rewrite import (
     array_of,
+    bypass,
     constant,
     data_of,
     graph_of,
@@ -86,9 +87,11 @@ def _reduction(node: ir.Node) -> bool:
     if node.op_type != "ReduceSum":
         return set_ints(node, axes=axes)
     found = array_of(input_of(node, 1))
-    if found is None and node.attributes.get_int("noop_with_empty_axes", 0) == 1:
+    noop = node.attributes.pop("noop_with_empty_axes", None)
+    if noop is not None and noop.as_int() == 1 and (found is None or not found.size):
+        if bypass(node, data_of(node)):
+            return True
         raise UnsupportedOperator(f"node {node.name!r}: ReduceSum over no axes does nothing; take it out")
-    node.attributes.pop("noop_with_empty_axes", None)
     if found is not None and tuple(found.reshape(-1)) == axes:
         return False
     node.resize_inputs(2)

@@ -105,7 +105,9 @@ def _check_operator(node: ir.Node) -> None:
             f"node {node.name!r}: {node.op_type} of domain {node.domain!r} is no standard ONNX operator. "
             "Export the model before a runtime optimizes it"
         )
-    if node.op_type in QUANTIZED:
+    if node.op_type in QUANTIZED and any(
+        value is not None and value.const_value is None for value in node.inputs
+    ):
         raise UnsupportedOperator(
             f"node {node.name!r}: {node.op_type}: the model is quantized already. Give the float model"
         )

@@ -41,7 +41,9 @@ def upgrade_opset(model: ir.Model) -> int:
         return 0
     names = [value.name for value in model.graph.outputs]
     try:
-        proto = onnx.version_converter.convert_version(ir.to_proto(model), OPSET)
+        proto = ir.to_proto(model)
+        proto.ir_version = max(proto.ir_version, 8)  # before 4, initializers had to be inputs
+        proto = onnx.version_converter.convert_version(proto, OPSET)
     except Exception as e:  # the C++ converter raises RuntimeError and its own ConvertError
         raise ConversionError(
             f"cannot bring opset {found} to {OPSET}: {str(e).splitlines()[-1]}. Export with opset {OPSET}"
@@ -165,11 +167,10 @@ def _reduce(node: ir.Node) -> bool:
     """The axes input becomes an attribute."""
     given = input_of(node, 1)
     axes = [int(axis) for axis in _constant(node, 1).reshape(-1)] if given is not None else []
-    untouched = node.attributes.get_int("noop_with_empty_axes", 0) == 1 and not axes
-    node.attributes.pop("noop_with_empty_axes", None)
-    if untouched:
+    noop = node.attributes.pop("noop_with_empty_axes", None)
+    if noop is not None and noop.as_int() == 1 and not axes:
         raise UnsupportedOperator(
-            f"node {node.name!r}: {node.op_type} over no axes does nothing; take it out"
+            f"node {node.name!r}: {node.op_type} over no axes is no reduction; replace it by its elementwise form"
         )
     if axes:
         node.attributes.add(ir.AttrInt64s("axes", axes))

@@ -31,7 +31,9 @@ def infer_shapes(model: ir.Model) -> int:
             ir.to_proto(model), check_type=True, strict_mode=True, data_prop=True
         )
     except onnx.shape_inference.InferenceError as e:
-        raise ConversionError(f"the model's shapes contradict each other: {_reason(e)}") from e
+        raise ConversionError(
+            f"the model's shapes or types contradict each other: {_reason(e)}. Export the model again"
+        ) from e
     inferred = _value_infos(proto.graph)
     for value in values:
         info = inferred.get(str(value.name))

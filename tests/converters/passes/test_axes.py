@@ -43,3 +43,10 @@ def test_the_axes_of_a_reduction_are_sorted_and_not_negative(
 def test_a_reduction_without_axes_names_them_all(build: Any, canonical: Any) -> None:
     node = canonical(build("g (float[2,3] x) => (float[1,1] y) { y = ReduceMax(x) }")).graph[0]
     assert node.attributes["axes"].as_ints() == (0, 1)
+
+
+def test_a_sum_over_no_axes_that_shall_do_nothing_goes(build: Any, canonical: Any, operators: Any) -> None:
+    text = """g (float[2,3] x) => (float[2,3] y) {
+        s = ReduceSum<noop_with_empty_axes=1>(x, axes) y = Relu(s)
+    }"""
+    assert operators(canonical(build(text, axes=np.array([], np.int64)))) == ["Relu"]

@@ -1,0 +1,67 @@
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+
+import onnx_ir as ir
+import pytest
+
+from edgemm.converters.importers.input_shapes import fix_input_shapes
+from edgemm.errors import InputError
+
+
+def model(*shapes: Sequence[int | str | None] | None) -> ir.Model:
+    inputs = [
+        ir.Value(name=f"in{i}", shape=None if shape is None else ir.Shape(shape))
+        for i, shape in enumerate(shapes)
+    ]
+    return ir.Model(ir.Graph(inputs, [], nodes=[], opset_imports={"": 17}), ir_version=8)
+
+
+def fixed(made: ir.Model, given: Mapping[str, Sequence[int]] | None = None) -> list[tuple[int, ...]]:
+    fix_input_shapes(made, given or {})
+    return [tuple(value.shape.numpy()) for value in made.graph.inputs if value.shape is not None]
+
+
+def test_an_open_batch_becomes_1() -> None:
+    assert fixed(model(["batch", 3, 8, 8])) == [(1, 3, 8, 8)]
+
+
+def test_a_batch_that_is_given_stays() -> None:
+    assert fixed(model([4, 3])) == [(4, 3)]
+
+
+def test_another_open_dimension_is_named_with_the_option_to_give() -> None:
+    with pytest.raises(InputError, match=r"'in0': dimension 2 \('height'\).*--shape in0=1,3,224,224"):
+        fixed(model(["batch", 3, "height", 8]))
+
+
+def test_an_open_only_dimension_is_no_batch() -> None:
+    with pytest.raises(InputError, match="--shape in0=16"):
+        fixed(model(["samples"]))
+
+
+def test_a_given_shape_settles_every_dimension() -> None:
+    assert fixed(model([None, 3, None, None]), {"in0": (2, 3, 5, 6)}) == [(2, 3, 5, 6)]
+
+
+def test_a_symbol_settled_by_one_input_is_settled_for_all() -> None:
+    assert fixed(model(["n", "t"], ["n", "t"]), {"in0": (1, 7)}) == [(1, 7), (1, 7)]
+
+
+def test_an_input_without_any_shape_must_be_given() -> None:
+    with pytest.raises(InputError, match="has no shape"):
+        fixed(model(None))
+
+
+@pytest.mark.parametrize(
+    ("given", "reason"),
+    [
+        ({"other": (1,)}, "no such input; it has in0"),
+        ({"in0": (1, 3, 8)}, "has 3 dimensions"),
+        ({"in0": (1, 4, 8, 8)}, "dimension 1 is 3"),
+        ({"in0": (0, 3, 8, 8)}, "at least 1"),
+    ],
+)
+def test_a_shape_that_does_not_fit_is_refused(given: Mapping[str, Sequence[int]], reason: str) -> None:
+    with pytest.raises(InputError, match=reason):
+        fixed(model(["batch", 3, 8, 8]), given)

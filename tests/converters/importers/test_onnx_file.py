@@ -1,0 +1,110 @@
+"""Files that are no models, too large, too new, or in pieces; and one that is read."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import onnx
+import onnx.parser
+import pytest
+
+from edgemm.converters.importers import onnx_file, read_onnx
+from edgemm.errors import ConversionError, InputError
+
+
+def write(path: Path, *, opset: int = 17, ir_version: int = 8) -> Path:
+    header = f'<ir_version: {ir_version}, opset_import: ["": {opset}]>'
+    proto = onnx.parser.parse_model(header + "g (float[n,4] x) => (float[n,4] y) { y = Add(x, w) }")
+    proto.graph.initializer.append(onnx.numpy_helper.from_array(np.ones(4, np.float32), "w"))
+    path.write_bytes(proto.SerializeToString())
+    return path
+
+
+def test_a_model_is_read_with_a_batch_of_one(tmp_path: Path) -> None:
+    model = read_onnx(write(tmp_path / "a.onnx"))
+    assert model.graph.inputs[0].shape is not None
+    assert model.graph.inputs[0].shape.numpy() == (1, 4)
+
+
+def test_a_file_that_is_not_there_is_a_usage_error(tmp_path: Path) -> None:
+    with pytest.raises(InputError, match="no such file"):
+        read_onnx(tmp_path / "missing.onnx")
+
+
+@pytest.mark.parametrize(
+    ("payload", "reason"),
+    [
+        (b"", "0 bytes"),
+        (b"hello, I am no model" * 10, "no ONNX model"),
+        (b"PK\x03\x04" + bytes(100), "ZIP archive"),
+        (b"\x1c\x00\x00\x00TFL3" + bytes(100), "TensorFlow Lite"),
+    ],
+)
+def test_other_bytes_are_refused_with_what_they_are(tmp_path: Path, payload: bytes, reason: str) -> None:
+    path = tmp_path / "b.onnx"
+    path.write_bytes(payload)
+    with pytest.raises(ConversionError, match=reason):
+        read_onnx(path)
+
+
+@pytest.mark.parametrize("cut", [10, 40, 70])
+def test_a_truncated_model_is_refused(tmp_path: Path, cut: int) -> None:
+    path = write(tmp_path / "c.onnx")
+    path.write_bytes(path.read_bytes()[:cut])
+    with pytest.raises(ConversionError):
+        read_onnx(path)
+
+
+def test_a_model_over_the_limit_is_refused_before_it_is_read(tmp_path: Path) -> None:
+    path = tmp_path / "d.onnx"
+    with path.open("wb") as file:
+        file.truncate(onnx_file.LIMIT_BYTES + 1)  # a sparse file: no bytes are written
+    with pytest.raises(ConversionError, match="limit is 2 GB"):
+        read_onnx(path)
+
+
+@pytest.mark.parametrize(("opset", "reason"), [(8, "expected 9 or newer"), (999, "pip install -U onnx")])
+def test_an_opset_out_of_range_is_refused_with_a_remedy(tmp_path: Path, opset: int, reason: str) -> None:
+    with pytest.raises(ConversionError, match=reason):
+        read_onnx(write(tmp_path / "e.onnx", opset=opset))
+
+
+@pytest.fixture
+def in_pieces(tmp_path: Path) -> Path:
+    """A model whose weights are in a file of their own."""
+    proto = onnx.load(write(tmp_path / "whole.onnx"))
+    path = tmp_path / "parts.onnx"
+    onnx.save_model(proto, path, save_as_external_data=True, location="weights.bin", size_threshold=0)
+    return path
+
+
+def test_tensors_in_other_files_are_read(in_pieces: Path) -> None:
+    tensor = read_onnx(in_pieces).graph.initializers["w"].const_value
+    assert tensor is not None
+    np.testing.assert_array_equal(tensor.numpy(), np.ones(4))
+
+
+def test_a_file_of_tensors_that_is_missing_is_named(in_pieces: Path) -> None:
+    (in_pieces.parent / "weights.bin").unlink()
+    with pytest.raises(ConversionError, match=r"weights\.bin"):
+        read_onnx(in_pieces)
+
+
+def test_a_file_of_tensors_over_the_limit_is_refused(in_pieces: Path) -> None:
+    with (in_pieces.parent / "weights.bin").open("r+b") as file:
+        file.truncate(onnx_file.LIMIT_BYTES)
+    with pytest.raises(ConversionError, match="limit is 2 GB"):
+        read_onnx(in_pieces)
+
+
+def test_tensors_outside_the_folder_are_not_read(in_pieces: Path, tmp_path: Path) -> None:
+    proto = onnx.load(in_pieces, load_external_data=False)
+    for entry in proto.graph.initializer[0].external_data:
+        if entry.key == "location":
+            entry.value = "../weights.bin"
+    folder = tmp_path / "inner"
+    folder.mkdir()
+    (folder / "m.onnx").write_bytes(proto.SerializeToString())
+    with pytest.raises(ConversionError, match="external data"):
+        read_onnx(folder / "m.onnx")

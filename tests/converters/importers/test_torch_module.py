@@ -1,0 +1,76 @@
+"""Slow for its size: torch takes seconds to start its exporter."""
+
+from __future__ import annotations
+
+import sys
+from typing import Any
+
+import numpy as np
+import pytest
+
+from edgemm.converters.importers import export_torch
+from edgemm.converters.passes import canonicalize
+from edgemm.errors import ConversionError, InputError, MissingDependency
+from edgemm.quantize.reference import Reference
+
+torch = pytest.importorskip("torch")
+pytest.importorskip("onnxscript")
+pytestmark = pytest.mark.slow
+
+
+@pytest.fixture
+def network() -> Any:
+    torch.manual_seed(0)
+    return torch.nn.Sequential(
+        torch.nn.Conv2d(1, 4, 3, padding=1),
+        torch.nn.BatchNorm2d(4),
+        torch.nn.ReLU(),
+        torch.nn.Dropout(0.5),
+        torch.nn.AvgPool2d(3, 2, 1, ceil_mode=True),
+        torch.nn.Flatten(),
+        torch.nn.Linear(64, 3),
+    )
+
+
+def test_the_graph_computes_what_the_module_does(network: Any, capfd: pytest.CaptureFixture[str]) -> None:
+    example = torch.randn(1, 1, 6, 6)
+    network.train()
+    network(example.repeat(4, 1, 1, 1))  # statistics other than the initial ones
+    model = export_torch(network, (example,))
+    assert capfd.readouterr().out == ""
+    assert network.training
+    canonicalize(model)
+    network.eval()
+    expected = network(example).detach().numpy()
+    found = Reference(model, optimize=False).run({str(model.graph.inputs[0].name): example.numpy()})
+    np.testing.assert_allclose(next(iter(found.values())), expected, rtol=1e-5, atol=1e-6)  # float32 sums
+
+
+def test_what_is_exported_shares_no_memory_with_the_module(network: Any) -> None:
+    model = export_torch(network, (torch.randn(1, 1, 6, 6),))
+    before = model.graph.initializers["6.bias"].const_value
+    assert before is not None
+    kept = before.numpy().copy()
+    with torch.no_grad():
+        network[6].bias += 1.0
+    np.testing.assert_array_equal(before.numpy(), kept)
+
+
+def test_a_module_that_cannot_be_exported_is_a_conversion_error() -> None:
+    class Branching(torch.nn.Module):  # type: ignore[misc, name-defined]
+        def forward(self, x: Any) -> Any:
+            return x if x.sum() > 0 else -x
+
+    with pytest.raises(ConversionError, match="Branching"):
+        export_torch(Branching(), (torch.randn(2),))
+
+
+def test_something_else_than_a_module_is_refused() -> None:
+    with pytest.raises(InputError, match="found int"):
+        export_torch(3, ())
+
+
+def test_without_torch_the_install_command_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(sys.modules, "torch", None)
+    with pytest.raises(MissingDependency, match=r"edgemm\[torch\]"):
+        export_torch(object(), ())
