@@ -1,0 +1,122 @@
+"""The checker refuses a file that breaks a rule which kernels do not check."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import flatbuffers
+import numpy as np
+import pytest
+
+from edgemm.converters.tflite import check_tflite
+from edgemm.converters.tflite.builder import _buffer
+from edgemm.converters.tflite.schema import enum, schema
+from edgemm.errors import ConversionError
+
+Change = Callable[[Any], None]
+
+
+def operator(model: Any, code: str) -> Any:
+    number = enum("BuiltinOperator", code)
+    found = model.subgraphs[0].operators
+    return next(each for each in found if model.operatorCodes[each.opcodeIndex].builtinCode == number)
+
+
+def tensor(model: Any, index: int) -> Any:
+    return model.subgraphs[0].tensors[index]
+
+
+def rescale_pool(model: Any) -> None:
+    tensor(model, operator(model, "MAX_POOL_2D").outputs[0]).quantization.scale = np.array([0.5], np.float32)
+
+
+def rescale_reshape(model: Any) -> None:
+    tensor(model, operator(model, "RESHAPE").outputs[0]).quantization.scale = np.array([0.5], np.float32)
+
+
+def rescale_softmax(model: Any) -> None:
+    tensor(model, operator(model, "SOFTMAX").outputs[0]).quantization.scale = np.array([1 / 200], np.float32)
+
+
+def rescale_bias(model: Any) -> None:
+    tensor(model, operator(model, "CONV_2D").inputs[2]).quantization.scale *= np.float32(1.01)
+
+
+def shift_weights(model: Any) -> None:
+    tensor(model, operator(model, "CONV_2D").inputs[1]).quantization.zeroPoint += 1
+
+
+def lose_a_scale(model: Any) -> None:
+    tensor(model, operator(model, "SOFTMAX").inputs[0]).quantization = None
+
+
+def write_late(model: Any) -> None:
+    model.subgraphs[0].operators.reverse()
+
+
+def cut_weights(model: Any) -> None:
+    buffer = model.buffers[tensor(model, operator(model, "CONV_2D").inputs[1]).buffer]
+    buffer.data = buffer.data[:-1]
+
+
+def raise_version(model: Any) -> None:
+    model.operatorCodes[0].version = 99
+
+
+def changed(payload: bytes, change: Change) -> bytes:
+    """The file with one thing changed, its buffers aligned again."""
+    model = schema().ModelT.InitFromPackedBuf(bytearray(payload), 0)
+    for quantization in (each.quantization for each in model.subgraphs[0].tensors):
+        if quantization is not None:
+            quantization.scale = np.array(quantization.scale)
+            quantization.zeroPoint = np.array(quantization.zeroPoint)
+    change(model)
+    model.buffers = [each if each.data is None else _buffer(each.data) for each in model.buffers]
+    builder = flatbuffers.Builder(1024)
+    builder.Finish(model.Pack(builder), b"TFL3")
+    return bytes(builder.Output())
+
+
+@pytest.fixture
+def payload(named: Callable[[str], Any]) -> bytes:
+    network = named("plain")
+    found: bytes = network.write(network.static_plan()).payload
+    return found
+
+
+def test_an_unchanged_file_passes(payload: bytes) -> None:
+    check_tflite(changed(payload, lambda model: None))
+
+
+@pytest.mark.parametrize(
+    ("change", "message"),
+    [
+        (rescale_pool, "MAX_POOL_2D"),
+        (rescale_reshape, "RESHAPE"),
+        (rescale_softmax, "SOFTMAX"),
+        (rescale_bias, "bias"),
+        (shift_weights, "zero point"),
+        (lose_a_scale, "without a scale"),
+        (write_late, "before it is written"),
+        (cut_weights, "bytes of data"),
+        (raise_version, "version 99"),
+    ],
+)
+def test_a_broken_rule_is_refused(payload: bytes, change: Change, message: str) -> None:
+    broken = changed(payload, change)
+    with pytest.raises(ConversionError, match=message):
+        check_tflite(broken)
+
+
+def test_constants_off_their_alignment_are_refused(payload: bytes) -> None:
+    model = schema().ModelT.InitFromPackedBuf(payload, 0)
+    builder = flatbuffers.Builder(1024)
+    builder.Finish(model.Pack(builder), b"TFL3")  # the generated code does not align
+    with pytest.raises(ConversionError, match="aligned"):
+        check_tflite(bytes(builder.Output()))
+
+
+def test_what_is_no_tflite_file_is_refused() -> None:
+    with pytest.raises(ConversionError, match="identifier"):
+        check_tflite(b"no model at all")
