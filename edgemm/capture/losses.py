@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-import logging
 from collections.abc import Mapping
 from typing import Protocol, runtime_checkable
 
-log = logging.getLogger("edgemm")
+from edgemm.log import LOG
 
 _LOUD = 3
 _EVERY = 100
@@ -36,4 +35,4 @@ class Losses:
         before = self.counts.get(reason, 0)
         self.counts[reason] = before + count
         if before < _LOUD or before // _EVERY != (before + count) // _EVERY:
-            log.warning("%s (%s: %d so far)", message, reason, before + count)
+            LOG.warning("%s (%s: %d so far)", message, reason, before + count)

@@ -31,7 +31,8 @@ def open_source(uri: str | os.PathLike[str], *, pace: Pace = "file") -> Source:
 
     Args:
         uri: path or pattern, and options: `fps` (pictures and video: pictures per second at live pace),
-            `block_ms` (WAV: milliseconds of sound in one block), `loop=1` (begin again at the end).
+            `block_ms` (WAV: milliseconds of sound in one block), `pause_ms` (WAV: silence after each
+            recording, so that a short word fills the model's window), `loop=1` (begin again at the end).
         pace: "file": every item waits until it is read, and is captured when it is read. "live": it
             plays in real time and drops as a device would; `source.live` is then True.
 
@@ -62,8 +63,10 @@ def _open_video(named: SourceUri, paths: Sequence[str]) -> Source:
 
 
 def _open_recordings(named: SourceUri, paths: Sequence[str]) -> Source:
-    named.only("block_ms", "loop")
-    return recordings.RecordingSource(named.text, paths, block_ms=named.block_ms, loop=named.loop)
+    named.only("block_ms", "pause_ms", "loop")
+    return recordings.RecordingSource(
+        named.text, paths, block_ms=named.block_ms, pause_ms=named.pause_ms, loop=named.loop
+    )
 
 
 _OPENERS: dict[str, Callable[[SourceUri, Sequence[str]], Source]] = {

@@ -7,6 +7,8 @@ import time
 from collections.abc import Callable, Mapping, Sequence
 from typing import Literal
 
+import numpy as np
+
 from edgemm.capture.file_source import FileSource
 from edgemm.capture.losses import Losses
 from edgemm.capture.wav import Recording
@@ -23,8 +25,9 @@ the gap makes every consumer reset, and `position` has a hole of this many sampl
 class RecordingSource(FileSource):
     """Recordings one after the other, in blocks of equal length (the last of each may be shorter).
 
-    `position` counts on from one recording to the next. A block bears the rate of its own recording. A
-    recording that cannot be read is counted in `lost`; when none can be read, that is an error.
+    With `pause_ms` so much silence follows each. `position` counts on from one recording to the next. A
+    block bears the rate of its own recording. A recording that cannot be read is counted in `lost`; when
+    none can be read, that is an error.
     """
 
     modality: Literal["image", "audio"] = "audio"
@@ -35,17 +38,20 @@ class RecordingSource(FileSource):
         paths: Sequence[str],
         *,
         block_ms: float | None = None,
+        pause_ms: float | None = None,
         loop: bool = False,
         now_ns: Callable[[], int] = time.monotonic_ns,
     ) -> None:
         self.uri = uri
         self._paths = paths
         self._block_ms = block_ms or DEFAULT_BLOCK_MS
+        self._pause_ms = pause_ms or 0.0
         self._loop = loop
         self._now_ns = now_ns
         self._lock = threading.Lock()
         self._closed = False
         self._recording: Recording | None = None
+        self._silence = 0
         self._opened = 0
         self._unreadable_in_a_row = 0
         self._position = 0
@@ -88,6 +94,7 @@ class RecordingSource(FileSource):
                 continue
             self._unreadable_in_a_row = 0
             self._gap = BOUNDARY_SAMPLES if self._position else 0
+            self._silence = round(self._recording.format.sample_rate * self._pause_ms / 1000)
             return True
         return False
 
@@ -97,7 +104,11 @@ class RecordingSource(FileSource):
         if recording is None:
             return None
         rate = recording.format.sample_rate
-        samples = recording.read(max(1, round(rate * self._block_ms / 1000)))
+        wanted = max(1, round(rate * self._block_ms / 1000))
+        samples = recording.read(wanted)
+        if not len(samples):
+            samples = np.zeros(min(wanted, self._silence), np.float32)
+            self._silence -= len(samples)
         if not len(samples):
             self._end_recording()
             return None

@@ -24,6 +24,7 @@ _DEVICES = frozenset({"microphone", "mic", "camera", "webcam"})
 _DEVICE_FILES = ("/dev/video", "/dev/snd")
 _FPS_LIMITS = (0.1, 1000.0)
 _BLOCK_MS_LIMITS = (1.0, 1000.0)
+_PAUSE_MS_LIMITS = (0.0, 60_000.0)
 _SWITCH = {"1": True, "true": True, "yes": True, "0": False, "false": False, "no": False}
 
 
@@ -59,6 +60,11 @@ class SourceUri:
     def block_ms(self) -> float | None:
         """Milliseconds of sound in one block, 1 to 1000; None when not given."""
         return self._number("block_ms", *_BLOCK_MS_LIMITS)
+
+    @property
+    def pause_ms(self) -> float | None:
+        """Milliseconds of silence after each recording, 0 to 60000; None when not given."""
+        return self._number("pause_ms", *_PAUSE_MS_LIMITS)
 
     @property
     def loop(self) -> bool:

@@ -61,6 +61,15 @@ def test_between_two_recordings_stands_a_gap_of_one_sample(recording: Callable[.
     assert [block.position for block in found] == [0, 80, 101]
 
 
+def test_a_pause_is_silence_after_each_recording(recording: Callable[..., Path]) -> None:
+    with open_source(f"{recording(np.full(100, 9))}?block_ms=10&pause_ms=20") as source:
+        found = blocks(source)
+    assert [(len(block.samples), bool(block.samples.any())) for block in found] == [
+        (80, True), (20, True), (80, False), (80, False),
+    ]  # fmt: skip
+    assert [block.position for block in found] == [0, 80, 100, 180]
+
+
 def test_each_recording_has_its_own_rate(recording: Callable[..., Path]) -> None:
     folder = recording(np.arange(160), 8000, "words/a.wav").parent
     recording(np.arange(160), 16000, "words/b.wav")

@@ -39,12 +39,12 @@ def test_a_file_address_is_a_path() -> None:
 
 
 @pytest.mark.parametrize(
-    "option", ["fps=0", "fps=fast", "fps=nan", "block_ms=0", "block_ms=1e9", "loop=maybe"]
+    "option", ["fps=0", "fps=fast", "fps=nan", "block_ms=0", "block_ms=1e9", "loop=maybe", "pause_ms=-1"]
 )
 def test_an_option_out_of_range_says_what_is_expected(option: str) -> None:
     named = parse_uri(f"x.wav?{option}")
     with pytest.raises(InputError, match="expected"):
-        _ = (named.fps, named.block_ms, named.loop)
+        _ = (named.fps, named.block_ms, named.pause_ms, named.loop)
 
 
 def test_an_unknown_option_names_the_known_ones() -> None:

@@ -127,3 +127,27 @@ def test_stopping_delivers_what_was_read_and_ends(pictures: Make, sums: Make, ti
         assert list(stream) == []
         summary = stream.ledger.summary()
     assert (summary["captured"], summary["delivered"], summary["dropped"]) == (2, 2, {})
+
+
+def test_a_driver_that_hangs_is_left_behind(
+    pictures: Make, sums: Make, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    monkeypatch.setattr("edgemm.stream.reader.JOIN_S", 0.01)
+    source, hanging, let_go = pictures(3), threading.Event(), threading.Event()
+
+    def hang(timeout_s: float | None = None) -> None:
+        hanging.set()
+        let_go.wait(10 * WAIT_S)
+
+    source.read = hang
+    stream = Stream(sums(), source, Budget(policy="newest"))
+    user = threading.Thread(target=lambda: list(stream))
+    user.start()
+    assert hanging.wait(WAIT_S)
+    with caplog.at_level("WARNING", "edgemm"):
+        stream.close()
+    user.join(WAIT_S)
+    assert not user.is_alive()
+    assert not let_go.is_set()
+    let_go.set()
+    assert "still hangs in a read" in caplog.text
