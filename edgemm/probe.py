@@ -8,7 +8,7 @@ import sys
 from pathlib import Path
 
 from edgemm.artifact import Artifact, Format
-from edgemm.errors import DamagedArtifact, EdgemmError, MissingDependency
+from edgemm.errors import DamagedArtifact, DelegateError, EdgemmError, MissingDependency
 
 TIMEOUT_S = 60.0
 MEMORY_BYTES = 16 << 30
@@ -36,8 +36,8 @@ def probe(artifact: Artifact) -> None:
         raise DamagedArtifact(
             f"{artifact.path}: the runtime did not finish one inference within {TIMEOUT_S:g} s; it is not loaded"
         ) from error
-    if done.returncode == MissingDependency.exit_code:
-        return  # opening it here says the same, with the install command
+    if done.returncode in (MissingDependency.exit_code, DelegateError.exit_code):
+        return  # opening it here says the same with the install command, or finds the delegate that it needs
     if done.returncode != 0:
         raise DamagedArtifact(f"{artifact.path}: {_reason(done.returncode, done.stderr)}")
     _passed.add(digest)

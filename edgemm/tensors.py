@@ -33,7 +33,8 @@ class TensorSpec:
             return np.asarray(real, dtype=self.dtype)
         info = np.iinfo(self.dtype)
         steps = np.rint(np.asarray(real, np.float32) / np.float32(self.scale)) + self.zero_point
-        return np.clip(steps, info.min, info.max).astype(self.dtype)
+        stored: npt.NDArray[Any] = np.clip(steps, info.min, info.max).astype(self.dtype)
+        return stored
 
     def dequantize(self, stored: npt.NDArray[Any]) -> npt.NDArray[Any]:
         """Stored integers -> float32; an unquantized tensor comes back as it is."""

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import logging
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Protocol
 
@@ -11,11 +10,10 @@ from edgemm.backends.litert import open_litert
 from edgemm.backends.ort import open_ort
 from edgemm.delegates import Delegate, Format, candidates
 from edgemm.errors import ArtifactError, DelegateError, DelegateMissing, InputError
+from edgemm.log import LOG
 
 if TYPE_CHECKING:
     from edgemm.artifact import Artifact
-
-log = logging.getLogger("edgemm.backends")
 
 
 class Opener(Protocol):
@@ -59,7 +57,7 @@ def _first_that_works(artifact: Artifact, wanted: tuple[Delegate, ...], threads:
         except DelegateError as e:
             if len(wanted) == 1:
                 raise
-            log.log(logging.INFO if quiet else logging.WARNING, "%s", e)
+            LOG.log(logging.INFO if quiet else logging.WARNING, "%s", e)
             reasons.append(e)
     raise DelegateMissing("; ".join(map(str, reasons))) from reasons[-1]
 

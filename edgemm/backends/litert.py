@@ -8,7 +8,6 @@ there every access makes a new view, and the view must be dropped before the nex
 
 from __future__ import annotations
 
-import logging
 from collections.abc import Callable, Sequence
 from typing import Any
 
@@ -30,7 +29,6 @@ from edgemm.errors import (
 )
 from edgemm.tensors import TensorSpec
 
-log = logging.getLogger("edgemm.backends")
 _STILL_VIEWED: list[Any] = []
 """Closed interpreters whose memory somebody still looks at: their delegate must outlive the view."""
 

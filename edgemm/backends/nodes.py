@@ -6,15 +6,14 @@ operators inside. A piece is found again by walking from the DELEGATE node's out
 
 from __future__ import annotations
 
-import logging
 from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
 from edgemm.backends.backend import Coverage
+from edgemm.log import LOG
 
-log = logging.getLogger("edgemm.backends")
 _DELEGATE = "DELEGATE"
 
 
@@ -33,7 +32,7 @@ def list_nodes(interpreter: Any) -> tuple[Node, ...]:
         details = interpreter._get_ops_details()
         return tuple(Node(d["op_name"], _ids(d["inputs"]), _ids(d["outputs"])) for d in details)
     except (AttributeError, KeyError, TypeError, ValueError, RuntimeError) as e:
-        log.debug("this runtime does not list its nodes: %s", e)
+        LOG.debug("this runtime does not list its nodes: %s", e)
         return ()
 
 
