@@ -10,8 +10,9 @@ from collections.abc import Callable, Mapping
 from typing import Any, Literal
 
 from edgemm.capture.file_source import FileSource
-from edgemm.capture.losses import Losses, log
+from edgemm.capture.losses import Losses
 from edgemm.errors import SourceLost
+from edgemm.log import LOG
 from edgemm.media import Frame
 from edgemm.opencv import opencv
 
@@ -129,7 +130,7 @@ class VideoSource(FileSource):
         if self._in_this_pass == 0:
             raise SourceLost(f"{self._path}: FFMPEG opens it and can decode no frame")
         if self._in_this_pass < self._length():
-            log.warning(
+            LOG.warning(
                 "%s ended after %d of about %d frames", self._path, self._in_this_pass, self._length()
             )
         if not self._loop:

@@ -15,8 +15,8 @@ from typing import BinaryIO
 import numpy as np
 import numpy.typing as npt
 
-from edgemm.capture.losses import log
 from edgemm.errors import SourceLost
+from edgemm.log import LOG
 
 _PCM, _FLOAT, _EXTENSIBLE = 1, 3, 0xFFFE
 _UNTIL_THE_END = 0xFFFFFFFF
@@ -143,7 +143,7 @@ def _require(found: WavFormat | None, path: str) -> WavFormat:
 def _data_bytes(length: int, present: int, path: str) -> int:
     """Bytes of sound that are really there."""
     if length != _UNTIL_THE_END and present < length:
-        log.warning(
+        LOG.warning(
             "%s is cut short: its header promises %d bytes of sound, %d are there", path, length, present
         )
     usable = present if length == _UNTIL_THE_END else min(length, present)

@@ -11,9 +11,10 @@ import time
 from collections.abc import Mapping
 from queue import SimpleQueue
 
-from edgemm.capture.losses import CountsLosses, log
+from edgemm.capture.losses import CountsLosses
 from edgemm.capture.source import Source
 from edgemm.errors import SourceTimeout
+from edgemm.log import LOG
 from edgemm.media import Captured, Frame
 from edgemm.stream.ledger import Ledger
 
@@ -150,7 +151,7 @@ class NewestReader(InLineReader):
         if thread is not None and thread is not threading.current_thread():
             thread.join(JOIN_S)
             if thread.is_alive():
-                log.warning("%s still hangs in a read after %g s; left behind", self._source.uri, JOIN_S)
+                LOG.warning("%s still hangs in a read after %g s; left behind", self._source.uri, JOIN_S)
 
     def _start(self) -> None:
         self._thread = threading.Thread(target=self._run, name=f"edgemm {self._source.uri}", daemon=True)
