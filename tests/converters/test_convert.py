@@ -11,10 +11,10 @@ import numpy.typing as npt
 import onnx
 import onnx.parser
 import pytest
-from edgemm.artifact import read_artifact
 from onnx import numpy_helper
 
 import edgemm
+from edgemm.artifact import read_artifact
 from edgemm.card import ImageRecipe, InputCard, ModelCard, OutputCard
 from edgemm.converters import convert
 from edgemm.converters.realise import Settings
