@@ -14,7 +14,15 @@ from edgemm.errors import ConversionError, UnsupportedOperator
 
 GONE = frozenset({"Constant", "Identity", "Dropout", "Flatten", "Squeeze", "Unsqueeze", "BatchNormalization"})
 QUANTIZED = frozenset(
-    {"QuantizeLinear", "DequantizeLinear", "DynamicQuantizeLinear", "QLinearConv", "QLinearMatMul"}
+    {
+        "QuantizeLinear",
+        "DequantizeLinear",
+        "DynamicQuantizeLinear",
+        "QLinearConv",
+        "QLinearMatMul",
+        "ConvInteger",
+        "MatMulInteger",
+    }
 )
 
 

@@ -2,11 +2,17 @@
 
 from __future__ import annotations
 
+import contextlib
+from collections.abc import Iterator
+
 import onnx
 import onnx.shape_inference
 import onnx_ir as ir
 
 from edgemm.errors import ConversionError, InputError
+
+LARGE_BYTES = 1024
+"""No shape is computed from a constant of more."""
 
 
 def infer_shapes(model: ir.Model) -> int:
@@ -26,10 +32,10 @@ def infer_shapes(model: ir.Model) -> int:
     before = [value.shape for value in values]
     for value in values:
         value.shape = None
+    with _without_weights(model.graph):
+        proto = ir.to_proto(model)
     try:
-        proto = onnx.shape_inference.infer_shapes(
-            ir.to_proto(model), check_type=True, strict_mode=True, data_prop=True
-        )
+        proto = onnx.shape_inference.infer_shapes(proto, check_type=True, strict_mode=True, data_prop=True)
     except onnx.shape_inference.InferenceError as e:
         raise ConversionError(
             f"the model's shapes or types contradict each other: {_reason(e)}. Export the model again"
@@ -40,6 +46,27 @@ def infer_shapes(model: ir.Model) -> int:
         if info is not None:
             value.shape, value.type = info.shape, info.type or value.type
     return sum(value.shape != old for value, old in zip(values, before, strict=True))
+
+
+@contextlib.contextmanager
+def _without_weights(graph: ir.Graph) -> Iterator[None]:
+    """Large constants are inputs for a while: inference asks for their shapes, not for megabytes."""
+    constants, inputs = list(graph.initializers.values()), len(graph.inputs)
+    large = [
+        value
+        for value in constants
+        if value.const_value is not None and value.const_value.nbytes > LARGE_BYTES
+    ]
+    for value in large:
+        del graph.initializers[str(value.name)]
+        graph.inputs.append(value)
+    try:
+        yield
+    finally:
+        del graph.inputs[inputs:]
+        graph.initializers.clear()
+        for value in constants:
+            graph.register_initializer(value)
 
 
 def _value_infos(graph: onnx.GraphProto) -> dict[str, ir.Value]:
