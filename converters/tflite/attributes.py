@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import NoReturn
 
 import onnx_ir as ir
 
@@ -54,6 +55,6 @@ class Attributes:
             )
 
 
-def refuse(node: ir.Node, reason: str, remedy: str) -> None:
+def refuse(node: ir.Node, reason: str, remedy: str) -> NoReturn:
     """Raises UnsupportedOperator in the words that all lowerings use."""
     raise UnsupportedOperator(f"node {node.name!r} ({node.op_type}): {reason}. {remedy}")

@@ -33,7 +33,8 @@ def build(graph: Graph) -> bytes:
     model.operatorCodes, code_index = _codes(graph)
     main = schema().SubGraphT()
     main.name = "main"
-    main.tensors = [_tensor(tensor, model.buffers) for tensor in tensors]
+    stored: dict[bytes, int] = {}
+    main.tensors = [_tensor(tensor, model.buffers, stored) for tensor in tensors]
     main.inputs = _indexes(graph.inputs, index)
     main.outputs = _indexes(graph.outputs, index)
     main.operators = [_operator(operator, index, code_index) for operator in graph.operators]
@@ -91,7 +92,8 @@ def _indexes(tensors: list[Tensor | None] | list[Tensor], index: dict[int, int])
     return np.array([-1 if tensor is None else index[id(tensor)] for tensor in tensors], np.int32)
 
 
-def _tensor(tensor: Tensor, buffers: list[Any]) -> Any:
+def _tensor(tensor: Tensor, buffers: list[Any], stored: dict[bytes, int]) -> Any:
+    """One entry of the table of tensors; `stored` says which buffer has which content: equal constants share one."""
     made = schema().TensorT()
     made.name = tensor.name
     made.shape = np.array(tensor.shape, np.int32)
@@ -99,8 +101,11 @@ def _tensor(tensor: Tensor, buffers: list[Any]) -> Any:
     made.type = enum("TensorType", TYPES[tensor.dtype])
     made.buffer = 0
     if tensor.data is not None:
-        made.buffer = len(buffers)
-        buffers.append(_buffer(tensor.data))
+        content = tensor.data.tobytes()
+        if content not in stored:
+            stored[content] = len(buffers)
+            buffers.append(_buffer(tensor.data))
+        made.buffer = stored[content]
     if tensor.grid is not None:
         made.quantization = schema().QuantizationParametersT()
         made.quantization.scale = np.asarray(tensor.grid.scale, np.float32)

@@ -6,6 +6,7 @@ that breaks such a rule must not leave the converter.
 
 from __future__ import annotations
 
+import struct
 from typing import Any
 
 import numpy as np
@@ -39,12 +40,50 @@ def check_tflite(payload: bytes) -> None:
     """
     if payload[4:8] != b"TFL3":
         raise ConversionError("the written file is no TFLite model: the identifier is missing")
-    model = schema().ModelT.InitFromPackedBuf(payload, 0)
+    try:
+        model = schema().ModelT.InitFromPackedBuf(payload, 0)
+        _check_model(model)
+    except (struct.error, IndexError, AttributeError, TypeError, ValueError) as error:
+        raise ConversionError(
+            f"the file cannot be read as a TFLite model: {error}. Write it again"
+        ) from error
+    _check_alignment(payload)
+
+
+def _check_model(model: Any) -> None:
     for graph in model.subgraphs:
+        _check_indexes(model, graph)
+        _check_signature(model, graph)
         _check_structure(model, graph)
         for operator in graph.operators:
             _Check(model, graph, operator).run()
-    _check_alignment(payload)
+
+
+def _check_indexes(model: Any, graph: Any) -> None:
+    """Everything that is pointed at is there."""
+    counts = [
+        ("tensor", (*graph.inputs, *graph.outputs), len(graph.tensors)),
+        ("operator code", [each.opcodeIndex for each in graph.operators], len(model.operatorCodes)),
+        ("buffer", [each.buffer for each in graph.tensors], len(model.buffers)),
+        *(
+            ("tensor", [i for i in (*each.inputs, *each.outputs) if i != -1], len(graph.tensors))
+            for each in graph.operators
+        ),
+    ]
+    for kind, used, count in counts:
+        wrong = [int(index) for index in used if not 0 <= index < count]
+        if wrong:
+            raise _fault("an index", f"{kind} {wrong[0]}, of {count} that there are")
+
+
+def _check_signature(model: Any, graph: Any) -> None:
+    """The signature names every input and every output."""
+    if not model.signatureDefs:
+        raise _fault("the file", "has no signature")
+    for what in ("inputs", "outputs"):
+        named = {entry.tensorIndex for entry in getattr(model.signatureDefs[0], what)}
+        if named != set(getattr(graph, what).tolist()):
+            raise _fault("the signature", f"its {what} are not the graph's")
 
 
 def _fault(where: str, what: str) -> ConversionError:
@@ -98,6 +137,10 @@ class _Check:
         self.version = code.version
         self.inputs = [graph.tensors[i] if i >= 0 else None for i in operator.inputs]
         self.outputs = [graph.tensors[i] for i in operator.outputs]
+        self.constants: list[Any] = [
+            model.buffers[graph.tensors[i].buffer].data if i >= 0 else None for i in operator.inputs
+        ]
+        self.options = operator.builtinOptions
         self.where = f"{self.code} {_name(self.outputs[0])}"
 
     def run(self) -> None:
@@ -108,8 +151,46 @@ class _Check:
         for tensor in (*self.inputs, *self.outputs):
             if tensor is not None and _type(tensor) == "INT8" and not _grid(tensor):
                 raise _fault(self.where, f"{_name(tensor)} is int8 without a scale")
+        self._shape()
         if _type(self.outputs[0]) == "INT8":
             self._int8()
+
+    def _shape(self) -> None:
+        """The shapes of operators that old kernels do not check themselves."""
+        shapes = [[] if tensor is None else [int(size) for size in tensor.shape] for tensor in self.inputs]
+        found = [int(size) for size in self.outputs[0].shape]
+        expected = found
+        if self.code == "RESHAPE":
+            expected = found if np.prod(shapes[0]) == np.prod(found) else shapes[0]
+        if self.code == "TRANSPOSE":
+            order = np.frombuffer(self.constants[1], np.int32).tolist()
+            if sorted(order) != list(range(len(shapes[0]))):
+                raise _fault(self.where, f"{order} is no permutation of {len(shapes[0])} dimensions")
+            expected = [shapes[0][axis] for axis in order]
+        if self.code in ("CONV_2D", "DEPTHWISE_CONV_2D", "AVERAGE_POOL_2D", "MAX_POOL_2D"):
+            expected = self._window(shapes)
+        if self.code == "FULLY_CONNECTED":
+            expected = [*found[:-1], shapes[1][0]]
+            if np.prod(shapes[0]) != np.prod(found[:-1]) * shapes[1][1]:
+                raise _fault(self.where, f"{shapes[0]} does not fit weights {shapes[1]}")
+        if found != expected:
+            raise _fault(self.where, f"its output has shape {found}, expected {expected}")
+
+    def _window(self, shapes: list[list[int]]) -> list[int]:
+        """Output of an operator that slides over a picture."""
+        options, channels = self.options, shapes[0][3]
+        if self.code == "CONV_2D" or self.code == "DEPTHWISE_CONV_2D":
+            dilations = (options.dilationHFactor, options.dilationWFactor)
+            kernel, channels = shapes[1][1:3], shapes[1][0 if self.code == "CONV_2D" else 3]
+        else:
+            dilations, kernel = (1, 1), [options.filterHeight, options.filterWidth]
+        same = enum_names("Padding")[options.padding] == "SAME"
+        strides = (options.strideH, options.strideW)
+        sizes = [
+            -(-size // stride) if same else (size - (taps - 1) * dilation - 1) // stride + 1
+            for size, taps, stride, dilation in zip(shapes[0][1:3], kernel, strides, dilations, strict=True)
+        ]
+        return [shapes[0][0], *sizes, channels]
 
     def _int8(self) -> None:
         output = _grid(self.outputs[0])
@@ -126,11 +207,15 @@ class _Check:
     def _weights(self) -> None:
         source: Any = self.inputs[0]
         weights: Any = self.inputs[1]
+        if _type(weights) != "INT8":
+            raise _fault(self.where, f"its weights are {_type(weights)}, its output INT8")
         bias = self.inputs[2] if len(self.inputs) > 2 else None
         if np.any(weights.quantization.zeroPoint):
             raise _fault(self.where, "weights have a zero point other than 0")
         channels = len(weights.quantization.scale)
         axis = weights.quantization.quantizedDimension
+        if channels > 1 and axis != (3 if self.code == "DEPTHWISE_CONV_2D" else 0):
+            raise _fault(self.where, f"its weight scales run along dimension {axis}")
         if channels not in (1, weights.shape[axis]) or np.any(np.asarray(weights.quantization.scale) <= 0):
             raise _fault(self.where, f"{channels} weight scales for {weights.shape[axis]} channels")
         if bias is None:

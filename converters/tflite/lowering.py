@@ -19,6 +19,7 @@ import onnx_ir as ir
 from edgemm.converters.tflite.attributes import refuse
 from edgemm.converters.tflite.graph import Graph, Operator, Tensor
 from edgemm.converters.tflite.schema import FORMS, Form, enum
+from edgemm.errors import ConversionError, UnsupportedOperator
 from edgemm.quantize.fusion import FUSED_BOUNDS, bounds, fused_activation
 from edgemm.quantize.grid import Grid
 from edgemm.quantize.plan import Plan, Precision
@@ -63,6 +64,20 @@ class Stored:
     `columns[j]` of the value. Only fully connected layers read those, with their weights in that order."""
 
 
+def _rescales(inputs: list[Tensor | None] | list[Tensor], output: Tensor) -> bool:
+    """True for a product whose unit is at least one step of the output."""
+    scales = [
+        tensor.grid.scalar for tensor in (*inputs, output) if tensor is not None and tensor.grid is not None
+    ]
+    return len(scales) == 3 and scales[0] * scales[1] >= scales[2]
+
+
+def _unplanned(what: str) -> ConversionError:
+    return ConversionError(
+        f"the plan has no grid for {what}, which computes on integers. Make the plan for this very graph"
+    )
+
+
 class Lowering:
     """Turns nodes into operators of one TFLite graph."""
 
@@ -74,6 +89,13 @@ class Lowering:
         self._variants: dict[tuple[int, Perm, str], Tensor] = {}
 
     # values
+
+    def value(self, node: ir.Node, index: int = 0) -> ir.Value:
+        """An input that must be there."""
+        value = node.inputs[index] if index < len(node.inputs) else None
+        if value is None:
+            refuse(node, f"input {index} is missing", "Export the model again")
+        return value
 
     def shape(self, value: ir.Value) -> tuple[int, ...]:
         """The static shape of a value, in ONNX's layout."""
@@ -96,8 +118,24 @@ class Lowering:
         return "int8" if self.is_int8(node) else "float"
 
     def grid(self, value: ir.Value) -> Grid:
-        """The plan's grid of an activation."""
+        """The plan's grid of an activation.
+
+        Raises:
+            ConversionError: the plan has none: it was made for another graph.
+        """
+        if str(value.name) not in self.plan.activations:
+            raise _unplanned(f"value {value.name!r}")
         return self.plan.activations[str(value.name)]
+
+    def weight_grid(self, node: ir.Node, index: int) -> Grid:
+        """The plan's grid of a constant, as one node sees it.
+
+        Raises:
+            ConversionError: the plan has none: it was made for another graph.
+        """
+        if (str(node.name), index) not in self.plan.weights:
+            raise _unplanned(f"input {index} of node {node.name!r}")
+        return self.plan.weights[str(node.name), index]
 
     def stored(self, value: ir.Value) -> Stored:
         """Where a value is."""
@@ -105,8 +143,7 @@ class Lowering:
 
     def perm(self, node: ir.Node, index: int = 0) -> Perm:
         """The layout in which an input is stored."""
-        value = node.inputs[index]
-        assert value is not None
+        value = self.value(node, index)
         return (
             self.stored(value).perm if str(value.name) in self._stored else identity(len(self.shape(value)))
         )
@@ -120,10 +157,7 @@ class Lowering:
     def get(self, node: ir.Node, index: int, perm: Perm | None = None) -> Tensor:
         """An input of a node, in the layout asked for (None: as it is) and in the numbers that the node
         computes on: int8 on the plan's grid, or float32."""
-        value = node.inputs[index]
-        if value is None:
-            refuse(node, f"input {index} is missing", "Export the model again")
-        assert value is not None
+        value = self.value(node, index)
         if value.const_value is not None:
             return self.constant_operand(node, index, perm)
         stored = self.stored(value)
@@ -139,13 +173,13 @@ class Lowering:
 
     def constant_operand(self, node: ir.Node, index: int, perm: Perm | None = None) -> Tensor:
         """A constant that stands where activations do: an addend, a factor, a part of a Concat."""
-        value = node.inputs[index]
+        value = self.value(node, index)
         array = self.constant_of(value)
-        assert array is not None
-        assert value is not None
+        if array is None:
+            refuse(node, f"input {index} is computed", "Export the model with a constant there")
         array = array if perm is None else array.transpose(perm)
         if self.is_int8(node) and array.dtype == np.float32:
-            grid = self.plan.weights[str(node.name), index]
+            grid = self.weight_grid(node, index)
             return self.graph.constant(str(value.name), grid.quantize(array), grid)
         return self.graph.constant(str(value.name), array)
 
@@ -218,7 +252,13 @@ class Lowering:
     ) -> None:
         """Appends an operator."""
         if form not in FORMS[code]:
-            raise KeyError(f"{code} has no {form} form in the table of forms")
+            raise UnsupportedOperator(
+                f"{code} {outputs[0].name!r}: TFLite has no {form} kernel for it. Plan its node as float (float_nodes)"
+            )
+        if len(outputs[0].shape) > 4 and "wide" in FORMS[code]:
+            form = "wide"
+        if code == "MUL" and form == "int8" and _rescales(inputs, outputs[0]):
+            form = "rescaled"
         self.graph.operators.append(Operator(code, list(inputs), outputs, options or {}, form))
 
     def result(

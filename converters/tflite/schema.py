@@ -11,7 +11,10 @@ from typing import Any, Literal
 
 from edgemm.errors import MissingDependency
 
-Form = Literal["float", "int8", "hybrid", "dilated", "grouped", "keep_dims", "per_channel"]
+Form = Literal[
+    "float", "int8", "hybrid", "dilated", "grouped", "keep_dims", "per_channel", "wide", "rescaled"
+]
+""""wide": more than four dimensions. "rescaled": a product of scales above the output's."""
 
 FORMS: dict[str, dict[Form, tuple[int, str]]] = {
     "ABS": {"float": (1, "1.13.0")},
@@ -40,7 +43,7 @@ FORMS: dict[str, dict[Form, tuple[int, str]]] = {
         "keep_dims": (6, "2.1.0"),
     },
     "HARD_SWISH": {"float": (1, "1.15.0"), "int8": (1, "1.15.0")},
-    "LEAKY_RELU": {"float": (1, "1.13.1"), "int8": (2, "2.3.0")},
+    "LEAKY_RELU": {"float": (1, "1.13.1"), "int8": (1, "1.13.1")},
     "LOG": {"float": (1, "1.14.0")},
     "LOG_SOFTMAX": {"float": (1, "1.14.0"), "int8": (2, "1.14.0")},
     "LOGISTIC": {"float": (1, "1.14.0"), "int8": (2, "1.14.0")},
@@ -49,10 +52,10 @@ FORMS: dict[str, dict[Form, tuple[int, str]]] = {
     "MEAN": {"float": (1, "1.6.0"), "int8": (2, "1.14.0")},
     "MINIMUM": {"float": (1, "1.14.0"), "int8": (2, "1.14.0")},
     "MIRROR_PAD": {"float": (1, "1.13.1"), "int8": (2, "2.3.0")},
-    "MUL": {"float": (1, "1.5.0"), "int8": (2, "1.14.0")},
+    "MUL": {"float": (1, "1.5.0"), "int8": (2, "1.14.0"), "rescaled": (3, "1.15.0")},
     "NEG": {"float": (1, "1.9.0")},
-    "PAD": {"float": (1, "1.5.0"), "int8": (2, "1.14.0")},
-    "PADV2": {"float": (1, "1.9.0"), "int8": (2, "1.14.0")},
+    "PAD": {"float": (1, "1.5.0"), "int8": (2, "1.14.0"), "wide": (4, "2.6.0")},
+    "PADV2": {"float": (1, "1.9.0"), "int8": (2, "1.14.0"), "wide": (4, "2.6.0")},
     "POW": {"float": (1, "1.10.0")},
     "PRELU": {"float": (1, "1.8.0"), "int8": (1, "1.8.0")},
     "QUANTIZE": {"float": (1, "1.14.0"), "int8": (1, "1.14.0")},
@@ -67,11 +70,11 @@ FORMS: dict[str, dict[Form, tuple[int, str]]] = {
     "SIN": {"float": (1, "1.9.0")},
     "SOFTMAX": {"float": (1, "1.5.0"), "int8": (2, "1.14.0")},
     "SQRT": {"float": (1, "1.10.0")},
-    "STRIDED_SLICE": {"float": (1, "1.6.0"), "int8": (2, "1.14.0")},
+    "STRIDED_SLICE": {"float": (1, "1.6.0"), "int8": (2, "1.14.0"), "wide": (4, "2.2.0")},
     "SUB": {"float": (1, "1.6.0"), "int8": (2, "1.14.0")},
     "SUM": {"float": (1, "1.10.0")},
     "TANH": {"float": (1, "1.14.0"), "int8": (2, "1.14.0")},
-    "TRANSPOSE": {"float": (1, "1.6.0"), "int8": (2, "1.14.0")},
+    "TRANSPOSE": {"float": (1, "1.6.0"), "int8": (2, "1.14.0"), "wide": (4, "2.3.0")},
 }
 
 OPTIONS: dict[str, str] = {

@@ -10,7 +10,15 @@ import onnx_ir as ir
 from edgemm.converters.tflite.builder import build
 from edgemm.converters.tflite.graph import Tensor
 from edgemm.converters.tflite.lower import LOWERINGS
-from edgemm.converters.tflite.lowering import Lowering, Perm, channels_last, identity, permuted
+from edgemm.converters.tflite.lowering import (
+    Lowering,
+    Perm,
+    channels_last,
+    compose,
+    identity,
+    inverse,
+    permuted,
+)
 from edgemm.converters.tflite.tidy import tidy
 from edgemm.errors import UnsupportedOperator
 from edgemm.quantize.fusion import hosts
@@ -93,17 +101,31 @@ def _input(ctx: Lowering, value: ir.Value, keep_layout: bool) -> TflitePort:
 def _output(ctx: Lowering, value: ir.Value, keep_layout: bool) -> TflitePort:
     stored = ctx.stored(value)
     tensor, perm = stored.tensor, stored.perm
-    if keep_layout or len(perm) != 4:
-        tensor, perm = _plain(ctx, tensor, perm), identity(len(perm))
+    wanted = identity(len(perm)) if keep_layout or len(perm) != 4 else _settled(ctx, perm)
+    tensor, perm = ctx.transpose(tensor, compose(inverse(perm), wanted)), wanted
     if tensor in ctx.graph.inputs or tensor in ctx.graph.outputs:
         tensor = _copy(ctx, tensor)
+    _name(ctx, tensor, str(value.name))
     ctx.graph.outputs.append(tensor)
     return _port(tensor, perm)
 
 
-def _plain(ctx: Lowering, tensor: Tensor, perm: Perm) -> Tensor:
-    back = tuple(perm.index(axis) for axis in range(len(perm)))
-    return ctx.transpose(tensor, back)
+def _settled(ctx: Lowering, perm: Perm) -> Perm:
+    """A layout that has a name: what is stored if it has one, else NHWC for pictures and ONNX's for others."""
+    if perm in (identity(4), channels_last(4)):
+        return perm
+    pictures = any(node.op_type in SPATIAL for node in ctx.model.graph)
+    return channels_last(4) if pictures else identity(4)
+
+
+def _name(ctx: Lowering, tensor: Tensor, name: str) -> None:
+    """Gives a graph's output its name in the source; what had it on the way there gives it up."""
+    if tensor.name == name:
+        return
+    for each in ctx.graph.tensors():
+        if each.name == name:
+            each.name = ctx.graph.unique(f"{name}_inner")
+    tensor.name = name
 
 
 def _copy(ctx: Lowering, tensor: Tensor) -> Tensor:

@@ -63,7 +63,6 @@ def lower_clip(ctx: Lowering, node: ir.Node) -> None:
     limits = bounds(node)
     if limits is None:
         refuse(node, "computed limits", "Export the model with constant limits")
-    assert limits is not None
     perm = ctx.perm(node)
     source = ctx.get(node, 0, perm)
     final = ctx.result(node, perm)

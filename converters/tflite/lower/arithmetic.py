@@ -73,6 +73,6 @@ def lower_prelu(ctx: Lowering, node: ir.Node) -> None:
     if slope.data is None:
         refuse(node, "computed slopes", "Export the model with constant slopes")
     if slope.shape[0] == 1 and rank > 1:
-        slope = ctx.graph.constant(slope.name, slope.data[0], slope.grid)  # type: ignore[index]
+        slope = ctx.graph.constant(slope.name, slope.data[0], slope.grid)
     source = ctx.get(node, 0, perm)
     ctx.op("PRELU", [source, slope], [ctx.result(node, perm)], form=ctx.form(node))

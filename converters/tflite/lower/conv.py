@@ -15,12 +15,11 @@ from edgemm.converters.tflite.schema import Form
 def lower_conv(ctx: Lowering, node: ir.Node) -> None:
     """Conv -> CONV_2D or DEPTHWISE_CONV_2D."""
     kernel_array = ctx.constant_of(node.inputs[1])
-    rank = len(ctx.shape(node.inputs[0]))  # type: ignore[arg-type]
+    rank = len(ctx.shape(ctx.value(node)))
     if kernel_array is None or rank not in (3, 4):
         refuse(
             node, f"a convolution over {rank - 2} dimensions, or with computed weights", "Convert to .onnx"
         )
-    assert kernel_array is not None
     if rank == 3:
         kernel_array = kernel_array[:, :, None]
     source = ctx.get(node, 0, channels_last(rank))

@@ -25,7 +25,6 @@ def lower_gemm(ctx: Lowering, node: ir.Node) -> None:
     array = ctx.constant_of(node.inputs[1])
     if not all(plain) or array is None:
         refuse(node, "a Gemm that is not in normal form, or has computed weights", "Please report the model")
-    assert array is not None
     source, array = _source(ctx, node, array)
     kernel = weights(ctx, node, 1, array, (0, 1))
     inputs = [source, kernel, bias(ctx, node, 2)]

@@ -82,6 +82,12 @@ def _average_with_correction(
     """Zeros around, an average that counts them, and a factor for the windows that reach into them; in float."""
     if ctx.activation(node):
         refuse(node, "an activation behind an average with such pads", "Pad by a multiple of the stride")
+    if ctx.plan.target.integer_only:
+        refuse(
+            node,
+            f"an average with pads {windows.pads} computes in float; target {ctx.plan.target.name} is integer only",
+            "Use count_include_pad=1, or pads as TensorFlow's SAME has them",
+        )
     top, left, bottom, right = windows.pads
     real = pad(ctx, ctx.as_float(source), [(0, 0), (top, bottom), (left, right), (0, 0)])
     shape = (source.shape[0], *windows.out, source.shape[3])

@@ -14,7 +14,7 @@ REDUCTIONS = {"ReduceMean": "MEAN", "ReduceMax": "REDUCE_MAX", "ReduceMin": "RED
 def lower_reduce(ctx: Lowering, node: ir.Node) -> None:
     """ReduceMean, ReduceMax, ReduceMin, ReduceSum; their axes as an attribute or as a constant."""
     attributes = Attributes(node)
-    rank = len(ctx.shape(node.inputs[0]))  # type: ignore[arg-type]
+    rank = len(ctx.shape(ctx.value(node)))
     keep = attributes.integer("keepdims", 1) == 1
     attributes.integer("noop_with_empty_axes", 0)
     given = ctx.constant_of(node.inputs[1]) if len(node.inputs) > 1 else None

@@ -19,7 +19,7 @@ def lower_reshape(ctx: Lowering, node: ir.Node) -> None:
     attributes.integer("allowzero", 0)
     attributes.done()
     output = node.outputs[0]
-    before, after = ctx.shape(node.inputs[0]), ctx.shape(output)  # type: ignore[arg-type]
+    before, after = ctx.shape(ctx.value(node)), ctx.shape(output)
     perm = ctx.perm(node)
     if perm != identity(len(perm)) and not _order_kept(before, perm):
         columns = _columns(ctx, node, before, after, perm)
@@ -99,7 +99,6 @@ def lower_pad(ctx: Lowering, node: ir.Node) -> None:
     sizes = ctx.constant_of(node.inputs[1])
     if sizes is None or (len(node.inputs) > 3 and node.inputs[3] is not None):
         refuse(node, "computed pads, or pads for some axes only", "Export the model with constant pads")
-    assert sizes is not None
     perm = ctx.perm(node)
     pairs = sizes.reshape(2, -1).T[list(perm)].astype(np.int32)
     if (pairs < 0).any():
@@ -130,11 +129,11 @@ def lower_slice(ctx: Lowering, node: ir.Node) -> None:
     limits = [ctx.constant_of(value) for value in node.inputs[1:]]
     if any(value is not None and array is None for value, array in zip(node.inputs[1:], limits, strict=True)):
         refuse(node, "computed limits", "Export the model with constant limits")
-    shape = ctx.shape(node.inputs[0])  # type: ignore[arg-type]
+    shape = ctx.shape(ctx.value(node))
     rank = len(shape)
     starts, ends = limits[0], limits[1]
-    assert starts is not None
-    assert ends is not None
+    if starts is None or ends is None:
+        refuse(node, "no limits", "Export the model again")
     axes = limits[2] if len(limits) > 2 and limits[2] is not None else np.arange(len(starts))
     steps = limits[3] if len(limits) > 3 and limits[3] is not None else np.ones(len(starts), np.int64)
     if (steps < 1).any():

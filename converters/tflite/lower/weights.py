@@ -18,9 +18,9 @@ def weights(ctx: Lowering, node: ir.Node, index: int, array: np.ndarray, perm: P
     Args:
         array: float32, in a layout whose first axes are ONNX's: the grid's axis is one of it.
     """
-    name = str(node.inputs[index].name)  # type: ignore[union-attr]
-    grid = ctx.plan.weights.get((str(node.name), index))
-    if grid is None or not (ctx.is_int8(node) or ctx.is_dynamic(node)):
+    name = str(ctx.value(node, index).name)
+    grid = ctx.weight_grid(node, index) if ctx.is_int8(node) or ctx.is_dynamic(node) else None
+    if grid is None:
         return ctx.graph.constant(name, array.transpose(perm))
     stored = grid.quantize(array).transpose(perm)
     moved = replace(grid, axis=perm.index(grid.axis)) if grid.axis is not None else grid
@@ -29,16 +29,16 @@ def weights(ctx: Lowering, node: ir.Node, index: int, array: np.ndarray, perm: P
 
 def bias(ctx: Lowering, node: ir.Node, index: int) -> Tensor | None:
     """The constant bias of a node, int32 where the node is integer; None where it has none."""
-    if index >= len(node.inputs) or node.inputs[index] is None:
+    value = node.inputs[index] if index < len(node.inputs) else None
+    if value is None:
         return None
-    value = node.inputs[index]
     array = ctx.constant_of(value)
     if array is None:
         return None
-    grid = ctx.plan.weights.get((str(node.name), index)) if ctx.is_int8(node) else None
+    grid = ctx.weight_grid(node, index) if ctx.is_int8(node) else None
     flat = array.reshape(-1)
     stored = flat if grid is None else Grid(grid.scale, 0, grid.axis, "int32").quantize(flat)
-    return ctx.graph.constant(str(value.name), stored, grid)  # type: ignore[union-attr]
+    return ctx.graph.constant(str(value.name), stored, grid)
 
 
 def unpacked(ctx: Lowering, tensor: Tensor) -> Tensor:

@@ -52,3 +52,23 @@ def test_old_readers_find_the_operator_code(named: Callable[[str], Any]) -> None
     network = named("conv_grouped")
     (code,) = schema().ModelT.InitFromPackedBuf(network.write(network.float_plan()).payload, 0).operatorCodes
     assert code.deprecatedBuiltinCode == code.builtinCode == enum("BuiltinOperator", "CONV_2D")
+
+
+def versions(payload: bytes) -> dict[int, int]:
+    """Builtin operator -> version."""
+    codes = schema().ModelT.InitFromPackedBuf(payload, 0).operatorCodes
+    return {code.builtinCode: code.version for code in codes}
+
+
+def test_five_dimensions_have_versions_of_their_own(network: Callable[..., Any]) -> None:
+    wide = network("g (float[1,2,3,4,5] x) => (float[5,4,3,2,1] y) { y = Transpose<perm=[4,3,2,1,0]>(x) }")
+    found = versions(wide.write(wide.float_plan()).payload)
+    assert found == {enum("BuiltinOperator", "TRANSPOSE"): 4}
+
+
+def test_equal_constants_are_stored_once(network: Callable[..., Any], weights: Callable[..., Any]) -> None:
+    twice = "kernel_shape=[3,3], pads=[1,1,1,1]"
+    text = f"g (float[1,8,6,6] x) => (float[1,8,6,6] y) {{ a = Conv<{twice}>(x, w, b)  y = Conv<{twice}>(a, w, b) }}"
+    shared = network(text, w=weights(8, 8, 3, 3), b=weights(8))
+    payload = shared.write(shared.float_plan()).payload
+    assert payload.count(weights(8, 8, 3, 3).transpose(0, 2, 3, 1).tobytes()) == 1

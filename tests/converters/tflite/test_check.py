@@ -64,6 +64,31 @@ def raise_version(model: Any) -> None:
     model.operatorCodes[0].version = 99
 
 
+def point_outside(model: Any) -> None:
+    operator(model, "CONV_2D").inputs = np.array([999, 1, 2], np.int32)
+
+
+def point_to_no_operator(model: Any) -> None:
+    operator(model, "CONV_2D").opcodeIndex = 77
+
+
+def resize_output(model: Any) -> None:
+    tensor(model, operator(model, "CONV_2D").outputs[0]).shape = np.array([1, 5, 5, 8], np.int32)
+
+
+def resize_dense(model: Any) -> None:
+    tensor(model, operator(model, "FULLY_CONNECTED").outputs[0]).shape = np.array([1, 11], np.int32)
+
+
+def turn_axis(model: Any) -> None:
+    weights = tensor(model, operator(model, "CONV_2D").inputs[1])
+    weights.quantization.quantizedDimension = 3
+
+
+def lose_signature(model: Any) -> None:
+    model.signatureDefs = None
+
+
 def changed(payload: bytes, change: Change) -> bytes:
     """The file with one thing changed, its buffers aligned again."""
     model = schema().ModelT.InitFromPackedBuf(bytearray(payload), 0)
@@ -101,6 +126,12 @@ def test_an_unchanged_file_passes(payload: bytes) -> None:
         (write_late, "before it is written"),
         (cut_weights, "bytes of data"),
         (raise_version, "version 99"),
+        (point_outside, "tensor 999"),
+        (point_to_no_operator, "operator code 77"),
+        (resize_output, "CONV_2D.*shape"),
+        (resize_dense, "FULLY_CONNECTED.*shape"),
+        (turn_axis, "dimension 3"),
+        (lose_signature, "no signature"),
     ],
 )
 def test_a_broken_rule_is_refused(payload: bytes, change: Change, message: str) -> None:
@@ -120,3 +151,21 @@ def test_constants_off_their_alignment_are_refused(payload: bytes) -> None:
 def test_what_is_no_tflite_file_is_refused() -> None:
     with pytest.raises(ConversionError, match="identifier"):
         check_tflite(b"no model at all")
+
+
+@pytest.mark.parametrize("length", [9, 100, 1000])
+def test_a_cut_file_is_refused(payload: bytes, length: int) -> None:
+    with pytest.raises(ConversionError):
+        check_tflite(payload[:length])
+
+
+def test_a_transpose_that_is_no_permutation_is_refused(named: Callable[[str], Any]) -> None:
+    network = named("reshape")
+
+    def repeat(model: Any) -> None:
+        buffer = model.buffers[tensor(model, operator(model, "TRANSPOSE").inputs[1]).buffer]
+        buffer.data = np.frombuffer(np.array([0, 3, 3, 9], np.int32).tobytes(), np.uint8)
+
+    broken = changed(network.write(network.float_plan()).payload, repeat)
+    with pytest.raises(ConversionError, match="no permutation"):
+        check_tflite(broken)

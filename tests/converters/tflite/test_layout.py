@@ -75,3 +75,16 @@ def test_relu6_is_computed_by_the_convolution(
 ) -> None:
     network = named("mobilenet")
     assert not [code for code in codes(network.write(network.float_plan())) if code.startswith("RELU")]
+
+
+@pytest.mark.parametrize("name", ["softmax_height", "softmax_width"])
+def test_an_output_in_a_layout_without_a_name_becomes_nhwc(named: Callable[[str], Any], name: str) -> None:
+    network = named(name)
+    (port,) = network.write(network.float_plan()).outputs
+    assert (port.spec.shape, port.layout, port.permutation) == ((1, 8, 6, 4), "NHWC", (0, 2, 3, 1))
+
+
+def test_outputs_keep_their_name_in_every_layout(named: Callable[[str], Any]) -> None:
+    network = named("residual")
+    file = network.write(network.float_plan(), keep_layout=True)
+    assert [port.spec.name for port in file.outputs] == ["y"]
