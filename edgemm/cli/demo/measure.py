@@ -65,7 +65,7 @@ def measure_digits(folder: Path, progress: Progress) -> tuple[Variant, ...]:
     images, truth = data.digits()
     shown, _ = data.calibration_digits()
     calibration = list(picture_tensors(shown))
-    return _variants("digits", folder, calibration, list(images), truth, progress)
+    return variants("digits", folder, calibration, list(images), truth, progress)
 
 
 def measure_keywords(folder: Path, progress: Progress) -> tuple[Variant, ...]:
@@ -77,7 +77,7 @@ def measure_keywords(folder: Path, progress: Progress) -> tuple[Variant, ...]:
     truth = np.array([labels.index(label) for label, _, _ in words], np.int64)
     blocks = [AudioBlock(samples, rate, 0, 0) for _, samples, rate in words]
     calibration = data.path("calibration_words")
-    return _variants("keywords", folder, calibration, blocks, truth, progress)
+    return variants("keywords", folder, calibration, blocks, truth, progress)
 
 
 def picture_tensors(images: npt.NDArray[np.uint8]) -> Sequence[npt.NDArray[np.float32]]:
@@ -106,7 +106,7 @@ def _labels(name: str) -> tuple[str, ...]:
     return card.labels if card is not None else ()
 
 
-def _variants(
+def variants(
     name: str,
     folder: Path,
     calibration: Any,
@@ -114,6 +114,13 @@ def _variants(
     truth: npt.NDArray[np.int64],
     progress: Progress,
 ) -> tuple[Variant, ...]:
+    """A bundled model as float and int8 files of both formats, each measured.
+
+    Args:
+        calibration: what `convert` calibrates with.
+        inputs: what the model is called with.
+        truth: int64[n], the right class of each.
+    """
     from edgemm import data
     from edgemm.converters import convert
 
