@@ -149,13 +149,15 @@ def twins() -> ir.Model:
     proto = onnx.parser.parse_model("""
         <ir_version: 8, opset_import: ["": 17]>
         g (float[1,2] x) => (float[1,2] b) {
-            [first] a = Gemm<transB=1>(x, w, c)
-            [second] b = Gemm<transB=1>(a, w, c)
+            a = Gemm<transB=1>(x, w, c)
+            b = Gemm<transB=1>(a, w, c)
         }
     """)
     constants = {"w": np.eye(2, dtype=np.float32), "c": np.array([1.0, -2.0], np.float32)}
     proto.graph.initializer.extend(onnx.numpy_helper.from_array(a, n) for n, a in constants.items())
     model: ir.Model = ir.from_proto(proto)
+    for node, name in zip(model.graph, ("first", "second"), strict=True):
+        node.name = name
     canonicalize(model)
     return model
 

@@ -3,13 +3,17 @@ from __future__ import annotations
 from typing import Any
 
 import numpy as np
+import onnxruntime as ort
 import pytest
 
 from edgemm.converters.passes.opset import opset_of
 from edgemm.errors import UnsupportedOperator
 
+RUNTIME = tuple(map(int, ort.__version__.split(".")[:2]))
+newer = pytest.mark.skipif(RUNTIME < (1, 23), reason="this onnxruntime cannot judge opset 20 and newer")
 
-@pytest.mark.parametrize("opset", range(9, 24))
+
+@pytest.mark.parametrize("opset", [*range(9, 20), *(pytest.param(n, marks=newer) for n in range(20, 24))])
 def test_a_plain_network_of_any_opset_is_brought_to_17(build: Any, canonical: Any, opset: int) -> None:
     text = """g (float[1,2,6,6] x) => (float[1,4] y) {
         c = Conv<pads=[1,1,1,1]>(x, weights) r = Relu(c) m = MaxPool<kernel_shape=[2,2], strides=[2,2]>(r)
@@ -30,10 +34,12 @@ def test_a_number_of_parts_becomes_their_sizes(build: Any, canonical: Any) -> No
     assert list(node.inputs[1].const_value.numpy()) == [3, 2]
 
 
+@newer
 def test_newer_operators_are_expanded_into_older_ones(build: Any, canonical: Any) -> None:
     canonical(build("g (float[1,4] x) => (float[1,4] y) { y = Gelu(x) }", opset=20))
 
 
+@newer
 def test_newer_operators_that_read_shapes_are_expanded_too(build: Any, canonical: Any) -> None:
     text = "g (float[1,2,4] x) => (float[1,2,4] y) { y = RMSNormalization<axis=-1>(x, scale) }"
     canonical(build(text, opset=23, scale=np.linspace(0.5, 2, 4, dtype=np.float32)))

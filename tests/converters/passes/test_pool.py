@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 import numpy as np
+import onnxruntime as ort
 import pytest
 
 from edgemm.errors import UnsupportedOperator
@@ -24,6 +25,10 @@ def test_padding_that_counts_is_a_pad(build: Any, canonical: Any, operators: Any
     assert operators(canonical(build(text))) == ["Pad", "AveragePool"]
 
 
+@pytest.mark.skipif(
+    tuple(map(int, ort.__version__.split(".")[:2])) < (1, 23),
+    reason="this onnxruntime gets ceil_mode wrong itself",
+)
 def test_windows_beyond_the_counted_padding_have_their_divisor_corrected(
     build: Any, canonical: Any, operators: Any
 ) -> None:
