@@ -8,7 +8,8 @@ from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from edgemm.stream.item import Item
-    from edgemm.stream.stream import Pending, Stream
+    from edgemm.stream.stream import Stream
+    from edgemm.stream.work import Pending
 
 
 class AsyncItems:

@@ -8,7 +8,8 @@ from queue import SimpleQueue
 
 from edgemm.errors import EdgemmError
 from edgemm.stream.item import Item
-from edgemm.stream.stream import Pending, Stream
+from edgemm.stream.stream import Stream
+from edgemm.stream.work import Pending
 
 
 class Lane:

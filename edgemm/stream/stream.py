@@ -3,15 +3,13 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from contextlib import AbstractContextManager, nullcontext
-from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from edgemm.capture.source import Source
 from edgemm.errors import InputError
 from edgemm.media import AudioBlock, Captured
-from edgemm.results import Keyword, Result
 from edgemm.stream.budget import Budget
 from edgemm.stream.clock import WAIT, StageTimer
 from edgemm.stream.gate import Gate
@@ -19,6 +17,7 @@ from edgemm.stream.item import Item
 from edgemm.stream.ledger import Ledger
 from edgemm.stream.reader import InLineReader, NewestReader
 from edgemm.stream.session import Session
+from edgemm.stream.work import Pending, Work, newest_ns
 
 if TYPE_CHECKING:
     from typing_extensions import Self
@@ -29,28 +28,6 @@ SOURCE_TIMEOUT_S = 30.0
 """A source that gives nothing for so long is an error."""
 CLOSE_S = 2.0
 """Longest that `close()` waits for a model that is at work in another thread."""
-
-
-@dataclass(slots=True, eq=False)
-class _Work:
-    """A captured item that the session is at work on."""
-
-    item: Captured
-    results: Iterator[Result]
-    answered: bool = False
-    """True once it has given a result."""
-
-
-@dataclass(frozen=True, slots=True, eq=False)
-class Pending:
-    """A result that is computed and not yet handed over."""
-
-    work: _Work
-    result: Result
-    captured_ns: int
-    """Of the frame, or of the newest sample in the window."""
-    first: bool
-    stages_ms: dict[str, float]
 
 
 class Stream:
@@ -65,8 +42,8 @@ class Stream:
     model costs the item it happened in ("failed") and the session's state; the next item can follow.
 
     An age is counted from the frame, or from the newest sample in the window, to the moment when the item
-    is handed over. `stages_ms` adds up to it: "wait" is from capture until work
-    on the result began. One thread iterates; `close()`, `stop()` and `ledger` are for any.
+    is handed over. `stages_ms` adds up to it, but for the hand-over itself: "wait" is from capture until
+    work on the result began. One thread iterates; `close()`, `stop()` and `ledger` are for any.
     """
 
     def __init__(
@@ -104,7 +81,7 @@ class Stream:
         self._timer = StageTimer(now_ns)
         reader = NewestReader if _newest_wins(self.budget, source) else InLineReader
         self._reader = reader(source, self.ledger, timeout_s=timeout_s)
-        self._work: _Work | None = None
+        self._work: Work | None = None
         self._must_reset = False
         self._sequence = 0
         self._async: AsyncItems | None = None
@@ -204,7 +181,7 @@ class Stream:
         stages_ms = {WAIT: max(0.0, (begun_ns - captured_ns) / 1e6), **stages_ms}
         return Pending(work, result, captured_ns, first, stages_ms)
 
-    def _begin(self, begun_ns: int) -> _Work | None:
+    def _begin(self, begun_ns: int) -> Work | None:
         """Gives the item that waits to the session; None when it is too old, or gone."""
         item = self._reader.take()
         if item is None:
@@ -212,7 +189,7 @@ class Stream:
         if self._may_drop(item) and self._too_old((begun_ns - item.captured_ns) / 1e6):
             self.ledger.drop(item, "stale")
             return None
-        self._work = _Work(item, iter(()))
+        self._work = Work(item, iter(()))
         try:
             if self._must_reset:
                 self._session.reset()
@@ -223,7 +200,7 @@ class Stream:
             raise
         return self._work
 
-    def _end(self, work: _Work, stages_ms: dict[str, float]) -> None:
+    def _end(self, work: Work, stages_ms: dict[str, float]) -> None:
         self._work = None
         if work.answered:
             return
@@ -232,7 +209,7 @@ class Stream:
         else:
             self.ledger.drop(work.item, "no-result")
 
-    def _fail(self, work: _Work) -> None:
+    def _fail(self, work: Work) -> None:
         self._timer.take()
         self._work = None
         self._must_reset = True
@@ -256,17 +233,3 @@ def _newest_wins(budget: Budget, source: Source) -> bool:
     return budget.policy == "newest" or (
         budget.policy == "auto" and source.live and source.modality == "image"
     )
-
-
-def newest_ns(item: Captured, result: Result) -> int:
-    """When the newest part of what made a result was captured.
-
-    Of a frame, the frame. Of sound, the last sample in the window where the result tells where that ends,
-    else the last sample of the block.
-    """
-    if not isinstance(item, AudioBlock):
-        return item.captured_ns
-    samples = float(len(item.samples))
-    if isinstance(result, Keyword):
-        samples = min(samples, result.end_s * item.sample_rate - item.position)
-    return item.captured_ns + round(samples * 1e9 / item.sample_rate)

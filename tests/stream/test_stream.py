@@ -14,7 +14,8 @@ from edgemm.media import AudioBlock, Captured, Frame
 from edgemm.results import Keyword
 from edgemm.stream.budget import Budget
 from edgemm.stream.item import Item
-from edgemm.stream.stream import Stream, newest_ns
+from edgemm.stream.stream import Stream
+from edgemm.stream.work import newest_ns
 
 pytestmark = pytest.mark.device
 
