@@ -124,7 +124,7 @@ def convert(
         )
     report = progress or _silent
     report("reading", 0, 1)
-    prepared = prepare(source, example_inputs, card=card, preset=preset, shapes=shapes)
+    prepared = prepare(source, example_inputs, card=card, preset=preset, shapes=shapes, format_=format_)
     data = _load(calibrate, prepared, limit)
     plan, notes = _plan(prepared, data, scheme, target, report)
     measured_on, note = _evaluation(evaluate, data, prepared, limit)

@@ -13,6 +13,7 @@ import onnx_ir as ir
 from edgemm.card import InputCard, ModelCard, OutputCard
 from edgemm.converters.importers import export_torch, read_onnx
 from edgemm.converters.passes import canonicalize
+from edgemm.converters.realise import Format
 from edgemm.errors import InputError, UnsupportedOperator
 from edgemm.tensors import TensorSpec
 
@@ -42,8 +43,11 @@ def prepare(
     card: ModelCard | str | Path | None = None,
     preset: str | None = None,
     shapes: Mapping[str, Sequence[int]] | None = None,
+    format_: Format = "onnx",
 ) -> Prepared:
     """Reads `source` (a path, a torch module, an `onnx_ir.Model`), makes it canonical, and fits its card.
+
+    For TFLite, operators that it lacks are written out in those that it has.
 
     The card is the one given, else the preset's, else the one that the source file carries, else empty.
 
@@ -53,6 +57,10 @@ def prepare(
     """
     model, payload = _read(source, example_inputs, shapes)
     canonicalize(model)
+    if format_ == "tflite":
+        from edgemm.converters.tflite.expand import expand_for_tflite
+
+        expand_for_tflite(model)
     inputs, outputs = _specs(model.graph.inputs), _specs(model.graph.outputs)
     given = _given_card(source, card, preset)
     fitted, notes = _fit_card(

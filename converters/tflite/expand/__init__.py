@@ -1,0 +1,40 @@
+"""ONNX operators that TFLite has no operator for, written out in those that it has.
+
+Done on the canonical graph before calibration, so that every tensor that will be stored has a measured
+range. One function per operator, in the file of its family; it puts new nodes before the old one, in ONNX
+terms, and takes its place. To add one: the function, and a line in EXPANSIONS.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import onnx_ir as ir
+
+from edgemm.converters.passes import canonicalize
+from edgemm.errors import ConversionError
+
+EXPANSIONS: dict[str, Callable[[ir.Node], bool]] = {}
+"""ONNX operator -> what writes a node of it out; False where the node is fine as it is."""
+
+MAX_ROUNDS = 8
+"""Of expansions of what expansions leave."""
+
+
+def expand_for_tflite(model: ir.Model) -> int:
+    """Writes out what TFLite lacks, in place, and brings the graph back to canonical form.
+
+    Returns:
+        How many nodes were written out.
+    """
+    total = 0
+    for _ in range(MAX_ROUNDS):
+        nodes = [
+            node for node in model.graph if node.domain in ("", "ai.onnx") and node.op_type in EXPANSIONS
+        ]
+        count = sum(EXPANSIONS[node.op_type](node) for node in nodes)
+        if not count:
+            return total
+        total += count
+        canonicalize(model)
+    raise ConversionError(f"operators are still being written out after {MAX_ROUNDS} rounds")
