@@ -1,16 +1,23 @@
-"""An artifact on disk: one plain .tflite or .onnx file with its card and goldens inside."""
+"""An artifact on disk: one plain .tflite or .onnx file with its card and goldens inside.
+
+The card holds a hash of the payload, which is checked before any runtime sees the file. The hash tells what
+was damaged, not who wrote it. A file without a card, or with a card that has no hash, is a foreign one
+(`needs_probe`): it is first opened in a child process.
+"""
 
 from __future__ import annotations
 
 import hashlib
-from dataclasses import dataclass
+import stat
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
 from pathlib import Path
-from types import ModuleType
 from typing import Literal
 
 from edgemm import atomic
 from edgemm.card import ModelCard
 from edgemm.containers import onnx_metadata, zip_tail
+from edgemm.containers.contents import Container, Contents
 from edgemm.errors import ArtifactError, DamagedArtifact, InputError
 from edgemm.goldens import MAX_BYTES, Goldens
 
@@ -18,8 +25,16 @@ Format = Literal["tflite", "onnx"]
 MAX_FILE_BYTES = (1 << 31) - 1
 """2 GiB: the limit of both formats."""
 
-_CONTAINERS: dict[Format, ModuleType] = {"tflite": zip_tail, "onnx": onnx_metadata}
-_BY_SUFFIX: dict[str, Format] = {".tflite": "tflite", ".onnx": "onnx"}
+_CONTAINERS: Mapping[Format, Container] = {"tflite": zip_tail, "onnx": onnx_metadata}
+_BY_SUFFIX: Mapping[str, Format] = {".tflite": "tflite", ".onnx": "onnx"}
+_NO_MODEL = {
+    b"version https://git-lfs": "a pointer of Git LFS. Get the file itself with `git lfs pull`",
+    b"<": "a web page. Download the file itself",
+    b"PK\x03\x04": "a ZIP archive. Unpack it; a PyTorch model is converted with `edgemm convert`",
+    b"\x1f\x8b": "a gzip archive. Unpack it",
+    b"\x89HDF": "an HDF5 file, such as Keras writes. Export it as .onnx or .tflite",
+}
+"""How a file begins that is often taken for a model -> what it is."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -35,6 +50,8 @@ class Artifact:
     goldens: Goldens | None
     size_bytes: int
     """Of the file, card included."""
+    associated: Mapping[str, bytes] = field(default_factory=dict)
+    """What other tools keep in the file beside the card, by name; kept when the file is written again."""
 
     @property
     def needs_probe(self) -> bool:
@@ -46,7 +63,7 @@ def read_artifact(path: str | Path) -> Artifact:
     """Reads a model file, and checks the payload against the card's hash before any runtime sees it.
 
     Raises:
-        InputError: there is no such file.
+        InputError: there is no such file, or it may not be read.
         DamagedArtifact: empty, cut short, altered, too large, or no model.
         CardError: the card inside makes no sense.
         UnsupportedVersion: the file was made for a newer edgemm.
@@ -54,35 +71,86 @@ def read_artifact(path: str | Path) -> Artifact:
     where = Path(path)
     data = _read(where)
     format_ = _format(where, data)
-    container = _CONTAINERS[format_]
     try:
-        payload, members = container.split(data)
-        card = _card(members.get(container.CARD))
-        if card is None and (members or container.TRACE in _tail(data)):
-            raise DamagedArtifact("the card inside is damaged: its name is there, its content is not")
-        _check_hash(payload, card)
-        packed = members.get(container.GOLDENS)
-        goldens = Goldens.from_bytes(packed) if packed is not None else None
+        contents = _CONTAINERS[format_].split(data)
+        card, goldens = _understand(contents)
     except ArtifactError as error:
         raise type(error)(f"{where}: {error}") from error
-    return Artifact(where, format_, payload, card, goldens, len(data))
+    return Artifact(where, format_, contents.payload, card, goldens, len(data), contents.associated)
 
 
-def _tail(data: bytes) -> bytes:
-    """The last 8 MiB, where a card stands if there is one."""
-    return data[-(8 << 20) :]
+def write_artifact(
+    path: str | Path,
+    payload: bytes,
+    card: ModelCard | None,
+    goldens: Goldens | None = None,
+    associated: Mapping[str, bytes] | None = None,
+) -> Artifact:
+    """Writes the file whole or not at all; the card gets the payload's hash.
+
+    Args:
+        path: ends in .tflite or .onnx.
+        payload: the model as a runtime takes it. A card in it is left out; files of other tools are kept.
+        card: None writes the model alone.
+        goldens: need a card.
+        associated: .tflite alone: more files to keep in it, by name.
+
+    Raises:
+        InputError: the name says no format, the file cannot be written, or the goldens do not fit.
+        CardError: the card could not be read again.
+        DamagedArtifact: the payload is no model of that format.
+    """
+    where = Path(path)
+    format_ = _BY_SUFFIX.get(where.suffix.lower())
+    if format_ is None:
+        raise InputError(f"{where}: the name must end in .tflite or .onnx, which says the format")
+    contents = _CONTAINERS[format_].split(payload)
+    beside = {**contents.associated, **(associated or {})}
+    if card is not None:
+        card = card.with_(payload_sha256=hashlib.sha256(contents.payload).hexdigest())
+    new = Contents(contents.payload, _card_bytes(card), _goldens_bytes(where, card, goldens), beside)
+    return _put(Artifact(where, format_, contents.payload, card, goldens, 0, beside), new)
+
+
+def replace_card(path: str | Path, card: ModelCard | None) -> Artifact:
+    """Writes another card into a file, in place; None takes it out.
+
+    The old hash is not asked: so a model that a compiler changed gets its card back. The goldens stay only
+    where the payload is the one that they were measured on.
+
+    Raises:
+        InputError, CardError, DamagedArtifact: as `read_artifact` and `write_artifact`.
+    """
+    where = Path(path)
+    data = _read(where)
+    format_ = _format(where, data)
+    try:
+        contents = _CONTAINERS[format_].split(data)
+    except ArtifactError as error:
+        raise type(error)(f"{where}: {error}") from error
+    try:
+        goldens = _understand(contents)[1]
+    except ArtifactError:  # what is replaced need not be sound
+        goldens = None
+    named = where if where.suffix.lower() in _BY_SUFFIX else where.with_suffix(f".{format_}")
+    if named != where:
+        raise InputError(f"{where}: rename it to {named.name} first: the name says the format")
+    return write_artifact(where, contents.payload, card, goldens if card else None, contents.associated)
 
 
 def _read(path: Path) -> bytes:
-    if path.is_dir():
-        raise InputError(f"{path}: expected a .tflite or .onnx file, found a folder")
+    """The bytes of a file, and of nothing else: a pipe or a device may never end."""
     try:
-        size = path.stat().st_size
-        if size > MAX_FILE_BYTES:
-            raise DamagedArtifact(f"{path}: {size} bytes; both formats end at {MAX_FILE_BYTES}")
+        found = path.stat()
+        if stat.S_ISDIR(found.st_mode):
+            raise InputError(f"{path}: expected a .tflite or .onnx file, found a folder")
+        if not stat.S_ISREG(found.st_mode):
+            raise InputError(f"{path}: expected a .tflite or .onnx file, found a pipe or a device")
+        if found.st_size > MAX_FILE_BYTES:
+            raise DamagedArtifact(f"{path}: {found.st_size} bytes; both formats end at {MAX_FILE_BYTES}")
         with open(path, "rb") as file:
-            data = file.read(MAX_FILE_BYTES + 1)
-    except FileNotFoundError as error:
+            data = file.read(found.st_size + 1)
+    except (FileNotFoundError, NotADirectoryError) as error:
         raise InputError(
             f"{path}: there is no such file. Give the path of a .tflite or .onnx model"
         ) from error
@@ -90,8 +158,12 @@ def _read(path: Path) -> bytes:
         raise InputError(
             f"{path}: this user may not read it. Change its permissions, or its owner"
         ) from error
-    except OSError as error:
-        raise DamagedArtifact(f"{path}: cannot be read ({error.strerror or error})") from error
+    except (OSError, ValueError) as error:  # ValueError: a path that can be none
+        raise InputError(f"{path}: cannot be read ({error})") from error
+    except MemoryError as error:
+        raise ArtifactError(f"{path}: {found.st_size} bytes, more than this machine has free") from error
+    if len(data) != found.st_size:
+        raise DamagedArtifact(f"{path}: its size changed while it was read. Wait until it is written")
     if not data:
         raise DamagedArtifact(f"{path}: the file is empty. Copy or convert it again")
     return data
@@ -99,67 +171,57 @@ def _read(path: Path) -> bytes:
 
 def _format(path: Path, data: bytes) -> Format:
     """By what is in it; a name that says otherwise is an error, not a hint."""
-    inside: Format = "tflite" if data[4:8] == zip_tail.IDENTIFIER else "onnx"
     named = _BY_SUFFIX.get(path.suffix.lower())
-    if named is not None and named != inside and named == "onnx":
+    for start, what in _NO_MODEL.items():
+        if data.startswith(start):
+            raise DamagedArtifact(f"{path}: expected a .tflite or .onnx model, found {what}")
+    inside: Format = "tflite" if data[4:8] == zip_tail.IDENTIFIER else "onnx"
+    if named == "onnx" and inside == "tflite":
         raise DamagedArtifact(f"{path}: is named .onnx and holds a TFLite model. Rename it to .tflite")
-    if named == "tflite":
-        return "tflite"  # and is then refused with what is missing
-    return inside
+    return named or inside
 
 
-def _card(content: bytes | None) -> ModelCard | None:
-    return None if content is None else ModelCard.from_json(content)
-
-
-def _check_hash(payload: bytes, card: ModelCard | None) -> None:
-    if card is None or not card.payload_sha256:
-        return
-    found = hashlib.sha256(payload).hexdigest()
-    if found != card.payload_sha256:
+def _understand(contents: Contents) -> tuple[ModelCard | None, Goldens | None]:
+    """Card and goldens, and that the payload is the one they speak of."""
+    if contents.problem:
+        raise DamagedArtifact(contents.problem)
+    if contents.card is None:
+        return None, None
+    card = ModelCard.from_json(contents.card)
+    found = hashlib.sha256(contents.payload).hexdigest()
+    if card.payload_sha256 and card.payload_sha256 != found:
         raise DamagedArtifact(
             f"altered or damaged since it was written: expected SHA-256 {card.payload_sha256[:16]}..., "
-            f"found {found[:16]}... Copy the file again; after a compiler changed it, use `edgemm card set`"
+            f"found {found[:16]}... Copy the file again; after a compiler changed it, use `edgemm card copy`"
         )
+    return card, None if contents.goldens is None else Goldens.from_bytes(contents.goldens)
 
 
-def write_artifact(
-    path: str | Path, payload: bytes, card: ModelCard | None, goldens: Goldens | None = None
-) -> Artifact:
-    """Writes the file whole or not at all; the card gets the payload's hash.
-
-    Args:
-        path: ends in .tflite or .onnx.
-        payload: the model as a runtime takes it.
-        card: None writes the model alone.
-        goldens: need a card.
-
-    Raises:
-        InputError: the name says no format, or the goldens are too large.
-        DamagedArtifact: the payload is no model of that format.
-    """
-    where = Path(path)
-    format_ = _BY_SUFFIX.get(where.suffix.lower())
-    if format_ is None:
-        raise InputError(f"{where}: the name must end in .tflite or .onnx, which says the format")
-    container = _CONTAINERS[format_]
-    payload = container.split(payload)[0]
-    if (
-        format_ == "tflite"
-    ):  # members of other tools are written anew, with fixed dates: hash what will be read
-        payload = container.split(b"".join(container.join(payload, {container.CARD: b"{}"})))[0]
-    members = {}
-    if card is not None:
-        card = card.with_(payload_sha256=hashlib.sha256(payload).hexdigest())
-        members[container.CARD] = card.to_json().encode("utf-8")
-        if goldens is not None:
-            members[container.GOLDENS] = _packed(where, goldens)
-    size = atomic.write(where, container.join(payload, members) if members else [payload])
-    return Artifact(where, format_, payload, card, goldens, size)
+def _card_bytes(card: ModelCard | None) -> bytes | None:
+    """As it stands in the file; what could not be read again is not written."""
+    if card is None:
+        return None
+    text = card.to_json()
+    ModelCard.from_json(text)
+    return text.encode("utf-8")
 
 
-def _packed(path: Path, goldens: Goldens) -> bytes:
+def _goldens_bytes(path: Path, card: ModelCard | None, goldens: Goldens | None) -> bytes | None:
+    if goldens is None:
+        return None
+    if card is None:
+        raise InputError(f"{path}: goldens are written beside a card, and there is none")
     packed = goldens.to_bytes()
     if len(packed) > MAX_BYTES:
         raise InputError(f"{path}: the goldens are {len(packed)} bytes; at most {MAX_BYTES} are written")
     return packed
+
+
+def _put(artifact: Artifact, contents: Contents) -> Artifact:
+    try:
+        size = atomic.write(artifact.path, _CONTAINERS[artifact.format].join(contents))
+    except OSError as error:
+        raise InputError(
+            f"{artifact.path}: cannot be written ({error.strerror or error}). Choose another folder"
+        ) from error
+    return replace(artifact, size_bytes=size)

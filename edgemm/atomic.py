@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import errno
 import os
+import secrets
 import stat
-import tempfile
 from collections.abc import Iterable
 from contextlib import suppress
 from pathlib import Path
@@ -20,33 +21,40 @@ def write(path: str | Path, pieces: Iterable[bytes | memoryview]) -> int:
         The size in bytes.
 
     Raises:
-        OSError: the folder cannot be written, or the disk is full.
+        OSError: the folder cannot be written, the disk is full, or `path` is a folder or a device.
     """
     target = Path(os.path.realpath(path))
-    handle, name = tempfile.mkstemp(prefix=f".{target.name[:80]}.", suffix=".part", dir=target.parent)
+    mode = _mode(target)
+    part = target.with_name(f".{target.name[:80]}.{secrets.token_hex(8)}.part")
+    # 0o666 less the user's mask, applied by the system: reading the mask would change it for other threads
+    handle = os.open(part, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o666)
     try:
         with os.fdopen(handle, "wb") as file:
             size = sum(file.write(piece) for piece in pieces)
             file.flush()
-            os.fchmod(file.fileno(), _mode(target))
-            os.fsync(file.fileno())
-        os.replace(name, target)
+            if mode is not None:
+                os.fchmod(handle, mode)
+            os.fsync(handle)
+        os.replace(part, target)
     except BaseException:
-        with suppress(FileNotFoundError):
-            os.unlink(name)
+        with suppress(OSError):
+            os.unlink(part)
         raise
     _sync_folder(target.parent)
     return size
 
 
-def _mode(target: Path) -> int:
-    """Permissions of the file that is replaced, or those that a new file would get."""
+def _mode(target: Path) -> int | None:
+    """Permissions of the file that is replaced; None for a new one."""
     try:
-        return stat.S_IMODE(target.stat().st_mode)
+        found = target.stat().st_mode
     except FileNotFoundError:
-        mask = os.umask(0)
-        os.umask(mask)
-        return 0o666 & ~mask
+        return None
+    if not stat.S_ISREG(found):
+        raise OSError(
+            errno.EINVAL, "expected a file or nothing there, found a folder or a device", str(target)
+        )
+    return stat.S_IMODE(found)
 
 
 def _sync_folder(folder: Path) -> None:

@@ -167,19 +167,26 @@ class ModelCard:
     """Keys that this version does not know, kept."""
 
     def to_dict(self) -> dict[str, Any]:
-        """Plain JSON values, schema key first, empty and default fields left out."""
+        """Plain JSON values, schema key first; empty fields left out, recipes in full."""
         return {"schema": SCHEMA, **_to_dict(self)}
 
     def to_json(self) -> str:
-        """The card as indented JSON; the same card always gives the same text."""
-        return json.dumps(self.to_dict(), indent=1, ensure_ascii=False, allow_nan=False)
+        """The card as indented JSON; the same card always gives the same text.
+
+        Raises:
+            CardError: it holds what JSON cannot: infinity, NaN, an array.
+        """
+        try:
+            return json.dumps(self.to_dict(), indent=1, ensure_ascii=False, allow_nan=False)
+        except (TypeError, ValueError) as error:
+            raise CardError(f"the card cannot be written: {error}. Give plain, finite JSON values") from error
 
     @staticmethod
     def from_json(text: str | bytes) -> ModelCard:
         """Reads a card.
 
         Raises:
-            CardError: not JSON, too large, or a key has the wrong type.
+            CardError: not JSON, too large, or a value that makes no sense; says which key.
             UnsupportedVersion: the card's schema or `min_edgemm` is newer than this edgemm.
         """
         from edgemm import card_reader
@@ -191,20 +198,24 @@ class ModelCard:
         return replace(self, **changes)
 
 
+_IN_FULL = (ImageRecipe, AudioRecipe, KeywordRecipe)
+"""Written with every field, so that a default that changes later does not change what an old file means."""
+
+
 def _to_dict(value: Any) -> dict[str, Any]:
-    """A card dataclass as a dictionary: what is empty is left out, all else is written in full, so that
-    a default that changes later does not change what an old file means."""
-    out: dict[str, Any] = {}
-    for f in fields(value):
-        item = getattr(value, f.name)
-        if f.name == "extra" or item is None or item in ("", (), {}):
-            continue
-        if is_dataclass(item):
-            item = _to_dict(item)
-        elif isinstance(item, tuple):
-            item = [_to_dict(part) if is_dataclass(part) else part for part in item]
-        out[f.name] = item
-    return {**out, **getattr(value, "extra", {})}
+    """A card dataclass as a dictionary; what it does not know goes last, and never over what it knows."""
+    names = [f.name for f in fields(value) if f.name != "extra"]
+    items = {name: getattr(value, name) for name in names}
+    if not isinstance(value, _IN_FULL):
+        items = {name: item for name, item in items.items() if item is not None and item not in ("", (), {})}
+    extra = {key: item for key, item in value.extra.items() if key not in names}
+    return {name: _plain(item) for name, item in items.items()} | extra
+
+
+def _plain(item: Any) -> Any:
+    if is_dataclass(item):
+        return _to_dict(item)
+    return [_plain(part) for part in item] if isinstance(item, tuple) else item
 
 
 TASKS: tuple[str, ...] = get_args(Task)

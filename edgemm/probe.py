@@ -1,89 +1,163 @@
-"""Opens a foreign model in a child process first: a file that crashes the runtime takes the child down, not us."""
+"""Opens a foreign model in a child process first: a file that crashes the runtime takes the child down, not us.
+
+The child loads the model on the CPU and runs it once on zeros, within bounds on memory, time and what it
+may write. A clean answer is one line of JSON; no answer is a crash.
+"""
 
 from __future__ import annotations
 
 import hashlib
+import json
+import signal
 import subprocess
 import sys
+import tempfile
+from contextlib import suppress
 from pathlib import Path
+from typing import IO
 
 from edgemm.artifact import Artifact, Format
-from edgemm.errors import DamagedArtifact, DelegateError, EdgemmError, MissingDependency
+from edgemm.errors import (
+    ArtifactError,
+    DamagedArtifact,
+    DelegateError,
+    EdgemmError,
+    MissingDependency,
+    UnsupportedVersion,
+)
 
 TIMEOUT_S = 60.0
 MEMORY_BYTES = 16 << 30
 """Address space of the child: runtimes reserve far more than they use."""
+OUTPUT_BYTES = 1 << 20
+"""What the child may print, or write into any file."""
 
-_passed: set[str] = set()
-"""Hashes of payloads that went through in this process."""
+_ANSWER = "edgemm.probe:"
+_CHILD = "import sys; sys.path[:] = sys.argv[2:]; from edgemm.probe import main; sys.exit(main())"
+"""The child finds packages where this process does: `-m` would also look into the current folder."""
+_KINDS: dict[str, type[ArtifactError]] = {
+    kind.__name__: kind for kind in (ArtifactError, DamagedArtifact, UnsupportedVersion)
+}
+_answers: dict[str, tuple[str, str]] = {}
+"""Hash of a payload -> the kind of error and what it says; ("", "") when it runs. Of this process."""
 
 
-def probe(artifact: Artifact) -> None:
-    """Loads the payload in a child process and runs it once on zeros.
+def probe(artifact: Artifact, *, timeout_s: float = TIMEOUT_S) -> None:
+    """Loads the payload in a child process and runs it once on zeros; asks once per payload.
+
+    Returns also when the model loads and only lacks an accelerator, as one compiled for an Edge TPU does.
 
     Raises:
         DamagedArtifact: the runtime refused it, crashed on it, or did not come back.
+        UnsupportedVersion: the runtime here is too old for it.
+        MissingDependency: there is no runtime for it.
     """
     digest = hashlib.sha256(artifact.payload).hexdigest()
-    if digest in _passed:
+    if digest not in _answers:
+        kind, message = _ask_child(artifact, timeout_s)
+        if kind == MissingDependency.__name__:
+            _find_runtime(artifact.format)
+        _answers[digest] = kind, message
+    kind, message = _answers[digest]
+    if kind:
+        raise _KINDS.get(kind, DamagedArtifact)(f"{artifact.path}: {message}")
+
+
+def _ask_child(artifact: Artifact, timeout_s: float) -> tuple[str, str]:
+    with tempfile.TemporaryFile() as said:
+        try:
+            done = subprocess.run(
+                [sys.executable, "-c", _CHILD, artifact.format, *sys.path],
+                input=artifact.payload, stdout=said, stderr=said, timeout=timeout_s, check=False,
+            )  # fmt: skip
+        except subprocess.TimeoutExpired:
+            return "DamagedArtifact", f"one inference did not end within {timeout_s:g} s; it is not loaded"
+        except OSError as error:
+            raise ArtifactError(
+                f"{artifact.path}: has no card, and no process can be started to try it ({error}). "
+                "Give it a card with `edgemm card set`"
+            ) from error
+        return _answer(done.returncode, _lines(said))
+
+
+def _lines(said: IO[bytes]) -> list[str]:
+    said.seek(0)
+    lines = said.read(OUTPUT_BYTES).decode("utf-8", "replace").splitlines()
+    return [line.strip() for line in lines if line.strip()]
+
+
+def _answer(code: int, lines: list[str]) -> tuple[str, str]:
+    answers = [line for line in lines if line.startswith(_ANSWER)]
+    if code == 0 and answers:
+        kind, message = json.loads(answers[-1].removeprefix(_ANSWER))
+        return str(kind), str(message)
+    with suppress(ValueError):  # a signal without a name
+        how = f"was killed by {signal.Signals(-code).name}" if code < 0 else f"ended with {code}"
+        last = f" ({lines[-1][:200]})" if lines else ""
+        return "DamagedArtifact", f"the process that tried it {how}{last}; it is damaged or hostile"
+    return "DamagedArtifact", f"the process that tried it ended with {code}; it is damaged or hostile"
+
+
+def _find_runtime(format_: Format) -> None:
+    """Raises MissingDependency, with the command that installs it."""
+    if format_ == "tflite":
+        from edgemm.backends.runtime import find_litert
+
+        find_litert()
         return
-    command = [sys.executable, "-m", "edgemm.probe", artifact.format]
     try:
-        done = subprocess.run(
-            command, input=artifact.payload, capture_output=True, timeout=TIMEOUT_S, check=False
-        )
-    except subprocess.TimeoutExpired as error:
-        raise DamagedArtifact(
-            f"{artifact.path}: the runtime did not finish one inference within {TIMEOUT_S:g} s; it is not loaded"
-        ) from error
-    if done.returncode in (MissingDependency.exit_code, DelegateError.exit_code):
-        return  # opening it here says the same with the install command, or finds the delegate that it needs
-    if done.returncode != 0:
-        raise DamagedArtifact(f"{artifact.path}: {_reason(done.returncode, done.stderr)}")
-    _passed.add(digest)
+        import onnxruntime  # noqa: F401
+    except ImportError as error:
+        raise MissingDependency("ONNX Runtime", "ort") from error
 
 
-def _reason(code: int, said: bytes) -> str:
-    if code < 0:
-        return f"the runtime crashed on it (signal {-code}) in a trial process; it is damaged or hostile"
-    lines = [line for line in said.decode("utf-8", "replace").splitlines() if line.strip()]
-    return f"the runtime refused it: {(lines[-1] if lines else 'no reason given')[:300]}"
+def main() -> int:
+    """The child: payload on stdin, answer on stdout."""
+    _limit()
+    try:
+        _try("tflite" if sys.argv[1] == "tflite" else "onnx", sys.stdin.buffer.read())
+        answer = ("", "")
+    except DelegateError:  # it loads, and needs what the CPU is not
+        answer = ("", "")
+    except EdgemmError as error:
+        answer = (type(error).__name__, _one_line(error))
+    except (RuntimeError, ValueError, TypeError, OSError, MemoryError) as error:
+        answer = ("DamagedArtifact", f"the runtime refused it: {_one_line(error) or type(error).__name__}")
+    print("\n" + _ANSWER + json.dumps(answer), flush=True)  # noqa: T201
+    return 0
 
 
-def _limit() -> None:
-    """No core file, and a bound on memory, where the system can do that."""
-    import resource
-
-    resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
-    _, hard = resource.getrlimit(resource.RLIMIT_AS)
-    bound = MEMORY_BYTES if hard == resource.RLIM_INFINITY else min(MEMORY_BYTES, hard)
-    resource.setrlimit(resource.RLIMIT_AS, (bound, hard))
+def _one_line(error: BaseException) -> str:
+    return " ".join(str(error).removeprefix("model: ").split())[:500]
 
 
 def _try(format_: Format, payload: bytes) -> None:
     from edgemm.backends import open_backend
 
-    artifact = Artifact(Path("the model"), format_, payload, None, None, len(payload))
-    backend = open_backend(artifact, delegate="cpu")
+    backend = open_backend(
+        Artifact(Path("model"), format_, payload, None, None, len(payload)), delegate="cpu"
+    )
     for index in range(len(backend.inputs)):
         backend.input_buffer(index)[...] = 0
-    backend.run()
-    backend.close()
-
-
-def main() -> int:
-    """The child: payload on stdin, reason on stderr."""
-    _limit()
     try:
-        _try("tflite" if sys.argv[1] == "tflite" else "onnx", sys.stdin.buffer.read())
-    except EdgemmError as error:
-        print(" ".join(str(error).split()), file=sys.stderr)  # noqa: T201
-        return error.exit_code
-    except (RuntimeError, ValueError, MemoryError, TypeError, OSError) as error:
-        print(f"{type(error).__name__}: {' '.join(str(error).split())}", file=sys.stderr)  # noqa: T201
-        return DamagedArtifact.exit_code
-    return 0
+        backend.run()
+    except DelegateError as error:
+        raise DamagedArtifact(f"it does not run on zeros: {_one_line(error)}") from error
 
 
-if __name__ == "__main__":
-    sys.exit(main())
+def _limit() -> None:
+    """Bounds on the child, as far as the system has them; and it is the first to go when memory ends."""
+    import resource
+
+    bounds = {
+        resource.RLIMIT_CORE: 0,
+        resource.RLIMIT_AS: min(MEMORY_BYTES, sys.maxsize),
+        resource.RLIMIT_FSIZE: OUTPUT_BYTES,
+        resource.RLIMIT_CPU: int(2 * TIMEOUT_S),
+    }
+    for kind, bound in bounds.items():
+        _, hard = resource.getrlimit(kind)
+        with suppress(ValueError, OSError):
+            resource.setrlimit(kind, (bound if hard == resource.RLIM_INFINITY else min(bound, hard), hard))
+    with suppress(OSError):
+        Path("/proc/self/oom_score_adj").write_text("1000", encoding="ascii")

@@ -68,10 +68,9 @@ def _copy(options: argparse.Namespace) -> int:
 
 
 def _write(options: argparse.Namespace, card: ModelCard) -> int:
-    from edgemm.artifact import read_artifact, write_artifact
+    from edgemm.artifact import replace_card
 
-    old = read_artifact(options.file)
-    new = write_artifact(options.file, old.payload, card, old.goldens)
+    new = replace_card(options.file, card)
     content = {"file": options.file, "size_bytes": new.size_bytes, "name": card.name}
     if options.json:
         emit_json(f"edgemm.card.{options.action}/1", content)

@@ -11,8 +11,8 @@ from dataclasses import dataclass
 from edgemm.errors import DamagedArtifact
 
 VARINT, FIXED64, LENGTH, FIXED32 = 0, 1, 2, 5
-MAX_RECORDS = 1 << 22
-"""In one message."""
+MAX_RECORDS = 1 << 20
+"""In one message, unless the caller knows better."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,15 +29,17 @@ class Record:
     end: int
 
 
-def records(data: memoryview, begin: int = 0, end: int | None = None) -> Iterator[Record]:
+def records(
+    data: memoryview, begin: int = 0, end: int | None = None, *, limit: int = MAX_RECORDS
+) -> Iterator[Record]:
     """The records of the message in data[begin:end], contents unread.
 
     Raises:
-        DamagedArtifact: a record that reaches beyond the end, or is none.
+        DamagedArtifact: a record that reaches beyond the end, or is none; or more than `limit` of them.
     """
     stop = len(data) if end is None else end
     at = begin
-    for _ in range(MAX_RECORDS):
+    for _ in range(limit):
         if at == stop:
             return
         start = at
@@ -56,7 +58,8 @@ def records(data: memoryview, begin: int = 0, end: int | None = None) -> Iterato
         if number == 0 or at > stop:
             raise DamagedArtifact(f"damaged or cut short: the record at byte {start} reaches beyond the end")
         yield Record(number, kind, start, value, at)
-    raise DamagedArtifact(f"more than {MAX_RECORDS} records in one message")
+    if at != stop:
+        raise DamagedArtifact(f"more than {limit} records in one message")
 
 
 def varint(data: memoryview, at: int, stop: int) -> tuple[int, int]:

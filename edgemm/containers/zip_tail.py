@@ -1,6 +1,7 @@
 """Card and goldens in a .tflite file: a ZIP archive after the flatbuffer ("associated files").
 
-Every interpreter ignores it. Members of other tools are kept.
+Every interpreter ignores it, and any ZIP program reads it. Members of other tools are kept.
+https://ai.google.dev/edge/litert/models/metadata
 """
 
 from __future__ import annotations
@@ -8,126 +9,106 @@ from __future__ import annotations
 import io
 import struct
 import zipfile
-import zlib
 
+from edgemm.containers import archive
+from edgemm.containers.contents import MAX_MEMBERS, MAX_VALUE, Contents
 from edgemm.errors import DamagedArtifact
 
 CARD, GOLDENS = "edgemm/card.json", "edgemm/goldens.npz"
-TRACE = b"edgemm/card.json"
 IDENTIFIER = b"TFL3"
-MAX_MEMBERS = 64
-MAX_VALUE = 4 << 20
-"""Bytes of one of our members, unpacked."""
-DATE = (1980, 1, 1, 0, 0, 0)
-"""Of every member, so that equal conversions give equal bytes."""
-
-_BROKEN = (
-    zipfile.BadZipFile, zlib.error, struct.error, EOFError, OverflowError, ValueError, RuntimeError,
-    NotImplementedError, KeyError, OSError,
-)  # fmt: skip
-"""What zipfile raises on archives that lie."""
+HEADER = b"PK\x03\x04"
+HEADER_BYTES = 30
+MAX_TAIL = 24 << 20
+"""Bytes of all members together, unpacked; and how far from the end an archive may begin."""
 
 
-def split(data: bytes) -> tuple[bytes, dict[str, bytes]]:
-    """The flatbuffer, and our members: name -> content.
+def split(data: bytes) -> Contents:
+    """The flatbuffer, and what the archive behind it holds.
 
-    Raises:
-        DamagedArtifact: no TFLite model, or an archive that does not hold together.
+    Bytes behind a foreign model that are no sound archive are not our concern: they stay in the payload,
+    where an interpreter ignores them. Where our card stands, or stood, they must hold together.
     """
     _check_flatbuffer(data)
-    if (
-        b"PK\x05\x06" not in data[-65557:]
-    ):  # an archive ends in this record and a comment of at most 65535 bytes
-        return data, {}
+    end = archive.find_end(data)
     try:
-        with zipfile.ZipFile(io.BytesIO(data)) as archive:
-            members = archive.infolist()
-            begin = _check_layout(members, archive.start_dir)
-            found = {
-                info.filename: _content(archive, info) for info in members if info.filename in (CARD, GOLDENS)
-            }
-    except DamagedArtifact:
-        raise
-    except _BROKEN as error:
-        raise DamagedArtifact(
-            f"the archive behind the model is damaged ({error}); copy the file again"
-        ) from error
-    if begin is None or not found:
-        return data, {}
-    if data[begin : begin + 4] != b"PK\x03\x04":
-        raise DamagedArtifact("the archive behind the model does not start where it says")
-    foreign = len(members) > len(found)
-    return (_with_foreign(data, begin, members) if foreign else data[:begin]), found
+        contents = _unpack(data, end)
+    except archive.BROKEN as error:
+        if _was_ours(data, end):
+            raise DamagedArtifact(
+                f"the archive with the card is damaged: {error}. Copy the file again"
+            ) from error
+        return Contents(data)
+    if contents.card is None and _was_ours(data, end):
+        raise DamagedArtifact("the card is damaged: its name is there, and no card. Copy the file again")
+    return contents
 
 
 def _check_flatbuffer(data: bytes) -> None:
-    if len(data) < 32 or data[4:8] != IDENTIFIER:
-        raise DamagedArtifact(
-            f"no TFLite model: expected {IDENTIFIER.decode()} at byte 4, found {data[4:8]!r}"
-        )
+    """Identifier, root table and its vtable are inside the file; what they lead to is not looked at."""
+    if len(data) < 16 or data[4:8] != IDENTIFIER:
+        raise DamagedArtifact(f"expected a TFLite model, {IDENTIFIER!r} at byte 4; found {data[4:8]!r}")
     root = int.from_bytes(data[:4], "little")
-    if not 8 <= root < len(data) - 4:
-        raise DamagedArtifact(f"no TFLite model: its root is at byte {root} of {len(data)}")
+    if not 8 <= root <= len(data) - 4:
+        raise DamagedArtifact(f"cut short or damaged: its root is at byte {root} of {len(data)}")
+    table = root - struct.unpack_from("<i", data, root)[0]
+    size = int.from_bytes(data[table : table + 2], "little") if 8 <= table <= len(data) - 4 else 0
+    if size < 4 or size % 2 or table + size > len(data):
+        raise DamagedArtifact(f"cut short or damaged: no table at byte {root} of {len(data)}")
 
 
-def _check_layout(members: list[zipfile.ZipInfo], directory: int) -> int | None:
-    """Where the archive begins; each member must end before the next one starts."""
-    if len(members) > MAX_MEMBERS:
-        raise DamagedArtifact(
-            f"the archive behind the model has {len(members)} members; at most {MAX_MEMBERS}"
-        )
-    if len({info.filename for info in members}) != len(members):
-        raise DamagedArtifact("the archive behind the model has a member twice")
-    ordered = sorted(members, key=lambda info: info.header_offset)
-    ends = [info.header_offset + 30 + info.compress_size for info in ordered]
-    starts = [*(info.header_offset for info in ordered[1:]), directory]
-    if any(end > start for end, start in zip(ends, starts, strict=True)) or any(
-        i.header_offset < 32 for i in ordered
-    ):
-        raise DamagedArtifact("members of the archive behind the model overlap")
-    return ordered[0].header_offset if ordered else None
+def _unpack(data: bytes, end: int) -> Contents:
+    archive.check_end(data, end, MAX_MEMBERS)
+    with zipfile.ZipFile(io.BytesIO(data)) as opened:
+        begin = archive.check_layout(opened)
+        if begin < 16 or data[begin : begin + 4] != HEADER:
+            raise ValueError("it does not begin where it says")
+        members = opened.infolist()
+        if sum(info.file_size for info in members) > MAX_TAIL:
+            raise ValueError(f"more than {MAX_TAIL} bytes unpacked")
+        found = {info.filename: archive.read_member(opened, info, MAX_VALUE) for info in members}
+    card, goldens = found.pop(CARD, None), found.pop(GOLDENS, None)
+    if goldens is not None and card is None:
+        raise ValueError("goldens and no card")
+    return Contents(data[:begin], card, goldens, found)
 
 
-def _content(archive: zipfile.ZipFile, info: zipfile.ZipInfo) -> bytes:
-    if info.file_size > MAX_VALUE:
-        raise DamagedArtifact(
-            f"{info.filename} unpacks to {info.file_size} bytes; at most {MAX_VALUE} are read"
-        )
-    with archive.open(info) as member:
-        content = member.read(MAX_VALUE + 1)
-    if len(content) != info.file_size:
-        raise DamagedArtifact(f"{info.filename} unpacks to another size than it says")
-    return content
+def _was_ours(data: bytes, end: int) -> bool:
+    """True where a card stands, or what is left of one that was cut."""
+    begin = max(len(data) - MAX_TAIL, 0)
+    if any(data.rfind(name.encode(), begin) >= 0 for name in (CARD, GOLDENS)):
+        return True
+    if end >= 0:
+        return False
+    if data.rfind(HEADER, len(data) - HEADER_BYTES - len(CARD)) >= 0:
+        return True
+    # A flatbuffer is a multiple of 4 bytes long; one, two or three bytes of a header are not.
+    return len(data) % 4 != 0 and data.endswith((HEADER[:1], HEADER[:2], HEADER[:3]))
 
 
-def _with_foreign(data: bytes, begin: int, members: list[zipfile.ZipInfo]) -> bytes:
-    """The flatbuffer with an archive of the members that are not ours: they belong to the payload."""
-    out = io.BytesIO()
-    out.write(data[:begin])
-    with zipfile.ZipFile(io.BytesIO(data)) as old, zipfile.ZipFile(out, "a") as new:
-        for info in members:
-            if info.filename in (CARD, GOLDENS):
-                continue
-            if info.file_size > MAX_VALUE:
-                raise DamagedArtifact(f"{info.filename[:80]!r} unpacks to more than {MAX_VALUE} bytes")
-            try:
-                new.writestr(_info(info.filename), old.read(info))
-            except _BROKEN as error:
-                raise DamagedArtifact(f"the archive behind the model is damaged ({error})") from error
-    return out.getvalue()
+class _Behind(io.BytesIO):
+    """A file whose first byte stands at `begin`, so that an archive knows its place without the payload."""
+
+    def __init__(self, begin: int) -> None:
+        super().__init__()
+        self._begin = begin
+
+    def tell(self) -> int:
+        return super().tell() + self._begin
+
+    def seek(self, offset: int, whence: int = io.SEEK_SET, /) -> int:
+        start = self._begin if whence == io.SEEK_SET else 0
+        return super().seek(offset - start, whence) + self._begin
 
 
-def join(payload: bytes, members: dict[str, bytes]) -> list[bytes]:
-    """The pieces of the file: the flatbuffer, then an archive of the members (and of those it had)."""
-    out = io.BytesIO(payload)
-    with zipfile.ZipFile(out, "a") as archive:
+def join(contents: Contents) -> list[bytes]:
+    """The flatbuffer, then the archive: our members first, others by name."""
+    ours = {CARD: contents.card, GOLDENS: contents.goldens}
+    members = {name: content for name, content in ours.items() if content is not None}
+    members |= {name: contents.associated[name] for name in sorted(contents.associated)}
+    if not members:
+        return [contents.payload]
+    tail = _Behind(len(contents.payload))
+    with zipfile.ZipFile(tail, "w") as made:
         for name, content in members.items():
-            archive.writestr(_info(name), content)
-    return [out.getvalue()]
-
-
-def _info(name: str) -> zipfile.ZipInfo:
-    info = zipfile.ZipInfo(name, DATE)
-    info.external_attr = 0o644 << 16
-    info.create_system = 3
-    return info
+            made.writestr(archive.entry(name), content)
+    return [contents.payload, tail.getvalue()]
