@@ -23,7 +23,7 @@ def main() -> int:
     parser.add_argument("sound_model", help="an artifact that takes sound")
     parser.add_argument("--pictures", default=str(data.path("digits")), help="folder, picture or video")
     parser.add_argument(
-        "--sound", default=str(data.path("spoken_digits")), help=".wav file or folder of them"
+        "--sound", default=f"{data.path('spoken_digits')}?pause_ms=600", help=".wav or folder"
     )
     options = parser.parse_args()
     with (

@@ -52,12 +52,12 @@ def run(options: argparse.Namespace) -> int:
         edgemm.load(options.file, delegate=options.delegate, threads=options.threads) as model,
         edgemm.open_source(options.source, pace="live" if options.live else "file") as source,
         model.stream(source, budget=budget) as stream,
-        _drains(stream) as asked,
+        _drains(stream),
     ):
         try:
             for item in stream:
                 _show(item, as_json=options.json)
-                if asked or (options.limit is not None and item.sequence + 1 >= options.limit):
+                if options.limit is not None and item.sequence + 1 >= options.limit:
                     break
         finally:
             stream.close()
@@ -66,17 +66,15 @@ def run(options: argparse.Namespace) -> int:
 
 
 @contextmanager
-def _drains(stream: Stream) -> Iterator[list[int]]:
+def _drains(stream: Stream) -> Iterator[None]:
     """SIGTERM and SIGINT end the stream after the item under way instead of killing the process."""
-    asked: list[int] = []
 
     def ask(number: int, frame: FrameType | None) -> None:
-        asked.append(number)
         stream.stop()
 
     before = {number: signal.signal(number, ask) for number in (signal.SIGTERM, signal.SIGINT)}
     try:
-        yield asked
+        yield
     finally:
         for number, handler in before.items():
             signal.signal(number, handler)

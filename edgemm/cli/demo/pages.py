@@ -60,12 +60,17 @@ def _budget(run: LiveRun, pace: str) -> str:
         s["delivered"],
         f"!{dropped}" if dropped else "0",
         f"!{s['late']}" if s["late"] else "0",
-        f"{s['p50_ms']:.2f} ms",
-        f"{s['p99_ms']:.2f} ms",
+        _ms(s["p50_ms"]),
+        _ms(s["p99_ms"]),
     )
     header = ("captured", "delivered", "dropped", "late", "age p50", "age p99")
     chart = charts.histogram(run.ages_ms, run.budget_ms, f"Age of each result: {pace}")
     return table([row], header) + chart
+
+
+def _ms(value: float | None) -> str:
+    """Milliseconds; a run without results has none."""
+    return "-" if value is None else f"{value:.2f} ms"
 
 
 def _pictures(run: LiveRun) -> str:

@@ -60,7 +60,7 @@ class Told:
             s = run.summary
             lines.append(
                 f"{run.name}: {s['delivered']} results, {s['late']} late, {sum(s['dropped'].values())} dropped; "
-                f"age p50 {s['p50_ms']:.2f} ms, p99 {s['p99_ms']:.2f} ms, budget {run.budget_ms:g} ms"
+                f"age p50 {s['p50_ms'] or 0:.2f} ms, p99 {s['p99_ms'] or 0:.2f} ms, budget {run.budget_ms:g} ms"
             )
         words = " ".join(word for _, word in self.speech.heard)
         lines += [f"heard: {words}", f"report: {self.report}  ({self.seconds:.0f} s)"]
