@@ -15,8 +15,9 @@ class Budget:
     max_age_ms: float | None = None
     """Milliseconds from capture to delivery; None: no limit."""
     policy: Literal["auto", "newest", "all"] = "auto"
-    """newest: a newer frame replaces one that waits (dropped as "superseded"). all: nothing is
-    dropped by the stream: a file waits; a device that cannot wait loses frames itself, and they are counted. auto: newest for live pictures, all for files and for audio."""
+    """newest: a newer frame replaces one that waits (dropped as "superseded"). all: nothing is dropped by
+    the stream: a file waits; a device that cannot wait loses frames itself, and they are counted.
+    auto: newest for live pictures, all for files and for audio."""
     on_late: Literal["deliver", "drop"] = "deliver"
     """A result above `max_age_ms` is delivered and counted late, or dropped as "late". A frame that
     is too old before the model has run is not run at all when "drop" ("stale"). Audio is always delivered."""

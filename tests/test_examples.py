@@ -1,0 +1,50 @@
+"""The examples run as they are, from a file when there is no camera or microphone."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from edgemm import data
+from edgemm.cli import main
+
+ROOT = Path(__file__).resolve().parents[1]
+
+
+@pytest.fixture(scope="module")
+def artifacts(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, Path]:
+    folder = tmp_path_factory.mktemp("artifacts")
+    made = folder / "digits.tflite", folder / "keywords.onnx"
+    calibration = {"digits": "digits", "keywords": "calibration_words"}
+    for path in made:
+        source, known = data.path(f"models/{path.stem}.onnx"), data.path(calibration[path.stem])
+        assert main(["convert", str(source), "-o", str(path), "--calibrate", str(known)]) == 0
+    return made
+
+
+def test_two_models_through_one_runner(artifacts: tuple[Path, Path]) -> None:
+    command = [sys.executable, str(ROOT / "examples" / "two_models.py"), *map(str, artifacts)]
+    done = subprocess.run(command, capture_output=True, text=True, check=True)
+    *results, last = [json.loads(line) for line in done.stdout.splitlines()]
+    seen = [line for line in results if line["stream"] == "seen"]
+    assert len(seen) == len(list(data.path("digits").glob("*/*.png")))
+    right = [line["result"]["labels"][0] == Path(line["origin"]).parent.name for line in seen]
+    assert sum(right) >= 0.9 * len(right)
+    summary = last["summary"]
+    assert summary["seen"]["delivered"] == len(seen)
+    assert summary["heard"]["results"] > 100
+
+
+@pytest.mark.parametrize("path", sorted((ROOT / "examples").glob("*.py")), ids=lambda path: path.name)
+def test_an_example_explains_itself(path: Path) -> None:
+    done = subprocess.run([sys.executable, str(path), "--help"], capture_output=True, text=True, check=True)
+    assert "usage" in done.stdout
+
+
+@pytest.mark.parametrize("path", sorted((ROOT / "examples").glob("*.py")), ids=lambda path: path.name)
+def test_an_example_is_short(path: Path) -> None:
+    assert len(path.read_text(encoding="utf-8").splitlines()) <= 60
