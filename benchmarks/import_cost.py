@@ -1,4 +1,7 @@
-"""`import edgemm` against `import numpy`: processor time of whole processes, in turns."""
+"""`import edgemm` against `import numpy`: processor time of whole processes, in turns.
+
+Names of edgemm load when they are first used, and NumPy with them; so the first use is timed too, and counts.
+"""
 
 from __future__ import annotations
 
@@ -22,14 +25,15 @@ def _cpu_ms(code: str) -> float:
 
 def run() -> dict[str, Any]:
     """Median processor time of each, and their ratio."""
-    times: dict[str, list[float]] = {"numpy": [], "edgemm": []}
+    codes = {"numpy": "import numpy", "edgemm": "import edgemm", "first_use": "import edgemm; edgemm.Frame"}
+    times: dict[str, list[float]] = {name: [] for name in codes}
     for turn in range(ROUNDS + 1):
-        for name, each in times.items():
-            cost = _cpu_ms(f"import {name}")
+        for name, code in codes.items():
+            cost = _cpu_ms(code)
             if turn:  # the first one fills the file cache
-                each.append(cost)
-    numpy_ms, edgemm_ms = median(times["numpy"]), median(times["edgemm"])
-    ratio = edgemm_ms / numpy_ms
+                times[name].append(cost)
+    numpy_ms, edgemm_ms, first_ms = (median(each) for each in times.values())
+    ratio = max(edgemm_ms, first_ms) / numpy_ms
     return {
         "name": "import_cost",
         "ratio": round(ratio, 3),
@@ -37,6 +41,7 @@ def run() -> dict[str, Any]:
         "ok": ratio <= LIMIT,
         "numpy_ms": round(numpy_ms, 1),
         "edgemm_ms": round(edgemm_ms, 1),
+        "first_use_ms": round(first_ms, 1),
     }
 
 
