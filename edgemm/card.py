@@ -8,7 +8,7 @@ version does not know are kept and written back (`extra`).
 from __future__ import annotations
 
 import json
-from dataclasses import dataclass, field, fields, is_dataclass, replace
+from dataclasses import Field, dataclass, field, fields, is_dataclass, replace
 from typing import Any, Literal, get_args
 
 from edgemm.errors import CardError, UnsupportedVersion
@@ -204,12 +204,20 @@ _IN_FULL = (ImageRecipe, AudioRecipe, KeywordRecipe)
 
 def _to_dict(value: Any) -> dict[str, Any]:
     """A card dataclass as a dictionary; what it does not know goes last, and never over what it knows."""
-    names = [f.name for f in fields(value) if f.name != "extra"]
-    items = {name: getattr(value, name) for name in names}
-    if not isinstance(value, _IN_FULL):
-        items = {name: item for name, item in items.items() if item is not None and item not in ("", (), {})}
-    extra = {key: item for key, item in value.extra.items() if key not in names}
-    return {name: _plain(item) for name, item in items.items()} | extra
+    known = [f for f in fields(value) if f.name != "extra"]
+    written = {
+        f.name: _plain(getattr(value, f.name))
+        for f in known
+        if isinstance(value, _IN_FULL) or not _says_nothing(getattr(value, f.name), f)
+    }
+    names = {f.name for f in known}
+    return written | {key: item for key, item in value.extra.items() if key not in names}
+
+
+def _says_nothing(item: Any, field_: Field[Any]) -> bool:
+    """Empty, and read as the same empty value where it is left out."""
+    empty = item is None or item in ("", (), {})
+    return empty and (item == field_.default or field_.default_factory is dict)
 
 
 def _plain(item: Any) -> Any:
