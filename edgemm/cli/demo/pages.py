@@ -44,12 +44,13 @@ def _kept(variants: tuple[Variant, ...], data: str) -> str:
     ]
     header = ("file", "size", "accuracy", "same answer as float", "one call")
     pictures = charts.sizes({f"{v.scheme} .{v.format}": v.size_bytes for v in variants}, "File size")
-    pictures += "".join(
+    confusions = "".join(
         charts.confusion(v.confusion(), v.labels, f"{v.scheme} .{v.format}")
         for v in variants
         if v.format == "tflite"
     )
-    return paragraph(f"Measured on {data}.") + table(rows, header) + pictures
+    lead = paragraph(f"Measured on {data}. Rows of the squares: what it was; columns: what the network said.")
+    return f"{lead}{table(rows, header)}<div>{pictures}</div><div>{confusions}</div>"
 
 
 def _budget(run: LiveRun, pace: str) -> str:
