@@ -16,7 +16,7 @@ from edgemm.card import AudioRecipe
 from edgemm.preprocess.logmel import logmel
 
 RECIPE = AudioRecipe(
-    sample_rate=RATE, window=256, hop=160, n_fft=256, n_mels=32, fmin=60.0, fmax=3800.0,
+    sample_rate=RATE, window=200, hop=160, n_fft=256, n_mels=24, fmin=100.0, fmax=3800.0,
     log_offset=1e-6, frames=50, stride=160,
 )  # fmt: skip
 """One second in steps of 20 ms; mean and std are measured before training."""
@@ -25,7 +25,7 @@ SPAN = (RECIPE.frames - 1) * RECIPE.hop + RECIPE.window
 
 
 def network() -> nn.Sequential:
-    """Float32[n, 1, 50, 32] (time, mel bands) -> scores of `LABELS`. 90,355 weights, 4.6 million products.
+    """Float32[n, 1, 50, 24] (time, mel bands) -> scores of `LABELS`. 74,675 weights, 3.4 million products.
 
     The bands are narrowed to one, so that the last convolution sees whole spectra over 200 ms; the
     maximum over time finds the word wherever in the window it is.
@@ -35,7 +35,7 @@ def network() -> nn.Sequential:
         **_convolution(2, 16, 24, (3, 3), (1, 1)), "pool2": nn.MaxPool2d((1, 2)),
         **_convolution(3, 24, 32, (3, 3), (1, 1)), "pool3": nn.MaxPool2d(2),
         **_convolution(4, 32, 56, (3, 3), (1, 1)),
-        **_convolution(5, 56, 56, (5, 4), (2, 0)), "pool5": nn.MaxPool2d((12, 1)),
+        **_convolution(5, 56, 56, (5, 3), (2, 0)), "pool5": nn.MaxPool2d((12, 1)),
         "flatten": nn.Flatten(), "dropout": nn.Dropout(0.3), "fc": nn.Linear(56, len(LABELS)),
     }  # fmt: skip
     return nn.Sequential(OrderedDict(layers))

@@ -28,10 +28,12 @@ WARP, LIFT = (0.88, 1.14), (-1.0, 1.0)
 """Of the mel axis: slope, and shift in bands."""
 COLOUR = 1.2
 """Deviation of the slowest wave over the bands, in natural logarithm of power (4.3 dB)."""
-NOISE = (-20.0, -6.5)
+NOISE = (-20.0, -7.5)
 """Natural logarithm of the power of steady noise against full scale."""
 GAIN = (-8.0, 2.0)
 """Natural logarithm of power: some people speak from far away."""
+BLEND, BLENDED = (-0.3, 1.0), 0.7
+"""Share of another voice in a word, 0..1 (below 0: away from it), and how often there is one."""
 NOISE_SECONDS = 60
 
 
@@ -45,6 +47,11 @@ class SoundMixer:
         self._recipe = recipe
         self._frames, self._bands = recipe.frames, recipe.n_mels
         self._digits = torch.tensor([r.digit for r in recordings])
+        self._counts = torch.bincount(self._digits, minlength=10)
+        self._by_digit = torch.zeros(10, int(self._counts.max()), dtype=torch.long)
+        for digit in range(10):
+            own = torch.nonzero(self._digits == digit).flatten()
+            self._by_digit[digit, : len(own)] = own
         self._lengths = torch.tensor([float(min(len(word), 2 * recipe.frames)) for word in words])
         self._words = torch.zeros(len(words), 1, int(self._lengths.max()), recipe.n_mels)
         for row, word in zip(self._words, words, strict=True):
@@ -81,17 +88,17 @@ class SoundMixer:
         return power
 
     def _backgrounds(self, count: int) -> torch.Tensor:
-        """Power of windows with no whole word: silence, cut words, several at once, words glued from two."""
+        """Power of windows with no whole word: silence, words cut at the edges, now and then several at once."""
         kind = torch.rand(count)
         power = torch.zeros(count, self._frames, self._bands)
         for after in (False, True):
-            cut = (kind > 0.25) & (kind < 0.7) & (torch.rand(count) < 0.7)
+            cut = (kind > 0.25) & (kind < 0.95) & (torch.rand(count) < 0.7)
             power = power + _some(cut) * self._cut(count, after)
         for _ in range(4):
             word, stretch = self._any_words(count)
             start = _uniform((count,), -10.0, self._frames - 10.0)
-            power = power + _some((kind >= 0.7) & (kind < 0.85)) * self._render(word, start, stretch)
-        return power + _some(kind >= 0.85) * self._glued(count)
+            power = power + _some(kind >= 0.95) * self._render(word, start, stretch)
+        return power
 
     def _cut(self, count: int, after: bool) -> torch.Tensor:
         """Words of which at most half has come into the window, or is still in it."""
@@ -100,31 +107,37 @@ class SoundMixer:
         seen = _uniform((count,), 0.0, 0.5) * length
         return self._render(word, self._frames - seen if after else seen - length, stretch)
 
-    def _glued(self, count: int) -> torch.Tensor:
-        """The first half of one digit and the last half of another; silence where both are the same."""
-        first, stretch = self._any_words(count)
-        second, _ = self._any_words(count)
-        middle = _uniform((count,), 0.3, 0.7) * self._frames
-        head = self._render(first, middle - self._lengths[first] * stretch / 2, stretch)
-        tail = self._render(second, middle - self._lengths[second] * stretch / 2, stretch)
-        early = (torch.arange(self._frames)[None] < middle[:, None]).float().unsqueeze(2)
-        return _some(self._digits[second] != self._digits[first]) * (head * early + tail * (1 - early))
-
     def _any_words(self, count: int) -> tuple[torch.Tensor, torch.Tensor]:
         return torch.randint(len(self._digits), (count,)), _stretches(count)
 
     def _render(self, word: torch.Tensor, start: torch.Tensor, stretch: torch.Tensor) -> torch.Tensor:
-        """Power [n, frames, bands] of words that begin at frame `start`, warped, in their own noise, coloured."""
-        count, longest = len(word), self._words.shape[2]
+        """Power [n, frames, bands] of words that begin at frame `start`.
+
+        Warped, blended with another voice that says the same, in noise of their own, coloured.
+        """
+        count = len(word)
         time = (torch.arange(self._frames)[None] - start[:, None]) / stretch[:, None]
         band = torch.arange(self._bands)[None] * _uniform((count, 1), *WARP) + _uniform((count, 1), *LIFT)
-        across = ((2 * band + 1) / self._bands - 1).clamp(-1 + 1 / self._bands, 1 - 1 / self._bands)
-        along = (2 * time + 1) / longest - 1
-        shape = (count, self._frames, self._bands)
-        grid = torch.stack((across[:, None].expand(shape), along[:, :, None].expand(shape)), dim=-1)
-        words = F.grid_sample(self._words[word], grid, align_corners=False)[:, 0]
+        other = self._same_digit(word)
+        same_time = time * (self._lengths[other] / self._lengths[word])[:, None]
+        words, others = self._sampled(word, time, band), self._sampled(other, same_time, band)
+        share = _uniform((count, 1, 1), *BLEND) * _some(torch.rand(count) < BLENDED)
+        power = torch.exp((words + share * (others - words)).clamp(min=0.0) + FLOOR)
         inside = ((time >= 0) & (time <= self._lengths[word][:, None]))[:, :, None]
-        return (torch.exp(words + FLOOR) + inside * self._noises(count)) * self._colours(count, COLOUR)
+        return (power + inside * self._noises(count)) * self._colours(count, COLOUR)
+
+    def _sampled(self, word: torch.Tensor, time: torch.Tensor, band: torch.Tensor) -> torch.Tensor:
+        """Log power over `FLOOR`, [n, frames, bands], of words at these frames [n, frames] and bands [n, bands]."""
+        shape = (len(word), self._frames, self._bands)
+        inner = 1 - 1 / self._bands
+        across = ((2 * band + 1) / self._bands - 1).clamp(-inner, inner)
+        along = (2 * time + 1) / self._words.shape[2] - 1
+        grid = torch.stack((across[:, None].expand(shape), along[:, :, None].expand(shape)), dim=-1)
+        return F.grid_sample(self._words[word], grid, align_corners=False)[:, 0]
+
+    def _same_digit(self, word: torch.Tensor) -> torch.Tensor:
+        digit = self._digits[word]
+        return self._by_digit[digit, (torch.rand(len(word)) * self._counts[digit]).long()]
 
     def _colours(self, count: int, strength: float) -> torch.Tensor:
         """Gain of power [n, 1, bands]: a smooth random curve."""

@@ -14,6 +14,7 @@ import subprocess
 import tempfile
 import wave
 from collections.abc import Iterator
+from itertools import product
 from pathlib import Path
 
 import numpy as np
@@ -24,7 +25,9 @@ from tqdm import tqdm
 from edgemm.data import WORDS
 
 FLITE = ("slt", "rms", "awb", "kal16")
-STRETCHES = ("0.85", "1.0", "1.2")
+STRETCHES = ("0.8", "0.9", "1.0", "1.15", "1.3")
+TONES = (".", "?")
+"""Said as a statement and as a question."""
 ACCENTS = ("en-us", "en-gb", "en-gb-scotland", "en-gb-x-rp", "en-029")
 VARIANTS = ("m1", "m2", "m3", "m4", "m5", "m6", "m7", "f1", "f2", "f3", "f4")
 SPEEDS_AND_PITCHES = (("130", "35"), ("165", "60"))
@@ -36,14 +39,12 @@ QUIET = 0.02
 def commands(word: str, output: Path) -> Iterator[tuple[str, list[str]]]:
     """Voice and command line of everything that says `word` into `output`."""
     for voice in FLITE:
-        for stretch in STRETCHES:
+        for stretch, tone in product(STRETCHES, TONES):
             options = ["-voice", voice, "--setf", f"duration_stretch={stretch}"]
-            yield f"flite-{voice}", ["flite", *options, "-t", word, "-o", str(output)]
-    for accent in ACCENTS:
-        for variant in VARIANTS:
-            for speed, pitch in SPEEDS_AND_PITCHES:
-                options = ["-v", f"{accent}+{variant}", "-s", speed, "-p", pitch]
-                yield f"espeak-{accent}-{variant}", ["espeak-ng", *options, "-w", str(output), word]
+            yield f"flite-{voice}", ["flite", *options, "-t", word + tone, "-o", str(output)]
+    for accent, variant, (speed, pitch) in product(ACCENTS, VARIANTS, SPEEDS_AND_PITCHES):
+        options = ["-v", f"{accent}+{variant}", "-s", speed, "-p", pitch]
+        yield f"espeak-{accent}-{variant}", ["espeak-ng", *options, "-w", str(output), word]
 
 
 def trimmed(file: Path) -> npt.NDArray[np.int16]:
