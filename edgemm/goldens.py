@@ -86,9 +86,9 @@ class Goldens:
         if len(packed) > MAX_BYTES:
             raise DamagedArtifact(f"the goldens are {len(packed)} bytes; at most {MAX_BYTES} are read")
         try:
-            archive.check_end(packed, archive.find_end(packed), MAX_TENSORS + 1)
+            count = archive.check_end(packed, archive.find_end(packed), MAX_TENSORS + 1)
             with zipfile.ZipFile(io.BytesIO(packed)) as opened:
-                archive.check_layout(opened)
+                archive.check_layout(opened, count)
                 return _read(opened)
         except archive.BROKEN as error:
             raise DamagedArtifact(f"the goldens are damaged: {error}. Copy the file again") from error

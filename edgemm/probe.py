@@ -82,8 +82,13 @@ def _ask_child(artifact: Artifact, timeout_s: float) -> tuple[str, str]:
 
 def _lines(said: IO[bytes]) -> list[str]:
     said.seek(0)
-    lines = said.read(OUTPUT_BYTES).decode("utf-8", "replace").splitlines()
-    return [line.strip() for line in lines if line.strip()]
+    lines = map(_printable, said.read(OUTPUT_BYTES).decode("utf-8", "replace").splitlines())
+    return [line for line in lines if line]
+
+
+def _printable(line: str) -> str:
+    """Names in a hostile file may hold what a terminal obeys."""
+    return "".join(character for character in line if character.isprintable()).strip()
 
 
 def _answer(code: int, lines: list[str]) -> tuple[str, str]:
@@ -128,7 +133,7 @@ def main() -> int:
 
 
 def _one_line(error: BaseException) -> str:
-    return " ".join(str(error).removeprefix("model: ").split())[:500]
+    return _printable(" ".join(str(error).removeprefix("model: ").split()))[:500]
 
 
 def _try(format_: Format, payload: bytes) -> None:

@@ -32,8 +32,8 @@ def find_end(data: bytes) -> int:
     return data.rfind(END, max(last - MAX_COMMENT, 0))
 
 
-def check_end(data: bytes, at: int, members: int) -> None:
-    """That the directory, which `zipfile` reads whole, is small.
+def check_end(data: bytes, at: int, members: int) -> int:
+    """That the directory, which `zipfile` reads whole, is small; gives how many members it lists.
 
     Raises:
         ValueError: it is not, or the archive has 64-bit sizes, which no model file needs.
@@ -45,17 +45,18 @@ def check_end(data: bytes, at: int, members: int) -> None:
         raise ValueError(f"{count} members listed in {size} bytes; at most {members} in {MAX_DIRECTORY}")
     if data[max(at - 20, 0) : at].startswith(b"PK\x06\x07"):
         raise ValueError("sizes of 64 bits")
+    return int(count)
 
 
-def check_layout(archive: zipfile.ZipFile) -> int:
+def check_layout(archive: zipfile.ZipFile, count: int) -> int:
     """That the members follow each other and have one name each; gives where the first one begins.
 
     Raises:
-        ValueError: they overlap, one name comes twice, or there is none.
+        ValueError: they overlap, one name comes twice, or there are none or not `count`.
     """
     members = sorted(archive.infolist(), key=lambda info: info.header_offset)
-    if not members:
-        raise ValueError("it has no members")
+    if not members or len(members) != count:
+        raise ValueError(f"it has {len(members)} members and says {count}")
     if len({info.filename for info in members}) != len(members):
         raise ValueError("a member comes twice")
     starts = [*(info.header_offset for info in members[1:]), archive.start_dir]

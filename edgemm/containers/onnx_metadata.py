@@ -91,7 +91,8 @@ def join(contents: Contents) -> list[bytes]:
     records = {name: contents.associated[name] for name in sorted(contents.associated)}
     if contents.card is not None:
         goldens = None if contents.goldens is None else b64encode(contents.goldens)
-        ours = {CARD: contents.card, GOLDENS: goldens, SEAL: _seal(contents.card, goldens)}
+        # the seal first: a file cut anywhere behind it lacks what it speaks of
+        ours = {SEAL: _seal(contents.card, goldens), CARD: contents.card, GOLDENS: goldens}
         records |= {name: value for name, value in ours.items() if value is not None}
     return [
         contents.payload,

@@ -57,9 +57,9 @@ def _check_flatbuffer(data: bytes) -> None:
 
 
 def _unpack(data: bytes, end: int) -> Contents:
-    archive.check_end(data, end, MAX_MEMBERS)
+    count = archive.check_end(data, end, MAX_MEMBERS)
     with zipfile.ZipFile(io.BytesIO(data)) as opened:
-        begin = archive.check_layout(opened)
+        begin = archive.check_layout(opened, count)
         if begin < 16 or data[begin : begin + 4] != HEADER:
             raise ValueError("it does not begin where it says")
         members = opened.infolist()
