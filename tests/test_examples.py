@@ -48,3 +48,26 @@ def test_an_example_explains_itself(path: Path) -> None:
 @pytest.mark.parametrize("path", sorted((ROOT / "examples").glob("*.py")), ids=lambda path: path.name)
 def test_an_example_is_short(path: Path) -> None:
     assert len(path.read_text(encoding="utf-8").splitlines()) <= 60
+
+
+def test_pictures_are_watched(artifacts: tuple[Path, Path]) -> None:
+    command = [sys.executable, str(ROOT / "examples" / "watch_pictures.py"), str(artifacts[0])]
+    done = subprocess.run(command, capture_output=True, text=True, check=True)
+    assert len(done.stdout.splitlines()) == len(list(data.path("digits").glob("*/*.png"))) + 1
+
+
+def test_words_are_heard(artifacts: tuple[Path, Path]) -> None:
+    command = [sys.executable, str(ROOT / "examples" / "hear_words.py"), str(artifacts[1])]
+    done = subprocess.run(command, capture_output=True, text=True, check=True)
+    *words, _ = done.stdout.splitlines()
+    assert words
+    assert {line.split()[2] for line in words} <= set(data.WORDS)
+
+
+def test_a_module_is_converted(tmp_path: Path) -> None:
+    pytest.importorskip("torch")
+    output = tmp_path / "small.tflite"
+    command = [sys.executable, str(ROOT / "examples" / "convert_module.py"), "--output", str(output)]
+    done = subprocess.run(command, capture_output=True, text=True, check=True)
+    assert output.is_file()
+    assert "same class 100.0%" in done.stdout
