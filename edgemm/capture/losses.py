@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Protocol, runtime_checkable
 
+from edgemm.errors import SourceLost
 from edgemm.log import LOG
 
 _LOUD = 3
@@ -36,3 +37,34 @@ class Losses:
         self.counts[reason] = before + count
         if before < _LOUD or before // _EVERY != (before + count) // _EVERY:
             LOG.warning("%s (%s: %d so far)", message, reason, before + count)
+
+
+class Unreadable:
+    """Counts files of a folder that cannot be read; when that is all of them, it is an error."""
+
+    def __init__(self, losses: Losses, uri: str, files: int, what: str) -> None:
+        self._losses = losses
+        self._uri = uri
+        self._files = files
+        self._what = what
+        self._in_a_row = 0
+
+    def readable(self) -> None:
+        """One could be read."""
+        self._in_a_row = 0
+
+    def unreadable(self, error: SourceLost) -> None:
+        """One could not.
+
+        Raises:
+            SourceLost: nor could any of the others.
+        """
+        self._in_a_row += 1
+        if self._in_a_row < self._files:
+            self._losses.add("unreadable", 1, str(error))
+            return
+        if self._files == 1:
+            raise error
+        raise SourceLost(
+            f"none of the {self._files} {self._what} of {self._uri} can be read; the last: {error}"
+        ) from error

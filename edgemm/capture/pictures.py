@@ -15,7 +15,7 @@ import numpy.typing as npt
 
 from edgemm.capture import jpeg
 from edgemm.capture.file_source import FileSource
-from edgemm.capture.losses import Losses
+from edgemm.capture.losses import Losses, Unreadable
 from edgemm.errors import SourceLost
 from edgemm.media import Color, Frame
 from edgemm.opencv import opencv
@@ -75,8 +75,8 @@ class PictureSource(FileSource):
         self._loop = loop
         self._now_ns = now_ns
         self._sequence = 0
-        self._unreadable_in_a_row = 0
         self._losses = Losses()
+        self._unreadable = Unreadable(self._losses, uri, len(paths), "pictures")
         self._closed = False
 
     @property
@@ -96,9 +96,9 @@ class PictureSource(FileSource):
             try:
                 pixels, color = read_picture(path)
             except SourceLost as error:
-                self._count_unreadable(error)
+                self._unreadable.unreadable(error)
                 continue
-            self._unreadable_in_a_row = 0
+            self._unreadable.readable()
             return Frame(pixels, self._now_ns(), sequence, color, path)
         return None
 
@@ -112,13 +112,3 @@ class PictureSource(FileSource):
     def close(self) -> None:
         """Ends the source."""
         self._closed = True
-
-    def _count_unreadable(self, error: SourceLost) -> None:
-        self._unreadable_in_a_row += 1
-        if self._unreadable_in_a_row >= len(self._paths):
-            if len(self._paths) == 1:
-                raise error
-            raise SourceLost(
-                f"none of the {len(self._paths)} pictures of {self.uri} can be read; the last: {error}"
-            ) from error
-        self._losses.add("unreadable", 1, str(error))

@@ -10,7 +10,7 @@ from typing import Literal
 import numpy as np
 
 from edgemm.capture.file_source import FileSource
-from edgemm.capture.losses import Losses
+from edgemm.capture.losses import Losses, Unreadable
 from edgemm.capture.wav import Recording
 from edgemm.errors import SourceLost
 from edgemm.media import AudioBlock
@@ -53,10 +53,10 @@ class RecordingSource(FileSource):
         self._recording: Recording | None = None
         self._silence = 0
         self._opened = 0
-        self._unreadable_in_a_row = 0
         self._position = 0
         self._gap = 0
         self._losses = Losses()
+        self._unreadable = Unreadable(self._losses, uri, len(paths), "recordings")
 
     @property
     def lost(self) -> Mapping[str, int]:
@@ -90,9 +90,9 @@ class RecordingSource(FileSource):
             try:
                 self._recording = Recording(path)
             except SourceLost as error:
-                self._count_unreadable(error)
+                self._unreadable.unreadable(error)
                 continue
-            self._unreadable_in_a_row = 0
+            self._unreadable.readable()
             self._gap = BOUNDARY_SAMPLES if self._position else 0
             self._silence = round(self._recording.format.sample_rate * self._pause_ms / 1000)
             return True
@@ -121,13 +121,3 @@ class RecordingSource(FileSource):
         if self._recording is not None:
             self._recording.close()
             self._recording = None
-
-    def _count_unreadable(self, error: SourceLost) -> None:
-        self._unreadable_in_a_row += 1
-        if self._unreadable_in_a_row >= len(self._paths):
-            if len(self._paths) == 1:
-                raise error
-            raise SourceLost(
-                f"none of the {len(self._paths)} recordings of {self.uri} can be read; the last: {error}"
-            ) from error
-        self._losses.add("unreadable", 1, str(error))
