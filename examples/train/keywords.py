@@ -6,6 +6,8 @@
 
 Of six speakers two are held out for the test. Of the other four one is held out first, and the keyword threshold
 is chosen on it; then the same training, with all four and with synthetic voices, makes the final network.
+Background is silence, noise and words cut at the window's edges. Other words are not taught: in running speech
+the network finds digits that nobody said, about one in two seconds.
 Ten minutes on one core; the same seed on the same machine gives the same file.
 """
 
