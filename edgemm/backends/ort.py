@@ -23,6 +23,10 @@ from edgemm.errors import (
 )
 from edgemm.tensors import TensorSpec
 
+NOWHERE = "/edgemm/takes/no/external/data"
+OUTSIDE = ("External data", "external data", "model_path must not be empty", NOWHERE)
+"""What the versions of ONNX Runtime say when a model refers to another file."""
+
 _CPU = "CPUExecutionProvider"
 _DTYPES = {
     "tensor(float)": "float32", "tensor(double)": "float64", "tensor(float16)": "float16",
@@ -35,7 +39,7 @@ _SETTINGS = {
     "session.inter_op.allow_spinning": "0",
     "session.record_ep_graph_assignment_info": "1",
     # A model must not name files on this machine: weights outside the file are looked for nowhere.
-    "session.model_external_initializers_file_folder_path": "/edgemm/takes/no/external/data",
+    "session.model_external_initializers_file_folder_path": NOWHERE,
 }
 _WHERE = re.compile(
     r"^\[ONNXRuntimeError\] : \d+ : \w+ : "
@@ -99,7 +103,7 @@ def _load_error(error: Exception, version: str, wanted: Delegate) -> EdgemmError
     kind, said = type(error).__name__, _said(error)
     if wanted.provider != _CPU and kind not in ("InvalidProtobuf", "InvalidGraph"):
         return DelegateFailed(f"delegate {wanted.name}: failed in ONNX Runtime {version}: {said}")
-    if "External data" in said or "external data" in said or "model_path must not be empty" in said:
+    if any(sign in said for sign in OUTSIDE):
         return DamagedArtifact(
             "expected all weights inside the file, found references to other files, which are not followed"
         )
