@@ -22,6 +22,7 @@ from edgemm.errors import FidelityMissed, InputError
 from edgemm.quantize import Calibration, calibrate, check_plan, explain_plan, lint, make_plan
 from edgemm.quantize.grid import Range
 from edgemm.quantize.plan import Plan
+from edgemm.quantize.scheme import automatic_scheme
 from edgemm.quantize.target import target as target_named
 
 Scheme = Literal["auto", "static", "dynamic", "float"]
@@ -103,7 +104,8 @@ def convert(
         evaluate: other data to measure the fidelity on; without it, on the calibration data.
         card: a ModelCard or the path of its JSON; without it the preset's, else the source file's own.
         preset: name of a card for a common kind of model: see `edgemm.preprocess.presets`.
-        scheme: "auto" is static with calibration data and dynamic without.
+        scheme: "auto" is static with calibration data, but dynamic without, and for recurrent networks
+            and attention: see `edgemm.quantize.scheme`.
         target: the machine that it is for: see `edgemm.quantize.target`.
         gate: what happens when too much was lost: "fail" raises and writes nothing, "warn" notes it.
         shapes: sizes for dimensions that the source leaves open, by input name.
@@ -193,18 +195,20 @@ def _plan(
     prepared: Prepared, data: Samples | None, scheme: Scheme, target: str, report: Progress
 ) -> tuple[Plan, tuple[str, ...]]:
     chosen = target_named(target)
-    if scheme == "auto":
-        scheme = "static" if data is not None else "dynamic"
     notes: tuple[str, ...] = ()
+    if scheme == "auto":
+        decided, reason = automatic_scheme(prepared.model, chosen, calibrated=data is not None)
+        scheme = "static" if decided == "static" else "dynamic"
+        notes = (f"scheme {scheme}, because {reason}",) if scheme == "dynamic" else ()
     calibration: Calibration | None = None
     if data is not None:
-        notes = lint(prepared.model, data.inputs, prepared.card.inputs)
+        notes += lint(prepared.model, data.inputs, prepared.card.inputs)
     if data is not None and scheme == "static":
         calibration = calibrate(
             prepared.model, data.inputs, progress=lambda done, total: report("calibrating", done, total)
         )
-    if data is None and scheme == "dynamic":
-        notes += ("no calibration data: weights are int8, activations are quantized while running",)
+    if scheme == "dynamic":
+        notes += ("weights are int8, activations are quantized while running",)
     plan = make_plan(
         prepared.model, calibration, target=chosen, scheme=scheme, input_ranges=_input_ranges(prepared.card)
     )

@@ -11,7 +11,7 @@ from typing import Any
 import onnx_ir as ir
 
 from edgemm.card import InputCard, ModelCard, OutputCard
-from edgemm.converters.importers import export_torch, read_onnx
+from edgemm.converters.importers import export_program, export_torch, read_onnx
 from edgemm.converters.passes import canonicalize
 from edgemm.converters.realise import Format
 from edgemm.errors import InputError, UnsupportedOperator
@@ -76,13 +76,15 @@ def _read(
 ) -> tuple[ir.Model, bytes]:
     if isinstance(source, str | Path):
         path = Path(source)
-        if path.suffix.lower() in (".tflite", ".pt2", ".pt", ".pth", ".h5", ".keras"):
+        if path.suffix.lower() in (".tflite", ".pt", ".pth", ".h5", ".keras"):
             raise UnsupportedOperator(
-                f"{path.name}: this version converts .onnx files and torch modules, not {path.suffix} files. "
+                f"{path.name}: this version converts .onnx and .pt2 files and torch modules, not {path.suffix} files. "
                 "Export the model to ONNX first (torch.onnx.export, or tf2onnx for Keras)"
             )
         if not path.is_file():
             raise InputError(f"{path}: there is no such file. Give the path of an .onnx model")
+        if path.suffix.lower() == ".pt2":
+            return export_program(path), path.read_bytes()
         return read_onnx(path, shapes), path.read_bytes()
     if isinstance(source, ir.Model):
         model = source.clone()
@@ -126,7 +128,7 @@ def _given_card(source: Any, card: ModelCard | str | Path | None, preset: str | 
         from edgemm.preprocess.presets import preset as named
 
         return named(preset)
-    if isinstance(source, str | Path):
+    if isinstance(source, str | Path) and Path(source).suffix.lower() != ".pt2":
         from edgemm.artifact import read_artifact
 
         return read_artifact(source).card

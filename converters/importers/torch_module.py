@@ -7,6 +7,7 @@ import logging
 import sys
 import warnings
 from collections.abc import Iterator
+from pathlib import Path
 from typing import Any
 
 import onnx_ir as ir
@@ -42,17 +43,48 @@ def export_torch(module: Any, example_inputs: tuple[Any, ...]) -> ir.Model:
         raise InputError(
             f"example_inputs: expected a tuple of tensors, found {type(example_inputs).__name__}"
         )
-    with _evaluating(module), _quiet(), torch.no_grad():
+    with _evaluating(module), torch.no_grad():
+        return _export(module, example_inputs, type(module).__name__)
+
+
+def export_program(path: str | Path) -> ir.Model:
+    """Reads an exported program, a .pt2 file that `torch.export.save` wrote.
+
+    Raises:
+        MissingDependency: torch or its exporter (onnxscript) is not installed.
+        InputError: the file is no exported program.
+        ConversionError: torch cannot bring it to ONNX.
+    """
+    try:
+        import onnxscript  # noqa: F401
+        import torch
+    except ImportError as e:
+        raise MissingDependency("PyTorch", "torch") from e
+    try:
+        with _quiet():
+            program = torch.export.load(path)
+    except Exception as e:  # zipfile, json, pickle and torch each raise their own
+        raise InputError(
+            f"{path}: expected a .pt2 file of torch.export.save, torch says: {_reason(e)}"
+        ) from e
+    return _export(program, (), Path(path).name)
+
+
+def _export(program: Any, example_inputs: tuple[Any, ...], name: str) -> ir.Model:
+    """A module, or an exported program, through torch.onnx.export."""
+    import torch
+
+    with _quiet():
         try:
-            program = torch.onnx.export(
-                module, example_inputs, dynamo=True, opset_version=EXPORT_OPSET, verbose=False
+            exported = torch.onnx.export(
+                program, example_inputs, dynamo=True, opset_version=EXPORT_OPSET, verbose=False
             )
         except Exception as e:  # the exporter wraps whatever the module raises in types of its own
             raise ConversionError(
-                f"torch cannot export {type(module).__name__}: {_reason(e)}. "
+                f"torch cannot export {name}: {_reason(e)}. "
                 "Check that forward() runs on the example inputs and uses no Python control flow on their values"
             ) from e
-    return _detached(program.model)
+    return _detached(exported.model)
 
 
 def _detached(exported: ir.Model) -> ir.Model:

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import sys
+from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pytest
 
-from edgemm.converters.importers import export_torch
+from edgemm.converters.importers import export_program, export_torch
 from edgemm.converters.passes import canonicalize
 from edgemm.errors import ConversionError, InputError, MissingDependency
 from edgemm.quantize.reference import Reference
@@ -74,3 +75,20 @@ def test_without_torch_the_install_command_is_named(monkeypatch: pytest.MonkeyPa
     monkeypatch.setitem(sys.modules, "torch", None)
     with pytest.raises(MissingDependency, match=r"edgemm\[torch\]"):
         export_torch(object(), ())
+
+
+def test_an_exported_program_is_the_same_graph(network: Any, tmp_path: Path) -> None:
+    example = torch.randn(1, 1, 6, 6)
+    network.eval()
+    torch.export.save(torch.export.export(network, (example,)), tmp_path / "net.pt2")
+    model = export_program(tmp_path / "net.pt2")
+    canonicalize(model)
+    found = Reference(model, optimize=False).run({str(model.graph.inputs[0].name): example.numpy()})
+    with torch.no_grad():
+        np.testing.assert_allclose(next(iter(found.values())), network(example).numpy(), rtol=1e-5, atol=1e-6)
+
+
+def test_a_file_that_is_no_exported_program(tmp_path: Path) -> None:
+    (tmp_path / "net.pt2").write_bytes(b"PK not really")
+    with pytest.raises(InputError, match=r"torch\.export\.save"):
+        export_program(tmp_path / "net.pt2")
