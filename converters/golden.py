@@ -5,11 +5,11 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 import numpy as np
-from edgemm.goldens import Goldens
 
 from edgemm.converters.measure import Measured, run_artifact
 from edgemm.converters.realise import Realised
 from edgemm.converters.samples import Sample, Samples
+from edgemm.goldens import Goldens
 
 MAX_GOLDENS = 4
 MAX_BYTES = 256 * 1024

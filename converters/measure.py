@@ -12,14 +12,14 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 import onnx_ir as ir
-from edgemm.artifact import Artifact
-from edgemm.quantize.reference import Reference
 
+from edgemm.artifact import Artifact
 from edgemm.converters.fidelity import Fidelity, Gate, compare, stack
 from edgemm.converters.realise import Format, Realised, Settings, realise
 from edgemm.converters.samples import Samples
 from edgemm.errors import ConversionError
 from edgemm.quantize.plan import Plan
+from edgemm.quantize.reference import Reference
 
 Outputs = dict[str, npt.NDArray[Any]]
 Tick = Callable[[int, int], None]
