@@ -6,6 +6,7 @@ import inspect
 import subprocess
 import sys
 from dataclasses import fields, is_dataclass
+from importlib import import_module
 from typing import Any
 
 import pytest
@@ -120,3 +121,41 @@ def test_importing_edgemm_loads_nothing_heavy() -> None:
 def test_a_budget_below_zero_is_refused(field: str) -> None:
     with pytest.raises(edgemm.InputError, match=field):
         edgemm.Budget(**{field: -1.0})  # type: ignore[arg-type]
+
+
+METHODS = {
+    ("edgemm.capture.source", "Source"): {"uri", "modality", "live", "read", "close", "__enter__", "__exit__"},
+    ("edgemm.backends.backend", "Backend"): {
+        "name", "version", "delegates", "coverage", "inputs", "outputs", "input_buffer", "run", "output_buffer",
+        "close",
+    },
+    ("edgemm.stream.session", "Session"): {"feed", "reset", "close"},
+    ("edgemm.stream.stream", "Stream"): {
+        "ledger", "stop", "close", "__iter__", "__next__", "__aiter__", "__enter__", "__exit__",
+    },
+    ("edgemm.stream.ledger", "Ledger"): {"summary"},
+    ("edgemm.stream.runner", "Runner"): {"add", "summary", "stop", "close", "__iter__", "__enter__", "__exit__"},
+    ("edgemm.model", "Model"): {
+        "card", "artifact", "backend", "coverage", "delegates", "inputs", "outputs", "run", "session", "stream",
+        "replay_goldens", "close", "__call__", "__enter__", "__exit__",
+    },
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("where", METHODS, ids=lambda where: where[1])
+def test_a_seam_has_these_names(where: tuple[str, str]) -> None:
+    kind = getattr(import_module(where[0]), where[1])
+    # A slotted attribute that is set in __init__ shows up in neither: look at the source for those.
+    found = {*dir(kind), *getattr(kind, "__annotations__", {})}
+    missing = {name for name in METHODS[where] - found if f"self.{name}" not in inspect.getsource(kind)}
+    assert missing == set()
+
+
+CARD_FIELDS = [
+    "name", "version", "licence", "min_edgemm", "payload_sha256", "task", "family", "inputs", "outputs", "labels",
+    "top_k", "keyword", "states", "quantization", "fidelity", "source_sha256", "extra",
+]  # fmt: skip
+
+
+def test_the_card_has_these_fields_in_this_order() -> None:
+    assert [field.name for field in fields(edgemm.ModelCard)] == CARD_FIELDS
