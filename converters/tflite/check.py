@@ -25,7 +25,13 @@ FIXED_GRID = {
     "TANH": (1 / 128, 0),
     "LOG_SOFTMAX": (16 / 256, 127),
 }
-WEIGHTED = frozenset({"CONV_2D", "DEPTHWISE_CONV_2D", "FULLY_CONNECTED"})
+WEIGHTED = {
+    "CONV_2D": (0, 1, 2),
+    "DEPTHWISE_CONV_2D": (0, 1, 2),
+    "FULLY_CONNECTED": (0, 1, 2),
+    "TRANSPOSE_CONV": (2, 1, 3),
+}
+"""Operator -> which of its inputs are data, weights and bias."""
 NO_DATA = frozenset(
     {"RESHAPE", "TRANSPOSE", "PAD", "PADV2", "MIRROR_PAD", "STRIDED_SLICE", "REDUCE_MAX", "REDUCE_MIN"}
 )
@@ -205,11 +211,12 @@ class _Check:
             self._weights()
 
     def _weights(self) -> None:
-        source: Any = self.inputs[0]
-        weights: Any = self.inputs[1]
+        data, kernel, last = WEIGHTED[self.code]
+        source: Any = self.inputs[data]
+        weights: Any = self.inputs[kernel]
         if _type(weights) != "INT8":
             raise _fault(self.where, f"its weights are {_type(weights)}, its output INT8")
-        bias = self.inputs[2] if len(self.inputs) > 2 else None
+        bias = self.inputs[last] if len(self.inputs) > last else None
         if np.any(weights.quantization.zeroPoint):
             raise _fault(self.where, "weights have a zero point other than 0")
         channels = len(weights.quantization.scale)

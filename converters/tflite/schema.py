@@ -42,6 +42,7 @@ FORMS: dict[str, dict[Form, tuple[int, str]]] = {
         "hybrid": (3, "1.14.0"),
         "keep_dims": (6, "2.1.0"),
     },
+    "GATHER": {"float": (1, "1.6.0"), "int8": (2, "1.14.0")},
     "HARD_SWISH": {"float": (1, "1.15.0"), "int8": (1, "1.15.0")},
     "LEAKY_RELU": {"float": (1, "1.13.1"), "int8": (1, "1.13.1")},
     "LOG": {"float": (1, "1.14.0")},
@@ -74,6 +75,7 @@ FORMS: dict[str, dict[Form, tuple[int, str]]] = {
     "SUB": {"float": (1, "1.6.0"), "int8": (2, "1.14.0")},
     "SUM": {"float": (1, "1.10.0")},
     "TANH": {"float": (1, "1.14.0"), "int8": (2, "1.14.0")},
+    "TRANSPOSE_CONV": {"float": (3, "2.3.0"), "int8": (3, "2.3.0")},
     "TRANSPOSE": {"float": (1, "1.6.0"), "int8": (2, "1.14.0"), "wide": (4, "2.3.0")},
 }
 
@@ -86,6 +88,7 @@ OPTIONS: dict[str, str] = {
     "DEPTHWISE_CONV_2D": "DepthwiseConv2DOptions",
     "DIV": "DivOptions",
     "FULLY_CONNECTED": "FullyConnectedOptions",
+    "GATHER": "GatherOptions",
     "LEAKY_RELU": "LeakyReluOptions",
     "MAXIMUM": "MaximumMinimumOptions",
     "MAX_POOL_2D": "Pool2DOptions",
@@ -100,6 +103,7 @@ OPTIONS: dict[str, str] = {
     "STRIDED_SLICE": "StridedSliceOptions",
     "SUB": "SubOptions",
     "SUM": "ReducerOptions",
+    "TRANSPOSE_CONV": "TransposeConvOptions",
 }
 """Operator -> its table of options in the schema; the others have none that matters."""
 

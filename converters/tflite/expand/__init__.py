@@ -12,9 +12,14 @@ from collections.abc import Callable
 import onnx_ir as ir
 
 from edgemm.converters.passes import canonicalize
+from edgemm.converters.tflite.expand.erf import expand_erf
+from edgemm.converters.tflite.expand.layer_norm import expand_layer_norm
 from edgemm.errors import ConversionError
 
-EXPANSIONS: dict[str, Callable[[ir.Node], bool]] = {}
+EXPANSIONS: dict[str, Callable[[ir.Node], bool]] = {
+    "Erf": expand_erf,
+    "LayerNormalization": expand_layer_norm,
+}
 """ONNX operator -> what writes a node of it out; False where the node is fine as it is."""
 
 MAX_ROUNDS = 8

@@ -16,6 +16,7 @@ from edgemm.converters.tflite.lower.activation import (
 )
 from edgemm.converters.tflite.lower.arithmetic import BINARY, lower_binary, lower_prelu
 from edgemm.converters.tflite.lower.conv import lower_conv
+from edgemm.converters.tflite.lower.gather import lower_gather
 from edgemm.converters.tflite.lower.linear import lower_gemm, lower_matmul
 from edgemm.converters.tflite.lower.pool import (
     lower_average_pool,
@@ -31,6 +32,7 @@ from edgemm.converters.tflite.lower.shape import (
     lower_slice,
     lower_transpose,
 )
+from edgemm.converters.tflite.lower.transposed import lower_conv_transpose
 from edgemm.converters.tflite.lowering import Lowering
 
 LOWERINGS: dict[str, Callable[[Lowering, ir.Node], None]] = {
@@ -38,7 +40,9 @@ LOWERINGS: dict[str, Callable[[Lowering, ir.Node], None]] = {
     "Clip": lower_clip,
     "Concat": lower_concat,
     "Conv": lower_conv,
+    "ConvTranspose": lower_conv_transpose,
     "Elu": lower_elu,
+    "Gather": lower_gather,
     "Gemm": lower_gemm,
     "GlobalAveragePool": lower_global_average_pool,
     "GlobalMaxPool": lower_global_max_pool,

@@ -1,0 +1,72 @@
+"""Operators that are written out: the same numbers as ONNX Runtime's own."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+import onnx
+import onnx.parser
+import onnx_ir as ir
+import pytest
+
+from edgemm.converters.passes import canonicalize
+from edgemm.converters.tflite import check_tflite, write_tflite
+from edgemm.converters.tflite.expand import EXPANSIONS, expand_for_tflite
+from edgemm.quantize import make_plan
+from edgemm.quantize.reference import Reference
+
+HEAD = '<ir_version: 8, opset_import: ["": 17]>\n'
+CASES: dict[str, tuple[str, dict[str, Any]]] = {
+    "layer norm": (
+        "g (float[2,3,8] x) => (float[2,3,8] y) { y = LayerNormalization<axis=-1>(x, s, b) }",
+        {"s": np.linspace(0.5, 2, 8), "b": np.linspace(-1, 1, 8)},
+    ),
+    "layer norm over two axes, without bias": (
+        "g (float[2,3,8] x) => (float[2,3,8] y) { y = LayerNormalization<axis=1, epsilon=0.1>(x, s) }",
+        {"s": np.linspace(0.5, 2, 24).reshape(3, 8)},
+    ),
+    "erf": ("g (float[4,64] x) => (float[4,64] y) { y = Erf(x) }", {}),
+}
+
+
+def network(case: str) -> ir.Model:
+    text, constants = CASES[case]
+    proto = onnx.parser.parse_model(HEAD + text)
+    arrays = {name: np.asarray(array, np.float32) for name, array in constants.items()}
+    proto.graph.initializer.extend(
+        onnx.numpy_helper.from_array(array, name) for name, array in arrays.items()
+    )
+    model: ir.Model = ir.from_proto(proto)
+    canonicalize(model)
+    return model
+
+
+@pytest.mark.parametrize("written_out", CASES)
+def test_what_is_written_out_computes_the_same(written_out: str) -> None:
+    whole, parts = network(written_out), network(written_out)
+    assert expand_for_tflite(parts) == 1
+    assert not {node.op_type for node in parts.graph} & set(EXPANSIONS)
+    shape = tuple(whole.graph.inputs[0].shape.numpy())  # type: ignore[union-attr]
+    for scale in (1e-3, 1.0, 30.0):
+        x = {"x": (np.random.default_rng(0).standard_normal(shape) * scale).astype(np.float32)}
+        # Erf's polynomial is good to 1.5e-7, a division by a deviation to a few float32 steps.
+        np.testing.assert_allclose(
+            Reference(parts).run(x)["y"], Reference(whole).run(x)["y"], rtol=1e-4, atol=1e-6
+        )
+
+
+@pytest.mark.parametrize("written_out", CASES)
+def test_what_is_written_out_can_be_written(written_out: str) -> None:
+    model = network(written_out)
+    expand_for_tflite(model)
+    check_tflite(write_tflite(model, make_plan(model, None, scheme="float")).payload)
+
+
+def test_erf_of_zero_and_beyond() -> None:
+    model = network("erf")
+    expand_for_tflite(model)
+    x = np.zeros((4, 64), np.float32)
+    x[0, :4] = (0.0, -0.0, 100.0, -100.0)
+    found = Reference(model).run({"x": x})["y"]
+    np.testing.assert_allclose(found[0, :4], [0.0, 0.0, 1.0, -1.0], atol=1e-7)
