@@ -12,13 +12,33 @@ from collections.abc import Callable
 import onnx_ir as ir
 
 from edgemm.converters.passes import canonicalize
+from edgemm.converters.tflite.expand.elementwise import FORMULAS, expand_formula
 from edgemm.converters.tflite.expand.erf import expand_erf
+from edgemm.converters.tflite.expand.functions import inline_definitions
 from edgemm.converters.tflite.expand.layer_norm import expand_layer_norm
+from edgemm.converters.tflite.expand.rearrange import (
+    expand_cast_like,
+    expand_depth_to_space,
+    expand_space_to_depth,
+    expand_trilu,
+)
+from edgemm.converters.tflite.expand.reductions import expand_last_index, expand_reduction
+from edgemm.converters.tflite.lower import LOWERINGS
 from edgemm.errors import ConversionError
 
 EXPANSIONS: dict[str, Callable[[ir.Node], bool]] = {
+    "ArgMax": expand_last_index,
+    "ArgMin": expand_last_index,
+    "CastLike": expand_cast_like,
+    "DepthToSpace": expand_depth_to_space,
     "Erf": expand_erf,
     "LayerNormalization": expand_layer_norm,
+    "SpaceToDepth": expand_space_to_depth,
+    "Trilu": expand_trilu,
+    **dict.fromkeys(FORMULAS, expand_formula),
+    **dict.fromkeys(
+        ("ReduceL1", "ReduceL2", "ReduceLogSum", "ReduceLogSumExp", "ReduceSumSquare"), expand_reduction
+    ),
 }
 """ONNX operator -> what writes a node of it out; False where the node is fine as it is."""
 
@@ -38,6 +58,7 @@ def expand_for_tflite(model: ir.Model) -> int:
             node for node in model.graph if node.domain in ("", "ai.onnx") and node.op_type in EXPANSIONS
         ]
         count = sum(EXPANSIONS[node.op_type](node) for node in nodes)
+        count += inline_definitions(model, {*LOWERINGS, *EXPANSIONS})
         if not count:
             return total
         total += count

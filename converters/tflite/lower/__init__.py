@@ -18,6 +18,14 @@ from edgemm.converters.tflite.lower.arithmetic import BINARY, lower_binary, lowe
 from edgemm.converters.tflite.lower.conv import lower_conv
 from edgemm.converters.tflite.lower.gather import lower_gather
 from edgemm.converters.tflite.lower.linear import lower_gemm, lower_matmul
+from edgemm.converters.tflite.lower.logic import (
+    COMPARISONS,
+    lower_cast,
+    lower_comparison,
+    lower_not,
+    lower_where,
+)
+from edgemm.converters.tflite.lower.pick import lower_arg, lower_expand, lower_split, lower_tile
 from edgemm.converters.tflite.lower.pool import (
     lower_average_pool,
     lower_global_average_pool,
@@ -56,7 +64,16 @@ LOWERINGS: dict[str, Callable[[Lowering, ir.Node], None]] = {
     "Slice": lower_slice,
     "Softmax": lower_softmax,
     "Transpose": lower_transpose,
+    "ArgMax": lower_arg,
+    "ArgMin": lower_arg,
+    "Cast": lower_cast,
+    "Expand": lower_expand,
+    "Not": lower_not,
+    "Split": lower_split,
+    "Tile": lower_tile,
+    "Where": lower_where,
     **dict.fromkeys(BINARY, lower_binary),
+    **dict.fromkeys(COMPARISONS, lower_comparison),
     **dict.fromkeys(REDUCTIONS, lower_reduce),
     **dict.fromkeys(UNARY, lower_unary),
 }

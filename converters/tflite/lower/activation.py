@@ -22,6 +22,7 @@ UNARY = {
     "Relu": "RELU",
     "Round": "ROUND",
     "Sigmoid": "LOGISTIC",
+    "Sign": "SIGN",
     "Sin": "SIN",
     "Sqrt": "SQRT",
     "Tanh": "TANH",

@@ -19,6 +19,13 @@ BINARY = {
 }
 FUSES = frozenset({"ADD", "SUB", "MUL", "DIV"})
 """Those whose options hold an activation."""
+NUMBERS = {
+    "ADD": frozenset({"float32", "int8", "int32", "int64"}),
+    "DIV": frozenset({"float32"}),
+    "POW": frozenset({"float32"}),
+}
+"""What each computes on; int8 stands for quantized real numbers. Those not listed are as ADD. TFLite's other types
+are left out: 8-bit arithmetic without a scale aborts the process or wraps in another way."""
 MAX_RANK = 4
 """Of operands that are broadcast against each other: kernels of older runtimes end there."""
 
@@ -30,10 +37,13 @@ def lower_binary(ctx: Lowering, node: ir.Node) -> None:
         refuse(node, f"{node.op_type} of {len(node.inputs)} operands", "Nest it in pairs")
     code = BINARY[node.op_type]
     rank = len(ctx.shape(node.outputs[0]))
-    perm = _layout(ctx, node, rank)
-    sides = [_operand(ctx, node, index, rank, perm) for index in (0, 1)]
+    perm = broadcast_layout(ctx, node, rank)
+    sides = [broadcast_operand(ctx, node, index, rank, perm) for index in (0, 1)]
     if rank > MAX_RANK and sides[0].shape != sides[1].shape:
         refuse(node, f"broadcasting over {rank} dimensions", "Reshape to at most four")
+    kinds = {side.dtype for side in sides}
+    if len(kinds) != 1 or not kinds <= NUMBERS.get(code, NUMBERS["ADD"]):
+        refuse(node, f"{node.op_type} of {', '.join(sorted(kinds))}", "Cast to float32")
     final = ctx.result(node, perm)
     if code in ("MAXIMUM", "MINIMUM") and final.grid is not None:
         sides = [ctx.as_int8(side, final.grid) if side.data is None else side for side in sides]
@@ -41,7 +51,7 @@ def lower_binary(ctx: Lowering, node: ir.Node) -> None:
     ctx.op(code, sides, [final], options, ctx.form(node))
 
 
-def _layout(ctx: Lowering, node: ir.Node, rank: int) -> Perm:
+def broadcast_layout(ctx: Lowering, node: ir.Node, rank: int) -> Perm:
     """The layout of the operands that have all dimensions: the first that is not ONNX's own."""
     found = [
         ctx.perm(node, index)
@@ -51,7 +61,7 @@ def _layout(ctx: Lowering, node: ir.Node, rank: int) -> Perm:
     return next((perm for perm in found if perm != identity(rank)), identity(rank))
 
 
-def _operand(ctx: Lowering, node: ir.Node, index: int, rank: int, perm: Perm) -> Tensor:
+def broadcast_operand(ctx: Lowering, node: ir.Node, index: int, rank: int, perm: Perm) -> Tensor:
     """One operand with all dimensions, in the layout of the result; one element stays as it is."""
     value = node.inputs[index]
     own = len(ctx.shape(value)) if value is not None else 0
@@ -69,7 +79,7 @@ def lower_prelu(ctx: Lowering, node: ir.Node) -> None:
     Attributes(node).done()
     rank = len(ctx.shape(node.outputs[0]))
     perm = ctx.perm(node)
-    slope = _operand(ctx, node, 1, rank, perm)
+    slope = broadcast_operand(ctx, node, 1, rank, perm)
     if slope.data is None:
         refuse(node, "computed slopes", "Export the model with constant slopes")
     if slope.shape[0] == 1 and rank > 1:

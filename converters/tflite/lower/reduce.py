@@ -8,7 +8,13 @@ import onnx_ir as ir
 from edgemm.converters.tflite.attributes import Attributes, refuse
 from edgemm.converters.tflite.lowering import Lowering
 
-REDUCTIONS = {"ReduceMean": "MEAN", "ReduceMax": "REDUCE_MAX", "ReduceMin": "REDUCE_MIN", "ReduceSum": "SUM"}
+REDUCTIONS = {
+    "ReduceMean": "MEAN",
+    "ReduceMax": "REDUCE_MAX",
+    "ReduceMin": "REDUCE_MIN",
+    "ReduceSum": "SUM",
+    "ReduceProd": "REDUCE_PROD",
+}
 
 
 def lower_reduce(ctx: Lowering, node: ir.Node) -> None:

@@ -1,0 +1,90 @@
+"""Splitting, repeating, and where the largest is."""
+
+from __future__ import annotations
+
+import numpy as np
+import onnx_ir as ir
+
+from edgemm.converters.tflite.attributes import Attributes, refuse
+from edgemm.converters.tflite.lowering import Lowering, identity
+from edgemm.converters.tflite.schema import enum
+
+MAX_RANK = 5
+
+
+def lower_split(ctx: Lowering, node: ir.Node) -> None:
+    """Split -> one STRIDED_SLICE for each output, in the layout of the input."""
+    attributes = Attributes(node)
+    shape = ctx.shape(ctx.value(node))
+    axis = attributes.integer("axis", 0) % len(shape)
+    attributes.integer("num_outputs", 0)
+    attributes.done()
+    if len(shape) > MAX_RANK:
+        refuse(node, f"Split of {len(shape)} dimensions", "Reshape to at most five")
+    if any(0 in ctx.shape(output) for output in node.outputs):
+        refuse(node, "an output without elements", "Leave it out")
+    perm = ctx.perm(node)
+    source = ctx.get(node, 0, perm)
+    start = 0
+    for output in node.outputs:
+        size = ctx.shape(output)[axis]
+        begin = [start if each == axis else 0 for each in perm]
+        end = [start + size if each == axis else shape[each] for each in perm]
+        made = ctx.graph.tensor(
+            str(output.name), tuple(e - b for b, e in zip(begin, end, strict=True)), source.dtype, source.grid
+        )
+        ctx.put(output, made, perm)
+        constants = [
+            ctx.graph.constant(f"{made.name}_{what}", np.array(values, np.int32))
+            for what, values in (("begin", begin), ("end", end), ("strides", [1] * len(perm)))
+        ]
+        ctx.op("STRIDED_SLICE", [source, *constants], [made], form="int8" if source.is_int8 else "float")
+        start += size
+
+
+def lower_tile(ctx: Lowering, node: ir.Node) -> None:
+    """Tile with constant repeats -> TILE."""
+    Attributes(node).done()
+    repeats = ctx.constant_of(ctx.value(node, 1))
+    if repeats is None:
+        refuse(node, "computed repeats", "Export the model with constant repeats")
+    perm = ctx.perm(node)
+    times = ctx.graph.constant(f"{node.name}_times", repeats[list(perm)].astype(np.int32))
+    ctx.op("TILE", [ctx.get(node, 0, perm), times], [ctx.result(node, perm)], form=ctx.form(node))
+
+
+def lower_expand(ctx: Lowering, node: ir.Node) -> None:
+    """Expand to a constant shape -> BROADCAST_TO."""
+    Attributes(node).done()
+    shape = ctx.shape(node.outputs[0])
+    own = ctx.shape(ctx.value(node))
+    source = ctx.reshape(ctx.get(node, 0, identity(len(own))), (1,) * (len(shape) - len(own)) + own)
+    sizes = ctx.graph.constant(f"{node.name}_sizes", np.array(shape, np.int32))
+    ctx.op("BROADCAST_TO", [source, sizes], [ctx.result(node, identity(len(shape)))])
+
+
+def lower_arg(ctx: Lowering, node: ir.Node) -> None:
+    """ArgMax and ArgMin -> ARG_MAX and ARG_MIN, which give the first of equals."""
+    attributes = Attributes(node)
+    rank = len(ctx.shape(ctx.value(node)))
+    axis = attributes.integer("axis", 0) % rank
+    keep = attributes.integer("keepdims", 1) == 1
+    last = attributes.integer("select_last_index", 0) == 1
+    attributes.done()
+    if last:
+        refuse(node, "select_last_index", "This is a fault: it is written out before")
+    source = ctx.get(node, 0, identity(rank))
+    if source.dtype not in ("float32", "int32"):
+        refuse(node, f"{node.op_type} of {source.dtype}", "Cast to float32")
+    shape = ctx.shape(node.outputs[0])
+    final = ctx.result(node, identity(len(shape)))
+    found = final
+    if keep:
+        found = ctx.graph.tensor(
+            f"{final.name}_found", tuple(s for i, s in enumerate(shape) if i != axis), "int64"
+        )
+    along = ctx.graph.constant(f"{node.name}_axis", np.array(axis, np.int32))
+    code = "ARG_MAX" if node.op_type == "ArgMax" else "ARG_MIN"
+    ctx.op(code, [source, along], [found], {"outputType": enum("TensorType", "INT64")})
+    if keep:
+        ctx.reshape_op(found, final)
