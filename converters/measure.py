@@ -137,10 +137,14 @@ def check_float(model: ir.Model, format_: Format, settings: Settings, samples: S
 
 
 def worst_error(truth: npt.NDArray[Any], found: npt.NDArray[Any]) -> tuple[float, float]:
-    """Largest absolute difference, and the range of the truth (never 0)."""
+    """Largest absolute difference, and the range of the truth (never 0); what is NaN or infinite in both is equal."""
     expected = truth.astype(np.float64)
+    counts = np.isfinite(expected) | (np.isfinite(found) != np.isfinite(expected))
+    if not counts.any():
+        return 0.0, 1.0
+    expected, other = expected[counts], found[counts]
     spread = float(expected.max() - expected.min()) or max(abs(float(expected.max())), 1e-6)
-    return float(np.abs(expected - found).max()), spread
+    return float(np.abs(expected - other).max()), spread
 
 
 def measure(

@@ -12,10 +12,23 @@ from collections.abc import Callable
 import onnx_ir as ir
 
 from edgemm.converters.passes import canonicalize
+from edgemm.converters.tflite.expand.combine import (
+    PAIRS,
+    WIDENED,
+    expand_many,
+    expand_power,
+    expand_vector_product,
+    widen,
+)
 from edgemm.converters.tflite.expand.elementwise import FORMULAS, expand_formula
 from edgemm.converters.tflite.expand.erf import expand_erf
 from edgemm.converters.tflite.expand.functions import inline_definitions
-from edgemm.converters.tflite.expand.layer_norm import expand_layer_norm
+from edgemm.converters.tflite.expand.layer_norm import (
+    expand_hardmax,
+    expand_instance_norm,
+    expand_layer_norm,
+    expand_lp_norm,
+)
 from edgemm.converters.tflite.expand.rearrange import (
     expand_cast_like,
     expand_depth_to_space,
@@ -23,6 +36,7 @@ from edgemm.converters.tflite.expand.rearrange import (
     expand_trilu,
 )
 from edgemm.converters.tflite.expand.reductions import expand_last_index, expand_reduction
+from edgemm.converters.tflite.expand.resize import expand_resize
 from edgemm.converters.tflite.lower import LOWERINGS
 from edgemm.errors import ConversionError
 
@@ -32,10 +46,18 @@ EXPANSIONS: dict[str, Callable[[ir.Node], bool]] = {
     "CastLike": expand_cast_like,
     "DepthToSpace": expand_depth_to_space,
     "Erf": expand_erf,
+    "Hardmax": expand_hardmax,
+    "InstanceNormalization": expand_instance_norm,
     "LayerNormalization": expand_layer_norm,
+    "LpNormalization": expand_lp_norm,
+    "MatMul": expand_vector_product,
+    "Pow": expand_power,
+    "Resize": expand_resize,
     "SpaceToDepth": expand_space_to_depth,
     "Trilu": expand_trilu,
     **dict.fromkeys(FORMULAS, expand_formula),
+    **dict.fromkeys(WIDENED, widen),
+    **dict.fromkeys(PAIRS, expand_many),
     **dict.fromkeys(
         ("ReduceL1", "ReduceL2", "ReduceLogSum", "ReduceLogSumExp", "ReduceSumSquare"), expand_reduction
     ),

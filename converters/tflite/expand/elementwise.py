@@ -31,7 +31,7 @@ class Formula:
         """A new node."""
         self._count += 1
         values = [each if isinstance(each, ir.Value) else self.number(each) for each in inputs]
-        kind = ir.DataType.BOOL if op_type in ("Greater", "Less") else ir.DataType.FLOAT
+        kind = ir.DataType.BOOL if op_type in ("Equal", "Greater", "Less", "Not") else ir.DataType.FLOAT
         return insert_before(
             self.node, op_type, values, suffix=f"f{self._count}", shape=self.shape, dtype=kind
         )
@@ -103,6 +103,15 @@ def _atanh(f: Formula) -> ir.Value:
     return f("Mul", f("Log", f("Div", f("Add", f.x, 1.0), f("Sub", 1.0, f.x))), 0.5)
 
 
+def _is_inf(f: Formula) -> ir.Value:
+    """Which of the two infinities count is for the attributes to say."""
+    attributes = f.node.attributes
+    both = attributes.get_int("detect_positive", 1) == 1, attributes.get_int("detect_negative", 1) == 1
+    if both == (True, True):
+        return f("Equal", f("Abs", f.x), np.inf)
+    return f("Equal", f.x, np.inf if both[0] else -np.inf if both[1] else np.nan)
+
+
 FORMULAS: dict[str, Callable[[Formula], ir.Value]] = {
     "Acosh": _acosh,
     "Asinh": _asinh,
@@ -111,6 +120,8 @@ FORMULAS: dict[str, Callable[[Formula], ir.Value]] = {
     "Cosh": _cosh,
     "Elu": _elu,
     "HardSigmoid": _hard_sigmoid,
+    "IsInf": _is_inf,
+    "IsNaN": lambda f: f("Not", f("Equal", f.x, f.x)),
     "Mish": lambda f: f("Mul", f.x, f("Tanh", _softplus(f))),
     "Reciprocal": lambda f: f("Div", 1.0, f.x),
     "Selu": _selu,
@@ -126,7 +137,7 @@ FORMULAS: dict[str, Callable[[Formula], ir.Value]] = {
 
 def expand_formula(node: ir.Node) -> bool:
     """Writes out an operator of FORMULAS, of real numbers."""
-    if node.outputs[0].dtype != ir.DataType.FLOAT:
+    if node.inputs[0] is None or node.inputs[0].dtype != ir.DataType.FLOAT:
         return False
     if node.op_type == "Elu" and node.attributes.get_float("alpha", 1.0) == 1.0:
         return False  # TFLite's own

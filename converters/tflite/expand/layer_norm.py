@@ -1,50 +1,136 @@
-"""LayerNormalization in sums and products.
+"""Normalizations in sums and products.
 
-https://onnx.ai/onnx/operators/onnx__LayerNormalization.html
+https://onnx.ai/onnx/operators/onnx__LayerNormalization.html and its neighbours.
 """
 
 from __future__ import annotations
+
+from collections.abc import Sequence
 
 import numpy as np
 import onnx_ir as ir
 
 from edgemm.converters.passes.rewrite import constant, graph_of, insert_before, shape_of, take_place
-from edgemm.errors import UnsupportedOperator
+
+
+class Normalized:
+    """(x - mean) / sqrt(variance + epsilon) over some axes, written in front of a node."""
+
+    def __init__(self, node: ir.Node, source: ir.Value, axes: Sequence[int]) -> None:
+        shape = shape_of(source)
+        small = tuple(1 if index in axes else size for index, size in enumerate(shape))
+        attributes = {"axes": list(axes), "keepdims": 1}
+        epsilon = constant(
+            graph_of(node),
+            f"{node.name}_epsilon",
+            np.array(node.attributes.get_float("epsilon", 1e-5), np.float32),
+        )
+        self.mean = insert_before(node, "ReduceMean", [source], attributes, suffix="mean", shape=small)
+        off = insert_before(node, "Sub", [source, self.mean], suffix="centred", shape=shape)
+        square = insert_before(node, "Mul", [off, off], suffix="squared", shape=shape)
+        variance = insert_before(node, "ReduceMean", [square], attributes, suffix="variance", shape=small)
+        raised = insert_before(node, "Add", [variance, epsilon], suffix="raised", shape=small)
+        self.deviation = insert_before(node, "Sqrt", [raised], suffix="deviation", shape=small)
+        self.result = insert_before(node, "Div", [off, self.deviation], suffix="unit", shape=shape)
 
 
 def expand_layer_norm(node: ir.Node) -> bool:
-    """(x - mean) / sqrt(variance + epsilon) * scale + bias, over the axes from `axis` on."""
+    """LayerNormalization: over the axes from `axis` on, then scale and bias; its mean and deviation too."""
     source, scale = node.inputs[0], node.inputs[1]
     bias = node.inputs[2] if len(node.inputs) > 2 else None
-    if (
-        source is None
-        or scale is None
-        or any(each.uses() or each.is_graph_output() for each in node.outputs[1:])
-    ):
-        raise UnsupportedOperator(
-            f"node {node.name!r} (LayerNormalization): its mean or deviation is used. Compute them apart"
-        )
+    if source is None or scale is None:
+        return False
     shape = shape_of(source)
     axis = node.attributes.get_int("axis", -1) % len(shape)
-    axes = list(range(axis, len(shape)))
-    small = tuple(1 if index in axes else size for index, size in enumerate(shape))
-    graph = graph_of(node)
-    epsilon = constant(
-        graph, f"{node.name}_epsilon", np.array(node.attributes.get_float("epsilon", 1e-5), np.float32)
-    )
-    mean = insert_before(
-        node, "ReduceMean", [source], {"axes": axes, "keepdims": 1}, suffix="mean", shape=small
-    )
-    off = insert_before(node, "Sub", [source, mean], suffix="centred", shape=shape)
-    square = insert_before(node, "Mul", [off, off], suffix="squared", shape=shape)
-    variance = insert_before(
-        node, "ReduceMean", [square], {"axes": axes, "keepdims": 1}, suffix="variance", shape=small
-    )
-    raised = insert_before(node, "Add", [variance, epsilon], suffix="raised", shape=small)
-    deviation = insert_before(node, "Sqrt", [raised], suffix="deviation", shape=small)
-    unit = insert_before(node, "Div", [off, deviation], suffix="unit", shape=shape)
-    result = insert_before(node, "Mul", [unit, scale], suffix="scaled", shape=shape)
+    unit = Normalized(node, source, range(axis, len(shape)))
+    result = insert_before(node, "Mul", [unit.result, scale], suffix="scaled", shape=shape)
     if bias is not None:
         result = insert_before(node, "Add", [result, bias], suffix="shifted", shape=shape)
+    if len(node.outputs) > 1 and _used(node.outputs[1]):
+        _replace(node.outputs[1], unit.mean)
+    if len(node.outputs) > 2 and _used(node.outputs[2]):
+        one = constant(graph_of(node), f"{node.name}_one", np.array(1.0, np.float32))
+        small = shape_of(unit.deviation)
+        _replace(
+            node.outputs[2], insert_before(node, "Div", [one, unit.deviation], suffix="inverse", shape=small)
+        )
     take_place(node, result)
+    return True
+
+
+def _used(value: ir.Value) -> bool:
+    return bool(value.uses()) or value.is_graph_output()
+
+
+def _replace(old: ir.Value, value: ir.Value) -> None:
+    """`value` is read instead of `old`, and has its name."""
+    name = old.name
+    old.replace_all_uses_with(value, replace_graph_outputs=True)
+    old.name, value.name = f"{name}_unused", name
+
+
+def expand_instance_norm(node: ir.Node) -> bool:
+    """InstanceNormalization: over the spatial axes, then scale and bias by channel."""
+    source, scale, bias = node.inputs[0], node.inputs[1], node.inputs[2]
+    if source is None or scale is None or bias is None:
+        return False
+    shape, graph = shape_of(source), graph_of(node)
+    wide = (shape[1], *(1,) * (len(shape) - 2))
+    sizes = constant(graph, f"{node.name}_sizes", np.array(wide, np.int64))
+    unit = Normalized(node, source, range(2, len(shape)))
+    factor = insert_before(node, "Reshape", [scale, sizes], suffix="scale_by_channel", shape=wide)
+    addend = insert_before(node, "Reshape", [bias, sizes], suffix="bias_by_channel", shape=wide)
+    scaled = insert_before(node, "Mul", [unit.result, factor], suffix="scaled", shape=shape)
+    take_place(node, insert_before(node, "Add", [scaled, addend], suffix="shifted", shape=shape))
+    return True
+
+
+def expand_lp_norm(node: ir.Node) -> bool:
+    """LpNormalization: x / sum(|x|), or x / sqrt(sum(x^2)); zeros stay zeros."""
+    source = node.inputs[0]
+    power = node.attributes.get_int("p", 2)
+    if source is None or power not in (1, 2):
+        return False
+    shape = shape_of(source)
+    axis = node.attributes.get_int("axis", -1) % len(shape)
+    small = tuple(1 if index == axis else size for index, size in enumerate(shape))
+    operator = "ReduceL1" if power == 1 else "ReduceL2"
+    norm = insert_before(
+        node, operator, [source], {"axes": [axis], "keepdims": 1}, suffix="norm", shape=small
+    )
+    graph = graph_of(node)
+    zero = constant(graph, f"{node.name}_zero", np.array(0.0, np.float32))
+    one = constant(graph, f"{node.name}_one", np.array(1.0, np.float32))
+    nothing = insert_before(
+        node, "Equal", [norm, zero], suffix="nothing", shape=small, dtype=ir.DataType.BOOL
+    )
+    safe = insert_before(
+        node, "Where", [nothing, one, norm], suffix="not_zero", shape=small, dtype=ir.DataType.FLOAT
+    )
+    take_place(node, insert_before(node, "Div", [source, safe], suffix="unit", shape=shape))
+    return True
+
+
+def expand_hardmax(node: ir.Node) -> bool:
+    """Hardmax: 1 where the first of the largest stands, else 0."""
+    source = node.inputs[0]
+    if source is None:
+        return False
+    shape, graph = shape_of(source), graph_of(node)
+    axis = node.attributes.get_int("axis", -1) % len(shape)
+    small = tuple(1 if index == axis else size for index, size in enumerate(shape))
+    places = np.arange(shape[axis], dtype=np.int64).reshape(
+        [-1 if i == axis else 1 for i in range(len(shape))]
+    )
+    numbers = constant(graph, f"{node.name}_places", places)
+    attributes = {"axis": axis, "keepdims": 1}
+    kind = ir.DataType.INT64
+    largest = insert_before(node, "ArgMax", [source], attributes, suffix="place", shape=small, dtype=kind)
+    there = insert_before(
+        node, "Equal", [numbers, largest], suffix="there", shape=shape, dtype=ir.DataType.BOOL
+    )
+    real = ir.DataType.FLOAT
+    take_place(
+        node, insert_before(node, "Cast", [there], {"to": int(real)}, suffix="one", shape=shape, dtype=real)
+    )
     return True

@@ -53,7 +53,8 @@ def expand_trilu(node: ir.Node) -> bool:
         return False
     if diagonal is not None and diagonal.const_value is None:
         raise UnsupportedOperator(f"node {node.name!r} (Trilu): a computed diagonal. Make it a constant")
-    k = 0 if diagonal is None else int(array_of(diagonal).reshape(-1)[0])
+    array = array_of(diagonal)
+    k = 0 if array is None else int(array.reshape(-1)[0])
     shape = shape_of(source)
     ones = np.ones(shape[-2:], bool)
     mask = np.triu(ones, k) if node.attributes.get_int("upper", 1) else np.tril(ones, k)

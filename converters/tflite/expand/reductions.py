@@ -14,8 +14,9 @@ def _axes(node: ir.Node, rank: int) -> list[int]:
     given = node.inputs[1] if len(node.inputs) > 1 else None
     if given is not None and given.const_value is None:
         raise UnsupportedOperator(f"node {node.name!r} ({node.op_type}): computed axes. Make them constants")
-    listed = array_of(given).tolist() if given is not None else node.attributes.get_ints("axes") or ()
-    if not listed and node.attributes.get_int("noop_with_empty_axes", 0):
+    array = array_of(given)
+    listed = array.tolist() if array is not None else node.attributes.get_ints("axes") or ()
+    if not listed and node.attributes.get_int("noop_with_empty_axes", 0) == 1:
         raise UnsupportedOperator(
             f"node {node.name!r} ({node.op_type}): no axes, and nothing to do. Take it out"
         )
@@ -58,7 +59,7 @@ def expand_reduction(node: ir.Node) -> bool:
 
 def expand_last_index(node: ir.Node) -> bool:
     """ArgMax and ArgMin of the last of equals: the first in reverse order, counted from the end."""
-    if not node.attributes.get_int("select_last_index", 0):
+    if node.attributes.get_int("select_last_index", 0) == 0:
         return False
     source = node.inputs[0]
     if source is None:

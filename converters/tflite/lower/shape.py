@@ -76,15 +76,12 @@ def lower_concat(ctx: Lowering, node: ir.Node) -> None:
     rank = len(ctx.shape(node.outputs[0]))
     axis = attributes.integer("axis", 0) % rank
     attributes.done()
+    whole = [i for i in range(len(node.inputs)) if 0 not in ctx.shape(ctx.value(node, i))]
     perm = next(
-        (
-            ctx.perm(node, i)
-            for i, value in enumerate(node.inputs)
-            if value is not None and value.const_value is None
-        ),
+        (ctx.perm(node, i) for i in whole if ctx.value(node, i).const_value is None),
         identity(rank),
     )
-    parts = [ctx.get(node, index, perm) for index in range(len(node.inputs))]
+    parts = [ctx.get(node, index, perm) for index in whole]
     final = ctx.result(node, perm)
     if final.grid is not None:
         parts = [part if part.data is not None else ctx.as_int8(part, final.grid) for part in parts]
