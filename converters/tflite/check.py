@@ -16,8 +16,9 @@ from edgemm.converters.tflite.schema import FORMS, enum_names, schema
 from edgemm.errors import ConversionError
 
 SAME_GRID = frozenset({
-    "AVERAGE_POOL_2D", "CONCATENATION", "MAXIMUM", "MAX_POOL_2D", "MINIMUM", "MIRROR_PAD", "PAD", "PADV2",
-    "REDUCE_MAX", "REDUCE_MIN", "RESHAPE", "STRIDED_SLICE", "TRANSPOSE",
+    "AVERAGE_POOL_2D", "BROADCAST_TO", "CONCATENATION", "GATHER", "MAXIMUM", "MAX_POOL_2D", "MINIMUM", "MIRROR_PAD",
+    "PAD", "PADV2",
+    "REDUCE_MAX", "REDUCE_MIN", "RESHAPE", "STRIDED_SLICE", "TILE", "TRANSPOSE",
 })  # fmt: skip
 FIXED_GRID = {
     "SOFTMAX": (1 / 256, -128),
@@ -32,9 +33,7 @@ WEIGHTED = {
     "TRANSPOSE_CONV": (2, 1, 3),
 }
 """Operator -> which of its inputs are data, weights and bias."""
-NO_DATA = frozenset(
-    {"RESHAPE", "TRANSPOSE", "PAD", "PADV2", "MIRROR_PAD", "STRIDED_SLICE", "REDUCE_MAX", "REDUCE_MIN"}
-)
+NO_DATA = SAME_GRID - {"AVERAGE_POOL_2D", "CONCATENATION", "MAXIMUM", "MAX_POOL_2D", "MINIMUM"}
 """Operators whose second input and those after it are not data."""
 
 
