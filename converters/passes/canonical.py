@@ -13,6 +13,7 @@ from edgemm.converters.passes.clip import normalize_clips
 from edgemm.converters.passes.contract import check_canonical, refuse_inexpressible
 from edgemm.converters.passes.conv import normalize_convs
 from edgemm.converters.passes.dead_code import remove_dead_code, sort_nodes
+from edgemm.converters.passes.express import express_newer
 from edgemm.converters.passes.folding import fold_constants, lift_constants
 from edgemm.converters.passes.functions import expand_operators, inline_functions
 from edgemm.converters.passes.gemm import normalize_gemms
@@ -62,6 +63,7 @@ PASSES: tuple[Pass, ...] = (
     lift_constants,
     refuse_inexpressible,
     settle_shapes,
+    express_newer,
     expand_operators,
     unique_names,
     lift_constants,

@@ -7,6 +7,7 @@ import onnx_ir as ir
 from onnx.reference import ReferenceEvaluator
 from onnx_ir.passes.common import LiftConstantsToInitializersPass, RemoveInitializersFromInputsPass
 
+from edgemm.converters.passes.draft import Draft
 from edgemm.converters.passes.opset import opset_of
 from edgemm.converters.passes.rewrite import Array, array_of, constant, graph_of, take_place
 from edgemm.errors import ConversionError
@@ -50,8 +51,8 @@ def fold_constants(model: ir.Model) -> int:
 def _is_constant(node: ir.Node) -> bool:
     if node.domain != "" or node.op_type in NOT_FOLDED or any(map(_is_subgraph, node.attributes.values())):
         return False
-    if any(value.is_graph_output() for value in node.outputs):
-        return False
+    if node.op_type == "Reshape" and node.outputs[0].is_graph_output():
+        return False  # how a constant output is told
     if node.op_type in ("Shape", "Size"):
         shape = node.inputs[0].shape if node.inputs[0] is not None else None
         return shape is not None and shape.is_static()
@@ -64,12 +65,21 @@ def _is_subgraph(attribute: ir.Attr) -> bool:
 
 def _fold(model: ir.Model, node: ir.Node) -> int:
     results = _shape(node) if node.op_type in ("Shape", "Size") else _evaluate(model, node)
-    for output, array in zip(node.outputs[1:], results[1:], strict=False):
-        output.replace_all_uses_with(constant(graph_of(node), f"{output.name}", array))
-    folded = constant(graph_of(node), f"{node.outputs[0].name}_folded", results[0])
+    draft = Draft(node)
+    for index, array in enumerate(results[1 : len(node.outputs)], 1):
+        if draft.used(index):
+            draft.replace(index, _told(draft, index, array))
+    folded = _told(draft, 0, results[0])
     node.outputs[0].shape, node.outputs[0].type = folded.shape, folded.type
     take_place(node, folded)
     return 1
+
+
+def _told(draft: Draft, index: int, array: Array) -> ir.Value:
+    """The constant; one that is an output of the graph is written by a Reshape, since runtimes want a writer."""
+    output = draft.node.outputs[index]
+    folded = constant(graph_of(draft.node), f"{output.name}_folded", array)
+    return draft.copy(folded) if output.is_graph_output() else folded
 
 
 def _shape(node: ir.Node) -> list[Array]:

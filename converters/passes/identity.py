@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
+import numpy as np
 import onnx_ir as ir
 
-from edgemm.converters.passes.rewrite import array_of, bypass, data_of, input_of, nodes_of
+from edgemm.converters.passes.draft import Draft
+from edgemm.converters.passes.rewrite import array_of, bypass, data_of, input_of, nodes_of, shape_of
 from edgemm.errors import UnsupportedOperator
 
 
 def remove_identities(model: ir.Model) -> int:
-    """Identity, Dropout in inference, and Cast to the type that is there are bypassed.
+    """Identity, Dropout in inference, and Cast to the type that is there are bypassed; where one writes an
+    output that is a bare copy, it becomes a Reshape to the shape that is there.
 
     Precondition: types are known.
 
@@ -17,7 +20,7 @@ def remove_identities(model: ir.Model) -> int:
         How many were removed.
 
     Raises:
-        UnsupportedOperator: a Dropout in training mode, or an output that is a bare copy of an input.
+        UnsupportedOperator: a Dropout in training mode.
     """
     return sum(_remove(node) for node in nodes_of(model, "Identity", "Dropout", "Cast") if _is_idle(node))
 
@@ -31,18 +34,16 @@ def _is_idle(node: ir.Node) -> bool:
 
 
 def _remove(node: ir.Node) -> bool:
-    if not bypass(node, data_of(node)):
-        raise UnsupportedOperator(
-            f"output {node.outputs[0].name!r} is only a copy of {data_of(node).name!r}: "
-            "take it out of the model's outputs"
-        )
-    return True
+    draft = Draft(node)
+    if draft.used(1):
+        everything = draft.constant(np.ones(shape_of(data_of(node)), np.bool_))
+        draft.replace(1, draft.copy(everything))
+    return bypass(node, data_of(node)) or draft.becomes(draft.copy(data_of(node)))
 
 
 def _require_inference(node: ir.Node) -> None:
     training = input_of(node, 2)
-    on = training is not None and (array_of(training) is None or bool(array_of(training)))
-    if on or (len(node.outputs) > 1 and (node.outputs[1].uses() or node.outputs[1].is_graph_output())):
+    if training is not None and (array_of(training) is None or bool(array_of(training))):
         raise UnsupportedOperator(
-            f"node {node.name!r}: Dropout in training mode, or its mask is used. Export the model for inference"
+            f"node {node.name!r}: Dropout in training mode. Export the model for inference"
         )

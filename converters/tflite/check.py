@@ -33,6 +33,8 @@ WEIGHTED = {
     "TRANSPOSE_CONV": (2, 1, 3),
 }
 """Operator -> which of its inputs are data, weights and bias."""
+MOVES_INTEGERS = frozenset({"CAST", "GATHER", "RESHAPE", "STRIDED_SLICE", "TRANSPOSE"})
+"""Operators that take 8-bit integers that stand for nothing but themselves: they compute nothing."""
 NO_DATA = SAME_GRID - {"AVERAGE_POOL_2D", "CONCATENATION", "MAXIMUM", "MAX_POOL_2D", "MINIMUM"}
 """Operators whose second input and those after it are not data."""
 
@@ -154,10 +156,11 @@ class _Check:
         if self.version not in versions:
             raise _fault(self.where, f"version {self.version} is not in the table of forms")
         for tensor in (*self.inputs, *self.outputs):
-            if tensor is not None and _type(tensor) == "INT8" and not _grid(tensor):
+            plain = tensor is not None and _type(tensor) == "INT8" and not _grid(tensor)
+            if plain and self.code not in MOVES_INTEGERS:
                 raise _fault(self.where, f"{_name(tensor)} is int8 without a scale")
         self._shape()
-        if _type(self.outputs[0]) == "INT8":
+        if _type(self.outputs[0]) == "INT8" and _grid(self.outputs[0]):
             self._int8()
 
     def _shape(self) -> None:

@@ -12,6 +12,7 @@ from collections.abc import Callable
 import onnx_ir as ir
 
 from edgemm.converters.passes import canonicalize
+from edgemm.converters.passes.express.resize import expand_resize
 from edgemm.converters.tflite.expand.combine import (
     PAIRS,
     WIDENED,
@@ -36,7 +37,6 @@ from edgemm.converters.tflite.expand.rearrange import (
     expand_trilu,
 )
 from edgemm.converters.tflite.expand.reductions import expand_last_index, expand_reduction
-from edgemm.converters.tflite.expand.resize import expand_resize
 from edgemm.converters.tflite.lower import LOWERINGS
 from edgemm.errors import ConversionError
 

@@ -1,0 +1,47 @@
+"""Operators, and forms of them, that are newer than opset 17, written out in what it has.
+
+One function per operator, in the file of its family; it puts new nodes in front of the old one and takes
+its place. Both formats profit; the TFLite writer also uses these for forms of opset 17 that it lacks. To add
+one: the function, and a line in NEWER.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import onnx_ir as ir
+
+from edgemm.converters.passes.express.resize import expand_resize
+from edgemm.converters.passes.opset import OPSET, opset_of
+
+
+def _has(*names: str) -> Callable[[ir.Node], bool]:
+    """The node says something with these attributes."""
+
+    def check(node: ir.Node) -> bool:
+        return any(name in node.attributes for name in names)
+
+    return check
+
+
+NEWER: dict[str, tuple[Callable[[ir.Node], bool], Callable[[ir.Node], bool]]] = {
+    "Resize": (_has("axes", "antialias", "keep_aspect_ratio_policy"), expand_resize),
+}
+"""Operator -> which nodes of it, and what writes them out."""
+
+
+def express_newer(model: ir.Model) -> int:
+    """Writes out what opset 17 cannot say.
+
+    Precondition: constants are initializers, shapes are static.
+
+    Returns:
+        How many nodes were written out.
+
+    Raises:
+        UnsupportedOperator: a form that cannot be expressed.
+    """
+    if opset_of(model) <= OPSET:
+        return 0
+    nodes = [node for node in model.graph if node.domain == "" and node.op_type in NEWER]
+    return sum(NEWER[node.op_type][1](node) for node in nodes if NEWER[node.op_type][0](node))
