@@ -37,6 +37,13 @@ from edgemm.converters.tflite.expand.rearrange import (
     expand_trilu,
 )
 from edgemm.converters.tflite.expand.reductions import expand_last_index, expand_reduction
+from edgemm.converters.tflite.expand.scatter import (
+    expand_gather_elements,
+    expand_gather_nd,
+    expand_scatter_elements,
+    expand_scatter_nd,
+    expand_top_k,
+)
 from edgemm.converters.tflite.lower import LOWERINGS
 from edgemm.errors import ConversionError
 
@@ -46,6 +53,8 @@ EXPANSIONS: dict[str, Callable[[ir.Node], bool]] = {
     "CastLike": expand_cast_like,
     "DepthToSpace": expand_depth_to_space,
     "Erf": expand_erf,
+    "GatherElements": expand_gather_elements,
+    "GatherND": expand_gather_nd,
     "Hardmax": expand_hardmax,
     "InstanceNormalization": expand_instance_norm,
     "LayerNormalization": expand_layer_norm,
@@ -53,7 +62,10 @@ EXPANSIONS: dict[str, Callable[[ir.Node], bool]] = {
     "MatMul": expand_vector_product,
     "Pow": expand_power,
     "Resize": expand_resize,
+    "ScatterElements": expand_scatter_elements,
+    "ScatterND": expand_scatter_nd,
     "SpaceToDepth": expand_space_to_depth,
+    "TopK": expand_top_k,
     "Trilu": expand_trilu,
     **dict.fromkeys(FORMULAS, expand_formula),
     **dict.fromkeys(WIDENED, widen),

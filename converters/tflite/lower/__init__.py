@@ -33,6 +33,13 @@ from edgemm.converters.tflite.lower.pool import (
     lower_max_pool,
 )
 from edgemm.converters.tflite.lower.reduce import REDUCTIONS, lower_reduce
+from edgemm.converters.tflite.lower.scattered import (
+    lower_cumsum,
+    lower_gather_nd,
+    lower_reverse_sequence,
+    lower_scatter_nd,
+    lower_top_k,
+)
 from edgemm.converters.tflite.lower.shape import (
     lower_concat,
     lower_pad,
@@ -67,10 +74,15 @@ LOWERINGS: dict[str, Callable[[Lowering, ir.Node], None]] = {
     "ArgMax": lower_arg,
     "ArgMin": lower_arg,
     "Cast": lower_cast,
+    "CumSum": lower_cumsum,
     "Expand": lower_expand,
+    "GatherND": lower_gather_nd,
     "Not": lower_not,
+    "ReverseSequence": lower_reverse_sequence,
+    "ScatterND": lower_scatter_nd,
     "Split": lower_split,
     "Tile": lower_tile,
+    "TopK": lower_top_k,
     "Where": lower_where,
     **dict.fromkeys(BINARY, lower_binary),
     **dict.fromkeys(COMPARISONS, lower_comparison),
