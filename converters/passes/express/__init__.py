@@ -12,7 +12,13 @@ from collections.abc import Callable
 import onnx_ir as ir
 
 from edgemm.converters.passes.express.resize import expand_resize
+from edgemm.converters.passes.express.sampling import (
+    expand_affine_grid,
+    expand_deform_conv,
+    expand_grid_sample,
+)
 from edgemm.converters.passes.opset import OPSET, opset_of
+from edgemm.converters.passes.rewrite import data_of, shape_of
 
 
 def _has(*names: str) -> Callable[[ir.Node], bool]:
@@ -24,7 +30,20 @@ def _has(*names: str) -> Callable[[ir.Node], bool]:
     return check
 
 
+def _always(node: ir.Node) -> bool:
+    """Every node of the operator is newer."""
+    return True
+
+
+def _volume(node: ir.Node) -> bool:
+    """More than pictures."""
+    return len(shape_of(data_of(node))) > 4
+
+
 NEWER: dict[str, tuple[Callable[[ir.Node], bool], Callable[[ir.Node], bool]]] = {
+    "AffineGrid": (_always, expand_affine_grid),
+    "DeformConv": (_always, expand_deform_conv),
+    "GridSample": (_volume, expand_grid_sample),
     "Resize": (_has("axes", "antialias", "keep_aspect_ratio_policy"), expand_resize),
 }
 """Operator -> which nodes of it, and what writes them out."""

@@ -13,6 +13,7 @@ import onnx_ir as ir
 
 from edgemm.converters.passes import canonicalize
 from edgemm.converters.passes.express.resize import expand_resize
+from edgemm.converters.passes.express.sampling import expand_grid_sample, expand_roi_align
 from edgemm.converters.tflite.expand.combine import (
     PAIRS,
     WIDENED,
@@ -55,6 +56,7 @@ EXPANSIONS: dict[str, Callable[[ir.Node], bool]] = {
     "Erf": expand_erf,
     "GatherElements": expand_gather_elements,
     "GatherND": expand_gather_nd,
+    "GridSample": expand_grid_sample,
     "Hardmax": expand_hardmax,
     "InstanceNormalization": expand_instance_norm,
     "LayerNormalization": expand_layer_norm,
@@ -62,6 +64,7 @@ EXPANSIONS: dict[str, Callable[[ir.Node], bool]] = {
     "MatMul": expand_vector_product,
     "Pow": expand_power,
     "Resize": expand_resize,
+    "RoiAlign": expand_roi_align,
     "ScatterElements": expand_scatter_elements,
     "ScatterND": expand_scatter_nd,
     "SpaceToDepth": expand_space_to_depth,
