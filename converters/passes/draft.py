@@ -75,9 +75,7 @@ class Draft:
 
     def refuse(self, reason: str, remedy: str) -> Any:
         """Raises UnsupportedOperator in the words that all of them use."""
-        raise UnsupportedOperator(
-            f"node {self.node.name!r} ({self.node.op_type}): {reason}. {remedy}"
-        )
+        raise UnsupportedOperator(f"node {self.node.name!r} ({self.node.op_type}): {reason}. {remedy}")
 
     # writing
 

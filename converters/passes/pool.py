@@ -7,6 +7,7 @@ from math import prod
 import numpy as np
 import onnx_ir as ir
 
+from edgemm.converters.passes.express.pools import expand_max_pool
 from edgemm.converters.passes.rewrite import (
     Array,
     constant,
@@ -20,7 +21,6 @@ from edgemm.converters.passes.rewrite import (
     take_place,
 )
 from edgemm.converters.passes.window import Window, pads_of, windows_of
-from edgemm.errors import UnsupportedOperator
 
 
 def normalize_pools(model: ir.Model) -> int:
@@ -29,19 +29,20 @@ def normalize_pools(model: ir.Model) -> int:
     An AveragePool that counts its padding becomes Pad, AveragePool without padding, and, where ceil_mode
     reaches beyond the padding, a Mul that corrects the divisor of the last windows.
 
+    A MaxPool that is dilated, or whose indices are used, is written out.
+
     Precondition: shapes are static.
 
     Returns:
         How many changed.
-
-    Raises:
-        UnsupportedOperator: a dilated pool, or a MaxPool whose indices are used.
     """
     return sum(_normalize(node) for node in nodes_of(model, "MaxPool", "AveragePool"))
 
 
 def _normalize(node: ir.Node) -> bool:
-    _require_plain(node)
+    if not _is_plain(node):
+        return expand_max_pool(node)
+    node.resize_outputs(1)
     kernel = tuple(node.attributes["kernel_shape"].as_ints())
     declared = windows_of(node, shape_of(data_of(node))[2:], kernel)
     ceil = node.attributes.get_int("ceil_mode", 0) == 1 and _auto_pad(node) == "NOTSET"
@@ -59,18 +60,9 @@ def _auto_pad(node: ir.Node) -> str:
     return node.attributes.get_string("auto_pad", "NOTSET")
 
 
-def _require_plain(node: ir.Node) -> None:
-    if set(node.attributes.get_ints("dilations") or (1,)) != {1}:
-        raise UnsupportedOperator(
-            f"node {node.name!r}: {node.op_type} with dilations cannot be expressed exactly. "
-            "Use a dilation of 1, or a dilated Conv"
-        )
-    indices = node.outputs[1:]
-    if any(value.uses() or value.is_graph_output() for value in indices):
-        raise UnsupportedOperator(
-            f"node {node.name!r}: MaxPool whose indices are used has no integer form. Take the unpooling out"
-        )
-    node.resize_outputs(1)
+def _is_plain(node: ir.Node) -> bool:
+    used = any(value.uses() or value.is_graph_output() for value in node.outputs[1:])
+    return not used and set(node.attributes.get_ints("dilations") or (1,)) == {1}
 
 
 def _pad_outside(node: ir.Node, declared: tuple[Window, ...], windows: tuple[Window, ...]) -> None:

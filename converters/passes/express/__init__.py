@@ -11,13 +11,18 @@ from collections.abc import Callable
 
 import onnx_ir as ir
 
+from edgemm.converters.passes.express.pools import (
+    expand_average_pool,
+    expand_lp_pool,
+    expand_max_unpool,
+)
 from edgemm.converters.passes.express.resize import expand_resize
 from edgemm.converters.passes.express.sampling import (
     expand_affine_grid,
     expand_deform_conv,
     expand_grid_sample,
 )
-from edgemm.converters.passes.opset import OPSET, opset_of
+from edgemm.converters.passes.express.volumes import expand_col2im
 from edgemm.converters.passes.rewrite import data_of, shape_of
 
 
@@ -40,10 +45,19 @@ def _volume(node: ir.Node) -> bool:
     return len(shape_of(data_of(node))) > 4
 
 
+def _dilated(node: ir.Node) -> bool:
+    """Elements are left out between taps."""
+    return set(node.attributes.get_ints("dilations") or (1,)) != {1}
+
+
 NEWER: dict[str, tuple[Callable[[ir.Node], bool], Callable[[ir.Node], bool]]] = {
     "AffineGrid": (_always, expand_affine_grid),
+    "AveragePool": (_dilated, expand_average_pool),
+    "Col2Im": (_always, expand_col2im),
     "DeformConv": (_always, expand_deform_conv),
     "GridSample": (_volume, expand_grid_sample),
+    "LpPool": (_has("dilations", "ceil_mode"), expand_lp_pool),
+    "MaxUnpool": (_always, expand_max_unpool),
     "Resize": (_has("axes", "antialias", "keep_aspect_ratio_policy"), expand_resize),
 }
 """Operator -> which nodes of it, and what writes them out."""
@@ -60,7 +74,5 @@ def express_newer(model: ir.Model) -> int:
     Raises:
         UnsupportedOperator: a form that cannot be expressed.
     """
-    if opset_of(model) <= OPSET:
-        return 0
     nodes = [node for node in model.graph if node.domain == "" and node.op_type in NEWER]
     return sum(NEWER[node.op_type][1](node) for node in nodes if NEWER[node.op_type][0](node))

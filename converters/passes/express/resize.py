@@ -101,9 +101,7 @@ def _matrix(
     draft: Draft, old: int, new: int, scale: float | None, region: tuple[float, float] | None
 ) -> tuple[Matrix, Matrix]:
     """float32[old, new] and float32[new]: what Resize makes of the identity, and of zeros."""
-    attributes = {
-        name: draft.node.attributes[name].value for name in KEPT if name in draft.node.attributes
-    }
+    attributes = {name: draft.node.attributes[name].value for name in KEPT if name in draft.node.attributes}
     grown = old
     while scale is not None and int(np.float32(scale) * np.float32(grown)) < new:
         grown += 1

@@ -115,9 +115,7 @@ def _cubic(draft: Draft, part: ir.Value) -> list[ir.Value]:
     return [far(draft("Add", part, 1.0)), near(part), near(rest), far(draft("Add", rest, 1.0))]
 
 
-def _weighted(
-    draft: Draft, source: ir.Value, taps: list[list[Tap]], pictures: ir.Value | None
-) -> ir.Value:
+def _weighted(draft: Draft, source: ir.Value, taps: list[list[Tap]], pictures: ir.Value | None) -> ir.Value:
     """float32[N, C, P]: the weighted sum over all combinations of taps.
 
     Args:

@@ -12,8 +12,11 @@ from collections.abc import Callable
 import onnx_ir as ir
 
 from edgemm.converters.passes import canonicalize
+from edgemm.converters.passes.express.pools import expand_average_pool, expand_lp_pool, expand_max_pool
 from edgemm.converters.passes.express.resize import expand_resize
 from edgemm.converters.passes.express.sampling import expand_grid_sample, expand_roi_align
+from edgemm.converters.passes.express.volumes import expand_conv_3d, expand_conv_transpose_3d
+from edgemm.converters.passes.rewrite import data_of, shape_of
 from edgemm.converters.tflite.expand.combine import (
     PAIRS,
     WIDENED,
@@ -48,10 +51,23 @@ from edgemm.converters.tflite.expand.scatter import (
 from edgemm.converters.tflite.lower import LOWERINGS
 from edgemm.errors import ConversionError
 
+
+def _over_volumes(expand: Callable[[ir.Node], bool]) -> Callable[[ir.Node], bool]:
+    """For nodes over three dimensions only."""
+
+    def expand_volume(node: ir.Node) -> bool:
+        return len(shape_of(data_of(node))) == 5 and expand(node)
+
+    return expand_volume
+
+
 EXPANSIONS: dict[str, Callable[[ir.Node], bool]] = {
     "ArgMax": expand_last_index,
     "ArgMin": expand_last_index,
+    "AveragePool": _over_volumes(expand_average_pool),
     "CastLike": expand_cast_like,
+    "Conv": _over_volumes(expand_conv_3d),
+    "ConvTranspose": _over_volumes(expand_conv_transpose_3d),
     "DepthToSpace": expand_depth_to_space,
     "Erf": expand_erf,
     "GatherElements": expand_gather_elements,
@@ -61,7 +77,9 @@ EXPANSIONS: dict[str, Callable[[ir.Node], bool]] = {
     "InstanceNormalization": expand_instance_norm,
     "LayerNormalization": expand_layer_norm,
     "LpNormalization": expand_lp_norm,
+    "LpPool": expand_lp_pool,
     "MatMul": expand_vector_product,
+    "MaxPool": _over_volumes(expand_max_pool),
     "Pow": expand_power,
     "Resize": expand_resize,
     "RoiAlign": expand_roi_align,

@@ -107,7 +107,9 @@ def _element_places(
     """int64[*picked, rank]: the whole place of each element."""
     grids = np.indices(picked)
     parts = [
-        draft.reshape(draft.cast(indices, INT), (*picked, 1)) if each == axis else draft.constant(grids[each][..., None])
+        draft.reshape(draft.cast(indices, INT), (*picked, 1))
+        if each == axis
+        else draft.constant(grids[each][..., None])
         for each in range(len(shape))
     ]
     return draft.concat(parts, len(picked))

@@ -2,11 +2,16 @@
 
 from __future__ import annotations
 
+from math import prod
+from typing import Any
+
+import numpy as np
 import onnx_ir as ir
 
 from edgemm.converters.tflite.attributes import Attributes, refuse
 from edgemm.converters.tflite.graph import Tensor
 from edgemm.converters.tflite.lowering import Lowering, Perm, identity
+from edgemm.converters.tflite.schema import Form
 
 BINARY = {
     "Add": "ADD",
@@ -39,8 +44,7 @@ def lower_binary(ctx: Lowering, node: ir.Node) -> None:
     rank = len(ctx.shape(node.outputs[0]))
     perm = broadcast_layout(ctx, node, rank)
     sides = [broadcast_operand(ctx, node, index, rank, perm) for index in (0, 1)]
-    if rank > MAX_RANK and sides[0].shape != sides[1].shape:
-        refuse(node, f"broadcasting over {rank} dimensions", "Reshape to at most four")
+    sides, joined = joined_axes(ctx, node, sides)
     kinds = {side.dtype for side in sides}
     if len(kinds) != 1 or not kinds <= NUMBERS.get(code, NUMBERS["ADD"]):
         refuse(node, f"{node.op_type} of {', '.join(sorted(kinds))}", "Cast to float32")
@@ -48,7 +52,58 @@ def lower_binary(ctx: Lowering, node: ir.Node) -> None:
     if code in ("MAXIMUM", "MINIMUM") and final.grid is not None:
         sides = [ctx.as_int8(side, final.grid) if side.data is None else side for side in sides]
     options = {"fusedActivationFunction": ctx.activation(node)} if code in FUSES else {}
-    ctx.op(code, sides, [final], options, ctx.form(node))
+    write_joined(ctx, code, sides, final, joined, options, ctx.form(node))
+
+
+def joined_axes(
+    ctx: Lowering, node: ir.Node, sides: list[Tensor]
+) -> tuple[list[Tensor], tuple[int, ...] | None]:
+    """Operands of at most MAX_RANK dimensions: neighbours that are broadcast alike become one.
+
+    Returns:
+        The operands, and the shape of what comes of them; None where nothing had to be joined.
+    """
+    shape = np.broadcast_shapes(*(side.shape for side in sides))
+    rank = len(shape)
+    if rank <= MAX_RANK or all(side.shape == shape for side in sides):
+        return sides, None
+    wide = [(1,) * (rank - len(side.shape)) + side.shape for side in sides]
+    patterns = [tuple(each[axis] == shape[axis] for each in wide) for axis in range(rank)]
+    groups: list[list[int]] = []
+    for axis in range(rank):
+        if groups and (shape[axis] == 1 or patterns[axis] == patterns[groups[-1][-1]]):
+            groups[-1].append(axis)
+        else:
+            groups.append([axis])
+    if len(groups) > MAX_RANK:
+        refuse(node, f"broadcasting over {rank} dimensions", "Reshape to at most four")
+    parts = [tuple(prod(each[axis] for axis in group) for group in groups) for each in wide]
+    joined = tuple(prod(shape[axis] for axis in group) for group in groups)
+    return [_reshaped(ctx, side, part) for side, part in zip(sides, parts, strict=True)], joined
+
+
+def _reshaped(ctx: Lowering, tensor: Tensor, shape: tuple[int, ...]) -> Tensor:
+    if tensor.data is None:
+        return ctx.reshape(tensor, shape)
+    return ctx.graph.constant(tensor.name, tensor.data.reshape(shape), tensor.grid)
+
+
+def write_joined(
+    ctx: Lowering,
+    code: str,
+    sides: list[Tensor],
+    final: Tensor,
+    joined: tuple[int, ...] | None,
+    options: dict[str, Any] | None = None,
+    form: Form = "float",
+) -> None:
+    """The operator, and a RESHAPE to the real shape where axes were joined."""
+    if joined is None:
+        ctx.op(code, sides, [final], options, form)
+        return
+    made = ctx.graph.tensor(f"{final.name}_joined", joined, final.dtype, final.grid)
+    ctx.op(code, sides, [made], options, form)
+    ctx.reshape_op(made, final)
 
 
 def broadcast_layout(ctx: Lowering, node: ir.Node, rank: int) -> Perm:

@@ -2,12 +2,20 @@
 
 from __future__ import annotations
 
+from math import prod
+
 import numpy as np
 import onnx_ir as ir
 
 from edgemm.converters.tflite.attributes import Attributes, refuse
 from edgemm.converters.tflite.graph import Tensor
-from edgemm.converters.tflite.lower.arithmetic import broadcast_layout, broadcast_operand
+from edgemm.converters.tflite.lower.arithmetic import (
+    MAX_RANK,
+    broadcast_layout,
+    broadcast_operand,
+    joined_axes,
+    write_joined,
+)
 from edgemm.converters.tflite.lowering import Lowering
 from edgemm.converters.tflite.schema import TYPES
 
@@ -24,16 +32,15 @@ COMPARISONS = {
 COMPARED = frozenset({"float32", "int32", "int64", "bool"})
 CAST = frozenset({"float32", "int32", "int64", "bool", "uint8", "int8"})
 CHOSEN = frozenset({"float32", "int32", "int64", "bool"})
-MAX_RANK = 4
 
 
 def lower_comparison(ctx: Lowering, node: ir.Node) -> None:
     """Comparisons and logic of two operands, with broadcasting."""
     Attributes(node).done()
-    sides, perm = _sides(ctx, node, (0, 1), COMPARED)
+    sides, perm, joined = _sides(ctx, node, (0, 1), COMPARED)
     if node.op_type not in ("Equal", "Xor", "And", "Or") and "bool" in {side.dtype for side in sides}:
         refuse(node, "an order of truth values", "Cast them to integers")
-    ctx.op(COMPARISONS[node.op_type], sides, [ctx.result(node, perm)])
+    write_joined(ctx, COMPARISONS[node.op_type], sides, ctx.result(node, perm), joined)
 
 
 def lower_not(ctx: Lowering, node: ir.Node) -> None:
@@ -46,24 +53,25 @@ def lower_not(ctx: Lowering, node: ir.Node) -> None:
 def lower_where(ctx: Lowering, node: ir.Node) -> None:
     """Where -> SELECT_V2."""
     Attributes(node).done()
-    if len(ctx.shape(node.outputs[0])) > MAX_RANK:
-        refuse(node, "a choice over more than four dimensions", "Reshape to at most four")
-    sides, perm = _sides(ctx, node, (0, 1, 2), CHOSEN)
-    ctx.op("SELECT_V2", sides, [ctx.result(node, perm)])
+    sides, perm, joined = _sides(ctx, node, (0, 1, 2), CHOSEN)
+    final = ctx.result(node, perm)
+    if joined is None and len(final.shape) > MAX_RANK:
+        joined = (prod(final.shape),)
+        sides = [ctx.reshape(side, joined) for side in sides]
+    write_joined(ctx, "SELECT_V2", sides, final, joined)
 
 
 def _sides(
     ctx: Lowering, node: ir.Node, indices: tuple[int, ...], allowed: frozenset[str]
-) -> tuple[list[Tensor], tuple[int, ...]]:
+) -> tuple[list[Tensor], tuple[int, ...], tuple[int, ...] | None]:
     rank = len(ctx.shape(node.outputs[0]))
     perm = broadcast_layout(ctx, node, rank)
     sides = [broadcast_operand(ctx, node, index, rank, perm) for index in indices]
     wrong = sorted({side.dtype for side in sides} - allowed)
     if wrong:
         refuse(node, f"{node.op_type} of {', '.join(wrong)}", "Cast to float32 or int32")
-    if rank > MAX_RANK and len({side.shape for side in sides}) > 1:
-        refuse(node, f"broadcasting over {rank} dimensions", "Reshape to at most four")
-    return sides, perm
+    sides, joined = joined_axes(ctx, node, sides)
+    return sides, perm, joined
 
 
 def lower_cast(ctx: Lowering, node: ir.Node) -> None:

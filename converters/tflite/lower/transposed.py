@@ -109,7 +109,7 @@ def _read(
         ]
         begins = [each // 2 if auto == "SAME_UPPER" else each - each // 2 for each in total]
         pads = (*begins, *(each - begin for each, begin in zip(total, begins, strict=True)))
-    if min(pads) < 0:
+    if min(pads[:spatial]) < 0:
         refuse(node, f"negative pads {pads}", "Give pads that are not negative")
     dilated = np.zeros((*kernel.shape[:2], *reach), kernel.dtype)
     dilated[(slice(None), slice(None), *(slice(None, None, d) for d in dilations))] = kernel
