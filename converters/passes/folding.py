@@ -15,6 +15,8 @@ from edgemm.errors import ConversionError
 LIMIT_BYTES = 256 * 1024**2
 """A folded tensor may be so large: a file of a few bytes can ask for gigabytes."""
 
+OF_SHAPES = ("EyeLike", "Shape", "Size")
+"""Operators that look at nothing but the shape of their input."""
 NOT_FOLDED = frozenset(
     {"RandomNormal", "RandomNormalLike", "RandomUniform", "RandomUniformLike", "Multinomial", "Bernoulli"}
 )
@@ -53,7 +55,7 @@ def _is_constant(node: ir.Node) -> bool:
         return False
     if node.op_type == "Reshape" and node.outputs[0].is_graph_output():
         return False  # how a constant output is told
-    if node.op_type in ("Shape", "Size"):
+    if node.op_type in OF_SHAPES:
         shape = node.inputs[0].shape if node.inputs[0] is not None else None
         return shape is not None and shape.is_static()
     return all(value is None or value.const_value is not None for value in node.inputs)
@@ -64,7 +66,7 @@ def _is_subgraph(attribute: ir.Attr) -> bool:
 
 
 def _fold(model: ir.Model, node: ir.Node) -> int:
-    results = _shape(node) if node.op_type in ("Shape", "Size") else _evaluate(model, node)
+    results = _of_shape(node) if node.op_type in OF_SHAPES else _evaluate(model, node)
     draft = Draft(node)
     for index, array in enumerate(results[1 : len(node.outputs)], 1):
         if draft.used(index):
@@ -82,9 +84,12 @@ def _told(draft: Draft, index: int, array: Array) -> ir.Value:
     return draft.copy(folded) if output.is_graph_output() else folded
 
 
-def _shape(node: ir.Node) -> list[Array]:
+def _of_shape(node: ir.Node) -> list[Array]:
     value = node.inputs[0]
     shape = np.array(value.shape.numpy() if value is not None and value.shape is not None else (), np.int64)
+    if node.op_type == "EyeLike":
+        kind = node.outputs[0].dtype or ir.DataType.FLOAT
+        return [np.eye(*shape, k=node.attributes.get_int("k", 0), dtype=kind.numpy())]
     if node.op_type == "Size":
         return [np.array(shape.prod(), np.int64)]
     return [shape[node.attributes.get_int("start", 0) : node.attributes.get_int("end", None)]]

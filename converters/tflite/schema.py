@@ -42,6 +42,7 @@ FORMS: dict[str, dict[Form, tuple[int, str]]] = {
     "EQUAL": {"float": (2, "1.14.0")},
     "EXP": {"float": (1, "1.7.0")},
     "FLOOR": {"float": (1, "1.9.0")},
+    "FLOOR_MOD": {"float": (1, "1.13.0")},
     "FULLY_CONNECTED": {
         "float": (1, "1.5.0"),
         "int8": (4, "1.14.0"),

@@ -11,6 +11,8 @@ from collections.abc import Callable
 
 import onnx_ir as ir
 
+from edgemm.converters.passes.express.bits import expand_bitwise, expand_bitwise_not
+from edgemm.converters.passes.express.picking import expand_bool_extreme, expand_compress, expand_tensor_scatter
 from edgemm.converters.passes.express.pools import (
     expand_average_pool,
     expand_lp_pool,
@@ -22,43 +24,69 @@ from edgemm.converters.passes.express.sampling import (
     expand_deform_conv,
     expand_grid_sample,
 )
+from edgemm.converters.passes.express.spectrum import expand_newer_dft
 from edgemm.converters.passes.express.volumes import expand_col2im
-from edgemm.converters.passes.rewrite import data_of, shape_of
+from edgemm.converters.passes.opset import opset_of
+from edgemm.converters.passes.rewrite import array_of, data_of, shape_of
 
 
-def _has(*names: str) -> Callable[[ir.Node], bool]:
+def _has(*names: str) -> Callable[[ir.Node, int], bool]:
     """The node says something with these attributes."""
 
-    def check(node: ir.Node) -> bool:
+    def check(node: ir.Node, opset: int) -> bool:
         return any(name in node.attributes for name in names)
 
     return check
 
 
-def _always(node: ir.Node) -> bool:
+def _always(node: ir.Node, opset: int) -> bool:
     """Every node of the operator is newer."""
     return True
 
 
-def _volume(node: ir.Node) -> bool:
+def _volume(node: ir.Node, opset: int) -> bool:
     """More than pictures."""
     return len(shape_of(data_of(node))) > 4
 
 
-def _dilated(node: ir.Node) -> bool:
+def _of_bools(node: ir.Node, opset: int) -> bool:
+    """Truth values, which opset 17 takes no extremes of."""
+    return data_of(node).dtype == ir.DataType.BOOL
+
+
+def _dilated(node: ir.Node, opset: int) -> bool:
     """Elements are left out between taps."""
     return set(node.attributes.get_ints("dilations") or (1,)) != {1}
 
 
-NEWER: dict[str, tuple[Callable[[ir.Node], bool], Callable[[ir.Node], bool]]] = {
+def _since(version: int) -> Callable[[ir.Node, int], bool]:
+    """The operator has another form since that opset."""
+    return lambda node, opset: opset >= version
+
+
+def _known_condition(node: ir.Node, opset: int) -> bool:
+    """A Compress whose size is known."""
+    return array_of(node.inputs[1]) is not None
+
+
+NEWER: dict[str, tuple[Callable[[ir.Node, int], bool], Callable[[ir.Node], bool]]] = {
     "AffineGrid": (_always, expand_affine_grid),
     "AveragePool": (_dilated, expand_average_pool),
+    "BitwiseAnd": (_always, expand_bitwise),
+    "BitwiseNot": (_always, expand_bitwise_not),
+    "BitwiseOr": (_always, expand_bitwise),
+    "BitwiseXor": (_always, expand_bitwise),
     "Col2Im": (_always, expand_col2im),
+    "Compress": (_known_condition, expand_compress),
+    "DFT": (_since(20), expand_newer_dft),
     "DeformConv": (_always, expand_deform_conv),
     "GridSample": (_volume, expand_grid_sample),
     "LpPool": (_has("dilations", "ceil_mode"), expand_lp_pool),
     "MaxUnpool": (_always, expand_max_unpool),
+    "ReduceMax": (_of_bools, expand_bool_extreme),
+    "ReduceMin": (_of_bools, expand_bool_extreme),
     "Resize": (_has("axes", "antialias", "keep_aspect_ratio_policy"), expand_resize),
+    "TensorScatter": (_always, expand_tensor_scatter),
 }
 """Operator -> which nodes of it, and what writes them out."""
 
@@ -74,5 +102,10 @@ def express_newer(model: ir.Model) -> int:
     Raises:
         UnsupportedOperator: a form that cannot be expressed.
     """
-    nodes = [node for node in model.graph if node.domain == "" and node.op_type in NEWER]
-    return sum(NEWER[node.op_type][1](node) for node in nodes if NEWER[node.op_type][0](node))
+    opset, count = opset_of(model), 0
+    for node in tuple(model.graph):
+        if node.domain != "" or node.op_type not in NEWER:
+            continue
+        concerns, expand = NEWER[node.op_type]
+        count += concerns(node, opset) and expand(node)
+    return count

@@ -12,9 +12,11 @@ from collections.abc import Callable
 import onnx_ir as ir
 
 from edgemm.converters.passes import canonicalize
+from edgemm.converters.passes.express.picking import expand_one_hot
 from edgemm.converters.passes.express.pools import expand_average_pool, expand_lp_pool, expand_max_pool
 from edgemm.converters.passes.express.resize import expand_resize
 from edgemm.converters.passes.express.sampling import expand_grid_sample, expand_roi_align
+from edgemm.converters.passes.express.spectrum import expand_dft, expand_stft
 from edgemm.converters.passes.express.volumes import expand_conv_3d, expand_conv_transpose_3d
 from edgemm.converters.passes.rewrite import data_of, shape_of
 from edgemm.converters.tflite.expand.combine import (
@@ -28,6 +30,13 @@ from edgemm.converters.tflite.expand.combine import (
 from edgemm.converters.tflite.expand.elementwise import FORMULAS, expand_formula
 from edgemm.converters.tflite.expand.erf import expand_erf
 from edgemm.converters.tflite.expand.functions import inline_definitions
+from edgemm.converters.tflite.expand.integers import (
+    expand_bit_shift,
+    expand_clip,
+    expand_integer_power,
+    expand_mod,
+    expand_wide_abs,
+)
 from edgemm.converters.tflite.expand.layer_norm import (
     expand_hardmax,
     expand_instance_norm,
@@ -61,13 +70,22 @@ def _over_volumes(expand: Callable[[ir.Node], bool]) -> Callable[[ir.Node], bool
     return expand_volume
 
 
+def _first_of(*expand: Callable[[ir.Node], bool]) -> Callable[[ir.Node], bool]:
+    """The first that concerns the node."""
+    return lambda node: any(each(node) for each in expand)
+
+
 EXPANSIONS: dict[str, Callable[[ir.Node], bool]] = {
+    "Abs": expand_wide_abs,
     "ArgMax": expand_last_index,
     "ArgMin": expand_last_index,
     "AveragePool": _over_volumes(expand_average_pool),
+    "BitShift": expand_bit_shift,
     "CastLike": expand_cast_like,
+    "Clip": expand_clip,
     "Conv": _over_volumes(expand_conv_3d),
     "ConvTranspose": _over_volumes(expand_conv_transpose_3d),
+    "DFT": expand_dft,
     "DepthToSpace": expand_depth_to_space,
     "Erf": expand_erf,
     "GatherElements": expand_gather_elements,
@@ -80,9 +98,12 @@ EXPANSIONS: dict[str, Callable[[ir.Node], bool]] = {
     "LpPool": expand_lp_pool,
     "MatMul": expand_vector_product,
     "MaxPool": _over_volumes(expand_max_pool),
-    "Pow": expand_power,
+    "Mod": expand_mod,
+    "OneHot": expand_one_hot,
+    "Pow": _first_of(expand_power, expand_integer_power),
     "Resize": expand_resize,
     "RoiAlign": expand_roi_align,
+    "STFT": expand_stft,
     "ScatterElements": expand_scatter_elements,
     "ScatterND": expand_scatter_nd,
     "SpaceToDepth": expand_space_to_depth,

@@ -9,7 +9,6 @@ from edgemm.converters.passes.rewrite import constant, graph_of, insert_before, 
 
 PAIRS = {"Max": "Max", "Min": "Min", "Sum": "Add", "Mean": "Add"}
 SMALL = frozenset({ir.DataType.INT8, ir.DataType.UINT8})
-UNSIGNED = frozenset({ir.DataType.UINT8})
 WIDENED = (
     "Add",
     "Sub",
@@ -56,7 +55,7 @@ def _number(node: ir.Node, value: float, name: str) -> ir.Value:
 def widen(node: ir.Node) -> bool:
     """Arithmetic and comparisons of 8-bit integers, in 32 bits; the way back wraps as the short type does."""
     kinds = {value.dtype for value in node.inputs if value is not None}
-    if len(kinds) != 1 or not kinds <= SMALL or (node.op_type == "Div" and not kinds <= UNSIGNED):
+    if len(kinds) != 1 or not kinds <= SMALL:
         return False
     wide = [
         insert_before(

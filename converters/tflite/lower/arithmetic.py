@@ -21,13 +21,15 @@ BINARY = {
     "Max": "MAXIMUM",
     "Min": "MINIMUM",
     "Pow": "POW",
+    "Mod": "FLOOR_MOD",
 }
 FUSES = frozenset({"ADD", "SUB", "MUL", "DIV"})
 """Those whose options hold an activation."""
 NUMBERS = {
     "ADD": frozenset({"float32", "int8", "int32", "int64"}),
-    "DIV": frozenset({"float32"}),
-    "POW": frozenset({"float32"}),
+    "DIV": frozenset({"float32", "int32"}),
+    "FLOOR_MOD": frozenset({"float32", "int32", "int64"}),
+    "POW": frozenset({"float32", "int32"}),
 }
 """What each computes on; int8 stands for quantized real numbers. Those not listed are as ADD. TFLite's other types
 are left out: 8-bit arithmetic without a scale aborts the process or wraps in another way."""
@@ -36,8 +38,11 @@ MAX_RANK = 4
 
 
 def lower_binary(ctx: Lowering, node: ir.Node) -> None:
-    """Add, Sub, Mul, Div, Max, Min, Pow, with broadcasting."""
-    Attributes(node).done()
+    """Add, Sub, Mul, Div, Max, Min, Mod, Pow, with broadcasting."""
+    attributes = Attributes(node)
+    if attributes.integer("fmod", 0):
+        refuse(node, "fmod", "This is a fault: it is written out before")
+    attributes.done()
     if len(node.inputs) != 2:
         refuse(node, f"{node.op_type} of {len(node.inputs)} operands", "Nest it in pairs")
     code = BINARY[node.op_type]
