@@ -27,6 +27,7 @@ from edgemm.converters.tflite.expand.combine import (
     expand_vector_product,
     widen,
 )
+from edgemm.converters.tflite.expand.edges import expand_pad, expand_slice
 from edgemm.converters.tflite.expand.elementwise import FORMULAS, expand_formula
 from edgemm.converters.tflite.expand.erf import expand_erf
 from edgemm.converters.tflite.expand.functions import inline_definitions
@@ -38,10 +39,12 @@ from edgemm.converters.tflite.expand.integers import (
     expand_wide_abs,
 )
 from edgemm.converters.tflite.expand.layer_norm import (
+    expand_determinant,
     expand_hardmax,
     expand_instance_norm,
     expand_layer_norm,
     expand_lp_norm,
+    expand_mean_variance,
 )
 from edgemm.converters.tflite.expand.rearrange import (
     expand_cast_like,
@@ -87,6 +90,7 @@ EXPANSIONS: dict[str, Callable[[ir.Node], bool]] = {
     "ConvTranspose": _over_volumes(expand_conv_transpose_3d),
     "DFT": expand_dft,
     "DepthToSpace": expand_depth_to_space,
+    "Det": expand_determinant,
     "Erf": expand_erf,
     "GatherElements": expand_gather_elements,
     "GatherND": expand_gather_nd,
@@ -98,14 +102,17 @@ EXPANSIONS: dict[str, Callable[[ir.Node], bool]] = {
     "LpPool": expand_lp_pool,
     "MatMul": expand_vector_product,
     "MaxPool": _over_volumes(expand_max_pool),
+    "MeanVarianceNormalization": expand_mean_variance,
     "Mod": expand_mod,
     "OneHot": expand_one_hot,
+    "Pad": expand_pad,
     "Pow": _first_of(expand_power, expand_integer_power),
     "Resize": expand_resize,
     "RoiAlign": expand_roi_align,
     "STFT": expand_stft,
     "ScatterElements": expand_scatter_elements,
     "ScatterND": expand_scatter_nd,
+    "Slice": expand_slice,
     "SpaceToDepth": expand_space_to_depth,
     "TopK": expand_top_k,
     "Trilu": expand_trilu,

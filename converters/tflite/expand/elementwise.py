@@ -103,6 +103,12 @@ def _atanh(f: Formula) -> ir.Value:
     return f("Mul", f("Log", f("Div", f("Add", f.x, 1.0), f("Sub", 1.0, f.x))), 0.5)
 
 
+def _asin(f: Formula) -> ir.Value:
+    """atan(x / sqrt((1 - x) (1 + x))), whose limits at -1 and 1 are right too."""
+    below = f("Sqrt", f("Mul", f("Sub", 1.0, f.x), f("Add", 1.0, f.x)))
+    return f("Atan", f("Div", f.x, below))
+
+
 def _is_inf(f: Formula) -> ir.Value:
     """Which of the two infinities count is for the attributes to say."""
     attributes = f.node.attributes
@@ -113,7 +119,9 @@ def _is_inf(f: Formula) -> ir.Value:
 
 
 FORMULAS: dict[str, Callable[[Formula], ir.Value]] = {
+    "Acos": lambda f: f("Sub", np.pi / 2, _asin(f)),
     "Acosh": _acosh,
+    "Asin": _asin,
     "Asinh": _asinh,
     "Atanh": _atanh,
     "Celu": _celu,

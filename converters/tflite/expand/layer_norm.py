@@ -6,10 +6,12 @@ https://onnx.ai/onnx/operators/onnx__LayerNormalization.html and its neighbours.
 from __future__ import annotations
 
 from collections.abc import Sequence
+from math import prod
 
 import numpy as np
 import onnx_ir as ir
 
+from edgemm.converters.passes.draft import Draft
 from edgemm.converters.passes.rewrite import constant, graph_of, insert_before, shape_of, take_place
 
 
@@ -134,3 +136,38 @@ def expand_hardmax(node: ir.Node) -> bool:
         node, insert_before(node, "Cast", [there], {"to": int(real)}, suffix="one", shape=shape, dtype=real)
     )
     return True
+
+
+def expand_mean_variance(node: ir.Node) -> bool:
+    """MeanVarianceNormalization over its axes, as ONNX defines it: 1e-9 is added to the deviation."""
+    draft = Draft(node)
+    value = draft.input()
+    shape = shape_of(value)
+    axes = sorted(axis % len(shape) for axis in draft.integers("axes", (0, 2, 3)))
+    share = 1.0 / prod(shape[axis] for axis in axes)
+    off = draft("Sub", value, draft("Mul", draft.sum(value, axes, keep=True), share))
+    variance = draft("Mul", draft.sum(draft("Mul", off, off), axes, keep=True), share)
+    return draft.becomes(draft("Div", off, draft("Add", draft("Sqrt", variance), 1e-9)))
+
+
+def expand_determinant(node: ir.Node) -> bool:
+    """Det of matrices of at most three rows: Laplace's formula."""
+    draft = Draft(node)
+    value = draft.input()
+    shape = shape_of(value)
+    size, rows = shape[-1], draft.reshape(value, (-1, shape[-1] ** 2))
+    if size > 3:
+        draft.refuse(f"Det of {size} rows", "Compute it on the host, or of at most three rows")
+    entry = [draft.slice(rows, each, each + 1, 1) for each in range(size**2)]
+
+    def two(a: int, b: int, c: int, d: int) -> ir.Value:
+        return draft("Sub", draft("Mul", entry[a], entry[d]), draft("Mul", entry[b], entry[c]))
+
+    if size == 3:
+        first = draft("Mul", entry[0], two(4, 5, 7, 8))
+        second = draft("Mul", entry[1], two(3, 5, 6, 8))
+        third = draft("Mul", entry[2], two(3, 4, 6, 7))
+        found = draft("Add", draft("Sub", first, second), third)
+    else:
+        found = two(0, 1, 2, 3) if size == 2 else entry[0]
+    return draft.becomes(draft.reshape(found, shape[:-2]))

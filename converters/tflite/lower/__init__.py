@@ -8,9 +8,11 @@ import onnx_ir as ir
 
 from edgemm.converters.tflite.lower.activation import (
     UNARY,
+    lower_atan,
     lower_clip,
     lower_elu,
     lower_leaky_relu,
+    lower_local_response,
     lower_softmax,
     lower_unary,
 )
@@ -51,6 +53,7 @@ from edgemm.converters.tflite.lower.transposed import lower_conv_transpose
 from edgemm.converters.tflite.lowering import Lowering
 
 LOWERINGS: dict[str, Callable[[Lowering, ir.Node], None]] = {
+    "Atan": lower_atan,
     "AveragePool": lower_average_pool,
     "Clip": lower_clip,
     "Concat": lower_concat,
@@ -61,6 +64,7 @@ LOWERINGS: dict[str, Callable[[Lowering, ir.Node], None]] = {
     "Gemm": lower_gemm,
     "GlobalAveragePool": lower_global_average_pool,
     "GlobalMaxPool": lower_global_max_pool,
+    "LRN": lower_local_response,
     "LeakyRelu": lower_leaky_relu,
     "LogSoftmax": lower_softmax,
     "MatMul": lower_matmul,

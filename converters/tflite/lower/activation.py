@@ -7,7 +7,7 @@ import onnx_ir as ir
 
 from edgemm.converters.tflite.attributes import Attributes, refuse
 from edgemm.converters.tflite.graph import Tensor
-from edgemm.converters.tflite.lowering import Lowering
+from edgemm.converters.tflite.lowering import Lowering, channels_last
 from edgemm.quantize.fusion import FUSED_BOUNDS, bounds
 
 UNARY = {
@@ -27,6 +27,8 @@ UNARY = {
     "Sqrt": "SQRT",
     "Tanh": "TANH",
 }
+WHOLE = {"Abs": ("int32",), "Neg": ("int32", "int64"), "Sign": ("int32",)}
+"""Those that take whole numbers, and which."""
 
 
 def lower_unary(ctx: Lowering, node: ir.Node) -> None:
@@ -34,7 +36,37 @@ def lower_unary(ctx: Lowering, node: ir.Node) -> None:
     Attributes(node).done()
     perm = ctx.perm(node)
     source = ctx.get(node, 0, perm)
+    real = source.dtype == "float32" or source.grid is not None
+    if not real and source.dtype not in WHOLE.get(node.op_type, ()):
+        refuse(node, f"{node.op_type} of {source.dtype}", "Cast to float32")
     ctx.op(UNARY[node.op_type], [source], [ctx.result(node, perm)], form=ctx.form(node))
+
+
+def lower_atan(ctx: Lowering, node: ir.Node) -> None:
+    """Atan -> ATAN2 beside 1."""
+    Attributes(node).done()
+    perm = ctx.perm(node)
+    source, final = ctx.get(node, 0, perm), ctx.result(node, perm)
+    ones = ctx.graph.constant(f"{final.name}_ones", np.ones(source.shape, np.float32))
+    ctx.op("ATAN2", [source, ones], [final])
+
+
+def lower_local_response(ctx: Lowering, node: ir.Node) -> None:
+    """LRN over an odd number of channels -> LOCAL_RESPONSE_NORMALIZATION."""
+    attributes = Attributes(node)
+    size = attributes.integer("size", 1)
+    options = {
+        "radius": size // 2,
+        "bias": attributes.number("bias", 1.0),
+        "alpha": attributes.number("alpha", 1e-4) / size,
+        "beta": attributes.number("beta", 0.75),
+    }
+    attributes.done()
+    rank = len(ctx.shape(ctx.value(node)))
+    if size % 2 == 0 or rank != 4:
+        refuse(node, f"{size} channels, or another rank than 4", "Use an odd size, or convert to .onnx")
+    perm = channels_last(4)
+    ctx.op("LOCAL_RESPONSE_NORMALIZATION", [ctx.get(node, 0, perm)], [ctx.result(node, perm)], options)
 
 
 def lower_leaky_relu(ctx: Lowering, node: ir.Node) -> None:
