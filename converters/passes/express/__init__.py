@@ -12,7 +12,11 @@ from collections.abc import Callable
 import onnx_ir as ir
 
 from edgemm.converters.passes.express.bits import expand_bitwise, expand_bitwise_not
-from edgemm.converters.passes.express.picking import expand_bool_extreme, expand_compress, expand_tensor_scatter
+from edgemm.converters.passes.express.picking import (
+    expand_bool_extreme,
+    expand_compress,
+    expand_tensor_scatter,
+)
 from edgemm.converters.passes.express.pools import (
     expand_average_pool,
     expand_lp_pool,
