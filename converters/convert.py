@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any, Literal
 
@@ -15,6 +15,7 @@ from edgemm.converters.describe import describe
 from edgemm.converters.fidelity import Fidelity, evaluation_part
 from edgemm.converters.golden import make_goldens
 from edgemm.converters.measure import check_float, measure
+from edgemm.converters.passes.quantized import declared_ranges
 from edgemm.converters.prepare import Prepared, prepare
 from edgemm.converters.realise import Format, Settings, realise
 from edgemm.converters.samples import Samples, load_samples
@@ -207,6 +208,11 @@ def _plan(
         calibration = calibrate(
             prepared.model, data.inputs, progress=lambda done, total: report("calibrating", done, total)
         )
+    told = declared_ranges(prepared.model)
+    if calibration is not None and told:
+        known = {name: Range(*ends) for name, ends in told.items() if name in calibration.ranges}
+        calibration = replace(calibration, ranges={**calibration.ranges, **known})
+        notes += (f"the source is quantized: {len(known)} of its ranges are kept",)
     if scheme == "dynamic":
         notes += ("weights are int8, activations are quantized while running",)
     plan = make_plan(

@@ -25,6 +25,7 @@ from edgemm.converters.passes.pad import normalize_pads
 from edgemm.converters.passes.pad_folding import fold_pads
 from edgemm.converters.passes.pool import normalize_pools
 from edgemm.converters.passes.precision import to_float32
+from edgemm.converters.passes.quantized import read_quantized
 from edgemm.converters.passes.reduce_mean import means_to_global_pools
 from edgemm.converters.passes.reshape import merge_reshapes, normalize_reshapes
 from edgemm.converters.passes.shapes import infer_shapes
@@ -63,6 +64,7 @@ PASSES: tuple[Pass, ...] = (
     lift_constants,
     refuse_inexpressible,
     settle_shapes,
+    read_quantized,
     express_newer,
     expand_operators,
     unique_names,

@@ -42,7 +42,7 @@ def check_canonical(model: ir.Model) -> None:
     known = {id(value) for value in (*model.graph.inputs, *model.graph.initializers.values())}
     _check_values(model)
     for node in model.graph:
-        if node.op_type in GONE:
+        if node.op_type in GONE | QUANTIZED:
             raise _broken(node, "this operator is expressed by others")
         for value in node.inputs:
             if value is not None and id(value) not in known:
@@ -100,7 +100,7 @@ def refuse_inexpressible(model: ir.Model) -> int:
         0: nothing is changed.
 
     Raises:
-        UnsupportedOperator: a foreign domain, control flow, or a graph that is quantized already.
+        UnsupportedOperator: a foreign domain, or control flow.
     """
     for node in model.graph:
         _check_operator(node)
@@ -112,12 +112,6 @@ def _check_operator(node: ir.Node) -> None:
         raise UnsupportedOperator(
             f"node {node.name!r}: {node.op_type} of domain {node.domain!r} is no standard ONNX operator. "
             "Export the model before a runtime optimizes it"
-        )
-    if node.op_type in QUANTIZED and any(
-        value is not None and value.const_value is None for value in node.inputs
-    ):
-        raise UnsupportedOperator(
-            f"node {node.name!r}: {node.op_type}: the model is quantized already. Give the float model"
         )
     for attribute in node.attributes.values():
         if attribute.type in (ir.AttributeType.GRAPH, ir.AttributeType.GRAPHS):

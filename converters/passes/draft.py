@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any
+from typing import Any, NoReturn
 
 import numpy as np
 import onnx_ir as ir
@@ -73,7 +73,7 @@ class Draft:
         """An INTS attribute."""
         return tuple(self.node.attributes.get_ints(name) or default)
 
-    def refuse(self, reason: str, remedy: str) -> Any:
+    def refuse(self, reason: str, remedy: str) -> NoReturn:
         """Raises UnsupportedOperator in the words that all of them use."""
         raise UnsupportedOperator(f"node {self.node.name!r} ({self.node.op_type}): {reason}. {remedy}")
 

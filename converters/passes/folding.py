@@ -89,7 +89,8 @@ def _of_shape(node: ir.Node) -> list[Array]:
     shape = np.array(value.shape.numpy() if value is not None and value.shape is not None else (), np.int64)
     if node.op_type == "EyeLike":
         kind = node.outputs[0].dtype or ir.DataType.FLOAT
-        return [np.eye(*shape, k=node.attributes.get_int("k", 0), dtype=kind.numpy())]
+        rows, columns = shape.tolist()
+        return [np.eye(rows, columns, k=node.attributes.get_int("k", 0), dtype=kind.numpy())]
     if node.op_type == "Size":
         return [np.array(shape.prod(), np.int64)]
     return [shape[node.attributes.get_int("start", 0) : node.attributes.get_int("end", None)]]

@@ -24,7 +24,7 @@ def expand_bitwise_not(node: ir.Node) -> bool:
         wide = draft("Sub", UNSIGNED[kind], draft.cast(value, INT32))
         return draft.becomes(draft.cast(wide, kind))
     if kind not in NARROW | {ir.DataType.INT64}:
-        return bool(draft.refuse(f"BitwiseNot of {kind}", "Cast to int32"))
+        draft.refuse(f"BitwiseNot of {kind}", "Cast to int32")
     return draft.becomes(draft("Sub", -1, value))
 
 
@@ -33,7 +33,7 @@ def expand_bitwise(node: ir.Node) -> bool:
     draft = Draft(node)
     kind = draft.input().dtype
     if kind not in NARROW:
-        return bool(draft.refuse(f"{node.op_type} of {kind}", "Cast to int32"))
+        draft.refuse(f"{node.op_type} of {kind}", "Cast to int32")
     shape = shape_of(node.outputs[0])
     a, b = (_bits(draft, draft.cast(draft.input(index), INT32)) for index in (0, 1))
     both = draft("Mul", a, b)

@@ -66,8 +66,8 @@ def _with_places(draft: Draft, windows: tuple[Window, ...]) -> bool:
     source = draft.input()
     batch, channels, *sizes = shape_of(source)
     out = tuple(window.steps for window in windows)
-    flat = np.zeros((), np.int64)
-    told = np.zeros((), np.int64)
+    flat: Numbers = np.zeros((), np.int64)
+    told: Numbers = np.zeros((), np.int64)
     strides = np.cumprod([1, *sizes[:0:-1]])[::-1]
     by_column = np.cumprod([1, *sizes[:-1]])
     column_major = draft.integer("storage_order", 0) == 1

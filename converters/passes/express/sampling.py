@@ -13,7 +13,7 @@ import numpy as np
 import onnx_ir as ir
 
 from edgemm.converters.passes.draft import Draft
-from edgemm.converters.passes.rewrite import array_of, shape_of
+from edgemm.converters.passes.rewrite import Array, array_of, shape_of
 
 CUBIC = -0.75
 """a of Keys 1981, as PyTorch and ONNX have it."""
@@ -141,7 +141,7 @@ def _weighted(draft: Draft, source: ir.Value, taps: list[list[Tap]], pictures: i
             found = draft("Mul", found, draft.reshape(weight, (*shape_of(weight), 1)))
         total = found if total is None else draft("Add", total, found)
     if total is None:
-        return draft.refuse("a picture without dimensions", "Export the model again")
+        draft.refuse("a picture without dimensions", "Export the model again")
     return draft.transpose(total, (0, 2, 1))
 
 
@@ -170,7 +170,7 @@ def expand_deform_conv(node: ir.Node) -> bool:
     source, weight, offset = draft.input(), draft.input(1), draft.input(2)
     filters = array_of(weight)
     if filters is None or filters.ndim != 4:
-        return bool(draft.refuse("computed weights, or another rank than 4", "Use constant weights"))
+        draft.refuse("computed weights, or another rank than 4", "Use constant weights")
     batch, channels, *sizes = shape_of(source)
     kernel, out = filters.shape[2:], shape_of(offset)[2:]
     groups, taps_of = draft.integer("offset_group", 1), prod(kernel)
@@ -199,13 +199,14 @@ def expand_deform_conv(node: ir.Node) -> bool:
     return draft.becomes(made)
 
 
-def _still(draft: Draft, kernel: tuple[int, ...], out: tuple[int, ...], axis: int) -> np.ndarray:
+def _still(draft: Draft, kernel: tuple[int, ...], out: tuple[int, ...], axis: int) -> Array:
     """float32[1, taps * places]: where the taps are when nothing is moved."""
     stride = draft.integers("strides", (1, 1))[axis]
     dilation, pad = draft.integers("dilations", (1, 1))[axis], draft.integers("pads", (0,) * 4)[axis]
     starts = np.indices(out)[axis].reshape(1, -1) * stride - pad
     steps = np.indices(kernel)[axis].reshape(-1, 1) * dilation
-    return (steps + starts).reshape(1, -1).astype(np.float32)
+    places: Array = (steps + starts).reshape(1, -1).astype(np.float32)
+    return places
 
 
 def expand_roi_align(node: ir.Node) -> bool:

@@ -61,7 +61,7 @@ def expand_integer_power(node: ir.Node) -> bool:
         return False
     whole = exponents.astype(np.int64)
     if (whole != exponents).any() or (whole < 0).any():
-        return bool(draft.refuse("whole numbers to broken or negative powers", "Cast to float32"))
+        draft.refuse("whole numbers to broken or negative powers", "Cast to float32")
     result: ir.Value | None = None
     square = base
     for bit in range(int(whole.max(initial=0)).bit_length()):

@@ -89,7 +89,7 @@ def _flat(places: Places, sizes: tuple[int, ...]) -> Places:
 
 def _flat_elements(shape: tuple[int, ...], numbers: Places, axis: int) -> Places:
     """Flat numbers of the elements that numbers along one axis name."""
-    places = list(np.indices(numbers.shape))
+    places: list[Places] = list(np.indices(numbers.shape))
     places[axis] = numbers
     return _flat(np.stack(places, -1), shape)
 
