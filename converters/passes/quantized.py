@@ -14,7 +14,7 @@ import numpy as np
 import onnx_ir as ir
 
 from edgemm.converters.passes.draft import Draft
-from edgemm.converters.passes.rewrite import Array, array_of, bypass, data_of, nodes_of, shape_of
+from edgemm.converters.passes.rewrite import Array, array_of, bypass, data_of, nodes_of, shape_of, sole_consumer
 
 DECLARED = "edgemm.declared_ranges"
 """Metadata of the model: {value: [low, high]} as JSON."""
@@ -35,7 +35,8 @@ def read_quantized(model: ir.Model) -> int:
     Returns:
         How many nodes changed.
     """
-    count = sum(expand(node) for name, expand in INTEGER.items() for node in nodes_of(model, name))
+    count = sum(_dynamic_layer(node) for node in nodes_of(model, "MatMulInteger", "ConvInteger"))
+    count += sum(expand(node) for name, expand in INTEGER.items() for node in nodes_of(model, name))
     ranges = declared_ranges(model)
     for node in nodes_of(model, "QuantizeLinear"):
         count += _remove_pair(node, ranges)
@@ -86,6 +87,51 @@ def _grid(node: ir.Node) -> tuple[Array, Array] | None:
         return scale, np.zeros(scale.shape, np.int64)
     zero_point = array_of(draft.input(2))
     return None if zero_point is None else (scale, zero_point.astype(np.int64))
+
+
+def _dynamic_layer(node: ir.Node) -> bool:
+    """DynamicQuantizeLinear, a product of integers, and both scales -> the product of real numbers."""
+    maker = data_of(node).producer()
+    draft = Draft(node)
+    weights = array_of(draft.input(1))
+    points = array_of(draft.input(3)) if draft.has(3) else None
+    if maker is None or maker.op_type != "DynamicQuantizeLinear" or weights is None:
+        return False
+    if (draft.has(3) and points is None) or not draft.has(2) or draft.input(2) is not maker.outputs[2]:
+        return False
+    scaled = _scaled(node, maker.outputs[1])
+    if scaled is None:
+        return False
+    end, steps = scaled
+    zero = np.zeros((), np.float32) if points is None else points.astype(np.float32)
+    by_row = (-1, *(1,) * (weights.ndim - 1))
+    if node.op_type == "ConvInteger":
+        zero, steps = (each.reshape(by_row) if each.size > 1 else each for each in (zero, steps))
+    real = draft.constant(((weights.astype(np.float32) - zero) * steps).astype(np.float32))
+    source = data_of(maker)
+    if node.op_type == "MatMulInteger":
+        made = draft.matmul(source, real)
+    else:
+        attributes = {name: attribute.value for name, attribute in node.attributes.items()}
+        made = draft.op("Conv", [source, real], shape_of(node.outputs[0]), FLOAT, **attributes)
+    end.outputs[0].replace_all_uses_with(made, replace_graph_outputs=True)
+    made.name, end.outputs[0].name = end.outputs[0].name, f"{made.name}_unused"
+    return True
+
+
+def _scaled(node: ir.Node, scale: ir.Value) -> tuple[ir.Node, Array] | None:
+    """The Mul that makes sums of integers real, and the scale of the weights; None for another pattern."""
+    after = sole_consumer(node.outputs[0])
+    if after is None or after.op_type != "Cast":
+        return None
+    end = sole_consumer(after.outputs[0])
+    if end is None or end.op_type != "Mul":
+        return None
+    other = data_of(end, 1 if end.inputs[0] is after.outputs[0] else 0).producer()
+    if other is None or other.op_type != "Mul" or scale not in other.inputs:
+        return None
+    steps = array_of(data_of(other, 1 if other.inputs[0] is scale else 0))
+    return None if steps is None else (end, steps)
 
 
 # operators on integers: between DequantizeLinear and QuantizeLinear
