@@ -60,6 +60,7 @@ def write_tflite(model: ir.Model, plan: Plan, *, keep_layout: bool = False) -> T
             without a lowering are named, before anything is written.
     """
     _require_lowerings(model)
+    _require_elements(model)
     ctx = Lowering(model, plan)
     ins = [_input(ctx, value, keep_layout) for value in model.graph.inputs]
     inside = hosts(model)
@@ -82,6 +83,15 @@ def _require_lowerings(model: ir.Model) -> None:
             f"TFLite: no form for {', '.join(missing[:12])}. Convert to .onnx instead, or replace the operators "
             "in the model"
         )
+
+
+def _require_elements(model: ir.Model) -> None:
+    for value in (*model.graph.inputs, *model.graph.outputs):
+        if value.shape is not None and 0 in value.shape.numpy():
+            raise UnsupportedOperator(
+                f"tensor {value.name!r} has no elements (shape {value.shape}), and TFLite cannot hold it. "
+                "Take it out of the model's inputs and outputs"
+            )
 
 
 def _input(ctx: Lowering, value: ir.Value, keep_layout: bool) -> TflitePort:
