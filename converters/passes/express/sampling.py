@@ -54,7 +54,7 @@ def _taps(draft: Draft, x: ir.Value, size: int, mode: str, padding: str, corners
     low, high = (0.0, size - 1.0) if corners else (-0.5, size - 0.5)
     if mode == "nearest":
         x = draft("Round", x)
-    if padding == "border":
+    if padding == "border" and mode != "cubic":
         x = _clip(draft, x, size)
     elif padding == "reflection":
         x = _reflected(draft, x, low, high)

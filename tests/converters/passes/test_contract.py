@@ -66,7 +66,6 @@ def test_another_opset_is_refused(model: ir.Model) -> None:
     ("body", "reason"),
     [
         ("y = local.Magic(x)", "domain 'local'"),
-        ("q, s, z = DynamicQuantizeLinear(x) y = DequantizeLinear(q, s, z)", "quantized already"),
         (
             "y = If<then_branch = t () => (a) { a = Relu(x) }, else_branch = e () => (a) { a = Tanh(x) }>(flag)",
             "control flow",

@@ -8,8 +8,6 @@ import numpy as np
 import onnxruntime as ort
 import pytest
 
-from edgemm.errors import UnsupportedOperator
-
 
 def test_padding_that_does_not_count_stays_in_the_pool(build: Any, canonical: Any, operators: Any) -> None:
     text = """g (float[1,1,6,6] x) => (float[1,1,3,3] y) {
@@ -41,17 +39,19 @@ def test_windows_beyond_the_counted_padding_have_their_divisor_corrected(
     np.testing.assert_allclose(factors[0, 0, 0], [1, 1, 1, 1.5])
 
 
-def test_a_dilated_pool_is_refused(build: Any, canonical: Any) -> None:
-    text = (
-        "g (float[1,1,6,6] x) => (float[1,1,4,4] y) { y = MaxPool<kernel_shape=[2,2], dilations=[2,2]>(x) }"
-    )
-    with pytest.raises(UnsupportedOperator, match="dilations"):
-        canonical(build(text))
+@pytest.mark.parametrize("pads", ["[0,0,0,0]", "[1,1,1,1]"])
+def test_a_dilated_pool_takes_the_largest_of_choices(
+    build: Any, canonical: Any, operators: Any, pads: str
+) -> None:
+    text = f"""g (float[1,1,7,6] x) => (float[1,1,n,m] y) {{
+        y = MaxPool<kernel_shape=[2,3], dilations=[2,2], pads={pads}>(x)
+    }}"""
+    assert set(operators(canonical(build(text)))) == {"Gather", "Max"}
 
 
-def test_a_pool_whose_indices_are_an_output_is_refused(build: Any, canonical: Any) -> None:
-    text = """g (float[1,1,6,6] x) => (float[1,1,3,3] y, int64[1,1,3,3] i) {
-        y, i = MaxPool<kernel_shape=[2,2], strides=[2,2]>(x)
-    }"""
-    with pytest.raises(UnsupportedOperator, match="indices"):
-        canonical(build(text))
+@pytest.mark.parametrize("order", [0, 1])
+def test_a_pool_tells_where_its_largest_are(build: Any, canonical: Any, operators: Any, order: int) -> None:
+    text = f"""g (float[2,3,7,6] x) => (float[2,3,4,3] y, int64[2,3,4,3] i) {{
+        y, i = MaxPool<kernel_shape=[3,2], strides=[2,2], pads=[1,0,1,0], storage_order={order}>(x)
+    }}"""
+    assert "ArgMax" in operators(canonical(build(text)))
