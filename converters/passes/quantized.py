@@ -14,7 +14,15 @@ import numpy as np
 import onnx_ir as ir
 
 from edgemm.converters.passes.draft import Draft
-from edgemm.converters.passes.rewrite import Array, array_of, bypass, data_of, nodes_of, shape_of, sole_consumer
+from edgemm.converters.passes.rewrite import (
+    Array,
+    array_of,
+    bypass,
+    data_of,
+    nodes_of,
+    shape_of,
+    sole_consumer,
+)
 
 DECLARED = "edgemm.declared_ranges"
 """Metadata of the model: {value: [low, high]} as JSON."""
