@@ -121,7 +121,7 @@ def _dynamic(model: ir.Model, target: Target, float_nodes: Collection[str], note
         usable = rule.dynamic and weight is not None and is_constant(weight) and name not in float_nodes
         precision[name] = Precision.DYNAMIC if usable else Precision.FLOAT
         if usable and weight is not None and rule.weight is not None:
-            # One scale for Gemm: tflite-runtime 2.14 computes garbage from several in its hybrid kernel.
-            axis = None if node.op_type == "Gemm" else channel_axis(node, rule, target)
+            dense = node.op_type in ("Gemm", "MatMul") and not target.hybrid_per_channel
+            axis = None if dense else channel_axis(node, rule, target)
             weights[name, rule.weight] = weight_grid(array_of(weight), axis)
     return Plan(target, "dynamic", precision, {}, weights, notes)

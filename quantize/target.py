@@ -23,12 +23,15 @@ class Target:
     gemm_per_channel: bool = True
     """The same for fully connected layers, where static. Coral's compiler comes from a time when TFLite files had
     one scale there; LiteRT and tflite-runtime 2.14 run both to the last bit."""
+    hybrid_per_channel: bool = True
+    """The same for fully connected layers that quantize their activations while running: exact in LiteRT, garbage in
+    tflite-runtime 2.14, which refuses the version of the operator that they are written with."""
     integer_only: bool = False
     """Every operator must be integer (Coral); one that cannot be is an error, not a float island."""
     io_integer: bool = True
     """TFLite inputs and outputs are int8. ONNX keeps float inputs and outputs unless `--io int8`."""
-    min_tflite_runtime: str = "2.14.0"
-    """Oldest tflite-runtime that runs what is written."""
+    tflite_runtime: tuple[int, int] | None = None
+    """The tflite-runtime that must run what is written; an operator that it lacks is refused. None: LiteRT."""
 
 
 TARGETS: dict[str, Target] = {
@@ -36,7 +39,8 @@ TARGETS: dict[str, Target] = {
     "x86": Target("x86", weight_dtype="uint8"),
     "arm": Target("arm"),
     "tensorrt": Target("tensorrt", activations_symmetric=True),
-    "coral": Target("coral", gemm_per_channel=False, integer_only=True),
+    "coral": Target("coral", gemm_per_channel=False, hybrid_per_channel=False, integer_only=True),
+    "tflite-2.14": Target("tflite-2.14", hybrid_per_channel=False, tflite_runtime=(2, 14)),
 }
 
 

@@ -259,7 +259,18 @@ class Lowering:
             form = "wide"
         if code == "MUL" and form == "int8" and _rescales(inputs, outputs[0]):
             form = "rescaled"
+        self._require_runtime(code, outputs[0], form)
         self.graph.operators.append(Operator(code, list(inputs), outputs, options or {}, form))
+
+    def _require_runtime(self, code: str, output: Tensor, form: Form) -> None:
+        """The target's runtime has the operator in that form."""
+        limit = self.plan.target.tflite_runtime
+        oldest = FORMS[code][form][1]
+        if limit is not None and tuple(map(int, oldest.split(".")))[:2] > limit:
+            raise UnsupportedOperator(
+                f"{code} {output.name!r}: needs runtime {oldest}, target {self.plan.target.name} is "
+                f"{limit[0]}.{limit[1]}. Use another target, or replace the operator"
+            )
 
     def result(
         self, node: ir.Node, perm: Perm, *, fuse: bool = True, shape: tuple[int, ...] | None = None

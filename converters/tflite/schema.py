@@ -12,7 +12,16 @@ from typing import Any, Literal
 from edgemm.errors import MissingDependency
 
 Form = Literal[
-    "float", "int8", "hybrid", "dilated", "grouped", "keep_dims", "per_channel", "wide", "rescaled"
+    "float",
+    "int8",
+    "hybrid",
+    "hybrid_per_channel",
+    "dilated",
+    "grouped",
+    "keep_dims",
+    "per_channel",
+    "wide",
+    "rescaled",
 ]
 """"wide": more than four dimensions. "rescaled": a product of scales above the output's."""
 
@@ -48,6 +57,7 @@ FORMS: dict[str, dict[Form, tuple[int, str]]] = {
         "float": (1, "1.5.0"),
         "int8": (4, "1.14.0"),
         "hybrid": (3, "1.14.0"),
+        "hybrid_per_channel": (12, "2.17.0"),
         "keep_dims": (6, "2.1.0"),
     },
     "GATHER": {"float": (1, "1.6.0"), "int8": (2, "1.14.0")},

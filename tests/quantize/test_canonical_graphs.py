@@ -40,7 +40,7 @@ def network(build: Make, weights: Make) -> ir.Model:
     return model
 
 
-@pytest.mark.parametrize("target", ["cpu", "x86", "arm", "tensorrt", "coral"])
+@pytest.mark.parametrize("target", ["cpu", "x86", "arm", "tensorrt", "coral", "tflite-2.14"])
 def test_a_plain_network_is_integer_throughout(network: ir.Model, noise: Make, target: str) -> None:
     plan = make_plan(network, calibrate(network, noise(network)), target=target)
     check_plan(network, plan)

@@ -284,8 +284,8 @@ def test_auto_is_dynamic_without_and_says_so(residual: ir.Model) -> None:
     assert said(plan, "dynamic", "no calibration")
 
 
-def test_dynamic_has_int8_weights_alone_and_one_scale_for_gemm(residual: ir.Model) -> None:
-    plan = make_plan(residual, None, scheme="dynamic")
+def test_dynamic_has_int8_weights_alone_and_one_scale_for_gemm_in_old_kernels(residual: ir.Model) -> None:
+    plan = make_plan(residual, None, scheme="dynamic", target="tflite-2.14")
     assert {name for name, p in plan.precision.items() if p is Precision.DYNAMIC} == {
         "conv1",
         "conv2",

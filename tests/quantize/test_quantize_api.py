@@ -31,7 +31,7 @@ def test_a_target_has_these_fields() -> None:
 
 
 def test_the_targets() -> None:
-    assert set(TARGETS) == {"cpu", "x86", "arm", "tensorrt", "coral"}
+    assert set(TARGETS) == {"cpu", "x86", "arm", "tensorrt", "coral", "tflite-2.14"}
     assert TARGETS["tensorrt"].activations_symmetric
     assert TARGETS["coral"].integer_only
 

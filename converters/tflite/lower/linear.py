@@ -44,7 +44,7 @@ def _source(ctx: Lowering, node: ir.Node, array: np.ndarray) -> tuple[Tensor, np
 
 def _form(ctx: Lowering, node: ir.Node) -> Form:
     if ctx.is_dynamic(node):
-        return "hybrid"
+        return "hybrid" if ctx.weight_grid(node, 1).axis is None else "hybrid_per_channel"
     return ctx.form(node)
 
 
@@ -62,7 +62,14 @@ def lower_matmul(ctx: Lowering, node: ir.Node) -> None:
         kernel = weights(ctx, node, 1, array, (1, 0))
         source = ctx.get(node, 0, identity(ranks[0]))
         options = {"keepNumDims": True, "fusedActivationFunction": fused}
-        ctx.op("FULLY_CONNECTED", [source, kernel, None], [final], options, "keep_dims")
+        form = _form(ctx, node)
+        ctx.op(
+            "FULLY_CONNECTED",
+            [source, kernel, None],
+            [final],
+            options,
+            form if form == "hybrid_per_channel" else "keep_dims",
+        )
         return
     sides = [ctx.get(node, index, identity(rank)) for index, rank in enumerate(ranks)]
     made = (

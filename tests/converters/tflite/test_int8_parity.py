@@ -3,13 +3,17 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
 import pytest
 
 from edgemm.converters.onnx_writer import write_onnx
-from edgemm.quantize import Reference
+from edgemm.converters.tflite.schema import enum, schema
+from edgemm.errors import UnsupportedOperator
+from edgemm.quantize import Reference, make_plan
+from edgemm.quantize.target import TARGETS
 
 ONE_STEP = 1.001
 """Grid steps: one rounding may fall either way; the rest is float32."""
@@ -66,9 +70,24 @@ def test_dynamic_weights_keep_the_output(
     assert 10 * np.log10(np.square(expected).sum() / noise) > 30  # dB; garbage from a wrong kernel is near 0
 
 
-def test_dynamic_dense_weights_have_one_scale(named: Callable[[str], Any]) -> None:
-    network = named("plain")  # several are garbage in the hybrid kernel of tflite-runtime 2.14
-    plan = network.dynamic_plan()
+@pytest.mark.parametrize(("target", "scales", "version"), [("cpu", 10, 12), ("tflite-2.14", 1, 3)])
+def test_dynamic_dense_weights_are_what_the_target_runs(
+    named: Callable[[str], Any], target: str, scales: int, version: int
+) -> None:
+    network = named("plain")  # several scales are garbage in the hybrid kernel of tflite-runtime 2.14
+    plan = make_plan(network.model, None, scheme="dynamic", target=target)
     gemm = next(str(node.name) for node in network.model.graph if node.op_type == "Gemm")
-    assert plan.weights[gemm, 1].scale.shape == (1,)
-    assert network.write(plan).inputs[0].spec.dtype == "float32"
+    assert plan.weights[gemm, 1].scale.shape == (scales,)
+    file = network.write(plan)
+    assert file.inputs[0].spec.dtype == "float32"
+    codes = schema().ModelT.InitFromPackedBuf(file.payload, 0).operatorCodes
+    dense = enum("BuiltinOperator", "FULLY_CONNECTED")
+    assert [code.version for code in codes if code.builtinCode == dense] == [version]
+
+
+def test_an_operator_that_the_target_lacks_is_refused(named: Callable[[str], Any]) -> None:
+    network = named("plain")
+    plan = make_plan(network.model, None, scheme="dynamic")
+    old = replace(plan, target=TARGETS["tflite-2.14"])
+    with pytest.raises(UnsupportedOperator, match=r"needs runtime 2.17.0, target tflite-2.14"):
+        network.write(old)
