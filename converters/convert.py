@@ -15,6 +15,8 @@ from edgemm.converters.describe import describe
 from edgemm.converters.fidelity import Fidelity, evaluation_part
 from edgemm.converters.golden import make_goldens
 from edgemm.converters.measure import check_float, measure
+from edgemm.converters.onnx_writer.transposed import spread_transposed
+from edgemm.converters.passes import canonicalize
 from edgemm.converters.passes.quantized import declared_ranges
 from edgemm.converters.prepare import Prepared, prepare
 from edgemm.converters.realise import Format, Settings, realise
@@ -129,9 +131,9 @@ def convert(
     report("reading", 0, 1)
     prepared = prepare(source, example_inputs, card=card, preset=preset, shapes=shapes, format_=format_)
     data = _load(calibrate, prepared, limit)
-    plan, notes = _plan(prepared, data, scheme, target, report)
+    plan, notes = _plan(prepared, data, scheme, target, format_, report)
     measured_on, note = _evaluation(evaluate, data, prepared, limit)
-    float_run = check_float(prepared.model, format_, settings, _few(measured_on))
+    float_run = check_float(prepared.model, format_, settings, _few(measured_on), prepared.source)
     fidelity, latency_ms = measure(
         prepared.model,
         plan,
@@ -193,7 +195,12 @@ def _load(data: Any, prepared: Prepared, limit: int) -> Samples | None:
 
 
 def _plan(
-    prepared: Prepared, data: Samples | None, scheme: Scheme, target: str, report: Progress
+    prepared: Prepared,
+    data: Samples | None,
+    scheme: Scheme,
+    target: str,
+    format_: Format,
+    report: Progress,
 ) -> tuple[Plan, tuple[str, ...]]:
     chosen = target_named(target)
     notes: tuple[str, ...] = ()
@@ -202,6 +209,8 @@ def _plan(
         scheme = "static" if decided == "static" else "dynamic"
         notes = (f"scheme {scheme}, because {reason}",) if scheme == "dynamic" else ()
     calibration: Calibration | None = None
+    if scheme == "static" and format_ == "onnx" and spread_transposed(prepared.model):
+        canonicalize(prepared.model)
     if data is not None:
         notes += lint(prepared.model, data.inputs, prepared.card.inputs)
     if data is not None and scheme == "static":

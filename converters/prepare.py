@@ -13,6 +13,7 @@ import onnx_ir as ir
 from edgemm.card import InputCard, ModelCard, OutputCard
 from edgemm.converters.importers import export_program, export_torch, read_onnx
 from edgemm.converters.passes import canonicalize
+from edgemm.converters.passes.contract import QUANTIZED
 from edgemm.converters.realise import Format
 from edgemm.errors import InputError, UnsupportedOperator
 from edgemm.tensors import TensorSpec
@@ -34,6 +35,9 @@ class Prepared:
     """Of the source."""
     notes: tuple[str, ...] = ()
     """What was not known and so is not in the card."""
+    source: ir.Model | None = None
+    """The graph as it was read, which the float file is held against; None where it rounds by itself: it is
+    quantized, or not in float32."""
 
 
 def prepare(
@@ -56,6 +60,7 @@ def prepare(
         UnsupportedOperator: an operator that cannot be expressed.
     """
     model, payload = _read(source, example_inputs, shapes)
+    original = model.clone() if _is_float32(model) else None
     canonicalize(model)
     if format_ == "tflite":
         from edgemm.converters.tflite.expand import expand_for_tflite
@@ -66,8 +71,16 @@ def prepare(
     fitted, notes = _fit_card(
         given or ModelCard(name=_name(source)), inputs, outputs, known=given is not None
     )
-    return Prepared(
-        model, inputs, outputs, fitted, hashlib.sha256(payload).hexdigest(), len(payload), tuple(notes)
+    digest = hashlib.sha256(payload).hexdigest()
+    return Prepared(model, inputs, outputs, fitted, digest, len(payload), tuple(notes), original)
+
+
+def _is_float32(model: ir.Model) -> bool:
+    """Its numbers are those that the float file computes with."""
+    values = [*model.graph.inputs, *model.graph.initializers.values()]
+    other = (ir.DataType.FLOAT16, ir.DataType.BFLOAT16, ir.DataType.DOUBLE)
+    return not any(value.dtype in other for value in values) and not any(
+        node.op_type in QUANTIZED for node in model.graph
     )
 
 
