@@ -55,9 +55,12 @@ def _measure(network: Network) -> dict[str, Any]:
         for suffix in ("tflite", "onnx"):
             with tempfile.TemporaryDirectory() as folder:
                 path = Path(folder) / f"{network.name}.{suffix}"
-                done = convert(model, output=path, calibrate=samples, gate="off")
+                done = convert(model, output=path, calibrate=samples, gate="off", explain=True)
                 result["scheme"] = done.scheme
                 result[f"{suffix}_db"] = round(min(each.snr_db for each in done.fidelity.outputs), 1)
+                worst = done.diagnosis.layers[0] if done.diagnosis is not None else None
+                if worst is not None:
+                    result[f"{suffix}_worst"] = f"{worst.node}: {worst.noise_share:.0%} of the noise"
                 result[f"{suffix}_float"] = {each.name: each.count for each in inspect(path).float_operators}
     except EdgemmError as error:
         result.update(ok=False, error=str(error)[:300])

@@ -12,6 +12,7 @@ import numpy.typing as npt
 
 from edgemm.card import ImageRecipe, ModelCard
 from edgemm.converters.describe import describe
+from edgemm.converters.diagnose import Diagnosis, diagnose
 from edgemm.converters.fidelity import Fidelity, evaluation_part
 from edgemm.converters.golden import make_goldens
 from edgemm.converters.measure import check_float, measure
@@ -60,6 +61,8 @@ class Conversion:
     """Layers given back to float to hold the gate."""
     explanation: str = ""
     """What was decided for each operator, as a table for people."""
+    diagnosis: Diagnosis | None = None
+    """Which layer loses how much, where it was asked for."""
 
     def to_json(self) -> dict[str, Any]:
         """The keys that scripts rely on."""
@@ -75,6 +78,7 @@ class Conversion:
             "float_latency_ms": round(self.float_latency_ms, 4),
             "int8_latency_ms": round(self.int8_latency_ms, 4),
             "repaired_layers": list(self.repaired_layers),
+            **(self.diagnosis.to_json() if self.diagnosis is not None else {}),
             "notes": list(self.notes),
         }
 
@@ -94,6 +98,7 @@ def convert(
     shapes: Mapping[str, Sequence[int]] | None = None,
     settings: Settings | None = None,
     limit: int = 256,
+    explain: bool = False,
     progress: Progress | None = None,
 ) -> Conversion:
     """Converts a trained float model and writes the artifact with its card and goldens.
@@ -114,6 +119,7 @@ def convert(
         shapes: sizes for dimensions that the source leaves open, by input name.
         settings: opset, ONNX input type, TFLite layout.
         limit: at most so many calibration samples.
+        explain: also find out which layer loses how much; a run of the model for each layer.
 
     Raises:
         InputError: an argument, the card or the data does not fit.
@@ -131,7 +137,7 @@ def convert(
     report("reading", 0, 1)
     prepared = prepare(source, example_inputs, card=card, preset=preset, shapes=shapes, format_=format_)
     data = _load(calibrate, prepared, limit)
-    plan, notes = _plan(prepared, data, scheme, target, format_, report)
+    plan, calibration, notes = _plan(prepared, data, scheme, target, format_, report)
     measured_on, note = _evaluation(evaluate, data, prepared, limit)
     float_run = check_float(prepared.model, format_, settings, _few(measured_on), prepared.source)
     fidelity, latency_ms = measure(
@@ -143,9 +149,18 @@ def convert(
         classifier=note != NOISE and _is_classifier(prepared),
         tick=lambda done, total: report("measuring", done, total),
     )
+    diagnosis = None
+    if explain and plan.scheme != "float":
+        diagnosis = diagnose(
+            prepared.model,
+            plan,
+            measured_on,
+            calibration,
+            tick=lambda done, total: report("looking for the losses", done, total),
+        )
     missed: tuple[str, ...] = ()
     if fidelity.missed and gate == "fail":
-        fidelity.require()
+        fidelity.require(diagnosis.table() if diagnosis is not None else "")
     if fidelity.missed and gate == "warn":
         missed = tuple(f"gate missed: {each}" for each in fidelity.missed)
     realised = realise(prepared.model, plan, format_, settings)
@@ -169,6 +184,7 @@ def convert(
         plan,
         (*prepared.notes, *notes, *((note,) if note else ()), *missed, *no_goldens),
         explanation=explain_plan(prepared.model, plan),
+        diagnosis=diagnosis,
     )
 
 
@@ -201,7 +217,7 @@ def _plan(
     target: str,
     format_: Format,
     report: Progress,
-) -> tuple[Plan, tuple[str, ...]]:
+) -> tuple[Plan, Calibration | None, tuple[str, ...]]:
     chosen = target_named(target)
     notes: tuple[str, ...] = ()
     if scheme == "auto":
@@ -228,7 +244,7 @@ def _plan(
         prepared.model, calibration, target=chosen, scheme=scheme, input_ranges=_input_ranges(prepared.card)
     )
     check_plan(prepared.model, plan)
-    return plan, notes
+    return plan, calibration, notes
 
 
 def _input_ranges(card: ModelCard) -> dict[str, Range]:

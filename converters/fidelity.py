@@ -62,13 +62,18 @@ class Fidelity:
         outputs = [{k: _round(v) for k, v in asdict(o).items() if v is not None} for o in self.outputs]
         return {"samples": self.samples, "outputs": outputs}
 
-    def require(self) -> None:
-        """Raises FidelityMissed when the gate does not hold."""
+    def require(self, places: str = "") -> None:
+        """Raises FidelityMissed when the gate does not hold.
+
+        Args:
+            places: where it was lost, in lines of text.
+        """
         if self.missed:
             raise FidelityMissed(
                 "the converted model lost too much, nothing was written: "
                 + "; ".join(self.missed)
                 + ". More or better calibration data usually helps; --gate warn writes it anyway"
+                + (f"\n{places}" if places else "; --explain says which layers lose it")
             )
 
 

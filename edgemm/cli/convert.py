@@ -32,7 +32,9 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     )
     parser.add_argument("--evaluate", metavar="DATA", help="other data to measure the accuracy on")
     parser.add_argument("--scheme", choices=("auto", "static", "dynamic", "float"), default="auto")
-    parser.add_argument("--target", default="cpu", metavar="NAME", help="cpu, x86, arm, tensorrt, coral")
+    parser.add_argument(
+        "--target", default="cpu", metavar="NAME", help="cpu, x86, arm, tensorrt, coral, tflite-2.14"
+    )
     parser.add_argument("--card", metavar="CARD.json", help="what the model takes and gives")
     parser.add_argument(
         "--preset", metavar="NAME", help="a card for a common kind of model: imagenet, logmel16k ..."
@@ -49,7 +51,11 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--samples", type=int, default=256, metavar="N", help="calibrate on at most N samples"
     )
-    parser.add_argument("--explain", action="store_true", help="show what was decided for each operator")
+    parser.add_argument(
+        "--explain",
+        action="store_true",
+        help="show what was decided for each operator, and which layers lose how much",
+    )
     parser.set_defaults(run=run)
 
 
@@ -88,6 +94,7 @@ def run(options: argparse.Namespace) -> int:
             shapes=shapes(options.shape),
             settings=Settings(options.opset, options.io, options.keep_layout),
             limit=options.samples,
+            explain=options.explain,
             progress=progress,
         )
     if options.json:
@@ -114,4 +121,6 @@ def run(options: argparse.Namespace) -> int:
         print(f"note: {note}")
     if options.explain:
         print(done.explanation)
+        if done.diagnosis is not None:
+            print(done.diagnosis.table())
     return 0
