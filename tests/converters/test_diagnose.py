@@ -51,11 +51,11 @@ def test_the_layer_with_spread_out_weights_is_first() -> None:
 
 def test_boxes_and_scores_on_one_scale_are_named() -> None:
     text = """g (float[1,4,8,8] x) => (float[1,6,8,8] y) {
-        a = Conv(x, u, b)  boxes = Mul(a, big)  c = Conv(x, v, d)  scores = Sigmoid(c)
+        a = Conv(x, u, b)  boxes = Mul(a, big)  c = Conv(x, v, d)  scores = Relu(c)
         both = Concat<axis=1>(boxes, scores)  y = Conv(both, w, e) }"""
     big = np.full((1, 1, 1, 1), 300, np.float32)
-    weights = {"u": normal(4, 4, 1, 1), "v": normal(2, 4, 1, 1), "w": normal(6, 6, 1, 1)}
-    found = diagnosed(text, **weights, b=normal(4), d=normal(2), e=normal(6), big=big)
+    u, v, w = normal(4, 4, 1, 1), normal(2, 4, 1, 1), normal(6, 6, 1, 1)
+    found = diagnosed(text, u=u, v=v, w=w, b=normal(4), d=normal(2), e=normal(6), big=big)
     shared = found.shared[0]
     assert (shared.value, shared.part) == ("both", "scores")
     assert shared.ratio > 100
