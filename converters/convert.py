@@ -104,7 +104,8 @@ def convert(
     """Converts a trained float model and writes the artifact with its card and goldens.
 
     Args:
-        source: path of an .onnx file, a torch module (with `example_inputs`), or an `onnx_ir.Model`.
+        source: path of an .onnx, .pt2 or float .tflite file, a torch module (with `example_inputs`), or an
+            `onnx_ir.Model`.
         example_inputs: the tensors that a torch module is exported with; they fix its shapes.
         output: the file to write; ".tflite" or ".onnx" says the format.
         calibrate: real data: a folder of pictures or recordings, an .npz of tensors, or a sequence of
@@ -134,6 +135,22 @@ def convert(
             "scheme static needs calibration data: --calibrate FOLDER or .npz, or --scheme dynamic"
         )
     report = progress or _silent
+    if isinstance(source, str | Path) and Path(source).suffix.lower() == ".tflite":
+        from edgemm.converters.convert_tflite import convert_tflite
+
+        return convert_tflite(
+            Path(source),
+            path,
+            calibrate=calibrate,
+            evaluate=evaluate,
+            card=card,
+            preset=preset,
+            scheme=scheme,
+            target=target,
+            gate=gate,
+            limit=limit,
+            report=report,
+        )
     report("reading", 0, 1)
     prepared = prepare(source, example_inputs, card=card, preset=preset, shapes=shapes, format_=format_)
     data = _load(calibrate, prepared, limit)

@@ -67,10 +67,7 @@ def prepare(
 
         expand_for_tflite(model)
     inputs, outputs = _specs(model.graph.inputs), _specs(model.graph.outputs)
-    given = _given_card(source, card, preset)
-    fitted, notes = _fit_card(
-        given or ModelCard(name=_name(source)), inputs, outputs, known=given is not None
-    )
+    fitted, notes = fit_card(given_card(source, card, preset), _name(source), inputs, outputs)
     digest = hashlib.sha256(payload).hexdigest()
     return Prepared(model, inputs, outputs, fitted, digest, len(payload), tuple(notes), original)
 
@@ -89,9 +86,9 @@ def _read(
 ) -> tuple[ir.Model, bytes]:
     if isinstance(source, str | Path):
         path = Path(source)
-        if path.suffix.lower() in (".tflite", ".pt", ".pth", ".h5", ".keras"):
+        if path.suffix.lower() in (".pt", ".pth", ".h5", ".keras"):
             raise UnsupportedOperator(
-                f"{path.name}: this version converts .onnx and .pt2 files and torch modules, not {path.suffix} files. "
+                f"{path.name}: this converts .onnx, .pt2 and .tflite files and torch modules, not {path.suffix} files. "
                 "Export the model to ONNX first (torch.onnx.export, or tf2onnx for Keras)"
             )
         if not path.is_file():
@@ -129,7 +126,8 @@ def _specs(values: Sequence[ir.Value]) -> tuple[TensorSpec, ...]:
     return tuple(specs)
 
 
-def _given_card(source: Any, card: ModelCard | str | Path | None, preset: str | None) -> ModelCard | None:
+def given_card(source: Any, card: ModelCard | str | Path | None, preset: str | None) -> ModelCard | None:
+    """The card that was given, else the preset's, else the one that the source file carries."""
     if isinstance(card, ModelCard):
         return card
     if card is not None:
@@ -148,10 +146,11 @@ def _given_card(source: Any, card: ModelCard | str | Path | None, preset: str | 
     return None
 
 
-def _fit_card(
-    card: ModelCard, inputs: Sequence[TensorSpec], outputs: Sequence[TensorSpec], *, known: bool
+def fit_card(
+    given: ModelCard | None, name: str, inputs: Sequence[TensorSpec], outputs: Sequence[TensorSpec]
 ) -> tuple[ModelCard, list[str]]:
-    """The card with one entry for each tensor of the model, and what it leaves unsaid."""
+    """The card, or an empty one of that name, with one entry for each tensor; and what it leaves unsaid."""
+    card, known = given or ModelCard(name=name), given is not None
     ins = _by_name(card.inputs, inputs, "input", InputCard)
     outs = _by_name(card.outputs, outputs, "output", OutputCard)
     notes = []

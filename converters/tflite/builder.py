@@ -17,8 +17,6 @@ LAST_OLD_CODE = 127
 
 def build(graph: Graph) -> bytes:
     """Packs the graph with a `serving_default` signature and its oldest runtime."""
-    import flatbuffers
-
     tensors = graph.tensors()
     index = {id(tensor): number for number, tensor in enumerate(tensors)}
     model = schema().ModelT()
@@ -40,9 +38,23 @@ def build(graph: Graph) -> bytes:
     main.operators = [_operator(operator, index, code_index) for operator in graph.operators]
     model.subgraphs = [main]
     model.signatureDefs = [_signature(graph, index)]
+    return _packed(model)
+
+
+def _packed(model: Any) -> bytes:
+    import flatbuffers
+
     builder = flatbuffers.Builder(1 << 16)
     builder.Finish(model.Pack(builder), b"TFL3")
     return bytes(builder.Output())
+
+
+def pack_model(model: Any) -> bytes:
+    """A model of the generated schema, read from somewhere and changed, with its buffers aligned."""
+    model.buffers = [
+        each if each.data is None else _buffer(np.asarray(each.data, np.uint8)) for each in model.buffers
+    ]
+    return _packed(model)
 
 
 def oldest_runtime(graph: Graph) -> str:
