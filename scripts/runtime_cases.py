@@ -9,9 +9,11 @@ from typing import Any
 import numpy as np
 
 import edgemm
+from benchmarks.networks import NETWORKS, Network, inputs, seeded
 from edgemm import data
 from edgemm.cli.demo.measure import picture_tensors
 from edgemm.converters import convert
+from edgemm.converters.importers import export_torch
 
 CASES = 64
 STEPS = {"float": 1e-5, "static": 1 / 256, "dynamic": 1 / 64}
@@ -34,6 +36,27 @@ def main(folder: Path) -> None:
                 target = "tflite-2.14" if suffix == "tflite" else "cpu"
                 convert(source, output=path, calibrate=known, scheme=scheme, target=target)  # type: ignore[arg-type]
                 write_cases(path)
+    for network in NETWORKS:
+        write_network(folder, network)
+
+
+def write_network(folder: Path, network: Network) -> None:
+    """One of the twelve architectures for tflite-runtime 2.14, on the scheme that is chosen for it, and in float."""
+    model = export_torch(seeded(network), (inputs(network, 1)[0],))
+    samples = [tensor.numpy() for tensor in inputs(network, 16)]
+    for scheme in ("float", "auto"):
+        path = folder / f"{network.name}.{scheme}.tflite"
+        done = convert(
+            model,
+            output=path,
+            calibrate=samples,
+            scheme=scheme,
+            target="tflite-2.14",
+            gate="off",  # type: ignore[arg-type]
+        )
+        named = path.with_name(f"{network.name}.{done.scheme}.tflite")
+        path.rename(named)
+        write_cases(named)
 
 
 def write_cases(path: Path) -> None:
