@@ -86,11 +86,13 @@ def _require_lowerings(model: ir.Model) -> None:
 
 
 def _require_elements(model: ir.Model) -> None:
-    for value in (*model.graph.inputs, *model.graph.outputs):
-        if value.shape is not None and 0 in value.shape.numpy():
+    for value in model.graph.outputs:
+        node = value.producer()
+        known = node is not None and node.inputs[0] is not None and node.inputs[0].const_value is not None
+        if known and value.shape is not None and 0 in value.shape.numpy():
             raise UnsupportedOperator(
-                f"tensor {value.name!r} has no elements (shape {value.shape}), and TFLite cannot hold it. "
-                "Take it out of the model's inputs and outputs"
+                f"output {value.name!r} is a constant without elements (shape {value.shape}), which TFLite cannot "
+                "hold. Take it out of the model's outputs"
             )
 
 
