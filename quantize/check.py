@@ -16,6 +16,7 @@ from edgemm.quantize.legality import (
     Rule,
     activation_inputs,
     constant_inputs,
+    dynamic_weights,
     is_constant,
     is_real,
     operand,
@@ -58,7 +59,7 @@ def _faults(model: ir.Model, plan: Plan) -> Iterator[str]:
         if precision is Precision.INT8:
             yield from (f"{name} {node.op_type}: {fault}" for fault in _node_faults(node, rule, plan))
         elif precision is Precision.DYNAMIC:
-            yield from (f"{name} {node.op_type}: {fault}" for fault in _dynamic_faults(node, rule, plan))
+            yield from (f"{name} {node.op_type}: {fault}" for fault in _dynamic_faults(node, plan))
         elif plan.target.integer_only and any(is_real(value) for value in (*node.inputs, *node.outputs)):
             yield f"{name} {node.op_type}: float, and target {plan.target.name} runs integers only"
 
@@ -137,10 +138,11 @@ def _weight_faults(node: ir.Node, rule: Rule, plan: Plan) -> Iterator[str]:
         yield f"its sums reach {float(sums.max()):.3g}, more than int32 holds"
 
 
-def _dynamic_faults(node: ir.Node, rule: Rule, plan: Plan) -> Iterator[str]:
-    if not rule.dynamic or not _has(node, rule.weight):
+def _dynamic_faults(node: ir.Node, plan: Plan) -> Iterator[str]:
+    wanted = dynamic_weights(node)
+    if not wanted:
         yield "dynamic, but it has no form with int8 weights alone"
-    elif (str(node.name), rule.weight) not in plan.weights:
+    elif any((str(node.name), index) not in plan.weights for index in wanted):
         yield "no grid for its weight"
     elif plan.scheme != "dynamic":
         yield f"dynamic in a plan of scheme {plan.scheme}"

@@ -144,6 +144,36 @@ def rule_of(node: ir.Node) -> Rule:
     return rule if all(value.const_value is not None for value in given) else FLOAT
 
 
+MIN_TABLE = 1024
+"""Elements of an embedding that is worth storing in int8."""
+
+
+RECURRENT = frozenset({"GRU", "LSTM", "RNN"})
+
+
+def dynamic_weights(node: ir.Node) -> tuple[int, ...]:
+    """Indices of the constants that the dynamic scheme stores in int8: weights, those of both products of a recurrent
+    layer, and the table of an embedding; none for a node without such a form."""
+    if node.domain not in ("", "ai.onnx"):
+        return ()
+    rule = rule_of(node)
+    if rule.dynamic and rule.weight is not None:
+        wanted: tuple[int, ...] = (rule.weight,)
+    elif node.op_type in RECURRENT:
+        wanted = (1, 2)
+    elif node.op_type == "Gather" and _is_table(operand(node, 0)):
+        wanted = (0,)
+    else:
+        return ()
+    return wanted if all(is_constant(operand(node, index)) for index in wanted) else ()
+
+
+def _is_table(value: ir.Value | None) -> bool:
+    if not is_real(value) or value is None or value.const_value is None:
+        return False
+    return value.const_value.size >= MIN_TABLE and len(value.const_value.shape) > 1
+
+
 def _clip(node: ir.Node) -> Rule:
     """Clip to a ReLU's limits rescales; to others it is a minimum and a maximum, which do not."""
     limits = bounds(node)

@@ -10,7 +10,7 @@ from edgemm.errors import CalibrationError, InputError
 from edgemm.quantize.calibration import Calibration, float_values
 from edgemm.quantize.constants import array_of, channel_axis
 from edgemm.quantize.grid import Range, weight_grid
-from edgemm.quantize.legality import is_constant, operand, rule_of
+from edgemm.quantize.legality import RECURRENT, dynamic_weights, operand, rule_of
 from edgemm.quantize.plan import Plan, Precision
 from edgemm.quantize.static import plan_static
 from edgemm.quantize.target import Target
@@ -116,12 +116,20 @@ def _dynamic(model: ir.Model, target: Target, float_nodes: Collection[str], note
     """int8 weights where an operator has a form that quantizes its activations while running."""
     precision, weights = {}, {}
     for node in model.graph:
-        name, rule = str(node.name), rule_of(node)
-        weight = operand(node, rule.weight)
-        usable = rule.dynamic and weight is not None and is_constant(weight) and name not in float_nodes
+        name = str(node.name)
+        usable = () if name in float_nodes else dynamic_weights(node)
         precision[name] = Precision.DYNAMIC if usable else Precision.FLOAT
-        if usable and weight is not None and rule.weight is not None:
-            dense = node.op_type in ("Gemm", "MatMul") and not target.hybrid_per_channel
-            axis = None if dense else channel_axis(node, rule, target)
-            weights[name, rule.weight] = weight_grid(array_of(weight), axis)
+        for index in usable:
+            value = operand(node, index)
+            if value is not None:
+                weights[name, index] = weight_grid(array_of(value), _dynamic_axis(node, target))
     return Plan(target, "dynamic", precision, {}, weights, notes)
+
+
+def _dynamic_axis(node: ir.Node, target: Target) -> int | None:
+    """The dimension of the weight along which scales run."""
+    if node.op_type in RECURRENT:
+        return 1 if target.hybrid_per_channel else None
+    if node.op_type == "Gather" or (node.op_type in ("Gemm", "MatMul") and not target.hybrid_per_channel):
+        return None
+    return channel_axis(node, rule_of(node), target)

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import onnx_ir as ir
 
+from edgemm.quantize.legality import RECURRENT
 from edgemm.quantize.target import Target
 
-RECURRENT = frozenset({"LSTM", "GRU", "RNN"})
 MOVES = frozenset({"Reshape", "Transpose", "Identity", "Cast", "Dropout", "Squeeze", "Unsqueeze"})
 
 

@@ -2,7 +2,7 @@
 
 Gemm and MatMul become DynamicQuantizeLinear and MatMulInteger, in the order of nodes that ONNX Runtime
 fuses. Conv keeps its float arithmetic and only stores its weights as integers: ConvInteger is slower than
-float on every runtime that was measured.
+float on every runtime that was measured. Recurrent layers store theirs likewise, embeddings pick integers.
 """
 
 from __future__ import annotations
@@ -25,6 +25,7 @@ from edgemm.converters.passes.rewrite import (
 )
 from edgemm.errors import ConversionError
 from edgemm.quantize.grid import Grid
+from edgemm.quantize.legality import dynamic_weights
 from edgemm.quantize.plan import Plan, Precision
 
 
@@ -39,16 +40,41 @@ def make_dynamic(graph: ir.Graph, plan: Plan, constants: Constants) -> None:
     for node in tuple(graph):
         if plan.precision.get(str(node.name)) is not Precision.DYNAMIC:
             continue
-        grid = plan.weights.get((str(node.name), 1))
-        if grid is None or node.op_type not in ("Conv", "Gemm", "MatMul"):
+        wanted = dynamic_weights(node)
+        grids = [plan.weights.get((str(node.name), index)) for index in wanted]
+        if not wanted or None in grids:
             raise ConversionError(
                 f"node {node.name!r} ({node.op_type}) is dynamic in the plan, but has no weight grid or no dynamic "
                 "form. Make the plan again for this graph"
             )
-        if node.op_type == "Conv":
-            node.replace_input_with(1, constants.dequantized(node, 1, grid, unsigned=unsigned))
-        else:
-            _multiply_integers(node, grid, quantized, unsigned=unsigned)
+        for index, grid in zip(wanted, grids, strict=True):
+            if grid is None:
+                continue
+            if node.op_type in ("Gemm", "MatMul"):
+                _multiply_integers(node, grid, quantized, unsigned=unsigned)
+            elif node.op_type == "Gather":
+                _look_up_integers(node, grid, constants, unsigned=unsigned)
+            else:
+                value = constants.dequantized(node, index, grid, unsigned=unsigned)
+                node.replace_input_with(index, value)
+
+
+def _look_up_integers(node: ir.Node, grid: Grid, constants: Constants, *, unsigned: bool) -> None:
+    """An embedding: the integers are picked, and then made real; its table is never unpacked."""
+    array = array_of(data_of(node))
+    if array is None:
+        raise ConversionError(f"node {node.name!r}: an embedding needs a constant table")
+    name = str(data_of(node).name)
+    table = constant(graph_of(node), f"{name}_quantized", stored_numbers(grid, array, unsigned=unsigned))
+    axis, shape = node.attributes.get_int("axis", 0), shape_of(node.outputs[0])
+    picked = insert_before(
+        node, "Gather", [table, data_of(node, 1)], {"axis": axis}, suffix="integers", shape=shape
+    )
+    scale, zero = constants.scale(name, grid), constants.zero_point(name, grid, unsigned=unsigned)
+    real = insert_before(
+        node, "DequantizeLinear", [picked, scale, zero], suffix="real", shape=shape, dtype=ir.DataType.FLOAT
+    )
+    take_place(node, real)
 
 
 def _multiply_integers(

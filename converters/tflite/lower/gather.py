@@ -6,11 +6,12 @@ import numpy as np
 import onnx_ir as ir
 
 from edgemm.converters.tflite.attributes import Attributes, refuse
+from edgemm.converters.tflite.lower.weights import weights
 from edgemm.converters.tflite.lowering import Lowering, identity
 
 
 def lower_gather(ctx: Lowering, node: ir.Node) -> None:
-    """Gather -> GATHER; constant numbers may count from the end."""
+    """Gather -> GATHER; constant numbers may count from the end. An embedding in int8 is made real behind it."""
     attributes = Attributes(node)
     shape = ctx.shape(ctx.value(node))
     axis = attributes.integer("axis", 0) % max(len(shape), 1)
@@ -20,10 +21,20 @@ def lower_gather(ctx: Lowering, node: ir.Node) -> None:
     if numbers is None and picked.dtype not in (ir.DataType.INT32, ir.DataType.INT64):
         refuse(node, "numbers of slices that are no integers", "Export the model again")
     final = ctx.result(node, identity(len(ctx.shape(node.outputs[0]))))
-    source = ctx.get(node, 0, identity(len(shape)))
+    table = ctx.constant_of(ctx.value(node)) if ctx.is_dynamic(node) else None
+    source = (
+        ctx.get(node, 0, identity(len(shape)))
+        if table is None
+        else weights(ctx, node, 0, table, identity(len(shape)))
+    )
     if numbers is None:
         which = ctx.get(node, 1, identity(len(ctx.shape(picked))))
     else:
         wrapped = np.where(numbers < 0, numbers + shape[axis], numbers).astype(np.int32)
         which = ctx.graph.constant(str(picked.name), wrapped.reshape(numbers.shape))
-    ctx.op("GATHER", [source, which], [final], {"axis": axis}, ctx.form(node))
+    if table is None:
+        ctx.op("GATHER", [source, which], [final], {"axis": axis}, ctx.form(node))
+        return
+    numbers_picked = ctx.graph.tensor(f"{final.name}_int8", final.shape, "int8", source.grid)
+    ctx.op("GATHER", [source, which], [numbers_picked], {"axis": axis}, "int8")
+    ctx.op("DEQUANTIZE", [numbers_picked], [final])
