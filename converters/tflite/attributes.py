@@ -41,6 +41,16 @@ class Attributes:
         found = self._take(name)
         return tuple(default) if found is None else tuple(found.as_ints())
 
+    def texts(self, name: str) -> tuple[str, ...]:
+        """A STRINGS attribute, empty where it is not there."""
+        found = self._take(name)
+        return () if found is None else tuple(found.as_strings())
+
+    def numbers(self, name: str) -> tuple[float, ...]:
+        """A FLOATS attribute, empty where it is not there."""
+        found = self._take(name)
+        return () if found is None else tuple(found.as_floats())
+
     def done(self) -> None:
         """Every attribute was read.
 

@@ -17,8 +17,6 @@ LAST_OLD_CODE = 127
 
 def build(graph: Graph) -> bytes:
     """Packs the graph with a `serving_default` signature and its oldest runtime."""
-    tensors = graph.tensors()
-    index = {id(tensor): number for number, tensor in enumerate(tensors)}
     model = schema().ModelT()
     model.version = 3
     model.description = "edgemm"
@@ -28,17 +26,37 @@ def build(graph: Graph) -> bytes:
     runtime.buffer = 1
     model.metadata = [runtime]
     model.buffers.append(_buffer(np.frombuffer(oldest_runtime(graph).encode().ljust(16, b"\0"), np.uint8)))
-    model.operatorCodes, code_index = _codes(graph)
-    main = schema().SubGraphT()
-    main.name = "main"
+    graphs = [graph, *graph.subgraphs]
+    model.operatorCodes, code_index = _codes(graphs)
     stored: dict[bytes, int] = {}
-    main.tensors = [_tensor(tensor, model.buffers, stored) for tensor in tensors]
-    main.inputs = _indexes(graph.inputs, index)
-    main.outputs = _indexes(graph.outputs, index)
-    main.operators = [_operator(operator, index, code_index) for operator in graph.operators]
-    model.subgraphs = [main]
-    model.signatureDefs = [_signature(graph, index)]
+    model.subgraphs = [
+        _subgraph(each, f"loop{number}" if number else "main", model.buffers, stored, code_index)
+        for number, each in enumerate(graphs)
+    ]
+    model.signatureDefs = [_signature(graph, _numbers(graph))]
     return _packed(model)
+
+
+def _numbers(graph: Graph) -> dict[int, int]:
+    return {id(tensor): number for number, tensor in enumerate(graph.tensors())}
+
+
+def _subgraph(
+    graph: Graph,
+    name: str,
+    buffers: list[Any],
+    stored: dict[bytes, int],
+    codes: dict[tuple[str, int], int],
+) -> Any:
+    """One table of tensors, and the operators on them; buffers are the model's."""
+    index = _numbers(graph)
+    made = schema().SubGraphT()
+    made.name = name
+    made.tensors = [_tensor(tensor, buffers, stored) for tensor in graph.tensors()]
+    made.inputs = _indexes(graph.inputs, index)
+    made.outputs = _indexes(graph.outputs, index)
+    made.operators = [_operator(operator, index, codes) for operator in graph.operators]
+    return made
 
 
 def _packed(model: Any) -> bytes:
@@ -59,7 +77,8 @@ def pack_model(model: Any) -> bytes:
 
 def oldest_runtime(graph: Graph) -> str:
     """The oldest TensorFlow Lite version that has all of the graph's operator forms."""
-    versions = [FORMS[operator.code][operator.form][1] for operator in graph.operators]
+    operators = [operator for each in (graph, *graph.subgraphs) for operator in each.operators]
+    versions = [FORMS[operator.code][operator.form][1] for operator in operators]
     return max(versions, key=lambda each: tuple(map(int, each.split("."))), default="1.5.0")
 
 
@@ -83,11 +102,11 @@ def _buffer(data: Any) -> Any:
     return made
 
 
-def _codes(graph: Graph) -> tuple[list[Any], dict[tuple[str, int], int]]:
+def _codes(graphs: list[Graph]) -> tuple[list[Any], dict[tuple[str, int], int]]:
     """The table of operator codes, and where each (code, version) stands in it."""
     index: dict[tuple[str, int], int] = {}
     codes: list[Any] = []
-    for operator in graph.operators:
+    for operator in (operator for graph in graphs for operator in graph.operators):
         version = FORMS[operator.code][operator.form][0]
         if (operator.code, version) in index:
             continue

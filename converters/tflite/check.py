@@ -58,9 +58,10 @@ def check_tflite(payload: bytes) -> None:
 
 
 def _check_model(model: Any) -> None:
-    for graph in model.subgraphs:
+    for number, graph in enumerate(model.subgraphs):
         _check_indexes(model, graph)
-        _check_signature(model, graph)
+        if number == 0:
+            _check_signature(model, graph)
         _check_structure(model, graph)
         for operator in graph.operators:
             _Check(model, graph, operator).run()
@@ -140,6 +141,7 @@ class _Check:
 
     def __init__(self, model: Any, graph: Any, operator: Any) -> None:
         code = model.operatorCodes[operator.opcodeIndex]
+        self.model = model
         self.code = enum_names("BuiltinOperator")[max(code.builtinCode, code.deprecatedBuiltinCode)]
         self.version = code.version
         self.inputs = [graph.tensors[i] if i >= 0 else None for i in operator.inputs]
@@ -160,6 +162,8 @@ class _Check:
             if plain and self.code not in MOVES_INTEGERS:
                 raise _fault(self.where, f"{_name(tensor)} is int8 without a scale")
         self._shape()
+        if self.code == "WHILE":
+            self._loop()
         if _type(self.outputs[0]) == "INT8" and _grid(self.outputs[0]):
             self._int8()
 
@@ -183,6 +187,22 @@ class _Check:
                 raise _fault(self.where, f"{shapes[0]} does not fit weights {shapes[1]}")
         if found != expected:
             raise _fault(self.where, f"its output has shape {found}, expected {expected}")
+
+    def _loop(self) -> None:
+        """Condition and body take what the loop takes, and the body gives it back."""
+        graphs = self.model.subgraphs
+        numbers = self.options.condSubgraphIndex, self.options.bodySubgraphIndex
+        if not all(0 < number < len(graphs) for number in numbers):
+            raise _fault(self.where, f"subgraphs {numbers}, of {len(graphs)} that there are")
+        condition, body = (graphs[number] for number in numbers)
+        state = [_kind(tensor) for tensor in self.inputs]
+        for graph, indexes in (
+            (condition, condition.inputs),
+            (body, body.inputs),
+            (body, body.outputs),
+        ):
+            if [_kind(graph.tensors[index]) for index in indexes] != state:
+                raise _fault(self.where, "its subgraphs take or give other tensors than it does")
 
     def _window(self, shapes: list[list[int]]) -> list[int]:
         """Output of an operator that slides over a picture."""
@@ -236,6 +256,10 @@ class _Check:
         )
         if not np.allclose(bias.quantization.scale, product, rtol=1e-6, atol=0):
             raise _fault(self.where, "the bias is not on the scale of the products")
+
+
+def _kind(tensor: Any) -> tuple[str, list[int]]:
+    return _type(tensor), [int(size) for size in (tensor.shape if tensor.shape is not None else ())]
 
 
 def _type(tensor: Any) -> str:

@@ -53,6 +53,8 @@ class Graph:
     inputs: list[Tensor] = field(default_factory=list)
     outputs: list[Tensor] = field(default_factory=list)
     names: set[str] = field(default_factory=set)
+    subgraphs: list[Graph] = field(default_factory=list)
+    """Of the main graph: what its loops run. Their operators name them by their place here, from 1 on."""
 
     def unique(self, name: str) -> str:
         """`name`, or with a number behind it when there is one of that name."""

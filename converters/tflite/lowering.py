@@ -9,6 +9,8 @@ until somebody needs its layout.
 
 from __future__ import annotations
 
+import contextlib
+from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any
 
@@ -241,6 +243,16 @@ class Lowering:
         self.op("RESHAPE", [source, shape], [result], {"newShape": sizes}, form)
 
     # operators
+
+    @contextlib.contextmanager
+    def inside(self, graph: Graph) -> Iterator[Graph]:
+        """Operators go into that subgraph for a while. Tensors of the main graph are not seen there."""
+        outer, variants = self.graph, self._variants
+        self.graph, self._variants = graph, {}
+        try:
+            yield graph
+        finally:
+            self.graph, self._variants = outer, variants
 
     def op(
         self,

@@ -48,6 +48,7 @@ FORMS: dict[str, dict[Form, tuple[int, str]]] = {
     "DEPTHWISE_CONV_2D": {"float": (1, "1.5.0"), "int8": (3, "1.14.0"), "dilated": (2, "1.12.0")},
     "DEQUANTIZE": {"float": (2, "1.14.0"), "int8": (2, "1.14.0"), "per_channel": (5, "2.7.0")},
     "DIV": {"float": (1, "1.6.0")},
+    "DYNAMIC_UPDATE_SLICE": {"float": (1, "2.9.0")},
     "ELU": {"float": (1, "1.14.0")},
     "EQUAL": {"float": (2, "1.14.0")},
     "EXP": {"float": (1, "1.7.0")},
@@ -112,6 +113,7 @@ FORMS: dict[str, dict[Form, tuple[int, str]]] = {
     "TOPK_V2": {"float": (1, "1.7.0")},
     "TRANSPOSE_CONV": {"float": (3, "2.3.0"), "int8": (3, "2.3.0")},
     "TRANSPOSE": {"float": (1, "1.6.0"), "int8": (2, "1.14.0"), "wide": (4, "2.3.0")},
+    "WHILE": {"float": (1, "1.15.0")},
 }
 
 OPTIONS: dict[str, str] = {
@@ -145,6 +147,7 @@ OPTIONS: dict[str, str] = {
     "SUB": "SubOptions",
     "SUM": "ReducerOptions",
     "TRANSPOSE_CONV": "TransposeConvOptions",
+    "WHILE": "WhileOptions",
 }
 """Operator -> its table of options in the schema; the others have none that matters."""
 

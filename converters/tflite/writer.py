@@ -68,7 +68,8 @@ def write_tflite(model: ir.Model, plan: Plan, *, keep_layout: bool = False) -> T
         if str(node.name) not in inside:
             LOWERINGS[node.op_type](ctx, node)
     outs = [_output(ctx, value, keep_layout) for value in model.graph.outputs]
-    tidy(ctx.graph)
+    for graph in (ctx.graph, *ctx.graph.subgraphs):
+        tidy(graph)
     return TfliteFile(build(ctx.graph), tuple(ins), tuple(outs))
 
 

@@ -34,6 +34,7 @@ from edgemm.converters.tflite.lower.pool import (
     lower_global_max_pool,
     lower_max_pool,
 )
+from edgemm.converters.tflite.lower.recurrent import lower_recurrent
 from edgemm.converters.tflite.lower.reduce import REDUCTIONS, lower_reduce
 from edgemm.converters.tflite.lower.scattered import (
     lower_cumsum,
@@ -60,17 +61,20 @@ LOWERINGS: dict[str, Callable[[Lowering, ir.Node], None]] = {
     "Conv": lower_conv,
     "ConvTranspose": lower_conv_transpose,
     "Elu": lower_elu,
+    "GRU": lower_recurrent,
     "Gather": lower_gather,
     "Gemm": lower_gemm,
     "GlobalAveragePool": lower_global_average_pool,
     "GlobalMaxPool": lower_global_max_pool,
     "LRN": lower_local_response,
+    "LSTM": lower_recurrent,
     "LeakyRelu": lower_leaky_relu,
     "LogSoftmax": lower_softmax,
     "MatMul": lower_matmul,
     "MaxPool": lower_max_pool,
     "PRelu": lower_prelu,
     "Pad": lower_pad,
+    "RNN": lower_recurrent,
     "Reshape": lower_reshape,
     "Slice": lower_slice,
     "Softmax": lower_softmax,
