@@ -13,6 +13,9 @@ from edgemm.goldens import Goldens
 
 MAX_GOLDENS = 4
 MAX_BYTES = 256 * 1024
+MIN_BYTES = 8 * 1024
+SHARE = 16
+"""Goldens take at most this part of the file, but may take MIN_BYTES of a small one."""
 STEPS = 4
 """Tolerance on an integer output, in its own steps: kernels of other machines round otherwise."""
 FLOAT_TOLERANCE = 1e-3
@@ -24,15 +27,17 @@ LEVELS = (0, 64, 16)
 
 
 def make_goldens(realised: Realised, samples: Samples, scheme: str) -> Goldens | None:
-    """At most four goldens, under 256 KB; None when not even one coarse input fits."""
+    """At most four goldens, under 256 KB and a small part of the file; None when not even one coarse input fits."""
+    most = min(max(len(realised.payload) // SHARE, MIN_BYTES), MAX_BYTES)
     count = min(MAX_GOLDENS, len(samples))
     chosen = [samples.inputs[i] for i in np.linspace(0, len(samples) - 1, count).astype(int)]
     for levels in LEVELS:
         for keep in range(count, 0, -1):
             goldens = _goldens(realised, [_coarse(sample, levels) for sample in chosen[:keep]], scheme)
-            if len(goldens.to_bytes()) < MAX_BYTES:
+            if len(goldens.to_bytes()) < most:
                 return goldens
-    return None
+    smallest = _goldens(realised, [_coarse(chosen[0], LEVELS[-1])], scheme)
+    return smallest if len(smallest.to_bytes()) < MAX_BYTES else None
 
 
 def _coarse(sample: Sample, levels: int) -> Sample:

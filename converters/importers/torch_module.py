@@ -14,6 +14,7 @@ import onnx_ir as ir
 from onnx_ir.passes.common import ClearMetadataAndDocStringPass
 
 from edgemm.converters.importers.input_shapes import fix_input_shapes
+from edgemm.converters.importers.torch_rnn import translations
 from edgemm.errors import ConversionError, InputError, MissingDependency
 
 EXPORT_OPSET = 18
@@ -77,7 +78,12 @@ def _export(program: Any, example_inputs: tuple[Any, ...], name: str) -> ir.Mode
     with _quiet():
         try:
             exported = torch.onnx.export(
-                program, example_inputs, dynamo=True, opset_version=EXPORT_OPSET, verbose=False
+                program,
+                example_inputs,
+                dynamo=True,
+                opset_version=EXPORT_OPSET,
+                custom_translation_table=translations(),
+                verbose=False,
             )
         except Exception as e:  # the exporter wraps whatever the module raises in types of its own
             raise ConversionError(
