@@ -34,7 +34,7 @@ STEPS, INPUT, HIDDEN = 40, 128, 256
 LOOP_STEPS = 100
 
 
-class Sequence(nn.Module):
+class Sequence(nn.Module):  # type: ignore[misc]
     """A recurrent layer, and a decision on its last state."""
 
     def __init__(self, kind: type[nn.RNNBase], **options: Any) -> None:
@@ -49,7 +49,7 @@ class Sequence(nn.Module):
         return found
 
 
-class OneStep(nn.Module):
+class OneStep(nn.Module):  # type: ignore[misc]
     """One step of an LSTM, its state given and returned."""
 
     def __init__(self) -> None:
@@ -62,7 +62,7 @@ class OneStep(nn.Module):
         return y, after, memory
 
 
-class Causal(nn.Module):
+class Causal(nn.Module):  # type: ignore[misc]
     """Two convolutions over time that see nothing to come."""
 
     def __init__(self) -> None:
