@@ -96,6 +96,7 @@ def convert(
     target: str = "cpu",
     gate: GateMode = "fail",
     shapes: Mapping[str, Sequence[int]] | None = None,
+    constants: Mapping[str, float] | None = None,
     settings: Settings | None = None,
     limit: int = 256,
     explain: bool = False,
@@ -118,6 +119,7 @@ def convert(
         target: the machine that it is for: see `edgemm.quantize.target`.
         gate: what happens when too much was lost: "fail" raises and writes nothing, "warn" notes it.
         shapes: sizes for dimensions that the source leaves open, by input name.
+        constants: values for inputs that are always the same (a sample rate), by name; they are inputs no more.
         settings: opset, ONNX input type, TFLite layout.
         limit: at most so many calibration samples.
         explain: also find out which layer loses how much; a run of the model for each layer.
@@ -152,7 +154,9 @@ def convert(
             report=report,
         )
     report("reading", 0, 1)
-    prepared = prepare(source, example_inputs, card=card, preset=preset, shapes=shapes, format_=format_)
+    prepared = prepare(
+        source, example_inputs, card=card, preset=preset, shapes=shapes, constants=constants, format_=format_
+    )
     data = _load(calibrate, prepared, limit)
     plan, calibration, notes = _plan(prepared, data, scheme, target, format_, report)
     measured_on, note = _evaluation(evaluate, data, prepared, limit)

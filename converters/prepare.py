@@ -12,6 +12,7 @@ import onnx_ir as ir
 
 from edgemm.card import InputCard, ModelCard, OutputCard
 from edgemm.converters.importers import export_program, export_torch, read_onnx
+from edgemm.converters.importers.input_shapes import set_inputs
 from edgemm.converters.passes import canonicalize
 from edgemm.converters.passes.contract import QUANTIZED
 from edgemm.converters.realise import Format
@@ -47,6 +48,7 @@ def prepare(
     card: ModelCard | str | Path | None = None,
     preset: str | None = None,
     shapes: Mapping[str, Sequence[int]] | None = None,
+    constants: Mapping[str, float] | None = None,
     format_: Format = "onnx",
 ) -> Prepared:
     """Reads `source` (a path, a torch module, an `onnx_ir.Model`), makes it canonical, and fits its card.
@@ -60,6 +62,7 @@ def prepare(
         UnsupportedOperator: an operator that cannot be expressed.
     """
     model, payload = _read(source, example_inputs, shapes)
+    set_inputs(model, constants or {})
     original = model.clone() if _is_float32(model) else None
     canonicalize(model)
     if format_ == "tflite":

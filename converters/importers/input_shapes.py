@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 
+import numpy as np
 import onnx_ir as ir
 
 from edgemm.errors import InputError
@@ -32,6 +33,32 @@ def fix_input_shapes(model: ir.Model, shapes: Mapping[str, Sequence[int]]) -> in
         if str(value.name) in shapes:
             _learn(value, tuple(shapes[str(value.name)]), symbols)
     return sum(_fix(value, shapes.get(str(value.name)), symbols) for value in inputs)
+
+
+def set_inputs(model: ir.Model, constants: Mapping[str, float]) -> int:
+    """Inputs that always have the same value become constants, in place.
+
+    Args:
+        constants: input name -> the number that all its elements have; its shape is fixed before.
+
+    Returns:
+        How many inputs went.
+
+    Raises:
+        InputError: the model has no such input, or another shape than a fixed one.
+    """
+    names = [str(value.name) for value in model.graph.inputs]
+    for name, number in constants.items():
+        if name not in names:
+            raise InputError(f"--set {name}=...: the model has no such input; it has {', '.join(names)}")
+        value = next(each for each in model.graph.inputs if each.name == name)
+        if value.shape is None or not value.shape.is_static() or value.dtype is None:
+            raise InputError(f"--set {name}=...: the input has no fixed shape; give --shape {name}=... too")
+        array = np.full(value.shape.numpy(), number, value.dtype.numpy())
+        model.graph.inputs.remove(value)
+        value.const_value = ir.tensor(array, name=name)
+        model.graph.register_initializer(value)
+    return len(constants)
 
 
 def _refuse_unknown_names(inputs: Sequence[ir.Value], shapes: Mapping[str, Sequence[int]]) -> None:

@@ -9,6 +9,7 @@ import onnx_ir as ir
 
 from edgemm.converters.passes.axes import normalize_axes
 from edgemm.converters.passes.batch_norm import fold_batch_norms
+from edgemm.converters.passes.branches import refuse_branches, take_branches
 from edgemm.converters.passes.clip import normalize_clips
 from edgemm.converters.passes.contract import check_canonical, refuse_inexpressible
 from edgemm.converters.passes.conv import normalize_convs
@@ -39,18 +40,22 @@ MAX_ROUNDS = 32
 
 
 def settle_shapes(model: ir.Model) -> int:
-    """Infers shapes and folds constants, in turns, until there is nothing left to fold.
+    """Infers shapes, folds constants and takes known branches, in turns, until there is nothing left to do.
 
     Returns:
-        How many nodes were folded.
+        How many nodes went.
     """
     total = 0
     for _ in range(MAX_ROUNDS):
         infer_shapes(model)
         folded = fold_constants(model)
-        if not folded:
+        taken = take_branches(model)
+        if taken:
+            unique_names(model)
+            remove_dead_code(model)
+        if not folded + taken:
             return total
-        total += folded
+        total += folded + taken
     raise ConversionError(f"shapes are not settled after {MAX_ROUNDS} rounds of constant folding")
 
 
@@ -64,6 +69,7 @@ PASSES: tuple[Pass, ...] = (
     lift_constants,
     refuse_inexpressible,
     settle_shapes,
+    refuse_branches,
     read_quantized,
     express_newer,
     expand_operators,

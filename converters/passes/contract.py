@@ -100,7 +100,7 @@ def refuse_inexpressible(model: ir.Model) -> int:
         0: nothing is changed.
 
     Raises:
-        UnsupportedOperator: a foreign domain, or control flow.
+        UnsupportedOperator: a foreign domain.
     """
     for node in model.graph:
         _check_operator(node)
@@ -113,11 +113,6 @@ def _check_operator(node: ir.Node) -> None:
             f"node {node.name!r}: {node.op_type} of domain {node.domain!r} is no standard ONNX operator. "
             "Export the model before a runtime optimizes it"
         )
-    for attribute in node.attributes.values():
-        if attribute.type in (ir.AttributeType.GRAPH, ir.AttributeType.GRAPHS):
-            raise UnsupportedOperator(
-                f"node {node.name!r}: control flow ({node.op_type}) cannot be expressed. Export a fixed path"
-            )
 
 
 def _anything(node: ir.Node) -> Iterator[str]:

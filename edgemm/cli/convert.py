@@ -45,6 +45,14 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--shape", action="append", default=[], metavar="NAME=1,3,224,224", help="fixes an open dimension"
     )
+    parser.add_argument(
+        "--set",
+        action="append",
+        default=[],
+        dest="constants",
+        metavar="NAME=VALUE",
+        help="an input that is always the same",
+    )
     parser.add_argument("--opset", type=int, default=17, metavar="N", help="ONNX operator set (default 17)")
     parser.add_argument("--io", choices=("float", "int8"), default="float", help="ONNX inputs and outputs")
     parser.add_argument("--keep-layout", action="store_true", help=".tflite: leave pictures NCHW")
@@ -74,6 +82,20 @@ def shapes(given: list[str]) -> dict[str, tuple[int, ...]]:
     return found
 
 
+def constants(given: list[str]) -> dict[str, float]:
+    """ "sr=16000" -> {"sr": 16000.0}."""
+    found = {}
+    for each in given:
+        name, _, text = each.rpartition("=")
+        try:
+            found[name] = float(text)
+        except ValueError:
+            name = ""
+        if not name:
+            raise InputError(f"--set {each}: expected NAME=VALUE with a number, such as sr=16000")
+    return found
+
+
 def run(options: argparse.Namespace) -> int:
     """Converts, and says what was kept."""
     from edgemm.cli.progress import ProgressBar
@@ -92,6 +114,7 @@ def run(options: argparse.Namespace) -> int:
             target=options.target,
             gate=options.gate,
             shapes=shapes(options.shape),
+            constants=constants(options.constants),
             settings=Settings(options.opset, options.io, options.keep_layout),
             limit=options.samples,
             explain=options.explain,
