@@ -9,6 +9,7 @@ from typing import Any, Literal
 
 import numpy as np
 import numpy.typing as npt
+import onnx_ir as ir
 
 from edgemm.card import ImageRecipe, ModelCard
 from edgemm.converters.describe import describe
@@ -21,6 +22,8 @@ from edgemm.converters.passes import canonicalize
 from edgemm.converters.passes.quantized import declared_ranges
 from edgemm.converters.prepare import Prepared, prepare
 from edgemm.converters.realise import Format, Settings, realise
+from edgemm.converters.repair import Repaired, State
+from edgemm.converters.repair import repair as mend
 from edgemm.converters.samples import Samples, load_samples
 from edgemm.errors import FidelityMissed, InputError
 from edgemm.quantize import Calibration, calibrate, check_plan, explain_plan, lint, make_plan
@@ -31,6 +34,7 @@ from edgemm.quantize.target import target as target_named
 
 Scheme = Literal["auto", "static", "dynamic", "float"]
 GateMode = Literal["fail", "warn", "off"]
+RepairMode = Literal["auto", "off"]
 Progress = Callable[[str, int, int], None]
 """Called with (stage, done, total) as the work goes on."""
 
@@ -99,6 +103,7 @@ def convert(
     constants: Mapping[str, float] | None = None,
     settings: Settings | None = None,
     limit: int = 256,
+    repair: RepairMode = "auto",
     explain: bool = False,
     progress: Progress | None = None,
 ) -> Conversion:
@@ -122,6 +127,8 @@ def convert(
         constants: values for inputs that are always the same (a sample rate), by name; they are inputs no more.
         settings: opset, ONNX input type, TFLite layout.
         limit: at most so many calibration samples.
+        repair: "auto" mends a conversion that misses its gate, cheapest means first, and says so in the card and the
+            notes: see `edgemm.converters.repair`; "off" leaves it as it is.
         explain: also find out which layer loses how much; a run of the model for each layer.
 
     Raises:
@@ -161,15 +168,28 @@ def convert(
     plan, calibration, notes = _plan(prepared, data, scheme, target, format_, report)
     measured_on, note = _evaluation(evaluate, data, prepared, limit)
     float_run = check_float(prepared.model, format_, settings, _few(measured_on), prepared.source)
-    fidelity, latency_ms = measure(
-        prepared.model,
-        plan,
-        format_,
-        settings,
-        measured_on,
-        classifier=note != NOISE and _is_classifier(prepared),
-        tick=lambda done, total: report("measuring", done, total),
-    )
+    classifier = note != NOISE and _is_classifier(prepared)
+
+    def measured(model: ir.Model, tried: Plan) -> tuple[Fidelity, float]:
+        return measure(
+            model,
+            tried,
+            format_,
+            settings,
+            measured_on,
+            classifier=classifier,
+            tick=lambda done, total: report("measuring", done, total),
+        )
+
+    fidelity, latency_ms = measured(prepared.model, plan)
+    repaired: Repaired | None = None
+    if fidelity.missed and gate != "off" and repair == "auto" and plan.scheme != "float":
+        repaired = _repaired(prepared, plan, calibration, fidelity, data or measured_on, measured, report)
+        prepared, plan = replace(prepared, model=repaired.state.model), repaired.state.plan
+        calibration = repaired.state.calibration
+        check_float(prepared.model, format_, settings, _few(measured_on), prepared.source)
+        fidelity, latency_ms = measured(prepared.model, plan)
+        notes += tuple(f"repaired: {step}" for step in repaired.steps)
     diagnosis = None
     if explain and plan.scheme != "float":
         diagnosis = diagnose(
@@ -186,7 +206,7 @@ def convert(
         missed = tuple(f"gate missed: {each}" for each in fidelity.missed)
     realised = realise(prepared.model, plan, format_, settings)
     goldens = make_goldens(realised, measured_on, plan.scheme)
-    final_card = describe(prepared, realised, plan, fidelity)
+    final_card = describe(prepared, realised, plan, fidelity, repaired.steps if repaired is not None else ())
     report("writing", 0, 1)
     from edgemm.artifact import write_artifact
 
@@ -204,6 +224,7 @@ def convert(
         final_card,
         plan,
         (*prepared.notes, *notes, *((note,) if note else ()), *missed, *no_goldens),
+        repaired_layers=repaired.layers if repaired is not None else (),
         explanation=explain_plan(prepared.model, plan),
         diagnosis=diagnosis,
     )
@@ -266,6 +287,37 @@ def _plan(
     )
     check_plan(prepared.model, plan)
     return plan, calibration, notes
+
+
+def _repaired(
+    prepared: Prepared,
+    plan: Plan,
+    calibration: Calibration | None,
+    fidelity: Fidelity,
+    data: Samples,
+    measured: Callable[[ir.Model, Plan], tuple[Fidelity, float]],
+    report: Progress,
+) -> Repaired:
+    """The same conversion, mended."""
+
+    def planned(model: ir.Model, ranges: Calibration | None, kept: frozenset[str]) -> Plan:
+        return make_plan(
+            model,
+            ranges,
+            target=plan.target,
+            scheme=plan.scheme,
+            float_nodes=kept,
+            input_ranges=_input_ranges(prepared.card),
+        )
+
+    state = State(prepared.model, calibration, frozenset(), plan, fidelity)
+    return mend(
+        state,
+        data,
+        planned,
+        lambda model, tried: measured(model, tried)[0],
+        tick=lambda step: report(f"repairing: {step}", 0, 1),
+    )
 
 
 def _input_ranges(card: ModelCard) -> dict[str, Range]:

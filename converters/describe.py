@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import replace
 from typing import Any
 
@@ -16,7 +17,9 @@ _LAYOUTS = {"NCTF": "NTFC", "NCHW": "NHWC"}
 """Source layout -> layout after channels went last."""
 
 
-def describe(prepared: Prepared, realised: Realised, plan: Plan, fidelity: Fidelity) -> ModelCard:
+def describe(
+    prepared: Prepared, realised: Realised, plan: Plan, fidelity: Fidelity, repairs: Sequence[str] = ()
+) -> ModelCard:
     """The card to put in the file; `write_artifact` adds the payload's hash."""
     card = prepared.card
     return card.with_(
@@ -26,7 +29,7 @@ def describe(prepared: Prepared, realised: Realised, plan: Plan, fidelity: Fidel
             replace(entry, name=port.spec.name, shape=port.spec.shape)
             for entry, port in zip(card.outputs, realised.outputs, strict=True)
         ),
-        quantization=_quantization(plan),
+        quantization=_quantization(plan) | ({"repairs": list(repairs)} if repairs else {}),
         fidelity=fidelity.to_json(),
         source_sha256=prepared.sha256,
         payload_sha256="",

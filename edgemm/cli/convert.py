@@ -43,6 +43,9 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "--gate", choices=("fail", "warn", "off"), default="fail", help="when too much is lost"
     )
     parser.add_argument(
+        "--repair", choices=("auto", "off"), default="auto", help="mend a conversion that misses its gate"
+    )
+    parser.add_argument(
         "--shape", action="append", default=[], metavar="NAME=1,3,224,224", help="fixes an open dimension"
     )
     parser.add_argument(
@@ -117,6 +120,7 @@ def run(options: argparse.Namespace) -> int:
             constants=constants(options.constants),
             settings=Settings(options.opset, options.io, options.keep_layout),
             limit=options.samples,
+            repair=options.repair,
             explain=options.explain,
             progress=progress,
         )
