@@ -57,8 +57,8 @@ def _is_layer(node: ir.Node) -> bool:
     if weight is None or len(arrays) < 2 or arrays[1] is None:
         return False
     shape = weight.shape
-    own: bool = (shape[0], shape[1]) == (group, 1)
-    return own or group == 1
+    own = bool((shape[0], shape[1]) == (group, 1))
+    return own or bool(group == 1)
 
 
 def _channels_match(first: ir.Node, second: ir.Node) -> bool:
