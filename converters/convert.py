@@ -275,6 +275,8 @@ def _plan(
         calibration = calibrate(
             prepared.model, data.inputs, progress=lambda done, total: report("calibrating", done, total)
         )
+    if calibration is not None and prepared.card.states:
+        calibration = _with_shared_states(calibration, prepared.card)
     told = declared_ranges(prepared.model)
     if calibration is not None and told:
         known = {name: Range(*ends) for name, ends in told.items() if name in calibration.ranges}
@@ -287,6 +289,15 @@ def _plan(
     )
     check_plan(prepared.model, plan)
     return plan, calibration, notes
+
+
+def _with_shared_states(calibration: Calibration, card: ModelCard) -> Calibration:
+    """One range for what a step leaves and what the next one takes: nothing is requantized between them."""
+    ranges = dict(calibration.ranges)
+    for pair in card.states:
+        if pair.input in ranges and pair.output in ranges:
+            ranges[pair.input] = ranges[pair.output] = ranges[pair.input].union(ranges[pair.output])
+    return replace(calibration, ranges=ranges)
 
 
 def _repaired(

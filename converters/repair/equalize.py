@@ -10,7 +10,7 @@ from __future__ import annotations
 import numpy as np
 import onnx_ir as ir
 
-from edgemm.converters.passes.rewrite import Array, array_of, constant, graph_of, sole_consumer
+from edgemm.converters.passes.rewrite import Array, array_of, constant, graph_of, input_of, sole_consumer
 
 ROUNDS = 4
 """Chains of layers settle after a few."""
@@ -51,25 +51,24 @@ def pairs(model: ir.Model) -> list[tuple[ir.Node, ir.Node]]:
 def _is_layer(node: ir.Node) -> bool:
     if node.domain != "" or node.op_type not in ("Conv", "Gemm"):
         return False
-    arrays = [array_of(node.inputs[index]) for index in (1, 2) if index < len(node.inputs)]
-    group = node.attributes.get_int("group", 1)
-    weight = arrays[0] if arrays else None
-    if weight is None or len(arrays) < 2 or arrays[1] is None:
+    weight, bias = (array_of(input_of(node, index)) for index in (1, 2))
+    if weight is None or bias is None:
         return False
-    shape = weight.shape
-    own = bool((shape[0], shape[1]) == (group, 1))
-    return own or bool(group == 1)
+    return int(node.attributes.get_int("group", 1)) == 1 or _is_depthwise(node)
 
 
 def _channels_match(first: ir.Node, second: ir.Node) -> bool:
     one, two = array_of(first.inputs[1]), array_of(second.inputs[1])
     if one is None or two is None:
         return False
-    return one.shape[0] == (two.shape[0] if _is_depthwise(second) else two.shape[1])
+    taken = two.shape[0] if _is_depthwise(second) else two.shape[1]
+    return int(one.shape[0]) == int(taken)
 
 
 def _is_depthwise(node: ir.Node) -> bool:
-    return node.op_type == "Conv" and node.attributes.get_int("group", 1) > 1
+    group = int(node.attributes.get_int("group", 1)) if node.op_type == "Conv" else 1
+    weight = array_of(node.inputs[1])
+    return weight is not None and group > 1 and bool(weight.shape[:2] == (group, 1))
 
 
 def _balance(first: ir.Node, second: ir.Node) -> None:

