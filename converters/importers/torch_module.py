@@ -44,8 +44,10 @@ def export_torch(module: Any, example_inputs: tuple[Any, ...]) -> ir.Model:
         raise InputError(
             f"example_inputs: expected a tuple of tensors, found {type(example_inputs).__name__}"
         )
+    # One tensor given twice would be taken for one input: each gets its own.
+    own = tuple(each.clone() if isinstance(each, torch.Tensor) else each for each in example_inputs)
     with _evaluating(module), torch.no_grad():
-        return _export(module, example_inputs, type(module).__name__)
+        return _export(module, own, type(module).__name__)
 
 
 def export_program(path: str | Path) -> ir.Model:

@@ -92,3 +92,15 @@ def test_a_file_that_is_no_exported_program(tmp_path: Path) -> None:
     (tmp_path / "net.pt2").write_bytes(b"PK not really")
     with pytest.raises(InputError, match=r"torch\.export\.save"):
         export_program(tmp_path / "net.pt2")
+
+
+def test_one_tensor_given_twice_is_two_inputs() -> None:
+    class Both(torch.nn.Module):
+        def forward(self, a: Any, b: Any) -> Any:
+            return a * 2 + b
+
+    same = torch.zeros(1, 3)
+    model = export_torch(Both(), (same, same))
+    assert len(model.graph.inputs) == 2
+    uses = [len(value.uses()) for value in model.graph.inputs]
+    assert uses == [1, 1]
