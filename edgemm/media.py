@@ -43,6 +43,8 @@ class AudioBlock:
     """Samples lost just before this block. Above 0, every consumer resets its state."""
     origin: str = ""
     """Where it came from: a file name, a device name."""
+    gap_reason: str = "gap"
+    """Why those samples were lost, as the ledger counts them: "gap", "overflow", "stalled", "silence" ..."""
 
 
 Captured = Frame | AudioBlock

@@ -6,6 +6,7 @@ import glob
 import os
 import re
 from collections.abc import Callable, Iterator, Sequence
+from importlib import import_module
 from itertools import islice
 from typing import Literal
 
@@ -45,9 +46,27 @@ def open_source(uri: str | os.PathLike[str], *, pace: Pace = "file") -> Source:
     if pace not in ("file", "live"):
         raise InputError(f'pace must be "file" or "live", not {pace!r}')
     named = parse_uri(uri)
+    if named.scheme:
+        return _open_live(named)
     paths = _find(named)
     source = _OPENERS[_kind_of(paths, named)](named, paths)
     return PacedSource(source) if pace == "live" else source
+
+
+_LIVE = {
+    "camera": ("edgemm.capture.camera", "open_camera"),
+    "picamera2": ("edgemm.capture.picamera", "open_picamera"),
+    "gst": ("edgemm.capture.gstreamer", "open_pipeline"),
+    "network": ("edgemm.capture.network", "open_network"),
+    "microphone": ("edgemm.capture.microphone", "open_microphone"),
+}
+"""Scheme -> module and function that opens it, imported when it is asked for: the packages behind it are heavy."""
+
+
+def _open_live(named: SourceUri) -> Source:
+    module, function = _LIVE[named.scheme]
+    source: Source = getattr(import_module(module), function)(named)
+    return source
 
 
 def _open_pictures(named: SourceUri, paths: Sequence[str]) -> Source:

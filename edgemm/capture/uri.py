@@ -1,6 +1,9 @@
 """What a source is called: a path, a pattern or a scheme, with options behind a question mark.
 
 digits/            walk.mp4?fps=10            words/*.wav?block_ms=10&loop=1
+camera:0?fps=30    microphone:USB?rate=48000  rtsp://host/stream#timeout_s=3
+
+A network address keeps its own query; options of edgemm stand behind a `#` there. A `gst:` pipeline has none.
 """
 
 from __future__ import annotations
@@ -14,14 +17,23 @@ from urllib.parse import parse_qsl, unquote, urlsplit
 from edgemm.errors import InputError, SourceNotFound
 
 WORKS = (
-    "a picture, a folder or pattern (*.png) of pictures, a video file, a WAV file or a folder of WAV files"
+    "a picture, a folder or pattern (*.png) of pictures, a video file, a WAV file or a folder of WAV files, "
+    "camera:0, /dev/video0, picamera2:, gst:PIPELINE, microphone:, or an rtsp, http or udp address"
 )
 
 _QUERY = re.compile(r"\?((?:[a-z_]+=[^?&/]*)(?:&[a-z_]+=[^?&/]*)*)$")
 _SCHEME = re.compile(r"^([a-z][a-z0-9+.-]+):", re.IGNORECASE)
 _CREDENTIALS = re.compile(r"(?<=://)[^/@\s]*@")
-_DEVICES = frozenset({"microphone", "mic", "camera", "webcam"})
-_DEVICE_FILES = ("/dev/video", "/dev/snd")
+_DEVICES = {
+    "camera": "camera",
+    "webcam": "camera",
+    "picamera2": "picamera2",
+    "microphone": "microphone",
+    "mic": "microphone",
+    "gst": "gst",
+}
+_NETWORK = frozenset({"rtsp", "rtsps", "rtp", "http", "https", "udp", "tcp", "srt"})
+_DEVICE_FILES = ("/dev/video", "/dev/v4l/")
 _FPS_LIMITS = (0.1, 1000.0)
 _BLOCK_MS_LIMITS = (1.0, 1000.0)
 _PAUSE_MS_LIMITS = (0.0, 60_000.0)
@@ -35,9 +47,12 @@ class SourceUri:
     text: str
     """As it was given, without credentials."""
     path: str
-    """Path or pattern in the file system."""
+    """Path or pattern in the file system; what stands behind the scheme of a device; the whole address, with
+    credentials, of a network stream: never logged."""
     options: Mapping[str, str] = field(default_factory=dict)
     """What stood behind the question mark."""
+    scheme: str = ""
+    """"camera", "picamera2", "microphone", "gst", "network"; "" for files."""
 
     def only(self, *known: str) -> None:
         """Refuses options that this kind of source does not have.
@@ -54,17 +69,17 @@ class SourceUri:
     @property
     def fps(self) -> float | None:
         """Pictures per second, 0.1 to 1000; None when not given."""
-        return self._number("fps", *_FPS_LIMITS)
+        return self.number("fps", *_FPS_LIMITS)
 
     @property
     def block_ms(self) -> float | None:
         """Milliseconds of sound in one block, 1 to 1000; None when not given."""
-        return self._number("block_ms", *_BLOCK_MS_LIMITS)
+        return self.number("block_ms", *_BLOCK_MS_LIMITS)
 
     @property
     def pause_ms(self) -> float | None:
         """Milliseconds of silence after each recording, 0 to 60000; None when not given."""
-        return self._number("pause_ms", *_PAUSE_MS_LIMITS)
+        return self.number("pause_ms", *_PAUSE_MS_LIMITS)
 
     @property
     def loop(self) -> bool:
@@ -74,7 +89,12 @@ class SourceUri:
             raise InputError(f"loop={value} in {self.text!r}: expected 1 or 0")
         return _SWITCH[value]
 
-    def _number(self, name: str, low: float, high: float) -> float | None:
+    def number(self, name: str, low: float, high: float) -> float | None:
+        """An option between two bounds; None when not given.
+
+        Raises:
+            InputError: it is no number, or outside the bounds.
+        """
         if name not in self.options:
             return None
         try:
@@ -91,7 +111,7 @@ def parse_uri(uri: str | os.PathLike[str]) -> SourceUri:
     """Takes a source's name apart. A file that bears the whole name, question mark and all, is that file.
 
     Raises:
-        SourceNotFound: a camera, a microphone or a network stream, which this version does not read.
+        SourceNotFound: a scheme that is not known.
         InputError: the name is empty.
     """
     given = os.fspath(uri)
@@ -100,20 +120,37 @@ def parse_uri(uri: str | os.PathLike[str]) -> SourceUri:
     text = _CREDENTIALS.sub("", given)
     if os.path.lexists(given) and not given.startswith(_DEVICE_FILES):
         return SourceUri(text, given)
-    query = _QUERY.search(given)
-    path = given[: query.start()] if query else given
-    options = dict(parse_qsl(query.group(1), keep_blank_values=True)) if query else {}
-    return SourceUri(text, os.path.expanduser(_file_path(path, text)), options)
+    scheme, rest = _split_scheme(given)
+    if scheme in _NETWORK:
+        address, _, options = given.partition("#")
+        return SourceUri(text, address, _options(options), "network")
+    if scheme == "gst":
+        return SourceUri(text, rest, {}, "gst")
+    query = _QUERY.search(rest)
+    path = rest[: query.start()] if query else rest
+    options_found = _options(query.group(1)) if query else {}
+    if scheme in _DEVICES:
+        return SourceUri(text, path, options_found, _DEVICES[scheme])
+    if path.startswith(_DEVICE_FILES):
+        return SourceUri(text, path, options_found, "camera")
+    if scheme == "file":
+        path = unquote(urlsplit(f"file:{path}").path)
+    elif scheme and not os.path.lexists(f"{scheme}:{path}"):
+        raise SourceNotFound(f"{text!r}: {scheme!r} is no kind of source that is known. Expected {WORKS}")
+    elif scheme:
+        path = f"{scheme}:{path}"
+    return SourceUri(text, os.path.expanduser(path), options_found)
 
 
-def _file_path(path: str, text: str) -> str:
-    """The path itself, or that of a `file:` address; refuses what is no file."""
-    scheme = _SCHEME.match(path)
-    if scheme and scheme.group(1).lower() == "file":
-        return unquote(urlsplit(path).path)
-    if path.lower() in _DEVICES or path.startswith(_DEVICE_FILES) or (scheme and not os.path.lexists(path)):
-        raise SourceNotFound(
-            f"{text!r} is a live device or a network stream, which this version of edgemm does not read. "
-            f"What it reads: {WORKS}. With pace='live' a file plays as a device would"
-        )
-    return path
+def _split_scheme(given: str) -> tuple[str, str]:
+    """("camera", "0") of "camera:0" and ("camera", "") of a bare "camera"; ("", all of it) of a path."""
+    found = _SCHEME.match(given)
+    if found:
+        scheme = found.group(1).lower()
+        return scheme, given[found.end() :]
+    bare = given.partition("?")[0].lower()
+    return (bare, given[len(bare) :]) if bare in _DEVICES else ("", given)
+
+
+def _options(query: str) -> dict[str, str]:
+    return dict(parse_qsl(query, keep_blank_values=True))

@@ -18,8 +18,6 @@ from typing import Any
 from edgemm.media import AudioBlock, Captured
 from edgemm.stream.histogram import Histogram
 
-GAP = "gap"
-"""Reason of samples that a source lost before a block, and of the one sample between two recordings."""
 CLOSED = "closed"
 """Reason of what was in flight when the stream was closed."""
 
@@ -85,7 +83,7 @@ class Ledger:
             self._items.capture(1)
             if isinstance(item, AudioBlock):
                 if item.gap_samples:
-                    self._samples.lose(item.gap_samples, GAP)
+                    self._samples.lose(item.gap_samples, item.gap_reason)
                 self._samples.capture(len(item.samples))
             return True
 

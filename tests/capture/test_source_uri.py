@@ -53,18 +53,33 @@ def test_an_unknown_option_names_the_known_ones() -> None:
 
 
 @pytest.mark.parametrize(
-    "uri",
-    ["camera:0", "microphone", "microphone:USB", "rtsp://h/1", "http://h/x.mp4", "/dev/video0", "CAMERA"],
+    ("uri", "scheme", "path", "options"),
+    [
+        ("camera:0?size=1280x720&fps=30", "camera", "0", {"size": "1280x720", "fps": "30"}),
+        ("CAMERA", "camera", "", {}),
+        ("/dev/video0?fourcc=MJPG", "camera", "/dev/video0", {"fourcc": "MJPG"}),
+        ("microphone", "microphone", "", {}),
+        ("mic:USB Audio?rate=48000", "microphone", "USB Audio", {"rate": "48000"}),
+        ("picamera2:1", "picamera2", "1", {}),
+        ("gst:videotestsrc ! appsink name=x?y=1", "gst", "videotestsrc ! appsink name=x?y=1", {}),
+        ("rtsp://h/1?a=b#timeout_s=3", "network", "rtsp://h/1?a=b", {"timeout_s": "3"}),
+        ("http://h/x.mp4", "network", "http://h/x.mp4", {}),
+    ],
 )
-def test_a_live_device_is_refused_and_told_what_works(uri: str) -> None:
-    with pytest.raises(SourceNotFound, match=r"does not read.*WAV"):
-        parse_uri(uri)
+def test_a_live_source_is_taken_apart(uri: str, scheme: str, path: str, options: dict[str, str]) -> None:
+    named = parse_uri(uri)
+    assert (named.scheme, named.path, dict(named.options)) == (scheme, path, options)
 
 
-def test_credentials_are_not_repeated() -> None:
-    with pytest.raises(SourceNotFound) as caught:
-        parse_uri("rtsp://user:secret@camera/1")
-    assert "secret" not in str(caught.value)
+def test_an_unknown_scheme_is_refused_and_told_what_works() -> None:
+    with pytest.raises(SourceNotFound, match=r"'spdif' is no kind of source.*microphone:"):
+        parse_uri("spdif:0")
+
+
+def test_credentials_go_to_the_server_and_are_not_repeated() -> None:
+    named = parse_uri("rtsp://user:secret@camera/1")
+    assert named.text == "rtsp://camera/1"
+    assert named.path == "rtsp://user:secret@camera/1"
 
 
 @pytest.mark.parametrize("uri", ["", "a\0b"])

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -72,6 +73,12 @@ def test_sound_is_counted_in_samples_too_and_gaps_are_lost() -> None:
         "dropped": {"gap": 7},
         "in_flight": 40,
     }
+
+
+def test_a_gap_is_counted_under_the_reason_that_its_block_gives() -> None:
+    ledger = Ledger()
+    ledger.capture(replace(block(80, gap=7), gap_reason="overflow"))
+    assert ledger.summary()["samples"]["dropped"] == {"overflow": 7}
 
 
 def test_a_further_result_of_one_block_counts_no_sample_twice() -> None:
