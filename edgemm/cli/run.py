@@ -22,7 +22,7 @@ sources: a picture, a folder, a glob in quotes, a video file, a .wav file; camer
   edgemm run digits.tflite --source pictures/ --max-age 33
   edgemm run keywords.onnx --source speech.wav --live --json
   edgemm run face.tflite --source "camera:0?size=1280x720&fps=30" --max-age 100 --on-late drop
-  edgemm run app.json                                  # several models and sources: see docs/app.md
+  edgemm run app.json                                  # several models and sources: examples/kiosk
 
 One line per result, then one line with the summary. SIGTERM and Ctrl-C drain what is under way, print
 the summary and exit 0.
