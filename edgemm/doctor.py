@@ -5,12 +5,12 @@ from __future__ import annotations
 import os
 import platform
 from dataclasses import asdict, dataclass
-from glob import glob
 from importlib import metadata, util
 from pathlib import Path
 from typing import Any
 
 import edgemm
+from edgemm.capture.cameras import list_cameras
 from edgemm.delegates import DELEGATES, DelegateStatus, probe_delegate
 
 FEATURES = {
@@ -61,7 +61,7 @@ class Health:
 
 
 def examine() -> Health:
-    """Looks at the machine; opens no device and loads no accelerator into this process."""
+    """Looks at the machine; starts no device and loads no accelerator into this process."""
     microphones, trouble = _microphones()
     packages = tuple(_package(feature, *where) for feature, where in FEATURES.items())
     return Health(
@@ -123,15 +123,8 @@ def _memory_mb() -> int:
 
 
 def _cameras() -> tuple[str, ...]:
-    """V4L2 devices by number, with the name that the driver gives."""
-    found = []
-    for path in sorted(glob("/sys/class/video4linux/video*"), key=lambda each: (len(each), each)):
-        try:
-            name = Path(path, "name").read_text().strip()
-        except OSError:
-            name = "unknown"
-        found.append(f"/dev/{Path(path).name} {name}")
-    return tuple(found)
+    """As `open_source("camera:0")` counts them."""
+    return tuple(f"camera:{number} {camera}" for number, camera in enumerate(list_cameras()))
 
 
 def _microphones() -> tuple[tuple[str, ...], tuple[str, ...]]:

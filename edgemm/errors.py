@@ -103,8 +103,13 @@ class MissingDependency(EdgemmError, ImportError):
 
     exit_code = 8
 
-    def __init__(self, feature: str, extra: str) -> None:
-        self.install_command = f'pip install "edgemm[{extra}]"'
+    def __init__(self, feature: str, extra: str = "", *, command: str = "") -> None:
+        """Args:
+        feature: what is missing; the message goes on with "is not installed".
+        extra: of edgemm, that brings it.
+        command: that installs it, where it is no Python package from PyPI.
+        """
+        self.install_command = command or f'pip install "edgemm[{extra}]"'
         super().__init__(f"{feature} is not installed. Install it with: {self.install_command}")
 
 

@@ -1,12 +1,15 @@
-"""OpenCV, loaded when it is first needed, and on one thread unless the application decided otherwise."""
+"""OpenCV, loaded when it is first needed, and quiet and on one thread unless the application decided otherwise."""
 
 from __future__ import annotations
 
+import os
 import sys
 from functools import lru_cache
 from typing import Any
 
 from edgemm.errors import MissingDependency
+
+_FFMPEG_QUIET = "-8"
 
 
 @lru_cache(maxsize=1)
@@ -19,14 +22,22 @@ def opencv() -> Any:
     edgemm is the first to load it, it is set to one thread. An application that wants more calls
     `cv2.setNumThreads(n)` at any time; edgemm never sets it again.
 
+    OpenCV and FFMPEG write to standard error by themselves, FFMPEG with the addresses of streams in it. In
+    the same way, OpenCV is set to tell errors alone where edgemm loads it first, and FFMPEG to tell nothing
+    unless OPENCV_FFMPEG_LOGLEVEL or OPENCV_FFMPEG_DEBUG is set.
+
     Raises:
         MissingDependency: OpenCV is not installed.
     """
     ours = "cv2" not in sys.modules
+    if "OPENCV_FFMPEG_DEBUG" not in os.environ:
+        os.environ.setdefault("OPENCV_FFMPEG_LOGLEVEL", _FFMPEG_QUIET)
     try:
         import cv2
     except ImportError as error:
         raise MissingDependency("OpenCV", "vision") from error
     if ours:
         cv2.setNumThreads(1)
+        if "OPENCV_LOG_LEVEL" not in os.environ:
+            cv2.utils.logging.setLogLevel(cv2.utils.logging.LOG_LEVEL_ERROR)
     return cv2

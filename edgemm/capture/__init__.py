@@ -1,10 +1,16 @@
-"""Where frames and audio blocks come from: one `Source` protocol for files now and devices later.
+"""Where frames and audio blocks come from: one `Source` protocol for files, devices and streams.
 
 uri.py         a name taken apart                pictures.py     picture files
 open.py        from the name to the source       video.py        video files, through OpenCV's FFMPEG
 source.py      the seam                          wav.py          the WAV format
 losses.py      what a source could not deliver   recordings.py   WAV files as blocks
                                                  paced.py        a file that plays like a device
+
+live_frames.py the newest frame, whatever the driver does: connections one after the other
+newest.py      a slot for it, and the count of all others            stamps.py     is it a time of capture?
+connection.py  a grabber in a thread of its own, watched             stillness.py  a picture that stands still
+grabber.py     the seam to a driver                                  patience.py   time-outs, attempts, waits
+  opencv_grabber.py  camera.py (V4L2; cameras.py lists them)  network.py (ffmpeg.py)  picamera.py  gstreamer.py
 """
 
 from edgemm.capture.open import open_source

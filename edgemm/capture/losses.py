@@ -25,6 +25,24 @@ class CountsLosses(Protocol):
         """Reason -> frames, or recordings, since the source was opened. Only grows."""
 
 
+@runtime_checkable
+class CountsFaults(Protocol):
+    """A source that tells what went wrong with it, in events rather than in frames.
+
+    Exists so that a summary can show that a camera stalled and came back: frames that were never captured
+    are in no ledger.
+    """
+
+    @property
+    def faults(self) -> Mapping[str, int]:
+        """Event -> how often since the source was opened, such as {"stalled": 1, "reconnected": 1}. Only grows."""
+
+
+def worth_telling(before: int, now: int) -> bool:
+    """True for the first few of a kind, and then for every hundredth."""
+    return before < _LOUD or before // _EVERY != now // _EVERY
+
+
 class Losses:
     """Counts per reason, with a warning for the first few and then for every hundredth."""
 
@@ -35,7 +53,7 @@ class Losses:
         """Counts `count` items lost for `reason`; `message` goes to the log, but not each time."""
         before = self.counts.get(reason, 0)
         self.counts[reason] = before + count
-        if before < _LOUD or before // _EVERY != (before + count) // _EVERY:
+        if worth_telling(before, before + count):
             LOG.warning("%s (%s: %d so far)", message, reason, before + count)
 
 

@@ -23,7 +23,13 @@ WORKS = (
 
 _QUERY = re.compile(r"\?((?:[a-z_]+=[^?&/]*)(?:&[a-z_]+=[^?&/]*)*)$")
 _SCHEME = re.compile(r"^([a-z][a-z0-9+.-]+):", re.IGNORECASE)
-_CREDENTIALS = re.compile(r"(?<=://)[^/@\s]*@")
+_CREDENTIALS = re.compile(r"(?<=://)(?:[^/?#\s]*@|[^/?#:@\s]*:(?!\d+[/?#])[^?#\s]*@)")
+"""What stands before the last @ of an address, even where a password holds a / or @ that should be %2F or %40."""
+_SECRETS = re.compile(
+    r"(?i)([?&\s](?:user|usr|username|user-id|login|pwd|pass|passwd|password|user-pw|token|access_token|auth|key"
+    r"|api_?key|secret|sig|signature)=)[^&#\s]+"
+)
+"""Options of an address, or properties in a pipeline, that are nobody else's business."""
 _DEVICES = {
     "camera": "camera",
     "webcam": "camera",
@@ -107,6 +113,11 @@ class SourceUri:
         return value
 
 
+def without_secrets(text: str) -> str:
+    """A name or a message without the user names, passwords and tokens in its addresses."""
+    return _SECRETS.sub(r"\1***", _CREDENTIALS.sub("", text))
+
+
 def parse_uri(uri: str | os.PathLike[str]) -> SourceUri:
     """Takes a source's name apart. A file that bears the whole name, question mark and all, is that file.
 
@@ -117,7 +128,7 @@ def parse_uri(uri: str | os.PathLike[str]) -> SourceUri:
     given = os.fspath(uri)
     if not given or "\0" in given:
         raise InputError(f"a source needs a name, not {given!r}: {WORKS}")
-    text = _CREDENTIALS.sub("", given)
+    text = without_secrets(given)
     if os.path.lexists(given) and not given.startswith(_DEVICE_FILES):
         return SourceUri(text, given)
     scheme, rest = _split_scheme(given)

@@ -1,0 +1,187 @@
+"""USB and built-in cameras, through OpenCV's V4L2.
+
+    camera:0?size=1280x720&fps=30&fourcc=MJPG     the first that `edgemm doctor` lists
+    camera:Logitech                               by a part of its name
+    /dev/video2    /dev/v4l/by-id/usb-046d_...    by its device file
+
+A frame is captured when the kernel says so (V4L2 stamps buffers with CLOCK_MONOTONIC), where that can be true.
+"""
+
+from __future__ import annotations
+
+import os
+import re
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+
+from edgemm.capture.cameras import SYSFS, Camera, describe, list_cameras
+from edgemm.capture.live_frames import LiveFrames
+from edgemm.capture.opencv_grabber import OpenCvGrabber
+from edgemm.capture.patience import OPTIONS, patience_of
+from edgemm.capture.picamera import open_picamera
+from edgemm.capture.stamps import Stamps
+from edgemm.capture.uri import SourceUri
+from edgemm.errors import InputError, SourceNotFound
+from edgemm.log import LOG
+from edgemm.opencv import opencv
+
+SETTINGS = ("size", "fps", "fourcc")
+_BUFFERS = 2
+"""One that is being filled while one is read. With a single one a camera has nowhere to put every second frame;
+more would only hold older ones."""
+
+
+@dataclass(frozen=True, slots=True)
+class Wish:
+    """What is asked of a camera; the driver may give something else."""
+
+    size_wh: tuple[int, int] | None = None
+    fps: float | None = None
+    fourcc: str = ""
+    """Four letters: MJPG, YUYV ..."""
+
+
+def wish_of(named: SourceUri) -> Wish:
+    """From the options `size`, `fps` and `fourcc`.
+
+    Raises:
+        InputError: one of them makes no sense.
+    """
+    size, fourcc = named.options.get("size", ""), named.options.get("fourcc", "")
+    parts = re.fullmatch(r"([1-9][0-9]{0,4})x([1-9][0-9]{0,4})", size.lower())
+    if size and not parts:
+        raise InputError(
+            f"size={size} in {named.text!r}: expected width x height in pixels, such as 1280x720"
+        )
+    if fourcc and not re.fullmatch(r"[A-Za-z0-9 ]{4}", fourcc):
+        raise InputError(f"fourcc={fourcc} in {named.text!r}: expected four letters, such as MJPG or YUYV")
+    size_wh = (int(parts[1]), int(parts[2])) if parts else None
+    return Wish(size_wh, named.fps, fourcc)
+
+
+class CameraGrabber(OpenCvGrabber):
+    """One opening of a V4L2 device."""
+
+    def __init__(self, uri: str, find: Callable[[], str], wish: Wish, timeout_s: float) -> None:
+        super().__init__()
+        self._uri = uri
+        self._find = find
+        self._wish = wish
+        self._timeout_ms = round(timeout_s * 1000)
+        self._stamps = Stamps(uri, 0)
+
+    def open(self) -> str:
+        """Finds the device anew, since one that was unplugged may come back as another number."""
+        path = self._find()
+        cv2 = opencv()
+        self._stamps = Stamps(self._uri, self._now_ns())
+        limits = [cv2.CAP_PROP_OPEN_TIMEOUT_MSEC, self._timeout_ms]
+        limits += [cv2.CAP_PROP_READ_TIMEOUT_MSEC, self._timeout_ms]
+        hint = (
+            f"{self._uri}: {path} is there and cannot be opened: another program may have it, or you may "
+            f"not read it (see: fuser {path}; groups must name 'video')"
+        )
+        self._try(path, cv2.CAP_V4L2, limits if _takes_limits() else [], hint)
+        self._ask()
+        return self._described()
+
+    def _ask(self) -> None:
+        """Asks for what is wished, the format first, since sizes and rates depend on it."""
+        cv2, wish = opencv(), self._wish
+        if wish.fourcc:
+            self._capture.set(cv2.CAP_PROP_FOURCC, cv2.VideoWriter.fourcc(*wish.fourcc))
+        if wish.size_wh:
+            self._capture.set(cv2.CAP_PROP_FRAME_WIDTH, wish.size_wh[0])
+            self._capture.set(cv2.CAP_PROP_FRAME_HEIGHT, wish.size_wh[1])
+        if wish.fps:
+            self._capture.set(cv2.CAP_PROP_FPS, wish.fps)
+        self._capture.set(cv2.CAP_PROP_BUFFERSIZE, _BUFFERS)
+        given = self._described()
+        for wished in (_size(wish), f"at {wish.fps:g}/s" if wish.fps else "", wish.fourcc):
+            if wished not in given:
+                LOG.warning("%s: asked for %s, the camera gives %s", self._uri, wished, given)
+
+    def _captured_ns(self, now_ns: int) -> int:
+        stamp_ms = self._get("CAP_PROP_POS_MSEC")
+        return self._stamps.captured_ns(round(stamp_ms * 1e6) if stamp_ms > 0 else None, now_ns)
+
+
+def open_camera(named: SourceUri) -> LiveFrames:
+    """Opens a camera by number, name or device file; a Raspberry Pi's own camera through picamera2.
+
+    Raises:
+        SourceNotFound: there is none such; the message lists those that there are.
+        InputError: an option is not known, or makes no sense.
+        MissingDependency: OpenCV, or for a Raspberry Pi's own camera picamera2, is not installed.
+    """
+    named.only(*SETTINGS, *OPTIONS)
+    wish, patience = wish_of(named), patience_of(named)
+    camera = find_camera(named)
+    if camera.is_csi:
+        return open_picamera(_as_picamera(named, camera))
+    opencv()
+    return LiveFrames(
+        named.text,
+        lambda: CameraGrabber(named.text, lambda: _find_again(named, camera), wish, patience.timeout_s),
+        patience,
+    )
+
+
+def find_camera(named: SourceUri, sysfs: Path = SYSFS) -> Camera:
+    """The camera that is meant."""
+    wanted = named.path or "0"
+    if wanted.startswith("/"):
+        return _by_path(named, wanted, sysfs)
+    cameras = list_cameras(sysfs)
+    if wanted.isdecimal() and int(wanted) < len(cameras):
+        return cameras[int(wanted)]
+    alike = [camera for camera in cameras if wanted.lower() in camera.name.lower()]
+    if wanted.isdecimal() or not alike:
+        raise SourceNotFound(f"{named.text!r}: there is no such camera. {_those_there(cameras)}")
+    if len({camera.name for camera in alike}) > 1:
+        raise SourceNotFound(f"{named.text!r} is the name of several: {'; '.join(map(str, alike))}")
+    return alike[0]
+
+
+def _by_path(named: SourceUri, path: str, sysfs: Path) -> Camera:
+    """Of /dev/video0, or of a link to it that says which camera it is, whatever its number."""
+    node = os.path.realpath(path)
+    if not os.path.exists(node):
+        raise SourceNotFound(f"{named.text!r}: there is no {path}. {_those_there(list_cameras(sysfs))}")
+    return describe(sysfs / os.path.basename(node))
+
+
+def _find_again(named: SourceUri, camera: Camera) -> str:
+    """The device file of the same camera now."""
+    if named.path.startswith("/"):
+        return _by_path(named, named.path, SYSFS).path
+    cameras = list_cameras()
+    if camera in cameras:
+        return camera.path
+    for other in cameras:
+        if other.name == camera.name:
+            return other.path
+    raise SourceNotFound(f"{named.text}: {camera} is gone. {_those_there(cameras)}")
+
+
+def _those_there(cameras: tuple[Camera, ...]) -> str:
+    if not cameras:
+        return "No camera is connected: `ls /dev/video*` is empty, or names nothing that captures"
+    return "There are " + "; ".join(f"camera:{number} {camera}" for number, camera in enumerate(cameras))
+
+
+def _as_picamera(named: SourceUri, camera: Camera) -> SourceUri:
+    ports = [each.path for each in list_cameras() if each.is_csi]
+    number = ports.index(camera.path) if camera.path in ports else 0
+    return SourceUri(named.text, str(number), named.options, "picamera2")
+
+
+def _size(wish: Wish) -> str:
+    return "{}x{}".format(*wish.size_wh) if wish.size_wh else ""
+
+
+def _takes_limits() -> bool:
+    """OpenCV's V4L2 has taken time-outs since 4.10, and refuses to open with an option that it does not know."""
+    major, minor = (int(part) for part in opencv().__version__.split(".")[:2])
+    return (major, minor) >= (4, 10)

@@ -1,0 +1,156 @@
+"""One connection to a live source: a grabber in a thread of its own, and the watch over it."""
+
+from __future__ import annotations
+
+import threading
+import time
+from collections.abc import Callable
+
+from edgemm.capture.grabber import Grabber
+from edgemm.capture.newest import NewestFrame
+from edgemm.capture.patience import Patience
+from edgemm.capture.stillness import Stillness
+from edgemm.capture.uri import without_secrets
+from edgemm.errors import SourceError, SourceLost, SourceTimeout
+
+OPEN_FAILED, CLOSED, STALLED, FROZEN = "open-failed", "closed", "stalled", "frozen"
+_MISSES = 16
+"""Failed grabs in a row, each at once, after which a connection has ended. A bad picture fails once, and takes
+the time that a picture takes."""
+_AT_ONCE_NS = 5_000_000
+
+
+class Connection:
+    """Grabs until the connection is over, the source belongs to another one, or the watch gives it up.
+
+    A driver may hang in any call. The thread is then left behind: it is a daemon, and when the driver
+    comes back to it, what it brings is refused and it frees the driver itself.
+    """
+
+    def __init__(
+        self,
+        uri: str,
+        grabber: Grabber,
+        frames: NewestFrame,
+        patience: Patience,
+        on_first_frame: Callable[[], object] | None = None,
+        now_ns: Callable[[], int] = time.monotonic_ns,
+    ) -> None:
+        self.opened = threading.Event()
+        """Set once the driver has opened, and when it will not."""
+        self.given = ""
+        """What the driver gave, in words."""
+        self.frames = 0
+        """So many have come."""
+        self.error: SourceError | None = None
+        self._uri = uri
+        self._grabber = grabber
+        self._newest = frames
+        self._patience = patience
+        self.is_first = on_first_frame is None
+        """True for the first connection of a source."""
+        self._on_first_frame = on_first_frame
+        self._now_ns = now_ns
+        self._still = Stillness() if patience.frozen_s is not None else None
+        self._limit_s = patience.open_s
+        self._alive_ns = now_ns()
+        self._reason = ""
+        self._over = threading.Event()
+        self._thread = threading.Thread(target=self._run, name=f"edgemm grabs {uri}", daemon=True)
+
+    def start(self) -> None:
+        """Begins to open, and then to grab."""
+        self._newest.belong_to(self)
+        self._thread.start()
+
+    def watch(self) -> str:
+        """Waits until it is over; returns why: "open-failed", "closed", "stalled" or "frozen"."""
+        while not self._over.wait(max(0.0, self._left_s())):
+            if self._left_s() <= 0:
+                self._give_up()
+        self.opened.set()
+        return self._reason
+
+    def stop(self) -> None:
+        """Ends the watch, from any thread."""
+        self._over.set()
+
+    def gone(self, wait_s: float) -> bool:
+        """True when the driver is free again, for which it is waited so long; False when it hangs."""
+        self._thread.join(wait_s)
+        return not self._thread.is_alive()
+
+    def _left_s(self) -> float:
+        return self._limit_s - (self._now_ns() - self._alive_ns) / 1e9
+
+    def _give_up(self) -> None:
+        self._newest.belong_to(None)
+        self._over.set()
+        if self.given:
+            self._reason = STALLED
+            self.error = SourceLost(f"{self._uri}: no frame for {self._patience.timeout_s:g} s")
+        else:
+            self._reason = OPEN_FAILED
+            self.error = SourceTimeout(f"{self._uri} did not open within {self._patience.open_s:g} s")
+
+    def _run(self) -> None:
+        try:
+            given = self._grabber.open()
+            self._alive_ns, self._limit_s = self._now_ns(), self._patience.timeout_s
+            self.given = given or "open"
+            self.opened.set()
+            self._grab_all()
+        except SourceError as error:
+            self._fail(error)
+        except Exception as error:  # noqa: BLE001 - a driver's own errors are of any kind
+            self._fail(SourceLost(f"{self._uri}: {type(error).__name__}: {without_secrets(str(error))}"))
+        finally:
+            self._over.set()
+            self._grabber.close()
+
+    def _fail(self, error: SourceError) -> None:
+        if not self._over.is_set():
+            self._reason = CLOSED if self.given else OPEN_FAILED
+            self.error = error
+
+    def _grab_all(self) -> None:
+        misses = quick = 0
+        while not self._over.is_set():
+            begun_ns = self._now_ns()
+            shot = self._grabber.grab()
+            now_ns = self._now_ns()
+            if shot is None:
+                misses += 1
+                quick = quick + 1 if now_ns - begun_ns < _AT_ONCE_NS else 0
+                if quick >= _MISSES:
+                    return self._end(now_ns)
+                continue
+            if not self._newest.put(self, shot, self._grabber.color, misses):
+                return None
+            self.frames += 1
+            if self.frames == 1 and self._on_first_frame is not None:
+                self._on_first_frame()
+            misses = quick = 0
+            self._alive_ns = now_ns
+            if self._froze(shot.pixels, now_ns):
+                return None
+        return None
+
+    def _end(self, now_ns: int) -> None:
+        """The driver gives nothing, at once, again and again: it gave up waiting, or the other side closed."""
+        silent_s = (now_ns - self._alive_ns) / 1e9
+        if silent_s >= 0.9 * self._patience.timeout_s:
+            self._reason, what = STALLED, f"no frame for {silent_s:.1f} s"
+        else:
+            self._reason, what = CLOSED, "the other side has ended it"
+        self.error = SourceLost(f"{self._uri}: {what}")
+
+    def _froze(self, pixels: object, now_ns: int) -> bool:
+        if self._still is None or self._patience.frozen_s is None:
+            return False
+        still_s = self._still.still_ns(pixels, now_ns) / 1e9  # type: ignore[arg-type]
+        if still_s < self._patience.frozen_s:
+            return False
+        self._reason = FROZEN
+        self.error = SourceLost(f"{self._uri}: the same picture, bit by bit, for {still_s:.1f} s")
+        return True

@@ -1,0 +1,61 @@
+"""How long a live source is waited for, and how often it is tried again."""
+
+from __future__ import annotations
+
+import random
+from dataclasses import dataclass
+
+from edgemm.capture.uri import SourceUri
+
+OPTIONS = ("timeout_s", "reconnect", "frozen_s")
+"""What a source's name may set."""
+_FIRST_S, _LONGEST_S = 0.25, 8.0
+_JITTER = 0.2
+
+
+@dataclass(frozen=True, slots=True)
+class Patience:
+    """What counts as a fault, and what is done about it."""
+
+    timeout_s: float = 5.0
+    """A source that is open and gives no frame for so long has stalled."""
+    open_s: float = 15.0
+    """Longest that opening may take: more than one time-out, since a driver may use one per step."""
+    attempts: float = float("inf")
+    """Failed attempts in a row to connect again after which the source is lost; 0: it is lost at once."""
+    frozen_s: float | None = None
+    """The same picture, bit by bit, for so long counts as a stall; None: never."""
+
+
+def patience_of(named: SourceUri) -> Patience:
+    """From the options `timeout_s`, `reconnect` (attempts in a row, 0 for none) and `frozen_s`.
+
+    Raises:
+        InputError: one of them is no number, or out of bounds.
+    """
+    timeout_s = named.number("timeout_s", 0.1, 600.0) or Patience().timeout_s
+    attempts = named.number("reconnect", 0, 1e9)
+    return Patience(
+        timeout_s,
+        3 * timeout_s,
+        float("inf") if attempts is None else attempts,
+        named.number("frozen_s", 0.1, 86_400.0),
+    )
+
+
+class Backoff:
+    """Waits between attempts: 0.25 s, then twice as long each time up to 8 s, each up to a fifth more or
+    less, so that many devices do not come back to one server at the same moment."""
+
+    def __init__(self, draw: random.Random | None = None) -> None:
+        self._draw = draw or random.Random()
+        self._base_s = _FIRST_S
+
+    def next_s(self) -> float:
+        """Seconds to wait before the next attempt."""
+        wait_s, self._base_s = self._base_s, min(2 * self._base_s, _LONGEST_S)
+        return wait_s * self._draw.uniform(1 - _JITTER, 1 + _JITTER)
+
+    def reset(self) -> None:
+        """A connection has worked: the next wait is short again."""
+        self._base_s = _FIRST_S
