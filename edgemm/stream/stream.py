@@ -7,6 +7,7 @@ from collections.abc import Callable
 from contextlib import AbstractContextManager, nullcontext
 from typing import TYPE_CHECKING, Any
 
+from edgemm.capture.losses import CountsFaults
 from edgemm.capture.source import Source
 from edgemm.errors import InputError
 from edgemm.media import AudioBlock, Captured
@@ -71,7 +72,7 @@ class Stream:
         Raises:
             InputError: policy "newest" with audio, which would drop sound.
         """
-        self.ledger = Ledger()
+        self.ledger = Ledger(source if isinstance(source, CountsFaults) else None)
         self.budget = budget or Budget()
         self._session = session
         self._source = source
