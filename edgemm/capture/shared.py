@@ -14,7 +14,7 @@ from typing import Literal
 
 from edgemm.capture.file_source import FileSource
 from edgemm.capture.losses import CountsLosses
-from edgemm.capture.source import Source
+from edgemm.capture.source import KeepsNewest, Source
 from edgemm.errors import SourceTimeout
 from edgemm.media import AudioBlock, Captured, Frame
 
@@ -140,6 +140,7 @@ class Tap(FileSource):
         self.uri = source.uri
         self.modality: Literal["image", "audio"] = source.modality
         self.live = source.live
+        self.keeps_newest = isinstance(source, KeepsNewest) and source.keeps_newest
         self.waiting: deque[Captured] = deque()
         self.closed = False
         self._shared = shared
