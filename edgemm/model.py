@@ -164,11 +164,21 @@ class Model:
             f'modality "{card.modality}". Write it with `edgemm card set`, or give tensors to model.run(...)'
         )
 
-    def stream(self, source: Source, budget: Budget | None = None) -> Stream:
-        """Runs the model on a source, inside a budget; use as a context manager and iterate."""
-        from edgemm.stream.stream import Stream
+    def stream(
+        self, source: Source, budget: Budget | None = None, *, timeout_s: float | None = None
+    ) -> Stream:
+        """Runs the model on a source, inside a budget; use as a context manager and iterate.
 
-        return Stream(self.session(), source, budget or Budget())
+        Args:
+            source: what is read; whoever opened it closes it.
+            budget: None: no limit.
+            timeout_s: a source that gives nothing for so many seconds raises SourceTimeout, and to ask again is
+                to wait again; None: 30 seconds; math.inf: a device may be away for ever.
+        """
+        from edgemm.stream.stream import SOURCE_TIMEOUT_S, Stream
+
+        timeout_s = SOURCE_TIMEOUT_S if timeout_s is None else timeout_s
+        return Stream(self.session(), source, budget or Budget(), timeout_s=timeout_s)
 
     def replay_goldens(self) -> tuple[GoldenOutcome, ...]:
         """Runs the inputs that the artifact carries, on the delegate in use, and compares in real units.

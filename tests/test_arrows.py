@@ -19,6 +19,7 @@ ROOMS = {
     "backends": ("capture", "preprocess", "tasks", "stream", "model", "session", "cli"),
     "delegates": ("capture", "preprocess", "tasks", "stream", "model", "session", "cli"),
     "tasks": ("capture", "preprocess", "backends", "delegates", "stream", "model", "session", "cli"),
+    "app": ("cli", "backends", "delegates", "tasks", "preprocess"),
     "stream": ("backends", "delegates", "preprocess", "tasks", "model", "session", "cli"),
 }
 """Room -> the modules of edgemm that it knows nothing of."""

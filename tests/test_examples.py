@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import configparser
 import json
 import subprocess
 import sys
@@ -10,6 +11,7 @@ from pathlib import Path
 import pytest
 
 from edgemm import data
+from edgemm.app.recipe import read_app
 from edgemm.cli import main
 
 ROOT = Path(__file__).resolve().parents[1]
@@ -71,3 +73,28 @@ def test_a_module_is_converted(tmp_path: Path) -> None:
     done = subprocess.run(command, capture_output=True, text=True, check=True)
     assert output.is_file()
     assert "same class 100.0%" in done.stdout
+
+
+def test_a_picture_and_a_word_open_the_door(artifacts: tuple[Path, Path]) -> None:
+    command = [sys.executable, str(ROOT / "examples" / "first_project.py"), *map(str, artifacts)]
+    done = subprocess.run(command, capture_output=True, text=True, check=True)
+    said = [line.split()[:2] for line in done.stdout.splitlines()]
+    assert ["seen", "7"] in said
+    assert said.index(["heard", "seven"]) + 1 == said.index(["open"])
+
+
+def test_the_kiosk_is_an_app_that_is_understood() -> None:
+    app = read_app(ROOT / "examples" / "kiosk" / "app.json")
+    assert {name: stream.source.partition(":")[0] for name, stream in app.streams.items()} == {
+        "seen": "camera",
+        "heard": "microphone",
+    }
+
+
+def test_the_unit_of_the_kiosk_runs_the_command_that_there_is() -> None:
+    unit = configparser.ConfigParser(strict=False, interpolation=None)
+    unit.optionxform = str  # type: ignore[assignment, method-assign]
+    unit.read(ROOT / "examples" / "kiosk" / "edgemm-kiosk.service")
+    service = unit["Service"]
+    assert service["Type"] == "notify"
+    assert service["ExecStart"].split()[1:] == ["run", "/opt/kiosk/app.json", "--json"]

@@ -67,6 +67,7 @@ class Connection:
 
     def watch(self) -> str:
         """Waits until it is over; returns why: "open-failed", "closed", "stalled" or "frozen"."""
+        self.opened.wait(self._limit_s)  # from then on another limit holds
         while not self._over.wait(max(0.0, self._left_s())):
             if self._left_s() <= 0:
                 self._give_up()
@@ -76,6 +77,7 @@ class Connection:
     def stop(self) -> None:
         """Ends the watch, from any thread."""
         self._over.set()
+        self.opened.set()
 
     def gone(self, wait_s: float) -> bool:
         """True when the driver is free again, for which it is waited so long; False when it hangs."""
@@ -108,6 +110,7 @@ class Connection:
             self._fail(SourceLost(f"{self._uri}: {type(error).__name__}: {without_secrets(str(error))}"))
         finally:
             self._over.set()
+            self.opened.set()
             self._grabber.close()
 
     def _fail(self, error: SourceError) -> None:

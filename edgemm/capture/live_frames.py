@@ -38,6 +38,7 @@ class LiveFrames:
 
     modality: Literal["image", "audio"] = "image"
     live = True
+    keeps_newest = True
 
     def __init__(
         self,

@@ -40,3 +40,14 @@ class Source(Protocol):
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None: ...
+
+
+@runtime_checkable
+class KeepsNewest(Protocol):
+    """A source of pictures that is read all the time by itself, and hands out the newest.
+
+    Exists so that a stream does not put a second thread behind the first. It counts what it passes over.
+    """
+
+    keeps_newest: bool
+    """True: `read()` gives the newest picture, never one that waited behind others."""

@@ -5,21 +5,24 @@ from __future__ import annotations
 import argparse
 import signal
 import sys
-from collections.abc import Iterator
-from contextlib import contextmanager
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager, nullcontext
 from types import FrameType
 from typing import TYPE_CHECKING, Any
 
 from edgemm.cli.output import emit_line
+from edgemm.errors import InputError
 
 if TYPE_CHECKING:
     from edgemm.stream.item import Item
-    from edgemm.stream.stream import Stream
 
 EPILOG = """\
-sources: a picture, a folder, a glob in quotes, a video file, a .wav file
+sources: a picture, a folder, a glob in quotes, a video file, a .wav file; camera:0, /dev/video0, picamera2:,
+  gst:PIPELINE, rtsp://, http:// (MJPEG), udp://; microphone:, microphone:NAME
   edgemm run digits.tflite --source pictures/ --max-age 33
   edgemm run keywords.onnx --source speech.wav --live --json
+  edgemm run face.tflite --source "camera:0?size=1280x720&fps=30" --max-age 100 --on-late drop
+  edgemm run app.json                                  # several models and sources: examples/kiosk
 
 One line per result, then one line with the summary. SIGTERM and Ctrl-C drain what is under way, print
 the summary and exit 0.
@@ -29,8 +32,8 @@ the summary and exit 0.
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """The options of `run`."""
     parser.epilog = EPILOG
-    parser.add_argument("file", metavar="FILE")
-    parser.add_argument("--source", required=True, metavar="URI", help="where pictures or sound come from")
+    parser.add_argument("file", metavar="FILE", help="an artifact, or an app file (.json)")
+    parser.add_argument("--source", metavar="URI", help="where pictures or sound come from")
     parser.add_argument("--live", action="store_true", help="play a file in real time, as a device would")
     parser.add_argument("--max-age", type=float, metavar="MS", help="the age that a result may have")
     parser.add_argument("--on-late", choices=("deliver", "drop"), default="deliver")
@@ -40,37 +43,86 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "--threads", type=int, default=1, metavar="N", help="threads of the runtime (default 1)"
     )
     parser.add_argument("--limit", type=int, metavar="N", help="stop after N results")
+    parser.add_argument(
+        "--record", metavar="FILE", help="append every result to FILE, one JSON object a line"
+    )
     parser.set_defaults(run=run)
 
 
 def run(options: argparse.Namespace) -> int:
     """Runs until the source ends, the limit is reached, or a signal asks to stop."""
-    import edgemm
+    if options.file.lower().endswith(".json"):
+        return _run_app(options)
+    if options.source is None:
+        raise InputError(f"{options.file}: expected --source URI, where pictures or sound come from")
+    return _run_one(options)
 
+
+def _run_one(options: argparse.Namespace) -> int:
+    import edgemm
+    from edgemm.app.notify import Notifier, Pulse
+
+    pulse = Pulse(["stream"], Notifier())
     budget = edgemm.Budget(options.max_age, options.policy, options.on_late)
     with (
+        _record(options.record) as record,
         edgemm.load(options.file, delegate=options.delegate, threads=options.threads) as model,
         edgemm.open_source(options.source, pace="live" if options.live else "file") as source,
         model.stream(source, budget=budget) as stream,
-        _drains(stream),
+        _drains(stream.stop),
     ):
         try:
             for item in stream:
+                pulse.beat("stream")
+                if record is not None:
+                    record.add(item.to_json())
                 _show(item, as_json=options.json)
                 if options.limit is not None and item.sequence + 1 >= options.limit:
                     break
         finally:
             stream.close()
-            _summary(stream.ledger.summary(), as_json=options.json)
+            summary = stream.ledger.summary()
+            _summary(summary | ({"record": record.summary()} if record else {}), as_json=options.json)
     return 0
 
 
+def _run_app(options: argparse.Namespace) -> int:
+    from edgemm.app.recipe import read_app
+    from edgemm.app.service import Service
+
+    if options.source is not None:
+        raise InputError(f"{options.file}: an app file names its own sources, --source does not go with it")
+
+    def show(name: str, item: Item) -> None:
+        _show(item, as_json=options.json, stream=name)
+
+    with Service(read_app(options.file)) as service, _drains(service.stop):
+        try:
+            service.run(show, limit=options.limit)
+        finally:
+            service.runner.close()
+            content = service.summary()
+            if options.json:
+                emit_line({"summary": content})
+            else:
+                _show_summaries(content)
+    if service.errors:
+        raise service.errors[0]
+    return 0
+
+
+def _record(path: str | None) -> Any:
+    from edgemm.app.record import Record
+
+    return nullcontext() if path is None else Record(path)
+
+
 @contextmanager
-def _drains(stream: Stream) -> Iterator[None]:
-    """SIGTERM and SIGINT end the stream after the item under way instead of killing the process."""
+def _drains(stop: Callable[[], object]) -> Iterator[None]:
+    """SIGTERM and SIGINT end the streams after the items under way instead of killing the process."""
 
     def ask(number: int, frame: FrameType | None) -> None:
-        stream.stop()
+        stop()
 
     before = {number: signal.signal(number, ask) for number in (signal.SIGTERM, signal.SIGINT)}
     try:
@@ -80,35 +132,31 @@ def _drains(stream: Stream) -> Iterator[None]:
             signal.signal(number, handler)
 
 
-def line(item: Item) -> dict[str, Any]:
-    """One result with the keys that scripts rely on."""
-    return {
-        "sequence": item.sequence,
-        "captured_ns": item.captured_ns,
-        "age_ms": round(item.age_ms, 3),
-        "late": item.late,
-        "origin": item.frame.origin,
-        "stages_ms": {name: round(ms, 4) for name, ms in item.stages_ms.items()},
-        "result": item.value.to_json(),
-    }
-
-
-def _show(item: Item, *, as_json: bool) -> None:
-    content = line(item)
+def _show(item: Item, *, as_json: bool, stream: str = "") -> None:
+    content = item.to_json()
     if as_json:
-        emit_line(content)
+        emit_line({"stream": stream, **content} if stream else content)
         return
     answer = content["result"]
     if answer.get("detected") is False:
         return
     name = answer.get("label") or ", ".join(answer.get("labels", ())) or "result"
     late = "  LATE" if item.late else ""
-    print(f"{item.sequence:6}  {item.age_ms:8.2f} ms  {name:16} {item.frame.origin}{late}", flush=True)
+    head = f"{stream:10}  " if stream else ""
+    print(f"{head}{item.sequence:6}  {item.age_ms:8.2f} ms  {name:16} {item.frame.origin}{late}", flush=True)
 
 
-def _summary(summary: dict[str, Any], *, as_json: bool) -> None:
+def _show_summaries(content: Mapping[str, Any]) -> None:
+    for name, summary in content["streams"].items():
+        _summary(summary, as_json=False, stream=name)
+    if "record" in content:
+        print("record: " + ", ".join(f"{key} {value}" for key, value in content["record"].items()))
+
+
+def _summary(summary: Mapping[str, Any], *, as_json: bool, stream: str = "") -> None:
     if as_json:
         emit_line({"summary": summary})
         return
     parts = (f"{key} {value}" for key, value in summary.items() if key != "stages_ms")
-    print("summary: " + ", ".join(parts), file=sys.stdout, flush=True)
+    head = f"summary of {stream}: " if stream else "summary: "
+    print(head + ", ".join(parts), file=sys.stdout, flush=True)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from typing import Any
 
 from edgemm.media import Captured
 from edgemm.results import Result
@@ -26,3 +27,16 @@ class Item:
     """True when `age_ms` is above the budget."""
     stages_ms: Mapping[str, float]
     """Milliseconds in "wait", "preprocess", "infer" and "decode"."""
+
+    def to_json(self) -> dict[str, Any]:
+        """Plain JSON values, with the keys that scripts rely on: sequence, captured_ns, age_ms, late, origin,
+        stages_ms, result."""
+        return {
+            "sequence": self.sequence,
+            "captured_ns": self.captured_ns,
+            "age_ms": round(self.age_ms, 3),
+            "late": self.late,
+            "origin": self.frame.origin,
+            "stages_ms": {name: round(ms, 4) for name, ms in self.stages_ms.items()},
+            "result": self.value.to_json(),
+        }

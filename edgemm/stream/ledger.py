@@ -15,6 +15,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
+from edgemm.capture.losses import CountsFaults
 from edgemm.media import AudioBlock, Captured
 from edgemm.stream.histogram import Histogram
 
@@ -62,7 +63,11 @@ class Ledger:
     The lock is reentrant, so that a signal handler that prints the summary cannot lock itself out.
     """
 
-    def __init__(self) -> None:
+    def __init__(self, source: CountsFaults | None = None) -> None:
+        """Args:
+        source: whose faults, events rather than items, stand in the summary.
+        """
+        self._source = source
         self._lock = threading.RLock()
         self._closed = False
         self._items = _Account()
@@ -143,7 +148,7 @@ class Ledger:
             budget), p50_ms, p90_ms, p99_ms (age of results at delivery, at most 1 % too high; None before
             the first), results, stages_ms {stage: median over results}, stages_total_ms {stage: sum, blocks
             without a result counted in} and, for audio, samples {captured, delivered, dropped {reason:
-            samples}, in_flight}.
+            samples}, in_flight}, and faults {event: count} of a source that counts them.
         """
         with self._lock:
             summary = self._items.to_dict()
@@ -159,6 +164,8 @@ class Ledger:
             }
             if self._samples.captured:
                 summary["samples"] = self._samples.to_dict()
+            if self._source is not None:
+                summary["faults"] = dict(self._source.faults)
             return summary
 
     def _deliver(self, item: Captured) -> None:

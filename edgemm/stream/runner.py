@@ -9,13 +9,14 @@ from collections.abc import Callable
 from queue import SimpleQueue
 from typing import TYPE_CHECKING, Any, Protocol
 
+from edgemm.capture.shared import SharedSource, Tap
 from edgemm.capture.source import Source
 from edgemm.errors import InputError
 from edgemm.stream.budget import Budget
 from edgemm.stream.item import Item
 from edgemm.stream.lane import Lane
 from edgemm.stream.session import Session
-from edgemm.stream.stream import CLOSE_S, Stream
+from edgemm.stream.stream import CLOSE_S, SOURCE_TIMEOUT_S, Stream
 
 if TYPE_CHECKING:
     from typing_extensions import Self
@@ -46,6 +47,9 @@ class Runner:
     has a thread of its own besides, asleep while it waits, and one more that reads where the newest wins.
     A stream computes one result ahead of the loop and then waits for it.
 
+    A source that is added several times is captured and decoded once: each stream gets every item, and a
+    slow one loses frames of a camera without holding the others back (see `SharedSource`).
+
     From the first iteration to `close()`, `sys.setswitchinterval` is SWITCH_INTERVAL_S, unless the application
     has chosen its own.
 
@@ -65,6 +69,8 @@ class Runner:
         self._permits = threading.BoundedSemaphore(threads or len(os.sched_getaffinity(0)))
         self._ready: SimpleQueue[Lane | None] = SimpleQueue()
         self._lanes: dict[str, Lane] = {}
+        self._shared: dict[int, SharedSource] = {}
+        self._taps: dict[str, Tap] = {}
         self._running = 0
         self._started = False
         self._closed = False
@@ -77,16 +83,20 @@ class Runner:
         source: Source,
         budget: Budget | None = None,
         on_item: Callable[[Item], object] | None = None,
+        *,
+        timeout_s: float = SOURCE_TIMEOUT_S,
     ) -> None:
         """Adds a stream; it begins with the first iteration, or at once when that has begun.
 
         Args:
             name: of the stream, in results, errors and the summary.
             model: an `edgemm.Model`.
-            source: what it reads; whoever opened it closes it.
+            source: what it reads; whoever opened it closes it. May be that of other streams too.
             budget: None: no limit.
             on_item: called with each item as soon as it is there, in the stream's own thread. The item
                 comes in the loop as well; its age is that of the call.
+            timeout_s: a source that gives nothing for so many seconds ends the stream with SourceTimeout;
+                math.inf for a device that may be away for long and comes back by itself.
 
         Raises:
             InputError: the name is taken, the runner is closed, or source and budget do not fit.
@@ -95,7 +105,14 @@ class Runner:
             raise InputError(f"there is a stream {name!r} already: give each its own name")
         if self._closed:
             raise InputError(f"the runner is closed: stream {name!r} cannot be added")
-        stream = Stream(model.session(), source, budget, permit=self._permits)
+        session = model.session()
+        tap = self._shared.setdefault(id(source), SharedSource(source)).tap()
+        try:
+            stream = Stream(session, tap, budget, permit=self._permits, timeout_s=timeout_s)
+        except BaseException:
+            tap.close()  # or a file would wait for it
+            raise
+        self._taps[name] = tap
         lane = self._lanes[name] = Lane(name, stream, on_item, self._ready)
         self._running += 1
         if self._started:
@@ -110,7 +127,9 @@ class Runner:
             lane = self._ready.get()
             if lane is None:
                 continue
-            self._running -= lane.ended
+            if lane.ended:
+                self._running -= 1
+                self._taps[lane.name].close()  # nobody waits for it any more
             item = lane.take()
             if item is not None:
                 return lane.name, item
@@ -119,6 +138,10 @@ class Runner:
     def summary(self) -> dict[str, dict[str, Any]]:
         """Name -> the summary of that stream's ledger."""
         return {name: lane.stream.ledger.summary() for name, lane in self._lanes.items()}
+
+    def ended(self) -> tuple[str, ...]:
+        """Names of the streams that have come to their end."""
+        return tuple(name for name, lane in self._lanes.items() if lane.ended)
 
     def stop(self) -> None:
         """Reads no more from any source; what was read still comes, then the iteration ends. Takes no lock:
@@ -131,7 +154,8 @@ class Runner:
         self._closed = True
         self.stop()
         self._ready.put(None)
-        for lane in self._lanes.values():
+        for name, lane in self._lanes.items():
+            self._taps[name].close()
             lane.close(CLOSE_S)
         if self._hurries:
             self._hurries = False

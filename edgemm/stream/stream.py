@@ -7,7 +7,8 @@ from collections.abc import Callable
 from contextlib import AbstractContextManager, nullcontext
 from typing import TYPE_CHECKING, Any
 
-from edgemm.capture.source import Source
+from edgemm.capture.losses import CountsFaults
+from edgemm.capture.source import KeepsNewest, Source
 from edgemm.errors import InputError
 from edgemm.media import AudioBlock, Captured
 from edgemm.stream.budget import Budget
@@ -37,9 +38,10 @@ class Stream:
             for item in stream: ...
             stream.ledger.summary()
 
-    Live pictures are read in a thread, and the newest wins; everything else is read in line and nothing
-    is dropped (`Budget.policy`). The session is the stream's own and is closed with it. An error of the
-    model costs the item it happened in ("failed") and the session's state; the next item can follow.
+    Of live pictures the newest wins, read in a thread where the source does not keep it itself; everything
+    else is read in line and nothing is dropped (`Budget.policy`). The session is the stream's own and is
+    closed with it. An error of the model costs the item it happened in ("failed") and the session's state;
+    the next item can follow.
 
     An age is counted from the frame, or from the newest sample in the window, to the moment when the item
     is handed over. `stages_ms` adds up to it, but for the hand-over itself: "wait" is from capture until
@@ -71,7 +73,7 @@ class Stream:
         Raises:
             InputError: policy "newest" with audio, which would drop sound.
         """
-        self.ledger = Ledger()
+        self.ledger = Ledger(source if isinstance(source, CountsFaults) else None)
         self.budget = budget or Budget()
         self._session = session
         self._source = source
@@ -230,6 +232,8 @@ class Stream:
 def _newest_wins(budget: Budget, source: Source) -> bool:
     if budget.policy == "newest" and source.modality == "audio":
         raise InputError('policy "newest" drops what waits, and sound is never dropped: use "auto" or "all"')
+    if isinstance(source, KeepsNewest) and source.keeps_newest:
+        return False  # it is the newest that is read
     return budget.policy == "newest" or (
         budget.policy == "auto" and source.live and source.modality == "image"
     )

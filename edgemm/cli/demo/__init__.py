@@ -10,11 +10,20 @@ from edgemm.cli.output import emit_json
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """The options of `demo`."""
     parser.epilog = (
-        "Needs no network, camera or microphone: pictures and recordings come with edgemm. Under 90 s."
+        "Needs no network, camera or microphone: pictures and recordings come with edgemm. Where there is a camera "
+        "or a microphone, it is looked through or listened to for a few seconds as well; nothing of that is kept "
+        "but a few small pictures on the page. Under 90 s."
     )
     parser.add_argument(
         "--output", default="edgemm-demo", metavar="FOLDER", help="where models and the page go"
     )
+    for name in ("camera", "microphone"):
+        parser.add_argument(
+            f"--{name}",
+            default="auto",
+            metavar="URI",
+            help=f"a {name}, or another source; none; auto (default)",
+        )
     parser.set_defaults(run=run)
 
 
@@ -24,7 +33,7 @@ def run(options: argparse.Namespace) -> int:
     from edgemm.cli.progress import ProgressBar
 
     with ProgressBar(quiet=options.json) as progress:
-        told = tell(options.output, progress)
+        told = tell(options.output, progress, camera=options.camera, microphone=options.microphone)
     if options.json:
         emit_json("edgemm.demo/1", told.to_json())
     else:

@@ -1,10 +1,11 @@
-"""The live half of the demo: recorded pictures and speech played in real time, as a device would give them."""
+"""The live half of the demo: pictures and speech, from files played in real time and from devices."""
 
 from __future__ import annotations
 
+import time
 import wave
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -19,6 +20,8 @@ Progress = Callable[[str, int, int], None]
 STAGES = ("wait", "preprocess", "infer", "decode")
 PAUSE_S = 0.6
 """Silence between two spoken words."""
+TIMEOUT_S = 5.0
+"""A device that gives nothing for so long is left out of the demo."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -59,40 +62,54 @@ def run_pictures(model_path: Path, budget: edgemm.Budget, progress: Progress) ->
     """The bundled pictures at 30 per second."""
     from edgemm import data
 
-    ages, stages = [], []
-    shown: list[tuple[npt.NDArray[np.uint8], str, bool]] = []
-    folder = data.path("digits")
-    with (
-        edgemm.load(model_path) as model,
-        edgemm.open_source(f"{folder}?fps=30", pace="live") as source,
-        model.stream(source, budget=budget) as stream,
-    ):
-        for item in stream:
-            ages.append(item.age_ms)
-            stages.append(item.stages_ms)
-            if isinstance(item.value, Classification) and isinstance(item.frame, Frame):
-                right = Path(item.frame.origin).parent.name == item.value.label
-                if len(shown) < 40:
-                    shown.append(
-                        (item.frame.pixels.copy(), f"{item.value.label} {item.value.score:.0%}", right)
-                    )
-            progress("pictures, live", item.sequence + 1, 0)
-        summary = stream.ledger.summary()
-    return LiveRun(
-        "pictures", float(budget.max_age_ms or 0), tuple(ages), _medians(stages), summary, tuple(shown)
-    )
+    uri = f"{data.path('digits')}?fps=30"
+    return watch("pictures", model_path, uri, budget, progress)
 
 
 def run_speech(model_path: Path, budget: edgemm.Budget, folder: Path, progress: Progress) -> LiveRun:
     """The bundled words one after another, in real time, one inference per hop."""
     path = folder / "speech.wav"
     spoken, samples, rate = write_speech(path)
-    seconds = len(samples) / rate
+    run = listen("speech", model_path, f"{path}?block_ms=20", budget, progress, seconds=len(samples) / rate)
+    loudness = np.abs(samples[: len(samples) // 300 * 300]).reshape(300, -1).max(axis=1)
+    envelope = (loudness / max(float(loudness.max()), 1e-6)).astype(np.float32)
+    return replace(run, spoken=spoken, envelope=envelope)
+
+
+def watch(
+    name: str, model_path: Path, uri: str, budget: edgemm.Budget, progress: Progress, *, seconds: float = 1e9
+) -> LiveRun:
+    """A source of pictures through the digits network, for at most so many seconds."""
+    ages, stages = [], []
+    shown: list[tuple[npt.NDArray[np.uint8], str, bool]] = []
+    began = time.monotonic()
+    with (
+        edgemm.load(model_path) as model,
+        edgemm.open_source(uri, pace="live") as source,
+        model.stream(source, budget=budget, timeout_s=TIMEOUT_S) as stream,
+    ):
+        for item in stream:
+            ages.append(item.age_ms)
+            stages.append(item.stages_ms)
+            if isinstance(item.value, Classification) and isinstance(item.frame, Frame) and len(shown) < 40:
+                right = Path(item.frame.origin).parent.name in (item.value.label, "")
+                shown.append((item.frame.pixels.copy(), f"{item.value.label} {item.value.score:.0%}", right))
+            progress(f"{name}, live", item.sequence + 1, 0)
+            if time.monotonic() - began > seconds:
+                break
+        summary = stream.ledger.summary()
+    return LiveRun(name, float(budget.max_age_ms or 0), tuple(ages), _medians(stages), summary, tuple(shown))
+
+
+def listen(
+    name: str, model_path: Path, uri: str, budget: edgemm.Budget, progress: Progress, *, seconds: float
+) -> LiveRun:
+    """A source of sound through the keyword network, for at most so many seconds of it."""
     ages, stages, heard = [], [], []
     with (
         edgemm.load(model_path) as model,
-        edgemm.open_source(f"{path}?block_ms=20", pace="live") as source,
-        model.stream(source, budget=budget) as stream,
+        edgemm.open_source(uri, pace="live") as source,
+        model.stream(source, budget=budget, timeout_s=TIMEOUT_S) as stream,
     ):
         for item in stream:
             ages.append(item.age_ms)
@@ -100,18 +117,17 @@ def run_speech(model_path: Path, budget: edgemm.Budget, folder: Path, progress: 
             if isinstance(item.value, Keyword):
                 if item.value.detected:
                     heard.append((item.value.end_s, item.value.label))
-                progress("speech, live", int(item.value.end_s), int(seconds))
+                progress(f"{name}, live", int(item.value.end_s), int(seconds))
+                if item.value.end_s >= seconds:
+                    break
         summary = stream.ledger.summary()
-    loudness = np.abs(samples[: len(samples) // 300 * 300]).reshape(300, -1).max(axis=1)
     return LiveRun(
-        "speech",
+        name,
         float(budget.max_age_ms or 0),
         tuple(ages),
         _medians(stages),
         summary,
-        spoken=spoken,
         heard=tuple(heard),
-        envelope=(loudness / max(float(loudness.max()), 1e-6)).astype(np.float32),
         seconds=seconds,
     )
 

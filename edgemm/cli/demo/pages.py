@@ -5,6 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 from edgemm.cli.demo import charts
+from edgemm.cli.demo.devices import Tried
 from edgemm.cli.demo.live import LiveRun
 from edgemm.cli.demo.measure import Variant
 from edgemm.cli.demo.report import Section, page, paragraph, picture, table
@@ -16,7 +17,12 @@ LEAD = (
 
 
 def write_report(
-    path: Path, digits: tuple[Variant, ...], keywords: tuple[Variant, ...], pictures: LiveRun, speech: LiveRun
+    path: Path,
+    digits: tuple[Variant, ...],
+    keywords: tuple[Variant, ...],
+    pictures: LiveRun,
+    speech: LiveRun,
+    devices: tuple[Tried, ...],
 ) -> None:
     """One self-contained HTML file."""
     sections = [
@@ -26,9 +32,28 @@ def write_report(
         ),
         Section("Pictures, live", _budget(pictures, "30 pictures per second") + _pictures(pictures)),
         Section("Speech, live", _budget(speech, "one inference every 20 ms of sound") + _speech(speech)),
-        Section("Where the milliseconds went", _stages(pictures, speech)),
+        Section("Devices of this machine", "".join(map(_device, devices)) or paragraph(NO_DEVICES)),
+        Section("Where the milliseconds went", _stages(pictures, speech, *_runs(devices))),
     ]
     path.write_text(page("edgemm: from float to int8, inside a budget", LEAD, sections), encoding="utf-8")
+
+
+NO_DEVICES = (
+    "No camera or microphone was found, so the two sections above played files in real time. `edgemm doctor` "
+    "lists devices; `edgemm demo --camera URI --microphone URI` takes any source."
+)
+
+
+def _runs(devices: tuple[Tried, ...]) -> tuple[LiveRun, ...]:
+    return tuple(each.run for each in devices if each.run is not None)
+
+
+def _device(tried: Tried) -> str:
+    if tried.run is None:
+        return paragraph(f"{tried.uri}: {tried.trouble}")
+    words = " ".join(word for _, word in tried.run.heard)
+    said = paragraph(f"Heard: {words or 'no digit'}.", small=True) if tried.run.seconds else ""
+    return _budget(tried.run, tried.uri) + _pictures(tried.run) + said
 
 
 def _kept(variants: tuple[Variant, ...], data: str) -> str:

@@ -9,15 +9,13 @@ from pathlib import Path
 from typing import Any
 
 import edgemm
+from edgemm.cli.demo.devices import HOP_BUDGET_MS, PICTURE_BUDGET_MS, Tried, try_devices
 from edgemm.cli.demo.live import LiveRun, run_pictures, run_speech
 from edgemm.cli.demo.measure import Variant, measure_digits, measure_keywords
 from edgemm.cli.demo.pages import write_report
 from edgemm.cli.output import size, table
 
 Progress = Callable[[str, int, int], None]
-
-PICTURE_BUDGET_MS = 33.0
-HOP_BUDGET_MS = 20.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,6 +27,8 @@ class Told:
     keywords: tuple[Variant, ...]
     pictures: LiveRun
     speech: LiveRun
+    devices: tuple[Tried, ...]
+    """The camera and the microphone that were asked for, or found."""
     seconds: float
 
     def to_json(self) -> dict[str, Any]:
@@ -38,6 +38,7 @@ class Told:
             "seconds": round(self.seconds, 1),
             "models": [variant.to_json() for variant in (*self.digits, *self.keywords)],
             "streams": [run.to_json() for run in (self.pictures, self.speech)],
+            "devices": [each.to_json() for each in self.devices],
         }
 
     def text(self) -> str:
@@ -56,19 +57,25 @@ class Told:
         ]
         header = ("model", "format", "scheme", "size", "accuracy", "same as float", "ms")
         lines = [table(rows, header), ""]
-        for run in (self.pictures, self.speech):
+        for run in (self.pictures, self.speech, *(each.run for each in self.devices if each.run)):
             s = run.summary
             lines.append(
                 f"{run.name}: {s['delivered']} results, {s['late']} late, {sum(s['dropped'].values())} dropped; "
                 f"age p50 {s['p50_ms'] or 0:.2f} ms, p99 {s['p99_ms'] or 0:.2f} ms, budget {run.budget_ms:g} ms"
             )
         words = " ".join(word for _, word in self.speech.heard)
+        lines += [f"{each.uri}: {each.trouble}" for each in self.devices if each.trouble]
         lines += [f"heard: {words}", f"report: {self.report}  ({self.seconds:.0f} s)"]
         return "\n".join(lines)
 
 
-def tell(folder: str | Path, progress: Progress) -> Told:
-    """Runs the whole demo; models and the report page are written to `folder`."""
+def tell(folder: str | Path, progress: Progress, *, camera: str = "auto", microphone: str = "auto") -> Told:
+    """Runs the whole demo; models and the report page are written to `folder`.
+
+    Args:
+        camera: what to look through beside the bundled pictures: a source, "none", or "auto": the first there is.
+        microphone: what to listen to beside the bundled words, likewise.
+    """
     began = time.monotonic()
     where = Path(folder)
     where.mkdir(parents=True, exist_ok=True)
@@ -76,6 +83,7 @@ def tell(folder: str | Path, progress: Progress) -> Told:
     keywords = measure_keywords(where, progress)
     pictures = run_pictures(where / "digits.int8.tflite", edgemm.Budget(PICTURE_BUDGET_MS), progress)
     speech = run_speech(where / "keywords.int8.tflite", edgemm.Budget(HOP_BUDGET_MS), where, progress)
+    devices = try_devices(where, camera, microphone, progress)
     report = where / "report.html"
-    write_report(report, digits, keywords, pictures, speech)
-    return Told(report, digits, keywords, pictures, speech, time.monotonic() - began)
+    write_report(report, digits, keywords, pictures, speech, devices)
+    return Told(report, digits, keywords, pictures, speech, devices, time.monotonic() - began)

@@ -1,0 +1,131 @@
+"""Runs an app: opens what its recipe names, hands every result on, ends cleanly."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable
+from contextlib import ExitStack
+from typing import Any
+
+from edgemm.app.notify import Notifier, Pulse
+from edgemm.app.recipe import AppRecipe, StreamRecipe
+from edgemm.app.record import Record
+from edgemm.capture import open_source
+from edgemm.capture.source import Source
+from edgemm.errors import EdgemmError
+from edgemm.log import LOG
+from edgemm.model import Model, load
+from edgemm.stream.budget import Budget
+from edgemm.stream.item import Item
+from edgemm.stream.lane import with_name
+from edgemm.stream.runner import Runner
+
+OnItem = Callable[[str, Item], object]
+
+
+class Service:
+    """An app that is open: models loaded, sources opened, nothing read yet.
+
+        with Service(read_app("app.json")) as service:
+            service.run(lambda name, item: ...)
+            service.summary()
+
+    Raises:
+        EdgemmError: a model or a source cannot be opened; what was opened is closed again.
+    """
+
+    def __init__(self, recipe: AppRecipe, *, notifier: Notifier | None = None) -> None:
+        self.recipe = recipe
+        self.errors: list[EdgemmError] = []
+        """What ended streams, in order."""
+        self._notifier = notifier or Notifier()
+        self._pulse = Pulse(recipe.streams, self._notifier)
+        self._models: dict[tuple[str, object], Model] = {}
+        self._sources: dict[tuple[str, bool], Source] = {}
+        with ExitStack() as opened:
+            self.record = opened.enter_context(Record(recipe.record)) if recipe.record else None
+            self.runner = Runner(threads=recipe.threads)
+            for name, stream in recipe.streams.items():
+                self._add(name, stream, opened)
+            opened.enter_context(self.runner)  # closed first: then the sources, then the models
+            self._opened = opened.pop_all()
+
+    def run(self, on_item: OnItem, *, limit: int | None = None) -> None:
+        """Gives every result to `on_item` and to the record, until all streams have ended.
+
+        An error of a stream is kept in `errors`. It ends the others too, once they have delivered what they
+        read, unless the recipe says "go-on".
+
+        Args:
+            limit: ends after so many results.
+        """
+        results = 0
+        while True:
+            try:
+                for name, item in self.runner:
+                    self._hand_over(name, item, on_item)
+                    results += 1
+                    if results == limit:
+                        return
+                return
+            except EdgemmError as error:
+                self.errors.append(error)
+                if self.recipe.on_error == "stop":
+                    self.stop()
+                else:
+                    LOG.warning("%s; the others go on", error)
+
+    def stop(self) -> None:
+        """Reads no more; what was read is still delivered. Fit for a signal handler."""
+        self._notifier.send(STOPPING=1)
+        self.runner.stop()
+
+    def summary(self) -> dict[str, Any]:
+        """Stream -> the summary of its ledger; under "record" what was written, where there is one."""
+        streams: dict[str, Any] = dict(self.runner.summary())
+        return {"streams": streams, **({"record": self.record.summary()} if self.record else {})}
+
+    def close(self) -> None:
+        """Ends everything; may be called twice."""
+        self._opened.close()
+
+    def __enter__(self) -> Service:
+        return self
+
+    def __exit__(self, *error: object) -> None:
+        self.close()
+
+    def _add(self, name: str, stream: StreamRecipe, opened: ExitStack) -> None:
+        try:
+            model = self._model(stream, opened)
+            source = self._source(stream, opened)
+            budget = Budget(stream.max_age_ms, stream.policy, stream.on_late)
+            timeout_s = math.inf if stream.timeout_s is None else stream.timeout_s
+            self.runner.add(name, model, source, budget, timeout_s=timeout_s)
+        except EdgemmError as error:
+            raise with_name(name, error) from error
+
+    def _model(self, stream: StreamRecipe, opened: ExitStack) -> Model:
+        key = stream.model, stream.delegate
+        if key not in self._models:
+            self._models[key] = opened.enter_context(load(stream.model, delegate=stream.delegate))
+        return self._models[key]
+
+    def _source(self, stream: StreamRecipe, opened: ExitStack) -> Source:
+        key = stream.source, stream.live
+        if key not in self._sources:
+            source = open_source(stream.source, pace="live" if stream.live else "file")
+            self._sources[key] = source
+            opened.callback(source.close)
+        return self._sources[key]
+
+    def _hand_over(self, name: str, item: Item, on_item: OnItem) -> None:
+        self._forget_ended()
+        self._pulse.beat(name)
+        if self.record is not None:
+            self.record.add({"stream": name, **item.to_json()})
+        on_item(name, item)
+
+    def _forget_ended(self) -> None:
+        for name in self.runner.ended():
+            self._pulse.ended(name)

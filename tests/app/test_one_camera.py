@@ -1,0 +1,34 @@
+"""Two models on one camera: one connection, one decode."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+pytest.importorskip("onnxruntime")
+pytest.importorskip("cv2")
+from process import RigProcess
+
+from edgemm.app.recipe import read_app
+from edgemm.app.service import Service
+
+pytestmark = pytest.mark.device
+
+
+def test_both_get_the_same_frames_of_one_connection(app_file: Callable[..., Path], seen: Any) -> None:
+    with RigProcess("mjpeg_server.py") as camera:
+        stream = {**seen, "source": f"http://127.0.0.1:{camera.port}/"}
+        with Service(read_app(app_file({"a": stream, "b": stream}))) as service:
+            frames: dict[str, dict[int, Any]] = {"a": {}, "b": {}}
+            service.run(lambda name, item: frames[name].update({item.frame.sequence: item.frame}), limit=40)
+            service.runner.close()
+            summaries = service.summary()["streams"]
+    both = frames["a"].keys() & frames["b"].keys()
+    assert len(both) >= 10
+    assert all(frames["a"][number] is frames["b"][number] for number in both)
+    for summary in summaries.values():
+        assert summary["captured"] == summary["delivered"] + sum(summary["dropped"].values())
+        assert summary["faults"] == {}

@@ -1,0 +1,111 @@
+"""Several models and sources as one program."""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import subprocess
+import sys
+from collections import Counter
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from edgemm.app.recipe import read_app
+from edgemm.app.service import Service
+from edgemm.cli import main
+from edgemm.errors import SourceLost, SourceNotFound
+
+pytest.importorskip("onnxruntime")
+pytest.importorskip("cv2")
+pytestmark = pytest.mark.device
+
+Make = Callable[..., Path]
+
+
+def test_streams_run_side_by_side_and_all_is_recorded(
+    app_file: Make, seen: Any, heard: Any, tmp_path: Path
+) -> None:
+    names: list[str] = []
+    with Service(read_app(app_file({"seen": seen, "heard": heard}, record="r.jsonl"))) as service:
+        service.run(lambda name, item: names.append(name))
+        summary = service.summary()
+    recorded = [json.loads(line) for line in (tmp_path / "r.jsonl").read_text().splitlines()]
+    assert Counter(names) == Counter(each["stream"] for each in recorded)
+    assert names.count("seen") == summary["streams"]["seen"]["delivered"] == 40
+    assert {"one", "two"} <= {
+        each["result"]["label"]
+        for each in recorded
+        if each["stream"] == "heard" and each["result"]["detected"]
+    }
+    assert summary["record"]["written"] == len(names)
+
+
+def test_two_models_on_one_source_share_it_and_each_gets_all(app_file: Make, seen: Any) -> None:
+    with Service(read_app(app_file({"a": seen, "b": seen}))) as service:
+        items: dict[str, list[Any]] = {"a": [], "b": []}
+        service.run(lambda name, item: items[name].append(item))
+    assert len(items["a"]) == len(items["b"]) == 40
+    assert all(a.frame is b.frame for a, b in zip(items["a"], items["b"], strict=True))
+
+
+@pytest.mark.parametrize("on_error", ["stop", "go-on"])
+def test_a_stream_that_fails(app_file: Make, seen: Any, heard: Any, tmp_path: Path, on_error: str) -> None:
+    (tmp_path / "bad.png").write_bytes(b"no picture")
+    bad = {**seen, "source": "bad.png"}
+    heard["source"] += "&loop=1" if on_error == "stop" else ""
+    with Service(read_app(app_file({"bad": bad, "heard": heard}, on_error=on_error))) as service:
+        count: Counter[str] = Counter()
+        service.run(lambda name, item: count.update([name]))
+        assert [type(error) for error in service.errors] == [SourceLost]
+        assert str(service.errors[0]).startswith("stream 'bad'")
+    assert (count["heard"] > 100) == (on_error == "go-on")
+
+
+def test_a_source_that_is_not_there_names_its_stream_and_closes_the_rest(app_file: Make, seen: Any) -> None:
+    with pytest.raises(SourceNotFound, match="stream 'b'"):
+        Service(read_app(app_file({"a": seen, "b": {**seen, "source": "nowhere/"}})))
+
+
+def test_the_command_runs_an_app_and_prints_lines_with_their_stream(
+    app_file: Make, seen: Any, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert main(["run", str(app_file({"seen": seen})), "--json"]) == 0
+    lines = [json.loads(line) for line in capsys.readouterr().out.splitlines()]
+    assert [line["stream"] for line in lines[:-1]] == ["seen"] * 40
+    assert lines[-1]["summary"]["streams"]["seen"]["delivered"] == 40
+
+
+def test_the_command_refuses_a_source_beside_an_app(app_file: Make, seen: Any) -> None:
+    assert main(["run", str(app_file({"seen": seen})), "--source", "x.png"]) == 2
+
+
+def test_under_systemd_it_is_ready_alive_and_stops_on_sigterm(
+    app_file: Make, seen: Any, heard: Any, systemd: Any
+) -> None:
+    endless = {
+        "seen": {**seen, "source": seen["source"] + "?loop=1&fps=30", "live": True},
+        "heard": {**heard, "source": heard["source"] + "&loop=1", "live": True},
+    }
+    environment = {
+        **os.environ, "NOTIFY_SOCKET": systemd.address, "WATCHDOG_USEC": "400000", "PYTHONPATH": os.getcwd(),
+    }  # fmt: skip
+    command = [sys.executable, "-m", "edgemm", "run", str(app_file(endless)), "--json"]
+    messages: list[str] = []
+    with subprocess.Popen(command, stdout=subprocess.PIPE, text=True, env=environment) as child:
+        assert child.stdout is not None
+        while messages.count("WATCHDOG=1") <= 3:
+            assert child.stdout.readline()
+            messages += systemd.received()
+        child.send_signal(signal.SIGTERM)
+        last = child.stdout.read().splitlines()[-1]
+    assert child.returncode == 0
+    assert messages[0] == "READY=1\nSTATUS=2 streams running"
+    assert "STOPPING=1" in systemd.received()
+    for summary in json.loads(last)["summary"]["streams"].values():
+        settled = summary["delivered"] + sum(summary["dropped"].values()) + summary["in_flight"]
+        assert summary["captured"] == settled
+        assert summary["in_flight"] == 0
