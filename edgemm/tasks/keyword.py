@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -67,8 +68,10 @@ class KeywordSpotter:
         found = self._decoder.judge(smooth, start_s, end_s)
         if not found.detected:
             return found
+        if self._windows <= self._decoder.recipe.warmup_windows:
+            return replace(found, detected=False)
         if end_s - self._found_s.get(found.label, -np.inf) < self._decoder.recipe.refractory_s:
-            return Keyword(found.label, found.score, start_s, end_s, detected=False)
+            return replace(found, detected=False)
         self._found_s[found.label] = end_s
         return found
 
