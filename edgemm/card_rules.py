@@ -36,7 +36,12 @@ BOUNDS: Mapping[type, Mapping[str, Bounds]] = {
     ModelCard: {"top_k": (1, 10_000)},
     InputCard: {"shape": (1, 1 << 24)},
     OutputCard: {"shape": (1, 1 << 24)},
-    KeywordRecipe: {"threshold": (0, 1), "smooth_windows": (1, 512), "refractory_s": (0, 3600), "warmup_windows": (0, 1 << 20)},
+    KeywordRecipe: {
+        "threshold": (0, 1),
+        "smooth_windows": (1, 512),
+        "refractory_s": (0, 3600),
+        "warmup_windows": (0, 1 << 20),
+    },
     ImageRecipe: {"pad_value": (0, 255), "resize_short": (0, 1 << 14)},
     AudioRecipe: {
         "sample_rate": (1, 1_000_000),

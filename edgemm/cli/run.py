@@ -7,12 +7,14 @@ import signal
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
+from pathlib import Path
 from types import FrameType
 from typing import TYPE_CHECKING, Any
 
 from edgemm.cli.output import emit_line
 
 if TYPE_CHECKING:
+    from edgemm.card import ModelCard
     from edgemm.stream.item import Item
     from edgemm.stream.stream import Stream
 
@@ -31,6 +33,11 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.epilog = EPILOG
     parser.add_argument("file", metavar="FILE")
     parser.add_argument("--source", required=True, metavar="URI", help="where pictures or sound come from")
+    described = parser.add_mutually_exclusive_group()
+    described.add_argument("--card", type=Path, metavar="CARD.json", help="instead of the file's own card")
+    described.add_argument(
+        "--preset", metavar="NAME", help="for a file without a card: microwakeword, imagenet ..."
+    )
     parser.add_argument("--live", action="store_true", help="play a file in real time, as a device would")
     parser.add_argument("--max-age", type=float, metavar="MS", help="the age that a result may have")
     parser.add_argument("--on-late", choices=("deliver", "drop"), default="deliver")
@@ -49,7 +56,9 @@ def run(options: argparse.Namespace) -> int:
 
     budget = edgemm.Budget(options.max_age, options.policy, options.on_late)
     with (
-        edgemm.load(options.file, delegate=options.delegate, threads=options.threads) as model,
+        edgemm.load(
+            options.file, delegate=options.delegate, threads=options.threads, card=_card(options)
+        ) as model,
         edgemm.open_source(options.source, pace="live" if options.live else "file") as source,
         model.stream(source, budget=budget) as stream,
         _drains(stream),
@@ -63,6 +72,15 @@ def run(options: argparse.Namespace) -> int:
             stream.close()
             _summary(stream.ledger.summary(), as_json=options.json)
     return 0
+
+
+def _card(options: argparse.Namespace) -> ModelCard | Path | None:
+    """What `--card` or `--preset` names."""
+    if options.preset is None:
+        return options.card  # type: ignore[no-any-return]
+    from edgemm.preprocess.presets import preset
+
+    return preset(options.preset)
 
 
 @contextmanager

@@ -53,7 +53,7 @@ class WindowFrames:
         self._inner = History(max(1, inner), (recipe.n_mels,), "float64")
         self._count = inner
         self._mel = np.empty((recipe.frames, recipe.n_mels))
-        self._part = np.empty(recipe.window, np.float32)
+        self._part = np.empty(recipe.window)
         self._encoder = Encoder(spec, recipe.frames * bands(recipe))
         self._real = np.empty(recipe.frames * bands(recipe), np.float32)
         self._stored = np.empty((recipe.frames, bands(recipe)), spec.dtype)
@@ -74,7 +74,7 @@ class WindowFrames:
             mel[first : first + self._count] = self._inner.newest()
         heard = self._samples.newest()
         for frame, places in self._edges.items():
-            np.take(heard, places, out=self._part)
+            self._part[...] = heard[places]
             self._part[places < 0] = 0.0
             mel[frame] = self._spectrum(self._part)
         if self._recipe.normalize == "peak":

@@ -47,7 +47,9 @@ def make_feature(recipe: AudioRecipe, spec: TensorSpec) -> Feature:
         return Waveform(recipe, spec)
     if looks_around(recipe):
         return WindowFrames(recipe, spec)
-    return Frames(recipe, spec, MicroFrontend(recipe) if recipe.feature == "microfrontend" else LogMel(recipe))
+    return Frames(
+        recipe, spec, MicroFrontend(recipe) if recipe.feature == "microfrontend" else LogMel(recipe)
+    )
 
 
 class Frames:

@@ -25,7 +25,8 @@ class Loudness:
         """float64[..., n_mels], overwritten -> float64[..., numbers in a frame], kept until the next call."""
         values = self._logarithm(mel)
         if self._dct is not None:
-            values = np.dot(values, self._dct, out=self._cepstrum)
+            values = self._cepstrum
+            np.dot(mel, self._dct, out=values)
         if not self._as_it_is:
             values -= self._mean
             values /= self._std
@@ -34,10 +35,12 @@ class Loudness:
     def _logarithm(self, mel: Floats) -> Floats:
         if self._log == "offset":
             mel += self._offset
-            return np.log(mel, out=mel)
+            np.log(mel, out=mel)
+            return mel
         np.maximum(mel, self._offset, out=mel)
         if self._log == "floor":
-            return np.log(mel, out=mel)
+            np.log(mel, out=mel)
+            return mel
         np.log10(mel, out=mel)
         mel *= 10.0
         if self._reference == "max":

@@ -56,4 +56,4 @@ def mel_bank(
     weights = np.maximum(0.0, np.minimum((bins - left) / (peak - left), (right - bins) / (right - peak)))
     if scale == "slaney":
         weights *= 2.0 / (right - left)
-    return weights.astype(np.float32)
+    return np.asarray(weights, np.float32)

@@ -121,4 +121,5 @@ class MicroFrontend:
         log2 = (bits << LOG_BITS) + rest + low + ((step * inside) >> LOG_BITS)
         half = 1 << (LOG_BITS - 1)
         natural = (log2 * LOG_2 + half) >> LOG_BITS
-        return np.minimum(((natural << LOG_SHIFT) + half) >> LOG_BITS, 65535)
+        found: Ints = np.minimum(((natural << LOG_SHIFT) + half) >> LOG_BITS, 65535)
+        return found

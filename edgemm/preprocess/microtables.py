@@ -13,8 +13,8 @@ Floats = npt.NDArray[np.float64]
 FILTER_BITS = 12
 WINDOW_BITS = 12
 NEARLY = 0.0125
-"""A filter's weight that lies so little below a half is rounded up: there the last bit of the C library's single-precision
-logarithm decides, and with glibc's it goes up."""
+"""A filter's weight that lies so little below a half is rounded up: there the last bit of the C library's
+single-precision logarithm decides, and with glibc's it goes up."""
 LOG_SEGMENTS = 7
 """2 ** 7 pieces of the logarithm's table."""
 GAIN_BITS, GAIN_STRENGTH, GAIN_OFFSET = 21, 0.95, 80.0
@@ -59,7 +59,7 @@ def _mel(hertz: npt.ArrayLike) -> npt.NDArray[np.float32]:
     return np.asarray(_f(1127.0) * np.log1p(ratio.astype(np.float64)).astype(_f))
 
 
-class gain_table:  # noqa: N801 - used as the function that it stands for
+class gain_table:
     """The gain for each estimate of the noise: a parabola between each two powers of two."""
 
     def __init__(self, input_bits: int) -> None:

@@ -75,6 +75,18 @@ class KeywordSpotter:
         self._found_s[found.label] = end_s
         return found
 
+    def clearest(self, windows: Sequence[Outputs], stride_s: float, seconds: float) -> Keyword:
+        """The word of a recording: the first that is detected as on a stream, else what comes nearest to one.
+
+        Args:
+            windows: the outputs of all windows, in order.
+            stride_s: between two windows.
+            seconds: of the recording, which is the time of the answer.
+        """
+        found = [self(each, at * stride_s, (at + 1) * stride_s) for at, each in enumerate(windows)]
+        best = max(found, key=lambda each: (each.detected, each.score))
+        return replace(best, start_s=0.0, end_s=seconds)
+
     def reset(self) -> None:
         """Forgets everything heard."""
         self._windows = 0
