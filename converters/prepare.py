@@ -17,6 +17,7 @@ from edgemm.converters.passes import canonicalize
 from edgemm.converters.passes.contract import QUANTIZED
 from edgemm.converters.realise import Format
 from edgemm.errors import InputError, UnsupportedOperator
+from edgemm.fit import layout_of
 from edgemm.tensors import TensorSpec
 
 
@@ -163,7 +164,9 @@ def fit_card(
         notes.append("the card has no labels: classes are named by their number")
     fitted = card.with_(
         inputs=tuple(
-            replace(entry, name=spec.name, shape=spec.shape, layout=entry.layout or _layout(entry, spec))
+            replace(
+                entry, name=spec.name, shape=spec.shape, layout=entry.layout or layout_of(entry, spec.shape)
+            )
             for entry, spec in zip(ins, inputs, strict=True)
         ),
         outputs=tuple(
@@ -186,17 +189,3 @@ def _by_name(entries: Sequence[Any], specs: Sequence[TensorSpec], what: str, kin
         f"the card describes {len(entries)} {what}(s) ({', '.join(named)}), the model has {len(specs)} "
         f"({', '.join(spec.name for spec in specs)}): name them alike"
     )
-
-
-def _layout(entry: InputCard, spec: TensorSpec) -> str:
-    """The layout of a source tensor when the card does not say: ONNX pictures have channels first."""
-    if entry.image is not None and len(spec.shape) == 4:
-        return "NHWC" if spec.shape[3] in (1, 3) and spec.shape[1] not in (1, 3) else "NCHW"
-    if entry.audio is None:
-        return ""
-    if entry.audio.feature == "waveform":
-        return "NT"
-    mels = entry.audio.n_mels
-    if len(spec.shape) == 4:
-        return "NCTF" if spec.shape[1] == 1 else "NTFC"
-    return "NTF" if spec.shape[-1] == mels else "NFT"

@@ -71,8 +71,13 @@ class Stream:
             now_ns: CLOCK_MONOTONIC, nanoseconds.
 
         Raises:
-            InputError: policy "newest" with audio, which would drop sound.
+            InputError: policy "newest" with audio, which would drop sound; or a session over bare tensors.
         """
+        if not isinstance(session, Session):
+            raise InputError(
+                "a stream feeds pictures or sound: expected a model whose card says how they become its input, found "
+                "one that takes bare tensors. Write the card with `edgemm card set`, or step through model.session()"
+            )
         self.ledger = Ledger(source if isinstance(source, CountsFaults) else None)
         self.budget = budget or Budget()
         self._session = session
