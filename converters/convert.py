@@ -206,7 +206,7 @@ def convert(
         missed = tuple(f"gate missed: {each}" for each in fidelity.missed)
     realised = realise(prepared.model, plan, format_, settings)
     goldens = make_goldens(realised, measured_on, plan.scheme)
-    final_card = describe(prepared, realised, plan, fidelity, repaired.steps if repaired is not None else ())
+    final_card = describe(prepared, realised, plan, fidelity, repaired)
     report("writing", 0, 1)
     from edgemm.artifact import write_artifact
 
@@ -275,7 +275,7 @@ def _plan(
         calibration = calibrate(
             prepared.model, data.inputs, progress=lambda done, total: report("calibrating", done, total)
         )
-    if calibration is not None and prepared.card.states:
+    if calibration is not None:
         calibration = _with_shared_states(calibration, prepared.card)
     told = declared_ranges(prepared.model)
     if calibration is not None and told:
@@ -314,7 +314,7 @@ def _repaired(
     def planned(model: ir.Model, ranges: Calibration | None, kept: frozenset[str]) -> Plan:
         return make_plan(
             model,
-            ranges,
+            None if ranges is None else _with_shared_states(ranges, prepared.card),
             target=plan.target,
             scheme=plan.scheme,
             float_nodes=kept,
