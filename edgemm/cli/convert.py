@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+from pathlib import Path
 
 from edgemm.cli.output import emit_json, size, table
 from edgemm.errors import InputError
@@ -67,6 +68,9 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         action="store_true",
         help="show what was decided for each operator, and which layers lose how much",
     )
+    parser.add_argument(
+        "--report", metavar="PAGE.html", help="the same as a page with a picture of the layers' losses"
+    )
     parser.set_defaults(run=run)
 
 
@@ -101,6 +105,10 @@ def constants(given: list[str]) -> dict[str, float]:
 
 def run(options: argparse.Namespace) -> int:
     """Converts, and says what was kept."""
+    if options.report is not None and not Path(options.report).parent.is_dir():
+        raise InputError(
+            f"--report {options.report}: the folder {Path(options.report).parent} does not exist"
+        )
     from edgemm.cli.progress import ProgressBar
     from edgemm.converters import convert
     from edgemm.converters.realise import Settings
@@ -121,9 +129,13 @@ def run(options: argparse.Namespace) -> int:
             settings=Settings(options.opset, options.io, options.keep_layout),
             limit=options.samples,
             repair=options.repair,
-            explain=options.explain,
+            explain=options.explain or options.report is not None,
             progress=progress,
         )
+    if options.report is not None:
+        from edgemm.cli.convert_page import write_page
+
+        write_page(Path(options.report), done)
     if options.json:
         content = done.to_json()
         emit_json(content.pop("schema"), content)
