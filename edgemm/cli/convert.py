@@ -57,6 +57,12 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         metavar="NAME=VALUE",
         help="an input that is always the same",
     )
+    parser.add_argument(
+        "--stepwise",
+        type=int,
+        metavar="DIMENSION",
+        help="the input's dimension of time: a few steps at a time, the state goes in and out",
+    )
     parser.add_argument("--opset", type=int, default=17, metavar="N", help="ONNX operator set (default 17)")
     parser.add_argument("--io", choices=("float", "int8"), default="float", help="ONNX inputs and outputs")
     parser.add_argument("--keep-layout", action="store_true", help=".tflite: leave pictures NCHW")
@@ -130,6 +136,7 @@ def run(options: argparse.Namespace) -> int:
             limit=options.samples,
             repair=options.repair,
             explain=options.explain or options.report is not None,
+            stepwise=options.stepwise,
             progress=progress,
         )
     if options.report is not None:
