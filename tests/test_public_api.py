@@ -18,7 +18,15 @@ pytestmark = pytest.mark.device
 
 SEAMS = {
     "Frame": ["pixels", "captured_ns", "sequence", "color", "origin"],
-    "AudioBlock": ["samples", "sample_rate", "captured_ns", "position", "gap_samples", "origin", "gap_reason"],
+    "AudioBlock": [
+        "samples",
+        "sample_rate",
+        "captured_ns",
+        "position",
+        "gap_samples",
+        "origin",
+        "gap_reason",
+    ],
     "Item": ["value", "frame", "sequence", "captured_ns", "age_ms", "late", "stages_ms"],
     "Budget": ["max_age_ms", "policy", "on_late"],
     "Classification": ["labels", "scores", "class_ids"],

@@ -95,7 +95,7 @@ class Account:
         until the clock has measured it."""
         position = slot.position + self._shift
         dropped = position - self._expected
-        missing = self._clock.missing(position, slot.frames, slot.arrived_ns)
+        missing = self._clock.missing(position, slot.frames, slot.arrived_ns, slot.delay_ns)
         reason = "missing" if missing and position >= self._echo_until else "overflow"
         if slot.overflowed and not dropped and not missing:
             missing, reason = 1, "overflow"

@@ -28,7 +28,9 @@ class Microphone:
 
     def __str__(self) -> str:
         mark = ", default" if self.default else ""
-        return f"{self.number} {self.name} ({self.host}, {self.channels} channels, {self.sample_rate} Hz{mark})"
+        return (
+            f"{self.number} {self.name} ({self.host}, {self.channels} channels, {self.sample_rate} Hz{mark})"
+        )
 
 
 def choose(microphones: Sequence[Microphone], wanted: str) -> Microphone:

@@ -67,7 +67,7 @@ class Callback:
         try:
             delay_ns = int((when.currentTime - when.inputBufferAdcTime) * 1e9)
             self._ring.put(data, frames, arrived_ns, delay_ns, bool(status.input_overflow))
-        except BaseException as error:
+        except BaseException as error:  # noqa: BLE001 - raised where the microphone is read
             self.error = error
             raise sounddevice().CallbackAbort from None
         finally:

@@ -10,7 +10,14 @@ from collections import deque
 from contextlib import suppress
 from typing import Literal
 
-from edgemm.errors import EdgemmError, InputError, MissingDependency, SourceLost, SourceNotFound, SourceTimeout
+from edgemm.errors import (
+    EdgemmError,
+    InputError,
+    MissingDependency,
+    SourceLost,
+    SourceNotFound,
+    SourceTimeout,
+)
 from edgemm.recorder.devices import Microphone
 from edgemm.recorder.options import RecorderOptions
 from edgemm.recorder.wire import Decoder, Failed, Listed, Message
