@@ -40,7 +40,7 @@ def test_what_is_not_clear_is_refused_with_what_there_is(
 
 
 def test_no_microphone_at_all() -> None:
-    with pytest.raises(SourceNotFound, match="found none.*plugged in"):
+    with pytest.raises(SourceNotFound, match=r"found none.*plugged in"):
         choose((), "")
 
 

@@ -35,9 +35,8 @@ pcm.usb_headset { type pulse hint.description "virtual" }
 _DAEMON = """\
 .fail
 load-module module-native-protocol-unix auth-anonymous=1 socket={socket}
-load-module module-null-sink sink_name=speaker rate={rate} channels=1 format=s16le
-set-default-sink speaker
 """
+_SPEAKER = ("module-null-sink", "sink_name=speaker", f"rate={RATE}", "channels=1", "format=s16le")
 _SOURCE = ("module-remap-source", "source_name=vmic", "master=speaker.monitor", "channels=1")
 
 
@@ -68,10 +67,10 @@ class VirtualMicrophone:
         self._daemon: subprocess.Popen[bytes] | None = None
         self._players: list[subprocess.Popen[bytes]] = []
         (folder / "asound.conf").write_text(_ASOUND)
-        (folder / "daemon.pa").write_text(_DAEMON.format(socket=folder / "socket", rate=RATE))
+        (folder / "daemon.pa").write_text(_DAEMON.format(socket=folder / "socket"))
 
     def start(self) -> None:
-        """Starts the daemon and keeps a silent stream playing; without one a sink sleeps, and eats a start."""
+        """Starts the daemon, and plugs the microphone in."""
         self._daemon = self._run(
             "pulseaudio", "-n", f"--file={self._folder / 'daemon.pa'}", "--daemonize=no", "--use-pid-file=no",
             "--exit-idle-time=-1", "--disallow-exit", "--high-priority=no", "--realtime=no",
@@ -79,9 +78,6 @@ class VirtualMicrophone:
         )  # fmt: skip
         wait_until(lambda: self._control("info") == 0, "the daemon answers")
         self.plug_in()
-        with open("/dev/zero", "rb") as silence:
-            self._play(silence.fileno(), latency_ms=20)
-        self._hear()
 
     def play(self, samples: npt.NDArray[np.int16]) -> subprocess.Popen[bytes]:
         """Plays samples at `RATE`, once; returns at once."""
@@ -91,13 +87,18 @@ class VirtualMicrophone:
             return self._play(sound.fileno(), latency_ms=500)
 
     def plug_in(self) -> None:
-        """The microphone appears, and is the default."""
+        """The microphone appears, and is the default. A silent stream keeps playing into it: without one a
+        sink sleeps, and eats the start of what comes."""
+        assert self._control("load-module", *_SPEAKER) == 0
         assert self._control("load-module", *_SOURCE) == 0
         assert self._control("set-default-source", "vmic") == 0
+        with open("/dev/zero", "rb") as silence:
+            self._play(silence.fileno(), latency_ms=20)
+        self._hear()
 
     def unplug(self) -> None:
-        """The microphone, and whatever is recorded from it, is gone."""
-        assert self._control("unload-module", _SOURCE[0]) == 0
+        """The microphone is gone, and so is every stream from it; no other takes its place."""
+        assert self._control("unload-module", _SPEAKER[0]) == 0
 
     def suspend(self, on: bool = True) -> None:
         """The microphone is there and gives nothing; `False` wakes it."""
