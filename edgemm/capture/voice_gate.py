@@ -147,7 +147,7 @@ class VoiceGate:
 
     def _forget(self) -> None:
         """Keeps no more than may turn out to be the start of a word."""
-        kept_ms = self._times.pre_roll_ms + max(self._voice_ms, _length_ms(self._history[-1]))
+        kept_ms = self._times.pre_roll_ms + self._voice_ms
         while sum(map(_length_ms, self._history)) > kept_ms:
             self._hold_back()
 

@@ -53,7 +53,8 @@ def call(callback: Callback, data: bytes, frames: int) -> Any:
 
 
 def test_the_callback_stores_and_wakes() -> None:
-    ring, woken = BlockRing(2, 4, 2), []
+    ring = BlockRing(2, 4, 2)
+    woken: list[None] = []
     call(Callback(ring, woken.append), bytes(8), 4)
     kept = ring.take()
     assert kept is not None

@@ -64,7 +64,8 @@ def test_a_block_longer_than_a_slot_is_refused() -> None:
 
 
 def test_two_threads_lose_nothing_and_mix_nothing_up() -> None:
-    ring, taken, last = BlockRing(slots=4, frames=2, frame_bytes=1), [], 2_000
+    ring, last = BlockRing(slots=4, frames=2, frame_bytes=1), 2_000
+    taken: list[bytes] = []
     before = sys.getswitchinterval()
     sys.setswitchinterval(1e-6)
 

@@ -36,7 +36,14 @@ _DAEMON = """\
 .fail
 load-module module-native-protocol-unix auth-anonymous=1 socket={socket}
 """
-_SPEAKER = ("module-null-sink", "sink_name=speaker", f"rate={RATE}", "channels=1", "format=s16le")
+_SPEAKER = (
+    "module-null-sink",
+    "sink_name=speaker",
+    f"rate={RATE}",
+    "channels=1",
+    "format=s16le",
+    "norewinds=1",
+)
 _SOURCE = ("module-remap-source", "source_name=vmic", "master=speaker.monitor", "channels=1")
 
 
@@ -140,7 +147,7 @@ class VirtualMicrophone:
         return player
 
     def _hear(self) -> None:
-        """Waits for the first sound: until a client asks for less, a null sink works in blocks of 2 s."""
+        """Waits for the first sound."""
         ear = self._run("parec", "--raw", "--latency-msec=20", stdout=subprocess.PIPE)
         try:
             assert ear.stdout is not None
