@@ -12,6 +12,7 @@ from typing import Any
 import edgemm
 from edgemm.capture.cameras import list_cameras
 from edgemm.delegates import DELEGATES, DelegateStatus, probe_delegate
+from edgemm.errors import EdgemmError
 
 FEATURES = {
     "numpy": ("numpy", ""),
@@ -128,12 +129,12 @@ def _cameras() -> tuple[str, ...]:
 
 
 def _microphones() -> tuple[tuple[str, ...], tuple[str, ...]]:
-    """Names of the inputs that PortAudio lists, and what keeps it from listing them."""
+    """The microphones by number, and what keeps them from being listed."""
     if util.find_spec("sounddevice") is None:
         return (), ()
+    from edgemm.recorder.process import list_microphones
+
     try:
-        import sounddevice
-    except OSError:  # the Python package is here, the C library is not
-        return (), ("microphones need PortAudio: sudo apt install libportaudio2",)
-    devices = sounddevice.query_devices()
-    return tuple(f"{d['index']} {d['name']}" for d in devices if d["max_input_channels"] > 0), ()
+        return tuple(map(str, list_microphones())), ()
+    except EdgemmError as error:
+        return (), (str(error),)

@@ -154,6 +154,7 @@ class Stream:
         """Ends the stream at once. What is in flight becomes dropped as "closed", and a thread that waits
         for an item gets the end. May be called twice, and from any thread."""
         self._gate.shut()
+        self._reader.settle()
         self.ledger.close()
         if self._owns_source:
             self._source.close()
