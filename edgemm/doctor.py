@@ -10,7 +10,8 @@ from pathlib import Path
 from typing import Any
 
 import edgemm
-from edgemm.capture.cameras import list_cameras
+from edgemm.capture.cameras import Camera, list_cameras
+from edgemm.capture.picamera import INSTALL as INSTALL_PICAMERA2
 from edgemm.delegates import DELEGATES, DelegateStatus, probe_delegate
 from edgemm.errors import EdgemmError
 
@@ -53,6 +54,7 @@ class Health:
     packages: tuple[Package, ...]
     delegates: tuple[DelegateStatus, ...]
     cameras: tuple[str, ...]
+    """As `open_source("camera:0")` counts them."""
     microphones: tuple[str, ...]
     advice: tuple[str, ...]
 
@@ -65,6 +67,7 @@ def examine() -> Health:
     """Looks at the machine; starts no device and loads no accelerator into this process."""
     microphones, trouble = _microphones()
     packages = tuple(_package(feature, *where) for feature, where in FEATURES.items())
+    cameras = list_cameras()
     return Health(
         edgemm.__version__,
         f"{platform.machine()} {platform.system()} {_board()}".strip(),
@@ -73,9 +76,9 @@ def examine() -> Health:
         _memory_mb(),
         packages,
         tuple(probe_delegate(name) for name in DELEGATES),
-        _cameras(),
+        tuple(f"camera:{number} {camera}" for number, camera in enumerate(cameras)),
         microphones,
-        (*_twice(), *_missing_runtime(packages), *trouble),
+        (*_twice(), *_missing_runtime(packages), *_missing_picamera2(cameras), *trouble),
     )
 
 
@@ -123,9 +126,11 @@ def _memory_mb() -> int:
         return 0
 
 
-def _cameras() -> tuple[str, ...]:
-    """As `open_source("camera:0")` counts them."""
-    return tuple(f"camera:{number} {camera}" for number, camera in enumerate(list_cameras()))
+def _missing_picamera2(cameras: tuple[Camera, ...]) -> list[str]:
+    ports = [str(camera) for camera in cameras if camera.is_csi]
+    if ports and util.find_spec("picamera2") is None:
+        return [f"{ports[0]} is a Raspberry Pi's own camera, which needs picamera2: {INSTALL_PICAMERA2}"]
+    return []
 
 
 def _microphones() -> tuple[tuple[str, ...], tuple[str, ...]]:

@@ -16,6 +16,7 @@ import pytest
 from process import RigProcess
 
 from edgemm import data
+from edgemm.capture.cameras import Camera
 from edgemm.cli import main
 from edgemm.cli.demo.devices import try_devices
 
@@ -237,6 +238,20 @@ def test_doctor_lists_runtimes_and_delegates(capsys: pytest.CaptureFixture[str])
         each["feature"] for each in content["packages"] if each["version"]
     }
     assert {"cpu", "edgetpu"} <= {each["name"] for each in content["delegates"]}
+
+
+def test_doctor_counts_cameras_as_open_source_does(
+    capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    cameras = (
+        Camera("/dev/video2", "HD Webcam", "uvcvideo"),
+        Camera("/dev/video4", "unicam-image", "unicam"),
+    )
+    monkeypatch.setattr("edgemm.doctor.list_cameras", lambda: cameras)
+    assert main(["doctor", "--json"]) == 0
+    content = said(capsys)
+    assert content["cameras"] == ["camera:0 /dev/video2 HD Webcam", "camera:1 /dev/video4 unicam-image"]
+    assert any("sudo apt install python3-picamera2" in advice for advice in content["advice"])
 
 
 @pytest.mark.parametrize(

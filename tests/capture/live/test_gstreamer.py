@@ -123,6 +123,26 @@ print(json.dumps([source.faults, counts.captured == counts.delivered + counts.wa
     assert balanced
 
 
+def test_what_the_sink_drops_is_counted(run: Run) -> None:
+    """Nobody pulls for a while: the sink keeps the newest and tells nothing of the others."""
+    missed, why, age_ms = run("""
+from edgemm.capture.gstreamer import PipelineGrabber
+grabber = PipelineGrabber("gst", LIVE.removeprefix("gst:"))
+grabber.open()
+first = grabber.grab()
+give_up = time.monotonic() + 20
+while grabber._arrived < 10 and time.monotonic() < give_up:
+    time.sleep(0.01)
+shot = grabber.grab()
+age_ms = (time.monotonic_ns() - shot.captured_ns) / 1e6
+grabber.close()
+print(json.dumps([first.missed + shot.missed, shot.why, age_ms]))
+""")
+    assert missed >= 8
+    assert why == "overrun"
+    assert age_ms < 100  # the oldest was taken 300 ms ago
+
+
 @pytest.mark.parametrize(
     ("pipeline", "kind", "message"),
     [
