@@ -188,11 +188,13 @@ def test_a_read_never_takes_longer_than_asked(live: Callable[..., LiveFrames]) -
 
 
 def test_close_ends_both_threads(live: Callable[..., LiveFrames]) -> None:
+    before = set(threading.enumerate())
     source = live()
+    assert len(set(threading.enumerate()) - before) == 2
     source.close()
     source.close()
     assert source.read() is None
-    assert not [thread for thread in threading.enumerate() if thread.name.endswith(" camera")]
+    assert not set(threading.enumerate()) - before
 
 
 def test_close_does_not_wait_for_a_driver_that_hangs(live: Callable[..., LiveFrames], watch: Any) -> None:
