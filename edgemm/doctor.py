@@ -13,6 +13,7 @@ import edgemm
 from edgemm.capture.cameras import Camera, list_cameras
 from edgemm.capture.picamera import INSTALL as INSTALL_PICAMERA2
 from edgemm.delegates import DELEGATES, DelegateStatus, probe_delegate
+from edgemm.errors import EdgemmError
 
 FEATURES = {
     "numpy": ("numpy", ""),
@@ -133,12 +134,12 @@ def _missing_picamera2(cameras: tuple[Camera, ...]) -> list[str]:
 
 
 def _microphones() -> tuple[tuple[str, ...], tuple[str, ...]]:
-    """Names of the inputs that PortAudio lists, and what keeps it from listing them."""
+    """The microphones by number, and what keeps them from being listed."""
     if util.find_spec("sounddevice") is None:
         return (), ()
+    from edgemm.recorder.process import list_microphones
+
     try:
-        import sounddevice
-    except OSError:  # the Python package is here, the C library is not
-        return (), ("microphones need PortAudio: sudo apt install libportaudio2",)
-    devices = sounddevice.query_devices()
-    return tuple(f"{d['index']} {d['name']}" for d in devices if d["max_input_channels"] > 0), ()
+        return tuple(map(str, list_microphones())), ()
+    except EdgemmError as error:
+        return (), (str(error),)

@@ -10,16 +10,19 @@ import time
 from collections import deque
 from collections.abc import Mapping
 from dataclasses import replace
-from typing import Literal
+from typing import Literal, NamedTuple
 
 from edgemm.capture.file_source import FileSource
 from edgemm.capture.losses import CountsLosses
 from edgemm.capture.source import KeepsNewest, Source
+from edgemm.capture.withheld import Withholds
 from edgemm.errors import SourceTimeout
 from edgemm.media import AudioBlock, Captured, Frame
 
 WAITING = 8
 """Items of a file that may wait for a reader who is behind; the others then wait with the file."""
+OVERFLOW = "overflow"
+"""Reason of sound that came while a reader was too far behind."""
 WAITING_S = 2.0
 """Seconds of live sound that may wait for a reader who is behind; what comes then is a gap to that reader."""
 
@@ -38,6 +41,7 @@ class SharedSource:
         """
         self.source = source
         self._counts = source if isinstance(source, CountsLosses) else None
+        self._withholds = source if isinstance(source, Withholds) else None
         self._turn = threading.Condition()
         self._taps: tuple[Tap, ...] = ()
         self._reading = False
@@ -49,7 +53,7 @@ class SharedSource:
     def tap(self) -> Tap:
         """A further reader; it gets what is captured from now on."""
         with self._turn:
-            tap = Tap(self, self.lost())
+            tap = Tap(self, self.lost(), self.withheld())
             self._taps += (tap,)
         return tap
 
@@ -58,6 +62,10 @@ class SharedSource:
         if self._counts is not None:
             return dict(self._counts.lost)
         return {"missing": self._missing} if self._missing else {}
+
+    def withheld(self) -> dict[str, int]:
+        """Reason -> samples that the source itself holds back; see `Withholds`."""
+        return dict(self._withholds.withheld) if self._withholds is not None else {}
 
     def leave(self, tap: Tap) -> None:
         """The tap takes no more: nobody waits for it."""
@@ -78,11 +86,11 @@ class SharedSource:
                 while not self._may_read():
                     if tap.waiting or tap.closed or self._ended:
                         return self._take(tap)
-                    self._wait(until)
+                    self._wait(tap, until)
                 if tap.waiting or tap.closed or self._ended:
                     return self._take(tap)
                 self._reading = True
-            self._read(None if until is None else max(0.0, until - time.monotonic()))
+            self._read(tap, None if until is None else max(0.0, until - time.monotonic()))
 
     def _may_read(self) -> bool:
         return not self._reading and all(tap.has_room for tap in self._taps)
@@ -90,19 +98,20 @@ class SharedSource:
     def _take(self, tap: Tap) -> Captured | None:
         """What waits first; else how the source ended."""
         if tap.waiting and not tap.closed:
-            item = tap.waiting.popleft()
             self._turn.notify_all()
-            return item
+            return tap.take()
+        tap.settle(self.withheld())
         if self._error is not None and not tap.closed:
             raise self._error
         return None
 
-    def _wait(self, until: float | None) -> None:
+    def _wait(self, tap: Tap, until: float | None) -> None:
         left = None if until is None else until - time.monotonic()
         if (left is not None and left <= 0) or not self._turn.wait(left):
+            tap.settle(self.withheld())
             raise SourceTimeout(f"{self.source.uri}: nothing came in time")
 
-    def _read(self, timeout_s: float | None) -> None:
+    def _read(self, tap: Tap, timeout_s: float | None) -> None:
         """Reads one item and gives it to all."""
         item, error = None, None
         try:
@@ -110,6 +119,7 @@ class SharedSource:
         except SourceTimeout:
             with self._turn:
                 self._reading = False
+                tap.settle(self.withheld())
                 self._turn.notify_all()
             raise
         except BaseException as failed:  # noqa: BLE001 - raised by every tap
@@ -127,34 +137,50 @@ class SharedSource:
             if self._counts is None:
                 self._missing += max(0, item.sequence - self._next_sequence)
             self._next_sequence = item.sequence + 1
+        withheld = self.withheld()
         for tap in self._taps:
-            tap.offer(item)
+            tap.offer(item, withheld)
+
+
+class Waiting(NamedTuple):
+    """An item that a reader has not taken yet."""
+
+    item: Captured
+    withheld: Mapping[str, int]
+    """What had been told of the gap before it; see `Withholds`."""
 
 
 class Tap(FileSource):
     """One reader's end of a shared source: a `Source` itself."""
 
-    def __init__(self, shared: SharedSource, lost_before: Mapping[str, int]) -> None:
+    def __init__(
+        self, shared: SharedSource, lost_before: Mapping[str, int], withheld_before: Mapping[str, int]
+    ) -> None:
         """Use `SharedSource.tap`."""
         source = shared.source
         self.uri = source.uri
         self.modality: Literal["image", "audio"] = source.modality
         self.live = source.live
         self.keeps_newest = isinstance(source, KeepsNewest) and source.keeps_newest
-        self.waiting: deque[Captured] = deque()
+        self.waiting: deque[Waiting] = deque()
         self.closed = False
         self._shared = shared
-        self._before = lost_before
+        self._lost_before = lost_before
         self._superseded = 0
-        self._gap_samples = 0
+        self._overflow = _Overflow(withheld_before)
+        self._withheld: Mapping[str, int] = {}
 
     @property
     def lost(self) -> Mapping[str, int]:
         """Reason -> items lost since the tap was opened, by the source or because this reader was behind."""
-        now = self._shared.lost()
-        found = {reason: count - self._before.get(reason, 0) for reason, count in now.items()}
+        found = _since(self._lost_before, self._shared.lost())
         found["superseded"] = found.get("superseded", 0) + self._superseded
         return {reason: count for reason, count in found.items() if count}
+
+    @property
+    def withheld(self) -> Mapping[str, int]:
+        """Reason -> samples that the source held back, or that came while this reader was behind."""
+        return self._withheld
 
     @property
     def faults(self) -> Mapping[str, int]:
@@ -176,26 +202,70 @@ class Tap(FileSource):
         """
         return self._shared.read_for(self, timeout_s)
 
-    def offer(self, item: Captured) -> None:
-        """An item of the source, under the lock of the shared source."""
-        if isinstance(item, AudioBlock):
-            self._offer_block(item)
-        elif self.live and self.waiting:
-            self._superseded += 1
-            self.waiting[0] = item
-        else:
-            self.waiting.append(item)
-
-    def _offer_block(self, block: AudioBlock) -> None:
-        if self.live and len(self.waiting) * len(block.samples) > WAITING_S * block.sample_rate:
-            self._gap_samples += block.gap_samples + len(block.samples)
-            return
-        if self._gap_samples:
-            gap, self._gap_samples = self._gap_samples + block.gap_samples, 0
-            block = replace(block, gap_samples=gap, gap_reason="overflow")
-        self.waiting.append(block)
-
     def close(self) -> None:
         """Takes no more; the source goes on for the others."""
         self.closed = True
         self._shared.leave(self)
+
+    def offer(self, item: Captured, withheld: Mapping[str, int]) -> None:
+        """An item of the source. This and what follows happens under the lock of the shared source."""
+        if isinstance(item, AudioBlock):
+            behind = self.live and len(self.waiting) * len(item.samples) > WAITING_S * item.sample_rate
+            if behind:
+                self._overflow.drop(item, withheld)
+                return
+            item = self._overflow.mark(item, withheld)
+        elif self.live and self.waiting:
+            self._superseded += 1
+            self.waiting.clear()
+        self.waiting.append(Waiting(item, self._overflow.told(withheld)))
+
+    def take(self) -> Captured:
+        """The item that waits first."""
+        first = self.waiting.popleft()
+        self._withheld = first.withheld
+        return first.item
+
+    def settle(self, withheld: Mapping[str, int]) -> None:
+        """Nothing waits: all that was lost up to now belongs to the gap before the next block, if one comes."""
+        if not self.waiting:
+            self._withheld = self._overflow.told(withheld)
+
+
+class _Overflow:
+    """Samples that came while a reader was behind: dropped, and part of the gap before its next block."""
+
+    def __init__(self, withheld_before: Mapping[str, int]) -> None:
+        self._before = withheld_before
+        self._known = sum(withheld_before.values())
+        self._samples = 0
+        self._pending = 0
+
+    def drop(self, block: AudioBlock, withheld: Mapping[str, int]) -> None:
+        """There is no room for it. What the source had told of the gap before it is told already."""
+        told = self._newly_withheld(withheld)
+        self._samples += len(block.samples) + max(0, block.gap_samples - told)
+        self._pending += len(block.samples) + block.gap_samples
+
+    def mark(self, block: AudioBlock, withheld: Mapping[str, int]) -> AudioBlock:
+        """The block, with what was dropped before it in its gap."""
+        self._newly_withheld(withheld)
+        gap, self._pending = self._pending, 0
+        if not gap:
+            return block
+        reason = block.gap_reason if block.gap_samples else OVERFLOW
+        return replace(block, gap_samples=block.gap_samples + gap, gap_reason=reason)
+
+    def told(self, withheld: Mapping[str, int]) -> dict[str, int]:
+        """Reason -> samples since the tap was opened, those that were dropped here counted in."""
+        found = _since(self._before, withheld)
+        found[OVERFLOW] = found.get(OVERFLOW, 0) + self._samples
+        return {reason: count for reason, count in found.items() if count}
+
+    def _newly_withheld(self, withheld: Mapping[str, int]) -> int:
+        before, self._known = self._known, sum(withheld.values())
+        return self._known - before
+
+
+def _since(before: Mapping[str, int], now: Mapping[str, int]) -> dict[str, int]:
+    return {reason: count - before.get(reason, 0) for reason, count in now.items()}
