@@ -117,8 +117,9 @@ def test_the_wrong_thing_is_refused(quadrant: edgemm.Model, loud: edgemm.Model) 
 
 
 def test_a_model_of_bare_tensors_has_no_stream(make: Make) -> None:
-    with pytest.raises(CardError, match="expected a card that says how pictures or sound become input 'x'"):
-        make("add.onnx").session()
+    source = PacedSource([Frame(np.zeros((2, 2), np.uint8), 0, 0, "gray")])
+    with pytest.raises(CardError, match="expected a card that says how pictures or sound become the input"):
+        make("add.onnx").stream(source)
 
 
 def test_outputs_become_real_without_new_memory() -> None:
