@@ -11,7 +11,7 @@ from __future__ import annotations
 
 import argparse
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -102,8 +102,8 @@ def makers(split: Split, train: Names, test: Names, epochs: float) -> dict[str, 
     held, right = split.test.images.astype(np.float32) / 255.0, split.test.labels
     known = list(pictures.numpy()[:128])
     x, y = torch.from_numpy(train.tokens), torch.from_numpy(train.labels)
-    few, names = [a[None] for a in train.tokens[:128]], [a[None] for a in test.tokens[:1000]]
-    tongues, count = test.labels[:1000], len(LANGUAGES)
+    few, chosen = [a[None] for a in train.tokens[_spread(x, 128)]], _spread(test.tokens, 1000)
+    names, tongues, count = [a[None] for a in test.tokens[chosen]], test.labels[chosen], len(LANGUAGES)
 
     def cnn() -> list[Trained]:
         module = train_classifier(CNN(), pictures[:, None], answers, times(4), 2e-3)
@@ -122,7 +122,7 @@ def makers(split: Split, train: Names, test: Names, epochs: float) -> dict[str, 
         return [Trained("Transformer", module, few, names, tongues)]
 
     def gan() -> list[Trained]:
-        generator, discriminator = train_gan(pictures[:, None] * 2 - 1, times(20))
+        generator, discriminator = train_gan(pictures[:, None] * 2 - 1, times(10))
         draws = np.random.default_rng(0).standard_normal((256, 1, NOISE, 1, 1)).astype(np.float32)
         first, rest = list(draws[:128]), list(draws[128:])
         whole = GAN(generator, discriminator)
@@ -132,6 +132,11 @@ def makers(split: Split, train: Names, test: Names, epochs: float) -> dict[str, 
         ]
 
     return {"cnn": cnn, "rnn": rnn, "lstm": lstm, "transformer": transformer, "gan": gan}
+
+
+def _spread(rows: Sequence[Any] | Tensor, count: int) -> npt.NDArray[np.int64]:
+    """Numbers of so many rows, from all over: names are sorted by their language."""
+    return np.linspace(0, len(rows) - 1, min(count, len(rows))).astype(np.int64)
 
 
 def judged(path: Path, model: Trained) -> float:
