@@ -16,6 +16,7 @@ import pytest
 import edgemm
 from edgemm.capture import Source, open_source
 from edgemm.capture.microphone_source import MicrophoneSource
+from edgemm.data import spoken_digits
 from edgemm.errors import InputError, SourceNotFound
 from edgemm.media import AudioBlock, Captured
 from edgemm.recorder.process import list_microphones
@@ -261,6 +262,25 @@ def test_a_stopped_recorder_catches_up(virtual: VirtualMicrophone) -> None:
         assert source.faults == {}
     assert [block.gap_samples for block in heard] == [0] * len(heard)
     assert clock_agrees(heard)
+
+
+def test_a_gate_passes_the_word_and_counts_the_silence(virtual: VirtualMicrophone) -> None:
+    word = np.repeat(spoken_digits()[5][1], RATE // 8000)
+    session = Slow()
+    with open_source(NAME + "&gate=voice") as source, Stream(session, source) as stream:
+        begun_ns = time.monotonic_ns()
+        wait_until(lambda: time.monotonic_ns() - begun_ns > 1e9, "time passes")
+        virtual.play((word * 32767).astype(np.int16))
+        heard = [next(stream).frame]
+        while (heard[-1].captured_ns - heard[0].captured_ns) / 1e9 < len(word) / RATE + 0.2:
+            heard.append(next(stream).frame)
+        samples = stream.ledger.summary()["samples"]
+    said = np.concatenate([block.samples for block in heard if isinstance(block, AudioBlock)])
+    begin, end = np.flatnonzero(np.abs(said) > 0.02)[[0, -1]]
+    loud = np.flatnonzero(np.abs(word) > 0.02)
+    assert end - begin == loud[-1] - loud[0]
+    assert samples["dropped"]["silence"] > 0.5 * RATE
+    assert samples["captured"] == samples["delivered"] + samples["dropped"]["silence"] + samples["in_flight"]
 
 
 def test_the_package_opens_microphones(virtual: VirtualMicrophone) -> None:

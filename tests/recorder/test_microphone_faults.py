@@ -15,6 +15,7 @@ from edgemm.capture import open_source
 from edgemm.capture.microphone_source import MicrophoneSource
 from edgemm.errors import SourceLost, SourceTimeout
 from edgemm.media import AudioBlock
+from edgemm.recorder.process import list_microphones
 from tests.rigs.pulse import RATE, VirtualMicrophone, wait_until
 
 pytestmark = pytest.mark.device
@@ -40,8 +41,8 @@ FAULTS: dict[str, tuple[Break, Break, str]] = {
 every_fault = pytest.mark.parametrize(("harm", "heal", "reason"), FAULTS.values(), ids=FAULTS)
 
 
-def microphone(options: str = "") -> MicrophoneSource:
-    source = open_source(f"microphone:?rate={RATE}{options}")
+def microphone(options: str = "", device: str = "") -> MicrophoneSource:
+    source = open_source(f"microphone:{device}?rate={RATE}{options}")
     assert isinstance(source, MicrophoneSource)
     return source
 
@@ -107,8 +108,9 @@ def test_without_reconnect_it_is_the_end(
     heal(faulty)
 
 
-def test_a_recorder_that_dies_is_replaced(faulty: VirtualMicrophone) -> None:
-    with microphone() as source:
+def test_a_recorder_that_dies_is_replaced_and_finds_the_microphone_by_name(faulty: VirtualMicrophone) -> None:
+    number = [each.name for each in list_microphones()].index("usb_headset")
+    with microphone(device=str(number)) as source:
         assert source.read(5) is not None
         pid = source.recorder_pid
         assert pid is not None
@@ -123,6 +125,7 @@ def test_a_recorder_that_dies_is_replaced(faulty: VirtualMicrophone) -> None:
         assert gaps == ["lost"]
         assert source.faults == {"lost": 1, "reconnected": 1}
         assert source.recorder_pid != pid
+        assert source.name == "usb_headset"
 
 
 def test_while_it_is_away_attempts_are_counted_and_reads_time_out(faulty: VirtualMicrophone) -> None:
