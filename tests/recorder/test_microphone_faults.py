@@ -11,13 +11,13 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
+from pulse import RATE, VirtualMicrophone, wait_until
 
 from edgemm.capture import open_source
 from edgemm.capture.microphone_source import MicrophoneSource
 from edgemm.errors import SourceLost, SourceTimeout
 from edgemm.media import AudioBlock
 from edgemm.recorder.process import list_microphones
-from tests.rigs.pulse import RATE, VirtualMicrophone, wait_until
 
 pytestmark = pytest.mark.device
 
