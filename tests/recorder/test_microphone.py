@@ -12,6 +12,7 @@ from collections.abc import Iterator
 import numpy as np
 import numpy.typing as npt
 import pytest
+from pulse import RATE, VirtualMicrophone, wait_until
 
 import edgemm
 from edgemm.capture import Source, open_source
@@ -22,7 +23,6 @@ from edgemm.recorder.process import list_microphones
 from edgemm.results import Embedding
 from edgemm.stream.session import StageClock
 from edgemm.stream.stream import Stream
-from tests.rigs.pulse import RATE, VirtualMicrophone, wait_until
 
 pytestmark = pytest.mark.device
 

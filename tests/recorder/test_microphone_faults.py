@@ -10,12 +10,12 @@ import time
 from collections.abc import Callable
 
 import pytest
+from pulse import RATE, VirtualMicrophone, wait_until
 
 from edgemm.capture import open_source
 from edgemm.capture.microphone_source import MicrophoneSource
 from edgemm.errors import SourceLost, SourceTimeout
 from edgemm.media import AudioBlock
-from tests.rigs.pulse import RATE, VirtualMicrophone, wait_until
 
 pytestmark = pytest.mark.device
 
