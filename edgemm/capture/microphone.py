@@ -38,7 +38,7 @@ def open_microphone(named: SourceUri) -> Source:
         named.block_ms or 20.0, named.number("ring_s", 0.05, 60.0) or 2.0,
     )  # fmt: skip
     source = MicrophoneSource(
-        named.text, options, channel=channel, reconnect=_one_of(named, "reconnect", "1", "0") == "1",
+        named.text, options, channel=channel, reconnect=named.switch("reconnect", default=True),
         stall_s=named.number("timeout_s", 0.2, 60.0) or STALL_S,
     )  # fmt: skip
     if gate:

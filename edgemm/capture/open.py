@@ -38,8 +38,9 @@ def open_source(uri: str | os.PathLike[str], *, pace: Pace = "file") -> Source:
             `block_ms` (WAV: milliseconds of sound in one block), `pause_ms` (WAV: silence after each
             recording, so that a short word fills the model's window), `loop=1` (begin again at the end).
             Cameras and network video: `timeout_s` (without a frame for so long it has stalled; 5),
-            `reconnect` (attempts in a row until it is lost; without end, 0: none), `frozen_s` (the same
-            picture for so long is a stall; never); cameras: `size`, `fps`, `fourcc`; RTSP: `transport`.
+            `reconnect=0` (a fault is the end), `attempts` (to connect again, in a row; without end), `frozen_s`
+            (the same picture for so long is a stall; never); cameras: `size`, `fps`, `fourcc`; RTSP:
+            `transport`. Microphones: see `edgemm.capture.microphone`.
         pace: "file": every item waits until it is read, and is captured when it is read. "live": it
             plays in real time and drops as a device would; `source.live` is then True.
 

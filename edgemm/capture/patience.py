@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 from edgemm.capture.uri import SourceUri
 
-OPTIONS = ("timeout_s", "reconnect", "frozen_s")
+OPTIONS = ("timeout_s", "reconnect", "attempts", "frozen_s")
 """What a source's name may set."""
 _FIRST_S, _LONGEST_S = 0.25, 8.0
 _JITTER = 0.2
@@ -28,13 +28,14 @@ class Patience:
 
 
 def patience_of(named: SourceUri) -> Patience:
-    """From the options `timeout_s`, `reconnect` (attempts in a row, 0 for none) and `frozen_s`.
+    """From the options `timeout_s`, `reconnect` (0: a fault is the end), `attempts` (to connect again, in a row;
+    without end when not given) and `frozen_s`.
 
     Raises:
         InputError: one of them is no number, or out of bounds.
     """
     timeout_s = named.number("timeout_s", 0.1, 600.0) or Patience().timeout_s
-    attempts = named.number("reconnect", 0, 1e9)
+    attempts = named.number("attempts", 1, 1e9) if named.switch("reconnect", default=True) else 0.0
     return Patience(
         timeout_s,
         3 * timeout_s,

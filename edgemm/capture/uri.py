@@ -90,9 +90,17 @@ class SourceUri:
     @property
     def loop(self) -> bool:
         """True to begin again at the end, for ever."""
-        value = self.options.get("loop", "0").lower()
+        return self.switch("loop", default=False)
+
+    def switch(self, name: str, *, default: bool) -> bool:
+        """An option that is on or off.
+
+        Raises:
+            InputError: it is something else.
+        """
+        value = self.options.get(name, "1" if default else "0").lower()
         if value not in _SWITCH:
-            raise InputError(f"loop={value} in {self.text!r}: expected 1 or 0")
+            raise InputError(f"{name}={value} in {self.text!r}: expected 1 or 0")
         return _SWITCH[value]
 
     def number(self, name: str, low: float, high: float) -> float | None:

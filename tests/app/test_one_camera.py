@@ -14,6 +14,8 @@ from process import RigProcess
 
 from edgemm.app.recipe import read_app
 from edgemm.app.service import Service
+from edgemm.media import Frame
+from edgemm.stream.item import Item
 
 pytestmark = pytest.mark.device
 
@@ -22,8 +24,13 @@ def test_both_get_the_same_frames_of_one_connection(app_file: Callable[..., Path
     with RigProcess("mjpeg_server.py") as camera:
         stream = {**seen, "source": f"http://127.0.0.1:{camera.port}/"}
         with Service(read_app(app_file({"a": stream, "b": stream}))) as service:
-            frames: dict[str, dict[int, Any]] = {"a": {}, "b": {}}
-            service.run(lambda name, item: frames[name].update({item.frame.sequence: item.frame}), limit=40)
+            frames: dict[str, dict[int, Frame]] = {"a": {}, "b": {}}
+
+            def keep(name: str, item: Item) -> None:
+                assert isinstance(item.frame, Frame)
+                frames[name][item.frame.sequence] = item.frame
+
+            service.run(keep, limit=40)
             service.runner.close()
             summaries = service.summary()["streams"]
     both = frames["a"].keys() & frames["b"].keys()

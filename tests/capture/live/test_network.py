@@ -175,7 +175,7 @@ def test_nobody_there_is_not_found_at_once() -> None:
         ("rtsp://h/1#transport=pigeon", "expected tcp or udp"),
         ("http://h/1#transport=udp", "rtsp addresses only"),
         ("http://h/1#timeout_s=0", "expected a number"),
-        ("http://h/1#reconnect=no", "expected a number"),
+        ("http://h/1#reconnect=maybe", "expected 1 or 0"),
     ],
 )
 def test_options_that_make_no_sense(name: str, message: str) -> None:

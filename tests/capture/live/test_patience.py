@@ -20,13 +20,14 @@ pytestmark = pytest.mark.device
         ("", Patience()),
         ("timeout_s=2", Patience(2, 6)),
         ("reconnect=0&frozen_s=3", Patience(attempts=0, frozen_s=3)),
+        ("reconnect=1&attempts=7", Patience(attempts=7)),
     ],
 )
 def test_patience_from_a_name(options: str, patience: Patience) -> None:
     assert patience_of(parse_uri(f"rtsp://camera/1#{options}")) == patience
 
 
-@pytest.mark.parametrize("option", ["timeout_s=never", "reconnect=-1", "frozen_s=0"])
+@pytest.mark.parametrize("option", ["timeout_s=never", "attempts=0", "frozen_s=0"])
 def test_patience_that_makes_no_sense(option: str) -> None:
     with pytest.raises(InputError, match="expected a number"):
         patience_of(parse_uri(f"rtsp://camera/1#{option}"))
