@@ -14,6 +14,17 @@ FORBIDDEN_ON_DEVICE = ("torch", "onnx", "onnx_ir", "onnxscript", "scipy", "conve
 HEAVY = ("cv2", "onnxruntime", "ai_edge_litert", "tflite_runtime", "sounddevice", "soxr", "tqdm")
 
 ROOMS = {
+    "recorder": (
+        "capture",
+        "preprocess",
+        "backends",
+        "delegates",
+        "tasks",
+        "stream",
+        "model",
+        "session",
+        "cli",
+    ),
     "capture": ("backends", "delegates", "tasks", "stream", "model", "session", "preprocess", "cli"),
     "preprocess": ("capture", "backends", "delegates", "tasks", "stream", "model", "session", "cli"),
     "backends": ("capture", "preprocess", "tasks", "stream", "model", "session", "cli"),

@@ -10,7 +10,7 @@ import threading
 from dataclasses import asdict
 from queue import SimpleQueue
 
-from edgemm.errors import EdgemmError
+from edgemm.errors import EdgemmError, SourceLost
 from edgemm.recorder import portaudio
 from edgemm.recorder.devices import choose
 from edgemm.recorder.options import RecorderOptions
@@ -65,7 +65,11 @@ def _end_with_parent(parent: int) -> None:
 
 
 def _record(options: RecorderOptions, out: int) -> None:
-    """Until the stream ends by itself, which is not a good sign."""
+    """Until the stream ends by itself, which is not a good sign.
+
+    Raises:
+        SourceLost: it did.
+    """
     tokens: SimpleQueue[bool | None] = SimpleQueue()
     microphone = choose(portaudio.microphones(), options.device)
     recording = portaudio.record(microphone, options, tokens.put, lambda: tokens.put(True))
@@ -78,6 +82,7 @@ def _record(options: RecorderOptions, out: int) -> None:
             send(out, account.block(slot))
     if recording.callback.error is not None:
         raise recording.callback.error
+    raise SourceLost(f"the sound system has ended the stream of {microphone.name}")
 
 
 class Account:

@@ -51,7 +51,7 @@ def microphones() -> tuple[Microphone, ...]:
 
 
 class Callback:
-    """What PortAudio calls with each block: stores it and wakes the writer, no more.
+    """What PortAudio calls with each block: stores it and wakes the writer, no more. Neither waits for anybody.
 
     An exception ends the stream and is kept in `error`.
     """
@@ -76,7 +76,7 @@ class Callback:
 
 @dataclass(slots=True)
 class Recording:
-    """A stream that runs. `closing` is never asked of it: the process ends instead."""
+    """A stream that runs. It is never stopped, which could hang: the process ends instead."""
 
     stream: Any
     ring: BlockRing

@@ -137,6 +137,14 @@ def test_while_it_is_away_attempts_are_counted_and_reads_time_out(faulty: Virtua
             source.read(0.1)
 
 
+def test_what_is_wrong_is_said(faulty: VirtualMicrophone) -> None:
+    with microphone("&reconnect=0") as source:
+        assert source.read(5) is not None
+        faulty.unplug()
+        with pytest.raises(SourceLost, match="the sound system has ended the stream of default"):
+            read_until(source, lambda block: False, 5)
+
+
 def test_a_sound_system_that_aborts_takes_the_recorder_down_and_not_us(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -167,6 +167,11 @@ class AnyOrder(RuleBasedStateMachine):
             self.captured += 1 + lost
         assert self.closed or item in self.flying
 
+    @rule(silence=st.integers(0, 30), overflow=st.integers(0, 30))
+    def withhold(self, silence: int, overflow: int) -> None:
+        """Totals that may also stand still; they never count backwards."""
+        self.ledger.withhold({"silence": silence, "overflow": overflow})
+
     @precondition(lambda self: self.flying)
     @rule(which=st.integers(0), how=st.sampled_from(["drop", "take_in", "deliver"]), late=st.booleans())
     def settle(self, which: int, how: str, late: bool) -> None:

@@ -1,0 +1,37 @@
+"""The child's program: small, and gone when it is not needed."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+
+import pytest
+
+from edgemm.recorder.options import RecorderOptions
+from edgemm.recorder.process import Recorder
+from edgemm.recorder.wire import Failed
+
+pytestmark = pytest.mark.device
+
+
+def test_it_loads_no_numpy() -> None:
+    program = "import sys, edgemm.recorder.child; sys.exit('numpy' in sys.modules)"
+    assert subprocess.run([sys.executable, "-c", program], check=False).returncode == 0
+
+
+def test_a_program_that_says_what_is_no_message_is_an_error(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("edgemm.recorder.process._CHILD", "print('ALSA lib pcm.c: hello')")
+    recorder = Recorder(RecorderOptions())
+    message = recorder.receive(10)
+    recorder.free()
+    recorder.free()
+    assert isinstance(message, Failed)
+    assert "expected a message of the recorder, found b'ALSA lib" in message.message
+
+
+def test_a_program_that_cannot_start_is_an_error(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("edgemm.recorder.process._CHILD", "raise SystemExit(3)")
+    recorder = Recorder(RecorderOptions())
+    message = recorder.receive(10)
+    recorder.free()
+    assert message == Failed("SourceLost", "the recording process ended (exit status 3)")
