@@ -7,13 +7,12 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any, Literal
 
-import numpy as np
-import numpy.typing as npt
 import onnx_ir as ir
 
-from edgemm.card import ImageRecipe, ModelCard
+from edgemm.card import ModelCard
 from edgemm.converters.describe import describe
 from edgemm.converters.diagnose import Diagnosis, diagnose
+from edgemm.converters.evaluation import NOISE, evaluation_data, input_ranges, load_data
 from edgemm.converters.fidelity import Fidelity, evaluation_part
 from edgemm.converters.golden import make_goldens
 from edgemm.converters.measure import check_float, measure
@@ -24,8 +23,7 @@ from edgemm.converters.prepare import Prepared, prepare
 from edgemm.converters.realise import Format, Settings, realise
 from edgemm.converters.repair import Repaired, State
 from edgemm.converters.repair import repair as mend
-from edgemm.converters.samples import Samples, load_samples
-from edgemm.converters.stepwise import load_sequences, run_along
+from edgemm.converters.samples import Samples
 from edgemm.errors import FidelityMissed, InputError
 from edgemm.quantize import Calibration, calibrate, check_plan, explain_plan, lint, make_plan
 from edgemm.quantize.grid import Range
@@ -38,8 +36,6 @@ GateMode = Literal["fail", "warn", "off"]
 RepairMode = Literal["auto", "off"]
 Progress = Callable[[str, int, int], None]
 """Called with (stage, done, total) as the work goes on."""
-
-NOISE_SAMPLES = 8
 
 
 @dataclass(frozen=True, slots=True)
@@ -176,9 +172,9 @@ def convert(
         format_=format_,
         time_axis=stepwise,
     )
-    data = _load(calibrate, prepared, limit)
+    data = load_data(calibrate, prepared, limit)
     plan, calibration, notes = _plan(prepared, data, scheme, target, format_, report)
-    measured_on, note = _evaluation(evaluate, data, prepared, limit)
+    measured_on, note = evaluation_data(evaluate, data, prepared, limit)
     float_run = check_float(prepared.model, format_, settings, _few(measured_on), prepared.source)
     classifier = note != NOISE and _is_classifier(prepared)
 
@@ -256,18 +252,6 @@ def _destination(output: str | Path) -> tuple[Path, Format]:
     return path, formats[path.suffix.lower()]
 
 
-def _load(data: Any, prepared: Prepared, limit: int) -> Samples | None:
-    if data is None:
-        return None
-    axis = prepared.time_axis
-    if axis is not None:
-        sequences = load_sequences(data, prepared.inputs[0], prepared.card.inputs[0], axis)
-        return run_along(prepared.model, prepared.card.states, sequences, axis, limit)
-    return load_samples(
-        data, prepared.inputs, prepared.card.inputs, classes=prepared.card.labels, limit=limit
-    )
-
-
 def _plan(
     prepared: Prepared,
     data: Samples | None,
@@ -301,7 +285,7 @@ def _plan(
     if scheme == "dynamic":
         notes += ("weights are int8, activations are quantized while running",)
     plan = make_plan(
-        prepared.model, calibration, target=chosen, scheme=scheme, input_ranges=_input_ranges(prepared.card)
+        prepared.model, calibration, target=chosen, scheme=scheme, input_ranges=input_ranges(prepared.card)
     )
     check_plan(prepared.model, plan)
     return plan, calibration, notes
@@ -334,7 +318,7 @@ def _repaired(
             target=plan.target,
             scheme=plan.scheme,
             float_nodes=kept,
-            input_ranges=_input_ranges(prepared.card),
+            input_ranges=input_ranges(prepared.card),
         )
 
     state = State(prepared.model, calibration, frozenset(), plan, fidelity)
@@ -345,57 +329,6 @@ def _repaired(
         lambda model, tried: measured(model, tried)[0],
         tick=lambda step: report(f"repairing: {step}", 0, 1),
     )
-
-
-def _input_ranges(card: ModelCard) -> dict[str, Range]:
-    """What the card's preprocessing can produce, where that has hard limits: pictures."""
-    ranges = {}
-    for entry in card.inputs:
-        if entry.image is not None:
-            low, high = image_bounds(entry.image)
-            ranges[entry.name] = Range(low, high)
-    return ranges
-
-
-def image_bounds(recipe: ImageRecipe) -> tuple[float, float]:
-    """The smallest and largest value that the recipe makes of a pixel."""
-    mean, std = np.asarray(recipe.mean), np.asarray(recipe.std)
-    ends = np.stack([(0.0 * recipe.scale - mean) / std, (255.0 * recipe.scale - mean) / std])
-    return float(ends.min()), float(ends.max())
-
-
-NOISE = "no data: fidelity was measured on seeded noise; give --calibrate or --evaluate for a figure that means more"
-SAME = "fidelity was measured on the calibration data; --evaluate DATA measures on other data"
-
-
-def _evaluation(evaluate: Any, data: Samples | None, prepared: Prepared, limit: int) -> tuple[Samples, str]:
-    """What to measure on, and what to say about it."""
-    other = _load(evaluate, prepared, limit=max(limit, 1000))
-    if other is not None:
-        return other, ""
-    if data is not None:
-        return evaluation_part(data), SAME
-    return noise(prepared), NOISE
-
-
-def noise(prepared: Prepared) -> Samples:
-    """Seeded inputs for a model that no data is at hand for."""
-    generator = np.random.default_rng(0)
-    bounds = _input_ranges(prepared.card)
-    axis, inputs = prepared.time_axis, []
-    for _ in range(NOISE_SAMPLES):
-        sample = {}
-        for spec in prepared.inputs if axis is None else prepared.inputs[:1]:
-            array: npt.NDArray[Any] = generator.standard_normal(spec.shape)
-            if spec.name in bounds:
-                array = generator.uniform(bounds[spec.name].low, bounds[spec.name].high, spec.shape)
-            elif np.dtype(spec.dtype).kind != "f":
-                array = array > 0
-            sample[spec.name] = array.astype(spec.dtype)
-        inputs.append(sample)
-    if axis is not None:
-        return run_along(prepared.model, prepared.card.states, inputs, axis, NOISE_SAMPLES)
-    return Samples(tuple(inputs))
 
 
 def _few(samples: Samples) -> Samples:

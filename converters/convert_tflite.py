@@ -142,7 +142,7 @@ def _scheme(scheme: Scheme, data: Samples | None) -> Literal["float", "static", 
 
 
 def _evaluation(other: Samples | None, data: Samples | None, prepared: Prepared) -> tuple[Samples, str]:
-    from edgemm.converters.convert import NOISE, SAME, noise
+    from edgemm.converters.evaluation import NOISE, SAME, noise
 
     if other is not None:
         return other, ""

@@ -188,3 +188,10 @@ def test_from_the_command_line(tmp_path: Path) -> None:
     with edgemm.load(out) as model:
         assert [(pair.input, pair.output) for pair in model.card.states] == [("GRU_y_h", "GRU_y_h_after")]
         assert all(outcome.ok for outcome in model.replay_goldens())
+
+
+@pytest.mark.parametrize(("kind", "suffix"), list(product(GATES, ("tflite", "onnx"))))
+def test_equal_conversions_are_equal_bytes(tmp_path: Path, kind: str, suffix: str) -> None:
+    for name in ("a", "b"):
+        convert(recurrent(kind, WHOLE), output=tmp_path / f"{name}.{suffix}", scheme="dynamic", gate="off")
+    assert (tmp_path / f"a.{suffix}").read_bytes() == (tmp_path / f"b.{suffix}").read_bytes()

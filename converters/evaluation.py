@@ -1,0 +1,81 @@
+"""What a conversion is calibrated and measured on: the caller's data, or seeded noise where there are none."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from edgemm.card import ImageRecipe, ModelCard
+from edgemm.converters.fidelity import evaluation_part
+from edgemm.converters.prepare import Prepared
+from edgemm.converters.samples import Samples, load_samples
+from edgemm.converters.stepwise import load_sequences, run_along
+from edgemm.quantize.grid import Range
+
+NOISE_SAMPLES = 8
+NOISE = "no data: fidelity was measured on seeded noise; give --calibrate or --evaluate for a figure that means more"
+SAME = "fidelity was measured on the calibration data; --evaluate DATA measures on other data"
+
+
+def load_data(data: Any, prepared: Prepared, limit: int) -> Samples | None:
+    """What `convert` was given as data, as samples of the model; None for none."""
+    if data is None:
+        return None
+    axis = prepared.time_axis
+    if axis is not None:
+        sequences = load_sequences(data, prepared.inputs[0], prepared.card.inputs[0], axis)
+        return run_along(prepared.model, prepared.card.states, sequences, axis, limit)
+    return load_samples(
+        data, prepared.inputs, prepared.card.inputs, classes=prepared.card.labels, limit=limit
+    )
+
+
+def evaluation_data(
+    evaluate: Any, data: Samples | None, prepared: Prepared, limit: int
+) -> tuple[Samples, str]:
+    """What to measure on, and what to say about it."""
+    other = load_data(evaluate, prepared, limit=max(limit, 1000))
+    if other is not None:
+        return other, ""
+    if data is not None:
+        return evaluation_part(data), SAME
+    return noise(prepared), NOISE
+
+
+def noise(prepared: Prepared) -> Samples:
+    """Seeded inputs for a model that no data is at hand for."""
+    generator = np.random.default_rng(0)
+    bounds = input_ranges(prepared.card)
+    axis, inputs = prepared.time_axis, []
+    for _ in range(NOISE_SAMPLES):
+        sample = {}
+        for spec in prepared.inputs if axis is None else prepared.inputs[:1]:
+            array: npt.NDArray[Any] = generator.standard_normal(spec.shape)
+            if spec.name in bounds:
+                array = generator.uniform(bounds[spec.name].low, bounds[spec.name].high, spec.shape)
+            elif np.dtype(spec.dtype).kind != "f":
+                array = array > 0
+            sample[spec.name] = array.astype(spec.dtype)
+        inputs.append(sample)
+    if axis is not None:
+        return run_along(prepared.model, prepared.card.states, inputs, axis, NOISE_SAMPLES)
+    return Samples(tuple(inputs))
+
+
+def input_ranges(card: ModelCard) -> dict[str, Range]:
+    """What the card's preprocessing can produce, where that has hard limits: pictures."""
+    ranges = {}
+    for entry in card.inputs:
+        if entry.image is not None:
+            low, high = image_bounds(entry.image)
+            ranges[entry.name] = Range(low, high)
+    return ranges
+
+
+def image_bounds(recipe: ImageRecipe) -> tuple[float, float]:
+    """The smallest and largest value that the recipe makes of a pixel."""
+    mean, std = np.asarray(recipe.mean), np.asarray(recipe.std)
+    ends = np.stack([(0.0 * recipe.scale - mean) / std, (255.0 * recipe.scale - mean) / std])
+    return float(ends.min()), float(ends.max())
