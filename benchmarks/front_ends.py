@@ -91,7 +91,8 @@ def _micro_frontend(samples: Samples) -> dict[str, Any] | None:
     try:
         from pymicro_features import MicroFrontend
     except ImportError:
-        return _skipped("pymicro-features")
+        _skipped("pymicro-features")
+        return None
     stored = np.rint(samples * 32768.0).astype("<i2").tobytes()
     reference, expected, at = MicroFrontend(), [], 0
     while at + 320 <= len(stored):
@@ -110,7 +111,8 @@ def _kaldi(samples: Samples) -> dict[str, Any] | None:
     try:
         import kaldi_native_fbank as library
     except ImportError:
-        return _skipped("kaldi-native-fbank")
+        _skipped("kaldi-native-fbank")
+        return None
     options = library.FbankOptions()
     options.frame_opts.dither = 0.0
     options.mel_opts.num_bins = 80
@@ -130,7 +132,8 @@ def _librosa(samples: Samples) -> dict[str, Any] | None:
     try:
         import librosa
     except ImportError:
-        return _skipped("librosa")
+        _skipped("librosa")
+        return None
 
     def second(end: int) -> Any:
         with warnings.catch_warnings():

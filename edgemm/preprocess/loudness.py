@@ -44,7 +44,7 @@ class Loudness:
         np.log10(mel, out=mel)
         mel *= 10.0
         if self._reference == "max":
-            mel -= mel.max()
+            np.subtract(mel, mel.max(), out=mel)
         if self._range:
             np.maximum(mel, mel.max() - self._range, out=mel)
         return mel
@@ -56,7 +56,7 @@ def dct(bands: int, kept: int, norm: str) -> Floats:
     "htk": sqrt(2 / bands) for every coefficient; "ortho": the first is smaller by sqrt(2).
     """
     angles = np.pi / bands * np.outer(np.arange(bands) + 0.5, np.arange(kept))
-    table = np.sqrt(2.0 / bands) * np.cos(angles)
+    table: Floats = np.sqrt(2.0 / bands) * np.cos(angles)
     if norm == "ortho":
         table[:, 0] /= np.sqrt(2.0)
     return table

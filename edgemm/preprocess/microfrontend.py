@@ -19,6 +19,7 @@ from edgemm.preprocess.fixed_fft import FixedFFT
 from edgemm.preprocess.framer import Framer
 from edgemm.preprocess.microtables import (
     FILTER_BITS,
+    GAIN_BITS,
     LOG_SEGMENTS,
     gain_table,
     hann_table,
@@ -28,17 +29,35 @@ from edgemm.preprocess.microtables import (
 
 Ints = npt.NDArray[np.int64]
 
-WORD = (1 << 32) - 1
+
+def _whole(value: int) -> Ints:
+    """An array without dimensions, which numpy takes in twice as fast as a number."""
+    return np.array(value, np.int64)
+
+
+WORD, ONE = _whole((1 << 32) - 1), _whole(1)
 NOISE_BITS = 10
 """The noise estimate has so many bits more than the signal."""
-SHARE_BITS = 14
+NOISE = _whole(NOISE_BITS)
+SHARE = _whole(14)
+"""Bits of a share."""
 SMOOTHING = (409, 983)
-"""Share of the newest frame in the noise estimate, of even and odd channels: 0.025 and 0.06, in 14 bits."""
-REMAINING = 819
-"""Share of the signal that noise reduction leaves at least: 0.05, in 14 bits."""
-SNR_BITS, OUT_BITS, LOG_BITS, LOG_SHIFT = 12, 6, 16, 6
-LOG_2 = 45426
+"""Share of the newest frame in the noise estimate, of even and odd channels: 0.025 and 0.06."""
+REMAINING = _whole(819)
+"""Share of the signal that noise reduction leaves at least: 0.05."""
+SNR_BITS, OUT_BITS = 12, 6
+KNEE = _whole(2 << SNR_BITS)
+"""Below it the signal-to-noise ratio is squared."""
+SQUARED, ABOVE, LESS = _whole(2 + 2 * SNR_BITS - OUT_BITS), _whole(SNR_BITS - OUT_BITS), _whole(1 << OUT_BITS)
+LOG_BITS = 16
+LOG, UNIT, HALF = _whole(LOG_BITS), _whole(1 << LOG_BITS), _whole(1 << (LOG_BITS - 1))
+SEGMENT = _whole(LOG_BITS - LOG_SEGMENTS)
+WITHIN = _whole((1 << (LOG_BITS - LOG_SEGMENTS)) - 1)
+LN_2 = _whole(45426)
 """Natural logarithm of 2 in 16 bits."""
+OUT = _whole(6)
+"""Bits of the result after its point."""
+TOP = _whole(65535)
 
 
 class MicroFrontend:
@@ -52,11 +71,16 @@ class MicroFrontend:
         self._filters = np.repeat(filters, 2, axis=1)  # for real and imaginary parts
         self._fft = FixedFFT(recipe.n_fft)
         self._padded = np.zeros(recipe.n_fft)
+        self._part = self._padded[: recipe.window]
+        self._squares, self._sums = np.empty(self._filters.shape[1]), np.empty(recipe.n_mels)
         self._smoothing = np.resize(np.array(SMOOTHING, np.int64), recipe.n_mels)
+        self._kept = (1 << int(SHARE)) - self._smoothing
         self._noise = np.zeros(recipe.n_mels, np.int64)
-        self._correction = recipe.n_fft.bit_length() - 1 - FILTER_BITS // 2
-        self._gains = gain_table(NOISE_BITS - self._correction)
-        self._logs = log_table()
+        correction = recipe.n_fft.bit_length() - 1 - FILTER_BITS // 2
+        self._up, self._down = _whole(max(correction, 0)), _whole(max(-correction, 0))
+        self._snr_shift = _whole(GAIN_BITS - correction - SNR_BITS)
+        self._gains = gain_table(NOISE_BITS - correction)
+        self._logs = np.stack(log_table())
         self._mean, self._std = (np.asarray(part, np.float64) for part in (recipe.mean, recipe.std))
         self._frame = np.empty(recipe.n_mels, np.float32)
 
@@ -79,47 +103,47 @@ class MicroFrontend:
 
     def _amplitudes(self, window: npt.NDArray[np.float64]) -> Ints:
         """Square roots of the energies of the channels."""
-        part = self._padded[: len(window)]
+        part = self._part
         np.multiply(window, self._window, out=part)
         np.floor(part, out=part)
-        largest = min(max(float(part.max()), -float(part.min())), 32767.0)
+        largest = min(max(float(part[part.argmax()]), -float(part[part.argmin()])), 32767.0)
         shift = 15 - int(largest).bit_length()
-        part *= float(1 << shift)
+        np.multiply(part, float(1 << shift), out=part)
         bins = self._fft(self._padded, largest * (1 << shift))[self._bins].view(np.float64)
-        summed = np.dot(self._filters, bins * bins)
-        roots = np.rint(np.sqrt(summed))
-        roots -= (roots == 65536.0) & (summed < 4294967296.0)  # the 32-bit root ends at 65535
-        scaled: Ints = roots.astype(np.int64) >> shift
+        np.multiply(bins, bins, out=self._squares)
+        summed = np.dot(self._filters, self._squares, out=self._sums)
+        roots = np.sqrt(summed)
+        np.rint(roots, out=roots)
+        scaled = roots.astype(np.int64)
+        if scaled[scaled.argmax()] > TOP:  # the root of a 32-bit number ends at 65535
+            scaled[(scaled == TOP + 1) & (summed < 4294967296.0)] = TOP
+        scaled >>= shift
         return scaled
 
     def _reduced(self, signal: Ints) -> Ints:
         """The signal less the running estimate of the noise."""
-        scaled = (signal << NOISE_BITS) & WORD
-        kept = (1 << SHARE_BITS) - self._smoothing
-        np.right_shift(scaled * self._smoothing + self._noise * kept, SHARE_BITS, out=self._noise)
-        left = (scaled - np.minimum(self._noise, scaled)) >> NOISE_BITS
-        reduced: Ints = np.maximum(left, (signal * REMAINING) >> SHARE_BITS)
+        scaled = (signal << NOISE) & WORD
+        np.right_shift(scaled * self._smoothing + self._noise * self._kept, SHARE, out=self._noise)
+        left = (scaled - np.minimum(self._noise, scaled)) >> NOISE
+        reduced: Ints = np.maximum(left, (signal * REMAINING) >> SHARE)
         return reduced
 
     def _gained(self, signal: Ints) -> Ints:
         """Times a gain that falls as the noise rises, then compressed."""
-        snr = (signal * self._gains(self._noise)) >> (21 - self._correction - SNR_BITS)
-        low = (snr * snr) >> (2 + 2 * SNR_BITS - OUT_BITS)
-        high = (snr >> (SNR_BITS - OUT_BITS)) - (1 << OUT_BITS)
-        return np.where(snr < 2 << SNR_BITS, low, high)
+        snr = (signal * self._gains(self._noise)) >> self._snr_shift
+        low = (snr * snr) >> SQUARED
+        np.subtract(snr >> ABOVE, LESS, out=low, where=snr >= KNEE)
+        return low
 
     def _logarithm(self, signal: Ints) -> Ints:
         """ln in 1/64, 0 for what is not above 1."""
-        shift = self._correction
-        value = (signal << shift if shift >= 0 else signal >> -shift) & WORD
-        np.maximum(value, 1, out=value)
-        bits = np.frexp(value)[1].astype(np.int64) - 1
-        rest = ((value << LOG_BITS) >> bits) - (1 << LOG_BITS)
-        segment = rest >> (LOG_BITS - LOG_SEGMENTS)
-        low, step = self._logs[0][segment], self._logs[1][segment]
-        inside = rest - (segment << (LOG_BITS - LOG_SEGMENTS))
-        log2 = (bits << LOG_BITS) + rest + low + ((step * inside) >> LOG_BITS)
-        half = 1 << (LOG_BITS - 1)
-        natural = (log2 * LOG_2 + half) >> LOG_BITS
-        found: Ints = np.minimum(((natural << LOG_SHIFT) + half) >> LOG_BITS, 65535)
+        value = (signal << self._up >> self._down) & WORD
+        np.maximum(value, ONE, out=value)
+        bits = np.frexp(value)[1] - ONE
+        rest = ((value << LOG) >> bits) - UNIT
+        segment = rest >> SEGMENT
+        above, step = self._logs.take(segment, axis=1)
+        log2 = (bits << LOG) + rest + above + ((step * (rest & WITHIN)) >> LOG)
+        natural = (log2 * LN_2 + HALF) >> LOG
+        found: Ints = np.minimum(((natural << OUT) + HALF) >> LOG, TOP)
         return found

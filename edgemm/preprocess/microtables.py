@@ -19,6 +19,7 @@ LOG_SEGMENTS = 7
 """2 ** 7 pieces of the logarithm's table."""
 GAIN_BITS, GAIN_STRENGTH, GAIN_OFFSET = 21, 0.95, 80.0
 """Of PCAN: 2 ** 21 / (noise + 80) ** 0.95."""
+LAST_10, FIVE, FIFTEEN, ROUND = (np.array(value) for value in (0x3FF, 5, 15, 1 << 14))
 _f = np.float32
 
 
@@ -79,8 +80,8 @@ class gain_table:
         """int64[n] -> int64[n]."""
         interval = np.frexp(noise)[1]
         y0, slope, bend, up, down = self._rows.take(interval, axis=1)
-        part = ((noise << up) >> down) & 0x3FF
-        found: Ints = (((((bend * part) >> 5) + (slope << 5)) * part + (1 << 14)) >> 15) + y0
+        part = ((noise << up) >> down) & LAST_10
+        found: Ints = (((((bend * part) >> FIVE) + (slope << FIVE)) * part + ROUND) >> FIFTEEN) + y0
         return found
 
     def _gain(self, noise: int) -> int:

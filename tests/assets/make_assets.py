@@ -32,7 +32,7 @@ class Graph:
     """One subgraph under construction, of a new model or of another graph's."""
 
     def __init__(self, beside: Graph | None = None) -> None:
-        self.model = beside.model if beside else schema.ModelT()
+        self.model: Any = beside.model if beside else schema.ModelT()
         if beside is None:
             self.model.version = 3
             self.model.buffers = [schema.BufferT()]

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import wave
+from collections.abc import Callable
 from dataclasses import replace
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
@@ -56,7 +58,7 @@ def noise(level: float) -> Samples:
     return (np.rint(np.clip(random, -1.0, 1.0) * 32767.0) / 32768.0).astype(np.float32)
 
 
-SOUNDS = {
+SOUNDS: dict[str, Callable[[], Samples]] = {
     "speech": speech,
     "faint noise": lambda: noise(1e-4),
     "noise": lambda: noise(0.1),
@@ -68,7 +70,7 @@ SOUNDS = {
 
 @pytest.mark.parametrize("name", SOUNDS)
 def test_the_micro_front_end_is_that_of_tflite_micro_bit_for_bit(name: str) -> None:
-    library = pytest.importorskip("pymicro_features")
+    library: Any = pytest.importorskip("pymicro_features")
     samples = SOUNDS[name]()
     frames = np.array([frame.copy() for frame in MicroFrontend(recipe_of("microwakeword")).push(samples)])
     expected, reference = [], library.MicroFrontend()
@@ -85,7 +87,7 @@ def test_the_micro_front_end_is_that_of_tflite_micro_bit_for_bit(name: str) -> N
 
 @pytest.mark.parametrize("name", SOUNDS)
 def test_log_mel_as_kaldi_computes_it(name: str) -> None:
-    library = pytest.importorskip("kaldi_native_fbank")
+    library: Any = pytest.importorskip("kaldi_native_fbank")
     samples = SOUNDS[name]()
     options = library.FbankOptions()
     options.frame_opts.dither = 0.0
@@ -104,7 +106,7 @@ def test_log_mel_as_kaldi_computes_it(name: str) -> None:
 @pytest.mark.parametrize("padding", ["reflect", "constant"])
 @pytest.mark.parametrize("name", ["speech", "noise"])
 def test_each_window_of_a_stream_as_librosa_computes_it(name: str, padding: str) -> None:
-    librosa = pytest.importorskip("librosa")
+    librosa: Any = pytest.importorskip("librosa")
     samples, seen = SOUNDS[name](), 0
     window = window_of("librosa-mel64", (1, 101, 64), padding=padding, stride=4000)
     out = np.empty((1, 101, 64), np.float32)
@@ -122,7 +124,7 @@ def test_each_window_of_a_stream_as_librosa_computes_it(name: str, padding: str)
 
 @pytest.mark.filterwarnings("ignore")
 def test_log_mel_as_librosa_computes_it_without_padding() -> None:
-    librosa = pytest.importorskip("librosa")
+    librosa: Any = pytest.importorskip("librosa")
     recipe = replace(recipe_of("librosa-mel64"), padding="none", db_reference="one", db_range=0.0)
     power = librosa.feature.melspectrogram(
         y=speech(), sr=RATE, n_fft=512, hop_length=160, n_mels=64, center=False
@@ -133,7 +135,7 @@ def test_log_mel_as_librosa_computes_it_without_padding() -> None:
 
 @pytest.mark.filterwarnings("ignore")
 def test_mfcc_as_librosa_computes_it() -> None:
-    librosa = pytest.importorskip("librosa")
+    librosa: Any = pytest.importorskip("librosa")
     changes = {"padding": "none", "db_reference": "one", "db_range": 0.0, "feature": "mfcc"}
     recipe = replace(recipe_of("librosa-mel64"), **changes, n_mfcc=20, dct_norm="ortho")  # type: ignore[arg-type]
     power = librosa.feature.melspectrogram(
@@ -184,7 +186,7 @@ def test_blocks_of_any_size_give_the_same_bits(name: str, shape: tuple[int, ...]
             for _ in window.push(samples[at : at + size], RATE):
                 window.write(out)
                 kept.append(out.copy())
-    assert np.array_equal(*tensors)
+    assert np.array_equal(tensors[0], tensors[1])
 
 
 def test_a_reset_forgets_the_estimate_of_the_noise() -> None:
