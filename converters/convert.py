@@ -25,6 +25,7 @@ from edgemm.converters.realise import Format, Settings, realise
 from edgemm.converters.repair import Repaired, State
 from edgemm.converters.repair import repair as mend
 from edgemm.converters.samples import Samples, load_samples
+from edgemm.converters.stepwise import load_sequences, run_along
 from edgemm.errors import FidelityMissed, InputError
 from edgemm.quantize import Calibration, calibrate, check_plan, explain_plan, lint, make_plan
 from edgemm.quantize.grid import Range
@@ -105,6 +106,7 @@ def convert(
     limit: int = 256,
     repair: RepairMode = "auto",
     explain: bool = False,
+    stepwise: int | None = None,
     progress: Progress | None = None,
 ) -> Conversion:
     """Converts a trained float model and writes the artifact with its card and goldens.
@@ -130,6 +132,9 @@ def convert(
         repair: "auto" mends a conversion that misses its gate, cheapest means first, and says so in the card and the
             notes: see `edgemm.converters.repair`; "off" leaves it as it is.
         explain: also find out which layer loses how much; a run of the model for each layer.
+        stepwise: the dimension of the input that is time: the artifact takes the steps of one call (`example_inputs`,
+            `shapes`) and what recurrent layers and causal convolutions remember of those before; the card names these
+            states, and a stream carries them. Calibration data are then whole sequences.
 
     Raises:
         InputError: an argument, the card or the data does not fit.
@@ -162,7 +167,14 @@ def convert(
         )
     report("reading", 0, 1)
     prepared = prepare(
-        source, example_inputs, card=card, preset=preset, shapes=shapes, constants=constants, format_=format_
+        source,
+        example_inputs,
+        card=card,
+        preset=preset,
+        shapes=shapes,
+        constants=constants,
+        format_=format_,
+        time_axis=stepwise,
     )
     data = _load(calibrate, prepared, limit)
     plan, calibration, notes = _plan(prepared, data, scheme, target, format_, report)
@@ -206,7 +218,7 @@ def convert(
         missed = tuple(f"gate missed: {each}" for each in fidelity.missed)
     realised = realise(prepared.model, plan, format_, settings)
     goldens = make_goldens(realised, measured_on, plan.scheme)
-    final_card = describe(prepared, realised, plan, fidelity, repaired.steps if repaired is not None else ())
+    final_card = describe(prepared, realised, plan, fidelity, repaired)
     report("writing", 0, 1)
     from edgemm.artifact import write_artifact
 
@@ -247,6 +259,10 @@ def _destination(output: str | Path) -> tuple[Path, Format]:
 def _load(data: Any, prepared: Prepared, limit: int) -> Samples | None:
     if data is None:
         return None
+    axis = prepared.time_axis
+    if axis is not None:
+        sequences = load_sequences(data, prepared.inputs[0], prepared.card.inputs[0], axis)
+        return run_along(prepared.model, prepared.card.states, sequences, axis, limit)
     return load_samples(
         data, prepared.inputs, prepared.card.inputs, classes=prepared.card.labels, limit=limit
     )
@@ -275,7 +291,7 @@ def _plan(
         calibration = calibrate(
             prepared.model, data.inputs, progress=lambda done, total: report("calibrating", done, total)
         )
-    if calibration is not None and prepared.card.states:
+    if calibration is not None:
         calibration = _with_shared_states(calibration, prepared.card)
     told = declared_ranges(prepared.model)
     if calibration is not None and told:
@@ -314,7 +330,7 @@ def _repaired(
     def planned(model: ir.Model, ranges: Calibration | None, kept: frozenset[str]) -> Plan:
         return make_plan(
             model,
-            ranges,
+            None if ranges is None else _with_shared_states(ranges, prepared.card),
             target=plan.target,
             scheme=plan.scheme,
             float_nodes=kept,
@@ -366,10 +382,10 @@ def noise(prepared: Prepared) -> Samples:
     """Seeded inputs for a model that no data is at hand for."""
     generator = np.random.default_rng(0)
     bounds = _input_ranges(prepared.card)
-    inputs = []
+    axis, inputs = prepared.time_axis, []
     for _ in range(NOISE_SAMPLES):
         sample = {}
-        for spec in prepared.inputs:
+        for spec in prepared.inputs if axis is None else prepared.inputs[:1]:
             array: npt.NDArray[Any] = generator.standard_normal(spec.shape)
             if spec.name in bounds:
                 array = generator.uniform(bounds[spec.name].low, bounds[spec.name].high, spec.shape)
@@ -377,6 +393,8 @@ def noise(prepared: Prepared) -> Samples:
                 array = array > 0
             sample[spec.name] = array.astype(spec.dtype)
         inputs.append(sample)
+    if axis is not None:
+        return run_along(prepared.model, prepared.card.states, inputs, axis, NOISE_SAMPLES)
     return Samples(tuple(inputs))
 
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from dataclasses import replace
 from typing import Any
 
@@ -11,6 +10,7 @@ from edgemm.card import InputCard, ModelCard
 from edgemm.converters.fidelity import Fidelity
 from edgemm.converters.prepare import Prepared
 from edgemm.converters.realise import Port, Realised
+from edgemm.converters.repair import Repaired
 from edgemm.quantize.plan import Plan, Precision
 
 _LAYOUTS = {"NCTF": "NTFC", "NCHW": "NHWC"}
@@ -18,7 +18,7 @@ _LAYOUTS = {"NCTF": "NTFC", "NCHW": "NHWC"}
 
 
 def describe(
-    prepared: Prepared, realised: Realised, plan: Plan, fidelity: Fidelity, repairs: Sequence[str] = ()
+    prepared: Prepared, realised: Realised, plan: Plan, fidelity: Fidelity, repaired: Repaired | None = None
 ) -> ModelCard:
     """The card to put in the file; `write_artifact` adds the payload's hash."""
     card = prepared.card
@@ -29,7 +29,7 @@ def describe(
             replace(entry, name=port.spec.name, shape=port.spec.shape)
             for entry, port in zip(card.outputs, realised.outputs, strict=True)
         ),
-        quantization=_quantization(plan) | ({"repairs": list(repairs)} if repairs else {}),
+        quantization=_quantization(plan) | _repairs(repaired),
         fidelity=fidelity.to_json(),
         source_sha256=prepared.sha256,
         payload_sha256="",
@@ -41,6 +41,18 @@ def _input(entry: InputCard, port: Port) -> InputCard:
     if port.permutation is not None:
         layout = _LAYOUTS.get(layout, layout)
     return replace(entry, name=port.spec.name, shape=port.spec.shape, layout=layout)
+
+
+def _repairs(repaired: Repaired | None) -> dict[str, Any]:
+    """What was mended, why, and what that costs."""
+    if repaired is None or not repaired.steps:
+        return {}
+    return {
+        "repairs": list(repaired.steps),
+        "repaired_because": list(repaired.reasons),
+        "float_layers": list(repaired.layers),
+        "float_share": float(f"{repaired.float_share:.3g}"),
+    }
 
 
 def _quantization(plan: Plan) -> dict[str, Any]:

@@ -6,7 +6,7 @@ outputs is that layer's. The arithmetic is the plan's, so the answer holds for b
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Mapping
 from dataclasses import asdict, dataclass, replace
 from typing import Any
 
@@ -17,16 +17,15 @@ import onnx_ir as ir
 from edgemm.converters.fidelity import evaluation_part, snr_db
 from edgemm.converters.measure import without_final_softmax
 from edgemm.converters.samples import Samples
+from edgemm.converters.shared_scales import SharedScale, shared_scales
 from edgemm.quantize import Calibration
 from edgemm.quantize.cost import macs
-from edgemm.quantize.fusion import fused_activation, hosts, stored_output
+from edgemm.quantize.fusion import fused_activation, hosts
 from edgemm.quantize.legality import rule_of
 from edgemm.quantize.plan import Plan, Precision
 from edgemm.quantize.reference import Reference
 
 MAX_SAMPLES = 8
-UNLIKE = 16.0
-"""Parts of one tensor whose ranges differ by more: the smaller keeps less than 16 of 256 steps."""
 Tick = Callable[[int, int], None]
 
 
@@ -41,19 +40,6 @@ class LayerLoss:
     noise_share: float
     """0..1, of the noise of all layers."""
     macs: int
-
-
-@dataclass(frozen=True, slots=True)
-class SharedScale:
-    """A tensor whose parts have unlike ranges and one scale."""
-
-    node: str
-    """What writes it."""
-    value: str
-    ratio: float
-    """Range of the tensor by that of its smallest part."""
-    part: str
-    """The smallest part: the name of a Concat's input, or "channel 4"."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -118,7 +104,7 @@ def diagnose(
         LayerLoss(str(node.name), node.op_type, worst, noise / total, macs(node))
         for node, worst, noise in sorted(losses, key=lambda each: -each[2])
     ]
-    return Diagnosis(tuple(ranked), tuple(shared_scales(opened, plan, expected, calibration)))
+    return Diagnosis(tuple(ranked), tuple(shared_scales(opened, plan, few, calibration)))
 
 
 def outputs(reference: Reference, samples: Samples) -> dict[str, npt.NDArray[Any]]:
@@ -160,54 +146,3 @@ def _loss(
     """SNR of the worst output, and the noise as a share of the signal, over all outputs."""
     snrs = [snr_db(truth, found[name]) for name, truth in expected.items()]
     return min(snrs), float(sum(10.0 ** (-each / 10.0) for each in snrs))
-
-
-def shared_scales(
-    model: ir.Model,
-    plan: Plan,
-    expected: Mapping[str, npt.NDArray[Any]],
-    calibration: Calibration | None,
-) -> list[SharedScale]:
-    """Concats of unlike parts, and outputs with unlike channels, that one scale serves."""
-    found = []
-    for node in model.graph:
-        value = stored_output(node)
-        if not plan.is_int8(str(node.name)) or str(value.name) not in plan.activations:
-            continue
-        parts: Sequence[tuple[str, float]] = ()
-        if node.op_type == "Concat" and calibration is not None:
-            parts = [(str(each.name), _reach(calibration, each)) for each in node.inputs if each is not None]
-        elif value.is_graph_output() and str(value.name) in expected:
-            parts = _channels(expected[str(value.name)])
-        known = [(name, reach) for name, reach in parts if reach > 0]
-        if len(known) < 2:
-            continue
-        whole, (name, least) = max(reach for _, reach in known), min(known, key=lambda each: each[1])
-        if whole / least > UNLIKE:
-            found.append(SharedScale(str(node.name), str(value.name), whole / least, name))
-    return found
-
-
-def _reach(calibration: Calibration, value: ir.Value) -> float:
-    ends = calibration.ranges.get(str(value.name))
-    return 0.0 if ends is None else max(abs(ends.low), abs(ends.high))
-
-
-def _channels(array: npt.NDArray[Any]) -> list[tuple[str, float]]:
-    """Along the first axis behind sample and batch, or the last one: the one whose slices differ most."""
-    if array.ndim < 3 or not array.size:
-        return []
-    best: list[tuple[str, float]] = []
-    for axis in {2, array.ndim - 1}:
-        others = tuple(each for each in range(array.ndim) if each != axis)
-        reach = np.abs(array).max(axis=others)
-        parts = [(f"channel {index}", float(size)) for index, size in enumerate(reach)]
-        positive = [size for _, size in parts if size > 0]
-        if positive and (not best or max(positive) / min(positive) > _ratio(best)):
-            best = parts
-    return best
-
-
-def _ratio(parts: Sequence[tuple[str, float]]) -> float:
-    sizes = [size for _, size in parts if size > 0]
-    return max(sizes) / min(sizes)

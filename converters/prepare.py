@@ -15,8 +15,12 @@ from edgemm.converters.importers import export_program, export_torch, read_onnx
 from edgemm.converters.importers.input_shapes import set_inputs
 from edgemm.converters.passes import canonicalize
 from edgemm.converters.passes.contract import QUANTIZED
+from edgemm.converters.passes.rewrite import shape_of
+from edgemm.converters.passes.stepwise import add_states
 from edgemm.converters.realise import Format
+from edgemm.converters.stepwise import ROUNDS, check_whole, with_states
 from edgemm.errors import InputError, UnsupportedOperator
+from edgemm.fit import layout_of
 from edgemm.tensors import TensorSpec
 
 
@@ -39,6 +43,8 @@ class Prepared:
     source: ir.Model | None = None
     """The graph as it was read, which the float file is held against; None where it rounds by itself: it is
     quantized, or not in float32."""
+    time_axis: int | None = None
+    """Of the first input, where the model runs step by step; the others are its states."""
 
 
 def prepare(
@@ -50,12 +56,16 @@ def prepare(
     shapes: Mapping[str, Sequence[int]] | None = None,
     constants: Mapping[str, float] | None = None,
     format_: Format = "onnx",
+    time_axis: int | None = None,
 ) -> Prepared:
     """Reads `source` (a path, a torch module, an `onnx_ir.Model`), makes it canonical, and fits its card.
 
     For TFLite, operators that it lacks are written out in those that it has.
 
     The card is the one given, else the preset's, else the one that the source file carries, else empty.
+
+    Args:
+        time_axis: of the input of a model that is to run step by step; None: it takes what it takes.
 
     Raises:
         InputError: no such file, or the card does not fit the model.
@@ -65,14 +75,53 @@ def prepare(
     set_inputs(model, constants or {})
     original = model.clone() if _is_float32(model) else None
     canonicalize(model)
+    given, unsaid = given_card(source, card, preset), ""
+    known = given is not None
+    if time_axis is not None:
+        bare = given or ModelCard(_name(source))
+        given, unsaid = _stepwise(model, source, example_inputs, time_axis, bare)
+        original = model.clone()
     if format_ == "tflite":
         from edgemm.converters.tflite.expand import expand_for_tflite
 
         expand_for_tflite(model)
     inputs, outputs = _specs(model.graph.inputs), _specs(model.graph.outputs)
-    fitted, notes = fit_card(given_card(source, card, preset), _name(source), inputs, outputs)
+    fitted, notes = fit_card(given, _name(source), inputs, outputs, known=known)
     digest = hashlib.sha256(payload).hexdigest()
-    return Prepared(model, inputs, outputs, fitted, digest, len(payload), tuple(notes), original)
+    notes += [unsaid] if unsaid else []
+    return Prepared(model, inputs, outputs, fitted, digest, len(payload), tuple(notes), original, time_axis)
+
+
+def _stepwise(
+    model: ir.Model, source: Any, example_inputs: tuple[Any, ...] | None, axis: int, card: ModelCard
+) -> tuple[ModelCard, str]:
+    """Gives the canonical model its states, in place, and the card their pairs."""
+    if len(model.graph.inputs) != 1 or not 0 <= axis < len(model.graph.inputs[0].shape or ()):
+        raise InputError(
+            f"stepwise: expected one input with time along dimension {axis}, found "
+            + ", ".join(f"{value.name} {value.shape}" for value in model.graph.inputs)
+        )
+    shape = [int(size) for size in shape_of(model.graph.inputs[0])]
+    shape[axis] *= ROUNDS
+    name = str(model.graph.inputs[0].name)
+    ins, outs = len(model.graph.inputs), len(model.graph.outputs)
+    pairs = add_states(model)
+    canonicalize(model)
+
+    def longer() -> ir.Model:
+        if example_inputs is not None:
+            import torch
+
+            made, _ = _read(source, (torch.cat([example_inputs[0]] * ROUNDS, dim=axis),), None)
+        elif isinstance(source, str | Path):
+            made, _ = _read(source, None, {name: shape})
+        else:
+            raise InputError("an onnx_ir.Model has the sizes that it has")
+        canonicalize(made)
+        return made
+
+    note = check_whole(model, pairs, longer, axis)
+    return with_states(card, pairs, ins, outs), note
 
 
 def _is_float32(model: ir.Model) -> bool:
@@ -150,20 +199,31 @@ def given_card(source: Any, card: ModelCard | str | Path | None, preset: str | N
 
 
 def fit_card(
-    given: ModelCard | None, name: str, inputs: Sequence[TensorSpec], outputs: Sequence[TensorSpec]
+    given: ModelCard | None,
+    name: str,
+    inputs: Sequence[TensorSpec],
+    outputs: Sequence[TensorSpec],
+    *,
+    known: bool = True,
 ) -> tuple[ModelCard, list[str]]:
-    """The card, or an empty one of that name, with one entry for each tensor; and what it leaves unsaid."""
-    card, known = given or ModelCard(name=name), given is not None
+    """The card, or an empty one of that name, with one entry for each tensor; and what it leaves unsaid.
+
+    Args:
+        known: False where somebody made `given` up.
+    """
+    card = given or ModelCard(name=name)
     ins = _by_name(card.inputs, inputs, "input", InputCard)
     outs = _by_name(card.outputs, outputs, "output", OutputCard)
     notes = []
-    if not known:
+    if given is None or not known:
         notes.append("no card: task, preprocessing and labels are not known; the artifact takes raw tensors")
     elif card.task in ("classification", "keyword") and not card.labels:
         notes.append("the card has no labels: classes are named by their number")
     fitted = card.with_(
         inputs=tuple(
-            replace(entry, name=spec.name, shape=spec.shape, layout=entry.layout or _layout(entry, spec))
+            replace(
+                entry, name=spec.name, shape=spec.shape, layout=entry.layout or layout_of(entry, spec.shape)
+            )
             for entry, spec in zip(ins, inputs, strict=True)
         ),
         outputs=tuple(
@@ -186,17 +246,3 @@ def _by_name(entries: Sequence[Any], specs: Sequence[TensorSpec], what: str, kin
         f"the card describes {len(entries)} {what}(s) ({', '.join(named)}), the model has {len(specs)} "
         f"({', '.join(spec.name for spec in specs)}): name them alike"
     )
-
-
-def _layout(entry: InputCard, spec: TensorSpec) -> str:
-    """The layout of a source tensor when the card does not say: ONNX pictures have channels first."""
-    if entry.image is not None and len(spec.shape) == 4:
-        return "NHWC" if spec.shape[3] in (1, 3) and spec.shape[1] not in (1, 3) else "NCHW"
-    if entry.audio is None:
-        return ""
-    if entry.audio.feature == "waveform":
-        return "NT"
-    mels = entry.audio.n_mels
-    if len(spec.shape) == 4:
-        return "NCTF" if spec.shape[1] == 1 else "NTFC"
-    return "NTF" if spec.shape[-1] == mels else "NFT"

@@ -48,15 +48,19 @@ class ImageRecipe:
 
 @dataclass(frozen=True, slots=True)
 class AudioRecipe:
-    """How samples become an input tensor: a waveform, or log-mel frames."""
+    """How samples become an input tensor: a waveform, or frames of log-mel, MFCC or the TFLite-Micro front end.
+
+    `preprocess/presets.py` has those of common models, `preprocess/logmel.py` the arithmetic.
+    """
 
     sample_rate: int = 16000
     """Hertz."""
-    feature: Literal["waveform", "logmel"] = "logmel"
+    feature: Literal["waveform", "logmel", "mfcc", "microfrontend"] = "logmel"
+    """"mfcc" and "microfrontend" are of version 2."""
     version: int = 1
-    """Of the front end: another number computes other values."""
+    """Of the front end: another number computes other values. The fields from `gain` on are of version 2."""
     window: int = 400
-    """Samples in one analysis window (periodic Hann)."""
+    """Samples in one analysis window."""
     hop: int = 160
     """Samples between two windows."""
     n_fft: int = 512
@@ -65,22 +69,49 @@ class AudioRecipe:
     """Hertz, lower edge of the first mel filter."""
     fmax: float = 7600.0
     """Hertz, upper edge of the last mel filter."""
-    mel_scale: Literal["htk", "slaney"] = "htk"
-    """Formula of the mel scale; "slaney" filters are also area-normalised, "htk" ones peak at 1."""
+    mel_scale: Literal["htk", "slaney", "kaldi"] = "htk"
+    """Formula of the mel scale; "slaney" filters are also area-normalised, "htk" ones peak at 1. "kaldi" (version 2)
+    has htk's formula and triangles over mel, as Kaldi and tf.signal draw them, not over hertz."""
     power: float = 2.0
     """Exponent of the magnitude spectrum: 2 power, 1 magnitude."""
     log_offset: float = 1e-6
-    """log(mel + log_offset), natural logarithm."""
+    """log(mel + log_offset), natural logarithm; see `log`."""
     frames: int = 98
-    """Log-mel frames in one input of the model."""
+    """Frames in one input of the model."""
     samples: int = 0
-    """Samples in one input of the model, when `feature` is "waveform"."""
+    """Samples in one input of the model, when `feature` is "waveform" or there is `padding`."""
     mean: tuple[float, ...] = (0.0,)
-    """Subtracted from the feature: one number, or one per mel band."""
+    """Subtracted from the feature: one number, or one per mel band or coefficient."""
     std: tuple[float, ...] = (1.0,)
     """Divides after `mean`."""
     stride: int = 160
-    """Samples between two runs of the model on a stream: a multiple of `hop`."""
+    """Samples between two runs of the model on a stream: a multiple of `hop`. With `frames` hops, windows
+    follow each other without overlap, as models that remember by themselves want it."""
+    gain: float = 1.0
+    """Samples in -1..1 are multiplied by it first: 32768 for front ends that expect 16-bit numbers."""
+    normalize: Literal["none", "peak"] = "none"
+    """peak: each input of the model is divided by its largest sample."""
+    remove_dc: bool = False
+    """Each analysis window loses its mean."""
+    preemphasis: float = 0.0
+    """x[i] - preemphasis * x[i - 1] within each analysis window, whose first sample stands for the one before."""
+    window_type: Literal["hann", "povey"] = "hann"
+    """hann: periodic. povey: symmetric Hann to the power of 0.85."""
+    padding: Literal["none", "reflect", "constant"] = "none"
+    """Not "none": frame t is centred at sample t * hop, and what is missing at the ends of the model's input is
+    mirrored, or zero: there are 1 + samples // hop frames."""
+    log: Literal["offset", "floor", "db"] = "offset"
+    """offset: ln(mel + log_offset). floor: ln(max(mel, log_offset)). db: 10 log10(max(mel, log_offset))."""
+    db_reference: Literal["one", "max"] = "one"
+    """What 0 dB is: 1, or the largest value in the model's input."""
+    db_range: float = 0.0
+    """Decibels below the largest value in the model's input at which values are cut; 0: they are not."""
+    n_mfcc: int = 0
+    """Coefficients of the cosine transform (DCT-II) that "mfcc" keeps."""
+    dct_norm: Literal["htk", "ortho"] = "htk"
+    """htk: sqrt(2 / n_mels) for all, as tf.signal has it. ortho: the first is smaller by sqrt(2)."""
+    lead: int = 0
+    """Samples of silence before the first one of a stream: the context of a model that looks back."""
     extra: dict[str, Any] = field(default_factory=dict)
 
 
@@ -94,9 +125,11 @@ class InputCard:
     shape: tuple[int, ...] = ()
     """As stored in the file, the batch of 1 included."""
     layout: str = ""
-    """"NHWC" or "NCHW" for pictures; "NTF", "NFT", "NTFC", "NCTF" for log-mel; "NT" for samples; else ""."""
+    """"NHWC" or "NCHW" for pictures; "NTF", "NFT", "NTFC", "NCTF" for frames; "NT" for samples; else ""."""
     image: ImageRecipe | None = None
     audio: AudioRecipe | None = None
+    value: float | None = None
+    """For an input that never changes, such as a sample rate: what each of its elements is."""
     extra: dict[str, Any] = field(default_factory=dict)
 
 
@@ -133,6 +166,8 @@ class KeywordRecipe:
     """Seconds after a detection in which the same word is not found again."""
     background: tuple[str, ...] = ()
     """Labels that are never a detection: silence, unknown."""
+    warmup_windows: int = 0
+    """Windows after the start, or after a gap, in which nothing is detected."""
     extra: dict[str, Any] = field(default_factory=dict)
 
 

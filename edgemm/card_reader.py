@@ -107,6 +107,8 @@ def _value(value: Any, hint: Any, path: str, where: Field) -> Any:
         return value
     if is_dataclass(hint):
         return _object(value, hint, path)
+    if hint is bool:
+        return _yes_or_no(value, path)
     return _text(value, path) if hint is str else _number(value, path, where, whole=hint is int)
 
 
@@ -114,6 +116,12 @@ def _choice(value: Any, choices: tuple[str, ...], path: str) -> str:
     if not isinstance(value, str) or value not in choices:
         expected = ", ".join(f'"{each}"' for each in choices)
         raise CardError(f"{path}: expected one of {expected}, found {_told(value)}")
+    return value
+
+
+def _yes_or_no(value: Any, path: str) -> bool:
+    if not isinstance(value, bool):
+        raise CardError(f"{path}: expected true or false, found {_told(value)}")
     return value
 
 

@@ -9,6 +9,7 @@ from __future__ import annotations
 import math
 import re
 from collections.abc import Mapping
+from dataclasses import fields
 
 from edgemm.card import (
     AudioRecipe,
@@ -35,7 +36,12 @@ BOUNDS: Mapping[type, Mapping[str, Bounds]] = {
     ModelCard: {"top_k": (1, 10_000)},
     InputCard: {"shape": (1, 1 << 24)},
     OutputCard: {"shape": (1, 1 << 24)},
-    KeywordRecipe: {"threshold": (0, 1), "smooth_windows": (1, 512), "refractory_s": (0, 3600)},
+    KeywordRecipe: {
+        "threshold": (0, 1),
+        "smooth_windows": (1, 512),
+        "refractory_s": (0, 3600),
+        "warmup_windows": (0, 1 << 20),
+    },
     ImageRecipe: {"pad_value": (0, 255), "resize_short": (0, 1 << 14)},
     AudioRecipe: {
         "sample_rate": (1, 1_000_000),
@@ -51,9 +57,22 @@ BOUNDS: Mapping[type, Mapping[str, Bounds]] = {
         "frames": (0, 1 << 20),
         "samples": (0, MAX_SAMPLES),
         "stride": (1, MAX_SAMPLES),
+        "gain": (1e-9, 1e9),
+        "preemphasis": (0, 1),
+        "db_range": (0, 1000),
+        "n_mfcc": (0, 512),
+        "lead": (0, MAX_SAMPLES),
     },
 }
 """Kind -> field -> bounds of its numbers."""
+
+_SECOND = (
+    "gain", "normalize", "remove_dc", "preemphasis", "window_type", "padding", "log", "db_reference", "db_range",
+    "n_mfcc", "dct_norm", "lead",
+)  # fmt: skip
+_SECOND_CHOICES = {"feature": ("mfcc", "microfrontend"), "mel_scale": ("kaldi",)}
+"""What a front end of version 1 does not know. An edgemm of that time would keep such a field unread and compute
+other values, so the version must say it."""
 
 
 def bounds(kind: type, key: str, *, whole: bool) -> Bounds:
@@ -102,12 +121,37 @@ def _check_scaling(recipe: ImageRecipe | AudioRecipe, path: str, count: int) -> 
 
 
 def _check_audio(recipe: AudioRecipe, path: str) -> None:
-    _check_scaling(recipe, path, recipe.n_mels if recipe.feature == "logmel" else 1)
-    if recipe.feature != "logmel":
+    check_version(recipe, path)
+    if recipe.feature == "waveform":
+        _check_scaling(recipe, path, 1)
         return
+    _check_scaling(recipe, path, bands(recipe))
     _at_most(f"{path}.window", recipe.window, recipe.n_fft, "n_fft")
     _at_most(f"{path}.hop", recipe.hop, recipe.window, "window")
     _at_most(f"{path}.frames", recipe.frames, MAX_SAMPLES // recipe.hop, f"{MAX_SAMPLES} samples, in hops")
+
+
+def bands(recipe: AudioRecipe) -> int:
+    """Numbers in one frame."""
+    return recipe.n_mfcc if recipe.feature == "mfcc" else recipe.n_mels
+
+
+def check_version(recipe: AudioRecipe, path: str) -> None:
+    """Version 1 has nothing of version 2.
+
+    Raises:
+        CardError: it has; says which key.
+    """
+    if recipe.version != 1:
+        return
+    plain = {each.name: each.default for each in fields(AudioRecipe)}
+    new = [key for key in _SECOND if getattr(recipe, key) != plain[key]]
+    new += [key for key, choices in _SECOND_CHOICES.items() if getattr(recipe, key) in choices]
+    if new:
+        raise CardError(
+            f"{path}.{new[0]}: {getattr(recipe, new[0])!r} is of version 2 of the front end, found version 1. "
+            'Say "version": 2, so that an older edgemm refuses the model instead of hearing something else'
+        )
 
 
 def _at_most(path: str, found: int, most: int, what: str) -> None:

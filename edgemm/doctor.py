@@ -10,8 +10,10 @@ from pathlib import Path
 from typing import Any
 
 import edgemm
-from edgemm.capture.cameras import list_cameras
+from edgemm.capture.cameras import Camera, list_cameras
+from edgemm.capture.picamera import INSTALL as INSTALL_PICAMERA2
 from edgemm.delegates import DELEGATES, DelegateStatus, probe_delegate
+from edgemm.errors import EdgemmError
 
 FEATURES = {
     "numpy": ("numpy", ""),
@@ -52,6 +54,7 @@ class Health:
     packages: tuple[Package, ...]
     delegates: tuple[DelegateStatus, ...]
     cameras: tuple[str, ...]
+    """As `open_source("camera:0")` counts them."""
     microphones: tuple[str, ...]
     advice: tuple[str, ...]
 
@@ -64,6 +67,7 @@ def examine() -> Health:
     """Looks at the machine; starts no device and loads no accelerator into this process."""
     microphones, trouble = _microphones()
     packages = tuple(_package(feature, *where) for feature, where in FEATURES.items())
+    cameras = list_cameras()
     return Health(
         edgemm.__version__,
         f"{platform.machine()} {platform.system()} {_board()}".strip(),
@@ -72,9 +76,9 @@ def examine() -> Health:
         _memory_mb(),
         packages,
         tuple(probe_delegate(name) for name in DELEGATES),
-        _cameras(),
+        tuple(f"camera:{number} {camera}" for number, camera in enumerate(cameras)),
         microphones,
-        (*_twice(), *_missing_runtime(packages), *trouble),
+        (*_twice(), *_missing_runtime(packages), *_missing_picamera2(cameras), *trouble),
     )
 
 
@@ -122,18 +126,20 @@ def _memory_mb() -> int:
         return 0
 
 
-def _cameras() -> tuple[str, ...]:
-    """As `open_source("camera:0")` counts them."""
-    return tuple(f"camera:{number} {camera}" for number, camera in enumerate(list_cameras()))
+def _missing_picamera2(cameras: tuple[Camera, ...]) -> list[str]:
+    ports = [str(camera) for camera in cameras if camera.is_csi]
+    if ports and util.find_spec("picamera2") is None:
+        return [f"{ports[0]} is a Raspberry Pi's own camera, which needs picamera2: {INSTALL_PICAMERA2}"]
+    return []
 
 
 def _microphones() -> tuple[tuple[str, ...], tuple[str, ...]]:
-    """Names of the inputs that PortAudio lists, and what keeps it from listing them."""
+    """The microphones by number, and what keeps them from being listed."""
     if util.find_spec("sounddevice") is None:
         return (), ()
+    from edgemm.recorder.process import list_microphones
+
     try:
-        import sounddevice
-    except OSError:  # the Python package is here, the C library is not
-        return (), ("microphones need PortAudio: sudo apt install libportaudio2",)
-    devices = sounddevice.query_devices()
-    return tuple(f"{d['index']} {d['name']}" for d in devices if d["max_input_channels"] > 0), ()
+        return tuple(map(str, list_microphones())), ()
+    except EdgemmError as error:
+        return (), (str(error),)

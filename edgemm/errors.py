@@ -102,15 +102,16 @@ class MissingDependency(EdgemmError, ImportError):
     """
 
     exit_code = 8
+    INSTALL = " is not installed. Install it with: "
 
     def __init__(self, feature: str, extra: str = "", *, command: str = "") -> None:
         """Args:
-        feature: what is missing; the message goes on with "is not installed".
-        extra: of edgemm, that brings it.
-        command: that installs it, where it is no Python package from PyPI.
+        feature: what is missing.
+        extra: the extra of edgemm that installs it.
+        command: what installs it when that is no extra, but a package of the system.
         """
         self.install_command = command or f'pip install "edgemm[{extra}]"'
-        super().__init__(f"{feature} is not installed. Install it with: {self.install_command}")
+        super().__init__(f"{feature}{self.INSTALL}{self.install_command}")
 
 
 class ConversionError(EdgemmError):

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Mapping
-from functools import cached_property
+from collections.abc import Callable, Mapping
+from dataclasses import replace
+from functools import cached_property, partial
 from pathlib import Path
 from types import TracebackType
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypeVar
 
 import numpy as np
 import numpy.typing as npt
@@ -16,11 +17,13 @@ from edgemm.backends import open_backend
 from edgemm.backends.backend import Backend, Coverage
 from edgemm.card import InputCard, ModelCard, OutputCard
 from edgemm.errors import CardError, InputError
+from edgemm.fit import CardLike, find_card, fit_card
 from edgemm.given import as_block, as_frame, as_stored
 from edgemm.ports import Arrays, check_card, make_exchange
 from edgemm.replay import GoldenOutcome, replay
 from edgemm.results import Result
-from edgemm.session import AudioSession, Engine, ImageSession
+from edgemm.session import AudioSession, Engine, ImageSession, TensorSession
+from edgemm.state import Constants
 from edgemm.stream.budget import Budget
 from edgemm.tasks import DECODERS, Decoder, decoder
 from edgemm.tensors import TensorSpec
@@ -30,14 +33,25 @@ if TYPE_CHECKING:
     from edgemm.capture.source import Source
     from edgemm.stream.stream import Stream
 
+AnySession = TypeVar("AnySession", ImageSession, AudioSession, TensorSession)
+
 __all__ = ["GoldenOutcome", "Model", "load"]
 
 
-def load(path: str | Path, *, delegate: str | tuple[str, ...] = "auto", threads: int = 1) -> Model:
+def load(
+    path: str | Path,
+    *,
+    delegate: str | tuple[str, ...] = "auto",
+    threads: int = 1,
+    card: CardLike | None = None,
+) -> Model:
     """Opens an artifact, or any .tflite or .onnx file, ready to run.
 
     Args:
         path: of the file. One that nobody vouches for is first opened in a probe process.
+        card: for a file that carries none, or instead of the one that it carries: a `ModelCard`, its dictionary, the
+            path of a JSON file, or the name of a preset. Names and layouts that do not fit are taken from the file;
+            its `payload_sha256` is not asked.
         delegate: a name, which is then required; a tuple, an order of fallback; or "auto".
         threads: for the CPU's part of the work.
 
@@ -45,18 +59,24 @@ def load(path: str | Path, *, delegate: str | tuple[str, ...] = "auto", threads:
         ArtifactError: damaged, too new, or its card and its tensors do not agree.
         DelegateError: the delegate cannot be had, fails, or takes nothing.
         MissingDependency: the runtime for this format is not installed.
-        InputError: an unknown delegate, or `threads` below 1.
+        InputError: an unknown delegate, `threads` below 1, or no such card.
     """
     from edgemm.artifact import read_artifact
 
     artifact = read_artifact(path)
-    if artifact.needs_probe:
+    foreign = artifact.needs_probe
+    if card is not None:
+        artifact = replace(artifact, card=find_card(card))
+    if foreign:
         from edgemm.probe import probe
 
         probe(artifact)
-    backend = open_backend(artifact, delegate=delegate, threads=threads)
+    open_ = partial(open_backend, artifact, delegate=delegate, threads=threads)
+    backend = open_()
     try:
-        return Model(artifact, backend)
+        if card is not None and artifact.card is not None:
+            artifact = replace(artifact, card=fit_card(artifact.card, backend.inputs, backend.outputs))
+        return Model(artifact, backend, open_)
     except BaseException:
         backend.close()
         raise
@@ -65,12 +85,18 @@ def load(path: str | Path, *, delegate: str | tuple[str, ...] = "auto", threads:
 class Model:
     """One artifact in one runtime.
 
-    Holds no state between calls. May be used from several threads, which then take turns: the runtime has
-    one set of buffers. For work that is really parallel, load the file once per thread.
+    Holds no state between calls: a model that remembers by itself is reset before each. May be used from several
+    threads, which then take turns: the runtime has one set of buffers. For work that is really parallel, load
+    the file once per thread.
     """
 
-    def __init__(self, artifact: Artifact, backend: Backend) -> None:
+    def __init__(
+        self, artifact: Artifact, backend: Backend, another: Callable[[], Backend] | None = None
+    ) -> None:
         """Use `load`.
+
+        Args:
+            another: opens the same model in a backend of its own, which each session over a stateful one needs.
 
         Raises:
             CardError: the card and the tensors in the file do not agree.
@@ -82,6 +108,7 @@ class Model:
             _ = self._decode  # what does not fit is said now, not at the first picture
         self._lock = threading.Lock()  # one run
         self._turn = threading.Lock()  # one whole call
+        self._another = another or partial(open_backend, artifact)
         self._exchange = make_exchange(backend, self._lock)
 
     @property
@@ -119,14 +146,16 @@ class Model:
         """
         if isinstance(x, Mapping):
             return self._call_tensors(x)
-        card, _ = self._main_input()
+        card = self._main_input()
         if card.modality == "tensor":
             return self._call_tensors({card.name: x})
-        session = self._whole
         with self._turn:
+            session = self._whole
             if isinstance(session, ImageSession):
                 return session.whole(as_frame(x))
-            return session.whole(as_block(x, sample_rate))
+            if isinstance(session, AudioSession):
+                return session.whole(as_block(x, sample_rate))
+        raise CardError(f"input {card.name!r}: this edgemm makes no tensor of {card.modality}. Give it one")
 
     def run(self, inputs: Arrays, out: Arrays | None = None) -> dict[str, npt.NDArray[Any]]:
         """Tensors in, tensors out, exactly as the file stores them: int8 stays int8.
@@ -146,23 +175,39 @@ class Model:
         """
         return self._exchange(inputs, out)
 
-    def session(self) -> ImageSession | AudioSession:
-        """A new stream's private state over this model.
+    def session(self) -> ImageSession | AudioSession | TensorSession:
+        """A new stream's private state over this model; close it when done.
+
+        A model that takes bare tensors gives a `TensorSession`, which is stepped by hand.
 
         Raises:
-            CardError: the card does not say how pictures or sound become the input.
+            CardError: the card does not say how pictures or sound become the inputs.
             UnsupportedVersion: a task that this version does not decode.
         """
-        card, index = self._main_input()
-        engine = Engine(self.card, self.backend, self._decode, self._lock)
-        if card.modality == "image":
-            return ImageSession(engine, card, index)
-        if card.modality == "audio":
-            return AudioSession(engine, card, index)
+        mains = self._mains()
+        kinds = {card.modality for card, _ in mains}
+        if kinds <= {"tensor"}:
+            return self._begun(TensorSession)
+        if len(mains) == 1 and kinds <= {"image", "audio"}:
+            (card, index), decode = mains[0], self._decode
+            if card.modality == "image":
+                return self._begun(lambda engine: ImageSession(engine, decode, card, index))
+            return self._begun(lambda engine: AudioSession(engine, decode, card, index))
         raise CardError(
-            f"{self.artifact.path}: expected a card that says how pictures or sound become input {card.name!r}, found "
-            f'modality "{card.modality}". Write it with `edgemm card set`, or give tensors to model.run(...)'
+            f"{self.artifact.path}: expected one input of pictures or sound, found {len(mains)} inputs: "
+            f"{', '.join(f'{card.name!r} ({card.modality})' for card, _ in mains)}. Give tensors to model.run(...)"
         )
+
+    def _begun(self, make: Callable[[Engine], AnySession]) -> AnySession:
+        """A session over the shared backend; a model that remembers by itself is opened once more for it."""
+        if not self.backend.stateful:
+            return make(Engine(self.card, self.backend, self._lock))
+        own = self._another()
+        try:
+            return make(Engine(self.card, own, threading.Lock(), owned=True))
+        except BaseException:
+            own.close()
+            raise
 
     def stream(
         self, source: Source, budget: Budget | None = None, *, timeout_s: float | None = None
@@ -174,11 +219,21 @@ class Model:
             budget: None: no limit.
             timeout_s: a source that gives nothing for so many seconds raises SourceTimeout, and to ask again is
                 to wait again; None: 30 seconds; math.inf: a device may be away for ever.
+
+        Raises:
+            CardError: the card does not say how pictures or sound become the input.
         """
         from edgemm.stream.stream import SOURCE_TIMEOUT_S, Stream
 
         timeout_s = SOURCE_TIMEOUT_S if timeout_s is None else timeout_s
-        return Stream(self.session(), source, budget or Budget(), timeout_s=timeout_s)
+
+        session = self.session()
+        if isinstance(session, TensorSession):
+            raise CardError(
+                f"{self.artifact.path}: expected a card that says how pictures or sound become the input, found "
+                'modality "tensor". Write it with `edgemm card set`, or step through model.session() with tensors'
+            )
+        return Stream(session, source, budget or Budget(), timeout_s=timeout_s)
 
     def replay_goldens(self) -> tuple[GoldenOutcome, ...]:
         """Runs the inputs that the artifact carries, on the delegate in use, and compares in real units.
@@ -197,6 +252,8 @@ class Model:
         with self._lock:
             self._exchange = _closed  # lets go of the buffers first
             self.backend.close()
+        if "_whole" in self.__dict__:
+            self._whole.close()
 
     def __enter__(self) -> Model:
         return self
@@ -211,25 +268,35 @@ class Model:
         return decoder(self.card, self.backend.outputs)
 
     @cached_property
-    def _whole(self) -> ImageSession | AudioSession:
+    def _whole(self) -> ImageSession | AudioSession | TensorSession:
         """Serves single calls, one at a time."""
         return self.session()
 
-    def _main_input(self) -> tuple[InputCard, int]:
-        """The one input that is not a state, and its place in the file.
+    def _mains(self) -> list[tuple[InputCard, int]]:
+        """The inputs that are neither states nor constants, and their places in the file."""
+        states = {pair.input for pair in self.card.states}
+        names = [spec.name for spec in self.inputs]
+        return [
+            (each, names.index(each.name))
+            for each in self.card.inputs
+            if each.name not in states and each.value is None
+        ]
+
+    def _main_input(self) -> InputCard:
+        """The only one.
 
         Raises:
             InputError: there are several.
         """
-        states = {pair.input for pair in self.card.states}
-        mains = [each for each in self.card.inputs if each.name not in states]
+        mains = [card for card, _ in self._mains()]
         if len(mains) != 1:
             names = ", ".join(repr(each.name) for each in mains)
             raise InputError(f"expected a mapping of the model's {len(mains)} inputs by name: {names}")
-        return mains[0], [spec.name for spec in self.inputs].index(mains[0].name)
+        return mains[0]
 
     def _call_tensors(self, x: Mapping[str, Any]) -> Result:
-        """Prepared tensors by name, stored or real-valued; a state that is left out is zero."""
+        """Prepared tensors by name, stored or real-valued; a state that is left out is zero, a constant what it is."""
+        constants = Constants(self.card.inputs, self.inputs).values
         zeros = {pair.input for pair in self.card.states} - x.keys()
         given = {spec.name: as_stored(x[spec.name], spec) for spec in self.inputs if spec.name in x}
         begun = {
@@ -237,7 +304,7 @@ class Model:
             for spec in self.inputs
             if spec.name in zeros
         }
-        outputs = self.run({**x, **given, **begun})
+        outputs = self.run({**constants, **x, **given, **begun})
         return self._decode([spec.dequantize(outputs[spec.name]) for spec in self.outputs])
 
 

@@ -28,7 +28,7 @@ def make_exchange(backend: Backend, lock: threading.Lock) -> Exchange:
     names_out = [spec.name for spec in backend.outputs]
     kept_in = _kept(backend.input_buffer, len(names_in))
     kept_out = _kept(backend.output_buffer, len(names_out))
-    if kept_in is None or kept_out is None:
+    if kept_in is None or kept_out is None or backend.stateful:
         return _moving_exchange(backend, lock)
     inputs = [
         (spec.name, np.dtype(spec.dtype), spec.shape, buffer)
@@ -69,7 +69,7 @@ def make_exchange(backend: Backend, lock: threading.Lock) -> Exchange:
 
 
 def _moving_exchange(backend: Backend, lock: threading.Lock) -> Exchange:
-    """For a backend whose buffers may move while it runs."""
+    """For a backend whose buffers may move while it runs, or that must forget before."""
 
     def exchange(arrays: Arrays, out: Arrays | None) -> dict[str, npt.NDArray[Any]]:
         given, names = out or {}, [spec.name for spec in backend.outputs]
@@ -77,6 +77,7 @@ def _moving_exchange(backend: Backend, lock: threading.Lock) -> Exchange:
         if not given.keys() <= set(names):
             raise _names_differ("out", given, names)
         with lock:
+            backend.reset()
             for index, spec in enumerate(backend.inputs):
                 backend.input_buffer(index)[...] = arrays[spec.name]
             backend.run()

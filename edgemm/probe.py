@@ -17,6 +17,7 @@ from pathlib import Path
 from typing import IO
 
 from edgemm.artifact import Artifact, Format
+from edgemm.card import InputCard, ModelCard, OutputCard
 from edgemm.errors import (
     ArtifactError,
     DamagedArtifact,
@@ -33,13 +34,14 @@ OUTPUT_BYTES = 1 << 20
 """What the child may print, or write into any file."""
 
 _ANSWER = "edgemm.probe:"
-_CHILD = "import sys; sys.path[:] = sys.argv[2:]; from edgemm.probe import main; sys.exit(main())"
+_CHILD = "import sys; sys.path[:] = sys.argv[3:]; from edgemm.probe import main; sys.exit(main())"
 """The child finds packages where this process does: `-m` would also look into the current folder."""
 _KINDS: dict[str, type[ArtifactError]] = {
     kind.__name__: kind for kind in (ArtifactError, DamagedArtifact, UnsupportedVersion)
 }
 _answers: dict[str, tuple[str, str]] = {}
-"""Hash of a payload -> the kind of error and what it says; ("", "") when it runs. Of this process."""
+"""Hash of a payload, and the shapes that its card says -> the kind of error and what it says; ("", "") when it
+runs. Of this process."""
 
 
 def probe(artifact: Artifact, *, timeout_s: float = TIMEOUT_S) -> None:
@@ -52,7 +54,7 @@ def probe(artifact: Artifact, *, timeout_s: float = TIMEOUT_S) -> None:
         UnsupportedVersion: the runtime here is too old for it.
         MissingDependency: there is no runtime for it.
     """
-    digest = hashlib.sha256(artifact.payload).hexdigest()
+    digest = hashlib.sha256(artifact.payload).hexdigest() + json.dumps(_shapes(artifact))
     if digest not in _answers:
         kind, message = _ask_child(artifact, timeout_s)
         if kind == MissingDependency.__name__:
@@ -67,7 +69,7 @@ def _ask_child(artifact: Artifact, timeout_s: float) -> tuple[str, str]:
     with tempfile.TemporaryFile() as said:
         try:
             done = subprocess.run(
-                [sys.executable, "-c", _CHILD, artifact.format, *sys.path],
+                [sys.executable, "-c", _CHILD, artifact.format, json.dumps(_shapes(artifact)), *sys.path],
                 input=artifact.payload, stdout=said, stderr=said, timeout=timeout_s, check=False,
             )  # fmt: skip
         except subprocess.TimeoutExpired:
@@ -78,6 +80,15 @@ def _ask_child(artifact: Artifact, timeout_s: float) -> tuple[str, str]:
                 "Give it a card with `edgemm card set`"
             ) from error
         return _answer(done.returncode, _lines(said))
+
+
+def _shapes(artifact: Artifact) -> dict[str, list[tuple[str, tuple[int, ...]]]]:
+    """Side -> name and shape of what the card describes: a file may leave shapes open."""
+    card = artifact.card or ModelCard()
+    return {
+        side: [(each.name, each.shape) for each in entries]
+        for side, entries in (("inputs", card.inputs), ("outputs", card.outputs))
+    }
 
 
 def _lines(said: IO[bytes]) -> list[str]:
@@ -120,7 +131,7 @@ def main() -> int:
     """The child: payload on stdin, answer on stdout."""
     _limit()
     try:
-        _try("tflite" if sys.argv[1] == "tflite" else "onnx", sys.stdin.buffer.read())
+        _try("tflite" if sys.argv[1] == "tflite" else "onnx", sys.argv[2], sys.stdin.buffer.read())
         answer = ("", "")
     except DelegateError:  # it loads, and needs what the CPU is not
         answer = ("", "")
@@ -136,11 +147,16 @@ def _one_line(error: BaseException) -> str:
     return _printable(" ".join(str(error).removeprefix("model: ").split()))[:500]
 
 
-def _try(format_: Format, payload: bytes) -> None:
+def _try(format_: Format, shapes: str, payload: bytes) -> None:
     from edgemm.backends import open_backend
 
+    said = json.loads(shapes)
+    card = ModelCard(
+        inputs=tuple(InputCard(name, shape=tuple(shape)) for name, shape in said["inputs"]),
+        outputs=tuple(OutputCard(name, tuple(shape)) for name, shape in said["outputs"]),
+    )
     backend = open_backend(
-        Artifact(Path("model"), format_, payload, None, None, len(payload)), delegate="cpu"
+        Artifact(Path("model"), format_, payload, card, None, len(payload)), delegate="cpu"
     )
     for index in range(len(backend.inputs)):
         backend.input_buffer(index)[...] = 0

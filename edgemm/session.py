@@ -1,31 +1,43 @@
-"""Sessions: one stream's private state over a model that it may share with others."""
+"""Sessions: one stream's private state over a model that it may share with others.
+
+Whatever a model remembers is kept here, behind one interface: windows that slide or follow each other
+(`preprocess.AudioWindow`), recurrent state and caches of causal layers that pass from an output to an input
+(`RecurrentState`), and variables inside the runtime, for which a session has a backend of its own.
+"""
 
 from __future__ import annotations
 
 import threading
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
+from typing import Any
+
+import numpy.typing as npt
 
 from edgemm.backends.backend import Backend
 from edgemm.card import InputCard, ModelCard
 from edgemm.errors import InputError
+from edgemm.given import as_stored
 from edgemm.media import AudioBlock, Captured, Frame
 from edgemm.preprocess import compile_audio, compile_image
+from edgemm.preprocess.encoder import Encoder
+from edgemm.preprocess.window import CLIP_STRIDES
 from edgemm.results import Result
-from edgemm.state import RealOutputs, RecurrentState
+from edgemm.state import Constants, RealOutputs, RecurrentState
 from edgemm.stream.session import StageClock
 from edgemm.tasks import Decoder, KeywordDecoder, KeywordSpotter, Outputs
 
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Engine:
-    """What all sessions of one model share."""
+    """What runs a session: shared with all others of the model, unless the model itself remembers."""
 
     card: ModelCard
     backend: Backend
-    decode: Decoder
     lock: threading.Lock
     """Held while the backend's buffers are written, run and read."""
+    owned: bool = False
+    """The backend is this session's own, and closed with it."""
 
 
 class NoClock:
@@ -42,29 +54,48 @@ NO_CLOCK = NoClock()
 
 
 class _Runs:
-    """One run of a shared backend with this session's own state."""
+    """One run after the other of a backend, with this session's own state."""
 
     def __init__(self, engine: Engine) -> None:
-        self.backend, self.lock = engine.backend, engine.lock
-        self.state = RecurrentState(engine.card.states, engine.backend.inputs, engine.backend.outputs)
+        self.backend, self.lock, self._owned = engine.backend, engine.lock, engine.owned
+        self.remembers = bool(engine.card.states) or engine.backend.stateful
+        self._state = RecurrentState(engine.card.states, engine.backend.inputs, engine.backend.outputs)
+        self._constants = Constants(engine.card.inputs, engine.backend.inputs)
         self._real = RealOutputs(engine.backend.outputs)
+        self._used = False
 
     def run(self, clock: StageClock) -> Outputs:
         """Runs what lies in the input buffers, for which the lock is held; gives real-valued outputs."""
-        self.state.put(self.backend)
+        self._used = True
+        self._state.put(self.backend)
+        self._constants.put(self.backend)
         clock.start("infer")
         self.backend.run()
         clock.start("decode")
-        self.state.take(self.backend)
+        self._state.take(self.backend)
         return self._real.read(self.backend)
+
+    def reset(self) -> None:
+        """Nothing was heard or seen."""
+        self._state.reset()
+        if self._owned and self._used:
+            with self.lock:
+                self.backend.reset()
+        self._used = False
+
+    def close(self) -> None:
+        """Frees the backend where it is this session's own."""
+        if self._owned:
+            with self.lock:
+                self.backend.close()
 
 
 class ImageSession:
     """Frames in, one result each. See `edgemm.stream.session.Session`."""
 
-    def __init__(self, engine: Engine, card: InputCard, index: int) -> None:
+    def __init__(self, engine: Engine, decode: Decoder, card: InputCard, index: int) -> None:
         self._prepare = compile_image(card, engine.backend.inputs[index])
-        self._index, self._decode = index, engine.decode
+        self._index, self._decode = index, decode
         self._runs = _Runs(engine)
 
     def feed(self, captured: Captured, clock: StageClock) -> Iterable[Result]:
@@ -90,22 +121,23 @@ class ImageSession:
         return result
 
     def reset(self) -> None:
-        """Recurrent state back to zero."""
-        self._runs.state.reset()
+        """What the model remembers is forgotten."""
+        self._runs.reset()
 
     def close(self) -> None:
-        """Nothing to free."""
+        """Frees what is this session's own; may be called twice."""
+        self._runs.close()
 
 
 class AudioSession:
     """Audio blocks in, one result per window that they complete. See `edgemm.stream.session.Session`."""
 
-    def __init__(self, engine: Engine, card: InputCard, index: int) -> None:
+    def __init__(self, engine: Engine, decode: Decoder, card: InputCard, index: int) -> None:
         if card.audio is None:
             raise InputError(f"input {card.name!r}: expected a card with `audio`, found none")
         self._window = compile_audio(card, engine.backend.inputs[index])
-        self._rate, self._index, self._decode = card.audio.sample_rate, index, engine.decode
-        self._spotter = KeywordSpotter(engine.decode) if isinstance(engine.decode, KeywordDecoder) else None
+        self._rate, self._index, self._decode = card.audio.sample_rate, index, decode
+        self._spotter = KeywordSpotter(decode) if isinstance(decode, KeywordDecoder) else None
         self._runs = _Runs(engine)
         self._began_s: float | None = None
 
@@ -139,26 +171,103 @@ class AudioSession:
             outputs = runs.run(clock)
             if self._spotter is None:
                 return self._decode(outputs)
-            start_s, end_s = ((end - back) / self._rate for back in (self._window.span, 0))
+            start_s, end_s = (max(0, end - back) / self._rate for back in (self._window.span, 0))
             return self._spotter(outputs, began_s + start_s, began_s + end_s)
 
     def whole(self, block: AudioBlock) -> Result:
         """One result for a whole recording; the state of a stream is not kept."""
         self.reset()
         runs, windows = self._runs, []
-        for tensor in self._window.clip(block.samples, block.sample_rate):
+        strides = 1 if runs.remembers else CLIP_STRIDES
+        for tensor in self._window.clip(block.samples, block.sample_rate, strides):
             with runs.lock:
                 runs.backend.input_buffer(self._index)[...] = tensor
                 windows.append([each.copy() for each in runs.run(NO_CLOCK)])
-        return self._decode.whole(windows, len(block.samples) / block.sample_rate)
+        seconds = len(block.samples) / block.sample_rate
+        if self._spotter is not None and runs.remembers:
+            return self._spotter.clearest(windows, self._window.stride / self._rate, seconds)
+        return self._decode.whole(windows, seconds)
 
     def reset(self) -> None:
         """Forgets everything heard."""
         self._window.reset()
-        self._runs.state.reset()
+        self._runs.reset()
         if self._spotter is not None:
             self._spotter.reset()
         self._began_s = None
 
     def close(self) -> None:
-        """Nothing to free."""
+        """Frees what is this session's own; may be called twice."""
+        self._runs.close()
+
+
+class TensorSession:
+    """Tensors in, tensors out, one step after the other, the state carried: what chains of models are made of.
+
+    session = model.session()
+    for frame in frames:
+        mask = session.step(frame)["mask"]
+    """
+
+    def __init__(self, engine: Engine) -> None:
+        specs_in, specs_out = engine.backend.inputs, engine.backend.outputs
+        carried = {name for pair in engine.card.states for name in (pair.input, pair.output)}
+        self._runs = _Runs(engine)
+        kept = carried | {card.name for card in engine.card.inputs if card.value is not None}
+        self._inputs = {spec.name: index for index, spec in enumerate(specs_in) if spec.name not in kept}
+        self._outputs = {spec.name: index for index, spec in enumerate(specs_out) if spec.name not in carried}
+        self._specs = specs_in
+        self._encoders = {
+            name: Encoder(specs_in[index], int(engine.backend.input_buffer(index).size))
+            for name, index in self._inputs.items()
+            if specs_in[index].quantized
+        }
+
+    def step(self, inputs: Mapping[str, npt.NDArray[Any]] | npt.NDArray[Any]) -> dict[str, npt.NDArray[Any]]:
+        """One run.
+
+        Args:
+            inputs: name -> array, stored or real-valued, without states and constants; or the only input's array.
+
+        Returns:
+            Name -> output, real-valued, without states. The arrays are the session's, and the next step
+            overwrites them.
+
+        Raises:
+            InputError: names, shapes or types that do not fit.
+            DelegateFailed: the accelerator failed.
+        """
+        given = inputs if isinstance(inputs, Mapping) else dict.fromkeys(list(self._inputs)[:1], inputs)
+        if given.keys() != self._inputs.keys():
+            raise InputError(f"inputs: expected {', '.join(self._inputs)}; found {', '.join(given)}")
+        runs = self._runs
+        with runs.lock:
+            for name, index in self._inputs.items():
+                self._write(name, given[name], runs.backend.input_buffer(index))
+            outputs = runs.run(NO_CLOCK)
+        return {name: outputs[index] for name, index in self._outputs.items()}
+
+    def _write(self, name: str, given: npt.NDArray[Any], buffer: npt.NDArray[Any]) -> None:
+        spec = self._specs[self._inputs[name]]
+        if name in self._encoders and given.shape == spec.shape and given.dtype.kind == "f":
+            self._encoders[name].write(given.reshape(-1), buffer.reshape(-1))
+        else:
+            buffer[...] = as_stored(given, spec)
+
+    def feed(self, captured: Captured, clock: StageClock) -> Iterable[Result]:
+        """Refuses: nothing says how pictures or sound become tensors.
+
+        Raises:
+            InputError: always.
+        """
+        raise InputError(
+            f"the model takes tensors: expected session.step(...), found a {type(captured).__name__}"
+        )
+
+    def reset(self) -> None:
+        """What the model remembers is forgotten."""
+        self._runs.reset()
+
+    def close(self) -> None:
+        """Frees what is this session's own; may be called twice."""
+        self._runs.close()

@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 
 from edgemm.backends.backend import Backend
-from edgemm.card import StatePair
+from edgemm.card import InputCard, StatePair
 from edgemm.errors import CardError
+from edgemm.preprocess.encoder import Encoder
 from edgemm.tensors import TensorSpec
 
 
@@ -45,7 +48,7 @@ def _read_real(spec: TensorSpec, stored: npt.NDArray[Any], real: npt.NDArray[Any
 
 
 class RecurrentState:
-    """The state of a recurrent model: what its state outputs gave is put back into its state inputs.
+    """The state of a recurrent or causal model: what its state outputs gave is put back into its state inputs.
 
     The two may be quantized differently; the state then goes through real numbers.
 
@@ -56,38 +59,92 @@ class RecurrentState:
     def __init__(
         self, pairs: Sequence[StatePair], inputs: Sequence[TensorSpec], outputs: Sequence[TensorSpec]
     ) -> None:
-        self._places = [(_place(pair.input, inputs), _place(pair.output, outputs)) for pair in pairs]
-        self._from, self._to = outputs, inputs
-        for at_input, at_output in self._places:
-            if inputs[at_input].shape != outputs[at_output].shape:
-                raise CardError(
-                    f"state: expected {inputs[at_input].name!r} and {outputs[at_output].name!r} of one shape, "
-                    f"found {inputs[at_input].shape} and {outputs[at_output].shape}"
-                )
-        self._stored = [np.empty(inputs[at].shape, inputs[at].dtype) for at, _ in self._places]
+        self._carried = [
+            _carried(_place(pair.input, inputs), inputs, _place(pair.output, outputs), outputs)
+            for pair in pairs
+        ]
         self.reset()
 
     def reset(self) -> None:
         """Real zeros."""
-        for (at_input, _), stored in zip(self._places, self._stored, strict=True):
-            stored[...] = self._to[at_input].zero_point
+        for each in self._carried:
+            each.stored[...] = each.target.zero_point
 
     def put(self, backend: Backend) -> None:
         """Before a run: the state into the state inputs."""
-        for (at_input, _), stored in zip(self._places, self._stored, strict=True):
-            backend.input_buffer(at_input)[...] = stored
+        for each in self._carried:
+            backend.input_buffer(each.at_input)[...] = each.stored
 
     def take(self, backend: Backend) -> None:
         """After a run: the state out of the state outputs."""
-        for (at_input, at_output), stored in zip(self._places, self._stored, strict=True):
-            source, target = self._from[at_output], self._to[at_input]
-            given = backend.output_buffer(at_output)
-            same = (source.dtype, source.scale, source.zero_point) == (
-                target.dtype,
-                target.scale,
-                target.zero_point,
-            )
-            stored[...] = given if same else target.quantize(source.dequantize(given))
+        for each in self._carried:
+            given = backend.output_buffer(each.at_output)
+            if each.real is None or each.encoder is None:
+                each.stored[...] = given
+                continue
+            _read_real(each.source, given, each.real)
+            each.encoder.write(each.real.reshape(-1), each.stored.reshape(-1))
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class _Carried:
+    """One pair, and what it gave last."""
+
+    at_input: int
+    at_output: int
+    source: TensorSpec
+    target: TensorSpec
+    stored: npt.NDArray[Any]
+    """As the input stores it."""
+    real: npt.NDArray[Any] | None
+    """None where both sides store it alike."""
+    encoder: Encoder | None
+
+
+def _carried(
+    at_input: int, inputs: Sequence[TensorSpec], at_output: int, outputs: Sequence[TensorSpec]
+) -> _Carried:
+    source, target = outputs[at_output], inputs[at_input]
+    if source.shape != target.shape:
+        raise CardError(
+            f"state: expected {target.name!r} and {source.name!r} of one shape, "
+            f"found {target.shape} and {source.shape}"
+        )
+    stored = np.empty(target.shape, target.dtype)
+    alike = (source.dtype, source.scale, source.zero_point) == (target.dtype, target.scale, target.zero_point)
+    if alike:
+        return _Carried(at_input, at_output, source, target, stored, None, None)
+    room, encoder = _room(source, source.shape), Encoder(target, stored.size)
+    return _Carried(at_input, at_output, source, target, stored, room, encoder)
+
+
+class Constants:
+    """Inputs that never change, as the card gives them.
+
+    Raises:
+        CardError: a value that the tensor cannot hold.
+    """
+
+    def __init__(self, cards: Sequence[InputCard], inputs: Sequence[TensorSpec]) -> None:
+        self.values = {
+            card.name: _filled(card.value, inputs[_place(card.name, inputs)])
+            for card in cards
+            if card.value is not None
+        }
+        self._places = [(_place(name, inputs), stored) for name, stored in self.values.items()]
+
+    def put(self, backend: Backend) -> None:
+        """Before a run: a runtime may use the memory of an input for something else."""
+        for at_input, stored in self._places:
+            backend.input_buffer(at_input)[...] = stored
+
+
+def _filled(value: float, spec: TensorSpec) -> npt.NDArray[Any]:
+    if not spec.quantized and np.dtype(spec.dtype).kind in "iu":
+        info = np.iinfo(spec.dtype)
+        if not (math.isfinite(value) and value == int(value) and info.min <= value <= info.max):
+            raise CardError(f"input {spec.name!r}: expected a value that {spec.dtype} holds, found {value:g}")
+    return spec.quantize(np.full(spec.shape, value))
 
 
 def _place(name: str, specs: Sequence[TensorSpec]) -> int:

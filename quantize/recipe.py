@@ -46,10 +46,10 @@ class Recipe:
 
 
 def recipe_of(card: InputCard) -> Recipe | None:
-    """The recipe of an input; None for tensors that nobody described."""
+    """The recipe of an input; None for tensors that nobody described, and for front ends without known bounds."""
     if card.image is not None:
         return _image(card.image)
-    if card.audio is not None:
+    if card.audio is not None and (card.audio.version == 1 or card.audio.feature == "waveform"):
         return _audio(card.audio)
     return None
 

@@ -7,6 +7,7 @@ from pathlib import Path
 
 import onnx
 import onnx.checker
+import onnx.shape_inference
 import onnx_ir as ir
 from google.protobuf.message import DecodeError  # type: ignore[import-untyped]
 from onnx.external_data_helper import (
@@ -42,6 +43,7 @@ def read_onnx(path: str | Path, shapes: Mapping[str, Sequence[int]] | None = Non
     proto = _parse(file)
     _check_version(file, proto)
     _load_external(file, proto)
+    _name_output_shapes(proto)
     try:
         onnx.checker.check_model(proto)
     except onnx.checker.ValidationError as e:
@@ -67,6 +69,23 @@ def _parse(file: Path) -> onnx.ModelProto:
     if not proto.ir_version or not proto.opset_import or not proto.graph.output:
         raise ConversionError(_not_onnx(file, payload))
     return proto
+
+
+def _name_output_shapes(proto: onnx.ModelProto) -> None:
+    """Outputs whose shape the file leaves out, as runtimes accept it: the inferred one. What cannot be inferred
+    is left for the checker to tell."""
+    bare = {
+        output.name: output for output in proto.graph.output if not output.type.tensor_type.HasField("shape")
+    }
+    if not bare:
+        return
+    try:
+        inferred = onnx.shape_inference.infer_shapes(proto)
+    except onnx.shape_inference.InferenceError:
+        return
+    for output in inferred.graph.output:
+        if output.name in bare:
+            bare[output.name].type.CopyFrom(output.type)
 
 
 def _require_below_limit(file: Path, size: int) -> None:

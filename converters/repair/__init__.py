@@ -6,8 +6,8 @@ do, and come last, those first that regain most for each multiplication.
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from dataclasses import dataclass
+from collections.abc import Callable, Collection
+from dataclasses import dataclass, replace
 
 import onnx_ir as ir
 
@@ -16,6 +16,7 @@ from edgemm.converters.fidelity import Fidelity
 from edgemm.converters.repair.bias import correct_biases
 from edgemm.converters.repair.equalize import equalize
 from edgemm.converters.repair.ranges import tightened
+from edgemm.converters.repair.split import split_scales
 from edgemm.converters.samples import Samples
 from edgemm.quantize import Calibration, calibrate
 from edgemm.quantize.cost import macs
@@ -25,6 +26,8 @@ GAIN_DB = 0.2
 """A step that gains less is not kept."""
 MAX_FLOAT = 24
 """Layers, at most, that go back to float."""
+MAX_FLOAT_SHARE = 0.5
+"""Of all multiplications: what needs more is no int8 model, and its calibration data is to be looked at."""
 
 Planner = Callable[[ir.Model, Calibration | None, frozenset[str]], Plan]
 """(graph, calibration, names of nodes that stay float) -> plan."""
@@ -41,6 +44,8 @@ class State:
     float_nodes: frozenset[str]
     plan: Plan
     fidelity: Fidelity
+    remark: str = ""
+    """What it was done to, for the card."""
 
     @property
     def snr_db(self) -> float:
@@ -55,6 +60,8 @@ class Repaired:
     state: State
     steps: tuple[str, ...]
     """What was done, in words, in order."""
+    reasons: tuple[str, ...]
+    """What the gate found too low before, in words."""
     layers: tuple[str, ...]
     """Nodes given back to float."""
     float_share: float
@@ -76,20 +83,25 @@ def repair(state: State, samples: Samples, planner: Planner, measure: Measure, *
             ("ranges by percentile", worker.ranges("percentile")),
             ("ranges by entropy", worker.ranges("entropy")),
             ("biases corrected", worker.biases),
+            ("scales split", worker.split),
         ):
             if not worker.state.fidelity.missed:
                 break
             tick(name)
             worker.keep(name, step())
-    if worker.state.fidelity.missed:
+    if worker.state.fidelity.missed and not state.plan.target.integer_only:
         tick("layers back to float")
         worker.give_back()
     end = worker.state
-    nodes = {str(node.name): node for node in end.model.graph}
-    given = tuple(sorted(end.float_nodes - state.float_nodes))
-    total = sum(macs(node) for node in nodes.values()) or 1
-    share = sum(macs(nodes[name]) for name in given if name in nodes) / total
-    return Repaired(end, tuple(worker.steps), given, share)
+    given = tuple(sorted(worker.given))
+    share = float_share(end.model, worker.given)
+    return Repaired(end, tuple(worker.steps), state.fidelity.missed, given, share)
+
+
+def float_share(model: ir.Model, names: Collection[str]) -> float:
+    """0..1, of all multiplications: those of the nodes of these names."""
+    cost = {str(node.name): macs(node) for node in model.graph}
+    return sum(cost.get(name, 0) for name in names) / (sum(cost.values()) or 1)
 
 
 class _Worker:
@@ -98,6 +110,7 @@ class _Worker:
     def __init__(self, state: State, samples: Samples, planner: Planner, measure: Measure) -> None:
         self.state = state
         self.steps: list[str] = []
+        self.given: set[str] = set()
         self._samples = samples
         self._planner = planner
         self._measure = measure
@@ -107,29 +120,33 @@ class _Worker:
         model: ir.Model | None = None,
         calibration: Calibration | None = None,
         float_nodes: frozenset[str] | None = None,
+        remark: str = "",
     ) -> State:
         model = self.state.model if model is None else model
         calibration = self.state.calibration if calibration is None else calibration
         float_nodes = self.state.float_nodes if float_nodes is None else float_nodes
         plan = self._planner(model, calibration, float_nodes)
-        return State(model, calibration, float_nodes, plan, self._measure(model, plan))
+        return State(model, calibration, float_nodes, plan, self._measure(model, plan), remark)
 
-    def keep(self, name: str, other: State | None) -> bool:
-        """Takes the other state if it is better: fewer outputs missed, or less noise."""
-        if other is None:
-            return False
+    def _is_better(self, other: State) -> bool:
+        """Fewer outputs missed, or less noise."""
         mine = len(self.state.fidelity.missed), -self.state.snr_db
-        better = (len(other.fidelity.missed), -other.snr_db + GAIN_DB) < mine
-        if better:
-            self.steps.append(f"{name}: {self.state.snr_db:.1f} to {other.snr_db:.1f} dB")
-            self.state = other
-        return better
+        return (len(other.fidelity.missed), -other.snr_db + GAIN_DB) < mine
+
+    def keep(self, name: str, other: State | None) -> None:
+        """Takes the other state if it is better."""
+        if other is None or not self._is_better(other):
+            return
+        what = f"{name} ({other.remark})" if other.remark else name
+        self.steps.append(f"{what}: {self.state.snr_db:.1f} to {other.snr_db:.1f} dB")
+        self.state = other
 
     def equalized(self) -> State | None:
         copy = self.state.model.clone()
-        if not equalize(copy):
+        pairs = equalize(copy)
+        if not pairs:
             return None
-        return self._with(copy, calibrate(copy, self._samples.inputs))
+        return self._with(copy, calibrate(copy, self._samples.inputs), remark=_counted(pairs, "pair"))
 
     def ranges(self, method: str) -> Callable[[], State | None]:
         def tried() -> State | None:
@@ -142,23 +159,60 @@ class _Worker:
 
     def biases(self) -> State | None:
         copy = self.state.model.clone()
-        if not correct_biases(copy, self.state.plan, self._samples):
+        count = correct_biases(copy, self.state.plan, self._samples)
+        return self._with(copy, remark=_counted(count, "layer")) if count else None
+
+    def split(self) -> State | None:
+        if self.state.plan.target.integer_only:
             return None
-        return self._with(copy)
+        copy = self.state.model.clone()
+        layers, behind = split_scales(copy, self.state.plan, self._samples)
+        if not layers or self.state.calibration is None:
+            return None
+        fresh = calibrate(copy, self._samples.inputs)
+        known = {name: each for name, each in self.state.calibration.ranges.items() if name in fresh.ranges}
+        ranges = replace(fresh, ranges={**fresh.ranges, **known})
+        return self._with(copy, ranges, self.state.float_nodes | behind, ", ".join(layers))
 
     def give_back(self) -> None:
-        """Shared scales first, then layers by what they regain for their cost."""
+        """Shared scales first, then layers by what they regain for their cost; together, for a number between two
+        layers is real only when both are float. What the gate holds without is taken back."""
+        first, given = self.state, self.state.float_nodes
+        waiting: list[str] = []
+        for name in self._ranked():
+            if not self.state.fidelity.missed:
+                break
+            if float_share(first.model, {*self.given, *waiting, name}) > MAX_FLOAT_SHARE:
+                continue
+            waiting.append(name)
+            given |= {name}
+            if self._is_better(other := self._with(float_nodes=given)):
+                self.given |= set(waiting)
+                self.state, waiting = other, []
+        if not self.state.fidelity.missed:
+            self._take_back()
+        if self.given:
+            self.steps.append(
+                f"back to float ({', '.join(sorted(self.given))}): {first.snr_db:.1f} to {self.state.snr_db:.1f} dB"
+            )
+
+    def _ranked(self) -> list[str]:
         state = self.state
         found = diagnose(state.model, state.plan, self._samples, state.calibration)
         names = [each.node for each in found.shared]
         ranked = sorted(found.layers, key=lambda each: -each.noise_share / (each.macs + 1.0))
         heavy = [each for each in ranked if each.noise_share > 0.01]
-        names += [each.node for each in heavy if each.node not in names][:MAX_FLOAT]
-        given = state.float_nodes
-        for name in names:
-            if not self.state.fidelity.missed:
-                return
-            given |= {name}
-            other = self._with(float_nodes=given)
-            if not self.keep(f"{name} back to float", other):
-                given = self.state.float_nodes
+        return names + [each.node for each in heavy if each.node not in names][:MAX_FLOAT]
+
+    def _take_back(self) -> None:
+        """The dearest first."""
+        cost = {str(node.name): macs(node) for node in self.state.model.graph}
+        for name in sorted(self.given, key=lambda each: (-cost.get(each, 0), each)):
+            other = self._with(float_nodes=self.state.float_nodes - {name})
+            if not other.fidelity.missed:
+                self.state = other
+                self.given.discard(name)
+
+
+def _counted(number: int, noun: str) -> str:
+    return f"{number} {noun}{'' if number == 1 else 's'}"

@@ -33,6 +33,8 @@ class StreamRecipe:
     """Path of an artifact."""
     source: str
     """As in `open_source`."""
+    card: str = ""
+    """Of a file that carries none: the path of a card (.json), or the name of a preset."""
     live: bool = False
     """True to play a file in real time, as a device would."""
     max_age_ms: float | None = None
@@ -108,6 +110,8 @@ def _stream(content: Any, name: str, folder: Path) -> StreamRecipe:
 
     values = _values(content, StreamRecipe, f"streams.{name}.")
     values["model"] = os.path.join(folder, values["model"])
+    if values.get("card", "").endswith(".json"):
+        values["card"] = os.path.join(folder, values["card"])
     if not parse_uri(values["source"]).scheme and not values["source"].startswith("file:"):
         values["source"] = os.path.join(folder, values["source"])
     if isinstance(values.get("delegate"), list):

@@ -40,7 +40,7 @@ class Service:
         """What ended streams, in order."""
         self._notifier = notifier or Notifier()
         self._pulse = Pulse(recipe.streams, self._notifier)
-        self._models: dict[tuple[str, object], Model] = {}
+        self._models: dict[tuple[str, object, str], Model] = {}
         self._sources: dict[tuple[str, bool], Source] = {}
         with ExitStack() as opened:
             self.record = opened.enter_context(Record(recipe.record)) if recipe.record else None
@@ -106,9 +106,10 @@ class Service:
             raise with_name(name, error) from error
 
     def _model(self, stream: StreamRecipe, opened: ExitStack) -> Model:
-        key = stream.model, stream.delegate
+        key = stream.model, stream.delegate, stream.card
         if key not in self._models:
-            self._models[key] = opened.enter_context(load(stream.model, delegate=stream.delegate))
+            model = load(stream.model, delegate=stream.delegate, card=stream.card or None)
+            self._models[key] = opened.enter_context(model)
         return self._models[key]
 
     def _source(self, stream: StreamRecipe, opened: ExitStack) -> Source:

@@ -6,7 +6,7 @@ import logging
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Protocol
 
-from edgemm.backends.backend import Backend, Coverage
+from edgemm.backends.backend import Backend, Coverage, Shapes
 from edgemm.backends.litert import open_litert
 from edgemm.backends.ort import open_ort
 from edgemm.delegates import Delegate, Format, candidates
@@ -15,12 +15,21 @@ from edgemm.log import LOG
 
 if TYPE_CHECKING:
     from edgemm.artifact import Artifact
+    from edgemm.card import InputCard, OutputCard
 
 
 class Opener(Protocol):
     """How a runtime loads a model."""
 
-    def __call__(self, payload: bytes, wanted: Delegate, threads: int, *, trial: bool = False) -> Backend: ...
+    def __call__(
+        self,
+        payload: bytes,
+        wanted: Delegate,
+        threads: int,
+        *,
+        trial: bool = False,
+        shapes: Shapes | None = None,
+    ) -> Backend: ...
 
 
 BACKENDS: Mapping[Format, Opener] = {"tflite": open_litert, "onnx": open_ort}
@@ -33,6 +42,7 @@ def open_backend(
     """Loads an artifact into its runtime.
 
     Args:
+        artifact: where the file leaves the shape of a tensor open, the card says it.
         delegate: a name, which is then required; a tuple of names, the first that works is taken; or "auto".
         threads: for the CPU's part of the work.
 
@@ -68,7 +78,14 @@ def _open(artifact: Artifact, wanted: Delegate, threads: int) -> Backend:
         raise DelegateMissing(
             f"delegate {wanted.name}: no runtime for .{artifact.format} files has a route to it. {wanted.advice}"
         )
-    return BACKENDS[artifact.format](artifact.payload, wanted, threads)
+    return BACKENDS[artifact.format](artifact.payload, wanted, threads, shapes=_shapes(artifact))
+
+
+def _shapes(artifact: Artifact) -> Shapes:
+    """What the card says of the tensors' shapes."""
+    card = artifact.card
+    entries: tuple[InputCard | OutputCard, ...] = () if card is None else (*card.inputs, *card.outputs)
+    return {each.name: each.shape for each in entries if each.shape}
 
 
 __all__ = ["BACKENDS", "Backend", "Coverage", "open_backend"]

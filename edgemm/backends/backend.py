@@ -10,6 +10,9 @@ import numpy.typing as npt
 
 from edgemm.tensors import TensorSpec
 
+Shapes = Mapping[str, tuple[int, ...]]
+"""Name of an input or output -> its shape."""
+
 
 @dataclass(frozen=True, slots=True)
 class Coverage:
@@ -42,6 +45,8 @@ class Backend(Protocol):
     coverage: Coverage
     inputs: tuple[TensorSpec, ...]
     outputs: tuple[TensorSpec, ...]
+    stateful: bool
+    """The model itself remembers something from one run to the next, so that streams cannot share it."""
 
     def input_buffer(self, index: int) -> npt.NDArray[Any]:
         """The array that `run()` reads for input `index`, in the tensor's own shape and type."""
@@ -55,6 +60,9 @@ class Backend(Protocol):
 
     def output_buffer(self, index: int) -> npt.NDArray[Any]:
         """What the last `run()` wrote for output `index`."""
+
+    def reset(self) -> None:
+        """Forgets what a stateful model remembers; the buffers may be others afterwards."""
 
     def close(self) -> None:
         """Frees the runtime; may be called twice."""

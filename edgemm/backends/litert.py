@@ -14,6 +14,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
+from edgemm.backends.backend import Shapes
 from edgemm.backends.nodes import accelerated, list_nodes, xnnpack_share
 from edgemm.backends.runtime import LitertRuntime, find_litert
 from edgemm.delegates.delegate import Delegate
@@ -29,15 +30,27 @@ from edgemm.errors import (
 )
 from edgemm.tensors import TensorSpec
 
+RESOURCES = frozenset({"VAR_HANDLE", "READ_VARIABLE", "ASSIGN_VARIABLE"})
+"""Operators on variables that live in the interpreter, as streaming models of Keras have them."""
+REMEMBERING = frozenset(
+    {
+        "LSTM", "RNN", "SVDF", "UNIDIRECTIONAL_SEQUENCE_LSTM", "UNIDIRECTIONAL_SEQUENCE_RNN",
+        "BIDIRECTIONAL_SEQUENCE_LSTM", "BIDIRECTIONAL_SEQUENCE_RNN",
+    }
+)  # fmt: skip
+"""Operators that keep their state in a variable tensor from one run to the next."""
 _STILL_VIEWED: list[Any] = []
 """Closed interpreters whose memory somebody still looks at: their delegate must outlive the view."""
 
 
-def open_litert(payload: bytes, wanted: Delegate, threads: int, *, trial: bool = False) -> LitertBackend:
+def open_litert(
+    payload: bytes, wanted: Delegate, threads: int, *, trial: bool = False, shapes: Shapes | None = None
+) -> LitertBackend:
     """Loads a .tflite model on a delegate.
 
     Args:
         trial: inside the probe: load what may crash, and do not ask that it takes an operator.
+        shapes: not asked, since a .tflite file says them all.
 
     Raises:
         MissingDependency: no runtime.
@@ -48,9 +61,12 @@ def open_litert(payload: bytes, wanted: Delegate, threads: int, *, trial: bool =
         refuse_what_crashes(wanted.name)
     library = find_library(wanted) if wanted.libraries else ""
     runtime = find_litert()
-    native = [create(wanted, library, runtime.module.load_delegate)] if library else []
-    interpreter = _interpreter(runtime, payload, wanted, native, threads)
-    return LitertBackend(interpreter, runtime, wanted, must_take=wanted.required and not trial)
+
+    def make() -> Any:
+        native = [create(wanted, library, runtime.module.load_delegate)] if library else []
+        return _interpreter(runtime, payload, wanted, native, threads)
+
+    return LitertBackend(make, runtime, wanted, must_take=wanted.required and not trial)
 
 
 def _interpreter(
@@ -100,10 +116,18 @@ class LitertBackend:
     """One model in one interpreter. See `edgemm.backends.backend.Backend`."""
 
     def __init__(
-        self, interpreter: Any, runtime: LitertRuntime, wanted: Delegate, *, must_take: bool
+        self, make: Callable[[], Any], runtime: LitertRuntime, wanted: Delegate, *, must_take: bool
     ) -> None:
+        """Args:
+        make: opens the model in a new interpreter.
+        """
         self.name, self.version = runtime.name, runtime.version
+        interpreter = make()
         before = list_nodes(interpreter)
+        operators = {node.name for node in before}
+        self._has_resources = bool(operators & RESOURCES)
+        self.stateful = self._has_resources or bool(operators & REMEMBERING)
+        self._make, self._runtime, self._wanted = make, runtime, wanted
         _allocate(interpreter, runtime, wanted)
         xnnpack, plain = xnnpack_share(before, list_nodes(interpreter)) if before else (0, 0)
         self.coverage = accelerated(before)
@@ -173,8 +197,29 @@ class LitertBackend:
                 f"{', '.join(self.delegates)}: failed while running: {_first_line(e)}"
             ) from e
 
+    def reset(self) -> None:
+        """Forgets what a stateful model remembers.
+
+        The runtime can only clear the variables of recurrent operators, not resources: those begin anew with a new
+        interpreter, which takes about a millisecond.
+        """
+        if self._interpreter is None:
+            raise InputError("the model is closed: load it again")
+        if not self._has_resources:
+            if self.stateful:
+                self._interpreter.reset_all_variables()
+            return
+        self._let_go()
+        self._interpreter = self._make()
+        _allocate(self._interpreter, self._runtime, self._wanted)
+        self._details = self._interpreter.get_input_details(), self._interpreter.get_output_details()
+        self._hold_views()
+
     def close(self) -> None:
         """Frees the interpreter once nobody looks at its tensors."""
+        self._let_go()
+
+    def _let_go(self) -> None:
         interpreter, self._interpreter = self._interpreter, None
         self._views, self._invoke = None, _closed
         if interpreter is not None and self._keep and not interpreter._safe_to_run():

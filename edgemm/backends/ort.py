@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from edgemm.backends.backend import Coverage
+from edgemm.backends.backend import Coverage, Shapes
 from edgemm.delegates.delegate import Delegate
 from edgemm.errors import (
     ArtifactError,
@@ -53,11 +53,14 @@ _TOO_NEW = re.compile(
 )
 
 
-def open_ort(payload: bytes, wanted: Delegate, threads: int, *, trial: bool = False) -> OrtBackend:
+def open_ort(
+    payload: bytes, wanted: Delegate, threads: int, *, trial: bool = False, shapes: Shapes | None = None
+) -> OrtBackend:
     """Loads an .onnx model on an execution provider, with the CPU behind it.
 
     Args:
         trial: inside the probe: do not ask that the provider takes an operator.
+        shapes: of tensors whose shape the file leaves open, by name.
 
     Raises:
         MissingDependency: onnxruntime is not installed.
@@ -79,7 +82,8 @@ def open_ort(payload: bytes, wanted: Delegate, threads: int, *, trial: bool = Fa
             f"delegate {wanted.name}: ONNX Runtime {ort.__version__} has {wanted.provider} and could not "
             f"start it, it fell back to {', '.join(session.get_providers())}. {wanted.advice}"
         )
-    return OrtBackend(session, ort.__version__, wanted, must_take=wanted.required and not trial)
+    must_take = wanted.required and not trial
+    return OrtBackend(session, ort.__version__, wanted, must_take=must_take, shapes=shapes or {})
 
 
 def _session(ort: Any, payload: bytes, wanted: Delegate, threads: int) -> Any:
@@ -122,11 +126,14 @@ class OrtBackend:
     """One model in one session. See `edgemm.backends.backend.Backend`."""
 
     name = "onnxruntime"
+    stateful = False
 
-    def __init__(self, session: Any, version: str, wanted: Delegate, *, must_take: bool) -> None:
+    def __init__(
+        self, session: Any, version: str, wanted: Delegate, *, must_take: bool, shapes: Shapes
+    ) -> None:
         self.version = version
-        self.inputs = tuple(_spec(each, "input") for each in session.get_inputs())
-        self.outputs = tuple(_spec(each, "output") for each in session.get_outputs())
+        self.inputs = tuple(_spec(each, "input", shapes) for each in session.get_inputs())
+        self.outputs = tuple(_spec(each, "output", shapes) for each in session.get_outputs())
         placed = _placed(session)
         self.coverage = _coverage(placed, wanted)
         if must_take and placed and not self.coverage.delegated:
@@ -171,24 +178,38 @@ class OrtBackend:
         except Exception as e:  # its errors have no other common base
             raise DelegateFailed(f"{', '.join(self.delegates)}: failed while running: {_said(e)}") from e
 
+    def reset(self) -> None:
+        """Nothing: an ONNX graph remembers nothing."""
+
     def close(self) -> None:
         """Frees the session; arrays that somebody still holds stay valid."""
         self._session = self._binding = None
 
 
-def _spec(argument: Any, side: str) -> TensorSpec:
+def _spec(argument: Any, side: str, shapes: Shapes) -> TensorSpec:
     dtype = _DTYPES.get(argument.type)
     if dtype is None:
         raise UnsupportedVersion(
             f"{side} {argument.name!r}: expected a tensor of numbers, found {argument.type}: edgemm has no route for it"
         )
-    open_ = [each for each in argument.shape if not isinstance(each, int)]
-    if open_:
-        raise ArtifactError(
-            f"{side} {argument.name!r}: expected a fixed shape, found {argument.shape}. "
-            f"Convert the model with --shape {argument.name}=... to fix it"
-        )
-    return TensorSpec(argument.name, tuple(argument.shape), dtype)
+    return TensorSpec(argument.name, _shape(argument, side, shapes), dtype)
+
+
+def _shape(argument: Any, side: str, shapes: Shapes) -> tuple[int, ...]:
+    """The file's, or what the card says where the file leaves it open."""
+    if all(isinstance(each, int) for each in argument.shape):
+        return tuple(argument.shape)
+    said = shapes.get(argument.name, ())
+    fits = len(said) == len(argument.shape) and all(
+        not isinstance(each, int) or each == size for each, size in zip(argument.shape, said, strict=True)
+    )
+    if said and fits:
+        return said
+    raise ArtifactError(
+        f"{side} {argument.name!r}: expected a fixed shape, found {argument.shape}"
+        f"{f' and {list(said)} in the card' if said else ''}. "
+        f"Say it in the card, or convert the model with --shape {argument.name}=..."
+    )
 
 
 def _placed(session: Any) -> list[tuple[str, str]]:

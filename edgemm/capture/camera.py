@@ -12,7 +12,7 @@ from __future__ import annotations
 import os
 import re
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from edgemm.capture.cameras import SYSFS, Camera, describe, list_cameras
@@ -30,6 +30,10 @@ SETTINGS = ("size", "fps", "fourcc")
 _BUFFERS = 2
 """One that is being filled while one is read. With a single one a camera has nowhere to put every second frame;
 more would only hold older ones."""
+
+_SELECT_S = "2"
+"""So long OpenCV waits for a frame; by itself 10 s, in which a camera that stalled could not be opened anew. It has
+no other way to be told."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,12 +67,12 @@ def wish_of(named: SourceUri) -> Wish:
 class CameraGrabber(OpenCvGrabber):
     """One opening of a V4L2 device."""
 
-    def __init__(self, uri: str, find: Callable[[], str], wish: Wish, timeout_s: float) -> None:
+    def __init__(self, uri: str, find: Callable[[], str], wish: Wish, told: set[str]) -> None:
         super().__init__()
         self._uri = uri
         self._find = find
         self._wish = wish
-        self._timeout_ms = round(timeout_s * 1000)
+        self._told = told
         self._stamps = Stamps(uri, 0)
 
     def open(self) -> str:
@@ -76,13 +80,12 @@ class CameraGrabber(OpenCvGrabber):
         path = self._find()
         cv2 = opencv()
         self._stamps = Stamps(self._uri, self._now_ns())
-        limits = [cv2.CAP_PROP_OPEN_TIMEOUT_MSEC, self._timeout_ms]
-        limits += [cv2.CAP_PROP_READ_TIMEOUT_MSEC, self._timeout_ms]
+        os.environ.setdefault("OPENCV_VIDEOIO_V4L_SELECT_TIMEOUT", _SELECT_S)
         hint = (
             f"{self._uri}: {path} is there and cannot be opened: another program may have it, or you may "
             f"not read it (see: fuser {path}; groups must name 'video')"
         )
-        self._try(path, cv2.CAP_V4L2, limits if _takes_limits() else [], hint)
+        self._try(path, cv2.CAP_V4L2, [], hint)
         self._ask()
         return self._described()
 
@@ -99,7 +102,8 @@ class CameraGrabber(OpenCvGrabber):
         self._capture.set(cv2.CAP_PROP_BUFFERSIZE, _BUFFERS)
         given = self._described()
         for wished in (_size(wish), f"at {wish.fps:g}/s" if wish.fps else "", wish.fourcc):
-            if wished not in given:
+            if wished not in given and wished not in self._told:
+                self._told.add(wished)
                 LOG.warning("%s: asked for %s, the camera gives %s", self._uri, wished, given)
 
     def _captured_ns(self, now_ns: int) -> int:
@@ -121,9 +125,10 @@ def open_camera(named: SourceUri) -> LiveFrames:
     if camera.is_csi:
         return open_picamera(_as_picamera(named, camera))
     opencv()
+    told: set[str] = set()
     return LiveFrames(
         named.text,
-        lambda: CameraGrabber(named.text, lambda: _find_again(named, camera), wish, patience.timeout_s),
+        lambda: CameraGrabber(named.text, lambda: _find_again(named, camera), wish, told),
         patience,
     )
 
@@ -149,7 +154,7 @@ def _by_path(named: SourceUri, path: str, sysfs: Path) -> Camera:
     node = os.path.realpath(path)
     if not os.path.exists(node):
         raise SourceNotFound(f"{named.text!r}: there is no {path}. {_those_there(list_cameras(sysfs))}")
-    return describe(sysfs / os.path.basename(node))
+    return replace(describe(sysfs / os.path.basename(node)), path=node)
 
 
 def _find_again(named: SourceUri, camera: Camera) -> str:
@@ -179,9 +184,3 @@ def _as_picamera(named: SourceUri, camera: Camera) -> SourceUri:
 
 def _size(wish: Wish) -> str:
     return "{}x{}".format(*wish.size_wh) if wish.size_wh else ""
-
-
-def _takes_limits() -> bool:
-    """OpenCV's V4L2 has taken time-outs since 4.10, and refuses to open with an option that it does not know."""
-    major, minor = (int(part) for part in opencv().__version__.split(".")[:2])
-    return (major, minor) >= (4, 10)

@@ -18,6 +18,8 @@ _MISSES = 16
 """Failed grabs in a row, each at once, after which a connection has ended. A bad picture fails once, and takes
 the time that a picture takes."""
 _AT_ONCE_NS = 5_000_000
+_PICTURE_NS = 1_000_000_000
+"""A grab that fails after so long has waited in vain: that was no bad picture."""
 
 
 class Connection:
@@ -123,7 +125,7 @@ class Connection:
             shot = self._grabber.grab()
             now_ns = self._now_ns()
             if shot is None:
-                misses += 1
+                misses += now_ns - begun_ns < _PICTURE_NS
                 quick = quick + 1 if now_ns - begun_ns < _AT_ONCE_NS else 0
                 if quick >= _MISSES:
                     return self._end(now_ns)
@@ -145,7 +147,7 @@ class Connection:
         if silent_s >= 0.9 * self._patience.timeout_s:
             self._reason, what = STALLED, f"no frame for {silent_s:.1f} s"
         else:
-            self._reason, what = CLOSED, "the other side has ended it"
+            self._reason, what = CLOSED, "nothing comes any more"
         self.error = SourceLost(f"{self._uri}: {what}")
 
     def _froze(self, pixels: object, now_ns: int) -> bool:

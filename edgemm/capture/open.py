@@ -23,25 +23,31 @@ _MAX_LISTED = 2000
 
 
 def open_source(uri: str | os.PathLike[str], *, pace: Pace = "file") -> Source:
-    """Opens pictures, a video or recordings by name.
+    """Opens a camera, a microphone, network video, pictures, a video or recordings by name.
 
         open_source("digits/")                a folder and those in it: pictures, or WAV files, 2.png before 10.png
         open_source("digits/7*.png?fps=10")   a pattern; options stand behind a question mark
         open_source("walk.mp4?loop=1")        a video file
         open_source("words.wav?block_ms=10")  a WAV file, in blocks of 10 ms
+        open_source("camera:0?size=1280x720") a camera; also camera:NAME, /dev/video0, picamera2:, microphone:
+        open_source("rtsp://host/1#timeout_s=3")  network video; options of edgemm stand behind a #
+        open_source("gst:v4l2src ! jpegdec")  a GStreamer pipeline, which has no options
 
     Args:
         uri: path or pattern, and options: `fps` (pictures and video: pictures per second at live pace),
             `block_ms` (WAV: milliseconds of sound in one block), `pause_ms` (WAV: silence after each
             recording, so that a short word fills the model's window), `loop=1` (begin again at the end).
+            Cameras and network video: `timeout_s` (without a frame for so long it has stalled; 5),
+            `reconnect` (attempts in a row until it is lost; without end, 0: none), `frozen_s` (the same
+            picture for so long is a stall; never); cameras: `size`, `fps`, `fourcc`; RTSP: `transport`.
         pace: "file": every item waits until it is read, and is captured when it is read. "live": it
             plays in real time and drops as a device would; `source.live` is then True.
 
     Raises:
-        SourceNotFound: no such file, or a live device, which this version does not read.
+        SourceNotFound: no such file, camera, microphone or address.
         SourceLost: the file is there and cannot be read.
         InputError: an option or the kind of file is not known.
-        MissingDependency: OpenCV is not installed (pictures and video).
+        MissingDependency: OpenCV (pictures and video), or what the device needs, is not installed.
     """
     if pace not in ("file", "live"):
         raise InputError(f'pace must be "file" or "live", not {pace!r}')

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+from pathlib import Path
 
 from edgemm.cli.output import emit_json, size, table
 from edgemm.errors import InputError
@@ -56,6 +57,12 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         metavar="NAME=VALUE",
         help="an input that is always the same",
     )
+    parser.add_argument(
+        "--stepwise",
+        type=int,
+        metavar="DIMENSION",
+        help="the input's dimension of time: a few steps at a time, the state goes in and out",
+    )
     parser.add_argument("--opset", type=int, default=17, metavar="N", help="ONNX operator set (default 17)")
     parser.add_argument("--io", choices=("float", "int8"), default="float", help="ONNX inputs and outputs")
     parser.add_argument("--keep-layout", action="store_true", help=".tflite: leave pictures NCHW")
@@ -66,6 +73,9 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "--explain",
         action="store_true",
         help="show what was decided for each operator, and which layers lose how much",
+    )
+    parser.add_argument(
+        "--report", metavar="PAGE.html", help="the same as a page with a picture of the layers' losses"
     )
     parser.set_defaults(run=run)
 
@@ -101,6 +111,10 @@ def constants(given: list[str]) -> dict[str, float]:
 
 def run(options: argparse.Namespace) -> int:
     """Converts, and says what was kept."""
+    if options.report is not None and not Path(options.report).parent.is_dir():
+        raise InputError(
+            f"--report {options.report}: the folder {Path(options.report).parent} does not exist"
+        )
     from edgemm.cli.progress import ProgressBar
     from edgemm.converters import convert
     from edgemm.converters.realise import Settings
@@ -121,9 +135,14 @@ def run(options: argparse.Namespace) -> int:
             settings=Settings(options.opset, options.io, options.keep_layout),
             limit=options.samples,
             repair=options.repair,
-            explain=options.explain,
+            explain=options.explain or options.report is not None,
+            stepwise=options.stepwise,
             progress=progress,
         )
+    if options.report is not None:
+        from edgemm.cli.convert_page import write_page
+
+        write_page(Path(options.report), done)
     if options.json:
         content = done.to_json()
         emit_json(content.pop("schema"), content)

@@ -7,6 +7,7 @@ import signal
 import sys
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager, nullcontext
+from pathlib import Path
 from types import FrameType
 from typing import TYPE_CHECKING, Any
 
@@ -14,6 +15,7 @@ from edgemm.cli.output import emit_line
 from edgemm.errors import InputError
 
 if TYPE_CHECKING:
+    from edgemm.card import ModelCard
     from edgemm.stream.item import Item
 
 EPILOG = """\
@@ -34,6 +36,11 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.epilog = EPILOG
     parser.add_argument("file", metavar="FILE", help="an artifact, or an app file (.json)")
     parser.add_argument("--source", metavar="URI", help="where pictures or sound come from")
+    described = parser.add_mutually_exclusive_group()
+    described.add_argument("--card", type=Path, metavar="CARD.json", help="instead of the file's own card")
+    described.add_argument(
+        "--preset", metavar="NAME", help="for a file without a card: microwakeword, imagenet ..."
+    )
     parser.add_argument("--live", action="store_true", help="play a file in real time, as a device would")
     parser.add_argument("--max-age", type=float, metavar="MS", help="the age that a result may have")
     parser.add_argument("--on-late", choices=("deliver", "drop"), default="deliver")
@@ -66,7 +73,9 @@ def _run_one(options: argparse.Namespace) -> int:
     budget = edgemm.Budget(options.max_age, options.policy, options.on_late)
     with (
         _record(options.record) as record,
-        edgemm.load(options.file, delegate=options.delegate, threads=options.threads) as model,
+        edgemm.load(
+            options.file, delegate=options.delegate, threads=options.threads, card=_card(options)
+        ) as model,
         edgemm.open_source(options.source, pace="live" if options.live else "file") as source,
         model.stream(source, budget=budget) as stream,
         _drains(stream.stop),
@@ -115,6 +124,15 @@ def _record(path: str | None) -> Any:
     from edgemm.app.record import Record
 
     return nullcontext() if path is None else Record(path)
+
+
+def _card(options: argparse.Namespace) -> ModelCard | Path | None:
+    """What `--card` or `--preset` names."""
+    if options.preset is None:
+        return options.card  # type: ignore[no-any-return]
+    from edgemm.preprocess.presets import preset
+
+    return preset(options.preset)
 
 
 @contextmanager

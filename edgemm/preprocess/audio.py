@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
+from typing import Literal, get_args, get_origin, get_type_hints
+
 from edgemm.card import AudioRecipe, InputCard
+from edgemm.card_rules import bands, check_version
 from edgemm.errors import CardError, UnsupportedVersion
+from edgemm.preprocess.context import span
 from edgemm.preprocess.window import MAX_RATE, AudioWindow
 from edgemm.tensors import TensorSpec
 
-VERSION = 1
-"""Newest front end that this edgemm computes."""
+VERSION = 2
+"""Newest front end that this edgemm computes; it computes the older ones too."""
 SMALLEST = 1e-12
 """A deviation nearer to 0 is an error in the card; so is any number larger than the inverse."""
 MAX_FFT = 1 << 16
@@ -20,7 +24,7 @@ def compile_audio(card: InputCard, spec: TensorSpec) -> AudioWindow:
     """The card's audio recipe as a running window over sound.
 
     Args:
-        card: with `audio`, and `layout` NTF, NFT, NTFC or NCTF for log-mel, NT for a waveform.
+        card: with `audio`, and `layout` NTF, NFT, NTFC or NCTF for frames, NT for a waveform.
         spec: of the tensor; float32, or quantized integers.
 
     Raises:
@@ -30,16 +34,17 @@ def compile_audio(card: InputCard, spec: TensorSpec) -> AudioWindow:
     recipe = card.audio
     if recipe is None:
         raise CardError(f"input {card.name!r}: expected a card with `audio`, found none")
-    if recipe.version != VERSION:
+    if not 1 <= recipe.version <= VERSION:
         raise UnsupportedVersion(
-            f"audio.version: expected {VERSION}, found {recipe.version}. A newer edgemm is needed for this model"
+            f"audio.version: expected 1 to {VERSION}, found {recipe.version}. A newer edgemm is needed for this model"
         )
+    check_version(recipe, "audio")
+    _check_choices(recipe)
     _range("sample_rate", recipe.sample_rate, 1, MAX_RATE)
     _range("stride", recipe.stride, 1, MAX_STRIDE)
-    if recipe.feature == "logmel":
-        _check_logmel(recipe)
-    elif recipe.feature != "waveform":
-        raise CardError(f"audio.feature: expected waveform or logmel, found {recipe.feature!r}")
+    _range("lead", recipe.lead, 0, max(0, span(recipe) - 1))
+    if recipe.feature != "waveform":
+        _check_frames(recipe)
     _check_numbers(recipe)
     _check_tensor(recipe, card.layout, spec)
     return AudioWindow(recipe, card.layout, spec)
@@ -50,7 +55,7 @@ def _range(key: str, value: float, least: float, most: float) -> None:
         raise CardError(f"audio.{key}: expected {least:g} to {most:g}, found {value:g}")
 
 
-def _check_logmel(recipe: AudioRecipe) -> None:
+def _check_frames(recipe: AudioRecipe) -> None:
     _range("n_fft", recipe.n_fft, 2, MAX_FFT)
     _range("window", recipe.window, 1, recipe.n_fft)
     _range("hop", recipe.hop, 1, recipe.window)
@@ -60,14 +65,52 @@ def _check_logmel(recipe: AudioRecipe) -> None:
     _range("log_offset", recipe.log_offset, 1e-30, 1e6)
     if not 0 <= recipe.fmin < recipe.fmax:
         raise CardError(f"audio.fmin: expected 0 to fmax ({recipe.fmax:g}), found {recipe.fmin:g}")
-    if recipe.mel_scale not in ("htk", "slaney"):
-        raise CardError(f"audio.mel_scale: expected htk or slaney, found {recipe.mel_scale!r}")
     if recipe.stride % recipe.hop:
         raise CardError(f"audio.stride: expected a multiple of hop ({recipe.hop}), found {recipe.stride}")
+    if recipe.feature == "mfcc":
+        _range("n_mfcc", recipe.n_mfcc, 1, recipe.n_mels)
+    if recipe.feature == "microfrontend":
+        _check_micro(recipe)
+    if recipe.padding != "none":
+        _check_padding(recipe)
+
+
+def _check_choices(recipe: AudioRecipe) -> None:
+    """Cards made in Python are not read by the card's reader, which asks the same."""
+    for key, hint in get_type_hints(AudioRecipe).items():
+        if get_origin(hint) is Literal and getattr(recipe, key) not in get_args(hint):
+            *most, last = get_args(hint)
+            raise CardError(
+                f"audio.{key}: expected {', '.join(most)} or {last}, found {getattr(recipe, key)!r}"
+            )
+
+
+def _check_micro(recipe: AudioRecipe) -> None:
+    """What the front end of TFLite Micro cannot do, or we do not."""
+    if recipe.n_fft & (recipe.n_fft - 1) or recipe.n_fft < 64:
+        raise CardError(f"audio.n_fft: expected a power of two from 64 on, found {recipe.n_fft}")
+    plain = AudioRecipe()
+    for key in ("padding", "normalize", "remove_dc", "preemphasis", "window_type", "log", "gain"):
+        if getattr(recipe, key) != getattr(plain, key):
+            raise CardError(
+                f"audio.{key}: expected {getattr(plain, key)!r} with microfrontend, which has its own, "
+                f"found {getattr(recipe, key)!r}"
+            )
+
+
+def _check_padding(recipe: AudioRecipe) -> None:
+    covered = span(recipe)
+    if covered < recipe.n_fft:
+        raise CardError(f"audio.samples: expected at least n_fft ({recipe.n_fft}), found {covered}")
+    if 1 + covered // recipe.hop != recipe.frames:
+        raise CardError(
+            f"audio.frames: expected {1 + covered // recipe.hop}, which {covered} padded samples make, "
+            f"found {recipe.frames}"
+        )
 
 
 def _check_numbers(recipe: AudioRecipe) -> None:
-    most = recipe.n_mels if recipe.feature == "logmel" else 1
+    most = 1 if recipe.feature == "waveform" else bands(recipe)
     for key in ("mean", "std"):
         numbers = getattr(recipe, key)
         if len(numbers) not in (1, most):
@@ -78,14 +121,14 @@ def _check_numbers(recipe: AudioRecipe) -> None:
 
 
 def _check_tensor(recipe: AudioRecipe, layout: str, spec: TensorSpec) -> None:
-    time, bands = recipe.frames, recipe.n_mels
+    time, numbers = recipe.frames, bands(recipe)
     shapes: dict[str, tuple[int, ...]] = {"NT": (1, recipe.samples)}
-    if recipe.feature == "logmel":
+    if recipe.feature != "waveform":
         shapes = {
-            "NTF": (1, time, bands),
-            "NFT": (1, bands, time),
-            "NTFC": (1, time, bands, 1),
-            "NCTF": (1, 1, time, bands),
+            "NTF": (1, time, numbers),
+            "NFT": (1, numbers, time),
+            "NTFC": (1, time, numbers, 1),
+            "NCTF": (1, 1, time, numbers),
         }
     if layout not in shapes:
         raise CardError(

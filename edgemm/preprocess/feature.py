@@ -1,46 +1,73 @@
-"""What a window of sound is made of: log-mel frames, or the samples themselves, as the tensor stores them."""
+"""What a window of sound is made of: frames, or the samples themselves, as the tensor stores them."""
 
 from __future__ import annotations
 
-from typing import Protocol
+from collections.abc import Iterator
+from typing import Any, Protocol
 
 import numpy as np
 import numpy.typing as npt
 
 from edgemm.card import AudioRecipe
+from edgemm.card_rules import bands
+from edgemm.preprocess.context import WindowFrames, looks_around
 from edgemm.preprocess.encoder import Encoder
 from edgemm.preprocess.history import History
 from edgemm.preprocess.logmel import LogMel
+from edgemm.preprocess.microfrontend import MicroFrontend
 from edgemm.tensors import TensorSpec
 
 
 class Feature(Protocol):
     """What the window asks of a feature, so that it need not know which one it holds."""
 
-    history: History
-
     def push(self, samples: npt.NDArray[np.float32]) -> None:
-        """Appends the columns that float32[n] completes to the history."""
+        """Takes the next float32[n] in."""
+
+    def newest(self) -> npt.NDArray[Any]:
+        """[length, ...] of the tensor's type, oldest first: the window that ends with the newest sample."""
 
     def reset(self) -> None:
         """Forgets all."""
 
 
-class Frames:
-    """Log-mel frames, quantized as they are made."""
+class FrontEnd(Protocol):
+    """What makes frames of running sound, each from its own samples and what went before."""
 
-    def __init__(self, recipe: AudioRecipe, spec: TensorSpec) -> None:
-        self._logmel = LogMel(recipe)
-        self._encoder = Encoder(spec, recipe.n_mels)
-        self.history = History(recipe.frames, (recipe.n_mels,), spec.dtype)
-
-    def push(self, samples: npt.NDArray[np.float32]) -> None:
-        for frame in self._logmel.push(samples):
-            self._encoder.write(frame, self.history.slot(1)[0])
+    def push(self, samples: npt.NDArray[np.float32]) -> Iterator[npt.NDArray[np.float32]]:
+        """Takes float32[n] and yields each frame that becomes complete, float32[bands]."""
 
     def reset(self) -> None:
-        self._logmel.reset()
-        self.history.clear()
+        """Forgets all samples."""
+
+
+def make_feature(recipe: AudioRecipe, spec: TensorSpec) -> Feature:
+    """The feature that the recipe names."""
+    if recipe.feature == "waveform":
+        return Waveform(recipe, spec)
+    if looks_around(recipe):
+        return WindowFrames(recipe, spec)
+    return Frames(
+        recipe, spec, MicroFrontend(recipe) if recipe.feature == "microfrontend" else LogMel(recipe)
+    )
+
+
+class Frames:
+    """Frames, quantized as they are made."""
+
+    def __init__(self, recipe: AudioRecipe, spec: TensorSpec, front_end: FrontEnd) -> None:
+        self._front_end = front_end
+        self._encoder = Encoder(spec, bands(recipe))
+        self._history = History(recipe.frames, (bands(recipe),), spec.dtype)
+        self.newest = self._history.newest
+
+    def push(self, samples: npt.NDArray[np.float32]) -> None:
+        for frame in self._front_end.push(samples):
+            self._encoder.write(frame, self._history.slot(1)[0])
+
+    def reset(self) -> None:
+        self._front_end.reset()
+        self._history.clear()
 
 
 class Waveform:
@@ -54,7 +81,8 @@ class Waveform:
         self._mean, self._std = np.float32(recipe.mean[0]), np.float32(recipe.std[0])
         self._real = np.empty(self._chunk, np.float32)
         self._encoder = Encoder(spec, self._chunk)
-        self.history = History(recipe.samples, (), spec.dtype)
+        self._history = History(recipe.samples, (), spec.dtype)
+        self.newest = self._history.newest
 
     def push(self, samples: npt.NDArray[np.float32]) -> None:
         for at in range(0, len(samples), self._chunk):
@@ -62,7 +90,7 @@ class Waveform:
             real = self._real[: len(part)]
             np.subtract(part, self._mean, out=real)
             real /= self._std
-            self._encoder.write(real, self.history.slot(len(part)))
+            self._encoder.write(real, self._history.slot(len(part)))
 
     def reset(self) -> None:
-        self.history.clear()
+        self._history.clear()

@@ -5,8 +5,21 @@ They say how an input is made; names, shapes and layouts come from the model its
 
 from __future__ import annotations
 
-from edgemm.card import AudioRecipe, ImageRecipe, InputCard, KeywordRecipe, ModelCard, OutputCard, Task
+from typing import Literal
+
+from edgemm.card import (
+    AudioRecipe,
+    ImageRecipe,
+    InputCard,
+    KeywordRecipe,
+    ModelCard,
+    OutputCard,
+    StatePair,
+    Task,
+)
 from edgemm.errors import InputError
+
+Decode = Literal["probabilities", "logits"]
 
 
 def _image(task: Task, decode: OutputCard, recipe: ImageRecipe) -> ModelCard:
@@ -15,12 +28,12 @@ def _image(task: Task, decode: OutputCard, recipe: ImageRecipe) -> ModelCard:
     )
 
 
-def _audio(recipe: AudioRecipe) -> ModelCard:
+def _audio(recipe: AudioRecipe, decode: Decode = "logits", keyword: KeywordRecipe | None = None) -> ModelCard:
     return ModelCard(
         task="keyword",
         inputs=(InputCard(modality="audio", audio=recipe),),
-        outputs=(OutputCard(decode="logits"),),
-        keyword=KeywordRecipe(),
+        outputs=(OutputCard(decode=decode),),
+        keyword=keyword or KeywordRecipe(),
     )
 
 
@@ -51,6 +64,104 @@ PRESETS: dict[str, ModelCard] = {
     ),
     # One second of samples, a window each 100 ms.
     "waveform16k": _audio(AudioRecipe(feature="waveform", samples=16000, stride=1600)),
+    # microWakeWord (and ESPHome): three frames of TFLite Micro's front end per run, which follow each other; the
+    # model remembers the rest. A word is the mean of five scores above 0.9, at most one in two seconds.
+    "microwakeword": _audio(
+        AudioRecipe(
+            feature="microfrontend",
+            version=2,
+            window=480,
+            hop=160,
+            n_fft=512,
+            n_mels=40,
+            fmin=125.0,
+            fmax=7500.0,
+            frames=3,
+            stride=480,
+            std=(25.6,),
+        ),
+        "probabilities",
+        KeywordRecipe(threshold=0.9, smooth_windows=5, refractory_s=2.0, warmup_windows=4),
+    ),
+    # The keyword network of MLPerf Tiny: one second divided by its peak, 49 frames of 10 MFCCs.
+    "mlperf-kws": _audio(
+        AudioRecipe(
+            feature="mfcc",
+            version=2,
+            window=480,
+            hop=320,
+            n_fft=512,
+            n_mels=40,
+            fmin=20.0,
+            fmax=4000.0,
+            mel_scale="kaldi",
+            power=1.0,
+            frames=49,
+            n_mfcc=10,
+            normalize="peak",
+            stride=3200,
+        ),
+        "probabilities",
+    ),
+    # Kaldi's and torchaudio's filter banks with their usual options, no dither: wespeaker, sherpa, many transducers.
+    "kaldi-fbank80": _audio(
+        AudioRecipe(
+            feature="logmel",
+            version=2,
+            n_mels=80,
+            fmax=8000.0,
+            mel_scale="kaldi",
+            gain=32768.0,
+            remove_dc=True,
+            preemphasis=0.97,
+            window_type="povey",
+            log="floor",
+            log_offset=1.1920928955078125e-07,
+        )
+    ),
+    # librosa.power_to_db(librosa.feature.melspectrogram(y, sr=16000, n_fft=512, hop_length=160, n_mels=64), ref=np.max)
+    # of one second.
+    "librosa-mel64": _audio(
+        AudioRecipe(
+            feature="logmel",
+            version=2,
+            window=512,
+            n_fft=512,
+            n_mels=64,
+            fmin=0.0,
+            fmax=8000.0,
+            mel_scale="slaney",
+            frames=101,
+            samples=16000,
+            padding="constant",
+            log="db",
+            log_offset=1e-10,
+            db_reference="max",
+            db_range=80.0,
+            stride=1600,
+        )
+    ),
+    # Silero's voice activity detector at 16 kHz: 512 new samples behind 64 that it has heard, and its LSTM's state.
+    "silero-vad": ModelCard(
+        name="silero-vad",
+        task="keyword",
+        family="RNN",
+        inputs=(
+            InputCard(
+                "input",
+                "audio",
+                (1, 576),
+                "NT",
+                audio=AudioRecipe(feature="waveform", version=2, samples=576, stride=512, lead=64),
+            ),
+            InputCard("state", shape=(2, 1, 128)),
+            InputCard("sr", value=16000.0),
+        ),
+        outputs=(OutputCard("output", (1, 1), "probabilities"), OutputCard("stateN", (2, 1, 128))),
+        labels=("speech",),
+        keyword=KeywordRecipe(refractory_s=0.0),
+        states=(StatePair("stateN", "state"),),
+    ),
     # Ultralytics' detectors: letterbox in grey 114, 0..1.
     "yolo": _image("detection", OutputCard(decode="raw"), ImageRecipe(resize="letterbox")),
 }

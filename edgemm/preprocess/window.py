@@ -11,7 +11,8 @@ import numpy.typing as npt
 
 from edgemm.card import AudioRecipe
 from edgemm.errors import InputError
-from edgemm.preprocess.feature import Feature, Frames, Waveform
+from edgemm.preprocess.context import span
+from edgemm.preprocess.feature import make_feature
 from edgemm.preprocess.resample import Resampler, resample
 from edgemm.tensors import TensorSpec
 
@@ -29,7 +30,7 @@ class AudioWindow:
     """
 
     span: int
-    """Samples of the card's rate that one window covers."""
+    """Samples of the card's rate that one window covers, the silence before the first sample included."""
     stride: int
     """Samples of the card's rate between two windows."""
     position: int
@@ -37,14 +38,8 @@ class AudioWindow:
 
     def __init__(self, recipe: AudioRecipe, layout: str, spec: TensorSpec) -> None:
         self._recipe, self._layout, self._spec = recipe, layout, spec
-        self._feature: Feature
-        if recipe.feature == "waveform":
-            self.span = recipe.samples
-            self._feature = Waveform(recipe, spec)
-        else:
-            self.span = (recipe.frames - 1) * recipe.hop + recipe.window
-            self._feature = Frames(recipe, spec)
-        self.stride = recipe.stride
+        self._feature = make_feature(recipe, spec)
+        self.span, self.stride = span(recipe), recipe.stride
         self.reset()
 
     def push(self, samples: npt.NDArray[Any], sample_rate: int) -> Iterator[int]:
@@ -84,11 +79,12 @@ class AudioWindow:
                 f"out: expected a C-contiguous array {spec.dtype}{list(spec.shape)}, found "
                 f"{out.dtype}{list(out.shape)}{'' if out.flags.c_contiguous else ', not contiguous'}"
             )
-        if self.position < self.span:
+        first = self.span - self._recipe.lead
+        if self.position < first:
             raise InputError(
-                f"no complete window: expected {self.span} samples, found {self.position} since the reset"
+                f"no complete window: expected {first} samples, found {self.position} since the reset"
             )
-        newest = self._feature.history.newest()
+        newest = self._feature.newest()
         if self._layout == "NFT":
             out[0] = newest.T
         else:
@@ -97,20 +93,25 @@ class AudioWindow:
     def reset(self) -> None:
         """Forgets everything heard; the next sample has position 0."""
         self._feature.reset()
+        if self._recipe.lead:
+            self._feature.push(np.zeros(self._recipe.lead, np.float32))
         self._resampler: Resampler | None = None
         self._rate: int | None = None
         self.position = 0
-        self._next_end = self.span
+        self._next_end = self.span - self._recipe.lead
 
-    def clip(self, samples: npt.NDArray[Any], sample_rate: int) -> Iterator[npt.NDArray[Any]]:
+    def clip(
+        self, samples: npt.NDArray[Any], sample_rate: int, strides: int = CLIP_STRIDES
+    ) -> Iterator[npt.NDArray[Any]]:
         """Prepared tensors of a whole recording; the state of the stream is not touched.
 
-        One window each `CLIP_STRIDES` strides from the first sample; a recording shorter than one
+        One window each `strides` strides from the first sample; a recording shorter than one
         window is centred in silence.
 
         Args:
             samples: float32[n] in -1..1, or int16[n]; one channel.
             sample_rate: hertz; resampled to the card's when they differ.
+            strides: 1 for a model that remembers, which must hear all of it.
 
         Yields:
             A new array of the spec's shape and type.
@@ -121,9 +122,9 @@ class AudioWindow:
         """
         _check_hertz(sample_rate)
         heard = resample(_checked_samples(samples), sample_rate, self._recipe.sample_rate)
-        missing = max(0, self.span - len(heard))
+        missing = max(0, self.span - self._recipe.lead - len(heard))
         heard = np.pad(heard, (missing // 2, missing - missing // 2))
-        recipe = replace(self._recipe, stride=self.stride * CLIP_STRIDES)
+        recipe = replace(self._recipe, stride=self.stride * strides)
         window = AudioWindow(recipe, self._layout, self._spec)
         return window._tensors(heard)
 

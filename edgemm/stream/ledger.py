@@ -77,20 +77,43 @@ class Ledger:
         self._ages = Histogram()
         self._stages: dict[str, Histogram] = {}
         self._totals_ms: dict[str, float] = {}
+        self._withheld: dict[str, int] = {}
+        self._gap_told = 0
 
-    def capture(self, item: Captured, lost: Mapping[str, int] | None = None) -> bool:
+    def capture(
+        self,
+        item: Captured,
+        lost: Mapping[str, int] | None = None,
+        withheld: Mapping[str, int] | None = None,
+    ) -> bool:
         """An item has come in; `lost` are those, by reason, that went astray before it. A gap before a
-        block is captured and dropped in samples. False, and nothing counted, after `close()`."""
+        block is captured and dropped in samples, but for what `withheld` has told of it. False, and
+        nothing counted, after `close()`."""
         with self._lock:
             if self._closed:
                 return False
             self.lose(lost or {})
+            self.withhold(withheld or {})
             self._items.capture(1)
             if isinstance(item, AudioBlock):
-                if item.gap_samples:
-                    self._samples.lose(item.gap_samples, item.gap_reason)
+                untold, self._gap_told = item.gap_samples - self._gap_told, 0
+                if untold > 0:
+                    self._samples.lose(untold, item.gap_reason)
                 self._samples.capture(len(item.samples))
             return True
+
+    def withhold(self, withheld: Mapping[str, int]) -> bool:
+        """Samples, by reason, that the source has held back since it was opened: those that are new were
+        captured and dropped, and are part of the next block's gap. True when there are any."""
+        with self._lock:
+            before = self._gap_told
+            for reason, count in withheld.items():
+                fresh = count - self._withheld.get(reason, 0)
+                if fresh > 0 and not self._closed:
+                    self._withheld[reason] = count
+                    self._gap_told += fresh
+                    self._samples.lose(fresh, reason)
+            return self._gap_told > before
 
     def lose(self, lost: Mapping[str, int]) -> None:
         """Items that were captured and never came in, by reason."""

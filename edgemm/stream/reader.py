@@ -13,6 +13,7 @@ from queue import SimpleQueue
 
 from edgemm.capture.losses import CountsLosses
 from edgemm.capture.source import Source
+from edgemm.capture.withheld import Withholds
 from edgemm.errors import SourceTimeout
 from edgemm.log import LOG
 from edgemm.media import Captured, Frame
@@ -34,6 +35,7 @@ class InLineReader:
         self._ledger = ledger
         self._timeout_s = timeout_s
         self._counts = source if isinstance(source, CountsLosses) else None
+        self._withholds = source if isinstance(source, Withholds) else None
         self._known_lost: dict[str, int] = {}
         self._sequence = 0
         self._item: Captured | None = None
@@ -63,6 +65,10 @@ class InLineReader:
         """Ends the reader. The item that waits is in the ledger, which knows what to do with it."""
         self._ended = True
 
+    def settle(self) -> bool:
+        """Counts the samples that the source has held back up to now; True when there are new ones."""
+        return self._withholds is not None and self._ledger.withhold(self._withholds.withheld)
+
     def _read(self) -> Captured | None:
         """The next item, counted; None at the end."""
         waited_from = time.monotonic()
@@ -70,6 +76,8 @@ class InLineReader:
             try:
                 item = self._source.read(POLL_S if self._source.live else None)
             except SourceTimeout:
+                if self.settle():  # it hears, and holds back what it hears
+                    waited_from = time.monotonic()
                 if time.monotonic() - waited_from > self._timeout_s:
                     raise SourceTimeout(
                         f"{self._source.uri} gave nothing for {self._timeout_s:g} s"
@@ -77,6 +85,7 @@ class InLineReader:
                 continue
             except BaseException:
                 self._ended = True
+                self.settle()
                 self._ledger.lose(self._newly_lost(None))
                 raise
             return self._count(item)
@@ -85,9 +94,11 @@ class InLineReader:
     def _count(self, item: Captured | None) -> Captured | None:
         if item is None:
             self._ended = True
+            self.settle()
             self._ledger.lose(self._newly_lost(None))
             return None
-        return item if self._ledger.capture(item, self._newly_lost(item)) else None
+        withheld = self._withholds.withheld if self._withholds else None
+        return item if self._ledger.capture(item, self._newly_lost(item), withheld) else None
 
     def _newly_lost(self, item: Captured | None) -> Mapping[str, int]:
         """Reason -> items that the source lost since this was asked last."""

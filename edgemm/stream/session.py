@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from typing import Protocol
+from typing import Protocol, runtime_checkable
 
 from edgemm.media import Captured
 from edgemm.results import Result
@@ -19,6 +19,7 @@ class StageClock(Protocol):
         """Ends the running stage."""
 
 
+@runtime_checkable
 class Session(Protocol):
     """The private state of one stream over one model: windows, log-mel history, recurrent state.
 

@@ -71,8 +71,13 @@ class Stream:
             now_ns: CLOCK_MONOTONIC, nanoseconds.
 
         Raises:
-            InputError: policy "newest" with audio, which would drop sound.
+            InputError: policy "newest" with audio, which would drop sound; or a session over bare tensors.
         """
+        if not isinstance(session, Session):
+            raise InputError(
+                "a stream feeds pictures or sound: expected a model whose card says how they become its input, found "
+                "one that takes bare tensors. Write the card with `edgemm card set`, or step through model.session()"
+            )
         self.ledger = Ledger(source if isinstance(source, CountsFaults) else None)
         self.budget = budget or Budget()
         self._session = session
@@ -149,6 +154,7 @@ class Stream:
         """Ends the stream at once. What is in flight becomes dropped as "closed", and a thread that waits
         for an item gets the end. May be called twice, and from any thread."""
         self._gate.shut()
+        self._reader.settle()
         self.ledger.close()
         if self._owns_source:
             self._source.close()

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -67,10 +68,24 @@ class KeywordSpotter:
         found = self._decoder.judge(smooth, start_s, end_s)
         if not found.detected:
             return found
+        if self._windows <= self._decoder.recipe.warmup_windows:
+            return replace(found, detected=False)
         if end_s - self._found_s.get(found.label, -np.inf) < self._decoder.recipe.refractory_s:
-            return Keyword(found.label, found.score, start_s, end_s, detected=False)
+            return replace(found, detected=False)
         self._found_s[found.label] = end_s
         return found
+
+    def clearest(self, windows: Sequence[Outputs], stride_s: float, seconds: float) -> Keyword:
+        """The word of a recording: the first that is detected as on a stream, else what comes nearest to one.
+
+        Args:
+            windows: the outputs of all windows, in order.
+            stride_s: between two windows.
+            seconds: of the recording, which is the time of the answer.
+        """
+        found = [self(each, at * stride_s, (at + 1) * stride_s) for at, each in enumerate(windows)]
+        best = max(found, key=lambda each: (each.detected, each.score))
+        return replace(best, start_s=0.0, end_s=seconds)
 
     def reset(self) -> None:
         """Forgets everything heard."""

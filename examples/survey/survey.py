@@ -166,10 +166,11 @@ def main(arguments: list[str] | None = None) -> list[list[str]]:
     parser.add_argument("--names", type=Path, required=True, help="the wheel of pycountry")
     parser.add_argument("--output", type=Path, default=Path("out/survey"))
     parser.add_argument("--epochs", type=float, default=1.0, help="scales how long everything is trained")
+    parser.add_argument("--threads", type=int, default=2, help="of the training")
     options = parser.parse_args(arguments)
     options.output.mkdir(parents=True, exist_ok=True)
     torch.manual_seed(0)
-    torch.set_num_threads(2)
+    torch.set_num_threads(options.threads)
     split = split_digits(read_digits(options.digits))
     train, test = read_names(options.names)
     rows = [compare(model, options.output) for model in trained(split, train, test, options.epochs)]

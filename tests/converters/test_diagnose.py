@@ -70,6 +70,14 @@ def test_channels_of_one_head_on_one_scale_are_named() -> None:
     assert found.shared[0].part in ("channel 1", "channel 2")
 
 
+def test_a_head_that_is_taken_apart_behind_its_scale_is_named() -> None:
+    text = """g (float[1,4,8,8] x) => (float[1,4,8,8] boxes, float[1,2,8,8] scores) {
+        r = Relu(x)  head = Conv(r, w, b)  boxes, part = Split<axis=1>(head, sizes)  scores = Sigmoid(part) }"""
+    unlike = normal(6, 4, 1, 1) * np.array([200] * 4 + [1] * 2, np.float32)[:, None, None, None]
+    found = diagnosed(text, w=unlike, b=np.zeros(6, np.float32), sizes=np.array([4, 2]))
+    assert [(each.node, each.part) for each in found.shared] == [("Conv_head", "part")]
+
+
 def test_dynamic_layers_are_ranked_too() -> None:
     text = "g (float[1,4,8,8] x) => (float[4,5] y) { f = Reshape(x, s)  a = Gemm(f, u)  r = Relu(a)  y = Gemm(r, v) }"
     found = diagnosed(text, "dynamic", s=np.array([4, 64]), u=normal(64, 16), v=normal(16, 5))

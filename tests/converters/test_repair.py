@@ -3,110 +3,122 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Any
 
 import numpy as np
-import numpy.typing as npt
-import onnx
-import onnx.parser
 import onnx_ir as ir
 import pytest
 
 import edgemm
+from benchmarks.collapse import SAMPLES, converted, head, neck, normal, parsed, spread
 from edgemm.converters import convert
 from edgemm.converters.passes import canonicalize
 from edgemm.converters.repair.bias import correct_biases
 from edgemm.converters.repair.equalize import equalize
 from edgemm.converters.repair.ranges import METHODS
+from edgemm.converters.repair.split import parts_of, split_scales
 from edgemm.converters.samples import Samples
 from edgemm.errors import FidelityMissed
 from edgemm.quantize import Reference, calibrate, make_plan
 from edgemm.quantize.cost import macs
 from edgemm.quantize.grid import Range, asymmetric
 
-Array = npt.NDArray[Any]
-
-
-def normal(*shape: int, seed: int = 0, scale: float = 0.3) -> Array:
-    return (np.random.default_rng([seed, *shape]).standard_normal(shape) * scale).astype(np.float32)
-
-
-def parsed(text: str, **constants: Array) -> ir.Model:
-    proto = onnx.parser.parse_model(f'<ir_version: 8, opset_import: ["": 17]>\n{text}')
-    proto.graph.initializer.extend(
-        onnx.numpy_helper.from_array(array, name) for name, array in constants.items()
-    )
-    model: ir.Model = ir.from_proto(proto)
-    return model
-
-
-SAMPLES = [normal(1, 4, 10, 10, seed=seed, scale=1.0) for seed in range(24)]
-DECADES = np.logspace(0, 3, 16).astype(np.float32)
-
-
-def collapsed() -> ir.Model:
-    """Channels whose ranges differ a thousand times, and weights that make up for it."""
-    return parsed(
-        """g (float[1,4,10,10] x) => (float[1,5,10,10] y) {
-            a = Conv<pads=[1,1,1,1]>(x, u, b)  r = Relu(a)  y = Conv(r, v, d) }""",
-        u=normal(16, 4, 3, 3) / DECADES[:, None, None, None],
-        b=normal(16) / DECADES,
-        v=normal(5, 16, 1, 1) * DECADES[None, :, None, None],
-        d=normal(5),
-    )
-
-
-def two_headed() -> ir.Model:
-    """Boxes and scores out of one small layer, behind a large one."""
-    return parsed(
-        """g (float[1,4,10,10] x) => (float[1,4,10,10] boxes, float[1,2,10,10] scores) {
-            a = Conv<pads=[1,1,1,1]>(x, u, b)  r = Relu(a)  c = Conv<pads=[1,1,1,1]>(r, v, d)  s = Relu(c)
-            head = Conv(s, w, e)  boxes, scores = Split<axis=1>(head, sizes) }""",
-        u=normal(32, 4, 3, 3),
-        b=normal(32),
-        v=normal(32, 32, 3, 3, scale=0.1),
-        d=normal(32),
-        w=normal(6, 32, 1, 1) * np.array([400, 400, 400, 400, 1, 1], np.float32)[:, None, None, None],
-        e=normal(6),
-        sizes=np.array([4, 2]),
-    )
-
 
 @pytest.mark.parametrize("suffix", ["tflite", "onnx"])
 def test_channels_over_three_decades_are_equalized(tmp_path: Path, suffix: str) -> None:
     path = tmp_path / f"a.{suffix}"
     with pytest.raises(FidelityMissed):
-        convert(collapsed(), output=path, calibrate=SAMPLES, scheme="static", repair="off")
+        converted(spread(), path, "off")
     assert not path.exists()
-    done = convert(collapsed(), output=path, calibrate=SAMPLES, scheme="static")
+    done = converted(spread(), path, "auto")
     assert done.fidelity.outputs[0].snr_db > 30  # dB
     assert any("equalized" in note for note in done.notes)
     assert done.repaired_layers == ()
-    with edgemm.load(path) as model:
-        assert "equalized" in model.card.quantization["repairs"][0]
 
 
 @pytest.mark.parametrize("suffix", ["tflite", "onnx"])
-def test_a_head_of_unlike_parts_goes_back_to_float(tmp_path: Path, suffix: str) -> None:
+def test_a_head_of_unlike_parts_gets_a_scale_for_each(tmp_path: Path, suffix: str) -> None:
     path = tmp_path / f"a.{suffix}"
     with pytest.raises(FidelityMissed, match="scores"):
-        convert(two_headed(), output=path, calibrate=SAMPLES, scheme="static", repair="off")
-    done = convert(two_headed(), output=path, calibrate=SAMPLES, scheme="static")
+        converted(head(), path, "off")
+    done = converted(head(), path, "auto")
+    assert min(each.snr_db for each in done.fidelity.outputs) >= 30  # dB
+    assert done.repaired_layers == ()
+
+
+@pytest.mark.parametrize("suffix", ["tflite", "onnx"])
+def test_what_nothing_else_mends_goes_back_to_float(tmp_path: Path, suffix: str) -> None:
+    path = tmp_path / f"a.{suffix}"
+    done = converted(neck(), path, "auto")
     assert min(each.snr_db for each in done.fidelity.outputs) >= 20  # dB, the gate
-    model = two_headed()
+    assert set(done.repaired_layers) == {"Conv_n", "Conv_y", "Conv_z"}
+    model = neck()
     canonicalize(model)
     cost = {str(node.name): macs(node) for node in model.graph}
-    assert sum(cost[name] for name in done.repaired_layers) <= 0.1 * sum(cost.values())
+    share = sum(cost[name] for name in done.repaired_layers) / sum(cost.values())
+    assert done.card.quantization["float_share"] == pytest.approx(share, rel=0.01)
+    assert share <= 0.1
+
+
+def test_the_card_says_what_was_done_and_why(tmp_path: Path) -> None:
+    converted(head(), tmp_path / "a.onnx", "auto")
+    with edgemm.load(tmp_path / "a.onnx") as model:
+        told = model.card.quantization
+    assert "scales split (Conv_head)" in told["repairs"][0]
+    assert "scores" in told["repaired_because"][0]
+    assert (told["float_layers"], told["float_share"]) == ([], 0.0)
 
 
 def test_repairs_are_the_same_each_time(tmp_path: Path) -> None:
     for name in ("a", "b"):
-        convert(two_headed(), output=tmp_path / f"{name}.tflite", calibrate=SAMPLES, scheme="static")
+        converted(neck(), tmp_path / f"{name}.tflite", "auto")
     assert (tmp_path / "a.tflite").read_bytes() == (tmp_path / "b.tflite").read_bytes()
 
 
+def test_a_target_of_integers_alone_gets_no_float_layers(tmp_path: Path) -> None:
+    with pytest.raises(FidelityMissed, match="scores"):
+        convert(head(), output=tmp_path / "a.tflite", calibrate=SAMPLES, scheme="static", target="coral")
+
+
+@pytest.mark.parametrize(
+    ("reach", "parts"),
+    [
+        ([400.0, 300.0, 1.0, 2.0], [[0, 1], [2, 3]]),
+        ([1.0, 400.0, 1.0, 400.0], [[1, 3], [0, 2]]),
+        ([1.0, 2.0, 3.0], [[0, 1, 2]]),
+        ([1000.0, 10.0, 0.1], [[0], [1], [2]]),
+    ],
+)
+def test_channels_within_one_scale_stay_together(reach: list[float], parts: list[list[int]]) -> None:
+    assert [part.tolist() for part in parts_of(np.array(reach))] == parts
+
+
+@pytest.mark.parametrize("turned", [False, True])
+def test_a_split_layer_computes_the_same(turned: bool) -> None:
+    model = interleaved() if turned else head()
+    canonicalize(model)
+    before = Reference(model, optimize=False).run({"x": SAMPLES[0]})
+    samples = Samples(tuple({"x": each} for each in SAMPLES))
+    plan = make_plan(model, calibrate(model, samples.inputs), scheme="static")
+    layers, behind = split_scales(model, plan, samples)
+    assert len(layers) == 1
+    assert behind <= {str(node.name) for node in model.graph}
+    after = Reference(model, optimize=False).run({"x": SAMPLES[0]})
+    for name, truth in before.items():
+        np.testing.assert_allclose(after[name], truth, rtol=1e-5, atol=1e-4)  # float32 sums in another order
+
+
+def interleaved() -> ir.Model:
+    """Two anchors of two boxes and one score."""
+    sizes = np.array([300, 300, 1] * 2, np.float32)[:, None, None, None]
+    return parsed(
+        "g (float[1,4,10,10] x) => (float[1,6,10,10] y) { r = Relu(x)  y = Conv(r, w, b) }",
+        w=normal(6, 4, 1, 1) * sizes,
+        b=normal(6),
+    )
+
+
 def test_equalizing_changes_nothing_that_is_computed() -> None:
-    model = collapsed()
+    model = spread()
     canonicalize(model)
     sample = {"x": SAMPLES[0]}
     before = Reference(model, optimize=False).run(sample)["y"]

@@ -34,8 +34,20 @@ def test_the_default_recipe_fits_a_second() -> None:
         ({"fmin": 7600.0}, "fmin: expected 0 to fmax"),
         ({"power": float("nan")}, "power: expected"),
         ({"log_offset": 0.0}, "log_offset: expected"),
-        ({"mel_scale": "bark"}, "mel_scale: expected htk or slaney, found 'bark'"),
-        ({"feature": "mfcc"}, "feature: expected waveform or logmel, found 'mfcc'"),
+        ({"mel_scale": "bark"}, "mel_scale: expected htk, slaney or kaldi, found 'bark'"),
+        ({"feature": "plp"}, "feature: expected waveform, logmel, mfcc or microfrontend, found 'plp'"),
+        ({"feature": "mfcc"}, "feature: 'mfcc' is of version 2"),
+        ({"mel_scale": "kaldi"}, "mel_scale: 'kaldi' is of version 2"),
+        ({"preemphasis": 0.97}, r"preemphasis: 0\.97 is of version 2"),
+        ({"version": 2, "feature": "mfcc"}, "n_mfcc: expected 1 to 40, found 0"),
+        ({"version": 2, "feature": "microfrontend", "n_fft": 400}, "n_fft: expected a power of two"),
+        (
+            {"version": 2, "feature": "microfrontend", "log": "db"},
+            "log: expected 'offset' with microfrontend",
+        ),
+        ({"version": 2, "padding": "reflect", "samples": 300}, "samples: expected at least n_fft"),
+        ({"version": 2, "padding": "reflect", "samples": 16000}, "frames: expected 101, which 16000"),
+        ({"version": 2, "lead": 15920}, "lead: expected 0 to 15919, found 15920"),
         ({"stride": 100}, "stride: expected a multiple of hop"),
         ({"stride": 0}, "stride: expected 1 to"),
         ({"mean": (0.0, 1.0)}, "mean: expected 1 number or 40, found 2"),
@@ -60,8 +72,8 @@ def test_a_tensor_that_cannot_hold_sound_is_refused(dtype: str, scale: float, me
 
 
 def test_a_newer_front_end_is_not_computed_as_an_old_one() -> None:
-    with pytest.raises(UnsupportedVersion, match="expected 1, found 2"):
-        compile_audio(InputCard(layout="NTF", audio=AudioRecipe(version=2)), SPEC)
+    with pytest.raises(UnsupportedVersion, match="expected 1 to 2, found 3"):
+        compile_audio(InputCard(layout="NTF", audio=AudioRecipe(version=3)), SPEC)
 
 
 def test_a_card_without_an_audio_recipe_is_refused() -> None:

@@ -21,11 +21,12 @@ class RigProcess:
 
     def __init__(self, name: str, *arguments: str, python: str = sys.executable) -> None:
         self._command = [python, str(RIGS / name), *arguments]
+        self.port = 0
         self.start()
 
     def start(self) -> None:
         """Runs it, and waits for its port; after the first time on the same port."""
-        port = ["--port", str(self.port)] if hasattr(self, "port") else []
+        port = ["--port", str(self.port)] if self.port else []
         self._process = subprocess.Popen(
             [*self._command, *port], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True
         )

@@ -81,6 +81,19 @@ def test_a_gap_is_counted_under_the_reason_that_its_block_gives() -> None:
     assert ledger.summary()["samples"]["dropped"] == {"overflow": 7}
 
 
+def test_what_is_withheld_counts_at_once_and_not_again_with_the_gap_that_holds_it() -> None:
+    ledger = Ledger()
+    assert ledger.withhold({"silence": 30})
+    assert not ledger.withhold({"silence": 30})
+    assert ledger.summary()["samples"]["dropped"] == {"silence": 30}
+    ledger.capture(replace(block(80, gap=57), gap_reason="overflow"), None, {"silence": 50})
+    samples = ledger.summary()["samples"]
+    assert samples["dropped"] == {"silence": 50, "overflow": 7}
+    assert samples["captured"] == 57 + 80
+    ledger.capture(block(80, gap=5), None, {"silence": 50})
+    assert ledger.summary()["samples"]["dropped"] == {"silence": 50, "overflow": 7, "gap": 5}
+
+
 def test_a_further_result_of_one_block_counts_no_sample_twice() -> None:
     ledger, item = Ledger(), block(80)
     ledger.capture(item)
@@ -124,6 +137,7 @@ def test_closing_drops_what_is_in_flight_and_ends_the_account(
     ledger.drop(item, "late")
     ledger.take_in(item, {})
     ledger.lose({"overrun": 1})
+    ledger.withhold({"silence": 1})
     ledger.close()
     assert ledger.summary() == closed
     balanced(closed)

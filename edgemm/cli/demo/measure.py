@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Literal
+from typing import TYPE_CHECKING, Any, Literal
 
 import numpy as np
 import numpy.typing as npt
@@ -13,6 +13,9 @@ import numpy.typing as npt
 import edgemm
 from edgemm.media import AudioBlock
 from edgemm.results import Classification, Keyword
+
+if TYPE_CHECKING:
+    from edgemm.converters.diagnose import Diagnosis
 
 Progress = Callable[[str, int, int], None]
 FORMATS = ("tflite", "onnx")
@@ -38,6 +41,8 @@ class Variant:
     """int64[n], class numbers."""
     truth: npt.NDArray[np.int64]
     labels: tuple[str, ...]
+    diagnosis: Diagnosis | None = None
+    """Which layer loses how much; None for a float file."""
 
     def confusion(self) -> npt.NDArray[np.int64]:
         """int64[classes, classes], rows the truth."""
@@ -131,11 +136,12 @@ def variants(
         for scheme in SCHEMES:
             path = folder / f"{name}.{'int8' if scheme == 'static' else scheme}.{format_}"
             stage = f"{name} {scheme} {format_}"
-            convert(
+            done = convert(
                 source,
                 output=path,
                 calibrate=calibration,
                 scheme=scheme,
+                explain=scheme != "float",
                 progress=lambda _, done, total, stage=stage: progress(stage, done, total),  # type: ignore[misc]
             )
             answers, latency_ms = _answers(path, inputs, progress, f"{stage}: accuracy")
@@ -153,6 +159,7 @@ def variants(
                     answers,
                     truth,
                     _labels(name),
+                    done.diagnosis,
                 )
             )
     return tuple(made)

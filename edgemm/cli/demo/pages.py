@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
+from edgemm.cli.convert_page import losses
 from edgemm.cli.demo import charts
 from edgemm.cli.demo.devices import Tried
 from edgemm.cli.demo.live import LiveRun
@@ -30,6 +31,7 @@ def write_report(
         Section(
             "Spoken digits: what int8 kept", _kept(keywords, "ten recordings of a speaker it never heard")
         ),
+        Section("Where int8 loses it, layer by layer", _losses(*digits, *keywords)),
         Section("Pictures, live", _budget(pictures, "30 pictures per second") + _pictures(pictures)),
         Section("Speech, live", _budget(speech, "one inference every 20 ms of sound") + _speech(speech)),
         Section("Devices of this machine", "".join(map(_device, devices)) or paragraph(NO_DEVICES)),
@@ -76,6 +78,19 @@ def _kept(variants: tuple[Variant, ...], data: str) -> str:
     )
     lead = paragraph(f"Measured on {data}. Rows of the squares: what it was; columns: what the network said.")
     return f"{lead}{table(rows, header)}<div>{pictures}</div><div>{confusions}</div>"
+
+
+def _losses(*variants: Variant) -> str:
+    """A picture for each int8 file."""
+    shown = [v for v in variants if v.diagnosis is not None]
+    lead = paragraph(
+        "One layer at a time in int8, all others in float: the noise that reaches the output is its own."
+    )
+    return lead + "".join(
+        paragraph(f"{v.name}, {v.scheme} .{v.format}") + losses(v.diagnosis)
+        for v in shown
+        if v.diagnosis is not None
+    )
 
 
 def _budget(run: LiveRun, pace: str) -> str:

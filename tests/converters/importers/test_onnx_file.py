@@ -27,6 +27,17 @@ def test_a_model_is_read_with_a_batch_of_one(tmp_path: Path) -> None:
     assert model.graph.inputs[0].shape.numpy() == (1, 4)
 
 
+def test_an_output_without_a_shape_gets_the_inferred_one(tmp_path: Path) -> None:
+    path = write(tmp_path / "a.onnx")
+    proto = onnx.load(path)
+    proto.graph.input[0].type.tensor_type.shape.dim[0].dim_value = 1
+    proto.graph.output[0].type.tensor_type.ClearField("shape")
+    onnx.save(proto, path)
+    shape = read_onnx(path).graph.outputs[0].shape
+    assert shape is not None
+    assert shape.numpy() == (1, 4)
+
+
 def test_a_file_that_is_not_there_is_a_usage_error(tmp_path: Path) -> None:
     with pytest.raises(InputError, match="no such file"):
         read_onnx(tmp_path / "missing.onnx")

@@ -95,7 +95,7 @@ def test_a_file_that_is_no_exported_program(tmp_path: Path) -> None:
 
 
 def test_one_tensor_given_twice_is_two_inputs() -> None:
-    class Both(torch.nn.Module):
+    class Both(torch.nn.Module):  # type: ignore[misc, name-defined]
         def forward(self, a: Any, b: Any) -> Any:
             return a * 2 + b
 

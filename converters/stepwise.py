@@ -1,0 +1,185 @@
+"""Models that take a few steps of a sequence and their state: held against the whole sequence, and fed with it."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+import onnx_ir as ir
+
+from edgemm.card import InputCard, ModelCard, OutputCard, StatePair
+from edgemm.converters.measure import worst_error
+from edgemm.converters.samples import Sample, Samples, load_samples
+from edgemm.errors import ConversionError, EdgemmError, InputError
+from edgemm.quantize.reference import Reference
+from edgemm.tensors import TensorSpec
+
+MAX_ERROR = 1e-4
+"""Of an output's range, between both ways in float."""
+MOST = 4096
+"""Windows of a folder that are read."""
+ROUNDS = 2
+"""Calls whose steps the whole sequence of the check has."""
+
+NOT_CHECKED = (
+    "stepwise: not held against the whole sequence, for the source's sizes are fixed; what takes a mean or a choice "
+    "over several steps would differ"
+)
+
+Array = npt.NDArray[Any]
+
+
+def with_states(card: ModelCard, pairs: Sequence[StatePair], inputs: int, outputs: int) -> ModelCard:
+    """The card with the new states, and entries for their tensors where it describes the others.
+
+    Args:
+        inputs: how many the model had before.
+        outputs: likewise.
+    """
+    ins, outs = card.inputs, card.outputs
+    if len(ins) == inputs:
+        ins = (*ins, *(InputCard(pair.input) for pair in pairs))
+    if len(outs) == outputs:
+        outs = (*outs, *(OutputCard(pair.output) for pair in pairs))
+    return card.with_(inputs=ins, outputs=outs, states=(*card.states, *pairs))
+
+
+class StepRunner:
+    """The float graph of a step, with the state that it left."""
+
+    def __init__(self, model: ir.Model, pairs: Sequence[StatePair]) -> None:
+        self._reference = Reference(model)
+        self._pairs = pairs
+        names = {pair.input for pair in pairs}
+        self._zeros = {
+            str(value.name): np.zeros(value.shape.numpy(), np.float32)
+            for value in model.graph.inputs
+            if value.name in names and value.shape is not None
+        }
+        self.state: dict[str, Array] = dict(self._zeros)
+
+    def reset(self) -> None:
+        """Zeros."""
+        self.state = dict(self._zeros)
+
+    def run(self, sample: Sample) -> dict[str, Array]:
+        """All outputs of the next step."""
+        found = self._reference.run({**sample, **self.state})
+        self.state = {pair.input: found[pair.output] for pair in self._pairs}
+        return found
+
+
+def load_sequences(data: Any, spec: TensorSpec, card: InputCard, axis: int) -> list[Sample]:
+    """Calibration data of any number of steps.
+
+    Args:
+        data: as for `load_samples`; of a folder, every window is a call, and goes on where the one before it ended.
+        spec: the input of the model.
+        axis: that of time.
+
+    Raises:
+        InputError: nothing usable there, or another shape than the input's in what is not time.
+    """
+    if isinstance(data, str | Path) and Path(data).suffix != ".npz":
+        return list(load_samples(data, (spec,), (card,), limit=MOST).inputs)
+    if isinstance(data, str | Path):
+        with np.load(data, allow_pickle=False) as file:
+            names = [spec.name] if spec.name in file.files else file.files[:1]
+            data = [row for name in names for row in file[name]]
+    arrays = [np.asarray(each[spec.name] if isinstance(each, Mapping) else each) for each in data]
+    return [{spec.name: _fit(array, spec, axis)} for array in arrays]
+
+
+def _fit(array: Array, spec: TensorSpec, axis: int) -> Array:
+    whole = array[None] if axis and array.ndim == len(spec.shape) - 1 else array
+    sizes = [size for at, size in enumerate(whole.shape) if at != axis]
+    wanted = [size for at, size in enumerate(spec.shape) if at != axis]
+    if sizes != wanted:
+        raise InputError(
+            f"calibration data for input {spec.name!r}: expected sequences of shape {list(spec.shape)} with any size "
+            f"in dimension {axis}, found {list(array.shape)}"
+        )
+    return np.ascontiguousarray(whole, dtype=spec.dtype)
+
+
+def steps_of(array: Array, steps: int, axis: int) -> list[Array]:
+    """A sequence in parts of so many steps; a rest that fills no part is left out."""
+    count = array.shape[axis] // steps
+    kept = array.take(range(count * steps), axis=axis)
+    return np.split(kept, count, axis=axis) if count else []
+
+
+def run_along(
+    model: ir.Model, pairs: Sequence[StatePair], sequences: Sequence[Sample], axis: int, limit: int
+) -> Samples:
+    """Samples of one call each, with the states that the float model has there.
+
+    Args:
+        sequences: of any number of steps. One of a single call goes on where the one before it ended, a longer one
+            starts from zeros.
+        axis: that of time.
+        limit: at most so many calls, spread evenly.
+    """
+    runner = StepRunner(model, pairs)
+    sizes = {str(value.name): value.shape.numpy() for value in model.graph.inputs if value.shape is not None}
+    found: list[Sample] = []
+    for sequence in sequences:
+        name, array = next(iter(sequence.items()))
+        parts = steps_of(array, int(sizes[name][axis]), axis)
+        if not parts:
+            raise InputError(
+                f"input {name!r}: a sequence is shorter than one call, {sizes[name][axis]} steps"
+            )
+        if len(parts) > 1:
+            runner.reset()
+        for part in parts:
+            found.append({name: part, **runner.state})
+            runner.run({name: part})
+    chosen = np.unique(np.linspace(0, len(found) - 1, min(limit, len(found))).astype(int))
+    return Samples(tuple(found[index] for index in chosen))
+
+
+def check_whole(model: ir.Model, pairs: Sequence[StatePair], whole: Callable[[], ir.Model], axis: int) -> str:
+    """Holds the calls one after the other against the sequence at once, on seeded noise.
+
+    Args:
+        whole: makes the canonical graph that takes ROUNDS times the steps; an error of its own means that the source
+            cannot be made for other sizes.
+
+    Returns:
+        "" when both agree; else a note that it could not be checked.
+
+    Raises:
+        ConversionError: they differ.
+    """
+    try:
+        at_once = Reference(whole())
+    except EdgemmError:
+        return NOT_CHECKED
+    source = model.graph.inputs[0]
+    if source.shape is None or source.dtype is None:
+        return NOT_CHECKED
+    shape = list(source.shape.numpy())
+    steps = int(shape[axis])
+    shape[axis] *= ROUNDS
+    noise = np.random.default_rng(0).standard_normal(shape)
+    sequence = (np.abs(noise) if source.dtype != ir.DataType.FLOAT else noise).astype(source.dtype.numpy())
+    runner = StepRunner(model, pairs)
+    calls = [runner.run({str(source.name): part}) for part in steps_of(sequence, steps, axis)]
+    for name, truth in at_once.run({at_once.inputs[0]: sequence}).items():
+        error, spread = worst_error(truth, _joined([call[name] for call in calls], truth.shape))
+        if not error <= MAX_ERROR * spread:
+            raise ConversionError(
+                f"output {name!r}: step by step it differs from the whole sequence by {error:.3g} on a range of "
+                f"{spread:.3g}. Something in the model mixes steps (a mean, a choice, attention): convert it whole"
+            )
+    return ""
+
+
+def _joined(parts: Sequence[Array], shape: tuple[int, ...]) -> Array:
+    """The calls' outputs as the whole sequence gives them: along the axis that is longer there, else the last one."""
+    longer = [axis for axis, size in enumerate(shape) if size != parts[0].shape[axis]]
+    return np.concatenate(parts, axis=longer[0]) if longer else parts[-1]

@@ -1,0 +1,57 @@
+"""Voice told from noise by how loud it is: no more than a start, but one that costs microseconds.
+
+The floor is the quietest moment of the last seconds (minimum statistics, R. Martin, "Noise power spectral
+density estimation based on optimal smoothing and minimum statistics", 2001): speech pauses that often, noise
+does not.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+import numpy.typing as npt
+
+ABOVE_DB = 9.0
+"""Decibels above the floor that are voice."""
+FLOOR_DB = (-65.0, -25.0)
+"""Full scale. Below the first is digital silence; a floor above the second is no floor."""
+UNKNOWN_DB = -55.0
+"""The floor is no higher than this until `MEMORY` has been heard: at first too much passes, not too little."""
+PIECE = 320
+"""Samples whose mean power is one level: 20 ms at 16 kHz."""
+MEMORY = 6
+BUCKET = 24
+"""Levels in each of the `MEMORY` stretches whose minima are kept: 3 s together at 16 kHz."""
+
+
+class Loudness:
+    """Blocks of one stream in, True for those with voice in them."""
+
+    def __init__(self) -> None:
+        self._lows: list[float] = []
+        self._low_db = np.inf
+        self._count = 0
+
+    @property
+    def floor_db(self) -> float:
+        """Decibels of full scale: the quietest lately."""
+        low_db = min([self._low_db, *self._lows])
+        if len(self._lows) < MEMORY:
+            low_db = min(low_db, UNKNOWN_DB)
+        return min(max(low_db, FLOOR_DB[0]), FLOOR_DB[1])
+
+    def __call__(self, samples: npt.NDArray[np.float32]) -> bool:
+        """True when any piece of the block, float32[n] in -1..1, is clearly louder than the floor."""
+        loudest_db = -np.inf
+        for at in range(0, len(samples), PIECE):
+            piece = samples[at : at + PIECE]
+            level_db = 10 * np.log10(float(piece @ piece) / len(piece) + 1e-12)
+            loudest_db = max(loudest_db, level_db)
+            self._learn(level_db)
+        return bool(loudest_db > self.floor_db + ABOVE_DB)
+
+    def _learn(self, level_db: float) -> None:
+        self._low_db = min(self._low_db, level_db)
+        self._count += 1
+        if self._count == BUCKET:
+            self._lows = [*self._lows[1 - MEMORY :], self._low_db]
+            self._low_db, self._count = np.inf, 0

@@ -1,0 +1,251 @@
+"""A microphone as a source of audio blocks: every sample once, in order, and every hole marked.
+
+It is recorded by a process of its own (`edgemm.recorder`), which is killed and started again when no sound
+comes any more.
+"""
+
+from __future__ import annotations
+
+import threading
+import time
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, Literal
+
+from edgemm.capture.losses import Losses
+from edgemm.capture.pcm import Pcm
+from edgemm.errors import SourceLost, SourceTimeout
+from edgemm.log import LOG
+from edgemm.media import AudioBlock
+from edgemm.recorder.options import RecorderOptions
+from edgemm.recorder.process import Recorder, as_error
+from edgemm.recorder.wire import Failed, Message, Opened, Sound
+
+if TYPE_CHECKING:
+    from typing_extensions import Self
+
+STALL_S = 1.5
+"""No block for so long: the microphone has stalled."""
+OPEN_S = 10.0
+"""A microphone that takes longer to open is given up."""
+FIRST_BLOCK_S = 3.0
+"""A microphone that is open gives its first block within that time."""
+_RETRY_S = (0.2, 5.0)
+"""Wait before the first and before every later attempt to open it again; it doubles from one to the other."""
+_SLICE_S = 0.1
+_CLOSE_S = 2.0
+
+
+class MicrophoneSource:
+    """Blocks of one channel at the microphone's own rate, or at the one asked for.
+
+    A slow reader makes the recorder's ring overflow: the newest sound is dropped and the next block says so
+    ("overflow"). Samples that the driver lost in silence are found by the clock within a second or two
+    ("missing"). A microphone that stalls or goes away is opened again under the same name, and the time
+    between is a gap by the clock ("stalled", "lost").
+    """
+
+    modality: Literal["image", "audio"] = "audio"
+    live: bool = True
+
+    def __init__(
+        self,
+        uri: str,
+        options: RecorderOptions,
+        *,
+        channel: int | None = None,
+        stall_s: float = STALL_S,
+        reconnect: bool = True,
+    ) -> None:
+        """Opens it.
+
+        Args:
+            uri: what it is called in messages.
+            options: what to record.
+            channel: the one to keep; None mixes all of them.
+            stall_s: seconds without a block after which it counts as stalled.
+            reconnect: True to open it again after a fault, False to raise SourceLost.
+
+        Raises:
+            SourceNotFound: there is no such microphone.
+            SourceLost: it cannot be opened.
+            SourceTimeout: it does not open in time.
+            InputError: the name fits several.
+            MissingDependency: sounddevice or PortAudio is not installed.
+        """
+        self.uri = uri
+        self._options = options
+        self._pcm = Pcm(options.dtype, options.channels, channel)
+        self._stall_s = stall_s
+        self._reconnect = reconnect
+        self._faults = Losses()
+        self._closed = threading.Event()
+        self._reading = threading.Lock()
+        self._error: SourceLost | None = None
+        self._name = ""
+        self._sample_rate = 0
+        self._position = 0
+        self._end_ns: int | None = None
+        self._away = ""
+        self._retry_s = _RETRY_S[0]
+        self._retry_at = 0.0
+        self._recorder: Recorder | None = None
+        self._begin()
+        self._open()
+
+    @property
+    def name(self) -> str:
+        """The microphone's, as the sound system has it."""
+        return self._name
+
+    @property
+    def sample_rate(self) -> int:
+        """Hertz."""
+        return self._sample_rate
+
+    @property
+    def faults(self) -> Mapping[str, int]:
+        """How often it was "stalled", "lost", "open-failed" and "reconnected"."""
+        return self._faults.counts
+
+    @property
+    def recorder_pid(self) -> int | None:
+        """The process that records; None while there is none."""
+        recorder = self._recorder
+        return recorder.pid if recorder else None
+
+    def read(self, timeout_s: float | None = None) -> AudioBlock | None:
+        """The next block; None after `close()`.
+
+        Raises:
+            SourceTimeout: none came within `timeout_s`; the microphone may be away, and come back.
+            SourceLost: it went away, and is not to be opened again.
+        """
+        give_up = None if timeout_s is None else time.monotonic() + timeout_s
+        with self._reading:
+            while not self._closed.is_set():
+                left_s = _SLICE_S if give_up is None else min(_SLICE_S, give_up - time.monotonic())
+                block = self._step(max(0.0, left_s))
+                if block is not None:
+                    return block
+                if give_up is not None and time.monotonic() >= give_up:
+                    away = f": it is away ({self._away})" if self._away else ""
+                    raise SourceTimeout(f"{self.uri} gave nothing within {timeout_s:g} s{away}")
+        return None
+
+    def close(self) -> None:
+        """Ends the recording, whatever it hangs in, and wakes a waiting reader."""
+        self._closed.set()
+        recorder = self._recorder
+        if recorder is not None:
+            recorder.kill()
+        if self._reading.acquire(timeout=_CLOSE_S):
+            self._drop_recorder()
+            self._reading.release()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *error: object) -> None:
+        self.close()
+
+    def _open(self) -> None:
+        """Waits until the first recorder runs."""
+        try:
+            message = self._recorder.receive(OPEN_S) if self._recorder else None
+            if isinstance(message, Failed):
+                raise as_error(message)
+            if not isinstance(message, Opened):
+                raise SourceTimeout(f"{self.uri} did not open within {OPEN_S:g} s: the sound system hangs")
+            self._opened(message)
+        except BaseException:
+            self.close()
+            raise
+
+    def _begin(self) -> None:
+        self._recorder = Recorder(self._options)
+        self._running = self._flowing = False
+        self._silent_s, self._heard_at = 0.0, time.monotonic()
+        if self._closed.is_set():
+            self._recorder.kill()
+
+    def _step(self, wait_s: float) -> AudioBlock | None:
+        """Waits for one message, or for the time to try again."""
+        if self._error is not None:
+            raise self._error
+        if self._recorder is None:
+            left_s = self._retry_at - time.monotonic()
+            if left_s <= wait_s and not self._closed.wait(max(0.0, left_s)):
+                self._begin()
+            elif left_s > wait_s:
+                self._closed.wait(wait_s)
+            return None
+        message = self._recorder.receive(wait_s)
+        if message is None:
+            self._judge(wait_s)
+            return None
+        self._silent_s, self._heard_at = 0.0, time.monotonic()
+        return self._take(message)
+
+    def _take(self, message: Message) -> AudioBlock | None:
+        if isinstance(message, Sound):
+            return self._block(message)
+        if isinstance(message, Opened):
+            self._opened(message)
+        elif isinstance(message, Failed) and not self._closed.is_set():
+            self._fail("lost" if self._flowing else "open-failed", message.message, fatal=message.fatal)
+        return None
+
+    def _judge(self, waited_s: float) -> None:
+        """Nothing came. Only time spent waiting counts: who was stopped himself cannot tell."""
+        self._silent_s += waited_s
+        limit_s = self._stall_s if self._flowing else FIRST_BLOCK_S if self._running else OPEN_S
+        if self._silent_s < limit_s and time.monotonic() - self._heard_at < 3 * limit_s:
+            return
+        reason = "stalled" if self._flowing else "open-failed"
+        self._fail(reason, f"no sound came for {time.monotonic() - self._heard_at:.1f} s")
+
+    def _fail(self, reason: str, message: str, *, fatal: bool = False) -> None:
+        """Gives the recorder up; another one follows, unless that is of no use."""
+        self._drop_recorder()
+        self._faults.add(reason, 1, f"{self.uri}: {message}")
+        if fatal or not self._reconnect:
+            self._error = SourceLost(f"{self.uri} is lost: {message}")
+            raise self._error
+        if not self._away:
+            self._away = "lost" if reason == "open-failed" else reason
+            self._retry_s = _RETRY_S[0]
+        self._retry_at = time.monotonic() + self._retry_s
+        self._retry_s = min(2 * self._retry_s, _RETRY_S[1])
+
+    def _drop_recorder(self) -> None:
+        recorder, self._recorder = self._recorder, None
+        if recorder is not None:
+            recorder.free()
+
+    def _opened(self, message: Opened) -> None:
+        if message.note and not self._name:
+            LOG.warning("%s: %s", self.uri, message.note)
+        if self._sample_rate and message.sample_rate != self._sample_rate:
+            self._position = self._position * message.sample_rate // self._sample_rate
+        self._running = True
+        self._name, self._sample_rate = message.name, message.sample_rate
+
+    def _block(self, sound: Sound) -> AudioBlock:
+        samples = self._pcm.mono(sound.raw)
+        gap, reason = sound.gap_samples, sound.gap_reason
+        if self._away:
+            gap, reason = self._time_away(sound.captured_ns), self._away
+            LOG.warning("%s is back as %s after %.1f s", self.uri, self._name, gap / self._sample_rate)
+            self._faults.counts["reconnected"] = self._faults.counts.get("reconnected", 0) + 1
+            self._away = ""
+        self._flowing = True
+        position = self._position + gap
+        self._position = position + len(samples)
+        self._end_ns = sound.captured_ns + round(len(samples) * 1e9 / self._sample_rate)
+        return AudioBlock(samples, self._sample_rate, sound.captured_ns, position, gap, self._name, reason)
+
+    def _time_away(self, captured_ns: int) -> int:
+        """Samples between the last block and this one, by the clock; at least one, since state is lost."""
+        if self._end_ns is None:
+            return 0
+        return max(1, round((captured_ns - self._end_ns) * self._sample_rate / 1e9))

@@ -1,0 +1,62 @@
+"""`edgemm convert --report`: what was kept and where the rest was lost, as one page."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from edgemm.cli.demo import charts
+from edgemm.cli.demo.report import Section, page, paragraph, preformatted, table
+from edgemm.cli.output import size
+
+if TYPE_CHECKING:
+    from edgemm.converters.convert import Conversion
+    from edgemm.converters.diagnose import Diagnosis
+
+SHOWN = 24
+"""Layers in the picture."""
+
+
+def write_page(path: Path, done: Conversion) -> None:
+    """One self-contained HTML file about one conversion."""
+    lead = (
+        f"{done.scheme} for {done.target}, {size(done.size_bytes)}, "
+        f"{done.size_bytes / done.source_size_bytes:.2f} of the source."
+    )
+    sections = [Section("What was kept", _kept(done))]
+    if done.diagnosis is not None:
+        sections.append(Section("Where the rest was lost", losses(done.diagnosis)))
+    told = done.card.quantization
+    if told.get("repairs"):
+        lines = [*told["repaired_because"], *told["repairs"]]
+        sections.append(Section("What was repaired, and why", "".join(map(paragraph, lines))))
+    sections.append(Section("What was decided", preformatted(done.explanation)))
+    path.write_text(page(f"edgemm convert: {done.output.name}", lead, sections), encoding="utf-8")
+
+
+def _kept(done: Conversion) -> str:
+    rows = [
+        (
+            each.name,
+            f"{each.snr_db:.1f}",
+            f"{each.max_abs_error:.3g}",
+            "-" if each.top1_agreement is None else f"{each.top1_agreement:.1%}",
+            "-" if each.accuracy is None else f"{each.accuracy:.1%} ({each.accuracy_float:.1%})",
+        )
+        for each in done.fidelity.outputs
+    ]
+    notes = "".join(paragraph(note, small=True) for note in done.notes)
+    return table(rows, ("output", "SNR dB", "max error", "same class", "accuracy (float)")) + notes
+
+
+def losses(diagnosis: Diagnosis) -> str:
+    """The picture of the layers, worst first, and the scales that are shared by unlike parts."""
+    shares = {each.node: (each.noise_share, each.snr_db) for each in diagnosis.layers[:SHOWN]}
+    picture = charts.sensitivity(shares, "Each layer's share of the noise, alone in int8")
+    shared = [
+        f"{each.value}, which {each.node} writes, has one scale; {each.part} reaches 1/{each.ratio:.0f} of its range."
+        for each in diagnosis.shared
+    ]
+    more = len(diagnosis.layers) - SHOWN
+    rest = paragraph(f"... and {more} more layers", small=True) if more > 0 else ""
+    return f"<div>{picture}</div>{rest}" + "".join(map(paragraph, shared))

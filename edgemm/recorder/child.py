@@ -1,0 +1,110 @@
+"""The child's program: records into the pipe that was its standard output, until its standard input ends."""
+
+from __future__ import annotations
+
+import os
+import select
+import signal
+import sys
+import threading
+from dataclasses import asdict
+from queue import SimpleQueue
+
+from edgemm.errors import EdgemmError
+from edgemm.recorder import portaudio
+from edgemm.recorder.devices import choose
+from edgemm.recorder.options import RecorderOptions
+from edgemm.recorder.ring import Slot
+from edgemm.recorder.sample_clock import SampleClock
+from edgemm.recorder.wire import Failed, Listed, Opened, Sound, send
+
+LIST = "list"
+_LOOK_S = 1.0
+_OVERFLOW_ECHO_S = 2
+"""How long after an overflow missing samples are laid to its account."""
+
+
+def main() -> None:
+    """Ends the process without the interpreter's own end, which would wait for a stream that hangs."""
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
+    out = os.dup(1)
+    os.dup2(2, 1)  # what C libraries print goes elsewhere
+    threading.Thread(target=_end_with_parent, args=(os.getppid(),), daemon=True).start()
+    code = 0
+    try:
+        if sys.argv[1] == LIST:
+            send(out, Listed([asdict(each) for each in portaudio.microphones()]))
+        else:
+            _record(RecorderOptions.from_json(sys.argv[1]), out)
+    except BrokenPipeError:
+        code = 1
+    except BaseException as error:  # noqa: BLE001 - raised in the parent
+        code = 1
+        _tell(out, error)
+    os._exit(code)
+
+
+def _tell(out: int, error: BaseException) -> None:
+    if isinstance(error, EdgemmError):
+        message = Failed(type(error).__name__, str(error), fatal=error.exit_code in (2, 8))
+    else:
+        message = Failed("SourceLost", f"recording failed: {type(error).__name__}: {error}", fatal=True)
+    try:
+        send(out, message)
+    except OSError:
+        pass
+
+
+def _end_with_parent(parent: int) -> None:
+    """Whatever hangs, this process does not outlive the one that started it."""
+    while os.getppid() == parent:
+        ready, _, _ = select.select([0], [], [], _LOOK_S)
+        if ready and not os.read(0, 1):
+            break
+    os._exit(0)
+
+
+def _record(options: RecorderOptions, out: int) -> None:
+    """Until the stream ends by itself, which is not a good sign."""
+    tokens: SimpleQueue[bool | None] = SimpleQueue()
+    microphone = choose(portaudio.microphones(), options.device)
+    recording = portaudio.record(microphone, options, tokens.put, lambda: tokens.put(True))
+    send(out, Opened(microphone.name, recording.sample_rate, recording.note))
+    account = Account(recording.sample_rate)
+    ended = False
+    while not ended:
+        ended = bool(tokens.get())
+        while (slot := recording.ring.take()) is not None:
+            send(out, account.block(slot))
+    if recording.callback.error is not None:
+        raise recording.callback.error
+
+
+class Account:
+    """Positions of one recording with every gap counted in."""
+
+    def __init__(self, sample_rate: int) -> None:
+        self._clock = SampleClock(sample_rate)
+        self._expected = 0
+        self._shift = 0
+        self._echo_until = 0
+        self._sample_rate = sample_rate
+
+    def block(self, slot: Slot) -> Sound:
+        """The block with its true position; a gap that only PortAudio's word tells of is one sample long
+        until the clock has measured it."""
+        position = slot.position + self._shift
+        dropped = position - self._expected
+        missing = self._clock.missing(position, slot.frames, slot.arrived_ns, slot.delay_ns)
+        reason = "missing" if missing and position >= self._echo_until else "overflow"
+        if slot.overflowed and not dropped and not missing:
+            missing, reason = 1, "overflow"
+        if slot.overflowed or dropped:
+            self._echo_until = position + _OVERFLOW_ECHO_S * self._sample_rate
+            reason = "overflow"
+        self._shift += missing
+        position += missing
+        gap = dropped + missing
+        self._expected = position + slot.frames
+        captured_ns = self._clock.captured_ns(position, slot.frames, slot.arrived_ns, slot.delay_ns)
+        return Sound(position, captured_ns, gap, reason if gap else "gap", slot.raw)

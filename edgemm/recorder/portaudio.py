@@ -1,0 +1,135 @@
+"""PortAudio through sounddevice: the list of microphones, and a stream that fills a ring."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any
+
+from edgemm.errors import MissingDependency, SourceLost
+from edgemm.recorder.devices import Microphone
+from edgemm.recorder.options import RecorderOptions
+from edgemm.recorder.ring import BlockRing
+
+LATENCY_S = 0.1
+"""What the driver keeps for us when we are late. PulseAudio gives sound in pieces of half of that."""
+_INVALID_RATE = -9997
+APT = "sudo apt install libportaudio2"
+
+
+def sounddevice() -> Any:
+    """The `sounddevice` module.
+
+    Raises:
+        MissingDependency: it is not installed, or PortAudio itself is not.
+    """
+    try:
+        import sounddevice
+    except ImportError as error:
+        raise MissingDependency("sounddevice", "audio") from error
+    except OSError as error:
+        raise MissingDependency("PortAudio, the library behind microphones,", command=APT) from error
+    return sounddevice
+
+
+def microphones() -> tuple[Microphone, ...]:
+    """The inputs, numbered from 0, in PortAudio's order."""
+    sd = sounddevice()
+    hosts = [host["name"] for host in sd.query_hostapis()]
+    default = sd.default.device[0]
+    if default < 0 and hosts:
+        default = sd.query_hostapis(0)["default_input_device"]
+    inputs = [device for device in sd.query_devices() if device["max_input_channels"] > 0]
+    return tuple(
+        Microphone(
+            number, str(each["name"]), str(hosts[each["hostapi"]]), int(each["max_input_channels"]),
+            round(each["default_samplerate"]), int(each["index"]), each["index"] == default,
+        )
+        for number, each in enumerate(inputs)
+    )  # fmt: skip
+
+
+class Callback:
+    """What PortAudio calls with each block: stores it and wakes the writer, no more.
+
+    An exception ends the stream and is kept in `error`.
+    """
+
+    def __init__(self, ring: BlockRing, wake: Callable[[None], object]) -> None:
+        self.error: BaseException | None = None
+        self._ring = ring
+        self._wake = wake
+
+    def __call__(self, data: Any, frames: int, when: Any, status: Any) -> None:
+        """See `sounddevice.RawInputStream`."""
+        arrived_ns = time.monotonic_ns()
+        try:
+            delay_ns = int((when.currentTime - when.inputBufferAdcTime) * 1e9)
+            self._ring.put(data, frames, arrived_ns, delay_ns, bool(status.input_overflow))
+        except BaseException as error:  # noqa: BLE001 - raised where the microphone is read
+            self.error = error
+            raise sounddevice().CallbackAbort from None
+        finally:
+            self._wake(None)
+
+
+@dataclass(slots=True)
+class Recording:
+    """A stream that runs. `closing` is never asked of it: the process ends instead."""
+
+    stream: Any
+    ring: BlockRing
+    callback: Callback
+    sample_rate: int
+    """Hertz."""
+    note: str
+    """What is not as it was asked for."""
+
+
+def record(
+    microphone: Microphone,
+    options: RecorderOptions,
+    wake: Callable[[None], object],
+    ended: Callable[[], object],
+) -> Recording:
+    """Starts to record. A rate that the device refuses becomes its own.
+
+    Raises:
+        SourceLost: the device cannot be opened.
+    """
+    sd = sounddevice()
+    rate, note = options.sample_rate or microphone.sample_rate, ""
+    try:
+        try:
+            return _start(sd, microphone, options, rate, note, wake, ended)
+        except sd.PortAudioError as error:
+            if rate == microphone.sample_rate or error.args[-1] != _INVALID_RATE:
+                raise
+            note = f"{microphone.name} does not record at {rate} Hz: it does at {microphone.sample_rate} Hz"
+            return _start(sd, microphone, options, microphone.sample_rate, note, wake, ended)
+    except sd.PortAudioError as error:
+        raise SourceLost(
+            f"microphone {microphone} cannot be opened with {options.channels} channels at {rate} Hz: "
+            f"{error.args[0]}"
+        ) from error
+
+
+def _start(
+    sd: Any,
+    microphone: Microphone,
+    options: RecorderOptions,
+    rate: int,
+    note: str,
+    wake: Callable[[None], object],
+    ended: Callable[[], object],
+) -> Recording:
+    frames = options.block_frames(rate)
+    ring = BlockRing(options.slots, frames, options.frame_bytes)
+    callback = Callback(ring, wake)
+    stream = sd.RawInputStream(
+        samplerate=rate, blocksize=frames, device=microphone.index, channels=options.channels,
+        dtype=options.dtype, latency=LATENCY_S, callback=callback, finished_callback=ended,
+    )  # fmt: skip
+    stream.start()
+    return Recording(stream, ring, callback, rate, note)

@@ -1,0 +1,133 @@
+"""The child process that records, seen from outside."""
+
+from __future__ import annotations
+
+import os
+import select
+import subprocess
+import sys
+from collections import deque
+from contextlib import suppress
+from typing import Literal
+
+from edgemm.errors import (
+    EdgemmError,
+    InputError,
+    MissingDependency,
+    SourceLost,
+    SourceNotFound,
+    SourceTimeout,
+)
+from edgemm.recorder.devices import Microphone
+from edgemm.recorder.options import RecorderOptions
+from edgemm.recorder.wire import Decoder, Failed, Listed, Message
+
+_CHILD = "import sys; sys.path[:] = sys.argv[2:]; from edgemm.recorder.child import main; main()"
+"""The child finds packages where this process does."""
+_KILL_S = 1.0
+_READ_BYTES = 1 << 16
+LIST: Literal["list"] = "list"
+LIST_S = 15.0
+_ERRORS: dict[str, type[EdgemmError]] = {
+    kind.__name__: kind for kind in (InputError, SourceNotFound, SourceLost)
+}
+
+
+class Recorder:
+    """A running child. `receive` is for one thread, `kill` for any."""
+
+    def __init__(self, task: RecorderOptions | Literal["list"]) -> None:
+        """Starts it; whether there is such a microphone is told by its first message.
+
+        Raises:
+            SourceLost: no process can be started.
+        """
+        argument = task if isinstance(task, str) else task.to_json()
+        try:
+            self._child = subprocess.Popen(
+                [sys.executable, "-c", _CHILD, argument, *sys.path],
+                stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL,
+                bufsize=0, start_new_session=True,
+            )  # fmt: skip
+        except OSError as error:
+            raise SourceLost(
+                f"a microphone is recorded by a process of its own, which cannot be started: {error}"
+            ) from error
+        pipe = self._child.stdout
+        self._fd = pipe.fileno() if pipe else -1
+        _shrink(self._fd)
+        self._poll = select.poll()
+        self._poll.register(self._fd, select.POLLIN)
+        self._decoder = Decoder()
+        self._messages: deque[Message] = deque()
+
+    @property
+    def pid(self) -> int:
+        """The child's."""
+        return self._child.pid
+
+    def receive(self, timeout_s: float) -> Message | None:
+        """The next message; None when none came in time. A child that is gone says `Failed`."""
+        if not self._messages and self._poll.poll(timeout_s * 1000):
+            data = os.read(self._fd, _READ_BYTES)
+            if not data:
+                return Failed("SourceLost", f"the recording process ended ({self._ending()})")
+            try:
+                self._messages.extend(self._decoder.feed(data))
+            except ValueError as error:
+                return Failed("SourceLost", str(error))
+        return self._messages.popleft() if self._messages else None
+
+    def kill(self) -> None:
+        """Ends it, whatever it hangs in. May be called twice."""
+        with suppress(OSError):
+            self._child.kill()
+
+    def free(self) -> None:
+        """Kills it and gives its pipes back; nobody may be in `receive`."""
+        self.kill()
+        with suppress(subprocess.TimeoutExpired):  # in a driver, where no signal reaches it
+            self._child.wait(_KILL_S)
+        for pipe in (self._child.stdin, self._child.stdout):
+            if pipe is not None:
+                pipe.close()
+
+    def _ending(self) -> str:
+        with suppress(subprocess.TimeoutExpired):
+            return f"exit status {self._child.wait(_KILL_S)}"
+        return "it closed its pipe"
+
+
+def list_microphones() -> tuple[Microphone, ...]:
+    """The microphones of this machine as they are now, asked of a child so that nothing hangs here.
+
+    Raises:
+        MissingDependency: sounddevice or PortAudio is not installed.
+        SourceTimeout: the sound system does not answer.
+    """
+    child = Recorder(LIST)
+    try:
+        answer = child.receive(LIST_S)
+    finally:
+        child.free()
+    if isinstance(answer, Listed):
+        return tuple(Microphone(**each) for each in answer.microphones)
+    if isinstance(answer, Failed):
+        raise as_error(answer)
+    raise SourceTimeout(f"the sound system did not list its microphones within {LIST_S:g} s")
+
+
+def as_error(failed: Failed) -> EdgemmError:
+    """The error that the child met."""
+    if failed.kind == MissingDependency.__name__:
+        feature, _, command = failed.message.partition(MissingDependency.INSTALL)
+        return MissingDependency(feature, command=command)
+    return _ERRORS.get(failed.kind, SourceLost)(failed.message)
+
+
+def _shrink(fd: int) -> None:
+    """A short pipe, so that what waits is what the ring holds."""
+    with suppress(ImportError, AttributeError, OSError):
+        import fcntl
+
+        fcntl.fcntl(fd, fcntl.F_SETPIPE_SZ, os.sysconf("SC_PAGE_SIZE"))

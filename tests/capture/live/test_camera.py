@@ -1,0 +1,156 @@
+"""V4L2 cameras: OpenCV's own V4L2 code on a device file behind which a double answers."""
+
+from __future__ import annotations
+
+import json
+import os
+import shutil
+import subprocess
+import sys
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+from process import RIGS
+
+pytestmark = pytest.mark.device
+
+HEAD = """
+import json, os, time
+from edgemm.capture import open_source
+from edgemm.errors import EdgemmError, SourceTimeout
+
+device = os.environ["V4L2_DOUBLE"]
+
+def flag(name):
+    open(f"{device}.{name}", "w").close()
+
+def unflag(name):
+    os.remove(f"{device}.{name}")
+
+def watch(source, done, patience_s=20):
+    give_up = time.monotonic() + patience_s
+    while time.monotonic() < give_up:
+        try:
+            frame = source.read(0.1)
+        except SourceTimeout:
+            frame = None
+        if done(frame):
+            return frame
+    raise SystemExit(f"waited in vain: {source.counts()} {source.faults}")
+
+def balanced(source):
+    counts = source.counts()
+    return counts.captured == counts.delivered + counts.waiting + sum(counts.lost.values())
+"""
+
+Run = Callable[..., Any]
+
+
+@pytest.fixture(scope="session")
+def double(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    compiler = shutil.which("gcc")
+    if compiler is None:
+        pytest.skip("gcc, which builds the camera double, is not installed")
+    library = tmp_path_factory.mktemp("v4l2") / "v4l2_double.so"
+    source = str(RIGS / "v4l2_double.c")
+    flags = ["-Wall", "-Wextra", "-Werror", "-O2", "-shared", "-fPIC"]
+    subprocess.run([compiler, *flags, "-o", str(library), source, "-ldl", "-lpthread"], check=True)
+    return library
+
+
+@pytest.fixture
+def run(double: Path, tmp_path: Path) -> Run:
+    """Runs a program on the double in a process of its own; returns what it prints as JSON."""
+    device = tmp_path / "video0"
+    device.touch()
+
+    def program(text: str) -> Any:
+        environment = {**os.environ, "LD_PRELOAD": str(double), "V4L2_DOUBLE": str(device)}
+        done = subprocess.run(
+            [sys.executable, "-c", HEAD + text],
+            env=environment,
+            capture_output=True,
+            text=True,
+            timeout=60,
+            check=False,
+        )
+        assert done.returncode == 0, done.stderr
+        return json.loads(done.stdout)
+
+    return program
+
+
+def test_frames_bear_the_kernels_time_of_capture(run: Run) -> None:
+    """The double hands a frame over 5 ms after it was exposed, and stamps it when it was."""
+    ages_ms, colors, fps = run("""
+ages, stamps = [], []
+with open_source(f"camera:{device}") as source:
+    for _ in range(15):
+        frame = source.read(5)
+        ages.append((time.monotonic_ns() - frame.captured_ns) / 1e6)
+        stamps.append(frame.captured_ns)
+print(json.dumps([ages, frame.color, 14e9 / (stamps[-1] - stamps[0])]))
+""")
+    assert min(ages_ms) >= 5
+    assert sorted(ages_ms)[7] < 40  # 7 ms on an idle machine
+    assert colors == "bgr"
+    assert 28 < fps < 31
+
+
+def test_what_the_driver_gives_instead_is_told(run: Run) -> None:
+    given, log = run("""
+import io, logging
+log = io.StringIO()
+logging.basicConfig(stream=log)
+with open_source(f"camera:{device}?size=1280x720&fps=15&fourcc=YUYV") as source:
+    print(json.dumps([source.given, log.getvalue()]))
+""")
+    assert given == "640x480 at 15/s YUYV"
+    assert "asked for 1280x720, the camera gives 640x480 at 15/s YUYV" in log
+    assert log.count("asked for") == 1
+
+
+def test_a_camera_that_is_unplugged_and_plugged_in_again(run: Run) -> None:
+    faults, fine = run("""
+with open_source(f"camera:{device}") as source:
+    watch(source, bool)
+    flag("unplugged")
+    watch(source, lambda _: source.faults.get("open-failed"))
+    unflag("unplugged")
+    watch(source, lambda frame: frame and source.faults.get("reconnected"))
+    print(json.dumps([dict(source.faults), balanced(source)]))
+""")
+    assert faults["closed"] == 1
+    assert fine
+
+
+def test_without_reconnecting_an_unplug_is_an_error(run: Run) -> None:
+    error = run("""
+with open_source(f"camera:{device}?reconnect=0") as source:
+    watch(source, bool)
+    flag("unplugged")
+    try:
+        watch(source, lambda _: False)
+    except EdgemmError as error:
+        print(json.dumps([type(error).__name__, str(error)]))
+""")
+    assert error[0] == "SourceLost"
+    assert "reconnecting is off" in error[1]
+
+
+@pytest.mark.parametrize("how", ["stalls", "hangs"])
+def test_a_driver_that_stalls_or_hangs(run: Run, how: str) -> None:
+    faults, lost, fine = run(f"""
+with open_source(f"camera:{{device}}?timeout_s=0.5") as source:
+    watch(source, bool)
+    flag("{how}")
+    watch(source, lambda _: source.faults.get("stalled"))
+    unflag("{how}")
+    watch(source, lambda frame: frame and source.faults.get("reconnected"))
+    print(json.dumps([dict(source.faults), dict(source.lost), balanced(source)]))
+""")
+    assert faults["stalled"] >= 1
+    assert "corrupt" not in lost
+    assert fine
