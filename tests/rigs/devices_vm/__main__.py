@@ -34,7 +34,7 @@ def main() -> int:
         sys.stderr.write(f"devices_vm: {error}\n")
         return 77
     environment = {name: os.environ[name] for name in _KEPT if name in os.environ}
-    environment["EDGEMM_DEVICES_VM"] = "1"
+    environment["NO_COLOR"] = environment["PYTHONUNBUFFERED"] = "1"
     return machine.run(options.command, Path.cwd(), environment, _show, options.timeout_s)
 
 
