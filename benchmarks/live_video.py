@@ -9,13 +9,13 @@ as much again for JPEG, the network and two threads.
 from __future__ import annotations
 
 import json
-import sys
 import time
 from collections.abc import Iterator
-from pathlib import Path
 from typing import Any
 
 import numpy as np
+from coded_picture import read_code
+from process import RigProcess
 
 from edgemm.capture import open_source
 from edgemm.media import AudioBlock, Captured, Frame
@@ -23,7 +23,6 @@ from edgemm.results import Embedding
 from edgemm.stream.session import StageClock
 from edgemm.stream.stream import Stream
 
-RIGS = Path(__file__).parents[1] / "tests" / "rigs"
 CONSUMER_MS = 200.0
 MARGIN_MS = 60.0
 RESULTS = 100
@@ -50,9 +49,6 @@ class Consumer:
 
 def run(results: int = RESULTS) -> dict[str, Any]:
     """True ages of results, milliseconds, and what the stream itself says of them."""
-    sys.path.insert(0, str(RIGS))
-    from process import RigProcess
-
     with RigProcess("mjpeg_server.py") as rig:
         address = f"http://127.0.0.1:{rig.port}/"
         ages_ms, errors_ms, summary = _stream(address, results)
@@ -60,18 +56,18 @@ def run(results: int = RESULTS) -> dict[str, Any]:
     limit_ms = CONSUMER_MS + MARGIN_MS
     p99_ms = float(np.percentile(ages_ms, 99))
     return {
-        "name": "live_video",
-        "p50_ms": float(np.median(ages_ms)),
-        "p99_ms": p99_ms,
-        "plain_opencv_p50_ms": float(np.median(plain_ms)),
-        "plain_opencv_last_ms": plain_ms[-1],
-        "said_age_too_low_by_ms": float(np.median(errors_ms)),
-        "captured": summary["captured"],
-        "delivered": summary["delivered"],
-        "dropped": summary["dropped"],
+        "name": "a 200 ms model on 30/s MJPEG: true age of a result, p99, against what the model takes",
         "ratio": p99_ms / CONSUMER_MS,
         "limit": limit_ms / CONSUMER_MS,
         "ok": p99_ms <= limit_ms,
+        "details": {
+            "p50_ms": float(np.median(ages_ms)),
+            "p99_ms": p99_ms,
+            "said_age_too_low_by_ms": float(np.median(errors_ms)),
+            "plain_opencv_p50_ms": float(np.median(plain_ms)),
+            "plain_opencv_last_ms": plain_ms[-1],
+            "account": {key: summary[key] for key in ("captured", "delivered", "dropped", "in_flight")},
+        },
     }
 
 
@@ -105,8 +101,6 @@ def _plain(address: str, results: int) -> list[float]:
 
 
 def _age_ms(pixels: Any) -> float:
-    from coded_picture import read_code
-
     now_ns = time.monotonic_ns()
     code = read_code(pixels)
     assert code is not None

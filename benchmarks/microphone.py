@@ -17,6 +17,7 @@ from typing import Any
 from unittest.mock import patch
 
 import numpy as np
+from pulse import APT, RATE, VirtualMicrophone, missing
 
 from benchmarks.timing import interleaved
 from edgemm.capture import open_source
@@ -24,7 +25,6 @@ from edgemm.capture.microphone_source import MicrophoneSource
 from edgemm.capture.pcm import Pcm
 from edgemm.recorder.child import Account
 from edgemm.recorder.ring import BlockRing
-from tests.rigs.pulse import APT, RATE, VirtualMicrophone, missing
 
 SECONDS = 20
 LIMIT = 0.05

@@ -86,8 +86,11 @@ def _network(name: str, suffix: str) -> dict[str, Any]:
     with tempfile.TemporaryDirectory() as folder:
         whole, step = (Path(folder) / f"{kind}.{suffix}" for kind in ("whole", "step"))
         convert(module, (torch.zeros(1, STEPS, INPUT),), output=whole, gate="off", calibrate=[x])
-        one = (torch.zeros(1, 1, INPUT),)
-        done = convert(module, one, output=step, gate="off", calibrate=[x], stepwise=1, limit=STEPS)
+        one, limit = (
+            (torch.zeros(1, 1, INPUT),),
+            STEPS if name == "causal" else 256,
+        )  # ranges of all that comes
+        done = convert(module, one, output=step, gate="off", calibrate=[x], stepwise=1, limit=limit)
         with edgemm.load(whole) as model:
             spec = model.outputs[0]
             found = next(iter(model.run({model.inputs[0].name: model.inputs[0].quantize(x)}).values()))

@@ -47,7 +47,8 @@ def fit_card(card: ModelCard, inputs: Sequence[TensorSpec], outputs: Sequence[Te
     Raises:
         CardError: it speaks of other tensors than the file has, and of another number of them.
     """
-    ins, outs = _matched(card.inputs, inputs, "input"), _matched(card.outputs, outputs, "output")
+    ins = _matched(card.inputs or _plain(InputCard, inputs), inputs, "input")
+    outs = _matched(card.outputs or _plain(OutputCard, outputs), outputs, "output")
     names_in = {entry.name: spec.name for entry, spec in ins}
     names_out = {entry.name: spec.name for entry, spec in outs}
     return card.with_(
@@ -67,6 +68,11 @@ def fit_card(card: ModelCard, inputs: Sequence[TensorSpec], outputs: Sequence[Te
             for pair in card.states
         ),
     )
+
+
+def _plain(kind: type[Entry], specs: Sequence[TensorSpec]) -> tuple[Entry, ...]:
+    """Entries that say no more than the file."""
+    return tuple(kind(name=spec.name) for spec in specs)
 
 
 def _matched(

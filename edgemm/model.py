@@ -8,7 +8,7 @@ from dataclasses import replace
 from functools import cached_property, partial
 from pathlib import Path
 from types import TracebackType
-from typing import TYPE_CHECKING, Any, TypeVar
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import numpy.typing as npt
@@ -22,7 +22,7 @@ from edgemm.given import as_block, as_frame, as_stored
 from edgemm.ports import Arrays, check_card, make_exchange
 from edgemm.replay import GoldenOutcome, replay
 from edgemm.results import Result
-from edgemm.session import AudioSession, Engine, ImageSession, TensorSession
+from edgemm.session import AudioSession, Engine, ImageSession, ModelSession, TensorSession
 from edgemm.state import Constants
 from edgemm.stream.budget import Budget
 from edgemm.tasks import DECODERS, Decoder, decoder
@@ -32,8 +32,6 @@ if TYPE_CHECKING:
     from edgemm.artifact import Artifact
     from edgemm.capture.source import Source
     from edgemm.stream.stream import Stream
-
-AnySession = TypeVar("AnySession", ImageSession, AudioSession, TensorSession)
 
 __all__ = ["GoldenOutcome", "Model", "load"]
 
@@ -155,7 +153,9 @@ class Model:
                 return session.whole(as_frame(x))
             if isinstance(session, AudioSession):
                 return session.whole(as_block(x, sample_rate))
-        raise CardError(f"input {card.name!r}: this edgemm makes no tensor of {card.modality}. Give it one")
+        raise CardError(
+            f"input {card.name!r}: this edgemm makes no tensor of {card.modality}. Give a mapping of tensors"
+        )
 
     def run(self, inputs: Arrays, out: Arrays | None = None) -> dict[str, npt.NDArray[Any]]:
         """Tensors in, tensors out, exactly as the file stores them: int8 stays int8.
@@ -175,7 +175,7 @@ class Model:
         """
         return self._exchange(inputs, out)
 
-    def session(self) -> ImageSession | AudioSession | TensorSession:
+    def session(self) -> ModelSession:
         """A new stream's private state over this model; close it when done.
 
         A model that takes bare tensors gives a `TensorSession`, which is stepped by hand.
@@ -198,7 +198,7 @@ class Model:
             f"{', '.join(f'{card.name!r} ({card.modality})' for card, _ in mains)}. Give tensors to model.run(...)"
         )
 
-    def _begun(self, make: Callable[[Engine], AnySession]) -> AnySession:
+    def _begun(self, make: Callable[[Engine], ModelSession]) -> ModelSession:
         """A session over the shared backend; a model that remembers by itself is opened once more for it."""
         if not self.backend.stateful:
             return make(Engine(self.card, self.backend, self._lock))
@@ -268,7 +268,7 @@ class Model:
         return decoder(self.card, self.backend.outputs)
 
     @cached_property
-    def _whole(self) -> ImageSession | AudioSession | TensorSession:
+    def _whole(self) -> ModelSession:
         """Serves single calls, one at a time."""
         return self.session()
 

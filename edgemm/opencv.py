@@ -10,6 +10,7 @@ from typing import Any
 from edgemm.errors import MissingDependency
 
 _FFMPEG_QUIET = "-8"
+_ERROR = 2
 
 
 @lru_cache(maxsize=1)
@@ -39,5 +40,13 @@ def opencv() -> Any:
     if ours:
         cv2.setNumThreads(1)
         if "OPENCV_LOG_LEVEL" not in os.environ:
-            cv2.utils.logging.setLogLevel(cv2.utils.logging.LOG_LEVEL_ERROR)
+            _tell_errors_alone(cv2)
     return cv2
+
+
+def _tell_errors_alone(cv2: Any) -> None:
+    """OpenCV has named this differently over time."""
+    if hasattr(cv2, "setLogLevel"):
+        cv2.setLogLevel(_ERROR)
+    else:
+        cv2.utils.logging.setLogLevel(_ERROR)

@@ -90,13 +90,48 @@ class _Runs:
                 self.backend.close()
 
 
-class ImageSession:
-    """Frames in, one result each. See `edgemm.stream.session.Session`."""
+class ModelSession:
+    """One stream's private state over a model. See `edgemm.stream.session.Session`."""
+
+    takes = "something else"
+
+    def __init__(self, engine: Engine) -> None:
+        self._runs = _Runs(engine)
+
+    def feed(self, captured: Captured, clock: StageClock) -> Iterable[Result]:
+        """The results that one captured item completes.
+
+        Raises:
+            InputError: not what the model takes.
+        """
+        raise InputError(f"the model takes {self.takes}: found {type(captured).__name__}")
+
+    def step(self, inputs: Mapping[str, npt.NDArray[Any]] | npt.NDArray[Any]) -> dict[str, npt.NDArray[Any]]:
+        """One run on prepared tensors; see `TensorSession.step`.
+
+        Raises:
+            InputError: the model's card says how pictures or sound become its input.
+        """
+        raise InputError(f"the model takes {self.takes}: expected feed(...), or tensors in model.run(...)")
+
+    def reset(self) -> None:
+        """What the model remembers is forgotten."""
+        self._runs.reset()
+
+    def close(self) -> None:
+        """Frees what is this session's own; may be called twice."""
+        self._runs.close()
+
+
+class ImageSession(ModelSession):
+    """Frames in, one result each."""
+
+    takes = "pictures"
 
     def __init__(self, engine: Engine, decode: Decoder, card: InputCard, index: int) -> None:
+        super().__init__(engine)
         self._prepare = compile_image(card, engine.backend.inputs[index])
         self._index, self._decode = index, decode
-        self._runs = _Runs(engine)
 
     def feed(self, captured: Captured, clock: StageClock) -> Iterable[Result]:
         """One result for one frame.
@@ -120,25 +155,19 @@ class ImageSession:
         (result,) = self.feed(frame, NO_CLOCK)
         return result
 
-    def reset(self) -> None:
-        """What the model remembers is forgotten."""
-        self._runs.reset()
 
-    def close(self) -> None:
-        """Frees what is this session's own; may be called twice."""
-        self._runs.close()
+class AudioSession(ModelSession):
+    """Audio blocks in, one result per window that they complete."""
 
-
-class AudioSession:
-    """Audio blocks in, one result per window that they complete. See `edgemm.stream.session.Session`."""
+    takes = "sound"
 
     def __init__(self, engine: Engine, decode: Decoder, card: InputCard, index: int) -> None:
+        super().__init__(engine)
         if card.audio is None:
             raise InputError(f"input {card.name!r}: expected a card with `audio`, found none")
         self._window = compile_audio(card, engine.backend.inputs[index])
         self._rate, self._index, self._decode = card.audio.sample_rate, index, decode
         self._spotter = KeywordSpotter(decode) if isinstance(decode, KeywordDecoder) else None
-        self._runs = _Runs(engine)
         self._began_s: float | None = None
 
     def feed(self, captured: Captured, clock: StageClock) -> Iterator[Result]:
@@ -196,12 +225,8 @@ class AudioSession:
             self._spotter.reset()
         self._began_s = None
 
-    def close(self) -> None:
-        """Frees what is this session's own; may be called twice."""
-        self._runs.close()
 
-
-class TensorSession:
+class TensorSession(ModelSession):
     """Tensors in, tensors out, one step after the other, the state carried: what chains of models are made of.
 
     session = model.session()
@@ -209,10 +234,12 @@ class TensorSession:
         mask = session.step(frame)["mask"]
     """
 
+    takes = "tensors, by step(...)"
+
     def __init__(self, engine: Engine) -> None:
+        super().__init__(engine)
         specs_in, specs_out = engine.backend.inputs, engine.backend.outputs
         carried = {name for pair in engine.card.states for name in (pair.input, pair.output)}
-        self._runs = _Runs(engine)
         kept = carried | {card.name for card in engine.card.inputs if card.value is not None}
         self._inputs = {spec.name: index for index, spec in enumerate(specs_in) if spec.name not in kept}
         self._outputs = {spec.name: index for index, spec in enumerate(specs_out) if spec.name not in carried}
@@ -253,21 +280,3 @@ class TensorSession:
             self._encoders[name].write(given.reshape(-1), buffer.reshape(-1))
         else:
             buffer[...] = as_stored(given, spec)
-
-    def feed(self, captured: Captured, clock: StageClock) -> Iterable[Result]:
-        """Refuses: nothing says how pictures or sound become tensors.
-
-        Raises:
-            InputError: always.
-        """
-        raise InputError(
-            f"the model takes tensors: expected session.step(...), found a {type(captured).__name__}"
-        )
-
-    def reset(self) -> None:
-        """What the model remembers is forgotten."""
-        self._runs.reset()
-
-    def close(self) -> None:
-        """Frees what is this session's own; may be called twice."""
-        self._runs.close()

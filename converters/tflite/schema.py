@@ -52,6 +52,7 @@ FORMS: dict[str, dict[Form, tuple[int, str]]] = {
     "ELU": {"float": (1, "1.14.0")},
     "EQUAL": {"float": (2, "1.14.0")},
     "EXP": {"float": (1, "1.7.0")},
+    "FILL": {"float": (1, "1.13.0")},
     "FLOOR": {"float": (1, "1.9.0")},
     "FLOOR_MOD": {"float": (1, "1.13.0")},
     "FULLY_CONNECTED": {

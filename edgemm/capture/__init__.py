@@ -11,6 +11,10 @@ newest.py      a slot for it, and the count of all others            stamps.py  
 connection.py  a grabber in a thread of its own, watched             stillness.py  a picture that stands still
 grabber.py     the seam to a driver                                  patience.py   time-outs, attempts, waits
   opencv_grabber.py  camera.py (V4L2; cameras.py lists them)  network.py (ffmpeg.py)  picamera.py  gstreamer.py
+
+microphone.py  microphone_source.py (what edgemm.recorder records)   pcm.py        integers to -1..1
+voice_gate.py  sound only while somebody speaks (loudness.py)        withheld.py   what was held back on purpose
+shared.py      one source for several readers                        tap.py        one reader's end of it
 """
 
 from edgemm.capture.open import open_source

@@ -6,10 +6,7 @@ from collections.abc import Mapping
 from typing import Protocol, runtime_checkable
 
 from edgemm.errors import SourceLost
-from edgemm.log import LOG
-
-_LOUD = 3
-_EVERY = 100
+from edgemm.log import RateLimitedLog
 
 
 @runtime_checkable
@@ -38,23 +35,17 @@ class CountsFaults(Protocol):
         """Event -> how often since the source was opened, such as {"stalled": 1, "reconnected": 1}. Only grows."""
 
 
-def worth_telling(before: int, now: int) -> bool:
-    """True for the first few of a kind, and then for every hundredth."""
-    return before < _LOUD or before // _EVERY != now // _EVERY
-
-
 class Losses:
-    """Counts per reason, with a warning for the first few and then for every hundredth."""
+    """Counts per reason, with a warning for the first and then for one a minute."""
 
     def __init__(self) -> None:
         self.counts: dict[str, int] = {}
+        self._log = RateLimitedLog()
 
     def add(self, reason: str, count: int, message: str) -> None:
         """Counts `count` items lost for `reason`; `message` goes to the log, but not each time."""
-        before = self.counts.get(reason, 0)
-        self.counts[reason] = before + count
-        if worth_telling(before, before + count):
-            LOG.warning("%s (%s: %d so far)", message, reason, before + count)
+        so_far = self.counts[reason] = self.counts.get(reason, 0) + count
+        self._log.warning(reason, f"{message} ({reason}: {so_far} so far)")
 
 
 class Unreadable:

@@ -8,9 +8,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 
 from edgemm.capture.grabber import Shot
-from edgemm.capture.losses import worth_telling
 from edgemm.errors import SourceError, SourceTimeout
-from edgemm.log import LOG
+from edgemm.log import RateLimitedLog
 from edgemm.media import Color, Frame
 
 SUPERSEDED = "superseded"
@@ -45,6 +44,7 @@ class NewestFrame:
         self._captured = 0
         self._delivered = 0
         self._lost: dict[str, int] = {}
+        self._log = RateLimitedLog()
         self._faults: dict[str, int] = {}
         self._trouble = ""
         self._error: SourceError | None = None
@@ -97,11 +97,10 @@ class NewestFrame:
     def fault(self, name: str, message: str = "") -> None:
         """Counts an event; `message` is logged, but not each time, and told to who waits in vain."""
         with self._lock:
-            before = self._faults.get(name, 0)
-            self._faults[name] = before + 1
+            so_far = self._faults[name] = self._faults.get(name, 0) + 1
             self._trouble = f" ({message})" if message else self._trouble
-        if message and worth_telling(before, before + 1):
-            LOG.warning("%s: %s (%s: %d so far)", self._uri, message, name, before + 1)
+            if message:
+                self._log.warning(name, f"{self._uri}: {message} ({name}: {so_far} so far)")
 
     def fail(self, error: SourceError) -> None:
         """There will be no more frames."""
@@ -133,8 +132,6 @@ class NewestFrame:
 
     def _lose(self, reason: str, count: int) -> None:
         """Frames that were captured and cannot be read."""
-        before = self._lost.get(reason, 0)
-        self._lost[reason] = before + count
+        so_far = self._lost[reason] = self._lost.get(reason, 0) + count
         self._captured += count
-        if worth_telling(before, before + count):
-            LOG.warning("%s: frames are lost (%s: %d so far)", self._uri, reason, before + count)
+        self._log.warning(reason, f"{self._uri}: frames are lost ({reason}: {so_far} so far)")

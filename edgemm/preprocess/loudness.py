@@ -23,13 +23,13 @@ class Loudness:
 
     def __call__(self, mel: Floats) -> Floats:
         """float64[..., n_mels], overwritten -> float64[..., numbers in a frame], kept until the next call."""
-        values = self._logarithm(mel)
+        values: Floats = self._logarithm(mel)
         if self._dct is not None:
             values = self._cepstrum
             np.dot(mel, self._dct, out=values)
         if not self._as_it_is:
-            values -= self._mean
-            values /= self._std
+            np.subtract(values, self._mean, out=values)
+            np.divide(values, self._std, out=values)
         return values
 
     def _logarithm(self, mel: Floats) -> Floats:

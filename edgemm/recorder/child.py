@@ -46,7 +46,7 @@ def main() -> None:
 
 def _tell(out: int, error: BaseException) -> None:
     if isinstance(error, EdgemmError):
-        message = Failed(type(error).__name__, str(error), fatal=error.exit_code in (2, 8))
+        message = Failed(type(error).__name__, str(error))
     else:
         message = Failed("SourceLost", f"recording failed: {type(error).__name__}: {error}", fatal=True)
     try:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import select
+import signal
 import subprocess
 import sys
 from collections import deque
@@ -94,7 +95,8 @@ class Recorder:
 
     def _ending(self) -> str:
         with suppress(subprocess.TimeoutExpired):
-            return f"exit status {self._child.wait(_KILL_S)}"
+            code = self._child.wait(_KILL_S)
+            return f"killed by {signal.Signals(-code).name}" if code < 0 else f"exit status {code}"
         return "it closed its pipe"
 
 

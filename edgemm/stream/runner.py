@@ -9,8 +9,9 @@ from collections.abc import Callable
 from queue import SimpleQueue
 from typing import TYPE_CHECKING, Any, Protocol
 
-from edgemm.capture.shared import SharedSource, Tap
+from edgemm.capture.shared import SharedSource
 from edgemm.capture.source import Source
+from edgemm.capture.tap import Tap
 from edgemm.errors import InputError
 from edgemm.stream.budget import Budget
 from edgemm.stream.item import Item

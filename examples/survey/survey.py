@@ -11,7 +11,7 @@ from __future__ import annotations
 
 import argparse
 import sys
-from collections.abc import Iterator
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -87,33 +87,56 @@ def _step(optimizer: Any, loss: Tensor) -> None:
     optimizer.step()
 
 
-def trained(split: Split, train: Names, test: Names, epochs: float) -> Iterator[Trained]:
-    """All five; `epochs` scales their number."""
+def makers(split: Split, train: Names, test: Names, epochs: float) -> dict[str, Callable[[], list[Trained]]]:
+    """Name -> what trains that model; the last gives two: the generator, and the GAN that it is part of.
+
+    Args:
+        epochs: scales how long everything is trained.
+    """
 
     def times(count: int) -> int:
         return max(round(count * epochs), 1)
 
     pictures = torch.from_numpy(split.train.images.astype(np.float32) / 255.0)
     answers = torch.from_numpy(split.train.labels)
-    held = split.test.images.astype(np.float32) / 255.0
+    held, right = split.test.images.astype(np.float32) / 255.0, split.test.labels
     known = list(pictures.numpy()[:128])
-    cnn = train_classifier(CNN(), pictures[:, None], answers, times(4), 2e-3)
-    yield Trained(
-        "CNN", cnn, [a[None, None] for a in known], [a[None, None] for a in held], split.test.labels
-    )
-    rnn = train_classifier(RNN(), pictures, answers, times(30), 1e-3)
-    yield Trained("RNN", rnn, [a[None] for a in known], [a[None] for a in held], split.test.labels)
     x, y = torch.from_numpy(train.tokens), torch.from_numpy(train.labels)
-    few, all_ = [a[None] for a in train.tokens[:128]], [a[None] for a in test.tokens[:1000]]
-    count = len(LANGUAGES)
-    lstm = train_classifier(LSTMText(VOCABULARY, count), x, y, times(20), 4e-3)
-    yield Trained("Embedding + LSTM", lstm, few, all_, test.labels[:1000])
-    transformer = train_classifier(TransformerText(VOCABULARY, count, LENGTH), x, y, times(15), 2e-3)
-    yield Trained("Transformer", transformer, few, all_, test.labels[:1000])
-    generator, discriminator = train_gan(pictures[:, None] * 2 - 1, times(20))
-    draws = np.random.default_rng(0).standard_normal((256, 1, NOISE, 1, 1)).astype(np.float32)
-    yield Trained("GAN generator", generator, list(draws[:128]), list(draws[128:]), None)
-    yield Trained("GAN", GAN(generator, discriminator), list(draws[:128]), list(draws[128:]), None)
+    few, chosen = [a[None] for a in train.tokens[_spread(x, 128)]], _spread(test.tokens, 1000)
+    names, tongues, count = [a[None] for a in test.tokens[chosen]], test.labels[chosen], len(LANGUAGES)
+
+    def cnn() -> list[Trained]:
+        module = train_classifier(CNN(), pictures[:, None], answers, times(4), 2e-3)
+        return [Trained("CNN", module, [a[None, None] for a in known], [a[None, None] for a in held], right)]
+
+    def rnn() -> list[Trained]:
+        module = train_classifier(RNN(), pictures, answers, times(30), 1e-3)
+        return [Trained("RNN", module, [a[None] for a in known], [a[None] for a in held], right)]
+
+    def lstm() -> list[Trained]:
+        module = train_classifier(LSTMText(VOCABULARY, count), x, y, times(20), 4e-3)
+        return [Trained("Embedding + LSTM", module, few, names, tongues)]
+
+    def transformer() -> list[Trained]:
+        module = train_classifier(TransformerText(VOCABULARY, count, LENGTH), x, y, times(15), 2e-3)
+        return [Trained("Transformer", module, few, names, tongues)]
+
+    def gan() -> list[Trained]:
+        generator, discriminator = train_gan(pictures[:, None] * 2 - 1, times(10))
+        draws = np.random.default_rng(0).standard_normal((256, 1, NOISE, 1, 1)).astype(np.float32)
+        first, rest = list(draws[:128]), list(draws[128:])
+        whole = GAN(generator, discriminator)
+        return [
+            Trained("GAN generator", generator, first, rest, None),
+            Trained("GAN", whole, first, rest, None),
+        ]
+
+    return {"cnn": cnn, "rnn": rnn, "lstm": lstm, "transformer": transformer, "gan": gan}
+
+
+def _spread(rows: Sequence[Any] | Tensor, count: int) -> npt.NDArray[np.int64]:
+    """Numbers of so many rows, from all over: names are sorted by their language."""
+    return np.linspace(0, len(rows) - 1, min(count, len(rows))).astype(np.int64)
 
 
 def judged(path: Path, model: Trained) -> float:
@@ -166,14 +189,21 @@ def main(arguments: list[str] | None = None) -> list[list[str]]:
     parser.add_argument("--names", type=Path, required=True, help="the wheel of pycountry")
     parser.add_argument("--output", type=Path, default=Path("out/survey"))
     parser.add_argument("--epochs", type=float, default=1.0, help="scales how long everything is trained")
+    parser.add_argument("--only", nargs="+", help="of cnn, rnn, lstm, transformer, gan")
     parser.add_argument("--threads", type=int, default=2, help="of the training")
     options = parser.parse_args(arguments)
     options.output.mkdir(parents=True, exist_ok=True)
-    torch.manual_seed(0)
     torch.set_num_threads(options.threads)
     split = split_digits(read_digits(options.digits))
     train, test = read_names(options.names)
-    rows = [compare(model, options.output) for model in trained(split, train, test, options.epochs)]
+    rows = []
+    for name, make in makers(split, train, test, options.epochs).items():
+        if name not in (options.only or name):
+            continue
+        torch.manual_seed(0)
+        for model in make():
+            rows.append(compare(model, options.output))
+            tqdm.write(" | ".join(rows[-1]))
     head = [
         "model",
         "`.tflite` float / int8",

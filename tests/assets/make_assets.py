@@ -24,20 +24,22 @@ FLOAT = (np.dtype("float32"), schema.TensorType.FLOAT32)
 INT8 = (np.dtype("int8"), schema.TensorType.INT8)
 INT32 = (np.dtype("int32"), schema.TensorType.INT32)
 INT64 = (np.dtype("int64"), schema.TensorType.INT64)
+RESOURCE = (np.dtype("int32"), schema.TensorType.RESOURCE)
 BOOL = (np.dtype("bool"), schema.TensorType.BOOL)
 
 
 class Graph:
-    """One subgraph under construction."""
+    """One subgraph under construction, of a new model or of another graph's."""
 
-    def __init__(self) -> None:
-        self.model = schema.ModelT()
-        self.model.version = 3
-        self.model.buffers = [schema.BufferT()]
-        self.model.operatorCodes = []
+    def __init__(self, beside: Graph | None = None) -> None:
+        self.model = beside.model if beside else schema.ModelT()
+        if beside is None:
+            self.model.version = 3
+            self.model.buffers = [schema.BufferT()]
+            self.model.operatorCodes, self.model.subgraphs = [], []
         self.graph = schema.SubGraphT()
         self.graph.tensors, self.graph.operators = [], []
-        self.model.subgraphs = [self.graph]
+        self.model.subgraphs.append(self.graph)
 
     def tensor(self, name: str, kind: Any, shape: Sequence[int], quantized: Int8 | None = None) -> int:
         """A tensor without a value; gives its index."""
@@ -76,9 +78,13 @@ class Graph:
             operator.builtinOptionsType = getattr(schema.BuiltinOptions, type(options).__name__[:-1])
         self.graph.operators.append(operator)
 
+    def ends(self, inputs: Sequence[int], outputs: Sequence[int]) -> None:
+        """What goes into the subgraph and what comes out."""
+        self.graph.inputs, self.graph.outputs = np.array(inputs, np.int32), np.array(outputs, np.int32)
+
     def pack(self, inputs: Sequence[int], outputs: Sequence[int]) -> bytes:
         """The file."""
-        self.graph.inputs, self.graph.outputs = np.array(inputs, np.int32), np.array(outputs, np.int32)
+        self.ends(inputs, outputs)
         builder = flatbuffers.Builder(1024)
         builder.Finish(self.model.Pack(builder), b"TFL3")
         return bytes(builder.Output())
@@ -98,6 +104,38 @@ def total() -> bytes:
     x, before, y = (g.tensor(name, FLOAT, [1, 2]) for name in ("x", "before", "total"))
     g.operator(schema.BuiltinOperator.ADD, [x, before], [y], schema.AddOptionsT())
     return g.pack([x, before], [y])
+
+
+def remembered() -> bytes:
+    """total = x + all x before, float32[1, 2]: the sum is a variable that lives in the interpreter."""
+    g = Graph()
+    x, handle, before, y = (
+        g.tensor("x", FLOAT, [1, 2]),
+        g.tensor("handle", RESOURCE, []),
+        g.tensor("before", FLOAT, [1, 2]),
+        g.tensor("total", FLOAT, [1, 2]),
+    )
+    once = schema.CallOnceOptionsT()
+    once.initSubgraphIndex = 1
+    g.operator(schema.BuiltinOperator.CALL_ONCE, [], [], once)
+    g.operator(schema.BuiltinOperator.VAR_HANDLE, [], [handle], sum_variable())
+    g.operator(schema.BuiltinOperator.READ_VARIABLE, [handle], [before], schema.ReadVariableOptionsT())
+    g.operator(schema.BuiltinOperator.ADD, [x, before], [y], schema.AddOptionsT())
+    g.operator(schema.BuiltinOperator.ASSIGN_VARIABLE, [handle, y], [], schema.AssignVariableOptionsT())
+    begin = Graph(beside=g)
+    again = begin.tensor("handle", RESOURCE, [])
+    zero = begin.constant("zero", FLOAT, np.zeros((1, 2)))
+    begin.operator(schema.BuiltinOperator.VAR_HANDLE, [], [again], sum_variable())
+    begin.operator(schema.BuiltinOperator.ASSIGN_VARIABLE, [again, zero], [], schema.AssignVariableOptionsT())
+    begin.ends([], [])
+    return g.pack([x], [y])
+
+
+def sum_variable() -> Any:
+    """The options that name the variable."""
+    options = schema.VarHandleOptionsT()
+    options.container, options.sharedName = b"", b"sum"
+    return options
 
 
 def two_adds() -> bytes:
@@ -167,6 +205,7 @@ def onnx_model(
     inputs: dict[str, Sequence[int | str]],
     outputs: dict[str, Sequence[int | str]],
     constants: Sequence[onnx.TensorProto] = (),
+    attributes: dict[str, dict[str, int]] | None = None,
     *,
     opset: int = 17,
 ) -> bytes:
@@ -175,11 +214,45 @@ def onnx_model(
         [helper.make_tensor_value_info(name, TensorProto.FLOAT, shape) for name, shape in side.items()]
         for side in (inputs, outputs)
     ]
-    nodes = [helper.make_node(kind, taken, given) for kind, taken, given in operators]
+    nodes = [
+        helper.make_node(kind, taken, given, **(attributes or {}).get(kind, {}))
+        for kind, taken, given in operators
+    ]
     graph = helper.make_graph(nodes, "tiny", values[0], values[1], list(constants))
     model = helper.make_model(graph, opset_imports=[helper.make_opsetid("", opset)], ir_version=8)
     model.producer_name = ""
     return bytes(model.SerializeToString(deterministic=True))
+
+
+def causal() -> bytes:
+    """y = a causal convolution of three taps over x, float32[1, 2, 4]; the last two columns go from cache to cache."""
+    taps = np.random.default_rng(0).standard_normal((3, 2, 3)).astype(np.float32)
+    ends = [numpy_helper.from_array(np.array([value], np.int64), name)
+            for name, value in (("from", -2), ("to", 1 << 30), ("time", 2))]  # fmt: skip
+    return onnx_model(
+        [
+            ("Concat", ["cache", "x"], ["heard"]),
+            ("Conv", ["heard", "taps"], ["y"]),
+            ("Slice", ["heard", "from", "to", "time"], ["cache_after"]),
+        ],
+        {"x": [1, 2, 4], "cache": [1, 2, 2]}, {"y": [1, 3, 4], "cache_after": [1, 2, 2]},
+        [numpy_helper.from_array(taps, "taps"), *ends], {"Concat": {"axis": 2}},
+    )  # fmt: skip
+
+
+def gru(steps: int) -> bytes:
+    """A GRU of four units with seeded weights over x, float32[steps, 1, 3], from the state h, float32[1, 1, 4]."""
+    rng = np.random.default_rng(0)
+    shapes = {"w": (1, 12, 3), "r": (1, 12, 4), "b": (1, 24)}
+    weights = [
+        numpy_helper.from_array(rng.standard_normal(shape).astype(np.float32), name)
+        for name, shape in shapes.items()
+    ]
+    return onnx_model(
+        [("GRU", ["x", "w", "r", "b", "", "h"], ["y", "h_after"])],
+        {"x": [steps, 1, 3], "h": [1, 1, 4]}, {"y": [steps, 1, 1, 4], "h_after": [1, 1, 4]},
+        weights, {"GRU": {"hidden_size": 4}},
+    )  # fmt: skip
 
 
 def outside() -> onnx.TensorProto:
@@ -202,6 +275,7 @@ def bright() -> bytes:
 ASSETS: dict[str, Callable[[], bytes]] = {
     "add.tflite": add,
     "total.tflite": total,
+    "remembered.tflite": remembered,
     "two_adds.tflite": two_adds,
     "too_new.tflite": lambda: add(version=99),
     "custom.tflite": lambda: custom("Unheard"),
@@ -214,6 +288,9 @@ ASSETS: dict[str, Callable[[], bytes]] = {
         [("Add", ["x", "before"], ["total"])], {"x": [1, 2], "before": [1, 2]}, {"total": [1, 2]}
     ),
     "bright.onnx": bright,
+    "causal.onnx": causal,
+    "gru_step.onnx": lambda: gru(1),
+    "gru_whole.onnx": lambda: gru(20),
     "open_batch.onnx": lambda: onnx_model([("Abs", ["x"], ["y"])], {"x": ["N", 2]}, {"y": ["N", 2]}),
     "too_new.onnx": lambda: onnx_model([("Abs", ["x"], ["y"])], {"x": [1]}, {"y": [1]}, opset=99),
     "outside.onnx": lambda: onnx_model([("Add", ["x", "w"], ["y"])], {"x": [1]}, {"y": [1]}, [outside()]),

@@ -148,6 +148,13 @@ def test_an_editor_s_byte_order_mark_is_no_harm() -> None:
         (audio(n_fft=10**9), r"audio\.n_fft: expected 2 to 16384"),
         (audio(mean=[0] * 7), r"audio\.mean: expected 1 number or 40, found 7"),
         (audio(frames=1 << 20), r"audio\.frames: expected at most 104857"),
+        (audio(preemphasis=0.97), r"audio\.preemphasis: 0\.97 is of version 2 .*found version 1"),
+        (audio(feature="mfcc", n_mfcc=10), r"audio\.n_mfcc: 10 is of version 2"),
+        (audio(version=2, remove_dc=1), r"audio\.remove_dc: expected true or false, found 1"),
+        (audio(version=2, preemphasis=2), r"audio\.preemphasis: expected 0 to 1"),
+        (audio(version=2, feature="mfcc", n_mfcc=10, std=[1] * 40), r"audio\.std: expected 1 number or 10"),
+        ({"inputs": [{"value": "16000"}]}, r"inputs\[0\]\.value: expected a number, found \"16000\""),
+        ({"keyword": {"warmup_windows": -1}}, r"keyword\.warmup_windows: expected 0 to"),
         ({"keyword": {"smooth_windows": 10**9}}, r"keyword\.smooth_windows: expected 1 to 512"),
     ],
 )

@@ -63,6 +63,8 @@ def audio_recipes(draw: Any) -> AudioRecipe:
     n_fft = draw(st.integers(2, 4096))
     window = draw(st.integers(1, n_fft))
     bands = draw(st.integers(1, 64))
+    feature = draw(st.sampled_from(("waveform", "logmel", "microfrontend")))
+    means = 1 if feature == "waveform" else bands
     return AudioRecipe(
         sample_rate=draw(st.integers(1, 200_000)),
         n_fft=n_fft,
@@ -70,7 +72,16 @@ def audio_recipes(draw: Any) -> AudioRecipe:
         hop=draw(st.integers(1, window)),
         n_mels=bands,
         frames=draw(st.integers(0, 200)),
-        mean=draw(st.lists(number, min_size=bands, max_size=bands).map(tuple)),
+        version=2,
+        feature=feature,
+        gain=draw(deviation),
+        remove_dc=draw(st.booleans()),
+        preemphasis=draw(st.floats(0, 1)),
+        padding=draw(st.sampled_from(("none", "reflect", "constant"))),
+        log=draw(st.sampled_from(("offset", "floor", "db"))),
+        db_range=draw(st.floats(0, 1000)),
+        lead=draw(st.integers(0, 1000)),
+        mean=draw(st.lists(number, min_size=means, max_size=means).map(tuple)),
         extra=draw(extra),
     )
 
@@ -90,6 +101,7 @@ cards = st.builds(
             layout=text,
             image=st.none() | image_recipes(),
             audio=st.none() | audio_recipes(),
+            value=st.none() | number,
             extra=extra,
         ),
         max_size=2,
@@ -103,6 +115,7 @@ cards = st.builds(
         threshold=st.floats(0, 1),
         smooth_windows=st.integers(1, 512),
         refractory_s=st.floats(0, 10),
+        warmup_windows=st.integers(0, 100),
         background=st.lists(text, max_size=2).map(tuple),
         extra=extra,
     ),

@@ -10,8 +10,10 @@ import numpy as np
 import pytest
 
 import edgemm
+from edgemm import data
 from edgemm.artifact import read_artifact
 from edgemm.backends import open_backend
+from edgemm.capture import open_source
 from edgemm.card import ModelCard, StatePair
 from edgemm.errors import CardError, InputError
 from edgemm.media import AudioBlock, Frame
@@ -117,8 +119,11 @@ def test_the_wrong_thing_is_refused(quadrant: edgemm.Model, loud: edgemm.Model) 
 
 
 def test_a_model_of_bare_tensors_has_no_stream(make: Make) -> None:
-    with pytest.raises(CardError, match="expected a card that says how pictures or sound become input 'x'"):
-        make("add.onnx").session()
+    with (
+        open_source(str(data.path("spoken_digits"))) as source,
+        pytest.raises(CardError, match="expected a card that says how pictures or sound become the input"),
+    ):
+        make("add.onnx").stream(source)
 
 
 def test_outputs_become_real_without_new_memory() -> None:

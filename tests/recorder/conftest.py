@@ -8,8 +8,7 @@ from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
-
-from tests.rigs.pulse import APT, VirtualMicrophone, missing
+from pulse import APT, VirtualMicrophone, missing
 
 
 @contextmanager

@@ -12,17 +12,18 @@ from collections.abc import Iterator
 import numpy as np
 import numpy.typing as npt
 import pytest
+from pulse import RATE, VirtualMicrophone, counting, wait_until
 
 import edgemm
 from edgemm.capture import Source, open_source
 from edgemm.capture.microphone_source import MicrophoneSource
+from edgemm.data import spoken_digits
 from edgemm.errors import InputError, SourceNotFound
 from edgemm.media import AudioBlock, Captured
 from edgemm.recorder.process import list_microphones
 from edgemm.results import Embedding
 from edgemm.stream.session import StageClock
 from edgemm.stream.stream import Stream
-from tests.rigs.pulse import RATE, VirtualMicrophone, wait_until
 
 pytestmark = pytest.mark.device
 
@@ -67,6 +68,13 @@ def test_every_sample_comes_once_in_order_and_to_the_bit(virtual: VirtualMicroph
     assert np.array_equal(samples[begun : begun + len(played)], played)
 
 
+def test_no_sample_is_lost_at_the_start(virtual: VirtualMicrophone) -> None:
+    """ALSA's file plug-in in place of a card: its first sample is the first one recorded."""
+    with open_source(f"microphone:tape?rate={RATE}") as source:
+        samples = np.concatenate([block.samples for block in blocks(source, 1.0)]) * 32768
+    assert np.array_equal(samples, counting()[: len(samples)])
+
+
 def test_blocks_have_their_length_place_and_time(virtual: VirtualMicrophone) -> None:
     with microphone("&block_ms=10") as source:
         heard = list(blocks(source, 1.0))
@@ -96,7 +104,7 @@ def test_channels_are_mixed_or_picked(virtual: VirtualMicrophone, pick: str, dty
 
 def test_microphones_are_listed_and_named(virtual: VirtualMicrophone) -> None:
     names = [each.name for each in list_microphones()]
-    assert sorted(names) == ["default", "usb_headset", "usb_mic"]
+    assert sorted(names) == ["default", "tape", "usb_headset", "usb_mic"]
     with open_source(f"microphone:{names.index('usb_mic')}?rate={RATE}") as source:
         block = source.read(5)
     assert isinstance(block, AudioBlock)
@@ -108,7 +116,7 @@ def test_microphones_are_listed_and_named(virtual: VirtualMicrophone) -> None:
     [
         ("usb", InputError, "2 microphones are named 'usb'.*usb_mic.*usb_headset"),
         ("bluetooth", SourceNotFound, "no microphone is named 'bluetooth'; there is .*default"),
-        ("7", SourceNotFound, "expected 0 to 2"),
+        ("7", SourceNotFound, "expected 0 to 3"),
     ],
 )
 def test_a_name_that_is_not_clear(
@@ -204,6 +212,7 @@ def clock_agrees(heard: list[AudioBlock]) -> bool:
     return abs(counted_s - (last.captured_ns - first.captured_ns) / 1e9) < CLOCK_S
 
 
+@pytest.mark.slow
 def test_what_nobody_tells_of_is_found_by_the_clock(faulty: VirtualMicrophone) -> None:
     """The microphone sleeps for a moment, as power management has it, and PortAudio knows nothing of it."""
     away_s = 0.7
@@ -236,6 +245,7 @@ child.main()
 """
 
 
+@pytest.mark.slow
 def test_a_callback_that_sleeps_loses_nothing_in_silence(
     virtual: VirtualMicrophone, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -248,6 +258,7 @@ def test_a_callback_that_sleeps_loses_nothing_in_silence(
     assert clock_agrees(heard)
 
 
+@pytest.mark.slow
 def test_a_stopped_recorder_catches_up(virtual: VirtualMicrophone) -> None:
     with microphone("&ring_s=5") as source:
         heard = list(blocks(source, 2.5))
@@ -261,6 +272,25 @@ def test_a_stopped_recorder_catches_up(virtual: VirtualMicrophone) -> None:
         assert source.faults == {}
     assert [block.gap_samples for block in heard] == [0] * len(heard)
     assert clock_agrees(heard)
+
+
+def test_a_gate_passes_the_word_and_counts_the_silence(virtual: VirtualMicrophone) -> None:
+    word = (np.repeat(spoken_digits()[5][1], RATE // 8000) * 32767).astype(np.int16)
+    session = Slow()
+    with open_source(NAME + "&gate=voice") as source, Stream(session, source) as stream:
+        begun_ns = time.monotonic_ns()
+        wait_until(lambda: time.monotonic_ns() - begun_ns > 1e9, "time passes")
+        virtual.play(word)
+        heard = [next(stream).frame]
+        while (heard[-1].captured_ns - heard[0].captured_ns) / 1e9 < len(word) / RATE + 0.2:
+            heard.append(next(stream).frame)
+        samples = stream.ledger.summary()["samples"]
+    said = np.concatenate([block.samples for block in heard if isinstance(block, AudioBlock)])
+    begin, end = np.flatnonzero(np.abs(said * 32768) > 500)[[0, -1]]
+    loud = np.flatnonzero(np.abs(word) > 500)
+    assert end - begin == loud[-1] - loud[0]
+    assert samples["dropped"]["silence"] > 0.5 * RATE
+    assert samples["captured"] == samples["delivered"] + samples["dropped"]["silence"] + samples["in_flight"]
 
 
 def test_the_package_opens_microphones(virtual: VirtualMicrophone) -> None:

@@ -8,14 +8,16 @@ import subprocess
 import sys
 import time
 from collections.abc import Callable
+from pathlib import Path
 
 import pytest
+from pulse import RATE, VirtualMicrophone, wait_until
 
 from edgemm.capture import open_source
 from edgemm.capture.microphone_source import MicrophoneSource
 from edgemm.errors import SourceLost, SourceTimeout
 from edgemm.media import AudioBlock
-from tests.rigs.pulse import RATE, VirtualMicrophone, wait_until
+from edgemm.recorder.process import list_microphones
 
 pytestmark = pytest.mark.device
 
@@ -40,8 +42,8 @@ FAULTS: dict[str, tuple[Break, Break, str]] = {
 every_fault = pytest.mark.parametrize(("harm", "heal", "reason"), FAULTS.values(), ids=FAULTS)
 
 
-def microphone(options: str = "") -> MicrophoneSource:
-    source = open_source(f"microphone:?rate={RATE}{options}")
+def microphone(options: str = "", device: str = "") -> MicrophoneSource:
+    source = open_source(f"microphone:{device}?rate={RATE}{options}")
     assert isinstance(source, MicrophoneSource)
     return source
 
@@ -93,10 +95,10 @@ def test_it_is_noticed_survived_and_counted(
     assert (after.position - first.position) / RATE == pytest.approx(clock_s, abs=CLOCK_S)
 
 
-@every_fault
-def test_without_reconnect_it_is_the_end(
-    faulty: VirtualMicrophone, harm: Break, heal: Break, reason: str
-) -> None:
+@pytest.mark.parametrize(
+    "harm", [FAULTS["suspended"][0], FAULTS["unplugged"][0]], ids=["suspended", "unplugged"]
+)
+def test_without_reconnect_it_is_the_end(faulty: VirtualMicrophone, harm: Break) -> None:
     with microphone("&reconnect=0") as source:
         assert source.read(5) is not None
         harm(faulty)
@@ -104,11 +106,11 @@ def test_without_reconnect_it_is_the_end(
             read_until(source, lambda block: False, 5)
         with pytest.raises(SourceLost, match="is lost"):
             source.read(0.1)
-    heal(faulty)
 
 
-def test_a_recorder_that_dies_is_replaced(faulty: VirtualMicrophone) -> None:
-    with microphone() as source:
+def test_a_recorder_that_dies_is_replaced_and_finds_the_microphone_by_name(faulty: VirtualMicrophone) -> None:
+    number = [each.name for each in list_microphones()].index("usb_headset")
+    with microphone(device=str(number)) as source:
         assert source.read(5) is not None
         pid = source.recorder_pid
         assert pid is not None
@@ -123,6 +125,7 @@ def test_a_recorder_that_dies_is_replaced(faulty: VirtualMicrophone) -> None:
         assert gaps == ["lost"]
         assert source.faults == {"lost": 1, "reconnected": 1}
         assert source.recorder_pid != pid
+        assert source.name == "usb_headset"
 
 
 def test_while_it_is_away_attempts_are_counted_and_reads_time_out(faulty: VirtualMicrophone) -> None:
@@ -132,6 +135,19 @@ def test_while_it_is_away_attempts_are_counted_and_reads_time_out(faulty: Virtua
         read_until(source, lambda block: source.faults.get("open-failed", 0) >= 2, 10)
         with pytest.raises(SourceTimeout, match=r"gave nothing within 0\.1 s: it is away \(lost\)"):
             source.read(0.1)
+
+
+def test_a_sound_system_that_aborts_takes_the_recorder_down_and_not_us(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """ALSA's null device as a microphone: PortAudio ends the process that lists it."""
+    config = tmp_path / "asound.conf"
+    config.write_text(
+        'pcm.tape { type file slave.pcm { type null } file "/dev/null" infile "/dev/zero" format raw }'
+    )
+    monkeypatch.setenv("ALSA_CONFIG_PATH", str(config))
+    with pytest.raises(SourceLost, match=r"recording process ended \(killed by SIGABRT\)"):
+        list_microphones()
 
 
 def test_a_sound_system_that_hangs_does_not_hang_who_opens(

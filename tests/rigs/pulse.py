@@ -3,6 +3,7 @@
     speaker (a null sink, at a rate of our own)  ->  its monitor  ->  "vmic", the default source
     pcm.default {type pulse}                     ->  PortAudio's ALSA device "default"
     pcm.usb_mic, pcm.usb_headset                 ->  two more names for the same source
+    pcm.tape                                     ->  ALSA's file plug-in: `counting()`, from the first sample on
 
 Needs Debian's pulseaudio, pulseaudio-utils and libasound2-plugins. Runs as any user, root too, touches nothing
 outside its folder, and ends with the process that started it.
@@ -31,6 +32,7 @@ _ASOUND = """\
 pcm.!default { type pulse hint.description "virtual" }
 pcm.usb_mic { type pulse hint.description "virtual" }
 pcm.usb_headset { type pulse hint.description "virtual" }
+pcm.tape { type file slave.pcm { type pulse } file "/dev/null" infile "%s" format raw }
 """
 _DAEMON = """\
 .fail
@@ -54,6 +56,11 @@ def missing() -> str:
     return ", ".join(lacking or ([] if plugins else ["ALSA's pulse plug-in"]))
 
 
+def counting() -> npt.NDArray[np.int16]:
+    """What the tape holds: 1, 2, 3 ... 30000, for a quarter of a minute."""
+    return (np.arange(RATE * 15) % 30_000 + 1).astype("<i2")
+
+
 class VirtualMicrophone:
     """The daemon and all that is done to it."""
 
@@ -71,9 +78,11 @@ class VirtualMicrophone:
             "DBUS_SESSION_BUS_ADDRESS": "disabled:",
         }
         self._folder = folder
+        self.tape = folder / "tape.raw"
         self._daemon: subprocess.Popen[bytes] | None = None
         self._players: list[subprocess.Popen[bytes]] = []
-        (folder / "asound.conf").write_text(_ASOUND)
+        (folder / "asound.conf").write_text(_ASOUND % self.tape)
+        counting().tofile(self.tape)
         (folder / "daemon.pa").write_text(_DAEMON.format(socket=folder / "socket"))
 
     def start(self) -> None:

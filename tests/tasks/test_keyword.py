@@ -71,6 +71,40 @@ def test_the_score_is_the_mean_over_the_last_windows() -> None:
     assert [each.score for each in found] == pytest.approx([0.9, 0.5, 0.8], rel=1e-6)
 
 
+def test_nothing_is_detected_while_the_model_warms_up() -> None:
+    found = hear(YES, YES, YES, warmup_windows=2, refractory_s=0.0)
+    assert [(each.label, each.detected) for each in found] == [("yes", False), ("yes", False), ("yes", True)]
+
+
+def test_the_warm_up_begins_again_after_a_reset() -> None:
+    spot = KeywordSpotter(decoder(warmup_windows=1, refractory_s=0.0))
+    assert [spot(outputs(YES), 0.0, 1.0).detected for _ in range(2)] == [False, True]
+    spot.reset()
+    assert not spot(outputs(YES), 0.0, 1.0).detected
+
+
+def test_one_score_is_a_word_that_is_there_or_not() -> None:
+    card = ModelCard(
+        task="keyword", outputs=(OutputCard("p", (1, 1), "probabilities"),), labels=("alexa",),
+        keyword=KeywordRecipe(threshold=0.9, smooth_windows=5, warmup_windows=4, refractory_s=2.0),
+    )  # fmt: skip
+    spec = TensorSpec("p", (1, 1), "uint8", 1 / 256)
+    spot = KeywordSpotter(KeywordDecoder(card, (spec,)))
+    stored = [0, 0, 255, 255, 255, 255, 255, 255]
+    found = [spot([spec.dequantize(np.array([[each]], np.uint8))], 0.0, 0.03 * at)
+             for at, each in enumerate(stored)]  # fmt: skip
+    assert [each.detected for each in found] == [False] * 6 + [True, False]
+
+
+@pytest.mark.parametrize(("scores", "detected"), [([NONE, YES, YES, NONE], True), ([NONE, YES, NONE], False)])
+def test_the_clearest_word_of_a_recording_is_smoothed_as_on_a_stream(
+    scores: list[list[float]], detected: bool
+) -> None:
+    spot = KeywordSpotter(decoder(smooth_windows=2, threshold=0.7))
+    found = spot.clearest([outputs(each) for each in scores], 0.1, 3.0)
+    assert (found.detected, found.start_s, found.end_s) == (detected, 0.0, 3.0)
+
+
 def test_a_reset_forgets_all() -> None:
     spot = KeywordSpotter(decoder(smooth_windows=4, refractory_s=9.0))
     spot(outputs(YES), 0.0, 1.0)

@@ -261,8 +261,7 @@ def _looped(
     told = _wanted(layer.node, 0)
     ins = [ctx.graph.constant(f"{name}_first", np.zeros((), np.int32)), *state, projected]
     if told:
-        whole = (layer.steps, layer.batch, layer.hidden)
-        ins.append(ctx.graph.constant(f"{name}_none", np.zeros(whole, np.float32)))
+        ins.append(_room(ctx, f"{name}_none", (layer.steps, layer.batch, layer.hidden)))
     condition, body = Graph(), Graph()
     with ctx.inside(condition) as graph:
         graph.inputs.extend(_like(graph, ins))
@@ -278,6 +277,15 @@ def _looped(
     ctx.graph.subgraphs += [condition, body]
     ctx.op("WHILE", ins, outs, {"condSubgraphIndex": first, "bodySubgraphIndex": first + 1})
     return (outs[-1] if told else None), tuple(outs[1 : 1 + len(state)])
+
+
+def _room(ctx: Lowering, name: str, shape: tuple[int, ...]) -> Tensor:
+    """Zeros that are made while running: as a constant they would be as large as all states in float."""
+    sizes = ctx.graph.constant(f"{name}_shape", np.array(shape, np.int32))
+    zero = ctx.graph.constant(f"{name}_zero", np.zeros((), np.float32))
+    room = ctx.graph.tensor(name, shape, "float32")
+    ctx.op("FILL", [sizes, zero], [room])
+    return room
 
 
 def _like(graph: Graph, tensors: list[Tensor]) -> list[Tensor]:

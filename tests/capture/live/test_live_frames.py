@@ -37,9 +37,11 @@ class Driver:
         self.after, self.then, self.opens, self.frees = after, then, opens, frees
         self.came_back = threading.Event()
         self.freed = threading.Event()
+        self.opened = threading.Event()
         self.numbers = itertools.count()
 
     def open(self) -> str:
+        self.opened.set()
         if self.opens == "hang":
             self.came_back.wait()
         if self.opens == "fail":
@@ -134,6 +136,23 @@ def test_a_driver_that_hangs_is_left_behind_and_freed_when_it_comes_back(
     assert watch(source).sequence >= captured - 1
 
 
+def test_threads_that_hang_do_not_pile_up(
+    live: Callable[..., LiveFrames], watch: Watch, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """With four of them left behind no further connection is made, until one comes back."""
+    monkeypatch.setattr("edgemm.capture.live_frames._RELEASE_S", 0.01)
+    hanging = [Driver(after=1, then="hang") for _ in range(4)]
+    fifth = Driver()
+    source = live(*hanging, fifth, patience=Patience(0.05, 0.05))
+    give_up = time.monotonic() + 20
+    while source.faults.get("left-behind", 0) < 4:
+        assert time.monotonic() < give_up
+    assert not fifth.opened.wait(0.8)  # an attempt would have come after 0.3 s at most
+    hanging[0].came_back.set()
+    assert fifth.opened.wait(20)
+    watch(source)
+
+
 def test_one_failed_grab_is_a_corrupt_frame(live: Callable[..., LiveFrames], watch: Watch) -> None:
     source = live(Driver(after=5, then="bad"))
     watch(source, lambda frame: frame.sequence > 10)
@@ -188,11 +207,13 @@ def test_a_read_never_takes_longer_than_asked(live: Callable[..., LiveFrames]) -
 
 
 def test_close_ends_both_threads(live: Callable[..., LiveFrames]) -> None:
+    before = set(threading.enumerate())
     source = live()
+    assert len(set(threading.enumerate()) - before) == 2
     source.close()
     source.close()
     assert source.read() is None
-    assert not [thread for thread in threading.enumerate() if thread.name.endswith(" camera")]
+    assert not set(threading.enumerate()) - before
 
 
 def test_close_does_not_wait_for_a_driver_that_hangs(live: Callable[..., LiveFrames], watch: Any) -> None:

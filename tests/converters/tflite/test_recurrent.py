@@ -155,6 +155,14 @@ def test_int8_weights_keep_the_states(run: Callable[..., Any], kind: str, target
     assert 10 * np.log10(np.square(truth).sum() / np.square(found - truth).sum()) > 28  # dB, 6 units
 
 
+def test_room_for_the_states_is_not_stored() -> None:
+    short, long = (
+        len(write_tflite(model, make_plan(model, None, scheme="float")).payload)
+        for model in (layer("RNN", 8), layer("RNN", 800))
+    )
+    assert long - short < 1000  # bytes; the states of 792 steps take 38 kB
+
+
 def test_a_second_call_starts_anew() -> None:
     model = layer("LSTM", 9)
     file = write_tflite(model, make_plan(model, None, scheme="float"), keep_layout=True)
