@@ -80,25 +80,24 @@ def test_colours_are_where_the_frame_says(vivid: Vivid) -> None:
     """White, yellow, cyan, green, magenta, red, blue, black, each an eighth of the width."""
     with camera() as source:
         (frame,) = frames(source, 1)
-    row = frame.pixels[frame.pixels.shape[0] // 4]
+    row = frame.pixels[
+        frame.pixels.shape[0] * 7 // 8
+    ]  # above it stands what the driver writes into the picture
     bars = [row[int((bar + 0.5) * len(row) / 8)] > 100 for bar in range(8)]
     named = {(1, 1, 1): "w", (0, 1, 1): "y", (1, 1, 0): "c", (0, 1, 0): "g", (1, 0, 1): "m", (0, 0, 1): "r",
              (1, 0, 0): "b", (0, 0, 0): "k"}  # fmt: skip
     assert "".join(named[tuple(bar.astype(int))] for bar in bars) == "wycgmrbk"
 
 
-def test_a_frame_is_captured_when_the_kernel_says_so(vivid: Vivid) -> None:
-    """The driver's stamps are whole periods apart, which moments of handing over never are."""
-    with camera() as source:
-        vivid.set(vivid.cameras[0], STAMPED, 1)
-        frames(source, 4)
+def test_a_frame_is_captured_when_the_kernel_says_so(vivid: Vivid, caplog: pytest.LogCaptureFixture) -> None:
+    vivid.set(vivid.cameras[0], STAMPED, 1)
+    with caplog.at_level(logging.INFO), camera() as source:
         found = [(frame, time.monotonic_ns()) for frame in frames(source, 12)]
     captured = np.array([frame.captured_ns for frame, _ in found])
-    ages_ms = [(now - frame.captured_ns) / 1e6 for frame, now in found]
     periods = np.diff(captured) / (1e9 / 15)
-    assert min(ages_ms) > 0
-    assert np.allclose(periods, periods.round(), atol=0.002), periods  # of 67 ms
-    assert (periods.round() >= 1).all()
+    assert all(0 < now - frame.captured_ns < 1e9 for frame, now in found)
+    assert np.median(periods) == pytest.approx(1, abs=0.2)
+    assert "handed over" not in caplog.text
 
 
 def test_a_stamp_in_the_future_is_not_believed(vivid: Vivid, caplog: pytest.LogCaptureFixture) -> None:
@@ -131,7 +130,7 @@ _NOBODY = """
 import os, sys
 from edgemm.capture import camera, open_source
 from edgemm.errors import SourceNotFound
-camera.opencv()
+camera.opencv(), camera.list_cameras()  # all that is imported on the way
 os.setgroups([]), os.setgid(65534), os.setuid(65534)
 try:
     open_source("camera:0")

@@ -46,8 +46,10 @@ def listen(source: MicrophoneSource, seconds: float) -> list[AudioBlock]:
     return blocks
 
 
-def watch(source: MicrophoneSource, done: Callable[[AudioBlock | None], object]) -> float:
-    """Reads until it is done; returns the seconds since the last block but the one that did it."""
+def watch(
+    source: MicrophoneSource, done: Callable[[AudioBlock | None], object]
+) -> tuple[AudioBlock | None, float]:
+    """Reads until it is done; returns the block that did it, and the seconds since the one before."""
     begun = heard = time.monotonic()
     while time.monotonic() - begun < PATIENCE_S:
         try:
@@ -55,7 +57,7 @@ def watch(source: MicrophoneSource, done: Callable[[AudioBlock | None], object])
         except SourceTimeout:
             block = None
         if done(block):
-            return time.monotonic() - heard
+            return block, time.monotonic() - heard
         heard = time.monotonic() if block else heard
     pytest.fail(f"waited {PATIENCE_S:g} s in vain; faults {source.faults}")
 
@@ -105,13 +107,13 @@ def test_an_unplugged_card_is_noticed_and_comes_back(loopback: LoopbackCard) -> 
     with microphone() as source:
         first = listen(source, 2)[0]
         loopback.unplug()
-        assert watch(source, lambda _: source.faults) < NOTICED_S
+        _, silent_s = watch(source, lambda _: source.faults)
+        assert silent_s < NOTICED_S
         assert source.faults.keys() <= {"stalled", "lost"}
         watch(source, lambda _: source.faults.get("open-failed"))
         loopback.plug_in()
-        back: list[AudioBlock] = []
-        watch(source, lambda block: block and back.append(block) is None)
-    (after,) = back
+        after, _ = watch(source, lambda block: block)
+    assert after is not None
     assert source.faults["reconnected"] == 1
     assert after.gap_reason in ("stalled", "lost")
     clock_s = (after.captured_ns - first.captured_ns) / 1e9
