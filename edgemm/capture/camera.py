@@ -81,11 +81,15 @@ class CameraGrabber(OpenCvGrabber):
         cv2 = opencv()
         self._stamps = Stamps(self._uri, self._now_ns())
         os.environ.setdefault("OPENCV_VIDEOIO_V4L_SELECT_TIMEOUT", _SELECT_S)
+        if not os.access(path, os.R_OK | os.W_OK):
+            raise SourceNotFound(
+                f"{self._uri}: {path} is there and this user may not open it: "
+                "sudo usermod -aG video $USER, then log in again"
+            )
         hint = (
-            f"{self._uri}: {path} is there and cannot be opened: another program may have it, or you may "
-            f"not read it (see: fuser {path}; groups must name 'video')"
+            f"{self._uri}: {path} is there and gives no pictures: another program has it (see: fuser {path})"
         )
-        self._try(path, cv2.CAP_V4L2, [], hint)
+        self._try(path, cv2.CAP_V4L2, [], f"{hint}, or its formats are none that OpenCV reads")
         self._ask()
         return self._described()
 
@@ -101,10 +105,11 @@ class CameraGrabber(OpenCvGrabber):
             self._capture.set(cv2.CAP_PROP_FPS, wish.fps)
         self._capture.set(cv2.CAP_PROP_BUFFERSIZE, _BUFFERS)
         given = self._described()
-        for wished in (_size(wish), f"at {wish.fps:g}/s" if wish.fps else "", wish.fourcc):
-            if wished not in given and wished not in self._told:
-                self._told.add(wished)
-                LOG.warning("%s: asked for %s, the camera gives %s", self._uri, wished, given)
+        wished = (_size(wish), f"{wish.fps:g}/s" if wish.fps else "", wish.fourcc)
+        refused = ", ".join(each for each in wished if each and each not in given.split())
+        if refused and refused not in self._told:
+            self._told.add(refused)
+            LOG.warning("%s: asked for %s, the camera gives %s", self._uri, refused, given)
 
     def _captured_ns(self, now_ns: int) -> int:
         stamp_ms = self._get("CAP_PROP_POS_MSEC")
