@@ -21,8 +21,8 @@ from pulse import APT, RATE, VirtualMicrophone, missing
 
 from benchmarks.timing import interleaved
 from edgemm.capture import open_source
-from edgemm.capture.microphone_source import MicrophoneSource
-from edgemm.capture.pcm import Pcm
+from edgemm.capture.sound.microphone_source import MicrophoneSource
+from edgemm.capture.sound.pcm import Pcm
 from edgemm.recorder.child import Account
 from edgemm.recorder.ring import BlockRing
 

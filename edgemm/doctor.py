@@ -10,8 +10,8 @@ from pathlib import Path
 from typing import Any
 
 import edgemm
-from edgemm.capture.cameras import Camera, list_cameras
-from edgemm.capture.picamera import INSTALL as INSTALL_PICAMERA2
+from edgemm.capture.live.cameras import Camera, list_cameras
+from edgemm.capture.live.picamera import INSTALL as INSTALL_PICAMERA2
 from edgemm.delegates import DELEGATES, DelegateStatus, probe_delegate
 from edgemm.errors import EdgemmError
 

@@ -10,8 +10,8 @@ from importlib import import_module
 from itertools import islice
 from typing import Literal
 
-from edgemm.capture import pictures, recordings, video
-from edgemm.capture.paced import PacedSource
+from edgemm.capture.files import pictures, recordings, video
+from edgemm.capture.files.paced import PacedSource
 from edgemm.capture.source import Source
 from edgemm.capture.uri import WORKS, SourceUri, parse_uri
 from edgemm.errors import InputError, SourceNotFound
@@ -40,7 +40,7 @@ def open_source(uri: str | os.PathLike[str], *, pace: Pace = "file") -> Source:
             Cameras and network video: `timeout_s` (without a frame for so long it has stalled; 5),
             `reconnect=0` (a fault is the end), `attempts` (to connect again, in a row; without end), `frozen_s`
             (the same picture for so long is a stall; never); cameras: `size`, `fps`, `fourcc`; RTSP:
-            `transport`. Microphones: see `edgemm.capture.microphone`.
+            `transport`. Microphones: see `edgemm.capture.sound.microphone`.
         pace: "file": every item waits until it is read, and is captured when it is read. "live": it
             plays in real time and drops as a device would; `source.live` is then True.
 
@@ -61,11 +61,11 @@ def open_source(uri: str | os.PathLike[str], *, pace: Pace = "file") -> Source:
 
 
 _LIVE = {
-    "camera": ("edgemm.capture.camera", "open_camera"),
-    "picamera2": ("edgemm.capture.picamera", "open_picamera"),
-    "gst": ("edgemm.capture.gstreamer", "open_pipeline"),
-    "network": ("edgemm.capture.network", "open_network"),
-    "microphone": ("edgemm.capture.microphone", "open_microphone"),
+    "camera": ("edgemm.capture.live.camera", "open_camera"),
+    "picamera2": ("edgemm.capture.live.picamera", "open_picamera"),
+    "gst": ("edgemm.capture.live.gstreamer", "open_pipeline"),
+    "network": ("edgemm.capture.live.network", "open_network"),
+    "microphone": ("edgemm.capture.sound.microphone", "open_microphone"),
 }
 """Scheme -> module and function that opens it, imported when it is asked for: the packages behind it are heavy."""
 

@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from dataclasses import replace
 from typing import TYPE_CHECKING, Literal, NamedTuple
 
-from edgemm.capture.file_source import FileSource
+from edgemm.capture.files.file_source import FileSource
 from edgemm.capture.source import KeepsNewest
 from edgemm.media import AudioBlock, Captured
 

@@ -9,7 +9,7 @@ from typing import Literal
 import numpy as np
 import pytest
 
-from edgemm.capture.file_source import FileSource
+from edgemm.capture.files.file_source import FileSource
 from edgemm.capture.shared import SharedSource
 from edgemm.capture.tap import WAITING, Tap
 from edgemm.errors import SourceLost, SourceTimeout

@@ -16,7 +16,7 @@ import pytest
 from process import RigProcess
 
 from edgemm import data
-from edgemm.capture.cameras import Camera
+from edgemm.capture.live.cameras import Camera
 from edgemm.cli import main
 from edgemm.cli.demo.devices import try_devices
 

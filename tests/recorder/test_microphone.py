@@ -16,7 +16,7 @@ from pulse import RATE, VirtualMicrophone, counting, wait_until
 
 import edgemm
 from edgemm.capture import Source, open_source
-from edgemm.capture.microphone_source import MicrophoneSource
+from edgemm.capture.sound.microphone_source import MicrophoneSource
 from edgemm.data import spoken_digits
 from edgemm.errors import InputError, SourceNotFound
 from edgemm.media import AudioBlock, Captured

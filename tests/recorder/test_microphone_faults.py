@@ -14,7 +14,7 @@ import pytest
 from pulse import RATE, VirtualMicrophone, wait_until
 
 from edgemm.capture import open_source
-from edgemm.capture.microphone_source import MicrophoneSource
+from edgemm.capture.sound.microphone_source import MicrophoneSource
 from edgemm.errors import SourceLost, SourceTimeout
 from edgemm.media import AudioBlock
 from edgemm.recorder.process import list_microphones
@@ -161,7 +161,7 @@ def test_a_sound_system_that_aborts_takes_the_recorder_down_and_not_us(
 def test_a_sound_system_that_hangs_does_not_hang_who_opens(
     faulty: VirtualMicrophone, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("edgemm.capture.microphone_source.OPEN_S", 0.5)
+    monkeypatch.setattr("edgemm.capture.sound.microphone_source.OPEN_S", 0.5)
     faulty.freeze()
     with pytest.raises(SourceTimeout, match=r"did not open within 0\.5 s"):
         microphone()

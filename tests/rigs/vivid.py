@@ -12,7 +12,7 @@ import os
 import struct
 from pathlib import Path
 
-from edgemm.capture.cameras import Camera, list_cameras
+from edgemm.capture.live.cameras import Camera, list_cameras
 
 DRIVER = Path("/sys/bus/platform/drivers/vivid")
 _PORT = "vivid.0"

@@ -12,9 +12,9 @@ import numpy as np
 import numpy.typing as npt
 import pytest
 
-from edgemm.capture.paced import PacedSource
-from edgemm.capture.pictures import PictureSource
-from edgemm.capture.recordings import RecordingSource
+from edgemm.capture.files.paced import PacedSource
+from edgemm.capture.files.pictures import PictureSource
+from edgemm.capture.files.recordings import RecordingSource
 from edgemm.errors import EdgemmError
 from edgemm.media import AudioBlock, Captured
 from edgemm.results import Embedding

@@ -11,7 +11,7 @@ from typing import Any, Literal
 import numpy as np
 import pytest
 
-from edgemm.capture.file_source import FileSource
+from edgemm.capture.files.file_source import FileSource
 from edgemm.capture.shared import SharedSource
 from edgemm.errors import EdgemmError, SourceTimeout
 from edgemm.media import AudioBlock, Captured, Frame

@@ -14,8 +14,8 @@ from typing import Any
 import pytest
 
 import edgemm
-from edgemm.capture.paced import PacedSource
-from edgemm.capture.pictures import PictureSource
+from edgemm.capture.files.paced import PacedSource
+from edgemm.capture.files.pictures import PictureSource
 from edgemm.errors import EdgemmError, InputError, MissingDependency, SourceLost
 from edgemm.media import Captured
 from edgemm.stream.budget import Budget

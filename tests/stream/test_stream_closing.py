@@ -8,8 +8,8 @@ from typing import Any
 
 import pytest
 
-from edgemm.capture.paced import PacedSource
-from edgemm.capture.pictures import PictureSource
+from edgemm.capture.files.paced import PacedSource
+from edgemm.capture.files.pictures import PictureSource
 from edgemm.media import Captured
 from edgemm.stream.budget import Budget
 from edgemm.stream.gate import Gate

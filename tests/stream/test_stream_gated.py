@@ -7,8 +7,8 @@ from typing import Any
 
 import pytest
 
-from edgemm.capture.paced import PacedSource
-from edgemm.capture.voice_gate import VoiceGate
+from edgemm.capture.files.paced import PacedSource
+from edgemm.capture.sound.voice_gate import VoiceGate
 from edgemm.errors import SourceTimeout
 from edgemm.stream.stream import Stream
 

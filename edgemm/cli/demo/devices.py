@@ -67,7 +67,7 @@ def _try(uri: str, use: Callable[[str], LiveRun]) -> Tried:
 
 
 def _first_camera() -> str:
-    from edgemm.capture.cameras import list_cameras
+    from edgemm.capture.live.cameras import list_cameras
 
     return "camera:0" if list_cameras() else ""
 

@@ -17,7 +17,7 @@ from vivid import DISCONNECT, DROPPED, FATAL, STAMPED, Vivid
 
 import edgemm
 from edgemm.capture import open_source
-from edgemm.capture.live_frames import LiveFrames
+from edgemm.capture.live.live_frames import LiveFrames
 from edgemm.data import path
 from edgemm.errors import SourceLost, SourceNotFound, SourceTimeout
 from edgemm.media import Frame

@@ -14,7 +14,7 @@ import pytest
 from loopback_card import HEARD, LoopbackCard
 
 from edgemm.capture import open_source
-from edgemm.capture.microphone_source import MicrophoneSource
+from edgemm.capture.sound.microphone_source import MicrophoneSource
 from edgemm.errors import InputError, SourceLost, SourceTimeout
 from edgemm.media import AudioBlock
 from edgemm.recorder.process import list_microphones
@@ -130,7 +130,7 @@ def test_without_reconnecting_an_unplug_is_the_end(loopback: LoopbackCard) -> No
 
 _USER = """
 import sys
-import edgemm.capture.microphone_source as limits
+import edgemm.capture.sound.microphone_source as limits
 limits.OPEN_S = limits.FIRST_BLOCK_S = 60
 from edgemm.capture import open_source
 source = open_source(sys.argv[1])

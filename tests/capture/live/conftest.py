@@ -9,7 +9,7 @@ from functools import lru_cache
 import pytest
 from process import SYSTEM_PYTHON, RigProcess, missing_for_gstreamer
 
-from edgemm.capture.live_frames import LiveFrames
+from edgemm.capture.live.live_frames import LiveFrames
 from edgemm.errors import SourceTimeout
 from edgemm.media import Frame
 

@@ -7,8 +7,8 @@ from pathlib import Path
 
 import pytest
 
-from edgemm.capture.camera import Wish, find_camera, open_camera, wish_of
-from edgemm.capture.cameras import SYSFS, list_cameras
+from edgemm.capture.live.camera import Wish, find_camera, open_camera, wish_of
+from edgemm.capture.live.cameras import SYSFS, list_cameras
 from edgemm.capture.uri import parse_uri
 from edgemm.errors import InputError, SourceNotFound
 

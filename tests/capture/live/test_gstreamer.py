@@ -16,7 +16,7 @@ import pytest
 from process import SYSTEM_PYTHON
 
 from edgemm.capture import open_source
-from edgemm.capture.gstreamer import completed
+from edgemm.capture.live.gstreamer import completed
 from edgemm.errors import InputError, MissingDependency
 
 pytestmark = pytest.mark.device
@@ -46,7 +46,7 @@ def missing() -> str:
     program = (
         "import sys; assert list(sys.version_info[:2]) == "
         f"{list(sys.version_info[:2])}, sys.version\n"
-        "from edgemm.capture.gstreamer import gstreamer\n"
+        "from edgemm.capture.live.gstreamer import gstreamer\n"
         "assert gstreamer().ElementFactory.find('videotestsrc'), 'sudo apt install gstreamer1.0-plugins-base'"
     )
     done = subprocess.run(
@@ -126,7 +126,7 @@ print(json.dumps([source.faults, counts.captured == counts.delivered + counts.wa
 def test_what_the_sink_drops_is_counted(run: Run) -> None:
     """Nobody pulls for a while: the sink keeps the newest and tells nothing of the others."""
     missed, why, age_ms = run("""
-from edgemm.capture.gstreamer import PipelineGrabber
+from edgemm.capture.live.gstreamer import PipelineGrabber
 grabber = PipelineGrabber("gst", LIVE.removeprefix("gst:"))
 grabber.open()
 first = grabber.grab()

@@ -12,10 +12,10 @@ from typing import Any
 import numpy as np
 import pytest
 
-from edgemm.capture.grabber import Shot
-from edgemm.capture.live_frames import LiveFrames
+from edgemm.capture.live.grabber import Shot
+from edgemm.capture.live.live_frames import LiveFrames
+from edgemm.capture.live.patience import Backoff, Patience
 from edgemm.capture.losses import CountsFaults, CountsLosses
-from edgemm.capture.patience import Backoff, Patience
 from edgemm.capture.source import Source
 from edgemm.errors import SourceLost, SourceNotFound, SourceTimeout
 from edgemm.media import Color, Frame
@@ -140,7 +140,7 @@ def test_threads_that_hang_do_not_pile_up(
     live: Callable[..., LiveFrames], watch: Watch, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """With four of them left behind no further connection is made, until one comes back."""
-    monkeypatch.setattr("edgemm.capture.live_frames._RELEASE_S", 0.01)
+    monkeypatch.setattr("edgemm.capture.live.live_frames._RELEASE_S", 0.01)
     hanging = [Driver(after=1, then="hang") for _ in range(4)]
     fifth = Driver()
     source = live(*hanging, fifth, patience=Patience(0.05, 0.05))

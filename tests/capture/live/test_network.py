@@ -15,8 +15,8 @@ from coded_picture import Code, read_code
 from process import RigProcess
 
 from edgemm.capture import open_source
-from edgemm.capture.ffmpeg import ffmpeg_options
-from edgemm.capture.live_frames import LiveFrames
+from edgemm.capture.live.ffmpeg import ffmpeg_options
+from edgemm.capture.live.live_frames import LiveFrames
 from edgemm.errors import InputError, SourceNotFound, SourceTimeout
 from edgemm.media import Frame
 

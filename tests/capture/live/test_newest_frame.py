@@ -8,8 +8,8 @@ import time
 import numpy as np
 import pytest
 
-from edgemm.capture.grabber import Shot
-from edgemm.capture.newest import FrameCounts, NewestFrame
+from edgemm.capture.live.grabber import Shot
+from edgemm.capture.live.newest import FrameCounts, NewestFrame
 from edgemm.errors import SourceLost, SourceTimeout
 
 pytestmark = pytest.mark.device

@@ -5,9 +5,9 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from edgemm.capture.patience import Patience, patience_of
-from edgemm.capture.stamps import Stamps
-from edgemm.capture.stillness import Stillness
+from edgemm.capture.live.patience import Patience, patience_of
+from edgemm.capture.live.stamps import Stamps
+from edgemm.capture.live.stillness import Stillness
 from edgemm.capture.uri import parse_uri, without_secrets
 from edgemm.errors import InputError
 

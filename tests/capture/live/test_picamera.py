@@ -11,7 +11,7 @@ import numpy as np
 import pytest
 
 from edgemm.capture import open_source
-from edgemm.capture.picamera import PicameraGrabber
+from edgemm.capture.live.picamera import PicameraGrabber
 from edgemm.errors import InputError, MissingDependency, SourceNotFound
 
 pytestmark = pytest.mark.device
@@ -97,7 +97,7 @@ def test_a_frame_has_the_sensors_time_and_its_colour() -> None:
 def test_a_stamp_of_the_other_clock_is_brought_to_ours(monkeypatch: pytest.MonkeyPatch) -> None:
     """libcamera documents CLOCK_BOOTTIME, which runs on while the system sleeps: for an hour, here."""
     hour_ns = 3600 * 10**9
-    monkeypatch.setattr("edgemm.capture.picamera._slept_ns", lambda: hour_ns)
+    monkeypatch.setattr("edgemm.capture.live.picamera._slept_ns", lambda: hour_ns)
     grabber = PicameraGrabber("picamera2:", 0, (64, 48), None)
     grabber.open()
     Picamera2.last.age_ns = 2_000_000 - hour_ns

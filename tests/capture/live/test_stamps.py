@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from edgemm.capture.stamps import Stamps
+from edgemm.capture.live.stamps import Stamps
 
 pytestmark = pytest.mark.device
 

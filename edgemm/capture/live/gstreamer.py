@@ -20,10 +20,10 @@ from typing import Any
 
 import numpy as np
 
-from edgemm.capture.grabber import Shot
-from edgemm.capture.live_frames import LiveFrames
-from edgemm.capture.patience import Patience
-from edgemm.capture.stamps import Stamps
+from edgemm.capture.live.grabber import Shot
+from edgemm.capture.live.live_frames import LiveFrames
+from edgemm.capture.live.patience import Patience
+from edgemm.capture.live.stamps import Stamps
 from edgemm.capture.uri import SourceUri, without_secrets
 from edgemm.errors import InputError, MissingDependency, SourceLost, SourceNotFound
 from edgemm.media import Color

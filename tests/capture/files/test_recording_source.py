@@ -11,7 +11,7 @@ import numpy as np
 import pytest
 
 from edgemm.capture import Source, open_source
-from edgemm.capture.recordings import RecordingSource
+from edgemm.capture.files.recordings import RecordingSource
 from edgemm.errors import SourceLost
 from edgemm.media import AudioBlock
 

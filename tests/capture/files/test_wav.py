@@ -11,7 +11,7 @@ import numpy as np
 import numpy.typing as npt
 import pytest
 
-from edgemm.capture.wav import Recording
+from edgemm.capture.files.wav import Recording
 from edgemm.errors import SourceLost
 
 pytestmark = pytest.mark.device

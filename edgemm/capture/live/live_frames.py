@@ -7,10 +7,10 @@ import threading
 from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING, Literal
 
-from edgemm.capture.connection import Connection
-from edgemm.capture.grabber import Grabber
-from edgemm.capture.newest import FrameCounts, NewestFrame
-from edgemm.capture.patience import Backoff, Patience
+from edgemm.capture.live.connection import Connection
+from edgemm.capture.live.grabber import Grabber
+from edgemm.capture.live.newest import FrameCounts, NewestFrame
+from edgemm.capture.live.patience import Backoff, Patience
 from edgemm.errors import SourceLost
 from edgemm.log import LOG
 from edgemm.media import Frame

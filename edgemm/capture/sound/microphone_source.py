@@ -13,7 +13,7 @@ from dataclasses import replace
 from typing import TYPE_CHECKING, Literal
 
 from edgemm.capture.losses import Losses
-from edgemm.capture.pcm import Pcm
+from edgemm.capture.sound.pcm import Pcm
 from edgemm.errors import SourceLost, SourceTimeout
 from edgemm.log import LOG
 from edgemm.media import AudioBlock

@@ -7,7 +7,7 @@ import time
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-from edgemm.capture.grabber import Shot
+from edgemm.capture.live.grabber import Shot
 from edgemm.errors import SourceError, SourceTimeout
 from edgemm.log import RateLimitedLog
 from edgemm.media import Color, Frame

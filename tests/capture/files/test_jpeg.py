@@ -6,7 +6,7 @@ import cv2
 import numpy as np
 import pytest
 
-from edgemm.capture.jpeg import is_whole_jpeg
+from edgemm.capture.files.jpeg import is_whole_jpeg
 
 pytestmark = pytest.mark.device
 

@@ -12,7 +12,7 @@ import numpy as np
 import numpy.typing as npt
 
 from edgemm.capture.losses import CountsLosses
-from edgemm.capture.loudness import Loudness
+from edgemm.capture.sound.loudness import Loudness
 from edgemm.capture.source import Source
 from edgemm.errors import InputError, SourceTimeout
 from edgemm.media import AudioBlock

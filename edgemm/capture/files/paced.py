@@ -8,7 +8,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import replace
 from typing import Literal
 
-from edgemm.capture.file_source import FileSource, PictureReel
+from edgemm.capture.files.file_source import FileSource, PictureReel
 from edgemm.capture.losses import CountsLosses
 from edgemm.capture.source import Source
 from edgemm.errors import SourceTimeout

@@ -10,11 +10,11 @@ one thread, because each further one holds a picture back (33 ms at 30/s), and w
 
 from __future__ import annotations
 
-from edgemm.capture.ffmpeg import ffmpeg_options
-from edgemm.capture.grabber import Shot
-from edgemm.capture.live_frames import LiveFrames
-from edgemm.capture.opencv_grabber import OpenCvGrabber
-from edgemm.capture.patience import OPTIONS, patience_of
+from edgemm.capture.live.ffmpeg import ffmpeg_options
+from edgemm.capture.live.grabber import Shot
+from edgemm.capture.live.live_frames import LiveFrames
+from edgemm.capture.live.opencv_grabber import OpenCvGrabber
+from edgemm.capture.live.patience import OPTIONS, patience_of
 from edgemm.capture.uri import SourceUri
 from edgemm.errors import InputError
 from edgemm.opencv import opencv

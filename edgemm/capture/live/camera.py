@@ -15,12 +15,12 @@ from collections.abc import Callable
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-from edgemm.capture.cameras import SYSFS, Camera, describe, list_cameras
-from edgemm.capture.live_frames import LiveFrames
-from edgemm.capture.opencv_grabber import OpenCvGrabber
-from edgemm.capture.patience import OPTIONS, patience_of
-from edgemm.capture.picamera import open_picamera
-from edgemm.capture.stamps import Stamps
+from edgemm.capture.live.cameras import SYSFS, Camera, describe, list_cameras
+from edgemm.capture.live.live_frames import LiveFrames
+from edgemm.capture.live.opencv_grabber import OpenCvGrabber
+from edgemm.capture.live.patience import OPTIONS, patience_of
+from edgemm.capture.live.picamera import open_picamera
+from edgemm.capture.live.stamps import Stamps
 from edgemm.capture.uri import SourceUri
 from edgemm.errors import InputError, SourceNotFound
 from edgemm.log import LOG

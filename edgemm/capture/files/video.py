@@ -9,7 +9,7 @@ import time
 from collections.abc import Callable, Mapping
 from typing import Any, Literal
 
-from edgemm.capture.file_source import FileSource
+from edgemm.capture.files.file_source import FileSource
 from edgemm.capture.losses import Losses
 from edgemm.errors import SourceLost
 from edgemm.log import LOG

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from edgemm.capture.pcm import Pcm
+from edgemm.capture.sound.pcm import Pcm
 from edgemm.recorder.options import Dtype
 
 pytestmark = pytest.mark.device

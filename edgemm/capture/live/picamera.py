@@ -14,10 +14,10 @@ from collections.abc import Callable
 from importlib import import_module
 from typing import Any
 
-from edgemm.capture.grabber import Shot
-from edgemm.capture.live_frames import LiveFrames
-from edgemm.capture.patience import OPTIONS, patience_of
-from edgemm.capture.stamps import Stamps
+from edgemm.capture.live.grabber import Shot
+from edgemm.capture.live.live_frames import LiveFrames
+from edgemm.capture.live.patience import OPTIONS, patience_of
+from edgemm.capture.live.stamps import Stamps
 from edgemm.capture.uri import SourceUri
 from edgemm.errors import InputError, MissingDependency, SourceNotFound
 from edgemm.media import Color
@@ -96,7 +96,7 @@ def open_picamera(named: SourceUri) -> LiveFrames:
         InputError: an option is not known, or makes no sense.
         MissingDependency: picamera2 is not installed.
     """
-    from edgemm.capture.camera import wish_of
+    from edgemm.capture.live.camera import wish_of
 
     named.only("size", "fps", *OPTIONS)
     if named.path and not named.path.isdecimal():

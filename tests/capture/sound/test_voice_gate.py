@@ -9,9 +9,9 @@ import numpy as np
 import numpy.typing as npt
 import pytest
 
-from edgemm.capture.loudness import Loudness
+from edgemm.capture.sound.loudness import Loudness
+from edgemm.capture.sound.voice_gate import GateTimes, VoiceGate
 from edgemm.capture.source import Source
-from edgemm.capture.voice_gate import GateTimes, VoiceGate
 from edgemm.capture.withheld import Withholds
 from edgemm.data import spoken_digits
 from edgemm.errors import InputError, SourceTimeout

@@ -11,10 +11,10 @@ import numpy as np
 import pytest
 
 from edgemm.capture import open_source
-from edgemm.capture.paced import PacedSource
-from edgemm.capture.pictures import PictureSource
-from edgemm.capture.recordings import RecordingSource
-from edgemm.capture.video import VideoSource
+from edgemm.capture.files.paced import PacedSource
+from edgemm.capture.files.pictures import PictureSource
+from edgemm.capture.files.recordings import RecordingSource
+from edgemm.capture.files.video import VideoSource
 from edgemm.errors import SourceTimeout
 from edgemm.media import AudioBlock, Captured, Frame
 

@@ -6,7 +6,7 @@ import time
 from collections.abc import Callable
 from typing import Any
 
-from edgemm.capture.grabber import Shot
+from edgemm.capture.live.grabber import Shot
 from edgemm.errors import SourceNotFound
 from edgemm.media import Color
 from edgemm.opencv import opencv

@@ -13,8 +13,8 @@ from typing import Literal
 import numpy as np
 import numpy.typing as npt
 
-from edgemm.capture import jpeg
-from edgemm.capture.file_source import FileSource
+from edgemm.capture.files import jpeg
+from edgemm.capture.files.file_source import FileSource
 from edgemm.capture.losses import Losses, Unreadable
 from edgemm.errors import SourceLost
 from edgemm.media import Color, Frame

@@ -9,9 +9,9 @@ from typing import Literal
 
 import numpy as np
 
-from edgemm.capture.file_source import FileSource
+from edgemm.capture.files.file_source import FileSource
+from edgemm.capture.files.wav import Recording
 from edgemm.capture.losses import Losses, Unreadable
-from edgemm.capture.wav import Recording
 from edgemm.errors import SourceLost
 from edgemm.media import AudioBlock
 

@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from edgemm.capture import open_source
-from edgemm.capture.video import VideoSource
+from edgemm.capture.files.video import VideoSource
 from edgemm.errors import InputError, SourceLost
 from edgemm.media import Frame
 

@@ -6,7 +6,7 @@ microphone:2?channel=1     by number, second channel   microphone:?gate=voice   
 
 from __future__ import annotations
 
-from edgemm.capture.microphone_source import STALL_S, MicrophoneSource
+from edgemm.capture.sound.microphone_source import STALL_S, MicrophoneSource
 from edgemm.capture.source import Source
 from edgemm.capture.uri import SourceUri
 from edgemm.errors import InputError
@@ -42,7 +42,7 @@ def open_microphone(named: SourceUri) -> Source:
         stall_s=named.number("timeout_s", 0.2, 60.0) or STALL_S,
     )  # fmt: skip
     if gate:
-        from edgemm.capture.voice_gate import VoiceGate
+        from edgemm.capture.sound.voice_gate import VoiceGate
 
         return VoiceGate(source)
     return source

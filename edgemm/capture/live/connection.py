@@ -6,10 +6,10 @@ import threading
 import time
 from collections.abc import Callable
 
-from edgemm.capture.grabber import Grabber
-from edgemm.capture.newest import NewestFrame
-from edgemm.capture.patience import Patience
-from edgemm.capture.stillness import Stillness
+from edgemm.capture.live.grabber import Grabber
+from edgemm.capture.live.newest import NewestFrame
+from edgemm.capture.live.patience import Patience
+from edgemm.capture.live.stillness import Stillness
 from edgemm.capture.uri import without_secrets
 from edgemm.errors import SourceError, SourceLost, SourceTimeout
 
