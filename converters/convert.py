@@ -13,7 +13,7 @@ from edgemm.card import ModelCard
 from edgemm.converters.describe import describe
 from edgemm.converters.diagnose import Diagnosis, diagnose
 from edgemm.converters.evaluation import NOISE, evaluation_data, input_ranges, load_data
-from edgemm.converters.fidelity import Fidelity, evaluation_part
+from edgemm.converters.fidelity import MIN_SNR_DB, Fidelity, Gate, evaluation_part
 from edgemm.converters.golden import make_goldens
 from edgemm.converters.measure import check_float, measure
 from edgemm.converters.onnx_writer.transposed import spread_transposed
@@ -96,6 +96,7 @@ def convert(
     scheme: Scheme = "auto",
     target: str = "cpu",
     gate: GateMode = "fail",
+    min_db: float = MIN_SNR_DB,
     shapes: Mapping[str, Sequence[int]] | None = None,
     constants: Mapping[str, float] | None = None,
     settings: Settings | None = None,
@@ -121,6 +122,7 @@ def convert(
             and attention: see `edgemm.quantize.scheme`.
         target: the machine that it is for: see `edgemm.quantize.target`.
         gate: what happens when too much was lost: "fail" raises and writes nothing, "warn" notes it.
+        min_db: signal to noise that the gate asks of outputs that are no classes, in dB.
         shapes: sizes for dimensions that the source leaves open, by input name.
         constants: values for inputs that are always the same (a sample rate), by name; they are inputs no more.
         settings: opset, ONNX input type, TFLite layout.
@@ -186,6 +188,7 @@ def convert(
             settings,
             measured_on,
             classifier=classifier,
+            gate=Gate(min_snr_db=min_db),
             tick=lambda done, total: report("measuring", done, total),
         )
 
