@@ -180,6 +180,8 @@ def convert(
     float_run = check_float(prepared.model, format_, settings, _few(measured_on), prepared.source)
     classifier = note != NOISE and _is_classifier(prepared)
 
+    original = prepared.model
+
     def measured(model: ir.Model, tried: Plan) -> tuple[Fidelity, float]:
         return measure(
             model,
@@ -189,6 +191,7 @@ def convert(
             measured_on,
             classifier=classifier,
             gate=Gate(min_snr_db=min_db),
+            reference=original,
             tick=lambda done, total: report("measuring", done, total),
         )
 
@@ -198,7 +201,8 @@ def convert(
         repaired = _repaired(prepared, plan, calibration, fidelity, data or measured_on, measured, report)
         prepared, plan = replace(prepared, model=repaired.state.model), repaired.state.plan
         calibration = repaired.state.calibration
-        check_float(prepared.model, format_, settings, _few(measured_on), prepared.source)
+        same = prepared.source if repaired.exact else None
+        check_float(prepared.model, format_, settings, _few(measured_on), same)
         fidelity, latency_ms = measured(prepared.model, plan)
         notes += tuple(f"repaired: {step}" for step in repaired.steps)
     diagnosis = None
