@@ -30,6 +30,9 @@ class LoopbackCard:
     def play(self, samples: npt.NDArray[np.int16], sample_rate: int) -> threading.Thread:
         """Plays in a thread of its own: one channel, to the bit.
 
+        Half a second of silence follows, since at its end the driver hears silence in place of the last sound:
+        64 of the last 384 samples.
+
         Raises:
             OSError: the card cannot be opened.
         """
@@ -40,7 +43,7 @@ class LoopbackCard:
         _must(alsa.snd_pcm_set_params(device, _S16_LE, _INTERLEAVED, 1, sample_rate, 0, _BUFFER_US))
 
         def write() -> None:
-            data, count = np.ascontiguousarray(samples), 0
+            data, count = np.append(samples, np.zeros(sample_rate // 2, np.int16)), 0  # see the docstring
             while count < len(data):
                 part = ctypes.c_void_p(data[count:].ctypes.data)
                 written = alsa.snd_pcm_writei(device, part, ctypes.c_ulong(len(data) - count))
