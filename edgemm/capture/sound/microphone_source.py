@@ -231,10 +231,8 @@ class MicrophoneSource:
         if self._sample_rate and message.sample_rate != self._sample_rate:
             self._position = self._position * message.sample_rate // self._sample_rate
         self._running = True
-        if (
-            self._options.device.isdecimal()
-        ):  # numbers change as devices come and go; so does the card in a name
-            self._options = replace(self._options, device=message.name.partition(" (hw:")[0])
+        if self._options.device.isdecimal():  # numbers change as devices come and go
+            self._options = replace(self._options, device=message.name, again=True)
         self._name, self._sample_rate = message.name, message.sample_rate
 
     def _block(self, sound: Sound) -> AudioBlock:
