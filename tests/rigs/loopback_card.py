@@ -1,6 +1,6 @@
 """The kernel's loopback sound card, `snd-aloop`: what is played into one of its devices is heard in the other.
 
-    sudo modprobe snd-aloop      or `scripts/devices`, which has it in an emulated machine
+    sudo modprobe snd-aloop pcm_substreams=1      or `scripts/devices`, which has it in an emulated machine
 
 Played through ALSA itself, without a sound server between. To unplug it takes root.
 """
@@ -70,7 +70,7 @@ class LoopbackCard:
 def missing() -> str:
     """ "" where there is such a card and it may be unplugged, or what to do."""
     if not _CARDS.exists() or "Loopback" not in _CARDS.read_text():
-        return "there is no loopback sound card: sudo modprobe snd-aloop, or run scripts/devices"
+        return "there is no loopback sound card: sudo modprobe snd-aloop pcm_substreams=1, or run scripts/devices"
     return "" if os.access(DRIVER / "unbind", os.W_OK) else "sound cards are unplugged by root alone"
 
 

@@ -14,7 +14,7 @@ from pathlib import Path
 
 from devices_vm.kernel import Kernel
 
-DEVICES = ("vivid n_devs=2", "snd-aloop", "snd-dummy")
+DEVICES = ("vivid n_devs=2", "snd-aloop pcm_substreams=1", "snd-dummy")
 """What is loaded, with the modules' options."""
 _NEEDED = ("virtio_pci", "9pnet_virtio", "9p", "overlay")
 _END = re.compile(r"devices_vm: exit (\d+)\s*")
