@@ -8,16 +8,14 @@ from __future__ import annotations
 
 import json
 import os
-import tempfile
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
-from unittest.mock import patch
 
 import numpy as np
-from pulse import APT, RATE, VirtualMicrophone, missing
+from pulse import APT, RATE, missing, virtual_microphone
 
 from benchmarks.timing import interleaved
 from edgemm.capture import open_source
@@ -51,12 +49,7 @@ def run() -> dict[str, Any]:
 
 @contextmanager
 def _microphone() -> Iterator[MicrophoneSource]:
-    with (
-        tempfile.TemporaryDirectory(prefix="pa") as folder,
-        VirtualMicrophone(Path(folder)) as virtual,
-        patch.dict(os.environ, virtual.environment),
-        open_source(f"microphone:?rate={RATE}") as source,
-    ):
+    with virtual_microphone(), open_source(f"microphone:?rate={RATE}") as source:
         if isinstance(source, MicrophoneSource):
             yield source
 

@@ -6,18 +6,12 @@ In real time, two minutes. Each recording must be judged as it is when it is rea
 from __future__ import annotations
 
 import json
-import os
 import subprocess
-import tempfile
-from collections.abc import Iterator
-from contextlib import contextmanager
-from pathlib import Path
 from typing import Any
-from unittest.mock import patch
 
 import numpy as np
 import numpy.typing as npt
-from pulse import APT, RATE, VirtualMicrophone, missing
+from pulse import APT, RATE, VirtualMicrophone, missing, virtual_microphone
 
 import edgemm
 from benchmarks.shared import Sound, find, sounds
@@ -54,19 +48,12 @@ def run() -> list[dict[str, Any]]:
 
 def _listen(model: edgemm.Model, recordings: list[Sound]) -> tuple[npt.NDArray[np.float64], dict[str, Any]]:
     """The highest score while each was played, and the account."""
-    with _microphone() as microphone, model.stream(edgemm.open_source(f"microphone:?rate={RATE}")) as stream:
+    with (
+        virtual_microphone() as microphone,
+        model.stream(edgemm.open_source(f"microphone:?rate={RATE}")) as stream,
+    ):
         peaks = [_hear(stream, microphone, each) for each in recordings]
         return np.array(peaks), stream.ledger.summary()
-
-
-@contextmanager
-def _microphone() -> Iterator[VirtualMicrophone]:
-    with (
-        tempfile.TemporaryDirectory(prefix="pa") as folder,
-        VirtualMicrophone(Path(folder)) as microphone,
-        patch.dict(os.environ, microphone.environment),
-    ):
-        yield microphone
 
 
 def _hear(stream: Stream, microphone: VirtualMicrophone, recording: Sound) -> float:

@@ -13,7 +13,7 @@ from edgemm.card import ModelCard
 from edgemm.converters.describe import describe
 from edgemm.converters.diagnose import Diagnosis, diagnose
 from edgemm.converters.evaluation import NOISE, evaluation_data, input_ranges, load_data
-from edgemm.converters.fidelity import Fidelity, evaluation_part
+from edgemm.converters.fidelity import MIN_SNR_DB, Fidelity, Gate, evaluation_part
 from edgemm.converters.golden import make_goldens
 from edgemm.converters.measure import check_float, measure
 from edgemm.converters.onnx_writer.transposed import spread_transposed
@@ -96,6 +96,7 @@ def convert(
     scheme: Scheme = "auto",
     target: str = "cpu",
     gate: GateMode = "fail",
+    min_db: float = MIN_SNR_DB,
     shapes: Mapping[str, Sequence[int]] | None = None,
     constants: Mapping[str, float] | None = None,
     settings: Settings | None = None,
@@ -121,6 +122,7 @@ def convert(
             and attention: see `edgemm.quantize.scheme`.
         target: the machine that it is for: see `edgemm.quantize.target`.
         gate: what happens when too much was lost: "fail" raises and writes nothing, "warn" notes it.
+        min_db: signal to noise that the gate asks of outputs that are no classes, in dB.
         shapes: sizes for dimensions that the source leaves open, by input name.
         constants: values for inputs that are always the same (a sample rate), by name; they are inputs no more.
         settings: opset, ONNX input type, TFLite layout.
@@ -178,6 +180,8 @@ def convert(
     float_run = check_float(prepared.model, format_, settings, _few(measured_on), prepared.source)
     classifier = note != NOISE and _is_classifier(prepared)
 
+    original = prepared.model
+
     def measured(model: ir.Model, tried: Plan) -> tuple[Fidelity, float]:
         return measure(
             model,
@@ -186,6 +190,8 @@ def convert(
             settings,
             measured_on,
             classifier=classifier,
+            gate=Gate(min_snr_db=min_db),
+            reference=original,
             tick=lambda done, total: report("measuring", done, total),
         )
 
@@ -195,7 +201,8 @@ def convert(
         repaired = _repaired(prepared, plan, calibration, fidelity, data or measured_on, measured, report)
         prepared, plan = replace(prepared, model=repaired.state.model), repaired.state.plan
         calibration = repaired.state.calibration
-        check_float(prepared.model, format_, settings, _few(measured_on), prepared.source)
+        same = prepared.source if repaired.exact else None
+        check_float(prepared.model, format_, settings, _few(measured_on), same)
         fidelity, latency_ms = measured(prepared.model, plan)
         notes += tuple(f"repaired: {step}" for step in repaired.steps)
     diagnosis = None

@@ -16,6 +16,9 @@ TIE_MARGIN = 0.02
 """Two best classes nearer than this share of the output's range are a tie: either answer counts."""
 
 
+MIN_SNR_DB = 20.0
+
+
 @dataclass(frozen=True, slots=True)
 class OutputFidelity:
     """One output of the artifact against the float model."""
@@ -44,7 +47,7 @@ class Gate:
     """Classifiers without known answers: share of samples with the same best class."""
     max_accuracy_loss: float = 0.01
     """Classifiers with known answers."""
-    min_snr_db: float = 20.0
+    min_snr_db: float = MIN_SNR_DB
     """Everything else."""
 
 

@@ -172,19 +172,24 @@ def measure(
     *,
     classifier: bool,
     gate: Gate | None = None,
+    reference: ir.Model | None = None,
     tick: Tick | None = None,
 ) -> tuple[Fidelity, float]:
     """Fidelity before a final softmax, and the artifact's median latency in ms.
 
     The softmax would hide errors in what it saturates, so it is left out of both sides.
+
+    Args:
+        reference: the float graph to compare with, where `model` is not that any more: its biases are corrected.
     """
     open_ended, renamed = without_final_softmax(model)
     written = realise(open_ended, plan, format_, settings)
     emulate = plan.target.activations_symmetric or (plan.target.weight_dtype == "int8" and format_ == "onnx")
     found = run_artifact(written, samples, emulate=emulate and plan.scheme != "float", tick=tick)
-    expected = run_float(open_ended, samples)
+    truth, names = without_final_softmax(reference or model)
+    expected = run_float(truth, samples)
     fidelity = compare(
-        _renamed(stack(expected.outputs), renamed),
+        _renamed(stack(expected.outputs), names),
         _renamed(stack(found.outputs), renamed),
         classifier=classifier,
         labels=samples.labels,

@@ -229,6 +229,7 @@ class Model:
 
         session = self.session()
         if isinstance(session, TensorSession):
+            session.close()
             raise CardError(
                 f"{self.artifact.path}: expected a card that says how pictures or sound become the input, found "
                 'modality "tensor". Write it with `edgemm card set`, or step through model.session() with tensors'

@@ -22,6 +22,7 @@ from edgemm.quantize import Calibration, calibrate
 from edgemm.quantize.cost import macs
 from edgemm.quantize.plan import Plan
 
+BIASES = "biases corrected"
 GAIN_DB = 0.2
 """A step that gains less is not kept."""
 MAX_FLOAT = 24
@@ -66,6 +67,8 @@ class Repaired:
     """Nodes given back to float."""
     float_share: float
     """0..1, of all multiplications."""
+    exact: bool
+    """The float graph computes what it did; False when its biases were corrected for the rounding to come."""
 
 
 def repair(state: State, samples: Samples, planner: Planner, measure: Measure, *, tick: Tick) -> Repaired:
@@ -82,20 +85,21 @@ def repair(state: State, samples: Samples, planner: Planner, measure: Measure, *
             ("ranges by least mean square error", worker.ranges("mse")),
             ("ranges by percentile", worker.ranges("percentile")),
             ("ranges by entropy", worker.ranges("entropy")),
-            ("biases corrected", worker.biases),
+            (BIASES, worker.biases),
             ("scales split", worker.split),
         ):
             if not worker.state.fidelity.missed:
                 break
             tick(name)
-            worker.keep(name, step())
+            kept = worker.keep(name, step())
+            worker.exact &= not (kept and name == BIASES)
     if worker.state.fidelity.missed and not state.plan.target.integer_only:
         tick("layers back to float")
         worker.give_back()
     end = worker.state
     given = tuple(sorted(worker.given))
     share = float_share(end.model, worker.given)
-    return Repaired(end, tuple(worker.steps), state.fidelity.missed, given, share)
+    return Repaired(end, tuple(worker.steps), state.fidelity.missed, given, share, worker.exact)
 
 
 def float_share(model: ir.Model, names: Collection[str]) -> float:
@@ -111,6 +115,7 @@ class _Worker:
         self.state = state
         self.steps: list[str] = []
         self.given: set[str] = set()
+        self.exact = True
         self._samples = samples
         self._planner = planner
         self._measure = measure
@@ -133,13 +138,14 @@ class _Worker:
         mine = len(self.state.fidelity.missed), -self.state.snr_db
         return (len(other.fidelity.missed), -other.snr_db + GAIN_DB) < mine
 
-    def keep(self, name: str, other: State | None) -> None:
+    def keep(self, name: str, other: State | None) -> bool:
         """Takes the other state if it is better."""
         if other is None or not self._is_better(other):
-            return
+            return False
         what = f"{name} ({other.remark})" if other.remark else name
         self.steps.append(f"{what}: {self.state.snr_db:.1f} to {other.snr_db:.1f} dB")
         self.state = other
+        return True
 
     def equalized(self) -> State | None:
         copy = self.state.model.clone()

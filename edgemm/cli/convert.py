@@ -44,6 +44,13 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "--gate", choices=("fail", "warn", "off"), default="fail", help="when too much is lost"
     )
     parser.add_argument(
+        "--min-db",
+        type=float,
+        default=20.0,
+        metavar="DB",
+        help="what the gate asks of sound, pictures, numbers",
+    )
+    parser.add_argument(
         "--repair", choices=("auto", "off"), default="auto", help="mend a conversion that misses its gate"
     )
     parser.add_argument(
@@ -130,6 +137,7 @@ def run(options: argparse.Namespace) -> int:
             scheme=options.scheme,
             target=options.target,
             gate=options.gate,
+            min_db=options.min_db,
             shapes=shapes(options.shape),
             constants=constants(options.constants),
             settings=Settings(options.opset, options.io, options.keep_layout),

@@ -31,6 +31,8 @@ sys.path.insert(0, str(Path(__file__).parent.parent / "train"))
 from digit_images import Split, read_digits, split_digits
 
 BATCH = 64
+MIN_DB = 30.0
+"""Signal to noise that pictures and probabilities must keep; what loses more is repaired."""
 Array = npt.NDArray[Any]
 
 
@@ -171,7 +173,7 @@ def compare(model: Trained, folder: Path) -> list[str]:
         example = (torch.from_numpy(model.inputs[0]),)
         known = model.calibration
         convert(model.module, example, output=paths[0], scheme="float")
-        done = convert(model.module, example, output=paths[1], calibrate=known, gate="warn")
+        done = convert(model.module, example, output=paths[1], calibrate=known, gate="warn", min_db=MIN_DB)
         metrics = [judged(path, model) for path in paths]
         unit = "%" if model.labels is not None else "dB"
         shown = [f"{metrics[0]:.1f}" if model.labels is not None else "-", f"{metrics[1]:.1f} {unit}"]

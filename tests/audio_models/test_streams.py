@@ -63,6 +63,23 @@ def test_two_streams_of_a_wake_word_do_not_touch() -> None:
         assert wake_word.peak(one, said) == alone > 0.9
 
 
+def test_a_wake_word_through_a_source_and_a_stream(tmp_path: Path) -> None:
+    import soundfile
+
+    folder = find(wake_word.MODEL, wake_word.WORD)
+    samples, rate = shared.sound(folder / wake_word.WORD / "0.flac")
+    soundfile.write(tmp_path / "said.wav", samples, rate, subtype="PCM_16")
+    with (
+        edgemm.load(folder / wake_word.MODEL, card="microwakeword") as model,
+        edgemm.open_source(str(tmp_path / "said.wav")) as source,
+        model.stream(source) as stream,
+    ):
+        heard = [item.value for item in stream if isinstance(item.value, edgemm.Keyword)]
+        alone = wake_word.peak(model.session(), (samples, rate))
+    assert sum(each.detected for each in heard) == 1
+    assert max(each.score for each in heard) == alone
+
+
 def test_an_lstm_with_its_state_inside_answers_single_calls_alike() -> None:
     folder = find("models/mnist_lstm/trained_lstm.tflite")
     with edgemm.load(folder / "models/mnist_lstm/trained_lstm.tflite") as model:

@@ -11,7 +11,10 @@ import pytest
 import edgemm
 from benchmarks.collapse import SAMPLES, converted, head, neck, normal, parsed, spread
 from edgemm.converters import convert
+from edgemm.converters.measure import measure
 from edgemm.converters.passes import canonicalize
+from edgemm.converters.passes.rewrite import constant
+from edgemm.converters.realise import Settings
 from edgemm.converters.repair.bias import correct_biases
 from edgemm.converters.repair.equalize import equalize
 from edgemm.converters.repair.ranges import METHODS
@@ -167,3 +170,19 @@ def test_corrected_biases_bring_the_mean_back() -> None:
     corrected = model.clone()
     assert correct_biases(corrected, make_plan(model, calibration, scheme="static"), samples) == 1
     assert drift(corrected) < 0.6 * drift(model)
+
+
+def test_corrected_biases_are_measured_against_the_graph_as_it_was() -> None:
+    model = parsed(
+        "g (float[1,8] x) => (float[1,4] y) { y = Gemm<transB=1>(x, w, b) }", w=normal(4, 8), b=normal(4)
+    )
+    canonicalize(model)
+    moved = model.clone()
+    node = next(iter(moved.graph))
+    node.replace_input_with(2, constant(moved.graph, "moved", normal(4) + 1))
+    samples = Samples(tuple({"x": normal(1, 8, seed=seed)} for seed in range(4)))
+    plan = make_plan(moved, None, scheme="float")
+    itself, _ = measure(moved, plan, "onnx", Settings(), samples, classifier=False)
+    before, _ = measure(moved, plan, "onnx", Settings(), samples, classifier=False, reference=model)
+    assert itself.outputs[0].snr_db > 100  # dB
+    assert before.outputs[0].max_abs_error == pytest.approx(1.0, abs=1e-5)

@@ -16,10 +16,13 @@ import select
 import shutil
 import signal
 import subprocess
+import tempfile
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from types import TracebackType
+from unittest.mock import patch
 
 import numpy as np
 import numpy.typing as npt
@@ -182,6 +185,17 @@ class VirtualMicrophone:
             ["pactl", *command], env={**os.environ, **self.environment}, capture_output=True,
             timeout=WAIT_S, check=False,
         )  # fmt: skip
+
+
+@contextmanager
+def virtual_microphone() -> Iterator[VirtualMicrophone]:
+    """One in a folder of its own, which PortAudio finds for as long as this lasts."""
+    with (
+        tempfile.TemporaryDirectory(prefix="pa") as folder,  # a socket's path is short
+        VirtualMicrophone(Path(folder)) as microphone,
+        patch.dict(os.environ, microphone.environment),
+    ):
+        yield microphone
 
 
 def wait_until(holds: Callable[[], bool], what: str, within_s: float = WAIT_S) -> float:
