@@ -71,7 +71,7 @@ def _record(options: RecorderOptions, out: int) -> None:
         SourceLost: it did.
     """
     tokens: SimpleQueue[bool | None] = SimpleQueue()
-    microphone = choose(portaudio.microphones(), options.device)
+    microphone = choose(portaudio.microphones(), options.device, again=options.again)
     recording = portaudio.record(microphone, options, tokens.put, lambda: tokens.put(True))
     send(out, Opened(microphone.name, recording.sample_rate, recording.note))
     account = Account(recording.sample_rate)

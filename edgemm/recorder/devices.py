@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 
 from edgemm.errors import InputError, SourceNotFound
 
-_SEE = "`edgemm doctor` lists them"
+_SEE = "`edgemm doctor` lists them; one that another program has open may be missing"
+
+_CARD = re.compile(r"(?<=\(hw:)\d+(?=,\d+\)$)")
+"""The card's number in a name such as "USB Audio: - (hw:1,0)"; behind it stands the device on the card."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,21 +37,26 @@ class Microphone:
         )
 
 
-def choose(microphones: Sequence[Microphone], wanted: str) -> Microphone:
-    """The microphone that is meant: a number, a name or part of one in any case, "" for the default.
+def choose(microphones: Sequence[Microphone], wanted: str, *, again: bool = False) -> Microphone:
+    """The microphone that is meant.
+
+    Args:
+        microphones: those that there are.
+        wanted: a number, a name or part of one in any case, "" for the default.
+        again: True for a whole name that was there before: its card may have another number now.
 
     Raises:
         SourceNotFound: there is none, or none like it.
         InputError: the name fits several.
     """
     if not microphones:
-        raise SourceNotFound("microphone: expected an input device, found none. Is one plugged in, and may "
-                             "this user open it (group audio)?")  # fmt: skip
+        raise SourceNotFound("microphone: expected an input device, found none. Is one plugged in, may this "
+                             "user open it (group audio), and has no other program opened it?")  # fmt: skip
     if not wanted:
         return _default(microphones)
     if wanted.isdecimal():
         return _numbered(microphones, int(wanted))
-    return _named(microphones, wanted)
+    return _named(microphones, wanted, again)
 
 
 def _default(microphones: Sequence[Microphone]) -> Microphone:
@@ -67,15 +76,17 @@ def _numbered(microphones: Sequence[Microphone], number: int) -> Microphone:
     return microphones[number]
 
 
-def _named(microphones: Sequence[Microphone], wanted: str) -> Microphone:
+def _named(microphones: Sequence[Microphone], wanted: str, again: bool) -> Microphone:
     key = wanted.casefold()
     exact = [each for each in microphones if each.name.casefold() == key]
     found = exact or [each for each in microphones if key in each.name.casefold()]
+    if again and not found:
+        found = [each for each in microphones if _CARD.sub("", each.name) == _CARD.sub("", wanted)]
     if not found:
         raise SourceNotFound(f"no microphone is named {wanted!r}; there is {_names(microphones)}; {_SEE}")
     if len(found) > 1:
-        raise InputError(f"{len(found)} microphones are named {wanted!r}; give more of the name or the "
-                         f"number: {_names(found)}")  # fmt: skip
+        several = f"{len(found)} microphones are named {wanted!r}; give more of the name or the number: "
+        raise (SourceNotFound if again else InputError)(several + _names(found))  # again: one may go
     return found[0]
 
 

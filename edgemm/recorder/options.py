@@ -24,6 +24,8 @@ class RecorderOptions:
     block_ms: float = 20.0
     ring_s: float = 2.0
     """Seconds of sound that wait for a slow reader before newer sound is dropped."""
+    again: bool = False
+    """`device` is the whole name of one that was open before."""
 
     def block_frames(self, sample_rate: int) -> int:
         """Samples per channel in one block."""

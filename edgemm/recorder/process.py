@@ -7,6 +7,7 @@ import select
 import signal
 import subprocess
 import sys
+import threading
 from collections import deque
 from contextlib import suppress
 from typing import Literal
@@ -84,11 +85,17 @@ class Recorder:
         with suppress(OSError):
             self._child.kill()
 
-    def free(self) -> None:
-        """Kills it and gives its pipes back; nobody may be in `receive`."""
+    def free(self, wait_s: float = _KILL_S) -> None:
+        """Kills it and gives its pipes back; nobody may be in `receive`.
+
+        Args:
+            wait_s: so long it is waited for. In a driver no signal reaches it: a thread stays to take leave.
+        """
         self.kill()
-        with suppress(subprocess.TimeoutExpired):  # in a driver, where no signal reaches it
-            self._child.wait(_KILL_S)
+        try:
+            self._child.wait(wait_s)
+        except subprocess.TimeoutExpired:
+            threading.Thread(target=self._child.wait, name="edgemm waits for a recorder", daemon=True).start()
         for pipe in (self._child.stdin, self._child.stdout):
             if pipe is not None:
                 pipe.close()

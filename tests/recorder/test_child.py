@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import os
 import subprocess
 import sys
 
 import pytest
+from pulse import wait_until
 
 from edgemm.recorder.options import RecorderOptions
 from edgemm.recorder.process import Recorder
@@ -35,3 +37,9 @@ def test_a_program_that_cannot_start_is_an_error(monkeypatch: pytest.MonkeyPatch
     message = recorder.receive(10)
     recorder.free()
     assert message == Failed("SourceLost", "the recording process ended (exit status 3)")
+
+
+def test_one_that_does_not_end_in_time_is_not_left_a_zombie() -> None:
+    recorder = Recorder(RecorderOptions())
+    recorder.free(0)
+    wait_until(lambda: not os.path.exists(f"/proc/{recorder.pid}"), "it has been waited for")

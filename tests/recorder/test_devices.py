@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import pytest
 
 from edgemm.errors import InputError, SourceNotFound
@@ -22,6 +24,22 @@ MICROPHONES = tuple(
 )
 def test_a_microphone_has_a_number_and_a_name(wanted: str, number: int) -> None:
     assert choose(MICROPHONES, wanted).number == number
+
+
+@pytest.mark.parametrize(("wanted", "number"), [(NAMES[1], 1), ("USB Audio: - (hw:5,0)", 1)])
+def test_one_that_comes_back_may_be_another_card(wanted: str, number: int) -> None:
+    assert choose(MICROPHONES, wanted, again=True).number == number
+
+
+def test_one_that_comes_back_is_no_other_device_of_a_card() -> None:
+    with pytest.raises(SourceNotFound, match="no microphone is named"):
+        choose(MICROPHONES, "USB Audio: - (hw:1,1)", again=True)
+
+
+def test_of_two_alike_none_is_taken_for_the_other() -> None:
+    alike = [replace(each, name=f"USB Audio: - (hw:{each.number},0)") for each in MICROPHONES]
+    with pytest.raises(SourceNotFound, match="4 microphones are named"):
+        choose(alike, "USB Audio: - (hw:7,0)", again=True)
 
 
 @pytest.mark.parametrize(

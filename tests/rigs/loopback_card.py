@@ -1,6 +1,6 @@
 """The kernel's loopback sound card, `snd-aloop`: what is played into one of its devices is heard in the other.
 
-    sudo modprobe snd-aloop      or `scripts/devices`, which has it in an emulated machine
+    sudo modprobe snd-aloop pcm_substreams=1      or `scripts/devices`, which has it in an emulated machine
 
 Played through ALSA itself, without a sound server between. To unplug it takes root.
 """
@@ -30,6 +30,9 @@ class LoopbackCard:
     def play(self, samples: npt.NDArray[np.int16], sample_rate: int) -> threading.Thread:
         """Plays in a thread of its own: one channel, to the bit.
 
+        Half a second of silence follows, since at its end the driver hears silence in place of the last sound:
+        64 of the last 384 samples.
+
         Raises:
             OSError: the card cannot be opened.
         """
@@ -40,7 +43,7 @@ class LoopbackCard:
         _must(alsa.snd_pcm_set_params(device, _S16_LE, _INTERLEAVED, 1, sample_rate, 0, _BUFFER_US))
 
         def write() -> None:
-            data, count = np.ascontiguousarray(samples), 0
+            data, count = np.append(samples, np.zeros(sample_rate // 2, np.int16)), 0  # see the docstring
             while count < len(data):
                 part = ctypes.c_void_p(data[count:].ctypes.data)
                 written = alsa.snd_pcm_writei(device, part, ctypes.c_ulong(len(data) - count))
@@ -67,7 +70,7 @@ class LoopbackCard:
 def missing() -> str:
     """ "" where there is such a card and it may be unplugged, or what to do."""
     if not _CARDS.exists() or "Loopback" not in _CARDS.read_text():
-        return "there is no loopback sound card: sudo modprobe snd-aloop, or run scripts/devices"
+        return "there is no loopback sound card: sudo modprobe snd-aloop pcm_substreams=1, or run scripts/devices"
     return "" if os.access(DRIVER / "unbind", os.W_OK) else "sound cards are unplugged by root alone"
 
 

@@ -34,6 +34,8 @@ _RETRY_S = (0.2, 5.0)
 """Wait before the first and before every later attempt to open it again; it doubles from one to the other."""
 _SLICE_S = 0.1
 _CLOSE_S = 2.0
+_GONE_S = 0.1
+"""A recorder that was given up is waited for no longer: it may hang in a driver, and who reads has a time-out."""
 
 
 class MicrophoneSource:
@@ -207,7 +209,7 @@ class MicrophoneSource:
 
     def _fail(self, reason: str, message: str, *, fatal: bool = False) -> None:
         """Gives the recorder up; another one follows, unless that is of no use."""
-        self._drop_recorder()
+        self._drop_recorder(_GONE_S)
         self._faults.add(reason, 1, f"{self.uri}: {message}")
         if fatal or not self._reconnect:
             self._error = SourceLost(f"{self.uri} is lost: {message}")
@@ -218,10 +220,10 @@ class MicrophoneSource:
         self._retry_at = time.monotonic() + self._retry_s
         self._retry_s = min(2 * self._retry_s, _RETRY_S[1])
 
-    def _drop_recorder(self) -> None:
+    def _drop_recorder(self, wait_s: float = _CLOSE_S / 2) -> None:
         recorder, self._recorder = self._recorder, None
         if recorder is not None:
-            recorder.free()
+            recorder.free(wait_s)
 
     def _opened(self, message: Opened) -> None:
         if message.note and not self._name:
@@ -229,10 +231,8 @@ class MicrophoneSource:
         if self._sample_rate and message.sample_rate != self._sample_rate:
             self._position = self._position * message.sample_rate // self._sample_rate
         self._running = True
-        if (
-            self._options.device.isdecimal()
-        ):  # numbers change as devices come and go; so does the card in a name
-            self._options = replace(self._options, device=message.name.partition(" (hw:")[0])
+        if self._options.device.isdecimal():  # numbers change as devices come and go
+            self._options = replace(self._options, device=message.name, again=True)
         self._name, self._sample_rate = message.name, message.sample_rate
 
     def _block(self, sound: Sound) -> AudioBlock:

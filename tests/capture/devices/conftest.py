@@ -31,8 +31,8 @@ def loopback(monkeypatch: pytest.MonkeyPatch) -> Iterator[LoopbackCard]:
     """A sound card, plugged in at the beginning and again at the end; recorders may take long to start."""
     if lacking := loopback_card.missing():
         pytest.skip(lacking)
-    for limit in ("microphone_source.OPEN_S", "microphone_source.FIRST_BLOCK_S"):
-        monkeypatch.setattr(f"edgemm.capture.{limit}", SLOW_S)
+    for limit in ("OPEN_S", "FIRST_BLOCK_S"):
+        monkeypatch.setattr(f"edgemm.capture.sound.microphone_source.{limit}", SLOW_S)
     monkeypatch.setattr("edgemm.recorder.process.LIST_S", SLOW_S)
     card = LoopbackCard()
     yield card

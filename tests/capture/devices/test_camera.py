@@ -128,7 +128,8 @@ def test_a_camera_that_another_has_is_refused(vivid: Vivid) -> None:
 
 _NOBODY = """
 import os, sys
-from edgemm.capture import camera, open_source
+from edgemm.capture import open_source
+from edgemm.capture.live import camera
 from edgemm.errors import SourceNotFound
 camera.opencv(), camera.list_cameras()  # all that is imported on the way
 os.setgroups([]), os.setgid(65534), os.setuid(65534)

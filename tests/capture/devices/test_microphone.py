@@ -15,7 +15,7 @@ from loopback_card import HEARD, LoopbackCard
 
 from edgemm.capture import open_source
 from edgemm.capture.sound.microphone_source import MicrophoneSource
-from edgemm.errors import InputError, SourceLost, SourceTimeout
+from edgemm.errors import InputError, SourceLost, SourceNotFound, SourceTimeout
 from edgemm.media import AudioBlock
 from edgemm.recorder.process import list_microphones
 
@@ -120,6 +120,29 @@ def test_an_unplugged_card_is_noticed_and_comes_back(loopback: LoopbackCard) -> 
     assert (after.position - first.position) / RATE == pytest.approx(clock_s, abs=0.5)
 
 
+def test_one_named_by_number_is_not_replaced_by_another(loopback: LoopbackCard) -> None:
+    """While it is away, its number means another one."""
+    number = [each.name for each in list_microphones()].index(HEARD)
+    with open_source(f"microphone:{number}?rate={RATE}") as source:
+        assert isinstance(source, MicrophoneSource)
+        read(source)
+        loopback.unplug()
+        watch(source, lambda _: source.faults.get("open-failed"))
+        loopback.plug_in()
+        after, _ = watch(source, lambda block: block)
+    assert after is not None
+    assert after.origin == HEARD
+
+
+def test_one_that_another_program_has_is_refused(loopback: LoopbackCard) -> None:
+    """PortAudio does not list it then."""
+    with microphone() as source:
+        read(source)
+        with pytest.raises(SourceNotFound, match="one that another program has open may be missing"):
+            microphone()
+        read(source)
+
+
 def test_without_reconnecting_an_unplug_is_the_end(loopback: LoopbackCard) -> None:
     with microphone("&reconnect=0") as source:
         read(source)
@@ -148,8 +171,10 @@ def test_a_process_whose_card_was_unplugged_ends(loopback: LoopbackCard) -> None
     assert user.stdout is not None
     recorder = int(user.stdout.readline())
     loopback.unplug()
+    begun = time.monotonic()
     user.communicate("\n", timeout=PATIENCE_S)
     assert user.returncode == 0
+    assert time.monotonic() - begun < 15  # a real machine: under 3
     give_up = time.monotonic() + PATIENCE_S
     while os.path.exists(f"/proc/{recorder}") and time.monotonic() < give_up:
         time.sleep(0.05)

@@ -52,7 +52,7 @@ def cache_folder() -> Path:
 
 
 def get_kernel(cache: Path) -> Kernel:
-    """The newest kernel in the cache, or Debian's of today.
+    """The kernel in the cache, or Debian's of today.
 
     Raises:
         Missing: there is none, and none can be downloaded.
@@ -61,7 +61,7 @@ def get_kernel(cache: Path) -> Kernel:
 
 
 def _cached(cache: Path) -> Kernel | None:
-    for image in sorted(cache.glob("linux-image-*/boot/vmlinuz-*"), reverse=True):
+    for image in cache.glob("linux-image-*/boot/vmlinuz-*"):
         release = image.name.removeprefix("vmlinuz-")
         return Kernel(image, image.parent.parent / "lib" / "modules" / release)
     return None
@@ -77,9 +77,8 @@ def _download(cache: Path) -> Kernel:
         (release,) = Path(folder, name, "lib", "modules").iterdir()
         _run(["busybox", "depmod", "-b", name, release.name], folder)
         os.replace(Path(folder, name), cache / name)
-    kernel = _cached(cache)
-    assert kernel is not None
-    return kernel
+    unpacked = cache / name
+    return Kernel(unpacked / "boot" / f"vmlinuz-{release.name}", unpacked / "lib" / "modules" / release.name)
 
 
 def _package() -> str:

@@ -14,7 +14,7 @@ from pathlib import Path
 
 from devices_vm.kernel import Kernel
 
-DEVICES = ("vivid n_devs=2", "snd-aloop", "snd-dummy")
+DEVICES = ("vivid n_devs=2", "snd-aloop pcm_substreams=1", "snd-dummy")
 """What is loaded, with the modules' options."""
 _NEEDED = ("virtio_pci", "9pnet_virtio", "9p", "overlay")
 _END = re.compile(r"devices_vm: exit (\d+)\s*")
@@ -53,7 +53,12 @@ class Machine:
         """
         with tempfile.TemporaryDirectory(prefix="devices_vm") as work:
             first = Path(work, "first.cpio")
-            first.write_bytes(self._first_files(Path(work, "first"), _script(command, folder, environment)))
+            texts = {
+                "command": _script(command, folder, environment),
+                "devices": "".join(f"{line}\n" for line in DEVICES),
+                "limit": f"{timeout_s:.0f}\n",
+            }
+            first.write_bytes(self._first_files(Path(work, "first"), texts))
             log = Path(work, "kernel.log")
             status = _follow(self._qemu(first, log), show, timeout_s)
             if status is None:
@@ -72,15 +77,15 @@ class Machine:
             "-serial", f"file:{log}", "-serial", "stdio", "-monitor", "none",
         ]  # fmt: skip
 
-    def _first_files(self, root: Path, script: str) -> bytes:
-        """An archive of busybox, the modules and `init`, as the kernel unpacks it."""
+    def _first_files(self, root: Path, texts: Mapping[str, str]) -> bytes:
+        """An archive of busybox, the modules, `init` and what it reads, as the kernel unpacks it."""
         (root / "bin").mkdir(parents=True)
         (root / "dev").mkdir()
         shutil.copy(shutil.which("busybox") or "", root / "bin" / "busybox")
         shutil.copy(Path(__file__).with_name("init"), root / "init")
         (root / "init").chmod(0o755)
-        (root / "command").write_text(script)
-        (root / "devices").write_text("".join(f"{line}\n" for line in DEVICES))
+        for name, text in texts.items():
+            (root / name).write_text(text)
         self._copy_modules(root / "lib" / "modules" / self._kernel.modules.name)
         names = "\n".join(str(path.relative_to(root)) for path in sorted(root.rglob("*")))
         pack = ["busybox", "cpio", "-o", "-H", "newc", "-R", "0:0"]
