@@ -234,7 +234,11 @@ class Model:
                 f"{self.artifact.path}: expected a card that says how pictures or sound become the input, found "
                 'modality "tensor". Write it with `edgemm card set`, or step through model.session() with tensors'
             )
-        return Stream(session, source, budget or Budget(), timeout_s=timeout_s)
+        try:
+            return Stream(session, source, budget or Budget(), timeout_s=timeout_s)
+        except BaseException:
+            session.close()
+            raise
 
     def replay_goldens(self) -> tuple[GoldenOutcome, ...]:
         """Runs the inputs that the artifact carries, on the delegate in use, and compares in real units.

@@ -1,4 +1,4 @@
-"""JSON from a file that anybody may have written: bounded, finite, each key once, and text that is text.
+"""JSON from a file that anybody may have written, bounded, finite, each key once, and text that is text; and lines.
 
 Python's own reader takes NaN, 1e999 as infinity, a key twice, half a surrogate pair, and numbers of any
 length; each of them fails later, or means one thing here and another in the next program.
@@ -44,6 +44,24 @@ def parse(text: str | bytes, limit: int) -> Any:
         raise ValueError(f"more than {MAX_DEPTH} lists and objects inside each other") from error
     _check(value)
     return value
+
+
+def line(content: Any) -> str:
+    """One line of JSON that every reader takes: a number that is none becomes null, and what is no character in a
+    name of a file, the sign for that."""
+    try:
+        text = json.dumps(content, ensure_ascii=False, allow_nan=False)
+    except ValueError:
+        text = json.dumps(_finite_parts(content), ensure_ascii=False, allow_nan=False)
+    return text.encode("utf-8", "surrogateescape").decode("utf-8", "replace")
+
+
+def _finite_parts(content: Any) -> Any:
+    if isinstance(content, dict):
+        return {key: _finite_parts(value) for key, value in content.items()}
+    if isinstance(content, list | tuple):
+        return [_finite_parts(value) for value in content]
+    return None if isinstance(content, float) and not math.isfinite(content) else content
 
 
 def _each_key_once(pairs: list[tuple[str, Any]]) -> dict[str, Any]:

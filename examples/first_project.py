@@ -9,6 +9,7 @@ Any classifier and any keyword model will do: `--see person` with one that tells
 from __future__ import annotations
 
 import argparse
+import signal
 
 import edgemm
 from edgemm import data
@@ -37,6 +38,7 @@ def main() -> None:
     ):
         runner.add("seen", eyes, camera, edgemm.Budget(max_age_ms=100, on_late="drop"))
         runner.add("heard", ears, microphone, edgemm.Budget(max_age_ms=100))
+        signal.signal(signal.SIGINT, lambda *_: runner.stop())  # Ctrl-C: what was seen and heard still counts
         for _, item in runner:
             answer, now_s = item.value, item.captured_ns / 1e9
             if isinstance(answer, edgemm.Classification):

@@ -7,10 +7,13 @@ from __future__ import annotations
 
 import os
 import socket
-import time
-from collections.abc import Callable, Iterable, Mapping
+import threading
+from collections.abc import Callable, Mapping
 
-from edgemm.log import LOG
+from edgemm.log import RateLimitedLog
+
+LOOK_S = 0.5
+"""Seconds between two looks at the streams, at most; a quarter of the watchdog's time where that is less."""
 
 
 class Notifier:
@@ -19,25 +22,34 @@ class Notifier:
     def __init__(self, environment: Mapping[str, str] | None = None) -> None:
         found = os.environ if environment is None else environment
         self._address = found.get("NOTIFY_SOCKET", "")
+        self._log = RateLimitedLog()
         self.watchdog_s = _watchdog_s(found)
         """Seconds within which systemd wants to hear that the program is alive; None: it does not ask."""
 
-    def send(self, **state: object) -> None:
-        """One message: `send(READY=1, STATUS="2 streams")`. Never waits: what a socket that is full does not
-        take is left out; one that fails is logged, and no error."""
+    @property
+    def is_asked_for(self) -> bool:
+        """True under systemd, or a supervisor that speaks its language."""
+        return bool(self._address)
+
+    def send(self, **state: object) -> bool:
+        """One message: `send(READY=1, STATUS="2 streams")`. Never waits.
+
+        Returns:
+            False when it did not go out: the socket is full, or fails, which is logged and no error.
+        """
         if not self._address:
-            return
+            return False
         message = "\n".join(f"{key}={value}" for key, value in state.items())
         address = "\0" + self._address[1:] if self._address.startswith("@") else self._address
         try:
             with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM | socket.SOCK_CLOEXEC) as channel:
                 channel.setblocking(False)
                 channel.sendto(message.encode(), address)
-        except BlockingIOError:
-            return
         except OSError as error:
-            LOG.warning("systemd's socket %s cannot be written: %s", self._address, error)
-            self._address = ""
+            if not isinstance(error, BlockingIOError):
+                self._log.warning("send", f"systemd's socket {self._address} cannot be written: {error}")
+            return False
+        return True
 
 
 def _watchdog_s(environment: Mapping[str, str]) -> float | None:
@@ -51,37 +63,54 @@ def _watchdog_s(environment: Mapping[str, str]) -> float | None:
 
 
 class Pulse:
-    """Ready once every stream has given a result; alive as long as every stream goes on giving them.
+    """Ready once every stream has done some work; alive as long as every stream goes on doing it.
 
-    So a watchdog sees the stream that hangs, and not only the process that does.
+    So a watchdog sees the stream that hangs, and not only the process that does. What counts as work is for
+    the ledger to say (`Ledger.progress`): a stream that rightly gives no result, because nobody speaks, is
+    alive. A thread looks, since whoever iterates may wait for a result; there is none without systemd.
     """
 
-    def __init__(
-        self, streams: Iterable[str], notifier: Notifier, now_s: Callable[[], float] = time.monotonic
-    ) -> None:
-        self._streams = set(streams)
-        self._silent = set(self._streams)
+    def __init__(self, progress: Callable[[], Mapping[str, int]], notifier: Notifier) -> None:
+        """Args:
+        progress: name of each stream that has not ended -> a number that grows with its work.
+        """
+        self._progress = progress
         self._notifier = notifier
-        self._now_s = now_s
+        self._known: dict[str, int] = {}
         self._ready = False
-        self._sent_s = -1e9
-        self._every_s = (notifier.watchdog_s or 0.0) / 4
+        self._stopping = False
+        self._over = threading.Event()
+        self._thread = threading.Thread(target=self._watch, name="edgemm pulse", daemon=True)
 
-    def beat(self, name: str) -> None:
-        """A stream has given a result."""
-        self._silent.discard(name)
-        if self._silent:
+    def look(self) -> None:
+        """Sends what there is to say, if every stream has worked since that was said last."""
+        now = self._progress()
+        if not now or any(count <= self._known.get(name, 0) for name, count in now.items()):
             return
         if not self._ready:
-            self._ready = True
-            self._notifier.send(READY=1, STATUS=f"{len(self._streams)} streams running")
-        now_s = self._now_s()
-        if self._notifier.watchdog_s is not None and now_s - self._sent_s >= self._every_s:
-            self._sent_s = now_s
-            self._notifier.send(WATCHDOG=1)
-            self._silent = set(self._streams)
+            self._ready = self._notifier.send(READY=1, STATUS=f"{len(now)} streams running")
+        if self._notifier.watchdog_s is None or self._notifier.send(WATCHDOG=1):
+            self._known = dict(now)
 
-    def ended(self, name: str) -> None:
-        """A stream has come to its end, and is waited for no longer."""
-        self._streams.discard(name)
-        self._silent.discard(name)
+    def stopping(self) -> None:
+        """The program is asked to end. Takes no lock: fit for a signal handler."""
+        self._stopping = True
+
+    def __enter__(self) -> Pulse:
+        if self._notifier.is_asked_for:
+            self._thread.start()
+        return self
+
+    def __exit__(self, *error: object) -> None:
+        self._over.set()
+        self._notifier.send(STOPPING=1)
+        if self._thread.is_alive():
+            self._thread.join()
+
+    def _watch(self) -> None:
+        every_s = min(LOOK_S, (self._notifier.watchdog_s or LOOK_S) / 4)
+        told = False
+        while not self._over.wait(every_s):
+            self.look()
+            if self._stopping and not told:
+                told = self._notifier.send(STOPPING=1)

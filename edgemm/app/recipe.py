@@ -43,7 +43,8 @@ class StreamRecipe:
     delegate: str | tuple[str, ...] = "auto"
     """Required when it is a name; a list is an order of fallback."""
     timeout_s: float | None = None
-    """A source that gives nothing for so long ends the stream; None: it may be away for ever."""
+    """A source that gives nothing for so long ends the stream; None: it may be away for ever, though a watchdog
+    of systemd's, where one is set, starts the program anew."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,6 +74,7 @@ _KINDS: Mapping[str, tuple[type, ...]] = {
     "streams": (dict,),
 }
 """Key -> what JSON gives for it; text where nothing is said."""
+_POSITIVE = ("max_age_ms", "timeout_s", "threads")
 
 
 def read_app(path: str | Path) -> AppRecipe:
@@ -101,22 +103,28 @@ def _app(content: dict[str, Any], folder: Path) -> AppRecipe:
         raise InputError(f"streams: expected 1 to {MAX_STREAMS}, found {len(streams)}")
     values["streams"] = {name: _stream(each, name, folder) for name, each in streams.items()}
     if values.get("record"):
-        values["record"] = os.path.join(folder, values["record"])
+        values["record"] = _from(folder, values["record"])
     return AppRecipe(**values)
 
 
 def _stream(content: Any, name: str, folder: Path) -> StreamRecipe:
     from edgemm.capture.uri import parse_uri
 
+    if not name:
+        raise InputError("streams: expected a name for each, found an empty one")
     values = _values(content, StreamRecipe, f"streams.{name}.")
-    values["model"] = os.path.join(folder, values["model"])
+    values["model"] = _from(folder, values["model"])
     if values.get("card", "").endswith(".json"):
-        values["card"] = os.path.join(folder, values["card"])
+        values["card"] = _from(folder, values["card"])
     if not parse_uri(values["source"]).scheme and not values["source"].startswith("file:"):
-        values["source"] = os.path.join(folder, values["source"])
+        values["source"] = _from(folder, values["source"])
     if isinstance(values.get("delegate"), list):
         values["delegate"] = tuple(values["delegate"])
     return StreamRecipe(**values)
+
+
+def _from(folder: Path, path: str) -> str:
+    return os.path.join(folder, os.path.expanduser(path))
 
 
 def _values(content: Any, kind: type, path: str) -> dict[str, Any]:
@@ -142,4 +150,8 @@ def _checked(key: str, value: Any, path: str) -> Any:
     if not isinstance(value, kinds) or (isinstance(value, bool) and bool not in kinds):
         expected = " or ".join(kind.__name__ for kind in kinds)
         raise InputError(f"{path}{key}: expected {expected}, found {value!r}")
+    if isinstance(value, list) and not (value and all(isinstance(each, str) for each in value)):
+        raise InputError(f"{path}{key}: expected a list of names, found {value!r}")
+    if key in _POSITIVE and isinstance(value, int | float) and not value > 0:
+        raise InputError(f"{path}{key}: expected more than 0, found {value!r}")
     return value

@@ -2,18 +2,20 @@
 
 from __future__ import annotations
 
-import errno
-import json
 import os
 import stat
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
+from edgemm.errors import InputError
 from edgemm.log import LOG, RateLimitedLog
+from edgemm.strict_json import line
 
 _TAIL = 1 << 20
 """Bytes at the end of a file in which its last whole line is looked for."""
+_STARTS = (b'{"stream"', b'{"sequence"')
+"""How a line of results begins: no other file is ever cut."""
 
 
 class Record:
@@ -25,17 +27,21 @@ class Record:
 
     def __init__(self, path: str | Path) -> None:
         """Raises:
-        OSError: the file cannot be opened or made.
+        InputError: the file cannot be opened or made, or is something else than results.
         """
         self.path = Path(path)
         self.written = 0
         self.not_written = 0
         """Lines that could not be written."""
         self._log = RateLimitedLog()
-        self._file = os.open(self.path, os.O_RDWR | os.O_CREAT | os.O_APPEND | os.O_CLOEXEC, 0o666)
+        self._torn = False
+        try:
+            self._file = os.open(self.path, os.O_RDWR | os.O_CREAT | os.O_APPEND | os.O_CLOEXEC, 0o666)
+        except OSError as error:
+            raise InputError(f"record {self.path}: expected a file to append to: {error.strerror}") from error
         try:
             if not stat.S_ISREG(os.fstat(self._file).st_mode):
-                raise OSError(errno.EINVAL, "expected a file, found a pipe or a device", str(self.path))
+                raise InputError(f"record {self.path}: expected a file, found a pipe or a device")
             self._mend()
         except BaseException:
             os.close(self._file)
@@ -43,17 +49,18 @@ class Record:
 
     def add(self, content: Mapping[str, Any]) -> None:
         """Appends one line; when it cannot be written it is counted in `not_written`."""
-        line = (json.dumps(content, ensure_ascii=False, allow_nan=False) + "\n").encode()
+        data = (line(content) + "\n").encode()
+        if self._torn:
+            data = b"\n" + data
         size = os.fstat(self._file).st_size
         try:
-            done = os.write(self._file, line)
-            if done < len(line):  # the disk is full in the middle of the line
-                done += os.write(self._file, line[done:])
+            self._write(data)
         except OSError as error:
-            os.ftruncate(self._file, size)
+            self._take_back(size)
             self.not_written += 1
             self._log.warning("write", f"{self.path} cannot be written: {error.strerror}")
             return
+        self._torn = False
         self.written += 1
 
     def summary(self) -> dict[str, Any]:
@@ -77,11 +84,25 @@ class Record:
     def __exit__(self, *error: object) -> None:
         self.close()
 
+    def _write(self, data: bytes) -> None:
+        """All of it; a disk that fills up takes a part first, and then says so."""
+        while data:
+            data = data[os.write(self._file, data) :]
+
+    def _take_back(self, size: int) -> None:
+        """What was half written is cut off; where the disk does not even do that, the next line begins anew."""
+        try:
+            os.ftruncate(self._file, size)
+        except OSError:
+            self._torn = True
+
     def _mend(self) -> None:
-        """Cuts off a last line that has no end."""
+        """Cuts off a last line that has no end, of a file that holds results and nothing else."""
         size = os.fstat(self._file).st_size
         if not size:
             return
+        if not os.pread(self._file, 16, 0).startswith(_STARTS):
+            raise InputError(f"record {self.path}: expected a file of results, or none; found something else")
         tail = os.pread(self._file, min(size, _TAIL), max(0, size - _TAIL))
         whole = tail.rfind(b"\n") + 1
         if whole < len(tail):

@@ -12,6 +12,7 @@ from edgemm.app.recipe import AppRecipe, StreamRecipe
 from edgemm.app.record import Record
 from edgemm.capture import open_source
 from edgemm.capture.source import Source
+from edgemm.capture.uri import parse_uri
 from edgemm.errors import EdgemmError
 from edgemm.log import LOG
 from edgemm.model import Model, load
@@ -38,8 +39,7 @@ class Service:
         self.recipe = recipe
         self.errors: list[EdgemmError] = []
         """What ended streams, in order."""
-        self._notifier = notifier or Notifier()
-        self._pulse = Pulse(recipe.streams, self._notifier)
+        self._pulse = Pulse(self._progress, notifier or Notifier())
         self._models: dict[tuple[str, object, str], Model] = {}
         self._sources: dict[tuple[str, bool], Source] = {}
         with ExitStack() as opened:
@@ -60,24 +60,25 @@ class Service:
             limit: ends after so many results.
         """
         results = 0
-        while True:
-            try:
-                for name, item in self.runner:
-                    self._hand_over(name, item, on_item)
-                    results += 1
-                    if results == limit:
-                        return
-                return
-            except EdgemmError as error:
-                self.errors.append(error)
-                if self.recipe.on_error == "stop":
-                    self.stop()
-                else:
-                    LOG.warning("%s; the others go on", error)
+        with self._pulse:
+            while True:
+                try:
+                    for name, item in self.runner:
+                        self._hand_over(name, item, on_item)
+                        results += 1
+                        if results == limit:
+                            return
+                    return
+                except EdgemmError as error:
+                    self.errors.append(error)
+                    if self.recipe.on_error == "stop":
+                        self.stop()
+                    else:
+                        LOG.warning("%s; the others go on", error)
 
     def stop(self) -> None:
         """Reads no more; what was read is still delivered. Fit for a signal handler."""
-        self._notifier.send(STOPPING=1)
+        self._pulse.stopping()
         self.runner.stop()
 
     def summary(self) -> dict[str, Any]:
@@ -113,20 +114,19 @@ class Service:
         return self._models[key]
 
     def _source(self, stream: StreamRecipe, opened: ExitStack) -> Source:
-        key = stream.source, stream.live
+        live = stream.live and not parse_uri(stream.source).scheme  # a device is live anyway
+        key = stream.source, live
         if key not in self._sources:
-            source = open_source(stream.source, pace="live" if stream.live else "file")
+            source = open_source(stream.source, pace="live" if live else "file")
             self._sources[key] = source
             opened.callback(source.close)
         return self._sources[key]
 
     def _hand_over(self, name: str, item: Item, on_item: OnItem) -> None:
-        self._forget_ended()
-        self._pulse.beat(name)
         if self.record is not None:
             self.record.add({"stream": name, **item.to_json()})
         on_item(name, item)
 
-    def _forget_ended(self) -> None:
-        for name in self.runner.ended():
-            self._pulse.ended(name)
+    def _progress(self) -> dict[str, int]:
+        ended = self.runner.ended()
+        return {name: count for name, count in self.runner.progress().items() if name not in ended}

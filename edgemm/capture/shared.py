@@ -70,6 +70,8 @@ class SharedSource:
             SourceError: the source failed; every tap is told.
         """
         until = None if timeout_s is None else time.monotonic() + timeout_s
+        if tap.keeps_newest and tap.waiting:
+            self._look_for_newer(tap)
         while True:
             with self._turn:
                 while not self._may_read():
@@ -80,6 +82,22 @@ class SharedSource:
                     return self._take(tap)
                 self._reading = True
             self._read(tap, None if until is None else max(0.0, until - time.monotonic()))
+
+    def waiting_for(self, tap: Tap) -> Captured | None:
+        """What waits for the tap already, without reading the source; None when nothing does."""
+        with self._turn:
+            return self._take(tap) if tap.waiting and not tap.closed else None
+
+    def _look_for_newer(self, tap: Tap) -> None:
+        """What waits was offered when another reader asked; the source may have a newer one by now."""
+        with self._turn:
+            if self._reading or self._ended:
+                return
+            self._reading = True
+        try:
+            self._read(tap, 0.0)
+        except SourceTimeout:
+            pass
 
     def _may_read(self) -> bool:
         return not self._reading and all(tap.has_room for tap in self._taps)

@@ -43,6 +43,17 @@ class Source(Protocol):
 
 
 @runtime_checkable
+class HoldsItems(Protocol):
+    """A source that may hold items that were captured and not read yet.
+
+    Exists so that a stream that is to stop still delivers them.
+    """
+
+    def read_waiting(self) -> Captured | None:
+        """The next of them; None when there is none. Captures nothing."""
+
+
+@runtime_checkable
 class KeepsNewest(Protocol):
     """A source of pictures that is read all the time by itself, and hands out the newest.
 

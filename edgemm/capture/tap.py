@@ -82,6 +82,10 @@ class Tap(FileSource):
         """
         return self._shared.read_for(self, timeout_s)
 
+    def read_waiting(self) -> Captured | None:
+        """What was captured for this reader already, and no more; None when there is nothing."""
+        return self._shared.waiting_for(self)
+
     def close(self) -> None:
         """Takes no more; the source goes on for the others."""
         self.closed = True

@@ -50,7 +50,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     except EdgemmError as error:
         if options.verbose:
             traceback.print_exc()
-        return emit_error(error, as_json=options.json)
+        return emit_error(error, as_json=options.json, in_lines=getattr(options, "in_lines", False))
     except KeyboardInterrupt:
         return 130
     except BrokenPipeError:  # the reader of our output went away, as `| head` does

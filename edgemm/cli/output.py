@@ -8,6 +8,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from edgemm.errors import EdgemmError
+from edgemm.strict_json import line
 
 
 def emit_json(schema: str, content: Mapping[str, Any]) -> None:
@@ -17,14 +18,22 @@ def emit_json(schema: str, content: Mapping[str, Any]) -> None:
 
 def emit_line(content: Mapping[str, Any]) -> None:
     """One JSON object on one line, written at once, so that a pipe sees each as it happens."""
-    print(json.dumps(content, ensure_ascii=False, allow_nan=False), flush=True)
+    text = line(content)
+    try:
+        print(text, flush=True)
+    except UnicodeEncodeError:  # a terminal that has fewer characters
+        print(json.dumps(json.loads(text)), flush=True)
 
 
-def emit_error(error: EdgemmError, *, as_json: bool) -> int:
-    """The error as one line on stderr (and as an object on stdout with --json); its exit code."""
+def emit_error(error: EdgemmError, *, as_json: bool, in_lines: bool = False) -> int:
+    """The error as one line on stderr (and as an object on stdout with --json, on one line where the command
+    writes lines); its exit code."""
     if as_json:
-        kind = type(error).__name__
-        emit_json("edgemm.error/1", {"error": kind, "message": str(error), "exit_code": error.exit_code})
+        content = {"error": type(error).__name__, "message": str(error), "exit_code": error.exit_code}
+        if in_lines:
+            emit_line({"schema": "edgemm.error/1", **content})
+        else:
+            emit_json("edgemm.error/1", content)
     print(f"edgemm: {error}", file=sys.stderr)
     return error.exit_code
 

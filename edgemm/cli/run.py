@@ -5,8 +5,8 @@ from __future__ import annotations
 import argparse
 import signal
 import sys
-from collections.abc import Callable, Iterator, Mapping
-from contextlib import contextmanager, nullcontext
+from collections.abc import Callable, Mapping
+from contextlib import nullcontext
 from pathlib import Path
 from types import FrameType
 from typing import TYPE_CHECKING, Any
@@ -29,6 +29,12 @@ sources: a picture, a folder, a glob in quotes, a video file, a .wav file; camer
 One line per result, then one line with the summary. SIGTERM and Ctrl-C drain what is under way, print
 the summary and exit 0.
 """
+
+_NOT_BESIDE_AN_APP: Mapping[str, Any] = {
+    "source": None, "card": None, "preset": None, "live": False, "max_age": None, "on_late": "deliver",
+    "policy": "auto", "delegate": "auto", "threads": 1, "record": None,
+}  # fmt: skip
+"""Options that an app file says itself -> their defaults."""
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -53,23 +59,36 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--record", metavar="FILE", help="append every result to FILE, one JSON object a line"
     )
-    parser.set_defaults(run=run)
+    parser.set_defaults(run=run, in_lines=True)
 
 
 def run(options: argparse.Namespace) -> int:
     """Runs until the source ends, the limit is reached, or a signal asks to stop."""
-    if options.file.lower().endswith(".json"):
-        return _run_app(options)
-    if options.source is None:
+    if options.limit is not None and options.limit < 1:
+        raise InputError(f"--limit {options.limit}: expected 1 or more")
+    is_app = options.file.lower().endswith(".json")
+    if is_app:
+        _refuse_beside_an_app(options)
+    elif options.source is None:
         raise InputError(f"{options.file}: expected --source URI, where pictures or sound come from")
-    return _run_one(options)
+    with Draining() as draining:
+        return _run_app(options, draining) if is_app else _run_one(options, draining)
+    return 0  # asked to end before it had begun
 
 
-def _run_one(options: argparse.Namespace) -> int:
+def _refuse_beside_an_app(options: argparse.Namespace) -> None:
+    for name, plain in _NOT_BESIDE_AN_APP.items():
+        if getattr(options, name) != plain:
+            raise InputError(
+                f"{options.file}: an app file says itself what --{name.replace('_', '-')} would. Expected only "
+                "--limit and --json beside it"
+            )
+
+
+def _run_one(options: argparse.Namespace, draining: Draining) -> int:
     import edgemm
     from edgemm.app.notify import Notifier, Pulse
 
-    pulse = Pulse(["stream"], Notifier())
     budget = edgemm.Budget(options.max_age, options.policy, options.on_late)
     with (
         _record(options.record) as record,
@@ -78,11 +97,11 @@ def _run_one(options: argparse.Namespace) -> int:
         ) as model,
         edgemm.open_source(options.source, pace="live" if options.live else "file") as source,
         model.stream(source, budget=budget) as stream,
-        _drains(stream.stop),
+        Pulse(lambda: {"stream": stream.ledger.progress()}, Notifier()) as pulse,
     ):
+        draining.by(pulse.stopping, stream.stop)
         try:
             for item in stream:
-                pulse.beat("stream")
                 if record is not None:
                     record.add(item.to_json())
                 _show(item, as_json=options.json)
@@ -95,17 +114,15 @@ def _run_one(options: argparse.Namespace) -> int:
     return 0
 
 
-def _run_app(options: argparse.Namespace) -> int:
+def _run_app(options: argparse.Namespace, draining: Draining) -> int:
     from edgemm.app.recipe import read_app
     from edgemm.app.service import Service
-
-    if options.source is not None:
-        raise InputError(f"{options.file}: an app file names its own sources, --source does not go with it")
 
     def show(name: str, item: Item) -> None:
         _show(item, as_json=options.json, stream=name)
 
-    with Service(read_app(options.file)) as service, _drains(service.stop):
+    with Service(read_app(options.file)) as service:
+        draining.by(service.stop)
         try:
             service.run(show, limit=options.limit)
         finally:
@@ -126,6 +143,45 @@ def _record(path: str | None) -> Any:
     return nullcontext() if path is None else Record(path)
 
 
+class _AskedToEnd(BaseException):
+    """SIGTERM before there was anything to drain."""
+
+
+class Draining:
+    """SIGTERM and SIGINT end the streams after the items under way instead of killing the process.
+
+    Before there are streams they end the program as if it had nothing to do; while it closes they change nothing.
+    """
+
+    def __init__(self) -> None:
+        self._stops: tuple[Callable[[], object], ...] = ()
+        self._asked = False
+
+    def by(self, *stops: Callable[[], object]) -> None:
+        """From now on these are called, in the signal handler."""
+        self._stops = stops
+        if self._asked:
+            self._ask(0, None)
+
+    def __enter__(self) -> Draining:
+        self._before = {
+            number: signal.signal(number, self._ask) for number in (signal.SIGTERM, signal.SIGINT)
+        }
+        return self
+
+    def __exit__(self, kind: type[BaseException] | None, *_: object) -> bool:
+        for number, handler in self._before.items():
+            signal.signal(number, handler)
+        return kind is _AskedToEnd
+
+    def _ask(self, number: int, frame: FrameType | None) -> None:
+        first, self._asked = not self._asked, True
+        for stop in self._stops:
+            stop()
+        if first and not self._stops:
+            raise _AskedToEnd
+
+
 def _card(options: argparse.Namespace) -> ModelCard | Path | None:
     """What `--card` or `--preset` names."""
     if options.preset is None:
@@ -133,21 +189,6 @@ def _card(options: argparse.Namespace) -> ModelCard | Path | None:
     from edgemm.preprocess.presets import preset
 
     return preset(options.preset)
-
-
-@contextmanager
-def _drains(stop: Callable[[], object]) -> Iterator[None]:
-    """SIGTERM and SIGINT end the streams after the items under way instead of killing the process."""
-
-    def ask(number: int, frame: FrameType | None) -> None:
-        stop()
-
-    before = {number: signal.signal(number, ask) for number in (signal.SIGTERM, signal.SIGINT)}
-    try:
-        yield
-    finally:
-        for number, handler in before.items():
-            signal.signal(number, handler)
 
 
 def _show(item: Item, *, as_json: bool, stream: str = "") -> None:

@@ -26,7 +26,8 @@ _OVERFLOW_ECHO_S = 2
 
 def main() -> None:
     """Ends the process without the interpreter's own end, which would wait for a stream that hangs."""
-    signal.signal(signal.SIGINT, signal.SIG_IGN)
+    for number in (signal.SIGINT, signal.SIGTERM):  # meant for the parent, at whose end this one ends
+        signal.signal(number, signal.SIG_IGN)
     out = os.dup(1)
     os.dup2(2, 1)  # what C libraries print goes elsewhere
     threading.Thread(target=_end_with_parent, args=(os.getppid(),), daemon=True).start()

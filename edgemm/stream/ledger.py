@@ -21,6 +21,8 @@ from edgemm.stream.histogram import Histogram
 
 CLOSED = "closed"
 """Reason of what was in flight when the stream was closed."""
+_JUDGED = ("late", "stale", "no-result")
+"""Reasons of frames that a stream at work gave up itself."""
 
 
 @dataclass(slots=True)
@@ -187,9 +189,16 @@ class Ledger:
             }
             if self._samples.captured:
                 summary["samples"] = self._samples.to_dict()
-            if self._source is not None:
-                summary["faults"] = dict(self._source.faults)
-            return summary
+        if self._source is not None:
+            summary["faults"] = dict(self._source.faults)
+        return summary
+
+    def progress(self) -> int:
+        """A number that grows as long as the stream does its work: results, items taken in, frames that it found
+        too old, and sound that a voice gate held back. It stands still when the model hangs, or nothing comes."""
+        with self._lock:
+            judged = sum(self._items.dropped.get(reason, 0) for reason in _JUDGED)
+            return self._results + self._items.delivered + judged + self._samples.dropped.get("silence", 0)
 
     def _deliver(self, item: Captured) -> None:
         self._items.deliver(1)

@@ -12,7 +12,7 @@ from collections.abc import Mapping
 from queue import SimpleQueue
 
 from edgemm.capture.losses import CountsLosses
-from edgemm.capture.source import Source
+from edgemm.capture.source import HoldsItems, Source
 from edgemm.capture.withheld import Withholds
 from edgemm.errors import SourceTimeout
 from edgemm.log import LOG
@@ -40,6 +40,7 @@ class InLineReader:
         self._sequence = 0
         self._item: Captured | None = None
         self._ended = False
+        self._closed = False
 
     def wait(self) -> bool:
         """Waits for an item; False at the end, and after `stop()` or `close()`.
@@ -48,7 +49,7 @@ class InLineReader:
             SourceTimeout: the source gave nothing for `timeout_s`; to ask again is to wait again.
             SourceError: the source failed; it has then ended.
         """
-        if self._item is None and not self._ended:
+        if self._item is None and not self._closed:
             self._item = self._read()
         return self._item is not None
 
@@ -63,7 +64,7 @@ class InLineReader:
 
     def close(self) -> None:
         """Ends the reader. The item that waits is in the ledger, which knows what to do with it."""
-        self._ended = True
+        self._closed = self._ended = True
 
     def settle(self) -> bool:
         """Counts the samples that the source has held back up to now; True when there are new ones."""
@@ -89,7 +90,11 @@ class InLineReader:
                 self._ledger.lose(self._newly_lost(None))
                 raise
             return self._count(item)
-        return None
+        return None if self._closed else self._count(self._read_waiting())
+
+    def _read_waiting(self) -> Captured | None:
+        """What the source holds already, once it is not to be read any more."""
+        return self._source.read_waiting() if isinstance(self._source, HoldsItems) else None
 
     def _count(self, item: Captured | None) -> Captured | None:
         if item is None:
@@ -130,7 +135,6 @@ class NewestReader(InLineReader):
         self._lock = threading.Lock()
         self._error: BaseException | None = None
         self._thread: threading.Thread | None = None
-        self._closed = False
         self._waited = False
 
     def wait(self) -> bool:

@@ -112,6 +112,7 @@ class Runner:
             stream = Stream(session, tap, budget, permit=self._permits, timeout_s=timeout_s)
         except BaseException:
             tap.close()  # or a file would wait for it
+            session.close()
             raise
         self._taps[name] = tap
         lane = self._lanes[name] = Lane(name, stream, on_item, self._ready)
@@ -140,9 +141,13 @@ class Runner:
         """Name -> the summary of that stream's ledger."""
         return {name: lane.stream.ledger.summary() for name, lane in self._lanes.items()}
 
+    def progress(self) -> dict[str, int]:
+        """Name -> a number that grows as long as that stream does its work; see `Ledger.progress`."""
+        return {name: lane.stream.ledger.progress() for name, lane in list(self._lanes.items())}
+
     def ended(self) -> tuple[str, ...]:
         """Names of the streams that have come to their end."""
-        return tuple(name for name, lane in self._lanes.items() if lane.ended)
+        return tuple(name for name, lane in list(self._lanes.items()) if lane.ended)
 
     def stop(self) -> None:
         """Reads no more from any source; what was read still comes, then the iteration ends. Takes no lock:

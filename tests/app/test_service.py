@@ -13,10 +13,12 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from process import RigProcess
 
 from edgemm.app.recipe import read_app
 from edgemm.app.service import Service
 from edgemm.cli import main
+from edgemm.cli.run import Draining
 from edgemm.errors import SourceLost, SourceNotFound
 
 pytest.importorskip("onnxruntime")
@@ -79,8 +81,45 @@ def test_the_command_runs_an_app_and_prints_lines_with_their_stream(
     assert lines[-1]["summary"]["streams"]["seen"]["delivered"] == 40
 
 
-def test_the_command_refuses_a_source_beside_an_app(app_file: Make, seen: Any) -> None:
-    assert main(["run", str(app_file({"seen": seen})), "--source", "x.png"]) == 2
+@pytest.mark.parametrize(
+    "option",
+    ["--source=x.png", "--record=r.jsonl", "--delegate=edgetpu", "--max-age=3", "--live", "--limit=0"],
+)
+def test_the_command_refuses_what_the_app_says_itself(app_file: Make, seen: Any, option: str) -> None:
+    assert main(["run", str(app_file({"seen": seen})), option]) == 2
+
+
+def test_an_error_is_one_line_too(app_file: Make, seen: Any, capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["run", str(app_file({"seen": seen}, record="nowhere/r.jsonl")), "--json"]) == 2
+    (line,) = capsys.readouterr().out.splitlines()
+    assert json.loads(line)["error"] == "InputError"
+
+
+def test_a_device_is_opened_once_whatever_is_said_of_its_pace(app_file: Make, seen: Any) -> None:
+    with RigProcess("mjpeg_server.py") as camera:
+        stream = {**seen, "source": f"http://127.0.0.1:{camera.port}/"}
+        with Service(read_app(app_file({"a": stream, "b": {**stream, "live": True}}))) as service:
+            assert len(service._sources) == 1
+
+
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
+def test_a_signal_before_anything_runs_ends_it_with_0(number: int) -> None:
+    code = (
+        "import os, signal, sys; from edgemm.cli.run import Draining\n"
+        f"with Draining(): os.kill(os.getpid(), {int(number)}); print('not reached')\n"
+        "print('ended')"
+    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert done.stdout == "ended\n"
+
+
+def test_signals_while_it_closes_change_nothing() -> None:
+    stopped: list[str] = []
+    with Draining() as draining:
+        draining.by(lambda: stopped.append("stop"))
+        for _ in range(3):
+            signal.raise_signal(signal.SIGTERM)
+    assert stopped == ["stop"] * 3
 
 
 def test_under_systemd_it_is_ready_alive_and_stops_on_sigterm(

@@ -173,3 +173,27 @@ def test_a_reader_that_waits_is_woken_when_its_tap_is_closed() -> None:
     waits.set()
     threads[0].join(5)
     assert answers == [None, None]
+
+
+def test_of_a_source_that_keeps_the_newest_no_reader_gets_one_that_waited() -> None:
+    class Camera(Numbers):
+        keeps_newest = True
+
+    shared = SharedSource(Camera(frames(*range(10)), "image", live=True))
+    quick, slow = shared.tap(), shared.tap()
+    quick.read()  # offers 0 to the slow one, which is at work
+    item = slow.read(1)
+    assert isinstance(item, Frame)
+    assert item.sequence == 1
+    assert slow.lost == {"superseded": 1}
+
+
+def test_what_was_captured_for_a_reader_can_be_had_without_reading_further() -> None:
+    source = Numbers(blocks(5), "audio", live=True)
+    shared = SharedSource(source)
+    quick, slow = shared.tap(), shared.tap()
+    for _ in range(3):
+        quick.read()
+    waiting = [slow.read_waiting() for _ in range(4)]
+    assert [isinstance(each, AudioBlock) for each in waiting] == [True, True, True, False]
+    assert source.reads == 3

@@ -150,6 +150,22 @@ def test_a_signal_handler_may_stop_it_and_what_was_read_still_comes(
     balanced(summary)
 
 
+def test_what_a_shared_source_holds_for_a_slow_stream_still_comes_after_stop(
+    speech: Make, sums: Make, balanced: Make
+) -> None:
+    with speech(80_000, block_ms=1) as source, Runner() as runner:
+        for name in "ab":
+            runner.add(name, Model(sums(window=8)), source)
+        for taken, _ in enumerate(runner):
+            if taken == 40:
+                runner.stop()
+        summaries = runner.summary()
+    read = max(summary["samples"]["captured"] for summary in summaries.values())
+    for summary in summaries.values():
+        balanced(summary)
+        assert summary["samples"]["captured"] == summary["samples"]["delivered"] == read
+
+
 def test_leaving_early_closes_everything(pictures: Make, sums: Make, balanced: Make) -> None:
     session = sums()
     with Runner() as runner:

@@ -57,13 +57,12 @@ class NewestFrame:
 
     def put(self, owner: object, shot: Shot, color: Color, corrupt: int) -> bool:
         """Takes a picture, before which so many were `corrupt`; False when it comes from no owner any more."""
+        losses = [(CORRUPT, corrupt), (shot.why, shot.missed)] if corrupt or shot.missed else []
         with self._lock:
             if self._owner is not owner or self._closed:
                 return False
-            if corrupt:
-                self._lose(CORRUPT, corrupt)
-            if shot.missed:
-                self._lose(shot.why, shot.missed)
+            for reason, count in losses:
+                self._lose(reason, count)
             if self._frame is not None:
                 self._lost[SUPERSEDED] = self._lost.get(SUPERSEDED, 0) + 1
             layout: Color = "gray" if shot.pixels.ndim == 2 else color
@@ -71,6 +70,8 @@ class NewestFrame:
             self._captured += 1
             self._trouble = ""
             self._fresh.notify()
+        for reason, count in losses:
+            self._tell(reason, count)
         return True
 
     def take(self, timeout_s: float | None) -> Frame | None:
@@ -99,8 +100,8 @@ class NewestFrame:
         with self._lock:
             so_far = self._faults[name] = self._faults.get(name, 0) + 1
             self._trouble = f" ({message})" if message else self._trouble
-            if message:
-                self._log.warning(name, f"{self._uri}: {message} ({name}: {so_far} so far)")
+        if message:
+            self._log.warning(name, f"{self._uri}: {message} ({name}: {so_far} so far)")
 
     def fail(self, error: SourceError) -> None:
         """There will be no more frames."""
@@ -126,12 +127,17 @@ class NewestFrame:
             return FrameCounts(self._captured, self._delivered, waiting, dict(self._lost))
 
     def faults(self) -> dict[str, int]:
-        """Event -> how often."""
-        with self._lock:
-            return dict(self._faults)
+        """Event -> how often. Takes no lock: a signal handler may ask."""
+        return dict(self._faults)
 
     def _lose(self, reason: str, count: int) -> None:
         """Frames that were captured and cannot be read."""
-        so_far = self._lost[reason] = self._lost.get(reason, 0) + count
-        self._captured += count
-        self._log.warning(reason, f"{self._uri}: frames are lost ({reason}: {so_far} so far)")
+        if count:
+            self._lost[reason] = self._lost.get(reason, 0) + count
+            self._captured += count
+
+    def _tell(self, reason: str, count: int) -> None:
+        """Logs without the lock: whoever handles a message may ask for the account."""
+        if count:
+            message = f"{self._uri}: frames are lost ({reason}: {self._lost[reason]} so far)"
+            self._log.warning(reason, message)

@@ -171,6 +171,12 @@ class MicrophoneSource:
         if self._closed.is_set():
             self._recorder.kill()
 
+    def _begin_again(self) -> None:
+        try:
+            self._begin()
+        except SourceLost as error:  # no process can be started just now
+            self._fail("open-failed", str(error))
+
     def _step(self, wait_s: float) -> AudioBlock | None:
         """Waits for one message, or for the time to try again."""
         if self._error is not None:
@@ -178,7 +184,7 @@ class MicrophoneSource:
         if self._recorder is None:
             left_s = self._retry_at - time.monotonic()
             if left_s <= wait_s and not self._closed.wait(max(0.0, left_s)):
-                self._begin()
+                self._begin_again()
             elif left_s > wait_s:
                 self._closed.wait(wait_s)
             return None

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-import time
+import threading
 import wave
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -15,11 +16,14 @@ import numpy.typing as npt
 import edgemm
 from edgemm.media import Frame
 from edgemm.results import Classification, Keyword
+from edgemm.stream.stream import Stream
 
 Progress = Callable[[str, int, int], None]
 STAGES = ("wait", "preprocess", "infer", "decode")
 PAUSE_S = 0.6
 """Silence between two spoken words."""
+STARTING_S = 2.0
+"""A microphone may take so long until its first sound."""
 TIMEOUT_S = 5.0
 """A device that gives nothing for so long is left out of the demo."""
 
@@ -63,7 +67,7 @@ def run_pictures(model_path: Path, budget: edgemm.Budget, progress: Progress) ->
     from edgemm import data
 
     uri = f"{data.path('digits')}?fps=30"
-    return watch("pictures", model_path, uri, budget, progress)
+    return watch("pictures", model_path, uri, budget, progress, truth=lambda origin: Path(origin).parent.name)
 
 
 def run_speech(model_path: Path, budget: edgemm.Budget, folder: Path, progress: Progress) -> LiveRun:
@@ -77,26 +81,35 @@ def run_speech(model_path: Path, budget: edgemm.Budget, folder: Path, progress: 
 
 
 def watch(
-    name: str, model_path: Path, uri: str, budget: edgemm.Budget, progress: Progress, *, seconds: float = 1e9
+    name: str,
+    model_path: Path,
+    uri: str,
+    budget: edgemm.Budget,
+    progress: Progress,
+    *,
+    seconds: float | None = None,
+    truth: Callable[[str], str] | None = None,
 ) -> LiveRun:
-    """A source of pictures through the digits network, for at most so many seconds."""
+    """A source of pictures through the digits network, for at most so many seconds.
+
+    Args:
+        truth: origin of a picture -> what it shows; None where nobody knows.
+    """
     ages, stages = [], []
     shown: list[tuple[npt.NDArray[np.uint8], str, bool]] = []
-    began = time.monotonic()
     with (
         edgemm.load(model_path) as model,
         edgemm.open_source(uri, pace="live") as source,
         model.stream(source, budget=budget, timeout_s=TIMEOUT_S) as stream,
+        _for_at_most(seconds, stream),
     ):
         for item in stream:
             ages.append(item.age_ms)
             stages.append(item.stages_ms)
             if isinstance(item.value, Classification) and isinstance(item.frame, Frame) and len(shown) < 40:
-                right = Path(item.frame.origin).parent.name in (item.value.label, "")
+                right = truth is None or truth(item.frame.origin) == item.value.label
                 shown.append((item.frame.pixels.copy(), f"{item.value.label} {item.value.score:.0%}", right))
             progress(f"{name}, live", item.sequence + 1, 0)
-            if time.monotonic() - began > seconds:
-                break
         summary = stream.ledger.summary()
     return LiveRun(name, float(budget.max_age_ms or 0), tuple(ages), _medians(stages), summary, tuple(shown))
 
@@ -110,6 +123,7 @@ def listen(
         edgemm.load(model_path) as model,
         edgemm.open_source(uri, pace="live") as source,
         model.stream(source, budget=budget, timeout_s=TIMEOUT_S) as stream,
+        _for_at_most(seconds + STARTING_S, stream),
     ):
         for item in stream:
             ages.append(item.age_ms)
@@ -130,6 +144,19 @@ def listen(
         heard=tuple(heard),
         seconds=seconds,
     )
+
+
+@contextmanager
+def _for_at_most(seconds: float | None, stream: Stream) -> Iterator[None]:
+    """Stops the stream after so many seconds, whatever its source does."""
+    timer = threading.Timer(seconds or 0.0, stream.stop)
+    timer.daemon = True
+    if seconds is not None:
+        timer.start()
+    try:
+        yield
+    finally:
+        timer.cancel()
 
 
 def write_speech(path: Path) -> tuple[tuple[tuple[float, float, str], ...], npt.NDArray[np.float32], int]:
