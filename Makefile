@@ -6,7 +6,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 PIP := $(BIN)/python -m pip install --quiet --disable-pip-version-check -c constraints.txt
 
-.PHONY: help demo test test-all lint bench wheel wheelhouse offline versions runtimes clean
+.PHONY: help demo test test-all devices lint bench wheel wheelhouse offline versions runtimes clean
 
 help:  ## what can be made
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*## /\t/' | expand -t 14
@@ -29,10 +29,13 @@ demo: $(VENV)/.demo  ## convert two models to int8, run them on pictures and spe
 	$(BIN)/edgemm demo --output out/demo
 
 test: $(VENV)/.test lint  ## everything that must hold, under 12 minutes
-	$(BIN)/python -m pytest -m "not network and not shared"
+	$(BIN)/python -m pytest -m "not network and not shared and not devices"
 
 test-all: $(VENV)/.test lint  ## also the tests that need models and data named by EDGEMM_SHARED
-	$(BIN)/python -m pytest
+	$(BIN)/python -m pytest -m "not devices"
+
+devices: $(VENV)/.test  ## cameras and sound cards of the kernel's own making, in an emulated machine
+	scripts/devices
 
 lint: $(VENV)/.test  ## format, lint, types
 	$(BIN)/ruff format --check .

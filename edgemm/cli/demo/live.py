@@ -70,7 +70,7 @@ def run_speech(model_path: Path, budget: edgemm.Budget, folder: Path, progress: 
     """The bundled words one after another, in real time, one inference per hop."""
     path = folder / "speech.wav"
     spoken, samples, rate = write_speech(path)
-    run = listen("speech", model_path, f"{path}?block_ms=20", budget, progress, seconds=len(samples) / rate)
+    run = listen("speech", model_path, f"{path}?block_ms=5", budget, progress, seconds=len(samples) / rate)
     loudness = np.abs(samples[: len(samples) // 300 * 300]).reshape(300, -1).max(axis=1)
     envelope = (loudness / max(float(loudness.max()), 1e-6)).astype(np.float32)
     return replace(run, spoken=spoken, envelope=envelope)

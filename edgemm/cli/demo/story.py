@@ -60,13 +60,18 @@ class Told:
         for run in (self.pictures, self.speech, *(each.run for each in self.devices if each.run)):
             s = run.summary
             lines.append(
-                f"{run.name}: {s['delivered']} results, {s['late']} late, {sum(s['dropped'].values())} dropped; "
-                f"age p50 {s['p50_ms'] or 0:.2f} ms, p99 {s['p99_ms'] or 0:.2f} ms, budget {run.budget_ms:g} ms"
+                f"{run.name}: {s['results']} results, {s['late']} late, {sum(s['dropped'].values())} dropped; "
+                f"age p50 {_ms(s['p50_ms'])}, p99 {_ms(s['p99_ms'])}, budget {run.budget_ms:g} ms"
             )
         words = " ".join(word for _, word in self.speech.heard)
         lines += [f"{each.uri}: {each.trouble}" for each in self.devices if each.trouble]
         lines += [f"heard: {words}", f"report: {self.report}  ({self.seconds:.0f} s)"]
         return "\n".join(lines)
+
+
+def _ms(value: float | None) -> str:
+    """A run without results has none."""
+    return "-" if value is None else f"{value:.2f} ms"
 
 
 def tell(folder: str | Path, progress: Progress, *, camera: str = "auto", microphone: str = "auto") -> Told:
