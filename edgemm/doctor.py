@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import platform
+from collections.abc import Mapping
 from dataclasses import asdict, dataclass
 from importlib import metadata, util
 from pathlib import Path
@@ -66,7 +67,8 @@ class Health:
 def examine() -> Health:
     """Looks at the machine; starts no device and loads no accelerator into this process."""
     microphones, trouble = _microphones()
-    packages = tuple(_package(feature, *where) for feature, where in FEATURES.items())
+    owners = _owners()
+    packages = tuple(_package(feature, *where, owners) for feature, where in FEATURES.items())
     cameras = list_cameras()
     return Health(
         edgemm.__version__,
@@ -78,30 +80,30 @@ def examine() -> Health:
         tuple(probe_delegate(name) for name in DELEGATES),
         tuple(f"camera:{number} {camera}" for number, camera in enumerate(cameras)),
         microphones,
-        (*_twice(), *_missing_runtime(packages), *_missing_picamera2(cameras), *trouble),
+        (*_twice(owners), *_missing_runtime(packages), *_missing_picamera2(cameras), *trouble),
     )
 
 
-def _package(feature: str, module: str, extra: str) -> Package:
+def _package(feature: str, module: str, extra: str, owners: Mapping[str, list[str]]) -> Package:
     if util.find_spec(module) is None:
         return Package(feature, "", f'pip install "edgemm[{extra}]"' if extra else "")
-    owners = _owners().get(module, [])
-    versions = [metadata.version(owner) for owner in owners]
-    return Package(feature, versions[0] if versions else "unknown", ", ".join(owners))
+    names = owners.get(module, [])
+    versions = [metadata.version(name) for name in names]
+    return Package(feature, versions[0] if versions else "unknown", ", ".join(names))
 
 
 def _owners() -> dict[str, list[str]]:
-    """Module -> the distributions that install it."""
+    """Module -> the distributions that install it. It reads what all of them install: once is enough."""
     return {module: sorted(set(owners)) for module, owners in metadata.packages_distributions().items()}
 
 
-def _twice() -> list[str]:
+def _twice(owners: Mapping[str, list[str]]) -> list[str]:
     """Two distributions that install one module overwrite each other's files."""
     return [
-        f"{' and '.join(owners)} both install {module!r}; keep one: pip uninstall {' '.join(owners)}, "
+        f"{' and '.join(names)} both install {module!r}; keep one: pip uninstall {' '.join(names)}, "
         "then install the one that you want"
-        for module, owners in _owners().items()
-        if len(owners) > 1 and module in {where[0] for where in FEATURES.values()}
+        for module, names in owners.items()
+        if len(names) > 1 and module in {where[0] for where in FEATURES.values()}
     ]
 
 
