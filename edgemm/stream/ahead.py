@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 import asyncio
-from concurrent.futures import Future, ThreadPoolExecutor
+import threading
+from collections.abc import Callable
+from concurrent.futures import Future
+from queue import SimpleQueue
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
@@ -21,7 +24,7 @@ class AsyncItems:
 
     def __init__(self, stream: Stream) -> None:
         self._stream = stream
-        self._thread = ThreadPoolExecutor(1, thread_name_prefix="edgemm async")
+        self._thread = _Worker()
         self._ahead: Future[Pending | None] | None = None
         self._closed = False
 
@@ -38,7 +41,7 @@ class AsyncItems:
     def close(self) -> None:
         """Lets the thread go, as soon as it has ended what it does."""
         self._closed = True
-        self._thread.shutdown(wait=False)
+        self._thread.close()
 
     async def _produce(self) -> Pending | None:
         """The next result; a wait that was cancelled is taken up again."""
@@ -52,3 +55,35 @@ class AsyncItems:
             raise
         self._ahead = None
         return pending
+
+
+class _Worker:
+    """One thread that computes one thing after the other. A daemon, unlike those of an executor: a stream that
+    nobody closed, on a source that gives nothing, does not keep the interpreter from ending."""
+
+    def __init__(self) -> None:
+        self._tasks: SimpleQueue[tuple[Future[Pending | None], Callable[[], Pending | None]] | None] = (
+            SimpleQueue()
+        )
+        self._thread = threading.Thread(target=self._run, name="edgemm async", daemon=True)
+        self._thread.start()
+
+    def submit(self, task: Callable[[], Pending | None]) -> Future[Pending | None]:
+        """What the task will give."""
+        future: Future[Pending | None] = Future()
+        self._tasks.put((future, task))
+        return future
+
+    def close(self) -> None:
+        """No further task; the one under way goes on to its end."""
+        self._tasks.put(None)
+
+    def _run(self) -> None:
+        while (given := self._tasks.get()) is not None:
+            future, task = given
+            if not future.set_running_or_notify_cancel():
+                continue
+            try:
+                future.set_result(task())
+            except BaseException as error:  # noqa: BLE001 - raised where the result is awaited
+                future.set_exception(error)

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import asyncio
+import subprocess
+import sys
 import threading
 from collections.abc import Callable
 from typing import Any
@@ -79,3 +81,25 @@ def test_a_closed_stream_is_at_its_end(pictures: Make, sums: Make) -> None:
         return [item async for item in stream]
 
     assert asyncio.run(main()) == []
+
+
+def test_a_stream_that_nobody_closed_does_not_keep_the_interpreter_from_ending() -> None:
+    code = (
+        "import asyncio, threading; from edgemm.stream.stream import Stream\n"
+        "class Silent:\n"
+        "    uri, modality, live = 'silent', 'image', False\n"
+        "    def read(self, timeout_s=None): threading.Event().wait()\n"
+        "    def close(self): pass\n"
+        "class Model:\n"
+        "    def feed(self, captured, clock): return ()\n"
+        "    def reset(self): pass\n"
+        "    def close(self): pass\n"
+        "async def main():\n"
+        "    try: await asyncio.wait_for(anext(aiter(Stream(Model(), Silent()))), 0.1)\n"
+        "    except asyncio.TimeoutError: print('given up')\n"
+        "asyncio.run(main())"
+    )
+    done = subprocess.run(
+        [sys.executable, "-c", code], capture_output=True, text=True, timeout=20, check=True
+    )
+    assert done.stdout == "given up\n"
