@@ -170,8 +170,8 @@ class Draining:
         return self
 
     def __exit__(self, kind: type[BaseException] | None, *_: object) -> bool:
-        for number, handler in self._before.items():
-            signal.signal(number, handler)
+        for number, handler in self._before.items():  # once asked, nothing interrupts the rest of the way out
+            signal.signal(number, signal.SIG_IGN if self._asked else handler)
         return kind is _AskedToEnd
 
     def _ask(self, number: int, frame: FrameType | None) -> None:

@@ -18,7 +18,6 @@ from process import RigProcess
 from edgemm.app.recipe import read_app
 from edgemm.app.service import Service
 from edgemm.cli import main
-from edgemm.cli.run import Draining
 from edgemm.errors import SourceLost, SourceNotFound
 
 pytest.importorskip("onnxruntime")
@@ -113,13 +112,17 @@ def test_a_signal_before_anything_runs_ends_it_with_0(number: int) -> None:
     assert done.stdout == "ended\n"
 
 
-def test_signals_while_it_closes_change_nothing() -> None:
-    stopped: list[str] = []
-    with Draining() as draining:
-        draining.by(lambda: stopped.append("stop"))
-        for _ in range(3):
-            signal.raise_signal(signal.SIGTERM)
-    assert stopped == ["stop"] * 3
+def test_signals_while_it_closes_and_after_change_nothing() -> None:
+    code = (
+        "import signal; from edgemm.cli.run import Draining\n"
+        "with Draining() as draining:\n"
+        "    draining.by(lambda: print('stop'))\n"
+        "    for _ in range(3): signal.raise_signal(signal.SIGTERM)\n"
+        "signal.raise_signal(signal.SIGTERM)\n"
+        "print('ended')"
+    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert done.stdout == "stop\nstop\nstop\nended\n"
 
 
 def test_under_systemd_it_is_ready_alive_and_stops_on_sigterm(
