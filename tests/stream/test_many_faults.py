@@ -27,13 +27,14 @@ PIXELS = np.zeros((1, 1), np.uint8)
 
 
 class Device(FileSource):
-    """A device that captures ITEMS frames or blocks, loses some, says nothing at times, and knows the truth."""
+    """A device that captures so many frames or blocks, loses some, says nothing at times, and knows the truth."""
 
     uri = "device"
     live = True
 
-    def __init__(self, modality: Literal["image", "audio"], seed: int, time: Any) -> None:
+    def __init__(self, modality: Literal["image", "audio"], seed: int, time: Any, items: int = ITEMS) -> None:
         self.modality = modality
+        self.items = items
         self.now_ns = time.now_ns
         self.draw = random.Random(seed)
         self.lost: Mapping[str, int] = {}
@@ -44,7 +45,7 @@ class Device(FileSource):
         chance = self.draw.random()
         if chance < 0.01:
             raise SourceTimeout("nothing came")
-        if self.captured >= ITEMS:
+        if self.captured >= self.items:
             return None
         if self.modality == "audio":
             return self._block(gap=self.draw.randrange(500) if chance < 0.05 else 0)
@@ -153,7 +154,7 @@ def test_samples(sums: Make, time: Any, balanced: Make, failure: type[EdgemmErro
 def test_two_streams_on_one_device_each_keep_a_whole_account(
     sums: Make, time: Any, balanced: Make, failure: type[EdgemmError], watched: Make, modality: Any
 ) -> None:
-    device = Device(modality, 5, time)
+    device = Device(modality, 5, time, ITEMS // 2)  # for each of two streams
     shared = SharedSource(device)
     streams = [
         Stream(
