@@ -73,7 +73,7 @@ class Record:
             file, self._file = self._file, -1
             try:
                 os.fsync(file)
-            except OSError as error:  # a pipe, or a disk that is full
+            except OSError as error:  # a disk that is full
                 LOG.warning("%s: %s", self.path, error.strerror)
             finally:
                 os.close(file)

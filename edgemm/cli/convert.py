@@ -5,7 +5,7 @@ from __future__ import annotations
 import argparse
 from pathlib import Path
 
-from edgemm.cli.output import emit_json, size, table
+from edgemm.cli.output import FIDELITY_HEADER, emit_json, fidelity_rows, size, table
 from edgemm.errors import InputError
 
 EPILOG = """\
@@ -159,17 +159,7 @@ def run(options: argparse.Namespace) -> int:
     print(
         f"{done.output}: {done.scheme} for {done.target}, {size(done.size_bytes)} ({ratio:.2f} of the source)"
     )
-    rows = [
-        (
-            each.name,
-            f"{each.snr_db:.1f}",
-            f"{each.max_abs_error:.3g}",
-            "-" if each.top1_agreement is None else f"{each.top1_agreement:.1%}",
-            "-" if each.accuracy is None else f"{each.accuracy:.1%} ({each.accuracy_float:.1%})",
-        )
-        for each in done.fidelity.outputs
-    ]
-    print(table(rows, ("output", "SNR dB", "max error", "same class", "accuracy (float)")))
+    print(table(fidelity_rows(done.fidelity), FIDELITY_HEADER))
     print(f"latency here: {done.int8_latency_ms:.3f} ms, float {done.float_latency_ms:.3f} ms (one thread)")
     for note in done.notes:
         print(f"note: {note}")

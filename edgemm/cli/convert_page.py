@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 from edgemm.cli.demo import charts
 from edgemm.cli.demo.report import Section, page, paragraph, preformatted, table
-from edgemm.cli.output import size
+from edgemm.cli.output import FIDELITY_HEADER, fidelity_rows, size
 
 if TYPE_CHECKING:
     from edgemm.converters.convert import Conversion
@@ -35,18 +35,8 @@ def write_page(path: Path, done: Conversion) -> None:
 
 
 def _kept(done: Conversion) -> str:
-    rows = [
-        (
-            each.name,
-            f"{each.snr_db:.1f}",
-            f"{each.max_abs_error:.3g}",
-            "-" if each.top1_agreement is None else f"{each.top1_agreement:.1%}",
-            "-" if each.accuracy is None else f"{each.accuracy:.1%} ({each.accuracy_float:.1%})",
-        )
-        for each in done.fidelity.outputs
-    ]
     notes = "".join(paragraph(note, small=True) for note in done.notes)
-    return table(rows, ("output", "SNR dB", "max error", "same class", "accuracy (float)")) + notes
+    return table(fidelity_rows(done.fidelity), FIDELITY_HEADER) + notes
 
 
 def losses(diagnosis: Diagnosis) -> str:

@@ -5,10 +5,13 @@ from __future__ import annotations
 import json
 import sys
 from collections.abc import Mapping, Sequence
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from edgemm.errors import EdgemmError
 from edgemm.strict_json import line
+
+if TYPE_CHECKING:
+    from edgemm.converters.fidelity import Fidelity
 
 
 def emit_json(schema: str, content: Mapping[str, Any]) -> None:
@@ -54,6 +57,23 @@ def table(rows: Sequence[Sequence[object]], header: Sequence[str]) -> str:
         for row in cells
     ]
     return "\n".join(lines)
+
+
+FIDELITY_HEADER = ("output", "SNR dB", "max error", "same class", "accuracy (float)")
+
+
+def fidelity_rows(fidelity: Fidelity) -> list[tuple[str, ...]]:
+    """What a conversion kept, a row for each output, under `FIDELITY_HEADER`."""
+    return [
+        (
+            each.name,
+            f"{each.snr_db:.1f}",
+            f"{each.max_abs_error:.3g}",
+            "-" if each.top1_agreement is None else f"{each.top1_agreement:.1%}",
+            "-" if each.accuracy is None else f"{each.accuracy:.1%} ({each.accuracy_float:.1%})",
+        )
+        for each in fidelity.outputs
+    ]
 
 
 def size(number: int) -> str:

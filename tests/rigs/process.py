@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import json
 import signal
 import subprocess
 import sys
+from collections.abc import Mapping
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from typing_extensions import Self
@@ -14,6 +16,20 @@ if TYPE_CHECKING:
 RIGS = Path(__file__).parent
 SYSTEM_PYTHON = "/usr/bin/python3"
 """The Python that Debian's gi belongs to."""
+
+
+def printed_json(python: str, program: str, environment: Mapping[str, str]) -> Any:
+    """What a program prints as JSON in a process of its own; a failure shows its standard error."""
+    done = subprocess.run(
+        [python, "-c", program],
+        env=environment,
+        capture_output=True,
+        text=True,
+        timeout=60,
+        check=False,
+    )
+    assert done.returncode == 0, done.stderr
+    return json.loads(done.stdout)
 
 
 class RigProcess:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import os
 import shutil
 import subprocess
@@ -12,7 +11,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from process import RIGS
+from process import RIGS, printed_json
 
 pytestmark = pytest.mark.device
 
@@ -68,16 +67,7 @@ def run(double: Path, tmp_path: Path) -> Run:
 
     def program(text: str) -> Any:
         environment = {**os.environ, "LD_PRELOAD": str(double), "V4L2_DOUBLE": str(device)}
-        done = subprocess.run(
-            [sys.executable, "-c", HEAD + text],
-            env=environment,
-            capture_output=True,
-            text=True,
-            timeout=60,
-            check=False,
-        )
-        assert done.returncode == 0, done.stderr
-        return json.loads(done.stdout)
+        return printed_json(sys.executable, HEAD + text, environment)
 
     return program
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import os
 import subprocess
 import sys
@@ -13,7 +12,7 @@ from typing import Any
 
 import numpy as np
 import pytest
-from process import SYSTEM_PYTHON
+from process import SYSTEM_PYTHON, printed_json
 
 from edgemm.capture import open_source
 from edgemm.capture.live.gstreamer import completed
@@ -67,16 +66,7 @@ def run() -> Run:
         pytest.skip(f"GStreamer in {SYSTEM_PYTHON}: {missing()}")
 
     def program(text: str) -> Any:
-        done = subprocess.run(
-            [SYSTEM_PYTHON, "-c", HEAD + text],
-            env=environment(),
-            capture_output=True,
-            text=True,
-            timeout=60,
-            check=False,
-        )
-        assert done.returncode == 0, done.stderr
-        return json.loads(done.stdout)
+        return printed_json(SYSTEM_PYTHON, HEAD + text, environment())
 
     return program
 
