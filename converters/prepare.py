@@ -8,6 +8,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import onnx_ir as ir
 
 from edgemm.card import InputCard, ModelCard, OutputCard
@@ -17,7 +18,8 @@ from edgemm.converters.passes import canonicalize
 from edgemm.converters.passes.contract import QUANTIZED
 from edgemm.converters.passes.rewrite import shape_of
 from edgemm.converters.passes.stepwise import add_states
-from edgemm.converters.realise import Format
+from edgemm.converters.realise import Format, Realised
+from edgemm.converters.reference import FileSource, Source, TorchSource
 from edgemm.converters.stepwise import ROUNDS, check_whole, with_states
 from edgemm.errors import InputError, UnsupportedOperator
 from edgemm.fit import layout_of
@@ -41,8 +43,13 @@ class Prepared:
     notes: tuple[str, ...] = ()
     """What was not known and so is not in the card."""
     source: ir.Model | None = None
-    """The graph as it was read, which the float file is held against; None where it rounds by itself: it is
-    quantized, or not in float32."""
+    """The graph as it was read, which every file is held against; None for a .tflite source."""
+    rounds: bool = False
+    """The source rounds by itself: it is quantized, or not in float32."""
+    runs_in: Source | None = None
+    """What answers for the source before its graph does: the torch module, the .tflite file."""
+    tflite: tuple[bytes, Realised] | None = None
+    """A .tflite source: its payload in float32, and the same with its ports."""
     time_axis: int | None = None
     """Of the first input, where the model runs step by step; the others are its states."""
 
@@ -73,14 +80,14 @@ def prepare(
     """
     model, payload = _read(source, example_inputs, shapes)
     set_inputs(model, constants or {})
-    original = model.clone() if _is_float32(model) else None
+    original, rounds = model.clone(), not _is_float32(model)
     canonicalize(model)
     given, unsaid = given_card(source, card, preset), ""
     known = given is not None
     if time_axis is not None:
         bare = given or ModelCard(_name(source))
         given, unsaid = _stepwise(model, source, example_inputs, time_axis, bare)
-        original = model.clone()
+        original, rounds = model.clone(), False
     if format_ == "tflite":
         from edgemm.converters.tflite.expand import expand_for_tflite
 
@@ -89,7 +96,53 @@ def prepare(
     fitted, notes = fit_card(given, _name(source), inputs, outputs, known=known)
     digest = hashlib.sha256(payload).hexdigest()
     notes += [unsaid] if unsaid else []
-    return Prepared(model, inputs, outputs, fitted, digest, len(payload), tuple(notes), original, time_axis)
+    return Prepared(
+        model, inputs, outputs, fitted, digest, len(payload), tuple(notes), original, rounds,
+        _module_source(source, example_inputs, original) if time_axis is None else None, None, time_axis,
+    )  # fmt: skip
+
+
+def _module_source(source: Any, example_inputs: tuple[Any, ...] | None, graph: ir.Model) -> Source | None:
+    """The torch module that was given, where its arguments are the graph's inputs one by one."""
+    if example_inputs is None or not hasattr(source, "state_dict"):
+        return None
+    inputs = [value for value in graph.graph.inputs if not value.is_initializer()]
+    shapes = [tuple(getattr(each, "shape", ())) for each in example_inputs]
+    if shapes != [shape_of(value) for value in inputs]:
+        return None
+    return TorchSource(
+        source, tuple(str(value.name) for value in inputs), tuple(str(value.name) for value in graph.graph.outputs)
+    )
+
+
+def prepare_tflite(source: Path, *, card: ModelCard | str | Path | None, preset: str | None) -> Prepared:
+    """Reads a float .tflite file; its graph stays its own, and only its tensors are known.
+
+    Raises:
+        UnsupportedOperator: it is quantized.
+    """
+    from edgemm.artifact import read_artifact
+    from edgemm.converters.importers.tflite import described, read_tflite
+
+    original = read_artifact(source).payload
+    payload = read_tflite(original, source.name)
+    file = described(payload)
+    ins, outs = (tuple(port.spec for port in ports) for ports in (file.inputs, file.outputs))
+    fitted, notes = fit_card(given_card(source, card, preset), source.stem, ins, outs)
+    digest = hashlib.sha256(original).hexdigest()
+    values = [
+        ir.Value(
+            name=spec.name,
+            shape=ir.Shape(spec.shape),
+            type=ir.TensorType(ir.DataType.from_numpy(np.dtype(spec.dtype))),
+        )
+        for spec in ins
+    ]
+    bare = ir.Model(ir.Graph(values, [], nodes=[], name=source.stem), ir_version=8)
+    return Prepared(
+        bare, ins, outs, fitted, digest, len(original), tuple(notes),
+        runs_in=FileSource(file), tflite=(payload, file),
+    )  # fmt: skip
 
 
 def _stepwise(

@@ -46,7 +46,7 @@ def export_torch(module: Any, example_inputs: tuple[Any, ...]) -> ir.Model:
         )
     # One tensor given twice would be taken for one input: each gets its own.
     own = tuple(each.clone() if isinstance(each, torch.Tensor) else each for each in example_inputs)
-    with _evaluating(module), torch.no_grad():
+    with evaluating(module), torch.no_grad():
         return _export(module, own, type(module).__name__)
 
 
@@ -105,7 +105,7 @@ def _detached(exported: ir.Model) -> ir.Model:
 
 
 @contextlib.contextmanager
-def _evaluating(module: Any) -> Iterator[None]:
+def evaluating(module: Any) -> Iterator[None]:
     """Evaluation mode; every submodule gets its own mode back."""
     modes = [(part, part.training) for part in module.modules()]
     module.eval()
