@@ -11,7 +11,7 @@ import numpy as np
 import onnx_ir as ir
 
 from edgemm.converters.describe import describe
-from edgemm.converters.fidelity import compare, evaluation_part, stack
+from edgemm.converters.fidelity import Role, compare, evaluation_part, stack
 from edgemm.converters.golden import make_goldens
 from edgemm.converters.importers.tflite import described, quantize_tflite, read_tflite
 from edgemm.converters.measure import run_artifact
@@ -77,8 +77,12 @@ def convert_tflite(
     expected = run_artifact(float_model, measured_on)
     found = run_artifact(realised, measured_on, tick=lambda done, total: report("measuring", done, total))
     classifier = data is not None and prepared.card.task in ("classification", "keyword")
+    classes = {port.name: Role(class_axis=-1) for port in float_model.outputs if len(port.spec.shape) == 2}
     fidelity = compare(
-        stack(expected.outputs), stack(found.outputs), classifier=classifier, labels=measured_on.labels
+        stack(expected.outputs),
+        stack(found.outputs),
+        roles=classes if classifier else None,
+        labels=measured_on.labels,
     )
     fidelity = replace(fidelity, samples=len(measured_on))
     if gate == "fail":

@@ -10,12 +10,12 @@ from pathlib import Path
 from statistics import median
 from typing import Any
 
-import numpy as np
 import numpy.typing as npt
 import onnx_ir as ir
 
 from edgemm.artifact import Artifact
-from edgemm.converters.fidelity import Fidelity, Gate, compare, stack
+from edgemm.converters.fidelity import Fidelity, Gate, compare, roles_of, stack
+from edgemm.converters.fidelity import worst_error as worst_error
 from edgemm.converters.realise import Format, Realised, Settings, realise
 from edgemm.converters.samples import Samples
 from edgemm.errors import ConversionError, UnsupportedOperator
@@ -152,17 +152,6 @@ def _expected(model: ir.Model, source: ir.Model | None, samples: Samples) -> tup
     return run_float(model, samples).outputs
 
 
-def worst_error(truth: npt.NDArray[Any], found: npt.NDArray[Any]) -> tuple[float, float]:
-    """Largest absolute difference, and the range of the truth (never 0); what is NaN or infinite in both is equal."""
-    expected = truth.astype(np.float64)
-    counts = np.isfinite(expected) | (np.isfinite(found) != np.isfinite(expected))
-    if not counts.any():
-        return 0.0, 1.0
-    expected, other = expected[counts], found[counts]
-    spread = float(expected.max() - expected.min()) or max(abs(float(expected.max())), 1e-6)
-    return float(np.abs(expected - other).max()), spread
-
-
 def measure(
     model: ir.Model,
     plan: Plan,
@@ -191,7 +180,7 @@ def measure(
     fidelity = compare(
         _renamed(stack(expected.outputs), names),
         _renamed(stack(found.outputs), renamed),
-        classifier=classifier,
+        roles=roles_of(reference or model, "classification") if classifier else None,
         labels=samples.labels,
         gate=gate,
     )
