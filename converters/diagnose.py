@@ -28,6 +28,7 @@ from edgemm.quantize.plan import Plan, Precision
 from edgemm.quantize.reference import Reference
 
 MAX_SAMPLES = 8
+BEFORE_SOFTMAX = "(SNR before the final softmax, to rank the layers; the file is judged with it)"
 Tick = Callable[[int, int], None]
 
 
@@ -38,7 +39,7 @@ class LayerLoss:
     node: str
     operator: str
     snr_db: float
-    """Of the worst output."""
+    """Of the worst output, before a final softmax: it ranks layers, and is no figure of the file."""
     noise_share: float
     """0..1, of the noise of all layers."""
     macs: int
@@ -50,11 +51,15 @@ class Diagnosis:
 
     layers: tuple[LayerLoss, ...]
     shared: tuple[SharedScale, ...]
+    before_softmax: bool = False
+    """A final softmax was left out, which would hide what it saturates: the figures rank layers, and are not comparable
+    with the fidelity of the file."""
 
     def to_json(self) -> dict[str, Any]:
         """For reports."""
         return {
             "layers": [asdict(each) for each in self.layers],
+            "layers_before_softmax": self.before_softmax,
             "shared_scales": [asdict(each) for each in self.shared],
         }
 
@@ -66,6 +71,8 @@ class Diagnosis:
             bar = "#" * round(30 * each.noise_share)
             share = f"{each.noise_share:6.1%} {bar}".rstrip()
             lines.append(f"{each.node.ljust(width)}  {each.operator:12.12}  {each.snr_db:6.1f}  {share}")
+        if self.before_softmax:
+            lines.append(BEFORE_SOFTMAX)
         if len(self.layers) > rows:
             lines.append(f"... and {len(self.layers) - rows} more layers")
         lines += [
@@ -94,7 +101,7 @@ def diagnose(
         tick: called with (layers done, layers in all).
     """
     few = evaluation_part(samples, MAX_SAMPLES)
-    opened, _ = without_final_softmax(model)
+    opened, cut = without_final_softmax(model)
     expected = outputs(Reference(opened), few)
     layers = layers_of(opened, plan)
     losses = []
@@ -110,7 +117,7 @@ def diagnose(
         LayerLoss(str(node.name), node.op_type, worst, noise / total, macs(node))
         for node, worst, noise in sorted(losses, key=lambda each: -each[2])
     ]
-    return Diagnosis(tuple(ranked), tuple(shared_scales(opened, plan, few, calibration)))
+    return Diagnosis(tuple(ranked), tuple(shared_scales(opened, plan, few, calibration)), bool(cut))
 
 
 def outputs(reference: Reference, samples: Samples) -> dict[str, npt.NDArray[Any]]:

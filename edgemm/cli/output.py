@@ -63,17 +63,20 @@ FIDELITY_HEADER = ("output", "SNR dB", "max error", "same class", "accuracy (flo
 
 
 def fidelity_rows(fidelity: Fidelity) -> list[tuple[str, ...]]:
-    """What a conversion kept, a row for each output, under `FIDELITY_HEADER`."""
-    return [
-        (
-            each.name,
-            f"{each.snr_db:.1f}",
-            f"{each.max_abs_error:.3g}",
-            "-" if each.top1_agreement is None else f"{each.top1_agreement:.1%}",
-            "-" if each.accuracy is None else f"{each.accuracy:.1%} ({each.accuracy_float:.1%})",
+    """What a conversion kept, a row for each output and for each of its unlike parts, under `FIDELITY_HEADER`."""
+    rows: list[tuple[str, ...]] = []
+    for each in fidelity.outputs:
+        rows.append(
+            (
+                each.name,
+                f"{each.snr_db:.1f}",
+                f"{each.max_abs_error:.3g}",
+                "-" if each.agreement is None else f"{each.agreement:.1%}",
+                "-" if each.accuracy is None else f"{each.accuracy:.1%} ({each.accuracy_float:.1%})",
+            )
         )
-        for each in fidelity.outputs
-    ]
+        rows += [(f"  {part}", f"{part.snr_db:.1f}", "-", "-", "-") for part in each.parts if part.indices]
+    return rows
 
 
 def size(number: int) -> str:

@@ -1,0 +1,48 @@
+"""Fidelity: the written file against its source, on the same inputs, and the gate on it.
+
+    fidelity = compare(expected, found, roles=roles_of(model, task), gate=Gate())
+    fidelity.require()
+
+held_out.py     which samples calibrate, which judge
+meaning.py      what is known of a value's axes (axes.py: where an axis goes)
+trace.py        the same, followed through the graph
+role.py         what an output means: numbers, parts of unlike meaning, classes along an axis
+finite.py       NaN and infinity: equal in both, or wrong
+agreement.py    the same best class, near-ties aside
+parts.py        unlike parts of an output, each on its own scale (decibels.py: signal to noise)
+gate.py         the limits, and what was missed in words
+account.py      what was kept, for card and report
+comparison.py   all of it together
+float_check.py  how far a float file may be from its source
+"""
+
+from edgemm.converters.fidelity.account import Fidelity, OutputFidelity
+from edgemm.converters.fidelity.agreement import top1_agreement
+from edgemm.converters.fidelity.comparison import compare, stack
+from edgemm.converters.fidelity.decibels import snr_db
+from edgemm.converters.fidelity.float_check import MAX_FLOAT_ERROR, float_tolerance, worst_error
+from edgemm.converters.fidelity.gate import MIN_SNR_DB, Gate
+from edgemm.converters.fidelity.held_out import HeldOut, evaluation_part, held_out
+from edgemm.converters.fidelity.parts import PartFidelity
+from edgemm.converters.fidelity.role import Role, parts_of, roles_of
+
+__all__ = [
+    "MAX_FLOAT_ERROR",
+    "MIN_SNR_DB",
+    "Fidelity",
+    "Gate",
+    "HeldOut",
+    "OutputFidelity",
+    "PartFidelity",
+    "Role",
+    "compare",
+    "evaluation_part",
+    "float_tolerance",
+    "held_out",
+    "parts_of",
+    "roles_of",
+    "snr_db",
+    "stack",
+    "top1_agreement",
+    "worst_error",
+]

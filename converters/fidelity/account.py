@@ -1,0 +1,111 @@
+"""The account of one conversion: what each output kept."""
+
+from __future__ import annotations
+
+from dataclasses import asdict, dataclass, field
+from typing import Any
+
+from edgemm.converters.fidelity.parts import PartFidelity
+from edgemm.errors import FidelityMissed
+
+MAX_PARTS = 16
+"""Of an output, that are put on record: the worst ones."""
+
+
+@dataclass(frozen=True, slots=True)
+class OutputFidelity:
+    """One output of the file against the source, as both answer: a final softmax is part of it."""
+
+    name: str
+    snr_db: float
+    """Signal to noise, decibels, of all finite values together. Below about 20 is bad for sound and pictures; a
+    classifier may be right at less."""
+    max_abs_error: float
+    """Largest absolute difference between finite values, in the output's own unit."""
+    range: float
+    """Largest minus smallest finite value of the source."""
+    top1_agreement: float | None = None
+    """Share of samples (steps, pixels) with the same best class, ties counted as the same; None for numbers."""
+    accuracy_float: float | None = None
+    """0..1, of the source, where the right answers are known."""
+    accuracy: float | None = None
+    """0..1, of the file."""
+    rows: int | None = None
+    """Samples, or steps or pixels of all samples, that a class was compared in."""
+    besides_agreement: float | None = None
+    """As `top1_agreement`, in the rows where either side answers another class than the most common one; None where no
+    class is that common."""
+    besides_rows: int | None = None
+    parts: tuple[PartFidelity, ...] = ()
+    """Of an output of numbers that holds unlike parts: each on its own scale."""
+    infinite: int = 0
+    """Values that are infinite or NaN in the source, and the same in the file."""
+    wrongly_infinite: int = 0
+    """Values that are infinite or NaN on one side alone."""
+
+    @property
+    def agreement(self) -> float | None:
+        """The lower of the two agreements."""
+        shares = [each for each in (self.top1_agreement, self.besides_agreement) if each is not None]
+        return min(shares, default=None)
+
+    @property
+    def worst_db(self) -> float:
+        """Of the worst part; of the whole where it has none."""
+        return min((each.snr_db for each in self.parts), default=self.snr_db)
+
+    def to_json(self) -> dict[str, Any]:
+        """What is known, rounded; never NaN or infinite."""
+        content = {key: _round(value) for key, value in asdict(self).items() if value is not None}
+        kept = sorted(self.parts, key=lambda each: each.snr_db)[:MAX_PARTS]
+        content["parts"] = [
+            {"axis": each.axis, "indices": each.indices, "snr_db": _round(each.snr_db)} for each in kept
+        ]
+        absent = [key for key in ("parts", "infinite", "wrongly_infinite") if not content[key]]
+        return {key: value for key, value in content.items() if key not in absent}
+
+
+@dataclass(frozen=True, slots=True)
+class Fidelity:
+    """The account of one conversion."""
+
+    samples: int
+    outputs: tuple[OutputFidelity, ...]
+    missed: tuple[str, ...] = field(default=())
+    """What the gate found too low, in words; empty when it holds."""
+
+    @property
+    def worst_db(self) -> float:
+        """Of the worst part of the worst output."""
+        return min((each.worst_db for each in self.outputs), default=200.0)
+
+    @property
+    def notes(self) -> tuple[str, ...]:
+        """What is to be known and is no fault: outputs that are infinite by nature."""
+        return tuple(
+            f"output {each.name!r} is infinite or NaN by nature: {each.infinite} values, the same in the source"
+            for each in self.outputs
+            if each.infinite
+        )
+
+    def to_json(self) -> dict[str, Any]:
+        """For the card and for reports; None entries left out."""
+        return {"samples": self.samples, "outputs": [each.to_json() for each in self.outputs]}
+
+    def require(self, places: str = "") -> None:
+        """Raises FidelityMissed when the gate does not hold.
+
+        Args:
+            places: where it was lost, in lines of text.
+        """
+        if self.missed:
+            raise FidelityMissed(
+                "the converted model lost too much, nothing was written: "
+                + "; ".join(self.missed)
+                + ". More or better calibration data usually helps; --gate warn writes it anyway"
+                + (f"\n{places}" if places else "; --explain says which layers lose it")
+            )
+
+
+def _round(value: Any) -> Any:
+    return float(f"{value:.6g}") if isinstance(value, float) else value

@@ -1,0 +1,138 @@
+"""Two sets of outputs, compared and judged: what the source answers, and what the written file answers."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from edgemm.converters.fidelity.account import Fidelity, OutputFidelity
+from edgemm.converters.fidelity.agreement import Agreement, agreement, equal_numbers
+from edgemm.converters.fidelity.decibels import snr_db
+from edgemm.converters.fidelity.finite import Finite, finite_part
+from edgemm.converters.fidelity.gate import Gate, missed
+from edgemm.converters.fidelity.parts import judge_parts
+from edgemm.converters.fidelity.role import NUMBERS, Role
+from edgemm.errors import ConversionError, InputError
+
+Array = npt.NDArray[Any]
+Labels = npt.NDArray[np.int64]
+
+MIN_SKILL = 0.25
+"""Of what lies between always answering the most common label and being always right: a source that does less does not
+fit the labels, and agreement is judged instead."""
+
+
+def compare(
+    expected: Mapping[str, Array],
+    found: Mapping[str, Array],
+    *,
+    roles: Mapping[str, Role] | None = None,
+    labels: Labels | None = None,
+    gate: Gate | None = None,
+) -> Fidelity:
+    """What the file keeps of the source's answers, and whether that is enough.
+
+    Args:
+        expected: output name -> [samples, ...], what the source answers: nothing cut off.
+        found: the same names, of the written file.
+        roles: output name -> what it means (`roles_of`); an output that is not there holds numbers.
+        labels: int64[samples], the right answers, for outputs with one class for each sample.
+        gate: None for the default.
+
+    Raises:
+        InputError: there are no samples.
+        ConversionError: an output is missing, or has another shape than in the source.
+    """
+    outputs, lost = [], []
+    count = 0
+    for name, truth in expected.items():
+        answer = _answer(name, truth, found)
+        count = len(truth)
+        one, words = _compare(name, truth, answer, (roles or {}).get(name, NUMBERS), labels, gate or Gate())
+        outputs.append(one)
+        lost += words
+    return Fidelity(count, tuple(outputs), tuple(lost))
+
+
+def _answer(name: str, truth: Array, found: Mapping[str, Array]) -> Array:
+    if name not in found:
+        raise ConversionError(f"output {name!r} is missing from the file; it has {sorted(found)}")
+    if found[name].shape != truth.shape:
+        raise ConversionError(
+            f"output {name!r}: expected {list(truth.shape)} (samples first), as in the source, found "
+            f"{list(found[name].shape)} in the file"
+        )
+    if not len(truth):
+        raise InputError("fidelity: expected at least one sample to measure on, found none")
+    return found[name]
+
+
+def _compare(
+    name: str, truth: Array, answer: Array, role: Role, labels: Labels | None, gate: Gate
+) -> tuple[OutputFidelity, list[str]]:
+    finite = finite_part(truth, answer)
+    same = _agreement(truth, answer, role)
+    right = _accuracies(truth, answer, role, labels)
+    one = OutputFidelity(
+        name,
+        snr_db(finite.expected, finite.found),
+        _largest_error(finite),
+        float(np.ptp(finite.expected.astype(np.float64))) if truth.size else 0.0,
+        top1_agreement=None if same is None else same.share,
+        accuracy_float=None if right is None else right[0],
+        accuracy=None if right is None else right[1],
+        rows=None if same is None else same.rows,
+        besides_agreement=None if same is None else same.besides,
+        besides_rows=None if same is None else same.besides_rows,
+        parts=judge_parts(finite.expected, finite.found, role) if same is None else (),
+        infinite=finite.natural,
+        wrongly_infinite=finite.wrong,
+    )
+    return one, missed(one, gate, finite.places, right is None or _fits(right[0], labels))
+
+
+def _largest_error(finite: Finite) -> float:
+    pairs = zip(finite.expected, finite.found, strict=True)  # one sample at a time, to save memory
+    errors = [np.abs(truth.astype(np.float64) - answer) for truth, answer in pairs]
+    return float(max((each.max(initial=0.0) for each in errors), default=0.0))
+
+
+def _agreement(truth: Array, answer: Array, role: Role) -> Agreement | None:
+    if not truth.size:
+        return None
+    if role.class_numbers:
+        return equal_numbers(truth, answer)
+    axis = role.class_axis
+    return agreement(truth, answer, axis) if axis is not None and truth.shape[axis] > 1 else None
+
+
+def _accuracies(truth: Array, answer: Array, role: Role, labels: Labels | None) -> tuple[float, float] | None:
+    """Of source and file, where there is one class for each sample; as each answers, ties and all."""
+    axis = role.class_axis
+    if (
+        labels is None
+        or axis is None
+        or truth.size != len(truth) * truth.shape[axis]
+        or truth.shape[axis] < 2
+    ):
+        return None
+    source, file = (
+        float(np.mean(array.reshape(len(array), -1).argmax(axis=1) == labels)) for array in (truth, answer)
+    )
+    return source, file
+
+
+def _fits(accuracy: float, labels: Labels | None) -> bool:
+    """Whether the source knows these answers: numbers of other classes would say nothing of what was lost."""
+    if labels is None:
+        return False
+    chance = float(np.unique(labels, return_counts=True)[1].max() / len(labels))
+    return chance == 1.0 or accuracy - chance >= MIN_SKILL * (1.0 - chance)
+
+
+def stack(runs: Sequence[Mapping[str, Array]]) -> dict[str, Array]:
+    """One dictionary per sample -> name -> [samples, ...]."""
+    return {name: np.stack([run[name] for run in runs]) for name in runs[0]} if runs else {}
