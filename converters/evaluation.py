@@ -15,7 +15,6 @@ from edgemm.quantize.grid import Range
 
 NOISE_SAMPLES = 8
 NOISE = "no data: fidelity was measured on seeded noise; give --calibrate or --evaluate for a figure that means more"
-SAME = "fidelity was measured on the calibration data; --evaluate DATA measures on other data"
 
 
 def load_data(data: Any, prepared: Prepared, limit: int, option: str = "--calibrate") -> Samples | None:

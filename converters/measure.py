@@ -17,7 +17,7 @@ from edgemm.converters.fidelity import worst_error as worst_error
 from edgemm.converters.realise import Format, Realised, Settings, realise
 from edgemm.converters.reference import GraphSource, Outputs
 from edgemm.converters.samples import Samples
-from edgemm.converters.worker import opened
+from edgemm.converters.worker import How, opened
 from edgemm.errors import ConversionError
 from edgemm.quantize.plan import Plan
 
@@ -47,7 +47,7 @@ def run_artifact(
     Raises:
         RunFailed: the runtime refuses the file, fails in it, or dies of it.
     """
-    how = "written" if emulate and realised.format == "onnx" else "device"
+    how: How = "written" if emulate and realised.format == "onnx" else "device"
     outputs, times = [], []
     with opened(realised.payload, realised.format, how) as session:
         order_in = _positions(session.inputs, [port.spec.name for port in realised.inputs])

@@ -132,9 +132,9 @@ def refuse_overwriting(source: Any, path: Path, what: str) -> None:
     Raises:
         InputError: both are one file.
     """
-    if isinstance(source, str | Path) and Path(source).exists() and path.exists():
-        if path.samefile(source):
-            raise InputError(f"{path}: {what} is the source file itself. Choose another name")
+    named = isinstance(source, str | Path) and Path(source).exists()
+    if named and path.exists() and path.samefile(source):
+        raise InputError(f"{path}: {what} is the source file itself. Choose another name")
 
 
 def _check_tflite_source(options: Options) -> None:

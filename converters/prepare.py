@@ -4,14 +4,14 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import onnx_ir as ir
 
-from edgemm.card import InputCard, ModelCard, OutputCard
+from edgemm.card import ModelCard
 from edgemm.converters.importers import export_program, export_torch, read_onnx
 from edgemm.converters.importers.input_shapes import set_inputs
 from edgemm.converters.passes import canonicalize
@@ -21,8 +21,9 @@ from edgemm.converters.passes.stepwise import add_states
 from edgemm.converters.realise import Format, Realised
 from edgemm.converters.reference import FileSource, Source, TorchSource
 from edgemm.converters.stepwise import ROUNDS, check_whole, with_states
-from edgemm.errors import InputError, UnsupportedOperator
-from edgemm.fit import layout_of
+from edgemm.errors import CardError, InputError, UnsupportedOperator
+from edgemm.fit import Entry
+from edgemm.fit import fit_card as fit_to_tensors
 from edgemm.tensors import TensorSpec
 
 
@@ -111,7 +112,9 @@ def _module_source(source: Any, example_inputs: tuple[Any, ...] | None, graph: i
     if shapes != [shape_of(value) for value in inputs]:
         return None
     return TorchSource(
-        source, tuple(str(value.name) for value in inputs), tuple(str(value.name) for value in graph.graph.outputs)
+        source,
+        tuple(str(value.name) for value in inputs),
+        tuple(str(value.name) for value in graph.graph.outputs),
     )
 
 
@@ -265,37 +268,30 @@ def fit_card(
         known: False where somebody made `given` up.
     """
     card = given or ModelCard(name=name)
-    ins = _by_name(card.inputs, inputs, "input", InputCard)
-    outs = _by_name(card.outputs, outputs, "output", OutputCard)
     notes = []
     if given is None or not known:
         notes.append("no card: task, preprocessing and labels are not known; the artifact takes raw tensors")
     elif card.task in ("classification", "keyword") and not card.labels:
         notes.append("the card has no labels: classes are named by their number")
-    fitted = card.with_(
-        inputs=tuple(
-            replace(
-                entry, name=spec.name, shape=spec.shape, layout=entry.layout or layout_of(entry, spec.shape)
-            )
-            for entry, spec in zip(ins, inputs, strict=True)
-        ),
-        outputs=tuple(
-            replace(entry, name=spec.name, shape=spec.shape)
-            for entry, spec in zip(outs, outputs, strict=True)
-        ),
-    )
-    return fitted, notes
+    try:
+        fitted = fit_to_tensors(card, inputs, outputs)
+    except CardError as error:
+        raise InputError(str(error)) from error
+    return fitted.with_(
+        inputs=_ordered(fitted.inputs, inputs), outputs=_ordered(fitted.outputs, outputs)
+    ), notes
 
 
-def _by_name(entries: Sequence[Any], specs: Sequence[TensorSpec], what: str, kind: Any) -> list[Any]:
-    if not entries:
-        return [kind(name=spec.name) for spec in specs]
+def _ordered(entries: Sequence[Entry], specs: Sequence[TensorSpec]) -> tuple[Entry, ...]:
+    """One for each tensor, in the order of the tensors.
+
+    Raises:
+        InputError: two entries are about one tensor.
+    """
     named = {entry.name: entry for entry in entries}
-    if set(named) == {spec.name for spec in specs}:
-        return [named[spec.name] for spec in specs]
-    if len(entries) == len(specs):
-        return list(entries)
-    raise InputError(
-        f"the card describes {len(entries)} {what}(s) ({', '.join(named)}), the model has {len(specs)} "
-        f"({', '.join(spec.name for spec in specs)}): name them alike"
-    )
+    if len(named) != len(specs):
+        raise InputError(
+            f"the card describes {', '.join(entry.name for entry in entries)}; expected one entry for each of "
+            f"{', '.join(spec.name for spec in specs)}"
+        )
+    return tuple(named[spec.name] for spec in specs)

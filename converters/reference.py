@@ -51,9 +51,7 @@ class GraphSource:
             found = []
             for sample in samples.inputs:
                 arrays = [_typed(sample[name], kinds[name]) for name in session.inputs]
-                found.append(
-                    dict(zip(session.outputs, map(_single, session.run(arrays)), strict=True))
-                )
+                found.append(dict(zip(session.outputs, map(_single, session.run(arrays)), strict=True)))
             return tuple(found)
 
 
@@ -84,11 +82,8 @@ class TorchSource:
 
         from edgemm.converters.importers.torch_module import evaluating
 
-        found = []
         with evaluating(self.module), torch.no_grad():
-            for sample in samples.inputs:
-                found.append(self._one(sample))
-        return tuple(found)
+            return tuple(self._one(sample) for sample in samples.inputs)
 
     def _one(self, sample: Sample) -> Outputs:
         import torch
@@ -133,4 +128,6 @@ def answers_of(sources: Sequence[tuple[Source, str]], samples: Samples) -> tuple
             return source.answers(samples), said
         except RunFailed as error:
             said = said or f"{note} ({str(error)[:200]})"
-    raise ConversionError(f"nothing runs the source: {said}. Check it with onnx.checker, or update its runtime")
+    raise ConversionError(
+        f"nothing runs the source: {said}. Check it with onnx.checker, or update its runtime"
+    )

@@ -28,7 +28,7 @@ def _roles(prepared: Prepared) -> dict[str, Role]:
     """What each output means."""
     task = None if prepared.card.task == "tensors" else prepared.card.task
     if prepared.tflite is None:
-        return dict(roles_of(prepared.model, task))
+        return roles_of(prepared.model, task, [pair.output for pair in prepared.card.states])
     if task not in ("classification", "keyword"):
         return {}
     return {spec.name: Role(class_axis=-1) for spec in prepared.outputs if len(spec.shape) == 2}

@@ -6,10 +6,10 @@ from dataclasses import replace
 
 from edgemm.card import ModelCard
 from edgemm.converters.evaluation import input_ranges
-from edgemm.converters.pipeline.work import Work
 from edgemm.converters.onnx_writer.transposed import spread_transposed
 from edgemm.converters.passes import canonicalize
 from edgemm.converters.passes.quantized import declared_ranges
+from edgemm.converters.pipeline.work import Work
 from edgemm.quantize import Calibration, calibrate, check_plan, explain_plan, make_plan
 from edgemm.quantize.grid import Range
 from edgemm.quantize.plan import Plan

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from edgemm.converters.evaluation import NOISE, SAME, load_data, noise
+from edgemm.converters.evaluation import NOISE, load_data, noise
 from edgemm.converters.fidelity import held_out, worst_error
 from edgemm.converters.pipeline.work import Work
 from edgemm.converters.reference import EXPORT_ERROR, GraphSource, Outputs, Source, TorchSource, answers_of
@@ -12,8 +12,7 @@ from edgemm.converters.samples import Samples
 from edgemm.errors import ConversionError
 from edgemm.quantize import lint
 
-MOST = 128
-"""Samples, at most, that a conversion is judged on where no others were given."""
+HELD_OUT = "fidelity was measured on {} of {} samples, held out from calibration; --evaluate gives other data"
 
 
 def prepare(work: Work) -> None:
@@ -36,10 +35,8 @@ def _divided(work: Work, data: Samples | None, other: Samples | None) -> tuple[S
         work.notes.append(NOISE)
         return None, noise(work.prepared)
     parts = held_out(data)
-    work.notes.append(parts.note or SAME)
-    from edgemm.converters.fidelity import evaluation_part
-
-    return parts.calibration, evaluation_part(parts.gate, MOST)
+    work.notes.append(parts.note or HELD_OUT.format(len(parts.gate), len(data)))
+    return parts.calibration, parts.gate
 
 
 def _answers(work: Work) -> tuple[Outputs, ...]:
@@ -47,10 +44,15 @@ def _answers(work: Work) -> tuple[Outputs, ...]:
     prepared = work.prepared
     sources: list[tuple[Source, str]] = []
     if prepared.runs_in is not None:
-        sources.append((prepared.runs_in, "torch does not run the module on these inputs; compared with its export"))
+        sources.append(
+            (prepared.runs_in, "torch does not run the module on these inputs; compared with its export")
+        )
     if prepared.source is not None:
         sources.append(
-            (GraphSource(prepared.source), "onnxruntime does not run the source; compared with its canonical graph")
+            (
+                GraphSource(prepared.source),
+                "onnxruntime does not run the source; compared with its canonical graph",
+            )
         )
     if prepared.tflite is None:
         sources.append((GraphSource(prepared.model), "onnxruntime does not run the canonical graph"))
@@ -75,7 +77,9 @@ def _require_export(graph: object, samples: Samples, truth: tuple[Outputs, ...])
     for ours, theirs in zip(GraphSource(graph).answers(few), truth, strict=False):
         for name, expected in theirs.items():
             error, spread = worst_error(expected, ours[name])
-            if expected.dtype.kind == "f" and not error <= EXPORT_ERROR * max(spread, float(np.abs(expected[np.isfinite(expected)]).max(initial=0.0))):
+            if expected.dtype.kind == "f" and not error <= EXPORT_ERROR * max(
+                spread, float(np.abs(expected[np.isfinite(expected)]).max(initial=0.0))
+            ):
                 raise ConversionError(
                     f"output {name!r}: torch's export differs from the module by {error:.3g} on a range of "
                     f"{spread:.3g}; nothing was written. Is the module in its final state, and does forward() "

@@ -25,9 +25,7 @@ def write(work: Work) -> None:
         return
     check_written_float(work)
     work.written = realise(prepared.model, work.plan, options.format, options.settings)
-    require_runs(
-        prepared.model, work.written, work.plan, options.format, options.settings, work.judged_on
-    )
+    require_runs(prepared.model, work.written, work.plan, options.format, options.settings, work.judged_on)
 
 
 def check_written_float(work: Work, *, exact: bool = True) -> None:

@@ -84,7 +84,7 @@ def main() -> int:
             began = time.perf_counter_ns()
             found = current.run(arrays)
             send(pipe, {"elapsed_ns": time.perf_counter_ns() - began}, found)
-        except Exception as error:  # whatever a runtime raises: the caller decides
+        except Exception as error:  # noqa: BLE001  whatever a runtime raises: the caller decides
             with suppress(OSError):
                 send(pipe, _described(error))
     return 0
@@ -98,7 +98,7 @@ def _open(question: Content, arrays: Sequence[Array]) -> Opened:
 
 
 def _replayed(path: str) -> list[tuple[str, float, float, bool]]:
-    """Name, largest error, tolerance and verdict of each output of an artifact's goldens, loaded as a device loads it."""
+    """Name, largest error, tolerance and verdict of each output of the goldens, loaded as a device loads them."""
     import edgemm
 
     with edgemm.load(path, delegate="cpu") as model:
@@ -113,7 +113,9 @@ def _described(error: Exception) -> dict[str, Any]:
 
 if __name__ == "__main__":
     with suppress(OSError):
-        Path("/proc/self/oom_score_adj").write_text("1000", encoding="ascii")  # it goes first when memory ends
+        Path("/proc/self/oom_score_adj").write_text(
+            "1000", encoding="ascii"
+        )  # it goes first when memory ends
     with suppress(AttributeError, OSError):
         os.sched_setaffinity(0, os.sched_getaffinity(0))
     sys.exit(main())

@@ -42,7 +42,7 @@ class _Process:
 
     def __init__(self) -> None:
         here, there = socket.socketpair()
-        self._said: IO[bytes] = tempfile.TemporaryFile()
+        self._said: IO[bytes] = tempfile.TemporaryFile()  # noqa: SIM115  closed with the process
         with there:
             self._child = subprocess.Popen(
                 [sys.executable, "-c", _CHILD, str(there.fileno()), *sys.path],

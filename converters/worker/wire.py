@@ -25,7 +25,7 @@ def send(pipe: Connection, content: Content, arrays: Sequence[Array] = ()) -> No
     pipe.send_bytes(json.dumps({**content, "arrays": kinds}).encode())
     for array in whole:
         if array.size:
-            pipe.send_bytes(memoryview(array.reshape(-1).view(np.uint8)))
+            pipe.send_bytes(array.reshape(-1).view(np.uint8).data)
 
 
 def receive(pipe: Connection) -> tuple[Content, list[Array]]:
