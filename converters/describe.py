@@ -43,9 +43,11 @@ def _input(entry: InputCard, port: Port) -> InputCard:
 
 def _repairs(repaired: Repaired | None) -> dict[str, Any]:
     """What was mended, why, and what that costs."""
-    if repaired is None or not repaired.steps:
+    if repaired is None or not (repaired.steps or repaired.out_of_time):
         return {}
+    late = {"repair_stopped_at_its_time_limit": True} if repaired.out_of_time else {}
     return {
+        **late,
         "repairs": list(repaired.steps),
         "repaired_because": list(repaired.reasons),
         "float_layers": list(repaired.layers),
