@@ -40,13 +40,10 @@ def test_arrays_of_every_kind_go_there_and_back(payload: bytes, how: client.How)
 
 
 def test_one_process_serves_many_files(payload: bytes) -> None:
-    with opened(payload, "onnx"):
-        first = client._take  # the process that is busy is not among those that wait
-        assert callable(first)
-    waiting = [process.pipe.fileno() for process in client._idle]
-    with opened(payload, "onnx"):
-        pass
-    assert [process.pipe.fileno() for process in client._idle] == waiting
+    with opened(payload, "onnx") as session:
+        first = session._process
+    with opened(payload, "onnx") as session:
+        assert session._process is first
 
 
 def test_what_the_runtime_says_is_in_the_error() -> None:
@@ -54,19 +51,24 @@ def test_what_the_runtime_says_is_in_the_error() -> None:
         pass
 
 
+INPUTS = [np.zeros((2, 3), np.float32), np.zeros((2, 3), np.bool_)]
+
+
 def test_a_process_that_dies_is_an_error_and_is_replaced(payload: bytes) -> None:
-    with pytest.raises(RunFailed, match="killed by SIGABRT"), opened(payload, "onnx") as session:
-        os.kill(session._process._child.pid, signal.SIGABRT)
-        session.run([np.zeros((2, 3), np.float32), np.zeros((2, 3), np.bool_)])
     with opened(payload, "onnx") as session:
-        assert len(session.run([np.zeros((2, 3), np.float32), np.zeros((2, 3), np.bool_)])) == 2
+        os.kill(session._process._child.pid, signal.SIGABRT)
+        with pytest.raises(RunFailed, match="killed by SIGABRT"):
+            session.run(INPUTS)
+    with opened(payload, "onnx") as session:
+        assert len(session.run(INPUTS)) == 2
 
 
 def test_an_answer_that_does_not_come_is_an_error(payload: bytes, monkeypatch: pytest.MonkeyPatch) -> None:
-    with pytest.raises(RunFailed, match="did not end within"), opened(payload, "onnx") as session:
+    with opened(payload, "onnx") as session:
         os.kill(session._process._child.pid, signal.SIGSTOP)
         monkeypatch.setattr(client, "TIMEOUT_S", 0.2)
-        session.run([np.zeros((2, 3), np.float32), np.zeros((2, 3), np.bool_)])
+        with pytest.raises(RunFailed, match="did not end within"):
+            session.run(INPUTS)
 
 
 def test_an_artifact_that_cannot_be_loaded_says_why(tmp_path: Path, payload: bytes) -> None:
