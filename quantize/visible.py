@@ -1,0 +1,274 @@
+"""What the readers of a value can see of it: an interval outside of which a number is as good as the nearer end.
+
+A sigmoid of 9 and one of 9e9 are the same, and a softmax sees nothing of a score that lies far below the largest of
+its row: that is what masks are made of. A grid that holds what cannot be seen wastes its steps, all of them where a
+mask is -3.4e38. The intervals begin at the functions that saturate and go back, against the graph's order, through
+what moves or picks numbers and through sums and products.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from functools import reduce
+
+import numpy as np
+import onnx_ir as ir
+
+from edgemm.quantize.extremes import Extremes, extremes_of_array
+from edgemm.quantize.fusion import bounds
+from edgemm.quantize.grid import Range
+from edgemm.quantize.legality import is_real, operand
+
+ALL = Range(-np.inf, np.inf)
+
+SATURATES: dict[str, Range] = {
+    "Elu": Range(-8.0, np.inf),
+    "Erf": Range(-4.0, 4.0),
+    "Gelu": Range(-6.0, np.inf),
+    "HardSwish": Range(-3.0, np.inf),
+    "Selu": Range(-8.0, np.inf),
+    "Sigmoid": Range(-8.0, 8.0),
+    "Tanh": Range(-4.0, 4.0),
+}
+"""Operator -> where it still changes by more than 1/1000 of the range of what it computes: a fifth of a step of int8."""
+
+SHARPENS = frozenset({("Div", 1), ("Log", 0), ("Pow", 0), ("Reciprocal", 0), ("Sqrt", 0)})
+"""(operator, input index) that makes small differences near 0 large: what they read was not saturated for them."""
+
+FIRST = (0,)
+EVERY = None
+PASSES: dict[str, tuple[int, ...] | None] = {
+    **dict.fromkeys(
+        (
+            "DepthToSpace", "Expand", "Flatten", "Gather", "GatherElements", "GatherND", "GlobalMaxPool", "Identity",
+            "MaxPool", "ReduceMax", "ReduceMin", "Reshape", "Slice", "SpaceToDepth", "Split", "Squeeze", "Tile",
+            "Transpose", "Unsqueeze",
+        ),
+        FIRST,
+    ),
+    **dict.fromkeys(("Concat", "Max", "Min"), EVERY),
+    **dict.fromkeys(("Pad", "ScatterElements", "ScatterND"), (0, 2)),
+    "Where": (1, 2),
+}  # fmt: skip
+"""Operators that move or pick numbers -> which of their inputs those are. Limiting before them is limiting after."""
+
+SOFTMAXES = frozenset({"LogSoftmax", "Softmax"})
+HALF_STEPS = 512.0
+"""Half a step of a softmax's output, inverted: all that is hidden in a row may add up to no more than that."""
+LOG_DEPTH = 16.0
+"""Of a LogSoftmax: where its grid ends."""
+FAR = 3.0
+"""Widths of what a last softmax sees that a number must lie below it to be a mask: what the graph gives as scores
+without its softmax is not limited for less."""
+
+
+@dataclass(frozen=True, slots=True)
+class Visible:
+    """What can be seen; infinite ends where nothing is known."""
+
+    values: Mapping[str, Range]
+    """Value name -> by all its readers."""
+    operands: Mapping[tuple[str, int], Range]
+    """(node name, input index) -> by that reader alone."""
+
+
+def depths(model: ir.Model) -> dict[str, float]:
+    """Softmax node name -> how far below the largest number of a row it sees."""
+    found = {}
+    for node in model.graph:
+        source = operand(node, 0)
+        if node.op_type not in SOFTMAXES or source is None or source.shape is None:
+            continue
+        count = int(source.shape.numpy()[node.attributes.get_int("axis", -1)])
+        found[str(node.name)] = LOG_DEPTH if node.op_type == "LogSoftmax" else float(np.log(HALF_STEPS * count))
+    return found
+
+
+def visible(model: ir.Model, seen: Mapping[str, Extremes], rows: Mapping[str, Extremes]) -> Visible:
+    """Follows a canonical graph from its end to its beginning.
+
+    Args:
+        seen: value name -> its extremes on real data.
+        rows: softmax node name -> the extremes of what it can see of its rows.
+    """
+    graph = _Graph(seen, rows)
+    values: dict[str, Range] = {str(value.name): ALL for value in model.graph.outputs}
+    operands: dict[tuple[str, int], Range] = {}
+    for node in reversed(tuple(model.graph)):
+        after = _after(node, values)
+        for index, value in enumerate(node.inputs):
+            if value is None or not is_real(value):
+                continue
+            part = _ordered(graph.through(node, index, after))
+            operands[str(node.name), index] = part
+            name = str(value.name)
+            values[name] = part.union(values[name]) if name in values else part
+    return Visible(values, operands)
+
+
+def _after(node: ir.Node, values: Mapping[str, Range]) -> Range:
+    """By the readers of all outputs; places of numbers, which limits would change, show everything."""
+    if any(value.uses() and not is_real(value) for value in node.outputs):
+        return ALL
+    known = [values[name] for value in node.outputs if (name := str(value.name)) in values]
+    return reduce(Range.union, known) if known else ALL
+
+
+def _ordered(found: Range) -> Range:
+    """Nothing is known where limits contradict each other."""
+    return found if found.low <= found.high and found.low < np.inf and found.high > -np.inf else ALL
+
+
+@dataclass(frozen=True, slots=True)
+class _Graph:
+    """What is known of the numbers."""
+
+    seen: Mapping[str, Extremes]
+    rows: Mapping[str, Extremes]
+
+    def whole(self, node: ir.Node, index: int) -> Range:
+        """The extremes of an input, infinities among them."""
+        value = operand(node, index)
+        if value is None:
+            return ALL
+        if value.const_value is not None:
+            return extremes_of_array(value.const_value.numpy()).whole
+        found = self.seen.get(str(value.name))
+        return ALL if found is None else found.whole
+
+    def through(self, node: ir.Node, index: int, after: Range) -> Range:
+        """What a node shows of an input, where its own readers see `after`."""
+        limits = bounds(node)
+        if limits is not None and index == 0:
+            return _ordered(Range(max(after.low, limits[0]), min(after.high, limits[1])))
+        if node.op_type in SOFTMAXES:
+            return self._scores(node)
+        if node.op_type in SATURATES or node.op_type == "HardSigmoid":
+            return ALL if _is_sharpened(node) else _saturated(node)
+        if _passes(node):
+            data = PASSES.get(node.op_type, FIRST)
+            return after if data is None or index in data else ALL
+        if node.op_type in ARITHMETIC and index < 2:
+            return ARITHMETIC[node.op_type](after, self.whole(node, 1 - index), index)
+        return ALL
+
+    def _scores(self, node: ir.Node) -> Range:
+        found, source = self.rows.get(str(node.name)), operand(node, 0)
+        if found is None or source is None or found.low > found.high or _is_sharpened(node):
+            return ALL
+        if self._may_hide_a_row(node, source):
+            return ALL
+        limits = found.finite
+        last = node.outputs[0].is_graph_output()
+        if last and self.whole(node, 0).low >= limits.low - FAR * limits.width:
+            return ALL
+        return limits
+
+    def _may_hide_a_row(self, node: ir.Node, source: ir.Value) -> bool:
+        """Rows that are infinite as a whole come out as NaN, and are meant to where something asks for NaN."""
+        after = self.seen.get(str(node.outputs[0].name))
+        if after is not None and after.nan:
+            return True
+        return _is_asked_for_nan(node.outputs[0]) and self._is_hidden_by_data(source)
+
+    def _is_hidden_by_data(self, value: ir.Value) -> bool:
+        """True when a negative infinity comes from what changes from call to call."""
+        found, node = self.seen.get(str(value.name)), value.producer()
+        if value.const_value is not None or found is None or not found.below:
+            return False
+        if node is None or (node.op_type == "Where" and not _is_constant(node, 0)):
+            return True
+        if node.op_type not in PASSES and node.op_type not in ("Add", "Sub"):
+            return True
+        return any(is_real(each) and self._is_hidden_by_data(each) for each in node.inputs if each is not None)
+
+
+def _is_constant(node: ir.Node, index: int) -> bool:
+    value = operand(node, index)
+    return value is not None and value.const_value is not None
+
+
+def _is_asked_for_nan(value: ir.Value) -> bool:
+    """IsNaN, or what TFLite has instead: a comparison with itself."""
+    return any(
+        reader.op_type == "IsNaN" or (reader.op_type == "Equal" and reader.inputs[0] is reader.inputs[1])
+        for reader in value.consumers()
+    )
+
+
+def _is_sharpened(node: ir.Node) -> bool:
+    return any((use.node.op_type, use.idx) in SHARPENS for value in node.outputs for use in value.uses())
+
+
+def _saturated(node: ir.Node) -> Range:
+    if node.op_type != "HardSigmoid":
+        return SATURATES[node.op_type]
+    slope = node.attributes.get_float("alpha", 0.2)
+    start = node.attributes.get_float("beta", 0.5)
+    return Range(-start / slope, (1.0 - start) / slope) if slope > 0 else ALL
+
+
+def _passes(node: ir.Node) -> bool:
+    """True for a node that moves or picks numbers, and computes none."""
+    if node.op_type == "Resize":
+        return node.attributes.get_string("mode", "nearest") == "nearest"
+    return node.op_type in PASSES and node.attributes.get_string("reduction", "none") == "none"
+
+
+# what one operand shows, where the result is seen within `after` and the other operand is within `other`
+
+
+def _add(after: Range, other: Range, _: int) -> Range:
+    return Range(_difference(after.low, other.high), _difference(after.high, other.low))
+
+
+def _sub(after: Range, other: Range, index: int) -> Range:
+    if index == 0:
+        return Range(_sum(after.low, other.low), _sum(after.high, other.high))
+    return Range(_difference(other.low, after.high), _difference(other.high, after.low))
+
+
+def _mul(after: Range, other: Range, _: int) -> Range:
+    """Factors of one sign only: the others turn a limit into both."""
+    if other.low > 0.0:
+        return _over(after, other)
+    if other.high < 0.0:
+        turned = _over(after, Range(-other.high, -other.low))
+        return Range(-turned.high, -turned.low)
+    return ALL
+
+
+def _div(after: Range, other: Range, index: int) -> Range:
+    if index == 1 or not (other.low > 0.0 and np.isfinite(other.high)):
+        return ALL
+    return _over(after, Range(1.0 / other.high, 1.0 / other.low))
+
+
+def _over(after: Range, factor: Range) -> Range:
+    """x so that x * factor leaves `after` for every factor when x leaves the result."""
+    low = after.low / (factor.low if after.low < 0 else factor.high)
+    high = after.high / (factor.low if after.high > 0 else factor.high)
+    return Range(low, high)
+
+
+def _neg(after: Range, _other: Range, _: int) -> Range:
+    return Range(-after.high, -after.low)
+
+
+def _sum(end: float, other: float) -> float:
+    """Infinite where either is."""
+    return end if np.isinf(end) else end + other
+
+
+def _difference(end: float, other: float) -> float:
+    return _sum(end, -other)
+
+
+ARITHMETIC: dict[str, Callable[[Range, Range, int], Range]] = {
+    "Add": _add,
+    "Div": _div,
+    "Mul": _mul,
+    "Neg": _neg,
+    "Sub": _sub,
+}
