@@ -62,7 +62,7 @@ def range_of(value: ir.Value, sight: Range | None = None) -> Range:
         raise ConversionError(f"constant {value.name!r} holds NaN: no grid has a step for that")
     if not array.size:
         return Range(0.0, 0.0)
-    seen = array if sight is None else np.clip(array, sight.low, sight.high)
+    seen = array if sight is None else np.clip(array.astype(np.float64), sight.low, sight.high)
     return Range(float(seen.min()), float(seen.max()))
 
 

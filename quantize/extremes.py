@@ -60,8 +60,8 @@ class Extremes:
 
     def limited(self, low: float, high: float) -> Extremes:
         """After a clip."""
-        ends = np.clip(np.array([self.finite.low, self.finite.high], np.float32), low, high)
-        found = Extremes(float(ends[0]), float(ends[1]), self.nan)
+        first, last = (min(max(end, low), high) for end in (self.finite.low, self.finite.high))
+        found = Extremes(first, last, self.nan)
         if self.below:
             found = replace(found, below=True) if low == -np.inf else replace(found, low=min(found.low, low))
         if self.above:

@@ -58,6 +58,9 @@ HALF_STEPS = 512.0
 """Half a step of a softmax's output, inverted: all that is hidden in a row may add up to no more than that."""
 LOG_DEPTH = 16.0
 """Of a LogSoftmax: where its grid ends."""
+MARGIN = 0.1
+"""Of what was seen of all rows: other data has rows whose largest score lies deeper, and what is hidden in those must
+still lie below it."""
 FAR = 3.0
 """Widths of what a last softmax sees that a number must lie below it to be a mask: what the graph gives as scores
 without its softmax is not limited for less."""
@@ -83,6 +86,20 @@ def depths(model: ir.Model) -> dict[str, float]:
         count = int(source.shape.numpy()[node.attributes.get_int("axis", -1)])
         found[str(node.name)] = LOG_DEPTH if node.op_type == "LogSoftmax" else float(np.log(HALF_STEPS * count))
     return found
+
+
+def is_mask(value: ir.Value) -> bool:
+    """True where all that is computed from a value, before softmaxes take it, is sums and choices."""
+    if value.is_graph_output() or not value.uses():
+        return False
+    for reader in value.consumers():
+        if reader.op_type in SOFTMAXES:
+            continue
+        if reader.op_type not in ("Add", "Sub") and reader.op_type not in PASSES:
+            return False
+        if not all(is_mask(each) for each in reader.outputs):
+            return False
+    return True
 
 
 def visible(model: ir.Model, seen: Mapping[str, Extremes], rows: Mapping[str, Extremes]) -> Visible:
@@ -163,7 +180,7 @@ class _Graph:
         last = node.outputs[0].is_graph_output()
         if last and self.whole(node, 0).low >= limits.low - FAR * limits.width:
             return ALL
-        return limits
+        return Range(limits.low - MARGIN * limits.width, limits.high)
 
     def _may_hide_a_row(self, node: ir.Node, source: ir.Value) -> bool:
         """Rows that are infinite as a whole come out as NaN, and are meant to where something asks for NaN."""
