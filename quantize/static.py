@@ -16,7 +16,7 @@ from edgemm.quantize.calibration import Calibration
 from edgemm.quantize.constants import static_grids, unfit
 from edgemm.quantize.fusion import fused_activation, hosts, stored_output, stored_outputs
 from edgemm.quantize.grid import Grid, Range
-from edgemm.quantize.groups import Groups, group_graph, group_notes, holds
+from edgemm.quantize.groups import Groups, group_graph, group_notes
 from edgemm.quantize.islands import islands, neighbours
 from edgemm.quantize.legality import Form, Rule, activation_inputs, constant_inputs, is_real, operand, rule_of
 from edgemm.quantize.plan import Plan, Precision
@@ -28,6 +28,9 @@ convolution, and far beyond that an Add aborts the process; such fine steps hold
 
 SATURATED = 4.0
 """Times the range that is kept: what goes beyond is mostly limited."""
+
+REACHED = 1.05
+"""Times the end of a prescribed grid: results beyond are not rounding any more."""
 
 BEYOND = 2.0**20
 """Steps from 0. LiteRT's own QUANTIZE makes int32 of what is beyond 2**31, and -1e9 becomes the largest number."""
@@ -100,9 +103,10 @@ class _Work:
                 return f"the scores {name} of unlike rows lie too far apart for one grid"
             if not self.ranges[name].fits:
                 return f"no grid holds {name}: {self.ranges[name].low:.4g}..{self.ranges[name].high:.4g}"
-        output = self.ranges[str(stored_output(node).name)] if rule.fixed is not None else None
-        if output and rule.fixed and not self.target.integer_only and not holds(rule.fixed, self.target, output):
-            return f"its results reach {output.low:.4g}..{output.high:.4g}, and its prescribed grid does not"
+        if rule.fixed is not None and not self.target.integer_only:
+            output = self.ranges[str(stored_output(node).name)]
+            if max(-output.low, output.high) > REACHED * rule.fixed.reach:
+                return f"its results reach {output.low:.4g}..{output.high:.4g}, and its prescribed grid does not"
         for index in constant_inputs(node, rule):
             value = operand(node, index)
             sight = self.calibration.operands.get((str(node.name), index))
