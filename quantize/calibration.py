@@ -13,11 +13,12 @@ import numpy as np
 import onnx_ir as ir
 
 from edgemm.errors import CalibrationError, InputError
+from edgemm.quantize.backwards import PASSES
 from edgemm.quantize.extremes import Extremes, Probe
 from edgemm.quantize.fusion import bounds
 from edgemm.quantize.grid import Range
 from edgemm.quantize.reference import Sample
-from edgemm.quantize.visible import PASSES, Visible, depths, visible
+from edgemm.quantize.visible import Visible, depths, visible
 
 Progress = Callable[[int, int], None]
 """Called with (samples done, samples in all)."""
@@ -27,6 +28,12 @@ MOVES_ONLY = frozenset({"Flatten", "Identity", "Reshape", "Squeeze", "Transpose"
 
 COARSEST_SCORE = 1.0
 """Steps before a softmax may be so large; beyond, neighbours differ by more than e times, and it is no softmax."""
+APART = "rows of scores lie too far apart for one grid"
+
+DIVERGES = (("Div", 1), ("Log", 0), ("Reciprocal", 0))
+"""(operator, input index) that is infinite at zero: the first step of a grid would make it so."""
+STEPS_FROM_ZERO = 8.0
+"""A step is then an eighth of the number at most."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,8 +51,8 @@ class Calibration:
     """(node name, input index) -> what that node can see of a constant there, where that is limited."""
     not_finite: frozenset[str] = frozenset()
     """Values that were NaN, or infinite where it can be seen: no grid holds them."""
-    too_wide: frozenset[str] = frozenset()
-    """Scores of rows that lie too far apart for one grid."""
+    coarse: Mapping[str, str] = field(default_factory=dict)
+    """Value name -> why the steps of a grid are too coarse for what reads it."""
 
 
 def calibrate(model: ir.Model, samples: Sequence[Sample], *, progress: Progress | None = None) -> Calibration:
@@ -103,26 +110,53 @@ def _limited(
                 "numbers. Check the data; an infinity is for masks only"
             )
     operands = {
-        key: sight for key, sight in shown.operands.items() if np.isfinite(sight.low) or np.isfinite(sight.high)
+        key: sight
+        for key, sight in shown.operands.items()
+        if np.isfinite(sight.low) or np.isfinite(sight.high)
     }
-    return Calibration(ranges, samples, whole, operands, frozenset(wild), frozenset(_too_wide(model, rows)))
+    coarse = dict([*_near_zero(model, ranges), *_too_wide(model, rows)])
+    return Calibration(ranges, samples, whole, operands, frozenset(wild), coarse)
 
 
-def _too_wide(model: ir.Model, rows: Mapping[str, Extremes]) -> Iterator[str]:
-    """Names of scores whose rows lie so far apart that one grid has no steps for any, back to where they are made."""
+def _near_zero(model: ir.Model, ranges: Mapping[str, Range]) -> Iterator[tuple[str, str]]:
+    """Values so near zero, against their range, that a step there is much to a logarithm or a division."""
     for node in model.graph:
-        found = rows.get(str(node.name))
-        if found is None or found.low > found.high or found.high - found.low <= 255 * COARSEST_SCORE:
-            continue
-        waiting = [node.inputs[0]]
-        while waiting:
-            value = waiting.pop()
-            if value is None or value.const_value is not None:
+        for kind, index in DIVERGES:
+            value = node.inputs[index] if node.op_type == kind and index < len(node.inputs) else None
+            ends = ranges.get(str(value.name)) if value is not None else None
+            if value is None or ends is None:
                 continue
-            yield str(value.name)
-            maker = value.producer()
-            if maker is not None and maker.op_type in PASSES and maker.op_type != "Where":
-                waiting += maker.inputs[:1] if PASSES[maker.op_type] is not None else maker.inputs
+            nearest = max(ends.low, -ends.high, 0.0)
+            if nearest < STEPS_FROM_ZERO * ends.with_zero().width / 255:
+                reason = f"{kind} tells apart what a grid has no steps for"
+                yield from ((name, reason) for name in _back_to_its_maker(value))
+
+
+def _too_wide(model: ir.Model, rows: Mapping[str, Extremes]) -> Iterator[tuple[str, str]]:
+    """Scores of rows that lie so far apart that one grid has no steps for any."""
+    for node in model.graph:
+        found, scores = rows.get(str(node.name)), node.inputs[0] if node.inputs else None
+        if found is None or scores is None or found.high - found.low <= 255 * COARSEST_SCORE:
+            continue
+        yield from ((name, APART) for name in _back_to_its_maker(scores))
+
+
+def _back_to_its_maker(value: ir.Value) -> Iterator[str]:
+    """Names of a value and of those that it was moved, picked or clipped from."""
+    waiting, seen = [value], set()
+    while waiting:
+        each = waiting.pop()
+        if each.const_value is not None or str(each.name) in seen:
+            continue
+        seen.add(str(each.name))
+        yield str(each.name)
+        node = each.producer()
+        if node is None or node.op_type == "Where":
+            continue
+        moved = node.inputs[:1] if bounds(node) else ()
+        if node.op_type in PASSES:
+            moved = node.inputs if PASSES[node.op_type] is None else node.inputs[:1]
+        waiting += [source for source in moved if source is not None]
 
 
 def float_values(model: ir.Model) -> list[ir.Value]:

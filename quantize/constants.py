@@ -66,17 +66,6 @@ def range_of(value: ir.Value, sight: Range | None = None) -> Range:
     return Range(float(seen.min()), float(seen.max()))
 
 
-def unfit(value: ir.Value, sight: Range | None = None) -> str:
-    """Why no grid can hold a constant; "" when one can."""
-    array = constant_of(value)
-    if np.isnan(array).any():
-        return f"constant {value.name} holds NaN"
-    found = range_of(value, sight)
-    if not (np.isfinite(found.low) and np.isfinite(found.high)):
-        return f"constant {value.name} is infinite"
-    return "" if found.fits else f"constant {value.name} reaches {max(-found.low, found.high):.3g}"
-
-
 def static_grids(
     node: ir.Node, rule: Rule, activations: Mapping[str, Grid], target: Target, sights: Sights
 ) -> Iterator[tuple[int, Grid, bool]]:

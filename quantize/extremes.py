@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -65,7 +66,9 @@ class Extremes:
         if self.below:
             found = replace(found, below=True) if low == -np.inf else replace(found, low=min(found.low, low))
         if self.above:
-            found = replace(found, above=True) if high == np.inf else replace(found, high=max(found.high, high))
+            found = (
+                replace(found, above=True) if high == np.inf else replace(found, high=max(found.high, high))
+            )
         return found
 
 
@@ -111,7 +114,9 @@ class Probe:
             values, doubtful = self._values(found)
             if not doubtful:
                 rows = found[len(found) - 2 * len(self._depths) :].reshape(-1, 2).tolist()
-                return values, {name: Extremes(*row) for name, row in zip(self._depths, rows, strict=True)}
+                return values, {
+                    n: Extremes(low, high) for n, (low, high) in zip(self._depths, rows, strict=True)
+                }
             self._careful |= doubtful
             self._reference = self._built()
 
@@ -143,7 +148,7 @@ class Probe:
             node = softmaxes[name]
             source, axis = node.inputs[0], node.attributes.get_int("axis", -1)
             if source is not None:
-                _insert(graph, source, lambda v, p, a=axis, d=depth: _rows(v, p, a, d), f"edgemm.row.{index}")
+                _insert(graph, source, partial(_rows, axis=axis, depth=depth), f"edgemm.row.{index}")
         return Reference(copy, optimize=False)
 
 
@@ -202,14 +207,12 @@ def _careful(value: ir.Value, prefix: str) -> tuple[list[ir.Node], int]:
     numbers = [build("Cast", kind, to=ir.DataType.FLOAT.value) for kind in kinds]
     low = build("Where", wild, build.number(LARGEST), value)
     high = build("Where", wild, build.number(-LARGEST), value)
-    for kind, each in zip(
-        ("ReduceMin", *["ReduceMax"] * 4), (low, high, *numbers), strict=True
-    ):
+    for kind, each in zip(("ReduceMin", *["ReduceMax"] * 4), (low, high, *numbers), strict=True):
         build(kind, each, keepdims=0)
     return build.nodes, _CAREFUL
 
 
-def _rows(value: ir.Value, prefix: str, axis: int, depth: float) -> tuple[list[ir.Node], int]:
+def _rows(value: ir.Value, prefix: str, *, axis: int, depth: float) -> tuple[list[ir.Node], int]:
     """Rows whose numbers are all one say nothing: they are uniform wherever a grid puts them."""
     build = _Builder(prefix)
     low, high = (build(kind, value, axes=[axis], keepdims=1) for kind in ("ReduceMin", "ReduceMax"))
@@ -220,4 +223,3 @@ def _rows(value: ir.Value, prefix: str, axis: int, depth: float) -> tuple[list[i
     build("ReduceMin", least, keepdims=0)
     build("ReduceMax", most, keepdims=0)
     return build.nodes, 2
-

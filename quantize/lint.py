@@ -68,8 +68,8 @@ def lint(model: ir.Model, samples: Sequence[Sample], cards: Sequence[InputCard] 
 
     Raises:
         InputError: no samples, or a sample's names, shapes or types are not the model's.
-        CalibrationError: NaN or infinity (but the negative infinity of a mask), a constant input, values that the preprocessing cannot make, data
-            normalised twice, or samples that are all the same.
+        CalibrationError: NaN or infinity (but the negative one of a mask), a constant input, values that the
+            preprocessing cannot make, data normalised twice, or samples that are all the same.
     """
     if not len(samples):
         raise InputError(

@@ -9,13 +9,14 @@ import onnx_ir as ir
 
 from edgemm.errors import CalibrationError, InputError
 from edgemm.quantize.calibration import Calibration, float_values
-from edgemm.quantize.constants import array_of, channel_axis, unfit
+from edgemm.quantize.constants import array_of, channel_axis
 from edgemm.quantize.grid import Range, weight_grid
 from edgemm.quantize.legality import RECURRENT, dynamic_weights, operand, rule_of
 from edgemm.quantize.plan import Plan, Precision
 from edgemm.quantize.static import plan_static
 from edgemm.quantize.target import Target
 from edgemm.quantize.target import target as target_named
+from edgemm.quantize.unfit import unfit
 
 HIDDEN = 4.0
 """A value whose range was limited to less than a part of that is worth a note."""

@@ -13,14 +13,15 @@ import onnx_ir as ir
 
 from edgemm.errors import ConversionError, UnsupportedOperator
 from edgemm.quantize.calibration import Calibration
-from edgemm.quantize.constants import static_grids, unfit
+from edgemm.quantize.constants import static_grids
 from edgemm.quantize.fusion import fused_activation, hosts, stored_output, stored_outputs
 from edgemm.quantize.grid import Grid, Range
 from edgemm.quantize.groups import Groups, group_graph, group_notes
 from edgemm.quantize.islands import islands, neighbours
-from edgemm.quantize.legality import Form, Rule, activation_inputs, constant_inputs, is_real, operand, rule_of
+from edgemm.quantize.legality import Form, Rule, activation_inputs, is_real, rule_of
 from edgemm.quantize.plan import Plan, Precision
 from edgemm.quantize.target import Target
+from edgemm.quantize.unfit import why_float
 
 FINEST = 127.0
 """Steps of the output in one unit of the accumulator. From 256 on LiteRT's XNNPACK refuses to load a
@@ -28,9 +29,6 @@ convolution, and far beyond that an Add aborts the process; such fine steps hold
 
 SATURATED = 4.0
 """Times the range that is kept: what goes beyond is mostly limited."""
-
-REACHED = 1.05
-"""Times the end of a prescribed grid: results beyond are not rounding any more."""
 
 BEYOND = 2.0**20
 """Steps from 0. LiteRT's own QUANTIZE makes int32 of what is beyond 2**31, and -1e9 becomes the largest number."""
@@ -86,33 +84,12 @@ class _Work:
                 self.notes.append(f"{name} {node.op_type}: float, as asked for")
             elif rule.form is Form.FLOAT:
                 formless.setdefault(node.op_type, []).append(name)
-            elif reason := self._unfit(node, rule):
+            elif reason := why_float(node, rule, self.ranges, self.calibration, self.target):
                 self.notes.append(f"{name} {node.op_type}: float, {reason}")
             else:
                 self.rules[name] = rule
         for op_type, names in formless.items():
             self.notes.append(f"{', '.join(names)}: float, {op_type} has no int8 form with such operands")
-
-    def _unfit(self, node: ir.Node, rule: Rule) -> str:
-        """Why no grid can hold what a node reads or writes; "" when grids can."""
-        for value in (*activation_inputs(node, rule), *stored_outputs(node)):
-            name = str(value.name)
-            if name in self.calibration.not_finite:
-                return f"{name} is not finite"
-            if name in self.calibration.too_wide and not self.target.integer_only:
-                return f"the scores {name} of unlike rows lie too far apart for one grid"
-            if not self.ranges[name].fits:
-                return f"no grid holds {name}: {self.ranges[name].low:.4g}..{self.ranges[name].high:.4g}"
-        if rule.fixed is not None and not self.target.integer_only:
-            output = self.ranges[str(stored_output(node).name)]
-            if max(-output.low, output.high) > REACHED * rule.fixed.reach:
-                return f"its results reach {output.low:.4g}..{output.high:.4g}, and its prescribed grid does not"
-        for index in constant_inputs(node, rule):
-            value = operand(node, index)
-            sight = self.calibration.operands.get((str(node.name), index))
-            if value is not None and node.op_type != "Clip" and (reason := unfit(value, sight)):
-                return reason
-        return ""
 
     def settle_groups(self) -> None:
         """Gives to float the nodes whose rule cannot hold beside the others', until all hold."""
@@ -207,9 +184,7 @@ class _Work:
             for index, grid, raised in static_grids(node, rule, activations, self.target, sights):
                 grids[name, index] = grid
                 if raised:
-                    notes.append(
-                        f"{name} {node.op_type}: weight scales raised, so that int32 holds the sums"
-                    )
+                    notes.append(f"{name} {node.op_type}: weight scales raised, so that int32 holds the sums")
         return grids, notes
 
     def _widen(self, activations: Grids, weights: ConstantGrids) -> bool:
@@ -233,7 +208,7 @@ class _Work:
         return found
 
     def _is_saturated(self, node: ir.Node, width: float) -> bool:
-        """True where what a node computes goes far beyond what is kept of it, so that wider steps would show nothing."""
+        """True where what a node computes goes far beyond what is kept of it: wider steps would show nothing."""
         value = node.outputs[0]
         whole = self.calibration.whole.get(str(value.name), self.ranges[str(value.name)])
         kept = self.ranges[str(stored_output(node).name)]

@@ -183,7 +183,7 @@ class Lowering:
         return self.as_int8(tensor, grid)
 
     def _limited(self, tensor: Tensor, grid: Grid, whole: Range) -> Tensor:
-        """The tensor without what its grid cannot hold: QUANTIZE alone would make the largest number of the smallest."""
+        """The tensor without what its grid cannot hold: QUANTIZE alone makes the largest of the smallest."""
         low, high = (float(each) for each in grid.dequantize(np.array([-128, 127], np.int8)))
         for code, limit, needed in (
             ("MAXIMUM", low, whole.low < low),

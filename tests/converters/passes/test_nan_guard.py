@@ -29,9 +29,7 @@ def guarded(build: Any, mask: str, hidden: Any = TRI, inputs: str = "float[4, 8]
 
 
 @pytest.mark.parametrize("mask", MASKS.values(), ids=MASKS)
-def test_a_guard_that_never_sees_nan_goes(
-    build: Any, canonical: Any, operators: Any, mask: str
-) -> None:
+def test_a_guard_that_never_sees_nan_goes(build: Any, canonical: Any, operators: Any, mask: str) -> None:
     assert "IsNaN" not in operators(canonical(guarded(build, mask)))
 
 
