@@ -11,6 +11,10 @@ import numpy.typing as npt
 MIN_WEIGHT_SCALE = 2.0**-33
 """Smaller scales make int32 biases overflow; weights this small are zero for any purpose."""
 
+MAX_SCALE = 2.0**33
+"""Of any grid. Two such scales multiplied, and sums of the products, are far from the end of float32, where LiteRT
+ends the process; and what needs larger ones is no signal."""
+
 
 @dataclass(frozen=True, slots=True)
 class Range:
@@ -27,6 +31,11 @@ class Range:
     def width(self) -> float:
         """From the smallest to the largest value."""
         return self.high - self.low
+
+    @property
+    def fits(self) -> bool:
+        """True when a grid of a sane scale holds it."""
+        return self.with_zero().width <= MAX_SCALE * 255
 
     def union(self, other: Range) -> Range:
         """The smallest range that holds both."""

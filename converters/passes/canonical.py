@@ -21,6 +21,7 @@ from edgemm.converters.passes.gemm import normalize_gemms
 from edgemm.converters.passes.identity import remove_identities
 from edgemm.converters.passes.matmul import matmuls_to_gemms
 from edgemm.converters.passes.names import strip_metadata, unique_names
+from edgemm.converters.passes.nan_guard import remove_nan_guards
 from edgemm.converters.passes.opset import lower_opset, upgrade_opset
 from edgemm.converters.passes.pad import normalize_pads
 from edgemm.converters.passes.pad_folding import fold_pads
@@ -80,6 +81,7 @@ PASSES: tuple[Pass, ...] = (
     to_float32,
     settle_shapes,
     remove_identities,
+    remove_nan_guards,
     normalize_convs,
     normalize_gemms,
     matmuls_to_gemms,
