@@ -117,10 +117,9 @@ def _apply(node: ir.Node, rule: Rule, groups: Groups) -> str:
     if narrow := _narrow(node, members, groups):
         return narrow
     values = [*members, *stored_outputs(node)]
-    written = [index for index in constant_inputs(node, rule) if node.op_type != "Clip"]
     constants = [
         range_of(value, groups.sights.get((str(node.name), index)))
-        for index in written
+        for index in constant_inputs(node, rule)
         if (value := operand(node, index)) is not None
     ]
     return groups.join([str(value.name) for value in values], constants)

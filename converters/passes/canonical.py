@@ -30,6 +30,7 @@ from edgemm.converters.passes.precision import to_float32
 from edgemm.converters.passes.quantized import read_quantized
 from edgemm.converters.passes.reduce_mean import means_to_global_pools
 from edgemm.converters.passes.reshape import merge_reshapes, normalize_reshapes
+from edgemm.converters.passes.resize import settle_resizes
 from edgemm.converters.passes.shapes import infer_shapes
 from edgemm.converters.passes.transpose import merge_transposes
 from edgemm.errors import ConversionError
@@ -70,6 +71,7 @@ PASSES: tuple[Pass, ...] = (
     lift_constants,
     refuse_inexpressible,
     settle_shapes,
+    settle_resizes,
     refuse_branches,
     read_quantized,
     express_newer,
