@@ -11,6 +11,7 @@ import onnx_ir as ir
 
 from edgemm.errors import ConversionError
 from edgemm.quantize.grid import Grid, Range, asymmetric, symmetric, weight_grid
+from edgemm.quantize.lattice import step_of
 from edgemm.quantize.legality import Form, Rule, constant_inputs, is_constant, operand
 from edgemm.quantize.target import Target
 
@@ -56,7 +57,7 @@ def static_grids(
             yield index, activations[str(node.outputs[0].name)], False
         else:
             make = symmetric if target.activations_symmetric else asymmetric
-            yield index, make(_safe(range_of(array_of(value)))), False
+            yield index, make(_safe(array_of(value))), False
     weight, bias = operand(node, rule.weight), operand(node, rule.bias)
     source = node.inputs[0]
     if rule.weight is None or weight is None or not is_constant(weight):
@@ -72,9 +73,12 @@ def static_grids(
         yield rule.bias, bias_grid(step, grid), False
 
 
-def _safe(values: Range) -> Range:
-    """A constant 0.0 has no range: any grid holds it."""
-    return values if values.low or values.high else Range(0.0, 1.0)
+def _safe(array: npt.NDArray[Any]) -> Range:
+    """The range of a constant, and its step where it was on a grid; a constant 0.0 has no range: any grid holds it."""
+    values = range_of(array)
+    if not (values.low or values.high):
+        return Range(0.0, 1.0)
+    return Range(values.low, values.high, step_of(array, 255))
 
 
 def channel_axis(node: ir.Node, rule: Rule, target: Target) -> int | None:
