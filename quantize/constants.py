@@ -11,6 +11,7 @@ import onnx_ir as ir
 
 from edgemm.errors import ConversionError
 from edgemm.quantize.grid import Grid, Range, asymmetric, symmetric, weight_grid
+from edgemm.quantize.lattice import step_of
 from edgemm.quantize.legality import Form, Rule, constant_inputs, is_constant, operand
 from edgemm.quantize.target import Target
 
@@ -85,7 +86,7 @@ def static_grids(
             yield index, activations[str(node.outputs[0].name)], False
         else:
             make = symmetric if target.activations_symmetric else asymmetric
-            yield index, make(_safe(range_of(value, sights.get((str(node.name), index))))), False
+            yield index, make(_safe(value, sights.get((str(node.name), index)))), False
     weight, bias = operand(node, rule.weight), operand(node, rule.bias)
     source = node.inputs[0]
     if rule.weight is None or weight is None or not is_constant(weight):
@@ -101,9 +102,13 @@ def static_grids(
         yield rule.bias, bias_grid(step, grid), False
 
 
-def _safe(values: Range) -> Range:
-    """A constant 0.0 has no range: any grid holds it."""
-    return values if values.low or values.high else Range(0.0, 1.0)
+def _safe(value: ir.Value, sight: Range | None) -> Range:
+    """The range of a constant, and its step where it was on a grid; a constant 0.0 has no range: any grid holds it."""
+    values = range_of(value, sight)
+    if not (values.low or values.high):
+        return Range(0.0, 1.0)
+    array = constant_of(value)
+    return Range(values.low, values.high, step_of(array, 255)) if np.isfinite(array).all() else values
 
 
 def channel_axis(node: ir.Node, rule: Rule, target: Target) -> int | None:

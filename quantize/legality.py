@@ -14,6 +14,7 @@ from enum import Enum
 import numpy as np
 import onnx_ir as ir
 
+from edgemm.quantize.declared import saturates
 from edgemm.quantize.fusion import FUSED_BOUNDS, bounds
 from edgemm.quantize.grid import Grid, Range, symmetric
 from edgemm.quantize.target import Target
@@ -77,6 +78,7 @@ class Rule:
 _MOVES = Rule(Form.SAME, moves=True)
 _PICKS = Rule(Form.SAME)
 _UNARY = Rule(Form.FREE)
+_SATURATES = Rule(Form.FREE, moves=True)
 _BINARY = Rule(Form.FREE, data=(0, 1))
 
 RULES: dict[str, Rule] = {
@@ -177,10 +179,13 @@ def _is_table(value: ir.Value | None) -> bool:
 
 
 def _clip(node: ir.Node) -> Rule:
-    """Clip to a ReLU's limits rescales; to others it is a minimum and a maximum, which do not."""
+    """Clip to a ReLU's limits rescales; to the ends of its own grid it is that grid; to others it is a minimum and a
+    maximum, which do not rescale."""
     limits = bounds(node)
     if limits is None or not is_real(node.inputs[0]):
         return FLOAT
+    if saturates(node):
+        return _SATURATES
     return _UNARY if limits in FUSED_BOUNDS else _PICKS
 
 

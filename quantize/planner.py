@@ -10,6 +10,7 @@ import onnx_ir as ir
 from edgemm.errors import CalibrationError, InputError
 from edgemm.quantize.calibration import Calibration, float_values
 from edgemm.quantize.constants import array_of, channel_axis
+from edgemm.quantize.declared import prescribed
 from edgemm.quantize.grid import Range, weight_grid
 from edgemm.quantize.legality import RECURRENT, dynamic_weights, operand, rule_of
 from edgemm.quantize.plan import Plan, Precision
@@ -99,7 +100,8 @@ def _check_names(model: ir.Model, float_nodes: Collection[str], input_ranges: Ma
 def _ranges(
     model: ir.Model, calibration: Calibration, input_ranges: Mapping[str, Range]
 ) -> tuple[dict[str, Range], list[str]]:
-    """A range with zero in it for every float value, never empty."""
+    """A range with zero in it for every float value, never empty. What a quantized source prescribes comes before
+    what was measured."""
     ranges, notes = {}, []
     for value in float_values(model):
         name = str(value.name)
@@ -122,7 +124,7 @@ def _ranges(
                 "what reads it sees no more"
             )
         ranges[name] = found
-    return ranges, notes
+    return ranges | {name: each for name, each in prescribed(model).items() if name in ranges}, notes
 
 
 def _dynamic(model: ir.Model, target: Target, float_nodes: Collection[str], notes: tuple[str, ...]) -> Plan:

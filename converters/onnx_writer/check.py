@@ -101,7 +101,7 @@ def _complaints(node: ir.Node) -> Iterator[str]:
     if node.op_type in ("QuantizeLinear", "DequantizeLinear"):
         yield from _check_pair(node)
         return
-    rule = _rule(node)
+    rule = RULES.get(node.op_type)
     output = _stored_on(node)
     inputs = [grid_of(input_of(node, index)) for index in range(len(node.inputs))]
     if rule is None or output is None or node.doc_string == FLOAT_MARK:
@@ -112,12 +112,6 @@ def _complaints(node: ir.Node) -> Iterator[str]:
         yield from _check_fixed(rule, output)
     if rule.bias is not None and rule.weight is not None and len(inputs) > rule.bias:
         yield from _check_bias(inputs[0], inputs[rule.weight], inputs[rule.bias])
-
-
-def _rule(node: ir.Node) -> Rule | None:
-    if node.op_type == "Clip" and bounds(node) not in FUSED_BOUNDS:
-        return Rule(Form.SAME)
-    return RULES.get(node.op_type)
 
 
 def grid_of(value: ir.Value | None) -> StoredGrid | None:

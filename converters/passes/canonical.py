@@ -27,7 +27,7 @@ from edgemm.converters.passes.pad import normalize_pads
 from edgemm.converters.passes.pad_folding import fold_pads
 from edgemm.converters.passes.pool import normalize_pools
 from edgemm.converters.passes.precision import to_float32
-from edgemm.converters.passes.quantized import read_quantized
+from edgemm.converters.passes.quantized import read_quantized, read_runtime_operators
 from edgemm.converters.passes.reduce_mean import means_to_global_pools
 from edgemm.converters.passes.reshape import merge_reshapes, normalize_reshapes
 from edgemm.converters.passes.resize import settle_resizes
@@ -65,6 +65,8 @@ PASSES: tuple[Pass, ...] = (
     strip_metadata,
     sort_nodes,
     inline_functions,
+    unique_names,
+    read_runtime_operators,
     unique_names,
     upgrade_opset,
     unique_names,
