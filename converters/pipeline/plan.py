@@ -11,7 +11,6 @@ from edgemm.converters.passes import canonicalize
 from edgemm.converters.passes.quantized import declared_ranges
 from edgemm.converters.pipeline.work import Work
 from edgemm.quantize import Calibration, calibrate, check_plan, explain_plan, make_plan
-from edgemm.quantize.grid import Range
 from edgemm.quantize.plan import Plan
 from edgemm.quantize.scheme import automatic_scheme
 from edgemm.quantize.target import Target
@@ -58,12 +57,10 @@ def _calibration(work: Work) -> Calibration:
     model, data = work.prepared.model, work.calibration_data
     inputs = data.inputs if data is not None else ()
     found = calibrate(model, inputs, progress=lambda done, total: work.tell("calibrating", done, total))
-    found = with_shared_states(found, work.prepared.card)
-    told = declared_ranges(model)
-    known = {name: Range(*ends) for name, ends in told.items() if name in found.ranges}
-    if known:
-        work.notes.append(f"the source is quantized: {len(known)} of its ranges are kept")
-    return replace(found, ranges={**found.ranges, **known})
+    kept = declared_ranges(model)
+    if kept:
+        work.notes.append(f"the source is quantized: {len(kept)} of its ranges are kept")
+    return with_shared_states(found, work.prepared.card)
 
 
 def with_shared_states(calibration: Calibration, card: ModelCard) -> Calibration:
