@@ -57,8 +57,7 @@ def run() -> list[dict[str, Any]]:
     results = []
     for case in CASES:
         data = list(samples(root, case))
-        for suffix in ("tflite", "onnx"):
-            results.append(_one(root / case.path, case, data, suffix))
+        results += [_one(root / case.path, case, data, suffix) for suffix in ("tflite", "onnx")]
     return results
 
 
@@ -73,7 +72,7 @@ def samples(root: Path, case: Case) -> Iterator[Array]:
 
 def _photographs(root: Path) -> Iterator[npt.NDArray[np.uint8]]:
     for path in sorted((root / "data/coco128_val/images").glob("*.jpg"))[:SAMPLES]:
-        yield cv2.cvtColor(cv2.imread(str(path)), cv2.COLOR_BGR2RGB)  # type: ignore[misc]
+        yield cv2.cvtColor(cv2.imread(str(path)), cv2.COLOR_BGR2RGB)
 
 
 def _lines(root: Path) -> Iterator[npt.NDArray[np.uint8]]:
@@ -82,7 +81,7 @@ def _lines(root: Path) -> Iterator[npt.NDArray[np.uint8]]:
         page = cv2.cvtColor(cv2.imread(str(root / "data/images" / name)), cv2.COLOR_BGR2RGB)
         high = max(page.shape[0] // (SAMPLES // 2), 12)
         for top in range(0, page.shape[0] - high + 1, high):
-            yield page[top : top + high, : high * 7]  # type: ignore[misc]
+            yield page[top : top + high, : high * 7]
 
 
 def _one(path: Path, case: Case, data: list[Array], suffix: str) -> dict[str, Any]:

@@ -20,6 +20,7 @@ from edgemm.converters.fidelity import evaluation_part, snr_db
 from edgemm.converters.measure import without_final_softmax
 from edgemm.converters.samples import Samples
 from edgemm.converters.shared_scales import SharedScale, shared_scales
+from edgemm.converters.suspects import by_own_noise
 from edgemm.quantize import Calibration
 from edgemm.quantize.cost import macs
 from edgemm.quantize.fusion import fused_activation, hosts
@@ -104,6 +105,8 @@ def diagnose(
     opened, cut = without_final_softmax(model)
     expected = outputs(Reference(opened), few)
     layers = layers_of(opened, plan)
+    if until != math.inf:
+        layers = by_own_noise(opened, plan, layers, evaluation_part(few, 2))
     losses = []
     for done, node in enumerate(layers, 1):
         if time.monotonic() > until:

@@ -36,7 +36,7 @@ SECONDS = 60.0
 """Time limit."""
 DOUBT_DB = 1.0
 """A candidate that is so much worse on a few samples is not looked at on all of them."""
-RANKED_ON = 4
+RANKED_ON = 2
 """Samples that layers are ranked on."""
 
 Planner = Callable[[ir.Model, Calibration | None, frozenset[str], str], Plan]
@@ -123,7 +123,8 @@ def repair(
 
 
 def _free_of_cost(worker: _Worker, tick: Tick, ranges_are_kept: bool) -> None:
-    """The steps that cost nothing on the device."""
+    """The steps that cost nothing on the device, in half of the time."""
+    half = worker.half_time()
     for name, step in (
         ("channels equalized across layers", None if ranges_are_kept else worker.equalized),
         ("ranges by least mean square error", None if ranges_are_kept else worker.ranges("mse")),
@@ -132,7 +133,7 @@ def _free_of_cost(worker: _Worker, tick: Tick, ranges_are_kept: bool) -> None:
         (BIASES, worker.biases),
         ("scales split", worker.split),
     ):
-        if not worker.goes_on:
+        if not worker.goes_on or worker.is_later_than(half):
             break
         if step is None:
             continue
@@ -175,10 +176,18 @@ class _Worker:
         """There is something to repair, and time for it."""
         return bool(self.state.fidelity.missed) and self._in_time()
 
-    def _in_time(self) -> bool:
-        late = monotonic() > self._deadline
+    def half_time(self) -> float:
+        """The moment at which half of the time that is left will be gone."""
+        return (monotonic() + self._deadline) / 2
+
+    def is_later_than(self, moment: float) -> bool:
+        """True, and on record, when a limit of time cuts something off."""
+        late = monotonic() > moment
         self.out_of_time |= late
-        return not late
+        return late
+
+    def _in_time(self) -> bool:
+        return not self.is_later_than(self._deadline)
 
     def _with(
         self,
@@ -307,7 +316,7 @@ class _Worker:
             state.plan,
             evaluation_part(self._samples, RANKED_ON),
             state.calibration,
-            until=(monotonic() + self._deadline) / 2,
+            until=self.half_time(),
         )
         names = [each.node for each in found.shared]
         ranked = sorted(found.layers, key=lambda each: -each.noise_share / (each.macs + 1.0))

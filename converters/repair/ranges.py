@@ -16,8 +16,8 @@ from edgemm.quantize.calibration import float_values
 from edgemm.quantize.grid import Range, asymmetric
 from edgemm.quantize.reference import Reference
 
-MAX_SAMPLES = 8
-PER_SAMPLE = 8192
+MAX_SAMPLES = 4
+PER_SAMPLE = 4096
 """Numbers that are kept of each tensor of each sample."""
 SHARES = np.linspace(0.3, 1.0, 29)
 """Parts of the whole range that are tried."""
