@@ -50,8 +50,8 @@ class State:
 
     @property
     def snr_db(self) -> float:
-        """Of the worst output."""
-        return min((each.snr_db for each in self.fidelity.outputs), default=200.0)
+        """Of the worst output, and of its worst part."""
+        return self.fidelity.worst_db
 
 
 @dataclass(frozen=True, slots=True, eq=False)
