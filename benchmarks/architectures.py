@@ -76,9 +76,9 @@ def _float_error(model: Any, samples: Sequence[np.ndarray]) -> float:
     )
     expected = run_float(prepare(model).model, data)
     errors = []
-    for name in expected.outputs[0]:
+    for name in expected[0]:
         error, spread = worst_error(
-            np.stack([each[name] for each in expected.outputs]),
+            np.stack([each[name] for each in expected]),
             np.stack([each[name] for each in found.outputs]),
         )
         errors.append(error / spread)

@@ -20,7 +20,8 @@ import onnx_ir as ir
 
 import edgemm
 from edgemm.converters import convert
-from edgemm.converters.convert import Conversion, RepairMode
+from edgemm.converters.convert import Conversion
+from edgemm.converters.options import RepairMode
 from edgemm.errors import FidelityMissed
 
 MAX_FLOAT_SHARE = 0.1

@@ -114,7 +114,7 @@ def _network(name: str) -> dict[str, Any]:
             prepared = prepare(model, format_=suffix)
             plan = make_plan(prepared.model, None, scheme="float")
             found = run_artifact(realise(prepared.model, plan, suffix, Settings()), samples)
-            error = _worst(run_float(model, samples).outputs, found.outputs)
+            error = _worst(run_float(model, samples), found.outputs)
             paths = [Path(folder) / f"{kind}.{suffix}" for kind in ("float", "int8")]
             convert(model, output=paths[0], scheme="float")
             done = convert(model, output=paths[1], calibrate=list(samples.inputs), gate="off")

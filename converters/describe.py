@@ -11,6 +11,7 @@ from edgemm.converters.fidelity import Fidelity
 from edgemm.converters.prepare import Prepared
 from edgemm.converters.realise import Port, Realised
 from edgemm.converters.repair import Repaired
+from edgemm.fit import fit_card
 from edgemm.quantize.plan import Plan, Precision
 
 _LAYOUTS = {"NCTF": "NTFC", "NCHW": "NHWC"}
@@ -21,14 +22,11 @@ def describe(
     prepared: Prepared, realised: Realised, plan: Plan, fidelity: Fidelity, repaired: Repaired | None = None
 ) -> ModelCard:
     """The card to put in the file; `write_artifact` adds the payload's hash."""
-    card = prepared.card
+    specs = [port.spec for port in realised.inputs], [port.spec for port in realised.outputs]
+    card = fit_card(prepared.card, *specs)  # the states too get the names that the file's tensors have
     return card.with_(
         min_edgemm=card.min_edgemm or edgemm.__version__,
         inputs=tuple(_input(entry, port) for entry, port in zip(card.inputs, realised.inputs, strict=True)),
-        outputs=tuple(
-            replace(entry, name=port.spec.name, shape=port.spec.shape)
-            for entry, port in zip(card.outputs, realised.outputs, strict=True)
-        ),
         quantization=_quantization(plan) | _repairs(repaired),
         fidelity=fidelity.to_json(),
         source_sha256=prepared.sha256,
@@ -40,14 +38,16 @@ def _input(entry: InputCard, port: Port) -> InputCard:
     layout = entry.layout
     if port.permutation is not None:
         layout = _LAYOUTS.get(layout, layout)
-    return replace(entry, name=port.spec.name, shape=port.spec.shape, layout=layout)
+    return replace(entry, layout=layout)
 
 
 def _repairs(repaired: Repaired | None) -> dict[str, Any]:
     """What was mended, why, and what that costs."""
-    if repaired is None or not repaired.steps:
+    if repaired is None or not (repaired.steps or repaired.out_of_time):
         return {}
+    late = {"repair_stopped_at_its_time_limit": True} if repaired.out_of_time else {}
     return {
+        **late,
         "repairs": list(repaired.steps),
         "repaired_because": list(repaired.reasons),
         "float_layers": list(repaired.layers),

@@ -6,6 +6,8 @@ outputs is that layer's. The arithmetic is the plan's, so the answer holds for b
 
 from __future__ import annotations
 
+import math
+import time
 from collections.abc import Callable, Mapping
 from dataclasses import asdict, dataclass, replace
 from typing import Any
@@ -86,6 +88,7 @@ def diagnose(
     samples: Samples,
     calibration: Calibration | None = None,
     *,
+    until: float = math.inf,
     tick: Tick | None = None,
 ) -> Diagnosis:
     """Ranks the layers of a plan by the noise that each brings to the outputs.
@@ -94,6 +97,7 @@ def diagnose(
         model: canonical, the one that the plan is for.
         samples: at most MAX_SAMPLES of them are used.
         calibration: tells the ranges of a Concat's parts.
+        until: time.monotonic() at which it stops; layers not reached by then are not ranked.
         tick: called with (layers done, layers in all).
     """
     few = evaluation_part(samples, MAX_SAMPLES)
@@ -102,6 +106,8 @@ def diagnose(
     layers = layers_of(opened, plan)
     losses = []
     for done, node in enumerate(layers, 1):
+        if time.monotonic() > until:
+            break
         found = outputs(emulated(opened, alone(plan, node)), few)
         losses.append((node, *_loss(expected, found)))
         if tick is not None:

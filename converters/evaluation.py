@@ -8,7 +8,6 @@ import numpy as np
 import numpy.typing as npt
 
 from edgemm.card import ImageRecipe, ModelCard
-from edgemm.converters.fidelity import evaluation_part
 from edgemm.converters.prepare import Prepared
 from edgemm.converters.samples import Samples, load_samples
 from edgemm.converters.stepwise import load_sequences, run_along
@@ -16,10 +15,9 @@ from edgemm.quantize.grid import Range
 
 NOISE_SAMPLES = 8
 NOISE = "no data: fidelity was measured on seeded noise; give --calibrate or --evaluate for a figure that means more"
-SAME = "fidelity was measured on the calibration data; --evaluate DATA measures on other data"
 
 
-def load_data(data: Any, prepared: Prepared, limit: int) -> Samples | None:
+def load_data(data: Any, prepared: Prepared, limit: int, option: str = "--calibrate") -> Samples | None:
     """What `convert` was given as data, as samples of the model; None for none."""
     if data is None:
         return None
@@ -30,18 +28,6 @@ def load_data(data: Any, prepared: Prepared, limit: int) -> Samples | None:
     return load_samples(
         data, prepared.inputs, prepared.card.inputs, classes=prepared.card.labels, limit=limit
     )
-
-
-def evaluation_data(
-    evaluate: Any, data: Samples | None, prepared: Prepared, limit: int
-) -> tuple[Samples, str]:
-    """What to measure on, and what to say about it."""
-    other = load_data(evaluate, prepared, limit=max(limit, 1000))
-    if other is not None:
-        return other, ""
-    if data is not None:
-        return evaluation_part(data), SAME
-    return noise(prepared), NOISE
 
 
 def noise(prepared: Prepared) -> Samples:

@@ -1,33 +1,28 @@
-"""Runs a written artifact and its float source on the same inputs, and compares."""
+"""Runs written files in the runtime that a device would use, and compares them with their source."""
 
 from __future__ import annotations
 
-import contextlib
-import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
-from pathlib import Path
 from statistics import median
 from typing import Any
 
+import numpy as np
 import numpy.typing as npt
 import onnx_ir as ir
 
-from edgemm.artifact import Artifact
-from edgemm.converters.fidelity import Fidelity, Gate, compare, roles_of, stack
+from edgemm.converters.fidelity import Fidelity, Gate, Role, compare, stack
+from edgemm.converters.fidelity import float_tolerance as float_tolerance
 from edgemm.converters.fidelity import worst_error as worst_error
 from edgemm.converters.realise import Format, Realised, Settings, realise
+from edgemm.converters.reference import GraphSource, Outputs
 from edgemm.converters.samples import Samples
-from edgemm.errors import ConversionError, UnsupportedOperator
+from edgemm.converters.worker import How, opened
+from edgemm.errors import ConversionError
 from edgemm.quantize.plan import Plan
-from edgemm.quantize.reference import Reference
 
-Outputs = dict[str, npt.NDArray[Any]]
 Tick = Callable[[int, int], None]
 """Called with (done, total) after each sample."""
-
-MAX_FLOAT_ERROR = 1e-4
-"""Of the output's range: a float file that differs by more from its source is a fault of the writer."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -48,72 +43,39 @@ def run_artifact(
     Args:
         emulate: compute Q/DQ as written, without this machine's integer kernels: for targets whose
             integer arithmetic this machine does not have.
+
+    Raises:
+        RunFailed: the runtime refuses the file, fails in it, or dies of it.
     """
-    run = _emulated(realised) if emulate and realised.format == "onnx" else _native(realised)
+    how: How = "written" if emulate and realised.format == "onnx" else "device"
     outputs, times = [], []
-    for done, sample in enumerate(samples.inputs, 1):
-        arrays = realised.feed(sample)
-        began = time.perf_counter_ns()
-        found = run(arrays)
-        times.append(time.perf_counter_ns() - began)
-        outputs.append(
-            {port.name: port.restore(array) for port, array in zip(realised.outputs, found, strict=True)}
-        )
-        if tick is not None:
-            tick(done, len(samples))
+    with opened(realised.payload, realised.format, how) as session:
+        order_in = _positions(session.inputs, [port.spec.name for port in realised.inputs])
+        order_out = _positions([port.spec.name for port in realised.outputs], session.outputs)
+        for done, sample in enumerate(samples.inputs, 1):
+            arrays = realised.feed(sample)
+            found = session.run([arrays[index] for index in order_in])
+            times.append(session.elapsed_ns)
+            outputs.append(
+                {
+                    port.name: port.restore(found[index])
+                    for port, index in zip(realised.outputs, order_out, strict=True)
+                }
+            )
+            if tick is not None:
+                tick(done, len(samples))
     return Measured(tuple(outputs), median(times) / 1e6)
-
-
-Run = Callable[[Sequence[npt.NDArray[Any]]], list[npt.NDArray[Any]]]
-
-
-def _native(realised: Realised) -> Run:
-    from edgemm.backends import open_backend
-
-    payload = Artifact(
-        Path("<conversion>"), realised.format, realised.payload, None, None, len(realised.payload)
-    )
-    backend = open_backend(payload, delegate="cpu")
-    order_in = _positions([port.spec.name for port in realised.inputs], [s.name for s in backend.inputs])
-    order_out = _positions([port.spec.name for port in realised.outputs], [s.name for s in backend.outputs])
-
-    def run(arrays: Sequence[npt.NDArray[Any]]) -> list[npt.NDArray[Any]]:
-        for index, array in zip(order_in, arrays, strict=True):
-            backend.input_buffer(index)[...] = array
-        backend.run()
-        return [backend.output_buffer(index).copy() for index in order_out]
-
-    return run
 
 
 def _positions(wanted: Sequence[str], found: Sequence[str]) -> list[int]:
-    return (
-        [list(found).index(name) for name in wanted]
-        if set(wanted) == set(found)
-        else list(range(len(wanted)))
-    )
+    """Where each of `wanted` is in `found`; by place where the names are others."""
+    same = set(wanted) == set(found)
+    return [list(found).index(name) for name in wanted] if same else list(range(len(wanted)))
 
 
-def _emulated(realised: Realised) -> Run:
-    reference = Reference(realised.payload, optimize=False)
-
-    def run(arrays: Sequence[npt.NDArray[Any]]) -> list[npt.NDArray[Any]]:
-        names = [port.spec.name for port in realised.inputs]
-        found = reference.run(dict(zip(names, arrays, strict=True)))
-        return [found[port.spec.name] for port in realised.outputs]
-
-    return run
-
-
-def run_float(model: ir.Model, samples: Samples) -> Measured:
-    """Every sample through the canonical float graph."""
-    reference = Reference(model)
-    outputs, times = [], []
-    for sample in samples.inputs:
-        began = time.perf_counter_ns()
-        outputs.append(reference.run(sample))
-        times.append(time.perf_counter_ns() - began)
-    return Measured(tuple(outputs), median(times) / 1e6)
+def run_float(model: ir.Model, samples: Samples) -> tuple[Outputs, ...]:
+    """What a graph answers in onnxruntime."""
+    return GraphSource(model, optimize=True).answers(samples)
 
 
 def check_float(
@@ -125,66 +87,85 @@ def check_float(
 ) -> Measured:
     """The float file of a format against the source: a guard on passes and writer, before any rounding.
 
+    Both are compared before a final softmax, which would hide a fault in what it saturates.
+
     Args:
-        source: the graph as it was read; None, or one that onnxruntime cannot run: the canonical graph instead.
+        source: the graph as it was read; None where it rounds by itself: the canonical graph instead.
 
     Raises:
-        ConversionError: an output differs by more than MAX_FLOAT_ERROR of its range.
+        ConversionError: an output differs by more than the runtime differs from itself.
     """
     from edgemm.quantize import make_plan
 
     written = realise(model, make_plan(model, None, scheme="float"), format_, settings)
-    found = run_artifact(written, samples)
-    for name, truth in stack(_expected(model, source, samples)).items():
-        error, spread = worst_error(truth, stack(found.outputs)[name])
-        if not error <= MAX_FLOAT_ERROR * spread:
+    measured = run_artifact(written, samples)
+    truth = source if source is not None else model
+    cut, renamed = without_final_softmax(truth)
+    opened_end, names = without_final_softmax(model)
+    found = measured.outputs
+    if names and set(names.values()) == set(renamed.values()):
+        ending = realise(opened_end, make_plan(opened_end, None, scheme="float"), format_, settings)
+        found, truth = tuple(_renamed(each, names) for each in run_artifact(ending, samples).outputs), cut
+    plain, optimized = (
+        [_renamed(each, renamed) for each in GraphSource(truth, optimize=way).answers(samples)]
+        for way in (False, True)
+    )
+    expected, again = stack(plain), stack(optimized)
+    for name, values in stack(found).items():
+        error, spread = worst_error(expected[name], values)
+        if not error <= float_tolerance(again[name], expected[name]):
             raise ConversionError(
                 f"output {name!r} of the float {format_} differs from the source by {error:.3g} on a range of "
                 f"{spread:.3g}; nothing was written. This is a fault in the converter: please report the model"
             )
-    return found
+    return measured
 
 
-def _expected(model: ir.Model, source: ir.Model | None, samples: Samples) -> tuple[Outputs, ...]:
-    if source is not None:
-        with contextlib.suppress(UnsupportedOperator):
-            return run_float(source, samples).outputs
-    return run_float(model, samples).outputs
+@dataclass(frozen=True, slots=True, eq=False)
+class Judge:
+    """Compares what files answer with what the source answered, once, on the same samples."""
 
+    samples: Samples
+    expected: tuple[Outputs, ...]
+    """What the source answers, per sample."""
+    roles: Mapping[str, Role]
+    gate: Gate
+    format: Format
+    settings: Settings
+    tick: Tick | None = None
 
-def measure(
-    model: ir.Model,
-    plan: Plan,
-    format_: Format,
-    settings: Settings,
-    samples: Samples,
-    *,
-    classifier: bool,
-    gate: Gate | None = None,
-    reference: ir.Model | None = None,
-    tick: Tick | None = None,
-) -> tuple[Fidelity, float]:
-    """Fidelity before a final softmax, and the artifact's median latency in ms.
+    def few(self, count: int) -> Judge:
+        """The same on at most so many samples, evenly spread; right answers left out."""
+        last = len(self.samples) - 1
+        chosen = np.unique(np.linspace(0, last, min(count, last + 1)).astype(int))
+        return replace(
+            self,
+            samples=Samples(tuple(self.samples.inputs[i] for i in chosen)),
+            expected=tuple(self.expected[i] for i in chosen),
+            tick=None,
+        )
 
-    The softmax would hide errors in what it saturates, so it is left out of both sides.
+    def written(self, file: Realised, plan: Plan) -> tuple[Fidelity, float]:
+        """What a file keeps, and its median latency in ms.
 
-    Args:
-        reference: the float graph to compare with, where `model` is not that any more: its biases are corrected.
-    """
-    open_ended, renamed = without_final_softmax(model)
-    written = realise(open_ended, plan, format_, settings)
-    emulate = plan.target.activations_symmetric or (plan.target.weight_dtype == "int8" and format_ == "onnx")
-    found = run_artifact(written, samples, emulate=emulate and plan.scheme != "float", tick=tick)
-    truth, names = without_final_softmax(reference or model)
-    expected = run_float(truth, samples)
-    fidelity = compare(
-        _renamed(stack(expected.outputs), names),
-        _renamed(stack(found.outputs), renamed),
-        roles=roles_of(reference or model, "classification") if classifier else None,
-        labels=samples.labels,
-        gate=gate,
-    )
-    return replace(fidelity, samples=len(samples)), found.latency_ms
+        Raises:
+            RunFailed: it does not run.
+        """
+        target = plan.target
+        emulate = target.activations_symmetric or (target.weight_dtype == "int8" and file.format == "onnx")
+        found = run_artifact(file, self.samples, emulate=emulate and plan.scheme != "float", tick=self.tick)
+        fidelity = compare(
+            stack(self.expected),
+            stack(found.outputs),
+            roles=self.roles,
+            labels=self.samples.labels,
+            gate=self.gate,
+        )
+        return replace(fidelity, samples=len(self.samples)), found.latency_ms
+
+    def planned(self, model: ir.Model, plan: Plan) -> Fidelity:
+        """What the file of a plan would keep."""
+        return self.written(realise(model, plan, self.format, self.settings), plan)[0]
 
 
 def _renamed(arrays: Mapping[str, npt.NDArray[Any]], names: Mapping[str, str]) -> Outputs:

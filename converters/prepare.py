@@ -4,23 +4,26 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import onnx_ir as ir
 
-from edgemm.card import InputCard, ModelCard, OutputCard
+from edgemm.card import ModelCard
 from edgemm.converters.importers import export_program, export_torch, read_onnx
 from edgemm.converters.importers.input_shapes import set_inputs
 from edgemm.converters.passes import canonicalize
 from edgemm.converters.passes.contract import QUANTIZED
 from edgemm.converters.passes.rewrite import shape_of
 from edgemm.converters.passes.stepwise import add_states
-from edgemm.converters.realise import Format
+from edgemm.converters.realise import Format, Realised
+from edgemm.converters.reference import FileSource, Source, TorchSource
 from edgemm.converters.stepwise import ROUNDS, check_whole, with_states
-from edgemm.errors import InputError, UnsupportedOperator
-from edgemm.fit import layout_of
+from edgemm.errors import CardError, InputError, UnsupportedOperator
+from edgemm.fit import Entry
+from edgemm.fit import fit_card as fit_to_tensors
 from edgemm.tensors import TensorSpec
 
 
@@ -41,8 +44,13 @@ class Prepared:
     notes: tuple[str, ...] = ()
     """What was not known and so is not in the card."""
     source: ir.Model | None = None
-    """The graph as it was read, which the float file is held against; None where it rounds by itself: it is
-    quantized, or not in float32."""
+    """The graph as it was read, which every file is held against; None for a .tflite source."""
+    rounds: bool = False
+    """The source rounds by itself: it is quantized, or not in float32."""
+    runs_in: Source | None = None
+    """What answers for the source before its graph does: the torch module, the .tflite file."""
+    tflite: tuple[bytes, Realised] | None = None
+    """A .tflite source: its payload in float32, and the same with its ports."""
     time_axis: int | None = None
     """Of the first input, where the model runs step by step; the others are its states."""
 
@@ -73,14 +81,14 @@ def prepare(
     """
     model, payload = _read(source, example_inputs, shapes)
     set_inputs(model, constants or {})
-    original = model.clone() if _is_float32(model) else None
+    original, rounds = model.clone(), not _is_float32(model)
     canonicalize(model)
     given, unsaid = given_card(source, card, preset), ""
     known = given is not None
     if time_axis is not None:
         bare = given or ModelCard(_name(source))
         given, unsaid = _stepwise(model, source, example_inputs, time_axis, bare)
-        original = model.clone()
+        original, rounds = model.clone(), False
     if format_ == "tflite":
         from edgemm.converters.tflite.expand import expand_for_tflite
 
@@ -89,7 +97,55 @@ def prepare(
     fitted, notes = fit_card(given, _name(source), inputs, outputs, known=known)
     digest = hashlib.sha256(payload).hexdigest()
     notes += [unsaid] if unsaid else []
-    return Prepared(model, inputs, outputs, fitted, digest, len(payload), tuple(notes), original, time_axis)
+    return Prepared(
+        model, inputs, outputs, fitted, digest, len(payload), tuple(notes), original, rounds,
+        _module_source(source, example_inputs, original) if time_axis is None else None, None, time_axis,
+    )  # fmt: skip
+
+
+def _module_source(source: Any, example_inputs: tuple[Any, ...] | None, graph: ir.Model) -> Source | None:
+    """The torch module that was given, where its arguments are the graph's inputs one by one."""
+    if example_inputs is None or not hasattr(source, "state_dict"):
+        return None
+    inputs = [value for value in graph.graph.inputs if not value.is_initializer()]
+    shapes = [tuple(getattr(each, "shape", ())) for each in example_inputs]
+    if shapes != [shape_of(value) for value in inputs]:
+        return None
+    return TorchSource(
+        source,
+        tuple(str(value.name) for value in inputs),
+        tuple(str(value.name) for value in graph.graph.outputs),
+    )
+
+
+def prepare_tflite(source: Path, *, card: ModelCard | str | Path | None, preset: str | None) -> Prepared:
+    """Reads a float .tflite file; its graph stays its own, and only its tensors are known.
+
+    Raises:
+        UnsupportedOperator: it is quantized.
+    """
+    from edgemm.artifact import read_artifact
+    from edgemm.converters.importers.tflite import described, read_tflite
+
+    original = read_artifact(source).payload
+    payload = read_tflite(original, source.name)
+    file = described(payload)
+    ins, outs = (tuple(port.spec for port in ports) for ports in (file.inputs, file.outputs))
+    fitted, notes = fit_card(given_card(source, card, preset), source.stem, ins, outs)
+    digest = hashlib.sha256(original).hexdigest()
+    values = [
+        ir.Value(
+            name=spec.name,
+            shape=ir.Shape(spec.shape),
+            type=ir.TensorType(ir.DataType.from_numpy(np.dtype(spec.dtype))),
+        )
+        for spec in ins
+    ]
+    bare = ir.Model(ir.Graph(values, [], nodes=[], name=source.stem), ir_version=8)
+    return Prepared(
+        bare, ins, outs, fitted, digest, len(original), tuple(notes),
+        runs_in=FileSource(file), tflite=(payload, file),
+    )  # fmt: skip
 
 
 def _stepwise(
@@ -212,37 +268,30 @@ def fit_card(
         known: False where somebody made `given` up.
     """
     card = given or ModelCard(name=name)
-    ins = _by_name(card.inputs, inputs, "input", InputCard)
-    outs = _by_name(card.outputs, outputs, "output", OutputCard)
     notes = []
     if given is None or not known:
         notes.append("no card: task, preprocessing and labels are not known; the artifact takes raw tensors")
     elif card.task in ("classification", "keyword") and not card.labels:
         notes.append("the card has no labels: classes are named by their number")
-    fitted = card.with_(
-        inputs=tuple(
-            replace(
-                entry, name=spec.name, shape=spec.shape, layout=entry.layout or layout_of(entry, spec.shape)
-            )
-            for entry, spec in zip(ins, inputs, strict=True)
-        ),
-        outputs=tuple(
-            replace(entry, name=spec.name, shape=spec.shape)
-            for entry, spec in zip(outs, outputs, strict=True)
-        ),
-    )
-    return fitted, notes
+    try:
+        fitted = fit_to_tensors(card, inputs, outputs)
+    except CardError as error:
+        raise InputError(str(error)) from error
+    return fitted.with_(
+        inputs=_ordered(fitted.inputs, inputs), outputs=_ordered(fitted.outputs, outputs)
+    ), notes
 
 
-def _by_name(entries: Sequence[Any], specs: Sequence[TensorSpec], what: str, kind: Any) -> list[Any]:
-    if not entries:
-        return [kind(name=spec.name) for spec in specs]
+def _ordered(entries: Sequence[Entry], specs: Sequence[TensorSpec]) -> tuple[Entry, ...]:
+    """One for each tensor, in the order of the tensors.
+
+    Raises:
+        InputError: two entries are about one tensor.
+    """
     named = {entry.name: entry for entry in entries}
-    if set(named) == {spec.name for spec in specs}:
-        return [named[spec.name] for spec in specs]
-    if len(entries) == len(specs):
-        return list(entries)
-    raise InputError(
-        f"the card describes {len(entries)} {what}(s) ({', '.join(named)}), the model has {len(specs)} "
-        f"({', '.join(spec.name for spec in specs)}): name them alike"
-    )
+    if len(named) != len(specs):
+        raise InputError(
+            f"the card describes {', '.join(entry.name for entry in entries)}; expected one entry for each of "
+            f"{', '.join(spec.name for spec in specs)}"
+        )
+    return tuple(named[spec.name] for spec in specs)

@@ -25,6 +25,8 @@ A message says what was expected, what was found, and what to do next.
 
 from __future__ import annotations
 
+from typing import Any
+
 
 class EdgemmError(Exception):
     """Root of the tree. `exit_code` is what the command line returns for it."""
@@ -132,3 +134,5 @@ class FidelityMissed(ConversionError):
     """The int8 model differs from the float model by more than the gate allows."""
 
     exit_code = 3
+    conversion: Any = None
+    """What was measured, an `edgemm.converters.Conversion` without a file; None where nothing was."""

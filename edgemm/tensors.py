@@ -32,7 +32,8 @@ class TensorSpec:
         if not self.quantized:
             return np.asarray(real, dtype=self.dtype)
         info = np.iinfo(self.dtype)
-        steps = np.rint(np.asarray(real, np.float32) / np.float32(self.scale)) + self.zero_point
+        with np.errstate(over="ignore"):  # a mask's -3.4e38: infinite, and then the smallest that is stored
+            steps = np.rint(np.asarray(real, np.float32) / np.float32(self.scale)) + self.zero_point
         stored: npt.NDArray[Any] = np.clip(steps, info.min, info.max).astype(self.dtype)
         return stored
 

@@ -1,24 +1,24 @@
 """Calibration: the smallest and largest value that every tensor of the graph takes on real data.
 
-The minimum and maximum are computed inside the graph, by nodes added beside each value, so that only scalars
-leave the runtime and no activation lives longer than in an ordinary run. They are the
-true extremes: a moving average would clip the ranges.
+They are the true extremes (a moving average would clip the ranges), of finite numbers, and limited to what the readers
+of a value can see of it.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
-from typing import Any
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
 
 import numpy as np
-import numpy.typing as npt
 import onnx_ir as ir
 
 from edgemm.errors import CalibrationError, InputError
+from edgemm.quantize.backwards import PASSES
+from edgemm.quantize.extremes import Extremes, Probe
 from edgemm.quantize.fusion import bounds
 from edgemm.quantize.grid import Range
-from edgemm.quantize.reference import Reference, Sample
+from edgemm.quantize.reference import Sample
+from edgemm.quantize.visible import Visible, depths, visible
 
 Progress = Callable[[int, int], None]
 """Called with (samples done, samples in all)."""
@@ -26,8 +26,14 @@ Progress = Callable[[int, int], None]
 MOVES_ONLY = frozenset({"Flatten", "Identity", "Reshape", "Squeeze", "Transpose", "Unsqueeze"})
 """Operators whose output holds exactly the values of their first input: nothing to measure."""
 
-_MEASURES = ("ReduceMin", "ReduceMax", "ReduceSum")
-"""The sum is there for NaN and infinity, which a minimum and a maximum may pass over."""
+COARSEST_SCORE = 1.0
+"""Steps before a softmax may be so large; beyond, neighbours differ by more than e times, and it is no softmax."""
+APART = "rows of scores lie too far apart for one grid"
+
+DIVERGES = (("Div", 1), ("Log", 0), ("Reciprocal", 0))
+"""(operator, input index) that is infinite at zero: the first step of a grid would make it so."""
+STEPS_FROM_ZERO = 8.0
+"""A step is then an eighth of the number at most."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,9 +41,18 @@ class Calibration:
     """What was seen of the values of one graph."""
 
     ranges: Mapping[str, Range]
-    """Value name -> its extremes over all samples, for every float32 graph input and node output."""
+    """Value name -> its finite extremes over all samples, as far as they can be seen, for every float32 graph input
+    and node output."""
     samples: int
     """How many samples were run."""
+    whole: Mapping[str, Range] = field(default_factory=dict)
+    """Value name -> its extremes with what cannot be seen, infinities too, where that is more."""
+    operands: Mapping[tuple[str, int], Range] = field(default_factory=dict)
+    """(node name, input index) -> what that node can see of a constant there, where that is limited."""
+    not_finite: frozenset[str] = frozenset()
+    """Values that were NaN, or infinite where it can be seen: no grid holds them."""
+    coarse: Mapping[str, str] = field(default_factory=dict)
+    """Value name -> why the steps of a grid are too coarse for what reads it."""
 
 
 def calibrate(model: ir.Model, samples: Sequence[Sample], *, progress: Progress | None = None) -> Calibration:
@@ -50,24 +65,98 @@ def calibrate(model: ir.Model, samples: Sequence[Sample], *, progress: Progress 
 
     Raises:
         InputError: no samples, or one that does not fit the model's inputs.
-        CalibrationError: a value of the graph is NaN or infinite.
+        CalibrationError: an output of the graph is NaN, or an input is NaN or infinite and no mask.
     """
     if not len(samples):
         raise InputError("calibration needs samples, found none. Give at least 16 that the model may meet")
     measured = [value for value in float_values(model) if not _follows(value)]
-    probe = Reference(_with_measures(model, measured), optimize=False)
-    low = np.full(len(measured), np.inf, np.float32)
-    high = np.full(len(measured), -np.inf, np.float32)
+    depth = depths(model)
+    probe = Probe(model, measured, depth)
+    seen = dict.fromkeys((str(value.name) for value in measured), Extremes())
+    rows = dict.fromkeys(depth, Extremes())
     for index, sample in enumerate(samples):
-        seen = np.array(list(probe.run(sample).values()), np.float32).reshape(len(measured), len(_MEASURES))
-        for at in np.flatnonzero(~np.isfinite(seen).all(axis=1)):
-            _require_finite(model, measured[at], sample, index)
-        np.minimum(low, seen[:, 0], out=low)
-        np.maximum(high, seen[:, 1], out=high)
+        values, lines = probe.run(sample)
+        if any(each.nan for each in values.values()):
+            _require_numbers(model, _completed(model, values), index)
+        seen = {name: each.union(values[name]) for name, each in seen.items()}
+        rows = {name: each.union(lines[name]) for name, each in rows.items()}
         if progress is not None:
             progress(index + 1, len(samples))
-    found = {str(v.name): Range(float(a), float(b)) for v, a, b in zip(measured, low, high, strict=True)}
-    return Calibration(_completed(model, found), len(samples))
+    seen = _completed(model, seen)
+    return _limited(model, seen, rows, visible(model, seen, rows), len(samples))
+
+
+def _limited(
+    model: ir.Model,
+    seen: Mapping[str, Extremes],
+    rows: Mapping[str, Extremes],
+    shown: Visible,
+    samples: int,
+) -> Calibration:
+    """The ranges that grids need, and which values no grid holds."""
+    ranges, whole, wild = {}, {}, set()
+    for name, each in seen.items():
+        sight = shown.values.get(name, Range(-np.inf, np.inf))
+        ends = each.limited(sight.low, sight.high)
+        ranges[name] = ends.finite
+        if ends.nan or ends.below or ends.above:
+            wild.add(name)
+        if each.whole != ranges[name]:
+            whole[name] = each.whole
+    for value in model.graph.inputs:
+        if str(value.name) in wild:
+            raise CalibrationError(
+                f"input {value.name!r} is infinite in the calibration data, and the model sees that: expected finite "
+                "numbers. Check the data; an infinity is for masks only"
+            )
+    operands = {
+        key: sight
+        for key, sight in shown.operands.items()
+        if np.isfinite(sight.low) or np.isfinite(sight.high)
+    }
+    coarse = dict([*_near_zero(model, ranges), *_too_wide(model, rows)])
+    return Calibration(ranges, samples, whole, operands, frozenset(wild), coarse)
+
+
+def _near_zero(model: ir.Model, ranges: Mapping[str, Range]) -> Iterator[tuple[str, str]]:
+    """Values so near zero, against their range, that a step there is much to a logarithm or a division."""
+    for node in model.graph:
+        for kind, index in DIVERGES:
+            value = node.inputs[index] if node.op_type == kind and index < len(node.inputs) else None
+            ends = ranges.get(str(value.name)) if value is not None else None
+            if value is None or ends is None:
+                continue
+            nearest = max(ends.low, -ends.high, 0.0)
+            if nearest < STEPS_FROM_ZERO * ends.with_zero().width / 255:
+                reason = f"{kind} tells apart what a grid has no steps for"
+                yield from ((name, reason) for name in _back_to_its_maker(value))
+
+
+def _too_wide(model: ir.Model, rows: Mapping[str, Extremes]) -> Iterator[tuple[str, str]]:
+    """Scores of rows that lie so far apart that one grid has no steps for any."""
+    for node in model.graph:
+        found, scores = rows.get(str(node.name)), node.inputs[0] if node.inputs else None
+        if found is None or scores is None or found.high - found.low <= 255 * COARSEST_SCORE:
+            continue
+        yield from ((name, APART) for name in _back_to_its_maker(scores))
+
+
+def _back_to_its_maker(value: ir.Value) -> Iterator[str]:
+    """Names of a value and of those that it was moved, picked or clipped from."""
+    waiting, seen = [value], set()
+    while waiting:
+        each = waiting.pop()
+        if each.const_value is not None or str(each.name) in seen:
+            continue
+        seen.add(str(each.name))
+        yield str(each.name)
+        node = each.producer()
+        if node is None or node.op_type == "Where":
+            continue
+        moved = node.inputs[:1] if bounds(node) else ()
+        if node.op_type in PASSES:
+            moved = node.inputs if PASSES[node.op_type] is None else node.inputs[:1]
+        waiting += [source for source in moved if source is not None]
 
 
 def float_values(model: ir.Model) -> list[ir.Value]:
@@ -85,76 +174,40 @@ def _size(value: ir.Value) -> int:
 
 
 def _follows(value: ir.Value) -> bool:
-    """True when the extremes of a value follow exactly from those of another."""
+    """True when the extremes of a value follow exactly from those of another; outputs are looked at themselves."""
     node = value.producer()
-    return node is not None and (node.op_type in MOVES_ONLY or bounds(node) is not None)
+    if node is None or value.is_graph_output():
+        return False
+    return node.op_type in MOVES_ONLY or bounds(node) is not None
 
 
-def _completed(model: ir.Model, measured: Mapping[str, Range]) -> dict[str, Range]:
+def _completed(model: ir.Model, measured: Mapping[str, Extremes]) -> dict[str, Extremes]:
     """Every value in the graph's order, with those that follow from others."""
-    ranges: dict[str, Range] = {}
+    found: dict[str, Extremes] = {}
     for value in float_values(model):
         name = str(value.name)
         node = value.producer()
         source = node.inputs[0] if node is not None and name not in measured else None
         if node is None or source is None:
-            ranges[name] = measured[name]
-            continue
-        before = ranges[str(source.name)]
-        lower, upper = bounds(node) or (-np.inf, np.inf)
-        low, high = np.clip(np.array([before.low, before.high], np.float32), lower, upper)
-        ranges[name] = Range(float(low), float(high))
-    return ranges
-
-
-def _with_measures(model: ir.Model, values: Sequence[ir.Value]) -> ir.Model:
-    """A copy whose outputs are the measures of `values`, each computed as soon as its value is there."""
-    copy = model.clone()
-    graph = copy.graph
-    here = {value.name: value for value in float_values(copy)}
-    graph.outputs.clear()
-    for index, value in enumerate(here[each.name] for each in values):
-        nodes = [_measure(kind, value, f"edgemm.{index}.{kind}") for kind in _MEASURES]
-        producer = value.producer()
-        if producer is not None:
-            graph.insert_after(producer, nodes)
-        elif len(graph):
-            graph.insert_before(graph[0], nodes)
+            found[name] = measured[name]
         else:
-            graph.extend(nodes)
-        graph.outputs.extend(node.outputs[0] for node in nodes)
-    return copy
+            found[name] = found[str(source.name)].limited(*(bounds(node) or (-np.inf, np.inf)))
+    return found
 
 
-def _measure(kind: str, value: ir.Value, name: str) -> ir.Node:
-    node = ir.node(kind, [value], {"keepdims": 0}, name=name)
-    output = node.outputs[0]
-    output.name, output.shape, output.type = name, ir.Shape(()), ir.TensorType(ir.DataType.FLOAT)
-    return node
-
-
-def _require_finite(model: ir.Model, value: ir.Value, sample: Sample, index: int) -> None:
-    """Looks at all of one value; a sum that overflowed without one NaN or infinity is no fault.
+def _require_numbers(model: ir.Model, found: Mapping[str, Extremes], index: int) -> None:
+    """NaN may come and go on the way, but is no answer.
 
     Raises:
-        CalibrationError: there is a NaN or an infinity.
+        CalibrationError: an input or an output of the graph has one; the first value that has is named.
     """
-    array = _fetch(model, str(value.name), sample)
-    nan, infinite = int(np.isnan(array).sum()), int(np.isinf(array).sum())
-    if not nan + infinite:
+    ends = [*model.graph.inputs, *model.graph.outputs]
+    if not any(str(value.name) in found and found[str(value.name)].nan for value in ends):
         return
+    value = next(value for value in float_values(model) if found[str(value.name)].nan)
     node = value.producer()
     where = "the model's input" if node is None else f"output of {node.op_type} {node.name!r}"
     raise CalibrationError(
-        f"value {value.name!r} ({where}): expected finite numbers, found {nan} NaN and {infinite} infinite of "
-        f"{array.size} in calibration sample {index}. Check that sample, then the weights before this value"
+        f"value {value.name!r} ({where}): expected numbers, found NaN in calibration sample {index}, and it reaches "
+        "an output. Check that sample, then the weights before this value"
     )
-
-
-def _fetch(model: ir.Model, name: str, sample: Sample) -> npt.NDArray[Any]:
-    if name in sample:
-        return np.asarray(sample[name])
-    copy = model.clone()
-    copy.graph.outputs.clear()
-    copy.graph.outputs.append(next(value for value in float_values(copy) if value.name == name))
-    return Reference(copy, optimize=False).run(sample)[name]

@@ -10,7 +10,7 @@ import onnx_ir as ir
 from edgemm.errors import ConversionError
 from edgemm.quantize.constants import INT32_MAX, array_of, input_reach
 from edgemm.quantize.fusion import hosts, stored_output, stored_outputs
-from edgemm.quantize.grid import Grid
+from edgemm.quantize.grid import MAX_SCALE, Grid
 from edgemm.quantize.legality import (
     Form,
     Rule,
@@ -79,6 +79,8 @@ def _grid_faults(model: ir.Model, plan: Plan) -> Iterator[str]:
     for key, grid in [*plan.activations.items(), *plan.weights.items()]:
         if not (np.isfinite(grid.scale).all() and (grid.scale > 0).all()):
             yield f"{key}: expected finite scales above 0, found {_shown(grid)}"
+        elif (grid.scale > MAX_SCALE).any():
+            yield f"{key}: expected scales up to {MAX_SCALE:.3g}, found {float(grid.scale.max()):.3g}"
 
 
 def _node_faults(node: ir.Node, rule: Rule, plan: Plan) -> Iterator[str]:

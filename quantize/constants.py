@@ -11,23 +11,37 @@ import onnx_ir as ir
 
 from edgemm.errors import ConversionError
 from edgemm.quantize.grid import Grid, Range, asymmetric, symmetric, weight_grid
+from edgemm.quantize.lattice import step_of
 from edgemm.quantize.legality import Form, Rule, constant_inputs, is_constant, operand
 from edgemm.quantize.target import Target
+
+Sights = Mapping[tuple[str, int], Range]
+"""(node name, input index) -> what the node can see there."""
 
 INT32_MAX = 2**31 - 1
 _SLACK = 1024
 """Accumulator units kept free for the rounding of scales to float32."""
 
 
+def constant_of(value: ir.Value) -> npt.NDArray[Any]:
+    """The numbers of a constant, whatever they are.
+
+    Raises:
+        ConversionError: it is no constant.
+    """
+    if value.const_value is None:
+        raise ConversionError(f"value {value.name!r}: expected a constant, found a computed value")
+    array: npt.NDArray[Any] = value.const_value.numpy()
+    return array
+
+
 def array_of(value: ir.Value) -> npt.NDArray[Any]:
-    """The numbers of a constant.
+    """The numbers of a weight or a bias.
 
     Raises:
         ConversionError: it is no constant, or holds NaN or infinity.
     """
-    if value.const_value is None:
-        raise ConversionError(f"value {value.name!r}: expected a constant, found a computed value")
-    array = value.const_value.numpy()
+    array = constant_of(value)
     if array.dtype.kind == "f" and not np.isfinite(array).all():
         raise ConversionError(
             f"constant {value.name!r} holds NaN or infinite numbers: the source model is damaged; export it again"
@@ -35,15 +49,31 @@ def array_of(value: ir.Value) -> npt.NDArray[Any]:
     return array
 
 
-def range_of(array: npt.NDArray[Any]) -> Range:
-    """The extremes of a constant."""
-    return Range(float(array.min()), float(array.max())) if array.size else Range(0.0, 0.0)
+def range_of(value: ir.Value, sight: Range | None = None) -> Range:
+    """The extremes of a constant, as far as its reader can see them; infinite where it can see that.
+
+    Args:
+        sight: what the reader can see; None: everything.
+
+    Raises:
+        ConversionError: it is no constant, or holds NaN.
+    """
+    array = constant_of(value)
+    if np.isnan(array).any():
+        raise ConversionError(f"constant {value.name!r} holds NaN: no grid has a step for that")
+    if not array.size:
+        return Range(0.0, 0.0)
+    seen = array if sight is None else np.clip(array.astype(np.float64), sight.low, sight.high)
+    return Range(float(seen.min()), float(seen.max()))
 
 
 def static_grids(
-    node: ir.Node, rule: Rule, activations: Mapping[str, Grid], target: Target
+    node: ir.Node, rule: Rule, activations: Mapping[str, Grid], target: Target, sights: Sights
 ) -> Iterator[tuple[int, Grid, bool]]:
     """Grids of the constants of an int8 node whose activations have theirs.
+
+    Args:
+        sights: what the node can see of a constant, by (node name, input index); everything, where it is not there.
 
     Yields:
         (input index, grid, True when the weight's scale had to be raised so that int32 holds the sums).
@@ -56,7 +86,7 @@ def static_grids(
             yield index, activations[str(node.outputs[0].name)], False
         else:
             make = symmetric if target.activations_symmetric else asymmetric
-            yield index, make(_safe(range_of(array_of(value)))), False
+            yield index, make(_safe(value, sights.get((str(node.name), index)))), False
     weight, bias = operand(node, rule.weight), operand(node, rule.bias)
     source = node.inputs[0]
     if rule.weight is None or weight is None or not is_constant(weight):
@@ -72,9 +102,13 @@ def static_grids(
         yield rule.bias, bias_grid(step, grid), False
 
 
-def _safe(values: Range) -> Range:
-    """A constant 0.0 has no range: any grid holds it."""
-    return values if values.low or values.high else Range(0.0, 1.0)
+def _safe(value: ir.Value, sight: Range | None) -> Range:
+    """The range of a constant, and its step where it was on a grid; a constant 0.0 has no range: any grid holds it."""
+    values = range_of(value, sight)
+    if not (values.low or values.high):
+        return Range(0.0, 1.0)
+    array = constant_of(value)
+    return Range(values.low, values.high, step_of(array, 255)) if np.isfinite(array).all() else values
 
 
 def channel_axis(node: ir.Node, rule: Rule, target: Target) -> int | None:

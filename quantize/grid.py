@@ -8,8 +8,14 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
+from edgemm.quantize.lattice import steps_of
+
 MIN_WEIGHT_SCALE = 2.0**-33
 """Smaller scales make int32 biases overflow; weights this small are zero for any purpose."""
+
+MAX_SCALE = 2.0**33
+"""Of any grid. Two such scales multiplied, and sums of the products, are far from the end of float32, where LiteRT
+ends the process; and what needs larger ones is no signal."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -18,18 +24,28 @@ class Range:
 
     low: float
     high: float
+    step: float = 0.0
+    """Scale of the 8-bit grid whose ends these are, where a quantized source has prescribed one; 0.0: choose one."""
 
     def with_zero(self) -> Range:
         """Widened so that 0.0 lies inside: padding and ReLU need an exact zero."""
-        return Range(min(self.low, 0.0), max(self.high, 0.0))
+        return self.union(Range(0.0, 0.0))
 
     @property
     def width(self) -> float:
         """From the smallest to the largest value."""
         return self.high - self.low
 
+    @property
+    def fits(self) -> bool:
+        """True when a grid of a sane scale holds it."""
+        return self.with_zero().width <= MAX_SCALE * 255
+
     def union(self, other: Range) -> Range:
-        """The smallest range that holds both."""
+        """The smallest range that holds both; a grid that holds both stays what it is."""
+        for one, two in ((self, other), (other, self)):
+            if one.step and one.low <= two.low and two.high <= one.high:
+                return one
         return Range(min(self.low, other.low), max(self.high, other.high))
 
 
@@ -85,22 +101,26 @@ class Grid:
 
 
 def asymmetric(value_range: Range) -> Grid:
-    """256 steps over the range, 0.0 exactly on one of them."""
+    """256 steps over the range, 0.0 exactly on one of them; the prescribed steps where there are such."""
     bounds = value_range.with_zero()
-    scale = np.float32(max((bounds.high - bounds.low) / 255.0, 1e-12))
+    scale = np.float32(bounds.step or max((bounds.high - bounds.low) / 255.0, 1e-12))
     zero_point = int(np.clip(np.rint(-128.0 - bounds.low / float(scale)), -128, 127))
     return Grid(np.array([scale], np.float32), zero_point)
 
 
 def symmetric(value_range: Range) -> Grid:
-    """Zero point 0, -127..127 over the larger side of the range."""
+    """Zero point 0, -127..127 over the larger side of the range; the prescribed steps where zero is in the middle."""
+    if value_range.step and asymmetric(value_range).zero_point == 0:
+        return asymmetric(value_range)
     reach = max(abs(value_range.low), abs(value_range.high))
     return Grid(np.array([max(reach / 127.0, 1e-12)], np.float32), 0)
 
 
 def weight_grid(weights: npt.NDArray[np.floating[Any]], axis: int | None) -> Grid:
-    """Symmetric, one scale per slice along `axis` (None: one for all), tiny scales floored."""
-    other = tuple(d for d in range(weights.ndim) if d != axis) if axis is not None else None
-    reach = np.abs(weights).max(axis=other) if weights.size else np.zeros(())
-    scale = np.maximum(np.atleast_1d(reach).astype(np.float64) / 127.0, MIN_WEIGHT_SCALE)
+    """Symmetric, one scale per slice along `axis` (None: one for all), tiny scales floored; weights that were integers
+    before are on the grid that they were on."""
+    rows = weights.reshape(1, -1) if axis is None else np.moveaxis(weights, axis, 0)
+    rows = rows.reshape(len(rows), -1)
+    reach = np.abs(rows).max(axis=1, initial=0.0).astype(np.float64)
+    scale = np.maximum(reach / steps_of(rows, reach, 127), MIN_WEIGHT_SCALE)
     return Grid(scale.astype(np.float32), 0, axis)

@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 
 import onnx_ir as ir
 
-from edgemm.quantize.constants import array_of, range_of
+from edgemm.quantize.constants import Sights, range_of
 from edgemm.quantize.fusion import stored_output, stored_outputs
 from edgemm.quantize.grid import Grid, Range, asymmetric, symmetric
 from edgemm.quantize.legality import Fixed, Form, Rule, activation_inputs, constant_inputs, operand
@@ -27,6 +27,7 @@ class Groups:
     ranges: Mapping[str, Range]
     """Value name -> its own range."""
     target: Target
+    sights: Sights = field(default_factory=dict)
     _parent: dict[str, str] = field(default_factory=dict)
     _range: dict[str, Range] = field(default_factory=dict)
     _fixed: dict[str, Fixed] = field(default_factory=dict)
@@ -59,20 +60,16 @@ class Groups:
         fixed = list({self._fixed[root] for root in roots if root in self._fixed})
         if len(fixed) > 1:
             return "its inputs have different prescribed grids"
-        if fixed and not self._holds(fixed[0], union):
+        if fixed and not holds(fixed[0], self.target, union):
             return f"a prescribed grid (scale {fixed[0].scale:g}) meets values of {union.low:.4g}..{union.high:.4g}"
+        if not union.fits:
+            return f"no grid holds {union.low:.4g}..{union.high:.4g}"
         for root in roots:
             self._parent[root] = roots[0]
         self._range[roots[0]] = union
         if fixed:
             self._fixed[roots[0]] = fixed[0]
         return ""
-
-    def _holds(self, fixed: Fixed, values: Range) -> bool:
-        grid = fixed.grid(self.target)
-        margin = _ROUNDING * grid.scalar
-        low, high = (-128 - grid.zero_point) * grid.scalar, (127 - grid.zero_point) * grid.scalar
-        return low - margin <= values.low and values.high <= high + margin
 
     def grid_of(self, name: str) -> Grid:
         """The grid of the group that `name` is in."""
@@ -83,15 +80,27 @@ class Groups:
         return make(self.range_of(name))
 
 
+def holds(fixed: Fixed, target: Target, values: Range) -> bool:
+    """True when a prescribed grid has steps for these values."""
+    grid = fixed.grid(target)
+    margin = _ROUNDING * grid.scalar
+    low, high = (-128 - grid.zero_point) * grid.scalar, (127 - grid.zero_point) * grid.scalar
+    return low - margin <= values.low and values.high <= high + margin
+
+
 def group_graph(
-    nodes: Mapping[str, ir.Node], rules: Mapping[str, Rule], ranges: Mapping[str, Range], target: Target
+    nodes: Mapping[str, ir.Node],
+    rules: Mapping[str, Rule],
+    ranges: Mapping[str, Range],
+    target: Target,
+    sights: Sights,
 ) -> tuple[Groups, dict[str, str]]:
     """Joins what the rules want on one grid, in the graph's order.
 
     Returns:
         The groups, and node name -> reason for each node whose rule cannot hold beside the others'.
     """
-    groups, broken = Groups(ranges, target), {}
+    groups, broken = Groups(ranges, target, sights), {}
     for name, rule in rules.items():
         reason = _apply(nodes[name], rule, groups)
         if reason:
@@ -108,9 +117,10 @@ def _apply(node: ir.Node, rule: Rule, groups: Groups) -> str:
     if narrow := _narrow(node, members, groups):
         return narrow
     values = [*members, *stored_outputs(node)]
-    written = [index for index in constant_inputs(node, rule) if node.op_type != "Clip"]
     constants = [
-        range_of(array_of(value)) for index in written if (value := operand(node, index)) is not None
+        range_of(value, groups.sights.get((str(node.name), index)))
+        for index in constant_inputs(node, rule)
+        if (value := operand(node, index)) is not None
     ]
     return groups.join([str(value.name) for value in values], constants)
 

@@ -14,6 +14,7 @@ from enum import Enum
 import numpy as np
 import onnx_ir as ir
 
+from edgemm.quantize.declared import saturates
 from edgemm.quantize.fusion import FUSED_BOUNDS, bounds
 from edgemm.quantize.grid import Grid, Range, symmetric
 from edgemm.quantize.target import Target
@@ -54,7 +55,9 @@ class Rule:
 
     form: Form
     data: tuple[int, ...] | None = (0,)
-    """Indices of the inputs that hold real numbers; None: all of them."""
+    """Indices of the inputs that hold real numbers to compute with; None: all of them. Data, weight, bias and fill are
+    the operands that may be stored on a grid; what the others hold (sizes, scales, places, limits, conditions) says
+    what to do, and is read as it is."""
     weight: int | None = None
     """Index of the input that, being constant, is stored on a symmetric weight grid."""
     axis: int | None = None
@@ -64,7 +67,7 @@ class Rule:
     constant: bool = False
     """The weight and the bias must be constants."""
     fill: int | None = None
-    """Index of a constant that is written among the values of the output."""
+    """Index of a constant that is written among the values of the output, and so stored on its grid."""
     fixed: Fixed | None = None
     moves: bool = False
     """It computes nothing: not worth a change to integers and back between two float operators."""
@@ -75,6 +78,7 @@ class Rule:
 _MOVES = Rule(Form.SAME, moves=True)
 _PICKS = Rule(Form.SAME)
 _UNARY = Rule(Form.FREE)
+_SATURATES = Rule(Form.FREE, moves=True)
 _BINARY = Rule(Form.FREE, data=(0, 1))
 
 RULES: dict[str, Rule] = {
@@ -175,10 +179,13 @@ def _is_table(value: ir.Value | None) -> bool:
 
 
 def _clip(node: ir.Node) -> Rule:
-    """Clip to a ReLU's limits rescales; to others it is a minimum and a maximum, which do not."""
+    """Clip to a ReLU's limits rescales; to the ends of its own grid it is that grid; to others it is a minimum and a
+    maximum, which do not rescale."""
     limits = bounds(node)
     if limits is None or not is_real(node.inputs[0]):
         return FLOAT
+    if saturates(node):
+        return _SATURATES
     return _UNARY if limits in FUSED_BOUNDS else _PICKS
 
 
@@ -204,17 +211,22 @@ def activation_inputs(node: ir.Node, rule: Rule) -> list[ir.Value]:
 
 
 def constant_inputs(node: ir.Node, rule: Rule) -> list[int]:
-    """Indices of the constant real numbers among the inputs, weight and bias left out."""
-    indices = list(data_inputs(node, rule))
-    if rule.form is Form.SAME:  # also a Pad's fill and a Clip's limits
-        indices = list(range(len(node.inputs)))
+    """Indices of the constants among data and fill: those stored on a grid, weight and bias left out."""
     return [
         index
-        for index in indices
+        for index in (*data_inputs(node, rule), *((rule.fill,) if rule.fill is not None else ()))
         if index not in (rule.weight, rule.bias)
-        and is_real(value := node.inputs[index])
+        and is_real(value := operand(node, index))
         and is_constant(value)
     ]
+
+
+def grid_operands(node: ir.Node, rule: Rule) -> frozenset[int]:
+    """Indices of the inputs that may be stored on a grid where the node computes on integers."""
+    if rule.form is Form.FLOAT:
+        return frozenset()
+    given = (rule.weight, rule.bias, rule.fill)
+    return frozenset([*data_inputs(node, rule), *(index for index in given if index is not None)])
 
 
 def is_constant(value: ir.Value | None) -> bool:

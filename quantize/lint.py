@@ -12,6 +12,7 @@ import numpy.typing as npt
 from edgemm.card import InputCard
 from edgemm.errors import CalibrationError, InputError
 from edgemm.quantize.recipe import Recipe, recipe_of
+from edgemm.quantize.visible import is_mask
 
 if TYPE_CHECKING:
     import onnx_ir as ir
@@ -20,6 +21,9 @@ Sample = Mapping[str, npt.NDArray[Any]]
 
 FEW = 16
 """Fewer samples than this seldom show the range that activations have."""
+
+HIDDEN = -1e9
+"""What the negative infinity of a mask counts as."""
 
 ALIKE = 1 / 255
 """Samples that differ by no more than this part of the data's whole range are the same int8 numbers."""
@@ -64,18 +68,21 @@ def lint(model: ir.Model, samples: Sequence[Sample], cards: Sequence[InputCard] 
 
     Raises:
         InputError: no samples, or a sample's names, shapes or types are not the model's.
-        CalibrationError: NaN or infinity, a constant input, values that the preprocessing cannot make, data
-            normalised twice, or samples that are all the same.
+        CalibrationError: NaN or infinity (but the negative one of a mask), a constant input, values that the
+            preprocessing cannot make, data normalised twice, or samples that are all the same.
     """
     if not len(samples):
         raise InputError(
             f"expected at least {FEW} calibration samples, found none. Give data that the model may meet"
         )
     seen: dict[str, _Seen] = {}
+    masks = {str(value.name) for value in model.graph.inputs if is_mask(value)}
     for index, sample in enumerate(samples):
         for name, array in _fitting(model, sample, index).items():
             if array.dtype.kind != "f":
                 continue
+            if name in masks:
+                array = np.maximum(array, HIDDEN)
             _require_finite(name, array, index)
             seen.setdefault(name, _Seen(array.astype(np.float64))).add(array)
     by_name = {card.name: card for card in cards}

@@ -9,7 +9,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from enum import Enum
 
-from edgemm.quantize.grid import Grid
+from edgemm.quantize.grid import Grid, Range
 from edgemm.quantize.target import Target
 
 
@@ -43,6 +43,9 @@ class Plan:
     tensor, because one weight may serve nodes whose inputs have different scales."""
     notes: tuple[str, ...] = ()
     """What was decided and why, for people: "node_7 Softmax: output fixed at 1/256"."""
+    beyond: Mapping[str, Range] = field(default_factory=dict)
+    """Value name -> what it holds, where that goes far beyond its grid because nobody sees it: a format whose change to
+    integers does not saturate has to limit it before."""
 
     def is_int8(self, node_name: str) -> bool:
         """True when that node computes on integers."""

@@ -3,19 +3,24 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Mapping
+from dataclasses import replace
 
 import onnx_ir as ir
 
 from edgemm.errors import CalibrationError, InputError
 from edgemm.quantize.calibration import Calibration, float_values
 from edgemm.quantize.constants import array_of, channel_axis
+from edgemm.quantize.declared import prescribed
 from edgemm.quantize.grid import Range, weight_grid
 from edgemm.quantize.legality import RECURRENT, dynamic_weights, operand, rule_of
 from edgemm.quantize.plan import Plan, Precision
 from edgemm.quantize.static import plan_static
 from edgemm.quantize.target import Target
 from edgemm.quantize.target import target as target_named
+from edgemm.quantize.unfit import unfit
 
+HIDDEN = 4.0
+"""A value whose range was limited to less than a part of that is worth a note."""
 SCHEMES = ("auto", "static", "dynamic", "float")
 
 
@@ -52,7 +57,9 @@ def make_plan(
     if decided == "dynamic" or calibration is None:
         return _dynamic(model, chosen, float_nodes, notes)
     ranges, more = _ranges(model, calibration, input_ranges or {})
-    return plan_static(model, chosen, ranges, frozenset(float_nodes), [*notes, *more])
+    return plan_static(
+        model, chosen, replace(calibration, ranges=ranges), frozenset(float_nodes), [*notes, *more]
+    )
 
 
 def _scheme(scheme: str, calibration: Calibration | None, target: Target) -> tuple[str, tuple[str, ...]]:
@@ -93,7 +100,8 @@ def _check_names(model: ir.Model, float_nodes: Collection[str], input_ranges: Ma
 def _ranges(
     model: ir.Model, calibration: Calibration, input_ranges: Mapping[str, Range]
 ) -> tuple[dict[str, Range], list[str]]:
-    """A range with zero in it for every float value, never empty."""
+    """A range with zero in it for every float value, never empty. What a quantized source prescribes comes before
+    what was measured."""
     ranges, notes = {}, []
     for value in float_values(model):
         name = str(value.name)
@@ -106,10 +114,17 @@ def _ranges(
         if name in input_ranges:
             notes.append(f"input {name}: range {found.low:.4g}..{found.high:.4g} from its preprocessing")
         if found.low == found.high:
-            notes.append(f"value {name}: always 0 in {calibration.samples} samples; range 0..1 taken")
+            if name not in calibration.whole:
+                notes.append(f"value {name}: always 0 in {calibration.samples} samples; range 0..1 taken")
             found = Range(0.0, 1.0)
+        if name in calibration.whole and calibration.whole[name].width > HIDDEN * found.width:
+            whole = calibration.whole[name]
+            notes.append(
+                f"value {name}: {whole.low:.4g}..{whole.high:.4g}, limited to {found.low:.4g}..{found.high:.4g}: "
+                "what reads it sees no more"
+            )
         ranges[name] = found
-    return ranges, notes
+    return ranges | {name: each for name, each in prescribed(model).items() if name in ranges}, notes
 
 
 def _dynamic(model: ir.Model, target: Target, float_nodes: Collection[str], notes: tuple[str, ...]) -> Plan:
@@ -118,6 +133,8 @@ def _dynamic(model: ir.Model, target: Target, float_nodes: Collection[str], note
     for node in model.graph:
         name = str(node.name)
         usable = () if name in float_nodes else dynamic_weights(node)
+        if node.op_type == "Gather" and any(unfit(v) for i in usable if (v := operand(node, i)) is not None):
+            usable = ()  # a table of masks
         precision[name] = Precision.DYNAMIC if usable else Precision.FLOAT
         for index in usable:
             value = operand(node, index)

@@ -7,7 +7,17 @@ import onnx_ir as ir
 from edgemm.quantize.legality import RECURRENT
 from edgemm.quantize.target import Target
 
-MOVES = frozenset({"Reshape", "Transpose", "Identity", "Cast", "Dropout", "Squeeze", "Unsqueeze"})
+PASSED: dict[str, slice] = {
+    **dict.fromkeys(
+        ("Cast", "Concat", "Dropout", "Expand", "Gather", "Identity", "Reshape", "Slice", "Squeeze", "Transpose",
+         "Unsqueeze"),
+        slice(0, 1),
+    ),
+    "Div": slice(0, 1),
+    "Mul": slice(0, 2),
+    "Where": slice(1, 3),
+}  # fmt: skip
+"""Operators between a softmax and the product with the values -> which of their inputs may be the softmax's."""
 
 
 def automatic_scheme(model: ir.Model, target: Target, *, calibrated: bool) -> tuple[str, str]:
@@ -41,12 +51,20 @@ def _attends(node: ir.Node) -> bool:
         value is None or value.const_value is not None for value in node.inputs
     ):
         return False
-    return any(_origin(value) == "Softmax" for value in node.inputs)
+    return any(_comes_from_softmax(value) for value in node.inputs)
 
 
-def _origin(value: ir.Value | None) -> str:
-    """The operator that made a value, those passed by that only move numbers."""
-    node = value.producer() if value is not None else None
-    while node is not None and node.op_type in MOVES and node.inputs[0] is not None:
-        node = node.inputs[0].producer()
-    return node.op_type if node is not None else ""
+def _comes_from_softmax(value: ir.Value | None) -> bool:
+    """Looks past what only moves numbers, and past masks: torch puts a Where behind the softmax of its attention, and
+    others multiply its result."""
+    waiting, seen = [value], set()
+    while waiting:
+        each = waiting.pop()
+        node = each.producer() if each is not None else None
+        if node is None or id(node) in seen:
+            continue
+        seen.add(id(node))
+        if node.op_type == "Softmax":
+            return True
+        waiting += node.inputs[PASSED[node.op_type]] if node.op_type in PASSED else ()
+    return False

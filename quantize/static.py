@@ -12,6 +12,7 @@ from dataclasses import dataclass, field
 import onnx_ir as ir
 
 from edgemm.errors import ConversionError, UnsupportedOperator
+from edgemm.quantize.calibration import Calibration
 from edgemm.quantize.constants import static_grids
 from edgemm.quantize.fusion import fused_activation, hosts, stored_output, stored_outputs
 from edgemm.quantize.grid import Grid, Range
@@ -20,29 +21,37 @@ from edgemm.quantize.islands import islands, neighbours
 from edgemm.quantize.legality import Form, Rule, activation_inputs, is_real, rule_of
 from edgemm.quantize.plan import Plan, Precision
 from edgemm.quantize.target import Target
+from edgemm.quantize.unfit import why_float
 
 FINEST = 127.0
 """Steps of the output in one unit of the accumulator. From 256 on LiteRT's XNNPACK refuses to load a
 convolution, and far beyond that an Add aborts the process; such fine steps hold no information."""
+
+SATURATED = 4.0
+"""Times the range that is kept: what goes beyond is mostly limited."""
+
+BEYOND = 2.0**20
+"""Steps from 0. LiteRT's own QUANTIZE makes int32 of what is beyond 2**31, and -1e9 becomes the largest number."""
 
 Grids = Mapping[str, Grid]
 ConstantGrids = Mapping[tuple[str, int], Grid]
 
 
 def plan_static(
-    model: ir.Model, target: Target, ranges: Mapping[str, Range], refused: frozenset[str], notes: list[str]
+    model: ir.Model, target: Target, calibration: Calibration, refused: frozenset[str], notes: list[str]
 ) -> Plan:
     """Plans one graph.
 
     Args:
-        ranges: value name -> its range, zero in it and not empty.
+        calibration: every range with zero in it, and not empty.
         refused: nodes that the caller wants in float.
         notes: what was decided before.
 
     Raises:
         UnsupportedOperator: the target is integer only, and some nodes have no integer form.
     """
-    work = _Work(model, target, dict(ranges), {str(node.name): node for node in model.graph}, list(notes))
+    nodes = {str(node.name): node for node in model.graph}
+    work = _Work(model, target, calibration, dict(calibration.ranges), nodes, list(notes))
     work.apply_rules(refused)
     work.settle_groups()
     work.drop_islands()
@@ -56,6 +65,7 @@ class _Work:
 
     model: ir.Model
     target: Target
+    calibration: Calibration
     ranges: dict[str, Range]
     nodes: dict[str, ir.Node]
     notes: list[str]
@@ -74,6 +84,8 @@ class _Work:
                 self.notes.append(f"{name} {node.op_type}: float, as asked for")
             elif rule.form is Form.FLOAT:
                 formless.setdefault(node.op_type, []).append(name)
+            elif reason := why_float(node, rule, self.ranges, self.calibration, self.target):
+                self.notes.append(f"{name} {node.op_type}: float, {reason}")
             else:
                 self.rules[name] = rule
         for op_type, names in formless.items():
@@ -82,11 +94,14 @@ class _Work:
     def settle_groups(self) -> None:
         """Gives to float the nodes whose rule cannot hold beside the others', until all hold."""
         while True:
-            _, broken = group_graph(self.nodes, self.rules, self.ranges, self.target)
+            _, broken = self._groups()
             if not broken:
                 return
             for name, reason in broken.items():
                 self._to_float(name, reason)
+
+    def _groups(self) -> tuple[Groups, dict[str, str]]:
+        return group_graph(self.nodes, self.rules, self.ranges, self.target, self.calibration.operands)
 
     def drop_islands(self) -> None:
         """Gives to float what only moves numbers between float operators."""
@@ -122,11 +137,13 @@ class _Work:
     def choose_grids(self) -> Plan:
         """Grids of activations, then of constants; widened until every scale is one that runtimes accept."""
         for _ in range(len(self.nodes) + 1):
-            groups, _ = group_graph(self.nodes, self.rules, self.ranges, self.target)
+            groups, _ = self._groups()
             activations = self._activations(groups)
             weights, raised = self._constants(activations)
             if not self._widen(activations, weights):
                 break
+            self.drop_islands()
+            self.require_integer()
         else:
             raise ConversionError(
                 f"found no grids on which every operator's scales are within 1/{FINEST:.0f} of each other. "
@@ -134,8 +151,23 @@ class _Work:
             )
         notes = [*self.notes, *group_notes(self.nodes, self.rules, groups), *raised]
         return Plan(
-            self.target, "static", self._precision(), activations, weights, tuple(dict.fromkeys(notes))
+            self.target,
+            "static",
+            self._precision(),
+            activations,
+            weights,
+            tuple(dict.fromkeys(notes)),
+            self._beyond(activations),
         )
+
+    def _beyond(self, activations: Grids) -> dict[str, Range]:
+        """Values with numbers so far beyond their grid that a careless change to integers overflows."""
+        whole = self.calibration.whole
+        return {
+            name: whole[name]
+            for name, grid in activations.items()
+            if name in whole and max(-whole[name].low, whole[name].high) > BEYOND * grid.scalar
+        }
 
     def _activations(self, groups: Groups) -> dict[str, Grid]:
         touched = {
@@ -148,18 +180,17 @@ class _Work:
     def _constants(self, activations: Grids) -> tuple[dict[tuple[str, int], Grid], list[str]]:
         grids, notes = {}, []
         for name, rule in self.rules.items():
-            for index, grid, raised in static_grids(self.nodes[name], rule, activations, self.target):
+            node, sights = self.nodes[name], self.calibration.operands
+            for index, grid, raised in static_grids(node, rule, activations, self.target, sights):
                 grids[name, index] = grid
                 if raised:
-                    notes.append(
-                        f"{name} {self.nodes[name].op_type}: weight scales raised, so that int32 holds the sums"
-                    )
+                    notes.append(f"{name} {node.op_type}: weight scales raised, so that int32 holds the sums")
         return grids, notes
 
     def _widen(self, activations: Grids, weights: ConstantGrids) -> bool:
         """Widens outputs that are on a finer grid than runtimes scale to; True when there were any."""
         found = False
-        for name, rule in self.rules.items():
+        for name, rule in tuple(self.rules.items()):
             if rule.form is not Form.FREE:
                 continue
             node = self.nodes[name]
@@ -167,11 +198,21 @@ class _Work:
             least = accumulator_step(node, rule, activations, weights) / FINEST
             if activations[output].scalar < least * (1 - 1e-6):
                 found = True
+                if self._is_saturated(node, least * 256):
+                    self._to_float(name, f"its operands' steps are too large beside what is seen of {output}")
+                    continue
                 self.ranges[output] = _stretched(self.ranges[output], least * 256)
                 self.notes.append(
                     f"{name} {node.op_type}: range of {output} widened, a step was under 1/{FINEST:.0f} of a product's"
                 )
         return found
+
+    def _is_saturated(self, node: ir.Node, width: float) -> bool:
+        """True where what a node computes goes far beyond what is kept of it: wider steps would show nothing."""
+        value = node.outputs[0]
+        whole = self.calibration.whole.get(str(value.name), self.ranges[str(value.name)])
+        kept = self.ranges[str(stored_output(node).name)]
+        return whole.width > SATURATED * kept.width and width > SATURATED * kept.width
 
     def _precision(self) -> dict[str, Precision]:
         inside = hosts(self.model)

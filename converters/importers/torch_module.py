@@ -46,7 +46,7 @@ def export_torch(module: Any, example_inputs: tuple[Any, ...]) -> ir.Model:
         )
     # One tensor given twice would be taken for one input: each gets its own.
     own = tuple(each.clone() if isinstance(each, torch.Tensor) else each for each in example_inputs)
-    with _evaluating(module), torch.no_grad():
+    with evaluating(module), _written_out(), torch.no_grad():
         return _export(module, own, type(module).__name__)
 
 
@@ -105,7 +105,7 @@ def _detached(exported: ir.Model) -> ir.Model:
 
 
 @contextlib.contextmanager
-def _evaluating(module: Any) -> Iterator[None]:
+def evaluating(module: Any) -> Iterator[None]:
     """Evaluation mode; every submodule gets its own mode back."""
     modes = [(part, part.training) for part in module.modules()]
     module.eval()
@@ -114,6 +114,20 @@ def _evaluating(module: Any) -> Iterator[None]:
     finally:
         for part, training in modes:
             part.training = training
+
+
+@contextlib.contextmanager
+def _written_out() -> Iterator[None]:
+    """Attention as the operators that it is made of: in evaluation mode torch takes a fast path of a single operator,
+    which ONNX does not have."""
+    import torch
+
+    fast = torch.backends.mha.get_fastpath_enabled()
+    torch.backends.mha.set_fastpath_enabled(False)
+    try:
+        yield
+    finally:
+        torch.backends.mha.set_fastpath_enabled(fast)
 
 
 @contextlib.contextmanager

@@ -22,11 +22,15 @@ from edgemm.converters.onnx_writer.static import FLOAT_MARK
 from edgemm.converters.passes.rewrite import array_of, input_of, sole_consumer
 from edgemm.errors import ConversionError
 from edgemm.quantize.fusion import FUSED_BOUNDS, bounds
-from edgemm.quantize.legality import RULES, Form, Rule
+from edgemm.quantize.grid import MAX_SCALE
+from edgemm.quantize.legality import RECURRENT, RULES, Form, Rule
 from edgemm.quantize.target import TARGETS
 
 BIAS_TOLERANCE = 1e-6
 """Relative: the product of two float32 scales, rounded once."""
+
+LAYERS = RECURRENT | {"InstanceNormalization", "LayerNormalization"}
+"""Operators whose inputs after the first are trained, beside those of the table of rules."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -59,11 +63,12 @@ def check_onnx(payload: bytes) -> None:
     for value in model.graph.initializers.values():
         array = array_of(value)
         if array is not None and array.dtype.kind == "f" and not np.isfinite(array).all():
-            if _is_limit(value):
-                continue
-            raise ConversionError(
-                f"constant {value.name!r} holds NaN or infinity; the source model is damaged"
-            )
+            readers = [use.node for use in value.uses() if _is_trained(use.node, use.idx)]
+            if readers:
+                raise ConversionError(
+                    f"constant {value.name!r}, a weight of node {readers[0].name!r} ({readers[0].op_type}), holds NaN "
+                    "or infinity: the source model is damaged, export it again"
+                )
     for node in model.graph:
         for complaint in _complaints(node):
             raise ConversionError(
@@ -82,9 +87,12 @@ def _parse(payload: bytes) -> ir.Model:
     return model
 
 
-def _is_limit(value: ir.Value) -> bool:
-    """A Clip's limit may be infinite."""
-    return all(use.node.op_type == "Clip" and use.idx > 0 for use in value.uses())
+def _is_trained(node: ir.Node, index: int) -> bool:
+    """True for a weight or a bias; masks, limits and what is compared with may well be infinite."""
+    rule = RULES.get(node.op_type)
+    if node.op_type in LAYERS:
+        return index > 0
+    return rule is not None and index in (rule.weight, rule.bias)
 
 
 def _complaints(node: ir.Node) -> Iterator[str]:
@@ -93,7 +101,7 @@ def _complaints(node: ir.Node) -> Iterator[str]:
     if node.op_type in ("QuantizeLinear", "DequantizeLinear"):
         yield from _check_pair(node)
         return
-    rule = _rule(node)
+    rule = RULES.get(node.op_type)
     output = _stored_on(node)
     inputs = [grid_of(input_of(node, index)) for index in range(len(node.inputs))]
     if rule is None or output is None or node.doc_string == FLOAT_MARK:
@@ -104,12 +112,6 @@ def _complaints(node: ir.Node) -> Iterator[str]:
         yield from _check_fixed(rule, output)
     if rule.bias is not None and rule.weight is not None and len(inputs) > rule.bias:
         yield from _check_bias(inputs[0], inputs[rule.weight], inputs[rule.bias])
-
-
-def _rule(node: ir.Node) -> Rule | None:
-    if node.op_type == "Clip" and bounds(node) not in FUSED_BOUNDS:
-        return Rule(Form.SAME)
-    return RULES.get(node.op_type)
 
 
 def grid_of(value: ir.Value | None) -> StoredGrid | None:
@@ -141,6 +143,8 @@ def _check_pair(node: ir.Node) -> Iterator[str]:
         yield "the scale is not constant"
     elif not (np.isfinite(grid.scale).all() and (grid.scale > 0).all()):
         yield f"every scale must be above 0, found {grid.scale.min()}"
+    elif (grid.scale > MAX_SCALE).any():
+        yield f"no scale may be above {MAX_SCALE:.3g}, found {grid.scale.max():.3g}"
 
 
 def _check_same(

@@ -16,7 +16,7 @@ from edgemm.converters.passes.rewrite import graph_of
 from edgemm.errors import ConversionError
 from edgemm.quantize.fusion import fused_activation
 from edgemm.quantize.grid import Grid
-from edgemm.quantize.legality import RULES
+from edgemm.quantize.legality import RULES, grid_operands, rule_of
 from edgemm.quantize.plan import Plan
 
 FLOAT_MARK = "float"
@@ -34,6 +34,8 @@ class Placement:
     constants: Constants
     grids: dict[str, Grid] = field(default_factory=dict)
     """Graph input or output name -> the grid that it is stored on."""
+    _operands: dict[str, frozenset[int]] = field(default_factory=dict)
+    """Integer node -> the inputs that may be stored on a grid."""
 
     @property
     def unsigned(self) -> bool:
@@ -49,6 +51,7 @@ class Placement:
         for node in self.graph:
             if node.op_type in RULES and not self.plan.is_int8(str(node.name)):
                 node.doc_string = FLOAT_MARK
+        self._operands = {str(node.name): grid_operands(node, rule_of(node)) for node in nodes}
         for node in nodes:
             self._constants_of(node)
         for value in [*self.graph.inputs, *(v for node in tuple(self.graph) for v in node.outputs)]:
@@ -69,10 +72,12 @@ class Placement:
                     )
 
     def _constants_of(self, node: ir.Node) -> None:
-        rule = RULES.get(node.op_type)
-        for index in range(len(node.inputs)):
+        rule = rule_of(node)
+        for index in sorted(self._operands_of(node)):
             grid = self.plan.weights.get((str(node.name), index))
-            if grid is None or rule is None or index == rule.fill or node.op_type == "Clip":
+            if (
+                grid is None or index == rule.fill
+            ):  # a Pad's fill is no tensor: runtimes put it on the grid themselves
                 continue
             if grid.dtype == "int32" and self.plan.target.activations_symmetric:
                 continue  # TensorRT adds the bias in float: its DequantizeLinear takes no int32
@@ -82,10 +87,15 @@ class Placement:
             value = self.constants.dequantized(node, index, grid, unsigned=unsigned and grid.dtype == "int8")
             node.replace_input_with(index, value)
 
+    def _operands_of(self, node: ir.Node) -> frozenset[int]:
+        return self._operands.get(str(node.name), frozenset())
+
     def _pair(self, value: ir.Value, grid: Grid) -> None:
         producer = value.producer()
         made_integer = producer is not None and self.plan.is_int8(str(producer.name))
-        readers = [use for use in value.uses() if made_integer or self.plan.is_int8(str(use.node.name))]
+        readers = [
+            (node, index) for node, index in value.uses() if made_integer or index in self._operands_of(node)
+        ]
         if not made_integer and not readers:
             return
         if value.is_graph_input() and self.integer_io:

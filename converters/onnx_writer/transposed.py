@@ -1,8 +1,8 @@
 """Transposed convolutions as convolutions, for integer ONNX files: ONNX Runtime has no integer kernel of the former.
 
 Output element s*i + p of a transposed convolution with stride s is a convolution with every s-th tap from p on: so
-one convolution makes the s*s elements of each block as channels, and DepthToSpace lays them out. A Relu behind it
-moves in front of DepthToSpace, where the convolution fuses it. Shi et al. 2016, https://arxiv.org/abs/1609.07009
+one convolution makes the s*s elements of each block as channels, and DepthToSpace lays them out. Relus and Clips behind
+it move in front of DepthToSpace, where the convolution fuses them. Shi et al. 2016, https://arxiv.org/abs/1609.07009
 """
 
 from __future__ import annotations
@@ -15,7 +15,8 @@ import onnx_ir as ir
 
 from edgemm.converters.passes.draft import Draft
 from edgemm.converters.passes.rewrite import Array, nodes_of, shape_of, sole_consumer
-from edgemm.quantize.fusion import FUSED_BOUNDS, bounds
+from edgemm.quantize.declared import copy
+from edgemm.quantize.fusion import bounds
 
 
 def spread_transposed(model: ir.Model) -> int:
@@ -50,16 +51,14 @@ def _spread(node: ir.Node) -> bool:
         )
     ]
     value = _convolved(draft, kernel, strides, lines)
-    end = _activation(node)
-    if end is not None:
+    ends = _activations(node)
+    for end in ends:
         value = draft.op(end.op_type, [value, *end.inputs[1:]], shape_of(value))
+        copy(end.outputs[0], value)
     value = _laid_out(draft, value, strides)
     for axis, (line, wide) in enumerate(zip(lines, out, strict=True), 2):
         value = draft.slice(value, line.begin, line.begin + wide, axis)
-    if end is None:
-        return draft.becomes(value)
-    node.outputs[0].replace_all_uses_with(value)
-    return Draft(end).becomes(value)
+    return Draft((node, *ends)[-1]).becomes(value)
 
 
 @dataclass(frozen=True, slots=True)
@@ -145,12 +144,14 @@ def _phases(kernel: Array, strides: tuple[int, ...], taps: list[int], group: int
     return np.ascontiguousarray(np.flip(turned, tuple(range(2, turned.ndim))))
 
 
-def _activation(node: ir.Node) -> ir.Node | None:
-    """A Relu, or a Clip to a ReLU's limits, that alone reads the node."""
+def _activations(node: ir.Node) -> list[ir.Node]:
+    """Relus and Clips that alone read the node, and each other: the same on every element, wherever it lies."""
+    found: list[ir.Node] = []
     after = sole_consumer(node.outputs[0])
-    if after is None or after.op_type not in ("Relu", "Clip"):
-        return None
-    return after if after.op_type == "Relu" or bounds(after) in FUSED_BOUNDS else None
+    while after is not None and bounds(after) is not None:
+        found.append(after)
+        after = sole_consumer(after.outputs[0])
+    return found
 
 
 def _laid_out(draft: Draft, value: ir.Value, strides: tuple[int, ...]) -> ir.Value:

@@ -12,9 +12,10 @@ import onnx_ir as ir
 
 from edgemm.converters.onnx_writer.constants import Constants, stored_dtype, stored_zero_point
 from edgemm.converters.onnx_writer.dynamic import make_dynamic
+from edgemm.converters.onnx_writer.saturation import drop_saturating
 from edgemm.converters.onnx_writer.static import Placement
 from edgemm.converters.passes.dead_code import remove_dead_code, sort_nodes
-from edgemm.converters.passes.names import strip_metadata, unique_names
+from edgemm.converters.passes.names import strip_grids, strip_metadata, unique_names
 from edgemm.converters.passes.opset import OPSET
 from edgemm.converters.passes.rewrite import shape_of
 from edgemm.errors import ConversionError, InputError
@@ -62,6 +63,8 @@ def write_onnx(
         raise InputError(f"io: expected 'float' or 'int8', found {io!r}")
     _require_opset(opset)
     copy = model.clone()
+    drop_saturating(copy, plan)
+    strip_grids(copy)
     strip_metadata(copy)
     constants = Constants(copy.graph)
     placement = Placement(copy.graph, plan, io == "int8", constants)

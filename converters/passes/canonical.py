@@ -21,14 +21,16 @@ from edgemm.converters.passes.gemm import normalize_gemms
 from edgemm.converters.passes.identity import remove_identities
 from edgemm.converters.passes.matmul import matmuls_to_gemms
 from edgemm.converters.passes.names import strip_metadata, unique_names
+from edgemm.converters.passes.nan_guard import remove_nan_guards
 from edgemm.converters.passes.opset import lower_opset, upgrade_opset
 from edgemm.converters.passes.pad import normalize_pads
 from edgemm.converters.passes.pad_folding import fold_pads
 from edgemm.converters.passes.pool import normalize_pools
 from edgemm.converters.passes.precision import to_float32
-from edgemm.converters.passes.quantized import read_quantized
+from edgemm.converters.passes.quantized import read_quantized, read_runtime_operators
 from edgemm.converters.passes.reduce_mean import means_to_global_pools
 from edgemm.converters.passes.reshape import merge_reshapes, normalize_reshapes
+from edgemm.converters.passes.resize import settle_resizes
 from edgemm.converters.passes.shapes import infer_shapes
 from edgemm.converters.passes.transpose import merge_transposes
 from edgemm.errors import ConversionError
@@ -64,11 +66,14 @@ PASSES: tuple[Pass, ...] = (
     sort_nodes,
     inline_functions,
     unique_names,
+    read_runtime_operators,
+    unique_names,
     upgrade_opset,
     unique_names,
     lift_constants,
     refuse_inexpressible,
     settle_shapes,
+    settle_resizes,
     refuse_branches,
     read_quantized,
     express_newer,
@@ -80,6 +85,7 @@ PASSES: tuple[Pass, ...] = (
     to_float32,
     settle_shapes,
     remove_identities,
+    remove_nan_guards,
     normalize_convs,
     normalize_gemms,
     matmuls_to_gemms,

@@ -44,6 +44,8 @@ def check_canonical(model: ir.Model) -> None:
     for node in model.graph:
         if node.op_type in GONE | QUANTIZED:
             raise _broken(node, "this operator is expressed by others")
+        if node.inputs and node.inputs[-1] is None:
+            raise _broken(node, "its last input is left out, and named all the same")
         for value in node.inputs:
             if value is not None and id(value) not in known:
                 raise _broken(node, f"reads {value.name!r}, which comes later or from nowhere")
@@ -167,6 +169,18 @@ def _pool(node: ir.Node) -> Iterator[str]:
         yield "indices are an output"
 
 
+def _resize(node: ir.Node) -> Iterator[str]:
+    region, scales, sizes = (input_of(node, index) for index in (1, 2, 3))
+    crops = node.attributes.get_string("coordinate_transformation_mode", "") == "tf_crop_and_resize"
+    if (scales is None) == (sizes is None):
+        yield "expected either scales or sizes"
+    if region is not None and not crops:
+        yield "it has a region, which only a crop reads"
+    if any(value is not None and 0 in shape_of(value) for value in (region, scales, sizes)):
+        yield "an optional input is empty"
+    yield from _constant_inputs(1, 2, 3)(node)
+
+
 def _constant_inputs(*indices: int) -> Callable[[ir.Node], Iterator[str]]:
     def check(node: ir.Node) -> Iterator[str]:
         for index in indices:
@@ -218,6 +232,7 @@ FORMS: dict[str, Callable[[ir.Node], Iterator[str]]] = {
     "MaxPool": _pool,
     "Pad": _pad,
     "Reshape": _reshape,
+    "Resize": _resize,
     "Transpose": _transpose,
 }
 """Operator -> what is wrong with a node of it."""

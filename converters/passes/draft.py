@@ -19,6 +19,7 @@ from edgemm.converters.passes.rewrite import (
     take_place,
 )
 from edgemm.errors import UnsupportedOperator
+from edgemm.quantize import declared
 
 COMPARISONS = frozenset({"Equal", "Greater", "GreaterOrEqual", "Less", "LessOrEqual", "And", "Or", "Not"})
 Operand = ir.Value | int | float | Array
@@ -89,11 +90,11 @@ class Draft:
         self,
         op_type: str,
         inputs: Sequence[ir.Value | None],
-        shape: Sequence[int],
+        shape: Sequence[int] | None,
         dtype: ir.DataType | None = None,
         **attributes: Any,
     ) -> ir.Value:
-        """Any node of one output."""
+        """Any node of one output; shape None: not known yet."""
         self._count += 1
         return insert_before(
             self.node, op_type, inputs, attributes, suffix=f"d{self._count}", shape=shape, dtype=dtype
@@ -198,6 +199,7 @@ class Draft:
         if value.is_graph_output() or value.is_graph_input():
             value = self.copy(value)
         old.replace_all_uses_with(value, replace_graph_outputs=True)
+        declared.move(old, value)
         old.name, value.name = f"{name}_unused", name
 
     def used(self, index: int) -> bool:

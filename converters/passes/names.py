@@ -5,6 +5,8 @@ from __future__ import annotations
 import onnx_ir as ir
 from onnx_ir.passes.common import ClearMetadataAndDocStringPass, NameFixPass
 
+from edgemm.quantize.declared import KEY
+
 
 def unique_names(model: ir.Model) -> int:
     """Gives a name to what has none and another to what shares one; inputs and outputs keep theirs.
@@ -21,14 +23,26 @@ def unique_names(model: ir.Model) -> int:
 
 
 def strip_metadata(model: ir.Model) -> int:
-    """Removes remarks: exporters leave stack traces and paths of the machine that they ran on.
+    """Removes remarks: exporters leave stack traces and paths of the machine that they ran on. What passes have
+    written on values (the grids of a quantized source) stays.
 
     Returns:
         1 when there were any.
     """
+    kept = [(value, value.metadata_props[KEY]) for value in _values(model) if KEY in value.metadata_props]
+    for value, _ in kept:
+        del value.metadata_props[KEY]
     found = bool(ClearMetadataAndDocStringPass()(model).modified or model.metadata_props)
     model.metadata_props.clear()
+    for value, text in kept:
+        value.metadata_props[KEY] = text
     return int(found)
+
+
+def strip_grids(model: ir.Model) -> None:
+    """Removes from values the grids that a quantized source prescribed, for a file that is done."""
+    for value in _values(model):
+        value.metadata_props.pop(KEY, None)
 
 
 def _from_output(node: ir.Node) -> str:
@@ -37,8 +51,10 @@ def _from_output(node: ir.Node) -> str:
     return f"{node.op_type}_{named}"
 
 
-def _names(model: ir.Model) -> list[str | None]:
+def _values(model: ir.Model) -> list[ir.Value]:
     graph = model.graph
-    values = [*graph.inputs, *graph.initializers.values()]
-    values += [output for node in graph for output in node.outputs]
-    return [*(value.name for value in values), *(node.name for node in graph)]
+    return [*graph.inputs, *graph.initializers.values(), *(each for node in graph for each in node.outputs)]
+
+
+def _names(model: ir.Model) -> list[str | None]:
+    return [*(value.name for value in _values(model)), *(node.name for node in model.graph)]

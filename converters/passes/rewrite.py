@@ -14,6 +14,7 @@ import numpy.typing as npt
 import onnx_ir as ir
 
 from edgemm.errors import ConversionError
+from edgemm.quantize import declared
 
 Array = npt.NDArray[Any]
 
@@ -96,14 +97,14 @@ def insert_before(
     attributes: Mapping[str, Any] | None = None,
     *,
     suffix: str,
-    shape: Sequence[int],
+    shape: Sequence[int] | None,
     dtype: ir.DataType | None = None,
 ) -> ir.Value:
-    """A new one-output node before `anchor`, named after it; returns its output."""
+    """A new one-output node before `anchor`, named after it; returns its output. Shape None: not known yet."""
     like = dtype or next((value.dtype for value in inputs if value is not None), None)
     output = ir.Value(
         name=f"{anchor.outputs[0].name}_{suffix}",
-        shape=ir.Shape(tuple(shape)),
+        shape=None if shape is None else ir.Shape(tuple(shape)),
         type=ir.TensorType(like) if like is not None else None,
     )
     node = ir.node(op_type, inputs, attributes, outputs=[output], name=f"{anchor.name}_{suffix}")
@@ -117,6 +118,7 @@ def take_place(node: ir.Node, value: ir.Value) -> None:
     graph, name = graph_of(node), old.name
     value.shape, value.type = old.shape or value.shape, old.type or value.type
     old.replace_all_uses_with(value, replace_graph_outputs=True)
+    declared.move(old, value)
     graph.remove(node, safe=True)
     old.name = None
     value.name = name
@@ -136,6 +138,7 @@ def bypass(node: ir.Node, value: ir.Value) -> bool:
         if value.is_graph_output() or value.is_graph_input() or value.is_initializer():
             return False
         _rename_output(old, value)
+    declared.move(old, value)
     old.replace_all_uses_with(value)
     graph_of(node).remove(node, safe=True)
     return True

@@ -1,18 +1,20 @@
 """Repair: what brings a conversion that lost too much back inside its gate, cheapest first.
 
-Equalized channels, better ranges, corrected biases, split scales cost nothing on the device; layers given back to float
-do, and come last, those first that regain most for each multiplication.
+The other scheme comes first, where it was left open. Equalized channels, better ranges, corrected biases, split scales
+cost nothing on the device; layers that compute in float again do, and come last, those first that regain most for each
+multiplication.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection
+from collections.abc import Callable, Collection, Sequence
 from dataclasses import dataclass, replace
+from time import monotonic
 
 import onnx_ir as ir
 
 from edgemm.converters.diagnose import diagnose
-from edgemm.converters.fidelity import Fidelity
+from edgemm.converters.fidelity import Fidelity, evaluation_part
 from edgemm.converters.repair.bias import correct_biases
 from edgemm.converters.repair.equalize import equalize
 from edgemm.converters.repair.ranges import tightened
@@ -30,8 +32,15 @@ MAX_FLOAT = 24
 MAX_FLOAT_SHARE = 0.5
 """Of all multiplications: what needs more is no int8 model, and its calibration data is to be looked at."""
 
-Planner = Callable[[ir.Model, Calibration | None, frozenset[str]], Plan]
-"""(graph, calibration, names of nodes that stay float) -> plan."""
+SECONDS = 60.0
+"""Time limit."""
+DOUBT_DB = 1.0
+"""A candidate that is so much worse on a few samples is not looked at on all of them."""
+RANKED_ON = 4
+"""Samples that layers are ranked on."""
+
+Planner = Callable[[ir.Model, Calibration | None, frozenset[str], str], Plan]
+"""(graph, calibration, names of nodes that stay float, scheme) -> plan."""
 Measure = Callable[[ir.Model, Plan], Fidelity]
 Tick = Callable[[str], None]
 
@@ -49,8 +58,8 @@ class State:
     """What it was done to, for the card."""
 
     @property
-    def snr_db(self) -> float:
-        """Of the worst output, and of its worst part."""
+    def worst_db(self) -> float:
+        """Of the worst part of the worst output."""
         return self.fidelity.worst_db
 
 
@@ -69,37 +78,67 @@ class Repaired:
     """0..1, of all multiplications."""
     exact: bool
     """The float graph computes what it did; False when its biases were corrected for the rounding to come."""
+    out_of_time: bool = False
+    """The time limit ended it: another run may end elsewhere."""
 
 
-def repair(state: State, samples: Samples, planner: Planner, measure: Measure, *, tick: Tick) -> Repaired:
+def repair(
+    state: State,
+    samples: Samples,
+    planner: Planner,
+    measure: Measure,
+    screen: Measure,
+    *,
+    tick: Tick,
+    seconds: float = SECONDS,
+    other_scheme: str | None = None,
+    ranges_are_kept: bool = False,
+) -> Repaired:
     """Tries one step after the other until the gate holds; what does not help is not kept.
 
     Args:
         state: the conversion that missed its gate.
         samples: calibration data, for ranges and means.
+        measure: on all samples that judge.
+        screen: on a few of them, for candidates.
+        seconds: time limit for the whole.
+        other_scheme: tried first, where the scheme was left open.
+        ranges_are_kept: they are the source's own and stay as they are.
     """
-    worker = _Worker(state, samples, planner, measure)
-    if state.calibration is not None:
-        for name, step in (
-            ("channels equalized across layers", worker.equalized),
-            ("ranges by least mean square error", worker.ranges("mse")),
-            ("ranges by percentile", worker.ranges("percentile")),
-            ("ranges by entropy", worker.ranges("entropy")),
-            (BIASES, worker.biases),
-            ("scales split", worker.split),
-        ):
-            if not worker.state.fidelity.missed:
-                break
-            tick(name)
-            kept = worker.keep(name, step())
-            worker.exact &= not (kept and name == BIASES)
-    if worker.state.fidelity.missed and not state.plan.target.integer_only:
+    worker = _Worker(state, samples, planner, measure, screen, monotonic() + seconds)
+    if other_scheme is not None:
+        tick(f"scheme {other_scheme}")
+        worker.keep(f"scheme {other_scheme}", worker.scheme(other_scheme))
+    if worker.state.calibration is not None and worker.state.plan.scheme == "static":
+        _free_of_cost(worker, tick, ranges_are_kept)
+    if worker.goes_on and not state.plan.target.integer_only:
         tick("layers back to float")
-        worker.give_back()
+        worker.to_float()
     end = worker.state
     given = tuple(sorted(worker.given))
     share = float_share(end.model, worker.given)
-    return Repaired(end, tuple(worker.steps), state.fidelity.missed, given, share, worker.exact)
+    return Repaired(
+        end, tuple(worker.steps), state.fidelity.missed, given, share, worker.exact, worker.out_of_time
+    )
+
+
+def _free_of_cost(worker: _Worker, tick: Tick, ranges_are_kept: bool) -> None:
+    """The steps that cost nothing on the device."""
+    for name, step in (
+        ("channels equalized across layers", None if ranges_are_kept else worker.equalized),
+        ("ranges by least mean square error", None if ranges_are_kept else worker.ranges("mse")),
+        ("ranges by percentile", None if ranges_are_kept else worker.ranges("percentile")),
+        ("ranges by entropy", None if ranges_are_kept else worker.ranges("entropy")),
+        (BIASES, worker.biases),
+        ("scales split", worker.split),
+    ):
+        if not worker.goes_on:
+            break
+        if step is None:
+            continue
+        tick(name)
+        kept = worker.keep(name, step())
+        worker.exact &= not (kept and name == BIASES)
 
 
 def float_share(model: ir.Model, names: Collection[str]) -> float:
@@ -111,14 +150,35 @@ def float_share(model: ir.Model, names: Collection[str]) -> float:
 class _Worker:
     """The state that is best so far."""
 
-    def __init__(self, state: State, samples: Samples, planner: Planner, measure: Measure) -> None:
+    def __init__(
+        self,
+        state: State,
+        samples: Samples,
+        planner: Planner,
+        measure: Measure,
+        screen: Measure,
+        deadline: float,
+    ) -> None:
         self.state = state
         self.steps: list[str] = []
         self.given: set[str] = set()
         self.exact = True
+        self.out_of_time = False
         self._samples = samples
         self._planner = planner
         self._measure = measure
+        self._screen = screen
+        self._deadline = deadline
+
+    @property
+    def goes_on(self) -> bool:
+        """There is something to repair, and time for it."""
+        return bool(self.state.fidelity.missed) and self._in_time()
+
+    def _in_time(self) -> bool:
+        late = monotonic() > self._deadline
+        self.out_of_time |= late
+        return not late
 
     def _with(
         self,
@@ -126,24 +186,37 @@ class _Worker:
         calibration: Calibration | None = None,
         float_nodes: frozenset[str] | None = None,
         remark: str = "",
+        scheme: str | None = None,
     ) -> State:
+        """Another way to convert, measured on a few samples."""
         model = self.state.model if model is None else model
         calibration = self.state.calibration if calibration is None else calibration
         float_nodes = self.state.float_nodes if float_nodes is None else float_nodes
-        plan = self._planner(model, calibration, float_nodes)
-        return State(model, calibration, float_nodes, plan, self._measure(model, plan), remark)
+        plan = self._planner(model, calibration, float_nodes, scheme or self.state.plan.scheme)
+        return State(model, calibration, float_nodes, plan, self._screen(model, plan), remark)
+
+    def _whole(self, state: State) -> State:
+        """The same, measured on all samples."""
+        return replace(state, fidelity=self._measure(state.model, state.plan))
+
+    def scheme(self, name: str) -> State | None:
+        """The plan of another scheme."""
+        return self._with(scheme=name)
 
     def _is_better(self, other: State) -> bool:
         """Fewer outputs missed, or less noise."""
-        mine = len(self.state.fidelity.missed), -self.state.snr_db
-        return (len(other.fidelity.missed), -other.snr_db + GAIN_DB) < mine
+        mine = len(self.state.fidelity.missed), -self.state.worst_db
+        return (len(other.fidelity.missed), -other.worst_db + GAIN_DB) < mine
 
     def keep(self, name: str, other: State | None) -> bool:
-        """Takes the other state if it is better."""
-        if other is None or not self._is_better(other):
+        """Takes the other state if it is better on all samples; a few tell whether to look."""
+        if other is None or other.worst_db < self.state.worst_db - DOUBT_DB:
+            return False
+        other = self._whole(other)
+        if not self._is_better(other):
             return False
         what = f"{name} ({other.remark})" if other.remark else name
-        self.steps.append(f"{what}: {self.state.snr_db:.1f} to {other.snr_db:.1f} dB")
+        self.steps.append(f"{what}: {self.state.worst_db:.1f} to {other.worst_db:.1f} dB")
         self.state = other
         return True
 
@@ -180,42 +253,77 @@ class _Worker:
         ranges = replace(fresh, ranges={**fresh.ranges, **known})
         return self._with(copy, ranges, self.state.float_nodes | behind, ", ".join(layers))
 
-    def give_back(self) -> None:
-        """Shared scales first, then layers by what they regain for their cost; together, for a number between two
-        layers is real only when both are float. What the gate holds without is taken back."""
-        first, given = self.state, self.state.float_nodes
-        waiting: list[str] = []
-        for name in self._ranked():
-            if not self.state.fidelity.missed:
-                break
-            if float_share(first.model, {*self.given, *waiting, name}) > MAX_FLOAT_SHARE:
-                continue
-            waiting.append(name)
-            given |= {name}
-            if self._is_better(other := self._with(float_nodes=given)):
-                self.given |= set(waiting)
-                self.state, waiting = other, []
-        if not self.state.fidelity.missed:
-            self._take_back()
-        if self.given:
-            self.steps.append(
-                f"back to float ({', '.join(sorted(self.given))}): {first.snr_db:.1f} to {self.state.snr_db:.1f} dB"
-            )
+    def to_float(self) -> None:
+        """As few layers as the gate needs of a ranked list: shared scales first, then what regains most for its cost.
+
+        They go together, for a number between two layers is real only when both are float. The shortest part of the
+        list with which the gate holds is found by halving; what the gate holds without goes back to int8.
+        """
+        first = self.state
+        ranked = self._affordable(self._ranked())
+        whole = self._float(first, ranked) if ranked else None
+        if whole is None or not self._is_better(whole):
+            return
+        low, high, best = 0, len(ranked), whole
+        while not whole.fidelity.missed and high - low > 1 and self._in_time():
+            middle = (low + high) // 2
+            tried = self._float(first, ranked[:middle])
+            if tried.fidelity.missed:
+                low = middle
+            else:
+                high, best = middle, tried
+        best, given = self._confirmed(first, ranked, high, best)
+        if not self._is_better(best):
+            return
+        self.state, self.given = best, set(given)
+        self._back_to_int8()
+        self.steps.append(
+            f"back to float ({', '.join(sorted(self.given))}): {first.worst_db:.1f} to {self.state.worst_db:.1f} dB"
+        )
+
+    def _float(self, first: State, names: Sequence[str]) -> State:
+        return self._with(float_nodes=first.float_nodes | frozenset(names))
+
+    def _confirmed(
+        self, first: State, ranked: Sequence[str], count: int, state: State
+    ) -> tuple[State, Sequence[str]]:
+        """On all samples; with the whole list where the few samples were too kind."""
+        found = self._whole(state)
+        if found.fidelity.missed and count < len(ranked):
+            return self._whole(self._float(first, ranked)), ranked
+        return found, ranked[:count]
+
+    def _affordable(self, ranked: Sequence[str]) -> list[str]:
+        chosen: list[str] = []
+        for name in ranked:
+            if float_share(self.state.model, {*chosen, name}) <= MAX_FLOAT_SHARE:
+                chosen.append(name)
+        return chosen
 
     def _ranked(self) -> list[str]:
         state = self.state
-        found = diagnose(state.model, state.plan, self._samples, state.calibration)
+        found = diagnose(
+            state.model,
+            state.plan,
+            evaluation_part(self._samples, RANKED_ON),
+            state.calibration,
+            until=(monotonic() + self._deadline) / 2,
+        )
         names = [each.node for each in found.shared]
         ranked = sorted(found.layers, key=lambda each: -each.noise_share / (each.macs + 1.0))
         heavy = [each for each in ranked if each.noise_share > 0.01]
         return names + [each.node for each in heavy if each.node not in names][:MAX_FLOAT]
 
-    def _take_back(self) -> None:
+    def _back_to_int8(self) -> None:
         """The dearest first."""
+        if self.state.fidelity.missed:
+            return
         cost = {str(node.name): macs(node) for node in self.state.model.graph}
         for name in sorted(self.given, key=lambda each: (-cost.get(each, 0), each)):
+            if not self._in_time():
+                return
             other = self._with(float_nodes=self.state.float_nodes - {name})
-            if not other.fidelity.missed:
+            if not other.fidelity.missed and not (other := self._whole(other)).fidelity.missed:
                 self.state = other
                 self.given.discard(name)
 

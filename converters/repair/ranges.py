@@ -25,7 +25,11 @@ PERCENTILE = 99.99
 BINS = 2048
 """Of the histogram for the entropy."""
 
-Values = npt.NDArray[np.float32]
+SMALLEST = 1e-30
+"""Of a range: smaller ones have no room for BINS in float32, and are zero for any purpose."""
+
+Values = npt.NDArray[np.floating[Any]]
+"""Within the range that they are given with."""
 
 
 def tightened(model: ir.Model, calibration: Calibration, samples: Samples, method: str) -> Calibration:
@@ -39,8 +43,16 @@ def tightened(model: ir.Model, calibration: Calibration, samples: Samples, metho
     ranges = dict(calibration.ranges)
     for name, values in _kept(model, samples).items():
         if name in ranges and name not in inputs:
-            ranges[name] = choose(values, ranges[name])
+            ranges[name] = _chosen(choose, values, ranges[name].with_zero())
     return replace(calibration, ranges=ranges)
+
+
+def _chosen(choose: Callable[[Values, Range], Range], values: Values, whole: Range) -> Range:
+    """Of the numbers within the range, which has zero in it; one without room for bins leaves nothing to choose."""
+    if whole.width < SMALLEST:
+        return whole
+    numbers = values[~np.isnan(values)].astype(np.float64)
+    return choose(np.clip(numbers, whole.low, whole.high), whole) if numbers.size else whole
 
 
 def _kept(model: ir.Model, samples: Samples) -> Mapping[str, Values]:
@@ -81,14 +93,14 @@ def percentile_range(values: Values, whole: Range) -> Range:
 def entropy_range(values: Values, whole: Range) -> Range:
     """The part of the range after which the numbers tell most of what they told: the least Kullback-Leibler
     divergence between their histogram and that of the clipped and rounded ones."""
-    ends = (whole.low, whole.high) if whole.high > whole.low else (0.0, 1.0)
+    ends = (whole.low, whole.high)
     truth, _ = np.histogram(values, BINS, ends)
 
     def divergence(share: float) -> float:
         grid = asymmetric(Range(whole.low * share, whole.high * share))
         rounded = grid.dequantize(grid.quantize(values))
         jitter = (np.arange(len(values)) % 64 / 64 - 0.5) * grid.scalar  # a step stands for all numbers in it
-        found, _ = np.histogram(rounded + jitter.astype(np.float32), BINS, ends)
+        found, _ = np.histogram(rounded + jitter, BINS, ends)
         p, q = (truth + 1e-6) / (truth.sum() + 1e-6 * BINS), (found + 1e-6) / (found.sum() + 1e-6 * BINS)
         return float((p * np.log(p / q)).sum())
 

@@ -14,6 +14,7 @@ import numpy as np
 from edgemm.converters.tflite.builder import ALIGNMENT
 from edgemm.converters.tflite.schema import FORMS, enum_names, schema
 from edgemm.errors import ConversionError
+from edgemm.quantize.grid import MAX_SCALE
 
 SAME_GRID = frozenset({
     "AVERAGE_POOL_2D", "BROADCAST_TO", "CONCATENATION", "GATHER", "MAXIMUM", "MAX_POOL_2D", "MINIMUM", "MIRROR_PAD",
@@ -161,6 +162,8 @@ class _Check:
             plain = tensor is not None and _type(tensor) == "INT8" and not _grid(tensor)
             if plain and self.code not in MOVES_INTEGERS:
                 raise _fault(self.where, f"{_name(tensor)} is int8 without a scale")
+            if tensor is not None and not _is_sane(tensor):
+                raise _fault(self.where, f"{_name(tensor)} has a scale that is not within 0..{MAX_SCALE:.3g}")
         self._shape()
         if self.code == "WHILE":
             self._loop()
@@ -268,6 +271,12 @@ def _type(tensor: Any) -> str:
 
 def _grid_of(scale: float, zero_point: int) -> tuple[float, int]:
     return float(np.float32(scale)), zero_point
+
+
+def _is_sane(tensor: Any) -> bool:
+    """LiteRT ends the process on scales whose products overflow."""
+    scales = None if tensor.quantization is None else tensor.quantization.scale
+    return scales is None or bool(np.all((np.asarray(scales) > 0) & (np.asarray(scales) <= MAX_SCALE)))
 
 
 def _grid(tensor: Any) -> tuple[float, int] | None:

@@ -23,7 +23,7 @@ from edgemm.converters.tflite.graph import Graph, Operator, Tensor
 from edgemm.converters.tflite.schema import FORMS, Form, enum
 from edgemm.errors import ConversionError, UnsupportedOperator
 from edgemm.quantize.fusion import FUSED_BOUNDS, bounds, fused_activation
-from edgemm.quantize.grid import Grid
+from edgemm.quantize.grid import Grid, Range
 from edgemm.quantize.plan import Plan, Precision
 
 Perm = tuple[int, ...]
@@ -169,9 +169,34 @@ class Lowering:
             )
         tensor = stored.tensor
         if tensor.dtype in ("int8", "float32"):
-            tensor = self.as_int8(tensor, self.grid(value)) if self.is_int8(node) else self.as_float(tensor)
+            tensor = self.in_form(node, value, tensor)
         wanted = stored.perm if perm is None else perm
         return self.transpose(tensor, compose(inverse(stored.perm), wanted))
+
+    def in_form(self, node: ir.Node, value: ir.Value, tensor: Tensor) -> Tensor:
+        """The tensor in the numbers that the node computes on; what lies far beyond a grid is limited first."""
+        if not self.is_int8(node):
+            return self.as_float(tensor)
+        grid, whole = self.grid(value), self.plan.beyond.get(str(value.name))
+        if whole is not None and not tensor.is_int8:
+            tensor = self._limited(tensor, grid, whole)
+        return self.as_int8(tensor, grid)
+
+    def _limited(self, tensor: Tensor, grid: Grid, whole: Range) -> Tensor:
+        """The tensor without what its grid cannot hold: QUANTIZE alone makes the largest of the smallest."""
+        low, high = (float(each) for each in grid.dequantize(np.array([-128, 127], np.int8)))
+        for code, limit, needed in (
+            ("MAXIMUM", low, whole.low < low),
+            ("MINIMUM", high, whole.high > high),
+        ):
+            key = (id(tensor), (), f"{code} {limit!r}")
+            if needed and key not in self._variants:
+                made = self.graph.tensor(f"{tensor.name}_limited", tensor.shape, tensor.dtype)
+                ends = self.graph.constant(f"{tensor.name}_end", np.array([limit], np.float32))
+                self.op(code, [tensor, ends], [made])
+                self._variants[key] = made
+            tensor = self._variants.get(key, tensor)
+        return tensor
 
     def constant_operand(self, node: ir.Node, index: int, perm: Perm | None = None) -> Tensor:
         """A constant that stands where activations do: an addend, a factor, a part of a Concat."""

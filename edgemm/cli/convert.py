@@ -3,10 +3,15 @@
 from __future__ import annotations
 
 import argparse
+import sys
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from edgemm.cli.output import FIDELITY_HEADER, emit_json, fidelity_rows, size, table
 from edgemm.errors import InputError
+
+if TYPE_CHECKING:
+    from edgemm.converters.convert import Conversion
 
 EPILOG = """\
 examples:
@@ -41,17 +46,23 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "--preset", metavar="NAME", help="a card for a common kind of model: imagenet, logmel16k ..."
     )
     parser.add_argument(
-        "--gate", choices=("fail", "warn", "off"), default="fail", help="when too much is lost"
+        "--gate",
+        choices=("fail", "warn", "off"),
+        default="fail",
+        help="what to do when fidelity is below the limit",
     )
     parser.add_argument(
         "--min-db",
         type=float,
         default=20.0,
         metavar="DB",
-        help="what the gate asks of sound, pictures, numbers",
+        help="minimum SNR in dB for outputs that are not classes",
     )
     parser.add_argument(
-        "--repair", choices=("auto", "off"), default="auto", help="mend a conversion that misses its gate"
+        "--repair", choices=("auto", "off"), default="auto", help="improve a conversion that misses its gate"
+    )
+    parser.add_argument(
+        "--repair-seconds", type=float, default=60.0, metavar="S", help="time limit for that (default 60)"
     )
     parser.add_argument(
         "--shape", action="append", default=[], metavar="NAME=1,3,224,224", help="fixes an open dimension"
@@ -118,16 +129,65 @@ def constants(given: list[str]) -> dict[str, float]:
 
 def run(options: argparse.Namespace) -> int:
     """Converts, and says what was kept."""
-    if options.report is not None and not Path(options.report).parent.is_dir():
-        raise InputError(
-            f"--report {options.report}: the folder {Path(options.report).parent} does not exist"
-        )
+    from edgemm.errors import FidelityMissed
+
+    _check_report(options)
+    try:
+        done = _converted(options)
+    except FidelityMissed as error:
+        if error.conversion is not None:  # what was asked for is told all the same
+            _explain(options, error.conversion)
+        raise
+    _explain(options, done)
+    if options.json:
+        content = done.to_json()
+        emit_json(content.pop("schema"), content)
+        return 0
+    ratio = done.size_bytes / done.source_size_bytes
+    print(
+        f"{done.output}: {done.scheme} for {done.target}, {size(done.size_bytes)} ({ratio:.2f} of the source)"
+    )
+    print(table(fidelity_rows(done.fidelity), FIDELITY_HEADER))
+    print(f"latency here: {done.int8_latency_ms:.3f} ms, float {done.float_latency_ms:.3f} ms (one thread)")
+    for note in done.notes:
+        print(f"note: {note}")
+    return 0
+
+
+def _check_report(options: argparse.Namespace) -> None:
+    """The page can be written, and is neither the source nor the output."""
+    if options.report is None:
+        return
+    from edgemm.converters.options import refuse_overwriting
+
+    page = Path(options.report)
+    if not page.parent.is_dir():
+        raise InputError(f"--report {page}: the folder {page.parent} does not exist")
+    refuse_overwriting(options.source, page, "--report")
+    if page.absolute() == Path(options.output).absolute():
+        raise InputError(f"--report {page}: that is the output. Choose another name")
+
+
+def _explain(options: argparse.Namespace, done: Conversion) -> None:
+    """The page and the tables that were asked for; under --json they go to stderr."""
+    if options.report is not None:
+        from edgemm.cli.convert_page import write_page
+
+        write_page(Path(options.report), done)
+    if options.explain:
+        where = sys.stderr if options.json else sys.stdout
+        print(done.explanation, file=where)
+        if done.diagnosis is not None:
+            print(done.diagnosis.table(), file=where)
+
+
+def _converted(options: argparse.Namespace) -> Conversion:
     from edgemm.cli.progress import ProgressBar
     from edgemm.converters import convert
     from edgemm.converters.realise import Settings
 
     with ProgressBar(quiet=options.json) as progress:
-        done = convert(
+        return convert(
             options.source,
             output=options.output,
             calibrate=options.calibrate,
@@ -143,28 +203,8 @@ def run(options: argparse.Namespace) -> int:
             settings=Settings(options.opset, options.io, options.keep_layout),
             limit=options.samples,
             repair=options.repair,
+            repair_seconds=options.repair_seconds,
             explain=options.explain or options.report is not None,
             stepwise=options.stepwise,
             progress=progress,
         )
-    if options.report is not None:
-        from edgemm.cli.convert_page import write_page
-
-        write_page(Path(options.report), done)
-    if options.json:
-        content = done.to_json()
-        emit_json(content.pop("schema"), content)
-        return 0
-    ratio = done.size_bytes / done.source_size_bytes
-    print(
-        f"{done.output}: {done.scheme} for {done.target}, {size(done.size_bytes)} ({ratio:.2f} of the source)"
-    )
-    print(table(fidelity_rows(done.fidelity), FIDELITY_HEADER))
-    print(f"latency here: {done.int8_latency_ms:.3f} ms, float {done.float_latency_ms:.3f} ms (one thread)")
-    for note in done.notes:
-        print(f"note: {note}")
-    if options.explain:
-        print(done.explanation)
-        if done.diagnosis is not None:
-            print(done.diagnosis.table())
-    return 0

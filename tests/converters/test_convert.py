@@ -168,7 +168,12 @@ def test_a_missed_gate_leaves_no_file(model: Path, data: Path, tmp_path: Path) -
     raw = CARD.with_(inputs=(), task="tensors", labels=())
     with pytest.raises(FidelityMissed, match="dB against float"):
         convert(
-            model, output=tmp_path / "q.tflite", calibrate=tmp_path / "narrow.npz", evaluate=data, card=raw
+            model,
+            output=tmp_path / "q.tflite",
+            calibrate=tmp_path / "narrow.npz",
+            evaluate=data,
+            card=raw,
+            scheme="static",
         )
     assert list(tmp_path.glob("*.tflite*")) == []
 
@@ -184,6 +189,7 @@ def test_a_missed_gate_can_be_a_warning(model: Path, data: Path, tmp_path: Path)
         calibrate=tmp_path / "narrow.npz",
         evaluate=data,
         card=raw,
+        scheme="static",
         gate="warn",
     )
     assert any("gate missed" in note for note in done.notes)

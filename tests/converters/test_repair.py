@@ -11,7 +11,8 @@ import pytest
 import edgemm
 from benchmarks.collapse import SAMPLES, converted, head, neck, normal, parsed, spread
 from edgemm.converters import convert
-from edgemm.converters.measure import measure
+from edgemm.converters.fidelity import Gate
+from edgemm.converters.measure import Judge, run_float
 from edgemm.converters.passes import canonicalize
 from edgemm.converters.passes.rewrite import constant
 from edgemm.converters.realise import Settings
@@ -182,7 +183,9 @@ def test_corrected_biases_are_measured_against_the_graph_as_it_was() -> None:
     node.replace_input_with(2, constant(moved.graph, "moved", normal(4) + 1))
     samples = Samples(tuple({"x": normal(1, 8, seed=seed)} for seed in range(4)))
     plan = make_plan(moved, None, scheme="float")
-    itself, _ = measure(moved, plan, "onnx", Settings(), samples, classifier=False)
-    before, _ = measure(moved, plan, "onnx", Settings(), samples, classifier=False, reference=model)
+    itself, before = (
+        Judge(samples, run_float(source, samples), {}, Gate(), "onnx", Settings()).planned(moved, plan)
+        for source in (moved, model)
+    )
     assert itself.outputs[0].snr_db > 100  # dB
     assert before.outputs[0].max_abs_error == pytest.approx(1.0, abs=1e-5)

@@ -28,8 +28,9 @@ def extremes(model: ir.Model, samples: Any) -> Any:
 
 def test_ranges_are_exactly_the_extremes_of_all_activations(residual: ir.Model, noise: Make) -> None:
     samples = noise(residual)
-    found = {name: (r.low, r.high) for name, r in calibrate(residual, samples).ranges.items()}
-    assert found == extremes(residual, samples)
+    calibration = calibrate(residual, samples)
+    seen = {**calibration.ranges, **calibration.whole}
+    assert {name: (r.low, r.high) for name, r in seen.items()} == extremes(residual, samples)
 
 
 def test_every_float_value_has_a_range_in_the_order_of_the_graph(residual: ir.Model, noise: Make) -> None:

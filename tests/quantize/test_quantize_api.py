@@ -15,7 +15,7 @@ from edgemm.quantize.target import TARGETS, Target, target
 
 def test_the_plan_has_these_fields_in_this_order() -> None:
     names = [field.name for field in fields(Plan)]
-    assert names == ["target", "scheme", "precision", "activations", "weights", "notes"]
+    assert names == ["target", "scheme", "precision", "activations", "weights", "notes", "beyond"]
 
 
 def test_a_target_has_these_fields() -> None:

@@ -8,6 +8,7 @@ import onnx_ir as ir
 from edgemm.converters.tflite.attributes import Attributes, refuse
 from edgemm.converters.tflite.graph import Tensor
 from edgemm.converters.tflite.lowering import Lowering, channels_last
+from edgemm.quantize.declared import cuts, saturates
 from edgemm.quantize.fusion import FUSED_BOUNDS, bounds
 
 UNARY = {
@@ -91,13 +92,19 @@ def lower_elu(ctx: Lowering, node: ir.Node) -> None:
 
 
 def lower_clip(ctx: Lowering, node: ir.Node) -> None:
-    """Clip -> a ReLU where its limits are those of one, else MAXIMUM and MINIMUM on the output's grid."""
+    """Clip -> a ReLU where its limits are those of one, else MAXIMUM and MINIMUM on the output's grid; nothing, or a
+    change of grid, where the limits are the ends of a grid that it reads or writes."""
     Attributes(node).done()
     limits = bounds(node)
     if limits is None:
         refuse(node, "computed limits", "Export the model with constant limits")
     perm = ctx.perm(node)
     source = ctx.get(node, 0, perm)
+    if saturates(node) and ctx.is_int8(node):
+        grid = ctx.grid(node.outputs[0])
+        if cuts(grid, limits) or cuts(source.grid, limits):
+            ctx.put(node.outputs[0], ctx.as_int8(source, grid), perm)
+            return
     final = ctx.result(node, perm)
     if limits in FUSED_BOUNDS:
         ctx.op(FUSED_BOUNDS[limits], [source], [final], form=ctx.form(node))

@@ -38,7 +38,7 @@ def _source(ctx: Lowering, node: ir.Node, array: np.ndarray) -> tuple[Tensor, np
     stored = ctx.stored(value) if value is not None and value.const_value is None else None
     if stored is None or stored.columns is None or value is None:
         return ctx.get(node, 0, (0, 1)), array
-    tensor = ctx.as_int8(stored.tensor, ctx.grid(value)) if ctx.is_int8(node) else ctx.as_float(stored.tensor)
+    tensor = ctx.in_form(node, value, stored.tensor)
     return tensor, array[:, stored.columns]
 
 

@@ -65,6 +65,6 @@ def test_what_moves_is_right(moves: str) -> None:
     file = realise(model, plan, "tflite", Settings())
     step = file.outputs[0].spec.scale
     found, expected = run_artifact(file, samples), run_float(model, samples)
-    for mine, truth in zip(found.outputs, expected.outputs, strict=True):
+    for mine, truth in zip(found.outputs, expected, strict=True):
         # Half a step of the input through 27 weights, and half a step of the output.
         np.testing.assert_allclose(mine["y"], truth["y"], rtol=0, atol=4 * step)

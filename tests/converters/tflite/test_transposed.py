@@ -41,7 +41,7 @@ def prepared(case: dict[str, Any], shape: tuple[int, ...] = (1, 4, 5, 6)) -> tup
 
 
 def stacked(measured: Any) -> Any:
-    return np.stack([next(iter(each.values())) for each in measured.outputs])
+    return np.stack([next(iter(each.values())) for each in measured])
 
 
 @pytest.mark.parametrize("geometry", CASES, ids=str)
@@ -49,7 +49,9 @@ def test_float_is_the_same(geometry: dict[str, Any]) -> None:
     ready, samples = prepared(geometry)
     file = realise(ready.model, make_plan(ready.model, None, scheme="float"), "tflite", Settings())
     expected = stacked(run_float(ready.model, samples))
-    assert np.abs(stacked(run_artifact(file, samples)) - expected).max() <= FLOAT_ERROR * np.ptp(expected)
+    assert np.abs(stacked(run_artifact(file, samples).outputs) - expected).max() <= FLOAT_ERROR * np.ptp(
+        expected
+    )
 
 
 @pytest.mark.parametrize("geometry", CASES, ids=str)
@@ -59,11 +61,16 @@ def test_int8_is_near(geometry: dict[str, Any]) -> None:
     file = realise(ready.model, plan, "tflite", Settings())
     expected = stacked(run_float(ready.model, samples))
     # Half a step of the input through a handful of weights, and half a step of the output.
-    assert np.abs(stacked(run_artifact(file, samples)) - expected).max() <= 4 * file.outputs[0].spec.scale
+    assert (
+        np.abs(stacked(run_artifact(file, samples).outputs) - expected).max()
+        <= 4 * file.outputs[0].spec.scale
+    )
 
 
 def test_one_dimension() -> None:
     ready, samples = prepared({"kernel_size": 4, "stride": 2, "padding": 1}, (1, 4, 9))
     file = realise(ready.model, make_plan(ready.model, None, scheme="float"), "tflite", Settings())
     expected = stacked(run_float(ready.model, samples))
-    assert np.abs(stacked(run_artifact(file, samples)) - expected).max() <= FLOAT_ERROR * np.ptp(expected)
+    assert np.abs(stacked(run_artifact(file, samples).outputs) - expected).max() <= FLOAT_ERROR * np.ptp(
+        expected
+    )

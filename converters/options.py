@@ -1,0 +1,166 @@
+"""What a conversion was asked for: one frozen object, validated once."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any, Literal
+
+from edgemm.card import ModelCard
+from edgemm.converters.fidelity import MIN_SNR_DB, Gate
+from edgemm.converters.realise import Format, Settings
+from edgemm.errors import InputError
+
+Scheme = Literal["auto", "static", "dynamic", "float"]
+GateMode = Literal["fail", "warn", "off"]
+RepairMode = Literal["auto", "off"]
+Progress = Callable[[str, int, int], None]
+"""Called with (stage, done, total) as the work goes on."""
+
+SCHEMES = ("auto", "static", "dynamic", "float")
+FORMATS: Mapping[str, Format] = {".tflite": "tflite", ".onnx": "onnx"}
+REPAIR_SECONDS = 60.0
+MAX_SAMPLES = 1_000_000
+
+
+def silent(stage: str, done: int, total: int) -> None:
+    """No progress wanted."""
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Options:
+    """The arguments of `edgemm.converters.convert`, which explains them; nothing is read or written yet.
+
+    Raises:
+        InputError: a word, a number or a path that cannot be.
+    """
+
+    source: Any
+    output: Path
+    example_inputs: tuple[Any, ...] | None = None
+    calibrate: str | Path | Sequence[Any] | None = None
+    evaluate: str | Path | Sequence[Any] | None = None
+    card: ModelCard | str | Path | None = None
+    preset: str | None = None
+    scheme: Scheme = "auto"
+    target: str = "cpu"
+    gate: GateMode = "fail"
+    min_db: float = MIN_SNR_DB
+    shapes: Mapping[str, Sequence[int]] | None = None
+    constants: Mapping[str, float] | None = None
+    settings: Settings = field(default_factory=Settings)
+    limit: int = 256
+    repair: RepairMode = "auto"
+    repair_seconds: float = REPAIR_SECONDS
+    explain: bool = False
+    stepwise: int | None = None
+    progress: Progress = silent
+
+    def __post_init__(self) -> None:
+        _check_words(self)
+        _check_card(self.card)
+        _check_numbers(self)
+        _check_paths(self)
+        if self.from_tflite:
+            _check_tflite_source(self)
+
+    @property
+    def format(self) -> Format:
+        """By the output's name."""
+        return FORMATS[self.output.suffix.lower()]
+
+    @property
+    def from_tflite(self) -> bool:
+        """The source is a .tflite file."""
+        return isinstance(self.source, str | Path) and Path(self.source).suffix.lower() == ".tflite"
+
+    @property
+    def limits(self) -> Gate:
+        """What the file must keep."""
+        return Gate(min_snr_db=self.min_db)
+
+
+def _check_words(options: Options) -> None:
+    from edgemm.converters.choices import choice
+    from edgemm.preprocess.presets import PRESETS
+    from edgemm.quantize.target import TARGETS
+
+    choice("scheme", options.scheme, SCHEMES)
+    choice("gate", options.gate, ("fail", "warn", "off"))
+    choice("repair", options.repair, ("auto", "off"))
+    choice("target", options.target, TARGETS)
+    choice("io", options.settings.io, ("float", "int8"))
+    if options.preset is not None:
+        choice("preset", options.preset, PRESETS)
+    if options.scheme == "static" and options.calibrate is None:
+        raise InputError(
+            "scheme static needs calibration data: --calibrate FOLDER or .npz, or --scheme dynamic"
+        )
+
+
+def _check_card(card: Any) -> None:
+    if card is not None and not isinstance(card, ModelCard | str | Path):
+        raise InputError(
+            f"card: expected a ModelCard or the path of its JSON, found {type(card).__name__}. "
+            "ModelCard.from_json(json.dumps(...)) makes one of a dictionary"
+        )
+
+
+def _check_numbers(options: Options) -> None:
+    _ = options.limits  # refuses what is no limit
+    for name, number, least, most in (
+        ("limit (--samples)", options.limit, 1, MAX_SAMPLES),
+        ("repair_seconds (--repair-seconds)", options.repair_seconds, 0, 86_400),
+    ):
+        if not (isinstance(number, int | float) and least <= number <= most):
+            raise InputError(f"{name}: expected a number from {least} to {most}, found {number!r}")
+
+
+def _check_paths(options: Options) -> None:
+    path = options.output
+    if path.suffix.lower() not in FORMATS:
+        raise InputError(f"{path}: the output's name must end in .tflite or .onnx, which says the format")
+    if not path.parent.is_dir():
+        raise InputError(f"{path}: the folder {path.parent} does not exist")
+    refuse_overwriting(options.source, path, "the output")
+
+
+def refuse_overwriting(source: Any, path: Path, what: str) -> None:
+    """Refuses to write over the source file, by whatever name or link.
+
+    Raises:
+        InputError: both are one file.
+    """
+    named = isinstance(source, str | Path) and Path(source).exists()
+    if named and path.exists() and path.samefile(source):
+        raise InputError(f"{path}: {what} is the source file itself. Choose another name")
+
+
+def _check_tflite_source(options: Options) -> None:
+    """A .tflite source is quantized by a library that decides for itself: what it cannot honour is refused.
+
+    Raises:
+        UnsupportedOperator: another format is wanted.
+    """
+    from edgemm.errors import UnsupportedOperator
+
+    if options.format != "tflite":
+        raise UnsupportedOperator(
+            f"{Path(options.source).name}: a .tflite source converts to .tflite only. For "
+            f"{options.output.suffix}, start from the ONNX or torch model"
+        )
+    asked = {
+        "--target": options.target != "cpu",
+        "--shape": bool(options.shapes),
+        "--set": bool(options.constants),
+        "--stepwise": options.stepwise is not None,
+        "--explain": options.explain,
+        "--keep-layout": options.settings.keep_layout,
+    }
+    wrong = [name for name, given in asked.items() if given]
+    if wrong:
+        raise InputError(
+            f"{', '.join(wrong)}: cannot be had for a .tflite source, whose grids ai-edge-quantizer decides. "
+            "Leave it out, or convert from the ONNX or torch model"
+        )

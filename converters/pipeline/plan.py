@@ -1,0 +1,72 @@
+"""Plans: what is integer, and on which grids."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+from edgemm.card import ModelCard
+from edgemm.converters.evaluation import input_ranges
+from edgemm.converters.onnx_writer.transposed import spread_transposed
+from edgemm.converters.passes import canonicalize
+from edgemm.converters.passes.quantized import declared_ranges
+from edgemm.converters.pipeline.work import Work
+from edgemm.quantize import Calibration, calibrate, check_plan, explain_plan, make_plan
+from edgemm.quantize.plan import Plan
+from edgemm.quantize.scheme import automatic_scheme
+from edgemm.quantize.target import Target
+from edgemm.quantize.target import target as target_named
+
+FOREIGN = "quantized by ai-edge-quantizer, which decides the grids"
+
+
+def plan(work: Work) -> None:
+    """The scheme, the ranges, the plan."""
+    target = target_named(work.options.target)
+    scheme = _scheme(work, target)
+    if work.prepared.tflite is not None:
+        work.plan, work.explanation = Plan(target, scheme), FOREIGN
+        work.notes.append(FOREIGN)
+        return
+    model = work.prepared.model
+    if scheme == "static" and work.options.format == "onnx" and spread_transposed(model):
+        canonicalize(model)
+    if scheme == "static" and work.calibration_data is not None:
+        work.calibration = _calibration(work)
+    if scheme == "dynamic":
+        work.notes.append("weights are int8, activations are quantized while running")
+    work.plan = make_plan(
+        model, work.calibration, target=target, scheme=scheme, input_ranges=input_ranges(work.prepared.card)
+    )
+    check_plan(model, work.plan)
+    work.explanation = explain_plan(model, work.plan)
+
+
+def _scheme(work: Work, target: Target) -> str:
+    wanted, calibrated = work.options.scheme, work.calibration_data is not None
+    if wanted != "auto":
+        return wanted
+    if work.prepared.tflite is not None:
+        return "static" if calibrated else "dynamic"
+    decided, reason = automatic_scheme(work.prepared.model, target, calibrated=calibrated)
+    if decided == "dynamic":
+        work.notes.append(f"scheme dynamic, because {reason}")
+    return decided
+
+
+def _calibration(work: Work) -> Calibration:
+    model, data = work.prepared.model, work.calibration_data
+    inputs = data.inputs if data is not None else ()
+    found = calibrate(model, inputs, progress=lambda done, total: work.tell("calibrating", done, total))
+    kept = declared_ranges(model)
+    if kept:
+        work.notes.append(f"the source is quantized: {len(kept)} of its ranges are kept")
+    return with_shared_states(found, work.prepared.card)
+
+
+def with_shared_states(calibration: Calibration, card: ModelCard) -> Calibration:
+    """One range for what a step leaves and what the next one takes: nothing is requantized between them."""
+    ranges = dict(calibration.ranges)
+    for pair in card.states:
+        if pair.input in ranges and pair.output in ranges:
+            ranges[pair.input] = ranges[pair.output] = ranges[pair.input].union(ranges[pair.output])
+    return replace(calibration, ranges=ranges)

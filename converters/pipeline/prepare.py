@@ -1,0 +1,87 @@
+"""Prepares the data: what calibrates, what judges, and what the source itself answers to that."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from edgemm.converters.evaluation import NOISE, load_data, noise
+from edgemm.converters.fidelity import held_out, worst_error
+from edgemm.converters.pipeline.work import Work
+from edgemm.converters.reference import EXPORT_ERROR, GraphSource, Outputs, Source, TorchSource, answers_of
+from edgemm.converters.samples import Samples
+from edgemm.errors import ConversionError
+from edgemm.quantize import lint
+
+HELD_OUT = "fidelity was measured on {} of {} samples, held out from calibration; --evaluate gives other data"
+
+
+def prepare(work: Work) -> None:
+    """Data, and the source's own answers."""
+    options, prepared = work.options, work.prepared
+    data = load_data(options.calibrate, prepared, options.limit, "--calibrate")
+    other = load_data(options.evaluate, prepared, max(options.limit, 1000), "--evaluate")
+    if data is not None:
+        work.notes += lint(prepared.model, data.inputs, prepared.card.inputs)
+    work.calibration_data, work.judged_on = _divided(work, data, other)
+    work.expected = _answers(work)
+
+
+def _divided(work: Work, data: Samples | None, other: Samples | None) -> tuple[Samples | None, Samples]:
+    """What calibrates and what judges."""
+    if other is not None:
+        return data, other
+    if data is None:
+        work.noise = True
+        work.notes.append(NOISE)
+        return None, noise(work.prepared)
+    parts = held_out(data)
+    work.notes.append(parts.note or HELD_OUT.format(len(parts.gate), len(data)))
+    return parts.calibration, parts.gate
+
+
+def _answers(work: Work) -> tuple[Outputs, ...]:
+    """The source in its own runtime; where that cannot run it, the canonical graph, and a note."""
+    prepared = work.prepared
+    sources: list[tuple[Source, str]] = []
+    if prepared.runs_in is not None:
+        sources.append(
+            (prepared.runs_in, "torch does not run the module on these inputs; compared with its export")
+        )
+    if prepared.source is not None:
+        sources.append(
+            (
+                GraphSource(prepared.source),
+                "onnxruntime does not run the source; compared with its canonical graph",
+            )
+        )
+    if prepared.tflite is None:
+        sources.append((GraphSource(prepared.model), "onnxruntime does not run the canonical graph"))
+    found, note = answers_of(sources, work.judged_on)
+    work.notes += [note] if note else []
+    if not note and isinstance(prepared.runs_in, TorchSource) and prepared.source is not None:
+        _require_export(prepared.source, work.judged_on, found)
+    return found
+
+
+def _require_export(graph: object, samples: Samples, truth: tuple[Outputs, ...]) -> None:
+    """The exported graph computes what the module does.
+
+    Raises:
+        ConversionError: it does not.
+    """
+    import onnx_ir as ir
+
+    if not isinstance(graph, ir.Model):
+        return
+    few = Samples(samples.inputs[:2])
+    for ours, theirs in zip(GraphSource(graph).answers(few), truth, strict=False):
+        for name, expected in theirs.items():
+            error, spread = worst_error(expected, ours[name])
+            if expected.dtype.kind == "f" and not error <= EXPORT_ERROR * max(
+                spread, float(np.abs(expected[np.isfinite(expected)]).max(initial=0.0))
+            ):
+                raise ConversionError(
+                    f"output {name!r}: torch's export differs from the module by {error:.3g} on a range of "
+                    f"{spread:.3g}; nothing was written. Is the module in its final state, and does forward() "
+                    "compute the same twice?"
+                )

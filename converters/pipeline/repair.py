@@ -1,0 +1,93 @@
+"""Repairs a conversion that lost too much, and closes the gate."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import onnx_ir as ir
+
+from edgemm.converters.evaluation import input_ranges
+from edgemm.converters.passes.quantized import declared_ranges
+from edgemm.converters.pipeline.measure import explain
+from edgemm.converters.pipeline.plan import with_shared_states
+from edgemm.converters.pipeline.work import Work
+from edgemm.converters.pipeline.write import check_written_float
+from edgemm.converters.realise import realise
+from edgemm.converters.repair import Repaired, State
+from edgemm.converters.repair import repair as repaired_by
+from edgemm.quantize import Calibration, explain_plan, make_plan
+from edgemm.quantize.plan import Plan
+
+SCREENED_ON = 16
+"""Samples that candidates are measured on."""
+ALTERNATIVE = {"static": "dynamic"}
+"""Scheme -> what to try instead, where the scheme was left open."""
+
+
+def repair(work: Work) -> None:
+    """Repairs what missed the gate, where that was not forbidden.
+
+    Raises:
+        FidelityMissed: the gate does not hold, and was to fail.
+    """
+    options = work.options
+    able = work.plan.scheme != "float" and work.prepared.tflite is None
+    if work.fidelity.missed and options.gate != "off" and options.repair == "auto" and able:
+        _take(work, _repaired(work))
+    explain(work)
+    if work.fidelity.missed and options.gate == "fail":
+        work.fidelity.require(work.diagnosis.table() if work.diagnosis is not None else "")
+    if options.gate == "warn":
+        work.notes += [f"gate missed: {each}" for each in work.fidelity.missed]
+
+
+def _repaired(work: Work) -> Repaired:
+    options, judge = work.options, work.judge
+    few = judge.few(SCREENED_ON)
+    integer_only = work.plan.target.integer_only
+    other = ALTERNATIVE.get(work.plan.scheme) if options.scheme == "auto" and not integer_only else None
+    return repaired_by(
+        State(work.prepared.model, work.calibration, frozenset(), work.plan, work.fidelity),
+        work.calibration_data or work.judged_on,
+        lambda model, ranges, kept, scheme: _planned(work, model, ranges, kept, scheme),
+        judge.planned,
+        few.planned,
+        tick=lambda step: work.tell(f"repairing: {step}"),
+        seconds=options.repair_seconds,
+        other_scheme=other,
+        ranges_are_kept=bool(declared_ranges(work.prepared.model)),
+    )
+
+
+def _planned(
+    work: Work, model: ir.Model, ranges: Calibration | None, kept: frozenset[str], scheme: str
+) -> Plan:
+    shared = None if ranges is None or scheme != "static" else with_shared_states(ranges, work.prepared.card)
+    return make_plan(
+        model,
+        shared,
+        target=work.plan.target,
+        scheme=scheme,
+        float_nodes=kept,
+        input_ranges=input_ranges(work.prepared.card),
+    )
+
+
+def _take(work: Work, found: Repaired) -> None:
+    """The repaired conversion instead of the first one."""
+    state = found.state
+    if found.out_of_time:
+        work.notes.append(
+            f"repair: stopped at its time limit of {work.options.repair_seconds:g} s; another run may end elsewhere. "
+            "--repair-seconds sets it"
+        )
+    work.repaired = found
+    if not found.steps:
+        return
+    work.prepared = replace(work.prepared, model=state.model)
+    work.plan, work.calibration = state.plan, state.calibration
+    check_written_float(work, exact=found.exact)
+    work.written = realise(state.model, state.plan, work.options.format, work.options.settings)
+    work.fidelity, work.latency_ms = work.judge.written(work.written, work.plan)
+    work.explanation = explain_plan(state.model, state.plan)
+    work.notes += [f"repaired: {step}" for step in found.steps]

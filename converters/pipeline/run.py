@@ -1,0 +1,109 @@
+"""All steps, in order, and what comes of them."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from edgemm.card import ModelCard
+from edgemm.converters.diagnose import Diagnosis
+from edgemm.converters.fidelity import Fidelity
+from edgemm.converters.options import Options
+from edgemm.converters.pipeline.describe import describe
+from edgemm.converters.pipeline.measure import measure
+from edgemm.converters.pipeline.plan import plan
+from edgemm.converters.pipeline.prepare import prepare
+from edgemm.converters.pipeline.read import read
+from edgemm.converters.pipeline.reload import reload
+from edgemm.converters.pipeline.repair import repair
+from edgemm.converters.pipeline.work import Work
+from edgemm.converters.pipeline.write import write
+from edgemm.errors import FidelityMissed
+from edgemm.quantize.plan import Plan
+
+STEPS: tuple[Callable[[Work], None], ...] = (read, prepare, plan, write, measure, repair, describe, reload)
+
+
+@dataclass(frozen=True, slots=True)
+class Conversion:
+    """What was made, and what it kept."""
+
+    output: Path
+    scheme: str
+    """"float", "static" or "dynamic": what was done, where "auto" was asked for."""
+    target: str
+    size_bytes: int
+    source_size_bytes: int
+    fidelity: Fidelity
+    """Of the whole file, a final softmax included."""
+    float_latency_ms: float
+    """Median of one inference of the float model in the same format, one thread, on this machine."""
+    int8_latency_ms: float
+    """The same, of what was written."""
+    card: ModelCard
+    plan: Plan
+    notes: tuple[str, ...] = ()
+    """What is not known, what was decided, what is doubtful about the data."""
+    repaired_layers: tuple[str, ...] = field(default=())
+    """Layers that compute in float again, to hold the gate."""
+    explanation: str = ""
+    """What was decided for each operator, as a table for people."""
+    diagnosis: Diagnosis | None = None
+    """Which layer loses how much, where it was asked for."""
+
+    def to_json(self) -> dict[str, Any]:
+        """The keys that scripts rely on."""
+        return {
+            "schema": "edgemm.convert/1",
+            "output": str(self.output),
+            "scheme": self.scheme,
+            "target": self.target,
+            "size_bytes": self.size_bytes,
+            "source_size_bytes": self.source_size_bytes,
+            **self.fidelity.to_json(),
+            "gate_missed": list(self.fidelity.missed),
+            "float_latency_ms": round(self.float_latency_ms, 4),
+            "int8_latency_ms": round(self.int8_latency_ms, 4),
+            "repaired_layers": list(self.repaired_layers),
+            **(self.diagnosis.to_json() if self.diagnosis is not None else {}),
+            "notes": list(self.notes),
+        }
+
+
+def run(options: Options) -> Conversion:
+    """Runs every step.
+
+    Raises:
+        FidelityMissed: the gate did not hold; nothing was written. Its `conversion` says what was measured.
+        EdgemmError: as `edgemm.converters.convert` says.
+    """
+    work = Work(options)
+    for step in STEPS:
+        try:
+            step(work)
+        except FidelityMissed as error:
+            error.conversion = _conversion(work)
+            raise
+    return _conversion(work)
+
+
+def _conversion(work: Work) -> Conversion:
+    prepared, artifact = work.prepared, work.artifact
+    return Conversion(
+        work.options.output,
+        work.plan.scheme,
+        work.plan.target.name,
+        len(work.written.payload) if artifact is None else artifact.size_bytes,
+        prepared.size_bytes,
+        work.fidelity,
+        work.float_latency_ms,
+        work.latency_ms,
+        prepared.card if work.card is None else work.card,
+        work.plan,
+        tuple(dict.fromkeys(work.notes)),
+        work.repaired.layers if work.repaired is not None else (),
+        work.explanation,
+        work.diagnosis,
+    )

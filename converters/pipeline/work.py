@@ -1,0 +1,117 @@
+"""What the steps of one conversion hand on."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import TypeVar
+
+from edgemm.artifact import Artifact
+from edgemm.card import ModelCard
+from edgemm.converters.diagnose import Diagnosis
+from edgemm.converters.fidelity import Fidelity
+from edgemm.converters.measure import Judge
+from edgemm.converters.options import Options
+from edgemm.converters.prepare import Prepared
+from edgemm.converters.realise import Realised
+from edgemm.converters.reference import Outputs
+from edgemm.converters.repair import Repaired
+from edgemm.converters.samples import Samples
+from edgemm.errors import ConversionError
+from edgemm.goldens import Goldens
+from edgemm.quantize import Calibration
+from edgemm.quantize.plan import Plan
+
+Made = TypeVar("Made")
+
+
+@dataclass(slots=True)
+class Work:
+    """One conversion in the making. A step that reads what no step before it made is a fault of the pipeline."""
+
+    options: Options
+    notes: list[str] = field(default_factory=list)
+    _prepared: Prepared | None = None
+    calibration_data: Samples | None = None
+    """None: nobody gave any."""
+    _judged_on: Samples | None = None
+    expected: tuple[Outputs, ...] = ()
+    """What the source answers to the samples that it is judged on."""
+    noise: bool = False
+    """There are no data: seeded noise is measured on."""
+    calibration: Calibration | None = None
+    _plan: Plan | None = None
+    float_latency_ms: float = 0.0
+    _written: Realised | None = None
+    _judge: Judge | None = None
+    _fidelity: Fidelity | None = None
+    latency_ms: float = 0.0
+    repaired: Repaired | None = None
+    diagnosis: Diagnosis | None = None
+    explanation: str = ""
+    card: ModelCard | None = None
+    goldens: Goldens | None = None
+    artifact: Artifact | None = None
+
+    @property
+    def prepared(self) -> Prepared:
+        """The canonical graph and its card."""
+        return _made(self._prepared, "read")
+
+    @prepared.setter
+    def prepared(self, value: Prepared) -> None:
+        self._prepared = value
+
+    @property
+    def judged_on(self) -> Samples:
+        """The samples that the file is compared with the source on."""
+        return _made(self._judged_on, "prepare")
+
+    @judged_on.setter
+    def judged_on(self, value: Samples) -> None:
+        self._judged_on = value
+
+    @property
+    def plan(self) -> Plan:
+        """What is integer."""
+        return _made(self._plan, "plan")
+
+    @plan.setter
+    def plan(self, value: Plan) -> None:
+        self._plan = value
+
+    @property
+    def written(self) -> Realised:
+        """The payload."""
+        return _made(self._written, "write")
+
+    @written.setter
+    def written(self, value: Realised) -> None:
+        self._written = value
+
+    @property
+    def judge(self) -> Judge:
+        """What compares files with the source."""
+        return _made(self._judge, "measure")
+
+    @judge.setter
+    def judge(self, value: Judge) -> None:
+        self._judge = value
+
+    @property
+    def fidelity(self) -> Fidelity:
+        """What was kept."""
+        return _made(self._fidelity, "measure")
+
+    @fidelity.setter
+    def fidelity(self, value: Fidelity) -> None:
+        self._fidelity = value
+
+    def tell(self, stage: str, done: int = 0, total: int = 1) -> None:
+        """Reports progress."""
+        self.options.progress(stage, done, total)
+
+
+def _made(value: Made | None, step: str) -> Made:
+    if value is None:
+        raise ConversionError(f"the step {step!r} did not run yet")
+    return value

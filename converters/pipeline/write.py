@@ -1,0 +1,135 @@
+"""Writes the payload, and names the node where its runtime cannot run it."""
+
+from __future__ import annotations
+
+import onnx_ir as ir
+
+from edgemm.converters.fidelity import evaluation_part
+from edgemm.converters.measure import check_float, run_artifact
+from edgemm.converters.pipeline.work import Work
+from edgemm.converters.realise import Format, Realised, Settings, realise
+from edgemm.converters.samples import Samples
+from edgemm.converters.worker import RunFailed
+from edgemm.errors import ConversionError, UnsupportedOperator
+from edgemm.quantize.plan import Plan
+
+CHECKED = 16
+"""Samples that the float file is held against the source on."""
+
+
+def write(work: Work) -> None:
+    """The float file, for a guard on passes and writer, then the planned one."""
+    prepared, options = work.prepared, work.options
+    if prepared.tflite is not None:
+        _write_tflite(work)
+        return
+    check_written_float(work)
+    work.written = realise(prepared.model, work.plan, options.format, options.settings)
+    require_runs(prepared.model, work.written, work.plan, options.format, options.settings, work.judged_on)
+
+
+def check_written_float(work: Work, *, exact: bool = True) -> None:
+    """The float file of the graph as it is now.
+
+    Args:
+        exact: the graph still computes what the source does; not where its biases were corrected.
+    """
+    prepared, options = work.prepared, work.options
+    source = prepared.source if exact and not prepared.rounds else None
+    few = evaluation_part(work.judged_on, CHECKED)
+    try:
+        work.float_latency_ms = check_float(
+            prepared.model, options.format, options.settings, few, source
+        ).latency_ms
+    except RunFailed as error:
+        from edgemm.quantize import make_plan
+
+        plan = make_plan(prepared.model, None, scheme="float")
+        raise _blamed(prepared.model, plan, options.format, options.settings, few, error) from error
+
+
+def _write_tflite(work: Work) -> None:
+    from edgemm.converters.importers.tflite import described, quantize_tflite
+
+    payload, source = work.prepared.tflite or (b"", None)
+    if source is None:
+        return
+    stored, data = payload, work.calibration_data
+    if work.plan.scheme != "float":
+        work.tell("calibrating")
+        inputs = data.inputs if data is not None else ()
+        scheme = "static" if work.plan.scheme == "static" else "dynamic"
+        stored = quantize_tflite(payload, scheme, inputs, source)  # type: ignore[arg-type]
+    names = [port.name for port in source.inputs], [port.name for port in source.outputs]
+    work.written = described(stored, names)
+    few = evaluation_part(work.judged_on, CHECKED)
+    work.float_latency_ms = run_artifact(source, few).latency_ms
+
+
+def require_runs(
+    model: ir.Model, written: Realised, plan: Plan, format_: Format, settings: Settings, samples: Samples
+) -> None:
+    """The file loads and runs once.
+
+    Raises:
+        ConversionError: it does not; the node is named.
+    """
+    one = Samples(samples.inputs[:1])
+    try:
+        run_artifact(written, one)
+    except RunFailed as error:
+        raise _blamed(model, plan, format_, settings, one, error) from error
+
+
+def _blamed(
+    model: ir.Model, plan: Plan, format_: Format, settings: Settings, samples: Samples, error: RunFailed
+) -> ConversionError:
+    node = first_bad_node(model, plan, format_, settings, Samples(samples.inputs[:1]))
+    where = f"node {node.name!r} ({node.op_type})" if node is not None else "the graph as a whole"
+    return UnsupportedOperator(
+        f"{where}: the runtime cannot run the written {format_}: {error}. Nothing was written. This is a fault "
+        "in the converter: please report the model; another --scheme or format may do until then"
+    )
+
+
+def first_bad_node(
+    model: ir.Model, plan: Plan, format_: Format, settings: Settings, samples: Samples
+) -> ir.Node | None:
+    """The first node, in order, with which the graph so far does not run; None where no part fails alone."""
+    nodes = list(model.graph)
+    low, high = 0, len(nodes)
+    if _runs(model, len(nodes), plan, format_, settings, samples):
+        return None
+    while high - low > 1:
+        middle = (low + high) // 2
+        if _runs(model, middle, plan, format_, settings, samples):
+            low = middle
+        else:
+            high = middle
+    return nodes[high - 1]
+
+
+def _runs(
+    model: ir.Model, count: int, plan: Plan, format_: Format, settings: Settings, samples: Samples
+) -> bool:
+    """Whether the first `count` nodes alone make a file that runs."""
+    part = model.clone()
+    nodes = list(part.graph)
+    kept = {id(node) for node in nodes[:count]}
+    ends = [
+        value
+        for node in nodes[:count]
+        for value in node.outputs
+        if value.is_graph_output() or any(id(each) not in kept for each in value.consumers())
+    ]
+    part.graph.outputs.clear()
+    part.graph.outputs.extend(ends)
+    for node in reversed(nodes[count:]):
+        part.graph.remove(node, safe=True)
+    try:
+        run_artifact(realise(part, plan, format_, settings), samples)
+    except RunFailed:
+        return False
+    except ConversionError:
+        return True  # a part that cannot be written says nothing
+    return True

@@ -1,0 +1,133 @@
+"""The source as its own runtime runs it: what every written file is held to.
+
+An ONNX source in ONNX Runtime, every node as it stands; a torch module in torch; a .tflite file in LiteRT. A quantized
+source answers with its own rounding and its own saturation.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any, Protocol
+
+import numpy as np
+import numpy.typing as npt
+import onnx_ir as ir
+
+from edgemm.converters.realise import Realised
+from edgemm.converters.samples import Sample, Samples
+from edgemm.converters.worker import RunFailed, opened
+from edgemm.errors import ConversionError
+from edgemm.quantize.reference import serialize
+
+Outputs = dict[str, npt.NDArray[Any]]
+EXPORT_ERROR = 1e-3
+"""Of an output's range: more than that between torch and its own export is a fault of the export."""
+HALVES = (np.dtype(np.float16), np.dtype(np.float64))
+
+
+class Source(Protocol):
+    """What answers for the source."""
+
+    def answers(self, samples: Samples) -> tuple[Outputs, ...]:
+        """Per sample: output name -> real numbers, in the source's layout.
+
+        Raises:
+            RunFailed: its runtime cannot run it.
+        """
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class GraphSource:
+    """An ONNX graph in ONNX Runtime, in the worker."""
+
+    model: ir.Model
+    optimize: bool = False
+
+    def answers(self, samples: Samples) -> tuple[Outputs, ...]:
+        """As ONNX Runtime gives them; half and double precision as float32."""
+        kinds = {str(value.name): value.dtype for value in self.model.graph.inputs}
+        with opened(serialize(self.model), "onnx", "optimized" if self.optimize else "written") as session:
+            found = []
+            for sample in samples.inputs:
+                arrays = [_typed(sample[name], kinds[name]) for name in session.inputs]
+                found.append(dict(zip(session.outputs, map(_single, session.run(arrays)), strict=True)))
+            return tuple(found)
+
+
+def _typed(array: npt.NDArray[Any], kind: ir.DataType | None) -> npt.NDArray[Any]:
+    return array if kind is None else np.asarray(array, kind.numpy())
+
+
+def _single(array: npt.NDArray[Any]) -> npt.NDArray[Any]:
+    return array.astype(np.float32) if array.dtype in HALVES else array
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class TorchSource:
+    """A torch module in torch, in this process: it is code, and no file."""
+
+    module: Any
+    inputs: tuple[str, ...]
+    """Names of the exported graph's inputs, in the order of the module's arguments."""
+    outputs: tuple[str, ...]
+
+    def answers(self, samples: Samples) -> tuple[Outputs, ...]:
+        """As torch gives them, in evaluation mode.
+
+        Raises:
+            RunFailed: the module raises, or gives other outputs than its export.
+        """
+        import torch
+
+        from edgemm.converters.importers.torch_module import evaluating
+
+        with evaluating(self.module), torch.no_grad():
+            return tuple(self._one(sample) for sample in samples.inputs)
+
+    def _one(self, sample: Sample) -> Outputs:
+        import torch
+        from torch.utils import _pytree
+
+        given = [torch.from_numpy(np.array(sample[name])) for name in self.inputs]
+        try:
+            answered = self.module(*given)
+        except Exception as error:  # the module's own code
+            raise RunFailed(f"{type(error).__name__}: {error}") from error
+        leaves = [each for each in _pytree.tree_leaves(answered) if isinstance(each, torch.Tensor)]
+        if len(leaves) != len(self.outputs):
+            raise RunFailed(f"expected {len(self.outputs)} outputs, found {len(leaves)}")
+        return {name: _single(each.numpy()) for name, each in zip(self.outputs, leaves, strict=True)}
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class FileSource:
+    """A .tflite file in LiteRT, in the worker."""
+
+    file: Realised
+
+    def answers(self, samples: Samples) -> tuple[Outputs, ...]:
+        """Dequantized."""
+        from edgemm.converters.measure import run_artifact
+
+        return run_artifact(self.file, samples).outputs
+
+
+def answers_of(sources: Sequence[tuple[Source, str]], samples: Samples) -> tuple[tuple[Outputs, ...], str]:
+    """What the first of them that runs answers, and what to say about those before it.
+
+    Args:
+        sources: what may answer, best first, each with a note for when it cannot.
+
+    Raises:
+        ConversionError: none of them runs.
+    """
+    said = ""
+    for source, note in sources:
+        try:
+            return source.answers(samples), said
+        except RunFailed as error:
+            said = said or f"{note} ({str(error)[:200]})"
+    raise ConversionError(
+        f"nothing runs the source: {said}. Check it with onnx.checker, or update its runtime"
+    )

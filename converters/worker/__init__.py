@@ -1,0 +1,13 @@
+"""The process in which native runtimes open files that may be bad: one that aborts takes it down, and not the caller.
+
+with opened(payload, "tflite") as session:
+    session.run(arrays) -> arrays          # session.elapsed_ns: of that run, without the way there and back
+
+client.py   starts the process, asks it, and starts it again when it has died
+child.py    what the process does
+wire.py     how arrays go from one to the other
+"""
+
+from edgemm.converters.worker.client import How, RunFailed, Session, opened, replayed
+
+__all__ = ["How", "RunFailed", "Session", "opened", "replayed"]

@@ -1,0 +1,121 @@
+"""What the worker's process does: opens files in their own runtimes and runs them, until nobody asks any more."""
+
+from __future__ import annotations
+
+import os
+import sys
+import time
+from collections.abc import Sequence
+from contextlib import suppress
+from multiprocessing.connection import Connection
+from pathlib import Path
+from typing import Any, Protocol
+
+from edgemm.artifact import Artifact, Format
+from edgemm.converters.worker.wire import Array, Content, receive, send
+from edgemm.errors import EdgemmError
+
+IDLE_S = 60.0
+"""After so long without a question the process ends; the next conversion starts another."""
+
+
+class Opened(Protocol):
+    """One file in one runtime."""
+
+    inputs: list[str]
+    outputs: list[str]
+
+    def run(self, arrays: Sequence[Array]) -> list[Array]: ...
+
+
+class _AsOnDevices:
+    """A file in the backend that a device would open it with."""
+
+    def __init__(self, payload: bytes, format_: Format) -> None:
+        from edgemm.backends import open_backend
+
+        artifact = Artifact(Path("model"), format_, payload, None, None, len(payload))
+        self._backend = open_backend(artifact, delegate="cpu")
+        self.inputs = [spec.name for spec in self._backend.inputs]
+        self.outputs = [spec.name for spec in self._backend.outputs]
+
+    def run(self, arrays: Sequence[Array]) -> list[Array]:
+        for index, array in enumerate(arrays):
+            self._backend.input_buffer(index)[...] = array
+        self._backend.reset()
+        self._backend.run()
+        return [self._backend.output_buffer(index).copy() for index in range(len(self.outputs))]
+
+
+class _AsWritten:
+    """An ONNX graph in ONNX Runtime; every node computed as it stands, unless told to optimize."""
+
+    def __init__(self, payload: bytes, optimize: bool) -> None:
+        from edgemm.quantize.reference import Reference
+
+        self._reference = Reference(payload, optimize=optimize)
+        self.inputs, self.outputs = list(self._reference.inputs), list(self._reference.outputs)
+
+    def run(self, arrays: Sequence[Array]) -> list[Array]:
+        found = self._reference.run(dict(zip(self.inputs, arrays, strict=True)))
+        return [found[name] for name in self.outputs]
+
+
+def main() -> int:
+    """Serves the pipe whose two ends are named on the command line."""
+    pipe = Connection(int(sys.argv[1]))
+    current: Opened | None = None
+    while pipe.poll(IDLE_S):
+        try:
+            question, arrays = receive(pipe)
+        except (EOFError, OSError):
+            return 0
+        try:
+            if "replay" in question:
+                send(pipe, {"outcomes": _replayed(str(question["replay"]))})
+                continue
+            if "open" in question:
+                current = None  # the one before it is freed first
+                current = _open(question, arrays)
+                send(pipe, {"inputs": current.inputs, "outputs": current.outputs})
+                continue
+            if current is None:
+                raise RuntimeError("nothing is open")
+            began = time.perf_counter_ns()
+            found = current.run(arrays)
+            send(pipe, {"elapsed_ns": time.perf_counter_ns() - began}, found)
+        except Exception as error:  # noqa: BLE001  whatever a runtime raises: the caller decides
+            with suppress(OSError):
+                send(pipe, _described(error))
+    return 0
+
+
+def _open(question: Content, arrays: Sequence[Array]) -> Opened:
+    payload = arrays[0].tobytes()
+    if question["open"] == "onnx" and question["how"] != "device":
+        return _AsWritten(payload, question["how"] == "optimized")
+    return _AsOnDevices(payload, question["open"])
+
+
+def _replayed(path: str) -> list[tuple[str, float, float, bool]]:
+    """Name, largest error, tolerance and verdict of each output of the goldens, loaded as a device loads them."""
+    import edgemm
+
+    with edgemm.load(path, delegate="cpu") as model:
+        outcomes = model.replay_goldens() if model.artifact.goldens is not None else ()
+        return [(each.output, each.worst_error, each.tolerance, each.ok) for each in outcomes]
+
+
+def _described(error: Exception) -> dict[str, Any]:
+    text = " ".join(str(error).split())[:2000] or type(error).__name__
+    return {"error": type(error).__name__, "message": text, "known": isinstance(error, EdgemmError)}
+
+
+if __name__ == "__main__":
+    with suppress(OSError):
+        Path("/proc/self/oom_score_adj").write_text(
+            "1000", encoding="ascii"
+        )  # it goes first when memory ends
+    with suppress(AttributeError, OSError):
+        os.sched_setaffinity(0, os.sched_getaffinity(0))
+    sys.exit(main())

@@ -1,0 +1,193 @@
+"""The caller's side of the worker: one process serves one conversion after the other, and is replaced when it dies."""
+
+from __future__ import annotations
+
+import atexit
+import signal
+import socket
+import subprocess
+import sys
+import tempfile
+import threading
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager, suppress
+from multiprocessing.connection import Connection
+from pathlib import Path
+from typing import IO, Literal
+
+import numpy as np
+
+from edgemm.artifact import Format
+from edgemm.converters.worker.wire import Array, Content, receive, send
+from edgemm.errors import ConversionError, MissingDependency
+
+TIMEOUT_S = 600.0
+"""For one answer: a file that does not come back is stopped."""
+_CHILD = "import sys; sys.path[:] = sys.argv[2:]; from edgemm.converters.worker.child import main; sys.exit(main())"
+"""The child finds packages where this process does: `-m` would also look into the current folder."""
+
+How = Literal["device", "written", "optimized"]
+"""As a device runs it, or (ONNX) every node as written, or with the runtime's optimizations."""
+
+
+class RunFailed(ConversionError):
+    """A runtime refused a file, failed in it, or died of it."""
+
+    kind: str = ""
+    """Name of the error that it raised; empty where it died."""
+
+
+class _Process:
+    """A worker that runs, and the pipe to it."""
+
+    def __init__(self) -> None:
+        here, there = socket.socketpair()
+        self._said: IO[bytes] = tempfile.TemporaryFile()  # noqa: SIM115  closed with the process
+        with there:
+            self._child = subprocess.Popen(
+                [sys.executable, "-c", _CHILD, str(there.fileno()), *sys.path],
+                stdin=subprocess.DEVNULL,
+                stdout=self._said,
+                stderr=self._said,
+                pass_fds=[there.fileno()],
+            )
+        self.pipe = Connection(here.detach())
+
+    @property
+    def alive(self) -> bool:
+        """True while it can be asked."""
+        return self._child.poll() is None
+
+    def ask(self, content: Content, arrays: Sequence[Array] = ()) -> tuple[Content, list[Array]]:
+        """One question and its answer.
+
+        Raises:
+            RunFailed: the runtime raised, died, or did not come back.
+        """
+        try:
+            send(self.pipe, content, arrays)
+            if not self.pipe.poll(TIMEOUT_S):
+                self._child.kill()
+                raise RunFailed(f"one inference did not end within {TIMEOUT_S:g} s")
+            answer, found = receive(self.pipe)
+        except (EOFError, OSError) as error:
+            raise RunFailed(self._end()) from error
+        if "error" in answer:
+            if answer["error"] == MissingDependency.__name__:
+                raise MissingDependency("The runtime of this format", "device")
+            failed = RunFailed(str(answer["message"]))
+            failed.kind = str(answer["error"])
+            raise failed
+        return answer, found
+
+    def _end(self) -> str:
+        """How the process died, and the last it said."""
+        with suppress(subprocess.TimeoutExpired):
+            self._child.wait(5.0)
+        code = self._child.poll()
+        self._said.seek(0)
+        lines = [line.strip() for line in self._said.read().decode("utf-8", "replace").splitlines()]
+        last = next((line for line in reversed(lines) if line), "")[:200]
+        how = f"ended with {code}"
+        if code is not None and code < 0:
+            with suppress(ValueError):  # a signal without a name
+                how = f"was killed by {signal.Signals(-code).name}"
+        return f"the runtime's process {how}" + (f" ({last})" if last else "")
+
+    def close(self) -> None:
+        """Ends it."""
+        self.pipe.close()
+        self._said.close()
+        self._child.kill()
+        self._child.wait()
+
+
+def replayed(path: Path) -> list[tuple[str, float, float, bool]]:
+    """Loads an artifact in the worker as a device loads it, and replays its goldens.
+
+    Returns:
+        Of each output: its name, largest error, tolerance, and whether that holds.
+
+    Raises:
+        RunFailed: it cannot be loaded, or dies.
+    """
+    process = _take()
+    try:
+        answer, _ = process.ask({"replay": str(path.absolute())})
+    finally:
+        _give(process)
+    return [(str(name), float(error), float(most), bool(ok)) for name, error, most, ok in answer["outcomes"]]
+
+
+_idle: list[_Process] = []
+_lock = threading.Lock()
+
+
+def _close_all() -> None:
+    while _idle:
+        _idle.pop().close()
+
+
+atexit.register(_close_all)
+
+
+def _take() -> _Process:
+    """A worker that waits for work, or a new one."""
+    with _lock:
+        while _idle:
+            process = _idle.pop()
+            if process.alive:
+                return process
+            process.close()
+    return _Process()
+
+
+def _give(process: _Process) -> None:
+    """Back to those that wait, if it lives."""
+    if not process.alive:
+        process.close()
+        return
+    with _lock:
+        _idle.append(process)
+
+
+class Session:
+    """One file, open in the worker."""
+
+    def __init__(self, process: _Process, content: Content) -> None:
+        self._process = process
+        self.inputs: tuple[str, ...] = tuple(content["inputs"])
+        """Names of the file's inputs, in order."""
+        self.outputs: tuple[str, ...] = tuple(content["outputs"])
+        """Names of its outputs, in order."""
+        self.elapsed_ns = 0
+        """Of the last run."""
+
+    def run(self, arrays: Sequence[Array]) -> list[Array]:
+        """All outputs, in order.
+
+        Args:
+            arrays: one for each input, in order, as the file stores it.
+
+        Raises:
+            RunFailed: the runtime failed, died, or did not come back.
+        """
+        answer, found = self._process.ask({}, arrays)
+        self.elapsed_ns = int(answer["elapsed_ns"])
+        return found
+
+
+@contextmanager
+def opened(payload: bytes, format_: Format, how: How = "device") -> Iterator[Session]:
+    """Opens a file in the worker.
+
+    Raises:
+        RunFailed: the runtime refused the file, or died of it.
+        MissingDependency: there is no runtime for it.
+    """
+    process = _take()
+    try:
+        content, _ = process.ask({"open": format_, "how": how}, [np.frombuffer(payload, np.uint8)])
+        yield Session(process, content)
+    finally:
+        _give(process)

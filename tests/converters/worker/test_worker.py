@@ -1,0 +1,77 @@
+"""The worker: a runtime that dies takes its process down, and the next question finds another."""
+
+from __future__ import annotations
+
+import os
+import signal
+from pathlib import Path
+
+import numpy as np
+import onnx.parser
+import pytest
+
+from edgemm.converters.worker import RunFailed, client, opened, replayed
+
+TEXT = """
+<ir_version: 8, opset_import: ["" : 17]>
+net (float[2,3] x, bool[2,3] keep) => (float[2,3] y, int64[] count) {
+  zero = Constant <value_float = 0.0> ()
+  y = Where (keep, x, zero)
+  count = Size (x)
+}
+"""
+
+
+@pytest.fixture
+def payload() -> bytes:
+    made: bytes = onnx.parser.parse_model(TEXT).SerializeToString()
+    return made
+
+
+@pytest.mark.parametrize("how", ["device", "written", "optimized"])
+def test_arrays_of_every_kind_go_there_and_back(payload: bytes, how: client.How) -> None:
+    x, keep = np.arange(6, dtype=np.float32).reshape(2, 3), np.eye(2, 3, dtype=np.bool_)
+    with opened(payload, "onnx", how) as session:
+        assert (session.inputs, session.outputs) == (("x", "keep"), ("y", "count"))
+        y, count = session.run([x, keep])
+        assert session.elapsed_ns > 0
+    assert (y == np.where(keep, x, 0)).all()
+    assert (count.shape, count.dtype, int(count)) == ((), np.dtype(np.int64), 6)
+
+
+def test_one_process_serves_many_files(payload: bytes) -> None:
+    with opened(payload, "onnx") as session:
+        first = session._process
+    with opened(payload, "onnx") as session:
+        assert session._process is first
+
+
+def test_what_the_runtime_says_is_in_the_error() -> None:
+    with pytest.raises(RunFailed, match="ONNX Runtime"), opened(b"no model", "onnx"):
+        pass
+
+
+INPUTS = [np.zeros((2, 3), np.float32), np.zeros((2, 3), np.bool_)]
+
+
+def test_a_process_that_dies_is_an_error_and_is_replaced(payload: bytes) -> None:
+    with opened(payload, "onnx") as session:
+        os.kill(session._process._child.pid, signal.SIGABRT)
+        with pytest.raises(RunFailed, match="killed by SIGABRT"):
+            session.run(INPUTS)
+    with opened(payload, "onnx") as session:
+        assert len(session.run(INPUTS)) == 2
+
+
+def test_an_answer_that_does_not_come_is_an_error(payload: bytes, monkeypatch: pytest.MonkeyPatch) -> None:
+    with opened(payload, "onnx") as session:
+        os.kill(session._process._child.pid, signal.SIGSTOP)
+        monkeypatch.setattr(client, "TIMEOUT_S", 0.2)
+        with pytest.raises(RunFailed, match="did not end within"):
+            session.run(INPUTS)
+
+
+def test_an_artifact_that_cannot_be_loaded_says_why(tmp_path: Path, payload: bytes) -> None:
+    (tmp_path / "a.onnx").write_bytes(payload[: len(payload) // 2])
+    with pytest.raises(RunFailed):
+        replayed(tmp_path / "a.onnx")
