@@ -18,7 +18,7 @@ TIE_MARGIN = 0.02
 """Two best classes nearer than this share of the usual distance between scores that can win are a tie."""
 REACH = 50.0
 """What is further below the best than this many usual gaps to the second cannot win: it is masked, or far off."""
-SCALE_ROWS = 4096
+SCALE_ROWS = 1024
 """Rows, spread evenly, that the distances are taken from."""
 COMMON = 2 / 3
 """A class that is the answer in more rows than this share hides what happens in the others."""

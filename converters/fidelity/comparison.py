@@ -80,7 +80,7 @@ def _compare(
         name,
         snr_db(finite.expected, finite.found),
         _largest_error(finite),
-        float(np.ptp(finite.expected.astype(np.float64))) if truth.size else 0.0,
+        float(finite.expected.max()) - float(finite.expected.min()) if truth.size else 0.0,
         top1_agreement=None if same is None else same.share,
         accuracy_float=None if right is None else right[0],
         accuracy=None if right is None else right[1],

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from dataclasses import dataclass
 
 from edgemm.converters.fidelity.account import OutputFidelity
@@ -13,6 +12,9 @@ MIN_SNR_DB = 20.0
 RARE = 0.1
 """Share of rows: what occurs less often is found by several rows at once."""
 MOST_RARE = 5.0
+
+ROUNDING = 1e-9
+"""Of shares, which are no exact decimals."""
 
 TOLD = 3
 """Parts of one output, at most, that a message names."""
@@ -40,8 +42,7 @@ class Gate:
 
 
 def _within(name: str, value: float, most: float) -> None:
-    known = isinstance(value, int | float) and not isinstance(value, bool)
-    if not (known and math.isfinite(value) and 0.0 <= value <= most):
+    if isinstance(value, bool) or not isinstance(value, int | float) or not 0.0 <= value <= most:
         raise InputError(f"{name}: expected a number from 0 to {most:g}, found {value!r}")
 
 
@@ -62,7 +63,7 @@ def missed(one: OutputFidelity, gate: Gate, wrong: str = "", informed: bool = Tr
 
 
 def _missed_accuracy(one: OutputFidelity, accuracy: float, in_float: float, gate: Gate) -> list[str]:
-    if in_float - accuracy <= gate.max_accuracy_loss:
+    if in_float - accuracy <= gate.max_accuracy_loss + ROUNDING:
         return []
     return [
         f"output {one.name!r}: accuracy {accuracy:.1%} against {in_float:.1%} in float "
@@ -85,7 +86,7 @@ def _missed_besides(one: OutputFidelity, share: float, gate: Gate) -> list[str]:
     if besides is None or round((1.0 - besides) * rows) <= 1:  # one wrong row alone proves nothing
         return []
     enough = 1.0 - min(1.0, allowance(rows / (one.rows or rows)) * (1.0 - gate.min_agreement))
-    if besides >= enough:
+    if besides >= enough - ROUNDING:
         return []
     return [
         f"output {one.name!r}: same best class on {besides:.1%} of the {rows} samples or steps whose answer is not the "

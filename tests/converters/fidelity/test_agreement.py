@@ -126,6 +126,15 @@ def test_equal_scores_are_a_tie_for_the_same_class() -> None:
     assert top1_agreement(scores, found) == 1.0
 
 
+def test_scores_that_differ_by_rounding_alone_are_a_tie() -> None:
+    """Two classes with the same weights, summed in another order."""
+    draw = np.random.default_rng(6)
+    scores = np.repeat(draw.normal(size=(100, 1)) * 10, 2, axis=1)
+    ones = [np.asarray(scores + draw.normal(size=(100, 2)) * 1e-7) for _ in range(2)]
+    assert truly(*ones) < 0.8
+    assert top1_agreement(*ones) == 1.0
+
+
 def test_one_row_of_equal_scores_agrees() -> None:
     assert top1_agreement(np.zeros((1, 4)), np.array([[0.0, 0.0, 1.0, 0.0]])) == 1.0
 
@@ -165,6 +174,17 @@ def test_letters_that_are_kept_pass() -> None:
     assert compare({"y": source}, {"y": file}, roles={"y": Role(class_axis=-1)}).missed == ()
 
 
+def test_letters_that_nobody_wrote_are_found() -> None:
+    """2 % of the blanks are answered as letters: one letter in eight is false."""
+    source, _ = sequences(letters_wrong=0.0)
+    file = source.copy()
+    false = (source.argmax(axis=-1) == 0) & (np.random.default_rng(4).random((40, 50)) < 0.02)
+    file[false] = np.eye(20)[7] * 8.0
+    found = compare({"y": source}, {"y": file}, roles={"y": Role(class_axis=-1)})
+    assert found.outputs[0].besides_agreement == pytest.approx(0.9, abs=0.03)
+    assert found.missed
+
+
 def test_all_blank_is_found_out_however_rare_letters_are() -> None:
     source, _ = sequences(letters_wrong=0.0, blank=0.995)
     found = compare(
@@ -178,6 +198,18 @@ def test_one_wrong_step_alone_does_not_miss() -> None:
     file = source.copy()
     file[3, 7] = np.eye(20)[5]
     assert compare({"y": source}, {"y": file}, roles={"y": Role(class_axis=-1)}).missed == ()
+
+
+def test_two_wrong_steps_of_ten_letters_miss() -> None:
+    right = np.zeros((40, 50), int)
+    right[:10, 0] = 3
+    source = np.eye(20)[right] * 8.0
+    file = source.copy()
+    file[:2, 0] = np.eye(20)[0] * 8.0
+    assert (
+        "same best class on 80.0% of the 10"
+        in compare({"y": source}, {"y": file}, roles={"y": Role(class_axis=-1)}).missed[0]
+    )
 
 
 def test_balanced_classes_are_judged_by_all_rows() -> None:

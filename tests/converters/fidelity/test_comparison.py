@@ -41,6 +41,16 @@ def test_known_answers_decide_for_classes() -> None:
         found.require()
 
 
+@pytest.mark.parametrize(("lost", "holds"), [(1, True), (2, True), (3, False)])
+def test_a_hundredth_of_the_accuracy_may_be_lost(lost: int, holds: bool) -> None:
+    labels = np.arange(200) % 4
+    source = np.eye(4)[labels]
+    file = source.copy()
+    file[:lost] = source[1 : lost + 1]
+    found = compare({"y": source}, {"y": file}, roles={"y": CLASSES}, labels=labels)
+    assert (found.missed == ()) == holds
+
+
 def test_answers_that_the_source_does_not_know_do_not_decide() -> None:
     """Labels of other classes: source and file are both nearly always wrong, which shows nothing lost."""
     draw = np.random.default_rng(0)

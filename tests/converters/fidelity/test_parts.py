@@ -115,7 +115,7 @@ def test_channels_of_all_sizes_are_one_part() -> None:
 
 def test_a_channel_that_never_varies_is_not_judged_apart() -> None:
     source = np.random.default_rng(3).normal(size=(16, 1, 8))
-    source[..., 5], source[..., 6] = 1e-4, 0.0
+    source[..., 5], source[..., 6] = 1e-4 + source[..., 5] * 1e-9, 0.0
     assert unlike(source, -1, range(8)) == [(0, 1, 2, 3, 4, 7)]
     assert compare({"y": source}, {"y": on_a_grid(source, 0.02)}, roles={"y": CHANNELS}).missed == ()
 

@@ -185,3 +185,4 @@ def test_scores_times_a_probability_lie_in_0_to_1_still(build: Build) -> None:
     { a = Sigmoid (x)  b = Sigmoid (o)  y = Mul (a, b) }"""
     assert role(build(text)).bounded
     assert not role(build(text.replace("b = Sigmoid (o)", "b = Exp (o)"))).bounded
+    assert not role(build(text.replace("Mul", "Add"))).bounded
