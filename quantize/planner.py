@@ -7,8 +7,10 @@ from collections.abc import Collection, Mapping
 import onnx_ir as ir
 
 from edgemm.errors import CalibrationError, InputError
+from edgemm.quantize.addresses import address_values
 from edgemm.quantize.calibration import Calibration, float_values
 from edgemm.quantize.constants import array_of, channel_axis
+from edgemm.quantize.fusion import stored_output
 from edgemm.quantize.grid import Range, weight_grid
 from edgemm.quantize.legality import RECURRENT, dynamic_weights, operand, rule_of
 from edgemm.quantize.plan import Plan, Precision
@@ -115,9 +117,11 @@ def _ranges(
 def _dynamic(model: ir.Model, target: Target, float_nodes: Collection[str], notes: tuple[str, ...]) -> Plan:
     """int8 weights where an operator has a form that quantizes its activations while running."""
     precision, weights = {}, {}
+    addresses = address_values(model)
     for node in model.graph:
         name = str(node.name)
-        usable = () if name in float_nodes else dynamic_weights(node)
+        refused = name in float_nodes or str(stored_output(node).name) in addresses
+        usable = () if refused else dynamic_weights(node)
         precision[name] = Precision.DYNAMIC if usable else Precision.FLOAT
         for index in usable:
             value = operand(node, index)

@@ -12,6 +12,7 @@ from dataclasses import dataclass, field
 import onnx_ir as ir
 
 from edgemm.errors import ConversionError, UnsupportedOperator
+from edgemm.quantize.addresses import address_values, computes_with
 from edgemm.quantize.constants import static_grids
 from edgemm.quantize.fusion import fused_activation, hosts, stored_output, stored_outputs
 from edgemm.quantize.grid import Grid, Range
@@ -64,7 +65,7 @@ class _Work:
 
     def apply_rules(self, refused: frozenset[str]) -> None:
         """Keeps the nodes that have an int8 form and that nobody wants in float."""
-        fused = hosts(self.model)
+        fused, addresses = hosts(self.model), address_values(self.model)
         formless: dict[str, list[str]] = {}
         for name, node in self.nodes.items():
             if name in fused or not _computes(node):
@@ -72,6 +73,8 @@ class _Work:
             rule, inside = rule_of(node), fused_activation(node)
             if name in refused or (inside is not None and inside.name in refused):
                 self.notes.append(f"{name} {node.op_type}: float, as asked for")
+            elif computes_with(inside or node, addresses) or computes_with(node, addresses):
+                self.notes.append(f"{name} {node.op_type}: float, it computes sizes or places")
             elif rule.form is Form.FLOAT:
                 formless.setdefault(node.op_type, []).append(name)
             else:

@@ -75,7 +75,9 @@ class Placement:
         rule = rule_of(node)
         for index in sorted(self._operands_of(node)):
             grid = self.plan.weights.get((str(node.name), index))
-            if grid is None or index == rule.fill:  # a Pad's fill is no tensor: runtimes put it on the grid themselves
+            if (
+                grid is None or index == rule.fill
+            ):  # a Pad's fill is no tensor: runtimes put it on the grid themselves
                 continue
             if grid.dtype == "int32" and self.plan.target.activations_symmetric:
                 continue  # TensorRT adds the bias in float: its DequantizeLinear takes no int32
