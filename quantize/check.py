@@ -13,6 +13,7 @@ from edgemm.quantize.constants import INT32_MAX, array_of, input_reach
 from edgemm.quantize.fusion import hosts, stored_output, stored_outputs
 from edgemm.quantize.grid import Grid
 from edgemm.quantize.legality import (
+    RECURRENT,
     Form,
     Rule,
     activation_inputs,
@@ -165,6 +166,8 @@ def _dynamic_faults(node: ir.Node, plan: Plan) -> Iterator[str]:
         yield "dynamic, but it has no form with int8 weights alone"
     elif any((str(node.name), index) not in plan.weights for index in wanted):
         yield "no grid for its weight"
+    elif plan.scheme == "static" and node.op_type in RECURRENT:
+        return  # what stores its weights alone does so in every scheme
     elif plan.scheme != "dynamic":
         yield f"dynamic in a plan of scheme {plan.scheme}"
 

@@ -9,10 +9,9 @@ import onnx_ir as ir
 from edgemm.errors import CalibrationError, InputError
 from edgemm.quantize.addresses import address_values
 from edgemm.quantize.calibration import Calibration, float_values
-from edgemm.quantize.constants import array_of, channel_axis
+from edgemm.quantize.constants import dynamic_grids
 from edgemm.quantize.fusion import stored_output
-from edgemm.quantize.grid import Range, weight_grid
-from edgemm.quantize.legality import RECURRENT, dynamic_weights, operand, rule_of
+from edgemm.quantize.grid import Grid, Range
 from edgemm.quantize.plan import Plan, Precision
 from edgemm.quantize.static import plan_static
 from edgemm.quantize.target import Target
@@ -116,24 +115,14 @@ def _ranges(
 
 def _dynamic(model: ir.Model, target: Target, float_nodes: Collection[str], notes: tuple[str, ...]) -> Plan:
     """int8 weights where an operator has a form that quantizes its activations while running."""
-    precision, weights = {}, {}
+    precision: dict[str, Precision] = {}
+    weights: dict[tuple[str, int], Grid] = {}
     addresses = address_values(model)
     for node in model.graph:
         name = str(node.name)
         refused = name in float_nodes or str(stored_output(node).name) in addresses
-        usable = () if refused else dynamic_weights(node)
-        precision[name] = Precision.DYNAMIC if usable else Precision.FLOAT
-        for index in usable:
-            value = operand(node, index)
-            if value is not None:
-                weights[name, index] = weight_grid(array_of(value), _dynamic_axis(node, target))
+        grids = {} if refused else dict(dynamic_grids(node, target))
+        precision[name] = Precision.DYNAMIC if grids else Precision.FLOAT
+        weights.update({(name, index): grid for index, grid in grids.items()})
     return Plan(target, "dynamic", precision, {}, weights, notes)
 
-
-def _dynamic_axis(node: ir.Node, target: Target) -> int | None:
-    """The dimension of the weight along which scales run."""
-    if node.op_type in RECURRENT:
-        return 1 if target.hybrid_per_channel else None
-    if node.op_type == "Gather" or (node.op_type in ("Gemm", "MatMul") and not target.hybrid_per_channel):
-        return None
-    return channel_axis(node, rule_of(node), target)

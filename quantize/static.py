@@ -13,12 +13,12 @@ import onnx_ir as ir
 
 from edgemm.errors import ConversionError, UnsupportedOperator
 from edgemm.quantize.addresses import address_values, computes_with
-from edgemm.quantize.constants import static_grids
+from edgemm.quantize.constants import dynamic_grids, static_grids
 from edgemm.quantize.fusion import fused_activation, hosts, stored_output, stored_outputs
 from edgemm.quantize.grid import Grid, Range
 from edgemm.quantize.groups import Groups, group_graph, group_notes
 from edgemm.quantize.islands import islands, neighbours
-from edgemm.quantize.legality import Form, Rule, activation_inputs, is_real, rule_of
+from edgemm.quantize.legality import RECURRENT, Form, Rule, activation_inputs, is_real, rule_of
 from edgemm.quantize.plan import Plan, Precision
 from edgemm.quantize.target import Target
 
@@ -62,6 +62,8 @@ class _Work:
     notes: list[str]
     rules: dict[str, Rule] = field(default_factory=dict)
     """Of the nodes that are integer so far, in the graph's order; fused activations are with their hosts."""
+    packed: dict[tuple[str, int], Grid] = field(default_factory=dict)
+    """(node, input index) -> grid of the weights of recurrent layers, which compute with real activations."""
 
     def apply_rules(self, refused: frozenset[str]) -> None:
         """Keeps the nodes that have an int8 form and that nobody wants in float."""
@@ -75,12 +77,20 @@ class _Work:
                 self.notes.append(f"{name} {node.op_type}: float, as asked for")
             elif computes_with(inside or node, addresses) or computes_with(node, addresses):
                 self.notes.append(f"{name} {node.op_type}: float, it computes sizes or places")
+            elif node.op_type in RECURRENT and not self.target.integer_only and self._pack(node):
+                self.notes.append(f"{name} {node.op_type}: int8 weights, float states")
             elif rule.form is Form.FLOAT:
                 formless.setdefault(node.op_type, []).append(name)
             else:
                 self.rules[name] = rule
         for op_type, names in formless.items():
             self.notes.append(f"{', '.join(names)}: float, {op_type} has no int8 form with such operands")
+
+    def _pack(self, node: ir.Node) -> bool:
+        """Stores the weights of a recurrent layer in int8; False where they are computed."""
+        grids = {(str(node.name), index): grid for index, grid in dynamic_grids(node, self.target)}
+        self.packed.update(grids)
+        return bool(grids)
 
     def settle_groups(self) -> None:
         """Gives to float the nodes whose rule cannot hold beside the others', until all hold."""
@@ -137,7 +147,12 @@ class _Work:
             )
         notes = [*self.notes, *group_notes(self.nodes, self.rules, groups), *raised]
         return Plan(
-            self.target, "static", self._precision(), activations, weights, tuple(dict.fromkeys(notes))
+            self.target,
+            "static",
+            self._precision(),
+            activations,
+            {**weights, **self.packed},
+            tuple(dict.fromkeys(notes)),
         )
 
     def _activations(self, groups: Groups) -> dict[str, Grid]:
@@ -177,11 +192,14 @@ class _Work:
         return found
 
     def _precision(self) -> dict[str, Precision]:
-        inside = hosts(self.model)
+        inside, packed = hosts(self.model), {name for name, _ in self.packed}
         precision = {}
         for name, node in self.nodes.items():
             host = str(inside.get(name, node).name)
-            precision[name] = Precision.INT8 if host in self.rules else Precision.FLOAT
+            if name in packed:
+                precision[name] = Precision.DYNAMIC
+            else:
+                precision[name] = Precision.INT8 if host in self.rules else Precision.FLOAT
         return precision
 
 
