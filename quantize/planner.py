@@ -125,4 +125,3 @@ def _dynamic(model: ir.Model, target: Target, float_nodes: Collection[str], note
         precision[name] = Precision.DYNAMIC if grids else Precision.FLOAT
         weights.update({(name, index): grid for index, grid in grids.items()})
     return Plan(target, "dynamic", precision, {}, weights, notes)
-

@@ -90,7 +90,9 @@ def _scaled(layer: ir.Node, weight: Array, factor: Array) -> Array:
     if layer.op_type != "ConvTranspose":
         return np.asarray(weight * factor.reshape(-1, *(1,) * (weight.ndim - 1)))
     group = layer.attributes.get_int("group", 1)
-    parts = weight.reshape(group, -1, *weight.shape[1:])  # the inputs of a group make the outputs of that group
+    parts = weight.reshape(
+        group, -1, *weight.shape[1:]
+    )  # the inputs of a group make the outputs of that group
     factors = factor.reshape(group, 1, -1, *(1,) * (weight.ndim - 2))
     return np.asarray((parts * factors).reshape(weight.shape))
 
