@@ -90,5 +90,5 @@ def test_the_contract_wants_one_of_scales_and_sizes(build: Any, optional: str) -
     if optional:
         model.graph.register_initializer(value)
         node.replace_input_with(3, value)
-    with pytest.raises(ConversionError, match="named all the same|either scales or sizes"):
+    with pytest.raises(ConversionError, match=r"named all the same|either scales or sizes"):
         check_canonical(model)
