@@ -12,13 +12,14 @@ from dataclasses import dataclass, field
 import onnx_ir as ir
 
 from edgemm.errors import ConversionError, UnsupportedOperator
+from edgemm.quantize.addresses import address_values, computes_with
 from edgemm.quantize.calibration import Calibration
-from edgemm.quantize.constants import static_grids
+from edgemm.quantize.constants import dynamic_grids, static_grids
 from edgemm.quantize.fusion import fused_activation, hosts, stored_output, stored_outputs
 from edgemm.quantize.grid import Grid, Range
 from edgemm.quantize.groups import Groups, group_graph, group_notes
 from edgemm.quantize.islands import islands, neighbours
-from edgemm.quantize.legality import Form, Rule, activation_inputs, is_real, rule_of
+from edgemm.quantize.legality import RECURRENT, Form, Rule, activation_inputs, is_real, rule_of
 from edgemm.quantize.plan import Plan, Precision
 from edgemm.quantize.target import Target
 from edgemm.quantize.unfit import why_float
@@ -71,10 +72,12 @@ class _Work:
     notes: list[str]
     rules: dict[str, Rule] = field(default_factory=dict)
     """Of the nodes that are integer so far, in the graph's order; fused activations are with their hosts."""
+    packed: dict[tuple[str, int], Grid] = field(default_factory=dict)
+    """(node, input index) -> grid of the weights of recurrent layers, which compute with real activations."""
 
     def apply_rules(self, refused: frozenset[str]) -> None:
         """Keeps the nodes that have an int8 form and that nobody wants in float."""
-        fused = hosts(self.model)
+        fused, addresses = hosts(self.model), address_values(self.model)
         formless: dict[str, list[str]] = {}
         for name, node in self.nodes.items():
             if name in fused or not _computes(node):
@@ -82,6 +85,10 @@ class _Work:
             rule, inside = rule_of(node), fused_activation(node)
             if name in refused or (inside is not None and inside.name in refused):
                 self.notes.append(f"{name} {node.op_type}: float, as asked for")
+            elif computes_with(inside or node, addresses) or computes_with(node, addresses):
+                self.notes.append(f"{name} {node.op_type}: float, it computes sizes or places")
+            elif node.op_type in RECURRENT and not self.target.integer_only and self._pack(node):
+                self.notes.append(f"{name} {node.op_type}: int8 weights, float states")
             elif rule.form is Form.FLOAT:
                 formless.setdefault(node.op_type, []).append(name)
             elif reason := why_float(node, rule, self.ranges, self.calibration, self.target):
@@ -90,6 +97,12 @@ class _Work:
                 self.rules[name] = rule
         for op_type, names in formless.items():
             self.notes.append(f"{', '.join(names)}: float, {op_type} has no int8 form with such operands")
+
+    def _pack(self, node: ir.Node) -> bool:
+        """Stores the weights of a recurrent layer in int8; False where they are computed."""
+        grids = {(str(node.name), index): grid for index, grid in dynamic_grids(node, self.target)}
+        self.packed.update(grids)
+        return bool(grids)
 
     def settle_groups(self) -> None:
         """Gives to float the nodes whose rule cannot hold beside the others', until all hold."""
@@ -155,7 +168,7 @@ class _Work:
             "static",
             self._precision(),
             activations,
-            weights,
+            {**weights, **self.packed},
             tuple(dict.fromkeys(notes)),
             self._beyond(activations),
         )
@@ -215,11 +228,14 @@ class _Work:
         return whole.width > SATURATED * kept.width and width > SATURATED * kept.width
 
     def _precision(self) -> dict[str, Precision]:
-        inside = hosts(self.model)
+        inside, packed = hosts(self.model), {name for name, _ in self.packed}
         precision = {}
         for name, node in self.nodes.items():
             host = str(inside.get(name, node).name)
-            precision[name] = Precision.INT8 if host in self.rules else Precision.FLOAT
+            if name in packed:
+                precision[name] = Precision.DYNAMIC
+            else:
+                precision[name] = Precision.INT8 if host in self.rules else Precision.FLOAT
         return precision
 
 

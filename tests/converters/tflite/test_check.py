@@ -89,6 +89,18 @@ def lose_signature(model: Any) -> None:
     model.signatureDefs = None
 
 
+def grid_on(code: str, index: int) -> Change:
+    """A scale where an operand is read as it is."""
+
+    def change(model: Any) -> None:
+        spoiled = tensor(model, operator(model, code).inputs[index])
+        spoiled.quantization = schema().QuantizationParametersT()
+        spoiled.quantization.scale = np.array([0.5], np.float32)
+        spoiled.quantization.zeroPoint = np.array([0], np.int64)
+
+    return change
+
+
 def changed(payload: bytes, change: Change) -> bytes:
     """The file with one thing changed, its buffers aligned again."""
     model = schema().ModelT.InitFromPackedBuf(bytearray(payload), 0)
@@ -138,6 +150,25 @@ def test_a_broken_rule_is_refused(payload: bytes, change: Change, message: str) 
     broken = changed(payload, change)
     with pytest.raises(ConversionError, match=message):
         check_tflite(broken)
+
+
+@pytest.mark.parametrize(
+    ("name", "code", "index"),
+    [
+        ("plain", "RESHAPE", 1),
+        ("pad_value", "PADV2", 1),
+        ("slice", "STRIDED_SLICE", 2),
+        ("mean_of_width", "MEAN", 1),
+        ("divide", "DIV", 1),
+    ],
+)
+def test_a_grid_on_what_is_no_data_is_refused(
+    named: Callable[[str], Any], name: str, code: str, index: int
+) -> None:
+    network = named(name)
+    payload = network.write(network.static_plan()).payload
+    with pytest.raises(ConversionError, match=f"{code}.*input {index}.*is no data"):
+        check_tflite(changed(payload, grid_on(code, index)))
 
 
 def test_constants_off_their_alignment_are_refused(payload: bytes) -> None:
