@@ -16,7 +16,7 @@ from edgemm.quantize.addresses import address_values, computes_with
 from edgemm.quantize.calibration import Calibration
 from edgemm.quantize.constants import dynamic_grids, static_grids
 from edgemm.quantize.fusion import fused_activation, hosts, stored_output, stored_outputs
-from edgemm.quantize.grid import Grid, Range
+from edgemm.quantize.grid import MAX_SCALE, Grid, Range
 from edgemm.quantize.groups import Groups, group_graph, group_notes
 from edgemm.quantize.islands import islands, neighbours
 from edgemm.quantize.legality import RECURRENT, Form, Rule, activation_inputs, is_real, rule_of
@@ -150,6 +150,7 @@ class _Work:
     def choose_grids(self) -> Plan:
         """Grids of activations, then of constants; widened until every scale is one that runtimes accept."""
         for _ in range(len(self.nodes) + 1):
+            self.settle_groups()
             groups, _ = self._groups()
             activations = self._activations(groups)
             weights, raised = self._constants(activations)
@@ -211,7 +212,7 @@ class _Work:
             least = accumulator_step(node, rule, activations, weights) / FINEST
             if activations[output].scalar < least * (1 - 1e-6):
                 found = True
-                if self._is_saturated(node, least * 256):
+                if least > MAX_SCALE or self._is_saturated(node, least * 256):
                     self._to_float(name, f"its operands' steps are too large beside what is seen of {output}")
                     continue
                 self.ranges[output] = _stretched(self.ranges[output], least * 256)

@@ -60,6 +60,7 @@ SPOILED: dict[str, tuple[Spoil, str]] = {
         lambda proto: own_scale(proto, before(proto, "Conv", 2), 1.01),
         r"Conv.*bias must have the scale",
     ),
+    "insane scale": (lambda proto: own_scale(proto, before(proto, "Add", 0), 1e15), "no scale may be above"),
     "zero scale": (lambda proto: own_scale(proto, before(proto, "Conv", 0), 0.0), "above 0"),
 }
 
@@ -136,6 +137,13 @@ def test_a_constant_that_is_not_finite_is_named(network: ir.Model, plan: Any) ->
     set_constant(proto, "w3", lambda array: array * np.nan)
     with pytest.raises(ConversionError, match=r"w3.*NaN"):
         check_onnx(proto.SerializeToString())
+
+
+@pytest.mark.parametrize("number", [-np.inf, np.nan])
+def test_a_constant_that_is_no_weight_may_be_anything(network: ir.Model, plan: Any, number: float) -> None:
+    proto = onnx.load_model_from_string(write_onnx(network, plan(scheme="float")).payload)
+    set_constant(proto, "gain", lambda array: array * 0 + number)
+    check_onnx(proto.SerializeToString())
 
 
 @pytest.mark.parametrize("payload", [b"", b"no model", b"\x08\x08" * 5])

@@ -43,6 +43,14 @@ def rescale_bias(model: Any) -> None:
     tensor(model, operator(model, "CONV_2D").inputs[2]).quantization.scale *= np.float32(1.01)
 
 
+def scale_beyond_sense(model: Any) -> None:
+    tensor(model, operator(model, "SOFTMAX").inputs[0]).quantization.scale = np.array([1e36], np.float32)
+
+
+def scale_by_nothing(model: Any) -> None:
+    tensor(model, operator(model, "SOFTMAX").inputs[0]).quantization.scale = np.array([0], np.float32)
+
+
 def shift_weights(model: Any) -> None:
     tensor(model, operator(model, "CONV_2D").inputs[1]).quantization.zeroPoint += 1
 
@@ -133,6 +141,8 @@ def test_an_unchanged_file_passes(payload: bytes) -> None:
         (rescale_reshape, "RESHAPE"),
         (rescale_softmax, "SOFTMAX"),
         (rescale_bias, "bias"),
+        (scale_beyond_sense, "a scale that is not within"),
+        (scale_by_nothing, "a scale that is not within"),
         (shift_weights, "zero point"),
         (lose_a_scale, "without a scale"),
         (write_late, "before it is written"),
