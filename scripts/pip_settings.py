@@ -19,10 +19,7 @@ _ENVIRONMENT = ":env:"
 def settings() -> configparser.RawConfigParser:
     """The settings of all files and of the environment, which goes before them."""
     listed = [sys.executable, "-m", "pip", "config", "list"]
-    done = subprocess.run(listed, capture_output=True, text=True, check=False)
-    lines = (
-        done.stdout.splitlines() if done.returncode == 0 else []
-    )  # where there is no pip there are no settings
+    lines = subprocess.run(listed, capture_output=True, text=True, check=True).stdout.splitlines()
     found = configparser.RawConfigParser()
     for line in sorted(lines, key=lambda line: line.startswith(_ENVIRONMENT)):
         key, _, value = line.partition("=")

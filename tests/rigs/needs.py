@@ -21,6 +21,7 @@ def needs(load: Callable[[], T]) -> T:
 
     A bare `import cv2` at the head of a file keeps the whole room from being collected where it fails.
     """
+    __tracebackhide__ = True  # the skip is the test's
     try:
         return load()
     except MissingDependency as missing:
@@ -29,6 +30,7 @@ def needs(load: Callable[[], T]) -> T:
 
 def package(name: str) -> Any:
     """`pytest.importorskip`, also for a package whose library in C is not there: OSError, ImportError."""
+    __tracebackhide__ = True
     try:
         return importlib.import_module(name)
     except (ImportError, OSError) as error:
@@ -37,6 +39,7 @@ def package(name: str) -> Any:
 
 def c_compiler() -> str:
     """One that finds the C library's headers, which Debian has in another package."""
+    __tracebackhide__ = True
     compiler = shutil.which("cc") or shutil.which("gcc")
     if compiler is None:
         pytest.skip(f"there is no C compiler to build the double with: {APT_COMPILER}")
