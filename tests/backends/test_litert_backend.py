@@ -6,6 +6,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from needs import needs
 
 from edgemm.artifact import read_artifact
 from edgemm.backends import Backend, open_backend
@@ -15,7 +16,6 @@ from edgemm.errors import (
     DelegateFailed,
     DelegateMissing,
     InputError,
-    MissingDependency,
     UnsupportedVersion,
 )
 
@@ -25,10 +25,7 @@ ASSETS = Path(__file__).parents[1] / "assets"
 
 @pytest.fixture(autouse=True)
 def _runtime() -> None:
-    try:
-        find_litert()
-    except MissingDependency as e:
-        pytest.skip(str(e))
+    needs(find_litert)
 
 
 def opened(name: str, **options: object) -> Backend:
