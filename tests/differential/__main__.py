@@ -59,7 +59,7 @@ def _options() -> argparse.Namespace:
     parser.add_argument("--all", action="store_true", help="the whole product")
     parser.add_argument("--only", default="", help="a shell pattern that names of points must fit")
     parser.add_argument(
-        "--json", type=Path, help="where to write the counts and every point that is not right"
+        "--json", type=Path, help="where to write the counts, and every point with its figures"
     )
     parser.add_argument("--keep", type=Path, help="a folder for the sources and data of these points")
     return parser.parse_args()

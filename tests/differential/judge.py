@@ -230,7 +230,11 @@ class _Output:
         """int8 against onnxruntime's."""
         if self._peer is None or self._written.scheme == "float" or not self._truth.size:
             return []
-        mine, theirs = decibels(self._truth, self._found), decibels(self._truth, self._peer)
+        low, high = self._source.calibrated[self._index]
+        seen = (self._truth >= low) & (
+            self._truth <= high
+        )  # beyond, a grid clips, and what is left in float does not
+        mine, theirs = (decibels(self._truth[seen], each[seen]) for each in (self._found, self._peer))
         if theirs < USABLE_DB or mine >= min(theirs, LIMIT_DB) - BELOW_PEER_DB:
             return []
         return [

@@ -20,7 +20,7 @@ def holds(results: Sequence[Result]) -> bool:
 
 
 def to_json(results: Sequence[Result], seconds: float) -> dict[str, Any]:
-    """Counts, and every point that is not right."""
+    """Counts, and every point with its figures."""
     counts = Counter(each.outcome for each in results)
     return {
         "schema": "edgemm.differential/1",
@@ -28,14 +28,14 @@ def to_json(results: Sequence[Result], seconds: float) -> dict[str, Any]:
         "seconds": round(seconds, 1),
         **{outcome: counts[outcome] for outcome in OUTCOMES},
         "ok": holds(results),
-        "not_right": [_entry(each) for each in results if each.outcome != "right"],
+        "results": [_entry(each) for each in results],
     }
 
 
 def _entry(result: Result) -> dict[str, Any]:
     return {
         "point": str(result.point), "outcome": result.outcome, "kind": result.kind, "reason": result.reason,
-        "figures": result.figures,
+        "seconds": round(result.seconds, 2), "figures": result.figures,
     }  # fmt: skip
 
 

@@ -18,7 +18,7 @@ from tests.differential.points import GraphKey
 from tests.differential.runtimes import Outputs, run_onnx
 
 Sample = Mapping[str, npt.NDArray[Any]]
-CALIBRATION, EVALUATION, FRESH = 24, 8, 4
+CALIBRATION, EVALUATION, FRESH = 32, 8, 4
 """Samples of each kind; no two kinds share one."""
 
 
@@ -50,6 +50,8 @@ class Source:
     fresh: list[Outputs]
     own_difference: list[float]
     """Per output: how much onnxruntime's optimizations move it, over all of this data."""
+    calibrated: list[tuple[float, float]]
+    """Per output: its smallest and largest value on the calibration data."""
     precision: float = 0.0
     """Rounding of the source's own arithmetic, as a share of an output's range: 0 for float32."""
     proto: onnx.ModelProto | None = None
@@ -103,7 +105,7 @@ def _torch(key: GraphKey, folder: Path) -> Source:
     run: Callable[[Sample], Outputs] = lambda sample: networks.run(module, list(sample.values()))  # noqa: E731
     return Source(
         key, module, examples, data, source.inputs, [run(each) for each in data.evaluation],
-        [run(each) for each in data.fresh], source.own_difference, proto=source.proto,
+        [run(each) for each in data.fresh], source.own_difference, source.calibrated, proto=source.proto,
     )  # fmt: skip
 
 
@@ -130,8 +132,19 @@ def _measured(
     inputs = tuple(each.name for each in model.graph.input)
     return Source(
         key, path, None, data, inputs, plain[:EVALUATION], plain[EVALUATION:],
-        _difference(plain, run_onnx(payload, both, optimize=True)), precision, proto, original,
+        _difference(plain, run_onnx(payload, both, optimize=True)),
+        _ends(run_onnx(payload, data.calibration, optimize=False)), precision, proto, original,
     )  # fmt: skip
+
+
+def _ends(runs: Sequence[Outputs]) -> list[tuple[float, float]]:
+    """Smallest and largest finite value per output; (-inf, inf) where there is none."""
+    ends = []
+    for arrays in zip(*runs, strict=True):
+        values = np.concatenate([np.asarray(array, np.float64).reshape(-1) for array in arrays])
+        values = values[np.isfinite(values)]
+        ends.append((float(values.min()), float(values.max())) if values.size else (-np.inf, np.inf))
+    return ends
 
 
 def _difference(one: Sequence[Outputs], other: Sequence[Outputs]) -> list[float]:

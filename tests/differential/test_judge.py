@@ -18,7 +18,7 @@ TRUTH = [(RANDOM.standard_normal((1, 3, 4, 5)).astype(np.float32),) for _ in ran
 
 def source(truth: Any = None, **more: Any) -> Source:
     truth = truth or TRUTH
-    kinds: dict[str, Any] = {"own_difference": [0.0], **more}
+    kinds: dict[str, Any] = {"own_difference": [0.0], "calibrated": [(-9.0, 9.0)], **more}
     return Source(GraphKey("made", 0), Path(), None, Data([], [], []), ("x",), truth, truth[:4], **kinds)
 
 
@@ -88,6 +88,12 @@ def test_int8_far_below_onnxruntime_s() -> None:
     assert kinds(written(noisy(20.0)), peer=noisy(25.0)) == set()
     assert kinds(written(noisy(-3.0)), peer=noisy(4.0)) == set(), "no measure where it is unusable itself"
     assert kinds(written(noisy(33.0)), peer=noisy(70.0)) == set(), "8 bits hold no more"
+
+
+def test_what_the_calibration_never_saw_may_be_clipped() -> None:
+    clipped = [(np.minimum(each, 0.5),) for (each,) in noisy(40.0)]
+    assert kinds(written(clipped), peer=noisy(40.0)) == {"below onnxruntime"}
+    assert kinds(written(clipped), source(calibrated=[(-9.0, 0.45)]), noisy(40.0)) == set()
 
 
 @pytest.mark.parametrize("value", [np.nan, np.inf])
