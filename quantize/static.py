@@ -21,6 +21,7 @@ from edgemm.quantize.groups import Groups, group_graph, group_notes
 from edgemm.quantize.islands import islands, neighbours
 from edgemm.quantize.legality import RECURRENT, Form, Rule, activation_inputs, is_real, rule_of
 from edgemm.quantize.plan import Plan, Precision
+from edgemm.quantize.steps import leads_to
 from edgemm.quantize.target import Target
 from edgemm.quantize.unfit import why_float
 
@@ -55,6 +56,7 @@ def plan_static(
     work = _Work(model, target, calibration, dict(calibration.ranges), nodes, list(notes))
     work.apply_rules(refused)
     work.settle_groups()
+    work.drop_steps()
     work.drop_islands()
     work.require_integer()
     return work.choose_grids()
@@ -129,6 +131,16 @@ class _Work:
     def _to_float(self, name: str, reason: str) -> None:
         self.notes.append(f"{name} {self.nodes[name].op_type}: float, {reason}")
         del self.rules[name]
+
+    def drop_steps(self) -> None:
+        """Gives to float the cheap steps whose results float operators alone read, from the last to the first."""
+        if self.target.integer_only:
+            return
+        inside = hosts(self.model)
+        for name in reversed(tuple(self.rules)):
+            readers = {str(inside.get(str(each.name), each).name) for each in leads_to(self.nodes[name])}
+            if readers and not readers & set(self.rules):
+                self._to_float(name, "float operators alone read it")
 
     def require_integer(self) -> None:
         """Holds an integer-only target to its word."""

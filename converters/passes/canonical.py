@@ -25,7 +25,7 @@ from edgemm.converters.passes.nan_guard import remove_nan_guards
 from edgemm.converters.passes.opset import lower_opset, upgrade_opset
 from edgemm.converters.passes.pad import normalize_pads
 from edgemm.converters.passes.pad_folding import fold_pads
-from edgemm.converters.passes.pool import normalize_pools
+from edgemm.converters.passes.pool import normalize_pools, round_up_pools
 from edgemm.converters.passes.precision import to_float32
 from edgemm.converters.passes.quantized import read_quantized, read_runtime_operators
 from edgemm.converters.passes.reduce_mean import means_to_global_pools
@@ -50,6 +50,8 @@ def settle_shapes(model: ir.Model) -> int:
     total = 0
     for _ in range(MAX_ROUNDS):
         infer_shapes(model)
+        while round_up_pools(model):
+            infer_shapes(model)
         folded = fold_constants(model)
         taken = take_branches(model)
         if taken:

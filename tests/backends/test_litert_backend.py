@@ -53,6 +53,17 @@ def test_the_buffers_of_a_static_graph_stay_the_same_memory() -> None:
     assert backend.input_buffer(0) is before
 
 
+def test_a_tensor_without_dimensions_is_written_and_read() -> None:
+    backend = opened("add_numbers.tflite")
+    before, after = backend.input_buffer(0), backend.output_buffer(0)
+    for value in (1.0, -2.5):
+        before[...] = value
+        backend.run()
+        assert after.shape == ()
+        assert after == 2 * value
+    assert backend.input_buffer(0) is before
+
+
 def test_an_output_whose_size_is_found_while_running() -> None:
     backend = opened("where.tflite")
     for wanted in ([1], [0, 2, 3]):
