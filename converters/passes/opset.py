@@ -14,6 +14,7 @@ import onnx
 import onnx.version_converter
 import onnx_ir as ir
 
+from edgemm.converters.passes.hardmax import FIRST_ALONG_AXIS, mark_old_hardmaxes
 from edgemm.converters.passes.resize import FIRST_WITH_MODES, mark_old_resizes
 from edgemm.converters.passes.rewrite import array_of, constant, graph_of, input_of, shape_of
 from edgemm.errors import ConversionError, UnsupportedOperator
@@ -55,6 +56,8 @@ def upgrade_opset(model: ir.Model) -> int:
     replace_graph(model, upgraded)
     if found < FIRST_WITH_MODES:
         mark_old_resizes(model)
+    if found < FIRST_ALONG_AXIS:
+        mark_old_hardmaxes(model)
     return OPSET - found
 
 
