@@ -82,6 +82,31 @@ CASES: dict[str, tuple[int, str, dict[str, Any], float]] = {
         {**LAST, "c": np.float32(50)},
         30.0,
     ),
+    "the variance of a norm": (
+        17,
+        "(float[1,5,16,16] y) s = LayerNormalization<axis=-1>(a, f)  y = Conv(s, v)",
+        {**LAST, "f": np.ones(16, np.float32)},
+        27.0,
+    ),
+    "the length of a vector": (
+        17,
+        "(float[1,5,16,16] y) s = LpNormalization<axis=1>(a)  y = Conv(s, v)",
+        LAST,
+        22.0,  # also in .onnx, whose norm is float: some vectors are short
+    ),
+    "a norm written out": (
+        17,
+        """(float[1,5,16,16] y) u = Mul(a, a)  m = ReduceMean<axes=[3]>(u)  n = Add(m, small)  r = Sqrt(n)
+            s = Div(a, r)  y = Conv(s, v)""",
+        {**LAST, "small": np.float32(1e-5)},
+        27.0,
+    ),
+    "a logarithm": (
+        17,
+        "(float[1,5,16,16] y) u = Mul(a, c)  w = Softmax<axis=1>(u)  s = Log(w)  y = Conv(s, v)",
+        {**LAST, "c": np.float32(8)},
+        30.0,
+    ),
     "limits, a fill, scales": (
         17,
         """(float[1,5,34,34] y) c = Clip(a, low, high)  r = Resize<mode="nearest">(c, none, scales)
