@@ -64,7 +64,7 @@ def address_values(model: ir.Model) -> frozenset[str]:
         found[str(value.name)] = value
         node = value.producer()
         chosen = node is not None and node.op_type in CHOICES and not is_real(value)
-        if node is not None and not chosen and not _is_layer(node):
+        if node is not None and not chosen and not is_layer(node):
             waiting += [each for each in node.inputs if each is not None]
     return frozenset(name for name, value in found.items() if is_real(value))
 
@@ -77,7 +77,7 @@ def _given(model: ir.Model) -> Iterator[ir.Value]:
                 yield value
 
 
-def _is_layer(node: ir.Node) -> bool:
+def is_layer(node: ir.Node) -> bool:
     """True for what has learned weights: it may compute anything, and what it reads is data."""
     if node.op_type in RECURRENT:
         return True

@@ -15,6 +15,7 @@ from edgemm.errors import ConversionError, UnsupportedOperator
 from edgemm.quantize.addresses import address_values, computes_with
 from edgemm.quantize.calibration import Calibration
 from edgemm.quantize.constants import dynamic_grids, static_grids
+from edgemm.quantize.divisors import divisor_values
 from edgemm.quantize.fusion import fused_activation, hosts, stored_output, stored_outputs
 from edgemm.quantize.grid import MAX_SCALE, Grid, Range
 from edgemm.quantize.groups import Groups, group_graph, group_notes
@@ -80,6 +81,7 @@ class _Work:
     def apply_rules(self, refused: frozenset[str]) -> None:
         """Keeps the nodes that have an int8 form and that nobody wants in float."""
         fused, addresses = hosts(self.model), address_values(self.model)
+        divisors = divisor_values(self.model)
         formless: dict[str, list[str]] = {}
         for name, node in self.nodes.items():
             if name in fused or not _computes(node):
@@ -89,6 +91,10 @@ class _Work:
                 self.notes.append(f"{name} {node.op_type}: float, as asked for")
             elif computes_with(inside or node, addresses) or computes_with(node, addresses):
                 self.notes.append(f"{name} {node.op_type}: float, it computes sizes or places")
+            elif str(stored_output(node).name) in divisors:
+                self.notes.append(
+                    f"{name} {node.op_type}: float, it computes a divisor, or what a root or logarithm is of"
+                )
             elif node.op_type in RECURRENT and not self.target.integer_only and self._pack(node):
                 self.notes.append(f"{name} {node.op_type}: int8 weights, float states")
             elif rule.form is Form.FLOAT:

@@ -18,6 +18,7 @@ from edgemm.converters.passes.express import express_newer
 from edgemm.converters.passes.folding import fold_constants, lift_constants
 from edgemm.converters.passes.functions import expand_operators, inline_functions
 from edgemm.converters.passes.gemm import normalize_gemms
+from edgemm.converters.passes.hardmax import settle_hardmaxes
 from edgemm.converters.passes.identity import remove_identities
 from edgemm.converters.passes.matmul import matmuls_to_gemms
 from edgemm.converters.passes.names import strip_metadata, unique_names
@@ -31,7 +32,7 @@ from edgemm.converters.passes.quantized import read_quantized, read_runtime_oper
 from edgemm.converters.passes.reduce_mean import means_to_global_pools
 from edgemm.converters.passes.reshape import merge_reshapes, normalize_reshapes
 from edgemm.converters.passes.resize import settle_resizes
-from edgemm.converters.passes.shapes import infer_shapes
+from edgemm.converters.passes.shapes import infer_shapes, name_defaults
 from edgemm.converters.passes.transpose import merge_transposes
 from edgemm.errors import ConversionError
 
@@ -74,8 +75,10 @@ PASSES: tuple[Pass, ...] = (
     unique_names,
     lift_constants,
     refuse_inexpressible,
+    name_defaults,
     settle_shapes,
     settle_resizes,
+    settle_hardmaxes,
     refuse_branches,
     read_quantized,
     express_newer,

@@ -13,6 +13,7 @@ import numpy as np
 import onnx
 import onnx_ir as ir
 
+from edgemm.converters.passes.hardmax import FIRST_ALONG_AXIS, mark_old_hardmaxes
 from edgemm.converters.passes.resize import FIRST_WITH_MODES, mark_old_resizes
 from edgemm.converters.passes.rewrite import array_of, constant, graph_of, input_of, shape_of
 from edgemm.converters.passes.version_converter import convert_up
@@ -55,6 +56,8 @@ def upgrade_opset(model: ir.Model) -> int:
     replace_graph(model, upgraded)
     if found < FIRST_WITH_MODES:
         mark_old_resizes(model)
+    if found < FIRST_ALONG_AXIS:
+        mark_old_hardmaxes(model)
     return OPSET - found
 
 
