@@ -18,7 +18,7 @@ def test_a_tensor_that_is_nearly_one_number_keeps_its_range(
     method: str, number: float, spread: float
 ) -> None:
     model = parsed("network (float[1,64] x) => (float[1,64] y) { a = Mul(x, s) b = Add(a, n) y = Neg(b) }",
-        s=np.float32(spread), n=np.float32(number))  # fmt: skip
+        s=np.array(spread, np.float32), n=np.array(number, np.float32))  # fmt: skip
     canonicalize(model)
     samples = Samples(tuple({"x": np.abs(normal(1, 64, seed=seed))} for seed in range(4)))
     before = calibrate(model, samples.inputs)
@@ -29,7 +29,7 @@ def test_a_tensor_that_is_nearly_one_number_keeps_its_range(
 @pytest.mark.parametrize("method", sorted(METHODS))
 def test_what_is_not_seen_has_no_say_in_a_range(method: str) -> None:
     model = parsed("network (float[1,64] x) => (float[1,64] y) { a = Where(t, low, x) b = Softmax(a) y = Neg(b) }",
-        t=np.arange(64) % 2 == 0, low=np.float32(-np.inf))  # fmt: skip
+        t=np.arange(64) % 2 == 0, low=np.array(-np.inf, np.float32))  # fmt: skip
     canonicalize(model)
     samples = Samples(tuple({"x": normal(1, 64, seed=seed, scale=1.0)} for seed in range(4)))
     before = calibrate(model, samples.inputs)

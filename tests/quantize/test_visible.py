@@ -178,6 +178,14 @@ def test_rows_too_far_apart_for_one_grid_are_told(build: Make, noise: Make) -> N
 GUARD = "p = Softmax <axis = -1> (b) n = IsNaN (p) g = Where (n, zero, p) y = MatMul (g, v)"
 
 
+def test_rows_that_a_constant_hides_stay_infinite_for_their_guard(build: Make, noise: Make) -> None:
+    hidden = TRI.copy()
+    hidden[3] = True
+    text = f"graph (float[6, 6] a) => (float[6, 2] y) {{ b = Where (t, low, a) {GUARD} }}"
+    model = named(build(text, t=hidden, low=np.float32(-np.inf), zero=0.0, v=np.ones((6, 2))))
+    assert {"b", "p"} <= calibrate(model, noise(model)).not_finite
+
+
 @pytest.mark.parametrize("kept", [True, False], ids=["data", "a constant"])
 def test_infinity_stays_where_data_may_hide_a_row_and_a_guard_waits_for_that(
     build: Make, noise: Make, kept: bool
