@@ -59,9 +59,16 @@ def test_nan_that_reaches_an_output_is_named_where_it_comes_from(build: Make, no
         calibrate(model, samples)
 
 
-def test_an_output_that_follows_from_nan_is_looked_at_itself(build: Make, noise: Make) -> None:
-    """Whether a Relu passes NaN on is onnxruntime's to say."""
-    model = build("graph (float[1, 4] x) => (float[1, 4] y) { [bad] a = Log (x) [end] y = Relu (a) }")
+@pytest.mark.parametrize(
+    ("end", "limits"), [("Relu (a)", {}), ("Clip (a, low, high)", {"low": 0.0, "high": 6.0})]
+)
+def test_an_output_that_follows_from_nan_is_looked_at_itself(
+    build: Make, noise: Make, end: str, limits: dict[str, float]
+) -> None:
+    """Whether these pass NaN on is onnxruntime's to say."""
+    model = build(
+        f"graph (float[1, 4] x) => (float[1, 4] y) {{ [bad] a = Log (x) [end] y = {end} }}", **limits
+    )
     samples = noise(model)
     passes = any(np.isnan(Reference(model, optimize=False).run(sample)["y"]).any() for sample in samples)
     with pytest.raises(CalibrationError, match="NaN") if passes else nullcontext():

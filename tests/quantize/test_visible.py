@@ -98,15 +98,23 @@ def _constant(model: ir.Model, name: str, number: float) -> ir.Value:
         ),
         ('b = Resize <mode = "linear"> (a, , k) y = Sigmoid (b)', {"k": np.array([2.0, 2.0])}),
         ("b = Mul (a, k) y = Tanh (b)", {"k": np.linspace(-1, 2, 6)}),
+        ("y = Softmax <axis = -1> (a)", {}),
+        (
+            """r = Reshape (a, k) b, c = MaxPool <kernel_shape = [2, 2]> (r) d = Cast <to = 1> (c)
+            e = Sigmoid (b) y = Add (d, e)""",
+            {"k": np.array([1, 1, 6, 6])},
+        ),
     ],
     ids=[
         "a logarithm",
         "a reciprocal",
         "another reader",
         "a square",
-        "places",
+        "an order",
         "means",
         "factors of both signs",
+        "scores of an answer",
+        "places",
     ],
 )
 def test_what_is_seen_everywhere_is_not_limited(noise: Make, body: str, constants: dict[str, Any]) -> None:
