@@ -94,6 +94,23 @@ def test_products_of_insane_scales_are_float(build: Make) -> None:
         planned(model, target="coral", x=(-1e30, 1e12))
 
 
+def test_values_that_only_together_need_an_insane_scale_are_not_joined(build: Make) -> None:
+    text = """graph (float[1, 4] x, float[1, 4] z) => (float[1, 8] y) {
+        [join] c = Concat <axis = 1> (x, z) [end] y = LeakyRelu (c) }"""
+    far = 200 * MAX_SCALE
+    assert in_float(planned(build(text), x=(-far, 0.0), z=(0.0, far), c=(-1.0, 1.0))) == {"join"}
+
+
+def test_a_widened_range_that_leaves_its_group_makes_the_joining_node_float(build: Make) -> None:
+    model = build(
+        """graph (float[1, 4] x, float[1, 4] z) => (float[1, 8] y) {
+            [mul] a = Mul (x, z) [squash] b = Sigmoid (z)
+            [join] c = Concat <axis = 1> (a, b) [end] y = LeakyRelu (c) }"""
+    )
+    plan = planned(model, x=(-1e6, 1e6), z=(-1e6, 1e6), a=(0.0, 1.0), b=(0.0, 1.0), c=(0.0, 1.0))
+    assert in_float(plan) == {"join"}
+
+
 def test_log_probabilities_beyond_the_prescribed_grid_are_float(build: Make) -> None:
     model = build("graph (float[1, 4] x) => (float[1, 4] y) { [log] y = LogSoftmax <axis = 1> (x) }")
     assert not in_float(planned(model, y=(-15.9, 0.0)))
@@ -127,6 +144,12 @@ def test_a_table_of_masks_is_not_stored_in_integers(build: Make, number: float) 
         table=table,
     )
     assert in_float(make_plan(model, None, scheme="dynamic")) == {"pick"}
+
+
+@pytest.mark.parametrize(("low", "told"), [(-9.0, True), (-3.0, False)])
+def test_a_range_that_was_limited_by_far_is_told(build: Make, low: float, told: bool) -> None:
+    plan = planned(chain(build, "LeakyRelu (a)"), more={"whole": {"a": Range(low, 1.0)}})
+    assert any("a: -9..1, limited to -1..1" in note for note in plan.notes) == told
 
 
 def test_what_lies_far_beyond_its_grid_is_in_the_plan(build: Make) -> None:

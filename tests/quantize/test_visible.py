@@ -98,15 +98,23 @@ def _constant(model: ir.Model, name: str, number: float) -> ir.Value:
         ),
         ('b = Resize <mode = "linear"> (a, , k) y = Sigmoid (b)', {"k": np.array([2.0, 2.0])}),
         ("b = Mul (a, k) y = Tanh (b)", {"k": np.linspace(-1, 2, 6)}),
+        ("y = Softmax <axis = -1> (a)", {}),
+        (
+            """r = Reshape (a, k) b, c = MaxPool <kernel_shape = [2, 2]> (r) d = Cast <to = 1> (c)
+            e = Sigmoid (b) y = Add (d, e)""",
+            {"k": np.array([1, 1, 6, 6])},
+        ),
     ],
     ids=[
         "a logarithm",
         "a reciprocal",
         "another reader",
         "a square",
-        "places",
+        "an order",
         "means",
         "factors of both signs",
+        "scores of an answer",
+        "places",
     ],
 )
 def test_what_is_seen_everywhere_is_not_limited(noise: Make, body: str, constants: dict[str, Any]) -> None:
@@ -176,6 +184,14 @@ def test_rows_too_far_apart_for_one_grid_are_told(build: Make, noise: Make) -> N
 
 
 GUARD = "p = Softmax <axis = -1> (b) n = IsNaN (p) g = Where (n, zero, p) y = MatMul (g, v)"
+
+
+def test_rows_that_a_constant_hides_stay_infinite_for_their_guard(build: Make, noise: Make) -> None:
+    hidden = TRI.copy()
+    hidden[3] = True
+    text = f"graph (float[6, 6] a) => (float[6, 2] y) {{ b = Where (t, low, a) {GUARD} }}"
+    model = named(build(text, t=hidden, low=np.float32(-np.inf), zero=0.0, v=np.ones((6, 2))))
+    assert {"b", "p"} <= calibrate(model, noise(model)).not_finite
 
 
 @pytest.mark.parametrize("kept", [True, False], ids=["data", "a constant"])
