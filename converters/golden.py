@@ -78,7 +78,8 @@ def _tolerances(realised: Realised, measured: Measured, scheme: str) -> dict[str
         if port.spec.quantized:
             tolerances[port.spec.name] = STEPS * port.spec.scale
             continue
-        values = np.concatenate([outputs[port.name].reshape(-1) for outputs in measured.outputs])
+        answers = [outputs[port.name].reshape(-1) for outputs in measured.outputs]
+        values = np.concatenate(answers).astype(np.float64)  # booleans have no difference
         spread = max(float(np.ptp(values)), float(np.abs(values).max()), 1e-6) if values.size else 1e-6
         share = FLOAT_TOLERANCE if scheme == "float" else DYNAMIC_TOLERANCE
         tolerances[port.spec.name] = share * spread

@@ -14,6 +14,7 @@ import onnx_ir as ir
 from edgemm.card import ModelCard
 from edgemm.converters.importers import export_program, export_torch, read_onnx
 from edgemm.converters.importers.input_shapes import set_inputs
+from edgemm.converters.importers.outputs import separate_outputs
 from edgemm.converters.passes import canonicalize
 from edgemm.converters.passes.contract import QUANTIZED
 from edgemm.converters.passes.rewrite import shape_of
@@ -81,6 +82,7 @@ def prepare(
     """
     model, payload = _read(source, example_inputs, shapes)
     set_inputs(model, constants or {})
+    separate_outputs(model)
     original, rounds = model.clone(), not _is_float32(model)
     canonicalize(model)
     given, unsaid = given_card(source, card, preset), ""
@@ -173,6 +175,7 @@ def _stepwise(
             made, _ = _read(source, None, {name: shape})
         else:
             raise InputError("an onnx_ir.Model has the sizes that it has")
+        separate_outputs(made)
         canonicalize(made)
         return made
 

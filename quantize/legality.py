@@ -142,10 +142,18 @@ def rule_of(node: ir.Node) -> Rule:
     rule = RULES.get(node.op_type, FLOAT)
     if not all(is_real(node.inputs[index]) for index in data_inputs(node, rule)):
         return FLOAT
+    if _is_empty(node) or not activation_inputs(node, rule):
+        return FLOAT  # no range is measured of what has no elements, and constants are copied as they are
     must = [index for index in (rule.weight, rule.bias) if rule.constant and index is not None]
     must += [rule.fill] if rule.fill is not None else []
     given = [value for index in must if (value := operand(node, index)) is not None]
     return rule if all(value.const_value is not None for value in given) else FLOAT
+
+
+def _is_empty(node: ir.Node) -> bool:
+    """True when a tensor of the node has no elements."""
+    values = [value for value in (*node.inputs, *node.outputs) if is_real(value)]
+    return any(value.shape is not None and 0 in value.shape.dims for value in values if value is not None)
 
 
 MIN_TABLE = 1024

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping, Sequence
 
 import numpy as np
@@ -10,6 +11,12 @@ import onnx_ir as ir
 from edgemm.errors import InputError
 
 EXAMPLE = (1, 3, 224, 224)
+PLACEHOLDER = re.compile(
+    r"|\?|-1|\*|none|null|nan|unk.*|unnamed.*|unspecified.*|dyn(amic)?[._]?.*", re.IGNORECASE
+)
+"""Names that exporters write for "not known": two dimensions of that name need not be equal."""
+LONGEST_NAME = 24
+"""Characters of a dimension's name in a message: exporters write whole formulas there."""
 
 
 def fix_input_shapes(model: ir.Model, shapes: Mapping[str, Sequence[int]]) -> int:
@@ -77,17 +84,41 @@ def _learn(value: ir.Value, shape: tuple[int, ...], symbols: dict[str, int]) -> 
     if len(shape) != value.shape.rank():
         raise InputError(
             f"--shape {value.name}={_text(shape)} has {len(shape)} dimensions, "
-            f"the model's input has {value.shape.rank()}: {value.shape}"
+            f"the model's input has {value.shape.rank()}: {brief(value.shape)}"
         )
     for position, (size, dim) in enumerate(zip(shape, value.shape, strict=True)):
         known = dim if isinstance(dim, int) and dim > 0 else None
-        symbol = dim.value if isinstance(dim, ir.SymbolicDim) else None
+        symbol = _symbol(dim)
         if symbol is not None:
             known = symbols.setdefault(symbol, size)
         if known is not None and known != size:
+            because = f", {_short(symbol)!r} being {known} elsewhere" if symbol is not None else ""
             raise InputError(
                 f"--shape {value.name}={_text(shape)}: dimension {position} is {known} in the model, not {size}"
+                + because
             )
+
+
+def _symbol(dim: object) -> str | None:
+    """The name of an open dimension, where it says that others of that name are equal."""
+    name = dim.value if isinstance(dim, ir.SymbolicDim) else None
+    return None if name is None or PLACEHOLDER.fullmatch(name.strip()) else name
+
+
+def brief(shape: ir.Shape | None) -> str:
+    """A shape for a message: open dimensions by name, long names cut."""
+    if shape is None:
+        return "unknown"
+    return (
+        "["
+        + ",".join(_short(str(dim.value) if isinstance(dim, ir.SymbolicDim) else dim) for dim in shape)
+        + "]"
+    )
+
+
+def _short(name: object) -> str:
+    text = "?" if name in (None, "None", "") else str(name)
+    return text if len(text) <= LONGEST_NAME else text[: LONGEST_NAME - 3] + "..."
 
 
 def _fix(value: ir.Value, given: Sequence[int] | None, symbols: Mapping[str, int]) -> bool:
@@ -107,16 +138,16 @@ def _size(value: ir.Value, position: int, symbols: Mapping[str, int]) -> int:
     dim = shape[position]
     if isinstance(dim, int) and dim > 0:
         return dim
-    symbol = dim.value if isinstance(dim, ir.SymbolicDim) else None
+    symbol = _symbol(dim)
     if symbol is not None and symbol in symbols:
         return symbols[symbol]
     if position == 0 and shape.rank() > 1:
         return 1
     rank = shape.rank()
     example = EXAMPLE if rank == 4 else (*((1,) * min(1, rank - 1)), *((16,) * (rank - min(1, rank - 1))))
-    called = f" ({symbol!r})" if symbol else ""
+    called = f" ({_short(symbol)!r})" if symbol else ""
     raise InputError(
-        f"input {value.name!r}: dimension {position}{called} of {shape} is open, and integer models need fixed "
+        f"input {value.name!r}: dimension {position}{called} of {brief(shape)} is open, and integer models need fixed "
         f"sizes. Give the whole shape: --shape {value.name}={_text(example)}"
     )
 

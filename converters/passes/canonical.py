@@ -14,6 +14,7 @@ from edgemm.converters.passes.clip import normalize_clips
 from edgemm.converters.passes.contract import check_canonical, refuse_inexpressible
 from edgemm.converters.passes.conv import normalize_convs
 from edgemm.converters.passes.dead_code import remove_dead_code, sort_nodes
+from edgemm.converters.passes.draws import refuse_draws
 from edgemm.converters.passes.express import express_newer
 from edgemm.converters.passes.folding import fold_constants, lift_constants
 from edgemm.converters.passes.functions import expand_operators, inline_functions
@@ -80,6 +81,7 @@ PASSES: tuple[Pass, ...] = (
     settle_resizes,
     settle_hardmaxes,
     refuse_branches,
+    refuse_draws,
     read_quantized,
     express_newer,
     expand_operators,

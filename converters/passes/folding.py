@@ -8,6 +8,7 @@ from onnx.reference import ReferenceEvaluator
 from onnx_ir.passes.common import LiftConstantsToInitializersPass, RemoveInitializersFromInputsPass
 
 from edgemm.converters.passes.draft import Draft
+from edgemm.converters.passes.draws import DRAWS
 from edgemm.converters.passes.opset import opset_of
 from edgemm.converters.passes.rewrite import Array, array_of, constant, graph_of, take_place
 from edgemm.errors import ConversionError
@@ -17,9 +18,6 @@ LIMIT_BYTES = 256 * 1024**2
 
 OF_SHAPES = ("EyeLike", "Shape", "Size")
 """Operators that look at nothing but the shape of their input."""
-NOT_FOLDED = frozenset(
-    {"RandomNormal", "RandomNormalLike", "RandomUniform", "RandomUniformLike", "Multinomial", "Bernoulli"}
-)
 
 
 def lift_constants(model: ir.Model) -> int:
@@ -51,7 +49,7 @@ def fold_constants(model: ir.Model) -> int:
 
 
 def _is_constant(node: ir.Node) -> bool:
-    if node.domain != "" or node.op_type in NOT_FOLDED or any(map(_is_subgraph, node.attributes.values())):
+    if node.domain != "" or node.op_type in DRAWS or any(map(_is_subgraph, node.attributes.values())):
         return False
     if node.op_type == "Reshape" and node.outputs[0].is_graph_output():
         return False  # how a constant output is told

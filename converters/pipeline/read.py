@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
+from edgemm.converters.importers.outputs import require_elements
 from edgemm.converters.pipeline.work import Work
 from edgemm.converters.prepare import prepare, prepare_tflite
 
@@ -25,4 +26,5 @@ def read(work: Work) -> None:
             format_=options.format,
             time_axis=options.stepwise,
         )
+    require_elements(work.prepared.model)
     work.notes += work.prepared.notes

@@ -65,3 +65,24 @@ def test_an_input_without_any_shape_must_be_given() -> None:
 def test_a_shape_that_does_not_fit_is_refused(given: Mapping[str, Sequence[int]], reason: str) -> None:
     with pytest.raises(InputError, match=reason):
         fixed(model(["batch", 3, 8, 8]), given)
+
+
+@pytest.mark.parametrize("name", ["?", "unk__0", "", "-1", None])
+def test_a_given_shape_wins_over_a_name_that_stands_for_not_known(name: str | None) -> None:
+    assert fixed(model([name, 3, name, name]), {"in0": (1, 3, 48, 320)}) == [(1, 3, 48, 320)]
+
+
+def test_a_placeholder_settles_nothing_for_other_inputs() -> None:
+    with pytest.raises(InputError, match="'in1': dimension 1"):
+        fixed(model(["?", "?"], ["?", "?"]), {"in0": (1, 7)})
+
+
+def test_a_proper_name_stands_for_one_size() -> None:
+    with pytest.raises(InputError, match="'t' being 7 elsewhere"):
+        fixed(model(["n", "t"], ["n", "t"]), {"in0": (1, 7), "in1": (1, 8)})
+
+
+def test_long_symbolic_shapes_print_short() -> None:
+    with pytest.raises(InputError, match="is open") as caught:
+        fixed(model(["n", "floor(" * 50 + "w", "h"]))
+    assert len(str(caught.value)) < 250
