@@ -13,7 +13,7 @@ from google.protobuf.message import DecodeError  # type: ignore[import-untyped]
 from onnx.external_data_helper import ExternalDataInfo, _get_all_tensors, uses_external_data
 
 from edgemm.converters.importers.input_shapes import fix_input_shapes
-from edgemm.converters.importers.source_file import external_files
+from edgemm.converters.importers.source_file import external_file, external_files
 from edgemm.errors import ConversionError, InputError
 
 LIMIT_BYTES = 2 * 1024**3 - 1
@@ -133,7 +133,7 @@ def _load_tensor(file: Path, tensor: onnx.TensorProto) -> None:
     """Puts the bytes of one tensor into it; they are read from where `external_files` found them."""
     info = ExternalDataInfo(tensor)
     offset, length = info.offset or 0, info.length
-    path = file.parent / info.location
+    path = external_file(file, info.location)
     size = path.stat().st_size
     wanted = size - offset if length is None else length
     if offset < 0 or wanted < 0 or offset + wanted > size:

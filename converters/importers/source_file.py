@@ -67,7 +67,7 @@ def external_files(file: Path, proto: onnx.ModelProto) -> tuple[Path, ...]:
     Raises:
         ConversionError: one is missing, or is somewhere else.
     """
-    return tuple(_found(file, location) for location in sorted(set(_locations(proto))))
+    return tuple(external_file(file, location) for location in sorted(set(_locations(proto))))
 
 
 def _locations(proto: onnx.ModelProto) -> Iterator[str]:
@@ -76,23 +76,28 @@ def _locations(proto: onnx.ModelProto) -> Iterator[str]:
             yield ExternalDataInfo(tensor).location
 
 
-def _found(file: Path, location: str) -> Path:
-    named = file.parent / location
+def external_file(file: Path, location: str) -> Path:
+    """Where one file of weights is, beside the model or beside what the model's name links to; links resolved.
+
+    Raises:
+        ConversionError: it is missing, or is somewhere else.
+    """
     if not location or Path(location).is_absolute() or ".." in Path(location).parts:
         raise ConversionError(
-            f"{file.name}: its weights are in {location!r}: expected a file in the model's own folder. "
+            f"{file.name}: its external data is in {location!r}: expected a file in the model's own folder. "
             "Export the model again, with its data beside it"
         )
-    if not named.is_file():
+    homes = [file.parent.resolve(), file.resolve().parent]
+    named = next((home / location for home in homes if (home / location).is_file()), None)
+    if named is None:
         raise ConversionError(
-            f"{file.name}: its weights are in {location!r}, and there is no such file. "
+            f"{file.name}: its external data is in {location!r}, and there is no such file. "
             "Put the files beside the model as they were exported"
         )
     target = named.resolve()
-    homes = {file.parent.resolve(), file.resolve().parent}
     if not any(target.is_relative_to(home) for home in homes):
         raise ConversionError(
-            f"{file.name}: its weights {location!r} are a link to a place outside the model's folder, which is not "
-            "followed. Copy the file there"
+            f"{file.name}: its external data {location!r} is a link to a place outside the model's folder, which is "
+            "not followed. Copy the file there"
         )
     return target
