@@ -6,7 +6,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 PIP := $(BIN)/python -m pip install --quiet --disable-pip-version-check -c constraints.txt
 
-.PHONY: help demo test test-all devices lint bench wheel wheelhouse offline versions runtimes clean
+.PHONY: help demo test test-all sweep devices bare lint bench wheel wheelhouse offline versions runtimes clean
 
 help:  ## what can be made
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*## /\t/' | expand -t 14
@@ -34,8 +34,14 @@ test: $(VENV)/.test lint  ## everything that must hold, under 12 minutes
 test-all: $(VENV)/.test lint  ## also the tests that need models and data named by EDGEMM_SHARED
 	$(BIN)/python -m pytest -m "not devices"
 
+sweep: $(VENV)/.test  ## 500 seeded conversions, each written file held against its source; FLAGS=--all for all of them
+	$(BIN)/python -m tests.differential --points 500 --seed 0 --jobs 2 $(FLAGS)
+
 devices: $(VENV)/.test  ## cameras and sound cards of the kernel's own making, in an emulated machine
 	scripts/devices
+
+bare:  ## both commands in a Debian root that has git, make and python3-venv alone: needs root and mmdebstrap
+	scripts/bare
 
 lint: $(VENV)/.test  ## format, lint, types
 	$(BIN)/ruff format --check .

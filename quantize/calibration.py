@@ -18,7 +18,7 @@ from edgemm.quantize.extremes import Extremes, Probe
 from edgemm.quantize.fusion import bounds
 from edgemm.quantize.grid import Range
 from edgemm.quantize.reference import Sample
-from edgemm.quantize.visible import Visible, depths, visible
+from edgemm.quantize.visible import SOFTMAXES, Visible, depths, visible
 
 Progress = Callable[[int, int], None]
 """Called with (samples done, samples in all)."""
@@ -28,6 +28,10 @@ MOVES_ONLY = frozenset({"Flatten", "Identity", "Reshape", "Squeeze", "Transpose"
 
 COARSEST_SCORE = 1.0
 """Steps before a softmax may be so large; beyond, neighbours differ by more than e times, and it is no softmax."""
+ADVICE = (
+    "A row of its scores is negative infinity from end to end: leave something in each row, or mask with a large "
+    "negative number"
+)
 APART = "rows of scores lie too far apart for one grid"
 
 DIVERGES = (("Div", 1), ("Log", 0), ("Reciprocal", 0))
@@ -207,7 +211,8 @@ def _require_numbers(model: ir.Model, found: Mapping[str, Extremes], index: int)
     value = next(value for value in float_values(model) if found[str(value.name)].nan)
     node = value.producer()
     where = "the model's input" if node is None else f"output of {node.op_type} {node.name!r}"
+    softmax = node is not None and node.op_type in SOFTMAXES
     raise CalibrationError(
         f"value {value.name!r} ({where}): expected numbers, found NaN in calibration sample {index}, and it reaches "
-        "an output. Check that sample, then the weights before this value"
+        f"an output. {ADVICE if softmax else 'Check that sample, then the weights before this value'}"
     )

@@ -2,21 +2,24 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator, Mapping
 
 import numpy as np
 import onnx_ir as ir
 
 from edgemm.errors import ConversionError
+from edgemm.quantize.addresses import address_values
 from edgemm.quantize.constants import INT32_MAX, array_of, input_reach
 from edgemm.quantize.fusion import hosts, stored_output, stored_outputs
 from edgemm.quantize.grid import MAX_SCALE, Grid
 from edgemm.quantize.legality import (
+    RECURRENT,
     Form,
     Rule,
     activation_inputs,
     constant_inputs,
     dynamic_weights,
+    grid_operands,
     is_constant,
     is_real,
     operand,
@@ -48,6 +51,7 @@ def _faults(model: ir.Model, plan: Plan) -> Iterator[str]:
     yield from unusable
     if unusable:
         return
+    yield from _operand_faults(model, nodes, plan)
     inside = hosts(model)
     for name, node in nodes.items():
         precision = plan.precision.get(name, Precision.FLOAT)
@@ -81,6 +85,24 @@ def _grid_faults(model: ir.Model, plan: Plan) -> Iterator[str]:
             yield f"{key}: expected finite scales above 0, found {_shown(grid)}"
         elif (grid.scale > MAX_SCALE).any():
             yield f"{key}: expected scales up to {MAX_SCALE:.3g}, found {float(grid.scale.max()):.3g}"
+
+
+def _operand_faults(model: ir.Model, nodes: Mapping[str, ir.Node], plan: Plan) -> Iterator[str]:
+    """Grids on what is no data, weight, bias or fill: on sizes, scales, places, limits, conditions."""
+    for name in sorted(address_values(model) & set(plan.activations)):
+        yield f"value {name!r} has a grid, and says where or how large, not how much"
+    for name, index in plan.weights:
+        node = nodes.get(name)
+        if node is None:
+            yield f"the graph has no node {name!r}"
+        elif index not in _may_have_grids(node, plan.precision.get(name, Precision.FLOAT)):
+            yield f"{name} {node.op_type}: input {index} has a grid, and is none of its data, weights, bias or fill"
+
+
+def _may_have_grids(node: ir.Node, precision: Precision) -> Collection[int]:
+    if precision is Precision.INT8:
+        return grid_operands(node, rule_of(node))
+    return dynamic_weights(node) if precision is Precision.DYNAMIC else ()
 
 
 def _node_faults(node: ir.Node, rule: Rule, plan: Plan) -> Iterator[str]:
@@ -146,6 +168,8 @@ def _dynamic_faults(node: ir.Node, plan: Plan) -> Iterator[str]:
         yield "dynamic, but it has no form with int8 weights alone"
     elif any((str(node.name), index) not in plan.weights for index in wanted):
         yield "no grid for its weight"
+    elif plan.scheme == "static" and node.op_type in RECURRENT:
+        return  # what stores its weights alone does so in every scheme
     elif plan.scheme != "dynamic":
         yield f"dynamic in a plan of scheme {plan.scheme}"
 

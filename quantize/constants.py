@@ -12,7 +12,16 @@ import onnx_ir as ir
 from edgemm.errors import ConversionError
 from edgemm.quantize.grid import Grid, Range, asymmetric, symmetric, weight_grid
 from edgemm.quantize.lattice import step_of
-from edgemm.quantize.legality import Form, Rule, constant_inputs, is_constant, operand
+from edgemm.quantize.legality import (
+    RECURRENT,
+    Form,
+    Rule,
+    constant_inputs,
+    dynamic_weights,
+    is_constant,
+    operand,
+    rule_of,
+)
 from edgemm.quantize.target import Target
 
 Sights = Mapping[tuple[str, int], Range]
@@ -109,6 +118,23 @@ def _safe(value: ir.Value, sight: Range | None) -> Range:
         return Range(0.0, 1.0)
     array = constant_of(value)
     return Range(values.low, values.high, step_of(array, 255)) if np.isfinite(array).all() else values
+
+
+def dynamic_grids(node: ir.Node, target: Target) -> Iterator[tuple[int, Grid]]:
+    """(input index, grid) of each weight that a node stores in int8 while its activations stay real."""
+    for index in dynamic_weights(node):
+        value = operand(node, index)
+        if value is not None:
+            yield index, weight_grid(array_of(value), _dynamic_axis(node, target))
+
+
+def _dynamic_axis(node: ir.Node, target: Target) -> int | None:
+    """The dimension of the weight along which scales run."""
+    if node.op_type in RECURRENT:
+        return 1 if target.hybrid_per_channel else None
+    if node.op_type == "Gather" or (node.op_type in ("Gemm", "MatMul") and not target.hybrid_per_channel):
+        return None
+    return channel_axis(node, rule_of(node), target)
 
 
 def channel_axis(node: ir.Node, rule: Rule, target: Target) -> int | None:

@@ -9,7 +9,7 @@ import onnx_ir as ir
 from edgemm.quantize.fusion import hosts, stored_output
 from edgemm.quantize.grid import Grid
 from edgemm.quantize.legality import dynamic_weights, operand, rule_of
-from edgemm.quantize.plan import Plan
+from edgemm.quantize.plan import Plan, Precision
 
 HEADER = ("node", "operator", "precision", "output grid", "real range", "weights")
 
@@ -47,7 +47,8 @@ def _grid(grid: Grid | None) -> tuple[str, str]:
 
 
 def _weights(node: ir.Node, plan: Plan) -> str:
-    index = next(iter(dynamic_weights(node)), None) if plan.scheme == "dynamic" else rule_of(node).weight
+    dynamic = plan.precision.get(str(node.name)) is Precision.DYNAMIC
+    index = next(iter(dynamic_weights(node)), None) if dynamic else rule_of(node).weight
     value = operand(node, index)
     grid = plan.weights.get((str(node.name), index)) if index is not None else None
     if grid is None or value is None:

@@ -8,11 +8,13 @@ from dataclasses import replace
 import onnx_ir as ir
 
 from edgemm.errors import CalibrationError, InputError
+from edgemm.quantize.addresses import address_values
 from edgemm.quantize.calibration import Calibration, float_values
-from edgemm.quantize.constants import array_of, channel_axis
+from edgemm.quantize.constants import dynamic_grids
 from edgemm.quantize.declared import prescribed
-from edgemm.quantize.grid import Range, weight_grid
-from edgemm.quantize.legality import RECURRENT, dynamic_weights, operand, rule_of
+from edgemm.quantize.fusion import stored_output
+from edgemm.quantize.grid import Grid, Range
+from edgemm.quantize.legality import dynamic_weights, operand
 from edgemm.quantize.plan import Plan, Precision
 from edgemm.quantize.static import plan_static
 from edgemm.quantize.target import Target
@@ -129,24 +131,16 @@ def _ranges(
 
 def _dynamic(model: ir.Model, target: Target, float_nodes: Collection[str], notes: tuple[str, ...]) -> Plan:
     """int8 weights where an operator has a form that quantizes its activations while running."""
-    precision, weights = {}, {}
+    precision: dict[str, Precision] = {}
+    weights: dict[tuple[str, int], Grid] = {}
+    addresses = address_values(model)
     for node in model.graph:
         name = str(node.name)
-        usable = () if name in float_nodes else dynamic_weights(node)
-        if node.op_type == "Gather" and any(unfit(v) for i in usable if (v := operand(node, i)) is not None):
-            usable = ()  # a table of masks
-        precision[name] = Precision.DYNAMIC if usable else Precision.FLOAT
-        for index in usable:
-            value = operand(node, index)
-            if value is not None:
-                weights[name, index] = weight_grid(array_of(value), _dynamic_axis(node, target))
+        refused = name in float_nodes or str(stored_output(node).name) in addresses
+        if node.op_type == "Gather":  # a table of masks
+            held = [operand(node, index) for index in dynamic_weights(node)]
+            refused |= any(unfit(value) for value in held if value is not None)
+        grids = {} if refused else dict(dynamic_grids(node, target))
+        precision[name] = Precision.DYNAMIC if grids else Precision.FLOAT
+        weights.update({(name, index): grid for index, grid in grids.items()})
     return Plan(target, "dynamic", precision, {}, weights, notes)
-
-
-def _dynamic_axis(node: ir.Node, target: Target) -> int | None:
-    """The dimension of the weight along which scales run."""
-    if node.op_type in RECURRENT:
-        return 1 if target.hybrid_per_channel else None
-    if node.op_type == "Gather" or (node.op_type in ("Gemm", "MatMul") and not target.hybrid_per_channel):
-        return None
-    return channel_axis(node, rule_of(node), target)

@@ -12,14 +12,17 @@ from dataclasses import dataclass, field
 import onnx_ir as ir
 
 from edgemm.errors import ConversionError, UnsupportedOperator
+from edgemm.quantize.addresses import address_values, computes_with
 from edgemm.quantize.calibration import Calibration
-from edgemm.quantize.constants import static_grids
+from edgemm.quantize.constants import dynamic_grids, static_grids
+from edgemm.quantize.divisors import divisor_values
 from edgemm.quantize.fusion import fused_activation, hosts, stored_output, stored_outputs
-from edgemm.quantize.grid import Grid, Range
+from edgemm.quantize.grid import MAX_SCALE, Grid, Range
 from edgemm.quantize.groups import Groups, group_graph, group_notes
 from edgemm.quantize.islands import islands, neighbours
-from edgemm.quantize.legality import Form, Rule, activation_inputs, is_real, rule_of
+from edgemm.quantize.legality import RECURRENT, Form, Rule, activation_inputs, is_real, rule_of
 from edgemm.quantize.plan import Plan, Precision
+from edgemm.quantize.steps import leads_to
 from edgemm.quantize.target import Target
 from edgemm.quantize.unfit import why_float
 
@@ -54,6 +57,7 @@ def plan_static(
     work = _Work(model, target, calibration, dict(calibration.ranges), nodes, list(notes))
     work.apply_rules(refused)
     work.settle_groups()
+    work.drop_steps()
     work.drop_islands()
     work.require_integer()
     return work.choose_grids()
@@ -71,10 +75,13 @@ class _Work:
     notes: list[str]
     rules: dict[str, Rule] = field(default_factory=dict)
     """Of the nodes that are integer so far, in the graph's order; fused activations are with their hosts."""
+    packed: dict[tuple[str, int], Grid] = field(default_factory=dict)
+    """(node, input index) -> grid of the weights of recurrent layers, which compute with real activations."""
 
     def apply_rules(self, refused: frozenset[str]) -> None:
         """Keeps the nodes that have an int8 form and that nobody wants in float."""
-        fused = hosts(self.model)
+        fused, addresses = hosts(self.model), address_values(self.model)
+        divisors = divisor_values(self.model)
         formless: dict[str, list[str]] = {}
         for name, node in self.nodes.items():
             if name in fused or not _computes(node):
@@ -82,6 +89,14 @@ class _Work:
             rule, inside = rule_of(node), fused_activation(node)
             if name in refused or (inside is not None and inside.name in refused):
                 self.notes.append(f"{name} {node.op_type}: float, as asked for")
+            elif computes_with(inside or node, addresses) or computes_with(node, addresses):
+                self.notes.append(f"{name} {node.op_type}: float, it computes sizes or places")
+            elif str(stored_output(node).name) in divisors:
+                self.notes.append(
+                    f"{name} {node.op_type}: float, it computes a divisor, or what a root or logarithm is of"
+                )
+            elif node.op_type in RECURRENT and not self.target.integer_only and self._pack(node):
+                self.notes.append(f"{name} {node.op_type}: int8 weights, float states")
             elif rule.form is Form.FLOAT:
                 formless.setdefault(node.op_type, []).append(name)
             elif reason := why_float(node, rule, self.ranges, self.calibration, self.target):
@@ -90,6 +105,12 @@ class _Work:
                 self.rules[name] = rule
         for op_type, names in formless.items():
             self.notes.append(f"{', '.join(names)}: float, {op_type} has no int8 form with such operands")
+
+    def _pack(self, node: ir.Node) -> bool:
+        """Stores the weights of a recurrent layer in int8; False where they are computed."""
+        grids = {(str(node.name), index): grid for index, grid in dynamic_grids(node, self.target)}
+        self.packed.update(grids)
+        return bool(grids)
 
     def settle_groups(self) -> None:
         """Gives to float the nodes whose rule cannot hold beside the others', until all hold."""
@@ -117,6 +138,16 @@ class _Work:
         self.notes.append(f"{name} {self.nodes[name].op_type}: float, {reason}")
         del self.rules[name]
 
+    def drop_steps(self) -> None:
+        """Gives to float the cheap steps whose results float operators alone read, from the last to the first."""
+        if self.target.integer_only:
+            return
+        inside = hosts(self.model)
+        for name in reversed(tuple(self.rules)):
+            readers = {str(inside.get(str(each.name), each).name) for each in leads_to(self.nodes[name])}
+            if readers and not readers & set(self.rules):
+                self._to_float(name, "float operators alone read it")
+
     def require_integer(self) -> None:
         """Holds an integer-only target to its word."""
         if not self.target.integer_only:
@@ -137,6 +168,7 @@ class _Work:
     def choose_grids(self) -> Plan:
         """Grids of activations, then of constants; widened until every scale is one that runtimes accept."""
         for _ in range(len(self.nodes) + 1):
+            self.settle_groups()
             groups, _ = self._groups()
             activations = self._activations(groups)
             weights, raised = self._constants(activations)
@@ -155,7 +187,7 @@ class _Work:
             "static",
             self._precision(),
             activations,
-            weights,
+            {**weights, **self.packed},
             tuple(dict.fromkeys(notes)),
             self._beyond(activations),
         )
@@ -198,7 +230,7 @@ class _Work:
             least = accumulator_step(node, rule, activations, weights) / FINEST
             if activations[output].scalar < least * (1 - 1e-6):
                 found = True
-                if self._is_saturated(node, least * 256):
+                if least > MAX_SCALE or self._is_saturated(node, least * 256):
                     self._to_float(name, f"its operands' steps are too large beside what is seen of {output}")
                     continue
                 self.ranges[output] = _stretched(self.ranges[output], least * 256)
@@ -215,11 +247,14 @@ class _Work:
         return whole.width > SATURATED * kept.width and width > SATURATED * kept.width
 
     def _precision(self) -> dict[str, Precision]:
-        inside = hosts(self.model)
+        inside, packed = hosts(self.model), {name for name, _ in self.packed}
         precision = {}
         for name, node in self.nodes.items():
             host = str(inside.get(name, node).name)
-            precision[name] = Precision.INT8 if host in self.rules else Precision.FLOAT
+            if name in packed:
+                precision[name] = Precision.DYNAMIC
+            else:
+                precision[name] = Precision.INT8 if host in self.rules else Precision.FLOAT
         return precision
 
 

@@ -35,6 +35,9 @@ ROOMS = {
 }
 """Room -> the modules of edgemm that it knows nothing of."""
 
+MAY_NOT_LOAD = ("cv2", "sounddevice", "soundfile", "librosa", "gi", "picamera2")
+"""Packages around a library in C that the system may lack: importing them may raise OSError."""
+
 
 def imports(path: Path, *, top_level: bool) -> Iterator[str]:
     """Absolute names that a file imports; with `top_level`, only those that importing the file runs."""
@@ -128,3 +131,15 @@ def test_the_host_folders_know_nothing_of_streams_and_commands() -> None:
         if within(name, forbidden)
     ]
     assert wrong == []
+
+
+def test_no_test_imports_at_its_head_what_may_not_load() -> None:
+    """It would keep its room from being collected; `needs` and `package` in `rigs/needs.py` skip instead."""
+    programs = ("gst_server.py", "mjpeg_server.py")  # run in processes of their own
+    found = [
+        f"{path.relative_to(ROOT)}: {name}"
+        for path in files("tests")
+        for name in imports(path, top_level=True)
+        if within(name, MAY_NOT_LOAD) and path.name not in programs
+    ]
+    assert found == []

@@ -7,11 +7,13 @@ from pathlib import Path
 import numpy as np
 import numpy.typing as npt
 import pytest
+from needs import needs
 
 from edgemm import data
 from edgemm.artifact import read_artifact
 from edgemm.card import InputCard, ModelCard
 from edgemm.errors import InputError
+from edgemm.opencv import opencv
 
 MODELS = ("digits", "keywords")
 FOLDERS = ("digits", "spoken_digits", "calibration_words", "models")
@@ -75,7 +77,7 @@ def test_calibration_digits_are_not_held_out_ones() -> None:
 
 
 def test_picture_files_are_held_out_ones_in_the_right_folder() -> None:
-    cv2 = pytest.importorskip("cv2")
+    cv2 = needs(opencv)
     images, labels = data.digits()
     truth = dict(zip((image.tobytes() for image in images), labels.tolist(), strict=True))
     files = sorted(data.path("digits").rglob("*.png"))

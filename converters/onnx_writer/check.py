@@ -21,6 +21,7 @@ from edgemm.converters.onnx_writer.constants import UNSIGNED_SHIFT
 from edgemm.converters.onnx_writer.static import FLOAT_MARK
 from edgemm.converters.passes.rewrite import array_of, input_of, sole_consumer
 from edgemm.errors import ConversionError
+from edgemm.quantize.addresses import ADDRESSES
 from edgemm.quantize.fusion import FUSED_BOUNDS, bounds
 from edgemm.quantize.grid import MAX_SCALE
 from edgemm.quantize.legality import RECURRENT, RULES, Form, Rule
@@ -104,9 +105,10 @@ def _complaints(node: ir.Node) -> Iterator[str]:
     rule = RULES.get(node.op_type)
     output = _stored_on(node)
     inputs = [grid_of(input_of(node, index)) for index in range(len(node.inputs))]
+    yield from _check_operands(node, rule, inputs)
     if rule is None or output is None or node.doc_string == FLOAT_MARK:
         return
-    if rule.form is Form.SAME:
+    if rule.form is Form.SAME and node.op_type != "Concat":  # its kernel looks at the grid of each input
         yield from _check_same(node, rule, inputs, output)
     if rule.fixed is not None and inputs[0] is not None:
         yield from _check_fixed(rule, output)
@@ -147,10 +149,36 @@ def _check_pair(node: ir.Node) -> Iterator[str]:
         yield f"no scale may be above {MAX_SCALE:.3g}, found {grid.scale.max():.3g}"
 
 
+def _check_operands(node: ir.Node, rule: Rule | None, inputs: list[StoredGrid | None]) -> Iterator[str]:
+    """Only data, weights and biases come from integers; constants only where they are stored so to be small."""
+    known = None if rule is None else {*_data(node, rule), rule.weight, rule.bias}
+    for index, grid in enumerate(inputs):
+        if grid is None:
+            continue
+        if index in ADDRESSES.get(node.op_type, ()) or (known is not None and index not in known):
+            yield f"input {index} comes from a DequantizeLinear, and is no data: it must be read as it is"
+        elif rule is None and _is_stored(node.inputs[index]) and index not in _packed(node):
+            yield f"input {index} is a constant behind a DequantizeLinear, and no weight"
+
+
+def _data(node: ir.Node, rule: Rule) -> tuple[int, ...]:
+    return tuple(range(len(node.inputs))) if rule.data is None else rule.data
+
+
+def _is_stored(value: ir.Value | None) -> bool:
+    """True for a constant that is stored as integers."""
+    producer = value.producer() if value is not None else None
+    return producer is not None and array_of(input_of(producer, 0)) is not None
+
+
+def _packed(node: ir.Node) -> tuple[int, ...]:
+    return (1, 2) if node.op_type in RECURRENT else ()
+
+
 def _check_same(
     node: ir.Node, rule: Rule, inputs: list[StoredGrid | None], output: StoredGrid
 ) -> Iterator[str]:
-    for index in range(len(inputs)) if rule.data is None else rule.data:
+    for index in _data(node, rule):
         found = inputs[index]
         if found is not None and not found.same_as(output):
             yield f"input {index} is on {found}, the output on {output}; they must be one grid"

@@ -23,7 +23,7 @@ from edgemm.errors import UnsupportedOperator
 
 
 def fold_batch_norms(model: ir.Model) -> int:
-    """Folds into the Conv or Gemm before it when nothing else reads that; otherwise Mul and Add.
+    """Folds into the Conv, ConvTranspose or Gemm before it when nothing else reads that; otherwise Mul and Add.
 
     Precondition: Conv and Gemm are in normal form. Ioffe and Szegedy 2015, in inference:
     y = (x - mean) * scale / sqrt(variance + epsilon) + bias.
@@ -66,22 +66,35 @@ def _line(node: ir.Node) -> tuple[Array, Array]:
 def _can_take(layer: ir.Node, node: ir.Node) -> bool:
     return (
         layer.domain == ""
-        and layer.op_type in ("Conv", "Gemm")
+        and layer.op_type in ("Conv", "ConvTranspose", "Gemm")
         and sole_consumer(layer.outputs[0]) is node
         and array_of(input_of(layer, 1)) is not None
-        and array_of(input_of(layer, 2)) is not None
+        and (input_of(layer, 2) is None or array_of(input_of(layer, 2)) is not None)
     )
 
 
 def _into_layer(layer: ir.Node, factor: Array, offset: Array) -> None:
     graph = graph_of(layer)
-    weight, bias = array_of(layer.inputs[1]), array_of(layer.inputs[2])
-    if weight is None or bias is None:
+    weight, bias = array_of(input_of(layer, 1)), array_of(input_of(layer, 2))
+    if weight is None:
         return
-    scaled = weight * factor.reshape(-1, *(1,) * (weight.ndim - 1))
-    shifted = bias * factor + offset
+    scaled = _scaled(layer, weight, factor)
+    shifted = offset if bias is None else bias * factor + offset
+    layer.resize_inputs(3)
     layer.replace_input_with(1, constant(graph, f"{layer.name}_weight", scaled.astype(weight.dtype)))
-    layer.replace_input_with(2, constant(graph, f"{layer.name}_bias", shifted.astype(bias.dtype)))
+    layer.replace_input_with(2, constant(graph, f"{layer.name}_bias", shifted.astype(weight.dtype)))
+
+
+def _scaled(layer: ir.Node, weight: Array, factor: Array) -> Array:
+    """Each output's weights times its factor. They stand first, but in a ConvTranspose: [in, out / groups, *kernel]."""
+    if layer.op_type != "ConvTranspose":
+        return np.asarray(weight * factor.reshape(-1, *(1,) * (weight.ndim - 1)))
+    group = layer.attributes.get_int("group", 1)
+    parts = weight.reshape(
+        group, -1, *weight.shape[1:]
+    )  # the inputs of a group make the outputs of that group
+    factors = factor.reshape(group, 1, -1, *(1,) * (weight.ndim - 2))
+    return np.asarray((parts * factors).reshape(weight.shape))
 
 
 def _as_mul_add(node: ir.Node, factor: Array, offset: Array) -> None:

@@ -19,6 +19,7 @@ from edgemm.converters.passes.express import express_newer
 from edgemm.converters.passes.folding import fold_constants, lift_constants
 from edgemm.converters.passes.functions import expand_operators, inline_functions
 from edgemm.converters.passes.gemm import normalize_gemms
+from edgemm.converters.passes.hardmax import settle_hardmaxes
 from edgemm.converters.passes.identity import remove_identities
 from edgemm.converters.passes.matmul import matmuls_to_gemms
 from edgemm.converters.passes.names import strip_metadata, unique_names
@@ -26,13 +27,13 @@ from edgemm.converters.passes.nan_guard import remove_nan_guards
 from edgemm.converters.passes.opset import lower_opset, upgrade_opset
 from edgemm.converters.passes.pad import normalize_pads
 from edgemm.converters.passes.pad_folding import fold_pads
-from edgemm.converters.passes.pool import normalize_pools
+from edgemm.converters.passes.pool import normalize_pools, round_up_pools
 from edgemm.converters.passes.precision import to_float32
 from edgemm.converters.passes.quantized import read_quantized, read_runtime_operators
 from edgemm.converters.passes.reduce_mean import means_to_global_pools
 from edgemm.converters.passes.reshape import merge_reshapes, normalize_reshapes
 from edgemm.converters.passes.resize import settle_resizes
-from edgemm.converters.passes.shapes import infer_shapes
+from edgemm.converters.passes.shapes import infer_shapes, name_defaults
 from edgemm.converters.passes.transpose import merge_transposes
 from edgemm.errors import ConversionError
 
@@ -51,6 +52,8 @@ def settle_shapes(model: ir.Model) -> int:
     total = 0
     for _ in range(MAX_ROUNDS):
         infer_shapes(model)
+        while round_up_pools(model):
+            infer_shapes(model)
         folded = fold_constants(model)
         taken = take_branches(model)
         if taken:
@@ -73,8 +76,10 @@ PASSES: tuple[Pass, ...] = (
     unique_names,
     lift_constants,
     refuse_inexpressible,
+    name_defaults,
     settle_shapes,
     settle_resizes,
+    settle_hardmaxes,
     refuse_branches,
     refuse_draws,
     read_quantized,

@@ -11,11 +11,12 @@ from collections.abc import Callable
 
 import numpy as np
 import onnx
-import onnx.version_converter
 import onnx_ir as ir
 
+from edgemm.converters.passes.hardmax import FIRST_ALONG_AXIS, mark_old_hardmaxes
 from edgemm.converters.passes.resize import FIRST_WITH_MODES, mark_old_resizes
 from edgemm.converters.passes.rewrite import array_of, constant, graph_of, input_of, shape_of
+from edgemm.converters.passes.version_converter import convert_up
 from edgemm.errors import ConversionError, UnsupportedOperator
 
 OPSET = 17
@@ -44,7 +45,7 @@ def upgrade_opset(model: ir.Model) -> int:
     try:
         proto = ir.to_proto(model)
         proto.ir_version = max(proto.ir_version, 8)  # before 4, initializers had to be inputs
-        proto = onnx.version_converter.convert_version(proto, OPSET)
+        proto = convert_up(proto, OPSET)
     except Exception as e:  # the C++ converter raises RuntimeError and its own ConvertError
         raise ConversionError(
             f"cannot bring opset {found} to {OPSET}: {str(e).splitlines()[-1]}. Export with opset {OPSET}"
@@ -55,6 +56,8 @@ def upgrade_opset(model: ir.Model) -> int:
     replace_graph(model, upgraded)
     if found < FIRST_WITH_MODES:
         mark_old_resizes(model)
+    if found < FIRST_ALONG_AXIS:
+        mark_old_hardmaxes(model)
     return OPSET - found
 
 

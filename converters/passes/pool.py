@@ -7,7 +7,7 @@ from math import prod
 import numpy as np
 import onnx_ir as ir
 
-from edgemm.converters.passes.express.pools import expand_max_pool
+from edgemm.converters.passes.express.pools import expand_average_pool, expand_max_pool
 from edgemm.converters.passes.rewrite import (
     Array,
     constant,
@@ -37,6 +37,36 @@ def normalize_pools(model: ir.Model) -> int:
         How many changed.
     """
     return sum(_normalize(node) for node in nodes_of(model, "MaxPool", "AveragePool"))
+
+
+def round_up_pools(model: ir.Model) -> int:
+    """The first pool with a last window that onnx's shape inference counts and no runtime does gets explicit pads.
+
+    With ceil_mode a window that would start in the padding at the end is left out; onnx infers its result all the
+    same. One at a time: what is behind such a pool has wrong shapes until they are inferred again.
+
+    Precondition: shapes are inferred, nodes are sorted.
+
+    Returns:
+        1 where there was one.
+    """
+    return int(any(_round_up(node) for node in nodes_of(model, "MaxPool", "AveragePool", "LpPool")))
+
+
+def _round_up(node: ir.Node) -> bool:
+    if node.attributes.get_int("ceil_mode", 0) == 0 or _auto_pad(node) != "NOTSET":
+        return False
+    channels, sizes = shape_of(data_of(node))[:2], shape_of(data_of(node))[2:]
+    declared = windows_of(node, sizes, tuple(node.attributes["kernel_shape"].as_ints()))
+    windows = tuple(window.rounded_up() for window in declared)
+    steps = tuple(window.steps for window in windows)
+    if shape_of(node.outputs[0])[2:] == steps:
+        return False
+    if node.op_type != "AveragePool" or node.attributes.get_int("count_include_pad", 0) == 0:
+        set_ints(node, pads=pads_of(windows))
+        return drop(node, "ceil_mode")
+    node.outputs[0].shape = ir.Shape((*channels, *steps))
+    return _normalize(node) if _is_plain(node) else expand_average_pool(node)
 
 
 def _normalize(node: ir.Node) -> bool:

@@ -9,10 +9,30 @@ import onnx
 import onnx.shape_inference
 import onnx_ir as ir
 
+from edgemm.converters.passes.rewrite import nodes_of, set_ints
 from edgemm.errors import ConversionError, InputError
 
 LARGE_BYTES = 1024
 """No shape is computed from a constant of more."""
+
+
+DEFAULTS: dict[str, dict[str, tuple[int, ...]]] = {"MeanVarianceNormalization": {"axes": (0, 2, 3)}}
+"""Attributes whose defaults onnx's inference loses where it looks into an operator's definition."""
+
+
+def name_defaults(model: ir.Model) -> int:
+    """Writes out such defaults.
+
+    Returns:
+        How many nodes changed.
+    """
+    left = [
+        (node, name, value)
+        for node in nodes_of(model, *DEFAULTS)
+        for name, value in DEFAULTS[node.op_type].items()
+        if name not in node.attributes
+    ]
+    return sum(set_ints(node, **{name: value}) for node, name, value in left)
 
 
 def infer_shapes(model: ir.Model) -> int:

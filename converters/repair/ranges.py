@@ -25,9 +25,6 @@ PERCENTILE = 99.99
 BINS = 2048
 """Of the histogram for the entropy."""
 
-SMALLEST = 1e-30
-"""Of a range: smaller ones have no room for BINS in float32, and are zero for any purpose."""
-
 Values = npt.NDArray[np.floating[Any]]
 """Within the range that they are given with."""
 
@@ -48,9 +45,7 @@ def tightened(model: ir.Model, calibration: Calibration, samples: Samples, metho
 
 
 def _chosen(choose: Callable[[Values, Range], Range], values: Values, whole: Range) -> Range:
-    """Of the numbers within the range, which has zero in it; one without room for bins leaves nothing to choose."""
-    if whole.width < SMALLEST:
-        return whole
+    """Of the numbers within the range, which has zero in it; in float64, where every range has room for bins."""
     numbers = values[~np.isnan(values)].astype(np.float64)
     return choose(np.clip(numbers, whole.low, whole.high), whole) if numbers.size else whole
 

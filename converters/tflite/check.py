@@ -38,6 +38,19 @@ MOVES_INTEGERS = frozenset({"CAST", "GATHER", "RESHAPE", "STRIDED_SLICE", "TRANS
 """Operators that take 8-bit integers that stand for nothing but themselves: they compute nothing."""
 NO_DATA = SAME_GRID - {"AVERAGE_POOL_2D", "CONCATENATION", "MAXIMUM", "MAX_POOL_2D", "MINIMUM"}
 """Operators whose second input and those after it are not data."""
+ON_GRIDS: dict[str, tuple[int, ...] | None] = {
+    **dict.fromkeys(SAME_GRID, (0,)),
+    **dict.fromkeys((
+        "DEQUANTIZE", "HARD_SWISH", "LEAKY_RELU", "LOGISTIC", "LOG_SOFTMAX", "MEAN", "QUANTIZE", "RELU", "RELU6",
+        "RELU_N1_TO_1", "SOFTMAX", "TANH",
+    ), (0,)),
+    **dict.fromkeys(("ADD", "BATCH_MATMUL", "MAXIMUM", "MINIMUM", "MUL", "PRELU", "SUB"), (0, 1)),
+    **WEIGHTED,
+    "CONCATENATION": None,
+    "PADV2": (0, 2),
+}  # fmt: skip
+"""Operator -> its inputs that may be on a grid: data, weights, bias, fill (None: all). The others, and all those of
+operators that are not here, are read as they are: sizes, places, limits, conditions."""
 
 
 def check_tflite(payload: bytes) -> None:
@@ -164,11 +177,19 @@ class _Check:
                 raise _fault(self.where, f"{_name(tensor)} is int8 without a scale")
             if tensor is not None and not _is_sane(tensor):
                 raise _fault(self.where, f"{_name(tensor)} has a scale that is not within 0..{MAX_SCALE:.3g}")
+        self._operands()
         self._shape()
         if self.code == "WHILE":
             self._loop()
         if _type(self.outputs[0]) == "INT8" and _grid(self.outputs[0]):
             self._int8()
+
+    def _operands(self) -> None:
+        """Nothing but data, weights, bias and fill is on a grid."""
+        may = ON_GRIDS.get(self.code, ())
+        for index, tensor in enumerate(self.inputs):
+            if tensor is not None and _grid(tensor) and may is not None and index not in may:
+                raise _fault(self.where, f"input {index}, {_name(tensor)}, is on a grid, and is no data")
 
     def _shape(self) -> None:
         """The shapes of operators that old kernels do not check themselves."""

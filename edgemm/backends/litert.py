@@ -2,8 +2,10 @@
 
 The interpreter's own tensors are the buffers: nothing is copied that the caller does not copy. While the
 graph is static the views are made once and kept, which the interpreter's `invoke()` refuses and the call
-beneath it does not. A graph with tensors whose size is found out while it runs may move its memory, so
-there every access makes a new view, and the view must be dropped before the next `run()`.
+beneath it does not. A tensor without dimensions has no view, only copies: the backend keeps a number of its
+own for it, written in before the run and read out after. A graph with tensors whose size is found out while it
+runs may move its memory, so there every access makes a new view, and the view must be dropped before the next
+`run()`.
 """
 
 from __future__ import annotations
@@ -149,11 +151,15 @@ class LitertBackend:
         self._keep = bool(wanted.libraries)
         self._invoke: Callable[[], Any]
         self._views: tuple[list[npt.NDArray[Any]], list[npt.NDArray[Any]]] | None
+        self._numbers_in: dict[int, npt.NDArray[Any]]
+        """Place of an input without dimensions -> what it is to be."""
+        self._numbers_out: dict[int, npt.NDArray[Any]]
         self._hold_views()
 
     def _hold_views(self) -> None:
         native: Any = getattr(self._interpreter, "_interpreter", None)
         self._views, self._invoke = None, self._interpreter.invoke
+        self._numbers_in, self._numbers_out = _numbers(self._details[0]), {}
         if not hasattr(native, "Invoke"):
             return
         try:
@@ -162,6 +168,10 @@ class LitertBackend:
             )
         except (ValueError, RuntimeError):  # an output without memory yet: its size is found while running
             return
+        self._numbers_out = _numbers(self._details[1])
+        for views, numbers in ((inputs, self._numbers_in), (outputs, self._numbers_out)):
+            for place, number in numbers.items():
+                number[...], views[place] = views[place], number
         self._views, self._invoke = (inputs, outputs), native.Invoke
 
     def input_buffer(self, index: int) -> npt.NDArray[Any]:
@@ -179,6 +189,8 @@ class LitertBackend:
     def _fresh(self, side: int, index: int) -> npt.NDArray[Any]:
         if self._interpreter is None:
             raise InputError("the model is closed: load it again")
+        if side == 0 and index in self._numbers_in:
+            return self._numbers_in[index]
         view: npt.NDArray[Any] = self._interpreter.tensor(self._details[side][index]["index"])()
         return view
 
@@ -188,6 +200,8 @@ class LitertBackend:
         Raises:
             DelegateFailed: an operator or the accelerator failed.
         """
+        for place, number in self._numbers_in.items():
+            self._interpreter.set_tensor(self._details[0][place]["index"], number)
         try:
             self._invoke()
         except (RuntimeError, ValueError) as e:
@@ -196,6 +210,8 @@ class LitertBackend:
             raise DelegateFailed(
                 f"{', '.join(self.delegates)}: failed while running: {_first_line(e)}"
             ) from e
+        for place, number in self._numbers_out.items():
+            number[...] = self._interpreter.get_tensor(self._details[1][place]["index"])
 
     def reset(self) -> None:
         """Forgets what a stateful model remembers.
@@ -221,13 +237,22 @@ class LitertBackend:
 
     def _let_go(self) -> None:
         interpreter, self._interpreter = self._interpreter, None
-        self._views, self._invoke = None, _closed
+        self._views, self._invoke, self._numbers_in, self._numbers_out = None, _closed, {}, {}
         if interpreter is not None and self._keep and not interpreter._safe_to_run():
             _STILL_VIEWED.append(interpreter)
 
 
 def _closed() -> None:
     raise InputError("the model is closed: load it again")
+
+
+def _numbers(details: Sequence[dict[str, Any]]) -> dict[int, npt.NDArray[Any]]:
+    """A zero for each tensor without dimensions, by its place."""
+    return {
+        place: np.zeros((), detail["dtype"])
+        for place, detail in enumerate(details)
+        if not len(detail["shape"])
+    }
 
 
 def _specs(details: Sequence[dict[str, Any]]) -> tuple[TensorSpec, ...]:

@@ -7,15 +7,17 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-
-pytest.importorskip("onnxruntime")
-pytest.importorskip("cv2")
+from needs import needs
 from process import RigProcess
 
 from edgemm.app.recipe import read_app
 from edgemm.app.service import Service
 from edgemm.media import Frame
+from edgemm.opencv import opencv
 from edgemm.stream.item import Item
+
+pytest.importorskip("onnxruntime")
+needs(opencv)
 
 pytestmark = pytest.mark.device
 

@@ -8,13 +8,13 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-
-pytest.importorskip("onnxruntime")
 from pulse import APT, missing, virtual_microphone
 
 from edgemm.app.notify import Notifier
 from edgemm.app.recipe import read_app
 from edgemm.app.service import Service
+
+pytest.importorskip("onnxruntime")
 
 pytestmark = pytest.mark.device
 

@@ -13,15 +13,17 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from needs import needs
 from process import RigProcess
 
 from edgemm.app.recipe import read_app
 from edgemm.app.service import Service
 from edgemm.cli import main
 from edgemm.errors import SourceLost, SourceNotFound
+from edgemm.opencv import opencv
 
 pytest.importorskip("onnxruntime")
-pytest.importorskip("cv2")
+needs(opencv)
 pytestmark = pytest.mark.device
 
 Make = Callable[..., Path]

@@ -90,10 +90,10 @@ class Graph:
         return bytes(builder.Output())
 
 
-def add(version: int = 1) -> bytes:
-    """y = x + x, float32[1]."""
+def add(version: int = 1, shape: Sequence[int] = (1,)) -> bytes:
+    """y = x + x, float32[1], or of another shape."""
     g = Graph()
-    x, y = g.tensor("x", FLOAT, [1]), g.tensor("y", FLOAT, [1])
+    x, y = g.tensor("x", FLOAT, shape), g.tensor("y", FLOAT, shape)
     g.operator(schema.BuiltinOperator.ADD, [x, x], [y], schema.AddOptionsT(), version=version)
     return g.pack([x], [y])
 
@@ -274,6 +274,7 @@ def bright() -> bytes:
 
 ASSETS: dict[str, Callable[[], bytes]] = {
     "add.tflite": add,
+    "add_numbers.tflite": lambda: add(shape=()),
     "total.tflite": total,
     "remembered.tflite": remembered,
     "two_adds.tflite": two_adds,

@@ -7,12 +7,12 @@ from typing import Any
 
 import numpy as np
 import pytest
-
-pytest.importorskip("soundfile")
+from needs import package
 
 import edgemm
 from benchmarks import denoise, front_ends, shared, voice_activity, wake_word
 
+package("soundfile")
 pytestmark = pytest.mark.shared
 
 

@@ -6,6 +6,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from needs import needs
 
 from edgemm.artifact import read_artifact
 from edgemm.backends import Backend, open_backend
@@ -15,7 +16,6 @@ from edgemm.errors import (
     DelegateFailed,
     DelegateMissing,
     InputError,
-    MissingDependency,
     UnsupportedVersion,
 )
 
@@ -25,10 +25,7 @@ ASSETS = Path(__file__).parents[1] / "assets"
 
 @pytest.fixture(autouse=True)
 def _runtime() -> None:
-    try:
-        find_litert()
-    except MissingDependency as e:
-        pytest.skip(str(e))
+    needs(find_litert)
 
 
 def opened(name: str, **options: object) -> Backend:
@@ -53,6 +50,17 @@ def test_the_buffers_of_a_static_graph_stay_the_same_memory() -> None:
         before[...] = value
         backend.run()
         assert after[0] == 2 * value
+    assert backend.input_buffer(0) is before
+
+
+def test_a_tensor_without_dimensions_is_written_and_read() -> None:
+    backend = opened("add_numbers.tflite")
+    before, after = backend.input_buffer(0), backend.output_buffer(0)
+    for value in (1.0, -2.5):
+        before[...] = value
+        backend.run()
+        assert after.shape == ()
+        assert after == 2 * value
     assert backend.input_buffer(0) is before
 
 

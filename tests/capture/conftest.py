@@ -8,9 +8,11 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-import cv2
 import numpy as np
 import pytest
+from needs import needs
+
+from edgemm.opencv import opencv
 
 
 class FakeTime:
@@ -41,6 +43,8 @@ def fake_time() -> FakeTime:
 def pictures(tmp_path: Path) -> Callable[..., Path]:
     """A folder with `count` grey PNG pictures 0.png ... whose pixels are their number."""
 
+    cv2 = needs(opencv)
+
     def make(count: int) -> Path:
         folder = tmp_path / "pictures"
         folder.mkdir()
@@ -54,6 +58,8 @@ def pictures(tmp_path: Path) -> Callable[..., Path]:
 @pytest.fixture
 def video(tmp_path: Path) -> Callable[..., Path]:
     """A motion-JPEG file at 25 frames a second; each frame is brighter than the one before."""
+
+    cv2 = needs(opencv)
 
     def make(frames: int, name: str = "walk.avi") -> Path:
         path = tmp_path / name

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 from pathlib import Path
 
-import cv2
 import numpy as np
 import pytest
+from needs import needs
 
 from edgemm.card import ImageRecipe, InputCard
 from edgemm.converters.samples import load_samples
 from edgemm.errors import InputError
+from edgemm.opencv import opencv
 from edgemm.tensors import TensorSpec
 
 SPEC = TensorSpec("image", (1, 1, 4, 4), "float32")
@@ -55,6 +56,7 @@ def test_pickled_objects_are_never_loaded(tmp_path: Path) -> None:
 
 
 def pictures(folder: Path) -> Path:
+    cv2 = needs(opencv)
     for label, level in (("cat", 51), ("dog", 255)):
         (folder / label).mkdir()
         cv2.imwrite(str(folder / label / "a.png"), np.full((8, 8), level, np.uint8))

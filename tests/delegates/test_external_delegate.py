@@ -3,18 +3,18 @@
 from __future__ import annotations
 
 import logging
-import shutil
 import subprocess
 from pathlib import Path
 
 import numpy as np
 import pytest
+from needs import c_compiler, needs
 
 from edgemm.artifact import Artifact, read_artifact
 from edgemm.backends import open_backend
 from edgemm.backends.runtime import find_litert
 from edgemm.delegates import probe_delegate
-from edgemm.errors import DelegateFailed, DelegateMissing, MissingDependency
+from edgemm.errors import DelegateFailed, DelegateMissing
 
 pytestmark = pytest.mark.device
 ASSETS = Path(__file__).parents[1] / "assets"
@@ -24,12 +24,9 @@ SOURCE = Path(__file__).parents[1] / "rigs" / "delegate_double.c"
 @pytest.fixture(scope="session")
 def double(tmp_path_factory: pytest.TempPathFactory) -> str:
     """`external:` and the path of the built library; see the C file for its modes."""
-    compiler = shutil.which("cc") or shutil.which("gcc")
-    if compiler is None:
-        pytest.skip("no C compiler (cc, gcc): the delegate double cannot be built")
     library = tmp_path_factory.mktemp("delegate") / "double.so"
     subprocess.run(
-        [compiler, "-Wall", "-Wextra", "-Werror", "-shared", "-fPIC", "-o", str(library), str(SOURCE)],
+        [c_compiler(), "-Wall", "-Wextra", "-Werror", "-shared", "-fPIC", "-o", str(library), str(SOURCE)],
         check=True,
     )
     return f"external:{library}"
@@ -37,10 +34,7 @@ def double(tmp_path_factory: pytest.TempPathFactory) -> str:
 
 @pytest.fixture(autouse=True)
 def _runtime() -> None:
-    try:
-        find_litert()
-    except MissingDependency as e:
-        pytest.skip(str(e))
+    needs(find_litert)
 
 
 @pytest.fixture

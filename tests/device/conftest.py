@@ -6,13 +6,14 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
+from needs import needs
 
 import edgemm
 from edgemm.artifact import write_artifact
 from edgemm.backends.runtime import find_litert
 from edgemm.card import AudioRecipe, ImageRecipe, InputCard, KeywordRecipe, ModelCard, OutputCard, StatePair
-from edgemm.errors import MissingDependency
 from edgemm.goldens import Goldens
+from edgemm.opencv import opencv
 
 ASSETS = Path(__file__).parents[1] / "assets"
 QUADRANTS = ("top left", "top right", "bottom left", "bottom right")
@@ -21,10 +22,7 @@ Make = Callable[..., edgemm.Model]
 
 @pytest.fixture(autouse=True)
 def _runtimes() -> None:
-    try:
-        find_litert()
-    except MissingDependency as e:
-        pytest.skip(str(e))
+    needs(find_litert)
     pytest.importorskip("onnxruntime")
 
 
@@ -46,7 +44,7 @@ def make(tmp_path: Path) -> Iterator[Make]:
 @pytest.fixture
 def quadrant_card() -> ModelCard:
     """Which pixel of a 2x2 grey picture is bright."""
-    pytest.importorskip("cv2")
+    needs(opencv)
     recipe = ImageRecipe(color="gray", interpolation="nearest")
     inputs = (InputCard("pixels", "image", (1, 2, 2, 1), "NHWC", image=recipe),)
     outputs = (OutputCard("scores", (1, 4), "probabilities"),)

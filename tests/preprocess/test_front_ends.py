@@ -10,6 +10,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 import pytest
+from needs import package
 
 from edgemm import data
 from edgemm.card import AudioRecipe
@@ -70,7 +71,7 @@ SOUNDS: dict[str, Callable[[], Samples]] = {
 
 @pytest.mark.parametrize("name", SOUNDS)
 def test_the_micro_front_end_is_that_of_tflite_micro_bit_for_bit(name: str) -> None:
-    library: Any = pytest.importorskip("pymicro_features")
+    library = package("pymicro_features")
     samples = SOUNDS[name]()
     frames = np.array([frame.copy() for frame in MicroFrontend(recipe_of("microwakeword")).push(samples)])
     expected, reference = [], library.MicroFrontend()
@@ -87,7 +88,7 @@ def test_the_micro_front_end_is_that_of_tflite_micro_bit_for_bit(name: str) -> N
 
 @pytest.mark.parametrize("name", SOUNDS)
 def test_log_mel_as_kaldi_computes_it(name: str) -> None:
-    library: Any = pytest.importorskip("kaldi_native_fbank")
+    library = package("kaldi_native_fbank")
     samples = SOUNDS[name]()
     options = library.FbankOptions()
     options.frame_opts.dither = 0.0
@@ -102,11 +103,17 @@ def test_log_mel_as_kaldi_computes_it(name: str) -> None:
     assert error.mean() <= 1e-4
 
 
+def loaded_librosa() -> Any:
+    """Its functions load what reads sound files only when they are first called."""
+    package("soundfile")
+    return package("librosa")
+
+
 @pytest.mark.filterwarnings("ignore")
 @pytest.mark.parametrize("padding", ["reflect", "constant"])
 @pytest.mark.parametrize("name", ["speech", "noise"])
 def test_each_window_of_a_stream_as_librosa_computes_it(name: str, padding: str) -> None:
-    librosa: Any = pytest.importorskip("librosa")
+    librosa = loaded_librosa()
     samples, seen = SOUNDS[name](), 0
     window = window_of("librosa-mel64", (1, 101, 64), padding=padding, stride=4000)
     out = np.empty((1, 101, 64), np.float32)
@@ -124,7 +131,7 @@ def test_each_window_of_a_stream_as_librosa_computes_it(name: str, padding: str)
 
 @pytest.mark.filterwarnings("ignore")
 def test_log_mel_as_librosa_computes_it_without_padding() -> None:
-    librosa: Any = pytest.importorskip("librosa")
+    librosa = loaded_librosa()
     recipe = replace(recipe_of("librosa-mel64"), padding="none", db_reference="one", db_range=0.0)
     power = librosa.feature.melspectrogram(
         y=speech(), sr=RATE, n_fft=512, hop_length=160, n_mels=64, center=False
@@ -135,7 +142,7 @@ def test_log_mel_as_librosa_computes_it_without_padding() -> None:
 
 @pytest.mark.filterwarnings("ignore")
 def test_mfcc_as_librosa_computes_it() -> None:
-    librosa: Any = pytest.importorskip("librosa")
+    librosa = loaded_librosa()
     changes = {"padding": "none", "db_reference": "one", "db_range": 0.0, "feature": "mfcc"}
     recipe = replace(recipe_of("librosa-mel64"), **changes, n_mfcc=20, dct_norm="ortho")  # type: ignore[arg-type]
     power = librosa.feature.melspectrogram(

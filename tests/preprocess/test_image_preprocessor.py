@@ -9,15 +9,17 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 import pytest
+from needs import needs
 
 from edgemm.card import ImageRecipe, InputCard
 from edgemm.errors import CardError, InputError
+from edgemm.opencv import opencv
 from edgemm.preprocess import ImagePreprocessor, compile_image
 from edgemm.preprocess.placement import place
 from edgemm.tensors import TensorSpec
 
 pytestmark = pytest.mark.device
-cv2 = pytest.importorskip("cv2")
+cv2 = needs(opencv)
 
 QUANTIZATION: dict[str, tuple[float, int]] = {"float32": (0.0, 0), "int8": (0.02, -5), "uint8": (0.02, 117)}
 IMAGENET: dict[str, Any] = {"mean": (0.485, 0.456, 0.406), "std": (0.229, 0.224, 0.225)}

@@ -6,6 +6,7 @@ import subprocess
 import sys
 
 import pytest
+from needs import needs
 
 from edgemm.errors import MissingDependency
 from edgemm.opencv import opencv
@@ -20,12 +21,12 @@ def _python(code: str) -> str:
 
 
 def test_one_thread_when_edgemm_loads_it() -> None:
-    pytest.importorskip("cv2")
+    needs(opencv)
     assert _python("from edgemm.opencv import opencv; print(opencv().getNumThreads())") == "1"
 
 
 def test_an_application_that_loaded_it_keeps_its_threads() -> None:
-    pytest.importorskip("cv2")
+    needs(opencv)
     code = (
         "import cv2; cv2.setNumThreads(2); from edgemm.opencv import opencv; print(opencv().getNumThreads())"
     )

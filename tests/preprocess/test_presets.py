@@ -6,9 +6,11 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
+from needs import needs
 
 from edgemm.card import ModelCard
 from edgemm.errors import InputError
+from edgemm.opencv import opencv
 from edgemm.preprocess import compile_audio, compile_image
 from edgemm.preprocess.mel import mel_bank
 from edgemm.preprocess.presets import PRESETS, preset
@@ -35,7 +37,7 @@ def test_each_preset_is_tested_here() -> None:
 
 @pytest.mark.parametrize("name", IMAGES)
 def test_picture_presets_fill_a_tensor(name: str) -> None:
-    pytest.importorskip("cv2")
+    needs(opencv)
     (card,) = preset(name).inputs
     channels = 1 if name == "mnist" else 3
     spec = TensorSpec("input", (1, channels, IMAGES[name], IMAGES[name]), "float32")

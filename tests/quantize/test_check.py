@@ -121,6 +121,46 @@ def test_sums_that_overflow_int32_are_found(build: Make) -> None:
         check_plan(model, broken)
 
 
+MOVED = """graph (float[1, 3, 8, 8] x) => (float[1, 3, 18, 18] y) {
+    [resize] a = Resize <mode = "nearest"> (x, , scales)
+    [clip] c = Clip (a, low, high)
+    [pad] y = Pad (c, pads, fill)
+}"""
+
+
+@pytest.fixture
+def moved(build: Make) -> ir.Model:
+    """Operators with operands that are no data: scales, limits, sizes; and one that is: a fill."""
+    found: ir.Model = build(
+        MOVED, scales=np.array([1, 1, 2, 2], np.float32), low=np.float32(-0.4), high=np.float32(0.7),
+        pads=np.array([0, 0, 1, 1, 0, 0, 1, 1]), fill=np.float32(0.5),
+    )  # fmt: skip
+    return found
+
+
+def test_only_what_is_data_has_a_grid(moved: ir.Model, noise: Make) -> None:
+    plan = make_plan(moved, calibrate(moved, noise(moved)))
+    check_plan(moved, plan)
+    assert set(plan.weights) == {("pad", 2)}
+
+
+@pytest.mark.parametrize("key", [("resize", 2), ("clip", 1), ("clip", 2), ("pad", 1)])
+def test_a_grid_on_another_operand_is_refused(moved: ir.Model, noise: Make, key: tuple[str, int]) -> None:
+    plan = make_plan(moved, calibrate(moved, noise(moved)))
+    broken = replace(plan, weights={**plan.weights, key: ODD})
+    with pytest.raises(
+        ConversionError, match=f"{key[0]} .*input {key[1]} has a grid, and is none of its data"
+    ):
+        check_plan(moved, broken)
+
+
+def test_a_grid_on_a_node_in_float_is_refused(residual: ir.Model, noise: Make) -> None:
+    plan = make_plan(residual, calibrate(residual, noise(residual)), float_nodes=["gemm"])
+    broken = replace(plan, weights={**plan.weights, ("gemm", 1): ODD})
+    with pytest.raises(ConversionError, match="gemm Gemm: input 1 has a grid"):
+        check_plan(residual, broken)
+
+
 def test_an_operator_without_integer_form_cannot_be_integer(build: Make) -> None:
     model = build("graph (float[1, 4] x) => (float[1, 4] y) { [erf] y = Erf (x) }")
     with pytest.raises(ConversionError, match="erf Erf: integer, but it has no int8 form"):

@@ -9,7 +9,7 @@ import pytest
 from onnx import defs
 
 from edgemm.quantize.grid import Range, asymmetric
-from edgemm.quantize.legality import RULES, Form, rule_of
+from edgemm.quantize.legality import RULES, Form, Rule, grid_operands, rule_of
 from edgemm.quantize.target import TARGETS
 
 Make = Callable[..., Any]
@@ -20,6 +20,26 @@ def test_a_rule_is_for_an_operator_of_onnx_and_its_inputs(op_type: str) -> None:
     schema, rule = defs.get_schema(op_type, 17), RULES[op_type]
     indices = [*(rule.data or ()), *(i for i in (rule.weight, rule.bias, rule.fill) if i is not None)]
     assert max(indices, default=0) < schema.max_input
+
+
+OPERANDS: dict[str, tuple[int, ...]] = {
+    **dict.fromkeys(("Add", "Sub", "Mul", "PRelu", "MatMul"), (0, 1)),
+    **dict.fromkeys(("Conv", "ConvTranspose", "Gemm"), (0, 1, 2)),
+    **dict.fromkeys(("Max", "Min", "Concat"), (0, 1, 2, 3)),
+    "Pad": (0, 2),
+}
+"""Operator -> of four inputs, those that ONNX calls data, weights, bias or value. All others have one: what else they
+take are sizes and the like."""
+
+
+@pytest.mark.parametrize("op_type", RULES)
+def test_the_operands_on_grids_are_listed_by_hand(op_type: str) -> None:
+    inputs = [ir.Value(name=f"i{index}", type=ir.TensorType(ir.DataType.FLOAT)) for index in range(4)]
+    assert grid_operands(ir.node(op_type, inputs), RULES[op_type]) == set(OPERANDS.get(op_type, (0,)))
+
+
+def test_a_float_operator_has_none() -> None:
+    assert grid_operands(ir.node("Where", [None, None, None]), Rule(Form.FLOAT)) == frozenset()
 
 
 @pytest.mark.parametrize("op_type", [name for name, rule in RULES.items() if rule.form is Form.FIXED])

@@ -106,6 +106,27 @@ def test_numbers_that_are_not_finite_are_refused(model: ir.Model, bad: float) ->
         lint(model, named(arrays))
 
 
+MASKED = """graph (float[4, 4] x, float[4, 4] m) => (float[4, 4] y) {
+    [add] a = {op} (x, m) [turn] b = Transpose <perm = [1, 0]> (a) [soft] y = Softmax <axis = 1> (b) }"""
+
+
+@pytest.mark.parametrize(
+    ("op", "bad", "fine"),
+    [("Add", -np.inf, True), ("Add", np.inf, False), ("Add", np.nan, False), ("Mul", -np.inf, False)],
+)
+def test_an_input_that_masks_may_be_negative_infinity(build: Make, op: str, bad: float, fine: bool) -> None:
+    random = np.random.default_rng(0)
+    samples = [{name: random.normal(size=(4, 4)).astype(np.float32) for name in "xm"} for _ in range(16)]
+    for sample in samples:
+        sample["m"][0, 1] = bad
+    found = build(MASKED.replace("{op}", op))
+    if fine:
+        assert lint(found, samples) == ()
+        return
+    with pytest.raises(CalibrationError, match="'m': expected finite numbers"):
+        lint(found, samples)
+
+
 def test_one_picture_repeated_is_refused(model: ir.Model) -> None:
     with pytest.raises(CalibrationError, match="16 that are all alike"):
         lint(model, named(pixels(1) * 16))

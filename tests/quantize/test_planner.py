@@ -233,6 +233,32 @@ def test_an_operator_without_integer_form_is_a_float_island(build: Make) -> None
     assert said(plan, "erf", "Erf has no int8 form")
 
 
+NORM = """graph (float[1, 4, 6] x) => (float[1, 4, 6] y) {
+    [source] a = LeakyRelu (x) [mean] m = ReduceMean <axes = [2]> (a) [off] o = Sub (a, m)
+    [square] q = Mul (o, o) [variance] v = ReduceMean <axes = [2]> (q) [raised] r = Add (v, epsilon)
+    [root] d = Sqrt (r) [unit] u = Div (o, d) [scaled] y = Mul (u, scale) }"""
+
+
+def test_the_steps_of_a_normalization_are_float_as_its_root_is(build: Make) -> None:
+    model = build(NORM, epsilon=np.float32(1e-5), scale=np.float32(2.0))
+    precisions = {name: precision.value for name, precision in planned(model).precision.items()}
+    steps = ("mean", "off", "square", "variance", "raised", "root", "unit")
+    assert precisions == {**dict.fromkeys(steps, "float"), "source": "int8", "scaled": "int8"}
+    assert said(planned(model), "variance", "float operators alone read it")
+
+
+@pytest.mark.parametrize("text", [
+    "[step] b = Add (x, one) [root] c = Sqrt (b) [other] y = Mul (b, c)",
+    "[step] b = Add (x, x) [root] y = Sqrt (b)",
+    "[step] b = Mul (x, z) [root] y = Sqrt (b)",
+])  # fmt: skip
+def test_a_step_that_integers_read_too_or_that_is_a_sum_of_two_is_integer(build: Make, text: str) -> None:
+    model = build(
+        f"graph (float[1, 4] x, float[1, 4] z) => (float[1, 4] y) {{ {text} }}", one=np.float32(1.0)
+    )
+    assert planned(model).is_int8("step")
+
+
 def test_an_integer_only_target_names_the_nodes_that_cannot_be(build: Make) -> None:
     with pytest.raises(
         UnsupportedOperator, match=r"target coral runs integers only, found 1 .*: erf \(Erf\)"

@@ -51,6 +51,7 @@ def test_a_name_of_quantize_resolves(name: str) -> None:
 def test_convert_takes_these() -> None:
     expected = [
         "source", "example_inputs", "output", "calibrate", "evaluate", "card", "preset", "scheme", "target", "gate",
-        "min_db", "shapes", "constants", "settings", "limit", "repair", "explain", "stepwise", "progress",
+        "min_db", "shapes", "constants", "settings", "limit", "repair", "repair_seconds", "explain", "stepwise",
+        "progress",
     ]  # fmt: skip
     assert list(inspect.signature(convert).parameters) == expected

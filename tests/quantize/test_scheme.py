@@ -17,6 +17,15 @@ net (float[1,4,8] q, float[1,8,4] k, float[1,4,8] v) => (float[1,4,8] y) {
   y = MatMul (shares, v)
 }
 """
+GUARDED = (
+    ATTENTION.replace(
+        "y = MatMul (shares, v)",
+        "n = IsNaN (shares)  g = Where (n, v, shares)  y = MatMul (g, k)",
+    )
+    .replace("float[1,4,8] y", "float[1,4,4] y")
+    .replace("float[1,4,8] v", "float[1,1,4] v")
+)
+WEIGHTED = ATTENTION.replace("y = MatMul (shares, v)", "h = Mul (scores, shares)  y = MatMul (h, v)")
 SOFTMAX_AT_THE_END = """
 <ir_version: 8, opset_import: ["" : 17]>
 net (float[1,4] x, float[4,3] w) => (float[1,3] y) { s = MatMul (x, w)  y = Softmax <axis = -1> (s) }
@@ -33,6 +42,8 @@ net (float[5,1,3] x, float[1,8,3] w, float[1,8,2] r) => (float[5,1,1,2] y) { y =
         (SOFTMAX_AT_THE_END, True, "static"),
         (SOFTMAX_AT_THE_END, False, "dynamic"),
         (ATTENTION, True, "dynamic"),
+        (GUARDED, True, "dynamic"),
+        (WEIGHTED, True, "dynamic"),
         (RECURRENT, True, "dynamic"),
     ],
 )

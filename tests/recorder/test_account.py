@@ -6,10 +6,10 @@ from types import SimpleNamespace
 from typing import Any
 
 import pytest
-import sounddevice
+from needs import needs
 
 from edgemm.recorder.child import Account
-from edgemm.recorder.portaudio import Callback
+from edgemm.recorder.portaudio import Callback, sounddevice
 from edgemm.recorder.ring import BlockRing, Slot
 
 pytestmark = pytest.mark.device
@@ -63,7 +63,8 @@ def test_the_callback_stores_and_wakes() -> None:
 
 
 def test_an_exception_in_the_callback_is_kept_and_ends_the_stream() -> None:
+    abort = needs(sounddevice).CallbackAbort
     callback = Callback(BlockRing(2, 4, 2), lambda _: None)
-    with pytest.raises(sounddevice.CallbackAbort):
+    with pytest.raises(abort):
         call(callback, bytes(80), 40)
     assert isinstance(callback.error, ValueError)

@@ -11,12 +11,14 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
+from needs import needs
 from pulse import RATE, VirtualMicrophone, wait_until
 
 from edgemm.capture import open_source
 from edgemm.capture.sound.microphone_source import MicrophoneSource
 from edgemm.errors import SourceLost, SourceTimeout
 from edgemm.media import AudioBlock
+from edgemm.recorder.portaudio import sounddevice
 from edgemm.recorder.process import list_microphones
 
 pytestmark = pytest.mark.device
@@ -149,6 +151,7 @@ def test_a_sound_system_that_aborts_takes_the_recorder_down_and_not_us(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """ALSA's null device as a microphone: PortAudio ends the process that lists it."""
+    needs(sounddevice)
     config = tmp_path / "asound.conf"
     config.write_text(
         'pcm.tape { type file slave.pcm { type null } file "/dev/null" infile "/dev/zero" format raw }'

@@ -3,9 +3,7 @@
     python3 tests/rigs/gst_server.py rtsp [--port N] [--transport tcp|udp]      rtsp://127.0.0.1:PORT/live
     python3 tests/rigs/gst_server.py udp --port N                                udp://127.0.0.1:PORT
 
-For a Python that has gi; on Debian that is the system's, with
-    sudo apt install python3-gi gir1.2-gst-rtsp-server-1.0 gir1.2-gst-plugins-base-1.0 gstreamer1.0-plugins-good
-                     gstreamer1.0-plugins-bad gstreamer1.0-plugins-ugly
+For a Python that has gi; on Debian that is the system's, with the packages in `APT`.
 Prints the port, then obeys one word per line of standard input and answers each with the word: play, frozen (the same
 picture again and again), quit. `--check` exits 0 where everything is there, and says what is not.
 """
@@ -23,6 +21,10 @@ from typing import Any
 sys.path.insert(0, str(Path(__file__).parent))
 from coded_picture import HEIGHT, WIDTH, paint
 
+APT = (
+    "sudo apt install python3-gi gir1.2-gst-rtsp-server-1.0 gir1.2-gst-plugins-base-1.0 "
+    "gstreamer1.0-plugins-base gstreamer1.0-plugins-good gstreamer1.0-plugins-bad gstreamer1.0-plugins-ugly"
+)
 FPS = 30
 _NEEDED = ("appsrc", "videoconvert", "x264enc", "rtph264pay", "mpegtsmux", "udpsink")
 _ENCODED = (
@@ -124,11 +126,11 @@ if __name__ == "__main__":
         gi.require_version("GstRtspServer", "1.0")
         from gi.repository import GLib, Gst, GstRtsp, GstRtspServer
     except (ImportError, ValueError) as error:
-        raise SystemExit(f"{error}; see the head of {__file__} for what to install") from None
+        raise SystemExit(f"GStreamer's server cannot run ({error}): {APT}") from None
     Gst.init(None)
     missing = [name for name in _NEEDED if Gst.ElementFactory.find(name) is None]
     if missing:
-        raise SystemExit(f"GStreamer lacks {', '.join(missing)}; see the head of {__file__}")
+        raise SystemExit(f"GStreamer lacks {', '.join(missing)}: {APT}")
     if not options.check:
         loop = GLib.MainLoop()
         painter = Painter()

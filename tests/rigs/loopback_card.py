@@ -10,6 +10,7 @@ from __future__ import annotations
 import ctypes
 import os
 import threading
+from ctypes.util import find_library
 from pathlib import Path
 
 import numpy as np
@@ -71,6 +72,8 @@ def missing() -> str:
     """ "" where there is such a card and it may be unplugged, or what to do."""
     if not _CARDS.exists() or "Loopback" not in _CARDS.read_text():
         return "there is no loopback sound card: sudo modprobe snd-aloop pcm_substreams=1, or run scripts/devices"
+    if find_library("portaudio") is None:
+        return "PortAudio is missing: sudo apt install libportaudio2"
     return "" if os.access(DRIVER / "unbind", os.W_OK) else "sound cards are unplugged by root alone"
 
 

@@ -20,6 +20,7 @@ import tempfile
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from ctypes.util import find_library
 from pathlib import Path
 from types import TracebackType
 from unittest.mock import patch
@@ -55,8 +56,11 @@ _SOURCE = ("module-remap-source", "source_name=vmic", "master=speaker.monitor", 
 def missing() -> str:
     """What is not installed; "" when all is."""
     lacking = [name for name in ("pulseaudio", "pactl", "pacat") if shutil.which(name) is None]
-    plugins = [*Path("/usr/lib").glob("**/alsa-lib/libasound_module_pcm_pulse.so")]
-    return ", ".join(lacking or ([] if plugins else ["ALSA's pulse plug-in"]))
+    if not [*Path("/usr/lib").glob("**/alsa-lib/libasound_module_pcm_pulse.so")]:
+        lacking.append("ALSA's pulse plug-in")
+    if find_library("portaudio") is None:
+        lacking.append("PortAudio")
+    return ", ".join(lacking)
 
 
 def counting() -> npt.NDArray[np.int16]:

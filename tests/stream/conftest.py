@@ -7,16 +7,17 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
-import cv2
 import numpy as np
 import numpy.typing as npt
 import pytest
+from needs import needs
 
 from edgemm.capture.files.paced import PacedSource
 from edgemm.capture.files.pictures import PictureSource
 from edgemm.capture.files.recordings import RecordingSource
 from edgemm.errors import EdgemmError
 from edgemm.media import AudioBlock, Captured
+from edgemm.opencv import opencv
 from edgemm.results import Embedding
 from edgemm.stream.session import StageClock
 
@@ -98,6 +99,8 @@ def sums(time: FakeTime) -> Callable[..., Sums]:
 @pytest.fixture
 def pictures(tmp_path: Path, time: FakeTime) -> Callable[..., Any]:
     """A source of `count` pictures whose pixels are their number; live with `fps`."""
+
+    cv2 = needs(opencv)
 
     def make(count: int, *, fps: float | None = None, loop: bool = False, bad: tuple[int, ...] = ()) -> Any:
         paths = [str(tmp_path / f"{number:04}.png") for number in range(count)]

@@ -19,7 +19,7 @@ from edgemm.converters.passes.contract import QUANTIZED
 from edgemm.converters.passes.quantized.arithmetic import compute_integers, compute_products
 from edgemm.converters.passes.quantized.dynamic import read_dynamic_layers
 from edgemm.converters.passes.quantized.moves import lift_moves
-from edgemm.converters.passes.quantized.pairs import remove_pairs
+from edgemm.converters.passes.quantized.pairs import RUNTIME, remove_pairs
 from edgemm.converters.passes.quantized.rounding import rounded, rounding_error
 from edgemm.converters.passes.quantized.runtime import OPERATORS, read_runtime_operators
 from edgemm.quantize.declared import declared
@@ -41,7 +41,8 @@ def read_quantized(model: ir.Model) -> int:
 def is_quantized(model: ir.Model) -> bool:
     """True for a graph as it was read that rounds by itself: some of it computes on integer grids."""
     return any(
-        (node.op_type in QUANTIZED and node.domain == "") or (node.domain, node.op_type) in OPERATORS
+        (node.op_type in QUANTIZED and node.domain in ("", RUNTIME))
+        or (node.domain, node.op_type) in OPERATORS
         for node in model.graph
     )
 

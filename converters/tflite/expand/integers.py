@@ -7,6 +7,7 @@ import onnx_ir as ir
 
 from edgemm.converters.passes.draft import Draft
 from edgemm.converters.passes.rewrite import array_of, shape_of
+from edgemm.converters.tflite.lower.arithmetic import never_negative
 
 INT32 = ir.DataType.INT32
 SMALL = frozenset({ir.DataType.INT8, ir.DataType.UINT8, ir.DataType.INT16, ir.DataType.UINT16})
@@ -20,9 +21,11 @@ def expand_mod(node: ir.Node) -> bool:
         wide = [draft.cast(each, INT32) for each in (a, b)]
         rest = draft.op("Mod", wide, shape_of(node.outputs[0]), INT32, fmod=draft.integer("fmod", 0))
         return draft.becomes(draft.cast(rest, a.dtype))
-    if not draft.integer("fmod", 0):
-        return False
-    rest = draft("Mod", _size(draft, a), _size(draft, b))
+    if not draft.integer("fmod", 0) or (never_negative(a) and never_negative(b)):
+        return False  # of sizes, both kinds of remainder are one
+    sizes = [_size(draft, a), _size(draft, b)]
+    kind = int(a.dtype == ir.DataType.FLOAT)  # onnxruntime, which calibrates, has one kind for real numbers
+    rest = draft.op("Mod", sizes, shape_of(node.outputs[0]), a.dtype, fmod=kind)
     return draft.becomes(draft.where(draft("Less", a, 0), draft("Neg", rest), rest))
 
 

@@ -40,7 +40,7 @@ MAX_RANK = 4
 def lower_binary(ctx: Lowering, node: ir.Node) -> None:
     """Add, Sub, Mul, Div, Max, Min, Mod, Pow, with broadcasting."""
     attributes = Attributes(node)
-    if attributes.integer("fmod", 0):
+    if attributes.integer("fmod", 0) and not all(map(never_negative, node.inputs)):
         refuse(node, "fmod", "This is a fault: it is written out before")
     attributes.done()
     if len(node.inputs) != 2:
@@ -58,6 +58,16 @@ def lower_binary(ctx: Lowering, node: ir.Node) -> None:
         sides = [ctx.as_int8(side, final.grid) if side.data is None else side for side in sides]
     options = {"fusedActivationFunction": ctx.activation(node)} if code in FUSES else {}
     write_joined(ctx, code, sides, final, joined, options, ctx.form(node))
+
+
+def never_negative(value: ir.Value | None) -> bool:
+    """True for what is known to be 0 or more: there both kinds of remainder are one."""
+    if value is None:
+        return False
+    if value.const_value is not None:
+        return bool((value.const_value.numpy() >= 0).all())
+    producer = value.producer()
+    return producer is not None and producer.op_type == "Abs"
 
 
 def joined_axes(

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
-import cv2
 import numpy as np
 import pytest
+from needs import needs
 
 from edgemm.capture.files.jpeg import is_whole_jpeg
+from edgemm.opencv import opencv
 
+cv2 = needs(opencv)
 pytestmark = pytest.mark.device
 
 PLAIN: list[int] = []

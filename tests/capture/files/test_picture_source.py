@@ -7,14 +7,16 @@ import struct
 from collections.abc import Callable
 from pathlib import Path
 
-import cv2
 import numpy as np
 import pytest
+from needs import needs
 
 from edgemm.capture import Source, open_source
 from edgemm.errors import SourceLost
 from edgemm.media import Frame
+from edgemm.opencv import opencv
 
+cv2 = needs(opencv)
 pytestmark = pytest.mark.device
 
 

@@ -7,11 +7,13 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
+from needs import needs
 
 from edgemm.capture import open_source
 from edgemm.capture.files.video import VideoSource
 from edgemm.errors import InputError, SourceLost
 from edgemm.media import Frame
+from edgemm.opencv import opencv
 
 pytestmark = pytest.mark.device
 
@@ -82,6 +84,7 @@ def test_the_rate_can_be_set(video: Callable[..., Path]) -> None:
 
 @pytest.mark.parametrize("content", [b"", b"not a video " * 50])
 def test_a_file_that_is_no_video_is_refused(tmp_path: Path, content: bytes) -> None:
+    needs(opencv)
     path = tmp_path / "walk.mp4"
     path.write_bytes(content)
     with pytest.raises(SourceLost, match=r"walk\.mp4 is not a video"):

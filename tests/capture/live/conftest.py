@@ -7,11 +7,13 @@ from collections.abc import Callable, Iterator
 from functools import lru_cache
 
 import pytest
+from needs import needs
 from process import SYSTEM_PYTHON, RigProcess, missing_for_gstreamer
 
 from edgemm.capture.live.live_frames import LiveFrames
 from edgemm.errors import SourceTimeout
 from edgemm.media import Frame
+from edgemm.opencv import opencv
 
 PATIENCE_S = 20.0
 """Longest that a test waits for what must come."""
@@ -20,6 +22,7 @@ PATIENCE_S = 20.0
 @pytest.fixture
 def mjpeg() -> Iterator[RigProcess]:
     """Motion JPEG over HTTP at 30 pictures a second: http://127.0.0.1:PORT/"""
+    needs(opencv)  # paints and reads
     with RigProcess("mjpeg_server.py") as rig:
         yield rig
 
@@ -65,5 +68,6 @@ def _missing() -> str:
 
 
 def _needs_gstreamer() -> None:
+    needs(opencv)
     if _missing():
         pytest.skip(_missing())

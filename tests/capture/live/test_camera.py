@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import shutil
 import subprocess
 import sys
 from collections.abc import Callable
@@ -11,7 +10,10 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from needs import c_compiler, needs
 from process import RIGS, printed_json
+
+from edgemm.opencv import opencv
 
 pytestmark = pytest.mark.device
 
@@ -49,19 +51,17 @@ Run = Callable[..., Any]
 
 @pytest.fixture(scope="session")
 def double(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    compiler = shutil.which("gcc")
-    if compiler is None:
-        pytest.skip("gcc, which builds the camera double, is not installed")
     library = tmp_path_factory.mktemp("v4l2") / "v4l2_double.so"
     source = str(RIGS / "v4l2_double.c")
     flags = ["-Wall", "-Wextra", "-Werror", "-O2", "-shared", "-fPIC"]
-    subprocess.run([compiler, *flags, "-o", str(library), source, "-ldl", "-lpthread"], check=True)
+    subprocess.run([c_compiler(), *flags, "-o", str(library), source, "-ldl", "-lpthread"], check=True)
     return library
 
 
 @pytest.fixture
 def run(double: Path, tmp_path: Path) -> Run:
     """Runs a program on the double in a process of its own; returns what it prints as JSON."""
+    needs(opencv)
     device = tmp_path / "video0"
     device.touch()
 

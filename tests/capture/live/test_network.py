@@ -12,6 +12,7 @@ from statistics import median
 
 import pytest
 from coded_picture import Code, read_code
+from needs import needs
 from process import RigProcess
 
 from edgemm.capture import open_source
@@ -19,6 +20,7 @@ from edgemm.capture.live.ffmpeg import ffmpeg_options
 from edgemm.capture.live.live_frames import LiveFrames
 from edgemm.errors import InputError, SourceNotFound, SourceTimeout
 from edgemm.media import Frame
+from edgemm.opencv import opencv
 
 pytestmark = pytest.mark.device
 
@@ -162,6 +164,7 @@ def test_mpeg_ts_over_udp(udp: RigProcess, watch: Watch) -> None:
 
 
 def test_nobody_there_is_not_found_at_once() -> None:
+    needs(opencv)
     begun = time.monotonic()
     with pytest.raises(SourceNotFound, match=r"http://127\.0\.0\.1:1/: cannot be opened"):
         open_source("http://127.0.0.1:1/")

@@ -47,6 +47,19 @@ def test_the_graph_computes_what_the_module_does(network: Any, capfd: pytest.Cap
     np.testing.assert_allclose(next(iter(found.values())), expected, rtol=1e-5, atol=1e-6)  # float32 sums
 
 
+def test_attention_is_written_out_although_torch_has_a_fast_path() -> None:
+    torch.manual_seed(0)
+    layer = torch.nn.TransformerEncoderLayer(8, 2, 16, batch_first=True).eval()
+    example = torch.randn(1, 5, 8)
+    model = export_torch(torch.nn.TransformerEncoder(layer, 1, enable_nested_tensor=False).eval(), (example,))
+    canonicalize(model)
+    assert torch.backends.mha.get_fastpath_enabled()
+    with torch.no_grad():
+        expected = layer(example).numpy()
+    found = Reference(model, optimize=False).run({str(model.graph.inputs[0].name): example.numpy()})
+    np.testing.assert_allclose(next(iter(found.values())), expected, rtol=1e-4, atol=1e-5)  # float32 sums
+
+
 def test_what_is_exported_shares_no_memory_with_the_module(network: Any) -> None:
     model = export_torch(network, (torch.randn(1, 1, 6, 6),))
     before = model.graph.initializers["6.bias"].const_value

@@ -48,8 +48,10 @@ def test_a_row_that_is_hidden_as_a_whole_keeps_its_guard(
         ("a = Add(s, extra)", "float[4, 8] x, float[4, 4] extra"),
         ("b = Log(s) a = Add(b, m)", "float[4, 8] x"),
         ("b = Mul(s, zero) e = Div(s, b) a = Add(e, m)", "float[4, 8] x"),
+        ("b = Div(s, zero) a = Add(b, m)", "float[4, 8] x"),
+        ("b = Add(s, m) a = Mul(b, zero)", "float[4, 8] x"),
     ],
-    ids=["a mask from outside", "a logarithm", "a division by what may be 0"],
+    ids=["a mask from outside", "a logarithm", "a division by what may be 0", "by 0", "infinity times 0"],
 )
 def test_scores_that_may_not_be_finite_keep_their_guard(
     build: Any, canonical: Any, operators: Any, mask: str, inputs: str

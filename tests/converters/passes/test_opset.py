@@ -60,3 +60,15 @@ def test_a_newer_attribute_that_changes_the_numbers_is_written_out(
     }"""
     model = canonical(build(text, opset=18, scales=np.array([1, 1, 0.5, 0.5], np.float32)))
     assert "Resize" not in operators(model)
+
+
+@pytest.mark.parametrize("opset", [9, 11, 12, 13])
+@pytest.mark.parametrize("axis", ["", "<axis=1>", "<axis=2>"])
+def test_a_hardmax_before_opset_13_is_over_all_that_follows(
+    build: Any, canonical: Any, opset: int, axis: str
+) -> None:
+    canonical(build(f"g (float[2,3,4] x) => (float[2,3,4] y) {{ y = Hardmax{axis}(x) }}", opset=opset))
+
+
+def test_axes_that_are_not_written_are_known(build: Any, canonical: Any) -> None:
+    canonical(build("g (float[1,3,4,4] x) => (float[1,3,4,4] y) { y = MeanVarianceNormalization(x) }"))

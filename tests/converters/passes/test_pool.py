@@ -55,3 +55,23 @@ def test_a_pool_tells_where_its_largest_are(build: Any, canonical: Any, operator
         y, i = MaxPool<kernel_shape=[3,2], strides=[2,2], pads=[1,0,1,0], storage_order={order}>(x)
     }}"""
     assert "ArgMax" in operators(canonical(build(text)))
+
+
+@pytest.mark.parametrize(
+    "pool",
+    [
+        "MaxPool<kernel_shape=[2,2]",
+        "AveragePool<kernel_shape=[2,2]",
+        "AveragePool<kernel_shape=[2,2], count_include_pad=1",
+        "MaxPool<kernel_shape=[1,2], dilations=[1,1]",
+    ],
+)
+def test_a_window_that_starts_in_the_padding_is_none(build: Any, canonical: Any, pool: str) -> None:
+    """onnx infers 6 columns, runtimes give 5; what is behind the pool goes by its shape."""
+    text = f"""g (float[1,2,6,15] x) => (float[1,2,n,m] z, int64[4] s) {{
+        y = {pool}, strides=[1,3], pads=[0,0,0,1], ceil_mode=1>(x)
+        z = AveragePool<kernel_shape=[2,4], strides=[1,3], auto_pad="SAME_LOWER">(y)
+        s = Shape(y)
+    }}"""
+    model = canonical(build(text))
+    assert model.graph.outputs[1].shape == (4,)

@@ -43,6 +43,14 @@ def rescale_bias(model: Any) -> None:
     tensor(model, operator(model, "CONV_2D").inputs[2]).quantization.scale *= np.float32(1.01)
 
 
+def scale_beyond_sense(model: Any) -> None:
+    tensor(model, operator(model, "SOFTMAX").inputs[0]).quantization.scale = np.array([1e36], np.float32)
+
+
+def scale_by_nothing(model: Any) -> None:
+    tensor(model, operator(model, "SOFTMAX").inputs[0]).quantization.scale = np.array([0], np.float32)
+
+
 def shift_weights(model: Any) -> None:
     tensor(model, operator(model, "CONV_2D").inputs[1]).quantization.zeroPoint += 1
 
@@ -89,6 +97,18 @@ def lose_signature(model: Any) -> None:
     model.signatureDefs = None
 
 
+def grid_on(code: str, index: int) -> Change:
+    """A scale where an operand is read as it is."""
+
+    def change(model: Any) -> None:
+        spoiled = tensor(model, operator(model, code).inputs[index])
+        spoiled.quantization = schema().QuantizationParametersT()
+        spoiled.quantization.scale = np.array([0.5], np.float32)
+        spoiled.quantization.zeroPoint = np.array([0], np.int64)
+
+    return change
+
+
 def changed(payload: bytes, change: Change) -> bytes:
     """The file with one thing changed, its buffers aligned again."""
     model = schema().ModelT.InitFromPackedBuf(bytearray(payload), 0)
@@ -121,6 +141,8 @@ def test_an_unchanged_file_passes(payload: bytes) -> None:
         (rescale_reshape, "RESHAPE"),
         (rescale_softmax, "SOFTMAX"),
         (rescale_bias, "bias"),
+        (scale_beyond_sense, "a scale that is not within"),
+        (scale_by_nothing, "a scale that is not within"),
         (shift_weights, "zero point"),
         (lose_a_scale, "without a scale"),
         (write_late, "before it is written"),
@@ -138,6 +160,25 @@ def test_a_broken_rule_is_refused(payload: bytes, change: Change, message: str) 
     broken = changed(payload, change)
     with pytest.raises(ConversionError, match=message):
         check_tflite(broken)
+
+
+@pytest.mark.parametrize(
+    ("name", "code", "index"),
+    [
+        ("plain", "RESHAPE", 1),
+        ("pad_value", "PADV2", 1),
+        ("slice", "STRIDED_SLICE", 2),
+        ("mean_of_width", "MEAN", 1),
+        ("divide", "DIV", 1),
+    ],
+)
+def test_a_grid_on_what_is_no_data_is_refused(
+    named: Callable[[str], Any], name: str, code: str, index: int
+) -> None:
+    network = named(name)
+    payload = network.write(network.static_plan()).payload
+    with pytest.raises(ConversionError, match=f"{code}.*input {index}.*is no data"):
+        check_tflite(changed(payload, grid_on(code, index)))
 
 
 def test_constants_off_their_alignment_are_refused(payload: bytes) -> None:
