@@ -23,10 +23,10 @@ def load_data(data: Any, prepared: Prepared, limit: int, option: str = "--calibr
         return None
     axis = prepared.time_axis
     if axis is not None:
-        sequences = load_sequences(data, prepared.inputs[0], prepared.card.inputs[0], axis)
+        sequences = load_sequences(data, prepared.inputs[0], prepared.card.inputs[0], axis, option)
         return run_along(prepared.model, prepared.card.states, sequences, axis, limit)
     return load_samples(
-        data, prepared.inputs, prepared.card.inputs, classes=prepared.card.labels, limit=limit
+        data, prepared.inputs, prepared.card.inputs, classes=prepared.card.labels, limit=limit, option=option
     )
 
 

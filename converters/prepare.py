@@ -15,6 +15,7 @@ from edgemm.card import ModelCard
 from edgemm.converters.importers import export_program, export_torch, read_onnx
 from edgemm.converters.importers.input_shapes import set_inputs
 from edgemm.converters.importers.outputs import separate_outputs
+from edgemm.converters.importers.source_file import source_file
 from edgemm.converters.passes import canonicalize
 from edgemm.converters.passes.contract import QUANTIZED
 from edgemm.converters.passes.rewrite import shape_of
@@ -97,10 +98,13 @@ def prepare(
         expand_for_tflite(model)
     inputs, outputs = _specs(model.graph.inputs), _specs(model.graph.outputs)
     fitted, notes = fit_card(given, _name(source), inputs, outputs, known=known)
-    digest = hashlib.sha256(payload).hexdigest()
+    digest, size = hashlib.sha256(payload).hexdigest(), len(payload)
+    if isinstance(source, str | Path):
+        file = source_file(source)  # with its external weights
+        digest, size = file.sha256(), file.size_bytes
     notes += [unsaid] if unsaid else []
     return Prepared(
-        model, inputs, outputs, fitted, digest, len(payload), tuple(notes), original, rounds,
+        model, inputs, outputs, fitted, digest, size, tuple(notes), original, rounds,
         _module_source(source, example_inputs, original) if time_axis is None else None, None, time_axis,
     )  # fmt: skip
 

@@ -12,6 +12,7 @@ import onnx_ir as ir
 
 from edgemm.card import InputCard, ModelCard, OutputCard, StatePair
 from edgemm.converters.measure import worst_error
+from edgemm.converters.sample_arrays import read_arrays, typed
 from edgemm.converters.samples import Sample, Samples, load_samples
 from edgemm.errors import ConversionError, EdgemmError, InputError
 from edgemm.quantize.reference import Reference
@@ -72,37 +73,46 @@ class StepRunner:
         return found
 
 
-def load_sequences(data: Any, spec: TensorSpec, card: InputCard, axis: int) -> list[Sample]:
+def load_sequences(
+    data: Any, spec: TensorSpec, card: InputCard, axis: int, option: str = "--calibrate"
+) -> list[Sample]:
     """Calibration data of any number of steps.
 
     Args:
         data: as for `load_samples`; of a folder, every window is a call, and goes on where the one before it ended.
         spec: the input of the model.
         axis: that of time.
+        option: what the data was given as, for messages.
 
     Raises:
         InputError: nothing usable there, or another shape than the input's in what is not time.
     """
-    if isinstance(data, str | Path) and Path(data).suffix != ".npz":
-        return list(load_samples(data, (spec,), (card,), limit=MOST).inputs)
     if isinstance(data, str | Path):
-        with np.load(data, allow_pickle=False) as file:
-            names = [spec.name] if spec.name in file.files else file.files[:1]
-            data = [row for name in names for row in file[name]]
-    arrays = [np.asarray(each[spec.name] if isinstance(each, Mapping) else each) for each in data]
-    return [{spec.name: _fit(array, spec, axis)} for array in arrays]
+        path = Path(data)
+        if path.suffix.lower() not in (".npz", ".npy") or not path.is_file():
+            return list(load_samples(data, (spec,), (card,), limit=MOST, option=option).inputs)
+        data = read_arrays(path, (spec,), option)[0][spec.name]
+    try:
+        arrays = [np.asarray(each[spec.name] if isinstance(each, Mapping) else each) for each in data]
+    except (TypeError, ValueError, KeyError) as error:
+        raise InputError(
+            f"{option}: expected sequences for input {spec.name!r}, as arrays or dictionaries of its name ({error!r})"
+        ) from error
+    if not arrays:
+        raise InputError(f"{option}: expected sequences for input {spec.name!r}, found none")
+    return [{spec.name: _fit(array, spec, axis, option)} for array in arrays]
 
 
-def _fit(array: Array, spec: TensorSpec, axis: int) -> Array:
+def _fit(array: Array, spec: TensorSpec, axis: int, option: str) -> Array:
     whole = array[None] if axis and array.ndim == len(spec.shape) - 1 else array
     sizes = [size for at, size in enumerate(whole.shape) if at != axis]
     wanted = [size for at, size in enumerate(spec.shape) if at != axis]
     if sizes != wanted:
         raise InputError(
-            f"calibration data for input {spec.name!r}: expected sequences of shape {list(spec.shape)} with any size "
+            f"{option}, input {spec.name!r}: expected sequences of shape {list(spec.shape)} with any size "
             f"in dimension {axis}, found {list(array.shape)}"
         )
-    return np.ascontiguousarray(whole, dtype=spec.dtype)
+    return np.ascontiguousarray(typed(whole, spec, option))
 
 
 def steps_of(array: Array, steps: int, axis: int) -> list[Array]:

@@ -10,13 +10,10 @@ import onnx.checker
 import onnx.shape_inference
 import onnx_ir as ir
 from google.protobuf.message import DecodeError  # type: ignore[import-untyped]
-from onnx.external_data_helper import (
-    ExternalDataInfo,
-    load_external_data_for_model,
-    uses_external_data,
-)
+from onnx.external_data_helper import ExternalDataInfo, _get_all_tensors, uses_external_data
 
 from edgemm.converters.importers.input_shapes import fix_input_shapes
+from edgemm.converters.importers.source_file import external_file, external_files
 from edgemm.errors import ConversionError, InputError
 
 LIMIT_BYTES = 2 * 1024**3 - 1
@@ -123,20 +120,32 @@ def _check_version(file: Path, proto: onnx.ModelProto) -> None:
 
 def _load_external(file: Path, proto: onnx.ModelProto) -> None:
     """Reads tensors stored beside the model, after adding up what that would take."""
-    locations = {
-        ExternalDataInfo(tensor).location for tensor in proto.graph.initializer if uses_external_data(tensor)
-    }
-    if not locations:
+    paths = external_files(file, proto)
+    if not paths:
         return
-    sizes = [part.stat().st_size for part in map(file.parent.joinpath, locations) if part.is_file()]
-    _require_below_limit(file, file.stat().st_size + sum(sizes))
-    try:
-        load_external_data_for_model(proto, str(file.parent))
-    except (OSError, ValueError, onnx.checker.ValidationError) as e:
+    _require_below_limit(file, sum(path.stat().st_size for path in (file, *paths)))
+    for tensor in _get_all_tensors(proto):
+        if uses_external_data(tensor):
+            _load_tensor(file, tensor)
+
+
+def _load_tensor(file: Path, tensor: onnx.TensorProto) -> None:
+    """Puts the bytes of one tensor into it; they are read from where `external_files` found them."""
+    info = ExternalDataInfo(tensor)
+    offset, length = info.offset or 0, info.length
+    path = external_file(file, info.location)
+    size = path.stat().st_size
+    wanted = size - offset if length is None else length
+    if offset < 0 or wanted < 0 or offset + wanted > size:
         raise ConversionError(
-            f"{file.name}: its external data ({', '.join(sorted(locations))}) cannot be read: "
-            f"{_first_line(e)}. Put the files beside the model as they were exported"
-        ) from e
+            f"{file.name}: tensor {tensor.name!r} is at {offset}..{offset + wanted} of {info.location!r}, which has "
+            f"{size} bytes: the file is truncated, or belongs to another export. Export the model again"
+        )
+    with path.open("rb") as stream:
+        stream.seek(offset)
+        tensor.raw_data = stream.read(wanted)
+    tensor.data_location = onnx.TensorProto.DEFAULT
+    del tensor.external_data[:]
 
 
 def _first_line(error: Exception) -> str:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections import Counter
+from collections.abc import Collection
 from typing import Any
 
 import numpy as np
@@ -132,8 +133,9 @@ class OrtBackend:
         self, session: Any, version: str, wanted: Delegate, *, must_take: bool, shapes: Shapes
     ) -> None:
         self.version = version
-        self.inputs = tuple(_spec(each, "input", shapes) for each in session.get_inputs())
-        self.outputs = tuple(_spec(each, "output", shapes) for each in session.get_outputs())
+        batches = {_batch(each) for each in session.get_inputs()} - {""}
+        self.inputs = tuple(_spec(each, "input", shapes, batches) for each in session.get_inputs())
+        self.outputs = tuple(_spec(each, "output", shapes, batches) for each in session.get_outputs())
         placed = _placed(session)
         self.coverage = _coverage(placed, wanted)
         if must_take and placed and not self.coverage.delegated:
@@ -186,17 +188,30 @@ class OrtBackend:
         self._session = self._binding = None
 
 
-def _spec(argument: Any, side: str, shapes: Shapes) -> TensorSpec:
+def _batch(argument: Any) -> str:
+    """The name of the leading dimension where that alone is open, "?" where it has none; else ""."""
+    shape = argument.shape
+    if len(shape) < 2 or isinstance(shape[0], int) or not all(isinstance(each, int) for each in shape[1:]):
+        return ""
+    return str(shape[0] or "?")
+
+
+def _spec(argument: Any, side: str, shapes: Shapes, batches: Collection[str]) -> TensorSpec:
     dtype = _DTYPES.get(argument.type)
     if dtype is None:
         raise UnsupportedVersion(
             f"{side} {argument.name!r}: expected a tensor of numbers, found {argument.type}: edgemm has no route for it"
         )
-    return TensorSpec(argument.name, _shape(argument, side, shapes), dtype)
+    return TensorSpec(argument.name, _shape(argument, side, shapes, batches), dtype)
 
 
-def _shape(argument: Any, side: str, shapes: Shapes) -> tuple[int, ...]:
-    """The file's, or what the card says where the file leaves it open."""
+def _shape(argument: Any, side: str, shapes: Shapes, batches: Collection[str]) -> tuple[int, ...]:
+    """The file's, or what the card says where the file leaves it open; a batch that only is open is 1.
+
+    Args:
+        batches: names of the open leading dimensions of the inputs; an output's of another name is a count that the
+            model finds out.
+    """
     if all(isinstance(each, int) for each in argument.shape):
         return tuple(argument.shape)
     said = shapes.get(argument.name, ())
@@ -205,6 +220,8 @@ def _shape(argument: Any, side: str, shapes: Shapes) -> tuple[int, ...]:
     )
     if said and fits:
         return said
+    if not said and _batch(argument) in batches:
+        return (1, *argument.shape[1:])
     raise ArtifactError(
         f"{side} {argument.name!r}: expected a fixed shape, found {argument.shape}"
         f"{f' and {list(said)} in the card' if said else ''}. "

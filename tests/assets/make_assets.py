@@ -293,6 +293,7 @@ ASSETS: dict[str, Callable[[], bytes]] = {
     "gru_step.onnx": lambda: gru(1),
     "gru_whole.onnx": lambda: gru(20),
     "open_batch.onnx": lambda: onnx_model([("Abs", ["x"], ["y"])], {"x": ["N", 2]}, {"y": ["N", 2]}),
+    "open_length.onnx": lambda: onnx_model([("Abs", ["x"], ["y"])], {"x": [1, "L"]}, {"y": [1, "L"]}),
     "too_new.onnx": lambda: onnx_model([("Abs", ["x"], ["y"])], {"x": [1]}, {"y": [1]}, opset=99),
     "outside.onnx": lambda: onnx_model([("Add", ["x", "w"], ["y"])], {"x": [1]}, {"y": [1]}, [outside()]),
 }

@@ -67,9 +67,17 @@ def test_a_provider_that_is_not_built_in_is_an_error_and_no_warning() -> None:
 
 def test_an_open_dimension_is_refused() -> None:
     with pytest.raises(
-        ArtifactError, match=r"open_batch\.onnx: input 'x': expected a fixed shape, found \['N', 2\]"
+        ArtifactError, match=r"open_length\.onnx: input 'x': expected a fixed shape, found \[1, 'L'\]"
     ):
-        opened("open_batch.onnx")
+        opened("open_length.onnx")
+
+
+def test_a_batch_that_only_is_open_is_1() -> None:
+    backend = opened("open_batch.onnx")
+    assert [spec.shape for spec in (*backend.inputs, *backend.outputs)] == [(1, 2), (1, 2)]
+    backend.input_buffer(0)[...] = -3
+    backend.run()
+    assert backend.output_buffer(0).tolist() == [[3, 3]]
 
 
 def test_weights_in_another_file_are_not_followed(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

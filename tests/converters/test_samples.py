@@ -83,3 +83,113 @@ def test_an_empty_folder_says_what_it_looked_for(tmp_path: Path) -> None:
 def test_a_path_to_nothing(tmp_path: Path) -> None:
     with pytest.raises(InputError, match="nothing of that name"):
         load_samples(tmp_path / "gone", [SPEC], [CARD])
+
+
+def test_classes_are_the_labels_by_name_whatever_the_limit_took(tmp_path: Path) -> None:
+    for name in ("0", "2", "4", "7", "9"):
+        (tmp_path / name).mkdir()
+        cv2.imwrite(str(tmp_path / name / "a.png"), np.full((8, 8), 9, np.uint8))
+    digits = [str(number) for number in range(10)]
+    for limit, expected in ((5, [0, 2, 4, 7, 9]), (2, [0, 9])):
+        found = load_samples(tmp_path, [SPEC], [CARD], classes=digits, limit=limit)
+        assert found.labels is not None
+        assert found.labels.tolist() == expected
+
+
+def test_without_labels_every_folder_counts_whatever_the_limit_took(tmp_path: Path) -> None:
+    for name in "abc":
+        (tmp_path / name).mkdir()
+        cv2.imwrite(str(tmp_path / name / "a.png"), np.full((8, 8), 9, np.uint8))
+    found = load_samples(tmp_path, [SPEC], [CARD], limit=2)
+    assert found.labels is not None
+    assert found.labels.tolist() == [0, 2]
+
+
+def test_a_folder_that_is_no_label_is_an_error_with_the_near_one(tmp_path: Path) -> None:
+    pictures(tmp_path)
+    with pytest.raises(InputError, match=r"'dog' is not one of the card's labels.*Did you mean 'dogs'"):
+        load_samples(tmp_path, [SPEC], [CARD], classes=["cat", "dogs"])
+
+
+def test_folders_that_are_no_labels_at_all_are_no_answers(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    pictures(tmp_path)
+    assert load_samples(tmp_path, [SPEC], [CARD], classes=["one", "two"]).labels is None
+    assert "none of its 2 sub-folders (cat, dog)" in caplog.text
+
+
+def test_a_broken_picture_is_named(tmp_path: Path) -> None:
+    (tmp_path / "bad.png").write_bytes(b"no picture")
+    with pytest.raises(InputError, match=r"--evaluate: .*bad\.png"):
+        load_samples(tmp_path, [SPEC], [CARD], option="--evaluate")
+
+
+def test_an_npy_serves_a_single_input(tmp_path: Path) -> None:
+    np.save(tmp_path / "d.npy", np.arange(48).reshape(3, 1, 4, 4))
+    found = load_samples(tmp_path / "d.npy", [SPEC], [CARD])
+    assert [float(sample["image"][0, 0, 0, 0]) for sample in found.inputs] == [0, 16, 32]
+
+
+def test_an_npy_does_not_serve_two_inputs(tmp_path: Path) -> None:
+    np.save(tmp_path / "d.npy", np.zeros((3, 1, 4, 4)))
+    with pytest.raises(InputError, match=r"one input.*\.npz"):
+        load_samples(tmp_path / "d.npy", [SPEC, TensorSpec("mask", (1, 2), "bool")], [])
+
+
+def test_an_input_without_dimensions_stays_so() -> None:
+    rate = TensorSpec("rate", (), "int64")
+    assert load_samples([16000], [rate], []).inputs[0]["rate"].shape == ()
+
+
+IMAGES = np.zeros((4, 1, 4, 4), np.float32)
+BROKEN = {
+    "no samples": ({"image": IMAGES[:0]}, "at least one, found image 0"),
+    "a single number": ({"image": np.float32(1)}, "is a single number"),
+    "too few labels": ({"image": IMAGES, "labels": np.arange(3)}, "one label for each of the 4 samples"),
+    "labels of wrong shape": ({"image": IMAGES, "labels": np.zeros((4, 10))}, r"shape \[4, 10\]"),
+    "labels as text": ({"image": IMAGES, "labels": np.array(list("abcd"))}, "class numbers from 0"),
+    "labels beyond the card's": ({"image": IMAGES, "labels": np.arange(4)}, r"from 0\.\.2.*found 0\.\.3"),
+    "labels below 0": ({"image": IMAGES, "labels": -np.arange(4)}, "class numbers from 0"),
+    "text for numbers": ({"image": np.full((4, 1, 4, 4), "x")}, "Give plain numbers"),
+    "nothing in it": ({}, "no array named 'image'"),
+}
+
+
+@pytest.mark.parametrize("case", BROKEN)
+def test_an_npz_that_does_not_fit_says_how_and_names_its_option(case: str, tmp_path: Path) -> None:
+    arrays, reason = BROKEN[case]
+    np.savez(tmp_path / "d.npz", **arrays)  # type: ignore[arg-type]
+    with pytest.raises(InputError, match=reason) as caught:
+        load_samples(tmp_path / "d.npz", [SPEC], [CARD], classes=["a", "b", "c"], option="--evaluate")
+    assert str(caught.value).startswith("--evaluate")
+
+
+@pytest.mark.parametrize("suffix", [".npz", ".npy"])
+def test_a_damaged_file_is_an_error_with_its_name(suffix: str, tmp_path: Path) -> None:
+    whole = tmp_path / f"whole{suffix}"
+    (np.savez if suffix == ".npz" else np.save)(whole, IMAGES)
+    payload = whole.read_bytes()
+    for content in (b"", b"PK\x03\x04", b"\x93NUMPY", payload[: len(payload) // 2], b"nonsense"):
+        (tmp_path / f"d{suffix}").write_bytes(content)
+        with pytest.raises(InputError, match=rf"--calibrate .*d\{suffix}: not a readable"):
+            load_samples(tmp_path / f"d{suffix}", [SPEC], [CARD])
+
+
+@pytest.mark.parametrize(
+    ("data", "reason"), [([], "empty"), ({"image": IMAGES}, "found dict"), (3, "found int")]
+)
+def test_what_is_no_sequence_of_samples_is_refused(data: object, reason: str) -> None:
+    with pytest.raises(InputError, match=reason):
+        load_samples(data, [SPEC], [CARD])  # type: ignore[arg-type]
+
+
+@pytest.mark.parametrize("value", [0.5, 300, -1, np.nan])
+def test_numbers_that_the_type_does_not_hold_are_refused(value: float) -> None:
+    with pytest.raises(InputError, match=r"'u'.*expected uint8"):
+        load_samples([np.full((1, 2), value)], [TensorSpec("u", (1, 2), "uint8")], [])
+
+
+def test_whole_numbers_in_another_type_are_taken() -> None:
+    found = load_samples([np.array([[1.0, 255.0]])], [TensorSpec("u", (1, 2), "uint8")], [])
+    assert found.inputs[0]["u"].tolist() == [[1, 255]]

@@ -44,7 +44,7 @@ def test_a_model_for_an_accelerator_that_is_not_here_passes() -> None:
         ("too_new.tflite", UnsupportedVersion, "too old for the model"),
         ("too_new.onnx", UnsupportedVersion, "cannot run the model"),
         ("outside.onnx", DamagedArtifact, "all weights inside the file"),
-        ("open_batch.onnx", ArtifactError, "expected a fixed shape"),
+        ("open_length.onnx", ArtifactError, "expected a fixed shape"),
     ],
 )
 def test_a_refusal_keeps_its_kind_and_its_words(file: str, kind: type[ArtifactError], message: str) -> None:
