@@ -119,6 +119,12 @@ def test_its_grids_are_those_of_the_dynamic_scheme() -> None:
         assert plan.weights[name, index].same_as(other.weights[name, index])
 
 
+@pytest.mark.parametrize(("target", "axis"), [("cpu", 1), ("tflite-2.14", None)])
+def test_scales_run_along_the_gates_where_the_runtime_reads_them(target: str, axis: int | None) -> None:
+    model, plan = planned("LSTM", target=target)
+    assert {plan.weights[the_layer(model), index].axis for index in (1, 2)} == {axis}
+
+
 def test_a_layer_that_shall_be_float_is() -> None:
     model, _ = planned("LSTM")
     name = the_layer(model)
@@ -128,5 +134,5 @@ def test_a_layer_that_shall_be_float_is() -> None:
 
 
 def test_an_integer_only_target_still_refuses_it() -> None:
-    with pytest.raises(UnsupportedOperator, match="LSTM"):
+    with pytest.raises(UnsupportedOperator, match="LSTM has no int8 form"):
         planned("LSTM", target="coral")

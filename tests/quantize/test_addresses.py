@@ -55,6 +55,27 @@ def test_places_are_computed_in_float_back_to_a_layer(warped: ir.Model, noise: M
     assert any("head Gemm: float, it computes sizes or places" in note for note in plan.notes)
 
 
+def test_points_may_stand_on_either_side(build: Make, weights: Make) -> None:
+    model = build(
+        """graph (float[1, 4] x, float[1, 2, 8, 8] z) => (float[1, 2, 8, 8] y) {
+            [head] t = Gemm <transB = 1> (x, w, b)  [matrix] m = Reshape (t, turn)  [place] p = MatMul (m, points)
+            [turned] u = Transpose <perm = [0, 2, 1]> (p)  [grid] g = Reshape (u, picture)
+            [sample] y = GridSample (z, g) }""",
+        w=weights(6, 4), b=weights(6), turn=np.array([1, 2, 3]), points=weights(3, 64), picture=np.array([1, 8, 8, 2]),
+    )  # fmt: skip
+    assert address_values(model) == {"t", "m", "p", "u", "g"}
+
+
+def test_the_largest_of_places_is_one(build: Make, weights: Make) -> None:
+    model = build(
+        """graph (float[1, 2, 8, 8] x, float[1, 2, 8, 8] z) => (float[1, 2, 4, 4] y) {
+            [half] h = Mul (x, c)  [largest] p = MaxPool <kernel_shape = [2, 2], strides = [2, 2]> (h)
+            [turned] g = Transpose <perm = [0, 2, 3, 1]> (p)  [sample] y = GridSample (z, g) }""",
+        c=np.float32(0.5),
+    )  # fmt: skip
+    assert address_values(model) == {"x", "h", "p", "g"}
+
+
 def test_the_layer_that_says_where_keeps_its_weights(warped: ir.Model) -> None:
     plan = make_plan(warped, None, scheme="dynamic")
     assert plan.precision["head"] is Precision.FLOAT

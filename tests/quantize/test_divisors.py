@@ -16,7 +16,8 @@ CONV = "kernel_shape = [3, 3], strides = [1, 1], dilations = [1, 1], pads = [1, 
 NORM = f"""graph (float[1, 3, 8, 8] x) => (float[1, 4, 8, 8] y) {{
     [conv] a = Conv <{CONV}> (x, w, b)
     [relu] r = Relu (a)
-    [square] q = Mul (r, r)
+    [centred] c = Sub (r, middle)
+    [square] q = Mul (c, c)
     [mean] m = ReduceMean <axes = [1]> (q)
     [raised] p = Add (m, small)
     [root] d = Sqrt (p)
@@ -28,11 +29,14 @@ NORM = f"""graph (float[1, 3, 8, 8] x) => (float[1, 4, 8, 8] y) {{
 def test_a_variance_is_computed_in_float_and_its_layer_is_not(
     build: Make, noise: Make, weights: Make
 ) -> None:
-    model = build(NORM, w=weights(4, 3, 3, 3), b=weights(4), small=np.float32(1e-5), factor=weights(4, 1, 1))
+    model = build(
+        NORM, w=weights(4, 3, 3, 3), b=weights(4), middle=np.float32(0.1), small=np.float32(1e-5),
+        factor=weights(4, 1, 1),
+    )  # fmt: skip
     assert divisor_values(model) == {"q", "m", "p", "d"}
     plan = make_plan(model, calibrate(model, noise(model)))
     integer = {name for name, precision in plan.precision.items() if precision is Precision.INT8}
-    assert integer == {"conv", "relu", "scaled"}
+    assert integer == {"conv", "relu", "centred", "scaled"}
     assert not {"q", "m", "p", "d"} & set(plan.activations)
 
 

@@ -132,6 +132,18 @@ def test_what_is_no_data_comes_from_no_integers(name: str) -> None:
         check_onnx(proto.SerializeToString())
 
 
+def test_computed_places_come_from_no_integers() -> None:
+    text = """<ir_version: 8, opset_import: ["": 17]>
+        g (float[1,4,8,8] x, float[1,8,8,2] at) => (float[1,4,8,8] y) {
+            [q] i = QuantizeLinear(at, step, zero)  [dq] g = DequantizeLinear(i, step, zero)
+            [sample] y = GridSample(x, g) }"""
+    proto = onnx.parser.parse_model(text)
+    stored = {"step": np.float32(0.01), "zero": np.uint8(128)}
+    proto.graph.initializer.extend(onnx.numpy_helper.from_array(np.asarray(a), n) for n, a in stored.items())
+    with pytest.raises(ConversionError, match=r"sample.*input 1 .*DequantizeLinear"):
+        check_onnx(proto.SerializeToString())
+
+
 def test_a_constant_that_is_not_finite_is_named(network: ir.Model, plan: Any) -> None:
     proto = onnx.load_model_from_string(write_onnx(network, plan(scheme="float")).payload)
     set_constant(proto, "w3", lambda array: array * np.nan)

@@ -12,7 +12,9 @@ import pytest
 
 from edgemm.converters.onnx_writer import check_onnx, write_onnx
 from edgemm.converters.passes import canonicalize
+from edgemm.converters.passes.rewrite import data_of
 from edgemm.errors import ConversionError
+from edgemm.quantize import calibrate, make_plan
 from edgemm.quantize.grid import Grid
 from edgemm.quantize.plan import Plan, Precision
 from edgemm.quantize.target import TARGETS
@@ -168,3 +170,20 @@ def activation(scale: float) -> Grid:
 
 def step(source: float, weight: float) -> Grid:
     return Grid(np.array([source * weight], np.float32), dtype="int32")
+
+
+def test_a_float_operator_reads_the_real_number_where_it_is_there(written: Any) -> None:
+    text = """<ir_version: 8, opset_import: ["": 17]>
+        g (float[1,3,4,4] x) => (float[1,2,4,4] y, float[1,3,4,4] z) {
+            a = Erf(x)  y = Conv(a, w)  z = Exp(a) }"""
+    proto = onnx.parser.parse_model(text)
+    weights = np.linspace(-1, 1, 6, dtype=np.float32).reshape(2, 3, 1, 1)
+    proto.graph.initializer.append(onnx.numpy_helper.from_array(weights, "w"))
+    model: ir.Model = ir.from_proto(proto)
+    canonicalize(model)
+    samples = [{"x": np.random.default_rng(0).normal(size=(1, 3, 4, 4)).astype(np.float32)}]
+    found = written(write_onnx(model, make_plan(model, calibrate(model, samples))).payload)
+    assert data_of(node_of(found, "Exp")).producer() is node_of(found, "Erf")
+    assert data_of(node_of(found, "Conv")).producer() in [
+        node for node in found.graph if node.op_type == "DequantizeLinear"
+    ]
