@@ -86,7 +86,7 @@ def test_a_path_to_nothing(tmp_path: Path) -> None:
 
 
 def test_classes_are_the_labels_by_name_whatever_the_limit_took(tmp_path: Path) -> None:
-    cv2 = pytest.importorskip("cv2")
+    cv2 = needs(opencv)
     for name in ("0", "2", "4", "7", "9"):
         (tmp_path / name).mkdir()
         cv2.imwrite(str(tmp_path / name / "a.png"), np.full((8, 8), 9, np.uint8))
@@ -98,7 +98,7 @@ def test_classes_are_the_labels_by_name_whatever_the_limit_took(tmp_path: Path) 
 
 
 def test_without_labels_every_folder_counts_whatever_the_limit_took(tmp_path: Path) -> None:
-    cv2 = pytest.importorskip("cv2")
+    cv2 = needs(opencv)
     for name in "abc":
         (tmp_path / name).mkdir()
         cv2.imwrite(str(tmp_path / name / "a.png"), np.full((8, 8), 9, np.uint8))
@@ -122,6 +122,7 @@ def test_folders_that_are_no_labels_at_all_are_no_answers(
 
 
 def test_a_broken_picture_is_named(tmp_path: Path) -> None:
+    needs(opencv)
     (tmp_path / "bad.png").write_bytes(b"no picture")
     with pytest.raises(InputError, match=r"--evaluate: .*bad\.png"):
         load_samples(tmp_path, [SPEC], [CARD], option="--evaluate")
