@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import numpy as np
 import onnx_ir as ir
 
 from edgemm.converters.passes.rewrite import bypass, data_of
@@ -24,8 +25,10 @@ def drop_saturating(model: ir.Model, plan: Plan) -> int:
 
 
 def _is_idle(node: ir.Node, plan: Plan) -> bool:
-    if not saturates(node) or not plan.is_int8(str(node.name)):
+    if not saturates(node):
         return False
+    if not plan.is_int8(str(node.name)):
+        return not np.isfinite(bounds(node) or 0.0).any()
     source, output = data_of(node), node.outputs[0]
     stored, wanted = (plan.activations.get(str(value.name)) for value in (source, output))
     if stored is None or wanted is None:

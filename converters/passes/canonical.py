@@ -29,7 +29,7 @@ from edgemm.converters.passes.pad import normalize_pads
 from edgemm.converters.passes.pad_folding import fold_pads
 from edgemm.converters.passes.pool import normalize_pools, round_up_pools
 from edgemm.converters.passes.precision import to_float32
-from edgemm.converters.passes.quantized import read_quantized, read_runtime_operators
+from edgemm.converters.passes.quantized import change_grids_at_joins, read_quantized, read_runtime_operators
 from edgemm.converters.passes.reduce_mean import means_to_global_pools
 from edgemm.converters.passes.reshape import merge_reshapes, normalize_reshapes
 from edgemm.converters.passes.resize import settle_resizes
@@ -106,6 +106,7 @@ PASSES: tuple[Pass, ...] = (
     normalize_reshapes,
     merge_reshapes,
     merge_transposes,
+    change_grids_at_joins,
     unique_names,
     settle_shapes,
     remove_dead_code,

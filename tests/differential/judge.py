@@ -27,6 +27,8 @@ LIMIT_DB = 38.0
 """onnxruntime leaves in float what it has no integer form for; more than 8 bits can hold is not asked of int8."""
 BELOW_ORIGINAL_DB = 1.0
 """A file made of a quantized source may be so much farther from the float model than the source is."""
+JUMPED = 0.05
+"""Share of numbers that may be anything where the source jumps."""
 FLIPPED = 0.3
 """Share of whole numbers that may differ more than they do in onnxruntime's int8: 8 samples tell no less."""
 
@@ -234,7 +236,7 @@ class _Output:
         seen = (self._truth >= low) & (
             self._truth <= high
         )  # beyond, a grid clips, and what is left in float does not
-        mine, theirs = (decibels(self._truth[seen], each[seen]) for each in (self._found, self._peer))
+        mine, theirs = (self._kept(self._truth[seen], each[seen]) for each in (self._found, self._peer))
         if theirs < USABLE_DB or mine >= min(theirs, LIMIT_DB) - BELOW_PEER_DB:
             return []
         return [
@@ -242,6 +244,13 @@ class _Output:
                 "below onnxruntime", f"output {self._index}: {mine:.1f} dB, onnxruntime's static {theirs:.1f}"
             )
         ]
+
+    def _kept(self, truth: Array, found: Array) -> float:
+        """Decibels; where the source jumps, without the few numbers that are farthest off."""
+        if not self._source.jumps:
+            return decibels(truth, found)
+        nearest = np.argsort(np.abs(truth - found))[: int(np.ceil(truth.size * (1 - JUMPED)))]
+        return decibels(truth[nearest], found[nearest])
 
     def _below_original(self) -> list[Fault]:
         """A quantized source: how far the file is from the float model, and how far the source."""

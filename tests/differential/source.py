@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import zlib
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
@@ -56,6 +56,8 @@ class Source:
     """Rounding of the source's own arithmetic, as a share of an output's range: 0 for float32."""
     proto: onnx.ModelProto | None = None
     """The float ONNX model, for onnxruntime's own quantizer; None where the source is quantized or has none."""
+    jumps: bool = False
+    """As the family says."""
     original: list[Outputs] | None = field(default=None)
     """Of a quantized source: what the float model that it was made from gives on the evaluation data."""
 
@@ -88,7 +90,8 @@ def _direct(key: GraphKey, family: Family, folder: Path) -> Source:
     path = folder / f"{key}.onnx"
     onnx.save(model, path)
     precision = HALF_PRECISION if family.dtype == "float16" else 0.0
-    return _measured(key, model, path, data, precision=precision, original=original)
+    source = _measured(key, model, path, data, precision=precision, original=original)
+    return replace(source, jumps=family.jumps)
 
 
 def _torch(key: GraphKey, folder: Path) -> Source:
@@ -133,7 +136,8 @@ def _measured(
     return Source(
         key, path, None, data, inputs, plain[:EVALUATION], plain[EVALUATION:],
         _difference(plain, run_onnx(payload, both, optimize=True)),
-        _ends(run_onnx(payload, data.calibration, optimize=False)), precision, proto, original,
+        _ends(run_onnx(payload, data.calibration, optimize=False)), precision, proto,
+        original=original,
     )  # fmt: skip
 
 

@@ -96,6 +96,15 @@ def test_what_the_calibration_never_saw_may_be_clipped() -> None:
     assert kinds(written(clipped), source(calibrated=[(-9.0, 0.45)]), noisy(40.0)) == set()
 
 
+def test_a_few_numbers_may_be_anything_where_the_source_jumps() -> None:
+    jumped = [(each.copy(),) for (each,) in noisy(40.0)]
+    for (each,) in jumped:
+        each[0, 0, 0, :2] += 2.0  # 2 of 60
+    assert kinds(written(jumped), peer=noisy(40.0)) == {"below onnxruntime"}
+    assert kinds(written(jumped), source(jumps=True), noisy(40.0)) == set()
+    assert kinds(written(noisy(20.0)), source(jumps=True), noisy(40.0)) == {"below onnxruntime"}
+
+
 @pytest.mark.parametrize("value", [np.nan, np.inf])
 @pytest.mark.parametrize("where", ["evaluation", "fresh"])
 def test_what_is_not_finite(value: float, where: str) -> None:

@@ -104,7 +104,8 @@ def test_a_picture_made_of_whole_numbers_is_data(build: Make, noise: Make, weigh
             [conv] a = Conv <{CONV}> (x, w, b)  [levels] m = Mul (a, many)  [whole] y = Cast <to = 2> (m) }}""",
         w=weights(3, 3, 3, 3), b=weights(3), many=np.float32(255),
     )  # fmt: skip
-    assert static(model, noise).precision["levels"] is Precision.INT8
+    assert address_values(model) == set()
+    assert static(model, noise).precision["conv"] is Precision.INT8
 
 
 def test_an_input_that_says_where_stays_real(build: Make, noise: Make, weights: Make) -> None:

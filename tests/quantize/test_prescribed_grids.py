@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import numpy as np
 import onnx_ir as ir
 import pytest
 
-from edgemm.quantize.declared import KEY, cuts, declare, declared
+from edgemm.quantize import calibrate, make_plan
+from edgemm.quantize.declared import KEY, cuts, declare, declared, prescribed
 from edgemm.quantize.grid import Grid, Range, asymmetric, symmetric, weight_grid
 from edgemm.quantize.lattice import step_of
 
@@ -89,7 +92,28 @@ def test_real_weights_fill_their_grid() -> None:
 def test_a_constant_operand_that_was_on_a_grid_keeps_its_step() -> None:
     steps = np.arange(-60, 141, 3)
     step = step_of((steps * 0.01).astype(np.float32), 255)
-    assert step == pytest.approx(
-        0.01, rel=1e-5
-    )  # 198 steps of 255 for 66 that were used: as fine as they go in
+    assert step == pytest.approx(0.01, rel=1e-5)  # its 66 steps go three times into 255
     assert step_of(np.random.default_rng(0).standard_normal(64), 255) == 0.0
+
+
+def test_a_factor_that_was_integers_is_multiplied_as_these(build: Any) -> None:
+    model = build("g (float[1,4] x) => (float[1,4] y) { y = Mul(x, k) }", k=np.array([-50, 100, 3, 7]) * 0.02)
+    data = [{"x": np.array([[-1.0, 0.5, 0.2, 1.0]], np.float32)}]
+    plan = make_plan(model, calibrate(model, data), scheme="static")
+    (grid,) = plan.weights.values()
+    assert grid.scalar == pytest.approx(0.02, rel=1e-6)
+
+
+def test_what_a_source_prescribes_comes_before_what_was_measured(build: Any) -> None:
+    """Also for what is only seen behind the Clip, back through what picks and moves."""
+    text = """g (float[1,2,4,4] x) => (float[1,8] y) { r = Relu(x) m = MaxPool<kernel_shape=[2,2], strides=[2,2]>(r)
+        c = Clip(m, low, high) y = Reshape(c, sizes) }"""
+    limits = {"low": np.float32(-0.5), "high": np.float32(2.05)}
+    model = build(text, sizes=np.array([1, 8]), **limits)
+    value = next(node for node in model.graph if node.op_type == "Clip").outputs[0]
+    declare(value, 0.01, 50, (0, 255))
+    ranges = prescribed(model)
+    assert set(ranges) == {"x", "r", "m", "c"}
+    assert {each.step for each in ranges.values()} == {0.01}
+    declare(value, 0.02, 50, (0, 255))  # the Clip no longer ends where the grid does
+    assert set(prescribed(model)) == {"c"}

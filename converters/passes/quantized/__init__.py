@@ -7,6 +7,7 @@ Read in the order it happens:
     moves.py       operators that only move integers move real numbers
     pairs.py       QuantizeLinear and DequantizeLinear go; the grid stands on the value, what it cuts off is a Clip
     reach.py       how far the values of a graph can go: where a grid provably cuts nothing off, there is no Clip
+    joins.py       values of several grids that meet on one
     arithmetic.py  integers that are seen from outside are computed
     rounding.py    the float graph with the source's rounding put back: what a comparison with the source is held to
 """
@@ -18,6 +19,7 @@ import onnx_ir as ir
 from edgemm.converters.passes.contract import QUANTIZED
 from edgemm.converters.passes.quantized.arithmetic import compute_integers, compute_products
 from edgemm.converters.passes.quantized.dynamic import read_dynamic_layers
+from edgemm.converters.passes.quantized.joins import change_grids_at_joins
 from edgemm.converters.passes.quantized.moves import lift_moves
 from edgemm.converters.passes.quantized.pairs import RUNTIME, remove_pairs
 from edgemm.converters.passes.quantized.rounding import rounded, rounding_error
@@ -55,6 +57,7 @@ def declared_ranges(model: ir.Model) -> dict[str, tuple[float, float]]:
 
 
 __all__ = [
+    "change_grids_at_joins",
     "declared_ranges",
     "is_quantized",
     "read_quantized",

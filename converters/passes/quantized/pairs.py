@@ -15,7 +15,7 @@ from edgemm.converters.passes.draft import Draft
 from edgemm.converters.passes.quantized.reach import Reaches
 from edgemm.converters.passes.rewrite import array_of, bypass, data_of
 from edgemm.quantize.declared import KEY, declare
-from edgemm.quantize.fusion import FUSED_BOUNDS
+from edgemm.quantize.fusion import FUSED_BOUNDS, FUSES_ACTIVATION
 
 RUNTIME = "com.microsoft"
 ENDS = {
@@ -124,9 +124,12 @@ class Limits:
 
 
 def _clipped(draft: Draft, source: ir.Value, low: float, high: float) -> ir.Value:
-    """With a Relu of its own where the lower limit is 0: layers compute that themselves."""
-    shape = _shape(source)
-    if low == 0.0 and FUSED_BOUNDS.get((low, high)) != "RELU6":
+    """With a Relu of its own where the lower limit is 0 and the layer in front computes that itself."""
+    shape, maker = _shape(source), source.producer()
+    fuses = (
+        maker is not None and maker.op_type in FUSES_ACTIVATION and FUSED_BOUNDS.get((low, high)) != "RELU6"
+    )
+    if low == 0.0 and (fuses or np.isinf(high)):
         source, low = draft.op("Relu", [source], shape, source.dtype), -np.inf
     if np.isinf(low) and np.isinf(high):
         return source

@@ -105,6 +105,9 @@ def lower_clip(ctx: Lowering, node: ir.Node) -> None:
         if cuts(grid, limits) or cuts(source.grid, limits):
             ctx.put(node.outputs[0], ctx.as_int8(source, grid), perm)
             return
+    if not np.isfinite(limits).any():
+        ctx.put(node.outputs[0], source, perm)
+        return
     final = ctx.result(node, perm)
     if limits in FUSED_BOUNDS:
         ctx.op(FUSED_BOUNDS[limits], [source], [final], form=ctx.form(node))
@@ -116,8 +119,6 @@ def lower_clip(ctx: Lowering, node: ir.Node) -> None:
         for code, limit in zip(("MAXIMUM", "MINIMUM"), limits, strict=True)
         if np.isfinite(limit)
     ]
-    if not steps:
-        ctx.reshape_op(source, final)
     for number, (code, limit) in enumerate(steps, 1):
         last = number == len(steps)
         made = (

@@ -31,11 +31,14 @@ def behind(build: Any, nodes: str, scale: float, zero: int, **constants: Any) ->
     ("nodes", "scale", "zero", "expected"),
     [
         ("v = Identity(c)", 0.02, 128, ["Clip"]),
-        ("v = Identity(c)", 0.02, 0, ["Relu", "Clip"]),  # the Relu that a quantizer took away
+        ("v = Add(c, c)", 0.02, 0, ["Add", "Relu", "Clip"]),  # the Relu that a quantizer took away
+        ("v = Neg(c)", 0.02, 0, ["Neg", "Clip"]),  # nothing that computes a Relu itself
         ("v = Identity(c)", 6 / 255, 0, ["Clip"]),  # ReLU6
         ("v = Relu(c)", 0.02, 0, ["Relu", "Clip"]),
         ("v = Sigmoid(c)", 1 / 256, 0, ["Sigmoid"]),
         ("v = Sigmoid(c)", 1 / 512, 0, ["Sigmoid", "Clip"]),
+        ("v = Sigmoid(c)", 1 / 258, 0, ["Sigmoid", "Clip"]),  # ends three steps before 1
+        ("a = Sigmoid(c)  v = Identity(a)", 1 / 255, 0, ["Sigmoid"]),
         ("v = Softmax<axis=1>(c)", 1 / 255, 0, ["Softmax"]),
         ("v = Tanh(c)", 1 / 128, 128, ["Tanh"]),
         ("v = Tanh(c)", 1 / 128, 0, ["Tanh", "Relu"]),
@@ -48,7 +51,7 @@ def behind(build: Any, nodes: str, scale: float, zero: int, **constants: Any) ->
             "a = Sigmoid(c)  v = Resize<mode='cubic'>(a, , times)",
             1 / 255,
             0,
-            ["Sigmoid", "Resize", "Relu", "Clip"],
+            ["Sigmoid", "Resize", "Clip"],
         ),
         ("a = Sigmoid(c)  v = Resize<mode='linear'>(a, , times)", 1 / 255, 0, ["Sigmoid", "Resize"]),
     ],
@@ -87,6 +90,22 @@ def test_two_readers_of_one_grid_share_a_clip(build: Any, operators: Any) -> Non
     model = build(text, w=WEIGHT, s=np.float32(0.02), z=np.uint8(100))
     canonicalize(model)
     assert operators(model) == ["Conv", "Clip", "Neg", "Add"]
+
+
+def test_a_grid_stays_on_what_takes_the_place_of_its_value(build: Any) -> None:
+    text = """g (float[1,3,4,4] x) => (float[1,64] y) { c = Conv(x, w)  a = Sigmoid(c)  f = Flatten(a)
+        q = QuantizeLinear(f, s, z)  d = DequantizeLinear(q, s, z)  y = Neg(d) }"""
+    model = build(text, w=WEIGHT, s=np.float32(1 / 255), z=np.uint8(0))
+    canonicalize(model)
+    assert [node.op_type for node in model.graph] == ["Conv", "Sigmoid", "Reshape", "Neg"]
+    assert declared(model.graph[2].outputs[0]) is not None
+
+
+def test_an_integer_pad_without_a_fill_writes_the_integer_zero(build: Any, canonical: Any) -> None:
+    text = """g (float[1,3,4,4] x) => (float[1,3,6,4] y) {
+        q = QuantizeLinear(x, s, z)  p = Pad(q, pads)  y = DequantizeLinear(p, s, z) }"""
+    sizes = np.array([0, 0, 1, 0, 0, 0, 1, 0])
+    canonical(build(text, s=np.float32(0.02), z=np.uint8(100), pads=sizes), tolerance=0.0101)
 
 
 def test_integers_that_only_move_are_numbers_that_move(build: Any, canonical: Any, operators: Any) -> None:

@@ -21,6 +21,8 @@ class Family:
     """Of the weights and the noise."""
     quantized: bool = False
     """What `build` makes is then quantized by onnxruntime, and that is the source."""
+    jumps: bool = False
+    """Its numbers jump where others cross a limit: a rounding before it moves a few of them far."""
 
 
 FROM_11, FROM_13 = OPSETS[2:], OPSETS[4:]
@@ -49,7 +51,7 @@ FAMILIES: dict[str, Family] = {
     "products": Family(layers.products),
     "classifier": Family(layers.classifier),
     "normalized_rows": Family(layers.normalized_rows),
-    "arithmetic": Family(layers.arithmetic),
+    "arithmetic": Family(layers.arithmetic, jumps=True),
     "reductions": Family(layers.reductions),
     "recurrent": Family(sequences.recurrent),
     "words": Family(sequences.words),
@@ -59,7 +61,7 @@ FAMILIES: dict[str, Family] = {
     "detector": Family(mixed.detector),
     "moves": Family(mixed.moves),
     "shapes_computed": Family(mixed.shapes_computed),
-    "choices": Family(mixed.choices),
+    "choices": Family(mixed.choices, jumps=True),
     "picked": Family(mixed.picked),
     "types": Family(mixed.types),
     "ports": Family(mixed.ports),
