@@ -158,7 +158,11 @@ def _stepwise(
     model: ir.Model, source: Any, example_inputs: tuple[Any, ...] | None, axis: int, card: ModelCard
 ) -> tuple[ModelCard, str]:
     """Gives the canonical model its states, in place, and the card their pairs."""
-    if len(model.graph.inputs) != 1 or not 0 <= axis < len(model.graph.inputs[0].shape or ()):
+    if (
+        not isinstance(axis, int)
+        or len(model.graph.inputs) != 1
+        or not 0 <= axis < len(model.graph.inputs[0].shape or ())
+    ):
         raise InputError(
             f"stepwise: expected one input with time along dimension {axis}, found "
             + ", ".join(f"{value.name} {value.shape}" for value in model.graph.inputs)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import re
 from collections.abc import Mapping, Sequence
 
@@ -11,6 +12,8 @@ import onnx_ir as ir
 from edgemm.errors import InputError
 
 EXAMPLE = (1, 3, 224, 224)
+LIMIT_ELEMENTS = 1 << 28
+"""Of an input: 1 GB in float32, far beyond what an edge device takes."""
 PLACEHOLDER = re.compile(
     r"|\?|-1|\*|none|null|nan|unk.*|unnamed.*|unspecified.*|dyn(amic)?[._]?.*", re.IGNORECASE
 )
@@ -35,6 +38,7 @@ def fix_input_shapes(model: ir.Model, shapes: Mapping[str, Sequence[int]]) -> in
     """
     inputs = [value for value in model.graph.inputs if not value.is_initializer()]
     _refuse_unknown_names(inputs, shapes)
+    _refuse_what_is_no_shape(shapes)
     symbols: dict[str, int] = {}
     for value in inputs:
         if str(value.name) in shapes:
@@ -61,11 +65,24 @@ def set_inputs(model: ir.Model, constants: Mapping[str, float]) -> int:
         value = next(each for each in model.graph.inputs if each.name == name)
         if value.shape is None or not value.shape.is_static() or value.dtype is None:
             raise InputError(f"--set {name}=...: the input has no fixed shape; give --shape {name}=... too")
+        if not isinstance(number, int | float | np.number) or not np.isfinite(number):
+            raise InputError(f"--set {name}={number!r}: expected a finite number")
         array = np.full(value.shape.numpy(), number, value.dtype.numpy())
         model.graph.inputs.remove(value)
         value.const_value = ir.tensor(array, name=name)
         model.graph.register_initializer(value)
     return len(constants)
+
+
+def _refuse_what_is_no_shape(shapes: Mapping[str, Sequence[int]]) -> None:
+    for name, shape in shapes.items():
+        sizes = shape if isinstance(shape, Sequence) and not isinstance(shape, str | bytes) else None
+        if sizes is None or not all(isinstance(size, int | np.integer) for size in sizes):
+            raise InputError(
+                f"--shape {name}={shape!r}: expected whole numbers, such as {name}={_text(EXAMPLE)}"
+            )
+        if math.prod(int(size) for size in sizes) > LIMIT_ELEMENTS:
+            raise InputError(f"--shape {name}={_text(sizes)}: expected at most {LIMIT_ELEMENTS} elements")
 
 
 def _refuse_unknown_names(inputs: Sequence[ir.Value], shapes: Mapping[str, Sequence[int]]) -> None:

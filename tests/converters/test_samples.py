@@ -122,6 +122,7 @@ def test_folders_that_are_no_labels_at_all_are_no_answers(
 
 
 def test_a_broken_picture_is_named(tmp_path: Path) -> None:
+    needs(opencv)
     (tmp_path / "bad.png").write_bytes(b"no picture")
     with pytest.raises(InputError, match=r"--evaluate: .*bad\.png"):
         load_samples(tmp_path, [SPEC], [CARD], option="--evaluate")

@@ -5,7 +5,7 @@ from collections.abc import Mapping, Sequence
 import onnx_ir as ir
 import pytest
 
-from edgemm.converters.importers.input_shapes import fix_input_shapes
+from edgemm.converters.importers.input_shapes import fix_input_shapes, set_inputs
 from edgemm.errors import InputError
 
 
@@ -86,3 +86,17 @@ def test_long_symbolic_shapes_print_short() -> None:
     with pytest.raises(InputError, match="is open") as caught:
         fixed(model(["n", "floor(" * 50 + "w", "h"]))
     assert len(str(caught.value)) < 250
+
+
+@pytest.mark.parametrize("shape", [8, None, "1,8", (1.5, 8), ("a", 8), (10**12, 8)])
+def test_what_is_no_shape_is_refused(shape: object) -> None:
+    with pytest.raises(InputError, match=r"--shape in0=.*expected"):
+        fix_input_shapes(model(["n", 8]), {"in0": shape})  # type: ignore[dict-item]
+
+
+@pytest.mark.parametrize("number", ["a", None, float("nan")])
+def test_a_constant_input_is_a_finite_number(number: object) -> None:
+    made = model([1, 8])
+    made.graph.inputs[0].type = ir.TensorType(ir.DataType.FLOAT)
+    with pytest.raises(InputError, match="expected a finite number"):
+        set_inputs(made, {"in0": number})  # type: ignore[dict-item]

@@ -119,3 +119,15 @@ def test_tensors_outside_the_folder_are_not_read(in_pieces: Path, tmp_path: Path
     (folder / "m.onnx").write_bytes(proto.SerializeToString())
     with pytest.raises(ConversionError, match="external data"):
         read_onnx(folder / "m.onnx")
+
+
+def test_weights_among_the_inputs_do_not_hinder_a_given_shape(tmp_path: Path) -> None:
+    value = [onnx.helper.make_tensor_value_info(n, 1, s) for n, s in (("x", ["?", "?"]), ("w", [8, 4]))]
+    out = [onnx.helper.make_tensor_value_info("y", 1, None)]
+    weight = onnx.numpy_helper.from_array(np.ones((8, 4), np.float32), "w")
+    node = onnx.helper.make_node("MatMul", ["x", "w"], ["y"])
+    made = onnx.helper.make_model(onnx.helper.make_graph([node], "g", value, out, [weight]), ir_version=8)
+    made.opset_import[0].version = 17
+    onnx.save(made, tmp_path / "m.onnx")
+    found = read_onnx(tmp_path / "m.onnx", {"x": (1, 8)})
+    assert next(each.shape for each in found.graph.inputs if each.name == "x") == (1, 8)
