@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import sys
 import time
 from collections.abc import Sequence
@@ -116,6 +115,4 @@ if __name__ == "__main__":
         Path("/proc/self/oom_score_adj").write_text(
             "1000", encoding="ascii"
         )  # it goes first when memory ends
-    with suppress(AttributeError, OSError):
-        os.sched_setaffinity(0, os.sched_getaffinity(0))
     sys.exit(main())

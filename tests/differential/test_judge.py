@@ -122,6 +122,16 @@ def test_what_is_infinite_in_the_source_may_be_so() -> None:
     assert kinds(written(other, 0.0, "float"), source(truth)) == {"float error"}
 
 
+def test_a_rounding_may_reach_what_is_infinite_by_nature() -> None:
+    """The log of a value that int8 rounds to 0."""
+    truth = [(each.copy(),) for (each,) in TRUTH]
+    truth[0][0][0, 0, 0, 0] = -np.inf
+    more = [(each.copy(),) for (each,) in truth]
+    more[1][0][0, 0, 0, 0] = -np.inf
+    assert kinds(written(more, 0.0), source(truth)) == set()
+    assert "not finite" in kinds(written(more, 0.0, "float"), source(truth))
+
+
 def test_another_shape() -> None:
     assert kinds(written([(each[..., :4],) for (each,) in TRUTH], 30.0)) == {"shape"}
 
