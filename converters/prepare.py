@@ -17,7 +17,7 @@ from edgemm.converters.importers.input_shapes import set_inputs
 from edgemm.converters.importers.outputs import separate_outputs
 from edgemm.converters.importers.source_file import source_file
 from edgemm.converters.passes import canonicalize
-from edgemm.converters.passes.contract import QUANTIZED
+from edgemm.converters.passes.quantized import is_quantized
 from edgemm.converters.passes.rewrite import shape_of
 from edgemm.converters.passes.stepwise import add_states
 from edgemm.converters.realise import Format, Realised
@@ -195,9 +195,7 @@ def _is_float32(model: ir.Model) -> bool:
     """Its numbers are those that the float file computes with."""
     values = [*model.graph.inputs, *model.graph.initializers.values()]
     other = (ir.DataType.FLOAT16, ir.DataType.BFLOAT16, ir.DataType.DOUBLE)
-    return not any(value.dtype in other for value in values) and not any(
-        node.op_type in QUANTIZED for node in model.graph
-    )
+    return not any(value.dtype in other for value in values) and not is_quantized(model)
 
 
 def _read(

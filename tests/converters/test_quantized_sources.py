@@ -320,13 +320,13 @@ def _learned(last: str, *, signed: bool) -> Network:
 
 @pytest.mark.parametrize("format_", ["tflite", "onnx"])
 def test_a_reader_in_float_sees_what_the_grid_left(format_: str, tmp_path: Path) -> None:
-    """exp(x) is cut off at 2.55, for the convolution and for the exponential function behind it."""
+    """exp(x) is cut off at 2.55, for the convolution and for the cosine behind it."""
     network = Network(
         PICTURE,
         ("Exp", ["x"], "e", {}),
         *pair("e", "d"),
         ("Conv", ["d", "w"], "c", {}),
-        ("Exp", ["d"], "f", {}),
+        ("Cos", ["d"], "f", {}),
         ("Add", ["c", "f"], "y", {}),
         point=np.uint8(0),
         d_s=np.float32(0.01),
@@ -337,6 +337,34 @@ def test_a_reader_in_float_sees_what_the_grid_left(format_: str, tmp_path: Path)
     wanted = answers(source, network.samples)
     found = converted(source, tmp_path / f"out.{format_}", network.samples, "static", wanted)
     assert decibels(wanted, found) > 35  # two more roundings to 8 bits: 40 and more
+
+
+@pytest.mark.parametrize("format_", ["tflite", "onnx"])
+def test_a_value_that_is_joined_on_a_wider_grid_changes_to_it(format_: str, tmp_path: Path) -> None:
+    """It saturates on its own grid as it is stored; a convolution reads it too, and adds a bias."""
+    network = Network(
+        PICTURE,
+        *pair("x", "a"),
+        ("Conv", ["a", "w"], "c", {}),
+        *pair("c", "b"),
+        ("Conv", ["b", "w", "bias"], "d", {}),
+        *pair("d", "e"),
+        ("Concat", ["b", "e"], "k", {"axis": 1}),
+        ("Conv", ["k", "v"], "y", {}),
+        point=np.uint8(128),
+        a_s=np.float32(0.03),
+        b_s=np.float32(0.01),
+        e_s=np.float32(0.06),
+        w=weights(3, 3, 1, 1),
+        v=weights(2, 6, 1, 1),
+        bias=np.array([3, -3, 2], np.float32),
+    )
+    source = tmp_path / "source.onnx"
+    onnx.save(network.model, source)
+    wanted = answers(source, network.samples)
+    found = converted(source, tmp_path / f"out.{format_}", network.samples, "static", wanted)
+    assert decibels(wanted, found) > 30
+    assert not {"MAXIMUM", "MINIMUM"} & set(operators(tmp_path / f"out.{format_}"))
 
 
 @pytest.mark.parametrize("format_", ["tflite", "onnx"])
