@@ -17,6 +17,7 @@ import numpy.typing as npt
 import onnx_ir as ir
 
 from edgemm.converters.fidelity import evaluation_part, snr_db
+from edgemm.converters.fidelity.finite import finite_part
 from edgemm.converters.measure import without_final_softmax
 from edgemm.converters.samples import Samples
 from edgemm.converters.shared_scales import SharedScale, shared_scales
@@ -159,6 +160,7 @@ def alone(plan: Plan, node: ir.Node) -> Plan:
 def _loss(
     expected: Mapping[str, npt.NDArray[Any]], found: Mapping[str, npt.NDArray[Any]]
 ) -> tuple[float, float]:
-    """SNR of the worst output, and the noise as a share of the signal, over all outputs."""
-    snrs = [snr_db(truth, found[name]) for name, truth in expected.items()]
+    """SNR of the worst output, and the noise as a share of the signal, over all outputs; of finite values."""
+    pairs = [finite_part(truth, found[name]) for name, truth in expected.items()]
+    snrs = [snr_db(each.expected, each.found) for each in pairs]
     return min(snrs), float(sum(10.0 ** (-each / 10.0) for each in snrs))

@@ -83,3 +83,12 @@ def test_dynamic_layers_are_ranked_too() -> None:
     found = diagnosed(text, "dynamic", s=np.array([4, 64]), u=normal(64, 16), v=normal(16, 5))
     assert [each.operator for each in found.layers] == ["Gemm", "Gemm"]
     assert all(20 < each.snr_db < 80 for each in found.layers)  # dB
+
+
+def test_outputs_that_are_infinite_by_nature_do_not_hide_the_layers() -> None:
+    text = """g (float[1,4,8,8] x) => (float[1,6,8,8] y) {
+        a = Conv(x, u, b)  r = Relu(a)  y = Log(r) }"""
+    found = diagnosed(text, scheme="dynamic", u=normal(6, 4, 1, 1), b=normal(6))
+    assert [each.operator for each in found.layers] == ["Conv"]
+    assert np.isfinite(found.layers[0].snr_db)
+    assert found.layers[0].snr_db < 100  # dB: its weights are rounded
