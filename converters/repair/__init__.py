@@ -111,9 +111,10 @@ def repair(
         worker.keep(f"scheme {other_scheme}", worker.scheme(other_scheme))
     if worker.state.calibration is not None and worker.state.plan.scheme == "static":
         _free_of_cost(worker, tick, ranges_are_kept)
-    if worker.goes_on and not state.plan.target.integer_only:
+    while worker.goes_on and not state.plan.target.integer_only:
         tick("layers back to float")
-        worker.to_float()
+        if not worker.to_float():
+            break
     end = worker.state
     given = tuple(sorted(worker.given))
     share = float_share(end.model, worker.given)
@@ -262,17 +263,18 @@ class _Worker:
         ranges = replace(fresh, ranges={**fresh.ranges, **known})
         return self._with(copy, ranges, self.state.float_nodes | behind, ", ".join(layers))
 
-    def to_float(self) -> None:
+    def to_float(self) -> bool:
         """As few layers as the gate needs of a ranked list: shared scales first, then what regains most for its cost.
 
-        They go together, for a number between two layers is real only when both are float. The shortest part of the
+        With other layers in float the ranking is another: what is not enough is a start for the next round. They go
+        together, for a number between two layers is real only when both are float. The shortest part of the
         list with which the gate holds is found by halving; what the gate holds without goes back to int8.
         """
         first = self.state
         ranked = self._affordable(self._ranked())
         whole = self._float(first, ranked) if ranked else None
         if whole is None or not self._is_better(whole):
-            return
+            return False
         low, high, best = 0, len(ranked), whole
         while not whole.fidelity.missed and high - low > 1 and self._in_time():
             middle = (low + high) // 2
@@ -283,12 +285,15 @@ class _Worker:
                 high, best = middle, tried
         best, given = self._confirmed(first, ranked, high, best)
         if not self._is_better(best):
-            return
-        self.state, self.given = best, set(given)
+            return False
+        before = frozenset(self.given)
+        self.state, self.given = best, self.given | set(given)
         self._back_to_int8()
         self.steps.append(
-            f"back to float ({', '.join(sorted(self.given))}): {first.worst_db:.1f} to {self.state.worst_db:.1f} dB"
+            f"back to float ({', '.join(sorted(self.given - before))}): "
+            f"{first.worst_db:.1f} to {self.state.worst_db:.1f} dB"
         )
+        return True
 
     def _float(self, first: State, names: Sequence[str]) -> State:
         return self._with(float_nodes=first.float_nodes | frozenset(names))
@@ -305,7 +310,7 @@ class _Worker:
     def _affordable(self, ranked: Sequence[str]) -> list[str]:
         chosen: list[str] = []
         for name in ranked:
-            if float_share(self.state.model, {*chosen, name}) <= MAX_FLOAT_SHARE:
+            if float_share(self.state.model, {*self.given, *chosen, name}) <= MAX_FLOAT_SHARE:
                 chosen.append(name)
         return chosen
 
