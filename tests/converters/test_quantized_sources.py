@@ -252,7 +252,8 @@ def test_a_quantized_source_keeps_what_its_grids_clip(name: str, quantized: Any,
             found = converted(source, tmp_path / f"out.{format_}", network.samples, scheme, truth)
             # XNNPACK changes a grid by a factor of 8 bits: one step more
             kept = not {name, (name, form)} & ON_OTHER_GRIDS
-            assert decibels(truth, found) >= of_the_source - (1.0 if kept else 3.0), (scheme, format_)
+            least = of_the_source - (3.0 if name == "pools" else 1.0)  # AveragePool has one grid in and out
+            assert decibels(truth, found) >= least, (scheme, format_)
             assert decibels(wanted, found) >= of_the_source - 3.0, (scheme, format_)  # as noisy as itself
             if scheme == "static" and kept and (name, format_) != ("dense", "tflite"):
                 worst = float(np.abs(found - wanted).max())
