@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
@@ -9,9 +10,11 @@ import numpy.typing as npt
 
 from edgemm.card import ImageRecipe, ModelCard
 from edgemm.converters.prepare import Prepared
-from edgemm.converters.samples import Samples, load_samples
+from edgemm.converters.samples import Sample, Samples, load_samples
 from edgemm.converters.stepwise import load_sequences, run_along
+from edgemm.errors import CalibrationError
 from edgemm.quantize.grid import Range
+from edgemm.quantize.visible import is_mask
 
 NOISE_SAMPLES = 8
 NOISE = "no data: fidelity was measured on seeded noise; give --calibrate or --evaluate for a figure that means more"
@@ -24,10 +27,31 @@ def load_data(data: Any, prepared: Prepared, limit: int, option: str = "--calibr
     axis = prepared.time_axis
     if axis is not None:
         sequences = load_sequences(data, prepared.inputs[0], prepared.card.inputs[0], axis, option)
-        return run_along(prepared.model, prepared.card.states, sequences, axis, limit)
-    return load_samples(
+        _require_finite(sequences, prepared, option)
+        return run_along(prepared.model, prepared.card.states, sequences, axis, limit, option)
+    found = load_samples(
         data, prepared.inputs, prepared.card.inputs, classes=prepared.card.labels, limit=limit, option=option
     )
+    _require_finite(found.inputs, prepared, option)
+    return found
+
+
+def _require_finite(samples: Sequence[Sample], prepared: Prepared, option: str) -> None:
+    """No NaN and no infinity, but the negative one of a mask: a figure measured on these says nothing.
+
+    Raises:
+        CalibrationError: there are some.
+    """
+    masks = {str(value.name) for value in prepared.model.graph.inputs if is_mask(value)}
+    for index, sample in enumerate(samples):
+        for name, array in sample.items():
+            hidden = np.isneginf(array) if name in masks and array.dtype.kind == "f" else False
+            bad = int(np.sum(~(np.isfinite(array) | hidden)))
+            if bad:
+                raise CalibrationError(
+                    f"{option}: sample {index}, input {name!r}: expected finite numbers, found {bad} NaN or infinite "
+                    f"of {array.size}. Remove the sample, or repair what made it"
+                )
 
 
 def noise(prepared: Prepared) -> Samples:

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import tokenize
 import zipfile
 import zlib
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 import numpy as np
 import numpy.typing as npt
@@ -19,6 +20,8 @@ Array = npt.NDArray[Any]
 Sample = Mapping[str, Array]
 """Input name -> array in the source model's own shape and layout, batch of 1 included."""
 
+MOST_CLASSES = 2**31
+"""Where the card has no labels: no model has so many."""
 LABEL_KEYS = ("labels", "label", "y")
 """Names under which an .npz holds the right answers."""
 
@@ -35,11 +38,42 @@ class Samples:
         return len(self.inputs)
 
 
+DAMAGED = (
+    OSError,
+    ValueError,
+    EOFError,
+    KeyError,
+    OverflowError,
+    RuntimeError,  # encrypted, or compressed in a way that this Python lacks
+    SyntaxError,
+    tokenize.TokenError,
+    zipfile.BadZipFile,
+    zlib.error,
+)
+"""What numpy lets through of files that are damaged, or are something else."""
+
+
 def spread(items: Sequence[Any], limit: int) -> tuple[Any, ...]:
     """At most `limit` of them, evenly over all."""
     if len(items) <= limit:
         return tuple(items)
     return tuple(items[i] for i in np.linspace(0, len(items) - 1, limit).astype(int))
+
+
+def kind_of(path: Path, option: str) -> Literal["folder", "arrays", "other", ""]:
+    """What lies there; "" for nothing.
+
+    Raises:
+        InputError: the system does not let us look.
+    """
+    try:
+        if path.is_dir():
+            return "folder"
+        if path.suffix.lower() in (".npz", ".npy") and path.is_file():
+            return "arrays"
+        return "other" if path.exists() else ""
+    except OSError as error:  # a name too long, a folder closed to us
+        raise InputError(f"{option} {str(path)[:200]}: cannot be read: {error.strerror}") from error
 
 
 def as_sample(item: Any, specs: Sequence[TensorSpec], option: str) -> Sample:
@@ -73,6 +107,7 @@ def fit(item: Any, spec: TensorSpec, option: str) -> Array:
         array = np.asarray(item)
     except (TypeError, ValueError, RuntimeError) as error:  # ragged lists, tensors that live elsewhere
         raise InputError(f"{option}, input {spec.name!r}: expected an array of numbers ({error})") from error
+    require_numbers(array, spec, option)
     if array.shape == spec.shape[1:] and spec.shape[:1] == (1,):
         array = array[None]
     if array.shape != spec.shape:
@@ -83,6 +118,18 @@ def fit(item: Any, spec: TensorSpec, option: str) -> Array:
     return np.asarray(typed(array, spec, option), order="C")
 
 
+def require_numbers(array: Array, spec: TensorSpec, option: str) -> None:
+    """Refuses text, objects, dates, complex numbers and records.
+
+    Raises:
+        InputError: it is one of these.
+    """
+    if array.dtype.kind not in "biuf":
+        raise InputError(
+            f"{option}, input {spec.name!r}: expected {spec.dtype}, found {array.dtype}. Give plain numbers"
+        )
+
+
 def typed(array: Array, spec: TensorSpec, option: str) -> Array:
     """The same numbers in the type of the tensor.
 
@@ -90,8 +137,7 @@ def typed(array: Array, spec: TensorSpec, option: str) -> Array:
         InputError: they are no numbers, or would be changed by more than the rounding of a float.
     """
     where = f"{option}, input {spec.name!r}"
-    if array.dtype.kind not in "biuf":
-        raise InputError(f"{where}: expected {spec.dtype}, found {array.dtype}. Give plain numbers")
+    require_numbers(array, spec, option)
     wanted = np.dtype(spec.dtype)
     if wanted.kind == "f" or array.dtype == wanted:
         return array.astype(wanted)
@@ -120,19 +166,18 @@ def read_arrays(
             loaded = np.load(stream, allow_pickle=False)
             lone = isinstance(loaded, np.ndarray)
             arrays = {"": loaded} if lone else {name: loaded[name] for name in loaded.files}
-    except (
-        OSError,
-        ValueError,
-        EOFError,
-        KeyError,
-        zipfile.BadZipFile,
-        zlib.error,
-        NotImplementedError,
-    ) as error:
+    except MemoryError as error:
+        raise InputError(
+            f"{option} {path}: does not fit into memory, or is damaged ({error}). Give fewer samples"
+        ) from error
+    except DAMAGED as error:
         raise InputError(
             f"{option} {path}: not a readable {path.suffix} file of plain arrays ({error}). "
             "Write it again with numpy.savez or numpy.save"
         ) from error
+    for name, array in arrays.items():
+        if not isinstance(array, np.ndarray):
+            raise InputError(f"{option} {path}: {name!r} in it is no array. Write it again with numpy.savez")
     if lone:
         return _single(path, arrays[""], specs, option), None
     labels = next((arrays.pop(key) for key in LABEL_KEYS if key in arrays and key not in _names(specs)), None)
@@ -200,12 +245,13 @@ def _labels(labels: Array, count: int, classes: int, option: str) -> npt.NDArray
         raise InputError(
             f"{option}: expected one label for each of the {count} samples, found labels of shape {list(labels.shape)}"
         )
-    if flat.dtype.kind not in "iuf" or not np.array_equal(flat, np.rint(flat)):
+    if flat.dtype.kind not in "iuf":
         raise InputError(f"{option}: labels must be class numbers from 0, found {flat.dtype}")
-    numbers = flat.astype(np.int64)
-    if numbers.min() < 0 or (classes and numbers.max() >= classes):
+    if not np.array_equal(flat, np.rint(flat)):
+        raise InputError(f"{option}: labels must be class numbers from 0, found fractions or NaN")
+    if flat.min() < 0 or flat.max() >= (classes or MOST_CLASSES):  # before the cast, which would wrap
         most = f"..{classes - 1}, as the card has {classes} labels" if classes else " on"
         raise InputError(
-            f"{option}: labels must be class numbers from 0{most}; found {numbers.min()}..{numbers.max()}"
+            f"{option}: labels must be class numbers from 0{most}; found {flat.min()}..{flat.max()}"
         )
-    return numbers
+    return flat.astype(np.int64)

@@ -10,7 +10,15 @@ import numpy as np
 import numpy.typing as npt
 
 from edgemm.card import InputCard
-from edgemm.converters.sample_arrays import Sample, Samples, as_sample, from_arrays, read_arrays, spread
+from edgemm.converters.sample_arrays import (
+    Sample,
+    Samples,
+    as_sample,
+    from_arrays,
+    kind_of,
+    read_arrays,
+    spread,
+)
 from edgemm.converters.sample_classes import folder_classes
 from edgemm.errors import InputError, SourceError
 from edgemm.media import AudioBlock, Frame
@@ -46,18 +54,18 @@ def load_samples(
     """
     if isinstance(data, str | Path):
         path = Path(data)
-        if path.is_dir():
+        kind = kind_of(path, option)
+        if kind == "folder":
             return _from_folder(path, specs, cards, classes, limit, option)
-        if path.suffix.lower() in (".npz", ".npy") and path.is_file():
+        if kind == "arrays":
             return from_arrays(
                 *read_arrays(path, specs, option), specs, limit, f"{option} {path}", len(classes)
             )
         raise InputError(
             f"{option} {path}: expected a folder of pictures or recordings, an .npz of tensors, or an .npy for a "
-            "single input; "
-            + ("found another kind of file" if path.exists() else "there is nothing of that name")
+            "single input; " + ("found another kind of file" if kind else "there is nothing of that name")
         )
-    if isinstance(data, Mapping) or not isinstance(data, Iterable):
+    if isinstance(data, Mapping | bytes | bytearray) or not isinstance(data, Iterable):
         raise InputError(
             f"{option}: expected a folder, an .npz, or a sequence with one array or dictionary for each sample, found "
             f"{type(data).__name__}"

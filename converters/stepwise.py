@@ -12,7 +12,7 @@ import onnx_ir as ir
 
 from edgemm.card import InputCard, ModelCard, OutputCard, StatePair
 from edgemm.converters.measure import worst_error
-from edgemm.converters.sample_arrays import read_arrays, typed
+from edgemm.converters.sample_arrays import kind_of, read_arrays, require_numbers, typed
 from edgemm.converters.samples import Sample, Samples, load_samples
 from edgemm.errors import ConversionError, EdgemmError, InputError
 from edgemm.quantize.reference import Reference
@@ -89,9 +89,13 @@ def load_sequences(
     """
     if isinstance(data, str | Path):
         path = Path(data)
-        if path.suffix.lower() not in (".npz", ".npy") or not path.is_file():
+        if kind_of(path, option) != "arrays":
             return list(load_samples(data, (spec,), (card,), limit=MOST, option=option).inputs)
         data = read_arrays(path, (spec,), option)[0][spec.name]
+    if isinstance(data, Mapping | bytes | bytearray):
+        raise InputError(
+            f"{option}: expected a sequence with one array or dictionary for each sequence, found {type(data).__name__}"
+        )
     try:
         arrays = [np.asarray(each[spec.name] if isinstance(each, Mapping) else each) for each in data]
     except (TypeError, ValueError, KeyError) as error:
@@ -104,6 +108,7 @@ def load_sequences(
 
 
 def _fit(array: Array, spec: TensorSpec, axis: int, option: str) -> Array:
+    require_numbers(array, spec, option)
     whole = array[None] if axis and array.ndim == len(spec.shape) - 1 else array
     sizes = [size for at, size in enumerate(whole.shape) if at != axis]
     wanted = [size for at, size in enumerate(spec.shape) if at != axis]
@@ -123,7 +128,12 @@ def steps_of(array: Array, steps: int, axis: int) -> list[Array]:
 
 
 def run_along(
-    model: ir.Model, pairs: Sequence[StatePair], sequences: Sequence[Sample], axis: int, limit: int
+    model: ir.Model,
+    pairs: Sequence[StatePair],
+    sequences: Sequence[Sample],
+    axis: int,
+    limit: int,
+    option: str = "noise",
 ) -> Samples:
     """Samples of one call each, with the states that the float model has there.
 
@@ -132,6 +142,10 @@ def run_along(
             starts from zeros.
         axis: that of time.
         limit: at most so many calls, spread evenly.
+        option: what the data was given as, for messages.
+
+    Raises:
+        InputError: a sequence is shorter than one call.
     """
     runner = StepRunner(model, pairs)
     sizes = {str(value.name): value.shape.numpy() for value in model.graph.inputs if value.shape is not None}
@@ -141,7 +155,8 @@ def run_along(
         parts = steps_of(array, int(sizes[name][axis]), axis)
         if not parts:
             raise InputError(
-                f"input {name!r}: a sequence is shorter than one call, {sizes[name][axis]} steps"
+                f"{option}, input {name!r}: expected sequences of at least one call, {sizes[name][axis]} steps, found "
+                f"{array.shape[axis]}. Remove the short ones"
             )
         if len(parts) > 1:
             runner.reset()

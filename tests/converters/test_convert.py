@@ -258,3 +258,16 @@ def test_the_source_is_named_by_its_hash(model: Path, tmp_path: Path) -> None:
     assert card is not None
     assert card.source_sha256 == hashlib.sha256(model.read_bytes()).hexdigest()
     assert card.version == "7"
+
+
+@pytest.mark.parametrize("value", [np.nan, np.inf, -np.inf])
+def test_data_to_measure_on_that_are_not_finite_are_refused(
+    model: Path, tmp_path: Path, value: float
+) -> None:
+    data = tensors(quadrants(8)[0])
+    data[5, 0, 3, 3] = value
+    with pytest.raises(
+        CalibrationError, match=r"--evaluate: sample 5, input 'image'.*found 1 NaN or infinite"
+    ):
+        convert(model, output=tmp_path / "m.onnx", evaluate=data, card=CARD)
+    assert not list(tmp_path.iterdir())

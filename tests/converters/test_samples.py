@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import zipfile
 from pathlib import Path
 
 import numpy as np
@@ -155,6 +156,10 @@ BROKEN = {
     "labels beyond the card's": ({"image": IMAGES, "labels": np.arange(4)}, r"from 0\.\.2.*found 0\.\.3"),
     "labels below 0": ({"image": IMAGES, "labels": -np.arange(4)}, "class numbers from 0"),
     "text for numbers": ({"image": np.full((4, 1, 4, 4), "x")}, "Give plain numbers"),
+    "labels of 1e30": ({"image": IMAGES, "labels": np.full(4, 1e30)}, r"found 1e\+30"),
+    "infinite labels": ({"image": IMAGES, "labels": np.full(4, np.inf)}, "found inf"),
+    "labels in halves": ({"image": IMAGES, "labels": np.full(4, 0.5)}, "found fractions"),
+    "records": ({"image": np.zeros(4, [("a", "f4")])}, "Give plain numbers"),
     "nothing in it": ({}, "no array named 'image'"),
 }
 
@@ -179,8 +184,55 @@ def test_a_damaged_file_is_an_error_with_its_name(suffix: str, tmp_path: Path) -
             load_samples(tmp_path / f"d{suffix}", [SPEC], [CARD])
 
 
+def header(text: str) -> bytes:
+    line = text.encode().ljust(117) + b"\n"
+    return b"\x93NUMPY\x01\x00" + len(line).to_bytes(2, "little") + line
+
+
+HEADERS = {
+    "cut short": header("{'descr':"),
+    "too large for an index": header(f"{{'descr':'<f4','fortran_order':False,'shape':({2**70},)}}"),
+    "too large for the memory": header(f"{{'descr':'<f4','fortran_order':False,'shape':({2**50},)}}"),
+    "of no type": header("{'descr':'zz','fortran_order':False,'shape':(1,)}"),
+}
+
+
+@pytest.mark.parametrize("suffix", [".npz", ".npy"])
+@pytest.mark.parametrize("case", HEADERS)
+def test_a_header_that_lies_is_an_error_with_its_file(case: str, suffix: str, tmp_path: Path) -> None:
+    path = tmp_path / f"d{suffix}"
+    if suffix == ".npz":
+        with zipfile.ZipFile(path, "w") as archive:
+            archive.writestr("image.npy", HEADERS[case])
+    else:
+        path.write_bytes(HEADERS[case])
+    with pytest.raises(
+        InputError, match=rf"--calibrate .*d\{suffix}: (not a readable|does not fit into memory)"
+    ):
+        load_samples(path, [SPEC], [CARD])
+
+
+def test_a_zip_of_something_else_is_no_data(tmp_path: Path) -> None:
+    with zipfile.ZipFile(tmp_path / "d.npz", "w") as archive:
+        archive.writestr("image.npy", "text")
+    with pytest.raises(InputError, match=r"d\.npz: 'image' in it is no array"):
+        load_samples(tmp_path / "d.npz", [SPEC], [CARD])
+
+
+def test_a_name_too_long_is_an_error() -> None:
+    with pytest.raises(InputError, match=r"--evaluate a+: cannot be read: "):
+        load_samples("a" * 5000, [SPEC], [CARD], option="--evaluate")
+
+
+@pytest.mark.parametrize("data", [[None], ["text"], [b"text"]])
+def test_what_is_no_number_is_refused_by_its_type(data: list[object]) -> None:
+    with pytest.raises(InputError, match=r"expected float32, found .*Give plain numbers"):
+        load_samples(data, [SPEC], [CARD])
+
+
 @pytest.mark.parametrize(
-    ("data", "reason"), [([], "empty"), ({"image": IMAGES}, "found dict"), (3, "found int")]
+    ("data", "reason"),
+    [([], "empty"), (b"x", "found bytes"), ({"image": IMAGES}, "found dict"), (3, "found int")],
 )
 def test_what_is_no_sequence_of_samples_is_refused(data: object, reason: str) -> None:
     with pytest.raises(InputError, match=reason):

@@ -195,3 +195,18 @@ def test_equal_conversions_are_equal_bytes(tmp_path: Path, kind: str, suffix: st
     for name in ("a", "b"):
         convert(recurrent(kind, WHOLE), output=tmp_path / f"{name}.{suffix}", scheme="dynamic", gate="off")
     assert (tmp_path / f"a.{suffix}").read_bytes() == (tmp_path / f"b.{suffix}").read_bytes()
+
+
+@pytest.mark.parametrize(
+    ("data", "reason"),
+    [
+        ([normal(1, INPUT, 1)], "at least one call, 2 steps, found 1"),
+        ([np.full((1, INPUT, 4), np.nan)], "sample 0, input 'x': expected finite numbers"),
+        ({"x": normal(1, INPUT, 4)}, "found dict"),
+        (["text"], "Give plain numbers"),
+    ],
+)
+def test_sequences_that_do_not_fit_name_their_option(data: Any, reason: str, tmp_path: Path) -> None:
+    with pytest.raises((InputError, ConversionError), match=f"^--evaluate.*{reason}"):
+        convert(causal(2), output=tmp_path / "m.onnx", evaluate=data, stepwise=2)
+    assert not list(tmp_path.iterdir())
