@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
+from numbers import Integral
 from pathlib import Path
 from typing import Any, Literal
 
@@ -58,6 +59,7 @@ class Options:
     progress: Progress = silent
 
     def __post_init__(self) -> None:
+        _check_kinds(self)
         _check_words(self)
         _check_card(self.card)
         _check_numbers(self)
@@ -79,6 +81,18 @@ class Options:
     def limits(self) -> Gate:
         """What the file must keep."""
         return Gate(min_snr_db=self.min_db)
+
+
+def _check_kinds(options: Options) -> None:
+    for name, value, kind, wanted in (
+        ("settings", options.settings, Settings, "Settings"),
+        ("shapes (--shape)", options.shapes, Mapping, "a dictionary of sizes by input name"),
+        ("constants (--set)", options.constants, Mapping, "a dictionary of numbers by input name"),
+    ):
+        if value is not None and not isinstance(value, kind):
+            raise InputError(f"{name}: expected {wanted}, found {type(value).__name__}")
+    if not callable(options.progress):
+        raise InputError(f"progress: expected a function, found {type(options.progress).__name__}")
 
 
 def _check_words(options: Options) -> None:
@@ -109,21 +123,27 @@ def _check_card(card: Any) -> None:
 
 def _check_numbers(options: Options) -> None:
     _ = options.limits  # refuses what is no limit
-    for name, number, least, most in (
-        ("limit (--samples)", options.limit, 1, MAX_SAMPLES),
-        ("repair_seconds (--repair-seconds)", options.repair_seconds, 0, 86_400),
-    ):
-        if not (isinstance(number, int | float) and least <= number <= most):
-            raise InputError(f"{name}: expected a number from {least} to {most}, found {number!r}")
+    limit, seconds = options.limit, options.repair_seconds
+    if isinstance(limit, bool) or not (isinstance(limit, Integral) and 1 <= limit <= MAX_SAMPLES):
+        raise InputError(
+            f"limit (--samples): expected a whole number from 1 to {MAX_SAMPLES}, found {limit!r}"
+        )
+    if not (isinstance(seconds, int | float) and 0 <= seconds <= 86_400):
+        raise InputError(
+            f"repair_seconds (--repair-seconds): expected a number from 0 to 86400, found {seconds!r}"
+        )
 
 
 def _check_paths(options: Options) -> None:
     path = options.output
     if path.suffix.lower() not in FORMATS:
         raise InputError(f"{path}: the output's name must end in .tflite or .onnx, which says the format")
-    if not path.parent.is_dir():
-        raise InputError(f"{path}: the folder {path.parent} does not exist")
-    refuse_overwriting(options.source, path, "the output")
+    try:
+        if not path.parent.is_dir():
+            raise InputError(f"{path}: the folder {path.parent} does not exist")
+        refuse_overwriting(options.source, path, "the output")
+    except OSError as error:  # a name too long, a folder closed to us
+        raise InputError(f"{error.strerror}: {str(error.filename)[:200]}. Choose another name") from error
 
 
 def refuse_overwriting(source: Any, path: Path, what: str) -> None:

@@ -271,3 +271,33 @@ def test_data_to_measure_on_that_are_not_finite_are_refused(
     ):
         convert(model, output=tmp_path / "m.onnx", evaluate=data, card=CARD)
     assert not list(tmp_path.iterdir())
+
+
+@pytest.mark.parametrize(
+    ("option", "value", "reason"),
+    [
+        ("limit", 2.5, "limit .*whole number"),
+        ("limit", True, "limit .*whole number"),
+        ("limit", 0, "limit .*from 1"),
+        ("shapes", 3, "--shape.*found int"),
+        ("constants", [1], "--set.*found list"),
+        ("settings", 3, "settings: .*found int"),
+        ("progress", 3, "progress: .*found int"),
+        ("output", "a" * 5000 + ".onnx", "too long"),
+        ("source", "a" * 5000, "too long"),
+    ],
+)
+def test_arguments_of_another_kind_are_refused(
+    model: Path, tmp_path: Path, option: str, value: Any, reason: str
+) -> None:
+    given: dict[str, Any] = {"source": model, "output": tmp_path / "m.onnx", option: value}
+    with pytest.raises(InputError, match=reason):
+        convert(given.pop("source"), **given)
+    assert not list(tmp_path.iterdir())
+
+
+def test_a_limit_may_be_a_number_of_numpy(model: Path, tmp_path: Path) -> None:
+    limit: Any = np.int64(16)
+    data = tensors(quadrants(32)[0])
+    convert(model, output=tmp_path / "m.onnx", calibrate=data, card=CARD, limit=limit, gate="off")
+    assert (tmp_path / "m.onnx").exists()
