@@ -269,7 +269,7 @@ def test_data_to_measure_on_that_are_not_finite_are_refused(
     with pytest.raises(
         CalibrationError, match=r"--evaluate: sample 5, input 'image'.*found 1 NaN or infinite"
     ):
-        convert(model, output=tmp_path / "m.onnx", evaluate=data, card=CARD)
+        convert(model, output=tmp_path / "m.onnx", evaluate=list(data), card=CARD)
     assert not list(tmp_path.iterdir())
 
 
@@ -298,6 +298,6 @@ def test_arguments_of_another_kind_are_refused(
 
 def test_a_limit_may_be_a_number_of_numpy(model: Path, tmp_path: Path) -> None:
     limit: Any = np.int64(16)
-    data = tensors(quadrants(32)[0])
+    data = list(tensors(quadrants(32)[0]))
     convert(model, output=tmp_path / "m.onnx", calibrate=data, card=CARD, limit=limit, gate="off")
     assert (tmp_path / "m.onnx").exists()
