@@ -125,7 +125,7 @@ def _check_numbers(options: Options) -> None:
     _ = options.limits  # refuses what is no limit
     limit: Any = options.limit
     seconds = options.repair_seconds
-    if isinstance(limit, bool) or not (isinstance(limit, Integral) and 1 <= limit <= MAX_SAMPLES):
+    if isinstance(limit, bool) or not (isinstance(limit, Integral) and 1 <= int(limit) <= MAX_SAMPLES):
         raise InputError(
             f"limit (--samples): expected a whole number from 1 to {MAX_SAMPLES}, found {limit!r}"
         )
