@@ -91,7 +91,18 @@ def _compare(
         infinite=finite.natural,
         wrongly_infinite=finite.wrong,
     )
-    return one, missed(one, gate, finite.places, right is None or _fits(right[0], labels))
+    return one, missed(
+        one, gate, _unmeasured(one, truth) or finite.places, right is None or _fits(right[0], labels)
+    )
+
+
+def _unmeasured(one: OutputFidelity, truth: Array) -> str:
+    """Why nothing could be compared, in words: a file is not right because there was nothing to hold it to."""
+    if truth.size and one.infinite == truth.size:
+        return (
+            f"none of its {truth.size} values is finite in the source: nothing was measured. Look at the data"
+        )
+    return ""
 
 
 def _largest_error(finite: Finite) -> float:
@@ -103,7 +114,7 @@ def _largest_error(finite: Finite) -> float:
 def _agreement(truth: Array, answer: Array, role: Role) -> Agreement | None:
     if not truth.size:
         return None
-    if role.class_numbers:
+    if role.class_numbers or truth.dtype.kind == "b":
         return equal_numbers(truth, answer)
     axis = role.class_axis
     return agreement(truth, answer, axis) if axis is not None and truth.shape[axis] > 1 else None

@@ -14,6 +14,12 @@ from edgemm.errors import ConversionError
 from edgemm.quantize import lint
 
 HELD_OUT = "fidelity was measured on {} of {} samples, held out from calibration; --evaluate gives other data"
+FEW = 16
+"""Samples, held out, under which a figure says little."""
+FEW_JUDGE = (
+    "the figure rests on {} samples, and the ranges on {}: other data may fare much worse. Give at least 64 samples, "
+    "or --evaluate"
+)
 
 
 def prepare(work: Work) -> None:
@@ -37,6 +43,8 @@ def _divided(work: Work, data: Samples | None, other: Samples | None) -> tuple[S
         return None, noise(work.prepared)
     parts = held_out(data)
     work.notes.append(parts.note or HELD_OUT.format(len(parts.gate), len(data)))
+    if len(parts.gate) < FEW:
+        work.notes.append(FEW_JUDGE.format(len(parts.gate), len(parts.calibration)))
     return parts.calibration, parts.gate
 
 

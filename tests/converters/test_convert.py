@@ -301,3 +301,12 @@ def test_a_limit_may_be_a_number_of_numpy(model: Path, tmp_path: Path) -> None:
     data = list(tensors(quadrants(32)[0]))
     convert(model, output=tmp_path / "m.onnx", calibrate=data, card=CARD, limit=limit, gate="off")
     assert (tmp_path / "m.onnx").exists()
+
+
+def test_a_figure_on_few_samples_says_so(model: Path, data: Path, tmp_path: Path) -> None:
+    with np.load(data) as file:
+        images = list(file["image"])
+    few = convert(model, output=tmp_path / "q.onnx", calibrate=images[:24], card=CARD)
+    many = convert(model, output=tmp_path / "q.onnx", calibrate=images, card=CARD)
+    told = [any("the figure rests on 6 samples" in note for note in done.notes) for done in (few, many)]
+    assert told == [True, False]

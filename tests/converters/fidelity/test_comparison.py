@@ -187,3 +187,20 @@ def test_nothing_measured_holds_no_gate() -> None:
 
 def test_runs_are_stacked_by_name() -> None:
     assert np.array_equal(stack([{"y": row} for row in SCORES])["y"], SCORES)
+
+
+@pytest.mark.parametrize("role", [Role(), CLASSES], ids=["numbers", "classes"])
+def test_an_output_of_which_nothing_is_finite_was_not_measured(role: Role) -> None:
+    nothing = np.full((4, 3), np.nan, np.float32)
+    found = compare({"y": nothing}, {"y": nothing}, roles={"y": role})
+    assert "nothing was measured" in found.missed[0]
+
+
+def test_truth_values_are_equal_or_wrong_and_never_in_decibels() -> None:
+    truth = np.zeros((4, 100), np.bool_)
+    truth[:, :50] = True
+    found = truth.copy()
+    found[0, 0] = False  # 1 of 400: 23 dB as numbers, 99.75 % as truth values
+    assert compare({"y": truth}, {"y": found}).outputs[0].top1_agreement == pytest.approx(0.9975)
+    assert compare({"y": truth}, {"y": found}, gate=Gate(min_snr_db=100.0)).missed == ()
+    assert "same" in compare({"y": truth}, {"y": ~truth}).missed[0]
