@@ -16,8 +16,8 @@ from edgemm.converters import convert
 from edgemm.converters.importers import export_torch
 from edgemm.converters.measure import run_artifact, run_float, worst_error
 from edgemm.converters.prepare import prepare
-from edgemm.converters.realise import Settings, realise
 from edgemm.converters.samples import load_samples
+from edgemm.converters.written import Settings, write_plan
 from edgemm.errors import EdgemmError
 from edgemm.inspection import inspect
 from edgemm.quantize import make_plan
@@ -72,7 +72,8 @@ def _float_error(model: Any, samples: Sequence[np.ndarray]) -> float:
     prepared = prepare(model, format_="tflite")
     data = load_samples(samples, prepared.inputs, prepared.card.inputs)
     found = run_artifact(
-        realise(prepared.model, make_plan(prepared.model, None, scheme="float"), "tflite", Settings()), data
+        write_plan(prepared.model, make_plan(prepared.model, None, scheme="float"), "tflite", Settings()),
+        data,
     )
     expected = run_float(prepare(model).model, data)
     errors = []

@@ -16,8 +16,8 @@ from edgemm import data
 from edgemm.cli.demo.measure import picture_tensors
 from edgemm.converters.measure import Measured, run_artifact
 from edgemm.converters.prepare import Prepared, prepare
-from edgemm.converters.realise import Settings, realise
 from edgemm.converters.samples import Samples, load_samples
+from edgemm.converters.written import Settings, write_plan
 from edgemm.quantize import calibrate, make_plan
 from edgemm.quantize.plan import Plan
 
@@ -49,8 +49,8 @@ def _samples(name: str, prepared: Prepared) -> Samples:
 
 
 def _compare(name: str, kind: str, prepared: Prepared, plan: Plan, samples: Samples) -> dict[str, Any]:
-    tflite = realise(prepared.model, plan, "tflite", Settings())
-    onnx = realise(prepared.model, plan, "onnx", Settings())
+    tflite = write_plan(prepared.model, plan, "tflite", Settings())
+    onnx = write_plan(prepared.model, plan, "onnx", Settings())
     first = _stacked(run_artifact(tflite, samples))
     second = _stacked(run_artifact(onnx, samples, emulate=True))
     error = float(np.abs(first - second).max())

@@ -23,8 +23,8 @@ from edgemm.converters import convert
 from edgemm.converters.importers import export_torch
 from edgemm.converters.measure import run_artifact, run_float, worst_error
 from edgemm.converters.prepare import prepare
-from edgemm.converters.realise import Format, Settings, realise
 from edgemm.converters.samples import Samples
+from edgemm.converters.written import Format, Settings, write_plan
 from edgemm.quantize import make_plan
 
 MAX_FLOAT_ERROR = 1e-5
@@ -113,7 +113,7 @@ def _network(name: str) -> dict[str, Any]:
         for suffix in formats:
             prepared = prepare(model, format_=suffix)
             plan = make_plan(prepared.model, None, scheme="float")
-            found = run_artifact(realise(prepared.model, plan, suffix, Settings()), samples)
+            found = run_artifact(write_plan(prepared.model, plan, suffix, Settings()), samples)
             error = _worst(run_float(model, samples), found.outputs)
             paths = [Path(folder) / f"{kind}.{suffix}" for kind in ("float", "int8")]
             convert(model, output=paths[0], scheme="float")
@@ -176,7 +176,7 @@ def _loops() -> dict[str, Any]:
                 prepared = prepare(model, format_="tflite")
                 for scheme in ("float", "dynamic"):
                     plan = make_plan(prepared.model, None, scheme=scheme)
-                    written = realise(prepared.model, plan, "tflite", Settings())
+                    written = write_plan(prepared.model, plan, "tflite", Settings())
                     files[way, scheme] = Path(folder) / f"{way}.{scheme}.tflite"
                     files[way, scheme].write_bytes(written.payload)
         for (way, scheme), path in files.items():

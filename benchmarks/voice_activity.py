@@ -11,8 +11,8 @@ import numpy.typing as npt
 
 import edgemm
 from benchmarks.shared import blocks, find, sounds
+from edgemm.model_session import NO_CLOCK
 from edgemm.results import Keyword
-from edgemm.session import NO_CLOCK
 
 MODEL = "models/silero_vad_16k_op15.onnx"
 SPEECH = "data/librispeech_test_other"

@@ -14,9 +14,9 @@ import numpy.typing as npt
 
 import edgemm
 from benchmarks.shared import Sound, blocks, find, sounds
+from edgemm.model_session import NO_CLOCK, ModelSession
 from edgemm.preprocess.presets import preset
 from edgemm.results import Keyword
-from edgemm.session import NO_CLOCK, ModelSession
 
 MODEL = "models/microwakeword/alexa.tflite"
 WORD = "data/wakeword/alexa"

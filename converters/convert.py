@@ -18,7 +18,7 @@ from edgemm.converters.options import (
     silent,
 )
 from edgemm.converters.pipeline import Conversion, run
-from edgemm.converters.realise import Settings
+from edgemm.converters.written import Settings
 from edgemm.errors import FidelityMissed
 
 

@@ -7,11 +7,11 @@ from typing import Any
 
 import edgemm
 from edgemm.card import InputCard, ModelCard
+from edgemm.card_fit import fit_card
 from edgemm.converters.fidelity import Fidelity
 from edgemm.converters.prepare import Prepared
-from edgemm.converters.realise import Port, Realised
 from edgemm.converters.repair import Repaired
-from edgemm.fit import fit_card
+from edgemm.converters.written import Port, Written
 from edgemm.quantize.plan import Plan, Precision
 
 _LAYOUTS = {"NCTF": "NTFC", "NCHW": "NHWC"}
@@ -19,14 +19,14 @@ _LAYOUTS = {"NCTF": "NTFC", "NCHW": "NHWC"}
 
 
 def describe(
-    prepared: Prepared, realised: Realised, plan: Plan, fidelity: Fidelity, repaired: Repaired | None = None
+    prepared: Prepared, written: Written, plan: Plan, fidelity: Fidelity, repaired: Repaired | None = None
 ) -> ModelCard:
     """The card to put in the file; `write_artifact` adds the payload's hash."""
-    specs = [port.spec for port in realised.inputs], [port.spec for port in realised.outputs]
+    specs = [port.spec for port in written.inputs], [port.spec for port in written.outputs]
     card = fit_card(prepared.card, *specs)  # the states too get the names that the file's tensors have
     return card.with_(
         min_edgemm=card.min_edgemm or edgemm.__version__,
-        inputs=tuple(_input(entry, port) for entry, port in zip(card.inputs, realised.inputs, strict=True)),
+        inputs=tuple(_input(entry, port) for entry, port in zip(card.inputs, written.inputs, strict=True)),
         quantization=_quantization(plan) | _repairs(repaired),
         fidelity=fidelity.to_json(),
         source_sha256=prepared.sha256,

@@ -7,8 +7,8 @@ from collections.abc import Sequence
 import numpy as np
 
 from edgemm.converters.measure import Measured, run_artifact
-from edgemm.converters.realise import Realised
 from edgemm.converters.samples import Sample, Samples
+from edgemm.converters.written import Written
 from edgemm.goldens import Goldens
 
 MAX_GOLDENS = 4
@@ -26,22 +26,22 @@ LEVELS = (0, 64, 16)
 """How coarsely golden inputs are rounded until they fit: 0 not at all."""
 
 
-def make_goldens(realised: Realised, samples: Samples, scheme: str) -> Goldens | None:
+def make_goldens(written: Written, samples: Samples, scheme: str) -> Goldens | None:
     """At most four goldens, under 256 KB and a small part of the file; None when not even one coarse input fits.
 
     None, too, where an answer is NaN or infinite: an output that is so by nature proves nothing when replayed.
     """
-    most = min(max(len(realised.payload) // SHARE, MIN_BYTES), MAX_BYTES)
+    most = min(max(len(written.payload) // SHARE, MIN_BYTES), MAX_BYTES)
     count = min(MAX_GOLDENS, len(samples))
     chosen = [samples.inputs[i] for i in np.linspace(0, len(samples) - 1, count).astype(int)]
     for levels in LEVELS:
         for keep in range(count, 0, -1):
-            goldens = _goldens(realised, [_coarse(sample, levels) for sample in chosen[:keep]], scheme)
+            goldens = _goldens(written, [_coarse(sample, levels) for sample in chosen[:keep]], scheme)
             if goldens is None:
                 return None
             if len(goldens.to_bytes()) < most:
                 return goldens
-    smallest = _goldens(realised, [_coarse(chosen[0], LEVELS[-1])], scheme)
+    smallest = _goldens(written, [_coarse(chosen[0], LEVELS[-1])], scheme)
     return smallest if smallest is not None and len(smallest.to_bytes()) < MAX_BYTES else None
 
 
@@ -56,25 +56,25 @@ def _coarse(sample: Sample, levels: int) -> Sample:
     return out
 
 
-def _goldens(realised: Realised, inputs: Sequence[Sample], scheme: str) -> Goldens | None:
-    measured = run_artifact(realised, Samples(tuple(inputs)))
+def _goldens(written: Written, inputs: Sequence[Sample], scheme: str) -> Goldens | None:
+    measured = run_artifact(written, Samples(tuple(inputs)))
     answers = [array for outputs in measured.outputs for array in outputs.values()]
     if not all(np.isfinite(array).all() for array in answers if array.dtype.kind == "f"):
         return None
     stored_in = tuple(
-        dict(zip([port.spec.name for port in realised.inputs], realised.feed(sample), strict=True))
+        dict(zip([port.spec.name for port in written.inputs], written.feed(sample), strict=True))
         for sample in inputs
     )
     stored_out = tuple(
-        {port.spec.name: port.store(outputs[port.name]) for port in realised.outputs}
+        {port.spec.name: port.store(outputs[port.name]) for port in written.outputs}
         for outputs in measured.outputs
     )
-    return Goldens(stored_in, stored_out, _tolerances(realised, measured, scheme))
+    return Goldens(stored_in, stored_out, _tolerances(written, measured, scheme))
 
 
-def _tolerances(realised: Realised, measured: Measured, scheme: str) -> dict[str, float]:
+def _tolerances(written: Written, measured: Measured, scheme: str) -> dict[str, float]:
     tolerances = {}
-    for port in realised.outputs:
+    for port in written.outputs:
         if port.spec.quantized:
             tolerances[port.spec.name] = STEPS * port.spec.scale
             continue

@@ -14,10 +14,10 @@ import onnx_ir as ir
 from edgemm.converters.fidelity import Fidelity, Gate, Role, compare, stack
 from edgemm.converters.fidelity import float_tolerance as float_tolerance
 from edgemm.converters.fidelity import worst_error as worst_error
-from edgemm.converters.realise import Format, Realised, Settings, realise
 from edgemm.converters.reference import GraphSource, Outputs
 from edgemm.converters.samples import Samples
 from edgemm.converters.worker import How, opened
+from edgemm.converters.written import Format, Settings, Written, write_plan
 from edgemm.errors import ConversionError
 from edgemm.quantize.plan import Plan
 
@@ -36,7 +36,7 @@ class Measured:
 
 
 def run_artifact(
-    realised: Realised, samples: Samples, *, emulate: bool = False, tick: Tick | None = None
+    written: Written, samples: Samples, *, emulate: bool = False, tick: Tick | None = None
 ) -> Measured:
     """Every sample through the runtime that a device would use.
 
@@ -47,19 +47,19 @@ def run_artifact(
     Raises:
         RunFailed: the runtime refuses the file, fails in it, or dies of it.
     """
-    how: How = "written" if emulate and realised.format == "onnx" else "device"
+    how: How = "written" if emulate and written.format == "onnx" else "device"
     outputs, times = [], []
-    with opened(realised.payload, realised.format, how) as session:
-        order_in = _positions(session.inputs, [port.spec.name for port in realised.inputs])
-        order_out = _positions([port.spec.name for port in realised.outputs], session.outputs)
+    with opened(written.payload, written.format, how) as session:
+        order_in = _positions(session.inputs, [port.spec.name for port in written.inputs])
+        order_out = _positions([port.spec.name for port in written.outputs], session.outputs)
         for done, sample in enumerate(samples.inputs, 1):
-            arrays = realised.feed(sample)
+            arrays = written.feed(sample)
             found = session.run([arrays[index] for index in order_in])
             times.append(session.elapsed_ns)
             outputs.append(
                 {
                     port.name: port.restore(found[index])
-                    for port, index in zip(realised.outputs, order_out, strict=True)
+                    for port, index in zip(written.outputs, order_out, strict=True)
                 }
             )
             if tick is not None:
@@ -97,14 +97,14 @@ def check_float(
     """
     from edgemm.quantize import make_plan
 
-    written = realise(model, make_plan(model, None, scheme="float"), format_, settings)
+    written = write_plan(model, make_plan(model, None, scheme="float"), format_, settings)
     measured = run_artifact(written, samples)
     truth = source if source is not None else model
     cut, renamed = without_final_softmax(truth)
     opened_end, names = without_final_softmax(model)
     found = measured.outputs
     if names and set(names.values()) == set(renamed.values()):
-        ending = realise(opened_end, make_plan(opened_end, None, scheme="float"), format_, settings)
+        ending = write_plan(opened_end, make_plan(opened_end, None, scheme="float"), format_, settings)
         found, truth = tuple(_renamed(each, names) for each in run_artifact(ending, samples).outputs), cut
     plain, optimized = (
         [_renamed(each, renamed) for each in GraphSource(truth, optimize=way).answers(samples)]
@@ -145,7 +145,7 @@ class Judge:
             tick=None,
         )
 
-    def written(self, file: Realised, plan: Plan) -> tuple[Fidelity, float]:
+    def written(self, file: Written, plan: Plan) -> tuple[Fidelity, float]:
         """What a file keeps, and its median latency in ms.
 
         Raises:
@@ -165,7 +165,7 @@ class Judge:
 
     def planned(self, model: ir.Model, plan: Plan) -> Fidelity:
         """What the file of a plan would keep."""
-        return self.written(realise(model, plan, self.format, self.settings), plan)[0]
+        return self.written(write_plan(model, plan, self.format, self.settings), plan)[0]
 
 
 def _renamed(arrays: Mapping[str, npt.NDArray[Any]], names: Mapping[str, str]) -> Outputs:

@@ -10,7 +10,7 @@ from typing import Any, Literal
 
 from edgemm.card import ModelCard
 from edgemm.converters.fidelity import MIN_SNR_DB, Gate
-from edgemm.converters.realise import Format, Settings
+from edgemm.converters.written import Format, Settings
 from edgemm.errors import InputError
 
 Scheme = Literal["auto", "static", "dynamic", "float"]

@@ -12,6 +12,8 @@ import numpy as np
 import onnx_ir as ir
 
 from edgemm.card import ModelCard
+from edgemm.card_fit import Entry
+from edgemm.card_fit import fit_card as fit_to_tensors
 from edgemm.converters.importers import export_program, export_torch, read_onnx
 from edgemm.converters.importers.input_shapes import set_inputs
 from edgemm.converters.importers.outputs import separate_outputs
@@ -20,12 +22,10 @@ from edgemm.converters.passes import canonicalize
 from edgemm.converters.passes.quantized import is_quantized
 from edgemm.converters.passes.rewrite import shape_of
 from edgemm.converters.passes.stepwise import add_states
-from edgemm.converters.realise import Format, Realised
 from edgemm.converters.reference import FileSource, Source, TorchSource
 from edgemm.converters.stepwise import ROUNDS, check_whole, with_states
+from edgemm.converters.written import Format, Written
 from edgemm.errors import CardError, InputError, UnsupportedOperator
-from edgemm.fit import Entry
-from edgemm.fit import fit_card as fit_to_tensors
 from edgemm.tensors import TensorSpec
 
 
@@ -51,7 +51,7 @@ class Prepared:
     """The source rounds by itself: it is quantized, or not in float32."""
     runs_in: Source | None = None
     """What answers for the source before its graph does: the torch module, the .tflite file."""
-    tflite: tuple[bytes, Realised] | None = None
+    tflite: tuple[bytes, Written] | None = None
     """A .tflite source: its payload in float32, and the same with its ports."""
     time_axis: int | None = None
     """Of the first input, where the model runs step by step; the others are its states."""

@@ -14,9 +14,9 @@ import numpy as np
 import numpy.typing as npt
 import onnx_ir as ir
 
-from edgemm.converters.realise import Realised
 from edgemm.converters.samples import Sample, Samples
 from edgemm.converters.worker import RunFailed, opened
+from edgemm.converters.written import Written
 from edgemm.errors import ConversionError
 from edgemm.quantize.reference import serialize
 
@@ -104,7 +104,7 @@ class TorchSource:
 class FileSource:
     """A .tflite file in LiteRT, in the worker."""
 
-    file: Realised
+    file: Written
 
     def answers(self, samples: Samples) -> tuple[Outputs, ...]:
         """Dequantized."""

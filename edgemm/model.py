@@ -16,13 +16,13 @@ import numpy.typing as npt
 from edgemm.backends import open_backend
 from edgemm.backends.backend import Backend, Coverage
 from edgemm.card import InputCard, ModelCard, OutputCard
+from edgemm.card_fit import CardLike, find_card, fit_card
+from edgemm.coerce import as_block, as_frame, as_stored
 from edgemm.errors import CardError, InputError
-from edgemm.fit import CardLike, find_card, fit_card
-from edgemm.given import as_block, as_frame, as_stored
-from edgemm.ports import Arrays, check_card, make_exchange
+from edgemm.exchange import Arrays, check_card, make_exchange
+from edgemm.model_session import AudioSession, Engine, ImageSession, ModelSession, TensorSession
 from edgemm.replay import GoldenOutcome, replay
 from edgemm.results import Result
-from edgemm.session import AudioSession, Engine, ImageSession, ModelSession, TensorSession
 from edgemm.state import Constants
 from edgemm.stream.budget import Budget
 from edgemm.tasks import DECODERS, Decoder, decoder
@@ -66,7 +66,7 @@ def load(
     if card is not None:
         artifact = replace(artifact, card=find_card(card))
     if foreign:
-        from edgemm.probe import probe
+        from edgemm.file_probe import probe
 
         probe(artifact)
     open_ = partial(open_backend, artifact, delegate=delegate, threads=threads)

@@ -14,10 +14,10 @@ from edgemm.quantize.lint import lint  # here and not lazy: a name of a module o
 
 if TYPE_CHECKING:
     from edgemm.quantize.calibration import Calibration, calibrate
-    from edgemm.quantize.check import check_plan
     from edgemm.quantize.explain import explain_plan
     from edgemm.quantize.grid import Grid, Range
     from edgemm.quantize.plan import Plan, Precision
+    from edgemm.quantize.plan_check import check_plan
     from edgemm.quantize.planner import make_plan
     from edgemm.quantize.reference import Reference
     from edgemm.quantize.target import Target
@@ -31,7 +31,7 @@ _WHERE = {
     "Reference": "reference",
     "Target": "target",
     "calibrate": "calibration",
-    "check_plan": "check",
+    "check_plan": "plan_check",
     "explain_plan": "explain",
     "make_plan": "planner",
 }

@@ -1,6 +1,6 @@
 """The plan: for one graph and one target, what is integer and on which grid.
 
-Two writers realise it, ONNX QDQ and TFLite; neither decides anything about numbers.
+Two writers write it, ONNX QDQ and TFLite; neither decides anything about numbers.
 """
 
 from __future__ import annotations

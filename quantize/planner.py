@@ -16,7 +16,7 @@ from edgemm.quantize.fusion import stored_output
 from edgemm.quantize.grid import Grid, Range
 from edgemm.quantize.legality import dynamic_weights, operand
 from edgemm.quantize.plan import Plan, Precision
-from edgemm.quantize.static import plan_static
+from edgemm.quantize.static_plan import plan_static
 from edgemm.quantize.target import Target
 from edgemm.quantize.target import target as target_named
 from edgemm.quantize.unfit import unfit

@@ -22,16 +22,16 @@ ROOMS = {
         "tasks",
         "stream",
         "model",
-        "session",
+        "model_session",
         "cli",
     ),
-    "capture": ("backends", "delegates", "tasks", "stream", "model", "session", "preprocess", "cli"),
-    "preprocess": ("capture", "backends", "delegates", "tasks", "stream", "model", "session", "cli"),
-    "backends": ("capture", "preprocess", "tasks", "stream", "model", "session", "cli"),
-    "delegates": ("capture", "preprocess", "tasks", "stream", "model", "session", "cli"),
-    "tasks": ("capture", "preprocess", "backends", "delegates", "stream", "model", "session", "cli"),
+    "capture": ("backends", "delegates", "tasks", "stream", "model", "model_session", "preprocess", "cli"),
+    "preprocess": ("capture", "backends", "delegates", "tasks", "stream", "model", "model_session", "cli"),
+    "backends": ("capture", "preprocess", "tasks", "stream", "model", "model_session", "cli"),
+    "delegates": ("capture", "preprocess", "tasks", "stream", "model", "model_session", "cli"),
+    "tasks": ("capture", "preprocess", "backends", "delegates", "stream", "model", "model_session", "cli"),
     "app": ("cli", "backends", "delegates", "tasks", "preprocess"),
-    "stream": ("backends", "delegates", "preprocess", "tasks", "model", "session", "cli"),
+    "stream": ("backends", "delegates", "preprocess", "tasks", "model", "model_session", "cli"),
 }
 """Room -> the modules of edgemm that it knows nothing of."""
 
@@ -122,7 +122,7 @@ def test_quantize_never_imports_converters() -> None:
 
 
 def test_the_host_folders_know_nothing_of_streams_and_commands() -> None:
-    forbidden = ("edgemm.stream", "edgemm.cli", "edgemm.model", "edgemm.session")
+    forbidden = ("edgemm.stream", "edgemm.cli", "edgemm.model", "edgemm.model_session")
     wrong = [
         f"{path.name}: {name}"
         for folder in ("converters", "quantize")

@@ -16,9 +16,9 @@ from typing import Any, Literal
 import numpy as np
 import numpy.typing as npt
 
-from edgemm.converters.realise import Port, Realised
 from edgemm.converters.tflite.builder import pack_model
 from edgemm.converters.tflite.schema import enum, schema
+from edgemm.converters.written import Port, Written
 from edgemm.errors import ConversionError, MissingDependency, UnsupportedOperator
 from edgemm.tensors import TensorSpec
 
@@ -125,7 +125,7 @@ def _signature(graph: Any) -> Any:
     return made
 
 
-def described(payload: bytes, names: tuple[Sequence[str], Sequence[str]] | None = None) -> Realised:
+def described(payload: bytes, names: tuple[Sequence[str], Sequence[str]] | None = None) -> Written:
     """The file with its ports, by the names of the source's own.
 
     Args:
@@ -142,7 +142,7 @@ def described(payload: bytes, names: tuple[Sequence[str], Sequence[str]] | None 
     for index, entries in enumerate((interpreter.get_input_details(), interpreter.get_output_details())):
         given = [entry["name"] for entry in entries] if names is None else names[index]
         ports.append(tuple(Port(name, _spec(entry)) for name, entry in zip(given, entries, strict=True)))
-    return Realised("tflite", payload, ports[0], ports[1])
+    return Written("tflite", payload, ports[0], ports[1])
 
 
 def _spec(entry: Mapping[str, Any]) -> TensorSpec:
@@ -152,7 +152,7 @@ def _spec(entry: Mapping[str, Any]) -> TensorSpec:
 
 
 def quantize_tflite(
-    payload: bytes, scheme: Literal["static", "dynamic"], samples: Sequence[Sample], source: Realised
+    payload: bytes, scheme: Literal["static", "dynamic"], samples: Sequence[Sample], source: Written
 ) -> bytes:
     """int8 weights, and with "static" int8 activations on the true ranges of the samples.
 

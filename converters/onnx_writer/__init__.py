@@ -10,7 +10,7 @@ check.py     what every written file is held to
 
 from __future__ import annotations
 
-from edgemm.converters.onnx_writer.check import check_onnx
+from edgemm.converters.onnx_writer.onnx_check import check_onnx
 from edgemm.converters.onnx_writer.writer import OnnxFile, write_onnx
 
 __all__ = ["OnnxFile", "check_onnx", "write_onnx"]

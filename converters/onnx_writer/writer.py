@@ -12,8 +12,8 @@ import onnx_ir as ir
 
 from edgemm.converters.onnx_writer.constants import Constants, stored_dtype, stored_zero_point
 from edgemm.converters.onnx_writer.dynamic import make_dynamic
+from edgemm.converters.onnx_writer.placement import Placement
 from edgemm.converters.onnx_writer.saturation import drop_saturating
-from edgemm.converters.onnx_writer.static import Placement
 from edgemm.converters.passes.dead_code import remove_dead_code, sort_nodes
 from edgemm.converters.passes.names import strip_grids, strip_metadata, unique_names
 from edgemm.converters.passes.opset import OPSET

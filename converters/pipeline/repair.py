@@ -12,9 +12,9 @@ from edgemm.converters.pipeline.measure import explain
 from edgemm.converters.pipeline.plan import with_shared_states
 from edgemm.converters.pipeline.work import Work
 from edgemm.converters.pipeline.write import check_written_float
-from edgemm.converters.realise import realise
 from edgemm.converters.repair import Repaired, State
 from edgemm.converters.repair import repair as repaired_by
+from edgemm.converters.written import write_plan
 from edgemm.quantize import Calibration, explain_plan, make_plan
 from edgemm.quantize.plan import Plan
 
@@ -87,7 +87,7 @@ def _take(work: Work, found: Repaired) -> None:
     work.prepared = replace(work.prepared, model=state.model)
     work.plan, work.calibration = state.plan, state.calibration
     check_written_float(work, exact=found.exact)
-    work.written = realise(state.model, state.plan, work.options.format, work.options.settings)
+    work.written = write_plan(state.model, state.plan, work.options.format, work.options.settings)
     work.fidelity, work.latency_ms = work.judge.written(work.written, work.plan)
     work.explanation = explain_plan(state.model, state.plan)
     work.notes += [f"repaired: {step}" for step in found.steps]

@@ -12,10 +12,10 @@ from edgemm.converters.fidelity import Fidelity
 from edgemm.converters.measure import Judge
 from edgemm.converters.options import Options
 from edgemm.converters.prepare import Prepared
-from edgemm.converters.realise import Realised
 from edgemm.converters.reference import Outputs
 from edgemm.converters.repair import Repaired
 from edgemm.converters.samples import Samples
+from edgemm.converters.written import Written
 from edgemm.errors import ConversionError
 from edgemm.goldens import Goldens
 from edgemm.quantize import Calibration
@@ -41,7 +41,7 @@ class Work:
     calibration: Calibration | None = None
     _plan: Plan | None = None
     float_latency_ms: float = 0.0
-    _written: Realised | None = None
+    _written: Written | None = None
     _judge: Judge | None = None
     _fidelity: Fidelity | None = None
     latency_ms: float = 0.0
@@ -80,12 +80,12 @@ class Work:
         self._plan = value
 
     @property
-    def written(self) -> Realised:
+    def written(self) -> Written:
         """The payload."""
         return _made(self._written, "write")
 
     @written.setter
-    def written(self, value: Realised) -> None:
+    def written(self, value: Written) -> None:
         self._written = value
 
     @property

@@ -7,9 +7,9 @@ import onnx_ir as ir
 from edgemm.converters.fidelity import evaluation_part
 from edgemm.converters.measure import check_float, run_artifact
 from edgemm.converters.pipeline.work import Work
-from edgemm.converters.realise import Format, Realised, Settings, realise
 from edgemm.converters.samples import Samples
 from edgemm.converters.worker import RunFailed
+from edgemm.converters.written import Format, Settings, Written, write_plan
 from edgemm.errors import ConversionError, UnsupportedOperator
 from edgemm.quantize.plan import Plan
 
@@ -24,7 +24,7 @@ def write(work: Work) -> None:
         _write_tflite(work)
         return
     check_written_float(work)
-    work.written = realise(prepared.model, work.plan, options.format, options.settings)
+    work.written = write_plan(prepared.model, work.plan, options.format, options.settings)
     require_runs(prepared.model, work.written, work.plan, options.format, options.settings, work.judged_on)
 
 
@@ -67,7 +67,7 @@ def _write_tflite(work: Work) -> None:
 
 
 def require_runs(
-    model: ir.Model, written: Realised, plan: Plan, format_: Format, settings: Settings, samples: Samples
+    model: ir.Model, written: Written, plan: Plan, format_: Format, settings: Settings, samples: Samples
 ) -> None:
     """The file loads and runs once.
 
@@ -127,7 +127,7 @@ def _runs(
     for node in reversed(nodes[count:]):
         part.graph.remove(node, safe=True)
     try:
-        run_artifact(realise(part, plan, format_, settings), samples)
+        run_artifact(write_plan(part, plan, format_, settings), samples)
     except RunFailed:
         return False
     except ConversionError:

@@ -9,7 +9,7 @@ builder.py     bytes
 check.py       our own reading of what was written
 """
 
-from edgemm.converters.tflite.check import check_tflite
+from edgemm.converters.tflite.tflite_check import check_tflite
 from edgemm.converters.tflite.writer import TfliteFile, TflitePort, write_tflite
 
 __all__ = ["TfliteFile", "TflitePort", "check_tflite", "write_tflite"]

@@ -62,7 +62,7 @@ def _watchdog_s(environment: Mapping[str, str]) -> float | None:
         return None
 
 
-class Pulse:
+class Watchdog:
     """Ready once every stream has done some work; alive as long as every stream goes on doing it.
 
     So a watchdog sees the stream that hangs, and not only the process that does. What counts as work is for
@@ -96,7 +96,7 @@ class Pulse:
         """The program is asked to end. Takes no lock: fit for a signal handler."""
         self._stopping = True
 
-    def __enter__(self) -> Pulse:
+    def __enter__(self) -> Watchdog:
         if self._notifier.is_asked_for:
             self._thread.start()
         return self

@@ -7,7 +7,7 @@ from collections.abc import Callable
 from contextlib import ExitStack
 from typing import Any
 
-from edgemm.app.notify import Notifier, Pulse
+from edgemm.app.notify import Notifier, Watchdog
 from edgemm.app.recipe import AppRecipe, StreamRecipe
 from edgemm.app.record import Record
 from edgemm.capture import open_source
@@ -39,7 +39,7 @@ class Service:
         self.recipe = recipe
         self.errors: list[EdgemmError] = []
         """What ended streams, in order."""
-        self._pulse = Pulse(self._progress, notifier or Notifier())
+        self._pulse = Watchdog(self._progress, notifier or Notifier())
         self._models: dict[tuple[str, object, str], Model] = {}
         self._sources: dict[tuple[str, bool], Source] = {}
         with ExitStack() as opened:

@@ -20,8 +20,8 @@ from edgemm.backends.backend import Shapes
 from edgemm.backends.nodes import accelerated, list_nodes, xnnpack_share
 from edgemm.backends.runtime import LitertRuntime, find_litert
 from edgemm.delegates.delegate import Delegate
+from edgemm.delegates.delegate_probe import refuse_what_crashes
 from edgemm.delegates.library import create, find_library
-from edgemm.delegates.probe import refuse_what_crashes
 from edgemm.errors import (
     DamagedArtifact,
     DelegateFailed,

@@ -184,7 +184,7 @@ def _explain(options: argparse.Namespace, done: Conversion) -> None:
 def _converted(options: argparse.Namespace) -> Conversion:
     from edgemm.cli.progress import ProgressBar
     from edgemm.converters import convert
-    from edgemm.converters.realise import Settings
+    from edgemm.converters.written import Settings
 
     with ProgressBar(quiet=options.json) as progress:
         return convert(

@@ -87,7 +87,7 @@ def _refuse_beside_an_app(options: argparse.Namespace) -> None:
 
 def _run_one(options: argparse.Namespace, draining: Draining) -> int:
     import edgemm
-    from edgemm.app.notify import Notifier, Pulse
+    from edgemm.app.notify import Notifier, Watchdog
 
     budget = edgemm.Budget(options.max_age, options.policy, options.on_late)
     with (
@@ -97,7 +97,7 @@ def _run_one(options: argparse.Namespace, draining: Draining) -> int:
         ) as model,
         edgemm.open_source(options.source, pace="live" if options.live else "file") as source,
         model.stream(source, budget=budget) as stream,
-        Pulse(lambda: {"stream": stream.ledger.progress()}, Notifier()) as pulse,
+        Watchdog(lambda: {"stream": stream.ledger.progress()}, Notifier()) as pulse,
     ):
         draining.by(pulse.stopping, stream.stop)
         try:

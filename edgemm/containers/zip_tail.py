@@ -85,7 +85,7 @@ def _was_ours(data: bytes, end: int) -> bool:
     return len(data) % 4 != 0 and data.endswith((HEADER[:1], HEADER[:2], HEADER[:3]))
 
 
-class _Behind(io.BytesIO):
+class OffsetBytes(io.BytesIO):
     """A file whose first byte stands at `begin`, so that an archive knows its place without the payload."""
 
     def __init__(self, begin: int) -> None:
@@ -107,7 +107,7 @@ def join(contents: Contents) -> list[bytes]:
     members |= {name: contents.associated[name] for name in sorted(contents.associated)}
     if not members:
         return [contents.payload]
-    tail = _Behind(len(contents.payload))
+    tail = OffsetBytes(len(contents.payload))
     with zipfile.ZipFile(tail, "w") as made:
         for name, content in members.items():
             made.writestr(archive.entry(name), content)

@@ -11,10 +11,10 @@ from __future__ import annotations
 from edgemm.delegates.armnn import ARMNN
 from edgemm.delegates.cpu import CPU, XNNPACK
 from edgemm.delegates.delegate import EXTERNAL, Delegate, Format, external
+from edgemm.delegates.delegate_probe import DelegateStatus, probe_delegate
 from edgemm.delegates.edgetpu import EDGETPU
 from edgemm.delegates.gpu import GPU
 from edgemm.delegates.nnapi import NNAPI
-from edgemm.delegates.probe import DelegateStatus, probe_delegate
 from edgemm.delegates.providers import CUDA, OPENVINO, QNN, TENSORRT
 from edgemm.errors import InputError
 

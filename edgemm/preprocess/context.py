@@ -17,7 +17,7 @@ from edgemm.card_rules import bands
 from edgemm.preprocess.encoder import Encoder
 from edgemm.preprocess.framer import Framer
 from edgemm.preprocess.history import History
-from edgemm.preprocess.loudness import Loudness
+from edgemm.preprocess.mel_scaling import MelScaling
 from edgemm.preprocess.spectrum import MelSpectrum
 from edgemm.tensors import TensorSpec
 
@@ -48,7 +48,7 @@ class WindowFrames:
         self._edges, inner = _edges(recipe)
         self._first = next((t for t in range(recipe.frames) if t not in self._edges), recipe.frames)
         self._framer = Framer(recipe.window, recipe.hop, _skipped(recipe, self._first))
-        self._spectrum, self._loudness = MelSpectrum(recipe), Loudness(recipe, recipe.frames)
+        self._spectrum, self._scaling = MelSpectrum(recipe), MelScaling(recipe, recipe.frames)
         self._samples = History(span(recipe), (), "float32")
         self._inner = History(max(1, inner), (recipe.n_mels,), "float64")
         self._count = inner
@@ -79,7 +79,7 @@ class WindowFrames:
             mel[frame] = self._spectrum(self._part)
         if self._recipe.normalize == "peak":
             mel /= max(float(heard.max()), QUIETEST) ** self._recipe.power
-        self._real[...] = self._loudness(mel).reshape(-1)
+        self._real[...] = self._scaling(mel).reshape(-1)
         self._encoder.write(self._real, self._stored.reshape(-1))
         return self._stored
 

@@ -25,7 +25,7 @@ import numpy.typing as npt
 from edgemm.card import AudioRecipe
 from edgemm.card_rules import bands
 from edgemm.preprocess.framer import Framer
-from edgemm.preprocess.loudness import Loudness
+from edgemm.preprocess.mel_scaling import MelScaling
 from edgemm.preprocess.spectrum import MelSpectrum
 
 
@@ -34,7 +34,7 @@ class LogMel:
 
     def __init__(self, recipe: AudioRecipe) -> None:
         self._framer = Framer(recipe.window, recipe.hop)
-        self._spectrum, self._loudness = MelSpectrum(recipe), Loudness(recipe)
+        self._spectrum, self._scaling = MelSpectrum(recipe), MelScaling(recipe)
         self._frame = np.empty(bands(recipe), np.float32)
 
     def push(self, samples: npt.NDArray[np.float32]) -> Iterator[npt.NDArray[np.float32]]:
@@ -44,7 +44,7 @@ class LogMel:
             float32[bands], overwritten by the next frame.
         """
         for window in self._framer.push(samples):
-            self._frame[...] = self._loudness(self._spectrum(window))
+            self._frame[...] = self._scaling(self._spectrum(window))
             yield self._frame
 
     def reset(self) -> None:

@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from edgemm.app.notify import Notifier, Pulse
+from edgemm.app.notify import Notifier, Watchdog
 
 pytestmark = pytest.mark.device
 
@@ -39,7 +39,7 @@ def test_the_watchdog_is_for_the_process_that_it_names(pid: int, expected: float
 
 def test_ready_is_said_once_when_every_stream_has_worked(systemd: Any) -> None:
     work = {"a": 0, "b": 0}
-    pulse = Pulse(lambda: work, notifier(systemd))
+    pulse = Watchdog(lambda: work, notifier(systemd))
     pulse.look()
     work["a"] = 1
     pulse.look()
@@ -53,7 +53,7 @@ def test_ready_is_said_once_when_every_stream_has_worked(systemd: Any) -> None:
 
 def test_the_watchdog_is_fed_only_while_every_stream_works(systemd: Any) -> None:
     work = {"a": 1, "b": 1}
-    pulse = Pulse(lambda: work, notifier(systemd, watchdog_s=4))
+    pulse = Watchdog(lambda: work, notifier(systemd, watchdog_s=4))
     pulse.look()
     assert systemd.received()[-1] == "WATCHDOG=1"
     for _ in range(10):  # b hangs
@@ -67,7 +67,7 @@ def test_the_watchdog_is_fed_only_while_every_stream_works(systemd: Any) -> None
 
 def test_a_stream_that_has_ended_is_not_waited_for(systemd: Any) -> None:
     work = {"a": 1, "b": 1}
-    pulse = Pulse(lambda: work, notifier(systemd, watchdog_s=4))
+    pulse = Watchdog(lambda: work, notifier(systemd, watchdog_s=4))
     pulse.look()
     del work["b"]
     work["a"] = 2
@@ -80,7 +80,7 @@ def test_ready_is_said_again_when_it_did_not_go_out(systemd: Any) -> None:
     while channel.send(STATUS="filling the socket"):
         pass
     work = {"a": 1}
-    pulse = Pulse(lambda: work, channel)
+    pulse = Watchdog(lambda: work, channel)
     pulse.look()
     assert not any("READY" in each for each in systemd.received())
     work["a"] = 2
@@ -100,7 +100,7 @@ def test_a_socket_that_failed_once_is_tried_again(systemd: Any, tmp_path: Any) -
 def test_a_thread_looks_while_it_lasts_and_the_end_is_told(systemd: Any) -> None:
     work = {"a": 1}
     messages: list[str] = []
-    with Pulse(lambda: work, notifier(systemd, watchdog_s=0.04)):
+    with Watchdog(lambda: work, notifier(systemd, watchdog_s=0.04)):
         while messages.count("WATCHDOG=1") < 3:
             work["a"] += 1
             messages += systemd.received()
@@ -109,5 +109,5 @@ def test_a_thread_looks_while_it_lasts_and_the_end_is_told(systemd: Any) -> None
 
 def test_without_systemd_there_is_no_thread() -> None:
     before = threading.active_count()
-    with Pulse(lambda: {"a": 1}, Notifier({})):
+    with Watchdog(lambda: {"a": 1}, Notifier({})):
         assert threading.active_count() == before

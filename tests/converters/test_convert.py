@@ -17,7 +17,7 @@ import edgemm
 from edgemm.artifact import read_artifact
 from edgemm.card import ImageRecipe, InputCard, ModelCard, OutputCard
 from edgemm.converters import convert
-from edgemm.converters.realise import Settings
+from edgemm.converters.written import Settings
 from edgemm.errors import CalibrationError, FidelityMissed, InputError, UnsupportedOperator
 
 TEXT = """

@@ -15,12 +15,12 @@ from edgemm.converters.fidelity import Gate
 from edgemm.converters.measure import Judge, run_float
 from edgemm.converters.passes import canonicalize
 from edgemm.converters.passes.rewrite import constant
-from edgemm.converters.realise import Settings
 from edgemm.converters.repair.bias import correct_biases
 from edgemm.converters.repair.equalize import equalize
 from edgemm.converters.repair.ranges import METHODS
 from edgemm.converters.repair.split import parts_of, split_scales
 from edgemm.converters.samples import Samples
+from edgemm.converters.written import Settings
 from edgemm.errors import FidelityMissed
 from edgemm.quantize import Reference, calibrate, make_plan
 from edgemm.quantize.cost import macs

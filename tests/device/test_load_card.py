@@ -11,8 +11,8 @@ import pytest
 
 import edgemm
 from edgemm.card import AudioRecipe, InputCard, ModelCard, OutputCard, StatePair
+from edgemm.card_fit import fit_card
 from edgemm.errors import ArtifactError, CardError, InputError
-from edgemm.fit import fit_card
 from edgemm.tensors import TensorSpec
 
 pytestmark = pytest.mark.device

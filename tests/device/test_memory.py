@@ -17,7 +17,7 @@ from edgemm.backends import Backend, open_backend
 from edgemm.card import AudioRecipe, InputCard, KeywordRecipe, ModelCard, OutputCard, StatePair
 from edgemm.errors import CardError, InputError
 from edgemm.media import AudioBlock
-from edgemm.session import NO_CLOCK, ModelSession, TensorSession
+from edgemm.model_session import NO_CLOCK, ModelSession, TensorSession
 from edgemm.state import RecurrentState
 from edgemm.tensors import TensorSpec
 

@@ -18,9 +18,9 @@ from pathlib import Path
 from edgemm.capture.live.cameras import SYSFS, Camera, describe, list_cameras
 from edgemm.capture.live.live_frames import LiveFrames
 from edgemm.capture.live.opencv_grabber import OpenCvGrabber
-from edgemm.capture.live.patience import OPTIONS, patience_of
 from edgemm.capture.live.picamera import open_picamera
 from edgemm.capture.live.stamps import Stamps
+from edgemm.capture.live.timeouts import OPTIONS, patience_of
 from edgemm.capture.uri import SourceUri
 from edgemm.errors import InputError, SourceNotFound
 from edgemm.log import LOG
@@ -37,7 +37,7 @@ no other way to be told."""
 
 
 @dataclass(frozen=True, slots=True)
-class Wish:
+class CameraRequest:
     """What is asked of a camera; the driver may give something else."""
 
     size_wh: tuple[int, int] | None = None
@@ -46,7 +46,7 @@ class Wish:
     """Four letters: MJPG, YUYV ..."""
 
 
-def wish_of(named: SourceUri) -> Wish:
+def wish_of(named: SourceUri) -> CameraRequest:
     """From the options `size`, `fps` and `fourcc`.
 
     Raises:
@@ -61,13 +61,13 @@ def wish_of(named: SourceUri) -> Wish:
     if fourcc and not re.fullmatch(r"[A-Za-z0-9 ]{4}", fourcc):
         raise InputError(f"fourcc={fourcc} in {named.text!r}: expected four letters, such as MJPG or YUYV")
     size_wh = (int(parts[1]), int(parts[2])) if parts else None
-    return Wish(size_wh, named.fps, fourcc)
+    return CameraRequest(size_wh, named.fps, fourcc)
 
 
 class CameraGrabber(OpenCvGrabber):
     """One opening of a V4L2 device."""
 
-    def __init__(self, uri: str, find: Callable[[], str], wish: Wish, told: set[str]) -> None:
+    def __init__(self, uri: str, find: Callable[[], str], wish: CameraRequest, told: set[str]) -> None:
         super().__init__()
         self._uri = uri
         self._find = find
@@ -187,5 +187,5 @@ def _as_picamera(named: SourceUri, camera: Camera) -> SourceUri:
     return SourceUri(named.text, str(number), named.options, "picamera2")
 
 
-def _size(wish: Wish) -> str:
+def _size(wish: CameraRequest) -> str:
     return "{}x{}".format(*wish.size_wh) if wish.size_wh else ""

@@ -6,10 +6,10 @@ import threading
 import time
 from collections.abc import Callable
 
+from edgemm.capture.live.freeze import FreezeDetector
 from edgemm.capture.live.grabber import Grabber
 from edgemm.capture.live.newest import NewestFrame
-from edgemm.capture.live.patience import Patience
-from edgemm.capture.live.stillness import Stillness
+from edgemm.capture.live.timeouts import Timeouts
 from edgemm.capture.uri import without_secrets
 from edgemm.errors import SourceError, SourceLost, SourceTimeout
 
@@ -34,7 +34,7 @@ class Connection:
         uri: str,
         grabber: Grabber,
         frames: NewestFrame,
-        patience: Patience,
+        patience: Timeouts,
         on_first_frame: Callable[[], object] | None = None,
         now_ns: Callable[[], int] = time.monotonic_ns,
     ) -> None:
@@ -53,7 +53,7 @@ class Connection:
         """True for the first connection of a source."""
         self._on_first_frame = on_first_frame
         self._now_ns = now_ns
-        self._still = Stillness() if patience.frozen_s is not None else None
+        self._still = FreezeDetector() if patience.frozen_s is not None else None
         self._limit_s = patience.open_s
         self._alive_ns = now_ns()
         self._reason = ""

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Literal
 from edgemm.capture.live.connection import Connection
 from edgemm.capture.live.grabber import Grabber
 from edgemm.capture.live.newest import FrameCounts, NewestFrame
-from edgemm.capture.live.patience import Backoff, Patience
+from edgemm.capture.live.timeouts import Backoff, Timeouts
 from edgemm.errors import SourceLost
 from edgemm.log import LOG
 from edgemm.media import Frame
@@ -44,7 +44,7 @@ class LiveFrames:
         self,
         uri: str,
         grabber: Callable[[], Grabber],
-        patience: Patience | None = None,
+        patience: Timeouts | None = None,
         backoff: Backoff | None = None,
     ) -> None:
         """Opens it, and begins to grab.
@@ -60,7 +60,7 @@ class LiveFrames:
         """
         self.uri = uri
         self._make = grabber
-        self._patience = patience or Patience()
+        self._patience = patience or Timeouts()
         self._backoff = backoff or Backoff()
         self._frames = NewestFrame(uri)
         self._stop = threading.Event()

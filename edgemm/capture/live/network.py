@@ -14,7 +14,7 @@ from edgemm.capture.live.ffmpeg import ffmpeg_options
 from edgemm.capture.live.grabber import Shot
 from edgemm.capture.live.live_frames import LiveFrames
 from edgemm.capture.live.opencv_grabber import OpenCvGrabber
-from edgemm.capture.live.patience import OPTIONS, patience_of
+from edgemm.capture.live.timeouts import OPTIONS, patience_of
 from edgemm.capture.uri import SourceUri
 from edgemm.errors import InputError
 from edgemm.opencv import opencv

@@ -16,8 +16,8 @@ from typing import Any
 
 from edgemm.capture.live.grabber import Shot
 from edgemm.capture.live.live_frames import LiveFrames
-from edgemm.capture.live.patience import OPTIONS, patience_of
 from edgemm.capture.live.stamps import Stamps
+from edgemm.capture.live.timeouts import OPTIONS, patience_of
 from edgemm.capture.uri import SourceUri
 from edgemm.errors import InputError, MissingDependency, SourceNotFound
 from edgemm.media import Color

@@ -12,7 +12,7 @@ import numpy as np
 import numpy.typing as npt
 
 from edgemm.capture.losses import CountsLosses
-from edgemm.capture.sound.loudness import Loudness
+from edgemm.capture.sound.voice_level import VoiceLevel
 from edgemm.capture.source import Source
 from edgemm.errors import InputError, SourceTimeout
 from edgemm.media import AudioBlock
@@ -51,7 +51,7 @@ class VoiceGate:
     ) -> None:
         """Args:
         source: blocks of sound; it is closed with this one.
-        is_voice: True for a block, float32[n], with voice in it, such as a model's answer; None: `Loudness`.
+        is_voice: True for a block, float32[n], with voice in it, such as a model's answer; None: `VoiceLevel`.
         times: how fast it opens and closes.
 
         Raises:
@@ -62,7 +62,7 @@ class VoiceGate:
         self.uri, self.live = source.uri, source.live
         self._source = source
         self._counts = source if isinstance(source, CountsLosses) else None
-        self._is_voice = is_voice or Loudness()
+        self._is_voice = is_voice or VoiceLevel()
         self._times = times or GateTimes()
         self._history: deque[AudioBlock] = deque()
         self._ready: deque[AudioBlock] = deque()

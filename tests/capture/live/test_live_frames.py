@@ -14,7 +14,7 @@ import pytest
 
 from edgemm.capture.live.grabber import Shot
 from edgemm.capture.live.live_frames import LiveFrames
-from edgemm.capture.live.patience import Backoff, Patience
+from edgemm.capture.live.timeouts import Backoff, Timeouts
 from edgemm.capture.losses import CountsFaults, CountsLosses
 from edgemm.capture.source import Source
 from edgemm.errors import SourceLost, SourceNotFound, SourceTimeout
@@ -23,7 +23,7 @@ from edgemm.media import Color, Frame
 pytestmark = pytest.mark.device
 
 Watch = Callable[..., Frame]
-SOON = Patience(timeout_s=0.3, open_s=0.3)
+SOON = Timeouts(timeout_s=0.3, open_s=0.3)
 
 
 class Driver:
@@ -74,7 +74,7 @@ class Driver:
 def live(request: pytest.FixtureRequest) -> Callable[..., LiveFrames]:
     """A source whose connections are the drivers given, one after the other, and then good ones."""
 
-    def make(*drivers: Driver, patience: Patience = SOON) -> LiveFrames:
+    def make(*drivers: Driver, patience: Timeouts = SOON) -> LiveFrames:
         later = (Driver() for _ in itertools.count())
         waiting = itertools.chain(drivers, later)
         for driver in drivers:
@@ -143,7 +143,7 @@ def test_threads_that_hang_do_not_pile_up(
     monkeypatch.setattr("edgemm.capture.live.live_frames._RELEASE_S", 0.01)
     hanging = [Driver(after=1, then="hang") for _ in range(4)]
     fifth = Driver()
-    source = live(*hanging, fifth, patience=Patience(0.05, 0.05))
+    source = live(*hanging, fifth, patience=Timeouts(0.05, 0.05))
     give_up = time.monotonic() + 20
     while source.faults.get("left-behind", 0) < 4:
         assert time.monotonic() < give_up
@@ -164,7 +164,7 @@ def test_one_failed_grab_is_a_corrupt_frame(live: Callable[..., LiveFrames], wat
 def test_a_picture_that_stands_still_is_a_fault_if_asked(
     live: Callable[..., LiveFrames], watch: Watch, frozen_s: float | None, faults: int
 ) -> None:
-    source = live(Driver(after=5, then="same"), patience=Patience(5, 5, frozen_s=frozen_s))
+    source = live(Driver(after=5, then="same"), patience=Timeouts(5, 5, frozen_s=frozen_s))
     watch(source, lambda frame: frame.sequence > 60)
     assert source.faults.get("frozen", 0) == faults
 
@@ -176,7 +176,7 @@ def test_a_source_that_does_not_come_back_is_lost(
     live: Callable[..., LiveFrames], attempts: int, message: str
 ) -> None:
     gone = [Driver(opens="fail") for _ in range(attempts)]
-    source = live(Driver(after=3, then="end"), *gone, patience=Patience(0.3, 0.3, attempts))
+    source = live(Driver(after=3, then="end"), *gone, patience=Timeouts(0.3, 0.3, attempts))
     with pytest.raises(SourceLost, match=message):
         list(iter(lambda: source.read(10), None))
     assert source.faults.get("open-failed", 0) == attempts
@@ -193,13 +193,13 @@ def test_an_opening_that_hangs_is_a_timeout(live: Callable[..., LiveFrames]) -> 
 
 
 def test_an_error_of_the_driver_is_told_without_credentials(live: Callable[..., LiveFrames]) -> None:
-    source = live(Driver(after=0, then="crash"), patience=Patience(attempts=0))
+    source = live(Driver(after=0, then="crash"), patience=Timeouts(attempts=0))
     with pytest.raises(SourceLost, match="RuntimeError: lost rtsp://camera/1;"):
         source.read(10)
 
 
 def test_a_read_never_takes_longer_than_asked(live: Callable[..., LiveFrames]) -> None:
-    source = live(Driver(after=0, then="hang"), patience=Patience(30, 30))
+    source = live(Driver(after=0, then="hang"), patience=Timeouts(30, 30))
     begun = time.monotonic()
     with pytest.raises(SourceTimeout):
         source.read(0.05)
@@ -218,7 +218,7 @@ def test_close_ends_both_threads(live: Callable[..., LiveFrames]) -> None:
 
 def test_close_does_not_wait_for_a_driver_that_hangs(live: Callable[..., LiveFrames], watch: Any) -> None:
     driver = Driver(after=1, then="hang")
-    source = live(driver, patience=Patience(30, 30))
+    source = live(driver, patience=Timeouts(30, 30))
     watch(source)
     begun = time.monotonic()
     source.close()

@@ -9,8 +9,8 @@ import numpy as np
 import numpy.typing as npt
 import pytest
 
-from edgemm.capture.sound.loudness import Loudness
 from edgemm.capture.sound.voice_gate import GateTimes, VoiceGate
+from edgemm.capture.sound.voice_level import VoiceLevel
 from edgemm.capture.source import Source
 from edgemm.capture.withheld import Withholds
 from edgemm.data import spoken_digits
@@ -169,7 +169,7 @@ def test_pictures_are_refused() -> None:
 
 
 def test_loudness_knows_the_floor_after_its_memory_and_follows_it() -> None:
-    decide = Loudness()
+    decide = VoiceLevel()
     for block in np.split(quiet(6, -40), 6 * 50):
         decide(block)
     assert decide.floor_db == pytest.approx(-40, abs=3)  # the quietest of 24 short levels

@@ -13,7 +13,7 @@ import pytest
 from edgemm.converters import convert
 from edgemm.converters.pipeline import reload as reloading
 from edgemm.converters.pipeline import write as writing
-from edgemm.converters.realise import Realised, realise
+from edgemm.converters.written import Written, write_plan
 from edgemm.errors import ConversionError, InputError
 
 TEXT = """
@@ -37,12 +37,12 @@ def source(tmp_path: Path) -> Path:
 def test_a_file_that_its_runtime_refuses_names_the_node(
     source: Path, tmp_path: Path, suffix: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    def broken(model: Any, *rest: Any) -> Realised:
-        made = realise(model, *rest)
+    def broken(model: Any, *rest: Any) -> Written:
+        made = write_plan(model, *rest)
         bad = any(node.name == "second" for node in model.graph)
-        return Realised(made.format, b"broken" if bad else made.payload, made.inputs, made.outputs)
+        return Written(made.format, b"broken" if bad else made.payload, made.inputs, made.outputs)
 
-    monkeypatch.setattr(writing, "realise", broken)
+    monkeypatch.setattr(writing, "write_plan", broken)
     with pytest.raises(ConversionError, match=r"node 'second' \(Sigmoid\)") as caught:
         convert(source, output=tmp_path / f"out.{suffix}", calibrate=DATA, scheme="static")
     assert caught.value.exit_code == 9

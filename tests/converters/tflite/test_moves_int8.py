@@ -12,8 +12,8 @@ import pytest
 
 from edgemm.converters.measure import run_artifact, run_float
 from edgemm.converters.prepare import prepare
-from edgemm.converters.realise import Settings, realise
 from edgemm.converters.samples import Samples
+from edgemm.converters.written import Settings, write_plan
 from edgemm.quantize import calibrate, make_plan
 
 HEAD = '<ir_version: 8, opset_import: ["": 17]>\n'
@@ -62,7 +62,7 @@ def test_what_moves_is_right(moves: str) -> None:
         tuple({"x": generator.standard_normal((1, 3, 6, 6)).astype(np.float32)} for _ in range(8))
     )
     plan = make_plan(model, calibrate(model, samples.inputs), scheme="static")
-    file = realise(model, plan, "tflite", Settings())
+    file = write_plan(model, plan, "tflite", Settings())
     step = file.outputs[0].spec.scale
     found, expected = run_artifact(file, samples), run_float(model, samples)
     for mine, truth in zip(found.outputs, expected, strict=True):

@@ -11,8 +11,8 @@ import torch
 from edgemm.converters.importers import export_torch
 from edgemm.converters.measure import run_artifact, run_float
 from edgemm.converters.prepare import prepare
-from edgemm.converters.realise import Settings, realise
 from edgemm.converters.samples import Samples
+from edgemm.converters.written import Settings, write_plan
 from edgemm.quantize import calibrate, make_plan
 
 CASES: list[dict[str, Any]] = [
@@ -47,7 +47,7 @@ def stacked(measured: Any) -> Any:
 @pytest.mark.parametrize("geometry", CASES, ids=str)
 def test_float_is_the_same(geometry: dict[str, Any]) -> None:
     ready, samples = prepared(geometry)
-    file = realise(ready.model, make_plan(ready.model, None, scheme="float"), "tflite", Settings())
+    file = write_plan(ready.model, make_plan(ready.model, None, scheme="float"), "tflite", Settings())
     expected = stacked(run_float(ready.model, samples))
     assert np.abs(stacked(run_artifact(file, samples).outputs) - expected).max() <= FLOAT_ERROR * np.ptp(
         expected
@@ -58,7 +58,7 @@ def test_float_is_the_same(geometry: dict[str, Any]) -> None:
 def test_int8_is_near(geometry: dict[str, Any]) -> None:
     ready, samples = prepared(geometry)
     plan = make_plan(ready.model, calibrate(ready.model, samples.inputs), scheme="static")
-    file = realise(ready.model, plan, "tflite", Settings())
+    file = write_plan(ready.model, plan, "tflite", Settings())
     expected = stacked(run_float(ready.model, samples))
     # Half a step of the input through a handful of weights, and half a step of the output.
     assert (
@@ -69,7 +69,7 @@ def test_int8_is_near(geometry: dict[str, Any]) -> None:
 
 def test_one_dimension() -> None:
     ready, samples = prepared({"kernel_size": 4, "stride": 2, "padding": 1}, (1, 4, 9))
-    file = realise(ready.model, make_plan(ready.model, None, scheme="float"), "tflite", Settings())
+    file = write_plan(ready.model, make_plan(ready.model, None, scheme="float"), "tflite", Settings())
     expected = stacked(run_float(ready.model, samples))
     assert np.abs(stacked(run_artifact(file, samples).outputs) - expected).max() <= FLOAT_ERROR * np.ptp(
         expected

@@ -18,7 +18,7 @@ import onnx.checker
 import onnx_ir as ir
 
 from edgemm.converters.onnx_writer.constants import UNSIGNED_SHIFT
-from edgemm.converters.onnx_writer.static import FLOAT_MARK
+from edgemm.converters.onnx_writer.placement import FLOAT_MARK
 from edgemm.converters.passes.rewrite import array_of, input_of, sole_consumer
 from edgemm.errors import ConversionError
 from edgemm.quantize.addresses import ADDRESSES

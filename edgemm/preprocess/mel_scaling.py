@@ -10,7 +10,7 @@ from edgemm.card import AudioRecipe
 Floats = npt.NDArray[np.float64]
 
 
-class Loudness:
+class MelScaling:
     """Works on one frame, or on all `frames` of a window at once."""
 
     def __init__(self, recipe: AudioRecipe, frames: int = 0) -> None:

@@ -8,10 +8,10 @@ from pathlib import Path
 import pytest
 
 import edgemm
-from edgemm import probe as probing
+from edgemm import file_probe as probing
 from edgemm.artifact import Artifact, read_artifact
 from edgemm.errors import ArtifactError, DamagedArtifact, MissingDependency, UnsupportedVersion
-from edgemm.probe import probe
+from edgemm.file_probe import probe
 
 pytestmark = pytest.mark.device
 ASSETS = Path(__file__).parents[1] / "assets"
@@ -69,7 +69,7 @@ def test_a_child_is_asked_once_for_a_payload(monkeypatch: pytest.MonkeyPatch) ->
 
 def run_instead(monkeypatch: pytest.MonkeyPatch, code: str) -> None:
     """The child does this when it should open the model."""
-    child = f"import sys; sys.path[:] = sys.argv[2:]; import edgemm.probe as p; p._limit(); {code}"
+    child = f"import sys; sys.path[:] = sys.argv[2:]; import edgemm.file_probe as p; p._limit(); {code}"
     monkeypatch.setattr(probing, "_CHILD", child)
 
 

@@ -5,9 +5,9 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from edgemm.capture.live.patience import Patience, patience_of
+from edgemm.capture.live.freeze import FreezeDetector
 from edgemm.capture.live.stamps import Stamps
-from edgemm.capture.live.stillness import Stillness
+from edgemm.capture.live.timeouts import Timeouts, patience_of
 from edgemm.capture.uri import parse_uri, without_secrets
 from edgemm.errors import InputError
 
@@ -17,13 +17,13 @@ pytestmark = pytest.mark.device
 @pytest.mark.parametrize(
     ("options", "patience"),
     [
-        ("", Patience()),
-        ("timeout_s=2", Patience(2, 6)),
-        ("reconnect=0&frozen_s=3", Patience(attempts=0, frozen_s=3)),
-        ("reconnect=1&attempts=7", Patience(attempts=7)),
+        ("", Timeouts()),
+        ("timeout_s=2", Timeouts(2, 6)),
+        ("reconnect=0&frozen_s=3", Timeouts(attempts=0, frozen_s=3)),
+        ("reconnect=1&attempts=7", Timeouts(attempts=7)),
     ],
 )
-def test_patience_from_a_name(options: str, patience: Patience) -> None:
+def test_patience_from_a_name(options: str, patience: Timeouts) -> None:
     assert patience_of(parse_uri(f"rtsp://camera/1#{options}")) == patience
 
 
@@ -48,7 +48,7 @@ def test_a_stamp_that_does_not_move_is_not_taken_twice() -> None:
 
 
 def test_a_picture_that_stands_still() -> None:
-    stillness, draw = Stillness(), np.random.default_rng(0)
+    stillness, draw = FreezeDetector(), np.random.default_rng(0)
     first, second = draw.integers(0, 256, (2, 64, 64, 3), np.uint8)
     seen = [(first, 10), (second, 20), (second, 35), (second.copy(), 50), (first, 60)]
     assert [stillness.still_ns(pixels, now_ns) for pixels, now_ns in seen] == [0, 0, 15, 30, 0]

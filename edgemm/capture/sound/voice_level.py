@@ -23,7 +23,7 @@ BUCKET = 24
 """Levels in each of the `MEMORY` stretches whose minima are kept: 3 s together at 16 kHz."""
 
 
-class Loudness:
+class VoiceLevel:
     """Blocks of one stream in, True for those with voice in them."""
 
     def __init__(self) -> None:

@@ -9,7 +9,7 @@ _STEP = 8
 """Every eighth pixel of every eighth row is compared: 14,400 of a 1280x720 picture."""
 
 
-class Stillness:
+class FreezeDetector:
     """Tells how long the same picture has been coming.
 
     A sensor has noise, so that two pictures of one are never alike bit by bit; a server that repeats its

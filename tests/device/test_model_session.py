@@ -17,8 +17,8 @@ from edgemm.capture import open_source
 from edgemm.card import ModelCard, StatePair
 from edgemm.errors import CardError, InputError
 from edgemm.media import AudioBlock, Frame
+from edgemm.model_session import NO_CLOCK
 from edgemm.results import Classification, Keyword
-from edgemm.session import NO_CLOCK
 from edgemm.state import RealOutputs, RecurrentState
 from edgemm.stream.session import Session
 

@@ -33,8 +33,8 @@ MEMORY_BYTES = 16 << 30
 OUTPUT_BYTES = 1 << 20
 """What the child may print, or write into any file."""
 
-_ANSWER = "edgemm.probe:"
-_CHILD = "import sys; sys.path[:] = sys.argv[3:]; from edgemm.probe import main; sys.exit(main())"
+_ANSWER = "edgemm.file_probe:"
+_CHILD = "import sys; sys.path[:] = sys.argv[3:]; from edgemm.file_probe import main; sys.exit(main())"
 """The child finds packages where this process does: `-m` would also look into the current folder."""
 _KINDS: dict[str, type[ArtifactError]] = {
     kind.__name__: kind for kind in (ArtifactError, DamagedArtifact, UnsupportedVersion)

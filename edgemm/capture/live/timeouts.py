@@ -14,7 +14,7 @@ _JITTER = 0.2
 
 
 @dataclass(frozen=True, slots=True)
-class Patience:
+class Timeouts:
     """What counts as a fault, and what is done about it."""
 
     timeout_s: float = 5.0
@@ -27,16 +27,16 @@ class Patience:
     """The same picture, bit by bit, for so long counts as a stall; None: never."""
 
 
-def patience_of(named: SourceUri) -> Patience:
+def patience_of(named: SourceUri) -> Timeouts:
     """From the options `timeout_s`, `reconnect` (0: a fault is the end), `attempts` (to connect again, in a row;
     without end when not given) and `frozen_s`.
 
     Raises:
         InputError: one of them is no number, or out of bounds.
     """
-    timeout_s = named.number("timeout_s", 0.1, 600.0) or Patience().timeout_s
+    timeout_s = named.number("timeout_s", 0.1, 600.0) or Timeouts().timeout_s
     attempts = named.number("attempts", 1, 1e9) if named.switch("reconnect", default=True) else 0.0
-    return Patience(
+    return Timeouts(
         timeout_s,
         3 * timeout_s,
         float("inf") if attempts is None else attempts,

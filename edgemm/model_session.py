@@ -16,8 +16,8 @@ import numpy.typing as npt
 
 from edgemm.backends.backend import Backend
 from edgemm.card import InputCard, ModelCard
+from edgemm.coerce import as_stored
 from edgemm.errors import InputError
-from edgemm.given import as_stored
 from edgemm.media import AudioBlock, Captured, Frame
 from edgemm.preprocess import compile_audio, compile_image
 from edgemm.preprocess.encoder import Encoder

@@ -41,7 +41,7 @@ class Port:
 
 
 @dataclass(frozen=True, slots=True, eq=False)
-class Realised:
+class Written:
     """The bytes of an artifact, card and goldens not yet in it."""
 
     format: Format
@@ -65,7 +65,7 @@ class Settings:
     """TFLite: leave pictures NCHW at the inputs and outputs."""
 
 
-def realise(model: ir.Model, plan: Plan, format_: Format, settings: Settings) -> Realised:
+def write_plan(model: ir.Model, plan: Plan, format_: Format, settings: Settings) -> Written:
     """Writes the canonical graph with the plan's numbers, and has the file checked.
 
     Raises:
@@ -76,7 +76,7 @@ def realise(model: ir.Model, plan: Plan, format_: Format, settings: Settings) ->
 
         tflite = write_tflite(model, plan, keep_layout=settings.keep_layout)
         check_tflite(tflite.payload)
-        return Realised(
+        return Written(
             "tflite",
             tflite.payload,
             _ports(model.graph.inputs, tflite.inputs),
@@ -88,7 +88,7 @@ def realise(model: ir.Model, plan: Plan, format_: Format, settings: Settings) ->
     check_onnx(onnx.payload)
     ins = tuple(Port(str(v.name), s) for v, s in zip(model.graph.inputs, onnx.inputs, strict=True))
     outs = tuple(Port(str(v.name), s) for v, s in zip(model.graph.outputs, onnx.outputs, strict=True))
-    return Realised("onnx", onnx.payload, ins, outs)
+    return Written("onnx", onnx.payload, ins, outs)
 
 
 def _ports(values: Sequence[ir.Value], ports: Sequence[Any]) -> tuple[Port, ...]:
