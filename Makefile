@@ -34,8 +34,9 @@ test: $(VENV)/.test lint  ## everything that must hold, under 12 minutes
 test-all: $(VENV)/.test lint  ## also the tests that need models and data named by EDGEMM_SHARED
 	$(BIN)/python -m pytest -m "not devices"
 
-sweep: $(VENV)/.test  ## 500 seeded conversions, each written file held against its source; FLAGS=--all for all of them
+sweep: $(VENV)/.test  ## 500 seeded conversions held against their sources, and the soaks of tests/soak; FLAGS=--all for all conversions
 	$(BIN)/python -m tests.differential --points 500 --seed 0 --jobs 2 $(FLAGS)
+	EDGEMM_SWEEP=1 $(BIN)/python -m pytest tests/soak tests/converters/test_resize_matrix.py
 
 devices: $(VENV)/.test  ## cameras and sound cards of the kernel's own making, in an emulated machine
 	scripts/devices
