@@ -96,14 +96,14 @@ def _check_kinds(options: Options) -> None:
 
 
 def _check_words(options: Options) -> None:
-    from edgemm.converters.choices import choice
+    from edgemm.choices import TARGET_INSTEAD, choice
     from edgemm.preprocess.presets import PRESETS
     from edgemm.quantize.target import TARGETS
 
     choice("scheme", options.scheme, SCHEMES)
     choice("gate", options.gate, ("fail", "warn", "off"))
     choice("repair", options.repair, ("auto", "off"))
-    choice("target", options.target, TARGETS)
+    choice("target", options.target, TARGETS, TARGET_INSTEAD)
     choice("io", options.settings.io, ("float", "int8"))
     if options.preset is not None:
         choice("preset", options.preset, PRESETS)
