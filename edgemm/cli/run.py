@@ -12,6 +12,8 @@ from types import FrameType
 from typing import TYPE_CHECKING, Any
 
 from edgemm.cli.output import emit_line
+from edgemm.cli.parser import CommandParser, real, whole
+from edgemm.cli.words import add_delegate, add_preset
 from edgemm.errors import InputError
 
 if TYPE_CHECKING:
@@ -19,14 +21,18 @@ if TYPE_CHECKING:
     from edgemm.stream.item import Item
 
 EPILOG = """\
-sources: a picture, a folder, a glob in quotes, a video file, a .wav file; camera:0, /dev/video0, picamera2:,
-  gst:PIPELINE, rtsp://, http:// (MJPEG), udp://; microphone:, microphone:NAME
+examples:
   edgemm run digits.tflite --source pictures/ --max-age 33
   edgemm run keywords.onnx --source speech.wav --live --json
   edgemm run face.tflite --source "camera:0?size=1280x720&fps=30" --max-age 100 --on-late drop
-  edgemm run app.json                                  # several models and sources: examples/kiosk
+  edgemm run app.json
 
-One line per result, then one line with the summary. SIGTERM and Ctrl-C drain what is under way, print
+sources: a picture, a folder, a glob in quotes, a video file, a .wav file; camera:0, /dev/video0, picamera2:,
+  gst:PIPELINE, rtsp://, http:// (MJPEG), udp://; microphone:, microphone:NAME
+
+An app file (.json) names several models and sources: see examples/kiosk.
+
+One line per result, then one line with the summary. SIGTERM and Ctrl-C finish the items in progress, print
 the summary and exit 0.
 """
 
@@ -37,35 +43,54 @@ _NOT_BESIDE_AN_APP: Mapping[str, Any] = {
 """Options that an app file says itself -> their defaults."""
 
 
-def add_arguments(parser: argparse.ArgumentParser) -> None:
+def add_arguments(parser: CommandParser) -> None:
     """The options of `run`."""
     parser.epilog = EPILOG
-    parser.add_argument("file", metavar="FILE", help="an artifact, or an app file (.json)")
-    parser.add_argument("--source", metavar="URI", help="where pictures or sound come from")
-    described = parser.add_mutually_exclusive_group()
-    described.add_argument("--card", type=Path, metavar="CARD.json", help="instead of the file's own card")
-    described.add_argument(
-        "--preset", metavar="NAME", help="for a file without a card: microwakeword, imagenet ..."
-    )
-    parser.add_argument("--live", action="store_true", help="play a file in real time, as a device would")
-    parser.add_argument("--max-age", type=float, metavar="MS", help="the age that a result may have")
-    parser.add_argument("--on-late", choices=("deliver", "drop"), default="deliver")
-    parser.add_argument("--policy", choices=("auto", "newest", "all"), default="auto")
-    parser.add_argument("--delegate", default="auto", metavar="NAME", help="required when named")
+    parser.add_argument("file", metavar="FILE", help="a model file (.tflite, .onnx), or an app file (.json)")
     parser.add_argument(
-        "--threads", type=int, default=1, metavar="N", help="threads of the runtime (default 1)"
+        "--source", metavar="URI", help="where pictures or sound come from; required with a model file"
     )
-    parser.add_argument("--limit", type=int, metavar="N", help="stop after N results")
+    described = parser.add_mutually_exclusive_group()
+    described.add_argument(
+        "--card", type=Path, metavar="CARD.json", help="use this card instead of the file's own"
+    )
+    add_preset(described, "for a file without a card, the card of a common kind of model")
+    _add_budget(parser)
+    add_delegate(parser)
+    parser.add_argument("--limit", type=whole(1), metavar="N", help="stop after N results")
     parser.add_argument(
         "--record", metavar="FILE", help="append every result to FILE, one JSON object a line"
     )
-    parser.set_defaults(run=run, in_lines=True)
+    parser.set_defaults(run=run)
+
+
+def _add_budget(parser: CommandParser) -> None:
+    parser.add_argument(
+        "--live", action="store_true", help="play a file in real time and drop what is late, as a camera does"
+    )
+    parser.add_argument(
+        "--max-age",
+        type=real(0.001, 1e9, "milliseconds"),
+        metavar="MS",
+        help="the age in milliseconds, counted from capture, above which a result is late (default: none)",
+    )
+    parser.add_argument(
+        "--on-late",
+        choices=("deliver", "drop"),
+        default="deliver",
+        help="what to do with a late result: deliver it marked as late (default), or drop and count it",
+    )
+    parser.add_argument(
+        "--policy",
+        choices=("auto", "newest", "all"),
+        default="auto",
+        help="what to run when frames come faster than the model: newest skips and counts the rest, all keeps the "
+        "order (default auto: newest for live pictures, else all)",
+    )
 
 
 def run(options: argparse.Namespace) -> int:
     """Runs until the source ends, the limit is reached, or a signal asks to stop."""
-    if options.limit is not None and options.limit < 1:
-        raise InputError(f"--limit {options.limit}: expected 1 or more")
     is_app = options.file.lower().endswith(".json")
     if is_app:
         _refuse_beside_an_app(options)
