@@ -16,6 +16,7 @@ from edgemm.cli.failure import report
 from edgemm.cli.output import emit_json, lenient_streams, one_object, print_json
 from edgemm.cli.parser import CommandParser, subcommands
 from edgemm.errors import InputError
+from edgemm.runtime_noise import hide
 
 COMMANDS = {
     "demo": "convert two bundled models, run them on pictures and speech, write a report page",
@@ -97,6 +98,8 @@ def _command(words: list[str], before: list[str]) -> int:
         format="edgemm: %(message)s",
         stream=sys.stderr,
     )
+    if not options.verbose:
+        hide()
     return int(options.run(options))
 
 
@@ -117,8 +120,7 @@ def _version(*, as_json: bool) -> int:
 
 def _flush() -> None:
     for stream in (sys.stdout, sys.stderr):
-        if stream is not None:
-            stream.flush()
+        stream.flush()
 
 
 def _drop_output() -> None:

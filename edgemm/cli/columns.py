@@ -31,7 +31,7 @@ def columns(rows: Sequence[Sequence[object]], header: Sequence[str], width: int 
 
 def terminal_width() -> int | None:
     """Columns of the terminal that stdout is; None where it is none."""
-    if sys.stdout is None or not sys.stdout.isatty():
+    if not sys.stdout.isatty():
         return None
     return shutil.get_terminal_size().columns
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import sys
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
@@ -62,6 +63,7 @@ def _has(stream: TextIO | None, text: str) -> bool:
 @contextmanager
 def lenient_streams() -> Iterator[None]:
     r"""Inside, a character that the terminal's encoding lacks is written as `\xe9`, never an error."""
+    _open_what_is_closed()
     before = []
     for stream in (sys.stdout, sys.stderr):
         if hasattr(stream, "reconfigure"):
@@ -73,6 +75,18 @@ def lenient_streams() -> Iterator[None]:
         for stream, errors in before:
             with suppress(ValueError, OSError):  # closed, or its reader is gone
                 stream.reconfigure(errors=errors)
+
+
+def _open_what_is_closed() -> None:
+    """Where the shell closed a stream (`2>&-`), it leads nowhere: else a model file would become stream 2."""
+    for number in range(3):
+        try:
+            os.fstat(number)
+        except OSError:
+            os.open(os.devnull, os.O_RDWR)  # the lowest number that is free
+    for name in ("stdout", "stderr"):
+        if getattr(sys, name) is None:
+            setattr(sys, name, open(os.devnull, "w", encoding="utf-8"))  # noqa: SIM115  for the whole process
 
 
 def table(rows: Sequence[Sequence[object]], header: Sequence[str]) -> str:

@@ -95,6 +95,10 @@ class CommandParser(argparse.ArgumentParser):
             instead = self.instead.get(shown_name(action))
             raise argparse.ArgumentError(action, expected_one_of(list(action.choices), value, instead))
 
+    def _print_message(self, message: str, file: Any = None) -> None:
+        """argparse's own hides that stdout cannot be written."""
+        (file or sys.stdout).write(message)
+
     def _sentence(self, wrong: argparse.ArgumentError) -> str:
         action = next((each for each in self._actions if _argparse_name(each) == wrong.argument_name), None)
         name = shown_name(action) if action is not None else str(wrong.argument_name)
