@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import argparse
 import signal
-import sys
 from collections.abc import Callable, Mapping
 from contextlib import nullcontext
 from pathlib import Path
 from types import FrameType
 from typing import TYPE_CHECKING, Any
 
+from edgemm.cli.answer import answer, detected
+from edgemm.cli.columns import printable
 from edgemm.cli.output import emit_line
 from edgemm.cli.parser import CommandParser, real, whole
 from edgemm.cli.words import add_delegate, add_preset
@@ -35,6 +36,11 @@ An app file (.json) names several models and sources: see examples/kiosk.
 One line per result, then one line with the summary. SIGTERM and Ctrl-C finish the items in progress, print
 the summary and exit 0.
 """
+
+RUN_SCHEMA = "edgemm.run/1"
+"""Of a line with a result."""
+SUMMARY_SCHEMA = "edgemm.summary/1"
+"""Of the last line."""
 
 _NOT_BESIDE_AN_APP: Mapping[str, Any] = {
     "source": None, "card": None, "preset": None, "live": False, "max_age": None, "on_late": "deliver",
@@ -114,6 +120,7 @@ def _run_one(options: argparse.Namespace, draining: Draining) -> int:
     import edgemm
     from edgemm.app.notify import Notifier, Watchdog
 
+    lines = Lines(as_json=options.json)
     budget = edgemm.Budget(options.max_age, options.policy, options.on_late)
     with (
         _record(options.record) as record,
@@ -129,13 +136,13 @@ def _run_one(options: argparse.Namespace, draining: Draining) -> int:
             for item in stream:
                 if record is not None:
                     record.add(item.to_json())
-                _show(item, as_json=options.json)
+                lines.result(item)
                 if options.limit is not None and item.sequence + 1 >= options.limit:
                     break
         finally:
             stream.close()
             summary = stream.ledger.summary()
-            _summary(summary | ({"record": record.summary()} if record else {}), as_json=options.json)
+            lines.summary(summary | ({"record": record.summary()} if record else {}))
     return 0
 
 
@@ -143,20 +150,14 @@ def _run_app(options: argparse.Namespace, draining: Draining) -> int:
     from edgemm.app.recipe import read_app
     from edgemm.app.service import Service
 
-    def show(name: str, item: Item) -> None:
-        _show(item, as_json=options.json, stream=name)
-
+    lines = Lines(as_json=options.json)
     with Service(read_app(options.file)) as service:
         draining.by(service.stop)
         try:
-            service.run(show, limit=options.limit)
+            service.run(lambda name, item: lines.result(item, name), limit=options.limit)
         finally:
             service.runner.close()
-            content = service.summary()
-            if options.json:
-                emit_line({"summary": content})
-            else:
-                _show_summaries(content)
+            lines.summary(service.summary())
     if service.errors:
         raise service.errors[0]
     return 0
@@ -216,31 +217,54 @@ def _card(options: argparse.Namespace) -> ModelCard | Path | None:
     return preset(options.preset)
 
 
-def _show(item: Item, *, as_json: bool, stream: str = "") -> None:
-    content = item.to_json()
-    if as_json:
-        emit_line({"stream": stream, **content} if stream else content)
-        return
-    answer = content["result"]
-    if answer.get("detected") is False:
-        return
-    name = answer.get("label") or ", ".join(answer.get("labels", ())) or "result"
-    late = "  LATE" if item.late else ""
-    head = f"{stream:10}  " if stream else ""
-    print(f"{head}{item.sequence:6}  {item.age_ms:8.2f} ms  {name:16} {item.frame.origin}{late}", flush=True)
+class Lines:
+    """Writes results as they come: JSON objects, or lines for people.
+
+    For people, keyword results without a word are one line until the next word, however many there are.
+    """
+
+    def __init__(self, *, as_json: bool) -> None:
+        self._as_json = as_json
+        self._silent: set[str] = set()
+        """Streams whose last line says that nothing was detected."""
+
+    def result(self, item: Item, stream: str = "") -> None:
+        """One result, of a stream with a name where there are several."""
+        if self._as_json:
+            named = {"stream": stream} if stream else {}
+            emit_line({"schema": RUN_SCHEMA, **named, **item.to_json()})
+        elif detected(item.value):
+            self._silent.discard(stream)
+            self._print(item, stream)
+        elif stream not in self._silent:
+            self._silent.add(stream)
+            self._print(item, stream)
+
+    def summary(self, summary: Mapping[str, Any]) -> None:
+        """The last line: the summary of the one stream, or of an app."""
+        if self._as_json:
+            emit_line({"schema": SUMMARY_SCHEMA, "summary": summary})
+            return
+        for name, each in summary.get("streams", {"": summary}).items():
+            print(f"summary{' of ' if name else ''}{printable(name)}: {_counts(each)}", flush=True)
+        if "streams" in summary and "record" in summary:
+            print(f"record: {_counts(summary['record'])}", flush=True)
+
+    def _print(self, item: Item, stream: str) -> None:
+        head = f"{printable(stream):10}  " if stream else ""
+        late = "  LATE" if item.late else ""
+        origin = printable(str(item.frame.origin))
+        print(
+            f"{head}{item.sequence:6}  {item.age_ms:8.2f} ms  {answer(item.value):22} {origin}{late}",
+            flush=True,
+        )
 
 
-def _show_summaries(content: Mapping[str, Any]) -> None:
-    for name, summary in content["streams"].items():
-        _summary(summary, as_json=False, stream=name)
-    if "record" in content:
-        print("record: " + ", ".join(f"{key} {value}" for key, value in content["record"].items()))
-
-
-def _summary(summary: Mapping[str, Any], *, as_json: bool, stream: str = "") -> None:
-    if as_json:
-        emit_line({"summary": summary})
-        return
-    parts = (f"{key} {value}" for key, value in summary.items() if key != "stages_ms")
-    head = f"summary of {stream}: " if stream else "summary: "
-    print(head + ", ".join(parts), file=sys.stdout, flush=True)
+def _counts(content: Mapping[str, Any]) -> str:
+    """ "captured 20, delivered 18, dropped overrun 2, ..."; nested counts in brackets, nothing for empty ones."""
+    parts = []
+    for key, value in content.items():
+        if key == "stages_ms" or (isinstance(value, Mapping) and not value):
+            continue
+        parts.append(f"{key} ({_counts(value)})" if isinstance(value, Mapping) else f"{key} {value}")
+    return ", ".join(parts)
