@@ -27,6 +27,7 @@ COMMANDS = {
     "run": "run a model on a camera, a microphone, a stream or files",
     "card": "show, set or copy the card of a model file",
     "doctor": "show what this machine has, and what to install",
+    "completions": "print the script that completes commands in bash, zsh or fish",
 }
 """Command -> one line about it. Its module is edgemm.cli.COMMAND."""
 

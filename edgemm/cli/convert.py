@@ -78,9 +78,9 @@ def _add_numbers(parser: CommandParser) -> None:
         "--scheme",
         choices=("auto", "static", "dynamic", "float"),
         default="auto",
-        help="static: int8 activations with ranges from --calibrate; dynamic: int8 weights, activations quantized "
-        "while running; float: not quantized; auto (default): static with --calibrate, but dynamic for recurrent "
-        "networks and attention",
+        help="how to quantize: static is int8 activations with ranges from --calibrate, dynamic is int8 weights with "
+        "activations quantized while running, float is not quantized; auto (default) is static with --calibrate, but "
+        "dynamic without, and for recurrent networks and attention",
     )
     add_target(parser)
     parser.add_argument(
@@ -116,7 +116,8 @@ def _add_gate(parser: CommandParser) -> None:
         "--repair",
         choices=("auto", "off"),
         default="auto",
-        help="auto (default): improve a conversion that is below the limit, if need be with some layers in float",
+        help="improve a conversion that is below the limit, if need be with some layers in float (auto, the default), "
+        "or leave it as it is (off)",
     )
     parser.add_argument(
         "--repair-seconds",
