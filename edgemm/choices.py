@@ -13,7 +13,7 @@ Word = TypeVar("Word", bound=str)
 TARGET_INSTEAD = {
     "edgetpu": "'edgetpu' is a delegate. Convert with the target 'coral', compile the file with edgetpu_compiler, and "
     "run it with the delegate 'edgetpu'",
-    "xnnpack": "'xnnpack' is a delegate, which runs files made for the target 'cpu', 'x86' or 'arm'",
+    "xnnpack": "XNNPACK runs files made for the target 'cpu', 'x86' or 'arm'",
     "armnn": "'armnn' is a delegate, which runs files made for the target 'arm'",
     "cuda": "'cuda' is a delegate, which runs .onnx files made for any target. For TensorRT the target is 'tensorrt'",
     "openvino": "'openvino' is a delegate, which runs .onnx files made for the target 'x86'",
@@ -35,8 +35,8 @@ TARGET_INSTEAD = {
 
 DELEGATE_INSTEAD = {
     "coral": "'coral' is a target of `edgemm convert`; the delegate that runs such a file is 'edgetpu'",
-    "arm": "'arm' is a target of `edgemm convert`; the delegates for Arm are 'cpu', 'xnnpack' and 'armnn'",
-    "x86": "'x86' is a target of `edgemm convert`; the delegates for it are 'cpu', 'xnnpack' and 'openvino'",
+    "arm": "'arm' is a target of `edgemm convert`; the delegates for Arm are 'cpu' and 'armnn'",
+    "x86": "'x86' is a target of `edgemm convert`; the delegates for it are 'cpu' and 'openvino'",
     "tflite-2.14": "'tflite-2.14' is a target of `edgemm convert`; its files run on the delegate 'cpu'",
 } | {
     other: f"The delegate is called {delegate!r}"
@@ -44,8 +44,7 @@ DELEGATE_INSTEAD = {
         "edgetpu": "tpu edge-tpu google-coral libedgetpu",
         "cuda": "nvidia cudaexecutionprovider",
         "tensorrt": "trt jetson tensorrtexecutionprovider",
-        "xnnpack": "neon",
-        "cpu": "none off cpuexecutionprovider",
+        "cpu": "none off neon cpuexecutionprovider",
         "openvino": "intel openvinoexecutionprovider",
         "armnn": "arm-nn",
         "qnn": "qualcomm hexagon htp qnnexecutionprovider",
