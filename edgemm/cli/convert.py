@@ -203,11 +203,12 @@ def run(options: argparse.Namespace) -> int:
     except FidelityMissed as error:
         if error.conversion is not None:  # what was asked for is told all the same
             _explain(options, error.conversion)
+            if options.json:
+                _emit(error.conversion)
         raise
     _explain(options, done)
     if options.json:
-        content = done.to_json()
-        emit_json(content.pop("schema"), content)
+        _emit(done)
         return 0
     ratio = done.size_bytes / done.source_size_bytes
     print(
@@ -218,6 +219,11 @@ def run(options: argparse.Namespace) -> int:
     for note in done.notes:
         print(f"note: {note}")
     return 0
+
+
+def _emit(done: Conversion) -> None:
+    content = done.to_json()
+    emit_json(content.pop("schema"), content)
 
 
 def _check_report(options: argparse.Namespace) -> None:

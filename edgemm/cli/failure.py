@@ -71,7 +71,7 @@ def report(
 
     Args:
         in_lines: the object takes one line, as all that the command writes.
-        measured: the object that the command had made before: it gets the error under the key "error".
+        measured: the object that the command had made before: it stands in the error under the key "measured".
     """
     found = failure(error, verbose=verbose)
     with suppress(OSError, ValueError):  # stderr's reader is gone
@@ -79,11 +79,7 @@ def report(
             traceback.print_exception(error)
         print(f"edgemm: {found.message}", file=sys.stderr, flush=True)
     if as_json:
-        content = (
-            {"schema": SCHEMA, **found.to_json()}
-            if measured is None
-            else {**measured, "error": found.to_json()}
-        )
+        content = {"schema": SCHEMA, **found.to_json(), **({"measured": measured} if measured else {})}
         with suppress(BrokenPipeError):  # the exit code tells it all the same
             (emit_line if in_lines else print_json)(content)
     return found.exit_code
