@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -82,11 +83,16 @@ def convert(
     """
     return run(
         Options(
-            source, Path(output), example_inputs, calibrate, evaluate, card, preset, scheme, target, gate, min_db,
+            source, _path(output), example_inputs, calibrate, evaluate, card, preset, scheme, target, gate, min_db,
             shapes, constants, settings or Settings(), limit, repair, repair_seconds, explain, stepwise,
             progress or silent,
         )
     )  # fmt: skip
+
+
+def _path(output: Any) -> Any:
+    """Options refuses what is no path."""
+    return Path(output) if isinstance(output, str | os.PathLike) else output
 
 
 __all__ = ["Conversion", "FidelityMissed", "Settings", "convert"]

@@ -10,6 +10,7 @@ from typing import Any, Literal
 
 from edgemm.card import ModelCard
 from edgemm.converters.fidelity import MIN_SNR_DB, Gate
+from edgemm.converters.fidelity.gate import MAX_DB
 from edgemm.converters.written import Format, Settings
 from edgemm.errors import InputError
 
@@ -64,6 +65,7 @@ class Options:
         _check_card(self.card)
         _check_numbers(self)
         _check_paths(self)
+        _check_settings(self)
         if self.from_tflite:
             _check_tflite_source(self)
 
@@ -96,14 +98,14 @@ def _check_kinds(options: Options) -> None:
 
 
 def _check_words(options: Options) -> None:
-    from edgemm.converters.choices import choice
+    from edgemm.choices import TARGET_INSTEAD, choice
     from edgemm.preprocess.presets import PRESETS
     from edgemm.quantize.target import TARGETS
 
     choice("scheme", options.scheme, SCHEMES)
     choice("gate", options.gate, ("fail", "warn", "off"))
     choice("repair", options.repair, ("auto", "off"))
-    choice("target", options.target, TARGETS)
+    choice("target", options.target, TARGETS, TARGET_INSTEAD)
     choice("io", options.settings.io, ("float", "int8"))
     if options.preset is not None:
         choice("preset", options.preset, PRESETS)
@@ -122,21 +124,24 @@ def _check_card(card: Any) -> None:
 
 
 def _check_numbers(options: Options) -> None:
-    _ = options.limits  # refuses what is no limit
+    _number("min_db (--min-db)", options.min_db, MAX_DB)
     limit: Any = options.limit
-    seconds = options.repair_seconds
     if isinstance(limit, bool) or not (isinstance(limit, Integral) and 1 <= int(limit) <= MAX_SAMPLES):
         raise InputError(
             f"limit (--samples): expected a whole number from 1 to {MAX_SAMPLES}, found {limit!r}"
         )
-    if not (isinstance(seconds, int | float) and 0 <= seconds <= 86_400):
-        raise InputError(
-            f"repair_seconds (--repair-seconds): expected a number from 0 to 86400, found {seconds!r}"
-        )
+    _number("repair_seconds (--repair-seconds)", options.repair_seconds, 86_400.0)
+
+
+def _number(name: str, value: object, most: float) -> None:
+    if isinstance(value, bool) or not (isinstance(value, int | float) and 0 <= value <= most):
+        raise InputError(f"{name}: expected a number from 0 to {most:g}, found {value!r}")
 
 
 def _check_paths(options: Options) -> None:
-    path = options.output
+    path: Any = options.output
+    if not isinstance(path, Path):
+        raise InputError(f"output: expected the path of a file, found {type(path).__name__}")
     if path.suffix.lower() not in FORMATS:
         raise InputError(f"{path}: the output's name must end in .tflite or .onnx, which says the format")
     try:
@@ -145,6 +150,25 @@ def _check_paths(options: Options) -> None:
         refuse_overwriting(options.source, path, "the output")
     except OSError as error:  # a name too long, a folder closed to us
         raise InputError(f"{error.strerror}: {str(error.filename)[:200]}. Choose another name") from error
+
+
+def _check_settings(options: Options) -> None:
+    """What the output's format does not have is refused."""
+    from edgemm.converters.onnx_writer import check_opset
+
+    settings: Any = options.settings
+    if not isinstance(settings.keep_layout, bool):
+        raise InputError(
+            f"keep_layout (--keep-layout): expected True or False, found {settings.keep_layout!r}"
+        )
+    check_opset(settings.opset)
+    wrong = {
+        "tflite": ("opset (--opset)", settings.opset != Settings().opset),
+        "onnx": ("keep_layout (--keep-layout)", settings.keep_layout),
+    }
+    name, given = wrong[options.format]
+    if given:
+        raise InputError(f"{name}: has no effect on a {options.output.suffix} file. Leave it out")
 
 
 def refuse_overwriting(source: Any, path: Path, what: str) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import os
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -208,8 +209,8 @@ def _read(
                 f"{path.name}: this converts .onnx, .pt2 and .tflite files and torch modules, not {path.suffix} files. "
                 "Export the model to ONNX first (torch.onnx.export, or tf2onnx for Keras)"
             )
-        if not path.is_file():
-            raise InputError(f"{path}: there is no such file. Give the path of an .onnx model")
+        if not os.path.isfile(path):
+            raise InputError(f"{str(path)[:200]}: there is no such file. Give the path of an .onnx model")
         if path.suffix.lower() == ".pt2":
             return export_program(path), path.read_bytes()
         return read_onnx(path, shapes), path.read_bytes()
@@ -249,8 +250,8 @@ def given_card(source: Any, card: ModelCard | str | Path | None, preset: str | N
         return card
     if card is not None:
         path = Path(card)
-        if not path.is_file():
-            raise InputError(f"--card {path}: there is no such file")
+        if not os.path.isfile(path):
+            raise InputError(f"--card {str(path)[:200]}: there is no such file")
         return ModelCard.from_json(path.read_bytes())
     if preset is not None:
         from edgemm.preprocess.presets import preset as named

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from pathlib import Path
 
-from edgemm.converters.choices import near
+from edgemm.choices import hint
 from edgemm.errors import InputError
 from edgemm.log import LOG
 
@@ -33,10 +33,9 @@ def folder_classes(path: Path, files: Sequence[Path], classes: Sequence[str], op
         )  # fmt: skip
         return {}
     if unknown:
-        hint = near(unknown[0], list(classes))
         raise InputError(
             f"{option} {path}: sub-folder {unknown[0]!r} is not one of the card's labels ({_few(classes)})"
-            + (f". Did you mean {hint!r}?" if hint else ". Name it as one, or take it away")
+            + (hint(unknown[0], classes) or ". Name it as one, or take it away")
         )
     return {name: list(classes).index(name) for name in names}
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
@@ -34,9 +35,9 @@ def find_card(given: CardLike) -> ModelCard:
     if isinstance(given, str) and given in PRESETS:
         return PRESETS[given]
     path = Path(given)
-    if not path.is_file():
+    if not os.path.isfile(path):
         raise InputError(
-            f"card: expected a JSON file or a preset ({', '.join(PRESETS)}), found {str(given)!r}"
+            f"card: expected a JSON file or a preset ({', '.join(PRESETS)}), found {str(given)[:200]!r}"
         )
     return ModelCard.from_json(path.read_bytes())
 

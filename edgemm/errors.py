@@ -18,7 +18,7 @@
         MissingDependency             8   a package is not installed
         ConversionError               9
             UnsupportedOperator       9   an operator or attribute that cannot be expressed
-            CalibrationError          9   the calibration data is plainly wrong
+            CalibrationError          2   the calibration data is plainly wrong
 
 A message says what was expected, what was found, and what to do next.
 """
@@ -128,6 +128,8 @@ class UnsupportedOperator(ConversionError):
 
 class CalibrationError(ConversionError):
     """The calibration data is plainly not what the model will see."""
+
+    exit_code = 2
 
 
 class FidelityMissed(ConversionError):

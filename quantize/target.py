@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from edgemm.errors import InputError
+from edgemm.choices import TARGET_INSTEAD, choice
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,7 +50,4 @@ def target(name: str) -> Target:
     Raises:
         InputError: no such target; the message lists them.
     """
-    try:
-        return TARGETS[name]
-    except KeyError:
-        raise InputError(f"unknown target {name!r}; expected one of {', '.join(TARGETS)}") from None
+    return TARGETS[choice("target", name, TARGETS, TARGET_INSTEAD)]

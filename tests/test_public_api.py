@@ -70,7 +70,7 @@ EXIT_CODES = {
     "SourceTimeout": 7,
     "MissingDependency": 8,
     "UnsupportedOperator": 9,
-    "CalibrationError": 9,
+    "CalibrationError": 2,
 }
 
 

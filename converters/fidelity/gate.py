@@ -8,6 +8,8 @@ from edgemm.converters.fidelity.account import OutputFidelity
 from edgemm.errors import InputError
 
 MIN_SNR_DB = 20.0
+MAX_DB = 200.0
+"""What "no difference" counts as."""
 
 RARE = 0.1
 """Share of rows: what occurs less often is found by several rows at once."""
@@ -38,7 +40,7 @@ class Gate:
     def __post_init__(self) -> None:
         _within("min_agreement", self.min_agreement, 1.0)
         _within("max_accuracy_loss", self.max_accuracy_loss, 1.0)
-        _within("min_snr_db", self.min_snr_db, 200.0)
+        _within("min_snr_db", self.min_snr_db, MAX_DB)
 
 
 def _within(name: str, value: float, most: float) -> None:

@@ -20,6 +20,7 @@ from edgemm.converters.tflite.builder import pack_model
 from edgemm.converters.tflite.schema import enum, schema
 from edgemm.converters.written import Port, Written
 from edgemm.errors import ConversionError, MissingDependency, UnsupportedOperator
+from edgemm.runtime_noise import without_noise
 from edgemm.tensors import TensorSpec
 
 SIGNATURE = "serving_default"
@@ -134,8 +135,9 @@ def described(payload: bytes, names: tuple[Sequence[str], Sequence[str]] | None 
     from ai_edge_litert.interpreter import Interpreter
 
     try:
-        interpreter = Interpreter(model_content=payload, num_threads=1)
-        interpreter.allocate_tensors()
+        with without_noise():
+            interpreter = Interpreter(model_content=payload, num_threads=1)
+            interpreter.allocate_tensors()
     except (RuntimeError, ValueError) as error:
         raise ConversionError(f"LiteRT cannot run the model: {str(error).splitlines()[0]}") from error
     ports = []
@@ -175,7 +177,7 @@ def quantize_tflite(
     names = [
         _text(each.name) for each in schema().ModelT.InitFromPackedBuf(payload, 0).signatureDefs[0].inputs
     ]
-    with _quiet():
+    with _quiet(), without_noise():
         try:
             worker = quantizer.Quantizer(payload, chosen)
             ranges = None

@@ -3,14 +3,14 @@
 file = write_onnx(model, plan)     .payload is the bytes; .inputs and .outputs say what they hold
 check_onnx(file.payload)           raises when the file breaks ONNX's rules or the plan's
 
-static.py    Q/DQ pairs around integer operators     constants.py   weights, biases and operands as integers
-dynamic.py   int8 weights, activations quantized while running
-check.py     what every written file is held to
+placement.py    Q/DQ pairs around integer operators     constants.py   weights, biases and operands as integers
+dynamic.py      int8 weights, activations quantized while running
+onnx_check.py   what every written file must fulfil
 """
 
 from __future__ import annotations
 
 from edgemm.converters.onnx_writer.onnx_check import check_onnx
-from edgemm.converters.onnx_writer.writer import OnnxFile, write_onnx
+from edgemm.converters.onnx_writer.writer import OnnxFile, check_opset, write_onnx
 
-__all__ = ["OnnxFile", "check_onnx", "write_onnx"]
+__all__ = ["OnnxFile", "check_onnx", "check_opset", "write_onnx"]

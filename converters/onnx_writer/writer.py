@@ -61,7 +61,7 @@ def write_onnx(
     """
     if io not in ("float", "int8"):
         raise InputError(f"io: expected 'float' or 'int8', found {io!r}")
-    _require_opset(opset)
+    check_opset(opset)
     copy = model.clone()
     drop_saturating(copy, plan)
     strip_grids(copy)
@@ -82,11 +82,16 @@ def write_onnx(
     )
 
 
-def _require_opset(opset: int) -> None:
+def check_opset(opset: int) -> None:
+    """Refuses an operator set that this does not write.
+
+    Raises:
+        InputError: it is older, newer, or no number.
+    """
     newest = onnx.defs.onnx_opset_version()
-    if not OLDEST_OPSET <= opset <= newest:
+    if isinstance(opset, bool) or not isinstance(opset, int) or not OLDEST_OPSET <= opset <= newest:
         raise InputError(
-            f"opset: expected {OLDEST_OPSET}..{newest}, found {opset}. 17 loads in every runtime"
+            f"opset (--opset): expected {OLDEST_OPSET}..{newest}, found {opset!r}. 17 loads in every runtime"
         )
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from edgemm.converters.diagnose import diagnose
-from edgemm.converters.fidelity import Role, roles_of
+from edgemm.converters.fidelity import MIN_SNR_DB, Role, roles_of
 from edgemm.converters.measure import Judge
 from edgemm.converters.pipeline.work import Work
 from edgemm.converters.prepare import Prepared
@@ -22,6 +22,19 @@ def measure(work: Work) -> None:
         lambda done, total: work.tell("measuring", done, total),
     )
     work.fidelity, work.latency_ms = work.judge.written(work.written, work.plan)
+    work.notes += _without_decibels(work)
+
+
+def _without_decibels(work: Work) -> list[str]:
+    """A limit in dB that was asked for, and outputs that it is not for."""
+    if work.options.min_db == MIN_SNR_DB:
+        return []
+    return [
+        f"min_db (--min-db) does not apply to output {each.name!r}: it holds scores of classes, and is judged by "
+        f"{'the accuracy' if each.accuracy is not None else 'how often the best class is the same'}"
+        for each in work.fidelity.outputs
+        if each.top1_agreement is not None or each.accuracy is not None
+    ]
 
 
 def _roles(prepared: Prepared) -> dict[str, Role]:

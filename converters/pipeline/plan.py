@@ -23,6 +23,10 @@ def plan(work: Work) -> None:
     """The scheme, the ranges, the plan."""
     target = target_named(work.options.target)
     scheme = _scheme(work, target)
+    if work.options.settings.io == "int8" and scheme != "static":
+        work.notes.append(
+            f"io (--io) int8 has no effect: with the scheme {scheme}, inputs and outputs stay float"
+        )
     if work.prepared.tflite is not None:
         work.plan, work.explanation = Plan(target, scheme), FOREIGN
         work.notes.append(FOREIGN)

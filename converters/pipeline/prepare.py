@@ -10,7 +10,7 @@ from edgemm.converters.fidelity import held_out, worst_error
 from edgemm.converters.pipeline.work import Work
 from edgemm.converters.reference import EXPORT_ERROR, GraphSource, Outputs, Source, TorchSource, answers_of
 from edgemm.converters.samples import Samples
-from edgemm.errors import ConversionError
+from edgemm.errors import CalibrationError, ConversionError, InputError
 from edgemm.quantize import lint
 
 HELD_OUT = "fidelity was measured on {} of {} samples, held out from calibration; --evaluate gives other data"
@@ -28,9 +28,16 @@ def prepare(work: Work) -> None:
     data = load_data(options.calibrate, prepared, options.limit, "--calibrate")
     other = load_data(options.evaluate, prepared, max(options.limit, 1000), "--evaluate")
     if data is not None:
-        work.notes += lint(prepared.model, data.inputs, prepared.card.inputs)
+        work.notes += _linted(work, data)
     work.calibration_data, work.judged_on = _divided(work, data, other)
     work.expected = _answers(work)
+
+
+def _linted(work: Work, data: Samples) -> tuple[str, ...]:
+    try:
+        return lint(work.prepared.model, data.inputs, work.prepared.card.inputs)
+    except (InputError, CalibrationError) as error:
+        raise type(error)(f"--calibrate: {error}") from error
 
 
 def _divided(work: Work, data: Samples | None, other: Samples | None) -> tuple[Samples | None, Samples]:

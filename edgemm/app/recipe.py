@@ -10,13 +10,13 @@ A source that several streams name is captured and decoded once, a model that se
 
 from __future__ import annotations
 
-import difflib
 import os
 from collections.abc import Mapping
 from dataclasses import MISSING, dataclass, fields
 from pathlib import Path
 from typing import Any, Literal
 
+from edgemm.choices import hint
 from edgemm.errors import InputError
 from edgemm.strict_json import parse
 
@@ -134,9 +134,7 @@ def _values(content: Any, kind: type, path: str) -> dict[str, Any]:
     known = {each.name: each.default for each in fields(kind)}
     for key in content:
         if key not in known:
-            near = difflib.get_close_matches(key, known, n=1)
-            hint = f"; did you mean {near[0]!r}?" if near else ""
-            raise InputError(f"{path}{key}: is not known. Expected {', '.join(known)}{hint}")
+            raise InputError(f"{path}{key}: is not known. Expected {', '.join(known)}{hint(key, known)}")
     missing = [key for key, default in known.items() if default is MISSING and key not in content]
     if missing:
         raise InputError(f"{path}{missing[0]}: expected a value, found none")
@@ -145,7 +143,9 @@ def _values(content: Any, kind: type, path: str) -> dict[str, Any]:
 
 def _checked(key: str, value: Any, path: str) -> Any:
     if key in _CHOICES and value not in _CHOICES[key]:
-        raise InputError(f"{path}{key}: expected one of {', '.join(_CHOICES[key])}, found {value!r}")
+        raise InputError(
+            f"{path}{key}: expected one of {', '.join(_CHOICES[key])}, found {value!r}{hint(value, _CHOICES[key])}"
+        )
     kinds = _KINDS.get(key, (str,))
     if not isinstance(value, kinds) or (isinstance(value, bool) and bool not in kinds):
         expected = " or ".join(kind.__name__ for kind in kinds)

@@ -12,6 +12,7 @@ from edgemm.backends.ort import open_ort
 from edgemm.delegates import Delegate, Format, candidates
 from edgemm.errors import ArtifactError, DelegateError, DelegateMissing, InputError
 from edgemm.log import LOG
+from edgemm.runtime_noise import without_noise
 
 if TYPE_CHECKING:
     from edgemm.artifact import Artifact
@@ -55,7 +56,9 @@ def open_backend(
     if threads < 1:
         raise InputError(f"threads: expected 1 or more, found {threads}")
     try:
-        return _first_that_works(artifact, candidates(delegate, artifact.format), threads, delegate == "auto")
+        with without_noise():
+            wanted = candidates(delegate, artifact.format)
+            return _first_that_works(artifact, wanted, threads, delegate == "auto")
     except ArtifactError as e:
         raise type(e)(f"{artifact.path}: {e}") from e
 

@@ -14,6 +14,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from urllib.parse import parse_qsl, unquote, urlsplit
 
+from edgemm.choices import hint
 from edgemm.errors import InputError, SourceNotFound
 
 WORKS = (
@@ -155,10 +156,16 @@ def parse_uri(uri: str | os.PathLike[str]) -> SourceUri:
     if scheme == "file":
         path = unquote(urlsplit(f"file:{path}").path)
     elif scheme and not os.path.lexists(f"{scheme}:{path}"):
-        raise SourceNotFound(f"{text!r}: {scheme!r} is no kind of source that is known. Expected {WORKS}")
+        raise SourceNotFound(
+            f"{text!r}: {scheme!r} is no kind of source that is known. Expected {WORKS}{_meant(scheme)}"
+        )
     elif scheme:
         path = f"{scheme}:{path}"
     return SourceUri(text, os.path.expanduser(path), options_found)
+
+
+def _meant(scheme: str) -> str:
+    return hint(scheme, sorted({*_DEVICES, *_NETWORK, "file"}))
 
 
 def _split_scheme(given: str) -> tuple[str, str]:

@@ -5,80 +5,173 @@ from __future__ import annotations
 import argparse
 import logging
 import os
+import platform
 import sys
-import traceback
 from collections.abc import Sequence
+from contextlib import suppress
 from importlib import import_module
 
 import edgemm
-from edgemm.cli.output import emit_error
-from edgemm.errors import EdgemmError
+from edgemm.cli.failure import report
+from edgemm.cli.output import emit_json, lenient_streams, one_object, print_json
+from edgemm.cli.parser import CommandParser, subcommands
+from edgemm.errors import InputError
+from edgemm.runtime_noise import hide
 
 COMMANDS = {
-    "demo": "the whole story on bundled input, with a report page",
-    "convert": "a trained model to an int8 .tflite or .onnx artifact",
-    "inspect": "what is in an artifact: card, operators, size, quantization",
-    "verify": "replay an artifact's goldens on this machine",
-    "bench": "latency, memory and coverage on this machine",
-    "run": "run an artifact on pictures, video or sound",
-    "card": "show, set or copy the card of an artifact",
-    "doctor": "what this machine has, and what to install",
+    "demo": "convert two bundled models, run them on pictures and speech, write a report page",
+    "convert": "turn a trained model into an int8 .tflite or .onnx file, and measure it",
+    "inspect": "show what is in a model file: card, operators, size, quantization",
+    "verify": "run the inputs stored in a model file and compare with the stored answers",
+    "bench": "measure latency, memory and what the accelerator runs on this machine",
+    "run": "run a model on a camera, a microphone, a stream or files",
+    "card": "show, set or copy the card of a model file",
+    "doctor": "show what this machine has, and what to install",
+    "completions": "print the script that completes commands in bash, zsh or fish",
 }
 """Command -> one line about it. Its module is edgemm.cli.COMMAND."""
 
+IN_LINES = frozenset({"run"})
+"""Commands whose --json is one object a line, errors included."""
+
 EPILOG = """\
+examples:
+  edgemm demo
+  edgemm convert --help
+  edgemm doctor --json
+
 exit codes: 0 done, 1 internal error, 2 usage, 3 fidelity gate or goldens missed, 4 latency gate missed,
 5 delegate missing, 6 artifact damaged or not understood, 7 source failed, 8 package missing,
 9 the model cannot be expressed
-
-start with:  edgemm demo      then:  edgemm convert --help
 """
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Runs one command and returns its exit code."""
-    given = list(sys.argv[1:] if arguments is None else arguments)
-    parser = _parser(given[0] if given else "")
-    options = parser.parse_args(given)
+    words = list(sys.argv[1:] if arguments is None else arguments)
+    code = 0
+    with lenient_streams():
+        try:
+            code = _run(words)
+            _flush()
+        except BrokenPipeError:  # the reader of our output went away, as `| head` does
+            _drop_output()
+        except OSError as error:  # stdout cannot be written: a full disk
+            _drop_output()
+            return report(error, as_json=False)
+    return code
+
+
+def _run(words: list[str]) -> int:
+    """The command, with every error told."""
+    before = words[: words.index("--")] if "--" in words else words
+    as_json, verbose = "--json" in before, "--verbose" in before
+    with one_object() as made:
+        try:
+            code = _command(words, before)
+        except BrokenPipeError:
+            raise
+        except SystemExit as stop:  # of --help
+            return _code(stop)
+        except BaseException as error:  # noqa: BLE001  whatever it is, it is told
+            return report(
+                error,
+                as_json=as_json,
+                in_lines=bool(words) and words[0] in IN_LINES,
+                verbose=verbose,
+                measured=made[0] if made else None,
+            )
+        for content in made:
+            print_json(content)
+    return code
+
+
+def _command(words: list[str], before: list[str]) -> int:
+    if "--version" in before:
+        return _version(as_json="--json" in before)
+    if not words:
+        raise InputError(
+            f"expected a command: {', '.join(COMMANDS)}. Begin with: edgemm demo. More: edgemm --help"
+        )
+    options = parser(words[0]).read(words)
     logging.basicConfig(
         level=logging.DEBUG if options.verbose else logging.WARNING,
         format="edgemm: %(message)s",
         stream=sys.stderr,
     )
-    try:
-        return int(options.run(options))
-    except EdgemmError as error:
-        if options.verbose:
-            traceback.print_exc()
-        return emit_error(error, as_json=options.json, in_lines=getattr(options, "in_lines", False))
-    except KeyboardInterrupt:
-        return 130
-    except BrokenPipeError:  # the reader of our output went away, as `| head` does
+    if not options.verbose:
+        hide()
+    return int(options.run(options))
+
+
+def _code(stop: SystemExit) -> int:
+    if stop.code is None or isinstance(stop.code, int):
+        return stop.code or 0
+    print(f"edgemm: {stop.code}", file=sys.stderr)
+    return 1
+
+
+def _version(*, as_json: bool) -> int:
+    if as_json:
+        emit_json("edgemm.version/1", {"edgemm": edgemm.__version__, "python": platform.python_version()})
+    else:
+        print(f"edgemm {edgemm.__version__}")
+    return 0
+
+
+def _flush() -> None:
+    for stream in (sys.stdout, sys.stderr):
+        stream.flush()
+
+
+def _drop_output() -> None:
+    """Nobody reads stdout any more: what is left in its buffer goes nowhere, without a word at exit."""
+    with suppress(OSError, ValueError, AttributeError):
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-        return 0
-    except OSError as error:
-        if options.verbose:
-            traceback.print_exc()
-        print(f"edgemm: {error}", file=sys.stderr)
-        return 1
 
 
-def _parser(command: str) -> argparse.ArgumentParser:
-    """The parser; only the named command's module is imported."""
-    parser = argparse.ArgumentParser(
+def parser(command: str = "") -> CommandParser:
+    """The parser of the whole command line.
+
+    Args:
+        command: only this command's module is imported, the others have their name alone; "" imports all.
+    """
+    top = CommandParser(
         prog="edgemm",
         description="Trained networks as small int8 files, running on live pictures and sound inside a budget.",
         epilog=EPILOG,
-        formatter_class=argparse.RawDescriptionHelpFormatter,
     )
-    parser.add_argument("--version", action="version", version=f"edgemm {edgemm.__version__}")
-    commands = parser.add_subparsers(metavar="COMMAND", required=True)
+    _common(top, version=True)
+    commands = top.add_subparsers(metavar="COMMAND", required=True)
     for name, about in COMMANDS.items():
-        each = commands.add_parser(
-            name, help=about, description=about, formatter_class=argparse.RawDescriptionHelpFormatter
-        )
-        each.add_argument("--verbose", action="store_true", help="log more, and show tracebacks of errors")
-        each.add_argument("--json", action="store_true", help="one JSON object on stdout")
-        if name == command:
+        each = commands.add_parser(name, help=about, description=about)
+        _common(each, version=True, command=True, lines=name in IN_LINES)
+        if command in (name, ""):
             import_module(f"edgemm.cli.{name}").add_arguments(each)
-    return parser
+            for nested in subcommands(each):
+                for leaf in nested.choices.values():
+                    _common(leaf, command=True)
+    return top
+
+
+def _common(
+    each: argparse.ArgumentParser, *, version: bool = False, command: bool = False, lines: bool = False
+) -> None:
+    """The options that every command has; a command inside a command has them too, where it has not its own."""
+    options = []
+    if command:
+        options = [
+            ("--json", f"print {'JSON objects, one a line' if lines else 'one JSON object'} on stdout"),
+            ("--verbose", "log more, and show tracebacks of errors"),
+        ]
+    for name, about in options:
+        if name not in each._option_string_actions:
+            default = False if version else argparse.SUPPRESS
+            each.add_argument(name, action="store_true", default=default, help=about)
+    if version:
+        each.add_argument(
+            "--version",
+            action="version",
+            version=edgemm.__version__,
+            help="print the version of edgemm and exit",
+        )

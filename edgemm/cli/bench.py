@@ -5,19 +5,30 @@ from __future__ import annotations
 import argparse
 
 from edgemm.cli.output import emit_json
+from edgemm.cli.parser import CommandParser, real, whole
+from edgemm.cli.words import add_delegate
 from edgemm.errors import LatencyMissed
 
 
-def add_arguments(parser: argparse.ArgumentParser) -> None:
+def add_arguments(parser: CommandParser) -> None:
     """The options of `bench`."""
-    parser.epilog = "Times one inference with tensors already in place: no capture, no preprocessing."
-    parser.add_argument("file", metavar="FILE")
-    parser.add_argument("--delegate", default="auto", metavar="NAME", help="measure on this accelerator")
+    parser.epilog = """\
+examples:
+  edgemm bench digits.tflite
+  edgemm bench digits.tflite --delegate cpu --runs 1000 --max-p99 5
+
+Times one inference with tensors already in place: no capture, no preprocessing."""
+    parser.add_argument("file", metavar="FILE", help="the model file to measure: .tflite or .onnx")
+    add_delegate(parser)
     parser.add_argument(
-        "--threads", type=int, default=1, metavar="N", help="threads of the runtime (default 1)"
+        "--runs", type=whole(1), default=200, metavar="N", help="how many inferences to time (default 200)"
     )
-    parser.add_argument("--runs", type=int, default=200, metavar="N", help="inferences to time (default 200)")
-    parser.add_argument("--max-p99", type=float, metavar="MS", help="exit 4 when p99 is above this")
+    parser.add_argument(
+        "--max-p99",
+        type=real(0.0, 1e9, "milliseconds"),
+        metavar="MS",
+        help="exit 4 when the 99th percentile is above this many milliseconds",
+    )
     parser.set_defaults(run=run)
 
 

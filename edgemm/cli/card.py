@@ -13,19 +13,33 @@ from edgemm.errors import CardError, InputError
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """The sub-commands of `card`."""
-    parser.epilog = (
-        "Compilers such as edgetpu_compiler drop the card: `edgemm card copy` brings it over.\n"
-        "The goldens go with it only where the payload is the same."
-    )
+    parser.epilog = """\
+examples:
+  edgemm card show digits.tflite
+  edgemm card set digits.tflite digits.card.json
+  edgemm card copy digits.tflite digits_edgetpu.tflite
+
+Compilers such as edgetpu_compiler drop the card: `edgemm card copy` brings it over. The goldens (inputs with
+their outputs) are copied only where the model inside is the same."""
     actions = parser.add_subparsers(dest="action", metavar="show|set|copy", required=True)
-    show = actions.add_parser("show", help="print the card")
-    show.add_argument("file", metavar="FILE")
-    put = actions.add_parser("set", help="write a card into the file")
-    put.add_argument("file", metavar="FILE")
-    put.add_argument("card", metavar="CARD.json")
-    copy = actions.add_parser("copy", help="write the card of one file into another")
-    copy.add_argument("source", metavar="FROM")
-    copy.add_argument("file", metavar="TO")
+    show = actions.add_parser(
+        "show", help="print the card", epilog="example:\n  edgemm card show digits.tflite"
+    )
+    show.add_argument("file", metavar="FILE", help="the model file: .tflite or .onnx")
+    put = actions.add_parser(
+        "set",
+        help="write a card into the file",
+        epilog="example:\n  edgemm card set digits.tflite digits.card.json",
+    )
+    put.add_argument("file", metavar="FILE", help="the model file, which is rewritten")
+    put.add_argument("card", metavar="CARD.json", help="the card, as JSON")
+    copy = actions.add_parser(
+        "copy",
+        help="write the card of one file into another",
+        epilog="example:\n  edgemm card copy digits.tflite digits_edgetpu.tflite",
+    )
+    copy.add_argument("source", metavar="FROM", help="the model file that has the card")
+    copy.add_argument("file", metavar="TO", help="the model file that gets it, and is rewritten")
     for action in (show, put, copy):
         action.add_argument(
             "--json", action="store_true", default=argparse.SUPPRESS, help="one JSON object on stdout"

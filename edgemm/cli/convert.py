@@ -8,6 +8,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from edgemm.cli.output import FIDELITY_HEADER, emit_json, fidelity_rows, size, table
+from edgemm.cli.parser import CommandParser, real, whole
+from edgemm.cli.words import add_preset, add_target
 from edgemm.errors import InputError
 
 if TYPE_CHECKING:
@@ -16,8 +18,10 @@ if TYPE_CHECKING:
 EPILOG = """\
 examples:
   edgemm convert digits.onnx -o digits.tflite --calibrate pictures/ --card digits.card.json
-  edgemm convert mobilenet.onnx -o mobilenet.onnx.int8.onnx --preset imagenet --calibrate photos/
-  edgemm convert encoder.onnx -o encoder.tflite                # no data: weights int8, activations while running
+  edgemm convert mobilenet.onnx -o mobilenet.int8.onnx --preset imagenet --calibrate photos/ --target arm
+  edgemm convert encoder.onnx -o encoder.tflite
+
+Without --calibrate the weights become int8 and activations are quantized while the model runs (scheme dynamic).
 
 A card is a few lines of JSON that say how an input is made and an output read:
   {"schema": "edgemm.card/1", "name": "digits", "task": "classification", "labels": ["0", "1"],
@@ -26,46 +30,111 @@ A card is a few lines of JSON that say how an input is made and an output read:
 """
 
 
-def add_arguments(parser: argparse.ArgumentParser) -> None:
+def add_arguments(parser: CommandParser) -> None:
     """The options of `convert`."""
     parser.epilog = EPILOG
-    parser.add_argument("source", metavar="SOURCE", help="the trained float model, .onnx")
+    parser.add_argument("source", metavar="SOURCE", help="the trained float model: .onnx, .pt2 or .tflite")
     parser.add_argument(
-        "-o", "--output", required=True, metavar="OUT", help="file to write: .tflite or .onnx"
+        "-o",
+        "--output",
+        required=True,
+        metavar="OUT",
+        help="the file to write; its ending, .tflite or .onnx, is the format",
+    )
+    _add_data(parser)
+    _add_numbers(parser)
+    _add_gate(parser)
+    _add_graph(parser)
+    _add_report(parser)
+    parser.set_defaults(run=run)
+
+
+def _add_data(parser: CommandParser) -> None:
+    parser.add_argument(
+        "--calibrate",
+        metavar="DATA",
+        help="real data that shows the activations' ranges: a folder of pictures or recordings, or an .npz of tensors",
     )
     parser.add_argument(
-        "--calibrate", metavar="DATA", help="folder of pictures or recordings, or an .npz of tensors"
+        "--samples",
+        type=whole(1, 1_000_000),
+        default=256,
+        metavar="N",
+        help="calibrate on at most N samples (default 256)",
     )
-    parser.add_argument("--evaluate", metavar="DATA", help="other data to measure the accuracy on")
-    parser.add_argument("--scheme", choices=("auto", "static", "dynamic", "float"), default="auto")
     parser.add_argument(
-        "--target", default="cpu", metavar="NAME", help="cpu, x86, arm, tensorrt, coral, tflite-2.14"
+        "--evaluate",
+        metavar="DATA",
+        help="other data to measure the fidelity on (default: a part of --calibrate)",
     )
-    parser.add_argument("--card", metavar="CARD.json", help="what the model takes and gives")
     parser.add_argument(
-        "--preset", metavar="NAME", help="a card for a common kind of model: imagenet, logmel16k ..."
+        "--card", metavar="CARD.json", help="what the model takes and gives: preprocessing, labels, task"
     )
+    add_preset(parser, "the card of a common kind of model")
+
+
+def _add_numbers(parser: CommandParser) -> None:
+    parser.add_argument(
+        "--scheme",
+        choices=("auto", "static", "dynamic", "float"),
+        default="auto",
+        help="how to quantize: static is int8 activations with ranges from --calibrate, dynamic is int8 weights with "
+        "activations quantized while running, float is not quantized; auto (default) is static with --calibrate, but "
+        "dynamic without, and for recurrent networks and attention",
+    )
+    add_target(parser)
+    parser.add_argument(
+        "--io", choices=("float", "int8"), default="float",
+        help="what inputs and outputs of an .onnx file are (default float); those of .tflite files follow the scheme",
+    )  # fmt: skip
+    parser.add_argument(
+        "--opset", type=whole(1), default=17, metavar="N", help="operator set of the .onnx file (default 17)"
+    )
+    parser.add_argument(
+        "--keep-layout",
+        action="store_true",
+        help="leave pictures in NCHW in a .tflite file (default: NHWC, which is faster)",
+    )
+
+
+def _add_gate(parser: CommandParser) -> None:
     parser.add_argument(
         "--gate",
         choices=("fail", "warn", "off"),
         default="fail",
-        help="what to do when fidelity is below the limit",
+        help="what to do when fidelity is below the limit: write nothing and exit 3 (fail, the default), write and "
+        "note it (warn), or write (off)",
     )
     parser.add_argument(
         "--min-db",
-        type=float,
+        type=real(0.0, 200.0, "decibels"),
         default=20.0,
         metavar="DB",
-        help="minimum SNR in dB for outputs that are not classes",
+        help="that limit, an SNR in dB, for outputs that are not classes (default 20)",
     )
     parser.add_argument(
-        "--repair", choices=("auto", "off"), default="auto", help="improve a conversion that misses its gate"
+        "--repair",
+        choices=("auto", "off"),
+        default="auto",
+        help="improve a conversion that is below the limit, if need be with some layers in float (auto, the default), "
+        "or leave it as it is (off)",
     )
     parser.add_argument(
-        "--repair-seconds", type=float, default=60.0, metavar="S", help="time limit for that (default 60)"
+        "--repair-seconds",
+        type=real(0.0, 86_400.0, "seconds"),
+        default=60.0,
+        metavar="S",
+        help="time limit of the repair in seconds (default 60)",
     )
+
+
+def _add_graph(parser: CommandParser) -> None:
     parser.add_argument(
-        "--shape", action="append", default=[], metavar="NAME=1,3,224,224", help="fixes an open dimension"
+        "--shape",
+        action="append",
+        default=[],
+        metavar="NAME=SIZES",
+        help="the shape of an input whose dimensions are open, such as input=1,3,224,224; may be given several times",
     )
     parser.add_argument(
         "--set",
@@ -73,29 +142,26 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         default=[],
         dest="constants",
         metavar="NAME=VALUE",
-        help="an input that is always the same",
+        help="the value of an input that is always the same, such as sr=16000; it is no input any more",
     )
     parser.add_argument(
         "--stepwise",
-        type=int,
+        type=whole(-8, 8),
         metavar="DIMENSION",
-        help="the input's dimension of time: a few steps at a time, the state goes in and out",
+        help="make a recurrent or causal network into one step: the number of the input's dimension that is time. "
+        "Its state becomes inputs and outputs, and the card names them",
     )
-    parser.add_argument("--opset", type=int, default=17, metavar="N", help="ONNX operator set (default 17)")
-    parser.add_argument("--io", choices=("float", "int8"), default="float", help="ONNX inputs and outputs")
-    parser.add_argument("--keep-layout", action="store_true", help=".tflite: leave pictures NCHW")
-    parser.add_argument(
-        "--samples", type=int, default=256, metavar="N", help="calibrate on at most N samples"
-    )
+
+
+def _add_report(parser: CommandParser) -> None:
     parser.add_argument(
         "--explain",
         action="store_true",
-        help="show what was decided for each operator, and which layers lose how much",
+        help="print what was decided for each operator, and which layers lose how much accuracy",
     )
     parser.add_argument(
-        "--report", metavar="PAGE.html", help="the same as a page with a picture of the layers' losses"
+        "--report", metavar="PAGE.html", help="write the same as a page with a picture of the layers' losses"
     )
-    parser.set_defaults(run=run)
 
 
 def shapes(given: list[str]) -> dict[str, tuple[int, ...]]:
@@ -137,11 +203,12 @@ def run(options: argparse.Namespace) -> int:
     except FidelityMissed as error:
         if error.conversion is not None:  # what was asked for is told all the same
             _explain(options, error.conversion)
+            if options.json:
+                _emit(error.conversion)
         raise
     _explain(options, done)
     if options.json:
-        content = done.to_json()
-        emit_json(content.pop("schema"), content)
+        _emit(done)
         return 0
     ratio = done.size_bytes / done.source_size_bytes
     print(
@@ -152,6 +219,11 @@ def run(options: argparse.Namespace) -> int:
     for note in done.notes:
         print(f"note: {note}")
     return 0
+
+
+def _emit(done: Conversion) -> None:
+    content = done.to_json()
+    emit_json(content.pop("schema"), content)
 
 
 def _check_report(options: argparse.Namespace) -> None:

@@ -9,9 +9,12 @@ from edgemm.cli.output import emit_json, table
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """The options of `doctor`."""
-    parser.epilog = (
-        "Accelerator libraries are tried in a child process: a broken one cannot take this one down."
-    )
+    parser.epilog = """\
+examples:
+  edgemm doctor
+  edgemm doctor --json
+
+Accelerator libraries are tried in a child process, so that one that crashes is reported."""
     parser.set_defaults(run=run)
 
 

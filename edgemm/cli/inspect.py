@@ -10,8 +10,13 @@ from edgemm.cli.output import emit_json, size, table
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """The options of `inspect`."""
-    parser.epilog = "Reads the file's structure; nothing of it is run."
-    parser.add_argument("file", metavar="FILE")
+    parser.epilog = """\
+examples:
+  edgemm inspect digits.tflite
+  edgemm inspect digits.onnx --json
+
+Reads the file's structure; nothing of it is run."""
+    parser.add_argument("file", metavar="FILE", help="the model file to look into: .tflite or .onnx")
     parser.set_defaults(run=run)
 
 

@@ -3,60 +3,95 @@
 from __future__ import annotations
 
 import json
+import os
 import sys
-from collections.abc import Mapping, Sequence
-from typing import TYPE_CHECKING, Any
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager, suppress
+from typing import TYPE_CHECKING, Any, TextIO
 
-from edgemm.errors import EdgemmError
+from edgemm.cli.columns import columns
 from edgemm.strict_json import line
 
 if TYPE_CHECKING:
     from edgemm.converters.fidelity import Fidelity
 
+_held: list[dict[str, Any]] | None = None
+"""The object of the command under way, until it is known how the command ended; None outside of commands."""
+
+
+@contextmanager
+def one_object() -> Iterator[list[dict[str, Any]]]:
+    """Inside, `emit_json` keeps its object back: an error may come after it, and stdout takes one object in all."""
+    global _held
+    before, _held = _held, []
+    try:
+        yield _held
+    finally:
+        _held = before
+
 
 def emit_json(schema: str, content: Mapping[str, Any]) -> None:
-    """One object on stdout, its `schema` first."""
-    print(json.dumps({"schema": schema, **content}, indent=1, ensure_ascii=False, allow_nan=False))
+    """One object on stdout, its `schema` first; inside a command it is printed at the command's end."""
+    made = {"schema": schema, **content}
+    if _held is None:
+        print_json(made)
+    else:
+        _held[:] = [made]
+
+
+def print_json(content: Mapping[str, Any]) -> None:
+    """An object over several lines, in characters that stdout has."""
+    text = json.dumps(json.loads(line(content)), indent=1, ensure_ascii=False)
+    print(text if _has(sys.stdout, text) else json.dumps(json.loads(text), indent=1))
 
 
 def emit_line(content: Mapping[str, Any]) -> None:
     """One JSON object on one line, written at once, so that a pipe sees each as it happens."""
     text = line(content)
+    print(text if _has(sys.stdout, text) else json.dumps(json.loads(text)), flush=True)
+
+
+def _has(stream: TextIO | None, text: str) -> bool:
+    """The stream's encoding has every character of the text."""
     try:
-        print(text, flush=True)
-    except UnicodeEncodeError:  # a terminal that has fewer characters
-        print(json.dumps(json.loads(text)), flush=True)
+        text.encode(getattr(stream, "encoding", None) or "utf-8")
+    except UnicodeError:
+        return False
+    return True
 
 
-def emit_error(error: EdgemmError, *, as_json: bool, in_lines: bool = False) -> int:
-    """The error as one line on stderr (and as an object on stdout with --json, on one line where the command
-    writes lines); its exit code."""
-    if as_json:
-        content = {"error": type(error).__name__, "message": str(error), "exit_code": error.exit_code}
-        if in_lines:
-            emit_line({"schema": "edgemm.error/1", **content})
-        else:
-            emit_json("edgemm.error/1", content)
-    print(f"edgemm: {error}", file=sys.stderr)
-    return error.exit_code
+@contextmanager
+def lenient_streams() -> Iterator[None]:
+    r"""Inside, a character that the terminal's encoding lacks is written as `\xe9`, never an error."""
+    _open_what_is_closed()
+    before = []
+    for stream in (sys.stdout, sys.stderr):
+        if hasattr(stream, "reconfigure"):
+            before.append((stream, stream.errors))
+            stream.reconfigure(errors="backslashreplace")
+    try:
+        yield
+    finally:
+        for stream, errors in before:
+            with suppress(ValueError, OSError):  # closed, or its reader is gone
+                stream.reconfigure(errors=errors)
+
+
+def _open_what_is_closed() -> None:
+    """Where the shell closed a stream (`2>&-`), it leads nowhere: else a model file would become stream 2."""
+    for number in range(3):
+        try:
+            os.fstat(number)
+        except OSError:
+            os.open(os.devnull, os.O_RDWR)  # the lowest number that is free
+    for name in ("stdout", "stderr"):
+        if getattr(sys, name) is None:
+            setattr(sys, name, open(os.devnull, "w", encoding="utf-8"))  # noqa: SIM115  for the whole process
 
 
 def table(rows: Sequence[Sequence[object]], header: Sequence[str]) -> str:
-    """Columns in line: numbers to the right, the rest to the left."""
-    cells = [[str(cell) for cell in row] for row in (header, *rows)]
-    widths = [max(len(row[column]) for row in cells) for column in range(len(header))]
-    numeric = [
-        bool(rows) and all(isinstance(row[column], int | float) for row in rows)
-        for column in range(len(header))
-    ]
-    lines = [
-        "  ".join(
-            cell.rjust(width) if right else cell.ljust(width)
-            for cell, width, right in zip(row, widths, numeric, strict=True)
-        ).rstrip()
-        for row in cells
-    ]
-    return "\n".join(lines)
+    """Columns in line, within the terminal's width: see `edgemm.cli.columns`."""
+    return columns(rows, header)
 
 
 FIDELITY_HEADER = ("output", "SNR dB", "max error", "same class", "accuracy (float)")

@@ -4,14 +4,17 @@ from __future__ import annotations
 
 import argparse
 import signal
-import sys
 from collections.abc import Callable, Mapping
 from contextlib import nullcontext
 from pathlib import Path
 from types import FrameType
 from typing import TYPE_CHECKING, Any
 
+from edgemm.cli.answer import answer, detected
+from edgemm.cli.columns import printable
 from edgemm.cli.output import emit_line
+from edgemm.cli.parser import CommandParser, real, whole
+from edgemm.cli.words import add_delegate, add_preset
 from edgemm.errors import InputError
 
 if TYPE_CHECKING:
@@ -19,16 +22,25 @@ if TYPE_CHECKING:
     from edgemm.stream.item import Item
 
 EPILOG = """\
-sources: a picture, a folder, a glob in quotes, a video file, a .wav file; camera:0, /dev/video0, picamera2:,
-  gst:PIPELINE, rtsp://, http:// (MJPEG), udp://; microphone:, microphone:NAME
+examples:
   edgemm run digits.tflite --source pictures/ --max-age 33
   edgemm run keywords.onnx --source speech.wav --live --json
   edgemm run face.tflite --source "camera:0?size=1280x720&fps=30" --max-age 100 --on-late drop
-  edgemm run app.json                                  # several models and sources: examples/kiosk
+  edgemm run app.json
 
-One line per result, then one line with the summary. SIGTERM and Ctrl-C drain what is under way, print
+sources: a picture, a folder, a glob in quotes, a video file, a .wav file; camera:0, /dev/video0, picamera2:,
+  gst:PIPELINE, rtsp://, http:// (MJPEG), udp://; microphone:, microphone:NAME
+
+An app file (.json) names several models and sources: see examples/kiosk.
+
+One line per result, then one line with the summary. SIGTERM and Ctrl-C finish the items in progress, print
 the summary and exit 0.
 """
+
+RUN_SCHEMA = "edgemm.run/1"
+"""Of a line with a result."""
+SUMMARY_SCHEMA = "edgemm.summary/1"
+"""Of the last line."""
 
 _NOT_BESIDE_AN_APP: Mapping[str, Any] = {
     "source": None, "card": None, "preset": None, "live": False, "max_age": None, "on_late": "deliver",
@@ -37,35 +49,54 @@ _NOT_BESIDE_AN_APP: Mapping[str, Any] = {
 """Options that an app file says itself -> their defaults."""
 
 
-def add_arguments(parser: argparse.ArgumentParser) -> None:
+def add_arguments(parser: CommandParser) -> None:
     """The options of `run`."""
     parser.epilog = EPILOG
-    parser.add_argument("file", metavar="FILE", help="an artifact, or an app file (.json)")
-    parser.add_argument("--source", metavar="URI", help="where pictures or sound come from")
-    described = parser.add_mutually_exclusive_group()
-    described.add_argument("--card", type=Path, metavar="CARD.json", help="instead of the file's own card")
-    described.add_argument(
-        "--preset", metavar="NAME", help="for a file without a card: microwakeword, imagenet ..."
-    )
-    parser.add_argument("--live", action="store_true", help="play a file in real time, as a device would")
-    parser.add_argument("--max-age", type=float, metavar="MS", help="the age that a result may have")
-    parser.add_argument("--on-late", choices=("deliver", "drop"), default="deliver")
-    parser.add_argument("--policy", choices=("auto", "newest", "all"), default="auto")
-    parser.add_argument("--delegate", default="auto", metavar="NAME", help="required when named")
+    parser.add_argument("file", metavar="FILE", help="a model file (.tflite, .onnx), or an app file (.json)")
     parser.add_argument(
-        "--threads", type=int, default=1, metavar="N", help="threads of the runtime (default 1)"
+        "--source", metavar="URI", help="where pictures or sound come from; required with a model file"
     )
-    parser.add_argument("--limit", type=int, metavar="N", help="stop after N results")
+    described = parser.add_mutually_exclusive_group()
+    described.add_argument(
+        "--card", type=Path, metavar="CARD.json", help="use this card instead of the file's own"
+    )
+    add_preset(described, "for a file without a card, the card of a common kind of model")
+    _add_budget(parser)
+    add_delegate(parser)
+    parser.add_argument("--limit", type=whole(1), metavar="N", help="stop after N results")
     parser.add_argument(
         "--record", metavar="FILE", help="append every result to FILE, one JSON object a line"
     )
-    parser.set_defaults(run=run, in_lines=True)
+    parser.set_defaults(run=run)
+
+
+def _add_budget(parser: CommandParser) -> None:
+    parser.add_argument(
+        "--live", action="store_true", help="play a file in real time and drop what is late, as a camera does"
+    )
+    parser.add_argument(
+        "--max-age",
+        type=real(0.001, 1e9, "milliseconds"),
+        metavar="MS",
+        help="the age in milliseconds, counted from capture, above which a result is late (default: none)",
+    )
+    parser.add_argument(
+        "--on-late",
+        choices=("deliver", "drop"),
+        default="deliver",
+        help="what to do with a late result: deliver it marked as late (default), or drop and count it",
+    )
+    parser.add_argument(
+        "--policy",
+        choices=("auto", "newest", "all"),
+        default="auto",
+        help="what to run when frames come faster than the model: newest skips and counts the rest, all keeps the "
+        "order (default auto: newest for live pictures, else all)",
+    )
 
 
 def run(options: argparse.Namespace) -> int:
     """Runs until the source ends, the limit is reached, or a signal asks to stop."""
-    if options.limit is not None and options.limit < 1:
-        raise InputError(f"--limit {options.limit}: expected 1 or more")
     is_app = options.file.lower().endswith(".json")
     if is_app:
         _refuse_beside_an_app(options)
@@ -89,6 +120,7 @@ def _run_one(options: argparse.Namespace, draining: Draining) -> int:
     import edgemm
     from edgemm.app.notify import Notifier, Watchdog
 
+    lines = Lines(as_json=options.json)
     budget = edgemm.Budget(options.max_age, options.policy, options.on_late)
     with (
         _record(options.record) as record,
@@ -104,13 +136,13 @@ def _run_one(options: argparse.Namespace, draining: Draining) -> int:
             for item in stream:
                 if record is not None:
                     record.add(item.to_json())
-                _show(item, as_json=options.json)
+                lines.result(item)
                 if options.limit is not None and item.sequence + 1 >= options.limit:
                     break
         finally:
             stream.close()
             summary = stream.ledger.summary()
-            _summary(summary | ({"record": record.summary()} if record else {}), as_json=options.json)
+            lines.summary(summary | ({"record": record.summary()} if record else {}))
     return 0
 
 
@@ -118,20 +150,14 @@ def _run_app(options: argparse.Namespace, draining: Draining) -> int:
     from edgemm.app.recipe import read_app
     from edgemm.app.service import Service
 
-    def show(name: str, item: Item) -> None:
-        _show(item, as_json=options.json, stream=name)
-
+    lines = Lines(as_json=options.json)
     with Service(read_app(options.file)) as service:
         draining.by(service.stop)
         try:
-            service.run(show, limit=options.limit)
+            service.run(lambda name, item: lines.result(item, name), limit=options.limit)
         finally:
             service.runner.close()
-            content = service.summary()
-            if options.json:
-                emit_line({"summary": content})
-            else:
-                _show_summaries(content)
+            lines.summary(service.summary())
     if service.errors:
         raise service.errors[0]
     return 0
@@ -191,31 +217,54 @@ def _card(options: argparse.Namespace) -> ModelCard | Path | None:
     return preset(options.preset)
 
 
-def _show(item: Item, *, as_json: bool, stream: str = "") -> None:
-    content = item.to_json()
-    if as_json:
-        emit_line({"stream": stream, **content} if stream else content)
-        return
-    answer = content["result"]
-    if answer.get("detected") is False:
-        return
-    name = answer.get("label") or ", ".join(answer.get("labels", ())) or "result"
-    late = "  LATE" if item.late else ""
-    head = f"{stream:10}  " if stream else ""
-    print(f"{head}{item.sequence:6}  {item.age_ms:8.2f} ms  {name:16} {item.frame.origin}{late}", flush=True)
+class Lines:
+    """Writes results as they come: JSON objects, or lines for people.
+
+    For people, keyword results without a word are one line until the next word, however many there are.
+    """
+
+    def __init__(self, *, as_json: bool) -> None:
+        self._as_json = as_json
+        self._silent: set[str] = set()
+        """Streams whose last line says that nothing was detected."""
+
+    def result(self, item: Item, stream: str = "") -> None:
+        """One result, of a stream with a name where there are several."""
+        if self._as_json:
+            named = {"stream": stream} if stream else {}
+            emit_line({"schema": RUN_SCHEMA, **named, **item.to_json()})
+        elif detected(item.value):
+            self._silent.discard(stream)
+            self._print(item, stream)
+        elif stream not in self._silent:
+            self._silent.add(stream)
+            self._print(item, stream)
+
+    def summary(self, summary: Mapping[str, Any]) -> None:
+        """The last line: the summary of the one stream, or of an app."""
+        if self._as_json:
+            emit_line({"schema": SUMMARY_SCHEMA, "summary": summary})
+            return
+        for name, each in summary.get("streams", {"": summary}).items():
+            print(f"summary{' of ' if name else ''}{printable(name)}: {_counts(each)}", flush=True)
+        if "streams" in summary and "record" in summary:
+            print(f"record: {_counts(summary['record'])}", flush=True)
+
+    def _print(self, item: Item, stream: str) -> None:
+        head = f"{printable(stream):10}  " if stream else ""
+        late = "  LATE" if item.late else ""
+        origin = printable(str(item.frame.origin))
+        print(
+            f"{head}{item.sequence:6}  {item.age_ms:8.2f} ms  {answer(item.value):22} {origin}{late}",
+            flush=True,
+        )
 
 
-def _show_summaries(content: Mapping[str, Any]) -> None:
-    for name, summary in content["streams"].items():
-        _summary(summary, as_json=False, stream=name)
-    if "record" in content:
-        print("record: " + ", ".join(f"{key} {value}" for key, value in content["record"].items()))
-
-
-def _summary(summary: Mapping[str, Any], *, as_json: bool, stream: str = "") -> None:
-    if as_json:
-        emit_line({"summary": summary})
-        return
-    parts = (f"{key} {value}" for key, value in summary.items() if key != "stages_ms")
-    head = f"summary of {stream}: " if stream else "summary: "
-    print(head + ", ".join(parts), file=sys.stdout, flush=True)
+def _counts(content: Mapping[str, Any]) -> str:
+    """ "captured 20, delivered 18, dropped overrun 2, ..."; nested counts in brackets, nothing for empty ones."""
+    parts = []
+    for key, value in content.items():
+        if key == "stages_ms" or (isinstance(value, Mapping) and not value):
+            continue
+        parts.append(f"{key} ({_counts(value)})" if isinstance(value, Mapping) else f"{key} {value}")
+    return ", ".join(parts)

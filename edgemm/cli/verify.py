@@ -5,16 +5,21 @@ from __future__ import annotations
 import argparse
 
 from edgemm.cli.output import emit_json, table
+from edgemm.cli.parser import CommandParser
+from edgemm.cli.words import add_delegate
 from edgemm.errors import CardError, FidelityMissed
 
 
-def add_arguments(parser: argparse.ArgumentParser) -> None:
+def add_arguments(parser: CommandParser) -> None:
     """The options of `verify`."""
-    parser.epilog = (
-        "Runs the inputs that the artifact carries, and compares with what it answered when it was made."
-    )
-    parser.add_argument("file", metavar="FILE")
-    parser.add_argument("--delegate", default="auto", metavar="NAME", help="replay on this accelerator")
+    parser.epilog = """\
+examples:
+  edgemm verify digits.tflite
+  edgemm verify digits.onnx --delegate cpu --json
+
+Runs the inputs that the file carries and compares with the outputs stored beside them. Exit 3 when they differ."""
+    parser.add_argument("file", metavar="FILE", help="the model file to check: .tflite or .onnx")
+    add_delegate(parser)
     parser.set_defaults(run=run)
 
 
@@ -22,7 +27,7 @@ def run(options: argparse.Namespace) -> int:
     """Exit 0 when every output is within its tolerance, else 3."""
     import edgemm
 
-    with edgemm.load(options.file, delegate=options.delegate) as model:
+    with edgemm.load(options.file, delegate=options.delegate, threads=options.threads) as model:
         if model.artifact.goldens is None:
             raise CardError(
                 f"{options.file}: has no goldens to replay. Convert it with edgemm, which writes them"

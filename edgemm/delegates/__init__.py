@@ -8,6 +8,7 @@
 
 from __future__ import annotations
 
+from edgemm.choices import DELEGATE_INSTEAD, hint
 from edgemm.delegates.armnn import ARMNN
 from edgemm.delegates.cpu import CPU, XNNPACK
 from edgemm.delegates.delegate import EXTERNAL, Delegate, Format, external
@@ -37,8 +38,10 @@ def find_delegate(name: str) -> Delegate:
     if name.startswith(EXTERNAL):
         return external(name)
     if name not in DELEGATES:
+        known = ("auto", *DELEGATES)
         raise InputError(
-            f"delegate: expected one of auto, {', '.join(DELEGATES)} or {EXTERNAL}/path/lib.so; found {name!r}"
+            f"delegate: expected one of {', '.join(known)} or {EXTERNAL}/path/lib.so; found {name!r}"
+            + hint(name, known, DELEGATE_INSTEAD)
         )
     return DELEGATES[name]
 

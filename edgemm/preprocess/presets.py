@@ -17,7 +17,7 @@ from edgemm.card import (
     StatePair,
     Task,
 )
-from edgemm.errors import InputError
+from edgemm.choices import choice
 
 Decode = Literal["probabilities", "logits"]
 
@@ -174,6 +174,4 @@ def preset(name: str) -> ModelCard:
     Raises:
         InputError: there is none; the message lists the names.
     """
-    if name not in PRESETS:
-        raise InputError(f"preset: expected one of {', '.join(PRESETS)}; found {name!r}")
-    return PRESETS[name]
+    return PRESETS[choice("preset", name, PRESETS)]

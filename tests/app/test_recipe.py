@@ -49,7 +49,7 @@ def test_an_order_of_fallback_is_a_list(app_file: Make) -> None:
         ([], {}, "streams: expected dict"),
         ({"a": 3}, {}, "streams.a: expected an object, found int"),
         ({"a": {"model": "m.onnx"}}, {}, "streams.a.source: expected a value"),
-        ({"a": {**SEEN, "max_age": 3}}, {}, "streams.a.max_age: is not known.*did you mean 'max_age_ms'"),
+        ({"a": {**SEEN, "max_age": 3}}, {}, "streams.a.max_age: is not known.*Did you mean 'max_age_ms'"),
         ({"a": {**SEEN, "max_age_ms": "3"}}, {}, "streams.a.max_age_ms: expected int or float, found '3'"),
         ({"a": {**SEEN, "max_age_ms": True}}, {}, "streams.a.max_age_ms"),
         (

@@ -273,6 +273,19 @@ def test_convert_refuses_with_the_right_code_and_writes_nothing(
     assert list(tmp_path.iterdir()) == []
 
 
+def test_a_missed_gate_says_what_was_measured(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    out = tmp_path / "d.onnx"
+    words = ["convert", str(data.path("models/keywords.onnx")), "-o", str(out), "--repair", "off", "--json"]
+    card = tmp_path / "card.json"
+    card.write_text('{"schema": "edgemm.card/1"}', encoding="utf-8")
+    assert main([*words, "--card", str(card), "--min-db", "200"]) == 3
+    told = said(capsys)
+    assert (told["schema"], told["error"], told["exit_code"]) == ("edgemm.error/1", "FidelityMissed", 3)
+    assert told["measured"].keys() >= CONVERT_KEYS
+    assert told["measured"]["gate_missed"]
+    assert not out.exists()
+
+
 def test_output_into_a_closed_pipe_is_no_error(converted: dict[str, Path]) -> None:
     command = (
         f'"{sys.executable}" -m edgemm run "{converted["tflite"]}" --source "{PICTURES}/3" --json | head -1'

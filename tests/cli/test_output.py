@@ -6,9 +6,9 @@ import json
 
 import pytest
 
-from edgemm.cli import COMMANDS, main
 from edgemm.cli.convert import shapes
-from edgemm.cli.output import emit_error, size, table
+from edgemm.cli.failure import report
+from edgemm.cli.output import size, table
 from edgemm.errors import DamagedArtifact, InputError
 
 pytestmark = pytest.mark.device
@@ -28,12 +28,12 @@ def test_sizes_for_people(number: int, text: str) -> None:
 
 
 def test_an_error_is_one_line_and_its_exit_code(capsys: pytest.CaptureFixture[str]) -> None:
-    assert emit_error(DamagedArtifact("cut short"), as_json=False) == 6
+    assert report(DamagedArtifact("cut short"), as_json=False) == 6
     assert capsys.readouterr().err == "edgemm: cut short\n"
 
 
 def test_an_error_as_json_says_its_kind(capsys: pytest.CaptureFixture[str]) -> None:
-    emit_error(DamagedArtifact("cut short"), as_json=True)
+    report(DamagedArtifact("cut short"), as_json=True)
     said = json.loads(capsys.readouterr().out)
     assert said == {
         "schema": "edgemm.error/1",
@@ -41,21 +41,6 @@ def test_an_error_as_json_says_its_kind(capsys: pytest.CaptureFixture[str]) -> N
         "message": "cut short",
         "exit_code": 6,
     }
-
-
-@pytest.mark.parametrize("command", COMMANDS)
-def test_every_command_explains_itself(command: str, capsys: pytest.CaptureFixture[str]) -> None:
-    with pytest.raises(SystemExit) as stop:
-        main([command, "--help"])
-    assert stop.value.code == 0
-    assert "--json" in capsys.readouterr().out
-
-
-def test_no_command_is_a_usage_error(capsys: pytest.CaptureFixture[str]) -> None:
-    with pytest.raises(SystemExit) as stop:
-        main([])
-    assert stop.value.code == 2
-    assert "COMMAND" in capsys.readouterr().err
 
 
 def test_shapes_are_read() -> None:

@@ -19,6 +19,7 @@ from edgemm.capture.losses import Losses, Unreadable
 from edgemm.errors import SourceLost
 from edgemm.media import Color, Frame
 from edgemm.opencv import opencv
+from edgemm.runtime_noise import without_noise
 
 SUFFIXES = frozenset(
     {".png", ".jpg", ".jpeg", ".jpe", ".bmp", ".webp", ".tif", ".tiff", ".ppm", ".pgm", ".jp2"}
@@ -45,7 +46,8 @@ def read_picture(path: str) -> tuple[npt.NDArray[np.uint8], Color]:
         if not 0 < size <= MAX_PICTURE_BYTES:
             raise SourceLost(f"{path}: {size} bytes; a picture has 1 to {MAX_PICTURE_BYTES}")
         stored = np.fromfile(path, np.uint8)
-        pixels = cv2.imdecode(stored, cv2.IMREAD_ANYCOLOR)
+        with without_noise():
+            pixels = cv2.imdecode(stored, cv2.IMREAD_ANYCOLOR)
     except (OSError, cv2.error) as error:
         raise SourceLost(f"{path} cannot be read as a picture: {error}") from error
     if pixels is None or (stored[:2].tobytes() == jpeg.START and not jpeg.is_whole_jpeg(stored.tobytes())):

@@ -9,20 +9,26 @@ from edgemm.cli.output import emit_json
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """The options of `demo`."""
-    parser.epilog = (
-        "Needs no network, camera or microphone: pictures and recordings come with edgemm. Where there is a camera "
-        "or a microphone, it is looked through or listened to for a few seconds as well; nothing of that is kept "
-        "but a few small pictures on the page. Under 90 s."
-    )
+    parser.epilog = """\
+examples:
+  edgemm demo
+  edgemm demo --output out --camera camera:0 --microphone none
+
+Needs no network, camera or microphone: pictures and recordings come with edgemm. Where there is a camera or a
+microphone, it is used for a few seconds as well; a few small pictures on the page are all that is kept of that.
+Takes under 90 s."""
     parser.add_argument(
-        "--output", default="edgemm-demo", metavar="FOLDER", help="where models and the page go"
+        "--output",
+        default="edgemm-demo",
+        metavar="FOLDER",
+        help="folder for the models and the report page (default edgemm-demo)",
     )
     for name in ("camera", "microphone"):
         parser.add_argument(
             f"--{name}",
             default="auto",
             metavar="URI",
-            help=f"a {name}, or another source; none; auto (default)",
+            help=f"the {name} to use, or another source; none for none; auto (default) for the first that is found",
         )
     parser.set_defaults(run=run)
 

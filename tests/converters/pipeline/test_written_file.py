@@ -89,5 +89,5 @@ def test_a_word_that_is_none_names_the_near_one(
 
 @pytest.mark.parametrize("number", [float("nan"), float("inf"), -1.0])
 def test_a_limit_that_is_no_number_is_refused(source: Path, tmp_path: Path, number: float) -> None:
-    with pytest.raises(InputError, match="min_snr_db"):
+    with pytest.raises(InputError, match="min_db"):
         convert(source, output=tmp_path / "out.onnx", calibrate=DATA, min_db=number)

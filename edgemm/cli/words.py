@@ -1,0 +1,66 @@
+"""What the values of options may be: names of targets, presets and delegates."""
+
+from __future__ import annotations
+
+import argparse
+
+from edgemm.choices import TARGET_INSTEAD
+from edgemm.cli.parser import CommandParser
+
+TARGETS = ("cpu", "x86", "arm", "tensorrt", "coral", "tflite-2.14")
+"""Those of `edgemm.quantize.target`, which a device without the converter does not have."""
+
+
+def add_target(parser: CommandParser) -> None:
+    """`--target`."""
+    parser.add_argument(
+        "--target",
+        choices=TARGETS,
+        default="cpu",
+        help="the machine that the file is made for: cpu (default) runs everywhere; x86 and arm store weights as those "
+        "processors compute with them; tensorrt and coral are accelerators; tflite-2.14 is an old TFLite runtime",
+    )
+    parser.instead["--target"] = TARGET_INSTEAD
+
+
+def add_preset(parser: argparse._ActionsContainer, about: str) -> None:
+    """`--preset`."""
+    from edgemm.preprocess.presets import PRESETS
+
+    parser.add_argument(
+        "--preset", choices=tuple(PRESETS), metavar="NAME", help=f"{about}: {', '.join(PRESETS)}"
+    )
+
+
+def add_delegate(parser: argparse.ArgumentParser) -> None:
+    """`--delegate` and `--threads`."""
+    from edgemm.cli.parser import whole
+    from edgemm.delegates import DELEGATES
+
+    parser.add_argument(
+        "--delegate",
+        type=_delegate,
+        default="auto",
+        metavar="NAME",
+        help=f"the accelerator that must run the model: {', '.join(DELEGATES)}, or external:/path/lib.so "
+        "(default auto: what is present, else the CPU)",
+    ).completions = ("auto", *DELEGATES)  # type: ignore[attr-defined]
+    parser.add_argument(
+        "--threads",
+        type=whole(1),
+        default=1,
+        metavar="N",
+        help="threads of the runtime on the CPU (default 1)",
+    )
+
+
+def _delegate(name: str) -> str:
+    from edgemm.delegates import find_delegate
+    from edgemm.errors import InputError
+
+    if name != "auto":
+        try:
+            find_delegate(name)
+        except InputError as error:
+            raise argparse.ArgumentTypeError(str(error).removeprefix("delegate: ")) from error
+    return name

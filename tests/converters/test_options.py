@@ -1,0 +1,99 @@
+"""The arguments of `convert`: what is wrong is a sentence that names the argument, and what has no effect is told."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+
+from edgemm import data
+from edgemm.converters import convert
+from edgemm.converters.written import Settings
+from edgemm.errors import CalibrationError, EdgemmError, InputError
+
+SOURCE = data.path("models/digits.onnx")
+PICTURES = data.path("digits")
+
+
+def refused(tmp_path: Path, **arguments: Any) -> str:
+    whole = {"output": tmp_path / "a.onnx", **arguments}
+    with pytest.raises(EdgemmError) as caught:
+        convert(whole.pop("source", SOURCE), **whole)
+    assert list(tmp_path.iterdir()) == []
+    return str(caught.value)
+
+
+@pytest.mark.parametrize("value", [3, None, [], {}, b"x", 1.5, object()])
+def test_an_output_that_is_no_path(value: Any, tmp_path: Path) -> None:
+    with pytest.raises(InputError, match="output: expected the path of a file, found "):
+        convert(SOURCE, output=value)
+
+
+@pytest.mark.parametrize("name", ["card", "output", "calibrate", "evaluate", "source"])
+@pytest.mark.parametrize("path", ["x" * 5000 + ".onnx", "y/" * 3000 + "a.onnx"])
+def test_a_path_that_is_too_long(name: str, path: str, tmp_path: Path) -> None:
+    assert len(refused(tmp_path, **{name: path})) < 600
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        ({"min_db": -5}, "min_db (--min-db): expected a number from 0 to 200, found -5"),
+        ({"min_db": True}, "min_db (--min-db): expected"),
+        ({"min_db": float("nan")}, "min_db (--min-db): expected"),
+        ({"min_db": "3"}, "min_db (--min-db): expected"),
+        ({"repair_seconds": -1}, "repair_seconds (--repair-seconds): expected a number from 0 to 86400"),
+        ({"settings": Settings(opset=99)}, "opset (--opset): expected 13.."),
+        ({"settings": Settings(opset=12)}, "opset (--opset): expected 13.."),
+        ({"settings": Settings(opset="17")}, "opset (--opset): expected 13.."),  # type: ignore[arg-type]
+        ({"settings": Settings(opset=True)}, "opset (--opset): expected 13.."),
+        ({"settings": Settings(keep_layout=3)}, "keep_layout (--keep-layout): expected True or False"),  # type: ignore[arg-type]
+        (
+            {"settings": Settings(keep_layout=True)},
+            "keep_layout (--keep-layout): has no effect on a .onnx file",
+        ),
+        ({"target": "edgetpu"}, "'edgetpu' is a delegate"),
+    ],
+)
+def test_what_is_wrong_is_named(arguments: dict[str, Any], message: str, tmp_path: Path) -> None:
+    assert message in refused(tmp_path, **arguments)
+
+
+def test_an_opset_is_refused_for_tflite(tmp_path: Path) -> None:
+    told = refused(tmp_path, output=tmp_path / "a.tflite", settings=Settings(opset=18))
+    assert told.startswith("opset (--opset): has no effect on a .tflite file")
+
+
+def test_bad_calibration_data_is_a_fault_of_the_input(tmp_path: Path) -> None:
+    with pytest.raises(
+        CalibrationError, match=r"^--calibrate: input 'image': expected varying data"
+    ) as caught:
+        convert(SOURCE, output=tmp_path / "a.onnx", calibrate=[np.zeros((1, 1, 28, 28), np.float32)] * 20)
+    assert caught.value.exit_code == 2
+
+
+@pytest.mark.parametrize(
+    ("suffix", "calibrate", "told"),
+    [("onnx", None, True), ("tflite", None, True), ("onnx", PICTURES, False), ("tflite", PICTURES, False)],
+)
+def test_int8_inputs_that_cannot_be_are_told(
+    suffix: str, calibrate: Path | None, told: bool, tmp_path: Path
+) -> None:
+    done = convert(
+        SOURCE, output=tmp_path / f"a.{suffix}", calibrate=calibrate, settings=Settings(io="int8"), gate="off"
+    )
+    assert any("io (--io) int8 has no effect" in note for note in done.notes) is told
+    if not told:
+        import edgemm
+
+        with edgemm.load(done.output) as model:
+            assert {spec.dtype for spec in (*model.inputs, *model.outputs)} <= {"int8", "uint8"}
+
+
+@pytest.mark.parametrize(("min_db", "told"), [(20.0, False), (40.0, True)])
+def test_a_limit_in_decibels_that_is_not_applied_is_told(min_db: float, told: bool, tmp_path: Path) -> None:
+    done = convert(SOURCE, output=tmp_path / "a.onnx", calibrate=PICTURES, min_db=min_db)
+    notes = [note for note in done.notes if "min_db (--min-db) does not apply to output 'logits'" in note]
+    assert bool(notes) is told
