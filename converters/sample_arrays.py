@@ -38,6 +38,9 @@ class Samples:
         return len(self.inputs)
 
 
+UNNAMED = "arr_0"
+"""What numpy.savez calls an array that was given no name: it serves the only input of a model."""
+
 DAMAGED = (
     OSError,
     ValueError,
@@ -181,8 +184,8 @@ def read_arrays(
     if lone:
         return _single(path, arrays[""], specs, option), None
     labels = next((arrays.pop(key) for key in LABEL_KEYS if key in arrays and key not in _names(specs)), None)
-    if len(specs) == 1 and specs[0].name not in arrays and len(arrays) == 1:
-        arrays = {specs[0].name: next(iter(arrays.values()))}
+    if len(specs) == 1 and list(arrays) == [UNNAMED]:
+        arrays = {specs[0].name: arrays[UNNAMED]}
     for spec in specs:
         if spec.name not in arrays:
             raise InputError(

@@ -117,3 +117,36 @@ def test_one_tensor_given_twice_is_two_inputs() -> None:
     assert len(model.graph.inputs) == 2
     uses = [len(value.uses()) for value in model.graph.inputs]
     assert uses == [1, 1]
+
+
+class Answers(torch.nn.Module):  # type: ignore[misc,name-defined]
+    """Gives what `form` makes of scores, offsets and the input."""
+
+    def __init__(self, form: Any) -> None:
+        super().__init__()
+        torch.manual_seed(0)
+        self.scores, self.offsets, self.form = torch.nn.Linear(4, 3), torch.nn.Linear(4, 2), form
+
+    def forward(self, x: Any) -> Any:
+        return self.form(self.scores(x), self.offsets(x), x)
+
+
+@pytest.mark.parametrize(
+    ("form", "names"),
+    [
+        (lambda a, b, x: {"scores": a, "offsets": b}, ["scores", "offsets"]),
+        (lambda a, b, x: {"boxes": (a, b), "sum": a.sum()}, ["boxes_0", "boxes_1", "sum"]),
+        (lambda a, b, x: {"one": a, "x": x + 1}, ["one", None]),  # x is the name of the input
+        (lambda a, b, x: (a, b), [None, None]),
+    ],
+)
+def test_outputs_have_the_names_that_the_module_gives_them(form: Any, names: list[str | None]) -> None:
+    network, example = Answers(form).eval(), torch.randn(1, 4)
+    model = export_torch(network, (example,))
+    found = [value.name for value in model.graph.outputs]
+    assert len(set(found)) == len(found) == len(names)
+    assert [name for name in names if name] == [a for a, b in zip(found, names, strict=True) if b]
+    answers = Reference(model).run({"x": example.numpy()})
+    leaves = torch.utils._pytree.tree_leaves(network(example))
+    for name, leaf in zip(found, leaves, strict=True):
+        np.testing.assert_allclose(answers[str(name)], leaf.detach().numpy(), rtol=1e-5, atol=1e-6)
