@@ -18,6 +18,7 @@ from pathlib import Path
 from typing import Any, Literal
 
 from edgemm.errors import InputError
+from edgemm.redaction import shown_fields
 from edgemm.strict_json import parse
 
 SCHEMA = "edgemm.app/1"
@@ -45,6 +46,9 @@ class StreamRecipe:
     timeout_s: float | None = None
     """A source that gives nothing for so long ends the stream; None: it may be away for ever, though a watchdog
     of systemd's, where one is set, starts the program anew."""
+
+    def __repr__(self) -> str:
+        return shown_fields(self, "source")
 
 
 @dataclass(frozen=True, slots=True)

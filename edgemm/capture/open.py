@@ -15,6 +15,7 @@ from edgemm.capture.files.paced import PacedSource
 from edgemm.capture.source import Source
 from edgemm.capture.uri import WORKS, SourceUri, parse_uri
 from edgemm.errors import InputError, SourceNotFound
+from edgemm.redaction import shown_address
 
 Pace = Literal["file", "live"]
 _MAX_FILES = 100_000
@@ -155,13 +156,14 @@ def _what_is_missing(named: SourceUri, others: int) -> str:
     if os.path.lexists(path):
         return f"{named.text!r} is neither a file nor a folder, or leads nowhere. Expected {WORKS}"
     folder = os.path.dirname(path) or "."
+    where = shown_address(os.path.abspath(folder))
     if glob.has_magic(path):
-        return f"nothing matches the pattern {named.text!r}. Looked in {os.path.abspath(folder)}"
+        return f"nothing matches the pattern {named.text!r}. Looked in {where}"
     if not os.path.isdir(folder):
-        return f"there is no {named.text!r}: the folder {os.path.abspath(folder)} does not exist"
+        return f"there is no {named.text!r}: the folder {where} does not exist"
     near = _near(os.path.basename(path), folder)
     hint = f"; near to it: {', '.join(near)}" if near else ""
-    return f"there is no {named.text!r} in {os.path.abspath(folder)}{hint}"
+    return f"there is no {named.text!r} in {where}{hint}"
 
 
 def _near(name: str, folder: str) -> list[str]:

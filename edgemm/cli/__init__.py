@@ -13,6 +13,7 @@ from importlib import import_module
 import edgemm
 from edgemm.cli.output import emit_error
 from edgemm.errors import EdgemmError
+from edgemm.redaction import without_secrets
 
 COMMANDS = {
     "demo": "the whole story on bundled input, with a report page",
@@ -49,7 +50,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         return int(options.run(options))
     except EdgemmError as error:
         if options.verbose:
-            traceback.print_exc()
+            print(without_secrets(traceback.format_exc()), file=sys.stderr, end="")
         return emit_error(error, as_json=options.json, in_lines=getattr(options, "in_lines", False))
     except KeyboardInterrupt:
         return 130
@@ -58,8 +59,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
         return 0
     except OSError as error:
         if options.verbose:
-            traceback.print_exc()
-        print(f"edgemm: {error}", file=sys.stderr)
+            print(without_secrets(traceback.format_exc()), file=sys.stderr, end="")
+        print(f"edgemm: {without_secrets(str(error))}", file=sys.stderr)
         return 1
 
 
