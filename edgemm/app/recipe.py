@@ -13,10 +13,12 @@ from __future__ import annotations
 import difflib
 import os
 from collections.abc import Mapping
-from dataclasses import MISSING, dataclass, fields
+from dataclasses import MISSING, Field, dataclass, fields
 from pathlib import Path
 from typing import Any, Literal
 
+from edgemm.app.record_recipe import RecordRecipe
+from edgemm.app.when import When
 from edgemm.errors import InputError
 from edgemm.redaction import shown_fields
 from edgemm.strict_json import parse
@@ -46,6 +48,8 @@ class StreamRecipe:
     timeout_s: float | None = None
     """A source that gives nothing for so long ends the stream; None: it may be away for ever, though a watchdog
     of systemd's, where one is set, starts the program anew."""
+    when: When | None = None
+    """Which results of this stream are recorded; None: as the record says."""
 
     def __repr__(self) -> str:
         return shown_fields(self, "source")
@@ -58,8 +62,10 @@ class AppRecipe:
     streams: Mapping[str, StreamRecipe]
     threads: int | None = None
     """Models at work at once; None: as many as there are processors."""
-    record: str = ""
-    """File that every result is appended to, one JSON object a line; "" for none."""
+    record: RecordRecipe | None = None
+    """File that results are appended to, one JSON object a line: its path, or an object with more; None: none."""
+    name: str = ""
+    """Of the app, repeated in each line of the record; the app file's name without .json where it is not given."""
     on_error: Literal["stop", "go-on"] = "stop"
     """When a stream fails: stop all, so that a supervisor starts the program anew, or go on without it."""
 
@@ -76,9 +82,19 @@ _KINDS: Mapping[str, tuple[type, ...]] = {
     "threads": (int,),
     "delegate": (str, list),
     "streams": (dict,),
+    "record": (str, dict),
+    "when": (dict,),
+    "label": (str, list),
+    "min_score": (int, float),
+    "changed": (bool,),
+    "every_s": (int, float),
+    "rotate_mb": (int, float),
+    "rotate_hours": (int, float),
+    "keep_files": (int,),
+    "max_mb": (int, float),
 }
 """Key -> what JSON gives for it; text where nothing is said."""
-_POSITIVE = ("max_age_ms", "timeout_s", "threads")
+_POSITIVE = ("max_age_ms", "timeout_s", "threads", "rotate_mb", "rotate_hours", "keep_files", "max_mb")
 
 
 def read_app(path: str | Path) -> AppRecipe:
@@ -97,18 +113,41 @@ def read_app(path: str | Path) -> AppRecipe:
     schema = content.pop("schema", None) if isinstance(content, dict) else None
     if schema != SCHEMA:
         raise InputError(f'{path}: expected an object with "schema": "{SCHEMA}", found {schema!r}')
-    return _app(content, Path(path).parent)
+    return _app(content, Path(path))
 
 
-def _app(content: dict[str, Any], folder: Path) -> AppRecipe:
-    values = _values(content, AppRecipe, "")
+def _app(content: dict[str, Any], path: Path) -> AppRecipe:
+    folder = path.parent
+    values = {"name": path.stem, **_values(content, AppRecipe, "")}
     streams: dict[str, Any] = values["streams"]
     if not 1 <= len(streams) <= MAX_STREAMS:
         raise InputError(f"streams: expected 1 to {MAX_STREAMS}, found {len(streams)}")
     values["streams"] = {name: _stream(each, name, folder) for name, each in streams.items()}
-    if values.get("record"):
-        values["record"] = _from(folder, values["record"])
+    if "record" in values:
+        values["record"] = _record(values["record"], folder)
     return AppRecipe(**values)
+
+
+def _record(content: str | dict[str, Any], folder: Path) -> RecordRecipe | None:
+    if not content:
+        return None
+    values = _values({"path": content} if isinstance(content, str) else content, RecordRecipe, "record.")
+    values["path"] = _from(folder, values["path"])
+    if "when" in values:
+        values["when"] = _when(values["when"], "record.")
+    recipe = RecordRecipe(**values)
+    recipe.rotation()  # refuses what contradicts itself
+    return recipe
+
+
+def _when(content: dict[str, Any], path: str) -> When:
+    values = _values(content, When, f"{path}when.")
+    if isinstance(values.get("label"), list):
+        values["label"] = tuple(values["label"])
+    try:
+        return When(**values)
+    except InputError as error:
+        raise InputError(f"{path}{error}") from error
 
 
 def _stream(content: Any, name: str, folder: Path) -> StreamRecipe:
@@ -124,6 +163,8 @@ def _stream(content: Any, name: str, folder: Path) -> StreamRecipe:
         values["source"] = _from(folder, values["source"])
     if isinstance(values.get("delegate"), list):
         values["delegate"] = tuple(values["delegate"])
+    if "when" in values:
+        values["when"] = _when(values["when"], f"streams.{name}.")
     return StreamRecipe(**values)
 
 
@@ -135,7 +176,7 @@ def _values(content: Any, kind: type, path: str) -> dict[str, Any]:
     """The keys of an object, each checked, none missing and none unknown."""
     if not isinstance(content, dict):
         raise InputError(f"{path.rstrip('.')}: expected an object, found {type(content).__name__}")
-    known = {each.name: each.default for each in fields(kind)}
+    known = {each.name: _default(each) for each in fields(kind)}
     for key in content:
         if key not in known:
             near = difflib.get_close_matches(key, known, n=1)
@@ -145,6 +186,11 @@ def _values(content: Any, kind: type, path: str) -> dict[str, Any]:
     if missing:
         raise InputError(f"{path}{missing[0]}: expected a value, found none")
     return {key: _checked(key, value, path) for key, value in content.items() if value is not None}
+
+
+def _default(key: Field[Any]) -> Any:
+    """MISSING where a value must be given."""
+    return key.default if key.default_factory is MISSING else None
 
 
 def _checked(key: str, value: Any, path: str) -> Any:

@@ -34,7 +34,8 @@ for n in itertools.count():
 RECORDER = """
 import sys
 from edgemm.app.record import Record
-record = Record(sys.argv[1], rotate_bytes=2_000_000, keep_files=2)
+from edgemm.app.rotation import Rotation
+record = Record(sys.argv[1], rotation=Rotation(rotate_bytes=2_000_000, keep_files=2))
 print("on", flush=True)
 n = 0
 while True:
