@@ -99,7 +99,9 @@ def check(path: str | Path, what: str = "") -> None:
         _what_is_there(target)
         if not target.parent.is_dir():
             raise OSError(errno.ENOENT, os.strerror(errno.ENOENT))
-        if not os.access(target.parent, os.W_OK | os.X_OK, effective_ids=os.access in os.supports_effective_ids):
+        if not os.access(
+            target.parent, os.W_OK | os.X_OK, effective_ids=os.access in os.supports_effective_ids
+        ):
             raise OSError(errno.EACCES, os.strerror(errno.EACCES))
     except OSError as error:
         raise InputError(cannot_write(path, error, what)) from error
@@ -207,7 +209,9 @@ def _what_is_there(target: Path) -> os.stat_result | None:
     except FileNotFoundError:
         return None
     if stat.S_ISLNK(found.st_mode):
-        raise OSError(errno.ELOOP, f"it is a link to {os.readlink(target)}, and links are not followed", str(target))
+        raise OSError(
+            errno.ELOOP, f"it is a link to {os.readlink(target)}, and links are not followed", str(target)
+        )
     if not stat.S_ISREG(found.st_mode):
         raise OSError(
             errno.EINVAL, "expected a file or nothing there, found a folder or a device", str(target)

@@ -14,48 +14,25 @@ from __future__ import annotations
 import re
 from dataclasses import fields
 from typing import Any
-from urllib.parse import unquote
+
+from edgemm.harmless import (
+    FLAGS,
+    HARMLESS,
+    NAME,
+    SECRET_NAME,
+    decoded,
+    is_harmless,
+    is_harmless_property,
+    looks_like_a_token,
+)
 
 HIDDEN = "***"
 NETWORK = frozenset({"rtsp", "rtsps", "rtp", "http", "https", "udp", "tcp", "srt"})
 """Schemes that edgemm opens over a network."""
 
-HARMLESS = frozenset(
-    "fps loop block_ms pause_ms size fourcc timeout_s open_s reconnect attempts frozen_s transport wait max_pixels"
-    " rate channels channel dtype gate latency"  # edgemm's own
-    " width height w h resolution framerate frame_rate quality compression codec videocodec audiocodec profile"
-    " subtype stream streamtype stream_type camera cam mode action audio video format type proto trackid rotation"
-    " mirror flip interval duration overlay text date clock ttl pkt_size fifo_size buffer_size overrun_nonfatal"
-    " bitrate gop unicast multicast localport rtsp_transport".split()
-)
-"""Options whose value is shown, where it is a harmless one as well. Lower case."""
-_FLAGS = frozenset("real_stream stream live video audio mjpeg mjpg snapshot".split())
-"""Options without a value that are shown."""
-_WORDS = (
-    "on off true false yes no auto all newest tcp udp http stream snapshot mjpeg mjpg jpeg jpg png h264 h265 hevc vp8"
-    " vp9 av1 aac pcm opus mpeg4 high low main sub base baseline caller listener rendezvous vga qvga xga hd fhd uhd"
-    " unicast multicast int16 int32 float32 voice none nan inf fast slow maybe"
-)
-_HARMLESS_VALUE = re.compile(
-    r"(?i)[+-]?\d{1,6}(?:\.\d{1,6})?(?:e[+-]?\d{1,2})?|\d{1,5}[x*]\d{1,5}|\d{1,5}/\d{1,5}|\d{3,4}[pi]|[A-Z]|\*{3}|"
-    + "|".join(_WORDS.split())
-)
-_FOURCC = re.compile(r"[A-Z][A-Z0-9]{3}")
-_NAME = re.compile(r"[A-Za-z][A-Za-z_.-]{0,31}\d{0,2}")
-"""The name of an option, and no token: it may be shown."""
-
-_SECRET_NAME = (
-    r"(?:[\w.-]{0,40}[_.-])?(?:pass|passwd|password|passphrase|passcode|pwd|pw|pin|token|jwt|secret|auth|authorization"
-    r"|api_?key|apikey|key|sig|signature|credentials?|cookies?|session|session_?id|jsessionid|sid|bearer|nonce"
-    r"|user|usr|username|login|userid|user-id|user-pw|proxy-id|proxy-pw|access_?token|auth_?token|extra-headers)"
-    r"(?:[_.-][\w.-]{0,40})?"
-)
-
 _HOST = re.compile(r"(?:\[[0-9A-Fa-f:.]+(?:%[\w.-]+)?\]|[\w.*-]*)(?::\d{0,5})?")
-_HOST_AHEAD = re.compile(r"[\w.-]+(?::\d+)?(?:$|[/?#])")
+_HOST_AHEAD = re.compile(r"(?:\[[0-9A-Fa-f:.]+(?:%[\w.-]+)?\]|[\w.-]+)(?::\d+)?(?:$|[/?#\\])")
 _WHOLE = re.compile(r"([A-Za-z][A-Za-z0-9+.-]*):([/\\]*)")
-_EXTENSION = re.compile(r"\.[A-Za-z][A-Za-z0-9]{0,4}$")
-_SEPARATORS = re.compile(r"[-_.+~,()! ]")
 
 
 def without_secrets(text: str) -> str:
@@ -78,8 +55,6 @@ def shown_address(name: str) -> str:
     place, mark, options = _split_options(name)
     if "@" in place:
         place = _after_at(place, scheme)
-    elif any(part.count(":") > 1 for part in re.split(r"[/\\]", place)):  # not one scheme, but a user, a password and a port
-        place = HIDDEN
     return f"{without_secrets(place)}{mark}{_shown_pairs(options)}"
 
 
@@ -90,7 +65,24 @@ def shown_option(name: str, value: str) -> str:
 
 def shown_value(name: str, value: str) -> str:
     """The value of an option as it may be shown."""
-    return value if _is_harmless(name, value) else HIDDEN
+    return value if is_harmless(name, value) else HIDDEN
+
+
+def shown_json(value: Any) -> str:
+    """`repr()` of a value from a file that may hold addresses."""
+    return repr(_shown_leaves(value))
+
+
+def _shown_leaves(value: Any) -> Any:
+    if isinstance(value, str):
+        return without_secrets(shown_address(value))
+    if isinstance(value, dict):
+        return {_shown_leaves(key): _shown_part_of(key, each) for key, each in value.items()}
+    return [_shown_leaves(each) for each in value] if isinstance(value, list) else value
+
+
+def _shown_part_of(key: str, value: Any) -> Any:
+    return HIDDEN if re.fullmatch(SECRET_NAME, key, re.IGNORECASE) else _shown_leaves(value)
 
 
 def shown_fields(instance: Any, address: str) -> str:
@@ -159,71 +151,32 @@ def _shown_pair(pair: str) -> str:
     if not pair or pair == HIDDEN:
         return pair
     if not equals:
-        return pair if pair.lower() in _FLAGS else HIDDEN
-    if _is_harmless(name, value) or (not value and name.lower() in HARMLESS):
+        return pair if pair.lower() in FLAGS else HIDDEN
+    if is_harmless(name, value) or (not value and name.lower() in HARMLESS):
         return pair
-    return f"{name}={HIDDEN}" if _NAME.fullmatch(name) and value.strip("=") else HIDDEN
-
-
-def _is_harmless(name: str, value: str) -> bool:
-    known = name.lower()
-    if known == "fourcc" and _FOURCC.fullmatch(value):
-        return True
-    return known in HARMLESS and _HARMLESS_VALUE.fullmatch(value) is not None
+    return f"{name}={HIDDEN}" if NAME.fullmatch(name) and value.strip("=") else HIDDEN
 
 
 def _shown_segment(segment: str) -> str:
     """One part of a path."""
-    plain = _decoded(segment)
+    plain = decoded(segment)
     if segment == HIDDEN:
         return segment
     if len(re.findall(r"[=;:@&?#/]", plain)) != len(re.findall(r"[=;:@&?#/]", segment)):
         return HIDDEN  # something that means something was percent-encoded
     if "=" in segment or ";" in segment:
         parts = re.split(r"([&;])", segment)
-        return "".join(part if place % 2 or not part else _shown_part(part) for place, part in enumerate(parts))
-    return HIDDEN if _looks_like_a_token(plain) else segment
+        return "".join(
+            part if place % 2 or not part else _shown_part(part) for place, part in enumerate(parts)
+        )
+    return HIDDEN if looks_like_a_token(plain) else segment
 
 
 def _shown_part(part: str) -> str:
-    return _shown_pair(part) if "=" in part else HIDDEN if _looks_like_a_token(_decoded(part)) else part
+    return _shown_pair(part) if "=" in part else HIDDEN if looks_like_a_token(decoded(part)) else part
 
 
-def _looks_like_a_token(plain: str) -> bool:
-    """True for what nobody would choose as the name of a stream: credentials, hexadecimal, long random letters."""
-    stem = _EXTENSION.sub("", plain)
-    words = _SEPARATORS.split(stem)
-    longest = max(words, key=len)
-    digits = sum(letter.isdigit() for letter in stem)
-    letters = sum(letter.isalpha() for letter in stem)
-    return bool(
-        "@" in plain
-        or ":" in plain
-        or (stem.startswith("eyJ") and len(stem) >= 12)
-        or re.fullmatch(r"[0-9A-Fa-f]{16,}|[0-9A-Fa-f]{8}(-[0-9A-Fa-f]{4}){3}-[0-9A-Fa-f]{12}", stem)
-        or (len(longest) >= 16 and digits >= 2 and letters)
-        or (len(stem) >= 24 and digits >= 4 and letters >= 4 and len(longest) >= 10)
-        or len(longest) >= 40
-    )
-
-
-def _decoded(text: str) -> str:
-    """Without percent-encoding, however often it was applied."""
-    for _ in range(4):
-        plain = unquote(text)
-        if plain == text:
-            break
-        text = plain
-    return text
-
-
-_PROPERTIES = frozenset(
-    "device name latency protocols is-live do-timestamp num-buffers drop max-buffers sync pattern width height"
-    " framerate format leaky max-size-buffers max-size-time max-size-bytes max-lateness io-mode camera-name port"
-    " drop-on-latency buffer-size timeout tcp-timeout udp-port method".split()
-)
-"""Properties of elements, and fields of caps, whose value is shown."""
-_ADDRESSES = frozenset("location uri url".split())
+_ADDRESSES = frozenset({"location", "uri", "url"})
 _PROPERTY = re.compile(r"""([A-Za-z][\w:-]*)(\s*=\s*)("(?:[^"\\]|\\.)*"?|'(?:[^'\\]|\\.)*'?|[^\s!,]+)""")
 
 
@@ -237,8 +190,7 @@ def _shown_property(found: re.Match[str]) -> str:
     if name in _ADDRESSES:
         mark = value[0] if value[0] in "\"'" else ""
         return f"{found[1]}{equals}{mark}{shown_address(value.strip(mark) if mark else value)}{mark}"
-    known = name in _PROPERTIES or name in HARMLESS
-    return found[0] if known and "@" not in value and "://" not in value else f"{found[1]}{equals}{HIDDEN}"
+    return found[0] if is_harmless_property(name, value) else f"{found[1]}{equals}{HIDDEN}"
 
 
 def _address(found: re.Match[str]) -> str:
@@ -254,10 +206,12 @@ def _quoted_address(found: re.Match[str]) -> str:
 
 
 def _pair_in_text(found: re.Match[str]) -> str:
-    return found[0] if _is_harmless(found[2], found[3]) else f"{found[1]}{found[2]}={HIDDEN}"
+    return found[0] if is_harmless(found[2], found[3]) else f"{found[1]}{found[2]}={HIDDEN}"
 
 
-_MAY_HOLD = re.compile(r"(?i)[=@]|:[/\\]|bearer|basic|eyJ|authorization|cookie|passw|secret|token|x-api|property")
+_MAY_HOLD = re.compile(
+    r"(?i)[=@]|:[/\\]|bearer|basic|eyJ|authorization|cookie|passw|secret|token|x-api|property"
+)
 _SCHEME = r"[A-Za-z][A-Za-z0-9+.-]{0,30}:(?:[/\\]{2,}|(?<=(?i:tsp:))[/\\]?(?=[^\s/\\]*@))"
 _OPENED = r"(?<![\w'\"])"
 _IN_TEXT: tuple[tuple[re.Pattern[str], Any], ...] = (
@@ -267,18 +221,19 @@ _IN_TEXT: tuple[tuple[re.Pattern[str], Any], ...] = (
     (re.compile(rf"(?=({_SCHEME}))\1[^\s/@:?#]{{0,200}}:(?![\d\s]\S*(?:\s|$))[^@\n]{{0,200}}@\S*"), _address),
     (re.compile(rf"{_SCHEME}[^\s]*"), _address),
     # without a scheme
-    (re.compile(r"(?<![\w:])(/{1,2}|\\\\)?[^\s/@:'\"]{1,100}:(?!//)[^\s@/]{0,100}@(?=[\w.-]+[:/]|[\w-]+\.\w)"), rf"\1{HIDDEN}@"),
+    (re.compile(r"(?<![\w:])(/{1,2}|\\\\)?[^\s/@:'\"]{1,100}:(?!//)[^\s@/]{0,100}@(?=[\w.-]+[:/]|[\w-]+\.\w)"),
+     rf"\1{HIDDEN}@"),
     # headers
     (re.compile(r"(?i)\b((?:proxy-)?authorization|(?:set-)?cookie|x-[\w-]{0,40}(?:key|token|auth)[\w-]{0,40})"
                 r"(['\"]?\s?[:=])(?!\s?\*\*\*)[^\n]+"), rf"\1\2 {HIDDEN}"),
     (re.compile(r"(?i)\b(bearer|basic)\s+(?=\S*[\d=+/_])[\w+/=.~-]{6,}"), rf"\1 {HIDDEN}"),
     (re.compile(r"\beyJ[\w-]{6,}(?:\.[\w-]*){0,2}"), HIDDEN),
     # what GLib says of a property, and pairs of a dictionary
-    (re.compile(rf"(?i)(property \"{_SECRET_NAME}\"[^\n]{{0,200}}? to \")[^\n]*\""), rf'\1{HIDDEN}"'),
-    (re.compile(rf"(?i)(['\"]{_SECRET_NAME}['\"]\s*:\s*)('(?:[^'\\]|\\.)*'|\"(?:[^\"\\]|\\.)*\"|[^\s,}}]+)"),
+    (re.compile(rf"(?i)(property \"{SECRET_NAME}\"[^\n]{{0,200}}? to \")[^\n]*\""), rf'\1{HIDDEN}"'),
+    (re.compile(rf"(?i)(['\"]{SECRET_NAME}['\"]\s*:\s*)('(?:[^'\\]|\\.)*'|\"(?:[^\"\\]|\\.)*\"|[^\s,}}]+)"),
      rf"\1'{HIDDEN}'"),
     # name=value, in a query or alone
-    (re.compile(rf"(?i)((?:^|[?&;,\s({{'\"])){_SECRET_NAME}="
+    (re.compile(rf"(?i)((?:^|[?&;,\s({{'\"])){SECRET_NAME}="
                 r"(?!\*\*\*)(?:\"(?:[^\"\\]|\\.)*\"|'(?:[^'\\]|\\.)*'|[^\s&;'\",)]+)"),
      lambda found: f"{found[0].partition('=')[0]}={HIDDEN}"),
     (re.compile(r"([?&])([\w.-]{1,80})=(?!\*\*\*)([^\s&?#;'\"]+)"), _pair_in_text),

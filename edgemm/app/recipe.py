@@ -20,7 +20,7 @@ from typing import Any, Literal
 from edgemm.app.record_recipe import RecordRecipe
 from edgemm.app.when import When
 from edgemm.errors import InputError
-from edgemm.redaction import shown_fields
+from edgemm.redaction import shown_address, shown_fields, shown_json
 from edgemm.strict_json import parse
 
 SCHEMA = "edgemm.app/1"
@@ -155,7 +155,7 @@ def _stream(content: Any, name: str, folder: Path) -> StreamRecipe:
 
     if not name:
         raise InputError("streams: expected a name for each, found an empty one")
-    values = _values(content, StreamRecipe, f"streams.{name}.")
+    values = _values(content, StreamRecipe, f"streams.{shown_address(name)}.")
     values["model"] = _from(folder, values["model"])
     if values.get("card", "").endswith(".json"):
         values["card"] = _from(folder, values["card"])
@@ -181,7 +181,7 @@ def _values(content: Any, kind: type, path: str) -> dict[str, Any]:
         if key not in known:
             near = difflib.get_close_matches(key, known, n=1)
             hint = f"; did you mean {near[0]!r}?" if near else ""
-            raise InputError(f"{path}{key}: is not known. Expected {', '.join(known)}{hint}")
+            raise InputError(f"{path}{shown_address(key)}: is not known. Expected {', '.join(known)}{hint}")
     missing = [key for key, default in known.items() if default is MISSING and key not in content]
     if missing:
         raise InputError(f"{path}{missing[0]}: expected a value, found none")
@@ -195,13 +195,15 @@ def _default(key: Field[Any]) -> Any:
 
 def _checked(key: str, value: Any, path: str) -> Any:
     if key in _CHOICES and value not in _CHOICES[key]:
-        raise InputError(f"{path}{key}: expected one of {', '.join(_CHOICES[key])}, found {value!r}")
+        raise InputError(
+            f"{path}{key}: expected one of {', '.join(_CHOICES[key])}, found {shown_json(value)}"
+        )
     kinds = _KINDS.get(key, (str,))
     if not isinstance(value, kinds) or (isinstance(value, bool) and bool not in kinds):
         expected = " or ".join(kind.__name__ for kind in kinds)
-        raise InputError(f"{path}{key}: expected {expected}, found {value!r}")
+        raise InputError(f"{path}{key}: expected {expected}, found {shown_json(value)}")
     if isinstance(value, list) and not (value and all(isinstance(each, str) for each in value)):
-        raise InputError(f"{path}{key}: expected a list of names, found {value!r}")
+        raise InputError(f"{path}{key}: expected a list of names, found {shown_json(value)}")
     if key in _POSITIVE and isinstance(value, int | float) and not value > 0:
         raise InputError(f"{path}{key}: expected more than 0, found {value!r}")
     return value

@@ -22,7 +22,7 @@ from edgemm.app.stamp import boot_id, stamped
 from edgemm.app.when import Filter, When
 from edgemm.errors import InputError
 from edgemm.log import LOG, RateLimitedLog
-from edgemm.redaction import without_secrets
+from edgemm.redaction import shown_address, without_secrets
 from edgemm.strict_json import line
 
 
@@ -128,7 +128,9 @@ class Record:
     def _begin(self) -> None:
         self._file.open()
         if self._rotation.renames and not os.access(self.path.parent, os.W_OK):
-            raise OSError(errno.EACCES, f"its folder {self.path.parent} must be writable for files to be renamed")
+            raise OSError(
+                errno.EACCES, f"its folder {self.path.parent} must be writable for files to be renamed"
+            )
         with self._file.locked():
             self._file.repair()
             self._remove_oldest()
@@ -189,4 +191,7 @@ class Record:
 
 def _without_secrets(content: Mapping[str, Any]) -> dict[str, Any]:
     """What a line says of the source, as it may be shown; the result is the model's own."""
-    return {key: without_secrets(value) if isinstance(value, str) else value for key, value in content.items()}
+    shown = {key: without_secrets(value) for key, value in content.items() if isinstance(value, str)}
+    if isinstance(content.get("origin"), str):
+        shown["origin"] = shown_address(content["origin"])
+    return {**content, **shown}

@@ -1,7 +1,7 @@
 """What an app file says of its record: where, which results, and how much is kept.
 
-    "record": "results.jsonl"
-    "record": {"path": "results.jsonl", "when": {"changed": true}, "rotate_mb": 10, "max_mb": 100}
+"record": "results.jsonl"
+"record": {"path": "results.jsonl", "when": {"changed": true}, "rotate_mb": 10, "max_mb": 100}
 """
 
 from __future__ import annotations

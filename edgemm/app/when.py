@@ -18,7 +18,7 @@ _SHOWN = 10
 class When:
     """What a result must be to be recorded; all that is given must hold."""
 
-    label: tuple[str, ...] = ()
+    label: str | tuple[str, ...] = ()
     """One of these: the best class, the word, or any box's class. Empty: any. A list, or one name."""
     min_score: float | None = None
     """0..1: of the best class, of the word, or of a box with one of the labels. None: any."""
@@ -29,12 +29,15 @@ class When:
     """Seconds between two lines of one stream, at least; None: no limit."""
 
     def __post_init__(self) -> None:
-        if isinstance(self.label, str):
-            object.__setattr__(self, "label", (self.label,))
         if self.min_score is not None and not 0 <= self.min_score <= 1:
             raise InputError(f"when.min_score: expected 0 to 1, found {self.min_score!r}")
         if self.every_s is not None and not self.every_s > 0:
             raise InputError(f"when.every_s: expected more than 0, found {self.every_s!r}")
+
+    @property
+    def labels(self) -> tuple[str, ...]:
+        """`label`, as several."""
+        return (self.label,) if isinstance(self.label, str) else self.label
 
     def require_labels(self, known: Sequence[str], where: str) -> None:
         """Refuses labels that no model gives: nothing would ever be recorded.
@@ -45,7 +48,7 @@ class When:
         Raises:
             InputError: one of `label` is not among them; names one that is like it.
         """
-        for label in self.label:
+        for label in self.labels:
             if known and label not in known:
                 near = difflib.get_close_matches(label, known, n=1)
                 hint = f"; did you mean {near[0]!r}?" if near else ""
@@ -72,7 +75,8 @@ class Filter:
         found = [
             (label, score)
             for label, score in _answers(result)
-            if (not when.label or label in when.label) and (when.min_score is None or _at_least(score, when.min_score))
+            if (not when.labels or label in when.labels)
+            and (when.min_score is None or _at_least(score, when.min_score))
         ]
         wanted = bool(found) or not (when.label or when.min_score is not None)
         if when.changed and not self._changed(result, found, wanted=wanted):

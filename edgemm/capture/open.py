@@ -37,7 +37,8 @@ def open_source(uri: str | os.PathLike[str], *, pace: Pace = "file") -> Source:
     Args:
         uri: path or pattern, and options: `fps` (pictures and video: pictures per second at live pace),
             `block_ms` (WAV: milliseconds of sound in one block), `pause_ms` (WAV: silence after each
-            recording, so that a short word fills the model's window), `loop=1` (begin again at the end).
+            recording, so that a short word fills the model's window), `loop=1` (begin again at the end),
+            `max_pixels` (pictures: width times height of a picture that is decoded; 50 million).
             Cameras and network video: `timeout_s` (without a frame for so long it has stalled; 5),
             `reconnect=0` (a fault is the end), `attempts` (to connect again, in a row; without end), `frozen_s`
             (the same picture for so long is a stall; never); cameras: `size`, `fps`, `fourcc`; RTSP:
@@ -78,8 +79,10 @@ def _open_live(named: SourceUri) -> Source:
 
 
 def _open_pictures(named: SourceUri, paths: Sequence[str]) -> Source:
-    named.only("fps", "loop")
-    return pictures.PictureSource(named.text, paths, fps=named.fps, loop=named.loop)
+    named.only("fps", "loop", "max_pixels")
+    return pictures.PictureSource(
+        named.text, paths, fps=named.fps, loop=named.loop, max_pixels=named.max_pixels
+    )
 
 
 def _open_video(named: SourceUri, paths: Sequence[str]) -> Source:

@@ -38,6 +38,7 @@ _DEVICE_FILES = ("/dev/video", "/dev/v4l/")
 _FPS_LIMITS = (0.1, 1000.0)
 _BLOCK_MS_LIMITS = (1.0, 1000.0)
 _PAUSE_MS_LIMITS = (0.0, 60_000.0)
+_MAX_PIXELS_LIMITS = (1.0, float(1 << 30))
 _SWITCH = {"1": True, "true": True, "yes": True, "0": False, "false": False, "no": False}
 
 
@@ -89,6 +90,13 @@ class SourceUri:
     def pause_ms(self) -> float | None:
         """Milliseconds of silence after each recording, 0 to 60000; None when not given."""
         return self.number("pause_ms", *_PAUSE_MS_LIMITS)
+
+    @property
+    def max_pixels(self) -> int | None:
+        """Width times height of a picture that is decoded, 1 to 2^30, which is OpenCV's own limit; None when not
+        given."""
+        found = self.number("max_pixels", *_MAX_PIXELS_LIMITS)
+        return None if found is None else int(found)
 
     @property
     def loop(self) -> bool:

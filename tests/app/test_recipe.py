@@ -31,13 +31,20 @@ def test_paths_are_meant_from_the_folder_of_the_file(app_file: Make, tmp_path: P
 
 
 def test_a_record_may_say_what_and_how_much(app_file: Make, tmp_path: Path) -> None:
-    record = {"path": "r.jsonl", "when": {"label": ["3", "4"], "min_score": 0.5}, "rotate_mb": 1, "max_mb": 10}
-    app = read_app(app_file({"a": {**SEEN, "when": {"label": "7", "changed": True}}}, record=record, name="door"))
+    record = {
+        "path": "r.jsonl",
+        "when": {"label": ["3", "4"], "min_score": 0.5},
+        "rotate_mb": 1,
+        "max_mb": 10,
+    }
+    app = read_app(
+        app_file({"a": {**SEEN, "when": {"label": "7", "changed": True}}}, record=record, name="door")
+    )
     assert app.record is not None
     assert app.record.path == str(tmp_path / "r.jsonl")
     assert app.record.when == When(("3", "4"), 0.5)
     assert app.record.rotation() == Rotation(1_000_000, None, None, 10_000_000)
-    assert app.streams["a"].when == When(("7",), changed=True)
+    assert app.streams["a"].when == When("7", changed=True)
     assert app.name == "door"
 
 
@@ -86,12 +93,24 @@ def test_an_order_of_fallback_is_a_list(app_file: Make) -> None:
         ({"a": SEEN}, {"record": {}}, None),
         ({"a": SEEN}, {"record": {"max_mb": 1}}, "record.path: expected a value"),
         ({"a": SEEN}, {"record": {"path": "r", "rotate": 1}}, "record.rotate: is not known.*'rotate_mb'"),
-        ({"a": SEEN}, {"record": {"path": "r", "max_mb": 1, "rotate_mb": 2}}, "record: one file may have 2000000"),
+        (
+            {"a": SEEN},
+            {"record": {"path": "r", "max_mb": 1, "rotate_mb": 2}},
+            "record: one file may have 2000000",
+        ),
         ({"a": SEEN}, {"record": {"path": "r", "keep_files": 1}}, "record: .* a size or an age as well"),
         ({"a": SEEN}, {"record": {"path": "r", "keep_files": 0}}, "record.keep_files: expected more than 0"),
         ({"a": SEEN}, {"record": {"path": "r", "when": {"lable": "x"}}}, "record.when.lable: .*mean 'label'"),
-        ({"a": SEEN}, {"record": {"path": "r", "when": {"min_score": 3}}}, "record.when.min_score: expected 0 to 1"),
-        ({"a": {**SEEN, "when": {"every_s": 0}}}, {}, "streams.a.when.every_s: expected more than 0, found 0"),
+        (
+            {"a": SEEN},
+            {"record": {"path": "r", "when": {"min_score": 3}}},
+            "record.when.min_score: expected 0 to 1",
+        ),
+        (
+            {"a": {**SEEN, "when": {"every_s": 0}}},
+            {},
+            "streams.a.when.every_s: expected more than 0, found 0",
+        ),
         ({"a": {**SEEN, "when": {"changed": 1}}}, {}, "streams.a.when.changed: expected bool, found 1"),
         ({"a": {**SEEN, "when": {"label": [1]}}}, {}, "streams.a.when.label: expected a list of names"),
         ({"a": SEEN}, {"schema": "edgemm.app/2"}, "edgemm.app/1"),

@@ -162,7 +162,7 @@ def test_a_link_is_not_followed(tmp_path: Path, there: bytes | None, made: str |
     if there is not None:
         (tmp_path / "theirs").write_bytes(there)
     (tmp_path / "r.jsonl").symlink_to("theirs")
-    with pytest.raises(InputError, match="found a link to theirs. Name the file itself"):
+    with pytest.raises(InputError, match=r"found a link to theirs\. Name the file itself"):
         Record(tmp_path / "r.jsonl")
     assert (tmp_path / "theirs").exists() == (made is not None)
 
@@ -209,7 +209,7 @@ def test_a_program_that_hangs_with_the_file_costs_lines_and_little_time(
     with Record(tmp_path / "r.jsonl") as record, open(tmp_path / "r.jsonl", "ab") as other:
         fcntl.flock(other, fcntl.LOCK_EX)
         waits: list[float] = []
-        monkeypatch.setattr(shared_file.time, "sleep", waits.append)
+        monkeypatch.setattr(time, "sleep", waits.append)
         record.add({"sequence": 0})
         first = len(waits)
         record.add({"sequence": 1})
@@ -270,7 +270,9 @@ def test_a_link_put_in_its_place_meanwhile_is_not_followed(tmp_path: Path) -> No
 
 def test_where_a_source_is_from_is_recorded_without_its_password(tmp_path: Path) -> None:
     with Record(tmp_path / "r.jsonl") as record:
-        record.add({"sequence": 0, "origin": "rtsp://u:hunter2@h/1?sig=hunter2", "result": {"text": "a=b?key=c"}})
+        record.add(
+            {"sequence": 0, "origin": "rtsp://u:hunter2@h/1?sig=hunter2", "result": {"text": "a=b?key=c"}}
+        )
     (found,) = lines(tmp_path / "r.jsonl")
     assert found["origin"] == "rtsp://h/1?sig=***"
     assert found["result"] == {"text": "a=b?key=c"}  # the model's own words stay as they are

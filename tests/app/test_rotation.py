@@ -110,7 +110,9 @@ def test_a_file_ends_when_it_is_old_also_after_a_restart(tmp_path: Path) -> None
 
 
 def test_age_is_by_the_clock_that_is_known() -> None:
-    line = json.dumps({"captured_ns": 5 * 10**9, "boot": "a", "captured_utc": "2026-01-01T00:00:00.000Z"}).encode()
+    line = json.dumps(
+        {"captured_ns": 5 * 10**9, "boot": "a", "captured_utc": "2026-01-01T00:00:00.000Z"}
+    ).encode()
     utc_s = 1767225600 + 100.0
     assert age_s(line, "a", 8 * 10**9, utc_s) == 3  # this boot: by the monotonic clock
     assert age_s(line, "b", 8 * 10**9, utc_s) == 100

@@ -71,7 +71,10 @@ def test_a_word_again_after_silence_is_a_change() -> None:
 
 
 def test_other_boxes_of_the_same_classes_are_no_change() -> None:
-    assert passed(When(changed=True), boxes(("cat", 0.9)), boxes(("cat", 0.8), ("cat", 0.7)), boxes()) == [0, 2]
+    assert passed(When(changed=True), boxes(("cat", 0.9)), boxes(("cat", 0.8), ("cat", 0.7)), boxes()) == [
+        0,
+        2,
+    ]
 
 
 def test_a_result_without_labels_changes_with_its_content() -> None:
@@ -95,7 +98,9 @@ def test_what_is_not_wanted_takes_no_turn() -> None:
     assert chosen.passes(classes("cat", 0.9))
 
 
-@pytest.mark.parametrize("wrong", [{"min_score": -0.1}, {"min_score": 1.1}, {"every_s": 0}, {"every_s": float("nan")}])
+@pytest.mark.parametrize(
+    "wrong", [{"min_score": -0.1}, {"min_score": 1.1}, {"every_s": 0}, {"every_s": float("nan")}]
+)
 def test_what_is_out_of_range_is_refused(wrong: dict[str, Any]) -> None:
     with pytest.raises(InputError, match="expected"):
         When(**wrong)
@@ -104,5 +109,7 @@ def test_what_is_out_of_range_is_refused(wrong: dict[str, Any]) -> None:
 def test_a_label_that_no_model_gives_is_refused_with_the_nearest() -> None:
     When("3").require_labels((), "when")  # a card that names none
     When("cat").require_labels(("cat", "dog"), "when")
-    with pytest.raises(InputError, match=r"streams.a.when.label: 'cta' is no label .*cat, dog; did you mean 'cat'"):
+    with pytest.raises(
+        InputError, match=r"streams.a.when.label: 'cta' is no label .*cat, dog; did you mean 'cat'"
+    ):
         When(("dog", "cta")).require_labels(("cat", "dog"), "streams.a.when")

@@ -10,6 +10,7 @@ import subprocess
 import sys
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -79,7 +80,7 @@ def test_a_private_file_is_private_while_it_is_written(tmp_path: Path) -> None:
     """Seen by what the kernel says of the temporary file between two pieces."""
     (tmp_path / "a").write_bytes(b"old")
     (tmp_path / "a").chmod(0o600)
-    seen = []
+    seen: list[int] = []
 
     def pieces() -> Iterator[bytes]:
         for _ in range(3):
@@ -93,9 +94,14 @@ def test_a_private_file_is_private_while_it_is_written(tmp_path: Path) -> None:
 def test_no_moment_of_a_private_file_is_public(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     (tmp_path / "a").write_bytes(b"old")
     (tmp_path / "a").chmod(0o640)
-    asked = []
+    asked: list[tuple[Any, ...]] = []
     opened = os.open
-    monkeypatch.setattr(os, "open", lambda *given, **more: asked.append(given) or opened(*given, **more))
+
+    def noted(*given: Any) -> int:
+        asked.append(given)
+        return opened(*given)
+
+    monkeypatch.setattr(os, "open", noted)
     atomic.write(tmp_path / "a", [b"new"])
     assert [given[2] for given in asked if given[1] & os.O_CREAT] == [0o600]  # before its group is set
     assert (tmp_path / "a").stat().st_mode & 0o777 == 0o640

@@ -45,11 +45,15 @@ def try_devices(folder: Path, camera: str, microphone: str, progress: Progress) 
 
     def look(uri: str) -> LiveRun:
         budget = edgemm.Budget(CAMERA_BUDGET_MS)
-        return watch(shown_address(uri), folder / "digits.int8.tflite", uri, budget, progress, seconds=SECONDS)
+        return watch(
+            shown_address(uri), folder / "digits.int8.tflite", uri, budget, progress, seconds=SECONDS
+        )
 
     def hear(uri: str) -> LiveRun:
         budget = edgemm.Budget(MICROPHONE_BUDGET_MS)
-        return listen(shown_address(uri), folder / "keywords.int8.tflite", uri, budget, progress, seconds=SECONDS)
+        return listen(
+            shown_address(uri), folder / "keywords.int8.tflite", uri, budget, progress, seconds=SECONDS
+        )
 
     chosen = ((_chosen(camera, _first_camera), look), (_chosen(microphone, _first_microphone), hear))
     return tuple(_try(uri, use) for uri, use in chosen if uri)
