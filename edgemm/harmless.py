@@ -12,7 +12,7 @@ def _words(text: str) -> frozenset[str]:
 
 HARMLESS = _words(
     """fps loop block_ms pause_ms size fourcc timeout_s open_s reconnect attempts frozen_s transport wait max_pixels
-    rate channels channel dtype gate latency
+    rate channels channel dtype gate latency ring_s res
     width height w h resolution framerate frame_rate quality compression codec videocodec audiocodec profile
     subtype stream streamtype stream_type camera cam mode action audio video format type proto trackid rotation
     mirror flip interval duration overlay text date clock ttl pkt_size fifo_size buffer_size overrun_nonfatal
@@ -21,15 +21,12 @@ HARMLESS = _words(
 """Options whose value is shown, where it is a harmless one as well. Lower case."""
 FLAGS = frozenset({"real_stream", "stream", "live", "video", "audio", "mjpeg", "mjpg", "snapshot"})
 """Options without a value that are shown."""
-_WORDS = (
-    "on off true false yes no auto all newest tcp udp http stream snapshot mjpeg mjpg jpeg jpg png h264 h265 hevc vp8"
-    " vp9 av1 aac pcm opus mpeg4 high low main sub base baseline caller listener rendezvous vga qvga xga hd fhd uhd"
-    " unicast multicast int16 int32 float32 voice none nan inf fast slow maybe"
-)
+_WORDS = "stream snapshot caller listener rendezvous baseline unicast multicast newest float32"
 _HARMLESS_VALUE = re.compile(
-    r"(?i)[+-]?\d{1,6}(?:\.\d{1,6})?(?:e[+-]?\d{1,2})?|\d{1,5}[x*]\d{1,5}|\d{1,5}/\d{1,5}|\d{3,4}[pi]|[A-Z]|\*{3}|"
-    + "|".join(_WORDS.split())
+    r"(?i)[+-]?\d{1,6}(?:\.\d{1,6})?(?:e[+-]?\d{1,2})?|\d{1,5}[x*]\d{1,5}|\d{1,5}/\d{1,5}|\d{3,4}[pi]|\*{3}"
+    r"|[a-z]{1,5}\d{0,2}|[a-z]\d{3}|" + "|".join(_WORDS.split())
 )
+"""A number, a size, a fraction, or a word so short that it names a choice: tcp, h264, int16, 1080p."""
 _OF_THEIR_OWN = {"fourcc": re.compile(r"[A-Z][A-Z0-9]{3}"), "max_pixels": re.compile(r"\d{1,10}")}
 """Options with harmless values of their own."""
 NAME = re.compile(r"[A-Za-z][A-Za-z_.-]{0,31}\d{0,2}")

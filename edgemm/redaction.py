@@ -115,7 +115,8 @@ def _without_credentials(rest: str) -> tuple[str, str]:
         return "", rest
     place = rest.rfind("@")  # a password may hold / ? # and @ that should be percent-encoded
     if place >= 0 and _HOST_AHEAD.match(rest, place + 1):
-        return f"{HIDDEN}@", rest[place + 1 :]
+        certain = not re.fullmatch(r"[^:]*:\d*", authority)  # what stands there is no port
+        return "" if certain else f"{HIDDEN}@", rest[place + 1 :]
     return "", rest
 
 

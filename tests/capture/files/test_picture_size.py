@@ -36,7 +36,8 @@ KINDS = {
 def encoded(kind: str, pixels: np.ndarray) -> bytes:
     suffix = "." + kind.rpartition(".")[2]
     done, stored = cv2.imencode(suffix, pixels, KINDS.get(kind, []))
-    assert done
+    if not done:
+        pytest.skip("OpenCV does not write this form")
     return bytes(stored.tobytes())
 
 
@@ -47,10 +48,7 @@ def test_the_size_is_that_of_the_decoded_picture(kind: str, form: str) -> None:
         "colour": NOISE, "gray": NOISE[..., 0], "alpha": np.dstack([NOISE, NOISE[..., 0]]),
         "16 bits": NOISE.astype(np.uint16) * 257,
     }[form]  # fmt: skip
-    try:
-        stored = encoded(kind, pixels)
-    except cv2.error:
-        pytest.skip("OpenCV does not write this form")
+    stored = encoded(kind, pixels)
     height, width = cv2.imdecode(np.frombuffer(stored, np.uint8), cv2.IMREAD_ANYCOLOR).shape[:2]
     assert picture_size(stored) == (width, height) == (97, 71)
 
