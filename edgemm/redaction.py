@@ -46,6 +46,8 @@ def without_secrets(text: str) -> str:
 
 def shown_address(name: str) -> str:
     """The name of a source as it may be shown. Spaces and quotes in it belong to it."""
+    if not _MAY_BE_ADDRESS.search(name):
+        return name
     found = _WHOLE.match(name)
     scheme = found[1].lower() if found else ""
     if found and (scheme in NETWORK or len(found[2]) >= 2):
@@ -210,6 +212,7 @@ def _pair_in_text(found: re.Match[str]) -> str:
     return found[0] if is_harmless(found[2], found[3]) else f"{found[1]}{found[2]}={HIDDEN}"
 
 
+_MAY_BE_ADDRESS = re.compile(r"[:@=]|//|\\\\")
 _MAY_HOLD = re.compile(
     r"(?i)[=@]|:[/\\]|bearer|basic|eyJ|authorization|cookie|passw|secret|token|x-api|property"
 )

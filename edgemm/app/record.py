@@ -13,6 +13,7 @@ import os
 import threading
 import time
 from collections.abc import Mapping
+from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
@@ -191,7 +192,11 @@ class Record:
 
 def _without_secrets(content: Mapping[str, Any]) -> dict[str, Any]:
     """What a line says of the source, as it may be shown; the result is the model's own."""
-    shown = {key: without_secrets(value) for key, value in content.items() if isinstance(value, str)}
-    if isinstance(content.get("origin"), str):
-        shown["origin"] = shown_address(content["origin"])
+    shown = {key: _shown(key, value) for key, value in content.items() if isinstance(value, str)}
     return {**content, **shown}
+
+
+@lru_cache(maxsize=256)
+def _shown(key: str, value: str) -> str:
+    """Remembered, since a live source says the same of each of its frames."""
+    return shown_address(value) if key == "origin" else without_secrets(value)
