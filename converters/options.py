@@ -8,6 +8,7 @@ from numbers import Integral
 from pathlib import Path
 from typing import Any, Literal
 
+from edgemm import atomic
 from edgemm.card import ModelCard
 from edgemm.converters.fidelity import MIN_SNR_DB, Gate
 from edgemm.converters.fidelity.gate import MAX_DB
@@ -148,6 +149,7 @@ def _check_paths(options: Options) -> None:
         if not path.parent.is_dir():
             raise InputError(f"{path}: the folder {path.parent} does not exist")
         refuse_overwriting(options.source, path, "the output")
+        atomic.check(path)
     except OSError as error:  # a name too long, a folder closed to us
         raise InputError(f"{error.strerror}: {str(error.filename)[:200]}. Choose another name") from error
 

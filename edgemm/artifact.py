@@ -221,7 +221,5 @@ def _put(artifact: Artifact, contents: Contents) -> Artifact:
     try:
         size = atomic.write(artifact.path, _CONTAINERS[artifact.format].join(contents))
     except OSError as error:
-        raise InputError(
-            f"{artifact.path}: cannot be written ({error.strerror or error}). Choose another folder"
-        ) from error
+        raise InputError(atomic.cannot_write(artifact.path, error)) from error
     return replace(artifact, size_bytes=size)

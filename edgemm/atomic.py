@@ -1,41 +1,70 @@
-"""Files that are there whole or not at all, also when the power goes."""
+"""Files that are there whole or not at all, also when the power goes.
+
+A file is written under a temporary name beside its place, `.NAME.0123456789abcdef.edgemm.part`, brought to the disk,
+and renamed. The writer holds a lock (flock) on the temporary file: what a killed writer left has no lock any more,
+and the next writer in the same folder removes it.
+
+A link in the last part of a name is not followed, since whoever may write into the folder could have put it there;
+it is not replaced either, since somebody may need it. The error says what it leads to.
+"""
 
 from __future__ import annotations
 
 import errno
+import fcntl
 import os
+import re
 import secrets
+import shutil
 import stat
-from collections.abc import Iterable
-from contextlib import suppress
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager, suppress
 from pathlib import Path
+
+from edgemm.errors import InputError
+
+_PART = re.compile(r"\..*\.[0-9a-f]{16}\.edgemm\.part", re.DOTALL)
+_NAME_BYTES = 80
+"""Of a name that are repeated in the temporary one: a name has at most 255."""
+_TRIES = 100
+_ACCESS_LIST = "system.posix_acl_access"
+_HINTS = {
+    errno.ENOSPC: "Free some space, or choose another folder",
+    errno.EDQUOT: "Free some space, or choose another folder",
+    errno.EACCES: "Choose a folder that you may write to",
+    errno.EPERM: "Choose a folder that you may write to",
+    errno.EROFS: "Choose a folder that you may write to",
+    errno.ENOENT: "Make the folder first",
+    errno.ENAMETOOLONG: "Choose a shorter name",
+    errno.ELOOP: "Name the file itself, or remove the link",
+}
 
 
 def write(path: str | Path, pieces: Iterable[bytes | memoryview]) -> int:
     """Writes the pieces one after the other to a temporary file beside `path`, then puts it in place.
 
-    A symbolic link is followed; the permissions of a file that was there are kept. On any error what was
-    there before is untouched and nothing is left over.
+    Permissions, owner and group of a file that was there are kept, and nobody else may read the new one at any
+    time. Where the group cannot be kept, its permissions are not given to another. On any error what was there
+    before is untouched and nothing is left over.
 
     Returns:
         The size in bytes.
 
     Raises:
-        OSError: the folder cannot be written, the disk is full, or `path` is a folder or a device.
+        OSError: the folder cannot be written, the disk is full, or `path` is a link, a folder or a device.
     """
-    target = Path(os.path.realpath(path))
-    mode = _mode(target)
-    part = target.with_name(f".{target.name[:80]}.{secrets.token_hex(8)}.part")
-    # 0o666 less the user's mask, applied by the system: reading the mask would change it for other threads
-    handle = os.open(part, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o666)
+    target = Path(path)
+    before = _what_is_there(target)
+    remove_leftovers(target.parent)
+    part, handle = _new_part(target, 0o666 if before is None else 0o600)
     try:
         with os.fdopen(handle, "wb") as file:
+            if before is not None:
+                _give_away(handle, before, target)
             size = sum(file.write(piece) for piece in pieces)
             file.flush()
-            if mode is not None:
-                os.fchmod(handle, mode)
             os.fsync(handle)
-        os.replace(part, target)
+            os.replace(part, target)
     except BaseException:
         with suppress(OSError):
             os.unlink(part)
@@ -44,17 +73,182 @@ def write(path: str | Path, pieces: Iterable[bytes | memoryview]) -> int:
     return size
 
 
-def _mode(target: Path) -> int | None:
-    """Permissions of the file that is replaced; None for a new one."""
+def save(path: str | Path, text: str, what: str = "") -> None:
+    """Writes a text file, such as a report.
+
+    Args:
+        what: stands before the path in the error, such as "--report".
+
+    Raises:
+        InputError: it cannot be written; says why and what to do.
+    """
     try:
-        found = target.stat().st_mode
+        write(path, [text.encode("utf-8", "replace")])
+    except OSError as error:
+        raise InputError(cannot_write(path, error, what)) from error
+
+
+def check(path: str | Path, what: str = "") -> None:
+    """Whether `path` could be written, asked before hours of work.
+
+    Raises:
+        InputError: it is a link, a folder or a device, or its folder is not there or not writable.
+    """
+    target = Path(path)
+    try:
+        _what_is_there(target)
+        if not target.parent.is_dir():
+            raise OSError(errno.ENOENT, os.strerror(errno.ENOENT))
+        if not os.access(
+            target.parent, os.W_OK | os.X_OK, effective_ids=os.access in os.supports_effective_ids
+        ):
+            raise OSError(errno.EACCES, os.strerror(errno.EACCES))
+    except OSError as error:
+        raise InputError(cannot_write(path, error, what)) from error
+
+
+def cannot_write(path: str | Path, error: OSError, what: str = "") -> str:
+    """The sentence for an error of `write`: what, where, why, and what to do."""
+    head = f"{what} {path}" if what else f"{path}"
+    hint = _HINTS.get(error.errno or 0, "Choose another name or folder")
+    return f"{head}: cannot be written ({error.strerror or error}). {hint}"
+
+
+@contextmanager
+def trial_folder(beside: Path) -> Iterator[Path]:
+    """A folder in the folder of `beside`, for a file that is tried before it is put in place; removed at the end, or,
+    after a kill, by the next writer.
+
+    Raises:
+        OSError: it cannot be made.
+    """
+    remove_leftovers(beside.parent)
+    folder, handle = _new_folder(beside)
+    try:
+        yield folder
+    finally:
+        shutil.rmtree(folder, ignore_errors=True)
+        os.close(handle)
+
+
+def remove_leftovers(folder: Path) -> None:
+    """Removes what killed writers of this user left in the folder; what a living one holds a lock on stays."""
+    with suppress(OSError), os.scandir(folder) as entries:
+        names = [entry.name for entry in entries if _PART.fullmatch(entry.name)]
+        for name in names:
+            with suppress(OSError):
+                _remove_if_dead(folder / name)
+
+
+def _remove_if_dead(part: Path) -> None:
+    handle = os.open(part, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC)
+    try:
+        found = os.fstat(handle)
+        if found.st_uid != os.geteuid() or not (stat.S_ISREG(found.st_mode) or stat.S_ISDIR(found.st_mode)):
+            return
+        fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)  # fails when its writer lives
+        if stat.S_ISDIR(found.st_mode):
+            shutil.rmtree(part, ignore_errors=True)
+        else:
+            os.unlink(part)
+    finally:
+        os.close(handle)
+
+
+def _part_name(target: Path) -> Path:
+    stem = os.fsdecode(os.fsencode(target.name)[:_NAME_BYTES])
+    return target.with_name(f".{stem}.{secrets.token_hex(8)}.edgemm.part")
+
+
+def _new_part(target: Path, mode: int) -> tuple[Path, int]:
+    """A new file that is locked by us.
+
+    Another program may take it for a leftover between the two steps, and remove it: then it is made again.
+    """
+    for _ in range(_TRIES):
+        part = _part_name(target)
+        # less the user's mask, applied by the system: reading the mask would change it for other threads
+        handle = os.open(part, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, mode)
+        if _locked(handle, part):
+            return part, handle
+    raise OSError(errno.EAGAIN, "another program removes temporary files as they are made")
+
+
+def _new_folder(beside: Path) -> tuple[Path, int]:
+    for _ in range(_TRIES):
+        folder = _part_name(beside)
+        os.mkdir(folder, 0o700)
+        with suppress(FileNotFoundError):
+            handle = os.open(folder, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
+            if _locked(handle, folder):
+                return folder, handle
+    raise OSError(errno.EAGAIN, "another program removes temporary folders as they are made")
+
+
+def _locked(handle: int, part: Path) -> bool:
+    """True when it is ours and still there; a file system without locks has no leftovers removed either."""
+    with suppress(OSError):
+        fcntl.flock(handle, fcntl.LOCK_EX)
+    try:
+        if os.path.samestat(os.stat(part, follow_symlinks=False), os.fstat(handle)):
+            return True
+    except FileNotFoundError:
+        pass
+    os.close(handle)
+    return False
+
+
+def _what_is_there(target: Path) -> os.stat_result | None:
+    """The file that is replaced; None where there is none.
+
+    Raises:
+        OSError: something else than a file is there.
+    """
+    try:
+        found = os.stat(target, follow_symlinks=False)
     except FileNotFoundError:
         return None
-    if not stat.S_ISREG(found):
+    if stat.S_ISLNK(found.st_mode):
+        raise OSError(
+            errno.ELOOP, f"it is a link to {os.readlink(target)}, and links are not followed", str(target)
+        )
+    if not stat.S_ISREG(found.st_mode):
         raise OSError(
             errno.EINVAL, "expected a file or nothing there, found a folder or a device", str(target)
         )
-    return stat.S_IMODE(found)
+    return found
+
+
+def _give_away(handle: int, before: os.stat_result, target: Path) -> None:
+    """Owner, group, permissions and access list of the file that is replaced, where this user may set them."""
+    mode = stat.S_IMODE(before.st_mode)
+    for owner, group in ((before.st_uid, before.st_gid), (-1, before.st_gid)):
+        with suppress(OSError):
+            os.fchown(handle, owner, group)
+            break
+    now = os.fstat(handle)
+    if now.st_gid != before.st_gid or not _access_list_kept(handle, target):
+        # another group gets no more than everybody has
+        mode = mode & ~0o2070 | (mode & 0o007) << 3
+    if now.st_uid != before.st_uid:
+        mode &= ~stat.S_ISUID
+    os.fchmod(handle, mode)
+
+
+def _access_list_kept(handle: int, target: Path) -> bool:
+    """Copies the file's POSIX access list, whose mask stands where the group's permissions do; False where there
+    is one and it cannot be copied."""
+    if not hasattr(os, "getxattr"):
+        return True
+    try:
+        entries = os.getxattr(target, _ACCESS_LIST, follow_symlinks=False)
+    except OSError:  # there is none, or the file system has no such thing
+        return True
+    try:
+        os.setxattr(handle, _ACCESS_LIST, entries)
+    except OSError:
+        return False
+    return True
 
 
 def _sync_folder(folder: Path) -> None:

@@ -27,11 +27,19 @@ from __future__ import annotations
 
 from typing import Any
 
+from edgemm.redaction import without_secrets
+
 
 class EdgemmError(Exception):
-    """Root of the tree. `exit_code` is what the command line returns for it."""
+    """Root of the tree. `exit_code` is what the command line returns for it.
+
+    Passwords and tokens in addresses are left out of the message, whoever raises it.
+    """
 
     exit_code: int = 1
+
+    def __init__(self, *args: object) -> None:
+        super().__init__(*(without_secrets(each) if isinstance(each, str) else each for each in args))
 
 
 class InputError(EdgemmError, ValueError):

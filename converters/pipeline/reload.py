@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-import tempfile
 from pathlib import Path
 
+from edgemm import atomic
 from edgemm.artifact import write_artifact
 from edgemm.converters.pipeline.work import Work
 from edgemm.converters.worker import RunFailed, replayed
@@ -21,8 +21,8 @@ def reload(work: Work) -> None:
     work.tell("writing")
     output = work.options.output
     try:
-        with tempfile.TemporaryDirectory(prefix=".edgemm-", dir=output.parent) as folder:
-            tried = Path(folder) / output.name
+        with atomic.trial_folder(output) as folder:
+            tried = folder / output.name
             write_artifact(tried, work.written.payload, work.card, work.goldens)
             _require_answers(tried)
     except OSError as error:

@@ -12,12 +12,15 @@ from __future__ import annotations
 
 import os
 from collections.abc import Mapping
-from dataclasses import MISSING, dataclass, fields
+from dataclasses import MISSING, Field, dataclass, fields
 from pathlib import Path
 from typing import Any, Literal
 
+from edgemm.app.record_recipe import RecordRecipe
+from edgemm.app.when import When
 from edgemm.choices import hint
 from edgemm.errors import InputError
+from edgemm.redaction import shown_address, shown_fields, shown_json
 from edgemm.strict_json import parse
 
 SCHEMA = "edgemm.app/1"
@@ -45,6 +48,11 @@ class StreamRecipe:
     timeout_s: float | None = None
     """A source that gives nothing for so long ends the stream; None: it may be away for ever, though a watchdog
     of systemd's, where one is set, starts the program anew."""
+    when: When | None = None
+    """Which results of this stream are recorded; None: as the record says."""
+
+    def __repr__(self) -> str:
+        return shown_fields(self, "source")
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,8 +62,10 @@ class AppRecipe:
     streams: Mapping[str, StreamRecipe]
     threads: int | None = None
     """Models at work at once; None: as many as there are processors."""
-    record: str = ""
-    """File that every result is appended to, one JSON object a line; "" for none."""
+    record: RecordRecipe | None = None
+    """File that results are appended to, one JSON object a line: its path, or an object with more; None: none."""
+    name: str = ""
+    """Of the app, repeated in each line of the record; the app file's name without .json where it is not given."""
     on_error: Literal["stop", "go-on"] = "stop"
     """When a stream fails: stop all, so that a supervisor starts the program anew, or go on without it."""
 
@@ -72,9 +82,19 @@ _KINDS: Mapping[str, tuple[type, ...]] = {
     "threads": (int,),
     "delegate": (str, list),
     "streams": (dict,),
+    "record": (str, dict),
+    "when": (dict,),
+    "label": (str, list),
+    "min_score": (int, float),
+    "changed": (bool,),
+    "every_s": (int, float),
+    "rotate_mb": (int, float),
+    "rotate_hours": (int, float),
+    "keep_files": (int,),
+    "max_mb": (int, float),
 }
 """Key -> what JSON gives for it; text where nothing is said."""
-_POSITIVE = ("max_age_ms", "timeout_s", "threads")
+_POSITIVE = ("max_age_ms", "timeout_s", "threads", "rotate_mb", "rotate_hours", "keep_files", "max_mb")
 
 
 def read_app(path: str | Path) -> AppRecipe:
@@ -93,18 +113,41 @@ def read_app(path: str | Path) -> AppRecipe:
     schema = content.pop("schema", None) if isinstance(content, dict) else None
     if schema != SCHEMA:
         raise InputError(f'{path}: expected an object with "schema": "{SCHEMA}", found {schema!r}')
-    return _app(content, Path(path).parent)
+    return _app(content, Path(path))
 
 
-def _app(content: dict[str, Any], folder: Path) -> AppRecipe:
-    values = _values(content, AppRecipe, "")
+def _app(content: dict[str, Any], path: Path) -> AppRecipe:
+    folder = path.parent
+    values = {"name": path.stem, **_values(content, AppRecipe, "")}
     streams: dict[str, Any] = values["streams"]
     if not 1 <= len(streams) <= MAX_STREAMS:
         raise InputError(f"streams: expected 1 to {MAX_STREAMS}, found {len(streams)}")
     values["streams"] = {name: _stream(each, name, folder) for name, each in streams.items()}
-    if values.get("record"):
-        values["record"] = _from(folder, values["record"])
+    if "record" in values:
+        values["record"] = _record(values["record"], folder)
     return AppRecipe(**values)
+
+
+def _record(content: str | dict[str, Any], folder: Path) -> RecordRecipe | None:
+    if not content:
+        return None
+    values = _values({"path": content} if isinstance(content, str) else content, RecordRecipe, "record.")
+    values["path"] = _from(folder, values["path"])
+    if "when" in values:
+        values["when"] = _when(values["when"], "record.")
+    recipe = RecordRecipe(**values)
+    recipe.rotation()  # refuses what contradicts itself
+    return recipe
+
+
+def _when(content: dict[str, Any], path: str) -> When:
+    values = _values(content, When, f"{path}when.")
+    if isinstance(values.get("label"), list):
+        values["label"] = tuple(values["label"])
+    try:
+        return When(**values)
+    except InputError as error:
+        raise InputError(f"{path}{error}") from error
 
 
 def _stream(content: Any, name: str, folder: Path) -> StreamRecipe:
@@ -112,7 +155,7 @@ def _stream(content: Any, name: str, folder: Path) -> StreamRecipe:
 
     if not name:
         raise InputError("streams: expected a name for each, found an empty one")
-    values = _values(content, StreamRecipe, f"streams.{name}.")
+    values = _values(content, StreamRecipe, f"streams.{shown_address(name)}.")
     values["model"] = _from(folder, values["model"])
     if values.get("card", "").endswith(".json"):
         values["card"] = _from(folder, values["card"])
@@ -120,6 +163,8 @@ def _stream(content: Any, name: str, folder: Path) -> StreamRecipe:
         values["source"] = _from(folder, values["source"])
     if isinstance(values.get("delegate"), list):
         values["delegate"] = tuple(values["delegate"])
+    if "when" in values:
+        values["when"] = _when(values["when"], f"streams.{name}.")
     return StreamRecipe(**values)
 
 
@@ -131,27 +176,35 @@ def _values(content: Any, kind: type, path: str) -> dict[str, Any]:
     """The keys of an object, each checked, none missing and none unknown."""
     if not isinstance(content, dict):
         raise InputError(f"{path.rstrip('.')}: expected an object, found {type(content).__name__}")
-    known = {each.name: each.default for each in fields(kind)}
+    known = {each.name: _default(each) for each in fields(kind)}
     for key in content:
         if key not in known:
-            raise InputError(f"{path}{key}: is not known. Expected {', '.join(known)}{hint(key, known)}")
+            raise InputError(
+                f"{path}{shown_address(key)}: is not known. Expected {', '.join(known)}{hint(key, known)}"
+            )
     missing = [key for key, default in known.items() if default is MISSING and key not in content]
     if missing:
         raise InputError(f"{path}{missing[0]}: expected a value, found none")
     return {key: _checked(key, value, path) for key, value in content.items() if value is not None}
 
 
+def _default(key: Field[Any]) -> Any:
+    """MISSING where a value must be given."""
+    return key.default if key.default_factory is MISSING else None
+
+
 def _checked(key: str, value: Any, path: str) -> Any:
     if key in _CHOICES and value not in _CHOICES[key]:
         raise InputError(
-            f"{path}{key}: expected one of {', '.join(_CHOICES[key])}, found {value!r}{hint(value, _CHOICES[key])}"
+            f"{path}{key}: expected one of {', '.join(_CHOICES[key])}, found {shown_json(value)}"
+            + hint(value, _CHOICES[key])
         )
     kinds = _KINDS.get(key, (str,))
     if not isinstance(value, kinds) or (isinstance(value, bool) and bool not in kinds):
         expected = " or ".join(kind.__name__ for kind in kinds)
-        raise InputError(f"{path}{key}: expected {expected}, found {value!r}")
+        raise InputError(f"{path}{key}: expected {expected}, found {shown_json(value)}")
     if isinstance(value, list) and not (value and all(isinstance(each, str) for each in value)):
-        raise InputError(f"{path}{key}: expected a list of names, found {value!r}")
+        raise InputError(f"{path}{key}: expected a list of names, found {shown_json(value)}")
     if key in _POSITIVE and isinstance(value, int | float) and not value > 0:
         raise InputError(f"{path}{key}: expected more than 0, found {value!r}")
     return value

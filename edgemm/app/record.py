@@ -1,82 +1,124 @@
-"""Results as lines in a file that another program may read at any time."""
+"""Results as lines in a file that another program may read at any time.
+
+    {"stream": "seen", "sequence": 7, "captured_ns": ..., ..., "captured_utc": "2026-11-28T07:48:15.123Z",
+     "boot": "0b0c...", "app": "kiosk"}
+
+Several programs may write into one file: each line is one `write` at its end, under a lock on the file.
+"""
 
 from __future__ import annotations
 
+import errno
 import os
-import stat
+import threading
+import time
 from collections.abc import Mapping
+from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
+from edgemm.app.rotation import Rotation, age_s, end_file, remove_oldest
+from edgemm.app.shared_file import SharedFile
+from edgemm.app.stamp import boot_id, stamped
+from edgemm.app.when import Filter, When
 from edgemm.errors import InputError
 from edgemm.log import LOG, RateLimitedLog
+from edgemm.redaction import shown_address, without_secrets
 from edgemm.strict_json import line
-
-_TAIL = 1 << 20
-"""Bytes at the end of a file in which its last whole line is looked for."""
-_STARTS = (b'{"stream"', b'{"sequence"')
-"""How a line of results begins: no other file is ever cut."""
 
 
 class Record:
     """Appends JSON objects to a file, each a whole line or nothing.
 
     A disk that is full costs lines, never the program: they are counted, and writing begins again when
-    there is room. What a killed program left half written is cut off when the file is opened again.
+    there is room. What a killed program left half written is cut off, by whoever writes next.
     """
 
-    def __init__(self, path: str | Path) -> None:
-        """Raises:
-        InputError: the file cannot be opened or made, or is something else than results.
+    def __init__(
+        self,
+        path: str | Path,
+        *,
+        app: str = "",
+        when: When | None = None,
+        rotation: Rotation | None = None,
+    ) -> None:
+        """Args:
+            path: the file; made where there is none.
+            app: name of the program, repeated in each line.
+            when: which results are recorded; None: all.
+            rotation: when a file ends and what is kept; None: one file that grows.
+
+        Raises:
+            InputError: the file cannot be opened or made, is a link, or is something else than results.
         """
         self.path = Path(path)
-        self.written = 0
-        self.not_written = 0
-        """Lines that could not be written."""
+        self.app = app
+        self.written = self.not_written = self.filtered = self.rotated = self.removed = 0
+        self._when = when or When()
+        self._rotation = rotation or Rotation()
+        self._filters: dict[str, Filter] = {}
         self._log = RateLimitedLog()
-        self._torn = False
+        self._adding = threading.Lock()
+        self._reopen = self._closed = False
+        self._begun_s: float | None = None
+        self._file = SharedFile(self.path)
         try:
-            self._file = os.open(self.path, os.O_RDWR | os.O_CREAT | os.O_APPEND | os.O_CLOEXEC, 0o666)
+            self._begin()
         except OSError as error:
-            raise InputError(f"record {self.path}: expected a file to append to: {error.strerror}") from error
-        try:
-            if not stat.S_ISREG(os.fstat(self._file).st_mode):
-                raise InputError(f"record {self.path}: expected a file, found a pipe or a device")
-            self._mend()
+            self._file.close()
+            raise InputError(f"record {self.path}: {self._expected(error)}") from error
         except BaseException:
-            os.close(self._file)
+            self._file.close()
             raise
 
-    def add(self, content: Mapping[str, Any]) -> None:
-        """Appends one line; when it cannot be written it is counted in `not_written`."""
-        data = (line(content) + "\n").encode()
-        if self._torn:
-            data = b"\n" + data
-        size = os.fstat(self._file).st_size
-        try:
-            self._write(data)
-        except OSError as error:
-            self._take_back(size)
-            self.not_written += 1
-            self._log.warning("write", f"{self.path} cannot be written: {error.strerror}")
-            return
-        self._torn = False
-        self.written += 1
+    def add(self, content: Mapping[str, Any], when: When | None = None) -> None:
+        """Appends one line; when it cannot be written it is counted in `not_written`.
+
+        Args:
+            content: keys as of `Item.to_json`, and "stream" where there are several.
+            when: of this stream, instead of the record's own.
+        """
+        with self._adding:
+            if not self._passes(content, when):
+                self.filtered += 1
+                return
+            data = (line(stamped(_without_secrets(content), self.app)) + "\n").encode()
+            try:
+                self._append(data)
+            except (OSError, InputError) as error:
+                reason = error.strerror if isinstance(error, OSError) else error
+                self._log.warning("write", f"{self.path} cannot be written: {reason}")
+                self.not_written += 1
+            else:
+                self.written += 1
+
+    def reopen(self) -> None:
+        """Goes on in a new file of the same name, for `logrotate` and its like, which have moved the old one away.
+        May be called in a signal handler: the next line does it."""
+        self._reopen = True
 
     def summary(self) -> dict[str, Any]:
-        """Plain JSON values: path, written, not_written."""
-        return {"path": str(self.path), "written": self.written, "not_written": self.not_written}
+        """Plain JSON values: path; lines written, not_written (a full disk) and filtered (by `when`); files rotated
+        (ended by size or age) and removed (to keep within the bound)."""
+        return {
+            "path": str(self.path),
+            "written": self.written,
+            "not_written": self.not_written,
+            "filtered": self.filtered,
+            "rotated": self.rotated,
+            "removed": self.removed,
+        }
 
     def close(self) -> None:
         """Brings what was written to the disk; may be called twice."""
-        if self._file >= 0:
-            file, self._file = self._file, -1
-            try:
-                os.fsync(file)
-            except OSError as error:  # a disk that is full
-                LOG.warning("%s: %s", self.path, error.strerror)
-            finally:
-                os.close(file)
+        with self._adding:
+            self._closed = True
+            if self._file.is_open:
+                try:
+                    self._file.sync()
+                except OSError as error:  # a disk that is full
+                    LOG.warning("%s: %s", self.path, error.strerror)
+                self._file.close()
 
     def __enter__(self) -> Record:
         return self
@@ -84,29 +126,77 @@ class Record:
     def __exit__(self, *error: object) -> None:
         self.close()
 
-    def _write(self, data: bytes) -> None:
-        """All of it; a disk that fills up takes a part first, and then says so."""
-        while data:
-            data = data[os.write(self._file, data) :]
-
-    def _take_back(self, size: int) -> None:
-        """What was half written is cut off; where the disk does not even do that, the next line begins anew."""
-        try:
-            os.ftruncate(self._file, size)
-        except OSError:
-            self._torn = True
-
-    def _mend(self) -> None:
-        """Cuts off a last line that has no end, of a file that holds results and nothing else."""
-        size = os.fstat(self._file).st_size
-        if not size:
-            return
-        if not os.pread(self._file, 16, 0).startswith(_STARTS):
-            raise InputError(f"record {self.path}: expected a file of results, or none; found something else")
-        tail = os.pread(self._file, min(size, _TAIL), max(0, size - _TAIL))
-        whole = tail.rfind(b"\n") + 1
-        if whole < len(tail):
-            LOG.warning(
-                "%s: %d bytes of a line that was never finished, cut off", self.path, len(tail) - whole
+    def _begin(self) -> None:
+        self._file.open()
+        if self._rotation.renames and not os.access(self.path.parent, os.W_OK):
+            raise OSError(
+                errno.EACCES, f"its folder {self.path.parent} must be writable for files to be renamed"
             )
-            os.ftruncate(self._file, size - (len(tail) - whole))
+        with self._file.locked():
+            self._file.repair()
+            self._remove_oldest()
+
+    def _passes(self, content: Mapping[str, Any], when: When | None) -> bool:
+        result = content.get("result")
+        if not isinstance(result, Mapping):
+            return True
+        stream = str(content.get("stream", ""))
+        if stream not in self._filters:
+            self._filters[stream] = Filter(when or self._when)
+        return self._filters[stream].passes(result)
+
+    def _append(self, data: bytes) -> None:
+        if self._closed:
+            raise OSError(errno.EBADF, "the record is closed")
+        if not self._rotation.fits(len(data)):
+            raise OSError(errno.EFBIG, f"a line of {len(data)} bytes is larger than all that is to be kept")
+        if self._reopen or not self._file.is_open:
+            self._reopen, self._begun_s = False, None
+            self._file.open()
+        with self._file.locked():
+            self._file.repair()
+            if self._rotation.is_due(self._file.size(), len(data), self._age_s()):
+                self._rotate(len(data))
+            self._file.append(data)
+
+    def _rotate(self, more: int) -> None:
+        self._file.sync()
+        if self._file.has_its_name():
+            end_file(self.path)
+            self.rotated += 1
+        self._begun_s = None
+        self._file.begin_next()
+        self._remove_oldest(more)
+
+    def _remove_oldest(self, more: int = 0) -> None:
+        room = max(self._rotation.rotate_bytes or 0, self._file.size(), more)
+        try:
+            self.removed += remove_oldest(self.path, self._rotation, room)
+        except OSError as error:
+            self._log.warning("remove", f"{self.path}: an old file cannot be removed: {error.strerror}")
+
+    def _age_s(self) -> float:
+        """Of the file's first line, in seconds."""
+        if self._rotation.rotate_s is None or not self._file.size():
+            return 0.0
+        now_ns = time.monotonic_ns()
+        if self._begun_s is None:
+            self._begun_s = now_ns / 1e9 - age_s(self._file.first_line(), boot_id(), now_ns, time.time())
+        return now_ns / 1e9 - self._begun_s
+
+    def _expected(self, error: OSError) -> str:
+        if error.errno == errno.ELOOP and self.path.is_symlink():
+            return f"expected a file to append to, found a link to {os.readlink(self.path)}. Name the file itself"
+        return f"expected a file to append to: {error.strerror}"
+
+
+def _without_secrets(content: Mapping[str, Any]) -> dict[str, Any]:
+    """What a line says of the source, as it may be shown; the result is the model's own."""
+    shown = {key: _shown(key, value) for key, value in content.items() if isinstance(value, str)}
+    return {**content, **shown}
+
+
+@lru_cache(maxsize=256)
+def _shown(key: str, value: str) -> str:
+    """Remembered, since a live source says the same of each of its frames."""
+    return shown_address(value) if key == "origin" else without_secrets(value)

@@ -9,7 +9,6 @@ from typing import Any
 
 from edgemm.app.notify import Notifier, Watchdog
 from edgemm.app.recipe import AppRecipe, StreamRecipe
-from edgemm.app.record import Record
 from edgemm.capture import open_source
 from edgemm.capture.source import Source
 from edgemm.capture.uri import parse_uri
@@ -43,10 +42,11 @@ class Service:
         self._models: dict[tuple[str, object, str], Model] = {}
         self._sources: dict[tuple[str, bool], Source] = {}
         with ExitStack() as opened:
-            self.record = opened.enter_context(Record(recipe.record)) if recipe.record else None
+            self.record = opened.enter_context(recipe.record.open(recipe.name)) if recipe.record else None
             self.runner = Runner(threads=recipe.threads)
             for name, stream in recipe.streams.items():
                 self._add(name, stream, opened)
+            self._require_labels()
             opened.enter_context(self.runner)  # closed first: then the sources, then the models
             self._opened = opened.pop_all()
 
@@ -107,11 +107,15 @@ class Service:
             raise with_name(name, error) from error
 
     def _model(self, stream: StreamRecipe, opened: ExitStack) -> Model:
-        key = stream.model, stream.delegate, stream.card
+        key = self._key(stream)
         if key not in self._models:
             model = load(stream.model, delegate=stream.delegate, card=stream.card or None)
             self._models[key] = opened.enter_context(model)
         return self._models[key]
+
+    @staticmethod
+    def _key(stream: StreamRecipe) -> tuple[str, object, str]:
+        return stream.model, stream.delegate, stream.card
 
     def _source(self, stream: StreamRecipe, opened: ExitStack) -> Source:
         live = stream.live and not parse_uri(stream.source).scheme  # a device is live anyway
@@ -124,8 +128,18 @@ class Service:
 
     def _hand_over(self, name: str, item: Item, on_item: OnItem) -> None:
         if self.record is not None:
-            self.record.add({"stream": name, **item.to_json()})
+            self.record.add({"stream": name, **item.to_json()}, self.recipe.streams[name].when)
         on_item(name, item)
+
+    def _require_labels(self) -> None:
+        """Refuses a filter of the record that lets nothing through."""
+        known = {key: model.card.labels if model.card else () for key, model in self._models.items()}
+        for name, stream in self.recipe.streams.items():
+            if stream.when is not None:
+                stream.when.require_labels(known[self._key(stream)], f"streams.{name}.when")
+        if self.recipe.record is not None and all(known.values()):
+            every = [label for labels in known.values() for label in labels]
+            self.recipe.record.when.require_labels(every, "record.when")
 
     def _progress(self) -> dict[str, int]:
         ended = self.runner.ended()

@@ -15,6 +15,7 @@ from edgemm.capture.files.paced import PacedSource
 from edgemm.capture.source import Source
 from edgemm.capture.uri import WORKS, SourceUri, parse_uri
 from edgemm.errors import InputError, SourceNotFound
+from edgemm.redaction import shown_address
 
 Pace = Literal["file", "live"]
 _MAX_FILES = 100_000
@@ -36,7 +37,8 @@ def open_source(uri: str | os.PathLike[str], *, pace: Pace = "file") -> Source:
     Args:
         uri: path or pattern, and options: `fps` (pictures and video: pictures per second at live pace),
             `block_ms` (WAV: milliseconds of sound in one block), `pause_ms` (WAV: silence after each
-            recording, so that a short word fills the model's window), `loop=1` (begin again at the end).
+            recording, so that a short word fills the model's window), `loop=1` (begin again at the end),
+            `max_pixels` (pictures: width times height of a picture that is decoded; 50 million).
             Cameras and network video: `timeout_s` (without a frame for so long it has stalled; 5),
             `reconnect=0` (a fault is the end), `attempts` (to connect again, in a row; without end), `frozen_s`
             (the same picture for so long is a stall; never); cameras: `size`, `fps`, `fourcc`; RTSP:
@@ -77,8 +79,10 @@ def _open_live(named: SourceUri) -> Source:
 
 
 def _open_pictures(named: SourceUri, paths: Sequence[str]) -> Source:
-    named.only("fps", "loop")
-    return pictures.PictureSource(named.text, paths, fps=named.fps, loop=named.loop)
+    named.only("fps", "loop", "max_pixels")
+    return pictures.PictureSource(
+        named.text, paths, fps=named.fps, loop=named.loop, max_pixels=named.max_pixels
+    )
 
 
 def _open_video(named: SourceUri, paths: Sequence[str]) -> Source:
@@ -155,13 +159,14 @@ def _what_is_missing(named: SourceUri, others: int) -> str:
     if os.path.lexists(path):
         return f"{named.text!r} is neither a file nor a folder, or leads nowhere. Expected {WORKS}"
     folder = os.path.dirname(path) or "."
+    where = shown_address(os.path.abspath(folder))
     if glob.has_magic(path):
-        return f"nothing matches the pattern {named.text!r}. Looked in {os.path.abspath(folder)}"
+        return f"nothing matches the pattern {named.text!r}. Looked in {where}"
     if not os.path.isdir(folder):
-        return f"there is no {named.text!r}: the folder {os.path.abspath(folder)} does not exist"
+        return f"there is no {named.text!r}: the folder {where} does not exist"
     near = _near(os.path.basename(path), folder)
     hint = f"; near to it: {', '.join(near)}" if near else ""
-    return f"there is no {named.text!r} in {os.path.abspath(folder)}{hint}"
+    return f"there is no {named.text!r} in {where}{hint}"
 
 
 def _near(name: str, folder: str) -> list[str]:

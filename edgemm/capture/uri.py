@@ -16,6 +16,9 @@ from urllib.parse import parse_qsl, unquote, urlsplit
 
 from edgemm.choices import hint
 from edgemm.errors import InputError, SourceNotFound
+from edgemm.redaction import NETWORK, shown_address, shown_option, shown_value, without_secrets
+
+__all__ = ["WORKS", "SourceUri", "parse_uri", "without_secrets"]
 
 WORKS = (
     "a picture, a folder or pattern (*.png) of pictures, a video file, a WAV file or a folder of WAV files, "
@@ -24,13 +27,6 @@ WORKS = (
 
 _QUERY = re.compile(r"\?((?:[a-z_]+=[^?&/]*)(?:&[a-z_]+=[^?&/]*)*)$")
 _SCHEME = re.compile(r"^([a-z][a-z0-9+.-]+):", re.IGNORECASE)
-_CREDENTIALS = re.compile(r"(?<=://)(?:[^/?#\s]*@|[^/?#:@\s]*:(?!\d+[/?#])[^?#\s]*@)")
-"""What stands before the last @ of an address, even where a password holds a / or @ that should be %2F or %40."""
-_SECRETS = re.compile(
-    r"(?i)([?&\s](?:user|usr|username|user-id|login|pwd|pass|passwd|password|user-pw|token|access_token|auth|key"
-    r"|api_?key|secret|sig|signature)=)[^&#\s]+"
-)
-"""Options of an address, or properties in a pipeline, that are nobody else's business."""
 _DEVICES = {
     "camera": "camera",
     "webcam": "camera",
@@ -39,11 +35,11 @@ _DEVICES = {
     "mic": "microphone",
     "gst": "gst",
 }
-_NETWORK = frozenset({"rtsp", "rtsps", "rtp", "http", "https", "udp", "tcp", "srt"})
 _DEVICE_FILES = ("/dev/video", "/dev/v4l/")
 _FPS_LIMITS = (0.1, 1000.0)
 _BLOCK_MS_LIMITS = (1.0, 1000.0)
 _PAUSE_MS_LIMITS = (0.0, 60_000.0)
+_MAX_PIXELS_LIMITS = (1.0, float(1 << 30))
 _SWITCH = {"1": True, "true": True, "yes": True, "0": False, "false": False, "no": False}
 
 
@@ -52,12 +48,12 @@ class SourceUri:
     """A source's name, taken apart."""
 
     text: str
-    """As it was given, without credentials."""
+    """As it was given, without what must not be shown: see `edgemm.redaction`."""
     path: str
-    """Path or pattern in the file system; what stands behind the scheme of a device; the whole address, with
-    credentials, of a network stream: never logged."""
+    """Path or pattern in the file system; what stands behind the scheme of a device; the whole address, with user
+    and password, of a network stream: never shown."""
     options: Mapping[str, str] = field(default_factory=dict)
-    """What stood behind the question mark."""
+    """What stood behind the question mark; behind the # of an address. May hold secrets: see `shown`."""
     scheme: str = ""
     """"camera", "picamera2", "microphone", "gst", "network"; "" for files."""
 
@@ -67,11 +63,19 @@ class SourceUri:
         Raises:
             InputError: one of them is not in `known`.
         """
-        for name in self.options:
+        for name, value in self.options.items():
             if name not in known:
+                option = shown_option(name, value).partition("=")[0]
                 raise InputError(
-                    f"{self.text!r} does not have the option {name!r}: it has {', '.join(known)}"
+                    f"{self.text!r} does not have the option {option!r}: it has {', '.join(known)}"
                 )
+
+    def shown(self, name: str) -> str:
+        """The value of an option as messages may repeat it."""
+        return shown_value(name, self.options.get(name, ""))
+
+    def __repr__(self) -> str:
+        return f"SourceUri({self.text!r})"
 
     @property
     def fps(self) -> float | None:
@@ -89,6 +93,13 @@ class SourceUri:
         return self.number("pause_ms", *_PAUSE_MS_LIMITS)
 
     @property
+    def max_pixels(self) -> int | None:
+        """Width times height of a picture that is decoded, 1 to 2^30, which is OpenCV's own limit; None when not
+        given."""
+        found = self.number("max_pixels", *_MAX_PIXELS_LIMITS)
+        return None if found is None else int(found)
+
+    @property
     def loop(self) -> bool:
         """True to begin again at the end, for ever."""
         return self.switch("loop", default=False)
@@ -101,7 +112,7 @@ class SourceUri:
         """
         value = self.options.get(name, "1" if default else "0").lower()
         if value not in _SWITCH:
-            raise InputError(f"{name}={value} in {self.text!r}: expected 1 or 0")
+            raise InputError(f"{name}={self.shown(name)} in {self.text!r}: expected 1 or 0")
         return _SWITCH[value]
 
     def number(self, name: str, low: float, high: float) -> float | None:
@@ -117,14 +128,10 @@ class SourceUri:
         except ValueError:
             value = float("nan")
         if not low <= value <= high:
-            found = self.options[name]
-            raise InputError(f"{name}={found} in {self.text!r}: expected a number from {low:g} to {high:g}")
+            raise InputError(
+                f"{name}={self.shown(name)} in {self.text!r}: expected a number from {low:g} to {high:g}"
+            )
         return value
-
-
-def without_secrets(text: str) -> str:
-    """A name or a message without the user names, passwords and tokens in its addresses."""
-    return _SECRETS.sub(r"\1***", _CREDENTIALS.sub("", text))
 
 
 def parse_uri(uri: str | os.PathLike[str]) -> SourceUri:
@@ -136,12 +143,13 @@ def parse_uri(uri: str | os.PathLike[str]) -> SourceUri:
     """
     given = os.fspath(uri)
     if not given or "\0" in given:
-        raise InputError(f"a source needs a name, not {given!r}: {WORKS}")
-    text = without_secrets(given)
+        shown = shown_address(given.replace("\0", " "))
+        raise InputError(f"a source needs a name without a null character, not {shown!r}: {WORKS}")
     if os.path.lexists(given) and not given.startswith(_DEVICE_FILES):
-        return SourceUri(text, given)
+        return SourceUri(without_secrets(given), given)
+    text = shown_address(given)
     scheme, rest = _split_scheme(given)
-    if scheme in _NETWORK:
+    if scheme in NETWORK:
         address, _, options = given.partition("#")
         return SourceUri(text, address, _options(options), "network")
     if scheme == "gst":
@@ -154,11 +162,11 @@ def parse_uri(uri: str | os.PathLike[str]) -> SourceUri:
     if path.startswith(_DEVICE_FILES):
         return SourceUri(text, path, options_found, "camera")
     if scheme == "file":
-        path = unquote(urlsplit(f"file:{path}").path)
+        path = _file_path(path, text)
     elif scheme and not os.path.lexists(f"{scheme}:{path}"):
-        raise SourceNotFound(
-            f"{text!r}: {scheme!r} is no kind of source that is known. Expected {WORKS}{_meant(scheme)}"
-        )
+        known = text.lower().startswith(f"{scheme}:")
+        kind, near = (repr(scheme), _meant(scheme)) if known else ("what stands before its colon", "")
+        raise SourceNotFound(f"{text!r}: {kind} is no kind of source that is known. Expected {WORKS}{near}")
     elif scheme:
         path = f"{scheme}:{path}"
     return SourceUri(text, os.path.expanduser(path), options_found)
@@ -176,6 +184,14 @@ def _split_scheme(given: str) -> tuple[str, str]:
         return scheme, given[found.end() :]
     bare = given.partition("?")[0].lower()
     return (bare, given[len(bare) :]) if bare in _DEVICES else ("", given)
+
+
+def _file_path(rest: str, text: str) -> str:
+    """The path of a file: address."""
+    try:
+        return unquote(urlsplit(f"file:{rest}").path)
+    except ValueError:
+        raise InputError(f"{text!r}: expected an address such as file:///folder/a.png") from None
 
 
 def _options(query: str) -> dict[str, str]:

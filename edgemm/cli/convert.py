@@ -230,12 +230,14 @@ def _check_report(options: argparse.Namespace) -> None:
     """The page can be written, and is neither the source nor the output."""
     if options.report is None:
         return
+    from edgemm import atomic
     from edgemm.converters.options import refuse_overwriting
 
     page = Path(options.report)
     if not page.parent.is_dir():
         raise InputError(f"--report {page}: the folder {page.parent} does not exist")
     refuse_overwriting(options.source, page, "--report")
+    atomic.check(page, "--report")
     if page.absolute() == Path(options.output).absolute():
         raise InputError(f"--report {page}: that is the output. Choose another name")
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from edgemm import atomic
 from edgemm.cli.demo import charts
 from edgemm.cli.demo.report import Section, page, paragraph, preformatted, table
 from edgemm.cli.output import FIDELITY_HEADER, fidelity_rows, size
@@ -31,7 +32,7 @@ def write_page(path: Path, done: Conversion) -> None:
         lines = [*told["repaired_because"], *told["repairs"]]
         sections.append(Section("What was repaired, and why", "".join(map(paragraph, lines))))
     sections.append(Section("What was decided", preformatted(done.explanation)))
-    path.write_text(page(f"edgemm convert: {done.output.name}", lead, sections), encoding="utf-8")
+    atomic.save(path, page(f"edgemm convert: {done.output.name}", lead, sections), "--report")
 
 
 def _kept(done: Conversion) -> str:

@@ -6,11 +6,12 @@ import sys
 import traceback
 from collections.abc import Mapping
 from contextlib import suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 from edgemm.cli.output import emit_line, print_json
 from edgemm.errors import EdgemmError
+from edgemm.redaction import without_secrets
 
 SCHEMA = "edgemm.error/1"
 INTERRUPTED = 130
@@ -73,10 +74,11 @@ def report(
         in_lines: the object takes one line, as all that the command writes.
         measured: the object that the command had made before: it stands in the error under the key "measured".
     """
-    found = failure(error, verbose=verbose)
+    told = failure(error, verbose=verbose)
+    found = replace(told, message=without_secrets(told.message))
     with suppress(OSError, ValueError):  # stderr's reader is gone
         if verbose:
-            traceback.print_exception(error)
+            print(without_secrets("".join(traceback.format_exception(error))), file=sys.stderr, end="")
         print(f"edgemm: {found.message}", file=sys.stderr, flush=True)
     if as_json:
         content = {"schema": SCHEMA, **found.to_json(), **({"measured": measured} if measured else {})}

@@ -123,7 +123,7 @@ def _run_one(options: argparse.Namespace, draining: Draining) -> int:
     lines = Lines(as_json=options.json)
     budget = edgemm.Budget(options.max_age, options.policy, options.on_late)
     with (
-        _record(options.record) as record,
+        _record(options) as record,
         edgemm.load(
             options.file, delegate=options.delegate, threads=options.threads, card=_card(options)
         ) as model,
@@ -163,10 +163,10 @@ def _run_app(options: argparse.Namespace, draining: Draining) -> int:
     return 0
 
 
-def _record(path: str | None) -> Any:
+def _record(options: argparse.Namespace) -> Any:
     from edgemm.app.record import Record
 
-    return nullcontext() if path is None else Record(path)
+    return nullcontext() if options.record is None else Record(options.record, app=Path(options.file).stem)
 
 
 class _AskedToEnd(BaseException):

@@ -9,6 +9,8 @@ from typing import Any
 import pytest
 
 from edgemm.app.recipe import read_app
+from edgemm.app.rotation import Rotation
+from edgemm.app.when import When
 from edgemm.errors import InputError
 
 pytestmark = pytest.mark.device
@@ -24,7 +26,33 @@ def test_paths_are_meant_from_the_folder_of_the_file(app_file: Make, tmp_path: P
     app = read_app(path)
     assert app.streams["a"].model == str(tmp_path / "digits.tflite")
     assert [each.source for each in app.streams.values()] == [str(tmp_path / "walk.mp4"), "rtsp://h/1"]
-    assert app.record == str(tmp_path / "r.jsonl")
+    assert app.record is not None
+    assert (app.record.path, app.name) == (str(tmp_path / "r.jsonl"), "app")
+
+
+def test_a_record_may_say_what_and_how_much(app_file: Make, tmp_path: Path) -> None:
+    record = {
+        "path": "r.jsonl",
+        "when": {"label": ["3", "4"], "min_score": 0.5},
+        "rotate_mb": 1,
+        "max_mb": 10,
+    }
+    app = read_app(
+        app_file({"a": {**SEEN, "when": {"label": "7", "changed": True}}}, record=record, name="door")
+    )
+    assert app.record is not None
+    assert app.record.path == str(tmp_path / "r.jsonl")
+    assert app.record.when == When(("3", "4"), 0.5)
+    assert app.record.rotation() == Rotation(1_000_000, None, None, 10_000_000)
+    assert app.streams["a"].when == When("7", changed=True)
+    assert app.name == "door"
+
+
+def test_what_an_app_is_printed_as_holds_no_password(app_file: Make) -> None:
+    app = read_app(app_file({"a": {**SEEN, "source": "rtsp://u:hunter2@h/1?token=hunter2"}}))
+    assert app.streams["a"].source == "rtsp://u:hunter2@h/1?token=hunter2"
+    assert "source='rtsp://h/1?token=***'" in repr(app)
+    assert "hunter2" not in repr(app)
 
 
 def test_what_is_not_said_has_a_default(app_file: Make) -> None:
@@ -61,12 +89,39 @@ def test_an_order_of_fallback_is_a_list(app_file: Make) -> None:
         ({"a": {**SEEN, "delegate": [["cpu"]]}}, {}, "streams.a.delegate: expected a list of names"),
         ({"a": {**SEEN, "timeout_s": 0}}, {}, "streams.a.timeout_s: expected more than 0, found 0"),
         ({"a": SEEN}, {"thread": 2}, "thread: is not known.*'threads'"),
+        ({"a": SEEN}, {"record": 3}, "record: expected str or dict, found 3"),
+        ({"a": SEEN}, {"record": {}}, None),
+        ({"a": SEEN}, {"record": {"max_mb": 1}}, "record.path: expected a value"),
+        ({"a": SEEN}, {"record": {"path": "r", "rotate": 1}}, "record.rotate: is not known.*'rotate_mb'"),
+        (
+            {"a": SEEN},
+            {"record": {"path": "r", "max_mb": 1, "rotate_mb": 2}},
+            "record: one file may have 2000000",
+        ),
+        ({"a": SEEN}, {"record": {"path": "r", "keep_files": 1}}, "record: .* a size or an age as well"),
+        ({"a": SEEN}, {"record": {"path": "r", "keep_files": 0}}, "record.keep_files: expected more than 0"),
+        ({"a": SEEN}, {"record": {"path": "r", "when": {"lable": "x"}}}, "record.when.lable: .*mean 'label'"),
+        (
+            {"a": SEEN},
+            {"record": {"path": "r", "when": {"min_score": 3}}},
+            "record.when.min_score: expected 0 to 1",
+        ),
+        (
+            {"a": {**SEEN, "when": {"every_s": 0}}},
+            {},
+            "streams.a.when.every_s: expected more than 0, found 0",
+        ),
+        ({"a": {**SEEN, "when": {"changed": 1}}}, {}, "streams.a.when.changed: expected bool, found 1"),
+        ({"a": {**SEEN, "when": {"label": [1]}}}, {}, "streams.a.when.label: expected a list of names"),
         ({"a": SEEN}, {"schema": "edgemm.app/2"}, "edgemm.app/1"),
     ],
 )
 def test_what_makes_no_sense_is_named(
-    app_file: Make, streams: Any, keys: dict[str, Any], message: str
+    app_file: Make, streams: Any, keys: dict[str, Any], message: str | None
 ) -> None:
+    if message is None:  # nothing is recorded
+        assert read_app(app_file(streams, **keys)).record is None
+        return
     with pytest.raises(InputError, match=message):
         read_app(app_file(streams, **keys))
 

@@ -15,6 +15,7 @@ import numpy.typing as npt
 
 from edgemm.capture.files import jpeg
 from edgemm.capture.files.file_source import FileSource
+from edgemm.capture.files.picture_size import picture_size
 from edgemm.capture.losses import Losses, Unreadable
 from edgemm.errors import SourceLost
 from edgemm.media import Color, Frame
@@ -28,16 +29,22 @@ DEFAULT_FPS = 30.0
 """Pictures per second at live pace, when `?fps=` does not say."""
 MAX_PICTURE_BYTES = 256 << 20
 """A file larger than this (256 MiB) is refused unread."""
+MAX_PIXELS = 50_000_000
+"""Width times height of a picture that is decoded, where `?max_pixels=` does not say; 150 MB in colour."""
+_BYTES_PER_PIXEL = 3
 
 
-def read_picture(path: str) -> tuple[npt.NDArray[np.uint8], Color]:
+def read_picture(path: str, max_pixels: int = MAX_PIXELS) -> tuple[npt.NDArray[np.uint8], Color]:
     """Decodes one picture file.
+
+    Args:
+        max_pixels: width times height, as its header says, of a picture that is not decoded any more.
 
     Returns:
         uint8[height, width, 3] and "bgr", or uint8[height, width] and "gray" for a file without colour.
 
     Raises:
-        SourceLost: it cannot be read or decoded, or is cut short.
+        SourceLost: it cannot be read or decoded, is cut short, or is too large.
         MissingDependency: OpenCV is not installed.
     """
     cv2 = opencv()
@@ -46,14 +53,34 @@ def read_picture(path: str) -> tuple[npt.NDArray[np.uint8], Color]:
         if not 0 < size <= MAX_PICTURE_BYTES:
             raise SourceLost(f"{path}: {size} bytes; a picture has 1 to {MAX_PICTURE_BYTES}")
         stored = np.fromfile(path, np.uint8)
+        _require_size(path, stored, max_pixels)
         with without_noise():
             pixels = cv2.imdecode(stored, cv2.IMREAD_ANYCOLOR)
     except (OSError, cv2.error) as error:
         raise SourceLost(f"{path} cannot be read as a picture: {error}") from error
     if pixels is None or (stored[:2].tobytes() == jpeg.START and not jpeg.is_whole_jpeg(stored.tobytes())):
-        raise SourceLost(f"{path} is not a whole picture in a format that OpenCV reads: it is cut short, "
-                         "damaged, or something else under this name")  # fmt: skip
+        raise SourceLost(_NO_PICTURE.format(path))
     return pixels, "gray" if pixels.ndim == 2 else "bgr"
+
+
+_NO_PICTURE = (
+    "{} is not a whole picture in a format that is read here (PNG, JPEG, BMP, WebP, TIFF, PNM, JPEG 2000): it is cut "
+    "short, damaged, or something else under this name"
+)
+
+
+def _require_size(path: str, stored: npt.NDArray[np.uint8], max_pixels: int) -> None:
+    """Refuses a picture that would take too much memory, before it is decoded."""
+    size = picture_size(stored.data)
+    if size is None:
+        raise SourceLost(_NO_PICTURE.format(path))
+    width, height = size
+    if width * height > max_pixels:
+        megabytes = width * height * _BYTES_PER_PIXEL / 1e6
+        raise SourceLost(
+            f"{path}: {width}x{height} pixels, which take {megabytes:.0f} MB; at most {max_pixels} pixels are decoded. "
+            f"Make the picture smaller, or allow it with ?max_pixels={width * height}"
+        )
 
 
 class PictureSource(FileSource):
@@ -69,12 +96,14 @@ class PictureSource(FileSource):
         *,
         fps: float | None = None,
         loop: bool = False,
+        max_pixels: int | None = None,
         now_ns: Callable[[], int] = time.monotonic_ns,
     ) -> None:
         self.uri = uri
         self.fps = fps or DEFAULT_FPS
         self._paths = paths
         self._loop = loop
+        self._max_pixels = max_pixels or MAX_PIXELS
         self._now_ns = now_ns
         self._sequence = 0
         self._losses = Losses()
@@ -96,7 +125,7 @@ class PictureSource(FileSource):
             sequence, self._sequence = self._sequence, self._sequence + 1
             path = self._paths[sequence % len(self._paths)]
             try:
-                pixels, color = read_picture(path)
+                pixels, color = read_picture(path, self._max_pixels)
             except SourceLost as error:
                 self._unreadable.unreadable(error)
                 continue

@@ -56,10 +56,11 @@ def wish_of(named: SourceUri) -> CameraRequest:
     parts = re.fullmatch(r"([1-9][0-9]{0,4})x([1-9][0-9]{0,4})", size.lower())
     if size and not parts:
         raise InputError(
-            f"size={size} in {named.text!r}: expected width x height in pixels, such as 1280x720"
+            f"size={named.shown('size')} in {named.text!r}: expected width x height in pixels, such as 1280x720"
         )
     if fourcc and not re.fullmatch(r"[A-Za-z0-9 ]{4}", fourcc):
-        raise InputError(f"fourcc={fourcc} in {named.text!r}: expected four letters, such as MJPG or YUYV")
+        shown = named.shown("fourcc")
+        raise InputError(f"fourcc={shown} in {named.text!r}: expected four letters, such as MJPG or YUYV")
     size_wh = (int(parts[1]), int(parts[2])) if parts else None
     return CameraRequest(size_wh, named.fps, fourcc)
 

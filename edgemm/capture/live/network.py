@@ -86,7 +86,8 @@ def open_network(named: SourceUri) -> LiveFrames:
     named.only(*OPTIONS, "transport")
     transport = named.options.get("transport", "")
     if transport and transport not in _TRANSPORTS:
-        raise InputError(f"transport={transport} in {named.text!r}: expected {' or '.join(_TRANSPORTS)}")
+        shown = named.shown("transport")
+        raise InputError(f"transport={shown} in {named.text!r}: expected {' or '.join(_TRANSPORTS)}")
     if transport and not named.path.lower().startswith("rtsp"):
         raise InputError(f"{named.text!r}: transport is for rtsp addresses only")
     patience = patience_of(named)

@@ -53,7 +53,7 @@ def _one_of(named: SourceUri, option: str, *values: str) -> str:
     value = named.options.get(option, values[0])
     if value not in values:
         expected = " or ".join(filter(None, values))
-        raise InputError(f"{option}={value} in {named.text!r}: expected {expected}")
+        raise InputError(f"{option}={named.shown(option)} in {named.text!r}: expected {expected}")
     return value
 
 

@@ -9,6 +9,7 @@ from typing import Any
 
 import edgemm
 from edgemm.cli.demo.live import LiveRun, Progress, listen, watch
+from edgemm.redaction import shown_address
 
 PICTURE_BUDGET_MS = 33.0
 HOP_BUDGET_MS = 20.0
@@ -44,11 +45,15 @@ def try_devices(folder: Path, camera: str, microphone: str, progress: Progress) 
 
     def look(uri: str) -> LiveRun:
         budget = edgemm.Budget(CAMERA_BUDGET_MS)
-        return watch(uri, folder / "digits.int8.tflite", uri, budget, progress, seconds=SECONDS)
+        return watch(
+            shown_address(uri), folder / "digits.int8.tflite", uri, budget, progress, seconds=SECONDS
+        )
 
     def hear(uri: str) -> LiveRun:
         budget = edgemm.Budget(MICROPHONE_BUDGET_MS)
-        return listen(uri, folder / "keywords.int8.tflite", uri, budget, progress, seconds=SECONDS)
+        return listen(
+            shown_address(uri), folder / "keywords.int8.tflite", uri, budget, progress, seconds=SECONDS
+        )
 
     chosen = ((_chosen(camera, _first_camera), look), (_chosen(microphone, _first_microphone), hear))
     return tuple(_try(uri, use) for uri, use in chosen if uri)
@@ -61,9 +66,9 @@ def _chosen(given: str, first: Callable[[], str]) -> str:
 
 def _try(uri: str, use: Callable[[str], LiveRun]) -> Tried:
     try:
-        return Tried(uri, use(uri))
+        return Tried(shown_address(uri), use(uri))
     except edgemm.EdgemmError as error:
-        return Tried(uri, None, str(error))
+        return Tried(shown_address(uri), None, str(error))
 
 
 def _first_camera() -> str:

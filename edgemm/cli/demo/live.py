@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import threading
 import wave
 from collections.abc import Callable, Iterator
@@ -14,6 +15,7 @@ import numpy as np
 import numpy.typing as npt
 
 import edgemm
+from edgemm import atomic
 from edgemm.media import Frame
 from edgemm.results import Classification, Keyword
 from edgemm.stream.stream import Stream
@@ -176,9 +178,11 @@ def write_speech(path: Path) -> tuple[tuple[tuple[float, float, str], ...], npt.
         pieces += [samples, silence]
         position += len(samples) + len(silence)
     joined = np.concatenate([*pieces, silence])
-    with wave.open(str(path), "wb") as file:
+    stored = io.BytesIO()
+    with wave.open(stored, "wb") as file:
         file.setparams((1, 2, rate, len(joined), "NONE", ""))
         file.writeframes((np.clip(joined, -1, 1) * 32767).astype("<i2").tobytes())
+    atomic.write(path, [stored.getvalue()])
     return tuple(spoken), joined, rate
 
 

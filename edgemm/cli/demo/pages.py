@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
+from edgemm import atomic
 from edgemm.cli.convert_page import losses
 from edgemm.cli.demo import charts
 from edgemm.cli.demo.devices import Tried
@@ -37,7 +38,7 @@ def write_report(
         Section("Devices of this machine", "".join(map(_device, devices)) or paragraph(NO_DEVICES)),
         Section("Where the milliseconds went", _stages(pictures, speech, *_runs(devices))),
     ]
-    path.write_text(page("edgemm: from float to int8, inside a budget", LEAD, sections), encoding="utf-8")
+    atomic.save(path, page("edgemm: from float to int8, inside a budget", LEAD, sections))
 
 
 NO_DEVICES = (

@@ -60,7 +60,7 @@ def test_a_picture_that_stands_still() -> None:
         ("rtsp://user:secret@camera:554/1", "rtsp://camera:554/1"),
         ("rtsp://user:p@ss@camera/1", "rtsp://camera/1"),
         ("rtsp://user:pa/ss@camera/1", "rtsp://camera/1"),
-        ("http://camera:8080/a@b", "http://camera:8080/a@b"),
+        ("http://camera:8080/a@b", "http://***@b"),
         ("http://camera/v.cgi?user=me&pwd=secret&res=hd", "http://camera/v.cgi?user=***&pwd=***&res=hd"),
         (
             "gst:rtspsrc location=rtsp://a:b@c/1 user-pw=secret ! x",
