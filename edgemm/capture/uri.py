@@ -14,7 +14,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from urllib.parse import parse_qsl, unquote, urlsplit
 
-from edgemm.errors import InputError, SourceNotFound
+from edgemm.errors import InputError, UnknownSource
 
 WORKS = (
     "a picture, a folder or pattern (*.png) of pictures, a video file, a WAV file or a folder of WAV files, "
@@ -130,7 +130,7 @@ def parse_uri(uri: str | os.PathLike[str]) -> SourceUri:
     """Takes a source's name apart. A file that bears the whole name, question mark and all, is that file.
 
     Raises:
-        SourceNotFound: a scheme that is not known.
+        UnknownSource: a scheme that is not known.
         InputError: the name is empty.
     """
     given = os.fspath(uri)
@@ -155,7 +155,7 @@ def parse_uri(uri: str | os.PathLike[str]) -> SourceUri:
     if scheme == "file":
         path = unquote(urlsplit(f"file:{path}").path)
     elif scheme and not os.path.lexists(f"{scheme}:{path}"):
-        raise SourceNotFound(f"{text!r}: {scheme!r} is no kind of source that is known. Expected {WORKS}")
+        raise UnknownSource(f"{text!r}: {scheme!r} is no kind of source that is known. Expected {WORKS}")
     elif scheme:
         path = f"{scheme}:{path}"
     return SourceUri(text, os.path.expanduser(path), options_found)

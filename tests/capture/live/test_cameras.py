@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from edgemm.capture.live.camera import CameraRequest, find_camera, open_camera, wish_of
+from edgemm.capture.live.camera import CameraRequest, find_camera, open_camera, request_of
 from edgemm.capture.live.cameras import SYSFS, list_cameras
 from edgemm.capture.uri import parse_uri
 from edgemm.errors import InputError, SourceNotFound
@@ -95,7 +95,7 @@ def test_a_machine_without_a_camera_says_so() -> None:
 
 def test_wishes() -> None:
     named = parse_uri("camera:0?size=1280X720&fps=30&fourcc=MJPG")
-    assert wish_of(named) == CameraRequest((1280, 720), 30, "MJPG")
+    assert request_of(named) == CameraRequest((1280, 720), 30, "MJPG")
 
 
 @pytest.mark.parametrize("option", ["size=big", "size=0x720", "size=1280", "fourcc=JPEGS", "fps=0"])

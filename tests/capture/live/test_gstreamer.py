@@ -136,7 +136,7 @@ print(json.dumps([first.missed + shot.missed, shot.why, age_ms]))
 @pytest.mark.parametrize(
     ("pipeline", "kind", "message"),
     [
-        ("nosuchelement ! fakesink", "SourceNotFound", 'no element "nosuchelement"'),
+        ("nosuchelement ! fakesink", "UnknownSource", 'no element "nosuchelement"'),
         ("v4l2src device=/dev/video97", "SourceLost", "Cannot identify device '/dev/video97'"),
         ("rtspsrc location=rtsp://me:hunter2@127.0.0.1:1/ ! decodebin", "SourceLost", "rtsp://127.0.0.1:1/"),
     ],
