@@ -144,11 +144,11 @@ class Connection:
                 if quick >= _MISSES:
                     return self._end(now_ns)
                 continue
+            if not self.frames and not self._over.is_set():
+                self._on_first_frame(self)  # counted before anybody can have read the frame
             if not self._newest.put(self, shot, self._grabber.color, misses):
                 return None
             self.frames += 1
-            if self.frames == 1:
-                self._on_first_frame(self)
             misses = quick = 0
             self._alive_ns = now_ns
             if self._froze(shot.pixels, now_ns):
