@@ -123,7 +123,9 @@ class AwaitedCameraGrabber:
 
     color: Color = "bgr"
 
-    def __init__(self, named: SourceUri, request: CameraRequest, told: set[str], opened: list[Camera]) -> None:
+    def __init__(
+        self, named: SourceUri, request: CameraRequest, told: set[str], opened: list[Camera]
+    ) -> None:
         """Args:
         opened: shared by all openings of one source; the camera that was opened first stands in it.
         """

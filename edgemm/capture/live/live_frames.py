@@ -154,7 +154,9 @@ class LiveFrames:
         return connection.is_first and not connection.given and not self._timeouts.wait
 
     def _connect(self, *, is_first: bool = False) -> Connection:
-        return Connection(self.uri, self._make(), self._frames, self._timeouts, self._on_first_frame, is_first)
+        return Connection(
+            self.uri, self._make(), self._frames, self._timeouts, self._on_first_frame, is_first
+        )
 
     def _on_first_frame(self, connection: Connection) -> None:
         """The first frame of a connection has come."""

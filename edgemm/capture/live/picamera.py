@@ -113,9 +113,7 @@ def picamera_grabber(named: SourceUri) -> PicameraGrabber:
     if named.path and not named.path.isdecimal():
         raise InputError(f"{named.text!r}: expected a number, such as picamera2:0")
     request = request_of(named)
-    return PicameraGrabber(
-        named.text, int(named.path or "0"), request.size_wh or _SIZE_WH, request.fps
-    )
+    return PicameraGrabber(named.text, int(named.path or "0"), request.size_wh or _SIZE_WH, request.fps)
 
 
 def picamera2() -> Any:

@@ -232,7 +232,9 @@ def test_waiting_ends_after_so_many_attempts(live: Callable[..., LiveFrames]) ->
     assert not source.awaited
 
 
-@pytest.mark.parametrize("error", [MissingDependency("OpenCV", "vision"), InputError("no"), UnknownSource("no")])
+@pytest.mark.parametrize(
+    "error", [MissingDependency("OpenCV", "vision"), InputError("no"), UnknownSource("no")]
+)
 def test_what_waiting_does_not_cure_is_an_error(live: Callable[..., LiveFrames], error: EdgemmError) -> None:
     driver = Driver()
     driver.open = lambda: (_ for _ in ()).throw(error)  # type: ignore[method-assign]
