@@ -180,9 +180,9 @@ class _Chunks:
     def go_on_from(self, empty: _Chunk) -> bool:
         """True when chunks follow an empty one up to the end of the file, or up to another one. Else what follows
         is the sound itself, of a program that wrote the header before it knew the length."""
-        begin, chunk = empty.begin, None
+        begin = empty.begin
         for _ in range(_MAX_CHUNKS):
-            if begin == self.size:
+            if begin >= self.size:
                 return True
             chunk = self._at(begin)
             if chunk is None or not _is_name(chunk.name):

@@ -147,7 +147,9 @@ def test_the_sound_is_found_and_read_to_its_end(
     assert not caplog.messages
 
 
-@pytest.mark.parametrize("behind", [b"", chunk(b"LIST", b"INFO"), chunk(b"data") + chunk(b"LIST", b"odd")])
+@pytest.mark.parametrize(
+    "behind", [b"", chunk(b"LIST", b"INFO"), chunk(b"data") + chunk(b"LIST", b"odd", pad=b"")]
+)
 def test_chunks_behind_an_empty_one_are_no_sound(tmp_path: Path, behind: bytes) -> None:
     with pytest.raises(SourceLost, match="without sound"):
         Recording(str(wave_file(tmp_path, FORMAT, chunk(b"data"), behind)))
