@@ -1,10 +1,11 @@
 """A clean exit although a thread of ours hangs in a driver.
 
 Before Python 3.14 a thread that comes back from native code after the interpreter has ended is unwound by force. In
-C++ (OpenCV, LiteRT, ONNX Runtime) that ends in `std::terminate`: the whole program dies of SIGABRT, "terminate called
-without an active exception", whatever its exit code was to be. Nothing can stop such a thread before that. So its last
-step is taken away: where a thread of ours is still alive at the end, `std::terminate` lets the thread sleep instead of
-ending the program, and the program leaves with its own exit code, before the libraries are taken apart under that thread.
+C++ (OpenCV, LiteRT, ONNX Runtime) that ends in `std::terminate`, which kills the whole program with SIGABRT and the
+words "terminate called without an active exception", whatever its exit code was to be.
+
+Where a thread of ours is still alive at the end of the program, `std::terminate` is therefore made to let that thread
+sleep; and the program leaves with its own exit code, before the C++ libraries are taken apart under the thread.
 """
 
 from __future__ import annotations

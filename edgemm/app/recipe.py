@@ -42,9 +42,13 @@ class StreamRecipe:
     on_late: Literal["deliver", "drop"] = "deliver"
     delegate: str | tuple[str, ...] = "auto"
     """Required when it is a name; a list is an order of fallback."""
+    wait: bool = True
+    """A camera, microphone or network stream that is not there when the program starts is waited for, while the
+    other streams run; what the source's own name says (`?wait=0`) comes first. False: it is an error. A file that
+    is not there is an error anyway."""
     timeout_s: float | None = None
-    """A source that gives nothing for so long ends the stream; None: it may be away for ever, though a watchdog
-    of systemd's, where one is set, starts the program anew."""
+    """A source that has come, and gives nothing for so many seconds, ends the stream; None: it may be away for ever,
+    though a watchdog of systemd's, where one is set, starts the program anew."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,7 +61,10 @@ class AppRecipe:
     record: str = ""
     """File that every result is appended to, one JSON object a line; "" for none."""
     on_error: Literal["stop", "go-on"] = "stop"
-    """When a stream fails: stop all, so that a supervisor starts the program anew, or go on without it."""
+    """When a stream fails, or its source cannot be opened. "stop": the others deliver what they have read, then the
+    program ends, so that a supervisor starts it anew. "go-on": the others go on without it, as long as there are any.
+    Either way the exit code tells of the first failure in the end. A mistake in the file itself, such as a wrong path
+    or a model of sound on a camera, always ends the program before it begins."""
 
 
 _CHOICES = {
@@ -67,6 +74,7 @@ _CHOICES = {
 }
 _KINDS: Mapping[str, tuple[type, ...]] = {
     "live": (bool,),
+    "wait": (bool,),
     "max_age_ms": (int, float),
     "timeout_s": (int, float),
     "threads": (int,),
@@ -81,7 +89,7 @@ def read_app(path: str | Path) -> AppRecipe:
     """Reads an app file. Relative paths in it are meant from its own folder.
 
     Raises:
-        InputError: it cannot be read, or a key makes no sense; says which.
+        InputError: it cannot be read, or a value is missing, unknown or out of range; says which.
     """
     try:
         with open(path, "rb") as file:

@@ -24,6 +24,7 @@ sources: a picture, a folder, a glob in quotes, a video file, a .wav file; camer
   edgemm run digits.tflite --source pictures/ --max-age 33
   edgemm run keywords.onnx --source speech.wav --live --json
   edgemm run face.tflite --source "camera:0?size=1280x720&fps=30" --max-age 100 --on-late drop
+  edgemm run face.tflite --source "camera:0?wait=1"    # a camera that may be plugged in later
   edgemm run app.json                                  # several models and sources: examples/kiosk
 
 One line per result, then one line with the summary. SIGTERM and Ctrl-C drain what is under way, print
@@ -97,9 +98,13 @@ def _run_one(options: argparse.Namespace, draining: Draining) -> int:
         ) as model,
         edgemm.open_source(options.source, pace="live" if options.live else "file") as source,
         model.stream(source, budget=budget) as stream,
-        Watchdog(lambda: {"stream": stream.ledger.progress()}, Notifier()) as pulse,
+        Watchdog(
+            lambda: {"stream": stream.ledger.progress()},
+            Notifier(),
+            lambda: ["stream"] if getattr(source, "awaited", False) else [],
+        ) as watchdog,
     ):
-        draining.by(pulse.stopping, stream.stop)
+        draining.by(watchdog.stopping, stream.stop)
         try:
             for item in stream:
                 if record is not None:
@@ -208,6 +213,8 @@ def _show(item: Item, *, as_json: bool, stream: str = "") -> None:
 def _show_summaries(content: Mapping[str, Any]) -> None:
     for name, summary in content["streams"].items():
         _summary(summary, as_json=False, stream=name)
+    if "awaited" in content:
+        print(f"never there: the source of {', '.join(content['awaited'])}")
     if "record" in content:
         print("record: " + ", ".join(f"{key} {value}" for key, value in content["record"].items()))
 

@@ -8,7 +8,6 @@ from __future__ import annotations
 from collections.abc import Sequence
 from pathlib import Path
 
-import cv2
 import numpy as np
 
 WIDTH, HEIGHT = 64, 48
@@ -34,6 +33,8 @@ def write_video(path: Path, times_ms: Sequence[int]) -> Path:
 
 
 def _jpeg(number: int) -> bytes:
+    import cv2
+
     good, coded = cv2.imencode(".jpg", np.full((HEIGHT, WIDTH, 3), 10 * number, np.uint8))
     assert good
     return coded.tobytes()

@@ -65,7 +65,8 @@ class WavFormat:
         """One number per stored sample; the divisors are powers of two, so nothing is rounded twice."""
         if self.is_float:
             heard = np.nan_to_num(np.frombuffer(raw, "<f4" if self.bits == 32 else "<f8"))
-            return np.clip(heard, -1, 1).astype(np.float32)
+            limited: npt.NDArray[np.float32] = np.clip(heard, -1, 1).astype(np.float32)
+            return limited
         if self.bits == 8:
             return (np.frombuffer(raw, np.uint8).astype(np.float32) - np.float32(128)) / np.float32(128)
         if self.bits == 16:

@@ -11,8 +11,8 @@ from needs import needs
 from edgemm.capture.live.camera import CameraRequest, find_camera, open_camera, request_of
 from edgemm.capture.live.cameras import SYSFS, list_cameras
 from edgemm.capture.uri import parse_uri
-from edgemm.opencv import opencv
 from edgemm.errors import InputError, SourceNotFound
+from edgemm.opencv import opencv
 
 pytestmark = pytest.mark.device
 

@@ -196,23 +196,34 @@ def test_what_cannot_be_opened_at_first_is_an_error_at_once(live: Callable[..., 
         live(Driver(opens="fail"))
 
 
-@pytest.mark.parametrize("opens", ["fail", "hang"])
 def test_what_is_absent_is_waited_for_and_picked_up(
-    live: Callable[..., LiveFrames], watch: Watch, caplog: pytest.LogCaptureFixture, opens: str
+    live: Callable[..., LiveFrames], watch: Watch, caplog: pytest.LogCaptureFixture
 ) -> None:
-    absent = [Driver(opens=opens) for _ in range(2)]
-    source = live(*absent, patience=PATIENT)
+    comes = Driver(opens="hang")
+    source = live(*(Driver(opens="fail") for _ in range(2)), comes, patience=Timeouts(5, 60, wait=True))
     assert isinstance(source, MayBeAwaited)
-    with pytest.raises(SourceTimeout):
-        while not source.awaited:
-            pass
-        source.read(0.01)
+    assert comes.opened.wait(20)
+    awaited = source.awaited
+    assert awaited
+    assert source.faults == {"open-failed": 2}
+    with pytest.raises(SourceTimeout, match="there is none; waiting for it"):
+        source.read(0)
+    comes.came_back.set()
     watch(source)
     assert not source.awaited
-    assert (source.faults["open-failed"], source.faults["appeared"]) == (2, 1)
-    assert "reconnected" not in source.faults
+    assert source.faults == {"open-failed": 2, "appeared": 1}
     assert "waiting for it (open-failed: 1 so far)" in caplog.text
     assert "camera: is there now, after" in caplog.text
+
+
+def test_an_opening_that_hangs_is_tried_again(live: Callable[..., LiveFrames], watch: Watch) -> None:
+    source = live(Driver(opens="hang"), patience=PATIENT)
+    watch(source)
+    assert (source.faults["open-failed"], source.faults["left-behind"], source.faults["appeared"]) == (
+        1,
+        1,
+        1,
+    )
 
 
 def test_what_is_there_at_once_has_not_been_waited_for(live: Callable[..., LiveFrames], watch: Watch) -> None:
