@@ -73,7 +73,8 @@ class Watchdog:
     So a watchdog sees the stream that hangs, and not only the process that does. What counts as work is for
     the ledger to say (`Ledger.progress`): a stream that rightly gives no result, because nobody speaks, is
     alive. A stream whose device has never been there is waited for, and holds nothing up; the status names it.
-    A thread looks, since whoever iterates may wait for a result; there is none without systemd.
+    It looks in a thread of its own, since the one that iterates may be waiting for a result; without systemd there is
+    no such thread.
     """
 
     def __init__(
@@ -97,7 +98,7 @@ class Watchdog:
         self._thread = threading.Thread(target=self._watch, name="edgemm watchdog", daemon=True)
 
     def look(self) -> None:
-        """Sends what there is to say, if every stream has worked since that was said last."""
+        """Says that the program is alive, if every stream has worked since that was said last."""
         progress, awaited = self._progress(), self._awaited()
         now = {name: count for name, count in progress.items() if name not in awaited}
         if not progress or any(count <= self._known.get(name, 0) for name, count in now.items()):
@@ -131,8 +132,8 @@ class Watchdog:
 
     def _watch(self) -> None:
         every_s = min(LOOK_S, (self._notifier.watchdog_s or LOOK_S) / 4)
-        told = False
+        sent = False
         while not self._over.wait(every_s):
             self.look()
-            if self._stopping and not told:
-                told = self._notifier.send(STOPPING=1)
+            if self._stopping and not sent:
+                sent = self._notifier.send(STOPPING=1)

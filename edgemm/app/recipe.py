@@ -81,7 +81,7 @@ _KINDS: Mapping[str, tuple[type, ...]] = {
     "delegate": (str, list),
     "streams": (dict,),
 }
-"""Key -> what JSON gives for it; text where nothing is said."""
+"""Key -> types that are allowed for its value; text for a key that is not here."""
 _POSITIVE = ("max_age_ms", "timeout_s", "threads")
 
 

@@ -17,12 +17,12 @@ from edgemm.media import AudioBlock, Captured
 
 
 class PacedSource(FileSource):
-    """Plays another source: each item comes when it is due, and bears that moment as its time of capture.
+    """Plays another source: each item comes when it is due, and that moment is its time of capture.
 
     Time begins with the first `read()`, after the first item has been decoded. The next item is decoded
-    ahead, so that an unhurried reader gets it on the dot. Like a camera, the reel does not wait: of the
-    pictures whose moment went by unread only the newest is given, the others are lost as "overrun". Like
-    a sound card with a long buffer, no sample is lost: a late reader gets blocks that are older.
+    ahead, so that a reader who is in time gets it in time. As with a camera, time does not wait for the reader:
+    of the pictures that became due since the last `read()` only the newest is given, the others are lost as
+    "overrun". As with a sound card that has a long buffer, no sample is lost: a late reader gets older blocks.
     """
 
     live = True
@@ -37,7 +37,7 @@ class PacedSource(FileSource):
         """Args:
         source: what is played; it is closed with this one.
         now_ns: the clock, nanoseconds.
-        wait: waits that many seconds by the same clock, less when the source is closed; then True.
+        wait: waits so many seconds by the same clock; True, and earlier, when the source is closed meanwhile.
         """
         self.uri = source.uri
         self.modality: Literal["image", "audio"] = source.modality

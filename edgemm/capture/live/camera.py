@@ -34,8 +34,8 @@ _BUFFERS = 2
 more would only hold older ones."""
 
 _SELECT_S = "2"
-"""So long OpenCV waits for a frame; by itself 10 s, in which a camera that stalled could not be opened anew. It has
-no other way to be told."""
+"""So long OpenCV waits for a frame; by itself 10 s, in which a camera that stalled could not be opened anew. It
+takes that from the environment alone."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,12 +69,12 @@ def request_of(named: SourceUri) -> CameraRequest:
 class CameraGrabber(OpenCvGrabber):
     """One opening of a V4L2 device."""
 
-    def __init__(self, uri: str, find: Callable[[], str], request: CameraRequest, told: set[str]) -> None:
+    def __init__(self, uri: str, find: Callable[[], str], request: CameraRequest, warned: set[str]) -> None:
         super().__init__()
         self._uri = uri
         self._find = find
         self._request = request
-        self._told = told
+        self._warned = warned
         self._stamps = Stamps(uri, 0)
 
     def open(self) -> str:
@@ -109,8 +109,8 @@ class CameraGrabber(OpenCvGrabber):
         given = self._described()
         wanted = (_size(request), f"{request.fps:g}/s" if request.fps else "", request.fourcc)
         refused = ", ".join(each for each in wanted if each and each not in given.split())
-        if refused and refused not in self._told:
-            self._told.add(refused)
+        if refused and refused not in self._warned:
+            self._warned.add(refused)
             LOG.warning("%s: asked for %s, the camera gives %s", self._uri, refused, given)
 
     def _captured_ns(self, now_ns: int) -> int:
@@ -124,14 +124,14 @@ class AwaitedCameraGrabber:
     color: Color = "bgr"
 
     def __init__(
-        self, named: SourceUri, request: CameraRequest, told: set[str], opened: list[Camera]
+        self, named: SourceUri, request: CameraRequest, warned: set[str], opened: list[Camera]
     ) -> None:
         """Args:
         opened: shared by all openings of one source; the camera that was opened first stands in it.
         """
         self._named = named
         self._request = request
-        self._told = told
+        self._warned = warned
         self._opened = opened
         self._inner: Grabber | None = None
 
@@ -161,7 +161,7 @@ class AwaitedCameraGrabber:
         if camera.is_csi:
             return picamera_grabber(_as_picamera(self._named, camera))
         return CameraGrabber(
-            self._named.text, lambda: _find_again(self._named, camera), self._request, self._told
+            self._named.text, lambda: _find_again(self._named, camera), self._request, self._warned
         )
 
 
@@ -174,18 +174,18 @@ def open_camera(named: SourceUri) -> LiveFrames:
         MissingDependency: OpenCV, or for a Raspberry Pi's own camera picamera2, is not installed.
     """
     named.only(*SETTINGS, *OPTIONS)
-    request, timeouts, told = request_of(named), patience_of(named), set[str]()
+    request, timeouts, warned = request_of(named), patience_of(named), set[str]()
     if timeouts.wait:
         opencv()
         opened: list[Camera] = []
-        return LiveFrames(named.text, lambda: AwaitedCameraGrabber(named, request, told, opened), timeouts)
+        return LiveFrames(named.text, lambda: AwaitedCameraGrabber(named, request, warned, opened), timeouts)
     camera = find_camera(named)
     if camera.is_csi:
         return open_picamera(_as_picamera(named, camera))
     opencv()
     return LiveFrames(
         named.text,
-        lambda: CameraGrabber(named.text, lambda: _find_again(named, camera), request, told),
+        lambda: CameraGrabber(named.text, lambda: _find_again(named, camera), request, warned),
         timeouts,
     )
 

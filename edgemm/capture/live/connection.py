@@ -1,4 +1,4 @@
-"""One connection to a live source: a grabber in a thread of its own, and the watch over it."""
+"""One connection to a live source: a grabber in a thread of its own, and time limits for it."""
 
 from __future__ import annotations
 
@@ -27,11 +27,11 @@ _MISSES = 16
 the time that a picture takes."""
 _AT_ONCE_NS = 5_000_000
 _PICTURE_NS = 1_000_000_000
-"""A grab that fails after so long has waited in vain: that was no bad picture."""
+"""A grab that fails after so long was waiting for a picture: it is not counted as a corrupt one."""
 
 
 class Connection:
-    """Grabs until the connection is over, the source belongs to another one, or the watch gives it up.
+    """Grabs until the driver ends, another connection takes over, or a time limit passes.
 
     A driver may hang in any call. The thread is then left behind: it is a daemon, and when the driver
     comes back to it, what it brings is refused and it frees the driver itself.
@@ -52,7 +52,7 @@ class Connection:
         self.given = ""
         """What the driver gave, in words."""
         self.frames = 0
-        """So many have come."""
+        """Frames that have come."""
         self.error: EdgemmError | None = None
         self.fatal = False
         """True for an error that another attempt does not cure: a package that is missing, a wrong option."""
