@@ -172,7 +172,7 @@ class LiveFrames:
 
     def _count(self, connection: Connection, reason: str, free: bool) -> None:
         """Counts why a connection is over, and says so."""
-        what = str(connection.error).removeprefix(f"{self.uri}: ")
+        what = str(connection.error).removeprefix(f"{self.uri}: ").removeprefix(f"{self.uri!r}: ")
         self._awaited = self._timeouts.wait and not self._came
         self._frames.fault(reason, f"{what}; waiting for it" if self._awaited else what)
         if not free:

@@ -115,7 +115,7 @@ def test_a_camera_with_a_spelling_mistake_is_told_at_once_when_it_is_waited_for(
         while not source.awaited:
             pass
     (said,) = caplog.messages
-    assert "'camera:Logitek?wait=1': there is no such camera" in said
+    assert said.startswith("camera:Logitek?wait=1: there is no such camera. No camera is connected")
     assert "waiting for it" in said
 
 
