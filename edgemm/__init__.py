@@ -13,6 +13,8 @@ from __future__ import annotations
 from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
+from edgemm.exit_guard import guard_exit
+
 if TYPE_CHECKING:
     from edgemm.capture import open_source as open_source
     from edgemm.card import ModelCard as ModelCard
@@ -42,11 +44,13 @@ _HOME = {
     **dict.fromkeys(
         ("EdgemmError", "InputError", "LatencyMissed", "DelegateError", "DelegateMissing", "DelegateFailed",
          "ArtifactError", "DamagedArtifact", "CardError", "UnsupportedVersion", "SourceError",
-         "SourceNotFound", "SourceLost", "SourceTimeout", "MissingDependency", "ConversionError",
+         "SourceNotFound", "UnknownSource", "SourceLost", "SourceTimeout", "MissingDependency", "ConversionError",
          "UnsupportedOperator", "CalibrationError", "FidelityMissed"), "edgemm.errors"),
 }  # fmt: skip
 
 __all__ = ["__version__", *_HOME]
+
+guard_exit()
 
 
 def __getattr__(name: str) -> Any:

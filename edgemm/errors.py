@@ -12,7 +12,8 @@
             CardError                 6   the card inside cannot be understood
             UnsupportedVersion        6   made for a newer edgemm or runtime
         SourceError                   7
-            SourceNotFound            7   no such camera, file or microphone
+            SourceNotFound            7   no such camera, microphone or address
+                UnknownSource         2   no such file, or no such kind of source: to try again does not help
             SourceLost                7   it was there and went away
             SourceTimeout             7   it is there and gives nothing
         MissingDependency             8   a package is not installed
@@ -93,7 +94,16 @@ class SourceError(EdgemmError):
 
 
 class SourceNotFound(SourceError):
-    """There is no such device, file or address."""
+    """There is no such device or address."""
+
+
+class UnknownSource(SourceNotFound):
+    """The name leads to no file, and to no kind of source that is known.
+
+    A device may come back, so a supervisor tries again (exit code 7); a name that is wrong stays wrong.
+    """
+
+    exit_code = 2
 
 
 class SourceLost(SourceError):

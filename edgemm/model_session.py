@@ -10,7 +10,7 @@ from __future__ import annotations
 import threading
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Literal
 
 import numpy.typing as npt
 
@@ -127,6 +127,7 @@ class ImageSession(ModelSession):
     """Frames in, one result each."""
 
     takes = "pictures"
+    modality: Literal["image", "audio"] = "image"
 
     def __init__(self, engine: Engine, decode: Decoder, card: InputCard, index: int) -> None:
         super().__init__(engine)
@@ -160,6 +161,7 @@ class AudioSession(ModelSession):
     """Audio blocks in, one result per window that they complete."""
 
     takes = "sound"
+    modality: Literal["image", "audio"] = "audio"
 
     def __init__(self, engine: Engine, decode: Decoder, card: InputCard, index: int) -> None:
         super().__init__(engine)

@@ -66,6 +66,7 @@ EXIT_CODES = {
     "CardError": 6,
     "UnsupportedVersion": 6,
     "SourceNotFound": 7,
+    "UnknownSource": 2,
     "SourceLost": 7,
     "SourceTimeout": 7,
     "MissingDependency": 8,

@@ -1,4 +1,4 @@
-"""Tells systemd how the program is: ready, alive, stopping. The protocol of sd_notify(3).
+"""Tells systemd the state of the program: ready, alive, stopping. The protocol of sd_notify(3).
 
 Silent where systemd does not ask: without NOTIFY_SOCKET in the environment nothing is sent.
 """
@@ -8,7 +8,7 @@ from __future__ import annotations
 import os
 import socket
 import threading
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Collection, Mapping, Sequence
 
 from edgemm.log import RateLimitedLog
 
@@ -62,35 +62,58 @@ def _watchdog_s(environment: Mapping[str, str]) -> float | None:
         return None
 
 
+def _status(running: int, awaited: Sequence[str]) -> str:
+    words = f"{running} stream{'' if running == 1 else 's'} running"
+    return f"{words}; waiting for the source of {', '.join(awaited)}" if awaited else words
+
+
 class Watchdog:
     """Ready once every stream has done some work; alive as long as every stream goes on doing it.
 
     So a watchdog sees the stream that hangs, and not only the process that does. What counts as work is for
     the ledger to say (`Ledger.progress`): a stream that rightly gives no result, because nobody speaks, is
-    alive. A thread looks, since whoever iterates may wait for a result; there is none without systemd.
+    alive. A stream whose device has never been there is waited for, and holds nothing up; the status names it.
+    It looks in a thread of its own, since the one that iterates may be waiting for a result; without systemd there is
+    no such thread.
     """
 
-    def __init__(self, progress: Callable[[], Mapping[str, int]], notifier: Notifier) -> None:
+    def __init__(
+        self,
+        progress: Callable[[], Mapping[str, int]],
+        notifier: Notifier,
+        awaited: Callable[[], Collection[str]] = tuple,
+    ) -> None:
         """Args:
         progress: name of each stream that has not ended -> a number that grows with its work.
+        awaited: names of the streams whose source is waited for.
         """
         self._progress = progress
+        self._awaited = awaited
+        self._status = ""
         self._notifier = notifier
         self._known: dict[str, int] = {}
         self._ready = False
         self._stopping = False
         self._over = threading.Event()
-        self._thread = threading.Thread(target=self._watch, name="edgemm pulse", daemon=True)
+        self._thread = threading.Thread(target=self._watch, name="edgemm watchdog", daemon=True)
 
     def look(self) -> None:
-        """Sends what there is to say, if every stream has worked since that was said last."""
-        now = self._progress()
-        if not now or any(count <= self._known.get(name, 0) for name, count in now.items()):
+        """Says that the program is alive, if every stream has worked since that was said last."""
+        progress, awaited = self._progress(), self._awaited()
+        now = {name: count for name, count in progress.items() if name not in awaited}
+        if not progress or any(count <= self._known.get(name, 0) for name, count in now.items()):
             return
-        if not self._ready:
-            self._ready = self._notifier.send(READY=1, STATUS=f"{len(now)} streams running")
+        self._say(_status(len(now), sorted(awaited)))
         if self._notifier.watchdog_s is None or self._notifier.send(WATCHDOG=1):
             self._known = dict(now)
+
+    def _say(self, status: str) -> None:
+        """Ready, once; then the status when it changes."""
+        if self._ready and status == self._status:
+            return
+        ready = {} if self._ready else {"READY": 1}
+        if self._notifier.send(**ready, STATUS=status):
+            self._ready, self._status = True, status
 
     def stopping(self) -> None:
         """The program is asked to end. Takes no lock: fit for a signal handler."""
@@ -109,8 +132,8 @@ class Watchdog:
 
     def _watch(self) -> None:
         every_s = min(LOOK_S, (self._notifier.watchdog_s or LOOK_S) / 4)
-        told = False
+        sent = False
         while not self._over.wait(every_s):
             self.look()
-            if self._stopping and not told:
-                told = self._notifier.send(STOPPING=1)
+            if self._stopping and not sent:
+                sent = self._notifier.send(STOPPING=1)

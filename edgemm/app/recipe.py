@@ -45,9 +45,13 @@ class StreamRecipe:
     on_late: Literal["deliver", "drop"] = "deliver"
     delegate: str | tuple[str, ...] = "auto"
     """Required when it is a name; a list is an order of fallback."""
+    wait: bool = True
+    """A camera, microphone or network stream that is not there when the program starts is waited for, while the
+    other streams run; what the source's own name says (`?wait=0`) comes first. False: it is an error. A file that
+    is not there is an error anyway."""
     timeout_s: float | None = None
-    """A source that gives nothing for so long ends the stream; None: it may be away for ever, though a watchdog
-    of systemd's, where one is set, starts the program anew."""
+    """A source that has come, and gives nothing for so many seconds, ends the stream; None: it may be away for ever,
+    though a watchdog of systemd's, where one is set, starts the program anew."""
     when: When | None = None
     """Which results of this stream are recorded; None: as the record says."""
 
@@ -67,7 +71,10 @@ class AppRecipe:
     name: str = ""
     """Of the app, repeated in each line of the record; the app file's name without .json where it is not given."""
     on_error: Literal["stop", "go-on"] = "stop"
-    """When a stream fails: stop all, so that a supervisor starts the program anew, or go on without it."""
+    """When a stream fails, or its source cannot be opened. "stop": the others deliver what they have read, then the
+    program ends, so that a supervisor starts it anew. "go-on": the others go on without it, as long as there are any.
+    Either way the exit code tells of the first failure in the end. A mistake in the file itself, such as a wrong path
+    or a model of sound on a camera, always ends the program before it begins."""
 
 
 _CHOICES = {
@@ -77,6 +84,7 @@ _CHOICES = {
 }
 _KINDS: Mapping[str, tuple[type, ...]] = {
     "live": (bool,),
+    "wait": (bool,),
     "max_age_ms": (int, float),
     "timeout_s": (int, float),
     "threads": (int,),
@@ -93,7 +101,7 @@ _KINDS: Mapping[str, tuple[type, ...]] = {
     "keep_files": (int,),
     "max_mb": (int, float),
 }
-"""Key -> what JSON gives for it; text where nothing is said."""
+"""Key -> types that are allowed for its value; text for a key that is not here."""
 _POSITIVE = ("max_age_ms", "timeout_s", "threads", "rotate_mb", "rotate_hours", "keep_files", "max_mb")
 
 
@@ -101,7 +109,7 @@ def read_app(path: str | Path) -> AppRecipe:
     """Reads an app file. Relative paths in it are meant from its own folder.
 
     Raises:
-        InputError: it cannot be read, or a key makes no sense; says which.
+        InputError: it cannot be read, or a value is missing, unknown or out of range; says which.
     """
     try:
         with open(path, "rb") as file:

@@ -12,7 +12,7 @@ from edgemm.app.recipe import AppRecipe, StreamRecipe
 from edgemm.capture import open_source
 from edgemm.capture.source import Source
 from edgemm.capture.uri import parse_uri
-from edgemm.errors import EdgemmError
+from edgemm.errors import EdgemmError, SourceError, UnknownSource
 from edgemm.log import LOG
 from edgemm.model import Model, load
 from edgemm.stream.budget import Budget
@@ -30,22 +30,29 @@ class Service:
             service.run(lambda name, item: ...)
             service.summary()
 
+    A device that is not there yet is waited for (see `StreamRecipe.wait`).
+
     Raises:
-        EdgemmError: a model or a source cannot be opened; what was opened is closed again.
+        InputError: a path is wrong, or a model does not fit its source.
+        EdgemmError: a model or a source cannot be opened; what was opened is closed again. With "go-on" a source
+            that cannot be opened costs its stream alone, unless it was the last.
     """
 
     def __init__(self, recipe: AppRecipe, *, notifier: Notifier | None = None) -> None:
         self.recipe = recipe
         self.errors: list[EdgemmError] = []
         """What ended streams, in order."""
-        self._pulse = Watchdog(self._progress, notifier or Notifier())
+        self._watchdog = Watchdog(self._progress, notifier or Notifier(), self.awaited)
         self._models: dict[tuple[str, object, str], Model] = {}
         self._sources: dict[tuple[str, bool], Source] = {}
+        self._reads: dict[str, Source] = {}
         with ExitStack() as opened:
             self.record = opened.enter_context(recipe.record.open(recipe.name)) if recipe.record else None
             self.runner = Runner(threads=recipe.threads)
             for name, stream in recipe.streams.items():
-                self._add(name, stream, opened)
+                self._add_or_go_on(name, stream, opened)
+            if not self._reads:
+                raise self.errors[0]
             self._require_labels()
             opened.enter_context(self.runner)  # closed first: then the sources, then the models
             self._opened = opened.pop_all()
@@ -60,7 +67,7 @@ class Service:
             limit: ends after so many results.
         """
         results = 0
-        with self._pulse:
+        with self._watchdog:
             while True:
                 try:
                     for name, item in self.runner:
@@ -78,13 +85,22 @@ class Service:
 
     def stop(self) -> None:
         """Reads no more; what was read is still delivered. Fit for a signal handler."""
-        self._pulse.stopping()
+        self._watchdog.stopping()
         self.runner.stop()
 
     def summary(self) -> dict[str, Any]:
-        """Stream -> the summary of its ledger; under "record" what was written, where there is one."""
-        streams: dict[str, Any] = dict(self.runner.summary())
-        return {"streams": streams, **({"record": self.record.summary()} if self.record else {})}
+        """Stream -> the summary of its ledger; under "awaited" the streams whose source has never been there, where
+        there are such; under "record" what was written, where there is one."""
+        summary: dict[str, Any] = {"streams": dict(self.runner.summary())}
+        if awaited := self.awaited():
+            summary["awaited"] = list(awaited)
+        if self.record:
+            summary["record"] = self.record.summary()
+        return summary
+
+    def awaited(self) -> tuple[str, ...]:
+        """Names of the streams whose source is not there yet, and is waited for."""
+        return tuple(name for name, source in self._reads.items() if getattr(source, "awaited", False))
 
     def close(self) -> None:
         """Ends everything; may be called twice."""
@@ -96,6 +112,15 @@ class Service:
     def __exit__(self, *error: object) -> None:
         self.close()
 
+    def _add_or_go_on(self, name: str, stream: StreamRecipe, opened: ExitStack) -> None:
+        try:
+            self._add(name, stream, opened)
+        except SourceError as error:
+            if self.recipe.on_error == "stop" or isinstance(error, UnknownSource):
+                raise
+            self.errors.append(error)
+            LOG.warning("%s; the others go on", error)
+
     def _add(self, name: str, stream: StreamRecipe, opened: ExitStack) -> None:
         try:
             model = self._model(stream, opened)
@@ -103,6 +128,7 @@ class Service:
             budget = Budget(stream.max_age_ms, stream.policy, stream.on_late)
             timeout_s = math.inf if stream.timeout_s is None else stream.timeout_s
             self.runner.add(name, model, source, budget, timeout_s=timeout_s)
+            self._reads[name] = source
         except EdgemmError as error:
             raise with_name(name, error) from error
 
@@ -121,7 +147,8 @@ class Service:
         live = stream.live and not parse_uri(stream.source).scheme  # a device is live anyway
         key = stream.source, live
         if key not in self._sources:
-            source = open_source(stream.source, pace="live" if live else "file")
+            wait = all(each.wait for each in self.recipe.streams.values() if each.source == stream.source)
+            source = open_source(stream.source, pace="live" if live else "file", wait=wait)
             self._sources[key] = source
             opened.callback(source.close)
         return self._sources[key]

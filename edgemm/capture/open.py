@@ -6,6 +6,7 @@ import glob
 import os
 import re
 from collections.abc import Callable, Iterator, Sequence
+from dataclasses import replace
 from importlib import import_module
 from itertools import islice
 from typing import Literal
@@ -14,7 +15,7 @@ from edgemm.capture.files import pictures, recordings, video
 from edgemm.capture.files.paced import PacedSource
 from edgemm.capture.source import Source
 from edgemm.capture.uri import WORKS, SourceUri, parse_uri
-from edgemm.errors import InputError, SourceNotFound
+from edgemm.errors import InputError, UnknownSource
 from edgemm.redaction import shown_address
 
 Pace = Literal["file", "live"]
@@ -23,7 +24,7 @@ _MAX_FILES = 100_000
 _MAX_LISTED = 2000
 
 
-def open_source(uri: str | os.PathLike[str], *, pace: Pace = "file") -> Source:
+def open_source(uri: str | os.PathLike[str], *, pace: Pace = "file", wait: bool = False) -> Source:
     """Opens a camera, a microphone, network video, pictures, a video or recordings by name.
 
         open_source("digits/")                a folder and those in it: pictures, or WAV files, 2.png before 10.png
@@ -41,13 +42,17 @@ def open_source(uri: str | os.PathLike[str], *, pace: Pace = "file") -> Source:
             `max_pixels` (pictures: width times height of a picture that is decoded; 50 million).
             Cameras and network video: `timeout_s` (without a frame for so long it has stalled; 5),
             `reconnect=0` (a fault is the end), `attempts` (to connect again, in a row; without end), `frozen_s`
-            (the same picture for so long is a stall; never); cameras: `size`, `fps`, `fourcc`; RTSP:
-            `transport`. Microphones: see `edgemm.capture.sound.microphone`.
+            (the same picture for so long is a stall; never), `wait=1` (it need not be there yet); cameras:
+            `size`, `fps`, `fourcc`; RTSP: `transport`. Microphones: see `edgemm.capture.sound.microphone`.
         pace: "file": every item waits until it is read, and is captured when it is read. "live": it
             plays in real time and drops as a device would; `source.live` is then True.
+        wait: what `wait` is where the name does not say. True: a device or an address that is not there is no
+            error but is logged, counted in `source.faults` as "open-failed", and tried until it comes (or for
+            `attempts`); `source.awaited` is True until then. Files are never waited for.
 
     Raises:
-        SourceNotFound: no such file, camera, microphone or address.
+        UnknownSource: no such file, folder or pattern, or no kind of source that is known.
+        SourceNotFound: no such camera, microphone or address.
         SourceLost: the file is there and cannot be read.
         InputError: an option or the kind of file is not known.
         MissingDependency: OpenCV (pictures and video), or what the device needs, is not installed.
@@ -56,7 +61,7 @@ def open_source(uri: str | os.PathLike[str], *, pace: Pace = "file") -> Source:
         raise InputError(f'pace must be "file" or "live", not {pace!r}')
     named = parse_uri(uri)
     if named.scheme:
-        return _open_live(named)
+        return _open_live(_waiting(named) if wait else named)
     paths = _find(named)
     source = _OPENERS[_kind_of(paths, named)](named, paths)
     return PacedSource(source) if pace == "live" else source
@@ -70,6 +75,13 @@ _LIVE = {
     "microphone": ("edgemm.capture.sound.microphone", "open_microphone"),
 }
 """Scheme -> module and function that opens it, imported when it is asked for: the packages behind it are heavy."""
+
+
+def _waiting(named: SourceUri) -> SourceUri:
+    """The name with `wait=1`, unless it says itself whether to wait, or that a fault is the end."""
+    if "wait" in named.options or not named.switch("reconnect", default=True):
+        return named
+    return replace(named, options={**named.options, "wait": "1"})
 
 
 def _open_live(named: SourceUri) -> Source:
@@ -119,7 +131,7 @@ def _find(named: SourceUri) -> list[str]:
     found = _listed(_walk(path) if os.path.isdir(path) else glob.iglob(path, recursive=True), named)
     known = sorted((name for name in found if _suffix(name) in _KINDS), key=natural_order)
     if not known:
-        raise SourceNotFound(_what_is_missing(named, len(found)))
+        raise UnknownSource(_what_is_missing(named, len(found)))
     return known
 
 

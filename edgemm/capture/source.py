@@ -62,3 +62,15 @@ class KeepsNewest(Protocol):
 
     keeps_newest: bool
     """True: `read()` gives the newest picture, never one that waited behind others."""
+
+
+@runtime_checkable
+class MayBeAwaited(Protocol):
+    """A source that need not be there when it is opened.
+
+    Exists so that a stream, and a supervisor, can tell a source that has not come yet from one that hangs.
+    """
+
+    @property
+    def awaited(self) -> bool:
+        """True while it is not there, has never been, and is waited for."""

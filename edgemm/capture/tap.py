@@ -73,6 +73,11 @@ class Tap(FileSource):
         """False while the source must wait for this reader."""
         return self.live or self.closed or len(self.waiting) < WAITING
 
+    @property
+    def awaited(self) -> bool:
+        """True while the source is not there yet, and is waited for."""
+        return bool(getattr(self._shared.source, "awaited", False))
+
     def read(self, timeout_s: float | None = None) -> Captured | None:
         """The next item; None at the end.
 

@@ -15,7 +15,7 @@ from dataclasses import dataclass, field
 from urllib.parse import parse_qsl, unquote, urlsplit
 
 from edgemm.choices import hint
-from edgemm.errors import InputError, SourceNotFound
+from edgemm.errors import InputError, UnknownSource
 from edgemm.redaction import NETWORK, shown_address, shown_option, shown_value, without_secrets
 
 __all__ = ["WORKS", "SourceUri", "parse_uri", "without_secrets"]
@@ -138,7 +138,7 @@ def parse_uri(uri: str | os.PathLike[str]) -> SourceUri:
     """Takes a source's name apart. A file that bears the whole name, question mark and all, is that file.
 
     Raises:
-        SourceNotFound: a scheme that is not known.
+        UnknownSource: a scheme that is not known.
         InputError: the name is empty.
     """
     given = os.fspath(uri)
@@ -166,7 +166,7 @@ def parse_uri(uri: str | os.PathLike[str]) -> SourceUri:
     elif scheme and not os.path.lexists(f"{scheme}:{path}"):
         known = text.lower().startswith(f"{scheme}:")
         kind, near = (repr(scheme), _meant(scheme)) if known else ("what stands before its colon", "")
-        raise SourceNotFound(f"{text!r}: {kind} is no kind of source that is known. Expected {WORKS}{near}")
+        raise UnknownSource(f"{text!r}: {kind} is no kind of source that is known. Expected {WORKS}{near}")
     elif scheme:
         path = f"{scheme}:{path}"
     return SourceUri(text, os.path.expanduser(path), options_found)

@@ -26,7 +26,8 @@ examples:
   edgemm run digits.tflite --source pictures/ --max-age 33
   edgemm run keywords.onnx --source speech.wav --live --json
   edgemm run face.tflite --source "camera:0?size=1280x720&fps=30" --max-age 100 --on-late drop
-  edgemm run app.json
+  edgemm run face.tflite --source "camera:0?wait=1"    # a camera that may be plugged in later
+  edgemm run app.json                                  # several models and sources: examples/kiosk
 
 sources: a picture, a folder, a glob in quotes, a video file, a .wav file; camera:0, /dev/video0, picamera2:,
   gst:PIPELINE, rtsp://, http:// (MJPEG), udp://; microphone:, microphone:NAME
@@ -129,9 +130,13 @@ def _run_one(options: argparse.Namespace, draining: Draining) -> int:
         ) as model,
         edgemm.open_source(options.source, pace="live" if options.live else "file") as source,
         model.stream(source, budget=budget) as stream,
-        Watchdog(lambda: {"stream": stream.ledger.progress()}, Notifier()) as pulse,
+        Watchdog(
+            lambda: {"stream": stream.ledger.progress()},
+            Notifier(),
+            lambda: ["stream"] if getattr(source, "awaited", False) else [],
+        ) as watchdog,
     ):
-        draining.by(pulse.stopping, stream.stop)
+        draining.by(watchdog.stopping, stream.stop)
         try:
             for item in stream:
                 if record is not None:
@@ -247,6 +252,8 @@ class Lines:
             return
         for name, each in summary.get("streams", {"": summary}).items():
             print(f"summary{' of ' if name else ''}{printable(name)}: {_counts(each)}", flush=True)
+        if "awaited" in summary:
+            print(f"never there: the source of {', '.join(map(printable, summary['awaited']))}", flush=True)
         if "streams" in summary and "record" in summary:
             print(f"record: {_counts(summary['record'])}", flush=True)
 

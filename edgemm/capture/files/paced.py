@@ -8,7 +8,8 @@ from collections.abc import Callable, Mapping
 from dataclasses import replace
 from typing import Literal
 
-from edgemm.capture.files.file_source import FileSource, PictureReel
+from edgemm.capture.files.file_source import FileSource, PictureReel, TimedReel
+from edgemm.capture.files.timed_film import TimedFilm
 from edgemm.capture.losses import CountsLosses
 from edgemm.capture.source import Source
 from edgemm.errors import SourceTimeout
@@ -16,12 +17,12 @@ from edgemm.media import AudioBlock, Captured
 
 
 class PacedSource(FileSource):
-    """Plays another source: each item comes when it is due, and bears that moment as its time of capture.
+    """Plays another source: each item comes when it is due, and that moment is its time of capture.
 
     Time begins with the first `read()`, after the first item has been decoded. The next item is decoded
-    ahead, so that an unhurried reader gets it on the dot. Like a camera, the reel does not wait: of the
-    pictures whose moment went by unread only the newest is given, the others are lost as "overrun". Like
-    a sound card with a long buffer, no sample is lost: a late reader gets blocks that are older.
+    ahead, so that a reader who is in time gets it in time. As with a camera, time does not wait for the reader:
+    of the pictures that became due since the last `read()` only the newest is given, the others are lost as
+    "overrun". As with a sound card that has a long buffer, no sample is lost: a late reader gets older blocks.
     """
 
     live = True
@@ -36,12 +37,15 @@ class PacedSource(FileSource):
         """Args:
         source: what is played; it is closed with this one.
         now_ns: the clock, nanoseconds.
-        wait: waits that many seconds by the same clock, less when the source is closed; then True.
+        wait: waits so many seconds by the same clock; True, and earlier, when the source is closed meanwhile.
         """
         self.uri = source.uri
         self.modality: Literal["image", "audio"] = source.modality
         self._source = source
         self._reel = source if isinstance(source, PictureReel) else None
+        self._film = (
+            TimedFilm(source) if isinstance(source, TimedReel) and source.moment_ns is not None else None
+        )
         self._counts = source if isinstance(source, CountsLosses) else None
         self._now_ns = now_ns
         self._stop = threading.Event()
@@ -57,7 +61,8 @@ class PacedSource(FileSource):
     def lost(self) -> Mapping[str, int]:
         """Reason -> items: "overrun" for pictures that nobody read in time, and what the file lost."""
         inner = self._counts.lost if self._counts else {}
-        return {**inner, "overrun": self._overrun} if self._overrun else inner
+        overrun = self._film.overrun if self._film else self._overrun
+        return {**inner, "overrun": overrun} if overrun else inner
 
     def read(self, timeout_s: float | None = None) -> Captured | None:
         """The next item when it is due; None at the end.
@@ -80,9 +85,12 @@ class PacedSource(FileSource):
 
     def _fetch(self) -> Captured | None:
         """The item that comes next, stamped; None at the end."""
-        if self._reel is not None and self._start_ns is not None:
-            self._let_pass(self._reel, self._start_ns)
-        item = self._source.read()
+        passed_ns = None if self._start_ns is None else self._now_ns() - self._start_ns
+        if self._film is not None:
+            item = self._film.read(passed_ns)
+        else:
+            self._let_pass(passed_ns)
+            item = self._source.read()
         if item is None:
             return None
         if self._start_ns is None:
@@ -104,13 +112,14 @@ class PacedSource(FileSource):
         """When the item is captured, counted from the start of the reel."""
         if isinstance(item, AudioBlock) or self._reel is None:
             return self._played_ns
-        return round(item.sequence * 1e9 / self._reel.fps)
+        return self._film.moment_ns if self._film else round(item.sequence * 1e9 / self._reel.fps)
 
-    def _let_pass(self, reel: PictureReel, start_ns: int) -> None:
+    def _let_pass(self, passed_ns: int | None) -> None:
         """Passes over the pictures that are no longer the newest."""
-        newest = int((self._now_ns() - start_ns) * reel.fps / 1e9)
-        if newest > self._next_sequence:
-            self._overrun += reel.skip(newest - self._next_sequence)
+        if self._reel is not None and passed_ns is not None:
+            newest = int(passed_ns * self._reel.fps / 1e9)
+            if newest > self._next_sequence:
+                self._overrun += self._reel.skip(newest - self._next_sequence)
 
     def _wait_until_due(self, timeout_s: float | None) -> bool:
         """True when the next item is due; False when the source is closed."""

@@ -10,6 +10,7 @@ from collections.abc import Callable, Mapping
 from typing import Any, Literal
 
 from edgemm.capture.files.file_source import FileSource
+from edgemm.capture.files.frame_times import FrameTimes
 from edgemm.capture.losses import Losses
 from edgemm.errors import SourceLost
 from edgemm.log import LOG
@@ -27,8 +28,11 @@ _MISSES = 16
 
 
 class VideoSource(FileSource):
-    """The frames of one video file. `fps` is the file's own rate unless the caller sets another; it
-    matters at live pace only, where every frame lasts equally long."""
+    """The frames of one video file.
+
+    At live pace each frame comes at the file's own time, so that a variable frame rate keeps its intervals; with an
+    `fps` that the caller sets, frames come at equal intervals.
+    """
 
     modality: Literal["image", "audio"] = "image"
 
@@ -57,11 +61,18 @@ class VideoSource(FileSource):
         self._losses = Losses()
         self._capture = self._open()
         self.fps = fps or _sane_rate(self._property("CAP_PROP_FPS"))
+        self._times = None if fps else FrameTimes(round(1e9 / self.fps))
 
     @property
     def lost(self) -> Mapping[str, int]:
         """{"unreadable": frames in the middle that could not be decoded}."""
         return self._losses.counts
+
+    @property
+    def moment_ns(self) -> int | None:
+        """When the frame that was decoded last is due, counted from the first, in nanoseconds; None: frames come
+        at equal intervals."""
+        return self._times.moment_ns if self._times else None
 
     def read(self, timeout_s: float | None = None) -> Frame | None:
         """The next frame, stamped when it is decoded; None at the end.
@@ -82,6 +93,7 @@ class VideoSource(FileSource):
             skipped = 0
             while skipped < count and not self._closed and self._capture.grab():
                 skipped += 1
+                self._take_time()
             self._sequence += skipped
             self._in_this_pass += skipped
             return skipped
@@ -110,6 +122,7 @@ class VideoSource(FileSource):
             if ok:
                 self._count_misses(misses)
                 self._in_this_pass += 1
+                self._take_time()
                 return pixels
             misses += 1
             if (misses == 1 and self._in_this_pass >= self._length()) or misses > _MISSES:
@@ -138,6 +151,10 @@ class VideoSource(FileSource):
         self._capture.release()
         self._capture = self._open()
         return True
+
+    def _take_time(self) -> None:
+        if self._times is not None:
+            self._times.add(self._property("CAP_PROP_POS_MSEC"))
 
     def _length(self) -> float:
         """Frames in the file as its header says, which may be an estimate; 0 when it says nothing."""

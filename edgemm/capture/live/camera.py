@@ -16,14 +16,16 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 from edgemm.capture.live.cameras import SYSFS, Camera, describe, list_cameras
+from edgemm.capture.live.grabber import Grabber, Shot
 from edgemm.capture.live.live_frames import LiveFrames
 from edgemm.capture.live.opencv_grabber import OpenCvGrabber
-from edgemm.capture.live.picamera import open_picamera
+from edgemm.capture.live.picamera import open_picamera, picamera_grabber
 from edgemm.capture.live.stamps import Stamps
 from edgemm.capture.live.timeouts import OPTIONS, patience_of
 from edgemm.capture.uri import SourceUri
 from edgemm.errors import InputError, SourceNotFound
 from edgemm.log import LOG
+from edgemm.media import Color
 from edgemm.opencv import opencv
 
 SETTINGS = ("size", "fps", "fourcc")
@@ -32,8 +34,8 @@ _BUFFERS = 2
 more would only hold older ones."""
 
 _SELECT_S = "2"
-"""So long OpenCV waits for a frame; by itself 10 s, in which a camera that stalled could not be opened anew. It has
-no other way to be told."""
+"""So long OpenCV waits for a frame; by itself 10 s, in which a camera that stalled could not be opened anew. It
+takes that from the environment alone."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,11 +48,11 @@ class CameraRequest:
     """Four letters: MJPG, YUYV ..."""
 
 
-def wish_of(named: SourceUri) -> CameraRequest:
+def request_of(named: SourceUri) -> CameraRequest:
     """From the options `size`, `fps` and `fourcc`.
 
     Raises:
-        InputError: one of them makes no sense.
+        InputError: one of them is out of range.
     """
     size, fourcc = named.options.get("size", ""), named.options.get("fourcc", "")
     parts = re.fullmatch(r"([1-9][0-9]{0,4})x([1-9][0-9]{0,4})", size.lower())
@@ -68,12 +70,12 @@ def wish_of(named: SourceUri) -> CameraRequest:
 class CameraGrabber(OpenCvGrabber):
     """One opening of a V4L2 device."""
 
-    def __init__(self, uri: str, find: Callable[[], str], wish: CameraRequest, told: set[str]) -> None:
+    def __init__(self, uri: str, find: Callable[[], str], request: CameraRequest, warned: set[str]) -> None:
         super().__init__()
         self._uri = uri
         self._find = find
-        self._wish = wish
-        self._told = told
+        self._request = request
+        self._warned = warned
         self._stamps = Stamps(uri, 0)
 
     def open(self) -> str:
@@ -95,21 +97,21 @@ class CameraGrabber(OpenCvGrabber):
         return self._described()
 
     def _ask(self) -> None:
-        """Asks for what is wished, the format first, since sizes and rates depend on it."""
-        cv2, wish = opencv(), self._wish
-        if wish.fourcc:
-            self._capture.set(cv2.CAP_PROP_FOURCC, cv2.VideoWriter.fourcc(*wish.fourcc))
-        if wish.size_wh:
-            self._capture.set(cv2.CAP_PROP_FRAME_WIDTH, wish.size_wh[0])
-            self._capture.set(cv2.CAP_PROP_FRAME_HEIGHT, wish.size_wh[1])
-        if wish.fps:
-            self._capture.set(cv2.CAP_PROP_FPS, wish.fps)
+        """Asks for what is wanted, the format first, since sizes and rates depend on it."""
+        cv2, request = opencv(), self._request
+        if request.fourcc:
+            self._capture.set(cv2.CAP_PROP_FOURCC, cv2.VideoWriter.fourcc(*request.fourcc))
+        if request.size_wh:
+            self._capture.set(cv2.CAP_PROP_FRAME_WIDTH, request.size_wh[0])
+            self._capture.set(cv2.CAP_PROP_FRAME_HEIGHT, request.size_wh[1])
+        if request.fps:
+            self._capture.set(cv2.CAP_PROP_FPS, request.fps)
         self._capture.set(cv2.CAP_PROP_BUFFERSIZE, _BUFFERS)
         given = self._described()
-        wished = (_size(wish), f"{wish.fps:g}/s" if wish.fps else "", wish.fourcc)
-        refused = ", ".join(each for each in wished if each and each not in given.split())
-        if refused and refused not in self._told:
-            self._told.add(refused)
+        wanted = (_size(request), f"{request.fps:g}/s" if request.fps else "", request.fourcc)
+        refused = ", ".join(each for each in wanted if each and each not in given.split())
+        if refused and refused not in self._warned:
+            self._warned.add(refused)
             LOG.warning("%s: asked for %s, the camera gives %s", self._uri, refused, given)
 
     def _captured_ns(self, now_ns: int) -> int:
@@ -117,25 +119,75 @@ class CameraGrabber(OpenCvGrabber):
         return self._stamps.captured_ns(round(stamp_ms * 1e6) if stamp_ms > 0 else None, now_ns)
 
 
+class AwaitedCameraGrabber:
+    """One opening of a camera that may not be there yet: which kind it is shows when it comes."""
+
+    color: Color = "bgr"
+
+    def __init__(
+        self, named: SourceUri, request: CameraRequest, warned: set[str], opened: list[Camera]
+    ) -> None:
+        """Args:
+        opened: shared by all openings of one source; the camera that was opened first stands in it.
+        """
+        self._named = named
+        self._request = request
+        self._warned = warned
+        self._opened = opened
+        self._inner: Grabber | None = None
+
+    def open(self) -> str:
+        """Looks for it, and opens it.
+
+        Raises:
+            SourceNotFound: it is not there; the message lists those that are.
+        """
+        camera = self._opened[0] if self._opened else find_camera(self._named)
+        self._inner = self._grabber(camera)
+        self.color = self._inner.color
+        given = self._inner.open()
+        self._opened[:] = [camera]
+        return given
+
+    def grab(self) -> Shot | None:
+        """The next picture."""
+        return self._inner.grab() if self._inner else None
+
+    def close(self) -> None:
+        """Frees the camera."""
+        if self._inner is not None:
+            self._inner.close()
+
+    def _grabber(self, camera: Camera) -> Grabber:
+        if camera.is_csi:
+            return picamera_grabber(_as_picamera(self._named, camera))
+        return CameraGrabber(
+            self._named.text, lambda: _find_again(self._named, camera), self._request, self._warned
+        )
+
+
 def open_camera(named: SourceUri) -> LiveFrames:
     """Opens a camera by number, name or device file; a Raspberry Pi's own camera through picamera2.
 
     Raises:
-        SourceNotFound: there is none such; the message lists those that there are.
-        InputError: an option is not known, or makes no sense.
+        SourceNotFound: there is none such, and it is not waited for; the message lists those that there are.
+        InputError: an option is not known, or out of range.
         MissingDependency: OpenCV, or for a Raspberry Pi's own camera picamera2, is not installed.
     """
     named.only(*SETTINGS, *OPTIONS)
-    wish, patience = wish_of(named), patience_of(named)
+    request, timeouts, warned = request_of(named), patience_of(named), set[str]()
+    if timeouts.wait:
+        opencv()
+        opened: list[Camera] = []
+        return LiveFrames(named.text, lambda: AwaitedCameraGrabber(named, request, warned, opened), timeouts)
     camera = find_camera(named)
     if camera.is_csi:
         return open_picamera(_as_picamera(named, camera))
     opencv()
-    told: set[str] = set()
     return LiveFrames(
         named.text,
-        lambda: CameraGrabber(named.text, lambda: _find_again(named, camera), wish, told),
-        patience,
+        lambda: CameraGrabber(named.text, lambda: _find_again(named, camera), request, warned),
+        timeouts,
     )
 
 
@@ -188,5 +240,5 @@ def _as_picamera(named: SourceUri, camera: Camera) -> SourceUri:
     return SourceUri(named.text, str(number), named.options, "picamera2")
 
 
-def _size(wish: CameraRequest) -> str:
-    return "{}x{}".format(*wish.size_wh) if wish.size_wh else ""
+def _size(request: CameraRequest) -> str:
+    return "{}x{}".format(*request.size_wh) if request.size_wh else ""

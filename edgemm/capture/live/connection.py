@@ -1,4 +1,4 @@
-"""One connection to a live source: a grabber in a thread of its own, and the watch over it."""
+"""One connection to a live source: a grabber in a thread of its own, and time limits for it."""
 
 from __future__ import annotations
 
@@ -11,7 +11,15 @@ from edgemm.capture.live.grabber import Grabber
 from edgemm.capture.live.newest import NewestFrame
 from edgemm.capture.live.timeouts import Timeouts
 from edgemm.capture.uri import without_secrets
-from edgemm.errors import SourceError, SourceLost, SourceTimeout
+from edgemm.errors import (
+    EdgemmError,
+    InputError,
+    MissingDependency,
+    SourceError,
+    SourceLost,
+    SourceTimeout,
+    UnknownSource,
+)
 
 OPEN_FAILED, CLOSED, STALLED, FROZEN = "open-failed", "closed", "stalled", "frozen"
 _MISSES = 16
@@ -19,11 +27,11 @@ _MISSES = 16
 the time that a picture takes."""
 _AT_ONCE_NS = 5_000_000
 _PICTURE_NS = 1_000_000_000
-"""A grab that fails after so long has waited in vain: that was no bad picture."""
+"""A grab that fails after so long was waiting for a picture: it is not counted as a corrupt one."""
 
 
 class Connection:
-    """Grabs until the connection is over, the source belongs to another one, or the watch gives it up.
+    """Grabs until the driver ends, another connection takes over, or a time limit passes.
 
     A driver may hang in any call. The thread is then left behind: it is a daemon, and when the driver
     comes back to it, what it brings is refused and it frees the driver itself.
@@ -34,8 +42,9 @@ class Connection:
         uri: str,
         grabber: Grabber,
         frames: NewestFrame,
-        patience: Timeouts,
-        on_first_frame: Callable[[], object] | None = None,
+        timeouts: Timeouts,
+        on_first_frame: Callable[[Connection], object],
+        is_first: bool,
         now_ns: Callable[[], int] = time.monotonic_ns,
     ) -> None:
         self.opened = threading.Event()
@@ -43,18 +52,20 @@ class Connection:
         self.given = ""
         """What the driver gave, in words."""
         self.frames = 0
-        """So many have come."""
-        self.error: SourceError | None = None
+        """Frames that have come."""
+        self.error: EdgemmError | None = None
+        self.fatal = False
+        """True for an error that another attempt does not cure: a package that is missing, a wrong option."""
         self._uri = uri
         self._grabber = grabber
         self._newest = frames
-        self._patience = patience
-        self.is_first = on_first_frame is None
+        self._timeouts = timeouts
+        self.is_first = is_first
         """True for the first connection of a source."""
         self._on_first_frame = on_first_frame
         self._now_ns = now_ns
-        self._still = FreezeDetector() if patience.frozen_s is not None else None
-        self._limit_s = patience.open_s
+        self._still = FreezeDetector() if timeouts.frozen_s is not None else None
+        self._limit_s = timeouts.open_s
         self._alive_ns = now_ns()
         self._reason = ""
         self._over = threading.Event()
@@ -92,18 +103,21 @@ class Connection:
         self._over.set()
         if self.given:
             self._reason = STALLED
-            self.error = SourceLost(f"{self._uri}: no frame for {self._patience.timeout_s:g} s")
+            self.error = SourceLost(f"{self._uri}: no frame for {self._timeouts.timeout_s:g} s")
         else:
             self._reason = OPEN_FAILED
-            self.error = SourceTimeout(f"{self._uri} did not open within {self._patience.open_s:g} s")
+            self.error = SourceTimeout(f"{self._uri} did not open within {self._timeouts.open_s:g} s")
 
     def _run(self) -> None:
         try:
             given = self._grabber.open()
-            self._alive_ns, self._limit_s = self._now_ns(), self._patience.timeout_s
+            self._alive_ns, self._limit_s = self._now_ns(), self._timeouts.timeout_s
             self.given = given or "open"
             self.opened.set()
             self._grab_all()
+        except (InputError, MissingDependency, UnknownSource) as error:
+            self.fatal = True
+            self._fail(error)
         except SourceError as error:
             self._fail(error)
         except Exception as error:  # noqa: BLE001 - a driver's own errors are of any kind
@@ -113,7 +127,7 @@ class Connection:
             self.opened.set()
             self._grabber.close()
 
-    def _fail(self, error: SourceError) -> None:
+    def _fail(self, error: EdgemmError) -> None:
         if not self._over.is_set():
             self._reason = CLOSED if self.given else OPEN_FAILED
             self.error = error
@@ -130,11 +144,11 @@ class Connection:
                 if quick >= _MISSES:
                     return self._end(now_ns)
                 continue
+            if not self.frames and not self._over.is_set():
+                self._on_first_frame(self)  # counted before anybody can have read the frame
             if not self._newest.put(self, shot, self._grabber.color, misses):
                 return None
             self.frames += 1
-            if self.frames == 1 and self._on_first_frame is not None:
-                self._on_first_frame()
             misses = quick = 0
             self._alive_ns = now_ns
             if self._froze(shot.pixels, now_ns):
@@ -144,17 +158,17 @@ class Connection:
     def _end(self, now_ns: int) -> None:
         """The driver gives nothing, at once, again and again: it gave up waiting, or the other side closed."""
         silent_s = (now_ns - self._alive_ns) / 1e9
-        if silent_s >= 0.9 * self._patience.timeout_s:
+        if silent_s >= 0.9 * self._timeouts.timeout_s:
             self._reason, what = STALLED, f"no frame for {silent_s:.1f} s"
         else:
             self._reason, what = CLOSED, "nothing comes any more"
         self.error = SourceLost(f"{self._uri}: {what}")
 
     def _froze(self, pixels: object, now_ns: int) -> bool:
-        if self._still is None or self._patience.frozen_s is None:
+        if self._still is None or self._timeouts.frozen_s is None:
             return False
         still_s = self._still.still_ns(pixels, now_ns) / 1e9  # type: ignore[arg-type]
-        if still_s < self._patience.frozen_s:
+        if still_s < self._timeouts.frozen_s:
             return False
         self._reason = FROZEN
         self.error = SourceLost(f"{self._uri}: the same picture, bit by bit, for {still_s:.1f} s")

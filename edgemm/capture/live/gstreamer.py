@@ -23,9 +23,9 @@ import numpy as np
 from edgemm.capture.live.grabber import Shot
 from edgemm.capture.live.live_frames import LiveFrames
 from edgemm.capture.live.stamps import Stamps
-from edgemm.capture.live.timeouts import Timeouts
+from edgemm.capture.live.timeouts import patience_of
 from edgemm.capture.uri import SourceUri, without_secrets
-from edgemm.errors import InputError, MissingDependency, SourceLost, SourceNotFound
+from edgemm.errors import InputError, MissingDependency, SourceLost, UnknownSource
 from edgemm.media import Color
 
 INSTALL = (
@@ -61,7 +61,7 @@ class PipelineGrabber:
         try:
             self._pipeline = gst.parse_launch(completed(self._description))
         except GLib.Error as error:
-            raise SourceNotFound(f"{self._uri}: {self._readable(error)}") from None
+            raise UnknownSource(f"{self._uri}: {self._readable(error)}") from None
         self._sink = self._find_sink(gst)
         self._pipeline.use_clock(gst.SystemClock.obtain())
         self._stamps = Stamps(self._uri, self._now_ns())
@@ -145,14 +145,14 @@ def open_pipeline(named: SourceUri) -> LiveFrames:
     """Opens a pipeline.
 
     Raises:
-        SourceNotFound: there is no such element, or its description is not understood.
+        UnknownSource: there is no such element, or its description is not understood.
         SourceLost: it does not start.
         MissingDependency: PyGObject or GStreamer is not installed.
     """
     if not named.path.strip():
         raise InputError(f"{named.text!r}: expected a pipeline, such as gst:v4l2src device=/dev/video0")
     gstreamer()
-    return LiveFrames(named.text, lambda: PipelineGrabber(named.text, named.path), Timeouts())
+    return LiveFrames(named.text, lambda: PipelineGrabber(named.text, named.path), patience_of(named))
 
 
 @lru_cache(maxsize=1)

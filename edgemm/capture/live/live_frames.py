@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import atexit
 import threading
+import time
 from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING, Literal
 
@@ -11,7 +12,7 @@ from edgemm.capture.live.connection import Connection
 from edgemm.capture.live.grabber import Grabber
 from edgemm.capture.live.newest import FrameCounts, NewestFrame
 from edgemm.capture.live.timeouts import Backoff, Timeouts
-from edgemm.errors import SourceLost
+from edgemm.errors import EdgemmError, SourceLost, SourceNotFound
 from edgemm.log import LOG
 from edgemm.media import Frame
 
@@ -28,12 +29,12 @@ class LiveFrames:
     """A camera or a stream that is read all the time, and whose newest frame is handed out.
 
     One thread grabs, a second watches it: a connection that ends, stalls or hangs is replaced by a new one,
-    after a wait that grows from 0.25 s to 8 s. The first connection must succeed, so that a name mistyped does
-    not look like a camera that is switched off.
+    after a wait that grows from 0.25 s to 8 s. The first connection must succeed, unless `Timeouts.wait` says
+    that the source need not be there yet: it is then tried in the same way until it comes.
 
     `faults` counts events: "open-failed", "closed" (the other side ended it), "stalled" (no frame in time),
-    "frozen" (the same picture for too long), "left-behind" (the driver hangs; its thread was left), and
-    "reconnected".
+    "frozen" (the same picture for too long), "left-behind" (the driver hangs; its thread was left), "appeared"
+    (a source that was waited for has come), and "reconnected".
     """
 
     modality: Literal["image", "audio"] = "image"
@@ -44,7 +45,7 @@ class LiveFrames:
         self,
         uri: str,
         grabber: Callable[[], Grabber],
-        patience: Timeouts | None = None,
+        timeouts: Timeouts | None = None,
         backoff: Backoff | None = None,
     ) -> None:
         """Opens it, and begins to grab.
@@ -52,23 +53,28 @@ class LiveFrames:
         Args:
             uri: its name, without credentials.
             grabber: makes one for each connection.
-            patience: time-outs, and how often to connect again.
+            timeouts: what counts as a fault, and what is done about it.
             backoff: the waits between attempts.
 
         Raises:
-            SourceError: it cannot be opened.
+            SourceError: it cannot be opened, and is not waited for.
         """
         self.uri = uri
         self._make = grabber
-        self._patience = patience or Timeouts()
+        self._timeouts = timeouts or Timeouts()
         self._backoff = backoff or Backoff()
         self._frames = NewestFrame(uri)
         self._stop = threading.Event()
         self._left: list[Connection] = []
-        self._connection = self._connect(None)
+        self._since_s = time.monotonic()
+        self._came = False
+        self._awaited = False
+        self._connection = self._connect(is_first=True)
         self._watcher = threading.Thread(target=self._watch, name=f"edgemm watches {uri}", daemon=True)
         self._watcher.start()
         atexit.register(self.close)
+        if self._timeouts.wait:
+            return
         self._connection.opened.wait()
         if not self._connection.given:
             error = self._connection.error
@@ -78,8 +84,13 @@ class LiveFrames:
 
     @property
     def given(self) -> str:
-        """What the driver gave, in words: "1280x720 at 30/s MJPG"."""
+        """What the driver gave, in words: "1280x720 at 30/s MJPG"; "" before it has opened."""
         return self._connection.given
+
+    @property
+    def awaited(self) -> bool:
+        """True while it is not there, has never been, and is waited for."""
+        return self._awaited
 
     @property
     def lost(self) -> Mapping[str, int]:
@@ -127,34 +138,54 @@ class LiveFrames:
             connection.start()
             reason = connection.watch()
             free = connection.gone(_RELEASE_S)
-            if self._stop.is_set() or (connection.is_first and not connection.given):
+            if self._stop.is_set() or self._must_raise(connection):
                 return None
-            self._tell(connection, reason, free)
+            self._count(connection, reason, free)
             failed = 1 if connection.frames else failed + 1
-            if failed > self._patience.attempts:
+            if connection.fatal or failed > self._timeouts.attempts:
+                self._awaited = False
                 return self._frames.fail(self._final(connection))
             self._wait_before_next(connection)
-            self._connection = self._connect(self._reconnected)
+            self._connection = self._connect()
         return None
 
-    def _connect(self, on_first_frame: Callable[[], object] | None) -> Connection:
-        return Connection(self.uri, self._make(), self._frames, self._patience, on_first_frame)
+    def _must_raise(self, connection: Connection) -> bool:
+        """True when the source did not open at first and is not waited for: `__init__` raises the error."""
+        return connection.is_first and not connection.given and not self._timeouts.wait
 
-    def _reconnected(self) -> None:
-        self._frames.fault("reconnected")
-        LOG.info("%s: frames come again", self.uri)
+    def _connect(self, *, is_first: bool = False) -> Connection:
+        return Connection(
+            self.uri, self._make(), self._frames, self._timeouts, self._on_first_frame, is_first
+        )
 
-    def _tell(self, connection: Connection, reason: str, free: bool) -> None:
-        what = str(connection.error).removeprefix(f"{self.uri}: ")
-        self._frames.fault(reason, what)
+    def _on_first_frame(self, connection: Connection) -> None:
+        """The first frame of a connection has come."""
+        came, self._came, self._awaited = self._came, True, False
+        if connection.is_first:
+            return
+        if came or not self._timeouts.wait:
+            self._frames.fault("reconnected")
+            LOG.info("%s: frames come again", self.uri)
+        else:
+            self._frames.fault("appeared")
+            LOG.warning("%s: is there now, after %.1f s", self.uri, time.monotonic() - self._since_s)
+
+    def _count(self, connection: Connection, reason: str, free: bool) -> None:
+        """Counts why a connection is over, and says so."""
+        what = str(connection.error).removeprefix(f"{self.uri}: ").removeprefix(f"{self.uri!r}: ")
+        self._awaited = self._timeouts.wait and not self._came
+        self._frames.fault(reason, f"{what}; waiting for it" if self._awaited else what)
         if not free:
             self._left.append(connection)
             self._frames.fault("left-behind", f"{what}; the driver hangs, and its thread is left behind")
 
-    def _final(self, connection: Connection) -> SourceLost:
-        attempts = self._patience.attempts
+    def _final(self, connection: Connection) -> EdgemmError:
+        if connection.fatal and connection.error is not None:
+            return connection.error
+        attempts = self._timeouts.attempts
         gave_up = f"given up after {attempts:g} attempts to reconnect" if attempts else "reconnecting is off"
-        error = SourceLost(f"{connection.error}; {gave_up}")
+        kind = SourceLost if self._came or not self._timeouts.wait else SourceNotFound
+        error = kind(f"{connection.error}; {gave_up}")
         error.__cause__ = connection.error
         return error
 

@@ -8,7 +8,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 
 from edgemm.capture.live.grabber import Shot
-from edgemm.errors import SourceError, SourceTimeout
+from edgemm.errors import EdgemmError, SourceTimeout
 from edgemm.log import RateLimitedLog
 from edgemm.media import Color, Frame
 
@@ -47,7 +47,7 @@ class NewestFrame:
         self._log = RateLimitedLog()
         self._faults: dict[str, int] = {}
         self._trouble = ""
-        self._error: SourceError | None = None
+        self._error: EdgemmError | None = None
         self._closed = False
 
     def belong_to(self, owner: object) -> None:
@@ -79,7 +79,7 @@ class NewestFrame:
 
         Raises:
             SourceTimeout: none within `timeout_s`.
-            SourceError: the source has ended, as `fail()` said.
+            EdgemmError: the source has ended, as `fail()` said.
         """
         give_up = None if timeout_s is None else time.monotonic() + timeout_s
         with self._fresh:
@@ -103,7 +103,7 @@ class NewestFrame:
         if message:
             self._log.warning(name, f"{self._uri}: {message} ({name}: {so_far} so far)")
 
-    def fail(self, error: SourceError) -> None:
+    def fail(self, error: EdgemmError) -> None:
         """There will be no more frames."""
         with self._lock:
             self._owner = None

@@ -92,19 +92,28 @@ def open_picamera(named: SourceUri) -> LiveFrames:
     """Opens a Raspberry Pi's own camera by its number.
 
     Raises:
-        SourceNotFound: libcamera does not list it.
-        InputError: an option is not known, or makes no sense.
+        SourceNotFound: libcamera does not list it, and it is not waited for.
+        InputError: an option is not known, or out of range.
         MissingDependency: picamera2 is not installed.
     """
-    from edgemm.capture.live.camera import wish_of
+    picamera_grabber(named)
+    picamera2()
+    return LiveFrames(named.text, lambda: picamera_grabber(named), patience_of(named))
+
+
+def picamera_grabber(named: SourceUri) -> PicameraGrabber:
+    """For one opening of the camera that a name means.
+
+    Raises:
+        InputError: an option is not known, or out of range.
+    """
+    from edgemm.capture.live.camera import request_of
 
     named.only("size", "fps", *OPTIONS)
     if named.path and not named.path.isdecimal():
         raise InputError(f"{named.text!r}: expected a number, such as picamera2:0")
-    wish, patience = wish_of(named), patience_of(named)
-    number, size_wh = int(named.path or "0"), wish.size_wh or _SIZE_WH
-    picamera2()
-    return LiveFrames(named.text, lambda: PicameraGrabber(named.text, number, size_wh, wish.fps), patience)
+    request = request_of(named)
+    return PicameraGrabber(named.text, int(named.path or "0"), request.size_wh or _SIZE_WH, request.fps)
 
 
 def picamera2() -> Any:

@@ -6,8 +6,9 @@ import random
 from dataclasses import dataclass
 
 from edgemm.capture.uri import SourceUri
+from edgemm.errors import InputError
 
-OPTIONS = ("timeout_s", "reconnect", "attempts", "frozen_s")
+OPTIONS = ("timeout_s", "reconnect", "attempts", "frozen_s", "wait")
 """What a source's name may set."""
 _FIRST_S, _LONGEST_S = 0.25, 8.0
 _JITTER = 0.2
@@ -25,23 +26,40 @@ class Timeouts:
     """Failed attempts in a row to connect again after which the source is lost; 0: it is lost at once."""
     frozen_s: float | None = None
     """The same picture, bit by bit, for so long counts as a stall; None: never."""
+    wait: bool = False
+    """A source that is not there yet is waited for. False: it must open at the first attempt, so that a name with a
+    spelling mistake does not look like a camera that is switched off."""
 
 
 def patience_of(named: SourceUri) -> Timeouts:
     """From the options `timeout_s`, `reconnect` (0: a fault is the end), `attempts` (to connect again, in a row;
-    without end when not given) and `frozen_s`.
+    without end when not given), `frozen_s` and `wait` (1: it need not be there yet).
 
     Raises:
         InputError: one of them is no number, or out of bounds.
     """
     timeout_s = named.number("timeout_s", 0.1, 600.0) or Timeouts().timeout_s
-    attempts = named.number("attempts", 1, 1e9) if named.switch("reconnect", default=True) else 0.0
+    reconnect, wait = reconnects_and_waits(named)
+    attempts = named.number("attempts", 1, 1e9) if reconnect else 0.0
     return Timeouts(
         timeout_s,
         3 * timeout_s,
         float("inf") if attempts is None else attempts,
         named.number("frozen_s", 0.1, 86_400.0),
+        wait,
     )
+
+
+def reconnects_and_waits(named: SourceUri) -> tuple[bool, bool]:
+    """From the options `reconnect` and `wait`.
+
+    Raises:
+        InputError: one of them is neither 1 nor 0, or they contradict each other.
+    """
+    reconnect, wait = named.switch("reconnect", default=True), named.switch("wait", default=False)
+    if wait and not reconnect:
+        raise InputError(f"{named.text!r}: wait=1 tries again and again, reconnect=0 never: give one of them")
+    return reconnect, wait
 
 
 class Backoff:

@@ -6,6 +6,7 @@ microphone:2?channel=1     by number, second channel   microphone:?gate=voice   
 
 from __future__ import annotations
 
+from edgemm.capture.live.timeouts import reconnects_and_waits
 from edgemm.capture.sound.microphone_source import STALL_S, MicrophoneSource
 from edgemm.capture.source import Source
 from edgemm.capture.uri import SourceUri
@@ -19,26 +20,31 @@ def open_microphone(named: SourceUri) -> Source:
     Args:
         named: the options are `rate` (hertz), `channels` (that many are mixed), `channel` (that one, from
             0), `block_ms`, `dtype` (int16 or float32), `ring_s`, `reconnect` (0: a fault is the end),
-            `timeout_s` (seconds without sound that are a fault) and `gate=voice`.
+            `timeout_s` (seconds without sound that are a fault), `wait` (1: it need not be there yet) and
+            `gate=voice`.
 
     Raises:
         InputError: an option is not known or out of bounds.
         SourceError: see `MicrophoneSource`.
     """
-    named.only("rate", "channels", "channel", "block_ms", "dtype", "ring_s", "reconnect", "timeout_s", "gate")
+    named.only(
+        "rate", "channels", "channel", "block_ms", "dtype", "ring_s", "reconnect", "timeout_s", "gate",
+        "wait",
+    )  # fmt: skip
     dtype = _one_of(named, "dtype", "int16", "float32")
     gate = _one_of(named, "gate", "", "voice")
     channel = _whole(named, "channel", 0, 31)
     channels = _whole(named, "channels", 1, 32) or (1 if channel is None else channel + 1)
     if channel is not None and channel >= channels:
         raise InputError(f"channel={channel} in {named.text!r}: expected less than channels={channels}")
+    reconnect, wait = reconnects_and_waits(named)
     options = RecorderOptions(
         named.path.strip(), _whole(named, "rate", 1000, 768_000), channels,
         "float32" if dtype == "float32" else "int16",
         named.block_ms or 20.0, named.number("ring_s", 0.05, 60.0) or 2.0,
     )  # fmt: skip
     source = MicrophoneSource(
-        named.text, options, channel=channel, reconnect=named.switch("reconnect", default=True),
+        named.text, options, channel=channel, reconnect=reconnect, wait=wait,
         stall_s=named.number("timeout_s", 0.2, 60.0) or STALL_S,
     )  # fmt: skip
     if gate:

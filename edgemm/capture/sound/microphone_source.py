@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Literal
 
 from edgemm.capture.losses import Losses
 from edgemm.capture.sound.pcm import Pcm
-from edgemm.errors import SourceLost, SourceTimeout
+from edgemm.errors import SourceError, SourceLost, SourceTimeout
 from edgemm.log import LOG
 from edgemm.media import AudioBlock
 from edgemm.recorder.options import RecorderOptions
@@ -32,6 +32,8 @@ FIRST_BLOCK_S = 3.0
 """A microphone that is open gives its first block within that time."""
 _RETRY_S = (0.2, 5.0)
 """Wait before the first and before every later attempt to open it again; it doubles from one to the other."""
+_LOOK_S = 2.0
+"""So long a microphone that need not be there holds up whoever opens it."""
 _SLICE_S = 0.1
 _CLOSE_S = 2.0
 _GONE_S = 0.1
@@ -58,6 +60,7 @@ class MicrophoneSource:
         channel: int | None = None,
         stall_s: float = STALL_S,
         reconnect: bool = True,
+        wait: bool = False,
     ) -> None:
         """Opens it.
 
@@ -67,9 +70,10 @@ class MicrophoneSource:
             channel: the one to keep; None mixes all of them.
             stall_s: seconds without a block after which it counts as stalled.
             reconnect: True to open it again after a fault, False to raise SourceLost.
+            wait: True when it need not be there yet: it is tried again until it opens.
 
         Raises:
-            SourceNotFound: there is no such microphone.
+            SourceNotFound: there is no such microphone, and it is not waited for; likewise the next two.
             SourceLost: it cannot be opened.
             SourceTimeout: it does not open in time.
             InputError: the name fits several.
@@ -80,6 +84,9 @@ class MicrophoneSource:
         self._pcm = Pcm(options.dtype, options.channels, channel)
         self._stall_s = stall_s
         self._reconnect = reconnect
+        self._wait = wait
+        self._awaited = False
+        self._since_s = time.monotonic()
         self._faults = Losses()
         self._closed = threading.Event()
         self._reading = threading.Lock()
@@ -93,7 +100,10 @@ class MicrophoneSource:
         self._retry_at = 0.0
         self._recorder: Recorder | None = None
         self._begin()
-        self._open()
+        if wait:
+            self._look()
+        else:
+            self._open()
 
     @property
     def name(self) -> str:
@@ -107,8 +117,13 @@ class MicrophoneSource:
 
     @property
     def faults(self) -> Mapping[str, int]:
-        """How often it was "stalled", "lost", "open-failed" and "reconnected"."""
+        """How often it was "stalled", "lost", "open-failed", "appeared" and "reconnected"."""
         return self._faults.counts
+
+    @property
+    def awaited(self) -> bool:
+        """True while it is not there, has never been, and is waited for."""
+        return self._awaited
 
     @property
     def recorder_pid(self) -> int | None:
@@ -164,6 +179,15 @@ class MicrophoneSource:
             self.close()
             raise
 
+    def _look(self) -> None:
+        """Whether it is there, when it need not be. Raises what waiting does not cure."""
+        message = self._recorder.receive(_LOOK_S) if self._recorder else None
+        if isinstance(message, Failed) and not isinstance(error := as_error(message), SourceError):
+            self.close()
+            raise error
+        if message is not None:
+            self._take(message)
+
     def _begin(self) -> None:
         self._recorder = Recorder(self._options)
         self._running = self._flowing = False
@@ -216,7 +240,8 @@ class MicrophoneSource:
     def _fail(self, reason: str, message: str, *, fatal: bool = False) -> None:
         """Gives the recorder up; another one follows, unless that is of no use."""
         self._drop_recorder(_GONE_S)
-        self._faults.add(reason, 1, f"{self.uri}: {message}")
+        self._awaited = self._wait and self._end_ns is None and not fatal
+        self._faults.add(reason, 1, f"{self.uri}: {message}{'; waiting for it' if self._awaited else ''}")
         if fatal or not self._reconnect:
             self._error = SourceLost(f"{self.uri} is lost: {message}")
             raise self._error
@@ -245,15 +270,25 @@ class MicrophoneSource:
         samples = self._pcm.mono(sound.raw)
         gap, reason = sound.gap_samples, sound.gap_reason
         if self._away:
-            gap, reason = self._time_away(sound.captured_ns), self._away
-            LOG.warning("%s is back as %s after %.1f s", self.uri, self._name, gap / self._sample_rate)
-            self._faults.counts["reconnected"] = self._faults.counts.get("reconnected", 0) + 1
-            self._away = ""
+            if self._end_ns is not None:
+                gap, reason = self._time_away(sound.captured_ns), self._away
+            self._is_back(gap)
         self._flowing = True
         position = self._position + gap
         self._position = position + len(samples)
         self._end_ns = sound.captured_ns + round(len(samples) * 1e9 / self._sample_rate)
         return AudioBlock(samples, self._sample_rate, sound.captured_ns, position, gap, self._name, reason)
+
+    def _is_back(self, gap: int) -> None:
+        """The first block since it was away, or since it was waited for."""
+        if self._awaited:
+            event, since_s = "appeared", time.monotonic() - self._since_s
+            LOG.warning("%s is there now, as %s, after %.1f s", self.uri, self._name, since_s)
+        else:
+            event = "reconnected"
+            LOG.warning("%s is back as %s after %.1f s", self.uri, self._name, gap / self._sample_rate)
+        self._faults.counts[event] = self._faults.counts.get(event, 0) + 1
+        self._away, self._awaited = "", False
 
     def _time_away(self, captured_ns: int) -> int:
         """Samples between the last block and this one, by the clock; at least one, since state is lost."""

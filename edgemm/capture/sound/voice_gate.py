@@ -88,6 +88,11 @@ class VoiceGate:
         found: Mapping[str, int] = getattr(self._source, "faults", {})
         return found
 
+    @property
+    def awaited(self) -> bool:
+        """True while the source is not there yet, and is waited for."""
+        return bool(getattr(self._source, "awaited", False))
+
     def read(self, timeout_s: float | None = None) -> AudioBlock | None:
         """The next block that passes; None at the end.
 

@@ -5,18 +5,21 @@ from __future__ import annotations
 import threading
 from collections.abc import Callable, Iterator
 from pathlib import Path
-from typing import Protocol
+from typing import Any, Protocol
 
 import numpy as np
 import pytest
+from needs import needs
 
 from edgemm.capture import open_source
+from edgemm.capture.files.frame_times import FrameTimes
 from edgemm.capture.files.paced import PacedSource
 from edgemm.capture.files.pictures import PictureSource
 from edgemm.capture.files.recordings import RecordingSource
 from edgemm.capture.files.video import VideoSource
 from edgemm.errors import SourceTimeout
 from edgemm.media import AudioBlock, Captured, Frame
+from edgemm.opencv import opencv
 
 pytestmark = pytest.mark.device
 
@@ -88,6 +91,85 @@ def test_a_video_plays_at_its_own_rate(video: Callable[..., Path], fake_time: Ti
     with PacedSource(inner, now_ns=fake_time.now_ns, wait=fake_time.wait) as source:
         times = [frame.captured_ns for frame in everything(source)]
     assert np.diff(times).tolist() == [40 * MS] * 4
+
+
+TIMES_MS = [0, 40, 80, 500, 540, 2000, 2010, 2300]
+
+
+def film(path: Path, time: Time, times_ms: list[int], **options: Any) -> PacedSource:
+    from matroska import write_video
+
+    inner = VideoSource("film", str(write_video(path / "film.mkv", times_ms)), **options)
+    return PacedSource(inner, now_ns=time.now_ns, wait=time.wait)
+
+
+def test_a_variable_frame_rate_keeps_its_intervals(tmp_path: Path, fake_time: Time) -> None:
+    needs(opencv)
+    source = film(tmp_path, fake_time, TIMES_MS)
+    start = fake_time.ns
+    frames = [frame for frame in everything(source) if isinstance(frame, Frame)]
+    assert [(frame.captured_ns - start) // MS for frame in frames] == TIMES_MS
+    assert [round(frame.pixels.mean() / 10) for frame in frames] == list(range(8))
+    assert source.lost == {}
+
+
+def test_a_late_reader_gets_what_stands_on_the_screen_now(tmp_path: Path, fake_time: Time) -> None:
+    needs(opencv)
+    source = film(tmp_path, fake_time, TIMES_MS)
+    start = fake_time.ns
+    seen = []
+    for at_ms in (0, 90, 600, 1999, 2305):
+        fake_time.ns = max(fake_time.ns, start + at_ms * MS)
+        frame = source.read()
+        assert isinstance(frame, Frame)
+        seen.append((frame.sequence, fake_time.ns - frame.captured_ns))
+    assert seen == [(0, 0), (2, 10 * MS), (4, 60 * MS), (5, 0), (7, 5 * MS)]
+    assert source.lost == {"overrun": 3}
+    assert source.read() is None
+
+
+def test_a_film_that_went_by_is_lost(tmp_path: Path, fake_time: Time) -> None:
+    needs(opencv)
+    source = film(tmp_path, fake_time, [0, 40, 80, 120])
+    source.read()
+    fake_time.pass_ms(10_000)
+    assert source.read() is None
+    assert source.lost == {"overrun": 3}
+
+
+def test_a_film_begins_again_at_its_usual_interval(tmp_path: Path, fake_time: Time) -> None:
+    needs(opencv)
+    source = film(tmp_path, fake_time, [0, 100, 150, 300], loop=True)  # 10 to 14 pictures a second
+    start = fake_time.ns
+    times = [frame.captured_ns - start for frame, _ in zip(everything(source), range(8), strict=False)]
+    steps = (np.diff(times) / MS).tolist()
+    assert steps[:3] == steps[4:7] == [100, 50, 150]
+    assert 50 <= steps[3] <= 150
+
+
+def test_a_rate_that_is_asked_for_makes_intervals_equal(tmp_path: Path, fake_time: Time) -> None:
+    needs(opencv)
+    times = [frame.captured_ns for frame in everything(film(tmp_path, fake_time, TIMES_MS, fps=10))]
+    assert np.diff(times).tolist() == [100 * MS] * 7
+
+
+@pytest.mark.parametrize(
+    ("stamps_ms", "moments_ms"),
+    [
+        ([5, 10, 30], [0, 5, 25]),
+        ([0, 50, 0, 50], [0, 50, 90, 140]),  # begun again
+        ([0, 0, 0], [0, 40, 80]),  # no times in the file
+        ([0, 10, float("nan"), 30], [0, 10, 50, 80]),
+        ([0, 10, 9e9, 9e9 + 10], [0, 10, 50, 60]),  # a jump of months
+    ],
+)
+def test_times_of_a_file_only_grow(stamps_ms: list[float], moments_ms: list[int]) -> None:
+    times = FrameTimes(40 * MS)
+    found = []
+    for stamp_ms in stamps_ms:
+        times.add(stamp_ms)
+        found.append(times.moment_ns / MS)
+    assert found == moments_ms
 
 
 def test_a_block_is_due_when_its_last_sample_is_heard(

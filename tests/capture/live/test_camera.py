@@ -144,3 +144,18 @@ with open_source(f"camera:{{device}}?timeout_s=0.5") as source:
     assert faults["stalled"] >= 1
     assert "corrupt" not in lost
     assert fine
+
+
+def test_a_camera_that_is_plugged_in_later_is_picked_up_and_found_again(run: Run) -> None:
+    there, faults = run("""
+os.remove(device)
+with open_source(f"camera:{device}", wait=True) as source:
+    while not source.faults.get("open-failed"): pass
+    awaited = source.awaited
+    open(device, "w").close()
+    watch(source, lambda frame: frame is not None)
+    print(json.dumps([awaited and not source.awaited, dict(source.faults)]))
+""")
+    assert there
+    assert faults["appeared"] == 1
+    assert "reconnected" not in faults

@@ -6,11 +6,13 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
+from needs import needs
 
-from edgemm.capture.live.camera import CameraRequest, find_camera, open_camera, wish_of
+from edgemm.capture.live.camera import CameraRequest, find_camera, open_camera, request_of
 from edgemm.capture.live.cameras import SYSFS, list_cameras
 from edgemm.capture.uri import parse_uri
 from edgemm.errors import InputError, SourceNotFound
+from edgemm.opencv import opencv
 
 pytestmark = pytest.mark.device
 
@@ -93,15 +95,28 @@ def test_a_machine_without_a_camera_says_so() -> None:
         open_camera(parse_uri("camera:0"))
 
 
-def test_wishes() -> None:
+def test_a_request() -> None:
     named = parse_uri("camera:0?size=1280X720&fps=30&fourcc=MJPG")
-    assert wish_of(named) == CameraRequest((1280, 720), 30, "MJPG")
+    assert request_of(named) == CameraRequest((1280, 720), 30, "MJPG")
 
 
 @pytest.mark.parametrize("option", ["size=big", "size=0x720", "size=1280", "fourcc=JPEGS", "fps=0"])
-def test_wishes_that_make_no_sense(option: str) -> None:
+def test_a_request_out_of_range(option: str) -> None:
     with pytest.raises(InputError, match="expected"):
         open_camera(parse_uri(f"camera:0?{option}"))
+
+
+@pytest.mark.skipif(SYSFS.exists(), reason="there is a camera")
+def test_a_camera_with_a_spelling_mistake_is_told_at_once_when_it_is_waited_for(
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    needs(opencv)
+    with open_camera(parse_uri("camera:Logitek?wait=1")) as source:
+        while not source.awaited:
+            pass
+    (said,) = caplog.messages
+    assert said.startswith("camera:Logitek?wait=1: there is no such camera. No camera is connected")
+    assert "waiting for it" in said
 
 
 def test_an_option_of_another_source_is_refused() -> None:

@@ -136,7 +136,7 @@ print(json.dumps([first.missed + shot.missed, shot.why, age_ms]))
 @pytest.mark.parametrize(
     ("pipeline", "kind", "message"),
     [
-        ("nosuchelement ! fakesink", "SourceNotFound", 'no element "nosuchelement"'),
+        ("nosuchelement ! fakesink", "UnknownSource", 'no element "nosuchelement"'),
         ("v4l2src device=/dev/video97", "SourceLost", "Cannot identify device '/dev/video97'"),
         ("rtspsrc location=rtsp://me:hunter2@127.0.0.1:1/ ! decodebin", "SourceLost", "rtsp://127.0.0.1:1/"),
     ],
@@ -181,3 +181,22 @@ def test_without_pygobject_it_says_how_to_install_it(monkeypatch: pytest.MonkeyP
 def test_an_empty_pipeline_is_refused() -> None:
     with pytest.raises(InputError, match="expected a pipeline"):
         open_source("gst:")
+
+
+def test_what_a_pipeline_lacks_at_first_is_waited_for(run: Run, tmp_path: Path) -> None:
+    video = tmp_path / "later.y4m"
+    awaited, faults = run(f"""
+import os
+video = {str(video)!r}
+with open_source(f"gst:filesrc location={{video}} ! y4mdec ! videoconvert", wait=True) as source:
+    while not source.faults.get("open-failed"): pass
+    awaited = source.awaited
+    with open(video + ".part", "wb") as file:
+        file.write(b"YUV4MPEG2 W16 H16 F25:1 C420jpeg\\n")
+        for _ in range(100): file.write(b"FRAME\\n" + bytes(384))
+    os.rename(video + ".part", video)
+    assert source.read(20) is not None
+    print(json.dumps([awaited, dict(source.faults)]))
+""")
+    assert awaited
+    assert faults["appeared"] == 1

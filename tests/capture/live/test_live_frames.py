@@ -16,14 +16,23 @@ from edgemm.capture.live.grabber import Shot
 from edgemm.capture.live.live_frames import LiveFrames
 from edgemm.capture.live.timeouts import Backoff, Timeouts
 from edgemm.capture.losses import CountsFaults, CountsLosses
-from edgemm.capture.source import Source
-from edgemm.errors import SourceLost, SourceNotFound, SourceTimeout
+from edgemm.capture.source import MayBeAwaited, Source
+from edgemm.errors import (
+    EdgemmError,
+    InputError,
+    MissingDependency,
+    SourceLost,
+    SourceNotFound,
+    SourceTimeout,
+    UnknownSource,
+)
 from edgemm.media import Color, Frame
 
 pytestmark = pytest.mark.device
 
 Watch = Callable[..., Frame]
 SOON = Timeouts(timeout_s=0.3, open_s=0.3)
+PATIENT = Timeouts(timeout_s=0.3, open_s=0.3, wait=True)
 
 
 class Driver:
@@ -185,6 +194,74 @@ def test_a_source_that_does_not_come_back_is_lost(
 def test_what_cannot_be_opened_at_first_is_an_error_at_once(live: Callable[..., LiveFrames]) -> None:
     with pytest.raises(SourceNotFound, match="there is none"):
         live(Driver(opens="fail"))
+
+
+def test_what_is_absent_is_waited_for_and_picked_up(
+    live: Callable[..., LiveFrames], watch: Watch, caplog: pytest.LogCaptureFixture
+) -> None:
+    comes = Driver(opens="hang")
+    source = live(*(Driver(opens="fail") for _ in range(2)), comes, patience=Timeouts(5, 60, wait=True))
+    assert isinstance(source, MayBeAwaited)
+    assert comes.opened.wait(20)
+    awaited = source.awaited
+    assert awaited
+    assert source.faults == {"open-failed": 2}
+    with pytest.raises(SourceTimeout, match="there is none; waiting for it"):
+        source.read(0)
+    comes.came_back.set()
+    watch(source)
+    assert not source.awaited
+    assert source.faults == {"open-failed": 2, "appeared": 1}
+    assert "waiting for it (open-failed: 1 so far)" in caplog.text
+    assert "camera: is there now, after" in caplog.text
+
+
+def test_an_opening_that_hangs_is_tried_again(live: Callable[..., LiveFrames], watch: Watch) -> None:
+    source = live(Driver(opens="hang"), patience=PATIENT)
+    watch(source)
+    assert (source.faults["open-failed"], source.faults["left-behind"], source.faults["appeared"]) == (
+        1,
+        1,
+        1,
+    )
+
+
+def test_what_is_there_at_once_has_not_been_waited_for(live: Callable[..., LiveFrames], watch: Watch) -> None:
+    source = live(Driver(after=5, then="end"), patience=PATIENT)
+    watch(source)
+    assert not source.awaited
+    watch(source, lambda frame: source.faults.get("reconnected"))
+    assert source.faults == {"closed": 1, "reconnected": 1}
+
+
+def test_waiting_ends_after_so_many_attempts(live: Callable[..., LiveFrames]) -> None:
+    absent = [Driver(opens="fail") for _ in range(3)]
+    source = live(*absent, patience=Timeouts(0.3, 0.3, attempts=2, wait=True))
+    with pytest.raises(SourceNotFound, match="there is none; given up after 2 attempts"):
+        source.read(20)
+    assert source.faults["open-failed"] == 3
+    assert not source.awaited
+
+
+@pytest.mark.parametrize(
+    "error", [MissingDependency("OpenCV", "vision"), InputError("no"), UnknownSource("no")]
+)
+def test_what_waiting_does_not_cure_is_an_error(live: Callable[..., LiveFrames], error: EdgemmError) -> None:
+    driver = Driver()
+    driver.open = lambda: (_ for _ in ()).throw(error)  # type: ignore[method-assign]
+    with pytest.raises(type(error)):
+        live(driver, patience=PATIENT).read(20)
+    with pytest.raises(type(error)):
+        live(driver)
+
+
+def test_a_wait_ends_when_the_source_is_closed_from_another_thread(live: Callable[..., LiveFrames]) -> None:
+    source = live(*(Driver(opens="fail") for _ in range(50)), patience=PATIENT)
+    closing = threading.Timer(0.2, source.close)
+    closing.start()
+    assert source.read(20) is None
+    closing.join()
+    source.close()
 
 
 def test_an_opening_that_hangs_is_a_timeout(live: Callable[..., LiveFrames]) -> None:

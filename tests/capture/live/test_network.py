@@ -171,6 +171,26 @@ def test_nobody_there_is_not_found_at_once() -> None:
     assert time.monotonic() - begun < 4
 
 
+@pytest.mark.parametrize("by_name", [True, False])
+def test_a_server_that_starts_later_is_picked_up(mjpeg: RigProcess, watch: Watch, by_name: bool) -> None:
+    mjpeg.kill()
+    address = f"http://127.0.0.1:{mjpeg.port}/#timeout_s=2"
+    with open_source(address + "&wait=1" if by_name else address, wait=not by_name) as source:
+        assert isinstance(source, LiveFrames)
+        while not source.awaited:
+            pass
+        mjpeg.start()
+        watch(source)
+        assert source.faults["appeared"] == 1
+
+
+@pytest.mark.parametrize("option", ["wait=0", "reconnect=0"])
+def test_a_name_that_says_not_to_wait_is_obeyed(option: str) -> None:
+    needs(opencv)
+    with pytest.raises(SourceNotFound):
+        open_source(f"http://127.0.0.1:1/#timeout_s=1&{option}", wait=True)
+
+
 @pytest.mark.parametrize(
     ("name", "message"),
     [

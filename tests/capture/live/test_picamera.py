@@ -112,6 +112,18 @@ def test_a_camera_that_libcamera_does_not_list() -> None:
         open_source("picamera2:1")
 
 
+@pytest.mark.usefixtures("library")
+def test_a_camera_that_is_plugged_in_later_is_picked_up(monkeypatch: pytest.MonkeyPatch) -> None:
+    there: list[dict[str, Any]] = []
+    monkeypatch.setattr(Picamera2, "global_camera_info", staticmethod(lambda: there))
+    with open_source("picamera2:0?wait=1") as source:
+        while not source.faults.get("open-failed"):  # type: ignore[attr-defined]
+            pass
+        there.append({"Model": "imx708", "Num": 0})
+        assert source.read(20) is not None
+        assert source.faults["appeared"] == 1  # type: ignore[attr-defined]
+
+
 def test_without_picamera2_it_says_how_to_install_it(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setitem(sys.modules, "picamera2", None)
     with pytest.raises(

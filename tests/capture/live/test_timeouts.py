@@ -21,6 +21,8 @@ pytestmark = pytest.mark.device
         ("timeout_s=2", Timeouts(2, 6)),
         ("reconnect=0&frozen_s=3", Timeouts(attempts=0, frozen_s=3)),
         ("reconnect=1&attempts=7", Timeouts(attempts=7)),
+        ("wait=1", Timeouts(wait=True)),
+        ("wait=0", Timeouts()),
     ],
 )
 def test_patience_from_a_name(options: str, patience: Timeouts) -> None:
@@ -31,6 +33,11 @@ def test_patience_from_a_name(options: str, patience: Timeouts) -> None:
 def test_patience_that_makes_no_sense(option: str) -> None:
     with pytest.raises(InputError, match="expected a number"):
         patience_of(parse_uri(f"rtsp://camera/1#{option}"))
+
+
+def test_to_wait_and_not_to_try_again_contradict_each_other() -> None:
+    with pytest.raises(InputError, match="wait=1 tries again and again, reconnect=0 never"):
+        patience_of(parse_uri("rtsp://camera/1#wait=1&reconnect=0"))
 
 
 @pytest.mark.parametrize(
