@@ -20,6 +20,7 @@ from edgemm.card_fit import CardLike, find_card, fit_card
 from edgemm.coerce import as_block, as_frame, as_stored
 from edgemm.errors import CardError, InputError
 from edgemm.exchange import Arrays, check_card, make_exchange
+from edgemm.lifecycle import Lifecycle
 from edgemm.model_session import AudioSession, Engine, ImageSession, ModelSession, TensorSession
 from edgemm.replay import GoldenOutcome, replay
 from edgemm.results import Result
@@ -85,7 +86,8 @@ class Model:
 
     Holds no state between calls: a model that remembers by itself is reset before each. May be used from several
     threads, which then take turns: the runtime has one set of buffers. For work that is really parallel, load
-    the file once per thread.
+    the file once per thread. `close()` may come from any thread and twice: it waits for a run that is under way, and
+    whoever uses the model afterwards gets InputError. A process that was forked after it was loaded cannot use it.
     """
 
     def __init__(
@@ -104,8 +106,9 @@ class Model:
         check_card(self.card, backend)
         if self.card.task in DECODERS:
             _ = self._decode  # what does not fit is said now, not at the first picture
-        self._lock = threading.Lock()  # one run
-        self._turn = threading.Lock()  # one whole call
+        self._life = Lifecycle(f"the model {artifact.path.name}", "load it again")
+        self._lock = threading.RLock()  # one run
+        self._turn = threading.RLock()  # one whole call
         self._another = another or partial(open_backend, artifact)
         self._exchange = make_exchange(backend, self._lock)
 
@@ -142,12 +145,14 @@ class Model:
             InputError: `x` is not what the model takes.
             UnsupportedVersion: a task that this version does not decode.
         """
+        self._life.check()
         if isinstance(x, Mapping):
             return self._call_tensors(x)
         card = self._main_input()
         if card.modality == "tensor":
             return self._call_tensors({card.name: x})
         with self._turn:
+            self._life.check()  # closed while this call waited for its turn
             session = self._whole
             if isinstance(session, ImageSession):
                 return session.whole(as_frame(x))
@@ -173,6 +178,8 @@ class Model:
             InputError: names, shapes or types that are not the file's.
             DelegateFailed: the accelerator failed.
         """
+        if self._life.forked:
+            self._life.check_process()
         return self._exchange(inputs, out)
 
     def session(self) -> ModelSession:
@@ -183,7 +190,9 @@ class Model:
         Raises:
             CardError: the card does not say how pictures or sound become the inputs.
             UnsupportedVersion: a task that this version does not decode.
+            InputError: the model is closed, or was loaded before this process was forked.
         """
+        self._life.check()
         mains = self._mains()
         kinds = {card.modality for card, _ in mains}
         if kinds <= {"tensor"}:
@@ -204,7 +213,7 @@ class Model:
             return make(Engine(self.card, self.backend, self._lock))
         own = self._another()
         try:
-            return make(Engine(self.card, own, threading.Lock(), owned=True))
+            return make(Engine(self.card, own, threading.RLock(), owned=True))
         except BaseException:
             own.close()
             raise
@@ -254,11 +263,15 @@ class Model:
 
     def close(self) -> None:
         """Frees the runtime; waits for a run that is under way. May be called twice."""
-        with self._lock:
-            self._exchange = _closed  # lets go of the buffers first
-            self.backend.close()
-        if "_whole" in self.__dict__:
-            self._whole.close()
+        self._life.close(self._end)
+
+    def _end(self) -> None:
+        with self._turn:
+            with self._lock:
+                self._exchange = _closed  # lets go of the buffers first
+                self.backend.close()
+            if "_whole" in self.__dict__:
+                self._whole.close()
 
     def __enter__(self) -> Model:
         return self

@@ -12,7 +12,7 @@ from edgemm.capture.files.paced import PacedSource
 from edgemm.capture.files.pictures import PictureSource
 from edgemm.media import Captured
 from edgemm.stream.budget import Budget
-from edgemm.stream.gate import Gate
+from edgemm.gate import Gate
 from edgemm.stream.stream import Stream
 
 pytestmark = pytest.mark.device
