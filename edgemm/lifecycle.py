@@ -10,20 +10,29 @@ from __future__ import annotations
 import os
 import threading
 from collections.abc import Callable
-from typing import TYPE_CHECKING, TypeVar
+from typing import Protocol, TypeVar
 
 from edgemm.errors import InputError
 from edgemm.worker import in_worker
-
-if TYPE_CHECKING:
-    from threading import _RLock as Lock
-else:
-    Lock = threading.RLock
 
 T = TypeVar("T")
 NEW, RUNNING, CLOSING, CLOSED = "new", "running", "closing", "closed"
 _forks = 0
 """How many forks lie between the first process and this one."""
+
+
+class Lock(Protocol):
+    """What `threading.RLock()` gives, whose class has no public name."""
+
+    def acquire(self) -> bool:
+        """Waits for its turn."""
+
+    def release(self) -> None:
+        """Lets the next one in."""
+
+    def __enter__(self) -> bool: ...
+
+    def __exit__(self, *error: object) -> None: ...
 
 
 class Lifecycle:
@@ -69,7 +78,7 @@ class Lifecycle:
         if self._forks != _forks:
             raise InputError(
                 f"{self._what} was made before this process was forked, and does not work here: {self._remedy} "
-                "in the child, or start the child with subprocess, or multiprocessing's \"spawn\""
+                'in the child, or start the child with subprocess, or multiprocessing\'s "spawn"'
             )
 
     def start(self, action: Callable[[], object]) -> bool:

@@ -67,6 +67,18 @@ class Record:
         """Plain JSON values: path, written, not_written."""
         return {"path": str(self.path), "written": self.written, "not_written": self.not_written}
 
+    def reopen(self) -> None:
+        """Goes on in the file that has the name now, as after it was moved away to rotate it; where that cannot be
+        opened, in the old one."""
+        try:
+            fresh = os.open(self.path, os.O_RDWR | os.O_CREAT | os.O_APPEND | os.O_CLOEXEC, 0o666)
+        except OSError as error:
+            LOG.warning("%s cannot be opened again: %s", self.path, error.strerror)
+            return
+        before, self._file = self._file, fresh
+        os.close(before)
+        self._torn = False
+
     def close(self) -> None:
         """Brings what was written to the disk; may be called twice."""
         if self._file >= 0:

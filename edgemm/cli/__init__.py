@@ -11,6 +11,7 @@ from collections.abc import Sequence
 from importlib import import_module
 
 import edgemm
+from edgemm import signals
 from edgemm.cli.output import emit_error
 from edgemm.errors import EdgemmError
 
@@ -29,16 +30,30 @@ COMMANDS = {
 EPILOG = """\
 exit codes: 0 done, 1 internal error, 2 usage, 3 fidelity gate or goldens missed, 4 latency gate missed,
 5 delegate missing, 6 artifact damaged or not understood, 7 source failed, 8 package missing,
-9 the model cannot be expressed
+9 the model cannot be expressed; 130, 143 and 129 when SIGINT (Ctrl-C), SIGTERM or SIGHUP ended it, but for `run`,
+which drains and exits 0
 
 start with:  edgemm demo      then:  edgemm convert --help
 """
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
-    """Runs one command and returns its exit code."""
-    given = list(sys.argv[1:] if arguments is None else arguments)
+    """Runs one command and returns its exit code; 128 + the number of a signal that ended it."""
+    try:
+        code = _main(list(sys.argv[1:] if arguments is None else arguments))
+        signals.check()
+        return code
+    except signals.Stopped as stopped:
+        return stopped.exit_code
+
+
+def _main(given: list[str]) -> int:
+    if given[:1] == ["run"]:  # whether SIGHUP is to end it is for its options to say
+        signals.end_early_with(0)
+        signals.reopen_on_hangup(True)
+    signals.check()
     parser = _parser(given[0] if given else "")
+    signals.check()
     options = parser.parse_args(given)
     logging.basicConfig(
         level=logging.DEBUG if options.verbose else logging.WARNING,
@@ -48,6 +63,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     try:
         return int(options.run(options))
     except EdgemmError as error:
+        signals.check()  # the signal went to child processes too, whose end is then no error
         if options.verbose:
             traceback.print_exc()
         return emit_error(error, as_json=options.json, in_lines=getattr(options, "in_lines", False))
@@ -57,6 +73,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return 0
     except OSError as error:
+        signals.check()
         if options.verbose:
             traceback.print_exc()
         print(f"edgemm: {error}", file=sys.stderr)

@@ -47,8 +47,10 @@ class Forecast:
     def describe(self) -> str:
         """The budget and the model's times in one sentence."""
         allowed = f"The budget allows {self._limit_ms:g} ms from capture to result"
-        return f"{allowed}." if self.fastest_ms is None else (
-            f"{allowed}; the model alone takes {self.fastest_ms:.0f} ms or more."
+        return (
+            f"{allowed}."
+            if self.fastest_ms is None
+            else (f"{allowed}; the model alone takes {self.fastest_ms:.0f} ms or more.")
         )
 
     def is_worth(self, age_ms: float, now_ns: int, *, fresher_follows: bool) -> bool:

@@ -63,7 +63,9 @@ class Camera:
 
 def model(sums: Make, work_ms: Callable[[int], float] | float) -> Any:
     """A session that takes so long for a frame."""
-    session = sums(before=lambda item: session.time.pass_ms(take(item.sequence) - 3.5))  # 3.5: what Sums takes
+    session = sums(
+        before=lambda item: session.time.pass_ms(take(item.sequence) - 3.5)
+    )  # 3.5: what Sums takes
     take = work_ms if callable(work_ms) else lambda _: work_ms
     return session
 
@@ -82,7 +84,9 @@ def test_a_model_that_fits_only_a_fresh_frame_waits_for_one(time: Any, sums: Mak
     time.pass_ms(20)
     with Stream(model(sums, 80), camera, Budget(90, on_late="drop"), now_ns=time.now_ns) as stream:
         summary = run(stream, balanced)
-    assert summary["delivered"] >= 300 // 2 - 10  # one frame in two, but for the first, which taught how long it takes
+    assert (
+        summary["delivered"] >= 300 // 2 - 10
+    )  # one frame in two, but for the first, which taught how long it takes
     assert summary["dropped"]["late"] <= 3
     assert summary["dropped"]["no-time"] <= 3  # once in step with the camera nothing is passed over
 
@@ -91,7 +95,10 @@ def test_what_is_begun_is_delivered_when_times_vary(time: Any, sums: Make, balan
     camera = Camera(time, 2000)
     draw = np.random.default_rng(0).uniform(70, 85, 2000)
     with Stream(
-        model(sums, lambda number: float(draw[number])), camera, Budget(90, on_late="drop"), now_ns=time.now_ns
+        model(sums, lambda number: float(draw[number])),
+        camera,
+        Budget(90, on_late="drop"),
+        now_ns=time.now_ns,
     ) as stream:
         summary = run(stream, balanced)
     begun = summary["delivered"] + summary["dropped"].get("late", 0)
@@ -99,7 +106,9 @@ def test_what_is_begun_is_delivered_when_times_vary(time: Any, sums: Make, balan
     assert summary["delivered"] >= 2000 / 3 - 20  # a frame in three: 70 to 85 ms reach into the third
 
 
-def test_a_model_that_is_always_too_slow_is_not_run_but_tried_again(time: Any, sums: Make, balanced: Make) -> None:
+def test_a_model_that_is_always_too_slow_is_not_run_but_tried_again(
+    time: Any, sums: Make, balanced: Make
+) -> None:
     ran: list[int] = []
 
     def take(number: int) -> float:
@@ -160,7 +169,9 @@ def test_a_stream_that_delivers_nothing_for_long_warns_once_and_says_so_in_its_s
 ) -> None:
     with (
         caplog.at_level(logging.WARNING, "edgemm"),
-        Stream(model(sums, 120), Camera(time, 25 * 20), Budget(90, on_late="drop"), now_ns=time.now_ns) as stream,
+        Stream(
+            model(sums, 120), Camera(time, 25 * 20), Budget(90, on_late="drop"), now_ns=time.now_ns
+        ) as stream,
     ):
         summary = run(stream, balanced)
     (warning,) = [each.getMessage() for each in caplog.records]
@@ -172,5 +183,7 @@ def test_a_stream_that_delivers_nothing_for_long_warns_once_and_says_so_in_its_s
 
 
 def test_a_stream_that_delivers_is_not_starved(time: Any, sums: Make, balanced: Make) -> None:
-    with Stream(model(sums, 60), Camera(time, 1000), Budget(90, on_late="drop"), now_ns=time.now_ns) as stream:
+    with Stream(
+        model(sums, 60), Camera(time, 1000), Budget(90, on_late="drop"), now_ns=time.now_ns
+    ) as stream:
         assert "starved_s" not in run(stream, balanced)
