@@ -66,9 +66,11 @@ class Lane:
 
     def close(self, join_s: float) -> None:
         """Closes the stream and ends the thread, unless it hangs for longer than `join_s`."""
-        self.stream.close()
-        self._taken.put(None)
-        self._worker.join(join_s)
+        try:
+            self.stream.close()
+        finally:
+            self._taken.put(None)
+            self._worker.join(join_s)
 
     def _run(self) -> None:
         try:

@@ -63,10 +63,13 @@ class Camera:
 
 def model(sums: Make, work_ms: Callable[[int], float] | float) -> Any:
     """A session that takes so long for a frame."""
-    session = sums(
-        before=lambda item: session.time.pass_ms(take(item.sequence) - 3.5)
-    )  # 3.5: what Sums takes
-    take = work_ms if callable(work_ms) else lambda _: work_ms
+    session = sums()
+
+    def work(item: Any) -> None:
+        takes_ms = work_ms(item.sequence) if callable(work_ms) else work_ms
+        session.time.pass_ms(takes_ms - 3.5)  # which is what Sums takes itself
+
+    session.before = work
     return session
 
 
