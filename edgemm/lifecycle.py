@@ -7,11 +7,13 @@ without waiting.
 
 from __future__ import annotations
 
+import ctypes
 import os
 import threading
 from collections.abc import Callable
 from types import TracebackType
 from typing import Protocol, TypeVar
+from weakref import WeakSet
 
 from edgemm.errors import InputError
 from edgemm.worker import in_worker
@@ -129,9 +131,21 @@ class Lifecycle:
             self._done.wait(wait_s)
 
 
+def never_free_in_a_child(native: object) -> None:
+    """ONNX Runtime hangs or crashes when a session is freed in a process that was forked after it was made, as at
+    the end of the interpreter: its threads are not there. What is given here is not freed then."""
+    _natives.add(native)
+
+
+_natives: WeakSet[object] = WeakSet()
+
+
 def _in_child() -> None:
     global _forks
     _forks += 1
+    for native in list(_natives):
+        ctypes.pythonapi.Py_IncRef(ctypes.py_object(native))
+    _natives.clear()
 
 
 if hasattr(os, "register_at_fork"):

@@ -5,7 +5,7 @@ from __future__ import annotations
 import threading
 from collections.abc import Callable, Mapping
 from dataclasses import replace
-from functools import cached_property, partial
+from functools import partial
 from pathlib import Path
 from types import TracebackType
 from typing import TYPE_CHECKING, Any
@@ -20,7 +20,7 @@ from edgemm.card_fit import CardLike, find_card, fit_card
 from edgemm.coerce import as_block, as_frame, as_stored
 from edgemm.errors import CardError, InputError
 from edgemm.exchange import Arrays, check_card, make_exchange
-from edgemm.lifecycle import Lifecycle
+from edgemm.lifecycle import Lifecycle, never_free_in_a_child
 from edgemm.model_session import AudioSession, Engine, ImageSession, ModelSession, TensorSession
 from edgemm.replay import GoldenOutcome, replay
 from edgemm.results import Result
@@ -104,8 +104,11 @@ class Model:
         self.artifact, self.backend = artifact, backend
         self.card: ModelCard = artifact.card or _plain_card(artifact, backend)
         check_card(self.card, backend)
+        self._decoder: Decoder | None = None
+        self._serving: ModelSession | None = None
         if self.card.task in DECODERS:
             _ = self._decode  # what does not fit is said now, not at the first picture
+        never_free_in_a_child(backend)
         self._life = Lifecycle(f"the model {artifact.path.name}", "load it again")
         self._lock = threading.RLock()  # one run
         self._turn = threading.RLock()  # one whole call
@@ -212,6 +215,7 @@ class Model:
         if not self.backend.stateful:
             return make(Engine(self.card, self.backend, self._lock))
         own = self._another()
+        never_free_in_a_child(own)
         try:
             return make(Engine(self.card, own, threading.RLock(), owned=True))
         except BaseException:
@@ -270,8 +274,8 @@ class Model:
             with self._lock:
                 self._exchange = _closed  # lets go of the buffers first
                 self.backend.close()
-            if "_whole" in self.__dict__:
-                self._whole.close()
+            if self._serving is not None:
+                self._serving.close()
 
     def __enter__(self) -> Model:
         return self
@@ -281,14 +285,18 @@ class Model:
     ) -> None:
         self.close()
 
-    @cached_property
+    @property
     def _decode(self) -> Decoder:
-        return decoder(self.card, self.backend.outputs)
+        if self._decoder is None:
+            self._decoder = decoder(self.card, self.backend.outputs)
+        return self._decoder
 
-    @cached_property
+    @property
     def _whole(self) -> ModelSession:
         """Serves single calls, one at a time."""
-        return self.session()
+        if self._serving is None:
+            self._serving = self.session()
+        return self._serving
 
     def _mains(self) -> list[tuple[InputCard, int]]:
         """The inputs that are neither states nor constants, and their places in the file."""
