@@ -35,6 +35,7 @@ AT_WORK = """
     model = edgemm.load({path!r}, threads={threads}, card=card)
     session = model.session()
     picture = np.zeros((8, 8), np.uint8)
+    frame = Frame(picture, 0, 0, "gray")
     stream, tap = model.stream(Ticks()), SharedSource(Ticks()).tap()
     runner = edgemm.Runner()
     runner.add("a", model, Ticks())
@@ -47,7 +48,7 @@ AT_WORK = """
     def in_child():
         uses = dict(
             call=lambda: model(picture), run=lambda: model.run({{model.inputs[0].name: None}}),
-            session=lambda: model.session(), feed=lambda: session.feed(Frame(picture, 0, 0, "gray"), None), stream=lambda: next(stream),
+            session=lambda: model.session(), feed=lambda: session.feed(frame, None), stream=lambda: next(stream),
             tap=lambda: tap.read(1), runner=lambda: next(runner), add=lambda: runner.add("b", model, Ticks()),
         )
         for name, use in uses.items():
@@ -78,7 +79,9 @@ MULTIPROCESSING = """
     sys.stdout.flush()
     os._exit(0)
 """
-SAID = "".join(f"{name} True\n" for name in ("call", "run", "session", "feed", "stream", "tap", "runner", "add"))
+SAID = "".join(
+    f"{name} True\n" for name in ("call", "run", "session", "feed", "stream", "tap", "runner", "add")
+)
 
 
 def answers(code: str, file: str, threads: int) -> str:
@@ -86,7 +89,8 @@ def answers(code: str, file: str, threads: int) -> str:
     done = subprocess.run(
         [sys.executable, "-c", textwrap.dedent(AT_WORK).format(path=str(ASSETS / file), threads=threads)
          + textwrap.dedent(code)],
-        capture_output=True, text=True, timeout=60, check=False, env={**os.environ, "PYTHONPATH": os.getcwd(), "ORT_DISABLE_TELEMETRY": "1"},
+        capture_output=True, text=True, timeout=60, check=False,
+        env={**os.environ, "PYTHONPATH": os.getcwd(), "ORT_DISABLE_TELEMETRY": "1"},
     )  # fmt: skip
     assert done.returncode == 0, done.stderr
     return done.stdout

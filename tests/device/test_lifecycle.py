@@ -15,6 +15,10 @@ pytestmark = pytest.mark.device
 WAIT_S = 10
 
 
+def fail() -> None:
+    raise KeyError("on purpose")
+
+
 def test_it_starts_once_and_never_after_its_end() -> None:
     life, done = Lifecycle("it", "make another"), []
     assert life.state == NEW
@@ -32,7 +36,7 @@ def test_it_starts_once_and_never_after_its_end() -> None:
 def test_a_start_that_fails_may_be_tried_again() -> None:
     life = Lifecycle("it", "make another")
     with pytest.raises(KeyError):
-        life.start(lambda: {}["no thread"])
+        life.start(fail)
     assert life.start(lambda: None)
 
 
@@ -45,7 +49,12 @@ def test_who_closes_second_waits_for_the_first() -> None:
         done.append("first")
 
     first = threading.Thread(target=life.close, args=[end])
-    second = threading.Thread(target=lambda: (life.close(end), done.append("second")))
+
+    def close_again() -> None:
+        life.close(end)
+        done.append("second")
+
+    second = threading.Thread(target=close_again)
     first.start()
     assert closing.wait(WAIT_S)
     second.start()
@@ -78,7 +87,7 @@ def test_a_thread_that_the_end_waits_for_does_not_wait_for_the_end(closes: str) 
 def test_an_end_that_fails_is_an_end() -> None:
     life = Lifecycle("it", "")
     with pytest.raises(KeyError):
-        life.close(lambda: {}["a driver"])
+        life.close(fail)
     life.close(lambda: None, 0)
     assert life.state == CLOSED
 
@@ -107,5 +116,5 @@ def test_no_thread_to_be_had_is_a_sentence(monkeypatch: pytest.MonkeyPatch, erro
         raise error
 
     monkeypatch.setattr(threading.Thread, "start", refuse)
-    with pytest.raises(EdgemmError, match="thread 'edgemm test' cannot be started: .*ulimit -u"):
+    with pytest.raises(EdgemmError, match=r"thread 'edgemm test' cannot be started: .*ulimit -u"):
         Worker("edgemm test", print).start()

@@ -31,7 +31,17 @@ def commands(folder: Path) -> list[list[str]]:
     return [
         ["run", str(folder / "digits.tflite"), "--source", picture, "--live", "--json"],
         ["run", str(DATA / "models" / "digits.onnx"), "--source", picture, "--live"],
-        ["run", str(folder / "digits.tflite"), "--source", picture, "--live", "--record", record, "--limit", "60"],
+        [
+            "run",
+            str(folder / "digits.tflite"),
+            "--source",
+            picture,
+            "--live",
+            "--record",
+            record,
+            "--limit",
+            "60",
+        ],
         ["convert", str(DATA / "models" / "digits.onnx"), "-o", str(folder / "out.tflite")],
         ["convert", str(DATA / "models" / "digits.onnx"), "-o", str(folder / "out.onnx")],
         ["bench", str(folder / "digits.tflite"), "--runs", "3000"],
@@ -84,8 +94,18 @@ def test_signals_at_random_moments(rounds: Callable[[int, int], int], tmp_path: 
 
     cv2 = opencv()
     cv2.imwrite(str(tmp_path / "grey.png"), np.zeros((28, 28), np.uint8))
-    prepare = [sys.executable, "-m", "edgemm", "convert", str(DATA / "models" / "digits.onnx"), "-o", "digits.tflite"]
-    subprocess.run(prepare, cwd=tmp_path, check=True, capture_output=True, env={**os.environ, "PYTHONPATH": str(ROOT)})
+    prepare = [
+        sys.executable,
+        "-m",
+        "edgemm",
+        "convert",
+        str(DATA / "models" / "digits.onnx"),
+        "-o",
+        "digits.tflite",
+    ]
+    subprocess.run(
+        prepare, cwd=tmp_path, check=True, capture_output=True, env={**os.environ, "PYTHONPATH": str(ROOT)}
+    )
     draw, seen = random.Random(1), Counter[str]()
     for turn in range(rounds(500, 4)):
         arguments = draw.choice(commands(tmp_path))

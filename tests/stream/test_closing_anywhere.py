@@ -65,7 +65,12 @@ def no_thread_is_left() -> bool:
 def test_a_stream_is_closed_while_its_reader_starts(sums: Make, monkeypatch: pytest.MonkeyPatch) -> None:
     """The thread is there, and has not begun to run: it cannot be joined then."""
     starting, start = threading.Event(), threading.Thread.start
-    closer = threading.Thread(target=lambda: (starting.wait(WAIT_S), stream.close()))
+
+    def close() -> None:
+        starting.wait(WAIT_S)
+        stream.close()
+
+    closer = threading.Thread(target=close)
 
     def slow_start(self: threading.Thread) -> None:
         if self.name.startswith("edgemm"):
@@ -194,7 +199,12 @@ def test_a_signal_handler_may_close_what_it_interrupts(sums: Make) -> None:
 
 def test_a_tap_is_closed_from_another_thread_while_it_reads() -> None:
     reading, go_on = threading.Event(), threading.Event()
-    shared = SharedSource(Ticks(lambda number: (reading.set(), go_on.wait(WAIT_S))))
+
+    def wait(number: int) -> None:
+        reading.set()
+        go_on.wait(WAIT_S)
+
+    shared = SharedSource(Ticks(wait))
     tap, other = shared.tap(), shared.tap()
     answers: list[object] = []
     reader = threading.Thread(target=lambda: answers.append(tap.read()))
@@ -229,11 +239,11 @@ def test_what_ends_the_program_is_raised_where_it_is_iterated(
         raise error
 
     session = sums()
-    with pytest.raises(type(error)) as caught, Runner() as runner:
-        source = Ticks(fail if where == "read" else lambda number: None)
+    source = Ticks(fail if where == "read" else lambda number: None)
+    with Runner() as runner:
         runner.add("a", Model(lambda: session), source, on_item=fail if where == "on_item" else None)
-        for _ in runner:
-            pass
+        with pytest.raises(type(error)) as caught:
+            list(runner)
     assert caught.value is error
     assert session.closed == 1
 
@@ -268,7 +278,10 @@ def test_stop_iteration_ends_no_stream_in_silence(sums: Make, policy: Any) -> No
     def fail(_: object) -> None:
         raise StopIteration
 
-    with Stream(sums(), Ticks(fail), Budget(policy=policy)) as stream, pytest.raises(EdgemmError, match="ticks"):
+    with (
+        Stream(sums(), Ticks(fail), Budget(policy=policy)) as stream,
+        pytest.raises(EdgemmError, match="ticks"),
+    ):
         next(stream)
 
 
