@@ -72,6 +72,9 @@ def _main(given: list[str]) -> int:
     except BrokenPipeError:  # the reader of our output went away, as `| head` does
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return 0
+    except MemoryError as error:
+        print(f"edgemm: there is not enough memory: {error or 'the system gave none'}", file=sys.stderr)
+        return 1
     except OSError as error:
         signals.check()
         if options.verbose:

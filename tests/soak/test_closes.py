@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import gc
+import json
 import os
 import random
 import sys
@@ -16,13 +17,18 @@ from typing import Any, Literal
 
 import numpy as np
 import pytest
+from needs import needs
 
 import edgemm
+from edgemm.app.recipe import AppRecipe, StreamRecipe
+from edgemm.app.service import Service
 from edgemm.capture.files.paced import PacedSource
 from edgemm.capture.files.recordings import RecordingSource
+from edgemm.capture.live.grabber import Shot
+from edgemm.capture.live.live_frames import LiveFrames
 from edgemm.capture.shared import SharedSource
-from edgemm.errors import EdgemmError
 from edgemm.media import AudioBlock, Captured, Frame
+from edgemm.opencv import opencv
 from edgemm.results import Embedding
 from edgemm.stream.budget import Budget
 from edgemm.stream.runner import Runner
@@ -87,17 +93,66 @@ class Model:
         return Echo()
 
 
+class Shots:
+    """A driver that gives pictures as fast as it is asked."""
+
+    color = "gray"
+
+    def open(self) -> str:
+        return "2x2"
+
+    def grab(self) -> Shot:
+        time.sleep(0.0001)
+        return Shot(np.zeros((2, 2), np.uint8), time.monotonic_ns())
+
+    def close(self) -> None: ...
+
+
+def balanced(summary: dict[str, Any]) -> None:
+    settled = summary["delivered"] + sum(summary["dropped"].values())
+    assert summary["captured"] == settled + summary["in_flight"], summary
+
+
 class Case:
     """Something that iterates, and something to close it with."""
 
-    def __init__(self, draw: random.Random, files: list[str], model: Any) -> None:
-        self.draw, self.files, self.model = draw, files, model
+    def __init__(self, draw: random.Random, folder: Path) -> None:
+        self.draw, self.files = draw, [str(folder / "s.wav")]
+        self.picture, self.card = f"{folder / 'grey.png'}?loop=1&fps=500", str(folder / "card.json")
+
+    def model(self) -> Any:
+        return edgemm.load(ASSETS / "bright.onnx", card=CARD)
+
+    def live_frames(self) -> tuple[Callable[[], object], list[Callable[[], object]]]:
+        frames = LiveFrames("shots", Shots)
+
+        def read() -> None:
+            while frames.read(WAIT_S) is not None:
+                pass
+
+        return read, [frames.close]
+
+    def service(self) -> tuple[Callable[[], object], list[Callable[[], object]]]:
+        recipe = StreamRecipe(str(ASSETS / "bright.onnx"), self.picture, card=self.card, live=self.draw.random() < 0.5)
+        service = Service(AppRecipe({"a": recipe, "b": recipe}))
+        return lambda: service.run(lambda name, item: None), [service.close, *self.maybe(service.stop)]
 
     def stream(self) -> tuple[Callable[[], object], list[Callable[[], object]]]:
         source = Ticks(live=self.draw.random() < 0.8)
         budget = Budget(policy=self.draw.choice(["auto", "all", "newest"]))
         stream = Stream(Echo(), source, budget, owns_source=self.draw.random() < 0.5)
-        return lambda: sum(1 for _ in stream), [stream.close, *self.maybe(source.close)]
+
+        def iterate() -> None:
+            for _ in stream:
+                balanced(stream.ledger.summary())
+
+        def close() -> None:
+            stream.close()
+            summary = stream.ledger.summary()
+            balanced(summary)
+            assert summary["in_flight"] == 0
+
+        return iterate, [close, *self.maybe(source.close)]
 
     def async_stream(self) -> tuple[Callable[[], object], list[Callable[[], object]]]:
         stream = Stream(Echo(), Ticks(), Budget(policy=self.draw.choice(["auto", "all"])))
@@ -162,7 +217,8 @@ class Case:
         return [close] if self.draw.random() < 0.5 else []
 
 
-KINDS = ["stream", "async_stream", "runner", "taps", "recording", "real_model"]
+KINDS = ["stream", "async_stream", "runner", "taps", "recording", "live_frames", "real_model", "service"]
+SLOW = ("real_model", "service")
 
 
 def one_round(case: Case, kind: str, draw: random.Random, wrong: list[object]) -> None:
@@ -205,20 +261,22 @@ def ours() -> list[str]:
 def test_closes_at_random_moments(
     kind: str, rounds: Callable[[int, int], int], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    if kind == "real_model":
+    if kind in SLOW:
         pytest.importorskip("onnxruntime")
         monkeypatch.setenv("ORT_DISABLE_TELEMETRY", "1")
     with wave.open(str(tmp_path / "s.wav"), "wb") as file:
         file.setparams((1, 2, 8000, 0, "NONE", ""))
         file.writeframes(bytes(1600))
+    (tmp_path / "card.json").write_text(json.dumps(CARD))
+    needs(opencv).imwrite(str(tmp_path / "grey.png"), np.zeros((2, 2), np.uint8))
     draw = random.Random(KINDS.index(kind))
-    case = Case(draw, [str(tmp_path / "s.wav")], lambda: edgemm.load(ASSETS / "bright.onnx", card=CARD))
+    case = Case(draw, tmp_path)
     wrong: list[object] = []
     monkeypatch.setattr(threading, "excepthook", wrong.append)
     before_s = sys.getswitchinterval()
     one_round(case, kind, draw, wrong)  # what is loaded once is loaded
     gc.collect()
-    open_before, count = descriptors(), rounds(5000 // len(KINDS) + 1, 20 if kind == "real_model" else 60)
+    open_before, count = descriptors(), rounds(5000 // len(KINDS) + 1, 12 if kind in SLOW else 60)
     for number in range(count):
         sys.setswitchinterval(1e-5 if kind != "runner" and number % 2 else before_s)
         one_round(case, kind, draw, wrong)
@@ -227,4 +285,3 @@ def test_closes_at_random_moments(
     assert ours() == []
     gc.collect()
     assert descriptors() <= open_before
-    assert not [each for each in wrong if isinstance(each, EdgemmError)]
