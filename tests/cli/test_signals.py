@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import signal
 import subprocess
@@ -9,12 +10,21 @@ import sys
 import textwrap
 from pathlib import Path
 
+import numpy as np
 import pytest
+from needs import needs
+
+from edgemm.opencv import opencv
 
 pytestmark = pytest.mark.device
 
 ASSETS = Path(__file__).resolve().parents[1] / "assets"
 CODES = {signal.SIGINT: 130, signal.SIGTERM: 143, signal.SIGHUP: 129}
+CARD = {
+    "schema": "edgemm.card/1", "name": "quadrant", "task": "classification", "labels": ["a", "b", "c", "d"],
+    "inputs": [{"modality": "image", "image": {"color": "gray", "resize": "stretch"}}],
+    "outputs": [{"decode": "probabilities"}],
+}  # fmt: skip
 WHILE_IMPORTING = """
     import importlib.abc, os, signal, sys
     class Sender(importlib.abc.MetaPathFinder):
@@ -29,10 +39,17 @@ WHILE_IMPORTING = """
 """
 
 
+def as_from_a_shell() -> None:
+    """In the child: what nohup, or a shell's background, ignores is not ignored."""
+    for number in CODES:
+        signal.signal(number, signal.SIG_DFL)
+
+
 def python(code: str, **options: object) -> subprocess.CompletedProcess[str]:
     return subprocess.run(
         [sys.executable, "-c", textwrap.dedent(code).format(**options)],
         capture_output=True, text=True, timeout=60, check=False, env={**os.environ, "PYTHONPATH": os.getcwd()},
+        preexec_fn=as_from_a_shell,
     )  # fmt: skip
 
 
@@ -165,3 +182,76 @@ def test_a_library_that_is_imported_changes_no_handler() -> None:
         """
     )
     assert done.returncode == 0, done.stderr
+
+
+@pytest.mark.parametrize("as_app", [False, True])
+def test_hangup_opens_the_record_again_and_the_run_goes_on(tmp_path: Path, as_app: bool) -> None:
+    """What logrotate does: the file gets another name, then SIGHUP is sent."""
+    pytest.importorskip("onnxruntime")
+    needs(opencv).imwrite(str(tmp_path / "grey.png"), np.zeros((2, 2), np.uint8))
+    (tmp_path / "card.json").write_text(json.dumps(CARD))
+    stream = {"model": str(ASSETS / "bright.onnx"), "source": "grey.png?loop=1&fps=50", "card": "card.json"}
+    app = {"schema": "edgemm.app/1", "streams": {"a": {**stream, "live": True}}, "record": "r.jsonl"}
+    (tmp_path / "app.json").write_text(json.dumps(app))
+    options = (
+        ["app.json"]
+        if as_app
+        else [
+            stream["model"],
+            "--source",
+            stream["source"],
+            "--card",
+            "card.json",
+            "--live",
+            "--record",
+            "r.jsonl",
+        ]
+    )
+    record, old = tmp_path / "r.jsonl", tmp_path / "r.jsonl.1"
+    with subprocess.Popen(
+        [sys.executable, "-m", "edgemm", "run", *options, "--json"],
+        stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, cwd=tmp_path,
+        env={**os.environ, "PYTHONPATH": str(ASSETS.parents[1])}, preexec_fn=as_from_a_shell,
+    ) as child:  # fmt: skip
+        assert child.stdout is not None
+        for _ in range(3):
+            assert child.stdout.readline()
+        record.rename(old)
+        child.send_signal(signal.SIGHUP)
+        while not record.exists() or record.read_text().count("\n") < 3:
+            assert child.stdout.readline()
+        child.send_signal(signal.SIGTERM)
+        out, said = child.communicate(timeout=60)
+    assert (child.returncode, said) == (0, "")
+    lines = [json.loads(line) for part in (old, record) for line in part.read_text().splitlines()]
+    assert [line["sequence"] for line in lines] == list(range(len(lines)))
+    assert json.loads(out.splitlines()[-1])["summary"]["record"]["written"] == len(lines)
+
+
+@pytest.mark.parametrize("number", CODES)
+def test_a_run_without_a_record_drains_whatever_signal_ends_it(tmp_path: Path, number: int) -> None:
+    pytest.importorskip("onnxruntime")
+    needs(opencv).imwrite(str(tmp_path / "grey.png"), np.zeros((2, 2), np.uint8))
+    (tmp_path / "card.json").write_text(json.dumps(CARD))
+    command = [
+        sys.executable,
+        "-m",
+        "edgemm",
+        "run",
+        str(ASSETS / "bright.onnx"),
+        "--card",
+        "card.json",
+        "--json",
+    ]
+    with subprocess.Popen(
+        [*command, "--source", "grey.png?loop=1&fps=50", "--live"],
+        stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, cwd=tmp_path,
+        env={**os.environ, "PYTHONPATH": str(ASSETS.parents[1])}, preexec_fn=as_from_a_shell,
+    ) as child:  # fmt: skip
+        assert child.stdout is not None
+        assert child.stdout.readline()
+        child.send_signal(number)
+        out, said = child.communicate(timeout=60)
+    summary = json.loads(out.splitlines()[-1])["summary"]
+    assert (child.returncode, said, summary["in_flight"]) == (0, "", 0)
+    assert summary["captured"] == summary["delivered"] + sum(summary["dropped"].values())

@@ -133,7 +133,9 @@ class Case:
         return read, [frames.close]
 
     def service(self) -> tuple[Callable[[], object], list[Callable[[], object]]]:
-        recipe = StreamRecipe(str(ASSETS / "bright.onnx"), self.picture, card=self.card, live=self.draw.random() < 0.5)
+        recipe = StreamRecipe(
+            str(ASSETS / "bright.onnx"), self.picture, card=self.card, live=self.draw.random() < 0.5
+        )
         service = Service(AppRecipe({"a": recipe, "b": recipe}))
         return lambda: service.run(lambda name, item: None), [service.close, *self.maybe(service.stop)]
 
