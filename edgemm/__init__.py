@@ -11,11 +11,13 @@ Importing edgemm loads numpy and nothing heavier; runtimes, OpenCV and audio are
 from __future__ import annotations
 
 from importlib import import_module
-from typing import TYPE_CHECKING, Any
 
 from edgemm.exit_guard import guard_exit
 
+TYPE_CHECKING = False  # `typing` takes longer to load than all of this, and a signal does not wait
 if TYPE_CHECKING:
+    from typing import Any
+
     from edgemm.capture import open_source as open_source
     from edgemm.card import ModelCard as ModelCard
     from edgemm.media import AudioBlock as AudioBlock

@@ -1,7 +1,28 @@
-"""`python -m edgemm`."""
+"""The program `edgemm`, and `python -m edgemm`.
 
+Signals are listened to before anything else is loaded; see `edgemm.signals`.
+"""
+
+import os
 import sys
 
-from edgemm.cli import main
 
-sys.exit(main())
+def main() -> int:
+    """Runs one command and returns its exit code."""
+    try:
+        from edgemm import signals
+
+        signals.listen()
+    except KeyboardInterrupt:  # Python's own handler, until then
+        os._exit(130)
+    from edgemm.cli import main as run
+
+    try:
+        return signals.decide(run())
+    except SystemExit as end:
+        signals.decide(end.code if isinstance(end.code, int) else int(end.code is not None))
+        raise
+
+
+if __name__ == "__main__":
+    sys.exit(main())

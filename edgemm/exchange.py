@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import threading
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
@@ -12,6 +11,7 @@ import numpy.typing as npt
 from edgemm.backends.backend import Backend
 from edgemm.card import ModelCard
 from edgemm.errors import CardError, InputError
+from edgemm.lifecycle import Lock
 from edgemm.tensors import TensorSpec
 
 Arrays = Mapping[str, npt.NDArray[Any]]
@@ -19,7 +19,7 @@ Exchange = Callable[[Arrays, Arrays | None], dict[str, npt.NDArray[Any]]]
 """Inputs by name, and arrays to fill or None -> outputs by name. Raises what `Model.run` raises."""
 
 
-def make_exchange(backend: Backend, lock: threading.Lock) -> Exchange:
+def make_exchange(backend: Backend, lock: Lock) -> Exchange:
     """What `model.run` does: checks and copies the inputs in, runs, copies the outputs out, under the lock.
 
     A closure with everything looked up beforehand, since a microsecond counts here: `benchmarks/run_overhead.py`.
@@ -68,7 +68,7 @@ def make_exchange(backend: Backend, lock: threading.Lock) -> Exchange:
     return exchange
 
 
-def _moving_exchange(backend: Backend, lock: threading.Lock) -> Exchange:
+def _moving_exchange(backend: Backend, lock: Lock) -> Exchange:
     """For a backend whose buffers may move while it runs, or that must forget before."""
 
     def exchange(arrays: Arrays, out: Arrays | None) -> dict[str, npt.NDArray[Any]]:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import threading
 from collections.abc import Callable, Mapping
 from dataclasses import replace
-from functools import cached_property, partial
+from functools import partial
 from pathlib import Path
 from types import TracebackType
 from typing import TYPE_CHECKING, Any
@@ -20,6 +20,7 @@ from edgemm.card_fit import CardLike, find_card, fit_card
 from edgemm.coerce import as_block, as_frame, as_stored
 from edgemm.errors import CardError, InputError
 from edgemm.exchange import Arrays, check_card, make_exchange
+from edgemm.lifecycle import Lifecycle, never_free_in_a_child
 from edgemm.model_session import AudioSession, Engine, ImageSession, ModelSession, TensorSession
 from edgemm.replay import GoldenOutcome, replay
 from edgemm.results import Result
@@ -85,7 +86,8 @@ class Model:
 
     Holds no state between calls: a model that remembers by itself is reset before each. May be used from several
     threads, which then take turns: the runtime has one set of buffers. For work that is really parallel, load
-    the file once per thread.
+    the file once per thread. `close()` may come from any thread and twice: it waits for a run that is under way, and
+    whoever uses the model afterwards gets InputError. A process that was forked after it was loaded cannot use it.
     """
 
     def __init__(
@@ -102,10 +104,14 @@ class Model:
         self.artifact, self.backend = artifact, backend
         self.card: ModelCard = artifact.card or _plain_card(artifact, backend)
         check_card(self.card, backend)
+        self._decoder: Decoder | None = None
+        self._serving: ModelSession | None = None
         if self.card.task in DECODERS:
             _ = self._decode  # what does not fit is said now, not at the first picture
-        self._lock = threading.Lock()  # one run
-        self._turn = threading.Lock()  # one whole call
+        never_free_in_a_child(backend)
+        self._life = Lifecycle(f"the model {artifact.path.name}", "load it again")
+        self._lock = threading.RLock()  # one run
+        self._turn = threading.RLock()  # one whole call
         self._another = another or partial(open_backend, artifact)
         self._exchange = make_exchange(backend, self._lock)
 
@@ -142,12 +148,14 @@ class Model:
             InputError: `x` is not what the model takes.
             UnsupportedVersion: a task that this version does not decode.
         """
+        self._life.check()
         if isinstance(x, Mapping):
             return self._call_tensors(x)
         card = self._main_input()
         if card.modality == "tensor":
             return self._call_tensors({card.name: x})
         with self._turn:
+            self._life.check()  # closed while this call waited for its turn
             session = self._whole
             if isinstance(session, ImageSession):
                 return session.whole(as_frame(x))
@@ -173,6 +181,8 @@ class Model:
             InputError: names, shapes or types that are not the file's.
             DelegateFailed: the accelerator failed.
         """
+        if self._life.forked:
+            self._life.check_process()
         return self._exchange(inputs, out)
 
     def session(self) -> ModelSession:
@@ -183,7 +193,9 @@ class Model:
         Raises:
             CardError: the card does not say how pictures or sound become the inputs.
             UnsupportedVersion: a task that this version does not decode.
+            InputError: the model is closed, or was loaded before this process was forked.
         """
+        self._life.check()
         mains = self._mains()
         kinds = {card.modality for card, _ in mains}
         if kinds <= {"tensor"}:
@@ -203,8 +215,9 @@ class Model:
         if not self.backend.stateful:
             return make(Engine(self.card, self.backend, self._lock))
         own = self._another()
+        never_free_in_a_child(own)
         try:
-            return make(Engine(self.card, own, threading.Lock(), owned=True))
+            return make(Engine(self.card, own, threading.RLock(), owned=True))
         except BaseException:
             own.close()
             raise
@@ -254,11 +267,15 @@ class Model:
 
     def close(self) -> None:
         """Frees the runtime; waits for a run that is under way. May be called twice."""
-        with self._lock:
-            self._exchange = _closed  # lets go of the buffers first
-            self.backend.close()
-        if "_whole" in self.__dict__:
-            self._whole.close()
+        self._life.close(self._end)
+
+    def _end(self) -> None:
+        with self._turn:
+            with self._lock:
+                self._exchange = _closed  # lets go of the buffers first
+                self.backend.close()
+            if self._serving is not None:
+                self._serving.close()
 
     def __enter__(self) -> Model:
         return self
@@ -268,14 +285,18 @@ class Model:
     ) -> None:
         self.close()
 
-    @cached_property
+    @property
     def _decode(self) -> Decoder:
-        return decoder(self.card, self.backend.outputs)
+        if self._decoder is None:
+            self._decoder = decoder(self.card, self.backend.outputs)
+        return self._decoder
 
-    @cached_property
+    @property
     def _whole(self) -> ModelSession:
         """Serves single calls, one at a time."""
-        return self.session()
+        if self._serving is None:
+            self._serving = self.session()
+        return self._serving
 
     def _mains(self) -> list[tuple[InputCard, int]]:
         """The inputs that are neither states nor constants, and their places in the file."""

@@ -7,7 +7,6 @@ Whatever a model remembers is kept here, behind one interface: windows that slid
 
 from __future__ import annotations
 
-import threading
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any, Literal
@@ -18,6 +17,7 @@ from edgemm.backends.backend import Backend
 from edgemm.card import InputCard, ModelCard
 from edgemm.coerce import as_stored
 from edgemm.errors import InputError
+from edgemm.lifecycle import Lifecycle, Lock
 from edgemm.media import AudioBlock, Captured, Frame
 from edgemm.preprocess import compile_audio, compile_image
 from edgemm.preprocess.encoder import Encoder
@@ -34,7 +34,7 @@ class Engine:
 
     card: ModelCard
     backend: Backend
-    lock: threading.Lock
+    lock: Lock
     """Held while the backend's buffers are written, run and read."""
     owned: bool = False
     """The backend is this session's own, and closed with it."""
@@ -57,12 +57,23 @@ class _Runs:
     """One run after the other of a backend, with this session's own state."""
 
     def __init__(self, engine: Engine) -> None:
-        self.backend, self.lock, self._owned = engine.backend, engine.lock, engine.owned
+        self.backend, self._lock, self._owned = engine.backend, engine.lock, engine.owned
+        self._life = Lifecycle("the session", "begin a new one of its model")
         self.remembers = bool(engine.card.states) or engine.backend.stateful
         self._state = RecurrentState(engine.card.states, engine.backend.inputs, engine.backend.outputs)
         self._constants = Constants(engine.card.inputs, engine.backend.inputs)
         self._real = RealOutputs(engine.backend.outputs)
         self._used = False
+
+    @property
+    def lock(self) -> Lock:
+        """Held while the backend's buffers are written, run and read.
+
+        Raises:
+            InputError: the session is closed, or was made before this process was forked.
+        """
+        self._life.check()
+        return self._lock
 
     def run(self, clock: StageClock) -> Outputs:
         """Runs what lies in the input buffers, for which the lock is held; gives real-valued outputs."""
@@ -85,8 +96,11 @@ class _Runs:
 
     def close(self) -> None:
         """Frees the backend where it is this session's own."""
+        self._life.close(self._end)
+
+    def _end(self) -> None:
         if self._owned:
-            with self.lock:
+            with self._lock:
                 self.backend.close()
 
 

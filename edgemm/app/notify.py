@@ -11,7 +11,9 @@ import threading
 from collections.abc import Callable, Collection, Mapping, Sequence
 
 from edgemm.log import RateLimitedLog
+from edgemm.worker import Worker
 
+_JOIN_S = 5.0
 LOOK_S = 0.5
 """Seconds between two looks at the streams, at most; a quarter of the watchdog's time where that is less."""
 
@@ -95,7 +97,7 @@ class Watchdog:
         self._ready = False
         self._stopping = False
         self._over = threading.Event()
-        self._thread = threading.Thread(target=self._watch, name="edgemm watchdog", daemon=True)
+        self._worker = Worker("edgemm watchdog", self._watch)
 
     def look(self) -> None:
         """Says that the program is alive, if every stream has worked since that was said last."""
@@ -121,14 +123,13 @@ class Watchdog:
 
     def __enter__(self) -> Watchdog:
         if self._notifier.is_asked_for:
-            self._thread.start()
+            self._worker.start()
         return self
 
     def __exit__(self, *error: object) -> None:
         self._over.set()
         self._notifier.send(STOPPING=1)
-        if self._thread.is_alive():
-            self._thread.join()
+        self._worker.join(_JOIN_S)
 
     def _watch(self) -> None:
         every_s = min(LOOK_S, (self._notifier.watchdog_s or LOOK_S) / 4)

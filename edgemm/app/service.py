@@ -38,8 +38,18 @@ class Service:
             that cannot be opened costs its stream alone, unless it was the last.
     """
 
-    def __init__(self, recipe: AppRecipe, *, notifier: Notifier | None = None) -> None:
+    def __init__(
+        self,
+        recipe: AppRecipe,
+        *,
+        notifier: Notifier | None = None,
+        hung_up: Callable[[], bool] = lambda: False,
+    ) -> None:
+        """Args:
+        hung_up: asked before each result: True when the record's file is to be opened again.
+        """
         self.recipe = recipe
+        self._hung_up = hung_up
         self.errors: list[EdgemmError] = []
         """What ended streams, in order."""
         self._watchdog = Watchdog(self._progress, notifier or Notifier(), self.awaited)
@@ -155,6 +165,8 @@ class Service:
 
     def _hand_over(self, name: str, item: Item, on_item: OnItem) -> None:
         if self.record is not None:
+            if self._hung_up():
+                self.record.reopen()
             self.record.add({"stream": name, **item.to_json()}, self.recipe.streams[name].when)
         on_item(name, item)
 

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Literal, NamedTuple
 
 from edgemm.capture.files.file_source import FileSource
 from edgemm.capture.source import KeepsNewest
+from edgemm.lifecycle import Lifecycle
 from edgemm.media import AudioBlock, Captured
 
 if TYPE_CHECKING:
@@ -44,6 +45,7 @@ class Tap(FileSource):
         self.keeps_newest = isinstance(source, KeepsNewest) and source.keeps_newest
         self.waiting: deque[Waiting] = deque()
         self.closed = False
+        self._life = Lifecycle(f"source {source.uri}", "open it")
         self._shared = shared
         self._lost_before = lost_before
         self._superseded = 0
@@ -84,7 +86,9 @@ class Tap(FileSource):
         Raises:
             SourceTimeout: nothing came within `timeout_s`.
             SourceError: the source failed.
+            InputError: this process was forked after the tap was opened.
         """
+        self._life.check_process()
         return self._shared.read_for(self, timeout_s)
 
     def read_waiting(self) -> Captured | None:
@@ -92,7 +96,10 @@ class Tap(FileSource):
         return self._shared.waiting_for(self)
 
     def close(self) -> None:
-        """Takes no more; the source goes on for the others."""
+        """Takes no more, from any thread: a read that waits gives None. The source goes on for the others."""
+        self._life.close(self._end)
+
+    def _end(self) -> None:
         self.closed = True
         self._shared.leave(self)
 

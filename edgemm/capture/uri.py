@@ -173,7 +173,7 @@ def parse_uri(uri: str | os.PathLike[str]) -> SourceUri:
 
 
 def _meant(scheme: str) -> str:
-    return hint(scheme, sorted({*_DEVICES, *_NETWORK, "file"}))
+    return hint(scheme, sorted({*_DEVICES, *NETWORK, "file"}))
 
 
 def _split_scheme(given: str) -> tuple[str, str]:

@@ -12,6 +12,7 @@ from contextlib import suppress
 from importlib import import_module
 
 import edgemm
+from edgemm import signals
 from edgemm.cli.failure import report
 from edgemm.cli.output import emit_json, lenient_streams, one_object, print_json
 from edgemm.cli.parser import CommandParser, subcommands
@@ -42,18 +43,22 @@ examples:
 
 exit codes: 0 done, 1 internal error, 2 usage, 3 fidelity gate or goldens missed, 4 latency gate missed,
 5 delegate missing, 6 artifact damaged or not understood, 7 source failed, 8 package missing,
-9 the model cannot be expressed
+9 the model cannot be expressed; 130, 143 and 129 when SIGINT (Ctrl-C), SIGTERM or SIGHUP ended it, but for `run`,
+which drains and exits 0
 """
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
-    """Runs one command and returns its exit code."""
+    """Runs one command and returns its exit code; 128 + the number of a signal that ended it."""
     words = list(sys.argv[1:] if arguments is None else arguments)
     code = 0
     with lenient_streams():
         try:
             code = _run(words)
+            signals.check()
             _flush()
+        except signals.Stopped as stopped:
+            return stopped.exit_code
         except BrokenPipeError:  # the reader of our output went away, as `| head` does
             _drop_output()
         except OSError as error:  # stdout cannot be written: a full disk
@@ -69,11 +74,12 @@ def _run(words: list[str]) -> int:
     with one_object() as made:
         try:
             code = _command(words, before)
-        except BrokenPipeError:
+        except (BrokenPipeError, signals.Stopped):
             raise
         except SystemExit as stop:  # of --help
             return _code(stop)
         except BaseException as error:  # noqa: BLE001  whatever it is, it is told
+            signals.check()  # the signal went to child processes too, whose end is then no error
             return report(
                 error,
                 as_json=as_json,
@@ -89,11 +95,17 @@ def _run(words: list[str]) -> int:
 def _command(words: list[str], before: list[str]) -> int:
     if "--version" in before:
         return _version(as_json="--json" in before)
+    if words[:1] == ["run"]:  # whether SIGHUP is to end it is for its options to say
+        signals.end_early_with(0)
+        signals.reopen_on_hangup(True)
+    signals.check()
     if not words:
         raise InputError(
             f"expected a command: {', '.join(COMMANDS)}. Begin with: edgemm demo. More: edgemm --help"
         )
-    options = parser(words[0]).read(words)
+    made = parser(words[0])
+    signals.check()
+    options = made.read(words)
     logging.basicConfig(
         level=logging.DEBUG if options.verbose else logging.WARNING,
         format="edgemm: %(message)s",

@@ -6,6 +6,8 @@ import sys
 from types import TracebackType
 from typing import Any
 
+from edgemm import signals
+
 
 class ProgressBar:
     """Callable as `progress(stage, done, total)`; one bar per stage."""
@@ -16,7 +18,8 @@ class ProgressBar:
         self._bar: Any = None
 
     def __call__(self, stage: str, done: int, total: int) -> None:
-        """`done` of `total` steps of `stage` are behind us."""
+        """`done` of `total` steps of `stage` are behind us. Ends the command when a signal asked for it."""
+        signals.check()
         if self._quiet:
             return
         if stage != self._stage:

@@ -3,19 +3,18 @@
 from __future__ import annotations
 
 import argparse
-import signal
 from collections.abc import Callable, Mapping
-from contextlib import nullcontext
+from contextlib import ExitStack, nullcontext
 from pathlib import Path
-from types import FrameType
 from typing import TYPE_CHECKING, Any
 
+from edgemm import signals
 from edgemm.cli.answer import answer, detected
 from edgemm.cli.columns import printable
 from edgemm.cli.output import emit_line
 from edgemm.cli.parser import CommandParser, real, whole
 from edgemm.cli.words import add_delegate, add_preset
-from edgemm.errors import InputError
+from edgemm.errors import EdgemmError, InputError
 
 if TYPE_CHECKING:
     from edgemm.card import ModelCard
@@ -35,7 +34,8 @@ sources: a picture, a folder, a glob in quotes, a video file, a .wav file; camer
 An app file (.json) names several models and sources: see examples/kiosk.
 
 One line per result, then one line with the summary. SIGTERM and Ctrl-C finish the items in progress, print
-the summary and exit 0.
+the summary and exit 0; so does SIGHUP where there is no record. With a record SIGHUP opens its file again,
+as after logrotate. A second signal ends the program at once, with 128 + its number.
 """
 
 RUN_SCHEMA = "edgemm.run/1"
@@ -103,7 +103,7 @@ def run(options: argparse.Namespace) -> int:
         _refuse_beside_an_app(options)
     elif options.source is None:
         raise InputError(f"{options.file}: expected --source URI, where pictures or sound come from")
-    with Draining() as draining:
+    with Draining(reopens=is_app or options.record is not None) as draining:
         return _run_app(options, draining) if is_app else _run_one(options, draining)
     return 0  # asked to end before it had begun
 
@@ -123,23 +123,29 @@ def _run_one(options: argparse.Namespace, draining: Draining) -> int:
 
     lines = Lines(as_json=options.json)
     budget = edgemm.Budget(options.max_age, options.policy, options.on_late)
-    with (
-        _record(options) as record,
-        edgemm.load(
+    with ExitStack() as opened:
+        record = opened.enter_context(_record(options))
+        signals.check()
+        model = edgemm.load(
             options.file, delegate=options.delegate, threads=options.threads, card=_card(options)
-        ) as model,
-        edgemm.open_source(options.source, pace="live" if options.live else "file") as source,
-        model.stream(source, budget=budget) as stream,
-        Watchdog(
+        )
+        opened.enter_context(model)
+        signals.check()
+        source = edgemm.open_source(options.source, pace="live" if options.live else "file")
+        opened.enter_context(source)
+        stream = opened.enter_context(model.stream(source, budget=budget))
+        watchdog = Watchdog(
             lambda: {"stream": stream.ledger.progress()},
             Notifier(),
             lambda: ["stream"] if getattr(source, "awaited", False) else [],
-        ) as watchdog,
-    ):
+        )
+        opened.enter_context(watchdog)
         draining.by(watchdog.stopping, stream.stop)
         try:
             for item in stream:
                 if record is not None:
+                    if signals.hung_up():
+                        record.reopen()
                     record.add(item.to_json())
                 lines.result(item)
                 if options.limit is not None and item.sequence + 1 >= options.limit:
@@ -156,7 +162,10 @@ def _run_app(options: argparse.Namespace, draining: Draining) -> int:
     from edgemm.app.service import Service
 
     lines = Lines(as_json=options.json)
-    with Service(read_app(options.file)) as service:
+    recipe = read_app(options.file)
+    signals.reopen_on_hangup(recipe.record is not None)
+    signals.check()
+    with Service(recipe, hung_up=signals.hung_up) as service:
         draining.by(service.stop)
         try:
             service.run(lambda name, item: lines.result(item, name), limit=options.limit)
@@ -174,43 +183,44 @@ def _record(options: argparse.Namespace) -> Any:
     return nullcontext() if options.record is None else Record(options.record, app=Path(options.file).stem)
 
 
-class _AskedToEnd(BaseException):
-    """SIGTERM before there was anything to drain."""
-
-
 class Draining:
-    """SIGTERM and SIGINT end the streams after the items under way instead of killing the process.
+    """Signals end the streams after the items under way instead of killing the process.
 
-    Before there are streams they end the program as if it had nothing to do; while it closes they change nothing.
+    Before there are streams they end the program as if it had nothing to do. See `edgemm.signals`.
     """
 
-    def __init__(self) -> None:
-        self._stops: tuple[Callable[[], object], ...] = ()
-        self._asked = False
+    def __init__(self, *, reopens: bool = False) -> None:
+        """Args:
+        reopens: SIGHUP opens records again, instead of asking to end.
+        """
+        self._reopens = reopens
+        self._began = False
 
     def by(self, *stops: Callable[[], object]) -> None:
-        """From now on these are called, in the signal handler."""
-        self._stops = stops
-        if self._asked:
-            self._ask(0, None)
+        """From now on these are called, in the signal handler.
+
+        Raises:
+            signals.Stopped: a signal came before.
+        """
+        signals.check()
+        self._began = True
+        signals.drain_by(stops)
+        if signals.asked():  # in between
+            for stop in stops:
+                stop()
 
     def __enter__(self) -> Draining:
-        self._before = {
-            number: signal.signal(number, self._ask) for number in (signal.SIGTERM, signal.SIGINT)
-        }
+        self._before = signals.listen()
+        signals.end_early_with(0)
+        signals.reopen_on_hangup(self._reopens)
         return self
 
     def __exit__(self, kind: type[BaseException] | None, *_: object) -> bool:
-        for number, handler in self._before.items():  # once asked, nothing interrupts the rest of the way out
-            signal.signal(number, signal.SIG_IGN if self._asked else handler)
-        return kind is _AskedToEnd
-
-    def _ask(self, number: int, frame: FrameType | None) -> None:
-        first, self._asked = not self._asked, True
-        for stop in self._stops:
-            stop()
-        if first and not self._stops:
-            raise _AskedToEnd
+        ended_early = bool(signals.asked()) and not self._began
+        if ended_early:
+            signals.drain_by(())  # it has ended as it was asked to
+        signals.restore(self._before)
+        return kind is signals.Stopped or (ended_early and kind is not None and issubclass(kind, EdgemmError))
 
 
 def _card(options: argparse.Namespace) -> ModelCard | Path | None:

@@ -6,7 +6,6 @@ import os
 import select
 import signal
 import sys
-import threading
 from dataclasses import asdict
 from queue import SimpleQueue
 
@@ -17,6 +16,7 @@ from edgemm.recorder.options import RecorderOptions
 from edgemm.recorder.ring import Slot
 from edgemm.recorder.sample_clock import SampleClock
 from edgemm.recorder.wire import Failed, Listed, Opened, Sound, send
+from edgemm.worker import Worker
 
 LIST = "list"
 _LOOK_S = 1.0
@@ -30,9 +30,10 @@ def main() -> None:
         signal.signal(number, signal.SIG_IGN)
     out = os.dup(1)
     os.dup2(2, 1)  # what C libraries print goes elsewhere
-    threading.Thread(target=_end_with_parent, args=(os.getppid(),), daemon=True).start()
+    parent = os.getppid()
     code = 0
     try:
+        Worker("edgemm ends with its parent", _end_with_parent, parent).start()
         if sys.argv[1] == LIST:
             send(out, Listed([asdict(each) for each in portaudio.microphones()]))
         else:

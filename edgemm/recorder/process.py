@@ -7,7 +7,6 @@ import select
 import signal
 import subprocess
 import sys
-import threading
 from collections import deque
 from contextlib import suppress
 from typing import Literal
@@ -23,6 +22,7 @@ from edgemm.errors import (
 from edgemm.recorder.devices import Microphone
 from edgemm.recorder.options import RecorderOptions
 from edgemm.recorder.wire import Decoder, Failed, Listed, Message
+from edgemm.worker import Worker
 
 _CHILD = "import sys; sys.path[:] = sys.argv[2:]; from edgemm.recorder.child import main; main()"
 """The child finds packages where this process does."""
@@ -95,7 +95,8 @@ class Recorder:
         try:
             self._child.wait(wait_s)
         except subprocess.TimeoutExpired:
-            threading.Thread(target=self._child.wait, name="edgemm waits for a recorder", daemon=True).start()
+            with suppress(EdgemmError):  # without a thread it is waited for when the program ends
+                Worker("edgemm waits for a recorder", self._child.wait).start()
         for pipe in (self._child.stdin, self._child.stdout):
             if pipe is not None:
                 pipe.close()

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import asyncio
-import threading
 from collections.abc import Callable
 from concurrent.futures import Future
 from queue import SimpleQueue
 from typing import TYPE_CHECKING
+
+from edgemm.lifecycle import Lifecycle
+from edgemm.worker import Worker
 
 if TYPE_CHECKING:
     from edgemm.stream.item import Item
@@ -24,15 +26,15 @@ class AsyncItems:
 
     def __init__(self, stream: Stream) -> None:
         self._stream = stream
-        self._thread = _Worker()
+        self._life = Lifecycle("the stream", "open it again")
+        self._computer = _Computer()
         self._ahead: Future[Pending | None] | None = None
-        self._closed = False
 
     def __aiter__(self) -> AsyncItems:
         return self
 
     async def __anext__(self) -> Item:
-        while not self._closed and (pending := await self._produce()) is not None:
+        while (pending := await self._produce()) is not None:
             item = self._stream.deliver(pending)
             if item is not None:
                 return item
@@ -40,13 +42,15 @@ class AsyncItems:
 
     def close(self) -> None:
         """Lets the thread go, as soon as it has ended what it does."""
-        self._closed = True
-        self._thread.close()
+        self._life.close(self._computer.close)
 
     async def _produce(self) -> Pending | None:
-        """The next result; a wait that was cancelled is taken up again."""
+        """The next result; a wait that was cancelled is taken up again. None at the end, and once closed."""
+        self._life.start(self._computer.start)
         if self._ahead is None:
-            self._ahead = self._thread.submit(self._stream.produce)
+            self._ahead = self._life.while_open(lambda: self._computer.submit(self._stream.produce))
+        if self._ahead is None:
+            return None
         try:
             pending = await asyncio.wrap_future(self._ahead)
         except BaseException as error:
@@ -57,7 +61,7 @@ class AsyncItems:
         return pending
 
 
-class _Worker:
+class _Computer:
     """One thread that computes one thing after the other. A daemon, unlike those of an executor: a stream that
     nobody closed, on a source that gives nothing, does not keep the interpreter from ending."""
 
@@ -65,8 +69,11 @@ class _Worker:
         self._tasks: SimpleQueue[tuple[Future[Pending | None], Callable[[], Pending | None]] | None] = (
             SimpleQueue()
         )
-        self._thread = threading.Thread(target=self._run, name="edgemm async", daemon=True)
-        self._thread.start()
+        self._worker = Worker("edgemm async", self._run)
+
+    def start(self) -> None:
+        """Begins to compute what is submitted."""
+        self._worker.start()
 
     def submit(self, task: Callable[[], Pending | None]) -> Future[Pending | None]:
         """What the task will give."""

@@ -20,7 +20,9 @@ class Budget:
     auto: newest for live pictures, all for files and for audio."""
     on_late: Literal["deliver", "drop"] = "deliver"
     """A result above `max_age_ms` is delivered and counted late, or dropped as "late". A frame that
-    is too old before the model has run is not run at all when "drop" ("stale"). Audio is always delivered."""
+    is too old before the model has run is not run at all when "drop" ("stale"), nor is one that could not be ready
+    in time, judged by the times that the last ones took ("no-time"); a model that is always too slow is tried
+    again once a second. Audio is always delivered."""
 
     def __post_init__(self) -> None:
         if self.max_age_ms is not None and not self.max_age_ms > 0:

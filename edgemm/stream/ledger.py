@@ -21,7 +21,7 @@ from edgemm.stream.histogram import Histogram
 
 CLOSED = "closed"
 """Reason of what was in flight when the stream was closed."""
-_JUDGED = ("late", "stale", "no-result")
+_JUDGED = ("late", "stale", "no-time", "no-result")
 """Reasons of frames that a stream at work gave up itself."""
 
 
@@ -76,6 +76,7 @@ class Ledger:
         self._samples = _Account()
         self._results = 0
         self._late = 0
+        self._starved_s = 0.0
         self._ages = Histogram()
         self._stages: dict[str, Histogram] = {}
         self._totals_ms: dict[str, float] = {}
@@ -157,6 +158,11 @@ class Ledger:
                 self._histogram(stage).add(time_ms)
             return True
 
+    def starve(self, seconds: float) -> None:
+        """For so long frames came and no result was handed over; the longest time is kept."""
+        with self._lock:
+            self._starved_s = max(self._starved_s, seconds)
+
     def close(self) -> None:
         """What is in flight becomes dropped as "closed", and the account is final."""
         with self._lock:
@@ -173,7 +179,8 @@ class Ledger:
             budget), p50_ms, p90_ms, p99_ms (age of results at delivery, at most 1 % too high; None before
             the first), results, stages_ms {stage: median over results}, stages_total_ms {stage: sum, blocks
             without a result counted in} and, for audio, samples {captured, delivered, dropped {reason:
-            samples}, in_flight}, and faults {event: count} of a source that counts them.
+            samples}, in_flight}, faults {event: count} of a source that counts them, and starved_s, the longest
+            time in seconds in which frames came and each was too late; only where that was above 10 s.
         """
         with self._lock:
             summary = self._items.to_dict()
@@ -187,6 +194,8 @@ class Ledger:
             summary["stages_total_ms"] = {
                 stage: _rounded(time_ms) for stage, time_ms in self._totals_ms.items()
             }
+            if self._starved_s:
+                summary["starved_s"] = round(self._starved_s, 1)
             if self._samples.captured:
                 summary["samples"] = self._samples.to_dict()
         if self._source is not None:

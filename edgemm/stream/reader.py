@@ -15,9 +15,11 @@ from edgemm.capture.losses import CountsLosses
 from edgemm.capture.source import HoldsItems, MayBeAwaited, Source
 from edgemm.capture.withheld import Withholds
 from edgemm.errors import SourceTimeout
+from edgemm.lifecycle import Lifecycle
 from edgemm.log import LOG
 from edgemm.media import Captured, Frame
 from edgemm.stream.ledger import Ledger
+from edgemm.worker import Worker
 
 POLL_S = 0.1
 """Longest wait in a live source before a reader looks whether it is to end."""
@@ -134,16 +136,17 @@ class NewestReader(InLineReader):
 
     def __init__(self, source: Source, ledger: Ledger, *, timeout_s: float) -> None:
         super().__init__(source, ledger, timeout_s=timeout_s)
+        self._life = Lifecycle("the stream", "open it again")
         self._tokens: SimpleQueue[None] = SimpleQueue()
-        self._lock = threading.Lock()
+        self._lock = threading.RLock()
         self._error: BaseException | None = None
-        self._thread: threading.Thread | None = None
+        self._worker: Worker | None = None
         self._waited = False
 
     def wait(self) -> bool:
         """Waits for an item; False at the end, and after `stop()` or `close()`."""
-        if self._thread is None:
-            self._start()
+        if self._worker is None:
+            self._life.while_open(self._start)
         if not self._waited:
             self._tokens.get()
             self._waited = True
@@ -162,18 +165,20 @@ class NewestReader(InLineReader):
     def close(self) -> None:
         """Ends the thread and wakes who waits."""
         self._closed = self._ended = True
+        self._life.close(self._end, JOIN_S)
+
+    def _end(self) -> None:
         with self._lock:
             self._item = None
         self._tokens.put(None)
-        thread = self._thread
-        if thread is not None and thread is not threading.current_thread():
-            thread.join(JOIN_S)
-            if thread.is_alive():
-                LOG.warning("%s still hangs in a read after %g s; left behind", self._source.uri, JOIN_S)
+        worker = self._worker
+        if worker is not None and not worker.join(JOIN_S) and not worker.is_current:
+            LOG.warning("%s still hangs in a read after %g s; left behind", self._source.uri, JOIN_S)
 
     def _start(self) -> None:
-        self._thread = threading.Thread(target=self._run, name=f"edgemm {self._source.uri}", daemon=True)
-        self._thread.start()
+        worker = Worker(f"edgemm {self._source.uri}", self._run)
+        worker.start()
+        self._worker = worker
 
     def _run(self) -> None:
         try:
@@ -197,5 +202,5 @@ class NewestReader(InLineReader):
         if error is None or self._closed:
             return
         if isinstance(error, SourceTimeout):  # whoever asks again waits again, in a new thread
-            self._thread, self._waited = None, False
+            self._worker, self._waited = None, False
         raise error

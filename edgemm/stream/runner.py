@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import os
-import sys
 import threading
 from collections.abc import Callable
+from contextlib import ExitStack
 from queue import SimpleQueue
 from typing import TYPE_CHECKING, Any, Protocol
 
@@ -13,19 +13,19 @@ from edgemm.capture.shared import SharedSource
 from edgemm.capture.source import Source
 from edgemm.capture.tap import Tap
 from edgemm.errors import InputError
+from edgemm.lifecycle import RUNNING, Lifecycle
 from edgemm.stream.budget import Budget
 from edgemm.stream.item import Item
 from edgemm.stream.lane import Lane
 from edgemm.stream.session import Session
 from edgemm.stream.stream import CLOSE_S, SOURCE_TIMEOUT_S, Stream
+from edgemm.stream.switch import SHARED
 
 if TYPE_CHECKING:
     from typing_extensions import Self
 
-PYTHONS_SWITCH_INTERVAL_S = 0.005
-SWITCH_INTERVAL_S = 0.00005
-"""How long one Python thread may keep the others waiting while a runner iterates: a hand-over beside a busy
-thread then takes tenths of a millisecond instead of five."""
+CLOSE_ALL_S = 30.0
+"""A second `close()` waits for the first so long, at most."""
 
 
 class HasSession(Protocol):
@@ -51,11 +51,13 @@ class Runner:
     A source that is added several times is captured and decoded once: each stream gets every item, and a
     slow one loses frames of a camera without holding the others back (see `SharedSource`).
 
-    From the first iteration to `close()`, `sys.setswitchinterval` is SWITCH_INTERVAL_S, unless the application
-    has chosen its own.
+    From the first iteration to `close()`, Python's threads take turns faster (`switch.SWITCH_INTERVAL_S`), unless
+    the application has called `sys.setswitchinterval` itself.
 
     An error ends the stream it came from and is raised in the loop with that stream's name; to iterate on is
-    to go on with the others. The iteration ends when all streams have.
+    to go on with the others. SystemExit and KeyboardInterrupt, raised in `on_item` or in a source, are raised in
+    the loop as they are. The iteration ends when all streams have, and when `close()` is called, which may come
+    from any thread, from `on_item` and from a signal handler.
     """
 
     def __init__(self, *, threads: int | None = None) -> None:
@@ -72,10 +74,9 @@ class Runner:
         self._lanes: dict[str, Lane] = {}
         self._shared: dict[int, SharedSource] = {}
         self._taps: dict[str, Tap] = {}
-        self._running = 0
-        self._started = False
-        self._closed = False
+        self._running: set[str] = set()
         self._hurries = False
+        self._life = Lifecycle("the runner", "make a new one")
 
     def add(
         self,
@@ -104,8 +105,7 @@ class Runner:
         """
         if name in self._lanes:
             raise InputError(f"there is a stream {name!r} already: give each its own name")
-        if self._closed:
-            raise InputError(f"the runner is closed: stream {name!r} cannot be added")
+        self._life.check()
         session = model.session()
         tap = self._shared.setdefault(id(source), SharedSource(source)).tap()
         try:
@@ -114,23 +114,35 @@ class Runner:
             tap.close()  # or a file would wait for it
             session.close()
             raise
-        self._taps[name] = tap
-        lane = self._lanes[name] = Lane(name, stream, on_item, self._ready)
-        self._running += 1
-        if self._started:
+        lane = Lane(name, stream, on_item, self._ready)
+        if not self._life.while_open(lambda: self._register(lane, tap)):
+            tap.close()
+            stream.close()
+            self._life.check()
+            raise InputError(f"there is a stream {name!r} already: give each its own name")
+
+    def _register(self, lane: Lane, tap: Tap) -> bool:
+        """False when another thread has added one of this name meanwhile."""
+        if lane.name in self._lanes:
+            return False
+        self._taps[lane.name], self._lanes[lane.name] = tap, lane
+        self._running.add(lane.name)
+        if self._life.state == RUNNING:
             lane.start()
+        return True
 
     def __iter__(self) -> Self:
         return self
 
     def __next__(self) -> tuple[str, Item]:
-        self._start()
-        while self._running and not self._closed:
+        self._life.start(self._start)
+        while self._running and self._life.is_open:
             lane = self._ready.get()
             if lane is None:
-                continue
+                self._ready.put(None)  # for others who wait
+                break
             if lane.ended:
-                self._running -= 1
+                self._running.discard(lane.name)
                 self._taps[lane.name].close()  # nobody waits for it any more
             item = lane.take()
             if item is not None:
@@ -139,7 +151,7 @@ class Runner:
 
     def summary(self) -> dict[str, dict[str, Any]]:
         """Name -> the summary of that stream's ledger."""
-        return {name: lane.stream.ledger.summary() for name, lane in self._lanes.items()}
+        return {name: lane.stream.ledger.summary() for name, lane in list(self._lanes.items())}
 
     def progress(self) -> dict[str, int]:
         """Name -> a number that grows as long as that stream does its work; see `Ledger.progress`."""
@@ -156,16 +168,19 @@ class Runner:
             lane.stream.stop()
 
     def close(self) -> None:
-        """Ends all streams at once, from any thread; may be called twice."""
-        self._closed = True
+        """Ends all streams at once. May be called twice, from any thread and from `on_item`; a loop that waits
+        for an item ends."""
+        self._life.close(self._end, CLOSE_ALL_S)
+
+    def _end(self) -> None:
         self.stop()
         self._ready.put(None)
-        for name, lane in self._lanes.items():
-            self._taps[name].close()
-            lane.close(CLOSE_S)
-        if self._hurries:
-            self._hurries = False
-            sys.setswitchinterval(PYTHONS_SWITCH_INTERVAL_S)
+        with ExitStack() as parts:  # each is closed, whatever the others raise
+            if self._hurries:
+                parts.callback(SHARED.give_back)
+            for name, lane in self._lanes.items():
+                parts.callback(lane.close, CLOSE_S)
+                parts.callback(self._taps[name].close)
 
     def __enter__(self) -> Self:
         return self
@@ -174,10 +189,7 @@ class Runner:
         self.close()
 
     def _start(self) -> None:
-        if not self._started:
-            self._started = True
-            if sys.getswitchinterval() == PYTHONS_SWITCH_INTERVAL_S:
-                sys.setswitchinterval(SWITCH_INTERVAL_S)
-                self._hurries = True
-            for lane in self._lanes.values():
-                lane.start()
+        SHARED.take()
+        self._hurries = True
+        for lane in self._lanes.values():
+            lane.start()

@@ -2,18 +2,22 @@
 
 from __future__ import annotations
 
+import math
 import time
 from collections.abc import Callable
-from contextlib import AbstractContextManager, nullcontext
+from contextlib import AbstractContextManager, ExitStack, nullcontext
 from typing import TYPE_CHECKING, Any
 
 from edgemm.capture.losses import CountsFaults
 from edgemm.capture.source import KeepsNewest, Source
-from edgemm.errors import InputError
+from edgemm.errors import EdgemmError, InputError
+from edgemm.gate import Gate
+from edgemm.lifecycle import Lifecycle
+from edgemm.log import LOG
 from edgemm.media import AudioBlock, Captured
 from edgemm.stream.budget import Budget
 from edgemm.stream.clock import WAIT, StageTimer
-from edgemm.stream.gate import Gate
+from edgemm.stream.forecast import NO_TIME, Forecast, Starvation
 from edgemm.stream.item import Item
 from edgemm.stream.ledger import Ledger
 from edgemm.stream.pairing import require_pair
@@ -30,6 +34,8 @@ SOURCE_TIMEOUT_S = 30.0
 """A source that gives nothing for so long is an error."""
 CLOSE_S = 2.0
 """Longest that `close()` waits for a model that is at work in another thread."""
+CLOSE_ALL_S = 10.0
+"""A second `close()` waits for the first so long, at most."""
 
 
 class Stream:
@@ -47,6 +53,11 @@ class Stream:
     An age is counted from the frame, or from the newest sample in the window, to the moment when the item
     is handed over. `stages_ms` adds up to it, but for the hand-over itself: "wait" is from capture until
     work on the result began. One thread iterates; `close()`, `stop()` and `ledger` are for any.
+
+    A thread that iterates while another closes the stream comes to the end of its loop (StopIteration): an error
+    that closing caused is not raised. SystemExit and KeyboardInterrupt, raised in the model or in the source's
+    `read`, are raised where the stream is iterated. In a process that was forked after the stream was made,
+    to iterate raises InputError.
     """
 
     def __init__(
@@ -89,6 +100,8 @@ class Stream:
         self._permit: AbstractContextManager[Any] = permit or nullcontext()
         self._now_ns = now_ns
         self._timer = StageTimer(now_ns)
+        self._forecast = Forecast(math.inf if self.budget.max_age_ms is None else self.budget.max_age_ms)
+        self._starvation = Starvation(source.uri)
         reader = NewestReader if _newest_wins(self.budget, source) else InLineReader
         self._reader = reader(source, self.ledger, timeout_s=timeout_s)
         self._work: Work | None = None
@@ -96,6 +109,7 @@ class Stream:
         self._sequence = 0
         self._async: AsyncItems | None = None
         self._gate = Gate(self._free)
+        self._life = Lifecycle("the stream", "open it again")
 
     def __iter__(self) -> Self:
         return self
@@ -112,6 +126,8 @@ class Stream:
             from edgemm.stream.ahead import AsyncItems
 
             self._async = AsyncItems(self)
+            if not self._life.is_open:
+                self._async.close()
         return self._async
 
     def produce(self) -> Pending | None:
@@ -120,15 +136,30 @@ class Stream:
         Raises:
             SourceError: the source failed.
             EdgemmError: the model failed on one item.
+            InputError: the stream was made before this process was forked.
         """
+        self._life.check_process()
         with self._gate as open_:
-            while open_():
-                if self._work is None and not self._reader.wait():
-                    return None
-                with self._permit:
-                    pending = self._step() if open_() else None
-                if pending is not None:
-                    return pending
+            try:
+                return self._produce(open_)
+            except Exception as error:  # raised again, unless closing is what caused it
+                if open_() and not isinstance(error, StopIteration):
+                    raise
+                if open_():  # it would end the loop in silence
+                    raise EdgemmError(
+                        f"{self._source.uri}: the source or the model raised StopIteration"
+                    ) from error
+                LOG.debug("%s: %s, while the stream was closed", self._source.uri, error)
+                return None
+
+    def _produce(self, open_: Callable[[], bool]) -> Pending | None:
+        while open_():
+            if self._work is None and not self._reader.wait():
+                return None
+            with self._permit:
+                pending = self._step() if open_() else None
+            if pending is not None:
+                return pending
         return None
 
     def deliver(self, pending: Pending) -> Item | None:
@@ -138,13 +169,14 @@ class Stream:
         age_ms = max(0.0, (self._now_ns() - pending.captured_ns) / 1e6)
         late = self._too_old(age_ms)
         if late and pending.first and self._may_drop(work.item):
-            self.ledger.drop(work.item, "late")
+            self._give_up(work.item, "late")
             return None
         stages_ms = pending.stages_ms
         if not self.ledger.deliver(
             work.item, first=pending.first, age_ms=age_ms, late=late, stages_ms=stages_ms
         ):
             return None
+        self._starvation.delivered()
         sequence, self._sequence = self._sequence, self._sequence + 1
         return Item(pending.result, work.item, sequence, pending.captured_ns, age_ms, late, stages_ms)
 
@@ -155,16 +187,20 @@ class Stream:
 
     def close(self) -> None:
         """Ends the stream at once. What is in flight becomes dropped as "closed", and a thread that waits
-        for an item gets the end. May be called twice, and from any thread."""
+        for an item gets the end. May be called twice, from any thread, and from where the model works."""
+        self._life.close(self._end, CLOSE_ALL_S)
+
+    def _end(self) -> None:
         self._gate.shut()
-        self._reader.settle()
-        self.ledger.close()
-        if self._owns_source:
-            self._source.close()
-        self._reader.close()
-        if self._async is not None:
-            self._async.close()
-        self._gate.free(CLOSE_S)
+        with ExitStack() as parts:  # the last first, and each, whatever the others raise
+            parts.callback(self._gate.free, CLOSE_S)
+            if self._async is not None:
+                parts.callback(self._async.close)
+            parts.callback(self._reader.close)
+            if self._owns_source:
+                parts.callback(self._source.close)
+            parts.callback(self.ledger.close)
+            parts.callback(self._reader.settle)
 
     def __enter__(self) -> Self:
         return self
@@ -185,9 +221,11 @@ class Stream:
             raise
         stages_ms = self._timer.take()
         if result is None:
-            self._end(work, stages_ms)
+            self._finish(work, stages_ms)
             return None
         first, work.answered = not work.answered, True
+        if first:
+            self._forecast.took((self._now_ns() - begun_ns) / 1e6)
         captured_ns = newest_ns(work.item, result)
         stages_ms = {WAIT: max(0.0, (begun_ns - captured_ns) / 1e6), **stages_ms}
         return Pending(work, result, captured_ns, first, stages_ms)
@@ -197,8 +235,8 @@ class Stream:
         item = self._reader.take()
         if item is None:
             return None
-        if self._may_drop(item) and self._too_old((begun_ns - item.captured_ns) / 1e6):
-            self.ledger.drop(item, "stale")
+        if self._may_drop(item) and (reason := self._not_worth(item, begun_ns)):
+            self._give_up(item, reason)
             return None
         self._work = Work(item, iter(()))
         try:
@@ -211,7 +249,20 @@ class Stream:
             raise
         return self._work
 
-    def _end(self, work: Work, stages_ms: dict[str, float]) -> None:
+    def _not_worth(self, item: Captured, now_ns: int) -> str:
+        """Why a frame is not begun; "" when it is."""
+        age_ms = (now_ns - item.captured_ns) / 1e6
+        if self._too_old(age_ms):
+            return "stale"
+        worth = self._forecast.is_worth(age_ms, now_ns, fresher_follows=self._source.live)
+        return "" if worth else NO_TIME
+
+    def _give_up(self, item: Captured, reason: str) -> None:
+        """A frame is dropped because of its age."""
+        self.ledger.drop(item, reason)
+        self.ledger.starve(self._starvation.dropped(self._now_ns(), self._forecast))
+
+    def _finish(self, work: Work, stages_ms: dict[str, float]) -> None:
         self._work = None
         if work.answered:
             return

@@ -107,11 +107,13 @@ def test_a_device_is_opened_once_whatever_is_said_of_its_pace(app_file: Make, se
 def test_a_signal_before_anything_runs_ends_it_with_0(number: int) -> None:
     code = (
         "import os, signal, sys; from edgemm.cli.run import Draining\n"
-        f"with Draining(): os.kill(os.getpid(), {int(number)}); print('not reached')\n"
+        "with Draining() as draining:\n"
+        f"    os.kill(os.getpid(), {int(number)}); print('goes on')\n"
+        "    draining.by(print); print('not reached')\n"
         "print('ended')"
     )
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
-    assert done.stdout == "ended\n"
+    assert done.stdout == "goes on\nended\n"
 
 
 def test_signals_while_it_closes_and_after_change_nothing() -> None:

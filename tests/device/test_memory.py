@@ -87,7 +87,7 @@ def test_a_session_closes_its_own_backend_and_leaves_the_model(make: Make) -> No
     session = model.session()
     session.close()
     session.close()
-    with pytest.raises(InputError, match="the model is closed"):
+    with pytest.raises(InputError, match="the session is closed"):
         sums(session, 1)
     assert model.run({"x": np.ones((1, 2), np.float32)})["total"][0, 0] == 1.0
 

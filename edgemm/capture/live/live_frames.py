@@ -13,6 +13,7 @@ from edgemm.capture.live.grabber import Grabber
 from edgemm.capture.live.newest import FrameCounts, NewestFrame
 from edgemm.capture.live.timeouts import Backoff, Timeouts
 from edgemm.errors import EdgemmError, SourceLost, SourceNotFound
+from edgemm.lifecycle import Lifecycle
 from edgemm.log import LOG
 from edgemm.media import Frame
 
@@ -69,6 +70,7 @@ class LiveFrames:
         self._since_s = time.monotonic()
         self._came = False
         self._awaited = False
+        self._life = Lifecycle(uri, "open it")
         self._connection = self._connect(is_first=True)
         self._watcher = threading.Thread(target=self._watch, name=f"edgemm watches {uri}", daemon=True)
         self._watcher.start()
@@ -112,11 +114,15 @@ class LiveFrames:
         Raises:
             SourceTimeout: none came within `timeout_s`; the source goes on trying.
             SourceLost: it ended, and is not to be connected again, or was tried often enough.
+            InputError: this process was forked after it was opened.
         """
+        self._life.check_process()
         return self._frames.take(timeout_s)
 
     def close(self) -> None:
         """Ends both threads and frees the driver; one that hangs is left behind."""
+        if self._life.forked:
+            return
         self._stop.set()
         self._frames.close()
         self._connection.stop()

@@ -15,6 +15,8 @@ from typing import TYPE_CHECKING, Literal
 from edgemm.capture.losses import Losses
 from edgemm.capture.sound.pcm import Pcm
 from edgemm.errors import SourceError, SourceLost, SourceTimeout
+from edgemm.gate import Gate
+from edgemm.lifecycle import Lifecycle
 from edgemm.log import LOG
 from edgemm.media import AudioBlock
 from edgemm.recorder.options import RecorderOptions
@@ -89,7 +91,8 @@ class MicrophoneSource:
         self._since_s = time.monotonic()
         self._faults = Losses()
         self._closed = threading.Event()
-        self._reading = threading.Lock()
+        self._life = Lifecycle(uri, "open it")
+        self._gate = Gate(self._drop_recorder)
         self._error: SourceLost | None = None
         self._name = ""
         self._sample_rate = 0
@@ -137,28 +140,33 @@ class MicrophoneSource:
         Raises:
             SourceTimeout: none came within `timeout_s`; the microphone may be away, and come back.
             SourceLost: it went away, and is not to be opened again.
+            InputError: this process was forked after it was opened.
         """
+        self._life.check_process()
         give_up = None if timeout_s is None else time.monotonic() + timeout_s
-        with self._reading:
-            while not self._closed.is_set():
+        with self._gate as open_:
+            while open_():
                 left_s = _SLICE_S if give_up is None else min(_SLICE_S, give_up - time.monotonic())
                 block = self._step(max(0.0, left_s))
                 if block is not None:
                     return block
-                if give_up is not None and time.monotonic() >= give_up:
+                if give_up is not None and time.monotonic() >= give_up and open_():
                     away = f": it is away ({self._away})" if self._away else ""
                     raise SourceTimeout(f"{self.uri} gave nothing within {timeout_s:g} s{away}")
         return None
 
     def close(self) -> None:
-        """Ends the recording, whatever it hangs in, and wakes a waiting reader."""
+        """Ends the recording, whatever it hangs in, and wakes a waiting reader, who gets None. May be called twice
+        and from any thread."""
+        self._life.close(self._end, 2 * _CLOSE_S)
+
+    def _end(self) -> None:
+        self._gate.shut()
         self._closed.set()
         recorder = self._recorder
         if recorder is not None:
             recorder.kill()
-        if self._reading.acquire(timeout=_CLOSE_S):
-            self._drop_recorder()
-            self._reading.release()
+        self._gate.free(_CLOSE_S)
 
     def __enter__(self) -> Self:
         return self

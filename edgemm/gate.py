@@ -1,4 +1,4 @@
-"""Frees what a thread works with, once, and never under its hands."""
+"""Frees what a thread works with, once, and never while it is at work."""
 
 from __future__ import annotations
 
@@ -26,10 +26,10 @@ class Gate:
         return self.is_open
 
     def __exit__(self, *error: object) -> None:
-        self._worker = None
         try:
             self._free_once()
         finally:
+            self._worker = None
             self._working.release()
 
     def is_open(self) -> bool:

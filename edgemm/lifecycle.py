@@ -1,0 +1,152 @@
+"""What everything with a `close()` goes through, whoever calls it and when: new, running, closing, closed.
+
+Also what a fork does to it: threads and native runtimes do not live on in the child, and locks that another thread
+held stay locked there for ever. So whatever was made before a fork refuses to work in the child, and closes there
+without waiting.
+"""
+
+from __future__ import annotations
+
+import ctypes
+import os
+import threading
+from collections.abc import Callable
+from types import TracebackType
+from typing import Protocol, TypeVar
+from weakref import WeakSet
+
+from edgemm.errors import InputError
+from edgemm.worker import in_worker
+
+T = TypeVar("T")
+NEW, RUNNING, CLOSING, CLOSED = "new", "running", "closing", "closed"
+_forks = 0
+"""How many forks lie between the first process and this one."""
+
+
+class Lock(Protocol):
+    """What `threading.RLock()` gives, whose class has no public name."""
+
+    def acquire(self) -> bool:
+        """Waits for its turn."""
+
+    def release(self) -> None:
+        """Lets the next one in."""
+
+    def __enter__(self) -> bool: ...
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None, /
+    ) -> None: ...
+
+
+class Lifecycle:
+    """The state of one object. All changes happen under one lock, so that nothing is started after its end has
+    begun, and its end is run once. The lock is reentrant: a signal handler may close what it interrupts."""
+
+    __slots__ = ("_closer", "_done", "_forks", "_lock", "_remedy", "_what", "state")
+
+    def __init__(self, what: str, remedy: str) -> None:
+        """Args:
+        what: the object in messages, such as "the model".
+        remedy: what to do when it is closed, or was made before a fork, such as "load it again".
+        """
+        self.state = NEW
+        self._what, self._remedy = what, remedy
+        self._lock = threading.RLock()
+        self._done = threading.Event()
+        self._forks = _forks
+        self._closer: int | None = None
+
+    @property
+    def is_open(self) -> bool:
+        """False from the moment when `close()` was called."""
+        return self.state in (NEW, RUNNING)
+
+    @property
+    def forked(self) -> bool:
+        """True in a process that was forked after this was made."""
+        return self._forks != _forks
+
+    def check(self) -> None:
+        """Raises:
+        InputError: it is closed, or was made before a fork.
+        """
+        self.check_process()
+        if not self.is_open:
+            raise InputError(f"{self._what} is closed: {self._remedy}")
+
+    def check_process(self) -> None:
+        """Raises:
+        InputError: it was made before this process was forked.
+        """
+        if self._forks != _forks:
+            raise InputError(
+                f"{self._what} was made before this process was forked, and does not work here: {self._remedy} "
+                'in the child, or start the child with subprocess, or multiprocessing\'s "spawn"'
+            )
+
+    def start(self, action: Callable[[], object]) -> bool:
+        """New becomes running, and `action` is done: once, and never after `close()`. False when it is not done.
+
+        Raises:
+            InputError: it was made before a fork.
+        """
+        self.check_process()
+        with self._lock:
+            if self.state != NEW:
+                return False
+            action()
+            if self.state == NEW:  # not closed by a signal handler meanwhile
+                self.state = RUNNING
+            return True
+
+    def while_open(self, make: Callable[[], T]) -> T | None:
+        """What `make` gives; None, and nothing is made, when `close()` was called.
+
+        Raises:
+            InputError: it was made before a fork.
+        """
+        self.check_process()
+        with self._lock:
+            return make() if self.is_open else None
+
+    def close(self, end: Callable[[], object], wait_s: float | None = None) -> None:
+        """Runs `end`, once. Who comes later waits until that is done, `wait_s` at most; a thread of edgemm's own,
+        for which `end` may wait itself, does not. In a forked child nothing is done.
+        """
+        if self.forked:
+            return
+        with self._lock:
+            mine = self.is_open
+            if mine:
+                self.state, self._closer = CLOSING, threading.get_ident()
+        if mine:
+            try:
+                end()
+            finally:
+                self.state = CLOSED
+                self._done.set()
+        elif self._closer != threading.get_ident() and not in_worker():
+            self._done.wait(wait_s)
+
+
+def never_free_in_a_child(native: object) -> None:
+    """ONNX Runtime hangs or crashes when a session is freed in a process that was forked after it was made, as at
+    the end of the interpreter: its threads are not there. What is given here is not freed then."""
+    _natives.add(native)
+
+
+_natives: WeakSet[object] = WeakSet()
+
+
+def _in_child() -> None:
+    global _forks
+    _forks += 1
+    for native in list(_natives):
+        ctypes.pythonapi.Py_IncRef(ctypes.py_object(native))
+    _natives.clear()
+
+
+if hasattr(os, "register_at_fork"):
+    os.register_at_fork(after_in_child=_in_child)

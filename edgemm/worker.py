@@ -1,0 +1,64 @@
+"""A thread of edgemm's own."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Callable
+from typing import Any
+
+from edgemm.errors import EdgemmError
+
+
+class Worker:
+    """A daemon thread that runs one function: it does not keep the interpreter from ending.
+
+    `start()` and `join()` may come in any order, from any thread; whoever owns it sees to it that it is not
+    started after its end was asked for (`Lifecycle`).
+    """
+
+    def __init__(self, name: str, run: Callable[..., object], *arguments: Any) -> None:
+        """Args:
+        name: of the thread, as debuggers show it.
+        run: what it does, with `arguments`.
+        """
+        self._thread = _Thread(target=run, args=arguments, name=name, daemon=True)
+
+    def start(self) -> None:
+        """Begins.
+
+        Raises:
+            EdgemmError: the system gives no thread.
+        """
+        try:
+            self._thread.start()
+        except (RuntimeError, MemoryError) as error:
+            raise EdgemmError(
+                f"thread {self._thread.name!r} cannot be started: {error or 'out of memory'}. The process or its "
+                "user has as many threads as it may (`ulimit -u`, TasksMax of a systemd unit, a container's "
+                "limit of processes), or too little memory (`ulimit -v`)"
+            ) from error
+
+    @property
+    def is_current(self) -> bool:
+        """True in this thread itself."""
+        return self._thread is threading.current_thread()
+
+    def join(self, timeout_s: float) -> bool:
+        """Waits until it has ended. True when it does not run: it has ended, or was never started. It does not
+        wait for itself."""
+        if self.is_current:
+            return False
+        try:
+            self._thread.join(timeout_s)
+        except RuntimeError:  # never started, or interrupted by a signal handler while it was
+            return self._thread.ident is None
+        return not self._thread.is_alive()
+
+
+class _Thread(threading.Thread):
+    """Known by its class; see `in_worker`."""
+
+
+def in_worker() -> bool:
+    """True in a thread of edgemm's own."""
+    return isinstance(threading.current_thread(), _Thread)
