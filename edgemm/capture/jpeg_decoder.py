@@ -23,39 +23,47 @@ from edgemm.errors import SourceLost
 from edgemm.log import LOG
 from edgemm.opencv import opencv
 
-MAX_PIXELS = 100_000_000
-"""A picture that claims more is refused before memory is taken for it (300 MB of B, G, R)."""
+MAX_PIXELS = 50_000_000
+"""A picture that claims more is refused before memory is taken for it: 150 MB of B, G, R."""
 _LEFT_OVER = re.compile(r"(\d+) extraneous bytes before marker 0xd9")
 _FEW_BYTES = 8
 """Many webcams write a few bytes too many before the end marker of each picture, which is whole all the same."""
-_HARMLESS = ("unknown JFIF revision", "Unknown Adobe color transform", "Invalid SOS parameters", "ICC profile")
-"""Warnings about a header that has no influence on the pixels. They hide a later warning: so `is_whole_jpeg` is asked."""
+_HARMLESS = (
+    "unknown JFIF revision",
+    "Unknown Adobe color transform",
+    "Invalid SOS parameters",
+    "ICC profile",
+)
+"""Warnings about a header that does not change the pixels. They hide a later warning, so `is_whole_jpeg` is asked."""
 
 
-def decode_jpeg(data: bytes, *, keep_gray: bool = False) -> npt.NDArray[np.uint8]:
+def decode_jpeg(
+    data: bytes, *, keep_gray: bool = False, max_pixels: int = MAX_PIXELS
+) -> npt.NDArray[np.uint8]:
     """Decodes one JPEG, turned upright as its Exif orientation asks.
 
     Args:
         data: the file; bytes behind its end marker are ignored.
         keep_gray: a picture without colour becomes uint8[height, width]; else it has three equal channels.
+        max_pixels: width times height, as its header says, of the largest picture that is decoded.
 
     Returns:
         uint8[height, width, 3] in the order B, G, R. It belongs to the caller.
 
     Raises:
-        SourceLost: it is no JPEG, damaged, cut short, or larger than MAX_PIXELS.
+        SourceLost: it is no JPEG, damaged, cut short, or has more than `max_pixels`.
         MissingDependency: OpenCV is not installed, and simplejpeg is not, or cannot decode this kind (CMYK).
     """
     if data[:2] != START:
-        raise SourceLost(f"not a JPEG: expected it to begin with FF D8, found {data[:2].hex(' ').upper() or 'nothing'}")
+        raise SourceLost(
+            f"not a JPEG: expected it to begin with FF D8, found {data[:2].hex(' ').upper() or 'nothing'}"
+        )
     library = simplejpeg()
     if library is None:
         return _by_opencv(data, keep_gray)
-    try:
-        height, width, space, _ = library.decode_jpeg_header(data, strict=False)
-    except ValueError as error:
-        raise SourceLost(f"a damaged JPEG: {_words(error)}") from None
-    check_size(width, height)
+    width, height, space = _header(library, data)
+    if width * height > max_pixels:
+        raise SourceLost(f"a picture of {width}x{height} pixels; at most {max_pixels} are decoded")
     if space in ("CMYK", "YCCK"):
         return _by_opencv(data, keep_gray)
     gray = keep_gray and space == "Gray"
@@ -68,14 +76,15 @@ def decode_jpeg(data: bytes, *, keep_gray: bool = False) -> npt.NDArray[np.uint8
     return upright(pixels[:, :, 0] if gray else pixels, orientation(data))
 
 
-def check_size(width: int, height: int) -> None:
-    """Refuses a picture that is too large.
-
-    Raises:
-        SourceLost: it has more than MAX_PIXELS.
-    """
-    if width * height > MAX_PIXELS:
-        raise SourceLost(f"a picture of {width}x{height} pixels; at most {MAX_PIXELS} are decoded")
+def _header(library: Any, data: bytes) -> tuple[int, int, str]:
+    """Width, height and colour space."""
+    try:
+        height, width, space, _ = library.decode_jpeg_header(data, strict=False)
+    except (ValueError, KeyError) as error:  # KeyError: -1, where the header is cut short
+        raise SourceLost(f"a damaged JPEG: {_words(error)}") from None
+    if min(width, height) < 1:
+        raise SourceLost("a damaged JPEG: its header is cut short")
+    return width, height, space
 
 
 @lru_cache(maxsize=1)
@@ -112,5 +121,9 @@ def _by_opencv(data: bytes, keep_gray: bool) -> npt.NDArray[np.uint8]:
     return pixels
 
 
-def _words(error: ValueError) -> str:
-    return str(error).removeprefix("Corrupt JPEG data: ")
+def _words(error: Exception) -> str:
+    return (
+        "its header is cut short"
+        if isinstance(error, KeyError)
+        else str(error).removeprefix("Corrupt JPEG data: ")
+    )

@@ -15,6 +15,7 @@ import numpy.typing as npt
 
 from edgemm.capture.files import jpeg
 from edgemm.capture.files.file_source import FileSource
+from edgemm.capture.jpeg_decoder import decode_jpeg
 from edgemm.capture.losses import Losses, Unreadable
 from edgemm.errors import SourceLost
 from edgemm.media import Color, Frame
@@ -45,13 +46,25 @@ def read_picture(path: str) -> tuple[npt.NDArray[np.uint8], Color]:
         if not 0 < size <= MAX_PICTURE_BYTES:
             raise SourceLost(f"{path}: {size} bytes; a picture has 1 to {MAX_PICTURE_BYTES}")
         stored = np.fromfile(path, np.uint8)
-        pixels = cv2.imdecode(stored, cv2.IMREAD_ANYCOLOR)
+        pixels = _decoded(path, stored)
     except (OSError, cv2.error) as error:
         raise SourceLost(f"{path} cannot be read as a picture: {error}") from error
-    if pixels is None or (stored[:2].tobytes() == jpeg.START and not jpeg.is_whole_jpeg(stored.tobytes())):
+    if pixels is None:
         raise SourceLost(f"{path} is not a whole picture in a format that OpenCV reads: it is cut short, "
                          "damaged, or something else under this name")  # fmt: skip
     return pixels, "gray" if pixels.ndim == 2 else "bgr"
+
+
+def _decoded(path: str, stored: npt.NDArray[np.uint8]) -> npt.NDArray[np.uint8] | None:
+    """None where OpenCV finds no picture."""
+    if stored[:2].tobytes() != jpeg.START:
+        cv2 = opencv()
+        pixels: npt.NDArray[np.uint8] | None = cv2.imdecode(stored, cv2.IMREAD_ANYCOLOR)
+        return pixels
+    try:
+        return decode_jpeg(stored.tobytes(), keep_gray=True)
+    except SourceLost as error:
+        raise SourceLost(f"{path} is not a whole picture: {error}") from None
 
 
 class PictureSource(FileSource):

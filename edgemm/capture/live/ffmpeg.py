@@ -22,7 +22,9 @@ _FORMATS = (
     "wtv,dv,gif,apng,mjpeg,mjpeg_2000,mpjpeg,jpeg_pipe,h261,h263,h264,hevc,vvc,av1,obu,ivf,m4v,vc1,vc1test,rm,"
     "yuv4mpegpipe,rtsp,rtp"
 )
-_CONTAINERS_ONLY = f"protocol_whitelist;{_PROTOCOLS}|format_whitelist;{_FORMATS}|max_redirects;0|http_proxy;none"
+_CONTAINERS_ONLY = (
+    f"protocol_whitelist;{_PROTOCOLS}|format_whitelist;{_FORMATS}|max_redirects;0|http_proxy;none"
+)
 _PLAYLISTS_TOO = f"protocol_whitelist;{_PROTOCOLS.removeprefix('file,')},crypto,data|http_proxy;none"
 _AS_OPENCV = "rtsp_flags;prefer_tcp"
 """What OpenCV sets where the variable is not there."""
@@ -49,7 +51,10 @@ def ffmpeg_options(transport: str, timeout_s: float, playlist: bool = False) -> 
         SourceTimeout: others are still being opened after `timeout_s`.
     """
     wanted = "|".join(
-        [*([f"rtsp_transport;{transport}"] if transport else []), _PLAYLISTS_TOO if playlist else _CONTAINERS_ONLY]
+        [
+            *([f"rtsp_transport;{transport}"] if transport else []),
+            _PLAYLISTS_TOO if playlist else _CONTAINERS_ONLY,
+        ]
     )
     with _changed:
         if not _changed.wait_for(lambda: not _in_use or wanted in _in_use, timeout_s):

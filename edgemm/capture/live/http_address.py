@@ -75,7 +75,9 @@ class HttpAddress:
             SourceNotFound: to another host, from https to http, or to what is no http address.
         """
         try:
-            there = HttpAddress.parse(urljoin(f"{self.scheme}://{self.authority}{self.target}", location), shown)
+            there = HttpAddress.parse(
+                urljoin(f"{self.scheme}://{self.authority}{self.target}", location), shown
+            )
         except (InputError, ValueError):
             raise SourceNotFound(f"{shown}: is redirected to what is no http address") from None
         if _plain(there.host) != _plain(self.host):

@@ -94,7 +94,9 @@ class HttpClient:
     def _follow(self, reply: Reply, seen: set[str]) -> None:
         there = self.address.redirected(reply.header("location"), self._shown)
         if there.text in seen:
-            raise SourceNotFound(f"{self._shown}: is redirected in a circle, back to {there.target.partition('?')[0]}")
+            raise SourceNotFound(
+                f"{self._shown}: is redirected in a circle, back to {there.target.partition('?')[0]}"
+            )
         if len(seen) > _MOST_REDIRECTS:
             raise SourceNotFound(f"{self._shown}: is redirected more than {_MOST_REDIRECTS} times")
         if there.user != self.address.user:
@@ -108,13 +110,17 @@ class HttpClient:
         if reply.status == 200:
             coding = reply.header("content-encoding").lower()
             if coding not in ("", "identity"):
-                raise SourceNotFound(f"{self._shown}: answers compressed ({coding}), which was not asked for and is not read")
+                raise SourceNotFound(
+                    f"{self._shown}: answers compressed ({coding}), which was not asked for and is not read"
+                )
             return
         raise SourceNotFound(f"{self._shown}: {self._words(reply.status)}")
 
     def _words(self, status: int) -> str:
         if status == 401 and not self._login:
-            return "asks for a user and password (401): name them in the address, http://USER:PASSWORD@host/path"
+            return (
+                "asks for a user and password (401): name them in the address, http://USER:PASSWORD@host/path"
+            )
         if status == 401:
             return "the user or password is refused (401)"
         if status == 403:

@@ -10,17 +10,27 @@ from edgemm.errors import SourceNotFound
 MULTIPART, SNAPSHOT, JPEGS, VIDEO, PLAYLIST = "multipart", "snapshot", "jpegs", "video", "playlist"
 _BOUNDARY = re.compile(r'boundary\s*=\s*(?:"([^"]*)"|([^\s;,]+))', re.IGNORECASE)
 _JPEG_TYPES = frozenset({"image/jpeg", "image/jpg", "image/pjpeg"})
-_JPEG_STREAMS = frozenset({"video/x-motion-jpeg", "video/mjpeg", "video/x-mjpeg", "video/x-jpeg", "image/x-mjpeg"})
+_JPEG_STREAMS = frozenset(
+    {"video/x-motion-jpeg", "video/mjpeg", "video/x-mjpeg", "video/x-jpeg", "image/x-mjpeg"}
+)
 _PLAYLIST_TYPES = frozenset(
     {
         *("application/vnd.apple.mpegurl", "application/x-mpegurl", "audio/mpegurl", "audio/x-mpegurl"),
-        *("application/dash+xml", "video/x-ms-asf-plugin", "video/x-ms-asx", "video/x-ms-wvx", "application/sdp"),
+        *(
+            "application/dash+xml",
+            "video/x-ms-asf-plugin",
+            "video/x-ms-asx",
+            "video/x-ms-wvx",
+            "application/sdp",
+        ),
         *("audio/x-scpls", "application/xspf+xml", "application/x-quicktimeplayer", "application/smil+xml"),
         "application/vnd.ms-sstr+xml",
     }
 )
-_PLAYLIST_STARTS = (b"#extm3u", b"[playlist]", b"<asx", b"[reference]", b"<mpd", b"<smil", b"v=0", b"ffconcat", b"rtsptext",
-                    b"#!", b"http://", b"https://", b"rtsp://", b"<smoothstreaming", b"<playlist")  # fmt: skip
+_PLAYLIST_STARTS = tuple(
+    b"#extm3u [playlist] <asx [reference] <mpd <smil v=0 ffconcat rtsptext #! http:// https:// rtsp:// "
+    b"<smoothstreaming <playlist".split()
+)
 _XML = re.compile(rb"^<\?xml[^>]*\?>\s*|^<!--.*?-->\s*", re.DOTALL)
 
 
@@ -56,8 +66,8 @@ def kind_of(content_type: str, begun: bytes, shown: str) -> str:
     if kind in _JPEG_STREAMS:
         return JPEGS
     if kind.startswith("text/") or start[:200].lower().startswith((b"<!doctype", b"<html")):
-        raise SourceNotFound(f"{shown}: answers with a page ({kind or 'HTML'}) where video is expected: it asks to log in, or "
-                             "this is the address of the camera's site, not of its stream")  # fmt: skip
+        raise SourceNotFound(f"{shown}: answers with a page ({kind or 'HTML'}) where video is expected: it asks to log "
+                             "in, or this is the address of the camera's site, not of its stream")  # fmt: skip
     if kind.startswith("image/"):
         raise SourceNotFound(f"{shown}: answers with {kind}; of single pictures JPEG alone is read")
     if kind.startswith("application/") and kind.endswith(("json", "xml", "pdf", "zip", "javascript")):

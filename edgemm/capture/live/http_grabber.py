@@ -87,7 +87,11 @@ class HttpGrabber:
         part, passed = self._pictures.newest(_SLICE_S)
         lost = {TOO_LARGE: self._pictures.too_large(), SUPERSEDED: passed}
         if part is None:
-            return Lost({reason: count for reason, count in lost.items() if count}) if any(lost.values()) else NOTHING_YET
+            return (
+                Lost({reason: count for reason, count in lost.items() if count})
+                if any(lost.values())
+                else NOTHING_YET
+            )
         try:
             pixels = decode_jpeg(part.body)
         except SourceLost:
@@ -120,8 +124,8 @@ class HttpGrabber:
         self._client.close()  # some cameras serve one viewer at a time
         if is_playlist and not self._playlist:
             raise SourceNotFound(
-                f"{self._uri}: answers with a playlist, which may lead to any host: it is followed where the address ends "
-                "in #playlist=1"
+                f"{self._uri}: answers with a playlist, which may lead to any host: it is followed where the address "
+                "ends in #playlist=1"
             )
         self._inner = self._by_ffmpeg(self._client.address.text)
         self.color = self._inner.color

@@ -63,7 +63,12 @@ class Login:
         if algorithm.lower().endswith("-sess"):
             secret = digest(f"{secret}:{nonce}:{own}".encode())
         request = digest(f"{method}:{target}".encode())
-        fields = [f'username="{_quoted(self._user)}"', f'realm="{_quoted(realm)}"', f'nonce="{_quoted(nonce)}"', f'uri="{target}"']
+        fields = [
+            f'username="{_quoted(self._user)}"',
+            f'realm="{_quoted(realm)}"',
+            f'nonce="{_quoted(nonce)}"',
+            f'uri="{target}"',
+        ]
         if "qop" in asked:
             response = digest(f"{secret}:{nonce}:{count}:{own}:auth:{request}".encode())
             fields += ["qop=auth", f"nc={count}", f'cnonce="{own}"']
@@ -79,10 +84,11 @@ class Login:
 
 def challenges(header: str) -> list[tuple[str, dict[str, str]]]:
     """(scheme in lower case, parameters) of each challenge in a header WWW-Authenticate."""
-    marks = [found for found in _SCHEME.finditer(header)]
+    marks = list(_SCHEME.finditer(header))
     ends = [found.start() for found in marks[1:]] + [len(header)]
     return [
-        ((found[1] or found[2]).lower(), _pairs(header[found.end() : end])) for found, end in zip(marks, ends, strict=True)
+        ((found[1] or found[2]).lower(), _pairs(header[found.end() : end]))
+        for found, end in zip(marks, ends, strict=True)
     ]
 
 

@@ -45,7 +45,12 @@ class PictureStream:
     given = "motion JPEG over HTTP"
 
     def __init__(
-        self, reply: Reply, begun: bytes, parts: JpegParts, shown: str, now_ns: Callable[[], int] = time.monotonic_ns
+        self,
+        reply: Reply,
+        begun: bytes,
+        parts: JpegParts,
+        shown: str,
+        now_ns: Callable[[], int] = time.monotonic_ns,
     ) -> None:
         """Args:
         reply: the answer.
@@ -105,7 +110,12 @@ class Snapshots:
     """One request for each picture."""
 
     def __init__(
-        self, client: HttpClient, reply: Reply, begun: bytes, fps: float, now_ns: Callable[[], int] = time.monotonic_ns
+        self,
+        client: HttpClient,
+        reply: Reply,
+        begun: bytes,
+        fps: float,
+        now_ns: Callable[[], int] = time.monotonic_ns,
     ) -> None:
         """Args:
         client: asks again.

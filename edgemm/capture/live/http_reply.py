@@ -35,6 +35,7 @@ class Reply:
         self._wire = wire
         self._shown = shown
         self._rest = b""
+        self._ended = self.whole = False
         self.status = 100
         while self.status // 100 == 1:  # "wait, the answer follows"
             head = self._read_head(deadline)
@@ -84,7 +85,9 @@ class Reply:
             came = self._wire.receive(deadline - time.monotonic()) if time.monotonic() < deadline else None
             if came is None:
                 what = "only a part of its headers" if head else "nothing"
-                raise SourceTimeout(f"{self._shown}: the connection is accepted, and {what} comes within the time-out")
+                raise SourceTimeout(
+                    f"{self._shown}: the connection is accepted, and {what} comes within the time-out"
+                )
             if not came:
                 raise SourceLost(f"{self._shown}: the server closes the connection without an answer")
             self._rest = head + came
@@ -123,7 +126,9 @@ class Reply:
             self._next_chunk()
             if self._ended or not self._left:
                 return b""
-        taken, self._rest = (self._rest, b"") if self._left is None else (self._rest[: self._left], self._rest[self._left :])
+        taken, self._rest = (
+            (self._rest, b"") if self._left is None else (self._rest[: self._left], self._rest[self._left :])
+        )
         if self._left is not None:
             self._left -= len(taken)
             self._chunk_ends = self._chunked and self._left == 0

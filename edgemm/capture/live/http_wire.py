@@ -103,10 +103,14 @@ def _secured(plain: socket.socket, address: HttpAddress, shown: str, deadline: f
         ) from None
     except TimeoutError:
         plain.close()
-        raise SourceTimeout(f"{shown}: {address.place} accepts the connection and does not go on with TLS") from None
+        raise SourceTimeout(
+            f"{shown}: {address.place} accepts the connection and does not go on with TLS"
+        ) from None
     except OSError as error:
         plain.close()
-        raise SourceNotFound(f"{shown}: {address.place} does not speak TLS: {_reason(error)}. Is it an http address?") from None
+        raise SourceNotFound(
+            f"{shown}: {address.place} does not speak TLS: {_reason(error)}. Is it an http address?"
+        ) from None
 
 
 def _reason(error: OSError) -> str:

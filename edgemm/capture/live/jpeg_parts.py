@@ -46,7 +46,9 @@ class JpegParts:
         mark = re.escape((boundary or b"").lstrip(b"-").rstrip())
         named = rb"-*%s(?:--)?[ \t]*\r?\n" % mark if mark else rb"(?!)"
         self._boundary = re.compile(rb"(?:^|\n)(?:%s|%s)" % (named, _OTHER_BOUNDARY))
-        self._in_body = re.compile(rb"\r?\n(?:-*%s(?:--)?[ \t]*\r?\n|%s)" % (mark or rb"(?!)", _OTHER_BOUNDARY))
+        self._in_body = re.compile(
+            rb"\r?\n(?:-*%s(?:--)?[ \t]*\r?\n|%s)" % (mark or rb"(?!)", _OTHER_BOUNDARY)
+        )
         self._data = bytearray()
         self._came_ns = self._begun_ns = 0
         self._step: Callable[[], Part | None] = self._seek
@@ -88,7 +90,9 @@ class JpegParts:
         if self.plain:
             at = self._data.find(START)
             del self._data[: at if at >= 0 else max(0, len(self._data) - 1)]
-            return self._begin_body(None, "") if at >= 0 else None
+            if at >= 0:
+                self._begin_body(None, "")
+            return None
         found = self._boundary.search(self._data)
         if found:
             del self._data[: found.end()]
@@ -100,7 +104,8 @@ class JpegParts:
     def _head(self) -> Part | None:
         """Reads the headers of a part, which may be none."""
         if self._data[:2] == START:
-            return self._begin_body(None, "")
+            self._begin_body(None, "")
+            return None
         found = _BLANK.search(self._data)
         if not found:
             if len(self._data) > _MOST_HEAD:
@@ -110,7 +115,8 @@ class JpegParts:
         del self._data[: found.end()]
         length = fields.get("content-length", "")
         known = int(length) if length.isdecimal() and len(length) < 19 else None
-        return self._begin_body(known, fields.get("content-type", "").lower())
+        self._begin_body(known, fields.get("content-type", "").lower())
+        return None
 
     def _begin_body(self, length: int | None, kind: str) -> None:
         if length is not None and length > MAX_PART_BYTES:

@@ -126,8 +126,9 @@ def _http_grabber(named: SourceUri, timeouts: Timeouts) -> Callable[[], Grabber]
     HttpAddress.parse(named.path, named.text)
     fps, playlist = named.fps or SNAPSHOT_FPS, named.switch("playlist", default=False)
     if named.fps and 1 / fps >= timeouts.timeout_s:
-        raise InputError(f"{named.text!r}: at fps={fps:g} pictures are further apart than timeout_s={timeouts.timeout_s:g}: "
-                         f"expected fps above {1 / timeouts.timeout_s:g}, or a longer time-out")  # fmt: skip
+        longest_s = timeouts.timeout_s
+        raise InputError(f"{named.text!r}: at fps={fps:g} pictures are further apart than timeout_s={longest_s:g}: "
+                         f"expected fps above {1 / longest_s:g}, or a longer time-out")  # fmt: skip
 
     def by_ffmpeg(address: str) -> Grabber:
         return NetworkGrabber(named.text, address, timeouts.timeout_s, playlist=playlist)

