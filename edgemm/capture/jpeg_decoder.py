@@ -68,11 +68,7 @@ def decode_jpeg(
         return _by_opencv(data, keep_gray)
     gray = keep_gray and space == "Gray"
     pixels = np.empty((height, width, 1 if gray else 3), np.uint8)
-    try:
-        library.decode_jpeg(data, "GRAY" if gray else "BGR", buffer=pixels)
-    except ValueError as error:
-        if not _is_harmless(str(error), data):
-            raise SourceLost(f"a damaged JPEG: {_words(error)}") from None
+    _decode_into(pixels, library, data, "GRAY" if gray else "BGR")
     return upright(pixels[:, :, 0] if gray else pixels, orientation(data))
 
 
@@ -98,12 +94,18 @@ def simplejpeg() -> Any:
     return simplejpeg
 
 
-def _is_harmless(warning: str, data: bytes) -> bool:
-    """True for a warning after which the pixels are right all the same; they are decoded already."""
-    left_over = _LEFT_OVER.search(warning)
-    if left_over:
-        return int(left_over[1]) <= _FEW_BYTES
-    return any(each in warning for each in _HARMLESS) and is_whole_jpeg(data)
+def _decode_into(pixels: npt.NDArray[np.uint8], library: Any, data: bytes, colors: str) -> None:
+    """Fills `pixels`; raises for damage."""
+    try:
+        library.decode_jpeg(data, colors, buffer=pixels)
+    except ValueError as error:
+        warning = str(error)
+        left_over = _LEFT_OVER.search(warning)
+        if left_over and int(left_over[1]) <= _FEW_BYTES:
+            return  # found at the very end, when all pixels were there
+        if not any(each in warning for each in _HARMLESS) or not is_whole_jpeg(data):
+            raise SourceLost(f"a damaged JPEG: {_words(error)}") from None
+        library.decode_jpeg(data, colors, buffer=pixels, strict=False)
 
 
 def _by_opencv(data: bytes, keep_gray: bool) -> npt.NDArray[np.uint8]:
