@@ -34,7 +34,7 @@ _HARMLESS = (
     "Invalid SOS parameters",
     "ICC profile",
 )
-"""Warnings about a header that does not change the pixels. They hide a later warning, so `is_whole_jpeg` is asked."""
+"""Warnings about a header that does not change the pixels. They hide later ones, so that OpenCV decodes these."""
 
 
 def decode_jpeg(
@@ -68,7 +68,13 @@ def decode_jpeg(
         return _by_opencv(data, keep_gray)
     gray = keep_gray and space == "Gray"
     pixels = np.empty((height, width, 1 if gray else 3), np.uint8)
-    _decode_into(pixels, library, data, "GRAY" if gray else "BGR")
+    try:
+        library.decode_jpeg(data, "GRAY" if gray else "BGR", buffer=pixels)
+    except ValueError as error:
+        if any(each in str(error) for each in _HARMLESS):
+            return _by_opencv(data, keep_gray)
+        if not _has_few_bytes_too_many(str(error)):
+            raise SourceLost(f"a damaged JPEG: {_words(error)}") from None
     return upright(pixels[:, :, 0] if gray else pixels, orientation(data))
 
 
@@ -94,18 +100,10 @@ def simplejpeg() -> Any:
     return simplejpeg
 
 
-def _decode_into(pixels: npt.NDArray[np.uint8], library: Any, data: bytes, colors: str) -> None:
-    """Fills `pixels`; raises for damage."""
-    try:
-        library.decode_jpeg(data, colors, buffer=pixels)
-    except ValueError as error:
-        warning = str(error)
-        left_over = _LEFT_OVER.search(warning)
-        if left_over and int(left_over[1]) <= _FEW_BYTES:
-            return  # found at the very end, when all pixels were there
-        if not any(each in warning for each in _HARMLESS) or not is_whole_jpeg(data):
-            raise SourceLost(f"a damaged JPEG: {_words(error)}") from None
-        library.decode_jpeg(data, colors, buffer=pixels, strict=False)
+def _has_few_bytes_too_many(warning: str) -> bool:
+    """True for a warning that came at the very end, when all pixels were there."""
+    left_over = _LEFT_OVER.search(warning)
+    return left_over is not None and int(left_over[1]) <= _FEW_BYTES
 
 
 def _by_opencv(data: bytes, keep_gray: bool) -> npt.NDArray[np.uint8]:

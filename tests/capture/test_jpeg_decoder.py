@@ -27,7 +27,8 @@ def scene(height: int = 120, width: int = 161, seed: int = 0) -> npt.NDArray[np.
     noise = np.random.default_rng(seed)
     coarse = noise.integers(0, 255, (height // 8 + 1, width // 8 + 1, 3), np.uint8)
     smooth = cv2.resize(coarse, (width, height), interpolation=cv2.INTER_CUBIC)
-    return np.clip(smooth + noise.normal(0, 4, smooth.shape), 0, 255).astype(np.uint8)
+    noisy: npt.NDArray[np.uint8] = np.clip(smooth + noise.normal(0, 4, smooth.shape), 0, 255).astype(np.uint8)
+    return noisy
 
 
 def encoded(pixels: npt.NDArray[np.uint8], *options: int) -> bytes:

@@ -520,6 +520,9 @@ class Camera:
             if not came:
                 return ""
             head += came
+            if not head[:1].isalpha():  # TLS, and nothing that is spoken here
+                guest.sendall(b"HTTP/1.0 400 Bad Request\r\n\r\n")
+                return ""
         return head.decode("latin-1")
 
     def _answer(self, request: Request) -> None:
