@@ -31,7 +31,7 @@ _PLAYLIST_STARTS = tuple(
     b"#extm3u [playlist] <asx [reference] <mpd <smil v=0 ffconcat rtsptext #! http:// https:// rtsp:// "
     b"<smoothstreaming <playlist".split()
 )
-_XML = re.compile(rb"^<\?xml[^>]*\?>\s*|^<!--.*?-->\s*", re.DOTALL)
+_XML = re.compile(rb"^(?:(?:<\?xml[^>]*\?>|<!--.*?-->)\s*)+", re.DOTALL)
 
 
 def boundary_of(content_type: str) -> bytes:

@@ -85,11 +85,9 @@ class Login:
 def challenges(header: str) -> list[tuple[str, dict[str, str]]]:
     """(scheme in lower case, parameters) of each challenge in a header WWW-Authenticate."""
     marks = list(_SCHEME.finditer(header))
-    ends = [found.start() for found in marks[1:]] + [len(header)]
-    return [
-        ((found[1] or found[2]).lower(), _pairs(header[found.end() : end]))
-        for found, end in zip(marks, ends, strict=True)
-    ]
+    ends = [*(found.start() for found in marks[1:]), len(header)]
+    found_at = zip(marks, ends, strict=False)  # of no mark there is one end
+    return [((found[1] or found[2]).lower(), _pairs(header[found.end() : end])) for found, end in found_at]
 
 
 def _pairs(text: str) -> dict[str, str]:

@@ -116,6 +116,7 @@ class Reply:
         if self._chunked:
             self._left = 0  # of the first chunk, whose size is not read yet
         self._chunk_ends = False
+        self._persistent = self._persistent and self._left is not None
         self._ended = self.whole = self._left == 0 and not self._chunked
 
     def _decoded(self) -> bytes:
