@@ -7,7 +7,8 @@
  * modulo 200. A buffer is stamped with CLOCK_MONOTONIC when its frame is exposed and handed over 5 ms later; a frame
  * without a queued buffer is lost, as in a real driver. When the file V4L2_DOUBLE.unplugged exists, every call fails
  * with ENODEV, as after an unplug; while V4L2_DOUBLE.stalls exists, no frame comes; while V4L2_DOUBLE.hangs exists, a
- * call that takes a frame does not return. */
+ * call that takes a frame does not return. While V4L2_DOUBLE.mjpg exists, the camera is one of motion JPEG, and each
+ * frame is what stands in that file. */
 #define _GNU_SOURCE
 #include <dlfcn.h>
 #include <errno.h>
@@ -39,6 +40,7 @@ static struct {
     enum state state[MOST];
     struct timespec stamp[MOST];
     unsigned number[MOST];
+    unsigned used[MOST];
     int order[MOST];
     int queued;
     struct timespec next;
@@ -64,6 +66,19 @@ static struct timespec after(struct timespec t, long long ns)
     return (struct timespec){sum / 1000000000LL, sum % 1000000000LL};
 }
 
+/* Bytes of a frame of motion JPEG, taken into `memory`; 0 where the camera is none. */
+static unsigned jpeg(unsigned char *memory)
+{
+    char path[4096];
+    snprintf(path, sizeof path, "%s.mjpg", getenv("V4L2_DOUBLE"));
+    FILE *file = fopen(path, "rb");
+    if (!file)
+        return 0;
+    unsigned used = fread(memory, 1, BYTES, file);
+    fclose(file);
+    return used;
+}
+
 /* Exposes every frame that is due: into the first queued buffer, or into nothing. */
 static void expose(void)
 {
@@ -73,9 +88,13 @@ static void expose(void)
         if (camera.queued) {
             int index = camera.order[0];
             memmove(camera.order, camera.order + 1, --camera.queued * sizeof *camera.order);
-            memset(camera.memory[index], camera.sequence % 200, BYTES);
-            for (int chroma = 1; chroma < BYTES; chroma += 2)
-                camera.memory[index][chroma] = 128;
+            camera.used[index] = jpeg(camera.memory[index]);
+            if (!camera.used[index]) {
+                camera.used[index] = BYTES;
+                memset(camera.memory[index], camera.sequence % 200, BYTES);
+                for (int chroma = 1; chroma < BYTES; chroma += 2)
+                    camera.memory[index][chroma] = 128;
+            }
             camera.state[index] = DONE;
             camera.stamp[index] = camera.next;
             camera.number[index] = camera.sequence;
@@ -120,15 +139,17 @@ static int fail(int code)
 static void describe(struct v4l2_format *format)
 {
     format->fmt.pix = (struct v4l2_pix_format){
-        .width = WIDTH, .height = HEIGHT, .pixelformat = V4L2_PIX_FMT_YUYV, .field = V4L2_FIELD_NONE,
-        .bytesperline = WIDTH * 2, .sizeimage = BYTES, .colorspace = V4L2_COLORSPACE_SRGB};
+        .width = WIDTH, .height = HEIGHT, .field = V4L2_FIELD_NONE,
+        .pixelformat = flag("mjpg") ? V4L2_PIX_FMT_MJPEG : V4L2_PIX_FMT_YUYV,
+        .bytesperline = flag("mjpg") ? 0 : WIDTH * 2, .sizeimage = BYTES, .colorspace = V4L2_COLORSPACE_SRGB};
 }
 
 static void fill(struct v4l2_buffer *buffer, int index)
 {
     buffer->index = index;
     buffer->memory = V4L2_MEMORY_MMAP;
-    buffer->length = buffer->bytesused = BYTES;
+    buffer->length = BYTES;
+    buffer->bytesused = camera.used[index] ? camera.used[index] : BYTES;
     buffer->m.offset = index * BYTES;
     buffer->flags = V4L2_BUF_FLAG_TIMESTAMP_MONOTONIC | (camera.state[index] == QUEUED ? V4L2_BUF_FLAG_QUEUED : 0);
     buffer->timestamp.tv_sec = camera.stamp[index].tv_sec;

@@ -16,6 +16,7 @@ import numpy.typing as npt
 from edgemm.capture.files import jpeg
 from edgemm.capture.files.file_source import FileSource
 from edgemm.capture.files.picture_size import picture_size
+from edgemm.capture.jpeg_decoder import decode_jpeg
 from edgemm.capture.losses import Losses, Unreadable
 from edgemm.errors import SourceLost
 from edgemm.media import Color, Frame
@@ -54,13 +55,25 @@ def read_picture(path: str, max_pixels: int = MAX_PIXELS) -> tuple[npt.NDArray[n
             raise SourceLost(f"{path}: {size} bytes; a picture has 1 to {MAX_PICTURE_BYTES}")
         stored = np.fromfile(path, np.uint8)
         _require_size(path, stored, max_pixels)
-        with without_noise():
-            pixels = cv2.imdecode(stored, cv2.IMREAD_ANYCOLOR)
+        pixels = _decoded(path, stored)
     except (OSError, cv2.error) as error:
         raise SourceLost(f"{path} cannot be read as a picture: {error}") from error
-    if pixels is None or (stored[:2].tobytes() == jpeg.START and not jpeg.is_whole_jpeg(stored.tobytes())):
+    if pixels is None:
         raise SourceLost(_NO_PICTURE.format(path))
     return pixels, "gray" if pixels.ndim == 2 else "bgr"
+
+
+def _decoded(path: str, stored: npt.NDArray[np.uint8]) -> npt.NDArray[np.uint8] | None:
+    """None where OpenCV finds no picture."""
+    if stored[:2].tobytes() != jpeg.START:
+        cv2 = opencv()
+        with without_noise():
+            pixels: npt.NDArray[np.uint8] | None = cv2.imdecode(stored, cv2.IMREAD_ANYCOLOR)
+        return pixels
+    try:
+        return decode_jpeg(stored.tobytes(), keep_gray=True)
+    except SourceLost as error:
+        raise SourceLost(f"{path} is not a whole picture: {error}") from None
 
 
 _NO_PICTURE = (

@@ -1,4 +1,8 @@
-"""A video file as a source of frames, decoded by OpenCV's FFMPEG. Rotation written in the file is applied."""
+"""A video file as a source of frames, decoded by OpenCV's FFMPEG. Rotation written in the file is applied.
+
+Motion JPEG is read by FFMPEG and decoded by `decode_jpeg`, which notices a damaged picture where FFMPEG fills the
+rest of it with grey or with the picture before.
+"""
 
 from __future__ import annotations
 
@@ -11,6 +15,8 @@ from typing import Any, Literal
 
 from edgemm.capture.files.file_source import FileSource
 from edgemm.capture.files.frame_times import FrameTimes
+from edgemm.capture.jpeg_decoder import decode_jpeg, simplejpeg
+from edgemm.capture.live.ffmpeg import ffmpeg_options
 from edgemm.capture.losses import Losses
 from edgemm.errors import SourceLost
 from edgemm.log import LOG
@@ -23,6 +29,9 @@ SUFFIXES = frozenset(
 DEFAULT_FPS = 30.0
 """For a file that does not tell its own rate."""
 _TIMEOUT_MS = 5000
+_MJPG = int.from_bytes(b"MJPG", "little")
+_PACKETS = -1
+"""OpenCV's value of CAP_PROP_FORMAT for coded pictures."""
 _MISSES = 16
 """Undecodable frames in a row after which the file is taken to have ended: one failed read is not the end."""
 
@@ -57,6 +66,7 @@ class VideoSource(FileSource):
         self._now_ns = now_ns
         self._lock = threading.Lock()
         self._closed = False
+        self._decodes_jpeg = simplejpeg() is not None
         self._sequence = 0
         self._losses = Losses()
         self._capture = self._open()
@@ -107,11 +117,13 @@ class VideoSource(FileSource):
     def _open(self) -> Any:
         cv2 = opencv()
         limits = [cv2.CAP_PROP_OPEN_TIMEOUT_MSEC, _TIMEOUT_MS, cv2.CAP_PROP_READ_TIMEOUT_MSEC, _TIMEOUT_MS]
-        capture = cv2.VideoCapture(os.path.abspath(self._path), cv2.CAP_FFMPEG, limits)
+        with ffmpeg_options("", _TIMEOUT_MS / 1000):
+            capture = cv2.VideoCapture(os.path.abspath(self._path), cv2.CAP_FFMPEG, limits)
         if not capture.isOpened():
             raise SourceLost(f"{self._path} is not a video that FFMPEG opens: it is cut short, damaged, "
                              "or something else under this name")  # fmt: skip
-        self._in_this_pass = 0
+        self._in_this_pass = self._damaged_in_pass = 0
+        self._as_jpeg = self._decodes_jpeg and _give_packets(capture)
         return capture
 
     def _decode(self) -> Any:
@@ -119,6 +131,11 @@ class VideoSource(FileSource):
         misses = 0
         while not self._closed:
             ok, pixels = self._capture.read()
+            if ok and self._as_jpeg:
+                pixels = self._decode_packet(pixels)
+                if pixels is None:
+                    misses = 0
+                    continue
             if ok:
                 self._count_misses(misses)
                 self._in_this_pass += 1
@@ -131,6 +148,29 @@ class VideoSource(FileSource):
                 misses = 0
         return None
 
+    def _decode_packet(self, packet: Any) -> Any:
+        """Pixels of one JPEG; None when it is damaged, which is counted."""
+        try:
+            pixels = decode_jpeg(packet.tobytes())
+        except SourceLost:
+            self._damaged_in_pass += 1
+            self._count_misses(1)
+            return None
+        if 2 * len(pixels) == self._property("CAP_PROP_FRAME_HEIGHT"):
+            return self._fields_as_ffmpeg_weaves_them()
+        return pixels
+
+    def _fields_as_ffmpeg_weaves_them(self) -> Any:
+        """Two pictures in a packet, of every second line each: FFMPEG puts them together, here and from now on."""
+        self._decodes_jpeg = False
+        read_before, passed = self._in_this_pass, 0
+        self._capture.release()
+        self._capture = self._open()
+        while passed < read_before and self._capture.grab():
+            passed += 1
+        self._in_this_pass = passed
+        return self._capture.read()[1]
+
     def _count_misses(self, misses: int) -> None:
         """Frames that failed with a good one after them: lost. At the end of a file they mean nothing."""
         if misses:
@@ -140,7 +180,7 @@ class VideoSource(FileSource):
 
     def _begin_again(self) -> bool:
         """At the end of the file: True when it was opened anew."""
-        if self._in_this_pass == 0:
+        if self._in_this_pass == self._damaged_in_pass:
             raise SourceLost(f"{self._path}: FFMPEG opens it and can decode no frame")
         if self._in_this_pass < self._length():
             LOG.warning(
@@ -163,6 +203,14 @@ class VideoSource(FileSource):
 
     def _property(self, name: str) -> float:
         return float(self._capture.get(getattr(opencv(), name)))
+
+
+def _give_packets(capture: Any) -> bool:
+    """Has FFMPEG hand over coded pictures where they are JPEGs that stand upright; True when it does."""
+    cv2 = opencv()
+    code = int(capture.get(cv2.CAP_PROP_FOURCC))
+    turned = capture.get(cv2.CAP_PROP_ORIENTATION_META)
+    return code == _MJPG and not turned and bool(capture.set(cv2.CAP_PROP_FORMAT, _PACKETS))
 
 
 def _sane_rate(fps: float) -> float:

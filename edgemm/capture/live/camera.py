@@ -94,6 +94,7 @@ class CameraGrabber(OpenCvGrabber):
         )
         self._try(path, cv2.CAP_V4L2, [], f"{hint}, or its formats are none that OpenCV reads")
         self._ask()
+        self._take_jpegs()
         return self._described()
 
     def _ask(self) -> None:

@@ -7,7 +7,7 @@ import time
 from collections.abc import Callable
 
 from edgemm.capture.live.freeze import FreezeDetector
-from edgemm.capture.live.grabber import Grabber
+from edgemm.capture.live.grabber import Grabber, Lost
 from edgemm.capture.live.newest import NewestFrame
 from edgemm.capture.live.timeouts import Timeouts
 from edgemm.capture.uri import without_secrets
@@ -138,6 +138,9 @@ class Connection:
             begun_ns = self._now_ns()
             shot = self._grabber.grab()
             now_ns = self._now_ns()
+            if isinstance(shot, Lost):
+                self._newest.lose(self, shot.counts)
+                continue
             if shot is None:
                 misses += now_ns - begun_ns < _PICTURE_NS
                 quick = quick + 1 if now_ns - begun_ns < _AT_ONCE_NS else 0

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import NamedTuple, Protocol
 
 import numpy as np
@@ -23,6 +24,16 @@ class Shot(NamedTuple):
     """Reason of those, as the ledger counts them."""
 
 
+class Lost(NamedTuple):
+    """No picture this time: what was lost instead, which may be nothing."""
+
+    counts: Mapping[str, int]
+    """Reason -> pictures, as the ledger counts them; empty where none has come yet."""
+
+
+NOTHING_YET = Lost({})
+
+
 class Grabber(Protocol):
     """One connection to a camera or a stream; a new object for each.
 
@@ -39,8 +50,9 @@ class Grabber(Protocol):
             SourceError: it cannot be opened.
         """
 
-    def grab(self) -> Shot | None:
-        """The next picture; None when the driver fails to give one, which may be one bad picture or the end.
+    def grab(self) -> Shot | Lost | None:
+        """The next picture; what was lost, where the driver knows that; None when it fails to give a picture and does
+        not say whether that was one bad picture or the end.
 
         Raises:
             SourceError: the driver says that this is the end.

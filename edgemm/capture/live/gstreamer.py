@@ -20,7 +20,7 @@ from typing import Any
 
 import numpy as np
 
-from edgemm.capture.live.grabber import Shot
+from edgemm.capture.live.grabber import NOTHING_YET, Lost, Shot
 from edgemm.capture.live.live_frames import LiveFrames
 from edgemm.capture.live.stamps import Stamps
 from edgemm.capture.live.timeouts import patience_of
@@ -73,17 +73,17 @@ class PipelineGrabber:
             self._raise_trouble("does not start")
         return "playing"
 
-    def grab(self) -> Shot | None:
-        """The next picture; None when none comes for a moment.
+    def grab(self) -> Shot | Lost | None:
+        """The next picture; nothing yet when none comes for a moment.
 
         Raises:
             SourceLost: an error of an element, or the end of the stream.
         """
-        arrived = self._arrived
+        arrived, begun_ns = self._arrived, self._now_ns()
         sample = self._sink.emit("try-pull-sample", _PULL_NS)
         if sample is None:
             self._raise_trouble("has ended" if self._sink.get_property("eos") else "")
-            return None
+            return NOTHING_YET if self._now_ns() - begun_ns > _PULL_NS // 2 else None
         self._handed_over += 1
         missed = max(0, arrived - self._handed_over)
         self._handed_over += missed

@@ -74,6 +74,16 @@ class NewestFrame:
             self._tell(reason, count)
         return True
 
+    def lose(self, owner: object, counts: Mapping[str, int]) -> None:
+        """Counts pictures that came and cannot be read, reason -> how many; those of no owner are ignored."""
+        with self._lock:
+            if self._owner is not owner or self._closed:
+                return
+            for reason, count in counts.items():
+                self._lose(reason, count)
+        for reason, count in counts.items():
+            self._tell(reason, count)
+
     def take(self, timeout_s: float | None) -> Frame | None:
         """The newest frame, waited for; None after `close()`.
 

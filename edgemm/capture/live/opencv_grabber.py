@@ -6,10 +6,14 @@ import time
 from collections.abc import Callable
 from typing import Any
 
-from edgemm.capture.live.grabber import Shot
-from edgemm.errors import SourceNotFound
+from edgemm.capture.jpeg_decoder import decode_jpeg, simplejpeg
+from edgemm.capture.live.grabber import Lost, Shot
+from edgemm.capture.live.newest import CORRUPT
+from edgemm.errors import SourceLost, SourceNotFound
 from edgemm.media import Color
 from edgemm.opencv import opencv
+
+_CODES = tuple(int.from_bytes(code, "little") for code in (b"MJPG", b"JPEG"))
 
 
 class OpenCvGrabber:
@@ -20,15 +24,22 @@ class OpenCvGrabber:
     def __init__(self, now_ns: Callable[[], int] = time.monotonic_ns) -> None:
         self._now_ns = now_ns
         self._capture: Any = None
+        self._as_jpeg = False
 
     def open(self) -> str:
         """Opens what the subclass names."""
         raise NotImplementedError
 
-    def grab(self) -> Shot | None:
-        """The next picture, captured when `_captured_ns` says."""
+    def grab(self) -> Shot | Lost | None:
+        """The next picture, captured when `_captured_ns` says; one that is damaged is lost."""
         good, pixels = self._capture.read()
-        return Shot(pixels, self._captured_ns(self._now_ns())) if good else None
+        captured_ns = self._captured_ns(self._now_ns())
+        if not good:
+            return None
+        try:
+            return Shot(decode_jpeg(pixels.tobytes()) if self._as_jpeg else pixels, captured_ns)
+        except SourceLost:
+            return Lost({CORRUPT: 1})
 
     def close(self) -> None:
         """Frees the driver, without the interpreter's lock."""
@@ -50,6 +61,11 @@ class OpenCvGrabber:
         self._capture = opencv().VideoCapture(where, backend, options)
         if not self._capture.isOpened():
             raise SourceNotFound(hint)
+
+    def _take_jpegs(self) -> None:
+        """Has a camera's motion JPEG handed over as it is: OpenCV decodes damaged pictures without a word."""
+        if simplejpeg() is not None and int(self._get("CAP_PROP_FOURCC")) in _CODES:
+            self._as_jpeg = bool(self._capture.set(opencv().CAP_PROP_CONVERT_RGB, 0))
 
     def _described(self) -> str:
         """ "1280x720 at 30/s MJPG"."""

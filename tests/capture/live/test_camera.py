@@ -13,6 +13,7 @@ import pytest
 from needs import c_compiler, needs
 from process import RIGS, printed_json
 
+from edgemm.capture.jpeg_decoder import simplejpeg
 from edgemm.opencv import opencv
 
 pytestmark = pytest.mark.device
@@ -159,3 +160,37 @@ with open_source(f"camera:{device}", wait=True) as source:
     assert there
     assert faults["appeared"] == 1
     assert "reconnected" not in faults
+
+
+def test_a_damaged_picture_of_a_camera_that_sends_jpeg_is_lost(run: Run) -> None:
+    """Half a picture with its end marker: OpenCV shows it, grey where data is missing."""
+    if simplejpeg() is None:
+        pytest.skip('needs simplejpeg: pip install "edgemm[vision]"')
+    given, same, delivered, captured, lost, faults, fine = run("""
+import cv2, numpy as np
+picture = cv2.resize(np.random.default_rng(0).integers(0, 255, (60, 80, 3), np.uint8), (640, 480))
+whole = cv2.imencode(".jpg", picture)[1].tobytes()
+
+def put(data):
+    with open(f"{device}.new", "wb") as file:
+        file.write(data)
+    os.replace(f"{device}.new", f"{device}.mjpg")
+
+put(whole)
+with open_source(f"camera:{device}") as source:
+    frame = watch(source, bool)
+    same = np.array_equal(frame.pixels, cv2.imdecode(np.frombuffer(whole, np.uint8), cv2.IMREAD_COLOR))
+    put(whole[: len(whole) // 2] + b"\\xff\\xd9")
+    watch(source, lambda _: source.lost.get("corrupt", 0) >= 5)
+    delivered = source.counts().captured - source.lost["corrupt"]
+    put(whole)
+    watch(source, lambda frame: frame and np.array_equal(frame.pixels, watch(source, bool).pixels))
+    print(json.dumps([source.given, same, delivered, source.counts().captured, source.lost["corrupt"],
+                      dict(source.faults), balanced(source)]))
+""")
+    assert given == "640x480 at 30/s MJPG"
+    assert same
+    assert lost >= 5
+    assert captured > delivered
+    assert faults == {}
+    assert fine

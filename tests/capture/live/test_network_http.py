@@ -1,0 +1,313 @@
+"""Pictures over HTTP from a camera on loopback that behaves as its address says, held against its own count."""
+
+from __future__ import annotations
+
+import os
+import socket
+import threading
+from collections.abc import Iterator
+from pathlib import Path
+from urllib.parse import quote
+
+import numpy as np
+import pytest
+from camera_rig import CameraRig
+from http_camera import PASSWORD, USER, picture
+from needs import needs
+
+from edgemm.capture import open_source
+from edgemm.capture.jpeg_decoder import simplejpeg
+from edgemm.capture.live.live_frames import LiveFrames
+from edgemm.capture.source import Source
+from edgemm.errors import EdgemmError, InputError, SourceLost, SourceNotFound
+from edgemm.media import Frame
+from edgemm.opencv import opencv
+
+pytestmark = pytest.mark.device
+LOGIN = f"{USER}:{quote(PASSWORD, safe='')}@"
+strict = pytest.mark.skipif(simplejpeg() is None, reason='needs simplejpeg: pip install "edgemm[vision]"')
+
+WHOLE = (
+    *(
+        "steady",
+        "old",
+        "bursts",
+        "sizes",
+        "tiny",
+        "huge",
+        "slow_headers",
+        "dribble",
+        "redirect",
+        "chunked",
+        "no_type",
+    ),
+    *("no_length", "bare", "wrong_length", "dashes", "other_boundary", "lines", "preamble", "inside", "raw"),
+)
+"""Behaviours of a camera that sends ten good pictures and closes."""
+
+
+@pytest.fixture(scope="module")
+def camera() -> Iterator[CameraRig]:
+    needs(opencv)
+    with CameraRig() as rig:
+        yield rig
+
+
+@pytest.mark.parametrize("behaviour", WHOLE)
+def test_every_picture_is_delivered_or_counted(camera: CameraRig, behaviour: str) -> None:
+    seen = camera.watch(behaviour)
+    assert seen.whole == 10
+    assert seen.accounted == 10
+    assert set(seen.lost) <= {"superseded"}
+    assert seen.delivered >= 1
+    assert "the server ended the stream after 10 pictures" in seen.error
+
+
+@pytest.mark.parametrize("fps", [75, 100, 200])
+@pytest.mark.parametrize("timeout_s", [1, 2])
+def test_a_fast_stream_delivers(camera: CameraRig, fps: int, timeout_s: int) -> None:
+    seen = camera.watch("steady", fps=fps, count=40, own=f"timeout_s={timeout_s}")
+    assert seen.accounted == seen.whole == 40
+    assert seen.delivered > 1
+
+
+@pytest.mark.parametrize("count", [1, 5])
+def test_a_short_stream_delivers_all_it_has(camera: CameraRig, count: int) -> None:
+    seen = camera.watch("steady", fps=60, count=count)
+    assert seen.accounted == seen.whole == count
+    assert seen.delivered >= 1
+
+
+@strict
+@pytest.mark.parametrize("behaviour", ["half", "overwritten", "garbage"])
+def test_a_damaged_picture_is_corrupt_and_not_delivered(camera: CameraRig, behaviour: str) -> None:
+    """Slow enough that none is passed over: five of ten are damaged."""
+    seen = camera.watch(behaviour, fps=15)
+    assert seen.accounted == seen.whole == 10
+    assert seen.lost["corrupt"] == 5 - (seen.lost.get("superseded", 0) if seen.delivered < 5 else 0)
+
+
+@strict
+@pytest.mark.parametrize("behaviour", ["half", "garbage"])
+def test_what_is_delivered_is_what_was_sent(camera: CameraRig, behaviour: str) -> None:
+    cv2 = opencv()
+    sent = [cv2.imdecode(np.frombuffer(picture(number), np.uint8), 1).tobytes() for number in range(10)]
+    delivered = 0
+    with open_source(f"{camera.url(behaviour, fps=30, id='same')}#reconnect=0") as source:
+        for frame in _until_the_end(source):
+            assert frame.pixels.tobytes() in sent
+            delivered += 1
+    assert delivered
+
+
+@pytest.mark.parametrize("behaviour", ["cut", "reset"])
+def test_a_picture_that_is_cut_off_is_corrupt(camera: CameraRig, behaviour: str) -> None:
+    seen = camera.watch(behaviour)
+    assert (seen.whole, seen.begun) == (10, 11)
+    assert (
+        seen.whole <= seen.accounted <= seen.begun or behaviour == "reset"
+    )  # which discards what was not read
+    assert seen.delivered >= 1
+
+
+def test_a_stream_that_stalls(camera: CameraRig) -> None:
+    seen = camera.watch("stall", own="timeout_s=0.5")
+    assert seen.accounted == seen.whole == 10
+    assert "no frame for 0.5 s" in seen.error
+
+
+@pytest.mark.parametrize("behaviour", ["snapshot", "snapshot_old"])
+def test_a_snapshot_address_is_asked_again_and_again(camera: CameraRig, behaviour: str) -> None:
+    seen = camera.watch(behaviour, own="timeout_s=3&fps=40", pictures=8)
+    assert seen.delivered == 8
+    assert 0 <= seen.whole - seen.accounted <= 1  # one may be under way
+
+
+def test_snapshots_come_at_the_rate_that_was_asked_for(camera: CameraRig) -> None:
+    with open_source(f"{camera.url('snapshot', id='rate')}#fps=20") as source:
+        assert isinstance(source, LiveFrames)
+        frames = [source.read(5) for _ in range(5)]
+        assert source.given == "JPEG snapshots over HTTP, 20/s"
+    times = [frame.captured_ns for frame in frames if isinstance(frame, Frame)]
+    assert times[-1] - times[0] > 4 * 0.04e9  # never faster; slower on a busy machine
+
+
+def test_snapshots_use_one_connection_where_the_server_keeps_it(camera: CameraRig) -> None:
+    before = len(_sockets())
+    with open_source(f"{camera.url('snapshot', id='one')}#fps=50") as source:
+        for _ in range(10):
+            source.read(5)
+        assert len(_sockets()) - before <= 1
+    assert camera.counts("one")["requests"] >= 10
+
+
+REFUSED = {
+    "not_found": ("SourceNotFound", "has no such path \\(404\\)"),
+    "forbidden": ("SourceNotFound", "forbidden \\(403\\)"),
+    "basic": ("SourceNotFound", "asks for a user and password \\(401\\)"),
+    "busy": ("SourceNotFound", "too busy \\(503\\)"),
+    "login_page": ("SourceNotFound", "answers with a page \\(text/html\\)"),
+    "redirect_loop": ("SourceNotFound", "redirected in a circle"),
+    "redirect_on": ("SourceNotFound", "redirected more than 5 times"),
+    "redirect_away": ("SourceNotFound", "redirected to another host, 127.0.0.2:"),
+    "redirect_file": ("SourceNotFound", "no http address"),
+    "silence": ("SourceTimeout", "accepted, and nothing comes"),
+    "endless_headers": ("SourceTimeout", "only a part of its headers"),
+    "only_headers": ("SourceTimeout", "answers, and sends nothing"),
+    "huge_headers": ("SourceNotFound", "headers of more than 65536 bytes"),
+    "zipped": ("SourceNotFound", "compressed \\(gzip\\)"),
+    "playlist": ("SourceNotFound", "#playlist=1"),
+    "no_http": ("SourceNotFound", "no HTTP server"),
+}
+
+
+@pytest.mark.parametrize("behaviour", REFUSED)
+def test_each_refusal_is_a_sentence_of_its_own(camera: CameraRig, behaviour: str) -> None:
+    kind, message = REFUSED[behaviour]
+    with pytest.raises(EdgemmError, match=message) as caught:
+        open_source(f"{camera.url(behaviour)}#timeout_s=0.6")
+    assert type(caught.value).__name__ == kind
+    assert caught.value.exit_code == 7
+
+
+def test_a_redirect_to_another_host_is_not_followed(camera: CameraRig) -> None:
+    with pytest.raises(SourceNotFound):
+        open_source(camera.url("redirect_away"))
+    assert camera.counts("away")["begun"] == 0
+
+
+@pytest.mark.parametrize("kind", ["video/mp4", "application/vnd.apple.mpegurl", "text/plain", ""])
+def test_a_playlist_is_not_followed(camera: CameraRig, kind: str) -> None:
+    with pytest.raises(SourceNotFound, match="playlist, which may lead to any host"):
+        open_source(camera.url("playlist", kind=kind))
+    assert camera.counts("playlist")["begun"] == 0
+
+
+@pytest.mark.parametrize("algorithm", ["", "MD5", "SHA-256"])
+def test_user_and_password(camera: CameraRig, algorithm: str) -> None:
+    seen = camera.watch("digest" if algorithm else "basic", login=LOGIN, algorithm=algorithm)
+    assert seen.accounted == seen.whole == 10
+
+
+@pytest.mark.parametrize("behaviour", ["basic", "digest"])
+def test_a_wrong_password_is_refused_after_one_attempt(camera: CameraRig, behaviour: str) -> None:
+    with pytest.raises(SourceNotFound, match=r"user or password is refused \(401\)") as caught:
+        open_source(camera.url(behaviour, login="someone:wrong7@"))
+    assert "wrong7" not in str(caught.value)
+
+
+def test_proxies_of_the_environment_are_not_asked(camera: CameraRig, monkeypatch: pytest.MonkeyPatch) -> None:
+    for name in ("http_proxy", "HTTP_PROXY", "all_proxy"):
+        monkeypatch.setenv(name, "http://127.0.0.3:9")
+    assert camera.watch("steady").accounted == 10
+
+
+def test_a_clip_is_played_by_ffmpeg_and_counted(
+    camera: CameraRig, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Shorter than what FFMPEG takes in while it opens: nothing was delivered, and nothing counted."""
+    monkeypatch.setenv("http_proxy", "http://127.0.0.3:9")  # which FFMPEG by itself would ask
+    seen = camera.watch("clip", file=_clip(tmp_path, 30), own="timeout_s=5")
+    assert seen.delivered >= 1
+    assert seen.accounted == 30
+
+
+def test_ffmpeg_is_not_sent_to_another_host_after_all(camera: CameraRig, tmp_path: Path) -> None:
+    """A server that answers us with a clip and FFMPEG with a redirect."""
+    clip = Path(_clip(tmp_path, 5)).read_bytes()
+    hits: list[str] = []
+    door = socket.create_server(("127.0.0.1", 0))
+
+    def serve() -> None:
+        for number in range(2):
+            guest, _ = door.accept()
+            with guest:
+                guest.recv(4096)
+                hits.append("asked")
+                head = b"HTTP/1.0 200 OK\r\nContent-Type: video/mp4\r\n\r\n" + clip
+                away = (
+                    b"HTTP/1.0 302 Found\r\nLocation: "
+                    + camera.url("clip", id="later").encode()
+                    + b"\r\n\r\n"
+                )
+                guest.sendall(away.replace(b"127.0.0.1", b"127.0.0.2") if number else head)
+
+    threading.Thread(target=serve, daemon=True).start()
+    with door, pytest.raises(SourceNotFound, match="FFMPEG"):
+        open_source(f"http://127.0.0.1:{door.getsockname()[1]}/#timeout_s=2")
+    assert hits == ["asked", "asked"]
+    assert camera.counts("later")["requests"] == 0
+
+
+@pytest.mark.parametrize(
+    ("name", "message"),
+    [
+        ("http://h/1#fps=0.1&timeout_s=5", "further apart than timeout_s=5"),
+        ("rtsp://h/1#fps=3", "http addresses only"),
+        ("http://h:port/", "expected an address such as"),
+        ("http:///path", "expected an address such as"),
+    ],
+)
+def test_addresses_and_options_that_are_refused(name: str, message: str) -> None:
+    needs(opencv)
+    with pytest.raises(InputError, match=message):
+        open_source(name)
+
+
+@pytest.mark.parametrize(
+    ("address", "message"),
+    [
+        ("http://127.0.0.1:1/", "nobody listens there"),
+        ("http://nosuchhost.invalid/", "the host nosuchhost.invalid is not known"),
+        ("https://127.0.0.1:{port}/", "does not speak TLS"),
+    ],
+)
+def test_nobody_there(camera: CameraRig, address: str, message: str) -> None:
+    with pytest.raises(SourceNotFound, match=message):
+        open_source(address.format(port=camera.port) + "#timeout_s=3")
+
+
+def test_closing_does_not_wait_for_a_silent_camera(camera: CameraRig) -> None:
+    source = open_source(f"{camera.url('stall', count=1)}#timeout_s=60")
+    source.read(5)
+    source.close()
+    names = [
+        thread.name
+        for thread in threading.enumerate()
+        if "edgemm grabs" in thread.name and "stall" in thread.name
+    ]
+    assert names == []
+
+
+def test_sockets_are_closed(camera: CameraRig) -> None:
+    before = _sockets()
+    for behaviour in ("steady", "cut", "not_found", "redirect", "basic", "garbage", "empty"):
+        camera.watch(behaviour, count=3)
+    assert len(_sockets() - before) == 0
+
+
+def _until_the_end(source: Source) -> Iterator[Frame]:
+    while True:
+        try:
+            frame = source.read(5)
+        except SourceLost:
+            return
+        assert isinstance(frame, Frame)
+        yield frame
+
+
+def _clip(folder: Path, frames: int) -> str:
+    cv2 = opencv()
+    path = folder / "clip.mp4"
+    writer = cv2.VideoWriter(str(path), cv2.VideoWriter.fourcc(*"mp4v"), 25, (64, 48))
+    for number in range(frames):
+        writer.write(np.full((48, 64, 3), number, np.uint8))
+    writer.release()
+    return str(path)
+
+
+def _sockets() -> set[str]:
+    """Those that this process holds."""
+    links = [os.path.join("/proc/self/fd", name) for name in os.listdir("/proc/self/fd")]
+    found = {os.readlink(link) for link in links if os.path.lexists(link)}
+    return {each for each in found if each.startswith("socket:")}
