@@ -31,7 +31,7 @@ from edgemm.errors import (
     UnsupportedVersion,
 )
 from edgemm.onnx_runtime import TELEMETRY
-from edgemm.probe_child import too_large
+from edgemm.probe_limits import TOO_LARGE, too_large
 from edgemm.shortage import shortage, shortage_in
 from edgemm.trust import described_shapes, remember, runtime_version
 
@@ -50,6 +50,7 @@ _KINDS: dict[str, type[EdgemmError]] = {
     kind.__name__: kind
     for kind in (ArtifactError, CardError, DamagedArtifact, UnsupportedVersion, InputError, MachineShortage)
 }
+_NOT_TRIED = "the file could not be tried"
 _refused: dict[str, tuple[str, str]] = {}
 """Content and shapes of a file -> kind of the error and its text; where the file was at fault."""
 
@@ -93,12 +94,12 @@ def _verdict(artifact: Artifact, first_s: float) -> tuple[str, str, bool]:
     try:
         report = _ask(artifact, first_s)
     except MachineShortage as error:
-        return MachineShortage.__name__, f"the file could not be tried: {error}", False
+        return MachineShortage.__name__, f"{_NOT_TRIED}: {error}", False
     answer = report.get("answer")
     if answer is not None and report.get("code", 0) == 0:
         kind, message = map(str, answer)
         if kind in (MachineShortage.__name__, MissingDependency.__name__):
-            return MachineShortage.__name__, f"the file could not be tried: {message}", False
+            return MachineShortage.__name__, f"{_NOT_TRIED}: {message}", False
         return kind, message, True
     return _ended(report, artifact, first_s)
 
@@ -122,10 +123,16 @@ def _ended(report: dict[str, Any], artifact: Artifact, first_s: float) -> tuple[
     if -code == signal.SIGKILL:
         return (
             "MachineShortage",
-            "the file could not be tried: the system killed the process, as it does when memory ends",
+            f"{_NOT_TRIED}: the system killed the process, as it does when memory ends",
             False,
         )
-    if shortage_in(said):
+    if report["memory_is_short"] and code:
+        return (
+            "MachineShortage",
+            f"{_NOT_TRIED}: the limit on this process's memory (`ulimit -v`) is low",
+            False,
+        )
+    if -code == TOO_LARGE or shortage_in(said):
         return "ArtifactError", too_large(memory_limit(artifact)), True
     how = f"ended with {code}"
     if code < 0:

@@ -8,11 +8,9 @@ from __future__ import annotations
 
 import json
 import os
-import resource
 import signal
 import sys
 from contextlib import suppress
-from dataclasses import dataclass
 from multiprocessing.connection import Connection
 from pathlib import Path
 from typing import Any
@@ -21,12 +19,17 @@ from edgemm.artifact import Artifact
 from edgemm.card import InputCard, ModelCard, OutputCard
 from edgemm.errors import ArtifactError, DamagedArtifact, DelegateError, EdgemmError, MachineShortage
 from edgemm.goldens import Goldens
+from edgemm.probe_limits import (
+    Limits,
+    die_with,
+    memory_is_short,
+    set_limits,
+    too_large,
+    unlimited_but_watched,
+)
 from edgemm.shortage import shortage, shortage_in
 
-OUTPUT_BYTES = 1 << 20
-"""What the process may print, or write into any file."""
 ANSWER_BYTES = 1 << 14
-_PR_SET_PDEATHSIG = 1
 _REFUSED = (
     RuntimeError,
     ValueError,
@@ -37,21 +40,6 @@ _REFUSED = (
     ArithmeticError,
     LookupError,
 )
-
-
-@dataclass(frozen=True, slots=True)
-class Limits:
-    """Of one probe."""
-
-    first_s: float
-    """For opening the file and the first run."""
-    memory_bytes: int
-    """Address space beyond what the process has once the runtime is imported."""
-
-    @property
-    def later_s(self) -> float:
-        """For each further run, unless the first one took long."""
-        return max(self.first_s / 6, 0.01)
 
 
 def main() -> int:
@@ -82,6 +70,7 @@ def _fork(question: dict[str, Any], payload: bytes, goldens: bytes) -> dict[str,
     said, (out, into) = os.memfd_create("edgemm-probe"), os.pipe()
     try:
         limits = Limits(question["first_s"], question["memory_bytes"])
+        short = memory_is_short(limits)
         parent = os.getpid()
         child = os.fork()
         if not child:
@@ -95,6 +84,7 @@ def _fork(question: dict[str, Any], payload: bytes, goldens: bytes) -> dict[str,
             "code": os.waitstatus_to_exitcode(status),
             "cpu_s": used.ru_utime + used.ru_stime,
             "said": _last_line(said),
+            "memory_is_short": short,
         }
     finally:
         for handle in (said, out, into):
@@ -114,7 +104,7 @@ def _last_line(said: int) -> str:
     size = os.lseek(said, 0, os.SEEK_END)
     os.lseek(said, max(size - 4096, 0), os.SEEK_SET)
     lines = [printable(line) for line in os.read(said, 4096).decode("utf-8", "replace").splitlines()]
-    return next((line for line in reversed(lines) if line), "")[:200]
+    return next((line for line in reversed(lines) if line and not line.startswith("INFO: ")), "")[:200]
 
 
 def printable(text: str) -> str:
@@ -134,7 +124,7 @@ def _forked(
     """The forked process; never returns."""
     code = 1
     try:
-        _die_with(parent)
+        die_with(parent)
         os.dup2(said, 1)
         os.dup2(said, 2)
         answer = _tried(question, payload, goldens, limits)
@@ -146,31 +136,22 @@ def _forked(
         os._exit(code)
 
 
-def _die_with(parent: int) -> None:
-    """This process is killed when the one that forked it ends (which has no other thread)."""
-    import ctypes
-
-    with suppress(OSError, AttributeError):
-        ctypes.CDLL(None).prctl(_PR_SET_PDEATHSIG, signal.SIGKILL)
-    if os.getppid() != parent:
-        os._exit(1)
-
-
 def _tried(question: dict[str, Any], payload: bytes, goldens: bytes, limits: Limits) -> tuple[str, str]:
     """(kind of error, what it says); ("", "") when the file runs."""
-    squeezed = _limit(limits)
+    short = memory_is_short(limits)
+    set_limits(limits)
     try:
         _try(question, payload, goldens, limits)
     except DelegateError:  # it loads, and needs an accelerator
         pass
     except (EdgemmError, *_REFUSED) as error:
-        return _explained(error, limits, squeezed)
+        return _explained(error, limits, short)
     return "", ""
 
 
-def _explained(error: BaseException, limits: Limits, squeezed: bool) -> tuple[str, str]:
+def _explained(error: BaseException, limits: Limits, short: bool) -> tuple[str, str]:
     lacking, text = shortage(error), _one_line(error)
-    if lacking and _is_memory(error, lacking) and not squeezed:
+    if lacking and _is_memory(error, lacking) and not short:
         return ArtifactError.__name__, too_large(limits.memory_bytes)
     if lacking:
         return MachineShortage.__name__, lacking
@@ -181,14 +162,6 @@ def _explained(error: BaseException, limits: Limits, squeezed: bool) -> tuple[st
 
 def _is_memory(error: BaseException, lacking: str) -> bool:
     return isinstance(error, MemoryError) or lacking == shortage_in("bad_alloc")
-
-
-def too_large(memory_bytes: int) -> str:
-    """For a file that asks for more memory than its size allows."""
-    return (
-        f"it needs more than {memory_bytes >> 20} MB of memory, too much for a model of its size; it is not loaded. "
-        "If you trust it, allow more with EDGEMM_PROBE_MEMORY_MB"
-    )
 
 
 def _one_line(error: BaseException) -> str:
@@ -216,11 +189,9 @@ def _try(question: dict[str, Any], payload: bytes, goldens: bytes, limits: Limit
         signal.setitimer(signal.ITIMER_REAL, max(limits.later_s, min(20 * took_s, limits.first_s)))
         try:
             _run(backend, inputs)
-        except (
-            DelegateError
-        ) as error:  # an index outside of a table, say: the same clean error comes to the caller
-            if shortage(error):
-                raise
+        except DelegateError:  # an index outside of a table, say: the caller gets the same clean error
+            with unlimited_but_watched(limits), suppress(DelegateError):
+                _run(backend, inputs)
     signal.setitimer(signal.ITIMER_REAL, 0)
 
 
@@ -239,27 +210,3 @@ def _run(backend: Any, inputs: Any) -> None:
     backend.run()
     for index in range(len(backend.outputs)):
         backend.output_buffer(index).copy()
-
-
-def _limit(limits: Limits) -> bool:
-    """Sets the limits, as far as the system has them; True where less memory is left than they allow."""
-    signal.pthread_sigmask(signal.SIG_SETMASK, [])
-    for number in (signal.SIGALRM, signal.SIGXCPU, signal.SIGINT, signal.SIGTERM):
-        signal.signal(number, signal.SIG_DFL)
-    used = int(Path("/proc/self/statm").read_text().split()[0]) * resource.getpagesize()
-    memory = min(used + limits.memory_bytes, sys.maxsize)
-    bounds = {
-        resource.RLIMIT_CORE: 0,
-        resource.RLIMIT_FSIZE: OUTPUT_BYTES,
-        resource.RLIMIT_CPU: int(10 * limits.first_s) + 1,
-        resource.RLIMIT_AS: memory,
-    }
-    soft, _ = resource.getrlimit(resource.RLIMIT_AS)
-    for kind, bound in bounds.items():
-        now, hard = resource.getrlimit(kind)
-        known = [each for each in (bound, now, hard) if each != resource.RLIM_INFINITY]
-        with suppress(ValueError, OSError):
-            resource.setrlimit(kind, (min(known), hard))
-    with suppress(OSError):  # it is the first to go when memory ends
-        Path("/proc/self/oom_score_adj").write_text("1000", encoding="ascii")
-    return soft != resource.RLIM_INFINITY and soft < memory

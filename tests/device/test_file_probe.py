@@ -12,7 +12,7 @@ from typing import Any
 import pytest
 
 import edgemm
-from edgemm import child_process, probe_child
+from edgemm import child_process, probe_limits
 from edgemm import file_probe as probing
 from edgemm.artifact import Artifact, read_artifact
 from edgemm.errors import (
@@ -269,4 +269,4 @@ def test_loading_asks_first(run_instead: Run) -> None:
 
 def test_every_kind_that_the_child_names_is_raised_as_it_is() -> None:
     assert all(issubclass(kind, EdgemmError) for kind in probing._KINDS.values())
-    assert probe_child.OUTPUT_BYTES <= 1 << 20
+    assert probe_limits.OUTPUT_BYTES <= 1 << 20
