@@ -45,7 +45,7 @@ _HOME = {
          "Embedding", "Tensors"), "edgemm.results"),
     **dict.fromkeys(
         ("EdgemmError", "InputError", "LatencyMissed", "DelegateError", "DelegateMissing", "DelegateFailed",
-         "ArtifactError", "DamagedArtifact", "CardError", "UnsupportedVersion", "SourceError",
+         "MachineShortage", "ArtifactError", "DamagedArtifact", "CardError", "UnsupportedVersion", "SourceError",
          "SourceNotFound", "UnknownSource", "SourceLost", "SourceTimeout", "MissingDependency", "ConversionError",
          "UnsupportedOperator", "CalibrationError", "FidelityMissed"), "edgemm.errors"),
 }  # fmt: skip

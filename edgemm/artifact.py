@@ -1,8 +1,7 @@
 """An artifact on disk: one plain .tflite or .onnx file with its card and goldens inside.
 
-The card holds a hash of the payload, which is checked before any runtime sees the file. The hash tells what
-was damaged, not who wrote it. A file without a card, or with a card that has no hash, is a foreign one
-(`needs_probe`): it is first opened in a child process.
+The card holds a hash of the payload, which is checked before any runtime sees the file. The hash shows damage, not
+who wrote the file: whether it may be opened in this process at once is decided by its origin (`edgemm.trust`).
 """
 
 from __future__ import annotations
@@ -46,17 +45,19 @@ class Artifact:
     payload: bytes
     """The model itself, as a runtime takes it, without our card."""
     card: ModelCard | None
-    """None in a file that edgemm did not make."""
+    """None in a file without a card of edgemm."""
     goldens: Goldens | None
     size_bytes: int
     """Of the file, card included."""
     associated: Mapping[str, bytes] = field(default_factory=dict)
-    """What other tools keep in the file beside the card, by name; kept when the file is written again."""
+    """Files that other tools put beside the card, by name; they are kept when the artifact is written again."""
 
-    @property
-    def needs_probe(self) -> bool:
-        """True when nobody vouches for the payload: without a card, or with one that has no hash."""
-        return self.card is None or not self.card.payload_sha256
+    digest: str = ""
+    """SHA-256 of the payload in hexadecimal, where it was computed already."""
+
+    def sha256(self) -> str:
+        """SHA-256 of the payload, in hexadecimal."""
+        return self.digest or hashlib.sha256(self.payload).hexdigest()
 
 
 def read_artifact(path: str | Path) -> Artifact:
@@ -65,7 +66,7 @@ def read_artifact(path: str | Path) -> Artifact:
     Raises:
         InputError: there is no such file, or it may not be read.
         DamagedArtifact: empty, cut short, altered, too large, or no model.
-        CardError: the card inside makes no sense.
+        CardError: the card inside is invalid.
         UnsupportedVersion: the file was made for a newer edgemm.
     """
     where = Path(path)
@@ -76,7 +77,10 @@ def read_artifact(path: str | Path) -> Artifact:
         card, goldens = _understand(contents)
     except ArtifactError as error:
         raise type(error)(f"{where}: {error}") from error
-    return Artifact(where, format_, contents.payload, card, goldens, len(data), contents.associated)
+    return Artifact(
+        where, format_, contents.payload, card, goldens, len(data), contents.associated,
+        digest=card.payload_sha256 if card is not None else "",
+    )  # fmt: skip
 
 
 def write_artifact(
@@ -115,8 +119,8 @@ def write_artifact(
 def replace_card(path: str | Path, card: ModelCard | None) -> Artifact:
     """Writes another card into a file, in place; None takes it out.
 
-    The old hash is not asked: so a model that a compiler changed gets its card back. The goldens stay only
-    where the payload is the one that they were measured on.
+    The old hash is not checked, so that a model that a compiler changed can get its card back. The goldens are kept
+    only where the payload is the one that they were measured on.
 
     Raises:
         InputError, CardError, DamagedArtifact: as `read_artifact` and `write_artifact`.

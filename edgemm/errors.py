@@ -1,6 +1,7 @@
 """Every error that edgemm raises on purpose, in one tree.
 
     EdgemmError                       exit code 1
+        MachineShortage               1   no memory, file descriptor, process or disk space was left
         InputError (ValueError)       2   an argument, a tensor or a picture does not fit
         FidelityMissed                3   the converted model lost more than its gate allows
         LatencyMissed                 4   a latency gate was missed
@@ -41,6 +42,10 @@ class EdgemmError(Exception):
 
     def __init__(self, *args: object) -> None:
         super().__init__(*(without_secrets(each) if isinstance(each, str) else each for each in args))
+
+
+class MachineShortage(EdgemmError):
+    """The machine had no memory, file descriptor, process or disk space left: try again when it has."""
 
 
 class InputError(EdgemmError, ValueError):
@@ -115,7 +120,7 @@ class SourceTimeout(SourceError):
 
 
 class MissingDependency(EdgemmError, ImportError):
-    """A package that this feature needs is not installed.
+    """A package that this feature needs is not installed, or is and cannot be imported.
 
     Attributes:
         install_command: the command that installs it.
@@ -124,14 +129,20 @@ class MissingDependency(EdgemmError, ImportError):
     exit_code = 8
     INSTALL = " is not installed. Install it with: "
 
-    def __init__(self, feature: str, extra: str = "", *, command: str = "") -> None:
+    def __init__(self, feature: str, extra: str = "", *, command: str = "", broken: str = "") -> None:
         """Args:
         feature: what is missing.
         extra: the extra of edgemm that installs it.
         command: what installs it when that is no extra, but a package of the system.
+        broken: why it cannot be imported, where it is installed.
         """
         self.install_command = command or f'pip install "edgemm[{extra}]"'
-        super().__init__(f"{feature}{self.INSTALL}{self.install_command}")
+        said = (
+            f" is installed and cannot be imported ({broken}). Install it again with: "
+            if broken
+            else self.INSTALL
+        )
+        super().__init__(f"{feature}{said}{self.install_command}")
 
 
 class ConversionError(EdgemmError):

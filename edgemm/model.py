@@ -47,10 +47,10 @@ def load(
     """Opens an artifact, or any .tflite or .onnx file, ready to run.
 
     Args:
-        path: of the file. One that nobody vouches for is first opened in a probe process.
+        path: of the file. One whose origin is not known (`edgemm.trust`) is first opened in a child process.
         card: for a file that carries none, or instead of the one that it carries: a `ModelCard`, its dictionary, the
             path of a JSON file, or the name of a preset. Names and layouts that do not fit are taken from the file;
-            its `payload_sha256` is not asked.
+            its `payload_sha256` is not checked.
         delegate: a name, which is then required; a tuple, an order of fallback; or "auto".
         threads: for the CPU's part of the work.
 
@@ -58,15 +58,16 @@ def load(
         ArtifactError: damaged, too new, or its card and its tensors do not agree.
         DelegateError: the delegate cannot be had, fails, or takes nothing.
         MissingDependency: the runtime for this format is not installed.
+        MachineShortage: there is no memory, file descriptor or process left to load it.
         InputError: an unknown delegate, `threads` below 1, or no such card.
     """
     from edgemm.artifact import read_artifact
+    from edgemm.trust import is_trusted
 
     artifact = read_artifact(path)
-    foreign = artifact.needs_probe
     if card is not None:
         artifact = replace(artifact, card=find_card(card))
-    if foreign:
+    if not is_trusted(artifact):
         from edgemm.file_probe import probe
 
         probe(artifact)

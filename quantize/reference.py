@@ -8,7 +8,8 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import numpy.typing as npt
 
-from edgemm.errors import InputError, MissingDependency, UnsupportedOperator
+from edgemm.errors import InputError, UnsupportedOperator
+from edgemm.onnx_runtime import onnx_runtime
 
 if TYPE_CHECKING:
     import onnx_ir as ir
@@ -31,10 +32,7 @@ class Reference:
     """
 
     def __init__(self, model_or_payload: ir.Model | bytes, *, optimize: bool = True) -> None:
-        try:
-            import onnxruntime
-        except ImportError as error:
-            raise MissingDependency("onnxruntime", "ort") from error
+        onnxruntime = onnx_runtime()
         payload = model_or_payload if isinstance(model_or_payload, bytes) else serialize(model_or_payload)
         try:
             self._session = onnxruntime.InferenceSession(

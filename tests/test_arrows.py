@@ -143,3 +143,25 @@ def test_no_test_imports_at_its_head_what_may_not_load() -> None:
         if within(name, MAY_NOT_LOAD) and path.name not in programs
     ]
     assert found == []
+
+
+def test_onnx_runtime_is_imported_by_one_module_which_turns_its_telemetry_off() -> None:
+    importers = {
+        str(path.relative_to(ROOT))
+        for folder in ("edgemm", "converters", "quantize")
+        for path in files(folder)
+        for name in imports(path, top_level=False)
+        if within(name, ("onnxruntime",))
+    }
+    assert importers == {"edgemm/onnx_runtime.py"}
+
+
+def test_processes_are_started_isolated() -> None:
+    """Only `child_process` knows how: `python -m` or a bare `-c` would import from the current folder."""
+    found = {
+        str(path.relative_to(ROOT))
+        for folder in ("edgemm", "converters", "quantize")
+        for path in files(folder)
+        if "sys.executable" in path.read_text(encoding="utf-8")
+    }
+    assert found == {"edgemm/child_process.py"}

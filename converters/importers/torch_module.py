@@ -16,6 +16,7 @@ from onnx_ir.passes.common import ClearMetadataAndDocStringPass
 from edgemm.converters.importers.input_shapes import fix_input_shapes
 from edgemm.converters.importers.torch_rnn import translations
 from edgemm.errors import ConversionError, InputError, MissingDependency
+from edgemm.onnx_runtime import disable_telemetry
 
 EXPORT_OPSET = 18
 """The oldest that the exporter writes itself; the passes bring it down."""
@@ -33,6 +34,7 @@ def export_torch(module: Any, example_inputs: tuple[Any, ...]) -> ir.Model:
         InputError: not a module, or the inputs are no tuple.
         ConversionError: torch cannot export it; its own reason is in the message.
     """
+    disable_telemetry()  # the exporter may import ONNX Runtime
     try:
         import onnxscript  # noqa: F401
         import torch
@@ -58,6 +60,7 @@ def export_program(path: str | Path) -> ir.Model:
         InputError: the file is no exported program.
         ConversionError: torch cannot bring it to ONNX.
     """
+    disable_telemetry()  # the exporter may import ONNX Runtime
     try:
         import onnxscript  # noqa: F401
         import torch

@@ -9,6 +9,7 @@ from edgemm.artifact import write_artifact
 from edgemm.converters.pipeline.work import Work
 from edgemm.converters.worker import RunFailed, replayed
 from edgemm.errors import CardError, ConversionError, InputError
+from edgemm.trust import remember
 
 
 def reload(work: Work) -> None:
@@ -30,6 +31,7 @@ def reload(work: Work) -> None:
             f"{output}: nothing can be written beside it ({error}). Choose another folder"
         ) from error
     work.artifact = write_artifact(output, work.written.payload, work.card, work.goldens)
+    remember(work.artifact, "made")
 
 
 def _require_answers(tried: Path) -> None:

@@ -62,6 +62,8 @@ class _AsWritten:
 
 def main() -> int:
     """Serves the pipe whose two ends are named on the command line."""
+    with suppress(OSError):  # it is the first to go when memory ends
+        Path("/proc/self/oom_score_adj").write_text("1000", encoding="ascii")
     pipe = Connection(int(sys.argv[1]))
     current: Opened | None = None
     while pipe.poll(IDLE_S):
@@ -108,11 +110,3 @@ def _replayed(path: str) -> list[tuple[str, float, float, bool]]:
 def _described(error: Exception) -> dict[str, Any]:
     text = " ".join(str(error).split())[:2000] or type(error).__name__
     return {"error": type(error).__name__, "message": text, "known": isinstance(error, EdgemmError)}
-
-
-if __name__ == "__main__":
-    with suppress(OSError):
-        Path("/proc/self/oom_score_adj").write_text(
-            "1000", encoding="ascii"
-        )  # it goes first when memory ends
-    sys.exit(main())

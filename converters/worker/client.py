@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 import atexit
+import os
 import signal
 import socket
 import subprocess
-import sys
-import tempfile
 import threading
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager, suppress
+from contextlib import ExitStack, contextmanager, suppress
 from multiprocessing.connection import Connection
 from pathlib import Path
 from typing import IO, Literal
@@ -18,13 +17,12 @@ from typing import IO, Literal
 import numpy as np
 
 from edgemm.artifact import Format
+from edgemm.child_process import Leash, cannot_start, command
 from edgemm.converters.worker.wire import Array, Content, receive, send
-from edgemm.errors import ConversionError, MissingDependency
+from edgemm.errors import ConversionError, MachineShortage, MissingDependency
 
 TIMEOUT_S = 600.0
 """For one answer: a file that does not come back is stopped."""
-_CHILD = "import sys; sys.path[:] = sys.argv[2:]; from edgemm.converters.worker.child import main; sys.exit(main())"
-"""The child finds packages where this process does: `-m` would also look into the current folder."""
 
 How = Literal["device", "written", "optimized"]
 """As a device runs it, or (ONNX) every node as written, or with the runtime's optimizations."""
@@ -41,17 +39,29 @@ class _Process:
     """A worker that runs, and the pipe to it."""
 
     def __init__(self) -> None:
-        here, there = socket.socketpair()
-        self._said: IO[bytes] = tempfile.TemporaryFile()  # noqa: SIM115  closed with the process
-        with there:
-            self._child = subprocess.Popen(
-                [sys.executable, "-c", _CHILD, str(there.fileno()), *sys.path],
-                stdin=subprocess.DEVNULL,
-                stdout=self._said,
-                stderr=self._said,
-                pass_fds=[there.fileno()],
-            )
-        self.pipe = Connection(here.detach())
+        """Raises:
+        MachineShortage: no process can be started.
+        """
+        try:
+            self._start()
+        except OSError as error:
+            raise MachineShortage(f"the process that runs models: {cannot_start(error)}") from error
+
+    def _start(self) -> None:
+        with ExitStack() as failed:
+            leash = failed.enter_context(Leash())
+            self._said: IO[bytes] = failed.enter_context(os.fdopen(os.memfd_create("edgemm-worker"), "w+b"))
+            here, there = socket.socketpair()
+            with here, there:
+                self._child = subprocess.Popen(
+                    command("edgemm.converters.worker.child:main", str(there.fileno()), leash=leash),
+                    stdin=subprocess.DEVNULL, stdout=self._said, stderr=self._said,
+                    pass_fds=(there.fileno(), *leash.passed),
+                )  # fmt: skip
+                self.pipe = Connection(here.detach())
+            leash.held()
+            self._leash = leash
+            failed.pop_all()
 
     @property
     def alive(self) -> bool:
@@ -96,6 +106,7 @@ class _Process:
 
     def close(self) -> None:
         """Ends it."""
+        self._leash.close()
         self.pipe.close()
         self._said.close()
         self._child.kill()

@@ -191,8 +191,22 @@ class LitertBackend:
             raise InputError("the model is closed: load it again")
         if side == 0 and index in self._numbers_in:
             return self._numbers_in[index]
-        view: npt.NDArray[Any] = self._interpreter.tensor(self._details[side][index]["index"])()
+        place = self._details[side][index]["index"]
+        try:
+            view: npt.NDArray[Any] = self._interpreter.tensor(place)()
+        except ValueError as e:
+            return self._empty(side, index, e)
         return view
+
+    def _empty(self, side: int, index: int, error: ValueError) -> npt.NDArray[Any]:
+        """A tensor that this run left without elements, of which the runtime makes no view."""
+        details = (self._interpreter.get_input_details, self._interpreter.get_output_details)[side]()
+        shape, dtype = tuple(details[index]["shape"]), details[index]["dtype"]
+        if 0 not in shape:
+            raise DelegateFailed(
+                f"{', '.join(self.delegates)}: tensor {details[index]['name']!r} cannot be read: {_first_line(error)}"
+            ) from error
+        return np.zeros(shape, dtype)
 
     def run(self) -> None:
         """One inference.

@@ -19,9 +19,9 @@ from edgemm.errors import (
     DelegateMissing,
     EdgemmError,
     InputError,
-    MissingDependency,
     UnsupportedVersion,
 )
+from edgemm.onnx_runtime import onnx_runtime
 from edgemm.tensors import TensorSpec
 
 NOWHERE = "/edgemm/takes/no/external/data"
@@ -64,14 +64,12 @@ def open_ort(
         shapes: of tensors whose shape the file leaves open, by name.
 
     Raises:
-        MissingDependency: onnxruntime is not installed.
+        MissingDependency: onnxruntime is not installed, or cannot be imported.
+        MachineShortage: there was no memory or no file descriptor to load it.
         DelegateMissing, DelegateFailed: the provider cannot be had, fails, or takes nothing.
         DamagedArtifact, UnsupportedVersion: the model cannot be loaded.
     """
-    try:
-        import onnxruntime as ort
-    except ImportError as e:
-        raise MissingDependency("ONNX Runtime", "ort") from e
+    ort = onnx_runtime()
     if wanted.provider not in ort.get_available_providers():
         raise DelegateMissing(
             f"delegate {wanted.name}: this ONNX Runtime {ort.__version__} was built without "

@@ -7,6 +7,7 @@ from importlib import import_module
 from typing import Any
 
 from edgemm.errors import MissingDependency
+from edgemm.onnx_runtime import import_error
 
 _PACKAGES = (("litert", "ai_edge_litert"), ("tflite-runtime", "tflite_runtime"))
 """Our name, and the package to import; the successor first."""
@@ -30,20 +31,21 @@ def find_litert() -> LitertRuntime:
     """LiteRT, or its predecessor tflite-runtime.
 
     Raises:
-        MissingDependency: neither is installed, or it is and cannot be imported.
+        MissingDependency: neither is installed, or the one that is cannot be imported.
+        MachineShortage: there was no memory or no file descriptor to load it.
     """
-    broken: Exception | None = None
+    broken: tuple[BaseException, str] | None = None
     for name, package in _PACKAGES:
         try:
             module = import_module(f"{package}.interpreter")
         except ModuleNotFoundError as e:
             if e.name != package:
-                broken = e
+                broken = broken or (e, package)
             continue
-        except (ImportError, SystemError, AttributeError) as e:  # tflite-runtime beside numpy 2
-            broken = e
+        except (ImportError, OSError, MemoryError, SystemError, AttributeError) as e:
+            broken = broken or (e, package)
             continue
         return LitertRuntime(name, getattr(import_module(package), "__version__", "unknown"), module)
     if broken is not None:
-        raise MissingDependency(f"A LiteRT that can be imported ({broken})", "litert") from broken
+        raise import_error(*broken, "LiteRT", "litert") from broken[0]
     raise MissingDependency("LiteRT", "litert")

@@ -1,6 +1,6 @@
-"""What the probe's child process does: `python -m edgemm.delegates.child NAME`.
+"""The process that tries a delegate (`edgemm.delegates.delegate_probe`).
 
-It opens a one-operator model on the delegate, runs it, and prints one line of JSON.
+It opens a model of one operator on the delegate named in its first argument, runs it, and prints one line of JSON.
 """
 
 from __future__ import annotations
@@ -54,5 +54,7 @@ def _run_one_add(wanted: Delegate, format_: Format) -> str:
     return runtime
 
 
-if __name__ == "__main__":
+def main() -> int:
+    """Prints the status of the delegate that the first argument names."""
     print(json.dumps(asdict(try_here(sys.argv[1]))))  # noqa: T201
+    return 0

@@ -3,16 +3,15 @@
 from __future__ import annotations
 
 import json
-import os
 import signal
 import subprocess
-import sys
 from dataclasses import dataclass
 from functools import lru_cache
-from pathlib import Path
 
+from edgemm.child_process import Leash, cannot_start, command
 from edgemm.delegates.delegate import FORMATS
-from edgemm.errors import DelegateFailed
+from edgemm.errors import DelegateFailed, MachineShortage
+from edgemm.shortage import shortage_in
 
 TIMEOUT_S = 60.0
 """Seconds that a delegate may take to start: a Coral stick first loads its firmware."""
@@ -36,7 +35,7 @@ class _Answer:
 
 
 def probe_delegate(name: str) -> DelegateStatus:
-    """Opens a tiny model on the delegate in a child process and tells what came of it.
+    """Opens a tiny model on the delegate in a child process, and says whether that worked.
 
     Raises:
         InputError: there is no delegate of this name.
@@ -46,7 +45,10 @@ def probe_delegate(name: str) -> DelegateStatus:
     wanted = find_delegate(name)
     if not any(wanted.serves(format_) for format_ in FORMATS):
         return DelegateStatus(name, False, wanted.advice)
-    return _ask_child(name).status
+    try:
+        return _ask_child(name).status
+    except MachineShortage as error:
+        return DelegateStatus(name, False, str(error))
 
 
 def refuse_what_crashes(name: str) -> None:
@@ -54,6 +56,7 @@ def refuse_what_crashes(name: str) -> None:
 
     Raises:
         DelegateFailed: the child died, or hung.
+        MachineShortage: no child could be started; it is asked again the next time.
     """
     answer = _remembered(name)
     if not answer.survived:
@@ -61,17 +64,18 @@ def refuse_what_crashes(name: str) -> None:
 
 
 def _ask_child(name: str) -> _Answer:
-    package = str(Path(__file__).resolve().parents[2])
-    path = os.pathsep.join(filter(None, (package, os.environ.get("PYTHONPATH", ""))))
+    """Raises:
+    MachineShortage: no process could be started.
+    """
     try:
-        child = subprocess.run(
-            [sys.executable, "-m", "edgemm.delegates.child", name],
-            env={**os.environ, "PYTHONPATH": path},
-            stdin=subprocess.DEVNULL, capture_output=True, text=True, errors="replace",
-            timeout=TIMEOUT_S, check=False,
-        )  # fmt: skip
+        child = _run_child(name)
     except subprocess.TimeoutExpired:
         return _died(name, f"did not end within {TIMEOUT_S:.0f} s")
+    except OSError as error:
+        raise MachineShortage(f"delegate {name}: cannot be tried: {cannot_start(error)}") from error
+    lacking = shortage_in(child.stderr) if child.returncode else ""
+    if lacking:
+        raise MachineShortage(f"delegate {name}: cannot be tried: {lacking}")
     if child.returncode < 0:
         killer = signal.Signals(-child.returncode).name
         return _died(name, f"was killed by {killer}: its library does not fit this runtime")
@@ -80,6 +84,15 @@ def _ask_child(name: str) -> _Answer:
         said = (child.stderr.strip().splitlines() or ["no message"])[-1]
         return _died(name, f"ended with {child.returncode}: {said}")
     return _Answer(DelegateStatus(**json.loads(lines[-1])), survived=True)
+
+
+def _run_child(name: str) -> subprocess.CompletedProcess[str]:
+    with Leash() as leash:
+        return subprocess.run(
+            command("edgemm.delegates.child:main", name, leash=leash),
+            pass_fds=leash.passed, stdin=subprocess.DEVNULL, capture_output=True, text=True, errors="replace",
+            timeout=TIMEOUT_S, check=False,
+        )  # fmt: skip
 
 
 def _died(name: str, how: str) -> _Answer:

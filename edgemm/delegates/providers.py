@@ -3,15 +3,16 @@
 from __future__ import annotations
 
 from edgemm.delegates.delegate import Delegate
+from edgemm.errors import MissingDependency
+from edgemm.onnx_runtime import onnx_runtime
 
 
 def _compiled_in(provider: str) -> bool:
     """True when the installed ONNX Runtime was built with the provider; its device may still be missing."""
     try:
-        import onnxruntime
-    except ImportError:
+        return provider in onnx_runtime().get_available_providers()
+    except MissingDependency:
         return False
-    return provider in onnxruntime.get_available_providers()
 
 
 CUDA = Delegate(

@@ -28,6 +28,7 @@ def main() -> None:
     """Ends the process without the interpreter's own end, which would wait for a stream that hangs."""
     for number in (signal.SIGINT, signal.SIGTERM):  # meant for the parent, at whose end this one ends
         signal.signal(number, signal.SIG_IGN)
+    _look_for_no_server_of_the_user()
     out = os.dup(1)
     os.dup2(2, 1)  # what C libraries print goes elsewhere
     parent = os.getppid()
@@ -44,6 +45,17 @@ def main() -> None:
         code = 1
         _tell(out, error)
     os._exit(code)
+
+
+def _look_for_no_server_of_the_user() -> None:
+    """Looking for a sound server of the user, PulseAudio's client makes folders in the home and in /tmp.
+
+    Where none can be, it is told to look for the system's alone.
+    """
+    named = {"PULSE_SERVER", "PULSE_RUNTIME_PATH", "XDG_RUNTIME_DIR"} & os.environ.keys()
+    home = os.path.expanduser("~")
+    if not named and not os.path.isdir(f"{home}/.config/pulse") and not os.path.isdir(f"{home}/.pulse"):
+        os.environ["PULSE_SERVER"] = "unix:/run/pulse/native"
 
 
 def _tell(out: int, error: BaseException) -> None:

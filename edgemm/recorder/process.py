@@ -6,11 +6,11 @@ import os
 import select
 import signal
 import subprocess
-import sys
 from collections import deque
 from contextlib import suppress
 from typing import Literal
 
+from edgemm.child_process import command
 from edgemm.errors import (
     EdgemmError,
     InputError,
@@ -24,8 +24,6 @@ from edgemm.recorder.options import RecorderOptions
 from edgemm.recorder.wire import Decoder, Failed, Listed, Message
 from edgemm.worker import Worker
 
-_CHILD = "import sys; sys.path[:] = sys.argv[2:]; from edgemm.recorder.child import main; main()"
-"""The child finds packages where this process does."""
 _KILL_S = 1.0
 _READ_BYTES = 1 << 16
 LIST: Literal["list"] = "list"
@@ -47,7 +45,7 @@ class Recorder:
         argument = task if isinstance(task, str) else task.to_json()
         try:
             self._child = subprocess.Popen(
-                [sys.executable, "-c", _CHILD, argument, *sys.path],
+                command("edgemm.recorder.child:main", argument),
                 stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL,
                 bufsize=0, start_new_session=True,
             )  # fmt: skip

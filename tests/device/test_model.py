@@ -95,7 +95,7 @@ def test_run_refuses_an_out_that_is_read_only(total: edgemm.Model) -> None:
 
 def test_run_gives_an_output_whose_size_is_found_while_running(make: Make) -> None:
     model = make("where.tflite")
-    for wanted in ([1], [0, 2, 3]):
+    for wanted in ([1], [0, 2, 3], []):
         found = model.run({"x": np.isin(np.arange(4), wanted)})
         np.testing.assert_array_equal(found["places"].ravel(), wanted)
 

@@ -22,7 +22,7 @@ def test_it_loads_no_numpy() -> None:
 
 
 def test_a_program_that_says_what_is_no_message_is_an_error(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("edgemm.recorder.process._CHILD", "print('ALSA lib pcm.c: hello')")
+    monkeypatch.setattr("edgemm.child_process._BOOT", "print('ALSA lib pcm.c: hello')")
     recorder = Recorder(RecorderOptions())
     message = recorder.receive(10)
     recorder.free()
@@ -32,7 +32,7 @@ def test_a_program_that_says_what_is_no_message_is_an_error(monkeypatch: pytest.
 
 
 def test_a_program_that_cannot_start_is_an_error(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("edgemm.recorder.process._CHILD", "raise SystemExit(3)")
+    monkeypatch.setattr("edgemm.child_process._BOOT", "raise SystemExit(3)")
     recorder = Recorder(RecorderOptions())
     message = recorder.receive(10)
     recorder.free()

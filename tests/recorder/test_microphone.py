@@ -15,6 +15,7 @@ import pytest
 from pulse import RATE, VirtualMicrophone, counting, wait_until
 
 import edgemm
+from edgemm import child_process
 from edgemm.capture import Source, open_source
 from edgemm.capture.sound.microphone_source import MicrophoneSource
 from edgemm.data import spoken_digits
@@ -250,8 +251,8 @@ def test_a_callback_that_sleeps_loses_nothing_in_silence(
     virtual: VirtualMicrophone, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """1.5 s in three calls. PulseAudio keeps all of it; what another sound system loses is a gap."""
-    child = f"import sys; sys.path[:] = sys.argv[2:]; exec({_SLEEPS!r})"
-    monkeypatch.setattr("edgemm.recorder.process._CHILD", child)
+    boot = child_process._BOOT.replace(child_process.CALL, f"exec({_SLEEPS!r})")
+    monkeypatch.setattr(child_process, "_BOOT", boot)
     with microphone() as source:
         heard = list(blocks(source, 6))
         assert source.faults == {}

@@ -1,0 +1,19 @@
+"""What all tests share: a cache folder of their own, so that none reads or leaves anything in the user's."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator
+
+import pytest
+
+
+@pytest.fixture(autouse=True, scope="session")
+def _own_cache(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
+    before = os.environ.get("EDGEMM_CACHE_DIR")
+    os.environ["EDGEMM_CACHE_DIR"] = str(tmp_path_factory.mktemp("cache"))
+    yield
+    if before is None:
+        del os.environ["EDGEMM_CACHE_DIR"]
+    else:
+        os.environ["EDGEMM_CACHE_DIR"] = before
