@@ -97,7 +97,7 @@ class SourceTimeout(SourceError):
 
 
 class MissingDependency(EdgemmError, ImportError):
-    """A package that this feature needs is not installed.
+    """A package that this feature needs is not installed, or is and cannot be imported.
 
     Attributes:
         install_command: the command that installs it.
@@ -106,14 +106,28 @@ class MissingDependency(EdgemmError, ImportError):
     exit_code = 8
     INSTALL = " is not installed. Install it with: "
 
-    def __init__(self, feature: str, extra: str = "", *, command: str = "") -> None:
+    def __init__(self, feature: str, extra: str = "", *, command: str = "", broken: str = "") -> None:
         """Args:
         feature: what is missing.
         extra: the extra of edgemm that installs it.
         command: what installs it when that is no extra, but a package of the system.
+        broken: why it cannot be imported, where it is installed.
         """
         self.install_command = command or f'pip install "edgemm[{extra}]"'
-        super().__init__(f"{feature}{self.INSTALL}{self.install_command}")
+        said = (
+            f" is installed and cannot be imported ({broken}). Install it again with: "
+            if broken
+            else self.INSTALL
+        )
+        super().__init__(f"{feature}{said}{self.install_command}")
+
+    @classmethod
+    def from_text(cls, text: str) -> MissingDependency:
+        """The error with exactly this text: one from another process, or one that no command mends."""
+        error = cls("")
+        error.install_command = text.partition(" with: ")[2]
+        error.msg, error.args = text, (text,)
+        return error
 
 
 class ConversionError(EdgemmError):

@@ -7,7 +7,7 @@ import sys
 from functools import lru_cache
 from typing import Any
 
-from edgemm.errors import MissingDependency
+from edgemm.dependency import load_dependency
 
 _FFMPEG_QUIET = "-8"
 _ERROR = 2
@@ -28,15 +28,12 @@ def opencv() -> Any:
     unless OPENCV_FFMPEG_LOGLEVEL or OPENCV_FFMPEG_DEBUG is set.
 
     Raises:
-        MissingDependency: OpenCV is not installed.
+        MissingDependency: OpenCV is not installed, or cannot be imported.
     """
     ours = "cv2" not in sys.modules
     if "OPENCV_FFMPEG_DEBUG" not in os.environ:
         os.environ.setdefault("OPENCV_FFMPEG_LOGLEVEL", _FFMPEG_QUIET)
-    try:
-        import cv2
-    except ImportError as error:
-        raise MissingDependency("OpenCV", "vision") from error
+    cv2 = load_dependency("cv2", "OpenCV", "vision")
     if ours:
         cv2.setNumThreads(1)
         if "OPENCV_LOG_LEVEL" not in os.environ:

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from importlib import import_module
 from typing import Any
 
+from edgemm.dependency import missing_litert
 from edgemm.errors import MissingDependency
 
 _PACKAGES = (("litert", "ai_edge_litert"), ("tflite-runtime", "tflite_runtime"))
@@ -46,4 +47,4 @@ def find_litert() -> LitertRuntime:
         return LitertRuntime(name, getattr(import_module(package), "__version__", "unknown"), module)
     if broken is not None:
         raise MissingDependency(f"A LiteRT that can be imported ({broken})", "litert") from broken
-    raise MissingDependency("LiteRT", "litert")
+    raise missing_litert()

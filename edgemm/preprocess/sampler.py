@@ -14,11 +14,15 @@ from edgemm.preprocess.placement import Placement
 
 INTERPOLATIONS = {
     "nearest": "INTER_NEAREST",
-    "linear": "INTER_LINEAR",
+    "linear": "INTER_LINEAR_EXACT",
     "area": "INTER_AREA",
     "cubic": "INTER_CUBIC",
 }
-"""Word in the card -> OpenCV's constant."""
+"""Word in the card -> OpenCV's constant.
+
+INTER_LINEAR computes with other rounding on ARM than on x86: one to three grey levels in a tenth of the pixels.
+INTER_LINEAR_EXACT computes in integers alone and gives the same pixels on every processor.
+"""
 
 
 class PictureSampler:
