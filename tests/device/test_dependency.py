@@ -196,7 +196,7 @@ def test_a_32_bit_system_is_not_told_to_install_what_does_not_exist(monkeypatch:
         "cv2": "sudo apt install python3-opencv",
         "sounddevice": "pip install sounddevice",
     }
-    with pytest.raises(MissingDependency, match="not installed. It has no package for 32-bit systems"):
+    with pytest.raises(MissingDependency, match=r"not installed\. It has no package for 32-bit systems"):
         load_dependency("no_such_package", "soxr", "audio")
 
 

@@ -33,7 +33,8 @@ def shown(
     spec = TensorSpec("input", (1, *size_hw, 1 if made.color == "gray" else 3), "uint8")
     out = np.empty(spec.shape, np.uint8)
     compile_image(InputCard(modality="image", layout="NHWC", image=made), spec)(pixels, order, out)
-    return out[0]
+    tensor: npt.NDArray[np.uint8] = out[0]
+    return tensor
 
 
 def bilinear(pixels: npt.NDArray[np.uint8], size_hw: tuple[int, int]) -> npt.NDArray[np.float64]:
