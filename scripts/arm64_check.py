@@ -112,7 +112,7 @@ def _every_colour_in_grey() -> npt.NDArray[np.uint8]:
 
 
 def _windows(card: InputCard, rate: int | None) -> npt.NDArray[np.float32]:
-    """Tensors of the bundled recordings one after the other, taken as recorded at `rate` hertz, or at the card's own."""
+    """Tensors of the bundled recordings one after the other, recorded at `rate` hertz, or the card's own."""
     recipe = card.audio
     assert recipe is not None
     shape, layout = card.shape, card.layout
@@ -133,7 +133,10 @@ def _windows(card: InputCard, rate: int | None) -> npt.NDArray[np.float32]:
 
 def _recordings() -> Iterator[npt.NDArray[np.int16]]:
     """Every bundled recording, int16[n] each."""
-    for path in (*sorted((DATA / "spoken_digits").glob("*.wav")), *sorted((DATA / "calibration_words").glob("*.wav"))):
+    for path in (
+        *sorted((DATA / "spoken_digits").glob("*.wav")),
+        *sorted((DATA / "calibration_words").glob("*.wav")),
+    ):
         with wave.open(str(path)) as file:
             yield np.frombuffer(file.readframes(file.getnframes()), np.int16)
 

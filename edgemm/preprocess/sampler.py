@@ -1,4 +1,4 @@
-"""Colour conversion, resize and crop of pictures of one size, into memory that is kept."""
+"""Colour conversion, resize and crop of pictures of one size, in memory that is reused."""
 
 from __future__ import annotations
 
@@ -26,11 +26,11 @@ INTER_LINEAR_EXACT computes in integers alone and gives the same pixels on every
 
 
 class PictureSampler:
-    """Pictures of one size and colour -> the part that the tensor shows, in the colour that it wants.
+    """Converts, resizes and crops pictures of one size and colour to what the tensor shows.
 
-    The result is that of converting first and resizing then. Where the order makes no difference to any
-    bit, the cheaper one is taken: reordering channels commutes with every resize, and repeating grey in
-    three channels too; the weighted sum that makes grey commutes with "nearest" alone.
+    The result is that of converting the colour first and resizing then. Where the order changes no bit, the cheaper
+    order is used: reordering channels and repeating grey in three channels can be done before or after any resize,
+    the weighted sum that makes grey only before or after "nearest".
     """
 
     def __init__(self, recipe: ImageRecipe, placement: Placement, source: Color, target: Color) -> None:
