@@ -20,7 +20,8 @@ def opencv() -> Any:
     OpenCV starts one worker thread per core for the whole process. Its workers spin while they wait, which takes
     processor time from the model. The number of threads is a setting of the process, so it belongs to the
     application: where `cv2` was imported before edgemm needed it, nothing is changed; where edgemm imports it first,
-    it is set to one thread. An application that wants more calls `cv2.setNumThreads(n)` at any time; edgemm never sets it again.
+    it is set to one thread. An application that wants more calls `cv2.setNumThreads(n)` at any time; edgemm never sets
+    it again.
 
     OpenCV and FFMPEG write to standard error, FFMPEG with the addresses of streams in its lines. Where edgemm imports
     OpenCV first, OpenCV logs errors only. FFMPEG logs nothing unless OPENCV_FFMPEG_LOGLEVEL or OPENCV_FFMPEG_DEBUG is
