@@ -6,10 +6,10 @@ VENV := .venv
 BIN := $(VENV)/bin
 PIP := $(BIN)/python -m pip install --quiet --disable-pip-version-check -c constraints.txt
 
-.PHONY: help demo test test-all sweep devices bare lint bench wheel wheelhouse offline versions runtimes clean
+.PHONY: help demo test test-all sweep devices arm64 bare lint bench wheel wheelhouse offline versions runtimes clean
 
 help:  ## what can be made
-	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*## /\t/' | expand -t 14
+	@grep -E '^[a-z0-9-]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*## /\t/' | expand -t 14
 
 $(VENV)/.made:
 	$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 10) and "edgemm needs Python 3.10 or newer")'
@@ -40,6 +40,9 @@ sweep: $(VENV)/.test  ## 500 seeded conversions held against their sources, and 
 
 devices: $(VENV)/.test  ## cameras and sound cards of the kernel's own making, in an emulated machine
 	scripts/devices
+
+arm64: wheel $(VENV)/.demo  ## the wheel on emulated Raspberry Pis, compared with this machine; needs root, qemu-user-static and mmdebstrap
+	scripts/arm64
 
 bare:  ## both commands in a Debian root that has git, make and python3-venv alone: needs root and mmdebstrap
 	scripts/bare

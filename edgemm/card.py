@@ -34,7 +34,10 @@ class ImageRecipe:
     resize: Literal["stretch", "letterbox", "center-crop", "none"] = "stretch"
     """stretch: both sides to size. letterbox: keep the shape, pad. center-crop: see `resize_short`."""
     interpolation: Literal["nearest", "linear", "area", "cubic"] = "linear"
-    """OpenCV's methods of these names; "linear" shrinks without smoothing, as most training code does not."""
+    """"nearest" and "linear" give the same pixels on every processor. "linear" is bilinear without smoothing, as
+    `torch.nn.functional.interpolate(mode="bilinear")` without `antialias` to one grey level; PIL, torchvision and
+    `antialias=True` smooth when they shrink: "area" is closer to what models trained with them saw. "area" and
+    "cubic" are OpenCV's, and may differ by one grey level between ARM and x86."""
     pad_value: int = 114
     """Grey level, 0..255, of a letterbox's border."""
     resize_short: int = 0

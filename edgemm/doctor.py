@@ -4,9 +4,8 @@ from __future__ import annotations
 
 import os
 import platform
-from collections.abc import Mapping
 from dataclasses import asdict, dataclass
-from importlib import metadata, util
+from importlib import util
 from pathlib import Path
 from typing import Any
 
@@ -14,48 +13,28 @@ import edgemm
 from edgemm.capture.live.cameras import Camera, list_cameras
 from edgemm.capture.live.picamera import INSTALL as INSTALL_PICAMERA2
 from edgemm.delegates import DELEGATES, DelegateStatus, probe_delegate
+from edgemm.dependency import is_32_bit, missing_litert
 from edgemm.errors import EdgemmError
+from edgemm.installed import Package, examine_packages
 
-FEATURES = {
-    "numpy": ("numpy", ""),
-    "LiteRT": ("ai_edge_litert", "litert"),
-    "tflite-runtime": ("tflite_runtime", ""),
-    "ONNX Runtime": ("onnxruntime", "ort"),
-    "OpenCV": ("cv2", "vision"),
-    "sounddevice": ("sounddevice", "audio"),
-    "soxr": ("soxr", "audio"),
-    "onnx": ("onnx", "convert"),
-    "PyTorch": ("torch", "torch"),
-}
-"""Part -> the module that it is found by, and the extra that installs it."""
-
-
-@dataclass(frozen=True, slots=True)
-class Package:
-    """One optional part of edgemm."""
-
-    feature: str
-    version: str
-    """"" when it is not installed."""
-    detail: str
-    """The install command, or what is wrong."""
+_RUNTIMES = ("LiteRT", "tflite-runtime", "ONNX Runtime")
 
 
 @dataclass(frozen=True, slots=True)
 class Health:
-    """The findings."""
+    """What was found on this machine."""
 
     edgemm: str
     machine: str
     python: str
     processors: int
-    """Those that this process may use."""
+    """Number of processors that this process may use."""
     memory_mb: int
-    """Of the machine, 10^6 bytes; 0 when the system does not tell."""
+    """Of the machine, 10^6 bytes; 0 when the system does not say."""
     packages: tuple[Package, ...]
     delegates: tuple[DelegateStatus, ...]
     cameras: tuple[str, ...]
-    """As `open_source("camera:0")` counts them."""
+    """In the order of `open_source("camera:0")`, `camera:1` ..."""
     microphones: tuple[str, ...]
     advice: tuple[str, ...]
 
@@ -67,8 +46,7 @@ class Health:
 def examine() -> Health:
     """Looks at the machine; starts no device and loads no accelerator into this process."""
     microphones, trouble = _microphones()
-    owners = _owners()
-    packages = tuple(_package(feature, *where, owners) for feature, where in FEATURES.items())
+    packages, faults = examine_packages()
     cameras = list_cameras()
     return Health(
         edgemm.__version__,
@@ -80,38 +58,33 @@ def examine() -> Health:
         tuple(probe_delegate(name) for name in DELEGATES),
         tuple(f"camera:{number} {camera}" for number, camera in enumerate(cameras)),
         microphones,
-        (*_twice(owners), *_missing_runtime(packages), *_missing_picamera2(cameras), *trouble),
-    )
-
-
-def _package(feature: str, module: str, extra: str, owners: Mapping[str, list[str]]) -> Package:
-    if util.find_spec(module) is None:
-        return Package(feature, "", f'pip install "edgemm[{extra}]"' if extra else "")
-    names = owners.get(module, [])
-    versions = [metadata.version(name) for name in names]
-    return Package(feature, versions[0] if versions else "unknown", ", ".join(names))
-
-
-def _owners() -> dict[str, list[str]]:
-    """Module -> the distributions that install it. It reads what all of them install: once is enough."""
-    return {module: sorted(set(owners)) for module, owners in metadata.packages_distributions().items()}
-
-
-def _twice(owners: Mapping[str, list[str]]) -> list[str]:
-    """Two distributions that install one module overwrite each other's files."""
-    return [
-        f"{' and '.join(names)} both install {module!r}; keep one: pip uninstall {' '.join(names)}, "
-        "then install the one that you want"
-        for module, names in owners.items()
-        if len(names) > 1 and module in {where[0] for where in FEATURES.values()}
-    ]
+        (
+            *faults, *_missing_runtime(packages), *_on_32_bit(), *_missing_picamera2(cameras),
+            *(each for each in trouble if not any("sounddevice" in fault for fault in faults)),
+        ),
+    )  # fmt: skip
 
 
 def _missing_runtime(packages: tuple[Package, ...]) -> list[str]:
-    have = {package.feature for package in packages if package.version}
-    if not have & {"LiteRT", "tflite-runtime", "ONNX Runtime"}:
+    works = {package.feature for package in packages if package.works}
+    if works & set(_RUNTIMES):
+        return []
+    if any(package.version for package in packages if package.feature in _RUNTIMES):
+        return []  # one is installed and broken, which has its own advice
+    if not is_32_bit():
         return ['no runtime is installed: pip install "edgemm[litert]" for .tflite, "edgemm[ort]" for .onnx']
-    return []
+    return [str(missing_litert())]
+
+
+def _on_32_bit() -> list[str]:
+    if not is_32_bit():
+        return []
+    return [
+        "this Python is a 32-bit program. It runs .tflite files with tflite-runtime (ARM, Python 3.11 or older), "
+        "numpy and OpenCV from Debian (sudo apt install python3-numpy python3-opencv, in a virtual environment made "
+        "with --system-site-packages), and records with sounddevice. LiteRT, ONNX Runtime, soxr and the converter "
+        "have no 32-bit packages"
+    ]
 
 
 def _board() -> str:
@@ -136,7 +109,7 @@ def _missing_picamera2(cameras: tuple[Camera, ...]) -> list[str]:
 
 
 def _microphones() -> tuple[tuple[str, ...], tuple[str, ...]]:
-    """The microphones by number, and what keeps them from being listed."""
+    """The microphones by number, and the error where they cannot be listed."""
     if util.find_spec("sounddevice") is None:
         return (), ()
     from edgemm.recorder.process import list_microphones

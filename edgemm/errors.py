@@ -41,7 +41,16 @@ class EdgemmError(Exception):
     exit_code: int = 1
 
     def __init__(self, *args: object) -> None:
-        super().__init__(*(without_secrets(each) if isinstance(each, str) else each for each in args))
+        super().__init__(*map(_shown, args))
+
+
+def _shown(argument: object) -> object:
+    if not isinstance(argument, str):
+        return argument
+    try:
+        return without_secrets(argument)
+    except MemoryError:  # while an error is made because of it
+        return argument if "://" not in argument and "=" not in argument else "there is not enough memory"
 
 
 class MachineShortage(EdgemmError):
@@ -143,6 +152,14 @@ class MissingDependency(EdgemmError, ImportError):
             else self.INSTALL
         )
         super().__init__(f"{feature}{said}{self.install_command}")
+
+    @classmethod
+    def from_text(cls, text: str) -> MissingDependency:
+        """The error with exactly this text: one from another process, or one that no command mends."""
+        error = cls("")
+        error.install_command = text.partition(" with: ")[2]
+        error.msg, error.args = text, (text,)
+        return error
 
 
 class ConversionError(EdgemmError):

@@ -10,8 +10,7 @@ from __future__ import annotations
 import os
 from typing import Any
 
-from edgemm.errors import MachineShortage, MissingDependency
-from edgemm.shortage import shortage
+from edgemm.dependency import load_dependency
 
 TELEMETRY = "ORT_DISABLE_TELEMETRY"
 
@@ -32,24 +31,4 @@ def onnx_runtime() -> Any:
         MachineShortage: it is installed, and there was no memory or no file descriptor to load it.
     """
     disable_telemetry()
-    try:
-        import onnxruntime
-    except (ImportError, OSError, MemoryError) as error:
-        raise import_error(error, "onnxruntime", "ONNX Runtime", "ort") from error
-    return onnxruntime
-
-
-def import_error(error: BaseException, module: str, feature: str, extra: str) -> Exception:
-    """What to raise when `module` could not be imported: only what is not there "is not installed".
-
-    Args:
-        feature: the package as people call it.
-        extra: the extra of edgemm that installs it.
-    """
-    lacking = shortage(error)
-    if lacking:
-        return MachineShortage(f"{feature} cannot be loaded: {lacking}")
-    if isinstance(error, ModuleNotFoundError) and error.name == module:
-        return MissingDependency(feature, extra)
-    reason = " ".join(str(error).split())[:300] or type(error).__name__
-    return MissingDependency(feature, extra, broken=reason)
+    return load_dependency("onnxruntime", "ONNX Runtime", "ort")

@@ -1,4 +1,4 @@
-"""OpenCV, loaded when it is first needed, and quiet and on one thread unless the application decided otherwise."""
+"""OpenCV, imported when it is first needed, with one thread and few log lines unless the application set it up."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ import sys
 from functools import lru_cache
 from typing import Any
 
-from edgemm.errors import MissingDependency
+from edgemm.dependency import load_dependency
 
 _FFMPEG_QUIET = "-8"
 _ERROR = 2
@@ -17,35 +17,32 @@ _ERROR = 2
 def opencv() -> Any:
     """The `cv2` module.
 
-    OpenCV starts one worker thread per core for the whole process and lets the workers spin, which
-    takes the cores from the model. The number of threads is a setting of the process, so it belongs
-    to the application: where `cv2` was imported before edgemm needed it, nothing is changed; where
-    edgemm is the first to load it, it is set to one thread. An application that wants more calls
-    `cv2.setNumThreads(n)` at any time; edgemm never sets it again.
+    OpenCV starts one worker thread per core for the whole process. Its workers spin while they wait, which takes
+    processor time from the model. The number of threads is a setting of the process, so it belongs to the
+    application: where `cv2` was imported before edgemm needed it, nothing is changed; where edgemm imports it first,
+    it is set to one thread. An application that wants more calls `cv2.setNumThreads(n)` at any time; edgemm never sets
+    it again.
 
-    OpenCV and FFMPEG write to standard error by themselves, FFMPEG with the addresses of streams in it. In
-    the same way, OpenCV is set to tell errors alone where edgemm loads it first, and FFMPEG to tell nothing
-    unless OPENCV_FFMPEG_LOGLEVEL or OPENCV_FFMPEG_DEBUG is set.
+    OpenCV and FFMPEG write to standard error, FFMPEG with the addresses of streams in its lines. Where edgemm imports
+    OpenCV first, OpenCV logs errors only. FFMPEG logs nothing unless OPENCV_FFMPEG_LOGLEVEL or OPENCV_FFMPEG_DEBUG is
+    set.
 
     Raises:
-        MissingDependency: OpenCV is not installed.
+        MissingDependency: OpenCV is not installed, or cannot be imported.
     """
     ours = "cv2" not in sys.modules
     if "OPENCV_FFMPEG_DEBUG" not in os.environ:
         os.environ.setdefault("OPENCV_FFMPEG_LOGLEVEL", _FFMPEG_QUIET)
-    try:
-        import cv2
-    except ImportError as error:
-        raise MissingDependency("OpenCV", "vision") from error
+    cv2 = load_dependency("cv2", "OpenCV", "vision")
     if ours:
         cv2.setNumThreads(1)
         if "OPENCV_LOG_LEVEL" not in os.environ:
-            _tell_errors_alone(cv2)
+            _log_errors_only(cv2)
     return cv2
 
 
-def _tell_errors_alone(cv2: Any) -> None:
-    """OpenCV has named this differently over time."""
+def _log_errors_only(cv2: Any) -> None:
+    """The function has another name in older versions of OpenCV."""
     if hasattr(cv2, "setLogLevel"):
         cv2.setLogLevel(_ERROR)
     else:

@@ -19,7 +19,8 @@ import numpy.typing as npt
 from edgemm.converters.tflite.builder import pack_model
 from edgemm.converters.tflite.schema import enum, schema
 from edgemm.converters.written import Port, Written
-from edgemm.errors import ConversionError, MissingDependency, UnsupportedOperator
+from edgemm.dependency import import_error
+from edgemm.errors import ConversionError, UnsupportedOperator
 from edgemm.runtime_noise import without_noise
 from edgemm.tensors import TensorSpec
 
@@ -169,10 +170,9 @@ def quantize_tflite(
     try:
         from ai_edge_quantizer import calibrator, quantizer, recipe, recipe_manager
         from ai_edge_quantizer.utils import qsv_utils
-    except ImportError as error:
-        raise MissingDependency(
-            "ai-edge-quantizer, which quantizes .tflite files,", "tflite-source"
-        ) from error
+    except Exception as error:  # an import runs other people's code
+        feature = "ai-edge-quantizer, which quantizes .tflite files,"
+        raise import_error(error, "ai_edge_quantizer", feature, "tflite-source") from error
     chosen = recipe.static_wi8_ai8() if scheme == "static" else recipe.dynamic_wi8_afp32()
     names = [
         _text(each.name) for each in schema().ModelT.InitFromPackedBuf(payload, 0).signatureDefs[0].inputs

@@ -15,7 +15,8 @@ from onnx_ir.passes.common import ClearMetadataAndDocStringPass
 
 from edgemm.converters.importers.input_shapes import fix_input_shapes
 from edgemm.converters.importers.torch_rnn import translations
-from edgemm.errors import ConversionError, InputError, MissingDependency
+from edgemm.dependency import load_dependency
+from edgemm.errors import ConversionError, InputError
 from edgemm.onnx_runtime import disable_telemetry
 
 EXPORT_OPSET = 18
@@ -34,12 +35,7 @@ def export_torch(module: Any, example_inputs: tuple[Any, ...]) -> ir.Model:
         InputError: not a module, or the inputs are no tuple.
         ConversionError: torch cannot export it; its own reason is in the message.
     """
-    disable_telemetry()  # the exporter may import ONNX Runtime
-    try:
-        import onnxscript  # noqa: F401
-        import torch
-    except ImportError as e:
-        raise MissingDependency("PyTorch", "torch") from e
+    torch = _torch()
     if not isinstance(module, torch.nn.Module):
         raise InputError(f"expected a torch.nn.Module, found {type(module).__name__}")
     if not isinstance(example_inputs, tuple):
@@ -52,6 +48,13 @@ def export_torch(module: Any, example_inputs: tuple[Any, ...]) -> ir.Model:
         return _export(module, own, type(module).__name__)
 
 
+def _torch() -> Any:
+    """The `torch` module, and its exporter made sure of."""
+    disable_telemetry()  # the exporter may import ONNX Runtime
+    load_dependency("onnxscript", "onnxscript, with which PyTorch exports,", "torch")
+    return load_dependency("torch", "PyTorch", "torch")
+
+
 def export_program(path: str | Path) -> ir.Model:
     """Reads an exported program, a .pt2 file that `torch.export.save` wrote.
 
@@ -60,12 +63,7 @@ def export_program(path: str | Path) -> ir.Model:
         InputError: the file is no exported program.
         ConversionError: torch cannot bring it to ONNX.
     """
-    disable_telemetry()  # the exporter may import ONNX Runtime
-    try:
-        import onnxscript  # noqa: F401
-        import torch
-    except ImportError as e:
-        raise MissingDependency("PyTorch", "torch") from e
+    torch = _torch()
     try:
         with _quiet():
             program = torch.export.load(path)

@@ -9,7 +9,7 @@ from functools import cache
 from types import ModuleType
 from typing import Any, Literal
 
-from edgemm.errors import MissingDependency
+from edgemm.dependency import load_dependency
 
 Form = Literal[
     "float",
@@ -171,11 +171,8 @@ def schema() -> ModuleType:
     Raises:
         MissingDependency: LiteRT is not installed.
     """
-    try:
-        from ai_edge_litert import schema_py_generated
-    except ImportError as error:
-        raise MissingDependency("LiteRT, with whose schema .tflite files are written,", "litert") from error
-    module: ModuleType = schema_py_generated
+    feature = "LiteRT, with whose schema .tflite files are written,"
+    module: ModuleType = load_dependency("ai_edge_litert.schema_py_generated", feature, "litert")
     return module
 
 

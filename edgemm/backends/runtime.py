@@ -6,8 +6,7 @@ from dataclasses import dataclass
 from importlib import import_module
 from typing import Any
 
-from edgemm.errors import MissingDependency
-from edgemm.onnx_runtime import import_error
+from edgemm.dependency import import_error, missing_litert
 
 _PACKAGES = (("litert", "ai_edge_litert"), ("tflite-runtime", "tflite_runtime"))
 """Our name, and the package to import; the successor first."""
@@ -48,4 +47,4 @@ def find_litert() -> LitertRuntime:
         return LitertRuntime(name, getattr(import_module(package), "__version__", "unknown"), module)
     if broken is not None:
         raise import_error(*broken, "LiteRT", "litert") from broken[0]
-    raise MissingDependency("LiteRT", "litert")
+    raise missing_litert()

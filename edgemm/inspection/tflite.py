@@ -5,7 +5,8 @@ from __future__ import annotations
 import struct
 from typing import Any
 
-from edgemm.errors import DamagedArtifact, MissingDependency
+from edgemm.dependency import load_dependency
+from edgemm.errors import DamagedArtifact
 from edgemm.inspection import Precision, Structure
 from edgemm.tensors import TensorSpec
 
@@ -19,10 +20,8 @@ CONVERSIONS = frozenset({"QUANTIZE", "DEQUANTIZE", "CAST", "SHAPE"})
 
 def structure(payload: bytes) -> Structure:
     """Operators and tensors of the first sub-graph and of those that it calls."""
-    try:
-        from ai_edge_litert import schema_py_generated as schema
-    except ImportError as error:
-        raise MissingDependency("LiteRT, whose schema .tflite files are read with,", "litert") from error
+    feature = "LiteRT, whose schema .tflite files are read with,"
+    schema = load_dependency("ai_edge_litert.schema_py_generated", feature, "litert")
     try:
         model = schema.Model.GetRootAs(payload, 0)
         graphs = [model.Subgraphs(i) for i in range(_bounded(model.SubgraphsLength()))]

@@ -14,7 +14,7 @@ from edgemm.tensors import TensorSpec
 VERSION = 2
 """Newest front end that this edgemm computes; it computes the older ones too."""
 SMALLEST = 1e-12
-"""A deviation nearer to 0 is an error in the card; so is any number larger than the inverse."""
+"""A standard deviation (`std`) closer to 0 is an error in the card, and so is any number above 1 / SMALLEST."""
 MAX_FFT = 1 << 16
 MAX_STRIDE = 1 << 24
 """Samples."""
@@ -28,7 +28,7 @@ def compile_audio(card: InputCard, spec: TensorSpec) -> AudioWindow:
         spec: of the tensor; float32, or quantized integers.
 
     Raises:
-        CardError: the card has no audio recipe, or one that makes no sense or does not fit the tensor.
+        CardError: the card has no audio recipe, or one that is invalid or does not fit the tensor.
         UnsupportedVersion: the recipe is of a newer front end.
     """
     recipe = card.audio
@@ -76,7 +76,7 @@ def _check_frames(recipe: AudioRecipe) -> None:
 
 
 def _check_choices(recipe: AudioRecipe) -> None:
-    """Cards made in Python are not read by the card's reader, which asks the same."""
+    """For cards made in Python: those read from a file were checked by the reader."""
     for key, hint in get_type_hints(AudioRecipe).items():
         if get_origin(hint) is Literal and getattr(recipe, key) not in get_args(hint):
             *most, last = get_args(hint)
@@ -86,14 +86,14 @@ def _check_choices(recipe: AudioRecipe) -> None:
 
 
 def _check_micro(recipe: AudioRecipe) -> None:
-    """What the front end of TFLite Micro cannot do, or we do not."""
+    """Refuses settings that TFLite Micro's front end does not have."""
     if recipe.n_fft & (recipe.n_fft - 1) or recipe.n_fft < 64:
         raise CardError(f"audio.n_fft: expected a power of two from 64 on, found {recipe.n_fft}")
     plain = AudioRecipe()
     for key in ("padding", "normalize", "remove_dc", "preemphasis", "window_type", "log", "gain"):
         if getattr(recipe, key) != getattr(plain, key):
             raise CardError(
-                f"audio.{key}: expected {getattr(plain, key)!r} with microfrontend, which has its own, "
+                f"audio.{key}: expected {getattr(plain, key)!r} with microfrontend, which has its own processing, "
                 f"found {getattr(recipe, key)!r}"
             )
 

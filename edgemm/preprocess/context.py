@@ -1,8 +1,8 @@
-"""Frames that depend on all that one input of the model hears: peak, loudest band, padded ends.
+"""Frames that depend on the whole window of the model: on its peak, its loudest band, its padded ends.
 
 Training code often looks at a whole clip: divides it by its peak, counts decibels from its loudest band, mirrors
-its ends. On a running stream the clip is the model's window. What does not depend on it, the mel energies of
-the frames within, is computed once per hop and kept; the rest is done when a window is written.
+its ends. On a running stream the clip is the model's window. Mel energies of inner frames do not depend on the window:
+they are computed once per hop and kept. The rest is computed when a window is written.
 """
 
 from __future__ import annotations
@@ -22,10 +22,10 @@ from edgemm.preprocess.spectrum import MelSpectrum
 from edgemm.tensors import TensorSpec
 
 QUIETEST = 1e-9
-"""A window whose peak is below this is divided by this."""
+"""Least divisor of a window that is divided by its peak."""
 
 
-def looks_around(recipe: AudioRecipe) -> bool:
+def depends_on_window(recipe: AudioRecipe) -> bool:
     """True where a frame depends on more than its own samples."""
     relative = recipe.log == "db" and (recipe.db_reference == "max" or recipe.db_range > 0)
     return recipe.padding != "none" or recipe.normalize != "none" or relative

@@ -1,4 +1,4 @@
-"""Real numbers into the integers of a tensor, without allocating."""
+"""Quantizes real numbers into a tensor, without allocating."""
 
 from __future__ import annotations
 

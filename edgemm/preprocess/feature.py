@@ -10,7 +10,7 @@ import numpy.typing as npt
 
 from edgemm.card import AudioRecipe
 from edgemm.card_rules import bands
-from edgemm.preprocess.context import WindowFrames, looks_around
+from edgemm.preprocess.context import WindowFrames, depends_on_window
 from edgemm.preprocess.encoder import Encoder
 from edgemm.preprocess.history import History
 from edgemm.preprocess.logmel import LogMel
@@ -19,7 +19,7 @@ from edgemm.tensors import TensorSpec
 
 
 class Feature(Protocol):
-    """What the window asks of a feature, so that it need not know which one it holds."""
+    """What every feature can do, so that the window works with any of them."""
 
     def push(self, samples: npt.NDArray[np.float32]) -> None:
         """Takes the next float32[n] in."""
@@ -32,7 +32,7 @@ class Feature(Protocol):
 
 
 class FrontEnd(Protocol):
-    """What makes frames of running sound, each from its own samples and what went before."""
+    """Makes frames of running sound, each from its own samples and earlier ones."""
 
     def push(self, samples: npt.NDArray[np.float32]) -> Iterator[npt.NDArray[np.float32]]:
         """Takes float32[n] and yields each frame that becomes complete, float32[bands]."""
@@ -45,7 +45,7 @@ def make_feature(recipe: AudioRecipe, spec: TensorSpec) -> Feature:
     """The feature that the recipe names."""
     if recipe.feature == "waveform":
         return Waveform(recipe, spec)
-    if looks_around(recipe):
+    if depends_on_window(recipe):
         return WindowFrames(recipe, spec)
     return Frames(
         recipe, spec, MicroFrontend(recipe) if recipe.feature == "microfrontend" else LogMel(recipe)

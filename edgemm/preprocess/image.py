@@ -40,7 +40,7 @@ def compile_image(card: InputCard, spec: TensorSpec) -> ImagePreprocessor:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class _Steps:
-    """What is fixed for pictures of one size and colour."""
+    """What is computed once for all pictures of one size and colour."""
 
     placement: Placement
     sample: PictureSampler
@@ -72,11 +72,11 @@ class ImagePreprocessor:
 
         Args:
             pixels: uint8[height, width, 3], or uint8[height, width] when `color` is "gray". Not changed.
-            color: order of the channels in `pixels`.
+            color: order of the channels in `pixels`: "rgb", "bgr" or "gray".
             out: the input tensor, of the spec's shape and type, C-contiguous.
 
         Raises:
-            InputError: `pixels`, `color` or `out` are not as said above.
+            InputError: `pixels`, `color` or `out` do not fit this description.
         """
         pixels = _checked_picture(pixels, color)
         self._check_out(out)
@@ -90,7 +90,7 @@ class ImagePreprocessor:
         self._writer.write(steps.sample(pixels), steps.scratch, view[steps.placement.area], flip=steps.flip)
 
     def placement(self, shape: tuple[int, ...]) -> Placement:
-        """Where a picture of `shape` (height, width, ...) comes to lie in the tensor.
+        """Where a picture of `shape` (height, width, ...) is placed in the tensor.
 
         Raises:
             InputError: `resize` is "none" and the picture is not of the tensor's size.
@@ -98,9 +98,9 @@ class ImagePreprocessor:
         return place(self._recipe, (shape[1], shape[0]), self._size_wh)
 
     def letterbox(self, shape: tuple[int, ...]) -> tuple[float, int, int]:
-        """For decoding boxes: tensor pixels per source pixel, and the border at left and top in pixels.
+        """For decoding boxes: tensor pixels per source pixel, then the width of the left border and of the top border.
 
-        `placement` gives the scale of each axis, rounding included.
+        `placement` gives the exact scale of each axis, which rounding to whole pixels changes a little.
 
         Raises:
             InputError: the card's `resize` is not "letterbox".

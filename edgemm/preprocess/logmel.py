@@ -9,10 +9,10 @@ Version 1 of the front end, exactly:
 
 Version 2 is the same where its fields have their defaults. It adds, in this order: the samples times `gain`;
 `remove_dc`; `preemphasis`; another window function; filters over mel; another logarithm; the cosine transform
-of "mfcc". What depends on all that one input of the model hears is in `context.py`.
+of "mfcc". What depends on the whole window of the model is in `context.py`.
 
-Computed in float64 and rounded once to float32, one frame at a time: so the values depend neither on the
-size of the blocks that the sound comes in, nor on the version of numpy.
+Computed in float64 and rounded once to float32, one frame at a time. So the values depend neither on the size of the
+blocks that the sound comes in nor on the version of numpy; on the processor only where a logarithm is close to 0.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""Where a picture comes to lie in the input tensor, and so how to get back from there to its pixels."""
+"""Where a picture is placed in the input tensor, and how coordinates in the tensor map back to the picture."""
 
 from __future__ import annotations
 
@@ -8,10 +8,10 @@ from edgemm.card import ImageRecipe
 from edgemm.errors import InputError
 
 RESIZES: tuple[str, ...] = ("stretch", "letterbox", "center-crop", "none")
-"""Words that a card may use."""
+"""Values of a card's `image.resize`."""
 
 MAX_PIXELS = 1 << 26
-"""A resize to more is refused: 64 million pixels."""
+"""64 million pixels; a resize to more is refused."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,7 +31,7 @@ class Placement:
 
     @property
     def scale_xy(self) -> tuple[float, float]:
-        """Tensor pixels per source pixel. The two differ by the rounding of `resized_wh` at least."""
+        """Tensor pixels per source pixel, for each axis. With "letterbox" they differ a little, by rounding."""
         return self.resized_wh[0] / self.source_wh[0], self.resized_wh[1] / self.source_wh[1]
 
     @property
@@ -53,7 +53,7 @@ class Placement:
 
 
 def place(recipe: ImageRecipe, source_wh: tuple[int, int], size_wh: tuple[int, int]) -> Placement:
-    """Resize, padding and cropping that the recipe asks for, for pictures of one size.
+    """Resize, padding and cropping of pictures of one size, as the recipe describes them.
 
     letterbox: the largest size that fits with the shape kept, centred; an odd border is larger at the
     right or bottom. center-crop: the shorter side to `resize_short`, the longer one in proportion and

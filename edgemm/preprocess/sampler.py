@@ -1,4 +1,4 @@
-"""Colour conversion, resize and crop of pictures of one size, into memory that is kept."""
+"""Colour conversion, resize and crop of pictures of one size, in memory that is reused."""
 
 from __future__ import annotations
 
@@ -14,19 +14,23 @@ from edgemm.preprocess.placement import Placement
 
 INTERPOLATIONS = {
     "nearest": "INTER_NEAREST",
-    "linear": "INTER_LINEAR",
+    "linear": "INTER_LINEAR_EXACT",
     "area": "INTER_AREA",
     "cubic": "INTER_CUBIC",
 }
-"""Word in the card -> OpenCV's constant."""
+"""Word in the card -> OpenCV's constant.
+
+INTER_LINEAR computes with other rounding on ARM than on x86: one to three grey levels in a tenth of the pixels.
+INTER_LINEAR_EXACT computes in integers alone and gives the same pixels on every processor.
+"""
 
 
 class PictureSampler:
-    """Pictures of one size and colour -> the part that the tensor shows, in the colour that it wants.
+    """Converts, resizes and crops pictures of one size and colour to what the tensor shows.
 
-    The result is that of converting first and resizing then. Where the order makes no difference to any
-    bit, the cheaper one is taken: reordering channels commutes with every resize, and repeating grey in
-    three channels too; the weighted sum that makes grey commutes with "nearest" alone.
+    The result is that of converting the colour first and resizing then. Where the order changes no bit, the cheaper
+    order is used: reordering channels and repeating grey in three channels can be done before or after any resize,
+    the weighted sum that makes grey only before or after "nearest".
     """
 
     def __init__(self, recipe: ImageRecipe, placement: Placement, source: Color, target: Color) -> None:

@@ -18,17 +18,17 @@ TENSOR_TYPES = ("float32", "int8", "uint8")
 """Types of an input tensor that pictures can be written into."""
 
 SMALLEST = 1e-12
-"""A deviation nearer to 0 is an error in the card; so is any number larger than the inverse."""
+"""A standard deviation (`std`) closer to 0 is an error in the card, and so is any number above 1 / SMALLEST."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Scratch:
-    """Planes of one picture, on their way into the tensor."""
+    """Memory for the planes of one picture, between the picture and the tensor."""
 
     planes: Sequence[npt.NDArray[np.uint8]]
     """uint8[h, w] each: the picture split."""
     stored: Sequence[npt.NDArray[Any]]
-    """[h, w] each, of the tensor's type; none when planes go straight into the tensor."""
+    """[h, w] each, of the tensor's type; empty when planes are written into the tensor directly."""
 
 
 def pixel_table(recipe: ImageRecipe, spec: TensorSpec, channels: int) -> npt.NDArray[Any]:
@@ -38,8 +38,8 @@ def pixel_table(recipe: ImageRecipe, spec: TensorSpec, channels: int) -> npt.NDA
         spec.dtype[256], or spec.dtype[256, channels] when the channels differ.
 
     Raises:
-        CardError: mean or std do not fit the channels or are no usable numbers, or the tensor's type is
-            none that pixels can be written into.
+        CardError: mean or std have neither one number nor one per channel, or are not usable numbers; or
+            pixels cannot be written into a tensor of this type.
     """
     if spec.dtype not in TENSOR_TYPES:
         raise CardError(
@@ -120,7 +120,7 @@ class TableWriter:
 
 
 def _keep(written: npt.NDArray[Any], target: npt.NDArray[Any]) -> None:
-    """OpenCV writes into memory of its own where the strides of `target` do not suit it."""
+    """OpenCV allocates its own result where it cannot write with the strides of `target`; then copies it."""
     if written is not target:
         np.copyto(target, written)
 
@@ -138,7 +138,7 @@ def _numbers(key: str, values: tuple[float, ...], channels: int) -> npt.NDArray[
 
 
 def _check_plain_integers(real: npt.NDArray[np.float32], spec: TensorSpec) -> None:
-    """An integer tensor without a scale holds just the number: fractions or overflow would be lost."""
+    """Refuses fractions and overflow for an integer tensor without a scale, which would lose them."""
     if spec.quantized or spec.dtype == "float32":
         return
     info = np.iinfo(spec.dtype)

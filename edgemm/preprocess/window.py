@@ -25,7 +25,7 @@ MAX_RATE = 1_000_000
 class AudioWindow:
     """The private state of one stream of sound into one model.
 
-    Blocks may be of any size: the windows are the same, bit for bit. For one thread at a time.
+    Blocks may be of any size: the windows are bit for bit the same. For one thread at a time.
     Made by `compile_audio`.
     """
 

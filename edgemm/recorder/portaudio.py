@@ -7,6 +7,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
+from edgemm.dependency import load_dependency
 from edgemm.errors import MissingDependency, SourceLost
 from edgemm.recorder.devices import Microphone
 from edgemm.recorder.options import RecorderOptions
@@ -16,21 +17,26 @@ LATENCY_S = 0.1
 """What the driver keeps for us when we are late. PulseAudio gives sound in pieces of half of that."""
 _INVALID_RATE = -9997
 APT = "sudo apt install libportaudio2"
+_NO_PORTAUDIO = "PortAudio library not found"
+"""What sounddevice says where there is none."""
 
 
 def sounddevice() -> Any:
     """The `sounddevice` module.
 
     Raises:
-        MissingDependency: it is not installed, or PortAudio itself is not.
+        MissingDependency: it is not installed, or PortAudio itself is not, or one of them cannot be loaded.
     """
     try:
-        import sounddevice
-    except ImportError as error:
-        raise MissingDependency("sounddevice", "audio") from error
-    except OSError as error:
-        raise MissingDependency("PortAudio, the library behind microphones,", command=APT) from error
-    return sounddevice
+        return load_dependency("sounddevice", "sounddevice", "audio")
+    except MissingDependency as missing:
+        if not isinstance(missing.__cause__, OSError):
+            raise
+        said = str(missing.__cause__)
+        reason = "" if said == _NO_PORTAUDIO else said
+        raise MissingDependency(
+            "PortAudio, the library behind microphones,", command=APT, broken=reason
+        ) from missing
 
 
 def microphones() -> tuple[Microphone, ...]:

@@ -128,8 +128,7 @@ def list_microphones() -> tuple[Microphone, ...]:
 def as_error(failed: Failed) -> EdgemmError:
     """The error that the child met."""
     if failed.kind == MissingDependency.__name__:
-        feature, _, command = failed.message.partition(MissingDependency.INSTALL)
-        return MissingDependency(feature, command=command)
+        return MissingDependency.from_text(failed.message)
     return _ERRORS.get(failed.kind, SourceLost)(failed.message)
 
 

@@ -13,8 +13,9 @@ from pathlib import Path
 import pytest
 
 from edgemm.backends.runtime import find_litert
+from edgemm.dependency import import_error
 from edgemm.errors import MachineShortage, MissingDependency
-from edgemm.onnx_runtime import TELEMETRY, disable_telemetry, import_error, onnx_runtime
+from edgemm.onnx_runtime import TELEMETRY, disable_telemetry, onnx_runtime
 from edgemm.shortage import shortage
 
 pytestmark = pytest.mark.device
@@ -120,8 +121,8 @@ def test_what_is_broken_is_not_missing() -> None:
     found = import_error(ImportError("undefined symbol: _x"), "onnxruntime", "ONNX Runtime", "ort")
     assert isinstance(found, MissingDependency)
     assert str(found) == (
-        "ONNX Runtime is installed and cannot be imported (undefined symbol: _x). "
-        'Install it again with: pip install "edgemm[ort]"'
+        "ONNX Runtime is installed and cannot be imported (ImportError: undefined symbol: _x). "
+        'Install it again with: pip install --force-reinstall "edgemm[ort]"'
     )
 
 

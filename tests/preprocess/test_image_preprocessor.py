@@ -47,7 +47,8 @@ def naive(
     if color != recipe.color:
         pixels = cv2.cvtColor(pixels, getattr(cv2, f"COLOR_{color}2{recipe.color}".upper()))
     at = place(recipe, (pixels.shape[1], pixels.shape[0]), (width, height))
-    method = getattr(cv2, f"INTER_{recipe.interpolation}".upper())
+    exact = "_EXACT" if recipe.interpolation == "linear" else ""
+    method = getattr(cv2, f"INTER_{recipe.interpolation}{exact}".upper())
     resized = cv2.resize(pixels, at.resized_wh, interpolation=method)
     resized = resized.reshape(*resized.shape[:2], -1)
     canvas = np.full((height, width, resized.shape[2]), recipe.pad_value, np.float32)
@@ -95,7 +96,7 @@ def test_raw_uint8_is_the_resized_picture() -> None:
     out = np.empty(spec.shape, np.uint8)
     pixels = picture(60, 90)
     compiled(ImageRecipe(scale=1.0), "NHWC", spec)(pixels, "rgb", out)
-    assert np.array_equal(out[0], cv2.resize(pixels, (32, 24)))
+    assert np.array_equal(out[0], cv2.resize(pixels, (32, 24), interpolation=cv2.INTER_LINEAR_EXACT))
 
 
 def test_pictures_of_changing_size_do_not_leave_traces() -> None:

@@ -16,7 +16,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 from edgemm.capture.live.cameras import SYSFS, Camera, describe, list_cameras
-from edgemm.capture.live.grabber import Grabber, Shot
+from edgemm.capture.live.grabber import Grabber, Lost, Shot
 from edgemm.capture.live.live_frames import LiveFrames
 from edgemm.capture.live.opencv_grabber import OpenCvGrabber
 from edgemm.capture.live.picamera import open_picamera, picamera_grabber
@@ -150,7 +150,7 @@ class AwaitedCameraGrabber:
         self._opened[:] = [camera]
         return given
 
-    def grab(self) -> Shot | None:
+    def grab(self) -> Shot | Lost | None:
         """The next picture."""
         return self._inner.grab() if self._inner else None
 

@@ -11,7 +11,6 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable
-from importlib import import_module
 from typing import Any
 
 from edgemm.capture.live.grabber import Shot
@@ -19,7 +18,8 @@ from edgemm.capture.live.live_frames import LiveFrames
 from edgemm.capture.live.stamps import Stamps
 from edgemm.capture.live.timeouts import OPTIONS, patience_of
 from edgemm.capture.uri import SourceUri
-from edgemm.errors import InputError, MissingDependency, SourceNotFound
+from edgemm.dependency import load_dependency
+from edgemm.errors import InputError, SourceNotFound
 from edgemm.media import Color
 
 INSTALL = "sudo apt install python3-picamera2"
@@ -120,16 +120,14 @@ def picamera2() -> Any:
     """The `picamera2` module.
 
     Raises:
-        MissingDependency: it is not installed, or not to be seen from a virtual environment.
+        MissingDependency: it is not installed, is not visible from this virtual environment, or cannot be imported.
     """
-    try:
-        return import_module("picamera2")
-    except ImportError as error:
-        raise MissingDependency(
-            "picamera2, which a Raspberry Pi's own camera needs,",
-            command=f"{INSTALL} (it is not on PyPI; a virtual environment sees it where it was made "
-            "by: python3 -m venv --system-site-packages)",
-        ) from error
+    feature = "picamera2, which a Raspberry Pi's own camera needs,"
+    command = (
+        f"{INSTALL} (it is not on PyPI; a virtual environment sees it where it was made "
+        "by: python3 -m venv --system-site-packages)"
+    )
+    return load_dependency("picamera2", feature, command=command)
 
 
 def _slept_ns() -> int:
