@@ -21,7 +21,7 @@ class KeywordDecoder:
     """The best label of one window, and whether it is above the card's threshold.
 
     Raises:
-        CardError: see `Scores`; or `keyword` in the card makes no sense.
+        CardError: see `Scores`; or `keyword` in the card names unknown labels, or is out of range.
     """
 
     def __init__(self, card: ModelCard, specs: Sequence[TensorSpec]) -> None:
