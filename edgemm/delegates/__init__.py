@@ -2,14 +2,14 @@
 
 "edgetpu"             required: an error when it cannot be had, or takes no operator
 ("edgetpu", "cpu")    an order of fallback; what happened is logged and in `backend.delegates`
-"auto"                a fixed order of what is present
+"auto"                a fixed order of what is present; "cpu" last
 "external:/path/lib.so?key=value"    any TFLite external delegate
 """
 
 from __future__ import annotations
 
 from edgemm.delegates.armnn import ARMNN
-from edgemm.delegates.cpu import CPU, XNNPACK
+from edgemm.delegates.cpu import CPU
 from edgemm.delegates.delegate import EXTERNAL, Delegate, Format, external
 from edgemm.delegates.delegate_probe import DelegateStatus, probe_delegate
 from edgemm.delegates.edgetpu import EDGETPU
@@ -17,11 +17,18 @@ from edgemm.delegates.gpu import GPU
 from edgemm.delegates.nnapi import NNAPI
 from edgemm.delegates.providers import CUDA, OPENVINO, QNN, TENSORRT
 from edgemm.errors import InputError
+from edgemm.near import hint
 
 DELEGATES: dict[str, Delegate] = {
-    each.name: each for each in (CPU, XNNPACK, EDGETPU, ARMNN, GPU, NNAPI, CUDA, TENSORRT, OPENVINO, QNN)
+    each.name: each for each in (CPU, EDGETPU, ARMNN, GPU, NNAPI, CUDA, TENSORRT, OPENVINO, QNN)
 }
 """Every delegate that has a name of its own."""
+
+INSTEAD = {
+    "xnnpack": "XNNPACK is part of 'cpu', which uses it wherever it can: say 'cpu'. `edgemm bench`, or `coverage` of a "
+    "loaded model, tells which operators it runs"
+}
+"""Former names -> what to say now."""
 
 AUTO: tuple[str, ...] = ("edgetpu", "cuda", "openvino", "cpu")
 """What "auto" looks for, in this order. TensorRT and QNN are not among them: the one builds an engine
@@ -36,9 +43,12 @@ def find_delegate(name: str) -> Delegate:
     """
     if name.startswith(EXTERNAL):
         return external(name)
+    if name in INSTEAD:
+        raise InputError(f"delegate {name!r}: {INSTEAD[name]}")
     if name not in DELEGATES:
         raise InputError(
             f"delegate: expected one of auto, {', '.join(DELEGATES)} or {EXTERNAL}/path/lib.so; found {name!r}"
+            f"{hint(name, ('auto', *DELEGATES))}"
         )
     return DELEGATES[name]
 
