@@ -17,6 +17,7 @@ from edgemm.backends import open_backend
 from edgemm.backends.backend import Backend, Coverage
 from edgemm.card import InputCard, ModelCard, OutputCard
 from edgemm.card_fit import CardLike, find_card, fit_card
+from edgemm.card_keys import warn_unknown
 from edgemm.coerce import as_block, as_frame, as_stored
 from edgemm.errors import CardError, InputError
 from edgemm.exchange import Arrays, check_card, make_exchange
@@ -102,6 +103,7 @@ class Model:
         self.artifact, self.backend = artifact, backend
         self.card: ModelCard = artifact.card or _plain_card(artifact, backend)
         check_card(self.card, backend)
+        warn_unknown(self.card, artifact.path)
         if self.card.task in DECODERS:
             _ = self._decode  # what does not fit is said now, not at the first picture
         self._lock = threading.Lock()  # one run
