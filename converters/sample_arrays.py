@@ -22,6 +22,8 @@ Sample = Mapping[str, Array]
 
 MOST_CLASSES = 2**31
 """Where the card has no labels: no model has so many."""
+UNNAMED = "arr_0"
+"""Name that numpy.savez gives an array that is handed in without one; fine where the model has a single input."""
 LABEL_KEYS = ("labels", "label", "y")
 """Names under which an .npz holds the right answers."""
 
@@ -181,12 +183,13 @@ def read_arrays(
     if lone:
         return _single(path, arrays[""], specs, option), None
     labels = next((arrays.pop(key) for key in LABEL_KEYS if key in arrays and key not in _names(specs)), None)
-    if len(specs) == 1 and specs[0].name not in arrays and len(arrays) == 1:
-        arrays = {specs[0].name: next(iter(arrays.values()))}
+    if len(specs) == 1 and list(arrays) == [UNNAMED]:
+        arrays = {specs[0].name: arrays[UNNAMED]}
     for spec in specs:
         if spec.name not in arrays:
             raise InputError(
-                f"{option} {path}: no array named {spec.name!r}; found {sorted(arrays)}. Name the arrays as the inputs"
+                f"{option} {path}: no array named {spec.name!r}; found {sorted(arrays)}. Name them as the inputs: "
+                f"numpy.savez(file, **{{{spec.name!r}: array}})"
             )
     return arrays, labels
 

@@ -13,7 +13,6 @@ import numpy as np
 from edgemm.backends.backend import Coverage
 from edgemm.errors import InputError
 
-
 WARM_UP = 10
 """Inferences after the first one that are not counted."""
 
@@ -62,7 +61,10 @@ class Measurement:
             ("p10 to p90", f"{self.p10_ms:.3f} to {self.p90_ms:.3f} ms"),
             ("p99", f"{self.p99_ms:.3f} ms"),
             ("counted", f"{self.runs} inferences, after {self.warmup_runs} of warm-up"),
-            ("memory", f"{self.rss_mb:.0f} MB (the whole process)" if self.rss_mb else "not told by this system"),
+            (
+                "memory",
+                f"{self.rss_mb:.0f} MB (the whole process)" if self.rss_mb else "not told by this system",
+            ),
         ]
 
 

@@ -83,8 +83,8 @@ class AudioRecipe:
     """Hertz, upper edge of the last mel filter."""
     mel_scale: Literal["htk", "slaney", "kaldi"] = "htk"
     """Formula of the mel scale, and shape of the filters. slaney: librosa's default, each filter of area 1. htk:
-    triangles over hertz with a peak of 1. kaldi (version 2): htk's formula, triangles over mel with a peak of 1, as Kaldi
-    and tf.signal have them."""
+    triangles over hertz with a peak of 1. kaldi (version 2): htk's formula, triangles over mel with a peak of 1, as
+    Kaldi and tf.signal have them."""
     power: float = 2.0
     """Exponent of the magnitude spectrum: 2 power, 1 magnitude."""
     log_offset: float = 1e-6
@@ -163,8 +163,8 @@ class OutputCard:
     """As stored in the file; [] to take the file's."""
     decode: Literal["probabilities", "logits", "sigmoid", "raw"] = "raw"
     """What the numbers are. probabilities: 0..1, used as they are. logits: softmax makes them probabilities. sigmoid:
-    sigmoid does, each class for itself. raw: just numbers. A classification or keyword reads the first output that is not
-    raw, of shape [1, C] or [C]."""
+    sigmoid does, each class for itself. raw: just numbers. A classification or keyword reads the first output that is
+    not raw, of shape [1, C] or [C]."""
     extra: dict[str, Any] = field(default_factory=dict)
 
 

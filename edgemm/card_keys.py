@@ -1,8 +1,8 @@
 """Keys of a card that nobody reads: a misspelt key changes what a model answers, and says nothing.
 
 Keys that begin with "x-" are their author's own notes and are kept. Others are refused where a card is written
-(`edgemm card set`, `edgemm convert`), with the key that was probably meant; where one is only loaded they are kept and a
-warning tells of them, since they may be of a later version.
+(`edgemm card set`, `edgemm convert`), with the key that was probably meant; where a card is only loaded they are kept,
+with a warning, since they may be of a later version.
 """
 
 from __future__ import annotations
@@ -80,7 +80,7 @@ def without_help(card: ModelCard) -> ModelCard:
 
 
 def _without_help(value: Any) -> Any:
-    if isinstance(value, tuple):
+    if isinstance(value, tuple) and value and is_dataclass(value[0]):
         return tuple(_without_help(each) for each in value)
     if not is_dataclass(value) or isinstance(value, type):
         return value
@@ -99,9 +99,8 @@ def _extras(value: Any, path: str) -> Iterator[tuple[str, str, type]]:
         if is_dataclass(inner):
             yield from _extras(inner, f"{path}.{each.name}")
         elif isinstance(inner, tuple):
-            for at, entry in enumerate(inner):
-                if is_dataclass(entry):
-                    yield from _extras(entry, f"{path}.{each.name}[{at}]")
+            for at, entry in enumerate(inner if inner and is_dataclass(inner[0]) else ()):
+                yield from _extras(entry, f"{path}.{each.name}[{at}]")
 
 
 def _sentence(path: str, key: str, kind: type) -> str:

@@ -36,7 +36,9 @@ def start_card(artifact: Artifact, preset: ModelCard | None = None) -> dict[str,
     card = preset or _guessed(found.inputs, found.outputs)
     guesses = [] if preset is not None else _sentences(card, found.outputs)
     if preset is not None:
-        guesses.append("tensors are paired with the preset's by their place: see that the names belong together")
+        guesses.append(
+            "tensors are paired with the preset's by their place: see that the names belong together"
+        )
     fitted = fit_card(card, found.inputs, found.outputs).with_(name=artifact.path.stem)
     return {"schema": "edgemm.card/1", GUESSED: guesses, **_explained(fitted)}
 
@@ -47,7 +49,9 @@ def _guessed(inputs: Sequence[TensorSpec], outputs: Sequence[TensorSpec]) -> Mod
     pictures = sum(each.modality == "image" for each in made) == len(made) == 1
     scores = len(outputs) == 1 and _classes(outputs[0]) > 1
     task = "classification" if pictures and scores else "tensors"
-    entries = tuple(OutputCard(each.name, decode="logits" if task != "tensors" else "raw") for each in outputs)
+    entries = tuple(
+        OutputCard(each.name, decode="logits" if task != "tensors" else "raw") for each in outputs
+    )
     labels = tuple(f"class {number}" for number in range(_classes(outputs[0]))) if task != "tensors" else ()
     return ModelCard(task=task, inputs=made, outputs=entries, labels=labels)  # type: ignore[arg-type]
 

@@ -86,7 +86,12 @@ def _as_json(text: str) -> str:
 
 def _key(kind: type, field: Field[Any], hint: Any, meaning: str) -> Key:
     return Key(
-        field.name, _type(hint), _unit(field.name, meaning), _default(field), _allowed(kind, field.name, hint), meaning
+        field.name,
+        _type(hint),
+        _unit(field.name, meaning),
+        _default(field),
+        _allowed(kind, field.name, hint),
+        meaning,
     )
 
 

@@ -40,9 +40,13 @@ class TensorSpec:
             return self._cast(np.asarray(real))
         low, high = integer_limits(self.dtype)
         with np.errstate(over="ignore"):  # a mask's -3.4e38: infinite, and then the smallest that is stored
-            steps = np.rint(np.asarray(real, np.float32) / np.float32(self.scale)) + np.float32(self.zero_point)
+            steps = np.rint(np.asarray(real, np.float32) / np.float32(self.scale)) + np.float32(
+                self.zero_point
+            )
         if np.isnan(steps).any():
-            raise InputError(f"tensor {self.name!r}: expected numbers to be stored as {self.dtype}, found NaN")
+            raise InputError(
+                f"tensor {self.name!r}: expected numbers to be stored as {self.dtype}, found NaN"
+            )
         return np.asarray(np.clip(steps, low, high).astype(self.dtype))
 
     def _cast(self, real: npt.NDArray[Any]) -> npt.NDArray[Any]:

@@ -53,8 +53,7 @@ def page() -> str:
     """The whole page."""
     parts = [INTRODUCTION]
     for root in (ModelCard, AppRecipe):
-        for kind in objects(root):
-            parts.append(_section(kind, 2 if kind is root else 3))
+        parts += [_section(kind, 2 if kind is root else 3) for kind in objects(root)]
     return "\n".join(parts)
 
 

@@ -14,6 +14,7 @@ import onnx_ir as ir
 from onnx_ir.passes.common import ClearMetadataAndDocStringPass
 
 from edgemm.converters.importers.input_shapes import fix_input_shapes
+from edgemm.converters.importers.output_names import name_outputs
 from edgemm.converters.importers.torch_rnn import translations
 from edgemm.errors import ConversionError, InputError, MissingDependency
 
@@ -23,6 +24,8 @@ EXPORT_OPSET = 18
 
 def export_torch(module: Any, example_inputs: tuple[Any, ...]) -> ir.Model:
     """Exports a torch module in evaluation mode; the module is left as it was.
+
+    Outputs that it returns in a dictionary are named by their keys.
 
     Args:
         module: a `torch.nn.Module`.
@@ -92,7 +95,9 @@ def _export(program: Any, example_inputs: tuple[Any, ...], name: str) -> ir.Mode
                 f"torch cannot export {name}: {_reason(e)}. "
                 "Check that forward() runs on the example inputs and uses no Python control flow on their values"
             ) from e
-    return _detached(exported.model)
+    model = _detached(exported.model)
+    name_outputs(model, exported)
+    return model
 
 
 def _detached(exported: ir.Model) -> ir.Model:

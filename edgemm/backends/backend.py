@@ -45,9 +45,7 @@ class Coverage:
             told = f"{self.delegate} runs {self.delegated} of {operators} ({pieces})"
         else:
             told = f"{self.delegate} runs none of {operators}"
-        rest = ", ".join(
-            f"{name} x{count}" if count > 1 else name for name, count in self.remaining.items()
-        )
+        rest = ", ".join(f"{name} x{count}" if count > 1 else name for name, count in self.remaining.items())
         return f"{told}; the rest: {rest}" if rest else told
 
 

@@ -26,8 +26,12 @@ their outputs) are copied only where the model inside is the same. docs/cards.md
     actions = parser.add_subparsers(dest="action", metavar="new|show|set|copy", required=True)
     new = actions.add_parser("new", help="begin a card for a model file, every key explained")
     new.add_argument("file", metavar="FILE", help="the model file: .tflite or .onnx; it is not changed")
-    new.add_argument("--preset", metavar="NAME", help="begin with the card of a common kind of model: imagenet ...")
-    new.add_argument("-o", "--output", metavar="CARD.json", help="file to write; it must not exist (default: stdout)")
+    new.add_argument(
+        "--preset", metavar="NAME", help="begin with the card of a common kind of model: imagenet ..."
+    )
+    new.add_argument(
+        "-o", "--output", metavar="CARD.json", help="file to write; it must not exist (default: stdout)"
+    )
     show = actions.add_parser("show", help="print the card")
     show.add_argument("file", metavar="FILE", help="the model file: .tflite or .onnx")
     put = actions.add_parser("set", help="check a card against the model and write it into the file")
@@ -124,13 +128,14 @@ def _write(options: argparse.Namespace, card: ModelCard, *, strict: bool) -> int
         print(f"edgemm: not wholly checked against the model: {checked.unchecked}", file=sys.stderr)
     if options.json:
         content = {"file": options.file, "size_bytes": new.size_bytes, "name": card.name}
-        emit_json(
-            f"edgemm.card.{options.action}/1", {**content, "unchecked": checked.unchecked or None}
-        )
+        emit_json(f"edgemm.card.{options.action}/1", {**content, "unchecked": checked.unchecked or None})
         return 0
     print(f"{options.file}: the card {card.name!r} is written, {size(new.size_bytes)}")
     rows = [
-        *(("input", each.name, str(list(each.shape)), each.layout or each.modality) for each in checked.card.inputs),
+        *(
+            ("input", each.name, str(list(each.shape)), each.layout or each.modality)
+            for each in checked.card.inputs
+        ),
         *(("output", each.name, str(list(each.shape)), each.decode) for each in checked.card.outputs),
     ]
     print(table(rows, ("tensor", "name", "shape", "read as")))

@@ -65,7 +65,10 @@ def _print_card(card: dict[str, Any] | None) -> None:
         ("task", card.get("task", "tensors")),
         ("family", card.get("family", "")),
         ("labels", _labels(card.get("labels", []))),
-        ("scheme", f"{quantization.get('scheme', 'not told')} for {quantization.get('target', 'any machine')}"),
+        (
+            "scheme",
+            f"{quantization.get('scheme', 'not told')} for {quantization.get('target', 'any machine')}",
+        ),
     ]
     print(table([row for row in rows if row[1]], ("card", "")))
     kept = card.get("fidelity", {}).get("outputs", [])

@@ -6,7 +6,7 @@ from edgemm.delegates.delegate import Delegate
 
 CPU = Delegate(
     name="cpu",
-    summary="the runtime's own kernels: in LiteRT XNNPACK (NEON, AVX) wherever it can, in ONNX Runtime its CPU provider",
+    summary="the runtime's own kernels: in LiteRT XNNPACK (NEON, AVX) where it can, in ONNX Runtime the CPU provider",
     advice='Install a runtime: pip install "edgemm[litert]" or "edgemm[ort]"',
     kernels=True,
     required=False,

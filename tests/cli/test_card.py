@@ -175,7 +175,10 @@ def test_copy_keeps_keys_of_a_later_version(files: Files) -> None:
 
 
 def test_copy_to_another_kind_of_model_is_refused(files: Files) -> None:
-    source, target = files.model("total.tflite", ModelCard(inputs=(InputCard("a"), InputCard("b")))), "loud.tflite"
+    source, target = (
+        files.model("total.tflite", ModelCard(inputs=(InputCard("a"), InputCard("b")))),
+        "loud.tflite",
+    )
     assert main(["card", "copy", str(source), str(files.model(target))]) == 6
 
 
@@ -200,7 +203,10 @@ def test_a_begun_card_is_one_that_set_takes(files: Files, name: str) -> None:
 
 def test_every_key_is_explained_and_has_a_value(files: Files) -> None:
     path = files.folder / "new.json"
-    assert main(["card", "new", str(files.model("loud.tflite")), "--preset", "waveform16k", "-o", str(path)]) == 0
+    assert (
+        main(["card", "new", str(files.model("loud.tflite")), "--preset", "waveform16k", "-o", str(path)])
+        == 0
+    )
     content = json.loads(path.read_text(encoding="utf-8"))
     objects = [content, content["inputs"][0], content["inputs"][0]["audio"], content["outputs"][0]]
     for each in objects:

@@ -248,3 +248,14 @@ def test_numbers_that_the_type_does_not_hold_are_refused(value: float) -> None:
 def test_whole_numbers_in_another_type_are_taken() -> None:
     found = load_samples([np.array([[1.0, 255.0]])], [TensorSpec("u", (1, 2), "uint8")], [])
     assert found.inputs[0]["u"].tolist() == [[1, 255]]
+
+
+def test_a_lone_array_of_another_name_is_refused(tmp_path: Path) -> None:
+    np.savez(tmp_path / "d.npz", imgae=np.zeros((5, 1, 4, 4)))
+    with pytest.raises(InputError, match=r"no array named 'image'; found \['imgae'\]"):
+        load_samples(tmp_path / "d.npz", [SPEC], [CARD])
+
+
+def test_a_lone_array_that_numpy_named_is_taken(tmp_path: Path) -> None:
+    np.savez(tmp_path / "d.npz", np.zeros((5, 1, 4, 4)))
+    assert len(load_samples(tmp_path / "d.npz", [SPEC], [CARD])) == 5

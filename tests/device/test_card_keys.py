@@ -74,9 +74,7 @@ def test_help_is_left_out_and_notes_stay() -> None:
     assert without_help(helped) == card(**{"x-a": 1}, inputs=[{"image": {}}])
 
 
-def test_loading_such_a_card_warns_once_and_goes_on(
-    tmp_path: Path, caplog: pytest.LogCaptureFixture
-) -> None:
+def test_loading_such_a_card_warns_once_and_goes_on(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
     path = tmp_path / "total.onnx"
     write_artifact(path, (ASSETS / "total.onnx").read_bytes(), card(lables=["a"], **{"x-mine": 1}))
     with caplog.at_level(logging.WARNING, "edgemm"):

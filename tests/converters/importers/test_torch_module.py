@@ -117,3 +117,42 @@ def test_one_tensor_given_twice_is_two_inputs() -> None:
     assert len(model.graph.inputs) == 2
     uses = [len(value.uses()) for value in model.graph.inputs]
     assert uses == [1, 1]
+
+
+class Heads(torch.nn.Module):  # type: ignore[misc, name-defined]
+    """Gives its outputs by name, in any structure."""
+
+    def __init__(self, give: Any) -> None:
+        super().__init__()
+        self.first, self.second, self.give = torch.nn.Linear(4, 3), torch.nn.Linear(4, 2), give
+
+    def forward(self, x: Any) -> Any:
+        return self.give(self.first(x), self.second(x), x)
+
+
+@pytest.mark.parametrize(
+    ("give", "names"),
+    [
+        (lambda a, b, x: {"scores": a, "boxes": b}, ["scores", "boxes"]),
+        (lambda a, b, x: {"z": b, "aux": {"inner": a}}, ["z", "aux_inner"]),
+        (lambda a, b, x: {"all heads": [a, b]}, ["all_heads_0", "all_heads_1"]),
+        (lambda a, b, x: {"linear_1": a, "linear": b}, ["linear_1", "linear"]),
+        (lambda a, b, x: {"x": a, "y": b}, [None, "y"]),
+        (lambda a, b, x: (a, b), [None, None]),
+    ],
+    ids=["flat", "nested", "list", "crossed", "as the input", "tuple"],
+)
+def test_outputs_have_the_keys_of_a_dictionary(give: Any, names: list[str | None]) -> None:
+    torch.manual_seed(0)
+    module, example = Heads(give).eval(), torch.randn(1, 4)
+    model = export_torch(module, (example,))
+    found = [value.name for value in model.graph.outputs]
+    assert all(name in (None, each) for name, each in zip(names, found, strict=True))
+    assert len(set(found) | {"x"}) == len(found) + 1
+    canonicalize(model)
+    flat = torch.utils._pytree.tree_leaves(module(example))
+    ran = Reference(model, optimize=False).run({str(model.graph.inputs[0].name): example.numpy()})
+    for expected, name in zip(flat, found, strict=True):
+        np.testing.assert_allclose(
+            ran[str(name)], expected.detach().numpy(), rtol=1e-5, atol=1e-6
+        )  # float32 sums
