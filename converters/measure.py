@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
-from statistics import median
 from typing import Any
 
 import numpy as np
@@ -14,9 +13,10 @@ import onnx_ir as ir
 from edgemm.converters.fidelity import Fidelity, Gate, Role, compare, stack
 from edgemm.converters.fidelity import float_tolerance as float_tolerance
 from edgemm.converters.fidelity import worst_error as worst_error
+from edgemm.converters.latency import NOT_MEASURED, WARM_UP, Latency, measure_latency
 from edgemm.converters.reference import GraphSource, Outputs
 from edgemm.converters.samples import Samples
-from edgemm.converters.worker import How, opened
+from edgemm.converters.worker import How, Session, opened
 from edgemm.converters.written import Format, Settings, Written, write_plan
 from edgemm.errors import ConversionError
 from edgemm.quantize.plan import Plan
@@ -31,31 +31,38 @@ class Measured:
 
     outputs: tuple[Outputs, ...]
     """Per sample: name -> real numbers, in the source model's layout."""
-    latency_ms: float
-    """Median of one inference, one thread, this machine."""
+    latency: Latency = NOT_MEASURED
+    """Of one inference, where it was asked for."""
 
 
 def run_artifact(
-    written: Written, samples: Samples, *, emulate: bool = False, tick: Tick | None = None
+    written: Written,
+    samples: Samples,
+    *,
+    emulate: bool = False,
+    timed: bool = False,
+    tick: Tick | None = None,
 ) -> Measured:
     """Every sample through the runtime that a device would use.
 
     Args:
         emulate: compute Q/DQ as written, without this machine's integer kernels: for targets whose
             integer arithmetic this machine does not have.
+        timed: measure the latency too, on the last sample, once all have run.
 
     Raises:
         RunFailed: the runtime refuses the file, fails in it, or dies of it.
     """
     how: How = "written" if emulate and written.format == "onnx" else "device"
-    outputs, times = [], []
+    outputs, latency = [], NOT_MEASURED
+    given: list[npt.NDArray[Any]] = []
     with opened(written.payload, written.format, how) as session:
         order_in = _positions(session.inputs, [port.spec.name for port in written.inputs])
         order_out = _positions([port.spec.name for port in written.outputs], session.outputs)
         for done, sample in enumerate(samples.inputs, 1):
             arrays = written.feed(sample)
-            found = session.run([arrays[index] for index in order_in])
-            times.append(session.elapsed_ns)
+            given = [arrays[index] for index in order_in]
+            found = session.run(given)
             outputs.append(
                 {
                     port.name: port.restore(found[index])
@@ -64,7 +71,15 @@ def run_artifact(
             )
             if tick is not None:
                 tick(done, len(samples))
-    return Measured(tuple(outputs), median(times) / 1e6)
+        if timed and outputs:
+            latency = measure_latency(lambda: _timed(session, given), warm=len(outputs) >= WARM_UP)
+    return Measured(tuple(outputs), latency)
+
+
+def _timed(session: Session, arrays: Sequence[npt.NDArray[Any]]) -> int:
+    """One inference; nanoseconds."""
+    session.run(arrays)
+    return session.elapsed_ns
 
 
 def _positions(wanted: Sequence[str], found: Sequence[str]) -> list[int]:
@@ -98,7 +113,7 @@ def check_float(
     from edgemm.quantize import make_plan
 
     written = write_plan(model, make_plan(model, None, scheme="float"), format_, settings)
-    measured = run_artifact(written, samples)
+    measured = run_artifact(written, samples, timed=True)
     truth = source if source is not None else model
     cut, renamed = without_final_softmax(truth)
     opened_end, names = without_final_softmax(model)
@@ -145,15 +160,16 @@ class Judge:
             tick=None,
         )
 
-    def written(self, file: Written, plan: Plan) -> tuple[Fidelity, float]:
-        """What a file keeps, and its median latency in ms.
+    def written(self, file: Written, plan: Plan, *, timed: bool = True) -> tuple[Fidelity, Latency]:
+        """What a file keeps, and its latency.
 
         Raises:
             RunFailed: it does not run.
         """
         target = plan.target
         emulate = target.activations_symmetric or (target.weight_dtype == "int8" and file.format == "onnx")
-        found = run_artifact(file, self.samples, emulate=emulate and plan.scheme != "float", tick=self.tick)
+        emulate = emulate and plan.scheme != "float"
+        found = run_artifact(file, self.samples, emulate=emulate, timed=timed, tick=self.tick)
         fidelity = compare(
             stack(self.expected),
             stack(found.outputs),
@@ -161,11 +177,11 @@ class Judge:
             labels=self.samples.labels,
             gate=self.gate,
         )
-        return replace(fidelity, samples=len(self.samples)), found.latency_ms
+        return replace(fidelity, samples=len(self.samples)), found.latency
 
     def planned(self, model: ir.Model, plan: Plan) -> Fidelity:
         """What the file of a plan would keep."""
-        return self.written(write_plan(model, plan, self.format, self.settings), plan)[0]
+        return self.written(write_plan(model, plan, self.format, self.settings), plan, timed=False)[0]
 
 
 def _renamed(arrays: Mapping[str, npt.NDArray[Any]], names: Mapping[str, str]) -> Outputs:

@@ -15,6 +15,7 @@ import onnx_ir as ir
 from edgemm.card import ModelCard
 from edgemm.card_fit import Entry
 from edgemm.card_fit import fit_card as fit_to_tensors
+from edgemm.card_keys import refuse_unknown, without_help
 from edgemm.converters.importers import export_program, export_torch, read_onnx
 from edgemm.converters.importers.input_shapes import set_inputs
 from edgemm.converters.importers.outputs import separate_outputs
@@ -246,13 +247,10 @@ def _specs(values: Sequence[ir.Value]) -> tuple[TensorSpec, ...]:
 
 def given_card(source: Any, card: ModelCard | str | Path | None, preset: str | None) -> ModelCard | None:
     """The card that was given, else the preset's, else the one that the source file carries."""
-    if isinstance(card, ModelCard):
-        return card
     if card is not None:
-        path = Path(card)
-        if not os.path.isfile(path):
-            raise InputError(f"--card {str(path)[:200]}: there is no such file")
-        return ModelCard.from_json(path.read_bytes())
+        given = card if isinstance(card, ModelCard) else _card_file(Path(card))
+        refuse_unknown(given)
+        return without_help(given)
     if preset is not None:
         from edgemm.preprocess.presets import preset as named
 
@@ -262,6 +260,12 @@ def given_card(source: Any, card: ModelCard | str | Path | None, preset: str | N
 
         return read_artifact(source).card
     return None
+
+
+def _card_file(path: Path) -> ModelCard:
+    if not os.path.isfile(path):
+        raise InputError(f"--card {str(path)[:200]}: there is no such file")
+    return ModelCard.from_json(path.read_bytes())
 
 
 def fit_card(

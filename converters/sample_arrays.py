@@ -22,6 +22,8 @@ Sample = Mapping[str, Array]
 
 MOST_CLASSES = 2**31
 """Where the card has no labels: no model has so many."""
+UNNAMED = "arr_0"
+"""Name that numpy.savez gives an array that is handed in without one; fine where the model has a single input."""
 LABEL_KEYS = ("labels", "label", "y")
 """Names under which an .npz holds the right answers."""
 
@@ -189,7 +191,8 @@ def read_arrays(
     for spec in specs:
         if spec.name not in arrays:
             raise InputError(
-                f"{option} {path}: no array named {spec.name!r}; found {sorted(arrays)}. Name the arrays as the inputs"
+                f"{option} {path}: no array named {spec.name!r}; found {sorted(arrays)}. Name them as the inputs: "
+                f"numpy.savez(file, **{{{spec.name!r}: array}})"
             )
     return arrays, labels
 

@@ -142,6 +142,22 @@ def replace_card(path: str | Path, card: ModelCard | None) -> Artifact:
     return write_artifact(where, contents.payload, card, goldens if card else None, contents.associated)
 
 
+def read_payload(path: str | Path) -> Artifact:
+    """The model in a file without its card and goldens, which are neither read nor checked.
+
+    Raises:
+        InputError, DamagedArtifact: as `read_artifact`.
+    """
+    where = Path(path)
+    data = _read(where)
+    format_ = _format(where, data)
+    try:
+        contents = _CONTAINERS[format_].split(data)
+    except ArtifactError as error:
+        raise type(error)(f"{where}: {error}") from error
+    return Artifact(where, format_, contents.payload, None, None, len(data), contents.associated)
+
+
 def _read(path: Path) -> bytes:
     """The bytes of a file, and of nothing else: a pipe or a device may never end."""
     try:

@@ -1,8 +1,10 @@
 """The card: what an artifact says about itself, as JSON inside the file.
 
-The card names the task, tells exactly how an input is made from a picture or from sound,
-how an output is read, and what was measured when the model was converted. Keys that this
-version does not know are kept and written back (`extra`).
+The card names the task, says exactly how an input is made from a picture or from sound, how an output is read, and
+what was measured when the model was converted. Keys that this version does not know are kept (`extra`); where a card is
+written they are refused, unless they begin with "x-" (`edgemm.card_keys`).
+
+The docstring under each field is its line in docs/cards.md (`python scripts/card_reference.py`).
 """
 
 from __future__ import annotations
@@ -14,8 +16,8 @@ from typing import Any, Literal, get_args
 from edgemm.errors import CardError, UnsupportedVersion
 
 SCHEMA = "edgemm.card/1"
-MAX_CARD_BYTES = 1 << 20
-"""A card larger than this (1 MiB) is refused unread."""
+MAX_CARD_BYTES = 4 << 20
+"""A card larger than this (4 MiB) is refused unread: 50,000 labels take 1 to 2."""
 
 Task = Literal[
     "classification", "keyword", "detection", "segmentation", "transcription",
@@ -27,25 +29,32 @@ Modality = Literal["image", "audio", "text", "tensor"]
 
 @dataclass(frozen=True, slots=True)
 class ImageRecipe:
-    """How a picture becomes an input tensor: colour, resize, then (pixel * scale - mean) / std."""
+    """How a picture becomes an input tensor: colour, resize, then (pixel * scale - mean) / std for each channel.
+
+    Written in full, so that a default that changes later does not change what an old file means.
+    """
 
     color: Literal["rgb", "bgr", "gray"] = "rgb"
-    """Order of the channels that the model was trained on."""
+    """Order of the channels in the pictures that the model was trained on; gray is one channel."""
     resize: Literal["stretch", "letterbox", "center-crop", "none"] = "stretch"
-    """stretch: both sides to size. letterbox: keep the shape, pad. center-crop: see `resize_short`."""
+    """How a picture of another size is brought to the input's. stretch: width and height each to the input's, which may
+    distort. letterbox: as large as fits without distortion, the rest filled with `pad_value`. center-crop: the shorter
+    side to `resize_short`, then the middle is cut out. none: a picture of another size is an error."""
     interpolation: Literal["nearest", "linear", "area", "cubic"] = "linear"
     """"nearest" and "linear" give the same pixels on every processor. "linear" is bilinear without smoothing, as
     `torch.nn.functional.interpolate(mode="bilinear")` without `antialias` to one grey level; PIL, torchvision and
     `antialias=True` smooth when they shrink: "area" is closer to what models trained with them saw. "area" and
     "cubic" are OpenCV's, and may differ by one grey level between ARM and x86."""
     pad_value: int = 114
-    """Grey level, 0..255, of a letterbox's border."""
+    """Grey level of a letterbox's border, black to white."""
     resize_short: int = 0
-    """center-crop: length in pixels of the shorter side before the crop; 0: the input's own size."""
+    """Pixels. center-crop: length of the shorter side before the crop; 0: the input's own size."""
     scale: float = 1.0 / 255.0
+    """Multiplies the pixels of 0..255 first; not 0."""
     mean: tuple[float, ...] = (0.0,)
-    """One number, or one per channel, in units after `scale`."""
+    """Subtracted after `scale`: one number, or one for each channel in the order of `color`."""
     std: tuple[float, ...] = (1.0,)
+    """Divides after `mean`: one number, or one for each channel; not 0."""
     extra: dict[str, Any] = field(default_factory=dict)
 
 
@@ -53,68 +62,74 @@ class ImageRecipe:
 class AudioRecipe:
     """How samples become an input tensor: a waveform, or frames of log-mel, MFCC or the TFLite-Micro front end.
 
-    `preprocess/presets.py` has those of common models, `preprocess/logmel.py` the arithmetic.
+    Presets have those of common models. Written in full, as image recipes are.
     """
 
     sample_rate: int = 16000
-    """Hertz."""
+    """Hertz. Sound of another rate is resampled."""
     feature: Literal["waveform", "logmel", "mfcc", "microfrontend"] = "logmel"
-    """"mfcc" and "microfrontend" are of version 2."""
+    """What the model takes: samples as they are, logarithms of mel bands, their cosine transform, or what the
+    TFLite-Micro front end computes. mfcc and microfrontend need version 2."""
     version: int = 1
-    """Of the front end: another number computes other values. The fields from `gain` on are of version 2."""
+    """Of the arithmetic: 1, or 2 where a key from `gain` on, or a value that is said to need it, is used."""
     window: int = 400
     """Samples in one analysis window."""
     hop: int = 160
     """Samples between two windows."""
     n_fft: int = 512
+    """Samples in one Fourier transform, at least `window`: the window is padded with zeros."""
     n_mels: int = 40
+    """How many mel bands there are."""
     fmin: float = 20.0
     """Hertz, lower edge of the first mel filter."""
     fmax: float = 7600.0
     """Hertz, upper edge of the last mel filter."""
     mel_scale: Literal["htk", "slaney", "kaldi"] = "htk"
-    """Formula of the mel scale; "slaney" filters are also area-normalised, "htk" ones peak at 1. "kaldi" (version 2)
-    has htk's formula and triangles over mel, as Kaldi and tf.signal draw them, not over hertz."""
+    """Formula of the mel scale, and shape of the filters. slaney: librosa's default, each filter of area 1. htk:
+    triangles over hertz with a peak of 1. kaldi (version 2): htk's formula, triangles over mel with a peak of 1, as
+    Kaldi and tf.signal have them."""
     power: float = 2.0
     """Exponent of the magnitude spectrum: 2 power, 1 magnitude."""
     log_offset: float = 1e-6
-    """log(mel + log_offset), natural logarithm; see `log`."""
+    """Added to, or smallest value of, a mel band before its logarithm; see `log`."""
     frames: int = 98
     """Frames in one input of the model."""
     samples: int = 0
     """Samples in one input of the model, when `feature` is "waveform" or there is `padding`."""
     mean: tuple[float, ...] = (0.0,)
-    """Subtracted from the feature: one number, or one per mel band or coefficient."""
+    """Subtracted from the feature: one number, or one for each mel band or coefficient."""
     std: tuple[float, ...] = (1.0,)
-    """Divides after `mean`."""
+    """Divides after `mean`: one number, or one for each mel band or coefficient; not 0."""
     stride: int = 160
-    """Samples between two runs of the model on a stream: a multiple of `hop`. With `frames` hops, windows
-    follow each other without overlap, as models that remember by themselves want it."""
+    """Samples between two runs of the model on a stream, a multiple of `hop`. With `frames` times `hop`, windows follow
+    each other without overlap, as models that keep a state need it."""
     gain: float = 1.0
-    """Samples in -1..1 are multiplied by it first: 32768 for front ends that expect 16-bit numbers."""
+    """Multiplies the samples of -1..1 first: 32768 for models that expect 16-bit numbers. Version 2."""
     normalize: Literal["none", "peak"] = "none"
-    """peak: each input of the model is divided by its largest sample."""
+    """peak: each input of the model is divided by its largest sample. Version 2."""
     remove_dc: bool = False
-    """Each analysis window loses its mean."""
+    """The mean of each analysis window is subtracted from it. Version 2."""
     preemphasis: float = 0.0
-    """x[i] - preemphasis * x[i - 1] within each analysis window, whose first sample stands for the one before."""
+    """x[i] - preemphasis * x[i - 1] within each analysis window, whose first sample stands for the one before it.
+    Version 2."""
     window_type: Literal["hann", "povey"] = "hann"
-    """hann: periodic. povey: symmetric Hann to the power of 0.85."""
+    """hann: periodic. povey: symmetric Hann to the power of 0.85, Kaldi's default. Version 2."""
     padding: Literal["none", "reflect", "constant"] = "none"
-    """Not "none": frame t is centred at sample t * hop, and what is missing at the ends of the model's input is
-    mirrored, or zero: there are 1 + samples // hop frames."""
+    """Not none: frame t is centred at sample t * hop, and what is missing at the ends of the model's input is mirrored,
+    or zero: there are 1 + samples // hop frames, as librosa and torchaudio make them. Version 2."""
     log: Literal["offset", "floor", "db"] = "offset"
-    """offset: ln(mel + log_offset). floor: ln(max(mel, log_offset)). db: 10 log10(max(mel, log_offset))."""
+    """offset: ln(mel + log_offset). floor: ln(max(mel, log_offset)). db: 10 log10(max(mel, log_offset)). Version 2."""
     db_reference: Literal["one", "max"] = "one"
-    """What 0 dB is: 1, or the largest value in the model's input."""
+    """What 0 dB is with log db: 1, or the largest value in the model's input. Version 2."""
     db_range: float = 0.0
-    """Decibels below the largest value in the model's input at which values are cut; 0: they are not."""
+    """Decibels below the largest value in the model's input at which values are cut; 0: they are not. Version 2."""
     n_mfcc: int = 0
-    """Coefficients of the cosine transform (DCT-II) that "mfcc" keeps."""
+    """Coefficients of the cosine transform (DCT-II) that feature mfcc keeps. Version 2."""
     dct_norm: Literal["htk", "ortho"] = "htk"
-    """htk: sqrt(2 / n_mels) for all, as tf.signal has it. ortho: the first is smaller by sqrt(2)."""
+    """Factor of the cosine transform. htk: sqrt(2 / n_mels) for all coefficients, as in tf.signal. ortho: the first is
+    smaller by sqrt(2), as in librosa. Version 2."""
     lead: int = 0
-    """Samples of silence before the first one of a stream: the context of a model that looks back."""
+    """Samples of silence before the first one of a stream, for a model that looks back. Version 2."""
     extra: dict[str, Any] = field(default_factory=dict)
 
 
@@ -123,16 +138,21 @@ class InputCard:
     """One input of the model."""
 
     name: str = "input"
-    """Name of the tensor in the file."""
+    """Name of the tensor in the file. Another name is replaced by the file's where a card is fitted to it."""
     modality: Modality = "tensor"
+    """What the input is made from: pictures (needs `image`), sound (needs `audio`), or a tensor that the caller gives.
+    text is reserved."""
     shape: tuple[int, ...] = ()
-    """As stored in the file, the batch of 1 included."""
+    """As stored in the file, the batch of 1 included; [] to take the file's. Needed where the file leaves it open."""
     layout: str = ""
-    """"NHWC" or "NCHW" for pictures; "NTF", "NFT", "NTFC", "NCTF" for frames; "NT" for samples; else ""."""
+    """NHWC or NCHW for pictures; NTF, NFT, NTFC or NCTF for frames of sound (time, features, channel); NT for samples;
+    "" to guess it from the shape."""
     image: ImageRecipe | None = None
+    """How a picture becomes the tensor; for modality image."""
     audio: AudioRecipe | None = None
+    """How sound becomes the tensor; for modality audio."""
     value: float | None = None
-    """For an input that never changes, such as a sample rate: what each of its elements is."""
+    """For an input that never changes, such as a sample rate: the number in each of its elements."""
     extra: dict[str, Any] = field(default_factory=dict)
 
 
@@ -141,10 +161,13 @@ class OutputCard:
     """One output of the model and how to read it."""
 
     name: str = "output"
-    """Name of the tensor in the file."""
+    """Name of the tensor in the file. Another name is replaced by the file's where a card is fitted to it."""
     shape: tuple[int, ...] = ()
+    """As stored in the file; [] to take the file's."""
     decode: Literal["probabilities", "logits", "sigmoid", "raw"] = "raw"
-    """What the numbers are: a distribution, scores before softmax, scores before sigmoid, or just numbers."""
+    """What the numbers are. probabilities: 0..1, used as they are. logits: softmax makes them probabilities. sigmoid:
+    sigmoid does, each class for itself. raw: just numbers. A classification or keyword reads the first output that is
+    not raw, of shape [1, C] or [C]."""
     extra: dict[str, Any] = field(default_factory=dict)
 
 
@@ -153,7 +176,9 @@ class StatePair:
     """A recurrent model's state: `output` of one step is `input` of the next."""
 
     output: str
+    """Name of the output that holds the state after a step."""
     input: str
+    """Name of the input that takes it in the next step; zeros at the start of a stream."""
     extra: dict[str, Any] = field(default_factory=dict)
 
 
@@ -162,13 +187,13 @@ class KeywordRecipe:
     """How scores over running audio become detections."""
 
     threshold: float = 0.5
-    """0..1, on the smoothed score."""
+    """Smallest smoothed score of a detection."""
     smooth_windows: int = 1
-    """Number of windows in the running mean."""
+    """How many windows the running mean of the scores is over."""
     refractory_s: float = 0.5
-    """Seconds after a detection in which the same word is not found again."""
+    """Seconds after a detection in which the same word is not detected again."""
     background: tuple[str, ...] = ()
-    """Labels that are never a detection: silence, unknown."""
+    """Labels that are never a detection, such as silence and unknown."""
     warmup_windows: int = 0
     """Windows after the start, or after a gap, in which nothing is detected."""
     extra: dict[str, Any] = field(default_factory=dict)
@@ -179,28 +204,37 @@ class ModelCard:
     """All that an artifact says about itself."""
 
     name: str = "model"
+    """What people call the model."""
     version: str = "1"
+    """Of the model, in any form."""
     licence: str = ""
-    """SPDX expression, or "" when nobody said."""
+    """SPDX expression, such as Apache-2.0; "" where it is not known."""
     min_edgemm: str = ""
-    """Oldest edgemm that reads this card as it is meant; "" for any."""
+    """Oldest edgemm that reads this card as it is meant, such as 0.2; "" for any."""
     payload_sha256: str = ""
-    """Of the model without its card: hex. Checked before native code sees the file."""
+    """SHA-256 of the model without its card, hexadecimal. Written by edgemm, and checked when the file is read."""
     task: Task = "tensors"
+    """What the model is for. classification, keyword and tensors (outputs as they are) are decoded by this version."""
     family: Family = ""
+    """Kind of network; for people only."""
     inputs: tuple[InputCard, ...] = ()
+    """One object for each input of the file, in any order; [] to take the file's."""
     outputs: tuple[OutputCard, ...] = ()
+    """One object for each output of the file; [] to take the file's."""
     labels: tuple[str, ...] = ()
+    """Names of the classes in the order of the scores, as many as there are scores; [] to number them."""
     top_k: int = 1
-    """How many classes a classification names."""
+    """How many classes a classification names, best first."""
     keyword: KeywordRecipe | None = None
+    """How scores over running sound become detections; for task keyword."""
     states: tuple[StatePair, ...] = ()
+    """The outputs of a recurrent or causal model that go back into its inputs."""
     quantization: dict[str, Any] = field(default_factory=dict)
-    """scheme ("float", "static", "dynamic"), target, and what was done to keep the accuracy."""
+    """Written by `edgemm convert`: scheme (float, static, dynamic), target, and what was done to keep the accuracy."""
     fidelity: dict[str, Any] = field(default_factory=dict)
-    """Measured at conversion: per output snr_db, max_abs_error, top1_agreement."""
+    """Written by `edgemm convert`: for each output snr_db, max_abs_error, top1_agreement."""
     source_sha256: str = ""
-    """Hash of the model that this one was made from."""
+    """Written by `edgemm convert`: SHA-256 of the model that this one was made from, hexadecimal."""
     extra: dict[str, Any] = field(default_factory=dict)
     """Keys that this version does not know, kept."""
 
@@ -224,7 +258,7 @@ class ModelCard:
         """Reads a card.
 
         Raises:
-            CardError: not JSON, too large, or a value that makes no sense; says which key.
+            CardError: not JSON, too large, or a value that is out of range; says which key.
             UnsupportedVersion: the card's schema or `min_edgemm` is newer than this edgemm.
         """
         from edgemm import card_reader

@@ -55,11 +55,14 @@ def fit_card(card: ModelCard, inputs: Sequence[TensorSpec], outputs: Sequence[Te
     return card.with_(
         inputs=tuple(
             replace(
-                entry, name=spec.name, shape=spec.shape, layout=entry.layout or layout_of(entry, spec.shape)
+                entry,
+                name=spec.name,
+                shape=_shape(entry, spec),
+                layout=entry.layout or layout_of(entry, spec.shape),
             )
             for entry, spec in ins
         ),
-        outputs=tuple(replace(entry, name=spec.name, shape=spec.shape) for entry, spec in outs),
+        outputs=tuple(replace(entry, name=spec.name, shape=_shape(entry, spec)) for entry, spec in outs),
         states=tuple(
             replace(
                 pair,
@@ -69,6 +72,11 @@ def fit_card(card: ModelCard, inputs: Sequence[TensorSpec], outputs: Sequence[Te
             for pair in card.states
         ),
     )
+
+
+def _shape(entry: Entry, spec: TensorSpec) -> tuple[int, ...]:
+    """The file's; the card's where the file leaves it open, or has a tensor without elements."""
+    return spec.shape if all(size > 0 for size in spec.shape) else entry.shape
 
 
 def _plain(kind: type[Entry], specs: Sequence[TensorSpec]) -> tuple[Entry, ...]:

@@ -6,6 +6,7 @@ error names the key, what was expected and what was found.
 
 from __future__ import annotations
 
+import json
 import re
 from dataclasses import MISSING, fields, is_dataclass
 from functools import cache
@@ -22,6 +23,8 @@ MAX_LIST = 100_000
 """Entries in one list: labels."""
 MAX_TEXT = 1 << 16
 """Characters in one text."""
+MAX_FREE = 1 << 18
+"""Characters, as JSON, of what is kept as it is: the unknown keys of one object, or a section of any content."""
 
 
 def read(text: str | bytes) -> ModelCard:
@@ -85,7 +88,16 @@ def _object(content: Any, kind: Any, path: str) -> Any:
         for key, value in content.items()
         if key in types
     }
-    return kind(**values, extra={key: value for key, value in content.items() if key not in types})
+    extra = {key: value for key, value in content.items() if key not in types}
+    return kind(**values, extra=_free(extra, f"{path}, keys that are not known"))
+
+
+def _free(content: dict[str, Any], path: str) -> dict[str, Any]:
+    """Of any content, and no more of it than `MAX_FREE`."""
+    length = len(json.dumps(content, ensure_ascii=False)) if content else 0
+    if length > MAX_FREE:
+        raise CardError(f"{path}: expected at most {MAX_FREE} characters, found {length}")
+    return content
 
 
 Field = tuple[type, str]
@@ -104,7 +116,7 @@ def _value(value: Any, hint: Any, path: str, where: Field) -> Any:
     if origin is dict:
         if not isinstance(value, dict):
             raise CardError(f"{path}: expected an object, found {_told(value)}")
-        return value
+        return _free(value, path)
     if is_dataclass(hint):
         return _object(value, hint, path)
     if hint is bool:
@@ -130,6 +142,8 @@ def _list(value: Any, hint: Any, path: str, where: Field) -> tuple[Any, ...]:
         raise CardError(f"{path}: expected a list, found {_told(value)}")
     if len(value) > MAX_LIST:
         raise CardError(f"{path}: expected at most {MAX_LIST} entries, found {len(value)}")
+    if hint is str and all(type(each) is str and len(each) <= MAX_TEXT for each in value):
+        return tuple(value)  # at once: a card may have 50,000 labels
     return tuple(_value(each, hint, f"{path}[{index}]", where) for index, each in enumerate(value))
 
 

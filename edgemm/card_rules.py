@@ -1,7 +1,7 @@
 """What the numbers of a card may be: each field's bounds, and the rules between fields.
 
-A card comes from a file that anybody may have written. What is outside these bounds makes no sense, or
-would ask for absurd memory or time.
+A card comes from a file that anybody may have written. What is outside these bounds has no meaning, or would take
+absurd memory or time.
 """
 
 from __future__ import annotations

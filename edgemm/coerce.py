@@ -50,19 +50,55 @@ def as_stored(x: Any, spec: TensorSpec) -> npt.NDArray[Any]:
     """A tensor as the file stores it: real numbers are quantized where it is; what is stored already stays.
 
     Raises:
-        InputError: not an array of the tensor's shape, or of a type that does not become the tensor's.
+        InputError: not an array of the tensor's shape, or of a type that does not become the tensor's; or it holds NaN
+            or infinity.
     """
+    if spec.shape == () and isinstance(x, bool | int | float | np.generic):
+        x = _number(x, spec)
     if not isinstance(x, np.ndarray) or x.shape != spec.shape:
         raise InputError(
             f"input {spec.name!r}: expected {spec.dtype}{list(spec.shape)}, found {_describe(x)}"
         )
-    if x.dtype == spec.dtype:
-        return x
-    if x.dtype.kind == "f" and (spec.quantized or spec.dtype.startswith("float")):
-        return spec.quantize(x)
-    raise InputError(
-        f"input {spec.name!r}: expected {spec.dtype}{' or float32' if spec.quantized else ''}, found {x.dtype.name}"
-    )
+    stored = x
+    if x.dtype != spec.dtype:
+        if x.dtype.kind != "f" or not (spec.quantized or spec.dtype.startswith("float")):
+            raise InputError(
+                f"input {spec.name!r}: expected {spec.dtype}{' or float32' if spec.quantized else ''}, "
+                f"found {x.dtype.name}"
+            )
+        if spec.quantized:
+            require_finite(x, spec)
+        stored = spec.quantize(x)
+    require_finite(stored, spec)
+    return stored
+
+
+def _number(x: Any, spec: TensorSpec) -> npt.NDArray[Any]:
+    """A number for a tensor without dimensions; one of Python's takes the tensor's type."""
+    if isinstance(x, np.generic):
+        return np.asarray(x)
+    if spec.quantized or spec.dtype.startswith("float"):
+        return np.asarray(float(x))
+    if np.dtype(spec.dtype).kind in "iu" and not float(x).is_integer():
+        raise InputError(f"input {spec.name!r}: expected a whole number for {spec.dtype}, found {x!r}")
+    return spec.quantize(np.asarray(float(x)))
+
+
+def require_finite(x: npt.NDArray[Any], spec: TensorSpec) -> None:
+    """Refuses NaN and infinity, without new memory of the tensor's size: a stream of tensors comes through here.
+
+    Raises:
+        InputError: one is in it.
+    """
+    if x.dtype.kind != "f" or not x.size:
+        return
+    with np.errstate(invalid="ignore"):
+        low, high = x.min(), x.max()
+    if not (np.isfinite(low) and np.isfinite(high)):
+        raise InputError(
+            f"input {spec.name!r}: expected finite numbers, found NaN or infinity (or more than {spec.dtype} holds). "
+            "Replace them, or hand the tensor to model.run(...), which takes numbers as they are"
+        )
 
 
 def _describe(x: Any) -> str:

@@ -17,6 +17,7 @@ from edgemm.backends import open_backend
 from edgemm.backends.backend import Backend, Coverage
 from edgemm.card import InputCard, ModelCard, OutputCard
 from edgemm.card_fit import CardLike, find_card, fit_card
+from edgemm.card_keys import warn_unknown
 from edgemm.coerce import as_block, as_frame, as_stored
 from edgemm.errors import CardError, InputError
 from edgemm.exchange import Arrays, check_card, make_exchange
@@ -107,6 +108,7 @@ class Model:
         check_card(self.card, backend)
         self._decoder: Decoder | None = None
         self._serving: ModelSession | None = None
+        warn_unknown(self.card, artifact.path)
         if self.card.task in DECODERS:
             _ = self._decode  # what does not fit is said now, not at the first picture
         never_free_in_a_child(backend)

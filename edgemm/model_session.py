@@ -11,11 +11,12 @@ from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any, Literal
 
+import numpy as np
 import numpy.typing as npt
 
 from edgemm.backends.backend import Backend
 from edgemm.card import InputCard, ModelCard
-from edgemm.coerce import as_stored
+from edgemm.coerce import as_stored, require_finite
 from edgemm.errors import InputError
 from edgemm.lifecycle import Lifecycle, Lock
 from edgemm.media import AudioBlock, Captured, Frame
@@ -292,7 +293,9 @@ class TensorSession(ModelSession):
 
     def _write(self, name: str, given: npt.NDArray[Any], buffer: npt.NDArray[Any]) -> None:
         spec = self._specs[self._inputs[name]]
-        if name in self._encoders and given.shape == spec.shape and given.dtype.kind == "f":
+        is_array = isinstance(given, np.ndarray)
+        if name in self._encoders and is_array and given.shape == spec.shape and given.dtype.kind == "f":
+            require_finite(given, spec)
             self._encoders[name].write(given.reshape(-1), buffer.reshape(-1))
         else:
             buffer[...] = as_stored(given, spec)

@@ -8,6 +8,8 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
+from edgemm.errors import InputError
+
 
 @dataclass(frozen=True, slots=True)
 class TensorSpec:
@@ -28,20 +30,48 @@ class TensorSpec:
         return self.scale != 0.0
 
     def quantize(self, real: npt.NDArray[Any]) -> npt.NDArray[Any]:
-        """Real numbers -> stored integers (round half to even, saturated)."""
+        """Real numbers -> stored integers (round half to even, saturated).
+
+        Raises:
+            InputError: NaN, which no integer stands for; or, where the tensor is not quantized, a number that its type
+                does not hold.
+        """
         if not self.quantized:
-            return np.asarray(real, dtype=self.dtype)
-        info = np.iinfo(self.dtype)
+            return self._cast(np.asarray(real))
+        low, high = integer_limits(self.dtype)
         with np.errstate(over="ignore"):  # a mask's -3.4e38: infinite, and then the smallest that is stored
-            steps = np.rint(np.asarray(real, np.float32) / np.float32(self.scale)) + self.zero_point
-        stored: npt.NDArray[Any] = np.clip(steps, info.min, info.max).astype(self.dtype)
-        return stored
+            steps = np.rint(np.asarray(real, np.float32) / np.float32(self.scale)) + np.float32(
+                self.zero_point
+            )
+        if np.isnan(steps).any():
+            raise InputError(
+                f"tensor {self.name!r}: expected numbers to be stored as {self.dtype}, found NaN"
+            )
+        return np.asarray(np.clip(steps, low, high).astype(self.dtype))
+
+    def _cast(self, real: npt.NDArray[Any]) -> npt.NDArray[Any]:
+        """The same numbers in the tensor's own type."""
+        wanted = np.dtype(self.dtype)
+        if wanted.kind in "iu" and real.dtype.kind == "f" and real.size:
+            low, high = float(real.min()), float(real.max())
+            limits = np.iinfo(wanted)
+            if not limits.min <= low <= high <= limits.max:  # false for NaN
+                raise InputError(
+                    f"tensor {self.name!r}: expected numbers that {self.dtype} holds, found {low:g} to {high:g}"
+                )
+        with np.errstate(over="ignore"):  # a double that float32 does not hold becomes infinite
+            return real.astype(wanted, copy=False)
 
     def dequantize(self, stored: npt.NDArray[Any]) -> npt.NDArray[Any]:
         """Stored integers -> float32; an unquantized tensor comes back as it is."""
         if not self.quantized:
             return stored
-        real: npt.NDArray[Any] = (stored.astype(np.float32) - np.float32(self.zero_point)) * np.float32(
-            self.scale
-        )
-        return real
+        real = (stored.astype(np.float32) - np.float32(self.zero_point)) * np.float32(self.scale)
+        return np.asarray(real)
+
+
+def integer_limits(dtype: str) -> tuple[np.float32, np.float32]:
+    """The smallest and the largest float32 that the integer type holds: float32 has no 2147483647."""
+    info = np.iinfo(dtype)
+    low, high = np.float32(info.min), np.float32(info.max)
+    return low, high if int(high) <= info.max else np.nextafter(high, np.float32(0))

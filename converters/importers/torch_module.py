@@ -6,7 +6,7 @@ import contextlib
 import logging
 import sys
 import warnings
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -14,6 +14,7 @@ import onnx_ir as ir
 from onnx_ir.passes.common import ClearMetadataAndDocStringPass
 
 from edgemm.converters.importers.input_shapes import fix_input_shapes
+from edgemm.converters.importers.output_names import name_outputs
 from edgemm.converters.importers.torch_rnn import translations
 from edgemm.dependency import load_dependency
 from edgemm.errors import ConversionError, InputError
@@ -25,6 +26,8 @@ EXPORT_OPSET = 18
 
 def export_torch(module: Any, example_inputs: tuple[Any, ...]) -> ir.Model:
     """Exports a torch module in evaluation mode; the module is left as it was.
+
+    Outputs that it returns in a dictionary are named by their keys.
 
     Args:
         module: a `torch.nn.Module`.
@@ -88,53 +91,14 @@ def _export(program: Any, example_inputs: tuple[Any, ...], name: str) -> ir.Mode
                 custom_translation_table=translations(),
                 verbose=False,
             )
-            names = _output_names(exported.exported_program)
         except Exception as e:  # the exporter wraps whatever the module raises in types of its own
             raise ConversionError(
                 f"torch cannot export {name}: {_reason(e)}. "
                 "Check that forward() runs on the example inputs and uses no Python control flow on their values"
             ) from e
     model = _detached(exported.model)
-    _name_outputs(model, names)
+    name_outputs(model, exported)
     return model
-
-
-def _output_names(program: Any) -> list[str]:
-    """The names that the module itself gives its outputs, as keys of dictionaries or fields; "" for those without."""
-    import torch
-    from torch.utils import _pytree
-
-    if program is None or program.call_spec.out_spec is None:
-        return []
-    spec = program.call_spec.out_spec
-    given = _pytree.tree_unflatten(list(range(spec.num_leaves)), spec)
-    paths, _ = _pytree.tree_flatten_with_path(given)
-    keys = (torch.utils._pytree.MappingKey, torch.utils._pytree.GetAttrKey)
-    return [
-        "_".join(_word(key) for key in path) if any(isinstance(key, keys) for key in path) else ""
-        for path, _ in paths
-    ]
-
-
-def _word(key: Any) -> str:
-    """ "logits" of ["logits"], "0" of [0]."""
-    for name in ("key", "name", "idx"):
-        if hasattr(key, name):
-            return str(getattr(key, name))
-    return str(key)
-
-
-def _name_outputs(model: ir.Model, names: Sequence[str]) -> None:
-    """Gives the outputs these names, where they are free."""
-    outputs = model.graph.outputs
-    if len(names) != len(outputs):
-        return
-    taken = {value.name for node in model.graph for value in node.outputs}
-    taken |= {value.name for value in model.graph.inputs} | set(model.graph.initializers)
-    for value, name in zip(outputs, names, strict=True):
-        if name and name not in taken and value.producer() is not None:
-            value.name = name
-            taken.add(name)
 
 
 def _detached(exported: ir.Model) -> ir.Model:

@@ -21,7 +21,7 @@ def measure(work: Work) -> None:
         options.settings,
         lambda done, total: work.tell("measuring", done, total),
     )
-    work.fidelity, work.latency_ms = work.judge.written(work.written, work.plan)
+    work.fidelity, work.latency = work.judge.written(work.written, work.plan)
     work.notes += _without_decibels(work)
 
 

@@ -88,6 +88,6 @@ def _take(work: Work, found: Repaired) -> None:
     work.plan, work.calibration = state.plan, state.calibration
     check_written_float(work, exact=found.exact)
     work.written = write_plan(state.model, state.plan, work.options.format, work.options.settings)
-    work.fidelity, work.latency_ms = work.judge.written(work.written, work.plan)
+    work.fidelity, work.latency = work.judge.written(work.written, work.plan)
     work.explanation = explain_plan(state.model, state.plan)
     work.notes += [f"repaired: {step}" for step in found.steps]

@@ -10,6 +10,7 @@ from typing import Any
 from edgemm.card import ModelCard
 from edgemm.converters.diagnose import Diagnosis
 from edgemm.converters.fidelity import Fidelity
+from edgemm.converters.latency import Latency
 from edgemm.converters.options import Options
 from edgemm.converters.pipeline.describe import describe
 from edgemm.converters.pipeline.measure import measure
@@ -38,9 +39,9 @@ class Conversion:
     source_size_bytes: int
     fidelity: Fidelity
     """Of the whole file, a final softmax included."""
-    float_latency_ms: float
-    """Median of one inference of the float model in the same format, one thread, on this machine."""
-    int8_latency_ms: float
+    float_latency: Latency
+    """One inference of the float model in the same format, one thread, on this machine, after warm-up."""
+    int8_latency: Latency
     """The same, of what was written."""
     card: ModelCard
     plan: Plan
@@ -52,6 +53,16 @@ class Conversion:
     """What was decided for each operator, as a table for people."""
     diagnosis: Diagnosis | None = None
     """Which layer loses how much, where it was asked for."""
+
+    @property
+    def float_latency_ms(self) -> float:
+        """The median."""
+        return self.float_latency.median_ms
+
+    @property
+    def int8_latency_ms(self) -> float:
+        """The median."""
+        return self.int8_latency.median_ms
 
     def to_json(self) -> dict[str, Any]:
         """The keys that scripts rely on."""
@@ -66,6 +77,8 @@ class Conversion:
             "gate_missed": list(self.fidelity.missed),
             "float_latency_ms": round(self.float_latency_ms, 4),
             "int8_latency_ms": round(self.int8_latency_ms, 4),
+            "float_latency": self.float_latency.to_json(),
+            "int8_latency": self.int8_latency.to_json(),
             "repaired_layers": list(self.repaired_layers),
             **(self.diagnosis.to_json() if self.diagnosis is not None else {}),
             "notes": list(self.notes),
@@ -98,8 +111,8 @@ def _conversion(work: Work) -> Conversion:
         len(work.written.payload) if artifact is None else artifact.size_bytes,
         prepared.size_bytes,
         work.fidelity,
-        work.float_latency_ms,
-        work.latency_ms,
+        work.float_latency,
+        work.latency,
         prepared.card if work.card is None else work.card,
         work.plan,
         tuple(dict.fromkeys(work.notes)),

@@ -9,6 +9,7 @@ from edgemm.artifact import Artifact
 from edgemm.card import ModelCard
 from edgemm.converters.diagnose import Diagnosis
 from edgemm.converters.fidelity import Fidelity
+from edgemm.converters.latency import NOT_MEASURED, Latency
 from edgemm.converters.measure import Judge
 from edgemm.converters.options import Options
 from edgemm.converters.prepare import Prepared
@@ -40,11 +41,11 @@ class Work:
     """There are no data: seeded noise is measured on."""
     calibration: Calibration | None = None
     _plan: Plan | None = None
-    float_latency_ms: float = 0.0
+    float_latency: Latency = NOT_MEASURED
     _written: Written | None = None
     _judge: Judge | None = None
     _fidelity: Fidelity | None = None
-    latency_ms: float = 0.0
+    latency: Latency = NOT_MEASURED
     repaired: Repaired | None = None
     diagnosis: Diagnosis | None = None
     explanation: str = ""

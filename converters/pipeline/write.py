@@ -38,9 +38,9 @@ def check_written_float(work: Work, *, exact: bool = True) -> None:
     source = prepared.source if exact and not prepared.rounds else None
     few = evaluation_part(work.judged_on, CHECKED)
     try:
-        work.float_latency_ms = check_float(
+        work.float_latency = check_float(
             prepared.model, options.format, options.settings, few, source
-        ).latency_ms
+        ).latency
     except RunFailed as error:
         from edgemm.quantize import make_plan
 
@@ -63,7 +63,7 @@ def _write_tflite(work: Work) -> None:
     names = [port.name for port in source.inputs], [port.name for port in source.outputs]
     work.written = described(stored, names)
     few = evaluation_part(work.judged_on, CHECKED)
-    work.float_latency_ms = run_artifact(source, few).latency_ms
+    work.float_latency = run_artifact(source, few, timed=True).latency
 
 
 def require_runs(

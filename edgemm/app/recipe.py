@@ -33,16 +33,20 @@ class StreamRecipe:
     """One model on one source."""
 
     model: str
-    """Path of an artifact."""
+    """Path of a .tflite or .onnx file; relative paths are meant from the app file's folder."""
     source: str
-    """As in `open_source`."""
+    """Where pictures or sound come from, as `edgemm run --source` takes it: a path, camera:0, microphone:, rtsp://..."""
     card: str = ""
     """Of a file that carries none: the path of a card (.json), or the name of a preset."""
     live: bool = False
     """True to play a file in real time, as a device would."""
     max_age_ms: float | None = None
+    """Milliseconds from capture that a result may be old; null: no limit."""
     policy: Literal["auto", "newest", "all"] = "auto"
+    """Which pictures are computed when the model is slower than the source. newest: the newest, the others are dropped
+    and counted. all: each. auto: newest for live pictures, else all. Sound is never dropped."""
     on_late: Literal["deliver", "drop"] = "deliver"
+    """What is done with a picture whose result would be older than `max_age_ms`."""
     delegate: str | tuple[str, ...] = "auto"
     """Required when it is a name; a list is an order of fallback."""
     wait: bool = True
@@ -64,6 +68,7 @@ class AppRecipe:
     """The whole file."""
 
     streams: Mapping[str, StreamRecipe]
+    """Name of a stream -> what it is."""
     threads: int | None = None
     """Models at work at once; None: as many as there are processors."""
     record: RecordRecipe | None = None

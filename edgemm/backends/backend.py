@@ -16,16 +16,37 @@ Shapes = Mapping[str, tuple[int, ...]]
 
 @dataclass(frozen=True, slots=True)
 class Coverage:
-    """What the delegate took and what stayed on the CPU."""
+    """How many operators an accelerator, or XNNPACK, runs, and which were left to the runtime's plain kernels.
+
+    With an accelerator it counts the accelerator's operators; XNNPACK, which LiteRT gives the rest to, is then not
+    counted. Without one it counts XNNPACK's in LiteRT, and nothing in ONNX Runtime, which has no such part.
+    """
 
     delegated: int = 0
-    """Operators that a delegate runs; those of the runtime's own CPU kernels do not count."""
+    """Operators that `delegate` runs."""
     total: int = 0
     """Operators in the model; 0 when the runtime does not tell."""
     partitions: int = 0
     """Pieces that the delegate cut the graph into."""
     remaining: Mapping[str, int] = field(default_factory=dict)
-    """Operator name -> how many stayed with the plain kernels."""
+    """Operator name -> how many the delegate left."""
+    delegate: str = ""
+    """What is counted: "edgetpu", "xnnpack"; "" where nothing is handed over, or the runtime does not tell."""
+
+    def __str__(self) -> str:
+        """For people: "xnnpack runs 2 of 3 operators (1 piece); the rest: SOFTMAX"."""
+        if not self.total:
+            return "not told by this runtime"
+        operators = f"{self.total} operator{'s' * (self.total != 1)}"
+        if not self.delegate:
+            return f"{operators} on the CPU, no accelerator"
+        if self.delegated:
+            pieces = f"{self.partitions} piece{'s' * (self.partitions != 1)}"
+            told = f"{self.delegate} runs {self.delegated} of {operators} ({pieces})"
+        else:
+            told = f"{self.delegate} runs none of {operators}"
+        rest = ", ".join(f"{name} x{count}" if count > 1 else name for name, count in self.remaining.items())
+        return f"{told}; the rest: {rest}" if rest else told
 
 
 @runtime_checkable
@@ -41,7 +62,7 @@ class Backend(Protocol):
     """"litert", "tflite-runtime" or "onnxruntime"."""
     version: str
     delegates: tuple[str, ...]
-    """What really runs it, in order: ("xnnpack",), ("edgetpu", "xnnpack"), ("CPUExecutionProvider",)."""
+    """What really runs it, in order: ("xnnpack", "cpu"), ("edgetpu", "xnnpack"), ("CPUExecutionProvider",)."""
     coverage: Coverage
     inputs: tuple[TensorSpec, ...]
     outputs: tuple[TensorSpec, ...]

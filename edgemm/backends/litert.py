@@ -16,8 +16,8 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from edgemm.backends.backend import Shapes
-from edgemm.backends.nodes import accelerated, list_nodes, xnnpack_share
+from edgemm.backends.backend import Coverage, Shapes
+from edgemm.backends.nodes import accelerated, by_xnnpack, list_nodes
 from edgemm.backends.runtime import LitertRuntime, find_litert
 from edgemm.delegates.delegate import Delegate
 from edgemm.delegates.delegate_probe import refuse_what_crashes
@@ -107,7 +107,7 @@ def _allocation_error(error: Exception, runtime: LitertRuntime, wanted: Delegate
         )
     if "unresolved custom op" in said:
         return UnsupportedVersion(
-            f"{runtime} has not the custom operator that the model needs: {_first_line(error)}"
+            f"{runtime} lacks a custom operator that the model needs: {_first_line(error)}"
         )
     if wanted.libraries and "DELEGATE" in said:
         return DelegateFailed(f"delegate {wanted.name}: failed in {runtime}: {_first_line(error)}")
@@ -131,18 +131,17 @@ class LitertBackend:
         self.stateful = self._has_resources or bool(operators & REMEMBERING)
         self._make, self._runtime, self._wanted = make, runtime, wanted
         _allocate(interpreter, runtime, wanted)
-        xnnpack, plain = xnnpack_share(before, list_nodes(interpreter)) if before else (0, 0)
-        self.coverage = accelerated(before)
-        took = self.coverage.delegated if wanted.libraries else xnnpack
-        if must_take and before and not took:
+        xnnpack = by_xnnpack(before, list_nodes(interpreter)) if before else Coverage()
+        self.coverage = accelerated(before, wanted.name) if wanted.libraries else xnnpack
+        if must_take and self.coverage.total and not self.coverage.delegated:
             raise DelegateFailed(
                 f"delegate {wanted.name}: took none of the model's {self.coverage.total} operators. "
                 f"{wanted.advice}"
             )
         names = (
-            took and wanted.libraries and wanted.name,
-            xnnpack and "xnnpack",
-            (plain or not before) and "cpu",
+            self.coverage.delegated and wanted.libraries and wanted.name,
+            xnnpack.delegated and "xnnpack",
+            (xnnpack.remaining or not xnnpack.total) and "cpu",
         )
         self.delegates = tuple(str(name) for name in names if name) or ("cpu",)
         self._details = interpreter.get_input_details(), interpreter.get_output_details()

@@ -1,4 +1,4 @@
-"""Which operators of a LiteRT graph a delegate took, read from the interpreter's list of nodes.
+"""Which operators of a LiteRT graph a delegate or XNNPACK took, read from the interpreter's list of nodes.
 
 The interpreter appends a DELEGATE node for each piece that a delegate takes, and goes on listing the
 operators inside. A piece is found again by walking from the DELEGATE node's outputs back to its inputs.
@@ -40,26 +40,34 @@ def _ids(tensors: Sequence[int]) -> tuple[int, ...]:
     return tuple(int(each) for each in tensors if each >= 0)
 
 
-def accelerated(before: tuple[Node, ...]) -> Coverage:
-    """What accelerators took.
+def accelerated(before: tuple[Node, ...], delegate: str) -> Coverage:
+    """What the accelerator of that name took.
 
     Args:
         before: the nodes once accelerators are applied, and before `allocate_tensors` hands the rest to XNNPACK.
     """
-    operators = [node for node in before if node.name != _DELEGATE]
-    pieces = [node for node in before if node.name == _DELEGATE]
-    taken = _inside(operators, pieces)
-    remaining = Counter(node.name for index, node in enumerate(operators) if index not in taken)
-    return Coverage(len(taken), len(operators), len(pieces), dict(remaining))
+    return _coverage(before, 0, delegate)
 
 
-def xnnpack_share(before: tuple[Node, ...], after: tuple[Node, ...]) -> tuple[int, int]:
-    """(operators that XNNPACK took, operators that neither it nor an accelerator took)."""
-    operators = [node for node in after if node.name != _DELEGATE]
-    pieces = [node for node in after if node.name == _DELEGATE]
-    already = sum(node.name == _DELEGATE for node in before)
-    taken = _inside(operators, pieces[already:])
-    return len(taken), len(operators) - len(taken | _inside(operators, pieces[:already]))
+def by_xnnpack(before: tuple[Node, ...], after: tuple[Node, ...]) -> Coverage:
+    """What XNNPACK took of what accelerators had left; `remaining` is left to the plain kernels.
+
+    Args:
+        before: as in `accelerated`.
+        after: the nodes once tensors are allocated.
+    """
+    return _coverage(after, sum(node.name == _DELEGATE for node in before), "xnnpack")
+
+
+def _coverage(nodes: tuple[Node, ...], earlier: int, delegate: str) -> Coverage:
+    """What the pieces took but for the first `earlier` of them; untold where a piece replaces no operator."""
+    operators = [node for node in nodes if node.name != _DELEGATE]
+    pieces = [node for node in nodes if node.name == _DELEGATE]
+    taken, others = _inside(operators, pieces[earlier:]), _inside(operators, pieces[:earlier])
+    if len(pieces) > earlier and not taken:
+        return Coverage()
+    remaining = Counter(node.name for at, node in enumerate(operators) if at not in taken | others)
+    return Coverage(len(taken), len(operators), len(pieces) - earlier, dict(remaining), delegate)
 
 
 def _inside(operators: Sequence[Node], pieces: Sequence[Node]) -> set[int]:

@@ -240,4 +240,5 @@ def _coverage(placed: list[tuple[str, str]], wanted: Delegate) -> Coverage:
     accelerator = wanted.provider if wanted.provider != _CPU else ""
     delegated = sum(provider == accelerator for provider, _ in placed)
     remaining = Counter(operator for provider, operator in placed if provider != accelerator)
-    return Coverage(delegated, len(placed), min(delegated, 1), dict(remaining))
+    name = wanted.name if accelerator and placed else ""
+    return Coverage(delegated, len(placed), min(delegated, 1), dict(remaining), name)

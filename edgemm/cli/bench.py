@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import argparse
 
-from edgemm.cli.output import emit_json
+from edgemm.cli.output import emit_json, table
 from edgemm.cli.parser import CommandParser, real, whole
 from edgemm.cli.words import add_delegate
 from edgemm.errors import LatencyMissed
@@ -45,12 +45,11 @@ def run(options: argparse.Namespace) -> int:
             runs=options.runs,
             progress=progress,
         )
-    content = measured.to_json()
     if options.json:
-        emit_json("edgemm.bench/1", content)
+        emit_json("edgemm.bench/1", measured.to_json())
     else:
-        for key, value in content.items():
-            print(f"{key:10}  {value}")
+        print(f"{options.file}: one inference on zeros, tensors in place")
+        print(table(measured.rows(), ("measure", "value")))
     if options.max_p99 is not None and measured.p99_ms > options.max_p99:
         raise LatencyMissed(
             f"{options.file}: p99 is {measured.p99_ms:.3f} ms, above the limit of {options.max_p99:g} ms"

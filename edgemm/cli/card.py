@@ -1,13 +1,15 @@
-"""`edgemm card show|set|copy`."""
+"""`edgemm card new|show|set|copy`."""
 
 from __future__ import annotations
 
 import argparse
 import json
+import sys
 from pathlib import Path
 
 from edgemm.card import ModelCard
-from edgemm.cli.output import emit_json
+from edgemm.cli.output import emit_json, size, table
+from edgemm.cli.words import add_preset
 from edgemm.errors import CardError, InputError
 
 
@@ -15,24 +17,36 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     """The sub-commands of `card`."""
     parser.epilog = """\
 examples:
-  edgemm card show digits.tflite
+  edgemm card new digits.tflite -o digits.card.json     a card to fill in, every key explained
   edgemm card set digits.tflite digits.card.json
+  edgemm card show digits.tflite
   edgemm card copy digits.tflite digits_edgetpu.tflite
 
 Compilers such as edgetpu_compiler drop the card: `edgemm card copy` brings it over. The goldens (inputs with
-their outputs) are copied only where the model inside is the same."""
-    actions = parser.add_subparsers(dest="action", metavar="show|set|copy", required=True)
+their outputs) are copied only where the model inside is the same. docs/cards.md lists every key."""
+    actions = parser.add_subparsers(dest="action", metavar="new|show|set|copy", required=True)
+    new = actions.add_parser(
+        "new",
+        help="begin a card for a model file, every key explained",
+        epilog="examples:\n  edgemm card new digits.tflite -o digits.card.json\n"
+        "  edgemm card new mobilenet.onnx --preset imagenet",
+    )
+    new.add_argument("file", metavar="FILE", help="the model file: .tflite or .onnx; it is not changed")
+    add_preset(new, "begin with the card of a common kind of model")
+    new.add_argument(
+        "-o", "--output", metavar="CARD.json", help="file to write; it must not exist (default: stdout)"
+    )
     show = actions.add_parser(
         "show", help="print the card", epilog="example:\n  edgemm card show digits.tflite"
     )
     show.add_argument("file", metavar="FILE", help="the model file: .tflite or .onnx")
     put = actions.add_parser(
         "set",
-        help="write a card into the file",
+        help="check a card against the model and write it into the file",
         epilog="example:\n  edgemm card set digits.tflite digits.card.json",
     )
     put.add_argument("file", metavar="FILE", help="the model file, which is rewritten")
-    put.add_argument("card", metavar="CARD.json", help="the card, as JSON")
+    put.add_argument("card", metavar="CARD.json", help="the card, as JSON, or the name of a preset")
     copy = actions.add_parser(
         "copy",
         help="write the card of one file into another",
@@ -40,7 +54,7 @@ their outputs) are copied only where the model inside is the same."""
     )
     copy.add_argument("source", metavar="FROM", help="the model file that has the card")
     copy.add_argument("file", metavar="TO", help="the model file that gets it, and is rewritten")
-    for action in (show, put, copy):
+    for action in (new, show, put, copy):
         action.add_argument(
             "--json", action="store_true", default=argparse.SUPPRESS, help="one JSON object on stdout"
         )
@@ -48,8 +62,8 @@ their outputs) are copied only where the model inside is the same."""
 
 
 def run(options: argparse.Namespace) -> int:
-    """Shows, sets or copies."""
-    return {"show": _show, "set": _set, "copy": _copy}[options.action](options)
+    """Begins, shows, sets or copies."""
+    return {"new": _new, "show": _show, "set": _set, "copy": _copy}[options.action](options)
 
 
 def _card_of(file: str) -> ModelCard:
@@ -57,8 +71,45 @@ def _card_of(file: str) -> ModelCard:
 
     card = read_artifact(file).card
     if card is None:
-        raise CardError(f"{file}: has no card. Give it one with: edgemm card set {file} CARD.json")
+        raise CardError(
+            f"{file}: has no card. Begin one with `edgemm card new {file} -o CARD.json`, fill it in, and write it with "
+            f"`edgemm card set {file} CARD.json`"
+        )
     return card
+
+
+def _new(options: argparse.Namespace) -> int:
+    from edgemm.artifact import read_payload
+    from edgemm.card_keys import GUESSED
+    from edgemm.card_start import start_card
+    from edgemm.preprocess.presets import preset
+
+    begun = None if options.preset is None else preset(options.preset)
+    content = start_card(read_payload(options.file), begun)
+    if options.output is not None:
+        _write_new(Path(options.output), json.dumps(content, indent=1, ensure_ascii=False) + "\n")
+        if options.json:
+            emit_json("edgemm.card.new/1", {"file": options.file, "output": options.output, "card": content})
+            return 0
+        for guess in content[GUESSED]:
+            print(f"guessed: {guess}")
+        print(f"{options.output}: fill it in, then: edgemm card set {options.file} {options.output}")
+    elif options.json:
+        emit_json("edgemm.card.new/1", {"file": options.file, "output": None, "card": content})
+    else:
+        print(json.dumps(content, indent=1, ensure_ascii=False))
+    return 0
+
+
+def _write_new(path: Path, text: str) -> None:
+    """Never over a card that somebody has filled in."""
+    try:
+        with path.open("x", encoding="utf-8") as file:
+            file.write(text)
+    except FileExistsError as error:
+        raise InputError(f"-o {path}: is there already. Choose another name, or remove it first") from error
+    except OSError as error:
+        raise InputError(f"-o {path}: cannot be written ({error.strerror or error})") from error
 
 
 def _show(options: argparse.Namespace) -> int:
@@ -71,23 +122,35 @@ def _show(options: argparse.Namespace) -> int:
 
 
 def _set(options: argparse.Namespace) -> int:
-    path = Path(options.card)
-    if not path.is_file():
-        raise InputError(f"{path}: there is no such file")
-    return _write(options, ModelCard.from_json(path.read_bytes()))
+    from edgemm.card_check import with_measured
+    from edgemm.card_fit import find_card
+
+    return _write(options, with_measured(find_card(options.card), options.file), strict=True)
 
 
 def _copy(options: argparse.Namespace) -> int:
-    return _write(options, _card_of(options.source))
+    return _write(options, _card_of(options.source), strict=False)
 
 
-def _write(options: argparse.Namespace, card: ModelCard) -> int:
-    from edgemm.artifact import replace_card
+def _write(options: argparse.Namespace, card: ModelCard, *, strict: bool) -> int:
+    from edgemm.artifact import read_payload, replace_card
+    from edgemm.card_check import check_against
 
-    new = replace_card(options.file, card)
-    content = {"file": options.file, "size_bytes": new.size_bytes, "name": card.name}
+    checked = check_against(read_payload(options.file), card, strict=strict)
+    new = replace_card(options.file, checked.card)
+    if checked.unchecked:
+        print(f"edgemm: not wholly checked against the model: {checked.unchecked}", file=sys.stderr)
     if options.json:
-        emit_json(f"edgemm.card.{options.action}/1", content)
-    else:
-        print(json.dumps(content))
+        content = {"file": options.file, "size_bytes": new.size_bytes, "name": card.name}
+        emit_json(f"edgemm.card.{options.action}/1", {**content, "unchecked": checked.unchecked or None})
+        return 0
+    print(f"{options.file}: the card {card.name!r} is written, {size(new.size_bytes)}")
+    rows = [
+        *(
+            ("input", each.name, str(list(each.shape)), each.layout or each.modality)
+            for each in checked.card.inputs
+        ),
+        *(("output", each.name, str(list(each.shape)), each.decode) for each in checked.card.outputs),
+    ]
+    print(table(rows, ("tensor", "name", "shape", "read as")))
     return 0

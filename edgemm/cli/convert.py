@@ -215,7 +215,10 @@ def run(options: argparse.Namespace) -> int:
         f"{done.output}: {done.scheme} for {done.target}, {size(done.size_bytes)} ({ratio:.2f} of the source)"
     )
     print(table(fidelity_rows(done.fidelity), FIDELITY_HEADER))
-    print(f"latency here: {done.int8_latency_ms:.3f} ms, float {done.float_latency_ms:.3f} ms (one thread)")
+    print(
+        f"latency here: {done.int8_latency}, float {done.float_latency}; median (p10 to p90) of "
+        f"{done.int8_latency.runs} inferences after warm-up, one thread"
+    )
     for note in done.notes:
         print(f"note: {note}")
     return 0

@@ -7,6 +7,17 @@ from typing import Any
 
 from edgemm.cli.output import emit_json, size, table
 
+SHOWN_LABELS = 5
+KEPT = {
+    "name": "output",
+    "snr_db": "SNR dB",
+    "max_abs_error": "max error",
+    "top1_agreement": "same class",
+    "accuracy": "accuracy",
+    "accuracy_float": "of float",
+}
+"""Key of the measured fidelity -> the head of its column."""
+
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """The options of `inspect`."""
@@ -33,29 +44,60 @@ def run(options: argparse.Namespace) -> int:
 
 
 def _print(file: str, content: dict[str, Any]) -> None:
-    card = content["card"]
     print(f"{file}: {content['format']}, {size(content['size_bytes'])}")
-    if card is None:
-        print("no card: edgemm does not know what it takes and gives")
-    else:
-        quantization = card.get("quantization", {})
-        print(
-            f"{card.get('name')} {card.get('version', '')}  {card.get('task', 'tensors')}  {card.get('family', '')}"
-        )
-        print(f"{quantization.get('scheme', 'unknown')} for {quantization.get('target', 'any machine')}")
-        for output in card.get("fidelity", {}).get("outputs", []):
-            print("kept: " + ", ".join(f"{key} {value}" for key, value in output.items()))
-    for what in ("inputs", "outputs"):
-        for tensor in content[what]:
-            grid = (
-                f"  scale {tensor['scale']:.6g} zero point {tensor['zero_point']}" if tensor["scale"] else ""
-            )
-            print(f"{what[:-1]} {tensor['name']} {tensor['dtype']}{tensor['shape']}{grid}")
-    print(
-        table(
-            [(o["name"], o["count"], o["precision"]) for o in content["operators"]],
-            ("operator", "count", "computes in"),
-        )
-    )
+    _print_card(content["card"])
+    print()
+    tensors = [
+        (what[:-1], tensor["name"], f"{tensor['dtype']}{tensor['shape']}", _grid(tensor))
+        for what in ("inputs", "outputs")
+        for tensor in content[what]
+    ]
+    print(table(tensors, ("tensor", "name", "type", "quantization")))
+    print()
+    rows = [(o["name"], o["count"], o["precision"]) for o in content["operators"]]
+    print(table(rows, ("operator", "count", "computes in")))
     left = content["float_operators"]
     print("left in float: " + (", ".join(f"{o['name']} x{o['count']}" for o in left) if left else "none"))
+
+
+def _print_card(card: dict[str, Any] | None) -> None:
+    if card is None:
+        print("no card: what it takes and gives is not known. `edgemm card new` begins one")
+        return
+    quantization = card.get("quantization", {})
+    rows = [
+        ("name", f"{card.get('name', 'model')} {card.get('version', '')}".strip()),
+        ("task", card.get("task", "tensors")),
+        ("family", card.get("family", "")),
+        ("labels", _labels(card.get("labels", []))),
+        (
+            "scheme",
+            f"{quantization.get('scheme', 'not told')} for {quantization.get('target', 'any machine')}",
+        ),
+    ]
+    print(table([row for row in rows if row[1]], ("card", "")))
+    kept = card.get("fidelity", {}).get("outputs", [])
+    if isinstance(kept, list) and kept and all(isinstance(each, dict) for each in kept):
+        keys = [key for key in KEPT if any(key in each for each in kept)]
+        print()
+        print("kept, as measured at conversion:")
+        print(table([[_cell(each.get(key)) for key in keys] for each in kept], [KEPT[key] for key in keys]))
+
+
+def _labels(labels: list[str]) -> str:
+    """The first few of them."""
+    if len(labels) <= SHOWN_LABELS:
+        return ", ".join(labels)
+    return f"{', '.join(labels[:SHOWN_LABELS])} ... ({len(labels)})"
+
+
+def _grid(tensor: dict[str, Any]) -> str:
+    return f"scale {tensor['scale']:.6g}, zero point {tensor['zero_point']}" if tensor["scale"] else ""
+
+
+def _cell(value: Any) -> str:
+    if value is None:
+        return "-"
+    if isinstance(value, float):
+        return f"{value:.4g}"
+    return str(value)

@@ -2,7 +2,7 @@
 
 "edgetpu"             required: an error when it cannot be had, or takes no operator
 ("edgetpu", "cpu")    an order of fallback; what happened is logged and in `backend.delegates`
-"auto"                a fixed order of what is present
+"auto"                a fixed order of what is present; "cpu" last
 "external:/path/lib.so?key=value"    any TFLite external delegate
 """
 
@@ -10,7 +10,7 @@ from __future__ import annotations
 
 from edgemm.choices import DELEGATE_INSTEAD, hint
 from edgemm.delegates.armnn import ARMNN
-from edgemm.delegates.cpu import CPU, XNNPACK
+from edgemm.delegates.cpu import CPU
 from edgemm.delegates.delegate import EXTERNAL, Delegate, Format, external
 from edgemm.delegates.delegate_probe import DelegateStatus, probe_delegate
 from edgemm.delegates.edgetpu import EDGETPU
@@ -20,7 +20,7 @@ from edgemm.delegates.providers import CUDA, OPENVINO, QNN, TENSORRT
 from edgemm.errors import InputError
 
 DELEGATES: dict[str, Delegate] = {
-    each.name: each for each in (CPU, XNNPACK, EDGETPU, ARMNN, GPU, NNAPI, CUDA, TENSORRT, OPENVINO, QNN)
+    each.name: each for each in (CPU, EDGETPU, ARMNN, GPU, NNAPI, CUDA, TENSORRT, OPENVINO, QNN)
 }
 """Every delegate that has a name of its own."""
 

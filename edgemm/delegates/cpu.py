@@ -6,16 +6,9 @@ from edgemm.delegates.delegate import Delegate
 
 CPU = Delegate(
     name="cpu",
-    summary="the runtime's own kernels: XNNPACK (NEON, AVX) in LiteRT, the default of ONNX Runtime",
+    summary="the runtime's own kernels: in LiteRT XNNPACK (NEON, AVX) where it can, in ONNX Runtime the CPU provider",
     advice='Install a runtime: pip install "edgemm[litert]" or "edgemm[ort]"',
     kernels=True,
     required=False,
     provider="CPUExecutionProvider",
-)
-
-XNNPACK = Delegate(
-    name="xnnpack",
-    summary="LiteRT's fast CPU kernels (NEON, AVX), and an error where they take nothing",
-    advice='Install LiteRT: pip install "edgemm[litert]"',
-    kernels=True,
 )

@@ -29,7 +29,7 @@ class Delegate:
     advice: str
     """What to do when it cannot be had."""
     kernels: bool = False
-    """True for the CPU kernels that LiteRT has built in: nothing is loaded."""
+    """True for the CPU, whose kernels LiteRT has built in: nothing is loaded."""
     required: bool = True
     """False when it may take no operator and still be what was asked for: the plain CPU."""
     libraries: tuple[str, ...] = ()

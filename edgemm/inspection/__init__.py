@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal
 
-from edgemm.artifact import read_artifact
+from edgemm.artifact import Artifact, read_artifact
 from edgemm.card import ModelCard
 from edgemm.tensors import TensorSpec
 
@@ -86,11 +86,7 @@ def inspect(path: str | Path) -> Inspection:
         MissingDependency: a .tflite file, and LiteRT, which has the schema, is not installed.
     """
     artifact = read_artifact(path)
-    if artifact.format == "tflite":
-        from edgemm.inspection.tflite import structure
-    else:
-        from edgemm.inspection.onnx import structure
-    found = structure(artifact.payload)
+    found = read_structure(artifact)
     counted = Counter(found.operators)
     return Inspection(
         Path(path),
@@ -102,3 +98,16 @@ def inspect(path: str | Path) -> Inspection:
         tuple(Operators(name, count, precision) for (name, precision), count in sorted(counted.items())),
         len(artifact.goldens.inputs) if artifact.goldens else 0,
     )
+
+
+def read_structure(artifact: Artifact) -> Structure:
+    """Operators and tensors, read from the payload's bytes.
+
+    Raises:
+        DamagedArtifact, MissingDependency: as `inspect`.
+    """
+    if artifact.format == "tflite":
+        from edgemm.inspection.tflite import structure
+    else:
+        from edgemm.inspection.onnx import structure
+    return structure(artifact.payload)

@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from edgemm.tensors import TensorSpec
+from edgemm.tensors import TensorSpec, integer_limits
 
 
 class Encoder:
@@ -17,8 +17,7 @@ class Encoder:
         self._quantized = spec.quantized
         self._scale, self._zero_point = np.float32(spec.scale), np.float32(spec.zero_point)
         if spec.quantized:
-            info = np.iinfo(spec.dtype)
-            self._low, self._high = np.float32(info.min), np.float32(info.max)
+            self._low, self._high = integer_limits(spec.dtype)
         self._steps = np.empty(capacity if spec.quantized else 0, np.float32)
 
     def write(self, real: npt.NDArray[np.float32], out: npt.NDArray[Any]) -> None:

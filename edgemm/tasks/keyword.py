@@ -21,18 +21,19 @@ class KeywordDecoder:
     """The best label of one window, and whether it is above the card's threshold.
 
     Raises:
-        CardError: see `Scores`; or `keyword` in the card makes no sense.
+        CardError: see `Scores`; or `keyword` in the card names unknown labels, or is out of range.
     """
 
     def __init__(self, card: ModelCard, specs: Sequence[TensorSpec]) -> None:
         self.scores = Scores(card, specs)
         self.recipe = card.keyword or KeywordRecipe()
-        unknown = set(self.recipe.background) - set(self.scores.labels)
+        background = set(self.recipe.background)
+        unknown = background - set(self.scores.labels)
         if unknown:
             raise CardError(f"keyword.background: {', '.join(sorted(unknown))} is none of the card's labels")
         if self.recipe.smooth_windows < 1:
             raise CardError(f"keyword.smooth_windows: expected 1 or more, found {self.recipe.smooth_windows}")
-        self._is_word = np.array([each not in self.recipe.background for each in self.scores.labels])
+        self._is_word = np.array([each not in background for each in self.scores.labels])
 
     def __call__(self, outputs: Outputs) -> Keyword:
         """The best label of one window, whose time is not known."""

@@ -9,7 +9,8 @@ import numpy as np
 import numpy.typing as npt
 
 from edgemm.card import ModelCard, OutputCard
-from edgemm.errors import CardError
+from edgemm.errors import ArtifactError, CardError
+from edgemm.log import LOG
 from edgemm.tasks.task import Outputs
 from edgemm.tensors import TensorSpec
 
@@ -25,18 +26,22 @@ def sigmoid(logits: npt.NDArray[Any]) -> npt.NDArray[np.float32]:
     return np.asarray(0.5 * (np.tanh(0.5 * logits) + 1.0), np.float32)
 
 
-def _as_they_are(numbers: npt.NDArray[Any]) -> npt.NDArray[np.float32]:
-    return numbers.astype(np.float32)
+def _unchanged(numbers: npt.NDArray[Any]) -> npt.NDArray[np.float32]:
+    return numbers.copy()
 
 
-_DECODE = {"probabilities": _as_they_are, "logits": softmax, "sigmoid": sigmoid}
+_DECODE = {"probabilities": _unchanged, "logits": softmax, "sigmoid": sigmoid}
+_SLACK = 0.02
+"""How far outside 0..1 a probability may lie: the rounding of an int8 output."""
+_LARGEST = float(np.finfo(np.float32).max)
 
 
 class Scores:
     """The score output of a model, read as its card says.
 
     Raises:
-        CardError: the card names no such output, not how to read it, or another number of labels.
+        CardError: the card names no such output, does not say how to read it, or has another number of labels; or the
+            output does not hold one score for each class of one input.
     """
 
     def __init__(self, card: ModelCard, specs: Sequence[TensorSpec]) -> None:
@@ -46,18 +51,70 @@ class Scores:
                 f"output {output.name!r}: a {card.task} needs `decode` to be one of {', '.join(_DECODE)}; "
                 f"found {output.decode!r}. Correct it with `edgemm card set`"
             )
-        self._decode = _DECODE[output.decode]
-        self.count = int(np.prod(specs[self._index].shape))
+        spec = specs[self._index]
+        _require_scores(spec, card.task)
+        self.name, self.count = output.name, int(np.prod(spec.shape))
+        if self.count == 1 and output.decode == "logits":
+            raise CardError(
+                f"output {output.name!r}: holds a single score, and the softmax of one number is always 1. "
+                'Say "decode": "sigmoid" (or "probabilities") with `edgemm card set`'
+            )
         if card.labels and len(card.labels) != self.count:
             raise CardError(
                 f"output {output.name!r}: expected one label for each of its {self.count} scores, "
                 f"found {len(card.labels)} labels. Correct them with `edgemm card set`"
             )
         self.labels = card.labels or tuple(map(str, range(self.count)))
+        self._decode, self._look = _DECODE[output.decode], output.decode == "probabilities"
 
     def __call__(self, outputs: Outputs) -> npt.NDArray[np.float32]:
-        """float32[count], 0..1, in the order of `labels`; a new array."""
-        return self._decode(outputs[self._index].reshape(-1))
+        """float32[count], 0..1, in the order of `labels`; a new array.
+
+        Raises:
+            ArtifactError: the model gave NaN, infinity, or another number of scores.
+        """
+        found = outputs[self._index]
+        if found.size != self.count:  # a size that is found out while running
+            raise ArtifactError(
+                f"output {self.name!r}: expected {self.count} scores, found shape {list(found.shape)}. "
+                "Read the outputs as they are with model.run(...)"
+            )
+        with np.errstate(over="ignore"):
+            numbers = found.reshape(-1).astype(np.float32, copy=False)
+        low, high = float(numbers.min()), float(numbers.max())
+        if not -_LARGEST <= low <= high <= _LARGEST:  # false for NaN
+            bad = int(np.count_nonzero(~np.isfinite(numbers)))
+            raise ArtifactError(
+                f"output {self.name!r}: {bad} of its {self.count} scores are NaN or infinite, which cannot be ranked. "
+                'Try another delegate (delegate="cpu"); if that is the same, convert or train the model again'
+            )
+        if self._look and not -_SLACK <= low <= high <= 1 + _SLACK:
+            self._look = False  # once is enough
+            LOG.warning(
+                "output %r: the card says probabilities, the model gave %g to %g. Are they logits? Then say "
+                '"decode": "logits" with `edgemm card set`',
+                self.name,
+                low,
+                high,
+            )
+        return self._decode(numbers)
+
+
+def _require_scores(spec: TensorSpec, task: str) -> None:
+    """The output has the shape [1, C] or [C], with further dimensions of 1 at most, and real numbers."""
+    one_input = len(spec.shape) == 1 or spec.shape[:1] == (1,)
+    if not spec.shape or min(spec.shape) < 1 or not one_input or sum(size > 1 for size in spec.shape) > 1:
+        raise CardError(
+            f"output {spec.name!r}: a {task} needs one score for each class, shape [1, C] or [C], found "
+            f"{list(spec.shape)}. Name the output with the scores in the card, convert the model so that it ends "
+            'in one (--shape for a batch of 1), or set "task": "tensors" with `edgemm card set`'
+        )
+    if not (spec.quantized or spec.dtype.startswith("float")):
+        raise CardError(
+            f"output {spec.name!r}: a {task} needs scores, float or quantized integers with their scale, found "
+            f"{spec.dtype}. If the model answers with a class number, take the scores before its ArgMax; an "
+            '.onnx of --io int8 does not tell its scale. Or set "task": "tensors" with `edgemm card set`'
+        )
 
 
 def _score_output(card: ModelCard, specs: Sequence[TensorSpec]) -> tuple[OutputCard, int]:

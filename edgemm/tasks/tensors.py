@@ -23,6 +23,12 @@ class TensorsDecoder:
         return Tensors({name: each.copy() for name, each in zip(self._names, outputs, strict=True)})
 
     def whole(self, windows: Sequence[Outputs], seconds: float) -> Tensors:
-        """The outputs of all windows of a recording, one after the other along the first axis."""
+        """The outputs of all windows of a recording, one after the other along the first axis; an output without
+        dimensions becomes one number for each window."""
         columns = zip(*windows, strict=True)
-        return Tensors({name: np.concatenate(each) for name, each in zip(self._names, columns, strict=True)})
+        return Tensors(
+            {
+                name: np.concatenate([np.atleast_1d(window) for window in each])
+                for name, each in zip(self._names, columns, strict=True)
+            }
+        )

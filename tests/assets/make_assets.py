@@ -272,9 +272,18 @@ def bright() -> bytes:
     )  # fmt: skip
 
 
+def share() -> bytes:
+    """Which pixel of a 2x2 picture is bright: scores = pixels / sum(pixels), NaN for a black picture."""
+    return onnx_model(
+        [("Flatten", ["pixels"], ["flat"]), ("ReduceSum", ["flat"], ["light"]), ("Div", ["flat", "light"], ["scores"])],
+        {"pixels": [1, 1, 2, 2]}, {"scores": [1, 4]},
+    )  # fmt: skip
+
+
 ASSETS: dict[str, Callable[[], bytes]] = {
     "add.tflite": add,
     "add_numbers.tflite": lambda: add(shape=()),
+    "add_nothing.tflite": lambda: add(shape=(0, 2)),
     "total.tflite": total,
     "remembered.tflite": remembered,
     "two_adds.tflite": two_adds,
@@ -285,10 +294,13 @@ ASSETS: dict[str, Callable[[], bytes]] = {
     "quadrant.tflite": quadrant,
     "loud.tflite": loud,
     "add.onnx": lambda: onnx_model([("Add", ["x", "x"], ["y"])], {"x": [1]}, {"y": [1]}),
+    "add_numbers.onnx": lambda: onnx_model([("Add", ["x", "x"], ["y"])], {"x": []}, {"y": []}),
+    "add_nothing.onnx": lambda: onnx_model([("Add", ["x", "x"], ["y"])], {"x": [0, 2]}, {"y": [0, 2]}),
     "total.onnx": lambda: onnx_model(
         [("Add", ["x", "before"], ["total"])], {"x": [1, 2], "before": [1, 2]}, {"total": [1, 2]}
     ),
     "bright.onnx": bright,
+    "share.onnx": share,
     "causal.onnx": causal,
     "gru_step.onnx": lambda: gru(1),
     "gru_whole.onnx": lambda: gru(20),

@@ -9,11 +9,11 @@ import pytest
 from needs import needs
 
 from edgemm.artifact import read_artifact
-from edgemm.backends import Backend, open_backend
+from edgemm.backends import Backend, Coverage, litert, open_backend
+from edgemm.backends.nodes import Node, by_xnnpack
 from edgemm.backends.runtime import find_litert
 from edgemm.errors import (
     DamagedArtifact,
-    DelegateFailed,
     DelegateMissing,
     InputError,
     UnsupportedVersion,
@@ -85,21 +85,37 @@ def test_a_float_tensor_is_not_quantized() -> None:
     assert not opened("add.tflite").inputs[0].quantized
 
 
-def test_the_cpu_kernels_are_no_accelerator() -> None:
+def test_what_xnnpack_runs_is_told() -> None:
     backend = opened("two_adds.tflite", delegate="cpu")
     assert backend.delegates == ("xnnpack",)
-    assert (backend.coverage.delegated, backend.coverage.total, backend.coverage.partitions) == (0, 3, 0)
-    assert backend.coverage.remaining == {"ADD": 2, "ABS": 1}
+    assert backend.coverage == Coverage(3, 3, 1, {}, "xnnpack")
+    assert str(backend.coverage) == "xnnpack runs 3 of 3 operators (1 piece)"
 
 
-def test_what_xnnpack_leaves_to_the_plain_kernels_is_told() -> None:
-    assert opened("quadrant.tflite").delegates[-1] == "cpu"  # XNNPACK has no int8 softmax
+@pytest.mark.parametrize("threads", [1, 2])
+def test_what_xnnpack_leaves_to_the_plain_kernels_is_told(threads: int) -> None:
+    backend = opened("quadrant.tflite", threads=threads)
+    assert backend.delegates == ("xnnpack", "cpu")
+    assert backend.coverage == Coverage(2, 3, 1, {"SOFTMAX": 1}, "xnnpack")  # XNNPACK has no int8 softmax
+    assert str(backend.coverage) == "xnnpack runs 2 of 3 operators (1 piece); the rest: SOFTMAX"
 
 
-def test_xnnpack_asked_for_by_name_must_take_something() -> None:
-    assert opened("add.tflite", delegate="xnnpack").delegates == ("xnnpack",)
-    with pytest.raises(DelegateFailed, match="none of the model's 1 operators"):
-        opened("where.tflite", delegate="xnnpack")
+def test_a_model_that_xnnpack_takes_nothing_of() -> None:
+    backend = opened("where.tflite", delegate="cpu")
+    assert backend.delegates == ("cpu",)
+    assert str(backend.coverage) == "xnnpack runs none of 1 operator; the rest: WHERE"
+
+
+def test_a_runtime_that_lists_no_nodes_is_not_told(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(litert, "list_nodes", lambda interpreter: ())
+    backend = opened("two_adds.tflite")
+    assert (backend.coverage, str(backend.coverage)) == (Coverage(), "not told by this runtime")
+    assert backend.delegates == ("cpu",)
+
+
+def test_a_piece_whose_operators_are_not_found_is_not_told() -> None:
+    before = (Node("ADD", (0,), (1,)),)
+    assert by_xnnpack(before, (*before, Node("DELEGATE", (7,), (8,)))) == Coverage()
 
 
 def test_no_model_at_all(tmp_path: Path) -> None:

@@ -55,7 +55,8 @@ def test_the_buffers_stay_the_same_memory() -> None:
 def test_who_runs_it_is_told_in_the_runtimes_own_words() -> None:
     backend = opened("bright.onnx")
     assert backend.delegates == ("CPUExecutionProvider",)
-    assert backend.coverage.delegated == 0
+    assert (backend.coverage.delegated, backend.coverage.delegate) == (0, "")
+    assert str(backend.coverage).endswith("on the CPU, no accelerator")
 
 
 def test_a_provider_that_is_not_built_in_is_an_error_and_no_warning() -> None:

@@ -223,12 +223,12 @@ def test_a_card_is_set_from_json(converted: dict[str, Path], tmp_path: Path) -> 
     bare = tmp_path / "bare.onnx"
     bare.write_bytes(read_artifact(converted["onnx"]).payload)
     (tmp_path / "card.json").write_text(
-        '{"schema": "edgemm.card/1", "name": "mine", "colour_of_box": "blue"}'
+        '{"schema": "edgemm.card/1", "name": "mine", "x-colour-of-box": "blue"}'
     )
     assert main(["card", "set", str(bare), str(tmp_path / "card.json")]) == 0
     card = read_artifact(bare).card
     assert card is not None
-    assert (card.name, card.extra) == ("mine", {"colour_of_box": "blue"})
+    assert (card.name, card.extra) == ("mine", {"x-colour-of-box": "blue"})
 
 
 def test_doctor_lists_runtimes_and_delegates(capsys: pytest.CaptureFixture[str]) -> None:

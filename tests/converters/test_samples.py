@@ -250,12 +250,12 @@ def test_whole_numbers_in_another_type_are_taken() -> None:
     assert found.inputs[0]["u"].tolist() == [[1, 255]]
 
 
-def test_an_array_of_another_name_is_not_taken_for_the_input(tmp_path: Path) -> None:
+def test_a_lone_array_of_another_name_is_refused(tmp_path: Path) -> None:
     np.savez(tmp_path / "d.npz", imgae=np.zeros((5, 1, 4, 4)))
     with pytest.raises(InputError, match=r"no array named 'image'; found \['imgae'\]"):
         load_samples(tmp_path / "d.npz", [SPEC], [CARD])
 
 
-def test_an_array_without_a_name_serves_the_only_input(tmp_path: Path) -> None:
+def test_a_lone_array_that_numpy_named_is_taken(tmp_path: Path) -> None:
     np.savez(tmp_path / "d.npz", np.zeros((5, 1, 4, 4)))
     assert len(load_samples(tmp_path / "d.npz", [SPEC], [CARD])) == 5

@@ -20,8 +20,19 @@ def test_the_registered_name_is_the_delegates_own() -> None:
 
 
 def test_an_unknown_name_lists_the_known_ones() -> None:
-    with pytest.raises(InputError, match=r"expected one of auto, cpu, xnnpack.*found 'tpu'"):
+    with pytest.raises(InputError, match=r"expected one of auto, cpu, edgetpu.*found 'tpu'"):
         find_delegate("tpu")
+
+
+def test_a_near_name_is_told() -> None:
+    with pytest.raises(InputError, match=r"found 'edge_tpu'\. Did you mean 'edgetpu'\?"):
+        find_delegate("edge_tpu")
+
+
+def test_xnnpack_is_part_of_the_cpu() -> None:
+    with pytest.raises(InputError, match=r"'xnnpack': XNNPACK is part of 'cpu'.*say 'cpu'"):
+        candidates(("edgetpu", "xnnpack"), "tflite")
+    assert "xnnpack" not in DELEGATES
 
 
 def test_an_empty_tuple_is_refused() -> None:

@@ -135,6 +135,11 @@ def test_an_editor_s_byte_order_mark_is_no_harm() -> None:
         ({"outputs": [{"shape": [1] * 9}]}, r"outputs\[0\]\.shape: expected at most 8 dimensions"),
         ({"states": [{"output": "h"}]}, r"card\.states\[0\]\.input: expected a value, found none"),
         ({"quantization": []}, r"card\.quantization: expected an object"),
+        (
+            {"x-note": "x" * 300_000},
+            r"card, keys that are not known: expected at most 262144 characters, found 300",
+        ),
+        ({"fidelity": {"x": ["x" * 60_000] * 5}}, r"card\.fidelity: expected at most 262144 characters"),
         ({"payload_sha256": "abc"}, r"card\.payload_sha256: expected 64 hexadecimal digits"),
         (image(std=[0.0]), r"image\.std: expected numbers other than 0"),
         (image(scale=0), r"image\.scale: expected a number other than 0"),
@@ -179,7 +184,7 @@ def test_a_value_that_makes_no_sense_is_named(content: dict[str, Any], message: 
         ('{"name": "a", "name": "b"}', "the key 'name' twice"),
         (r'{"labels": ["\ud800"]}', "control character"),
         (r'{"labels": ["\u001b[2J"]}', "control character"),
-        ('{"labels": [' + '"a",' * 300_000 + '"a"]}', "at most 1048576 are read"),
+        ('{"labels": [' + '"a",' * 1_100_000 + '"a"]}', "at most 4194304 are read"),
     ],
 )
 def test_what_is_no_sound_json_is_refused(text: str | bytes, message: str) -> None:

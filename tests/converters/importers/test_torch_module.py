@@ -119,34 +119,40 @@ def test_one_tensor_given_twice_is_two_inputs() -> None:
     assert uses == [1, 1]
 
 
-class Answers(torch.nn.Module):  # type: ignore[misc,name-defined]
-    """Gives what `form` makes of scores, offsets and the input."""
+class Heads(torch.nn.Module):  # type: ignore[misc, name-defined]
+    """Gives its outputs by name, in any structure."""
 
-    def __init__(self, form: Any) -> None:
+    def __init__(self, give: Any) -> None:
         super().__init__()
-        torch.manual_seed(0)
-        self.scores, self.offsets, self.form = torch.nn.Linear(4, 3), torch.nn.Linear(4, 2), form
+        self.first, self.second, self.give = torch.nn.Linear(4, 3), torch.nn.Linear(4, 2), give
 
     def forward(self, x: Any) -> Any:
-        return self.form(self.scores(x), self.offsets(x), x)
+        return self.give(self.first(x), self.second(x), x)
 
 
 @pytest.mark.parametrize(
-    ("form", "names"),
+    ("give", "names"),
     [
-        (lambda a, b, x: {"scores": a, "offsets": b}, ["scores", "offsets"]),
-        (lambda a, b, x: {"boxes": (a, b), "sum": a.sum()}, ["boxes_0", "boxes_1", "sum"]),
-        (lambda a, b, x: {"one": a, "x": x + 1}, ["one", None]),  # x is the name of the input
+        (lambda a, b, x: {"scores": a, "boxes": b}, ["scores", "boxes"]),
+        (lambda a, b, x: {"z": b, "aux": {"inner": a}}, ["z", "aux_inner"]),
+        (lambda a, b, x: {"all heads": [a, b]}, ["all_heads_0", "all_heads_1"]),
+        (lambda a, b, x: {"linear_1": a, "linear": b}, ["linear_1", "linear"]),
+        (lambda a, b, x: {"x": a, "y": b}, [None, "y"]),
         (lambda a, b, x: (a, b), [None, None]),
     ],
+    ids=["flat", "nested", "list", "crossed", "as the input", "tuple"],
 )
-def test_outputs_have_the_names_that_the_module_gives_them(form: Any, names: list[str | None]) -> None:
-    network, example = Answers(form).eval(), torch.randn(1, 4)
-    model = export_torch(network, (example,))
+def test_outputs_have_the_keys_of_a_dictionary(give: Any, names: list[str | None]) -> None:
+    torch.manual_seed(0)
+    module, example = Heads(give).eval(), torch.randn(1, 4)
+    model = export_torch(module, (example,))
     found = [value.name for value in model.graph.outputs]
-    assert len(set(found)) == len(found) == len(names)
-    assert [name for name in names if name] == [a for a, b in zip(found, names, strict=True) if b]
-    answers = Reference(model).run({"x": example.numpy()})
-    leaves = torch.utils._pytree.tree_leaves(network(example))
-    for name, leaf in zip(found, leaves, strict=True):
-        np.testing.assert_allclose(answers[str(name)], leaf.detach().numpy(), rtol=1e-5, atol=1e-6)
+    assert all(name in (None, each) for name, each in zip(names, found, strict=True))
+    assert len(set(found) | {"x"}) == len(found) + 1
+    canonicalize(model)
+    flat = torch.utils._pytree.tree_leaves(module(example))
+    ran = Reference(model, optimize=False).run({str(model.graph.inputs[0].name): example.numpy()})
+    for expected, name in zip(flat, found, strict=True):
+        np.testing.assert_allclose(
+            ran[str(name)], expected.detach().numpy(), rtol=1e-5, atol=1e-6
+        )  # float32 sums

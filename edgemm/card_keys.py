@@ -1,0 +1,114 @@
+"""Keys of a card that nobody reads: a misspelt key changes what a model answers, and says nothing.
+
+Keys that begin with "x-" are their author's own notes and are kept. Others are refused where a card is written
+(`edgemm card set`, `edgemm convert`), with the key that was probably meant; where a card is only loaded they are kept,
+with a warning, since they may be of a later version.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import fields, is_dataclass, replace
+from functools import lru_cache
+from pathlib import Path
+from typing import Any
+
+from edgemm.card import (
+    AudioRecipe,
+    ImageRecipe,
+    InputCard,
+    KeywordRecipe,
+    ModelCard,
+    OutputCard,
+    StatePair,
+)
+from edgemm.choices import hint
+from edgemm.errors import CardError
+from edgemm.log import LOG
+
+OWN = "x-"
+"""How keys begin that are kept without a word."""
+HELP, GUESSED = "x-help", "x-guessed"
+"""Keys of `edgemm card new`, which are not written into a file."""
+
+SECTIONS: dict[type, str] = {
+    ModelCard: "the card itself",
+    InputCard: "an entry of inputs",
+    ImageRecipe: "image, in an entry of inputs",
+    AudioRecipe: "audio, in an entry of inputs",
+    OutputCard: "an entry of outputs",
+    KeywordRecipe: "keyword",
+    StatePair: "an entry of states",
+}
+"""Kind of object -> where it stands in a card."""
+
+
+def unknown_keys(card: ModelCard) -> tuple[str, ...]:
+    """A sentence for each unknown key: its place, and what was probably meant."""
+    return tuple(_sentence(path, key, kind) for path, key, kind in _extras(card, "card"))
+
+
+def refuse_unknown(card: ModelCard) -> None:
+    """Returns where every key is known, or its author's own.
+
+    Raises:
+        CardError: a key that is neither; names up to three of them.
+    """
+    found = unknown_keys(card)
+    if found:
+        more = f" ({len(found) - 3} more like this)" if len(found) > 3 else ""
+        raise CardError(
+            f"{'; '.join(found[:3])}{more}. Correct it, or begin it with {OWN!r} to keep it as a note of your own"
+        )
+
+
+def warn_unknown(card: ModelCard, where: str | Path) -> None:
+    """Logs a warning for each unknown key, once per file and key."""
+    for each in unknown_keys(card):
+        _warn_once(str(where), each)
+
+
+@lru_cache(maxsize=256)
+def _warn_once(where: str, sentence: str) -> None:
+    LOG.warning("%s: %s. The key is ignored; correct it with `edgemm card set`", where, sentence)
+
+
+def without_help(card: ModelCard) -> ModelCard:
+    """The card without what `edgemm card new` wrote to explain it."""
+    cleaned: ModelCard = _without_help(card)
+    return cleaned
+
+
+def _without_help(value: Any) -> Any:
+    if isinstance(value, tuple) and value and is_dataclass(value[0]):
+        return tuple(_without_help(each) for each in value)
+    if not is_dataclass(value) or isinstance(value, type):
+        return value
+    changes = {each.name: _without_help(getattr(value, each.name)) for each in fields(value)}
+    changes["extra"] = {key: item for key, item in changes["extra"].items() if key not in (HELP, GUESSED)}
+    return replace(value, **changes)
+
+
+def _extras(value: Any, path: str) -> Iterator[tuple[str, str, type]]:
+    """Path, key and kind of object of every unknown key."""
+    for key in value.extra:
+        if not key.startswith(OWN):
+            yield path, key, type(value)
+    for each in fields(value):
+        inner = getattr(value, each.name)
+        if is_dataclass(inner):
+            yield from _extras(inner, f"{path}.{each.name}")
+        elif isinstance(inner, tuple):
+            for at, entry in enumerate(inner if inner and is_dataclass(inner[0]) else ()):
+                yield from _extras(entry, f"{path}.{each.name}[{at}]")
+
+
+def _sentence(path: str, key: str, kind: type) -> str:
+    known = _known(kind)
+    elsewhere = [where for other, where in SECTIONS.items() if other is not kind and key in _known(other)]
+    told = f". It belongs into {elsewhere[0]}" if elsewhere else hint(key, known)
+    return f"{path}.{key[:80]}: is not a key of {SECTIONS[kind]}{told}"
+
+
+def _known(kind: Any) -> list[str]:
+    return [each.name for each in fields(kind) if each.name != "extra"]

@@ -1,0 +1,76 @@
+"""Writes docs/cards.md from the dataclasses of cards and app files: `python scripts/card_reference.py [FILE]`."""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+
+from edgemm.app.recipe import AppRecipe
+from edgemm.card import ModelCard
+from edgemm.key_reference import Key, keys, objects
+
+PAGE = Path(__file__).parents[1] / "docs" / "cards.md"
+INTRODUCTION = """\
+# Cards and app files, key by key
+
+This page is written by `python scripts/card_reference.py` from the docstrings in `edgemm/`; correct them there.
+
+A **card** says what a model takes and gives. It is JSON inside the model file:
+
+```bash
+edgemm card new digits.tflite --preset imagenet -o digits.card.json   # a card to fill in, every key explained
+edgemm card set digits.tflite digits.card.json                        # checks it against the model, and writes it
+edgemm card show digits.tflite
+edgemm run digits.tflite --source pictures/ --card digits.card.json   # or only for this run
+```
+
+An **app file** says which models run on which sources; `edgemm run app.json` runs it. `examples/kiosk` has one.
+
+- Every key may be left out unless it is required. A card is at most 4 MiB, a list in it at most 100,000 entries long
+  (50,000 labels are fine), a text 65,536 characters.
+- Names of tensors, shapes and layouts that a card leaves out, or has otherwise, are taken from the model file.
+- A key that is not listed here is refused by `edgemm card set` and `edgemm convert`, with the key that was probably
+  meant; a model file that has one loads with a warning. Keys that begin with `x-` are your own notes and are kept.
+- `"schema"` is `"edgemm.card/1"` in a card, and `"edgemm.app/1"`, required, in an app file.
+"""
+PLACES = {
+    "ModelCard": "A card",
+    "InputCard": "An entry of `inputs`",
+    "OutputCard": "An entry of `outputs`",
+    "ImageRecipe": "`image`, in an entry of `inputs`",
+    "AudioRecipe": "`audio`, in an entry of `inputs`",
+    "KeywordRecipe": "`keyword`",
+    "StatePair": "An entry of `states`",
+    "AppRecipe": "An app file",
+    "StreamRecipe": "An entry of `streams`",
+    "RecordRecipe": "`record`",
+    "When": "`when`, in an entry of `streams` or in `record`",
+}
+"""Name of a dataclass -> where it stands in the file."""
+
+
+def page() -> str:
+    """The whole page."""
+    parts = [INTRODUCTION]
+    for root in (ModelCard, AppRecipe):
+        parts += [_section(kind, 2 if kind is root else 3) for kind in objects(root)]
+    return "\n".join(parts)
+
+
+def _section(kind: type, level: int) -> str:
+    head = f"{'#' * level} {PLACES.get(kind.__name__, kind.__name__)}\n"
+    table = ["| key | type | unit | default | allowed | meaning |", "| --- | --- | --- | --- | --- | --- |"]
+    return "\n".join([head, *table, *map(_row, keys(kind)), ""])
+
+
+def _row(key: Key) -> str:
+    cells = (f"`{key.name}`", key.type, key.unit, _code(key.default), _code(key.allowed), key.meaning)
+    return "| " + " | ".join(cell.replace("|", "\\|") for cell in cells) + " |"
+
+
+def _code(text: str) -> str:
+    return text if not text or text in ("required",) or " to " in text else f"`{text}`"
+
+
+if __name__ == "__main__":
+    (Path(sys.argv[1]) if len(sys.argv) > 1 else PAGE).write_text(page(), encoding="utf-8")

@@ -1,0 +1,80 @@
+"""What people read are tables and sentences, never printed dictionaries or lists of Python's."""
+
+from __future__ import annotations
+
+import json
+import re
+from pathlib import Path
+
+import pytest
+from needs import needs
+
+from edgemm.artifact import write_artifact
+from edgemm.backends.runtime import find_litert
+from edgemm.card import ModelCard, OutputCard
+from edgemm.cli import main
+
+ASSETS = Path(__file__).parents[1] / "assets"
+PYTHON = re.compile(r"[{}]|\[\]|\('|None|True|False|Coverage")
+
+
+@pytest.fixture(autouse=True)
+def _runtimes() -> None:
+    needs(find_litert)
+    pytest.importorskip("onnxruntime")
+
+
+@pytest.fixture(params=["quadrant.tflite", "bright.onnx"])
+def file(tmp_path: Path, request: pytest.FixtureRequest) -> Path:
+    fidelity = {"outputs": [{"name": "scores", "snr_db": 31.25, "accuracy": None, "parts": [{"name": "a"}]}]}
+    card = ModelCard(
+        name="quadrants",
+        task="classification",
+        outputs=(OutputCard("scores", (1, 4), "probabilities"),),
+        labels=tuple("abcd"),
+        fidelity=fidelity,
+    )
+    path = tmp_path / request.param
+    write_artifact(path, (ASSETS / request.param).read_bytes(), card)
+    return path
+
+
+def printed(capsys: pytest.CaptureFixture[str], *arguments: str) -> str:
+    assert main(list(arguments)) == 0
+    return capsys.readouterr().out
+
+
+def test_bench(file: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    out = printed(capsys, "bench", str(file), "--runs", "5")
+    assert not PYTHON.search(out)
+    assert re.search(r"\nmedian +\d+\.\d+ ms\n", out)
+    assert re.search(r"\np10 to p90 +[\d.]+ to [\d.]+ ms\n", out)
+    assert "5 inferences, after 11 of warm-up" in out
+
+
+def test_bench_tells_what_xnnpack_runs(capsys: pytest.CaptureFixture[str]) -> None:
+    path = str(ASSETS / "quadrant.tflite")
+    assert "xnnpack runs 2 of 3 operators" in printed(capsys, "bench", path, "--runs", "5")
+    coverage = json.loads(printed(capsys, "bench", path, "--runs", "5", "--json"))["coverage"]
+    assert coverage == {
+        "delegated": 2, "total": 3, "partitions": 1, "remaining": {"SOFTMAX": 1}, "delegate": "xnnpack",
+    }  # fmt: skip
+
+
+def test_inspect(file: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    out = printed(capsys, "inspect", str(file))
+    assert not PYTHON.search(out)
+    assert re.search(r"\nname +quadrants 1\n", out)
+    assert re.search(r"\nscores +31\.25 +-\n", out)
+
+
+def test_inspect_without_a_card(capsys: pytest.CaptureFixture[str]) -> None:
+    out = printed(capsys, "inspect", str(ASSETS / "add.onnx"))
+    assert "no card" in out
+    assert "edgemm card new" in out
+
+
+def test_doctor(capsys: pytest.CaptureFixture[str]) -> None:
+    out = printed(capsys, "doctor")
+    assert not PYTHON.search(out)
+    assert "xnnpack" not in [line.split()[0] for line in out.splitlines() if line]

@@ -1,0 +1,76 @@
+"""docs/cards.md is what the script makes of the dataclasses, and every key in them is explained."""
+
+from __future__ import annotations
+
+import dataclasses
+import importlib.util
+from pathlib import Path
+from types import ModuleType
+from typing import Any
+
+import pytest
+
+from edgemm.app.recipe import AppRecipe
+from edgemm.card import AudioRecipe, ImageRecipe, ModelCard
+from edgemm.key_reference import keys, objects
+
+ROOT = Path(__file__).parents[1]
+KINDS = [*objects(ModelCard), *objects(AppRecipe)]
+
+
+@pytest.fixture(scope="module")
+def script() -> ModuleType:
+    path = ROOT / "scripts" / "card_reference.py"
+    if not path.is_file():
+        pytest.skip("scripts/ is not here: the tests run outside the source tree")
+    spec = importlib.util.spec_from_file_location("card_reference", path)
+    assert spec is not None
+    assert spec.loader is not None
+    module = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(module)
+    return module
+
+
+def test_the_page_is_what_the_script_writes(script: ModuleType) -> None:
+    committed = (ROOT / "docs" / "cards.md").read_text(encoding="utf-8")
+    assert committed == script.page(), "run: python scripts/card_reference.py"
+
+
+@pytest.mark.parametrize("kind", KINDS, ids=lambda kind: kind.__name__)
+def test_every_key_is_explained(kind: Any, script: ModuleType) -> None:
+    assert kind.__name__ in script.PLACES, "say in scripts/card_reference.py where it stands"
+    assert {each.name for each in keys(kind)} == {
+        each.name for each in dataclasses.fields(kind) if each.name != "extra"
+    }
+    unexplained = [each.name for each in keys(kind) if len(each.meaning) < 15]
+    assert not unexplained, f"{kind.__name__}: a docstring under these fields is missing"
+    assert all(each.type != "any" for each in keys(kind))
+
+
+def test_the_objects_of_a_card_are_all_found() -> None:
+    names = {kind.__name__ for kind in objects(ModelCard)}
+    assert names == {
+        "ModelCard", "InputCard", "OutputCard", "ImageRecipe", "AudioRecipe", "KeywordRecipe", "StatePair",
+    }  # fmt: skip
+
+
+def test_a_key_is_told_in_the_terms_of_json() -> None:
+    rate = next(each for each in keys(AudioRecipe) if each.name == "sample_rate")
+    assert (rate.type, rate.unit, rate.default, rate.allowed) == (
+        "whole number",
+        "hertz",
+        "16000",
+        "1 to 1000000",
+    )
+    mean = next(each for each in keys(ImageRecipe) if each.name == "mean")
+    assert (mean.type, mean.unit, mean.default, mean.allowed) == ("list of numbers", "", "[0.0]", "")
+    color = next(each for each in keys(ImageRecipe) if each.name == "color")
+    assert (color.type, color.default, color.allowed) == ("text", '"rgb"', '"rgb", "bgr", "gray"')
+    keyword = next(each for each in keys(ModelCard) if each.name == "keyword")
+    assert (keyword.type, keyword.default) == ("object or null", "null")
+
+
+def test_a_row_has_six_cells_whatever_stands_in_it(script: ModuleType) -> None:
+    rows = [line for line in script.page().splitlines() if line.startswith("| `")]
+    assert len(rows) == sum(len(keys(kind)) for kind in KINDS)
+    assert {row.replace("\\|", "").count("|") for row in rows} == {7}
