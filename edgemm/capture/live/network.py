@@ -23,9 +23,10 @@ from edgemm.capture.live.http_address import HttpAddress
 from edgemm.capture.live.http_grabber import HttpGrabber
 from edgemm.capture.live.live_frames import LiveFrames
 from edgemm.capture.live.opencv_grabber import OpenCvGrabber
+from edgemm.capture.live.rtsp_reason import rtsp_reason
 from edgemm.capture.live.timeouts import OPTIONS, Timeouts, patience_of
 from edgemm.capture.uri import SourceUri
-from edgemm.errors import InputError
+from edgemm.errors import InputError, SourceNotFound
 from edgemm.opencv import opencv
 
 SNAPSHOT_FPS = 2.0
@@ -66,8 +67,18 @@ class NetworkGrabber(OpenCvGrabber):
             "for other credentials, or it sends no video that FFMPEG knows. Try the address with ffplay"
         )
         with ffmpeg_options(self._transport, self._timeout_ms / 1000, self._playlist):
-            self._try(self._address, cv2.CAP_FFMPEG, options, hint)
+            self._open_or_explain(options, hint)
         return self._described()
+
+    def _open_or_explain(self, options: list[int], hint: str) -> None:
+        try:
+            self._try(self._address, opencv().CAP_FFMPEG, options, hint)
+        except SourceNotFound:
+            is_rtsp = self._address.lower().startswith("rtsp:")
+            reason = rtsp_reason(self._address, self._uri, self._timeout_ms / 1000) if is_rtsp else None
+            if reason is None:
+                raise
+            raise reason from None
 
     def grab(self) -> Shot | Lost | None:
         """The next picture; the first is one that did not wait."""
