@@ -6,6 +6,8 @@ import os
 import socket
 import threading
 from collections.abc import Iterator
+from functools import partial
+from http.server import SimpleHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from urllib.parse import quote
 
@@ -44,6 +46,11 @@ WHOLE = (
     *("no_length", "bare", "wrong_length", "dashes", "other_boundary", "lines", "preamble", "inside", "raw"),
 )
 """Behaviours of a camera that sends ten good pictures and closes."""
+
+
+class _Quiet(SimpleHTTPRequestHandler):
+    def log_message(self, *_: object) -> None:
+        """Nothing."""
 
 
 @pytest.fixture(scope="module")
@@ -183,6 +190,19 @@ def test_a_playlist_is_not_followed(camera: CameraRig, kind: str) -> None:
     assert camera.counts("playlist")["begun"] == 0
 
 
+def test_a_playlist_is_followed_where_the_address_says_so(tmp_path: Path) -> None:
+    clip = Path(_clip(tmp_path, 40, "part.ts")).name
+    head = "#EXTM3U\n#EXT-X-TARGETDURATION:3\n#EXTINF:1.6,\n"
+    (tmp_path / "live.m3u8").write_text(f"{head}{clip}\n#EXT-X-ENDLIST\n")
+    handler = partial(_Quiet, directory=str(tmp_path))
+    with ThreadingHTTPServer(("127.0.0.1", 0), handler) as server:
+        threading.Thread(target=server.serve_forever, daemon=True).start()
+        address = f"http://127.0.0.1:{server.server_port}/live.m3u8#reconnect=0&playlist=1"
+        with open_source(address) as source:
+            assert isinstance(source.read(10), Frame)
+        server.shutdown()
+
+
 @pytest.mark.parametrize("algorithm", ["", "MD5", "SHA-256"])
 def test_user_and_password(camera: CameraRig, algorithm: str) -> None:
     seen = camera.watch("digest" if algorithm else "basic", login=LOGIN, algorithm=algorithm)
@@ -296,9 +316,9 @@ def _until_the_end(source: Source) -> Iterator[Frame]:
         yield frame
 
 
-def _clip(folder: Path, frames: int) -> str:
+def _clip(folder: Path, frames: int, name: str = "clip.mp4") -> str:
     cv2 = opencv()
-    path = folder / "clip.mp4"
+    path = folder / name
     writer = cv2.VideoWriter(str(path), cv2.VideoWriter.fourcc(*"mp4v"), 25, (64, 48))
     for number in range(frames):
         writer.write(np.full((48, 64, 3), number, np.uint8))
