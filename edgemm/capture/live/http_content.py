@@ -31,6 +31,8 @@ _PLAYLIST_STARTS = tuple(
     b"#extm3u [playlist] <asx [reference] <mpd <smil v=0 ffconcat rtsptext #! http:// https:// rtsp:// "
     b"<smoothstreaming <playlist".split()
 )
+_BINARY = re.compile(rb"[\x00-\x08\x0e-\x1a]")
+"""In no text: servers that know types by suffix call MPEG-TS, .ts, a text for translators."""
 _XML = re.compile(rb"^(?:(?:<\?xml[^>]*\?>|<!--.*?-->)\s*)+", re.DOTALL)
 
 
@@ -65,7 +67,9 @@ def kind_of(content_type: str, begun: bytes, shown: str) -> str:
         return PLAYLIST
     if kind in _JPEG_STREAMS:
         return JPEGS
-    if kind.startswith("text/") or start[:200].lower().startswith((b"<!doctype", b"<html")):
+    if (kind.startswith("text/") and not _BINARY.search(begun)) or start.lower().startswith(
+        (b"<!doctype", b"<html")
+    ):
         raise SourceNotFound(f"{shown}: answers with a page ({kind or 'HTML'}) where video is expected: it asks to log "
                              "in, or this is the address of the camera's site, not of its stream")  # fmt: skip
     if kind.startswith("image/"):

@@ -23,9 +23,10 @@ from edgemm.capture.live.http_address import HttpAddress
 from edgemm.capture.live.http_grabber import HttpGrabber
 from edgemm.capture.live.live_frames import LiveFrames
 from edgemm.capture.live.opencv_grabber import OpenCvGrabber
+from edgemm.capture.live.rtsp_reason import rtsp_reason
 from edgemm.capture.live.timeouts import OPTIONS, Timeouts, patience_of
 from edgemm.capture.uri import SourceUri
-from edgemm.errors import InputError
+from edgemm.errors import InputError, SourceNotFound
 from edgemm.opencv import opencv
 
 SNAPSHOT_FPS = 2.0
@@ -66,8 +67,18 @@ class NetworkGrabber(OpenCvGrabber):
             "for other credentials, or it sends no video that FFMPEG knows. Try the address with ffplay"
         )
         with ffmpeg_options(self._transport, self._timeout_ms / 1000, self._playlist):
-            self._try(self._address, cv2.CAP_FFMPEG, options, hint)
+            self._open_or_explain(options, hint)
         return self._described()
+
+    def _open_or_explain(self, options: list[int], hint: str) -> None:
+        try:
+            self._try(self._address, opencv().CAP_FFMPEG, options, hint)
+        except SourceNotFound:
+            is_rtsp = self._address.lower().startswith("rtsp:")
+            reason = rtsp_reason(self._address, self._uri, self._timeout_ms / 1000) if is_rtsp else None
+            if reason is None:
+                raise
+            raise reason from None
 
     def grab(self) -> Shot | Lost | None:
         """The next picture; the first is one that did not wait."""
@@ -77,20 +88,22 @@ class NetworkGrabber(OpenCvGrabber):
         return super().grab()
 
     def _after_backlog(self) -> Shot | None:
-        """The first picture that is not handed over faster than it was taken: FFMPEG had received those before. Where
-        that does not show in time, or the stream ends, it is the newest."""
+        """The first picture that FFMPEG had not received before: those are handed over faster than they were taken.
+        One that is slow may be this machine's fault, two in a row are live. Where that does not show in time, or the
+        stream ends, it is the newest."""
         began_ns = before_ns = self._now_ns()
         limit_ns = min(_BACKLOG_NS, self._timeout_ms * 500_000)
         newest: Any = None
-        before_ms = passed = 0.0
+        before_ms, passed, slow = 0.0, 0, 0
         while True:
             good, pixels = self._capture.read()
             now_ns, at_ms = self._now_ns(), self._get("CAP_PROP_POS_MSEC")
             if not good:
-                return Shot(newest, before_ns, int(passed) - 1, BACKLOG) if passed else None
+                return Shot(newest, before_ns, passed - 1, BACKLOG) if passed else None
             took_ms, lasts_ms = (now_ns - before_ns) / 1e6, max(_SHORTEST_MS, at_ms - before_ms)
-            if (passed and took_ms >= lasts_ms / 2) or now_ns - began_ns >= limit_ns:
-                return Shot(pixels, now_ns, int(passed), BACKLOG)
+            slow = slow + 1 if passed and took_ms >= lasts_ms / 2 else 0
+            if slow == 2 or now_ns - began_ns >= limit_ns:
+                return Shot(pixels, now_ns, passed, BACKLOG)
             newest, before_ns, before_ms, passed = pixels, now_ns, at_ms, passed + 1
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import struct
 from collections.abc import Callable
 from pathlib import Path
 
@@ -148,3 +149,36 @@ def test_a_playlist_under_the_name_of_a_video_is_not_followed(video: Callable[..
     path.write_text(text)
     with pytest.raises(SourceLost, match="is not a video"):
         VideoSource("list", str(path))
+
+
+def test_motion_jpeg_in_two_fields_is_woven_by_ffmpeg(tmp_path: Path) -> None:
+    """Each packet holds two pictures of half the height: the even lines, then the odd ones."""
+    packets = []
+    for number in range(5):
+        noise = np.random.default_rng(number).integers(0, 255, (6, 8, 3), np.uint8)
+        frame = cv2.resize(noise, (64, 48))
+        packets.append(b"".join(cv2.imencode(".jpg", frame[odd::2])[1].tobytes() for odd in (0, 1)))
+    path = tmp_path / "fields.avi"
+    path.write_bytes(_avi(packets, 64, 48))
+    with VideoSource("fields", str(path)) as source:
+        found = list(iter(source.read, None))
+        assert source.lost == {}
+    assert [frame.sequence for frame in found] == list(range(5))
+    assert {frame.pixels.shape for frame in found} == {(48, 64, 3)}
+
+
+def _avi(packets: list[bytes], width: int, height: int) -> bytes:
+    """A file of motion JPEG without an index."""
+    head = struct.pack("<14I", 40_000, 0, 0, 0, len(packets), 0, 1, 0, width, height, 0, 0, 0, 0)
+    stream = b"vidsMJPG" + struct.pack(
+        "<10I4H", 0, 0, 0, 1, 25, 0, len(packets), 0, 2**32 - 1, 0, 0, 0, width, height
+    )
+    bitmap = struct.pack("<IiiHH4sIiiII", 40, width, height, 1, 24, b"MJPG", width * height * 3, 0, 0, 0, 0)
+    streams = _chunk(b"LIST", b"strl" + _chunk(b"strh", stream) + _chunk(b"strf", bitmap))
+    lists = _chunk(b"LIST", b"hdrl" + _chunk(b"avih", head) + streams)
+    movie = _chunk(b"LIST", b"movi" + b"".join(_chunk(b"00dc", packet) for packet in packets))
+    return _chunk(b"RIFF", b"AVI " + lists + movie)
+
+
+def _chunk(name: bytes, body: bytes) -> bytes:
+    return name + struct.pack("<I", len(body)) + body + bytes(len(body) % 2)

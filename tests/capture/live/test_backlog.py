@@ -53,8 +53,14 @@ def number(shot: Shot) -> int:
 
 
 def test_what_comes_at_once_is_passed_over_and_counted() -> None:
-    shot = first_shot([1, 2, 3, 4, 37, 70])
-    assert (number(shot), shot.missed, shot.why) == (4, 4, "backlog")
+    shot = first_shot([1, 2, 3, 4, 37, 70, 103])
+    assert (number(shot), shot.missed, shot.why) == (5, 5, "backlog")
+
+
+def test_one_picture_that_comes_late_is_not_the_end_of_the_backlog() -> None:
+    """This machine was busy meanwhile."""
+    shot = first_shot([1, 2, 40, 41, 42, 43, 75, 108, 141])
+    assert (number(shot), shot.missed) == (7, 7)
 
 
 def test_a_stream_that_ends_meanwhile_still_gives_its_last_picture() -> None:

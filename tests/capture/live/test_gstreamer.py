@@ -133,6 +133,17 @@ print(json.dumps([first.missed + shot.missed, shot.why, age_ms]))
     assert age_ms < 100  # the oldest was taken 300 ms ago
 
 
+def test_a_slow_pipeline_loses_nothing(run: Run) -> None:
+    """Waiting for a picture is no damaged picture."""
+    lost = run("""
+with open_source(LIVE.replace("30/1", "2/1")) as source:
+    for _ in range(3):
+        source.read(10)
+    print(json.dumps(dict(source.lost)))
+""")
+    assert lost == {}
+
+
 @pytest.mark.parametrize(
     ("pipeline", "kind", "message"),
     [

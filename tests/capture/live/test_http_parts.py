@@ -236,6 +236,7 @@ def test_the_boundary_that_a_header_names(header: str, boundary: bytes) -> None:
         ("application/octet-stream", b"\xff\xd8\xff", "jpegs"),
         ("video/x-motion-jpeg", b"", "jpegs"),
         ("video/mp2t", b"\x47\x40", "video"),
+        ("text/vnd.trolltech.linguist", b"\x47\x40\x00\x10", "video"),
         ("text/plain", b"#EXTM3U\n", "playlist"),
         ("video/mp4", b'<?xml version="1.0"?>\n<!-- x --><MPD>', "playlist"),
         ("application/octet-stream", b"v=0\r\no=", "playlist"),
