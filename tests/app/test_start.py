@@ -163,11 +163,15 @@ MISTAKES = {
 @pytest.mark.parametrize("on_error", ["stop", "go-on"])
 @pytest.mark.parametrize("mistake", MISTAKES.values(), ids=MISTAKES)
 def test_a_mistake_in_the_file_is_not_tried_again(
-    app_file: Make, seen: Any, mistake: Callable[[Any], Any], on_error: str
+    app_file: Make,
+    seen: Any,
+    mistake: Callable[[Any], Any],
+    on_error: str,
+    capsys: pytest.CaptureFixture[str],
 ) -> None:
     app = app_file({"good": seen, "bad": mistake(seen)}, on_error=on_error)
-    code = main(["run", str(app)])
-    assert code in prevented()
+    assert main(["run", str(app)]) in prevented()
+    assert capsys.readouterr().out == ""  # nothing has begun
 
 
 def test_a_device_that_is_not_there_is_tried_again(app_file: Make, seen: Any) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ctypes
 import os
 import socket
 import subprocess
@@ -99,18 +100,34 @@ def server(request: pytest.FixtureRequest) -> Iterator[StallingServer]:
     made.close()
 
 
-@pytest.mark.parametrize("ending", ENDINGS)
-def test_a_driver_that_comes_back_after_the_end_changes_no_exit_code(
-    server: StallingServer, ending: str
-) -> None:
-    done = subprocess.run(
-        [sys.executable, "-c", PROGRAM + ending, str(server.port)],
+def run(program: str, server: StallingServer) -> subprocess.CompletedProcess[str]:
+    return subprocess.run(
+        [sys.executable, "-c", program, str(server.port)],
         capture_output=True,
         text=True,
         timeout=60,
         check=False,
         env={**os.environ, "PYTHONPATH": os.getcwd()},
     )
+
+
+def test_libraries_are_not_taken_apart_under_a_thread(server: StallingServer) -> None:
+    """What a library has registered for the end of the process is not run: here, an abort."""
+    libc = ctypes.CDLL(None)
+    if not hasattr(libc, "on_exit"):
+        pytest.skip("this C library has no on_exit")
+    registers = (
+        "import ctypes; c = ctypes.CDLL(None); c.on_exit(ctypes.cast(c.abort, ctypes.c_void_p), None)\n"
+    )
+    done = run(registers + PROGRAM + "sys.exit(3)", server)
+    assert (done.returncode, done.stdout) == (3, "ending\n"), done.stderr
+
+
+@pytest.mark.parametrize("ending", ENDINGS)
+def test_a_driver_that_comes_back_after_the_end_changes_no_exit_code(
+    server: StallingServer, ending: str
+) -> None:
+    done = run(PROGRAM + ending, server)
     assert done.stdout == "ending\n"
     assert "Ignored" not in done.stderr.title()
     assert "terminate" not in done.stderr

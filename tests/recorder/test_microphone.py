@@ -127,6 +127,11 @@ def test_a_name_that_is_not_clear(
         open_source(f"microphone:{name}")
 
 
+def test_a_name_that_is_not_clear_is_not_waited_for(virtual: VirtualMicrophone) -> None:
+    with pytest.raises(InputError, match="2 microphones are named 'usb'"):
+        open_source("microphone:usb?wait=1")
+
+
 def test_a_rate_that_is_refused_becomes_the_devices_own(
     virtual: VirtualMicrophone, caplog: pytest.LogCaptureFixture
 ) -> None:

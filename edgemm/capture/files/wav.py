@@ -211,7 +211,7 @@ class _Chunks:
         self._file.seek(end)
         found = self._file.read(5)
         padded, bare = found[1:], found[:4]
-        if padded in _NAMES or found[:1] == b"\0":
+        if found[:1] == b"\0":
             return end + 1
         return end if bare in _NAMES or (_is_name(bare) and not _is_name(padded)) else end + 1
 

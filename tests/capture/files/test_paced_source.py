@@ -118,14 +118,34 @@ def test_a_late_reader_gets_what_stands_on_the_screen_now(tmp_path: Path, fake_t
     source = film(tmp_path, fake_time, TIMES_MS)
     start = fake_time.ns
     seen = []
-    for at_ms in (0, 90, 600, 1999, 2305):
+    for at_ms in (0, 80, 600, 1999, 2305):
         fake_time.ns = max(fake_time.ns, start + at_ms * MS)
         frame = source.read()
         assert isinstance(frame, Frame)
         seen.append((frame.sequence, fake_time.ns - frame.captured_ns))
-    assert seen == [(0, 0), (2, 10 * MS), (4, 60 * MS), (5, 0), (7, 5 * MS)]
+    assert seen == [(0, 0), (2, 0), (4, 60 * MS), (5, 0), (7, 5 * MS)]
     assert source.lost == {"overrun": 3}
     assert source.read() is None
+
+
+def test_the_last_picture_before_a_long_interval_is_not_passed_over(tmp_path: Path, fake_time: Time) -> None:
+    needs(opencv)
+    source = film(tmp_path, fake_time, [0, 100, 200, 300, 400, 5000])
+    start = fake_time.ns
+    source.read()
+    fake_time.pass_ms(950)
+    frames = [frame for frame in everything(source) if isinstance(frame, Frame)]
+    assert [(frame.sequence, (frame.captured_ns - start) // MS) for frame in frames] == [(4, 400), (5, 5000)]
+    assert source.lost == {"overrun": 3}
+
+
+def test_a_reel_that_is_passed_over_tells_its_moment(tmp_path: Path) -> None:
+    needs(opencv)
+    from matroska import write_video
+
+    with VideoSource("film", str(write_video(tmp_path / "film.mkv", [0, 40, 500, 540]))) as reel:
+        assert reel.read() is not None
+        assert (reel.skip(2), reel.moment_ns) == (2, 500 * MS)
 
 
 def test_a_film_that_went_by_is_lost(tmp_path: Path, fake_time: Time) -> None:

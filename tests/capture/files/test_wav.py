@@ -147,6 +147,11 @@ def test_the_sound_is_found_and_read_to_its_end(
     assert not caplog.messages
 
 
+def test_sound_that_begins_like_a_name_is_sound(tmp_path: Path) -> None:
+    path = wave_file(tmp_path, FORMAT, chunk(b"data", b"noisenoise", says=0))
+    assert (heard(path) * 32768).astype("<i2").tobytes() == b"noisenoise"
+
+
 @pytest.mark.parametrize(
     "behind", [b"", chunk(b"LIST", b"INFO"), chunk(b"data") + chunk(b"LIST", b"odd", pad=b"")]
 )

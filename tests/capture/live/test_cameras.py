@@ -3,13 +3,21 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 from needs import needs
 
-from edgemm.capture.live.camera import CameraRequest, find_camera, open_camera, request_of
-from edgemm.capture.live.cameras import SYSFS, list_cameras
+from edgemm.capture.live.camera import (
+    AwaitedCameraGrabber,
+    CameraGrabber,
+    CameraRequest,
+    find_camera,
+    open_camera,
+    request_of,
+)
+from edgemm.capture.live.cameras import SYSFS, Camera, list_cameras
 from edgemm.capture.uri import parse_uri
 from edgemm.errors import InputError, SourceNotFound
 from edgemm.opencv import opencv
@@ -122,3 +130,22 @@ def test_a_camera_with_a_spelling_mistake_is_told_at_once_when_it_is_waited_for(
 def test_an_option_of_another_source_is_refused() -> None:
     with pytest.raises(InputError, match="does not have the option 'loop'"):
         open_camera(parse_uri("camera:0?loop=1"))
+
+
+def test_a_camera_that_was_waited_for_is_found_again_whatever_comes_first_by_then(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    mine, other = Camera("/dev/video0", "Mine", ""), Camera("/dev/video0", "Other", "")
+    moved = replace(mine, path="/dev/video2")
+    opened: list[str] = []
+
+    def open_it(grabber: CameraGrabber) -> str:
+        opened.append(grabber._find())
+        return "open"
+
+    monkeypatch.setattr(CameraGrabber, "open", open_it)
+    connected: list[Camera] = []
+    for there in ((mine,), (other, moved)):
+        monkeypatch.setattr("edgemm.capture.live.camera.list_cameras", lambda *_, there=there: there)
+        AwaitedCameraGrabber(parse_uri("camera:0"), CameraRequest(), set(), connected).open()
+    assert opened == ["/dev/video0", "/dev/video2"]

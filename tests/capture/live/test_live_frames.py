@@ -234,6 +234,16 @@ def test_what_is_there_at_once_has_not_been_waited_for(live: Callable[..., LiveF
     assert source.faults == {"closed": 1, "reconnected": 1}
 
 
+def test_what_has_come_and_gone_is_no_longer_waited_for(
+    live: Callable[..., LiveFrames], watch: Watch
+) -> None:
+    back = Driver(opens="hang")
+    source = live(Driver(after=5, then="end"), back, patience=Timeouts(5, 60, wait=True))
+    watch(source)
+    assert back.opened.wait(20)
+    assert (source.awaited, source.faults) == (False, {"closed": 1})
+
+
 def test_waiting_ends_after_so_many_attempts(live: Callable[..., LiveFrames]) -> None:
     absent = [Driver(opens="fail") for _ in range(3)]
     source = live(*absent, patience=Timeouts(0.3, 0.3, attempts=2, wait=True))

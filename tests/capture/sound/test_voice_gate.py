@@ -55,6 +55,14 @@ class Sound:
     def __exit__(self, *error: object) -> None: ...
 
 
+def test_a_source_that_is_waited_for_is_waited_for_behind_a_gate_too() -> None:
+    source = Sound(np.zeros(0, np.float32))
+    gate = VoiceGate(source)
+    assert not gate.awaited
+    source.awaited = True  # type: ignore[attr-defined]
+    assert gate.awaited
+
+
 def quiet(seconds: float, level_db: float = -70.0, seed: int = 0) -> Samples:
     noise = np.random.default_rng(seed).standard_normal(round(seconds * RATE))
     return (noise * 10 ** (level_db / 20)).astype(np.float32)
