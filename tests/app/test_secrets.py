@@ -220,3 +220,20 @@ def test_a_live_source_runs_and_never_shows_it(
     assert json.loads(recorded.splitlines()[0])["origin"].startswith("http://127.0.0.1:")
     assert '"delivered": 3' in found.out
     none_shows([*said, found.out, found.err, caplog.text, recorded])
+
+
+def test_an_error_of_the_system_shows_none_with_its_traceback(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    def fails(*given: object, **more: object) -> object:
+        try:
+            raise ValueError(f"http://h/x?tk={SECRET}")
+        except ValueError as error:
+            raise OSError(2, "No such file or directory", f"rtsp://u:{SECRET}@h/1") from error
+
+    monkeypatch.setattr("edgemm.capture.open.parse_uri", fails)
+    pytest.importorskip("onnxruntime")
+    assert main(["run", str(data.path("models/digits.onnx")), "--source", "x.png", "--verbose"]) == 1
+    found = capsys.readouterr()
+    assert "http://h/x?tk=***" in found.err
+    none_shows([found.err, found.out])

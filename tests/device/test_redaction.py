@@ -33,6 +33,8 @@ def _runtimes() -> None:
         ("rtsp://h/user:pass@/", "rtsp://h/***/"),
         ("http://h/ISAPI/Streaming/channels/101/picture;jsessionid=x", "http://h/ISAPI/Streaming/channels/101/picture;jsessionid=***"),
         ("http://h/%75ser%3Dadmin", "http://h/***"),
+        ("http://h/%2570w%253Dab12", "http://h/***"),
+        ("http://h/live/Abcdefgh12ijklmnop", "http://h/live/***"),
         ("rtsp://user:12/34@host/1", "rtsp://***@host/1"),
         ("rtsp://user:12#34@host/1", "rtsp://***@host/1"),
         ("rtsp:\\\\user:pass@host\\1", "rtsp:\\\\host\\1"),
