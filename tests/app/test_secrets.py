@@ -23,7 +23,7 @@ from edgemm.app.service import Service
 from edgemm.capture import open_source
 from edgemm.capture.uri import parse_uri
 from edgemm.cli import main
-from edgemm.errors import EdgemmError, InputError
+from edgemm.errors import EdgemmError, InputError, SourceLost
 from edgemm.media import Frame
 from edgemm.opencv import opencv
 
@@ -222,18 +222,21 @@ def test_a_live_source_runs_and_never_shows_it(
     none_shows([*said, found.out, found.err, caplog.text, recorded])
 
 
-def test_an_error_of_the_system_shows_none_with_its_traceback(
-    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+@pytest.mark.parametrize(
+    ("kind", "code"), [(OSError, 1), (SourceLost, SourceLost.exit_code), (InputError, InputError.exit_code)]
+)
+def test_an_error_shows_none_nor_does_the_traceback_of_its_cause(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], kind: type[Exception], code: int
 ) -> None:
     def fails(*given: object, **more: object) -> object:
         try:
             raise ValueError(f"http://h/x?tk={SECRET}")
         except ValueError as error:
-            raise OSError(2, "No such file or directory", f"rtsp://u:{SECRET}@h/1") from error
+            raise kind(f"rtsp://u:{SECRET}@h/1 is away") from error
 
     monkeypatch.setattr("edgemm.capture.open.parse_uri", fails)
     pytest.importorskip("onnxruntime")
-    assert main(["run", str(data.path("models/digits.onnx")), "--source", "x.png", "--verbose"]) == 1
+    assert main(["run", str(data.path("models/digits.onnx")), "--source", "x.png", "--verbose"]) == code
     found = capsys.readouterr()
     assert "http://h/x?tk=***" in found.err
     none_shows([found.err, found.out])
