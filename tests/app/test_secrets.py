@@ -23,6 +23,7 @@ from edgemm.app.service import Service
 from edgemm.capture import open_source
 from edgemm.capture.uri import parse_uri
 from edgemm.cli import main
+from edgemm.cli.demo.devices import try_devices
 from edgemm.errors import EdgemmError, InputError, SourceLost
 from edgemm.media import Frame
 from edgemm.opencv import opencv
@@ -240,3 +241,9 @@ def test_an_error_shows_none_nor_does_the_traceback_of_its_cause(
     found = capsys.readouterr()
     assert "http://h/x?tk=***" in found.err
     none_shows([found.err, found.out])
+
+
+def test_the_demo_tells_of_a_device_without_it(tmp_path: Path) -> None:
+    tried = try_devices(tmp_path, f"rtsp://u:{SECRET}@{HOST}/1?tk={SECRET}", "none", lambda *_: None)
+    assert tried[0].uri == f"rtsp://{HOST}/1?tk=***"
+    none_shows([repr(tried), str(tried[0].to_json())])
