@@ -115,6 +115,12 @@ def test_a_log_line_and_a_traceback_under_it_hold_no_secret(caplog: pytest.LogCa
     assert "hunter2" not in caplog.text
 
 
+def test_a_log_line_whose_arguments_do_not_fit_is_no_error(caplog: pytest.LogCaptureFixture) -> None:
+    LOG.warning("%d of %d", "rtsp://u:hunter2@h/1")
+    assert "rtsp://h/1" in caplog.text
+    assert "hunter2" not in caplog.text
+
+
 def test_an_option_is_named_and_a_token_that_stands_in_its_place_is_not() -> None:
     assert shown_option("speed", "x") == f"speed={HIDDEN}"
     assert shown_option("4f9a8b7c6d", "") == HIDDEN
