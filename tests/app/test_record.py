@@ -181,8 +181,11 @@ def test_two_programs_write_into_one_file_and_no_line_is_torn(tmp_path: Path) ->
         assert [each["sequence"] for each in found if each["writer"] == name] == list(range(300))
 
 
-def test_a_line_that_another_program_is_writing_is_not_cut(tmp_path: Path) -> None:
+def test_a_line_that_another_program_is_writing_is_not_cut(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     """It holds the lock: a program that opens the file meanwhile waits for it."""
+    monkeypatch.setattr(shared_file, "_LOCK_S", 600.0)
     path = tmp_path / "r.jsonl"
     path.write_text('{"sequence": 0}\n')
     with open(path, "ab") as other:

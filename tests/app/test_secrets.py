@@ -23,7 +23,8 @@ from edgemm.app.service import Service
 from edgemm.capture import open_source
 from edgemm.capture.uri import parse_uri
 from edgemm.cli import main
-from edgemm.errors import EdgemmError, InputError
+from edgemm.cli.demo.devices import try_devices
+from edgemm.errors import EdgemmError, InputError, SourceLost
 from edgemm.media import Frame
 from edgemm.opencv import opencv
 
@@ -220,3 +221,29 @@ def test_a_live_source_runs_and_never_shows_it(
     assert json.loads(recorded.splitlines()[0])["origin"].startswith("http://127.0.0.1:")
     assert '"delivered": 3' in found.out
     none_shows([*said, found.out, found.err, caplog.text, recorded])
+
+
+@pytest.mark.parametrize(
+    ("kind", "code"), [(OSError, 1), (SourceLost, SourceLost.exit_code), (InputError, InputError.exit_code)]
+)
+def test_an_error_shows_none_nor_does_the_traceback_of_its_cause(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], kind: type[Exception], code: int
+) -> None:
+    def fails(*given: object, **more: object) -> object:
+        try:
+            raise ValueError(f"http://h/x?tk={SECRET}")
+        except ValueError as error:
+            raise kind(f"rtsp://u:{SECRET}@h/1 is away") from error
+
+    monkeypatch.setattr("edgemm.capture.open.parse_uri", fails)
+    pytest.importorskip("onnxruntime")
+    assert main(["run", str(data.path("models/digits.onnx")), "--source", "x.png", "--verbose"]) == code
+    found = capsys.readouterr()
+    assert "http://h/x?tk=***" in found.err
+    none_shows([found.err, found.out])
+
+
+def test_the_demo_tells_of_a_device_without_it(tmp_path: Path) -> None:
+    tried = try_devices(tmp_path, f"rtsp://u:{SECRET}@{HOST}/1?tk={SECRET}", "none", lambda *_: None)
+    assert tried[0].uri == f"rtsp://{HOST}/1?tk=***"
+    none_shows([repr(tried), str(tried[0].to_json())])

@@ -19,7 +19,7 @@ from process import RigProcess
 from edgemm.app.recipe import read_app
 from edgemm.app.service import Service
 from edgemm.cli import main
-from edgemm.errors import SourceLost, SourceNotFound
+from edgemm.errors import InputError, SourceLost, SourceNotFound
 from edgemm.opencv import opencv
 
 pytest.importorskip("onnxruntime")
@@ -155,3 +155,32 @@ def test_under_systemd_it_is_ready_alive_and_stops_on_sigterm(
         settled = summary["delivered"] + sum(summary["dropped"].values()) + summary["in_flight"]
         assert summary["captured"] == settled
         assert summary["in_flight"] == 0
+
+
+def test_each_stream_records_what_its_filter_lets_through(app_file: Make, seen: Any, tmp_path: Path) -> None:
+    record = {"path": "r.jsonl", "when": {"label": "7"}}
+    streams = {"some": {**seen, "when": {"label": ["3", "4"]}}, "sevens": seen}
+    with Service(read_app(app_file(streams, record=record, name="door"))) as service:
+        service.run(lambda name, item: None)
+        summary = service.summary()["record"]
+    recorded = [json.loads(line) for line in (tmp_path / "r.jsonl").read_text().splitlines()]
+    kept = {(each["stream"], each["result"]["labels"][0]) for each in recorded}
+    assert kept == {("some", "3"), ("some", "4"), ("sevens", "7")}
+    assert summary["written"] == len(recorded)
+    assert summary["written"] + summary["filtered"] == 80
+    assert {each["app"] for each in recorded} == {"door"}
+
+
+@pytest.mark.parametrize(
+    ("when", "record", "said"),
+    [
+        ({"label": "zeven"}, {}, "streams.a.when.label: 'zeven' is no label of the model"),
+        (None, {"when": {"label": ["7", "77"]}}, "record.when.label: '77' is no label.*did you mean '7'"),
+    ],
+)
+def test_a_filter_that_lets_nothing_through_is_refused(
+    app_file: Make, seen: Any, when: Any, record: dict[str, Any], said: str
+) -> None:
+    app = app_file({"a": {**seen, "when": when}}, record={"path": "r.jsonl", **record})
+    with pytest.raises(InputError, match=said):
+        Service(read_app(app))

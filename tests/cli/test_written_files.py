@@ -59,7 +59,9 @@ def link(tmp_path: Path) -> Path:
 
 
 def test_convert_refuses_a_link_before_it_begins(link: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    source = str(data.path("models/digits.onnx"))
+    unread = link.with_name("theirs.onnx")
+    unread.write_bytes(b"no model, which nobody has looked at yet")
+    source = str(unread)
     assert main(["convert", source, "-o", str(link), "--scheme", "float"]) == 2
     assert "it is a link to theirs, and links are not followed" in capsys.readouterr().err
     page = link.with_name("page.html")
@@ -67,7 +69,12 @@ def test_convert_refuses_a_link_before_it_begins(link: Path, capsys: pytest.Capt
     output = str(link.with_name("new.onnx"))
     assert main(["convert", source, "-o", output, "--scheme", "float", "--report", str(page)]) == 2
     assert "--report" in capsys.readouterr().err
-    assert sorted(path.name for path in link.parent.iterdir()) == ["out.onnx", "page.html", "theirs"]
+    assert sorted(path.name for path in link.parent.iterdir()) == [
+        "out.onnx",
+        "page.html",
+        "theirs",
+        "theirs.onnx",
+    ]
     assert (link.parent / "theirs").read_bytes() == b"theirs"
 
 

@@ -6,6 +6,7 @@ import errno
 import fcntl
 import os
 import signal
+import struct
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -284,3 +285,39 @@ def test_killed_at_any_moment_leaves_the_old_or_the_new(tmp_path: Path) -> None:
         content = (tmp_path / "a").read_bytes()
         assert len(content) == 1000
         assert len(set(content)) == 1
+
+
+def test_a_link_to_a_file_that_bears_such_a_name_stays(tmp_path: Path) -> None:
+    (tmp_path / "theirs").write_bytes(b"theirs")
+    left = tmp_path / ".x.0123456789abcdef.edgemm.part"
+    left.symlink_to("theirs")
+    atomic.write(tmp_path / "a", [b"new"])
+    assert left.is_symlink()
+
+
+@needs_root
+def test_what_another_user_left_stays(tmp_path: Path) -> None:
+    left = tmp_path / ".x.0123456789abcdef.edgemm.part"
+    left.write_bytes(b"theirs")
+    os.chown(left, 1234, 4321)
+    atomic.write(tmp_path / "a", [b"new"])
+    assert left.exists()
+
+
+def test_a_trial_folder_begins_where_a_killed_writer_left_something(tmp_path: Path) -> None:
+    left = leave_a_part(tmp_path)
+    with atomic.trial_folder(tmp_path / "b"):
+        assert not left.exists()
+
+
+def test_an_access_list_is_kept(tmp_path: Path) -> None:
+    """One user more may read; the group may not, though the mask stands where its permissions do."""
+    entries = ((1, 6, -1), (2, 4, 1234), (4, 0, -1), (16, 4, -1), (32, 0, -1))
+    packed = struct.pack("<I", 2) + b"".join(struct.pack("<HHi", *each) for each in entries)
+    (tmp_path / "a").write_bytes(b"old")
+    try:
+        os.setxattr(tmp_path / "a", "system.posix_acl_access", packed)
+    except OSError:
+        pytest.skip("this file system has no access lists")
+    atomic.write(tmp_path / "a", [b"new"])
+    assert os.getxattr(tmp_path / "a", "system.posix_acl_access") == packed

@@ -33,6 +33,8 @@ def _runtimes() -> None:
         ("rtsp://h/user:pass@/", "rtsp://h/***/"),
         ("http://h/ISAPI/Streaming/channels/101/picture;jsessionid=x", "http://h/ISAPI/Streaming/channels/101/picture;jsessionid=***"),
         ("http://h/%75ser%3Dadmin", "http://h/***"),
+        ("http://h/%2570w%253Dab12", "http://h/***"),
+        ("http://h/live/Abcdefgh12ijklmnop", "http://h/live/***"),
         ("rtsp://user:12/34@host/1", "rtsp://***@host/1"),
         ("rtsp://user:12#34@host/1", "rtsp://***@host/1"),
         ("rtsp:\\\\user:pass@host\\1", "rtsp:\\\\host\\1"),
@@ -110,6 +112,12 @@ def test_a_log_line_and_a_traceback_under_it_hold_no_secret(caplog: pytest.LogCa
         LOG.warning("%s: %d", "http://h/x?sig=hunter2", 3, exc_info=True)
     assert "http://h/x?sig=***: 3" in caplog.text
     assert "rtsp://h/1 is away" in caplog.text
+    assert "hunter2" not in caplog.text
+
+
+def test_a_log_line_whose_arguments_do_not_fit_is_no_error(caplog: pytest.LogCaptureFixture) -> None:
+    LOG.warning("%d of %d", "rtsp://u:hunter2@h/1")
+    assert "rtsp://h/1" in caplog.text
     assert "hunter2" not in caplog.text
 
 

@@ -80,6 +80,7 @@ def tiff(order: str, entries: list[tuple[int, int, int]], *, big: bool = False) 
         (b"BM" + b"\0" * 12 + struct.pack("<Iii", 40, 3, -5), (3, 5)),
         (b"RIFF\0\0\0\0WEBPVP8X\x0a\0\0\0\0\0\0\0\x63\0\0\xc7\0\0", (100, 200)),
         (b"\xff\xd8\xff\xff\xff\xe0\0\x04ab\xff\xc2\0\x11\x08\0\x05\0\x07", (7, 5)),
+        (b"\xff\xd8\xff\xc4\0\x04\1\2\xff\xc0\0\x11\x08\0\x05\0\x07", (7, 5)),
         (b"\xff\x4f\xff\x51\0\x29\0\0" + struct.pack(">II", 640, 480), (640, 480)),
         (b"GIF89a\x05\0\x05\0", None),
         (b"", None),
