@@ -27,7 +27,7 @@ Tick = Callable[[int, int], None]
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Measured:
-    """What one artifact gave."""
+    """The outputs and the latency of one artifact."""
 
     outputs: tuple[Outputs, ...]
     """Per sample: name -> real numbers, in the source model's layout."""
@@ -146,7 +146,7 @@ class Judge:
         )
 
     def written(self, file: Written, plan: Plan) -> tuple[Fidelity, float]:
-        """What a file keeps, and its median latency in ms.
+        """The fidelity of a file, and its median latency in ms.
 
         Raises:
             RunFailed: it does not run.
@@ -164,7 +164,7 @@ class Judge:
         return replace(fidelity, samples=len(self.samples)), found.latency_ms
 
     def planned(self, model: ir.Model, plan: Plan) -> Fidelity:
-        """What the file of a plan would keep."""
+        """The fidelity that the file of a plan would have."""
         return self.written(write_plan(model, plan, self.format, self.settings), plan)[0]
 
 

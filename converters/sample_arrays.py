@@ -21,7 +21,7 @@ Sample = Mapping[str, Array]
 """Input name -> array in the source model's own shape and layout, batch of 1 included."""
 
 MOST_CLASSES = 2**31
-"""Where the card has no labels: no model has so many."""
+"""Highest class number that is believed where the card has no labels."""
 LABEL_KEYS = ("labels", "label", "y")
 """Names under which an .npz holds the right answers."""
 
@@ -61,10 +61,10 @@ def spread(items: Sequence[Any], limit: int) -> tuple[Any, ...]:
 
 
 def kind_of(path: Path, option: str) -> Literal["folder", "arrays", "other", ""]:
-    """What lies there; "" for nothing.
+    """What is at that path: "folder", "arrays", another kind of file, or "" for nothing.
 
     Raises:
-        InputError: the system does not let us look.
+        InputError: the system refuses access.
     """
     try:
         if path.is_dir():

@@ -49,9 +49,9 @@ class Health:
     machine: str
     python: str
     processors: int
-    """Those that this process may use."""
+    """How many this process may use."""
     memory_mb: int
-    """Of the machine, 10^6 bytes; 0 when the system does not tell."""
+    """Of the machine, in 10^6 bytes; 0 where the system does not say."""
     packages: tuple[Package, ...]
     delegates: tuple[DelegateStatus, ...]
     cameras: tuple[str, ...]
@@ -93,14 +93,14 @@ def _package(feature: str, module: str, extra: str, owners: Mapping[str, list[st
 
 
 def _owners() -> dict[str, list[str]]:
-    """Module -> the distributions that install it. It reads what all of them install: once is enough."""
+    """Module -> the distributions that install it. Slow: it reads the file lists of all of them."""
     return {module: sorted(set(owners)) for module, owners in metadata.packages_distributions().items()}
 
 
 def _twice(owners: Mapping[str, list[str]]) -> list[str]:
     """Two distributions that install one module overwrite each other's files."""
     return [
-        f"{' and '.join(names)} both install {module!r}; keep one: pip uninstall {' '.join(names)}, "
+        f"{' and '.join(names)} both install {module!r}; keep only one: pip uninstall {' '.join(names)}, "
         "then install the one that you want"
         for module, names in owners.items()
         if len(names) > 1 and module in {where[0] for where in FEATURES.values()}

@@ -17,7 +17,7 @@ LIMIT_ELEMENTS = 1 << 28
 PLACEHOLDER = re.compile(
     r"|\?|-1|\*|none|null|nan|unk.*|unnamed.*|unspecified.*|dyn(amic)?[._]?.*", re.IGNORECASE
 )
-"""Names that exporters write for "not known": two dimensions of that name need not be equal."""
+"""Names that exporters write for "unknown": two dimensions of that name may differ."""
 LONGEST_NAME = 24
 """Characters of a dimension's name in a message: exporters write whole formulas there."""
 
@@ -47,7 +47,7 @@ def fix_input_shapes(model: ir.Model, shapes: Mapping[str, Sequence[int]]) -> in
 
 
 def set_inputs(model: ir.Model, constants: Mapping[str, float]) -> int:
-    """Inputs that always have the same value become constants, in place.
+    """Turns inputs that always have the same value into constants, in place.
 
     Args:
         constants: input name -> the number that all its elements have; its shape is fixed before.

@@ -132,7 +132,7 @@ def _written_out() -> Iterator[None]:
 
 @contextlib.contextmanager
 def _quiet() -> Iterator[None]:
-    """The exporter's remarks about itself: stdout belongs to the caller."""
+    """Keeps what the exporter prints from stdout."""
     logger = logging.getLogger("torch.onnx")
     level = logger.level
     logger.setLevel(logging.ERROR)

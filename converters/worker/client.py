@@ -22,7 +22,7 @@ from edgemm.converters.worker.wire import Array, Content, receive, send
 from edgemm.errors import ConversionError, MissingDependency
 
 TIMEOUT_S = 600.0
-"""For one answer: a file that does not come back is stopped."""
+"""Time limit of one answer; after it the process is killed."""
 _CHILD = "import sys; sys.path[:] = sys.argv[2:]; from edgemm.converters.worker.child import main; sys.exit(main())"
 """The child finds packages where this process does: `-m` would also look into the current folder."""
 
@@ -55,7 +55,7 @@ class _Process:
 
     @property
     def alive(self) -> bool:
-        """True while it can be asked."""
+        """True while the process runs."""
         return self._child.poll() is None
 
     def ask(self, content: Content, arrays: Sequence[Array] = ()) -> tuple[Content, list[Array]]:

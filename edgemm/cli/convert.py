@@ -194,7 +194,7 @@ def constants(given: list[str]) -> dict[str, float]:
 
 
 def run(options: argparse.Namespace) -> int:
-    """Converts, and says what was kept."""
+    """Converts, and prints the measured fidelity."""
     from edgemm.errors import FidelityMissed
 
     _check_report(options)
@@ -227,7 +227,7 @@ def _emit(done: Conversion) -> None:
 
 
 def _check_report(options: argparse.Namespace) -> None:
-    """The page can be written, and is neither the source nor the output."""
+    """Checks that the page can be written, and is neither the source nor the output."""
     if options.report is None:
         return
     from edgemm.converters.options import refuse_overwriting
