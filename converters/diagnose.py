@@ -41,7 +41,7 @@ class LayerLoss:
     node: str
     operator: str
     snr_db: float
-    """Of the worst output, before a final softmax: it ranks layers, and is no figure of the file."""
+    """Of the worst output, before a final softmax: it ranks layers, and is not a figure of the file."""
     noise_share: float
     """0..1, of the noise of all layers."""
     macs: int

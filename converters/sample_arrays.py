@@ -134,7 +134,7 @@ def typed(array: Array, spec: TensorSpec, option: str) -> Array:
     """The same numbers in the type of the tensor.
 
     Raises:
-        InputError: they are no numbers, or would be changed by more than the rounding of a float.
+        InputError: they are not numbers, or would be changed by more than the rounding of a float.
     """
     where = f"{option}, input {spec.name!r}"
     require_numbers(array, spec, option)
@@ -177,7 +177,9 @@ def read_arrays(
         ) from error
     for name, array in arrays.items():
         if not isinstance(array, np.ndarray):
-            raise InputError(f"{option} {path}: {name!r} in it is no array. Write it again with numpy.savez")
+            raise InputError(
+                f"{option} {path}: {name!r} in it is not an array. Write it again with numpy.savez"
+            )
     if lone:
         return _single(path, arrays[""], specs, option), None
     labels = next((arrays.pop(key) for key in LABEL_KEYS if key in arrays and key not in _names(specs)), None)

@@ -81,7 +81,7 @@ class Fidelity:
 
     @property
     def notes(self) -> tuple[str, ...]:
-        """Remarks that are no faults: outputs that are infinite in the source too."""
+        """Remarks that are not faults: outputs that are infinite in the source too."""
         return tuple(
             f"output {each.name!r} has {each.infinite} infinite or NaN values, which are the same in the source"
             for each in self.outputs

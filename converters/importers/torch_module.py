@@ -30,7 +30,7 @@ def export_torch(module: Any, example_inputs: tuple[Any, ...]) -> ir.Model:
 
     Raises:
         MissingDependency: torch or its exporter (onnxscript) is not installed.
-        InputError: not a module, or the inputs are no tuple.
+        InputError: not a module, or the inputs are not a tuple.
         ConversionError: torch cannot export it; its own reason is in the message.
     """
     try:
@@ -55,7 +55,7 @@ def export_program(path: str | Path) -> ir.Model:
 
     Raises:
         MissingDependency: torch or its exporter (onnxscript) is not installed.
-        InputError: the file is no exported program.
+        InputError: the file is not an exported program.
         ConversionError: torch cannot bring it to ONNX.
     """
     try:

@@ -142,7 +142,7 @@ def _add_graph(parser: CommandParser) -> None:
         default=[],
         dest="constants",
         metavar="NAME=VALUE",
-        help="the value of an input that is always the same, such as sr=16000; it is no input any more",
+        help="the value of an input that is always the same, such as sr=16000; it is not an input any more",
     )
     parser.add_argument(
         "--stepwise",
