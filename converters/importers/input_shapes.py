@@ -9,6 +9,7 @@ from collections.abc import Mapping, Sequence
 import numpy as np
 import onnx_ir as ir
 
+from edgemm.choices import hint
 from edgemm.errors import InputError
 
 EXAMPLE = (1, 3, 224, 224)
@@ -61,7 +62,9 @@ def set_inputs(model: ir.Model, constants: Mapping[str, float]) -> int:
     names = [str(value.name) for value in model.graph.inputs]
     for name, number in constants.items():
         if name not in names:
-            raise InputError(f"--set {name}=...: the model has no such input; it has {', '.join(names)}")
+            raise InputError(
+                f"--set {name}=...: the model has no such input; it has {', '.join(names)}{hint(name, names)}"
+            )
         value = next(each for each in model.graph.inputs if each.name == name)
         if value.shape is None or not value.shape.is_static() or value.dtype is None:
             raise InputError(f"--set {name}=...: the input has no fixed shape; give --shape {name}=... too")
@@ -89,7 +92,9 @@ def _refuse_unknown_names(inputs: Sequence[ir.Value], shapes: Mapping[str, Seque
     names = [str(value.name) for value in inputs]
     for name in shapes:
         if name not in names:
-            raise InputError(f"--shape {name}=...: the model has no such input; it has {', '.join(names)}")
+            raise InputError(
+                f"--shape {name}=...: the model has no such input; it has {', '.join(names)}{hint(name, names)}"
+            )
 
 
 def _learn(value: ir.Value, shape: tuple[int, ...], symbols: dict[str, int]) -> None:
