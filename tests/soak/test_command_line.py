@@ -42,17 +42,20 @@ def test_random_words(
     }
     draw = random.Random(11)
     names = sorted(set(COMMANDS) - SLOW)
-    words_of = [*ODD, "broken.tflite", str(data.path("models/digits.onnx"))]
     for _ in range(rounds(20_000, 300)):
         command = draw.choice(names)
-        words = [command]
-        for _ in range(draw.randrange(8)):
-            words.append(draw.choice(options[command] if draw.random() < 0.5 else words_of))
+        words = [command, *(any_word(draw, options[command]) for _ in range(draw.randrange(8)))]
         if "--help" in words:
             continue
         if command == "run":
             words += ["--limit", "1"]
         check([*words[:1], "--json", *words[1:]], capsys)
+
+
+def any_word(draw: random.Random, options: list[str]) -> str:
+    """An option of the command, or anything."""
+    files = ["broken.tflite", str(data.path("models/digits.onnx"))]
+    return draw.choice(options if draw.random() < 0.5 else [*ODD, *files])
 
 
 def check(words: list[str], capsys: pytest.CaptureFixture[str]) -> None:
