@@ -52,6 +52,7 @@ def said(words: list[str], capsys: pytest.CaptureFixture[str]) -> str:
         (["run", "a", "--card", "b", "--preset", "yolo"], ["--card and --preset: expected one of them, found both"]),
         (["bench", "a.tflite", "--run", "3"], ["no option --run.", "'--runs'"]),
         (["verify", "a.tflite", "-d", "cpu"], ["verify: there is no option -d"]),
+        (["run", "a", "--source", "--nonsense"], ["--source: expected --source URI", "found nothing behind"]),
         (["--"], ["expected demo|convert"]),
     ],
 )  # fmt: skip
