@@ -1,4 +1,4 @@
-"""`check_onnx`: what every written file is held to.
+"""`check_onnx`: the rules that every written file must fulfil.
 
 ONNX's own checker, then the numbers (finite, scales above zero), then the rules that the plan is made by:
 one scale through operators that have only one, the prescribed outputs, and the bias at the scale of the

@@ -1,4 +1,4 @@
-"""The canonical form: what every graph that leaves the passes keeps to."""
+"""The canonical form: rules that every graph fulfils after the passes."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Our own reading of every written .tflite file: structure, and the rules of int8 that kernels do not check.
+"""Checks every written .tflite file: its structure, and the rules of int8 that kernels do not check.
 
 AVERAGE_POOL and RESHAPE with unequal scales run, and give twice or half of what is right; a file
 that breaks such a rule must not leave the converter.

@@ -1,4 +1,4 @@
-"""Picking slices by their number."""
+"""Gathering slices by index."""
 
 from __future__ import annotations
 
