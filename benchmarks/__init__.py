@@ -1,4 +1,4 @@
-"""Speed as ratios taken in one run: each module has `run() -> dict` and can be run by itself.
+"""Speed, as ratios measured in one run: each module has `run() -> dict` and can be run by itself.
 
     python -m benchmarks.letterbox
 

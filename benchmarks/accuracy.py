@@ -1,4 +1,4 @@
-"""What int8 keeps of the two bundled models, in both formats: accuracy, agreement with float, size.
+"""The two bundled models in int8, in both formats: accuracy, agreement with float, size.
 
 Digits on the 1,000 bundled held-out pictures. Keywords on the recordings of the speakers who were held out of
 training, when EDGEMM_SHARED names a folder that has `data/fsdd` (the Free Spoken Digit Dataset).

@@ -1,4 +1,4 @@
-"""Twelve architectures with seeded weights: float parity, and what int8 keeps in both formats with scheme "auto"."""
+"""Twelve architectures with seeded weights: float parity, and int8 fidelity in both formats with scheme "auto"."""
 
 from __future__ import annotations
 

@@ -1,7 +1,7 @@
 """Networks made to collapse in int8: diagnosis must name the right layers, repair must bring the gate back.
 
 Channel scales spread over three decades; a head of boxes and scores on one scale; spread channels that two layers read,
-which no free repair mends. At most a tenth of the multiplications may go back to float.
+which only float layers repair. At most a tenth of the multiplications may go back to float.
 """
 
 from __future__ import annotations

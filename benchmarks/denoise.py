@@ -1,4 +1,4 @@
-"""Noise taken out of speech by `examples/denoise.py`: how much better it gets, and the stream against the whole.
+"""Noise taken out of speech by `examples/denoise.py`: the improvement in dB, and the stream compared with the whole.
 
 DTLN's two models on LibriSpeech utterances with coloured noise at 5 dB. SI-SDR is the scale-invariant ratio of
 signal to distortion (Le Roux et al., 2019), in dB.

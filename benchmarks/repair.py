@@ -1,4 +1,4 @@
-"""Real networks whose int8 form misses its gate: what repair regains, and in how many seconds.
+"""Real networks whose int8 form misses its gate: the dB that repair regains, and the seconds it takes.
 
 The networks and photographs are those under EDGEMM_SHARED; each is converted to static int8 in both formats, once as
 it comes and once repaired. Text is cut out of a page, so that a recogniser sees words.

@@ -1,4 +1,4 @@
-"""What `model.run` adds to a bare inference: one float through one Add, against the runtime driven by hand.
+"""The time that `model.run` adds to a bare inference: one float through one Add, against the runtime driven by hand.
 
 By hand is what one writes with LiteRT alone, tensor numbers looked up beforehand: set_tensor, invoke,
 get_tensor. For ONNX Runtime it is `session.run`. Only the first has a limit.

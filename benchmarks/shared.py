@@ -1,4 +1,4 @@
-"""Models and recordings that stand beside the project: EDGEMM_SHARED, or ../shared. Nothing of them is in it."""
+"""Models and recordings outside the project, in the folder that EDGEMM_SHARED names, or ../shared."""
 
 from __future__ import annotations
 

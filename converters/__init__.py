@@ -4,7 +4,7 @@ from edgemm.converters import convert
 done = convert("digits.onnx", output="digits.tflite", calibrate="pictures/")
 done.size_bytes, done.fidelity.outputs[0].snr_db
 
-importers/     what the caller has        -> an ONNX graph
+importers/     file or torch module       -> an ONNX graph
 passes/        any ONNX graph             -> the canonical graph
 (edgemm.quantize: the canonical graph     -> a plan)
 tflite/        canonical graph and plan   -> .tflite

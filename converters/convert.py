@@ -1,4 +1,4 @@
-"""`convert`: the whole way from a trained model to a measured artifact on disk."""
+"""`convert`: from a trained model to a measured artifact on disk."""
 
 from __future__ import annotations
 
@@ -52,7 +52,7 @@ def convert(
         source: path of an .onnx, .pt2 or float .tflite file, a torch module (with `example_inputs`), or an
             `onnx_ir.Model`.
         example_inputs: the tensors that a torch module is exported with; they fix its shapes.
-        output: the file to write; ".tflite" or ".onnx" says the format.
+        output: the file to write; its ending, ".tflite" or ".onnx", is the format.
         calibrate: real data: a folder of pictures or recordings, an .npz of tensors, or a sequence of
             arrays or of dictionaries by input name. Its sub-folders or `labels` are the right answers.
         evaluate: other data to measure the fidelity on; without it, a part of the calibration data is held out for it.
@@ -60,26 +60,27 @@ def convert(
         preset: name of a card for a common kind of model: see `edgemm.preprocess.presets`.
         scheme: "auto" is static with calibration data, but dynamic without, and for recurrent networks
             and attention: see `edgemm.quantize.scheme`.
-        target: the machine that it is for: see `edgemm.quantize.target`.
-        gate: what to do when fidelity is below the limit: "fail" raises and writes nothing, "warn" notes it.
+        target: the machine that the file is made for: see `edgemm.quantize.target`.
+        gate: what to do when fidelity is below the limit: "fail" raises and writes nothing, "warn" writes the
+            file and adds a note, "off" writes it.
         min_db: minimum SNR in dB for outputs that are not classes.
         shapes: sizes for dimensions that the source leaves open, by input name.
-        constants: values for inputs that are always the same (a sample rate), by name; they are inputs no more.
+        constants: values for inputs that are always the same (a sample rate), by name; they become constants.
         settings: opset, ONNX input type, TFLite layout.
-        limit: at most so many calibration samples.
-        repair: "auto" improves a conversion that misses its gate, cheapest means first, and says so in the card and
-            the notes: see `edgemm.converters.repair`; "off" leaves it as it is.
+        limit: the most calibration samples that are used.
+        repair: "auto" improves a conversion that misses its gate, with the cheapest means first, and records that in
+            the card and the notes: see `edgemm.converters.repair`; "off" leaves it as it is.
         repair_seconds: time limit for that. A conversion that reached it says so, and may differ from run to run.
-        explain: also find out which layer loses how much; a run of the model for each layer.
-        stepwise: the dimension of the input that is time: the artifact takes the steps of one call (`example_inputs`,
-            `shapes`) and what recurrent layers and causal convolutions remember of those before; the card names these
-            states, and a stream carries them. Calibration data are then whole sequences.
+        explain: also find out which layer loses how much, which takes one run of the model for each layer.
+        stepwise: the dimension of the input that is time. The artifact then takes the steps of one call
+            (`example_inputs`, `shapes`) and the states of recurrent layers and causal convolutions, which the card
+            names and a stream carries from call to call. Calibration data are then whole sequences.
 
     Raises:
         InputError: an argument, the card or the data does not fit.
         UnsupportedOperator: the format cannot express the model; nothing was written.
-        CalibrationError: the data is plainly not what the model will see.
-        FidelityMissed: the gate did not hold; nothing was written. `conversion` in it is what was measured.
+        CalibrationError: the calibration data cannot be what the model will see.
+        FidelityMissed: fidelity is below the gate; nothing was written. Its `conversion` is what was measured.
     """
     return run(
         Options(
@@ -91,7 +92,7 @@ def convert(
 
 
 def _path(output: Any) -> Any:
-    """Options refuses what is no path."""
+    """A path; anything else goes on as it is, and `Options` refuses it."""
     return Path(output) if isinstance(output, str | os.PathLike) else output
 
 

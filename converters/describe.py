@@ -1,4 +1,4 @@
-"""The card of what was written: the source's card, brought to the artifact's own tensors."""
+"""The card of the artifact: the source's card, with the names, layouts and types of the artifact's tensors."""
 
 from __future__ import annotations
 
@@ -42,7 +42,7 @@ def _input(entry: InputCard, port: Port) -> InputCard:
 
 
 def _repairs(repaired: Repaired | None) -> dict[str, Any]:
-    """What was mended, why, and what that costs."""
+    """What was repaired, why, and what that costs."""
     if repaired is None or not (repaired.steps or repaired.out_of_time):
         return {}
     late = {"repair_stopped_at_its_time_limit": True} if repaired.out_of_time else {}

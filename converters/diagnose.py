@@ -1,4 +1,4 @@
-"""Where the accuracy goes: which layer loses how much, and which tensors share a scale that does not suit them.
+"""Where accuracy is lost: which layer loses how much, and which tensors share a scale that does not suit them.
 
 Every layer is computed on integers alone, all others in float, on the plan's own grids; the noise that reaches the
 outputs is that layer's. The arithmetic is the plan's, so the answer holds for both formats.
@@ -41,7 +41,7 @@ class LayerLoss:
     node: str
     operator: str
     snr_db: float
-    """Of the worst output, before a final softmax: it ranks layers, and is no figure of the file."""
+    """Of the worst output, before a final softmax: it ranks layers, and is not a figure of the file."""
     noise_share: float
     """0..1, of the noise of all layers."""
     macs: int
@@ -98,7 +98,7 @@ def diagnose(
     Args:
         model: canonical, the one that the plan is for.
         samples: at most MAX_SAMPLES of them are used.
-        calibration: tells the ranges of a Concat's parts.
+        calibration: has the ranges of a Concat's parts.
         until: time.monotonic() at which it stops; layers not reached by then are not ranked.
         tick: called with (layers done, layers in all).
     """

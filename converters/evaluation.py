@@ -1,4 +1,4 @@
-"""What a conversion is calibrated and measured on: the caller's data, or seeded noise where there are none."""
+"""The data that a conversion is calibrated and measured on: the caller's, or seeded noise where there are none."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ NOISE = "no data: fidelity was measured on seeded noise; give --calibrate or --e
 
 
 def load_data(data: Any, prepared: Prepared, limit: int, option: str = "--calibrate") -> Samples | None:
-    """What `convert` was given as data, as samples of the model; None for none."""
+    """The data given to `convert`, as inputs of the model; None where none were given."""
     if data is None:
         return None
     axis = prepared.time_axis
@@ -37,7 +37,7 @@ def load_data(data: Any, prepared: Prepared, limit: int, option: str = "--calibr
 
 
 def _require_finite(samples: Sequence[Sample], prepared: Prepared, option: str) -> None:
-    """No NaN and no infinity, but the negative one of a mask: a figure measured on these says nothing.
+    """Refuses NaN and infinity, except negative infinity in a mask.
 
     Raises:
         CalibrationError: there are some.
@@ -55,7 +55,7 @@ def _require_finite(samples: Sequence[Sample], prepared: Prepared, option: str) 
 
 
 def noise(prepared: Prepared) -> Samples:
-    """Seeded inputs for a model that no data is at hand for."""
+    """Seeded random inputs, where no data were given."""
     generator = np.random.default_rng(0)
     bounds = input_ranges(prepared.card)
     axis, inputs = prepared.time_axis, []

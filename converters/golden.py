@@ -17,7 +17,7 @@ MIN_BYTES = 8 * 1024
 SHARE = 16
 """Goldens take at most this part of the file, but may take MIN_BYTES of a small one."""
 STEPS = 4
-"""Tolerance on an integer output, in its own steps: kernels of other machines round otherwise."""
+"""Tolerance on an integer output, in steps of its grid: kernels of other machines round differently."""
 FLOAT_TOLERANCE = 1e-3
 """Tolerance on a float output of a float model, of its range."""
 DYNAMIC_TOLERANCE = 0.03
@@ -29,7 +29,7 @@ LEVELS = (0, 64, 16)
 def make_goldens(written: Written, samples: Samples, scheme: str) -> Goldens | None:
     """At most four goldens, under 256 KB and a small part of the file; None when not even one coarse input fits.
 
-    None, too, where an answer is NaN or infinite: an output that is so by nature proves nothing when replayed.
+    None, too, where an output is NaN or infinite: replaying it would prove nothing.
     """
     most = min(max(len(written.payload) // SHARE, MIN_BYTES), MAX_BYTES)
     count = min(MAX_GOLDENS, len(samples))

@@ -27,7 +27,7 @@ Tick = Callable[[int, int], None]
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Measured:
-    """What one artifact gave."""
+    """The outputs and the latency of one artifact."""
 
     outputs: tuple[Outputs, ...]
     """Per sample: name -> real numbers, in the source model's layout."""

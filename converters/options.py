@@ -1,4 +1,4 @@
-"""What a conversion was asked for: one frozen object, validated once."""
+"""The options of a conversion: one frozen object, validated once."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ MAX_SAMPLES = 1_000_000
 
 
 def silent(stage: str, done: int, total: int) -> None:
-    """No progress wanted."""
+    """Reports nothing."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -36,7 +36,7 @@ class Options:
     """The arguments of `edgemm.converters.convert`, which explains them; nothing is read or written yet.
 
     Raises:
-        InputError: a word, a number or a path that cannot be.
+        InputError: a word is unknown, a number out of range, a path unusable.
     """
 
     source: Any
@@ -155,7 +155,7 @@ def _check_paths(options: Options) -> None:
 
 
 def _check_settings(options: Options) -> None:
-    """What the output's format does not have is refused."""
+    """Refuses settings that the output's format does not have."""
     from edgemm.converters.onnx_writer import check_opset
 
     settings: Any = options.settings
@@ -185,7 +185,7 @@ def refuse_overwriting(source: Any, path: Path, what: str) -> None:
 
 
 def _check_tflite_source(options: Options) -> None:
-    """A .tflite source is quantized by a library that decides for itself: what it cannot honour is refused.
+    """A .tflite source is quantized by ai-edge-quantizer: options that it does not have are refused.
 
     Raises:
         UnsupportedOperator: another format is wanted.
@@ -208,6 +208,6 @@ def _check_tflite_source(options: Options) -> None:
     wrong = [name for name, given in asked.items() if given]
     if wrong:
         raise InputError(
-            f"{', '.join(wrong)}: cannot be had for a .tflite source, whose grids ai-edge-quantizer decides. "
+            f"{', '.join(wrong)}: cannot be used with a .tflite source, which ai-edge-quantizer quantizes. "
             "Leave it out, or convert from the ONNX or torch model"
         )

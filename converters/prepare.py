@@ -1,4 +1,4 @@
-"""From whatever the caller has to a canonical float graph with a card."""
+"""From a file, a torch module or a graph to a canonical float graph with a card."""
 
 from __future__ import annotations
 
@@ -46,13 +46,13 @@ class Prepared:
     size_bytes: int
     """Of the source."""
     notes: tuple[str, ...] = ()
-    """What was not known and so is not in the card."""
+    """What is missing in the card because it was not known."""
     source: ir.Model | None = None
     """The graph as it was read, which every file is held against; None for a .tflite source."""
     rounds: bool = False
-    """The source rounds by itself: it is quantized, or not in float32."""
+    """The source itself rounds: it is quantized, or not in float32."""
     runs_in: Source | None = None
-    """What answers for the source before its graph does: the torch module, the .tflite file."""
+    """What runs the source in place of its graph: the torch module, the .tflite file."""
     tflite: tuple[bytes, Written] | None = None
     """A .tflite source: its payload in float32, and the same with its ports."""
     time_axis: int | None = None

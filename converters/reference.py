@@ -1,4 +1,4 @@
-"""The source as its own runtime runs it: what every written file is held to.
+"""The source in its own runtime, which every written file is compared with.
 
 An ONNX source in ONNX Runtime, every node as it stands; a torch module in torch; a .tflite file in LiteRT. A quantized
 source answers with its own rounding and its own saturation.
@@ -27,7 +27,7 @@ HALVES = (np.dtype(np.float16), np.dtype(np.float64))
 
 
 class Source(Protocol):
-    """What answers for the source."""
+    """Runs the source."""
 
     def answers(self, samples: Samples) -> tuple[Outputs, ...]:
         """Per sample: output name -> real numbers, in the source's layout.
@@ -65,7 +65,7 @@ def _single(array: npt.NDArray[Any]) -> npt.NDArray[Any]:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class TorchSource:
-    """A torch module in torch, in this process: it is code, and no file."""
+    """A torch module in torch, in this process: it is code, not a file."""
 
     module: Any
     inputs: tuple[str, ...]

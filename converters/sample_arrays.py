@@ -21,7 +21,7 @@ Sample = Mapping[str, Array]
 """Input name -> array in the source model's own shape and layout, batch of 1 included."""
 
 MOST_CLASSES = 2**31
-"""Where the card has no labels: no model has so many."""
+"""Highest class number that is believed where the card has no labels."""
 UNNAMED = "arr_0"
 """Name that numpy.savez gives an array that is handed in without one; fine where the model has a single input."""
 LABEL_KEYS = ("labels", "label", "y")
@@ -66,10 +66,10 @@ def spread(items: Sequence[Any], limit: int) -> tuple[Any, ...]:
 
 
 def kind_of(path: Path, option: str) -> Literal["folder", "arrays", "other", ""]:
-    """What lies there; "" for nothing.
+    """What is at that path: "folder", "arrays", another kind of file, or "" for nothing.
 
     Raises:
-        InputError: the system does not let us look.
+        InputError: the system refuses access.
     """
     try:
         if path.is_dir():
@@ -139,7 +139,7 @@ def typed(array: Array, spec: TensorSpec, option: str) -> Array:
     """The same numbers in the type of the tensor.
 
     Raises:
-        InputError: they are no numbers, or would be changed by more than the rounding of a float.
+        InputError: they are not numbers, or would be changed by more than the rounding of a float.
     """
     where = f"{option}, input {spec.name!r}"
     require_numbers(array, spec, option)
@@ -182,7 +182,9 @@ def read_arrays(
         ) from error
     for name, array in arrays.items():
         if not isinstance(array, np.ndarray):
-            raise InputError(f"{option} {path}: {name!r} in it is no array. Write it again with numpy.savez")
+            raise InputError(
+                f"{option} {path}: {name!r} in it is not an array. Write it again with numpy.savez"
+            )
     if lone:
         return _single(path, arrays[""], specs, option), None
     labels = next((arrays.pop(key) for key in LABEL_KEYS if key in arrays and key not in _names(specs)), None)

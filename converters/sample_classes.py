@@ -19,7 +19,7 @@ def folder_classes(path: Path, files: Sequence[Path], classes: Sequence[str], op
         files: all of them, not a selection: which classes there are must not depend on a limit.
 
     Raises:
-        InputError: a sub-folder among others is no label of the card.
+        InputError: a sub-folder among others is not a label of the card.
     """
     names = sorted({file.parent.name for file in files if file.parent != path})
     if not classes:
@@ -27,7 +27,7 @@ def folder_classes(path: Path, files: Sequence[Path], classes: Sequence[str], op
     unknown = [name for name in names if name not in classes]
     if unknown and len(unknown) == len(names):
         LOG.warning(
-            "%s %s: none of its %d sub-folders (%s) is one of the card's labels (%s), so they are no answers: "
+            "%s %s: none of its %d sub-folders (%s) is one of the card's labels (%s), so they are not answers: "
             "name the folders as the labels",
             option, path, len(names), _few(names), _few(classes),
         )  # fmt: skip

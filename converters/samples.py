@@ -50,7 +50,7 @@ def load_samples(
         option: what the data was given as, for messages.
 
     Raises:
-        InputError: nothing usable there; the message says what was expected.
+        InputError: there is no usable data; the message says what was expected.
     """
     if isinstance(data, str | Path):
         path = Path(data)

@@ -1,4 +1,4 @@
-"""Models that take a few steps of a sequence and their state: held against the whole sequence, and fed with it."""
+"""Models that take a few steps of a sequence and their state, compared with the whole sequence and calibrated on it."""
 
 from __future__ import annotations
 

@@ -1,6 +1,6 @@
 """Which layers to look at first: those after which the noise has grown most, of two runs of the whole graph.
 
-Told by one run in float and one on integers, with what every layer leaves in memory as an output of both. That says
+Found by one run in float and one on integers, with what every layer leaves in memory as an output of both. That says
 where noise arises, not what it does to the outputs, which takes a run for each layer (`edgemm.converters.diagnose`).
 """
 

@@ -1,4 +1,4 @@
-"""A plan made into bytes of one format, with the way between the source's arrays and the stored ones."""
+"""A plan as the bytes of one format, and the conversion between the source's arrays and the stored ones."""
 
 from __future__ import annotations
 
@@ -56,11 +56,11 @@ class Written:
 
 @dataclass(frozen=True, slots=True)
 class Settings:
-    """What the caller may choose about the file."""
+    """Options of the output file."""
 
     opset: int = 17
     io: Literal["float", "int8"] = "float"
-    """ONNX: what the inputs and outputs of an integer model are. TFLite's are always int8."""
+    """ONNX: type of the inputs and outputs of a static int8 model. Those of TFLite are then int8 in any case."""
     keep_layout: bool = False
     """TFLite: leave pictures NCHW at the inputs and outputs."""
 

@@ -2,15 +2,15 @@
 
     EdgemmError                       exit code 1
         MachineShortage               1   no memory, file descriptor, process or disk space was left
-        InputError (ValueError)       2   an argument, a tensor or a picture does not fit
+        InputError (ValueError)       2   an argument, a tensor or a picture is not what was expected
         FidelityMissed                3   the converted model lost more than its gate allows
         LatencyMissed                 4   a latency gate was missed
         DelegateError                 5
             DelegateMissing           5   the named accelerator is not here
-            DelegateFailed            5   it is here and does not work, or took no operator
+            DelegateFailed            5   it is here and does not work, or can run no operator of the model
         ArtifactError                 6
             DamagedArtifact           6   truncated, altered, or no model at all
-            CardError                 6   the card inside cannot be understood
+            CardError                 6   the card cannot be understood
             UnsupportedVersion        6   made for a newer edgemm or runtime
         SourceError                   7
             SourceNotFound            7   no such camera, microphone or address
@@ -20,7 +20,7 @@
         MissingDependency             8   a package is not installed
         ConversionError               9
             UnsupportedOperator       9   an operator or attribute that cannot be expressed
-            CalibrationError          2   the calibration data is plainly wrong
+            CalibrationError          2   the calibration data cannot be what the model will see
 
 A message says what was expected, what was found, and what to do next.
 """
@@ -58,7 +58,7 @@ class MachineShortage(EdgemmError):
 
 
 class InputError(EdgemmError, ValueError):
-    """A value handed in by the caller does not fit what is expected."""
+    """An argument, or a file that the caller named, is not what was expected."""
 
     exit_code = 2
 
@@ -80,7 +80,7 @@ class DelegateMissing(DelegateError):
 
 
 class DelegateFailed(DelegateError):
-    """The accelerator is there and failed, or took none of the operators."""
+    """The accelerator is there and failed, or can run none of the operators."""
 
 
 class ArtifactError(EdgemmError):
@@ -94,7 +94,7 @@ class DamagedArtifact(ArtifactError):
 
 
 class CardError(ArtifactError):
-    """The card is not valid JSON, or says something that makes no sense."""
+    """The card is not valid JSON, or has a value that is out of range."""
 
 
 class UnsupportedVersion(ArtifactError):
@@ -121,7 +121,7 @@ class UnknownSource(SourceNotFound):
 
 
 class SourceLost(SourceError):
-    """The source was delivering and stopped for good."""
+    """The source delivered frames or sound, and stopped for good."""
 
 
 class SourceTimeout(SourceError):
@@ -173,7 +173,7 @@ class UnsupportedOperator(ConversionError):
 
 
 class CalibrationError(ConversionError):
-    """The calibration data is plainly not what the model will see."""
+    """The calibration data cannot be what the model will see: NaN, a constant, normalised twice."""
 
     exit_code = 2
 

@@ -1,4 +1,4 @@
-"""Speech without its noise: two recurrent models in a chain (DTLN, Westhausen and Meyer, 2020), as sound comes in.
+"""Removes noise from speech: two recurrent models in a chain (DTLN, Westhausen and Meyer, 2020), as sound comes in.
 
 python examples/denoise.py model_1.tflite model_2.tflite --source noisy.wav --output clean.wav
 """

@@ -3,7 +3,7 @@
     python examples/first_project.py out/demo/digits.int8.tflite out/demo/keywords.int8.tflite \
         --camera camera:0 --microphone microphone: --see 7 --word seven
 
-Any classifier and any keyword model will do: `--see person` with one that tells people from none.
+Any classifier and any keyword model will do: `--see person` with one that detects whether a person is present.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""Words found in running sound.
+"""Finds words in running sound.
 
 python examples/hear_words.py out/demo/keywords.int8.onnx --source speech.wav --live
 """

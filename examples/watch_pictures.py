@@ -1,4 +1,4 @@
-"""One model on pictures or video, inside a latency budget.
+"""Runs one model on pictures or video, within a latency budget.
 
 python examples/watch_pictures.py out/demo/digits.int8.tflite --source walk.mp4 --max-age 33
 """

@@ -1,6 +1,6 @@
-"""From a float graph and real data to a plan: what is integer, and on which grid.
+"""From a float graph and real data to a plan: which operators are integer, and with which scales.
 
-Read in the order the data flows: `lint` looks at the data, `calibration` runs it and keeps every value's
+Read in the order the data flows: `lint` checks the data, `calibration` runs it and keeps every value's
 extremes, `legality` says what int8 forms operators have, `planner` decides, `check` holds a plan to the
 rules, `explain` shows it. `reference` runs a float graph as it stands.
 """

@@ -1,4 +1,4 @@
-"""Numbers that say where, not how much: sizes, scales, places in a picture, numbers of slices.
+"""Values that are addresses: sizes, scales, coordinates in a picture, indices.
 
 A step of 1/256 of their range may be a pixel or a row, so no grid holds them. What computes them stays in float, back
 to the last weighted layer before them, which is in float too.
@@ -50,7 +50,7 @@ CHOICES = frozenset({
 
 
 COORDINATES = 4
-"""A product over so few numbers turns points (two or three coordinates, and a one), and is no layer."""
+"""A product over so few numbers turns points (two or three coordinates, and a one), and is not a layer."""
 
 
 def address_values(model: ir.Model) -> frozenset[str]:

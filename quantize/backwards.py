@@ -1,4 +1,4 @@
-"""Intervals carried back: what a node shows of an operand, where of its result only an interval can be seen."""
+"""Intervals from result to operand: which part of an operand matters, where only an interval of the result does."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Calibration: the smallest and largest value that every tensor of the graph takes on real data.
+"""Calibration: the smallest and largest value of every tensor of the graph on real data.
 
 They are the true extremes (a moving average would clip the ranges), of finite numbers, and limited to what the readers
 of a value can see of it.
@@ -27,7 +27,7 @@ MOVES_ONLY = frozenset({"Flatten", "Identity", "Reshape", "Squeeze", "Transpose"
 """Operators whose output holds exactly the values of their first input: nothing to measure."""
 
 COARSEST_SCORE = 1.0
-"""Steps before a softmax may be so large; beyond, neighbours differ by more than e times, and it is no softmax."""
+"""Steps before a softmax may be so large; beyond, neighbours differ by more than e times, and it is not a softmax."""
 ADVICE = (
     "A row of its scores is negative infinity from end to end: leave something in each row, or mask with a large "
     "negative number"
@@ -200,7 +200,7 @@ def _completed(model: ir.Model, measured: Mapping[str, Extremes]) -> dict[str, E
 
 
 def _require_numbers(model: ir.Model, found: Mapping[str, Extremes], index: int) -> None:
-    """NaN may come and go on the way, but is no answer.
+    """NaN inside the graph is allowed, in an input or an output it is not.
 
     Raises:
         CalibrationError: an input or an output of the graph has one; the first value that has is named.

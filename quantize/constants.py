@@ -36,7 +36,7 @@ def constant_of(value: ir.Value) -> npt.NDArray[Any]:
     """The numbers of a constant, whatever they are.
 
     Raises:
-        ConversionError: it is no constant.
+        ConversionError: it is not a constant.
     """
     if value.const_value is None:
         raise ConversionError(f"value {value.name!r}: expected a constant, found a computed value")
@@ -48,7 +48,7 @@ def array_of(value: ir.Value) -> npt.NDArray[Any]:
     """The numbers of a weight or a bias.
 
     Raises:
-        ConversionError: it is no constant, or holds NaN or infinity.
+        ConversionError: it is not a constant, or holds NaN or infinity.
     """
     array = constant_of(value)
     if array.dtype.kind == "f" and not np.isfinite(array).all():
@@ -65,7 +65,7 @@ def range_of(value: ir.Value, sight: Range | None = None) -> Range:
         sight: what the reader can see; None: everything.
 
     Raises:
-        ConversionError: it is no constant, or holds NaN.
+        ConversionError: it is not a constant, or holds NaN.
     """
     array = constant_of(value)
     if np.isnan(array).any():

@@ -1,4 +1,4 @@
-"""What a node costs to compute: a static model, for ranking and for shares, not for milliseconds."""
+"""The cost of a node, counted in multiplications: for ranking and for shares, not for milliseconds."""
 
 from __future__ import annotations
 

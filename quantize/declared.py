@@ -1,4 +1,4 @@
-"""Grids that a quantized source prescribes, written on the values that they are for.
+"""Grids (scales and zero points) of a quantized source, kept in the metadata of the values.
 
 A grid stands in the metadata of its value, so no rewrite that keeps a value, copies a graph or puts one value in
 another's place can lose it. What a grid cuts off is a Clip in the graph: where that Clip's limits are the ends of

@@ -1,4 +1,4 @@
-"""A plan as a table for people: what each node computes in, on which grid, and why."""
+"""A plan as a readable table: the precision and grid of each node, and why."""
 
 from __future__ import annotations
 

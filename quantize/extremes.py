@@ -1,4 +1,4 @@
-"""What every value of a graph was at most and at least on real data, infinity and NaN told apart from numbers.
+"""The smallest and largest number of every value of a graph on real data; infinity and NaN are recorded apart.
 
 Measured by nodes added beside each value, so that only scalars leave the runtime and no activation lives longer than
 in an ordinary run.

@@ -1,4 +1,4 @@
-"""Ranges of real numbers and the integer grids that stand for them."""
+"""Ranges of real numbers, and the integer grids (scale and zero point) that represent them."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ MIN_WEIGHT_SCALE = 2.0**-33
 
 MAX_SCALE = 2.0**33
 """Of any grid. Two such scales multiplied, and sums of the products, are far from the end of float32, where LiteRT
-ends the process; and what needs larger ones is no signal."""
+ends the process; and what needs larger ones is not a signal."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,7 +38,7 @@ class Range:
 
     @property
     def fits(self) -> bool:
-        """True when a grid of a sane scale holds it."""
+        """True when a grid whose scale is within the limits holds it."""
         return self.with_zero().width <= MAX_SCALE * 255
 
     def union(self, other: Range) -> Range:

@@ -137,7 +137,7 @@ def _narrow(node: ir.Node, members: Sequence[ir.Value], groups: Groups) -> str:
 
 
 def group_notes(nodes: Mapping[str, ir.Node], rules: Mapping[str, Rule], groups: Groups) -> Iterator[str]:
-    """What people should know about shared and prescribed grids."""
+    """Remarks about shared and prescribed grids."""
     for name, rule in rules.items():
         node = nodes[name]
         if rule.fixed is not None:

@@ -1,4 +1,4 @@
-"""Looks at calibration data before it is used: what is plainly wrong is refused, what is doubtful is said."""
+"""Checks calibration data before it is used: refuses what must be wrong, and warns of what looks doubtful."""
 
 from __future__ import annotations
 
@@ -37,7 +37,7 @@ MARGIN = 0.01
 
 @dataclass(slots=True)
 class _Seen:
-    """What was seen of one input over all samples."""
+    """Statistics of one input over all samples."""
 
     first: npt.NDArray[Any]
     low: float = np.inf
@@ -61,7 +61,7 @@ def lint(model: ir.Model, samples: Sequence[Sample], cards: Sequence[InputCard] 
     Args:
         model: canonical.
         samples: input name -> array in the model's own shape, batch of 1 included.
-        cards: descriptions of the inputs, by their names; what has none is checked less.
+        cards: descriptions of the inputs, by their names; an input without one is checked less.
 
     Returns:
         Warnings.

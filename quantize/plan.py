@@ -42,7 +42,7 @@ class Plan:
     """(node name, input index) -> grid of that constant as that node sees it. Keyed by use, not by
     tensor, because one weight may serve nodes whose inputs have different scales."""
     notes: tuple[str, ...] = ()
-    """What was decided and why, for people: "node_7 Softmax: output fixed at 1/256"."""
+    """Sentences about what was decided and why: "node_7 Softmax: output fixed at 1/256"."""
     beyond: Mapping[str, Range] = field(default_factory=dict)
     """Value name -> what it holds, where that goes far beyond its grid because nobody sees it: a format whose change to
     integers does not saturate has to limit it before."""

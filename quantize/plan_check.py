@@ -1,4 +1,4 @@
-"""`check_plan`: a plan held to the legality table, whoever made it."""
+"""`check_plan`: checks any plan against the legality table."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ from edgemm.quantize.plan import Plan, Precision
 
 
 def check_plan(model: ir.Model, plan: Plan) -> None:
-    """Holds every node of a plan to the rules.
+    """Checks every node of a plan against the rules.
 
     Raises:
         ConversionError: some rule is broken; the message lists each, with the node that breaks it.
@@ -88,7 +88,7 @@ def _grid_faults(model: ir.Model, plan: Plan) -> Iterator[str]:
 
 
 def _operand_faults(model: ir.Model, nodes: Mapping[str, ir.Node], plan: Plan) -> Iterator[str]:
-    """Grids on what is no data, weight, bias or fill: on sizes, scales, places, limits, conditions."""
+    """Grids on what is not data, weight, bias or fill: on sizes, scales, places, limits, conditions."""
     for name in sorted(address_values(model) & set(plan.activations)):
         yield f"value {name!r} has a grid, and says where or how large, not how much"
     for name, index in plan.weights:

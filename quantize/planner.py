@@ -1,4 +1,4 @@
-"""`make_plan`: precision of every node, one set of grids, and why."""
+"""`make_plan`: chooses the precision of every node and one set of grids, with reasons."""
 
 from __future__ import annotations
 
@@ -7,6 +7,7 @@ from dataclasses import replace
 
 import onnx_ir as ir
 
+from edgemm.choices import expected_one_of
 from edgemm.errors import CalibrationError, InputError
 from edgemm.quantize.addresses import address_values
 from edgemm.quantize.calibration import Calibration, float_values
@@ -67,7 +68,7 @@ def make_plan(
 def _scheme(scheme: str, calibration: Calibration | None, target: Target) -> tuple[str, tuple[str, ...]]:
     """The scheme to follow, and what to say about it."""
     if scheme not in SCHEMES:
-        raise InputError(f"unknown scheme {scheme!r}; expected one of {', '.join(SCHEMES)}")
+        raise InputError(f"scheme: {expected_one_of(SCHEMES, scheme)}")
     if scheme == "static" and calibration is None:
         raise InputError(
             "scheme static needs a calibration, found none: calibrate on real data, or use dynamic"

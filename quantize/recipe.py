@@ -18,7 +18,7 @@ class Recipe:
     """A recipe's last step, value = factor * source + offset, and the numbers that go into it."""
 
     source: str
-    """What goes in, for people: "pixels"."""
+    """Name of what goes in, for messages: "pixels"."""
     source_low: float
     source_high: float
     factor: npt.NDArray[np.float64]
@@ -46,7 +46,7 @@ class Recipe:
 
 
 def recipe_of(card: InputCard) -> Recipe | None:
-    """The recipe of an input; None for tensors that nobody described, and for front ends without known bounds."""
+    """The recipe of an input; None for tensors without a description, and for front ends without known bounds."""
     if card.image is not None:
         return _image(card.image)
     if card.audio is not None and (card.audio.version == 1 or card.audio.feature == "waveform"):

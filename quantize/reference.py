@@ -1,4 +1,4 @@
-"""The float graph, run exactly as it stands: what everything integer is measured against."""
+"""The float graph, run without optimizations, as the reference for everything integer."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Which scheme suits a network: what measured best for its kind."""
+"""The scheme that `auto` chooses for a network: the one that measured best for its kind."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ def automatic_scheme(model: ir.Model, target: Target, *, calibrated: bool) -> tu
     activations of attention and of recurrent networks do not: dynamic keeps 10 to 20 dB more there.
 
     Args:
-        calibrated: real data is at hand.
+        calibrated: calibration data was given.
 
     Returns:
         "static" or "dynamic", and the reason in words.

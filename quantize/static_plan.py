@@ -79,7 +79,7 @@ class _Work:
     """(node, input index) -> grid of the weights of recurrent layers, which compute with real activations."""
 
     def apply_rules(self, refused: frozenset[str]) -> None:
-        """Keeps the nodes that have an int8 form and that nobody wants in float."""
+        """Keeps the nodes that have an int8 form and that the caller did not name as float."""
         fused, addresses = hosts(self.model), address_values(self.model)
         divisors = divisor_values(self.model)
         formless: dict[str, list[str]] = {}
@@ -88,7 +88,7 @@ class _Work:
                 continue
             rule, inside = rule_of(node), fused_activation(node)
             if name in refused or (inside is not None and inside.name in refused):
-                self.notes.append(f"{name} {node.op_type}: float, as asked for")
+                self.notes.append(f"{name} {node.op_type}: float, named in float_nodes")
             elif computes_with(inside or node, addresses) or computes_with(node, addresses):
                 self.notes.append(f"{name} {node.op_type}: float, it computes sizes or places")
             elif str(stored_output(node).name) in divisors:
@@ -149,7 +149,7 @@ class _Work:
                 self._to_float(name, "float operators alone read it")
 
     def require_integer(self) -> None:
-        """Holds an integer-only target to its word."""
+        """Refuses nodes left in float where the target runs integers only."""
         if not self.target.integer_only:
             return
         fused = hosts(self.model)

@@ -1,4 +1,4 @@
-"""Cheap steps in front of float operators, as in normalizations: integers would cost a rounding, and save nothing.
+"""Cheap operators before float operators, as in normalizations: int8 would cost a rounding there, and save nothing.
 
 The variance before a root is one: the values that matter most there are its smallest, which a grid in even steps keeps
 worst.

@@ -1,4 +1,4 @@
-"""Targets: what an artifact is made for, in one table."""
+"""Targets: the machines that artifacts are made for, in one table."""
 
 from __future__ import annotations
 

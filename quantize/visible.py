@@ -1,4 +1,4 @@
-"""What the readers of a value can see of it: an interval outside of which a number is as good as the nearer end.
+"""The part of a value's range that matters to its readers: beyond it, a number has the same effect as the nearer end.
 
 A sigmoid of 9 and one of 9e9 are the same, and a softmax sees nothing of a score that lies far below the largest of
 its row: that is what masks are made of. A grid that holds what cannot be seen wastes its steps, all of them where a

@@ -1,18 +1,18 @@
-"""Fidelity: the written file against its source, on the same inputs, and the gate on it.
+"""Fidelity: the outputs of the written file compared with those of its source, and the gate on that.
 
     fidelity = compare(expected, found, roles=roles_of(model, task), gate=Gate())
     fidelity.require()
 
-held_out.py     which samples calibrate, which judge
+held_out.py     which samples are for calibration, which for evaluation
 meaning.py      what is known of a value's axes (axes.py: where an axis goes)
 trace.py        the same, followed through the graph
 role.py         what an output means: numbers, parts of unlike meaning, classes along an axis
 finite.py       NaN and infinity: equal in both, or wrong
 agreement.py    the same best class, near-ties aside
 parts.py        unlike parts of an output, each on its own scale (decibels.py: signal to noise)
-gate.py         the limits, and what was missed in words
-account.py      what was kept, for card and report
-comparison.py   all of it together
+gate.py         the limits, and sentences about those that were missed
+account.py      the measured figures, for card and report
+comparison.py   the comparison that uses all of these
 float_check.py  how far a float file may be from its source
 """
 

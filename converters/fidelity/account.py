@@ -1,4 +1,4 @@
-"""The account of one conversion: what each output kept."""
+"""The measured fidelity of one conversion, output by output."""
 
 from __future__ import annotations
 
@@ -9,12 +9,12 @@ from edgemm.converters.fidelity.parts import PartFidelity
 from edgemm.errors import FidelityMissed
 
 MAX_PARTS = 16
-"""Of an output, that are put on record: the worst ones."""
+"""Parts of one output that are recorded: the worst ones."""
 
 
 @dataclass(frozen=True, slots=True)
 class OutputFidelity:
-    """One output of the file against the source, as both answer: a final softmax is part of it."""
+    """One output of the file compared with the source's, including a final softmax."""
 
     name: str
     snr_db: float
@@ -67,12 +67,12 @@ class OutputFidelity:
 
 @dataclass(frozen=True, slots=True)
 class Fidelity:
-    """The account of one conversion."""
+    """The measured fidelity of one conversion."""
 
     samples: int
     outputs: tuple[OutputFidelity, ...]
     missed: tuple[str, ...] = field(default=())
-    """What the gate found too low, in words; empty when it holds."""
+    """Sentences about the limits that were missed; empty when the gate passes."""
 
     @property
     def worst_db(self) -> float:
@@ -81,9 +81,9 @@ class Fidelity:
 
     @property
     def notes(self) -> tuple[str, ...]:
-        """What is to be known and is no fault: outputs that are infinite by nature."""
+        """Remarks that are not faults: outputs that are infinite in the source too."""
         return tuple(
-            f"output {each.name!r} is infinite or NaN by nature: {each.infinite} values, the same in the source"
+            f"output {each.name!r} has {each.infinite} infinite or NaN values, which are the same in the source"
             for each in self.outputs
             if each.infinite
         )
@@ -100,10 +100,10 @@ class Fidelity:
         """
         if self.missed:
             raise FidelityMissed(
-                "the converted model lost too much, nothing was written: "
+                "fidelity is below the gate, nothing was written: "
                 + "; ".join(self.missed)
                 + ". More or better calibration data usually helps; --gate warn writes it anyway"
-                + (f"\n{places}" if places else "; --explain says which layers lose it")
+                + (f"\n{places}" if places else "; --explain shows which layers lose it")
             )
 
 

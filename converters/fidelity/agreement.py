@@ -1,4 +1,4 @@
-"""Whether the best class is the same, near-ties aside.
+"""Whether the best class is the same; near-ties count as the same.
 
 What counts as a tie follows from the scores that can win: a class that never comes near the best, whose bias is -3000,
 does not make ties of the others.

@@ -1,4 +1,4 @@
-"""Two sets of outputs, compared and judged: what the source answers, and what the written file answers."""
+"""Compares the outputs of the source with those of the written file, and applies the gate."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ def compare(
     labels: Labels | None = None,
     gate: Gate | None = None,
 ) -> Fidelity:
-    """What the file keeps of the source's answers, and whether that is enough.
+    """The fidelity of the file's outputs, and what the gate says of it.
 
     Args:
         expected: output name -> [samples, ...], what the source answers: nothing cut off.
@@ -97,7 +97,7 @@ def _compare(
 
 
 def _unmeasured(one: OutputFidelity, truth: Array) -> str:
-    """Why nothing could be compared, in words: a file is not right because there was nothing to hold it to."""
+    """Why nothing could be compared, as a sentence: that must not pass the gate."""
     if truth.size and one.infinite == truth.size:
         return (
             f"none of its {truth.size} values is finite in the source: nothing was measured. Look at the data"
@@ -137,7 +137,7 @@ def _accuracies(truth: Array, answer: Array, role: Role, labels: Labels | None) 
 
 
 def _fits(accuracy: float, labels: Labels | None) -> bool:
-    """Whether the source knows these answers: numbers of other classes would say nothing of what was lost."""
+    """Whether the labels fit the source: with other classes, accuracy would say nothing about what was lost."""
     if labels is None:
         return False
     chance = float(np.unique(labels, return_counts=True)[1].max() / len(labels))

@@ -1,4 +1,4 @@
-"""Values that are NaN or infinite: equal where source and file have the same one in the same place, else wrong."""
+"""NaN and infinite values: right where source and file have the same one in the same place, else wrong."""
 
 from __future__ import annotations
 

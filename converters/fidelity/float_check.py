@@ -1,4 +1,4 @@
-"""How far a float file may be from its source before the converter is at fault."""
+"""How much a float file may differ from its source before that counts as a bug in the converter."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The gate: what a file must keep, and what it missed, in words."""
+"""The gate: limits of fidelity, and sentences about those that were missed."""
 
 from __future__ import annotations
 
@@ -12,30 +12,30 @@ MAX_DB = 200.0
 """What "no difference" counts as."""
 
 RARE = 0.1
-"""Share of rows: what occurs less often is found by several rows at once."""
+"""Share of rows below which an answer counts as rare."""
 MOST_RARE = 5.0
 
 ROUNDING = 1e-9
-"""Of shares, which are no exact decimals."""
+"""Rounding error of shares that is allowed."""
 
 TOLD = 3
-"""Parts of one output, at most, that a message names."""
+"""How many parts of one output a message names."""
 
 
 @dataclass(frozen=True, slots=True)
 class Gate:
-    """What a file must keep. A value that is not finite where the source's is misses every gate.
+    """Limits of fidelity. A value that is not finite where the source's is finite misses every gate.
 
     Raises:
         InputError: a limit is out of range.
     """
 
     min_agreement: float = 0.98
-    """Classes without known answers: share of samples (steps, pixels) with the same best class."""
+    """Classes without labels: share of samples (steps, pixels) with the same best class."""
     max_accuracy_loss: float = 0.01
-    """Classes with known answers."""
+    """Classes with labels: accuracy lost, 0..1."""
     min_snr_db: float = MIN_SNR_DB
-    """Numbers: the SNR of every part, in dB."""
+    """Outputs that are not classes: the SNR of every part, in dB."""
 
     def __post_init__(self) -> None:
         _within("min_agreement", self.min_agreement, 1.0)
@@ -49,11 +49,11 @@ def _within(name: str, value: float, most: float) -> None:
 
 
 def missed(one: OutputFidelity, gate: Gate, wrong: str = "", informed: bool = True) -> list[str]:
-    """What an output misses, in words; nothing when the gate holds.
+    """Sentences about the limits that an output misses; none when the gate passes.
 
     Args:
-        wrong: what is not finite and ought to be, in words.
-        informed: the known answers fit the source well enough to judge by them.
+        wrong: a sentence about values that are not finite and ought to be; "" for none.
+        informed: the labels fit the source well enough to judge by them.
     """
     if wrong:
         return [f"output {one.name!r}: {wrong}"]

@@ -1,4 +1,4 @@
-"""Which data calibrates and which judges: a file is not judged by what its ranges were made from."""
+"""Which data are for calibration and which for evaluation: fidelity is not measured on data that set the ranges."""
 
 from __future__ import annotations
 
@@ -10,11 +10,11 @@ import numpy.typing as npt
 from edgemm.converters.samples import Samples
 
 EVALUATED = 128
-"""Samples, at most, that are measured on."""
+"""The most samples that fidelity is measured on."""
 SHARE = 4
 """One sample of so many is held out."""
 MIN_SAMPLES = 8
-"""With fewer, all of them calibrate and judge."""
+"""With fewer, all of them are used for both."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)

@@ -1,4 +1,4 @@
-"""What is known of the axes of a value, and what becomes of it when the value is moved about."""
+"""What is known about the axes of a value, and how reshapes and transposes change that."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Parts of an output that mean different things, each judged on its own scale: boxes in pixels and scores in 0..1.
+"""Parts of an output that mean different things, each compared on its own scale: boxes in pixels and scores in 0..1.
 
 What the graph joined are parts. Channels of one layer are parts where their sizes lie far apart, with nothing between.
 """

@@ -1,4 +1,4 @@
-"""What an output means, and so how it is judged."""
+"""What an output means (numbers, parts, classes), which decides how it is compared."""
 
 from __future__ import annotations
 

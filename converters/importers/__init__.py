@@ -1,4 +1,4 @@
-"""Importers: what the caller has, as an ONNX graph with static input shapes.
+"""Importers: a model file or a torch module as an ONNX graph with static input shapes.
 
 read_onnx("model.onnx", {"image": (1, 3, 224, 224)})   an .onnx file
 export_torch(module, (example,))                       a torch module

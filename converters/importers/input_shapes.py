@@ -9,6 +9,7 @@ from collections.abc import Mapping, Sequence
 import numpy as np
 import onnx_ir as ir
 
+from edgemm.choices import hint
 from edgemm.errors import InputError
 
 EXAMPLE = (1, 3, 224, 224)
@@ -17,7 +18,7 @@ LIMIT_ELEMENTS = 1 << 28
 PLACEHOLDER = re.compile(
     r"|\?|-1|\*|none|null|nan|unk.*|unnamed.*|unspecified.*|dyn(amic)?[._]?.*", re.IGNORECASE
 )
-"""Names that exporters write for "not known": two dimensions of that name need not be equal."""
+"""Names that exporters write for "unknown": two dimensions of that name may differ."""
 LONGEST_NAME = 24
 """Characters of a dimension's name in a message: exporters write whole formulas there."""
 
@@ -47,7 +48,7 @@ def fix_input_shapes(model: ir.Model, shapes: Mapping[str, Sequence[int]]) -> in
 
 
 def set_inputs(model: ir.Model, constants: Mapping[str, float]) -> int:
-    """Inputs that always have the same value become constants, in place.
+    """Turns inputs that always have the same value into constants, in place.
 
     Args:
         constants: input name -> the number that all its elements have; its shape is fixed before.
@@ -61,7 +62,9 @@ def set_inputs(model: ir.Model, constants: Mapping[str, float]) -> int:
     names = [str(value.name) for value in model.graph.inputs]
     for name, number in constants.items():
         if name not in names:
-            raise InputError(f"--set {name}=...: the model has no such input; it has {', '.join(names)}")
+            raise InputError(
+                f"--set {name}=...: the model has no such input; it has {', '.join(names)}{hint(name, names)}"
+            )
         value = next(each for each in model.graph.inputs if each.name == name)
         if value.shape is None or not value.shape.is_static() or value.dtype is None:
             raise InputError(f"--set {name}=...: the input has no fixed shape; give --shape {name}=... too")
@@ -89,7 +92,9 @@ def _refuse_unknown_names(inputs: Sequence[ir.Value], shapes: Mapping[str, Seque
     names = [str(value.name) for value in inputs]
     for name in shapes:
         if name not in names:
-            raise InputError(f"--shape {name}=...: the model has no such input; it has {', '.join(names)}")
+            raise InputError(
+                f"--shape {name}=...: the model has no such input; it has {', '.join(names)}{hint(name, names)}"
+            )
 
 
 def _learn(value: ir.Value, shape: tuple[int, ...], symbols: dict[str, int]) -> None:

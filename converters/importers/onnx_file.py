@@ -1,4 +1,4 @@
-"""Reads an .onnx file that somebody else wrote: bounded, checked, and with a clear refusal."""
+"""Reads an .onnx file from any origin: within bounds, checked, refused with a reason."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""A float .tflite as a source: what it is, and its int8 form by ai-edge-quantizer.
+"""A float .tflite file as a source, and its int8 form by ai-edge-quantizer.
 
 That library calibrates with a moving average unless told otherwise, which clips ranges; here every range is the true
 smallest and largest value.
@@ -218,7 +218,7 @@ def _has_integers(payload: bytes) -> bool:
 
 @contextlib.contextmanager
 def _quiet() -> Iterator[None]:
-    """Its loggers say nothing below errors, its progress bars and the interpreter's warnings nothing at all."""
+    """Its loggers write only errors; its progress bars and the interpreter's warnings are hidden."""
     loggers = [logging.getLogger(name) for name in ("absl", "root")]
     before = [logger.level for logger in loggers]
     for logger in loggers:

@@ -35,7 +35,7 @@ def export_torch(module: Any, example_inputs: tuple[Any, ...]) -> ir.Model:
 
     Raises:
         MissingDependency: torch or its exporter (onnxscript) is not installed.
-        InputError: not a module, or the inputs are no tuple.
+        InputError: not a module, or the inputs are not a tuple.
         ConversionError: torch cannot export it; its own reason is in the message.
     """
     torch = _torch()
@@ -63,7 +63,7 @@ def export_program(path: str | Path) -> ir.Model:
 
     Raises:
         MissingDependency: torch or its exporter (onnxscript) is not installed.
-        InputError: the file is no exported program.
+        InputError: the file is not an exported program.
         ConversionError: torch cannot bring it to ONNX.
     """
     torch = _torch()
@@ -138,7 +138,7 @@ def _written_out() -> Iterator[None]:
 
 @contextlib.contextmanager
 def _quiet() -> Iterator[None]:
-    """The exporter's remarks about itself: stdout belongs to the caller."""
+    """Keeps what the exporter prints from stdout."""
     logger = logging.getLogger("torch.onnx")
     level = logger.level
     logger.setLevel(logging.ERROR)

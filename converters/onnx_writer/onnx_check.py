@@ -1,4 +1,4 @@
-"""`check_onnx`: what every written file is held to.
+"""`check_onnx`: the rules that every written file must fulfil.
 
 ONNX's own checker, then the numbers (finite, scales above zero), then the rules that the plan is made by:
 one scale through operators that have only one, the prescribed outputs, and the bias at the scale of the
@@ -156,7 +156,7 @@ def _check_operands(node: ir.Node, rule: Rule | None, inputs: list[StoredGrid | 
         if grid is None:
             continue
         if index in ADDRESSES.get(node.op_type, ()) or (known is not None and index not in known):
-            yield f"input {index} comes from a DequantizeLinear, and is no data: it must be read as it is"
+            yield f"input {index} comes from a DequantizeLinear, and is not data: it must be read as it is"
         elif rule is None and _is_stored(node.inputs[index]) and index not in _packed(node):
             yield f"input {index} is a constant behind a DequantizeLinear, and no weight"
 

@@ -77,7 +77,7 @@ class Placement:
             grid = self.plan.weights.get((str(node.name), index))
             if (
                 grid is None or index == rule.fill
-            ):  # a Pad's fill is no tensor: runtimes put it on the grid themselves
+            ):  # a Pad's fill is not a tensor: runtimes put it on the grid themselves
                 continue
             if grid.dtype == "int32" and self.plan.target.activations_symmetric:
                 continue  # TensorRT adds the bias in float: its DequantizeLinear takes no int32

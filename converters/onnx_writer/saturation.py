@@ -1,4 +1,4 @@
-"""Clips that an integer grid makes by itself."""
+"""Removes Clips whose limits are the ends of an integer grid, which saturates there by itself."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""`write_onnx`: graph and plan to bytes."""
+"""`write_onnx`: writes the canonical graph and a plan as an .onnx file."""
 
 from __future__ import annotations
 

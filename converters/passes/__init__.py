@@ -1,4 +1,4 @@
-"""Passes: from any ONNX graph to the canonical one that the plan and both writers are made for.
+"""Passes: turn any ONNX graph into the canonical form that the plan and both writers expect.
 
 report = canonicalize(model)     in place; report["fold_batch_norms"] says how many
 check_canonical(model)           raises for a graph that breaks the contract

@@ -1,4 +1,4 @@
-"""Axes count from the front, and defaults are written out."""
+"""Makes axes non-negative and writes default axes out."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""BatchNormalization becomes part of the layer before it, or a multiplication and an addition."""
+"""Folds BatchNormalization into the layer before it, or turns it into a multiplication and an addition."""
 
 from __future__ import annotations
 

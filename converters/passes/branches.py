@@ -1,4 +1,4 @@
-"""An If whose condition is known becomes the branch that is taken."""
+"""Replaces an If whose condition is constant by the branch that is taken."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""`canonicalize`: every pass in its order."""
+"""`canonicalize`: runs all passes in order."""
 
 from __future__ import annotations
 

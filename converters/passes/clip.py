@@ -1,4 +1,4 @@
-"""Clips: constant limits, and Relu where there is no upper one."""
+"""Gives Clips constant limits; one without an upper limit becomes a Relu."""
 
 from __future__ import annotations
 

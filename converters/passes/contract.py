@@ -1,4 +1,4 @@
-"""The canonical form: what every graph that leaves the passes keeps to."""
+"""The canonical form: rules that every graph fulfils after the passes."""
 
 from __future__ import annotations
 
@@ -112,7 +112,7 @@ def refuse_inexpressible(model: ir.Model) -> int:
 def _check_operator(node: ir.Node) -> None:
     if node.domain != "":
         raise UnsupportedOperator(
-            f"node {node.name!r}: {node.op_type} of domain {node.domain!r} is no standard ONNX operator. "
+            f"node {node.name!r}: {node.op_type} of domain {node.domain!r} is not a standard ONNX operator. "
             "Export the model before a runtime optimizes it"
         )
 

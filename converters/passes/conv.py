@@ -1,4 +1,4 @@
-"""Convolutions: every attribute explicit, weight and bias constant."""
+"""Convolutions: makes every attribute explicit, and weight and bias constant."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What nobody reads."""
+"""Removes nodes and constants whose results are not used."""
 
 from __future__ import annotations
 

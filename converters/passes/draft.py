@@ -1,4 +1,4 @@
-"""Nodes written in front of another one, in the terms of numpy: shapes and types follow from the operands."""
+"""Writes nodes in front of another node, with NumPy-like calls: shapes and types follow from the operands."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Networks that draw random numbers: no file of a fixed answer can be made of them."""
+"""Refuses networks that draw random numbers, whose output is not determined by their inputs."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Constants become initializers, and what is computed from constants becomes one."""
+"""Constant folding: Constant nodes, and nodes that compute from constants alone, become initializers."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Functions become the nodes that they stand for."""
+"""Replaces calls of model-local functions by the nodes of those functions."""
 
 from __future__ import annotations
 

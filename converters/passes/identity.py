@@ -1,4 +1,4 @@
-"""Nodes that change nothing."""
+"""Removes nodes that change nothing."""
 
 from __future__ import annotations
 

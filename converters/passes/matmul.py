@@ -1,4 +1,4 @@
-"""Matrix products that are fully connected layers become Gemm."""
+"""Turns matrix products that are fully connected layers into Gemm."""
 
 from __future__ import annotations
 

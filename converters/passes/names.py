@@ -1,4 +1,4 @@
-"""Names: every node and every tensor has one of its own."""
+"""Gives every node and every tensor a unique name."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Guards against NaN behind softmaxes that cannot have any."""
+"""Removes guards against NaN behind softmaxes that cannot produce it."""
 
 from __future__ import annotations
 

@@ -176,7 +176,7 @@ def _reduce(node: ir.Node) -> bool:
     noop = node.attributes.pop("noop_with_empty_axes", None)
     if noop is not None and noop.as_int() == 1 and not axes:
         raise UnsupportedOperator(
-            f"node {node.name!r}: {node.op_type} over no axes is no reduction; replace it by its elementwise form"
+            f"node {node.name!r}: {node.op_type} over no axes is not a reduction; replace it by its elementwise form"
         )
     if axes:
         node.attributes.add(ir.AttrInt64s("axes", axes))

@@ -1,4 +1,4 @@
-"""A Pad before a convolution is the convolution's own padding."""
+"""Folds a Pad before a convolution into the convolution's padding."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Everything real is float32."""
+"""Turns half and double precision into float32."""
 
 from __future__ import annotations
 

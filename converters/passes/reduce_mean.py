@@ -1,4 +1,4 @@
-"""A mean over the picture is a global average pool."""
+"""Turns a mean over height and width into a global average pool."""
 
 from __future__ import annotations
 

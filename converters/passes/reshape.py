@@ -1,4 +1,4 @@
-"""Everything that only renames dimensions is a Reshape to explicit sizes."""
+"""Turns Flatten, Squeeze and the like into a Reshape to explicit sizes."""
 
 from __future__ import annotations
 

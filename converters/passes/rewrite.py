@@ -1,4 +1,4 @@
-"""The vocabulary of the passes: read a constant, insert a node, put one value in another's place.
+"""Helpers that the passes share: read a constant, insert a node, replace one value by another.
 
 Names are chosen from the node that a change belongs to, so that equal models give equal names; the pass
 `unique_names` settles the rare clash.

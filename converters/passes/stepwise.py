@@ -1,4 +1,4 @@
-"""A model of a whole sequence as one of a few steps at a time: what it remembers goes in and comes out.
+"""Turns a model of a whole sequence into one of a few steps at a time, with its states as inputs and outputs.
 
 A recurrent layer's zero initial state becomes an input of the graph, its last state an output. A causal convolution's
 padding with zeros becomes an input that holds the steps before, and the last steps come out. What looks at steps to

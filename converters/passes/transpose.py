@@ -1,4 +1,4 @@
-"""Transposes: each with its permutation, none twice in a row, none that does nothing."""
+"""Transposes: writes permutations out, merges consecutive ones, removes those that do nothing."""
 
 from __future__ import annotations
 

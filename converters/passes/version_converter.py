@@ -1,4 +1,4 @@
-"""onnx's version converter, and what it leaves invalid."""
+"""Runs onnx's version converter, and corrects what it leaves invalid."""
 
 from __future__ import annotations
 

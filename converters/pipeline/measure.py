@@ -1,4 +1,4 @@
-"""Measures: the written file, opened again, against what the source answered."""
+"""Compares the outputs of the written file, opened again, with those of the source."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from edgemm.converters.prepare import Prepared
 
 
 def measure(work: Work) -> None:
-    """What was kept."""
+    """The fidelity of the written file."""
     options = work.options
     work.judge = Judge(
         work.judged_on,
@@ -26,7 +26,7 @@ def measure(work: Work) -> None:
 
 
 def _without_decibels(work: Work) -> list[str]:
-    """A limit in dB that was asked for, and outputs that it is not for."""
+    """Notes on outputs that the given limit in dB does not apply to."""
     if work.options.min_db == MIN_SNR_DB:
         return []
     return [

@@ -1,4 +1,4 @@
-"""Prepares the data: what calibrates, what judges, and what the source itself answers to that."""
+"""Prepares the data: for calibration, for evaluation, and the outputs of the source on it."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Writes the artifact, loads it as a device does, and replays its goldens; only what answers again is left there."""
+"""Writes the artifact, loads it as a device does, and replays its goldens; the file stays only if they match."""
 
 from __future__ import annotations
 

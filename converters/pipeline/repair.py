@@ -1,4 +1,4 @@
-"""Repairs a conversion that lost too much, and closes the gate."""
+"""Repairs a conversion whose fidelity is below the gate, and raises where that does not suffice."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ ALTERNATIVE = {"static": "dynamic"}
 
 
 def repair(work: Work) -> None:
-    """Repairs what missed the gate, where that was not forbidden.
+    """Repairs a conversion that missed the gate, unless `repair` is "off".
 
     Raises:
         FidelityMissed: the gate does not hold, and was to fail.

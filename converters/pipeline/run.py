@@ -1,4 +1,4 @@
-"""All steps, in order, and what comes of them."""
+"""Runs all steps in order, and returns the result."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ STEPS: tuple[Callable[[Work], None], ...] = (read, prepare, plan, write, measure
 
 @dataclass(frozen=True, slots=True)
 class Conversion:
-    """What was made, and what it kept."""
+    """The result of a conversion: the file and its measured fidelity."""
 
     output: Path
     scheme: str
@@ -46,7 +46,7 @@ class Conversion:
     card: ModelCard
     plan: Plan
     notes: tuple[str, ...] = ()
-    """What is not known, what was decided, what is doubtful about the data."""
+    """What is not known, what was decided automatically, what looks doubtful in the data."""
     repaired_layers: tuple[str, ...] = field(default=())
     """Layers that compute in float again, to hold the gate."""
     explanation: str = ""

@@ -1,4 +1,4 @@
-"""What the steps of one conversion hand on."""
+"""The state that the steps of one conversion share."""
 
 from __future__ import annotations
 
@@ -27,16 +27,16 @@ Made = TypeVar("Made")
 
 @dataclass(slots=True)
 class Work:
-    """One conversion in the making. A step that reads what no step before it made is a fault of the pipeline."""
+    """One conversion in progress. A step that reads what no earlier step has made is a bug in the pipeline."""
 
     options: Options
     notes: list[str] = field(default_factory=list)
     _prepared: Prepared | None = None
     calibration_data: Samples | None = None
-    """None: nobody gave any."""
+    """None where none were given."""
     _judged_on: Samples | None = None
     expected: tuple[Outputs, ...] = ()
-    """What the source answers to the samples that it is judged on."""
+    """Outputs of the source on the evaluation samples."""
     noise: bool = False
     """There are no data: seeded noise is measured on."""
     calibration: Calibration | None = None

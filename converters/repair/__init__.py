@@ -1,4 +1,4 @@
-"""Repair: what brings a conversion that lost too much back inside its gate, cheapest first.
+"""Repair: steps that improve a conversion whose fidelity is below the gate, cheapest first.
 
 The other scheme comes first, where it was left open. Equalized channels, better ranges, corrected biases, split scales
 cost nothing on the device; layers that compute in float again do, and come last, those first that regain most for each
@@ -28,14 +28,14 @@ BIASES = "biases corrected"
 GAIN_DB = 0.2
 """A step that gains less is not kept."""
 MAX_FLOAT = 24
-"""Layers, at most, that go back to float."""
+"""The most layers that go back to float."""
 MAX_FLOAT_SHARE = 0.5
-"""Of all multiplications: what needs more is no int8 model, and its calibration data is to be looked at."""
+"""Of all multiplications. A model that needs more is hardly int8 any more: check its calibration data."""
 
 SECONDS = 60.0
 """Time limit."""
 DOUBT_DB = 1.0
-"""A candidate that is so much worse on a few samples is not looked at on all of them."""
+"""A candidate that is worse by this much on a few samples is not measured on all of them."""
 RANKED_ON = 2
 """Samples that layers are ranked on."""
 
@@ -55,7 +55,7 @@ class State:
     plan: Plan
     fidelity: Fidelity
     remark: str = ""
-    """What it was done to, for the card."""
+    """What was done, for the card."""
 
     @property
     def worst_db(self) -> float:
@@ -65,15 +65,15 @@ class State:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Repaired:
-    """What came of it."""
+    """The result of a repair."""
 
     state: State
     steps: tuple[str, ...]
     """What was done, in words, in order."""
     reasons: tuple[str, ...]
-    """What the gate found too low before, in words."""
+    """Sentences about the limits that were missed before."""
     layers: tuple[str, ...]
-    """Nodes given back to float."""
+    """Nodes that compute in float again."""
     float_share: float
     """0..1, of all multiplications."""
     exact: bool
@@ -94,7 +94,7 @@ def repair(
     other_scheme: str | None = None,
     ranges_are_kept: bool = False,
 ) -> Repaired:
-    """Tries one step after the other until the gate holds; what does not help is not kept.
+    """Tries one step after the other until the gate passes; a step that does not help is undone.
 
     Args:
         state: the conversion that missed its gate.
@@ -329,7 +329,7 @@ class _Worker:
         return names + [each.node for each in heavy if each.node not in names][:MAX_FLOAT]
 
     def _back_to_int8(self) -> None:
-        """The dearest first."""
+        """The most expensive first."""
         if self.state.fidelity.missed:
             return
         cost = {str(node.name): macs(node) for node in self.state.model.graph}

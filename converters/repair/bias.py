@@ -1,4 +1,4 @@
-"""Bias correction: what rounded weights add to the mean of each channel is taken off its bias.
+"""Bias correction: the shift of each channel's mean that rounded weights cause is subtracted from its bias.
 
 Nagel et al. 2019, https://arxiv.org/abs/1906.04721, section 4.2: E[y'] - E[y] = (W' - W) E[x].
 """

@@ -1,4 +1,4 @@
-"""Tighter ranges: outliers are clipped where that costs less than the coarser steps that they ask for."""
+"""Tighter ranges: outliers are clipped where that costs less than the coarser steps they would need."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ from edgemm.quantize.reference import Reference
 
 MAX_SAMPLES = 4
 PER_SAMPLE = 4096
-"""Numbers that are kept of each tensor of each sample."""
+"""How many numbers of each tensor of each sample are used."""
 SHARES = np.linspace(0.3, 1.0, 29)
 """Parts of the whole range that are tried."""
 PERCENTILE = 99.99
@@ -86,7 +86,7 @@ def percentile_range(values: Values, whole: Range) -> Range:
 
 
 def entropy_range(values: Values, whole: Range) -> Range:
-    """The part of the range after which the numbers tell most of what they told: the least Kullback-Leibler
+    """The part of the range that keeps the distribution of the numbers best: the least Kullback-Leibler
     divergence between their histogram and that of the clipped and rounded ones."""
     ends = (whole.low, whole.high)
     truth, _ = np.histogram(values, BINS, ends)

@@ -1,7 +1,7 @@
-"""Scales of their own for the unlike channels of a last layer: it is split into one layer for each size of channels.
+"""Splits a last layer whose channels have very different ranges into layers of similar ones, each with its own scale.
 
-What the layers give is put together in float, which multiplies nothing: a box is then on the scale of boxes, a score on
-that of scores.
+Their outputs are joined in float, which costs no multiplication: boxes then have the scale of boxes, scores that of
+scores.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""A node's attributes, each read on purpose: one that no lowering reads is an error, never ignored in silence."""
+"""A node's attributes: one that the lowering does not read is an error, never ignored."""
 
 from __future__ import annotations
 

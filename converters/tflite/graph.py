@@ -1,4 +1,4 @@
-"""A TFLite graph in memory: tensors, operators, and nothing that has to do with bytes."""
+"""A TFLite graph in memory: tensors and operators, independent of the file format."""
 
 from __future__ import annotations
 

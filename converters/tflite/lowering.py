@@ -1,4 +1,4 @@
-"""What a lowering works with: values of the canonical graph, where they are stored, and in which layout.
+"""The context of a lowering: where the values of the canonical graph are stored, and in which layout.
 
 Layout is not decided beforehand. Each value is stored with a permutation of its axes; an
 operator that needs another one (a convolution wants channels last) asks for it, and a TRANSPOSE

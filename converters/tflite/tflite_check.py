@@ -1,4 +1,4 @@
-"""Our own reading of every written .tflite file: structure, and the rules of int8 that kernels do not check.
+"""Checks every written .tflite file: its structure, and the rules of int8 that kernels do not check.
 
 AVERAGE_POOL and RESHAPE with unequal scales run, and give twice or half of what is right; a file
 that breaks such a rule must not leave the converter.
@@ -189,7 +189,7 @@ class _Check:
         may = ON_GRIDS.get(self.code, ())
         for index, tensor in enumerate(self.inputs):
             if tensor is not None and _grid(tensor) and may is not None and index not in may:
-                raise _fault(self.where, f"input {index}, {_name(tensor)}, is on a grid, and is no data")
+                raise _fault(self.where, f"input {index}, {_name(tensor)}, is on a grid, and is not data")
 
     def _shape(self) -> None:
         """The shapes of operators that old kernels do not check themselves."""
@@ -201,7 +201,7 @@ class _Check:
         if self.code == "TRANSPOSE":
             order = np.frombuffer(self.constants[1], np.int32).tolist()
             if sorted(order) != list(range(len(shapes[0]))):
-                raise _fault(self.where, f"{order} is no permutation of {len(shapes[0])} dimensions")
+                raise _fault(self.where, f"{order} is not a permutation of {len(shapes[0])} dimensions")
             expected = [shapes[0][axis] for axis in order]
         if self.code in ("CONV_2D", "DEPTHWISE_CONV_2D", "AVERAGE_POOL_2D", "MAX_POOL_2D"):
             expected = self._window(shapes)

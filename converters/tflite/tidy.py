@@ -1,4 +1,4 @@
-"""Last touches on a TFLite graph: what cancels is taken out, what nobody reads too."""
+"""Final clean-up of a TFLite graph: removes operators that cancel each other, and unused tensors."""
 
 from __future__ import annotations
 

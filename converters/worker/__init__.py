@@ -1,4 +1,4 @@
-"""The process in which native runtimes open files that may be bad: one that aborts takes it down, and not the caller.
+"""A child process in which native runtimes open files that may crash them: only the child dies then.
 
 with opened(payload, "tflite") as session:
     session.run(arrays) -> arrays          # session.elapsed_ns: of that run, without the way there and back

@@ -1,4 +1,4 @@
-"""What the worker's process does: opens files in their own runtimes and runs them, until nobody asks any more."""
+"""The worker process: opens files in their own runtimes and runs them, until no request comes any more."""
 
 from __future__ import annotations
 

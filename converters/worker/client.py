@@ -22,7 +22,7 @@ from edgemm.converters.worker.wire import Array, Content, receive, send
 from edgemm.errors import ConversionError, MachineShortage, MissingDependency
 
 TIMEOUT_S = 600.0
-"""For one answer: a file that does not come back is stopped."""
+"""Time limit of one answer; after it the process is killed."""
 
 How = Literal["device", "written", "optimized"]
 """As a device runs it, or (ONNX) every node as written, or with the runtime's optimizations."""
@@ -65,7 +65,7 @@ class _Process:
 
     @property
     def alive(self) -> bool:
-        """True while it can be asked."""
+        """True while the process runs."""
         return self._child.poll() is None
 
     def ask(self, content: Content, arrays: Sequence[Array] = ()) -> tuple[Content, list[Array]]:

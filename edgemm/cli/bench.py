@@ -33,7 +33,7 @@ Times one inference with tensors already in place: no capture, no preprocessing.
 
 
 def run(options: argparse.Namespace) -> int:
-    """Measures, prints, and holds the gate."""
+    """Measures and prints; exit 4 when the latency is above the limit."""
     from edgemm.bench import bench
     from edgemm.cli.progress import ProgressBar
 

@@ -17,7 +17,7 @@ def columns(rows: Sequence[Sequence[object]], header: Sequence[str], width: int 
     """Numbers stand to the right, the rest to the left. Nothing is cut off: a cell that is too long goes on below.
 
     Args:
-        width: columns of the terminal; None: of this one, without limit where stdout is no terminal.
+        width: columns of the terminal; None: of this one, without limit where stdout is not a terminal.
     """
     cells = [[printable(str(cell)) for cell in row] for row in (header, *rows)]
     widths = [max(map(shown_width, column)) for column in zip(*cells, strict=True)]

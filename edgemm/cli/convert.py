@@ -142,7 +142,7 @@ def _add_graph(parser: CommandParser) -> None:
         default=[],
         dest="constants",
         metavar="NAME=VALUE",
-        help="the value of an input that is always the same, such as sr=16000; it is no input any more",
+        help="the value of an input that is always the same, such as sr=16000; it is not an input any more",
     )
     parser.add_argument(
         "--stepwise",
@@ -194,7 +194,7 @@ def constants(given: list[str]) -> dict[str, float]:
 
 
 def run(options: argparse.Namespace) -> int:
-    """Converts, and says what was kept."""
+    """Converts, and prints the measured fidelity."""
     from edgemm.errors import FidelityMissed
 
     _check_report(options)
@@ -230,7 +230,7 @@ def _emit(done: Conversion) -> None:
 
 
 def _check_report(options: argparse.Namespace) -> None:
-    """The page can be written, and is neither the source nor the output."""
+    """Checks that the page can be written, and is neither the source nor the output."""
     if options.report is None:
         return
     from edgemm import atomic

@@ -19,7 +19,7 @@ Accelerator libraries are tried in a child process, so that one that crashes is 
 
 
 def run(options: argparse.Namespace) -> int:
-    """Looks, prints; always exits 0, since a machine that lacks something is no error."""
+    """Prints what was found; always exits 0, since a machine that lacks something is not an error."""
     from edgemm.doctor import examine
 
     health = examine()

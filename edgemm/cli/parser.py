@@ -12,7 +12,7 @@ from edgemm.choices import expected_one_of, hint
 from edgemm.errors import InputError
 
 _NUMBER = re.compile(r"-(\d|\.\d|inf|nan)", re.IGNORECASE)
-"""A value such as -5 is no option."""
+"""A value such as -5 is not an option."""
 
 
 def whole(low: int, high: int | None = None) -> Callable[[str], int]:

@@ -272,7 +272,7 @@ class Lines:
         late = "  LATE" if item.late else ""
         origin = printable(str(item.frame.origin))
         print(
-            f"{head}{item.sequence:6}  {item.age_ms:8.2f} ms  {answer(item.value):22} {origin}{late}",
+            f"{head}{item.sequence:6}  {item.age_ms:8.2f} ms  {answer(item.value):26} {origin}{late}",
             flush=True,
         )
 

@@ -3,7 +3,7 @@
 The Free Spoken Digit Dataset (Zohar Jackson and others, CC-BY-SA-4.0): 3,000 recordings, 8 kHz,
 `{digit}_{speaker}_{number}.wav`, six speakers: https://github.com/Jakobovski/free-spoken-digit-dataset
 
-Whole speakers are held out, so that the accuracy is that on people whom the model never heard.
+Whole speakers are held out, so that accuracy is measured on people whom the model never heard.
 """
 
 from __future__ import annotations

@@ -42,6 +42,7 @@ def said(words: list[str], capsys: pytest.CaptureFixture[str]) -> str:
         ([*CONVERT, "--preset", "imagnet"], ["--preset: expected one of imagenet", "Did you mean 'imagenet'?"]),
         ([*CONVERT, "--io", "in8"], ["--io: expected one of float, int8", "'int8'"]),
         ([*CONVERT, "--min-db", "-5"], ["--min-db: expected a number of decibels from 0 to 200, found '-5'"]),
+        ([*CONVERT, "--min-db", "201"], ["from 0 to 200, found '201'"]),
         ([*CONVERT, "--min-db", "nan"], ["--min-db: expected a number"]),
         ([*CONVERT, "--samples", "many"], ["--samples: expected a whole number from 1 to 1000000, found 'many'"]),
         ([*CONVERT, "--samples", "0"], ["--samples: expected a whole number"]),
@@ -52,6 +53,7 @@ def said(words: list[str], capsys: pytest.CaptureFixture[str]) -> str:
         (["run", "a", "--card", "b", "--preset", "yolo"], ["--card and --preset: expected one of them, found both"]),
         (["bench", "a.tflite", "--run", "3"], ["no option --run.", "'--runs'"]),
         (["verify", "a.tflite", "-d", "cpu"], ["verify: there is no option -d"]),
+        (["run", "a", "--source", "--nonsense"], ["--source: expected --source URI", "found nothing behind"]),
         (["--"], ["expected demo|convert"]),
     ],
 )  # fmt: skip

@@ -215,7 +215,7 @@ def test_a_header_that_lies_is_an_error_with_its_file(case: str, suffix: str, tm
 def test_a_zip_of_something_else_is_no_data(tmp_path: Path) -> None:
     with zipfile.ZipFile(tmp_path / "d.npz", "w") as archive:
         archive.writestr("image.npy", "text")
-    with pytest.raises(InputError, match=r"d\.npz: 'image' in it is no array"):
+    with pytest.raises(InputError, match=r"d\.npz: 'image' in it is not an array"):
         load_samples(tmp_path / "d.npz", [SPEC], [CARD])
 
 

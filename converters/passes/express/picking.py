@@ -1,4 +1,4 @@
-"""What is picked by a mask, one-hot rows, writing into a cache, and extremes of truth values."""
+"""Compress, one-hot rows, writes into a cache, and minimum and maximum of truth values."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Pictures read at computed places: GridSample, DeformConv, RoiAlign, and the grid of an affine map.
+"""Pictures sampled at computed coordinates: GridSample, DeformConv, RoiAlign, and the grid of an affine map.
 
 Each place is split into the elements around it and their weights, along one axis after the other; the
 elements are gathered from the flattened picture. https://onnx.ai/onnx/operators/onnx__GridSample.html

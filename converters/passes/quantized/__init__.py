@@ -1,4 +1,4 @@
-"""Graphs that are quantized already become float ones; what their grids clip, and the grids themselves, are kept.
+"""Turns quantized graphs into float ones; the clipping of their grids, and the grids themselves, are kept.
 
 Read in the order it happens:
     runtime.py     operators on integers, as onnxruntime's quantizer writes them, become real ones between

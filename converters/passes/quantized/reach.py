@@ -1,4 +1,4 @@
-"""How far the values of a graph can go, as far as its operators alone say: interval arithmetic."""
+"""Bounds on the values of a graph that follow from its operators alone: interval arithmetic."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Elements picked and put by their numbers, in GATHER, GATHER_ND and SCATTER_ND.
+"""Gathering and scattering elements by index, in GATHER, GATHER_ND and SCATTER_ND.
 
 With constant numbers everything is one choice from the data and the updates, laid end to end; with computed
 ones the updates are added to zeros, and a mask tells where.

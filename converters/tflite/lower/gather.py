@@ -1,4 +1,4 @@
-"""Picking slices by their number."""
+"""Gathering slices by index."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ def lower_gather(ctx: Lowering, node: ir.Node) -> None:
     picked = ctx.value(node, 1)
     numbers = ctx.constant_of(picked)
     if numbers is None and picked.dtype not in (ir.DataType.INT32, ir.DataType.INT64):
-        refuse(node, "numbers of slices that are no integers", "Export the model again")
+        refuse(node, "numbers of slices that are not integers", "Export the model again")
     final = ctx.result(node, identity(len(ctx.shape(node.outputs[0]))))
     table = ctx.constant_of(ctx.value(node)) if ctx.is_dynamic(node) else None
     source = (

@@ -1,4 +1,4 @@
-"""Splitting, repeating, and where the largest is."""
+"""Split, tile, and the index of the largest element."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Elements and slices picked and put by their numbers, the largest few, running sums, reversed sequences."""
+"""Gather and scatter by index, top-k, cumulative sums, reversed sequences."""
 
 from __future__ import annotations
 

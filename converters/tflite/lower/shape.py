@@ -1,4 +1,4 @@
-"""Operators that move numbers and compute none."""
+"""Operators that move values without computing."""
 
 from __future__ import annotations
 

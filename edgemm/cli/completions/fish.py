@@ -7,7 +7,7 @@ from edgemm.cli.completions.tree import Command, Option, Value
 _HEAD = """\
 # fish completion for edgemm, written by `edgemm completions fish`
 function __edgemm_at
-    # The words before the cursor that are no options begin with these, and no more than `count` stand behind them.
+    # The words before the cursor that are not options begin with these, and no more than `count` stand behind them.
     set -l count $argv[1]
     set -l path $argv[2..-1]
     set -l words

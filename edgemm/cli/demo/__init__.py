@@ -34,7 +34,7 @@ Takes under 90 s."""
 
 
 def run(options: argparse.Namespace) -> int:
-    """Tells the story on stderr, writes the page, prints where it is."""
+    """Shows progress on stderr, writes the page, prints where it is."""
     from edgemm.cli.demo.story import tell
     from edgemm.cli.progress import ProgressBar
 

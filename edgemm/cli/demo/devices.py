@@ -35,7 +35,7 @@ class Tried:
 
 
 def try_devices(folder: Path, camera: str, microphone: str, progress: Progress) -> tuple[Tried, ...]:
-    """Looks and listens for a few seconds each. A device that fails is told, and is no error.
+    """Looks and listens for a few seconds each. A device that fails is told, and is not an error.
 
     Args:
         folder: with the converted models.

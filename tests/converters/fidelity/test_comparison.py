@@ -141,7 +141,7 @@ def test_the_same_infinity_in_both_is_equal_and_reported(bad: float) -> None:
     found = compare({"y": source}, {"y": file}, gate=Gate(min_snr_db=19))
     assert found.missed == ()
     assert found.outputs[0].snr_db == pytest.approx(20.0, abs=1e-3)
-    assert found.notes == ("output 'y' is infinite or NaN by nature: 1 values, the same in the source",)
+    assert found.notes == ("output 'y' has 1 infinite or NaN values, which are the same in the source",)
 
 
 def test_classes_that_are_infinite_by_nature_are_compared() -> None:

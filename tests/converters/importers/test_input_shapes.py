@@ -57,6 +57,7 @@ def test_an_input_without_any_shape_must_be_given() -> None:
     ("given", "reason"),
     [
         ({"other": (1,)}, "no such input; it has in0"),
+        ({"in_0": (1,)}, "no such input; it has in0.*Did you mean 'in0'?"),
         ({"in0": (1, 3, 8)}, "has 3 dimensions"),
         ({"in0": (1, 4, 8, 8)}, "dimension 1 is 3"),
         ({"in0": (0, 3, 8, 8)}, "at least 1"),

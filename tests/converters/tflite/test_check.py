@@ -177,7 +177,7 @@ def test_a_grid_on_what_is_no_data_is_refused(
 ) -> None:
     network = named(name)
     payload = network.write(network.static_plan()).payload
-    with pytest.raises(ConversionError, match=f"{code}.*input {index}.*is no data"):
+    with pytest.raises(ConversionError, match=f"{code}.*input {index}.*is not data"):
         check_tflite(changed(payload, grid_on(code, index)))
 
 
@@ -208,5 +208,5 @@ def test_a_transpose_that_is_no_permutation_is_refused(named: Callable[[str], An
         buffer.data = np.frombuffer(np.array([0, 3, 3, 9], np.int32).tobytes(), np.uint8)
 
     broken = changed(network.write(network.float_plan()).payload, repeat)
-    with pytest.raises(ConversionError, match="no permutation"):
+    with pytest.raises(ConversionError, match="not a permutation"):
         check_tflite(broken)
