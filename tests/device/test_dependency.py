@@ -253,3 +253,11 @@ def test_doctor_advises_the_successor_of_a_broken_tflite_runtime(folder: Path) -
         "tflite-runtime is installed and cannot be imported (AttributeError: _ARRAY_API not found). "
         'It needs numpy < 2. Install its successor instead: pip install "edgemm[litert]"'
     ]
+
+
+def test_the_extra_of_tflite_runtime_is_refused_by_pip_where_there_is_none() -> None:
+    """With a marker for Python's version pip would install the extra without its runtime, and say nothing."""
+    project = Path(__file__).parents[2] / "pyproject.toml"
+    (line,) = (each for each in project.read_text().splitlines() if each.startswith("tflite ="))
+    assert "tflite-runtime" in line
+    assert ";" not in line
