@@ -58,11 +58,8 @@ def examine() -> Health:
         tuple(probe_delegate(name) for name in DELEGATES),
         tuple(f"camera:{number} {camera}" for number, camera in enumerate(cameras)),
         microphones,
-        (
-            *faults, *_missing_runtime(packages), *_on_32_bit(), *_missing_picamera2(cameras),
-            *(each for each in trouble if not any("sounddevice" in fault for fault in faults)),
-        ),
-    )  # fmt: skip
+        (*faults, *_missing_runtime(packages), *_on_32_bit(), *_missing_picamera2(cameras), *trouble),
+    )
 
 
 def _missing_runtime(packages: tuple[Package, ...]) -> list[str]:

@@ -69,13 +69,25 @@ def examine_packages() -> tuple[tuple[Package, ...], tuple[str, ...]]:
     here = [part for part in PARTS if util.find_spec(_top(part)) is not None]
     reasons = _broken([part.module for part in here if part.imported])
     packages = tuple(_package(part, part in here, reasons.get(part.module, ""), owners) for part in PARTS)
-    advice = [
-        f"{part.feature} is installed and cannot be imported ({reasons[part.module]}). "
-        f"Install it again with: {again(install_command(_top(part), part.extra) or f'pip install {_top(part)}')}"
-        for part in here
-        if reasons.get(part.module)
-    ]
-    return packages, (*_twice(owners), *advice)
+    advice = [_advice(part, reasons[part.module]) for part in here if part.module in reasons]
+    return packages, (*_twice(owners), *filter(None, advice))
+
+
+def _advice(part: Part, reason: str) -> str:
+    if (
+        part.module == "sounddevice"
+    ):  # whoever lists the microphones learns whether PortAudio or a package is at fault
+        return ""
+    said = f"{part.feature} is installed and cannot be imported ({reason}). "
+    if part.module == "tflite_runtime.interpreter":
+        instead = install_command("ai_edge_litert", "litert")
+        return f"{said}It needs numpy < 2. " + (
+            f"Install its successor instead: {instead}"
+            if instead
+            else 'Install both with: pip install "edgemm[tflite]"'
+        )
+    command = install_command(_top(part), part.extra) or f"pip install {_top(part)}"
+    return f"{said}Install it again with: {again(command)}"
 
 
 def _package(part: Part, here: bool, broken: str, owners: Mapping[str, list[str]]) -> Package:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -221,3 +222,42 @@ def test_no_runtime_at_all_names_the_extra(monkeypatch: pytest.MonkeyPatch) -> N
     monkeypatch.setattr("edgemm.backends.runtime.import_module", absent)
     with pytest.raises(EdgemmError, match=r'pip install "edgemm\[litert\]"'):
         find_litert()
+
+
+@pytest.mark.parametrize(
+    ("code", "expected"),
+    [
+        ("raise OSError('PortAudio library not found')", "is not installed.*sudo apt install libportaudio2"),
+        (
+            "import _cffi_backend_of_another_python",
+            "^sounddevice is installed and cannot be imported.*reinstall",
+        ),
+    ],
+)
+def test_doctor_says_once_why_sound_does_not_work(
+    code: str, expected: str, folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    package(folder, "sounddevice", code)
+    monkeypatch.setenv("PYTHONPATH", str(folder))
+    monkeypatch.setattr("edgemm.doctor.DELEGATES", ())
+    advice = [each for each in examine().advice if "PortAudio" in each or "sounddevice" in each]
+    assert len(advice) == 1
+    assert re.search(expected, advice[0])
+
+
+def test_doctor_advises_the_successor_of_a_broken_tflite_runtime(folder: Path) -> None:
+    package(folder, "tflite_runtime", "")
+    (folder / "tflite_runtime" / "interpreter.py").write_text("raise AttributeError('_ARRAY_API not found')")
+    _, advice = examine_packages()
+    assert [each for each in advice if "tflite-runtime" in each] == [
+        "tflite-runtime is installed and cannot be imported (AttributeError: _ARRAY_API not found). "
+        'It needs numpy < 2. Install its successor instead: pip install "edgemm[litert]"'
+    ]
+
+
+def test_the_extra_of_tflite_runtime_is_refused_by_pip_where_there_is_none() -> None:
+    """With a marker for Python's version pip would install the extra without its runtime, and say nothing."""
+    project = Path(__file__).parents[2] / "pyproject.toml"
+    (line,) = (each for each in project.read_text().splitlines() if each.startswith("tflite ="))
+    assert "tflite-runtime" in line
+    assert ";" not in line
