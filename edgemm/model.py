@@ -47,7 +47,7 @@ def load(
     """Opens an artifact, or any .tflite or .onnx file, ready to run.
 
     Args:
-        path: of the file. One that nobody vouches for is first opened in a probe process.
+        path: of the file. A file without a recorded hash is first opened in a probe process.
         card: for a file that carries none, or instead of the one that it carries: a `ModelCard`, its dictionary, the
             path of a JSON file, or the name of a preset. Names and layouts that do not fit are taken from the file;
             its `payload_sha256` is not asked.

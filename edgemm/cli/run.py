@@ -101,8 +101,8 @@ def _run_one(options: argparse.Namespace, draining: Draining) -> int:
         source = edgemm.open_source(options.source, pace="live" if options.live else "file")
         opened.enter_context(source)
         stream = opened.enter_context(model.stream(source, budget=budget))
-        pulse = opened.enter_context(Watchdog(lambda: {"stream": stream.ledger.progress()}, Notifier()))
-        draining.by(pulse.stopping, stream.stop)
+        watchdog = opened.enter_context(Watchdog(lambda: {"stream": stream.ledger.progress()}, Notifier()))
+        draining.by(watchdog.stopping, stream.stop)
         try:
             for item in stream:
                 if record is not None:
