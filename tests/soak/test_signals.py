@@ -106,7 +106,8 @@ def test_signals_at_random_moments(rounds: Callable[[int, int], int], tmp_path: 
     subprocess.run(
         prepare, cwd=tmp_path, check=True, capture_output=True, env={**os.environ, "PYTHONPATH": str(ROOT)}
     )
-    draw, seen = random.Random(1), Counter[str]()
+    draw, seen = random.Random(2), Counter[str]()
+    wrong: list[str] = []
     for turn in range(rounds(500, 4)):
         arguments = draw.choice(commands(tmp_path))
         number, together = draw.choice([*CODES]), draw.random() < 0.3
@@ -115,18 +116,17 @@ def test_signals_at_random_moments(rounds: Callable[[int, int], int], tmp_path: 
         time.sleep(draw.choice([0.0, 0.1, 0.4, 1.0, 3.0]) * draw.random())
         if child.poll() is None:  # a terminal sends it to the processes that the command has started, too
             (os.killpg if together else os.kill)(child.pid, number)
-        if arguments[0] == "run" and number == signal.SIGHUP and "--record" in arguments:
-            pass  # goes on, and ends at its limit
         out, said = child.communicate(timeout=WAIT_S)
         name = f"{arguments[0]} {signal.Signals(number).name}"
         where = f"round {turn}: {name}{' (group)' if together else ''} -> {child.returncode}: {said[-2000:]}"
         if by_python_itself(said):
             seen[f"{name} -> Python's own end"] += 1
             continue
-        assert documented(arguments, number, child.returncode), where
-        assert not [word for word in BAD if word in said], where
-        assert "Traceback" not in out, where
+        text = [word for word in BAD if word in said] + ["Traceback"] * ("Traceback" in out)
+        if text or not documented(arguments, number, child.returncode):
+            wrong.append(where)
         if arguments[0] == "run" and child.returncode == 0 and "captured" in out:
             seen["runs that were drained"] += 1
         seen[f"{name} -> {child.returncode}"] += 1
+    assert wrong == []
     print(dict(sorted(seen.items())))  # noqa: T201 - what a soak has seen
