@@ -8,13 +8,9 @@
 Importing edgemm loads numpy and nothing heavier; runtimes, OpenCV and audio are loaded when first used.
 """
 
-from __future__ import annotations
-
-from importlib import import_module
-
-from edgemm.exit_guard import guard_exit
-
-TYPE_CHECKING = False  # `typing` takes longer to load than all of this, and a signal does not wait
+TYPE_CHECKING = False
+"""Nothing is imported here, not even `typing`: a signal that comes before the program listens to it ends in a traceback
+of Python's own."""
 if TYPE_CHECKING:
     from typing import Any
 
@@ -52,10 +48,11 @@ _HOME = {
 
 __all__ = ["__version__", *_HOME]
 
-guard_exit()
 
 
-def __getattr__(name: str) -> Any:
+def __getattr__(name: str) -> "Any":
+    from importlib import import_module
+
     if name not in _HOME:
         raise AttributeError(f"module 'edgemm' has no attribute {name!r}")
     value = getattr(import_module(_HOME[name]), name)

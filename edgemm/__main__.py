@@ -14,7 +14,7 @@ def main() -> int:
 
         signals.listen()
     except KeyboardInterrupt:  # Python's own handler, until then
-        os._exit(130)
+        os._exit(0 if sys.argv[1:2] == ["run"] else 130)
     from edgemm.cli import main as run
 
     try:

@@ -137,7 +137,20 @@ def never_free_in_a_child(native: object) -> None:
     _natives.add(native)
 
 
+class Forkable(Protocol):
+    """Exists so that what is called often need not ask each time whether it is in a forked child."""
+
+    def after_fork(self) -> None:
+        """In the child: refuses to work from now on."""
+
+
+def tell_in_a_child(each: Forkable) -> None:
+    """`after_fork` is called in every process that is forked from this one."""
+    _forkable.add(each)
+
+
 _natives: WeakSet[object] = WeakSet()
+_forkable: WeakSet[Forkable] = WeakSet()
 
 
 def _in_child() -> None:
@@ -146,6 +159,9 @@ def _in_child() -> None:
     for native in list(_natives):
         ctypes.pythonapi.Py_IncRef(ctypes.py_object(native))
     _natives.clear()
+    for each in list(_forkable):
+        each.after_fork()
+    _forkable.clear()
 
 
 if hasattr(os, "register_at_fork"):

@@ -21,7 +21,7 @@ from edgemm.card_keys import warn_unknown
 from edgemm.coerce import as_block, as_frame, as_stored
 from edgemm.errors import CardError, InputError
 from edgemm.exchange import Arrays, check_card, make_exchange
-from edgemm.lifecycle import Lifecycle, never_free_in_a_child
+from edgemm.lifecycle import Lifecycle, never_free_in_a_child, tell_in_a_child
 from edgemm.model_session import AudioSession, Engine, ImageSession, ModelSession, TensorSession
 from edgemm.replay import GoldenOutcome, replay
 from edgemm.results import Result
@@ -112,6 +112,7 @@ class Model:
         if self.card.task in DECODERS:
             _ = self._decode  # what does not fit is said now, not at the first picture
         never_free_in_a_child(backend)
+        tell_in_a_child(self)
         self._life = Lifecycle(f"the model {artifact.path.name}", "load it again")
         self._lock = threading.RLock()  # one run
         self._turn = threading.RLock()  # one whole call
@@ -184,8 +185,6 @@ class Model:
             InputError: names, shapes or types that are not the file's.
             DelegateFailed: the accelerator failed.
         """
-        if self._life.forked:
-            self._life.check_process()
         return self._exchange(inputs, out)
 
     def session(self) -> ModelSession:
@@ -279,6 +278,14 @@ class Model:
                 self.backend.close()
             if self._serving is not None:
                 self._serving.close()
+
+    def after_fork(self) -> None:
+        """In a forked child: `run` refuses, as all else does by itself."""
+        self._exchange = self._refuse
+
+    def _refuse(self, inputs: Arrays, out: Arrays | None) -> dict[str, npt.NDArray[Any]]:
+        self._life.check()
+        raise AssertionError("a fork was not noticed")
 
     def __enter__(self) -> Model:
         return self

@@ -26,7 +26,11 @@ _OVERFLOW_ECHO_S = 2
 
 def main() -> None:
     """Ends the process without the interpreter's own end, which would wait for a stream that hangs."""
-    for number in (signal.SIGINT, signal.SIGTERM):  # meant for the parent, at whose end this one ends
+    for number in (
+        signal.SIGINT,
+        signal.SIGTERM,
+        signal.SIGHUP,
+    ):  # sent to the parent; this ends when the parent does
         signal.signal(number, signal.SIG_IGN)
     _look_for_no_server_of_the_user()
     out = os.dup(1)
@@ -79,7 +83,7 @@ def _end_with_parent(parent: int) -> None:
 
 
 def _record(options: RecorderOptions, out: int) -> None:
-    """Until the stream ends by itself, which is not a good sign.
+    """Records until the stream ends by itself, which is an error.
 
     Raises:
         SourceLost: it did.

@@ -87,7 +87,8 @@ class Recorder:
         """Kills it and gives its pipes back; nobody may be in `receive`.
 
         Args:
-            wait_s: so long it is waited for. In a driver no signal reaches it: a thread stays to take leave.
+            wait_s: how long to wait for its end, in seconds. While it hangs in a driver no signal ends it: a thread
+                then goes on waiting.
         """
         self.kill()
         try:

@@ -52,7 +52,7 @@ class Failed:
     """Name of the error to raise."""
     message: str
     fatal: bool = False
-    """True when it makes no sense to try again."""
+    """True when a further attempt would fail in the same way."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -89,7 +89,7 @@ class Ledger:
         lost: Mapping[str, int] | None = None,
         withheld: Mapping[str, int] | None = None,
     ) -> bool:
-        """An item has come in; `lost` are those, by reason, that went astray before it. A gap before a
+        """An item has come in; `lost` are those, by reason, that were lost before it. A gap before a
         block is captured and dropped in samples, but for what `withheld` has told of it. False, and
         nothing counted, after `close()`."""
         with self._lock:

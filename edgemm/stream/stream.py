@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 import time
 from collections.abc import Callable
 from contextlib import AbstractContextManager, ExitStack, nullcontext
@@ -14,10 +13,10 @@ from edgemm.errors import EdgemmError, InputError
 from edgemm.gate import Gate
 from edgemm.lifecycle import Lifecycle
 from edgemm.log import LOG
-from edgemm.media import AudioBlock, Captured
+from edgemm.media import AudioBlock
 from edgemm.stream.budget import Budget
 from edgemm.stream.clock import WAIT, StageTimer
-from edgemm.stream.forecast import NO_TIME, Forecast, Starvation
+from edgemm.stream.deadline import Deadline
 from edgemm.stream.item import Item
 from edgemm.stream.ledger import Ledger
 from edgemm.stream.pairing import require_pair
@@ -100,8 +99,7 @@ class Stream:
         self._permit: AbstractContextManager[Any] = permit or nullcontext()
         self._now_ns = now_ns
         self._timer = StageTimer(now_ns)
-        self._forecast = Forecast(math.inf if self.budget.max_age_ms is None else self.budget.max_age_ms)
-        self._starvation = Starvation(source.uri)
+        self._deadline = Deadline(self.budget, source, self.ledger)
         reader = NewestReader if _newest_wins(self.budget, source) else InLineReader
         self._reader = reader(source, self.ledger, timeout_s=timeout_s)
         self._work: Work | None = None
@@ -166,17 +164,18 @@ class Stream:
         """Hands a result over: its age is counted to now. None when it was dropped as late, or the stream
         has been closed."""
         work = pending.work
-        age_ms = max(0.0, (self._now_ns() - pending.captured_ns) / 1e6)
-        late = self._too_old(age_ms)
-        if late and pending.first and self._may_drop(work.item):
-            self._give_up(work.item, "late")
+        now_ns = self._now_ns()
+        age_ms = max(0.0, (now_ns - pending.captured_ns) / 1e6)
+        late = self._deadline.is_late(age_ms)
+        if late and pending.first and self._deadline.may_drop(work.item):
+            self._deadline.drop(work.item, "late", now_ns)
             return None
         stages_ms = pending.stages_ms
         if not self.ledger.deliver(
             work.item, first=pending.first, age_ms=age_ms, late=late, stages_ms=stages_ms
         ):
             return None
-        self._starvation.delivered()
+        self._deadline.delivered()
         sequence, self._sequence = self._sequence, self._sequence + 1
         return Item(pending.result, work.item, sequence, pending.captured_ns, age_ms, late, stages_ms)
 
@@ -225,7 +224,7 @@ class Stream:
             return None
         first, work.answered = not work.answered, True
         if first:
-            self._forecast.took((self._now_ns() - begun_ns) / 1e6)
+            self._deadline.took((self._now_ns() - begun_ns) / 1e6)
         captured_ns = newest_ns(work.item, result)
         stages_ms = {WAIT: max(0.0, (begun_ns - captured_ns) / 1e6), **stages_ms}
         return Pending(work, result, captured_ns, first, stages_ms)
@@ -235,8 +234,7 @@ class Stream:
         item = self._reader.take()
         if item is None:
             return None
-        if self._may_drop(item) and (reason := self._not_worth(item, begun_ns)):
-            self._give_up(item, reason)
+        if not self._deadline.is_worth(item, begun_ns):
             return None
         self._work = Work(item, iter(()))
         try:
@@ -248,19 +246,6 @@ class Stream:
             self._fail(self._work)
             raise
         return self._work
-
-    def _not_worth(self, item: Captured, now_ns: int) -> str:
-        """Why a frame is not begun; "" when it is."""
-        age_ms = (now_ns - item.captured_ns) / 1e6
-        if self._too_old(age_ms):
-            return "stale"
-        worth = self._forecast.is_worth(age_ms, now_ns, fresher_follows=self._source.live)
-        return "" if worth else NO_TIME
-
-    def _give_up(self, item: Captured, reason: str) -> None:
-        """A frame is dropped because of its age."""
-        self.ledger.drop(item, reason)
-        self.ledger.starve(self._starvation.dropped(self._now_ns(), self._forecast))
 
     def _finish(self, work: Work, stages_ms: dict[str, float]) -> None:
         self._work = None
@@ -277,12 +262,6 @@ class Stream:
         self._must_reset = True
         if not work.answered:
             self.ledger.drop(work.item, "failed")
-
-    def _too_old(self, age_ms: float) -> bool:
-        return self.budget.max_age_ms is not None and age_ms > self.budget.max_age_ms
-
-    def _may_drop(self, item: Captured) -> bool:
-        return self.budget.on_late == "drop" and not isinstance(item, AudioBlock)
 
     def _free(self) -> None:
         self._work = None

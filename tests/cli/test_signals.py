@@ -125,12 +125,13 @@ def test_a_second_signal_ends_what_drains_for_too_long() -> None:
     assert (done.returncode, done.stdout, done.stderr) == (143, "stop\n", "")
 
 
-def test_a_signal_on_the_way_out_changes_no_code() -> None:
+def test_a_signal_on_the_way_out_hurries_it_and_changes_no_code() -> None:
     done = python(
         """
         import atexit, signal, sys
         from edgemm import signals
         signals.listen()
+        atexit.register(lambda: print("still on its way"))
         atexit.register(lambda: signal.raise_signal(signal.SIGTERM))
         print("done")
         sys.exit(signals.decide(4))

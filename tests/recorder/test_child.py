@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import signal
 import subprocess
 import sys
 
@@ -43,3 +44,22 @@ def test_one_that_does_not_end_in_time_is_not_left_a_zombie() -> None:
     recorder = Recorder(RecorderOptions())
     recorder.free(0)
     wait_until(lambda: not os.path.exists(f"/proc/{recorder.pid}"), "it has been waited for")
+
+
+def test_signals_that_are_sent_to_the_whole_group_end_only_the_parent() -> None:
+    """`systemctl kill -s HUP` for the records of an app would otherwise cost it its microphones."""
+    program = (
+        "import os, time; from edgemm.recorder import child\n"
+        "child._record = lambda options, out: (os.write(out, b'x'), time.sleep(30))\n"
+        "child.main()"
+    )
+    with subprocess.Popen(
+        [sys.executable, "-c", program, "{}"], stdin=subprocess.PIPE, stdout=subprocess.PIPE
+    ) as recorder:
+        assert recorder.stdout is not None
+        assert recorder.stdin is not None
+        assert recorder.stdout.read(1) == b"x"
+        for number in (signal.SIGHUP, signal.SIGINT, signal.SIGTERM):
+            recorder.send_signal(number)
+        recorder.stdin.close()
+        assert recorder.wait(20) == 0

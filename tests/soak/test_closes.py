@@ -27,7 +27,7 @@ from edgemm.capture.files.recordings import RecordingSource
 from edgemm.capture.live.grabber import Shot
 from edgemm.capture.live.live_frames import LiveFrames
 from edgemm.capture.shared import SharedSource
-from edgemm.media import AudioBlock, Captured, Frame
+from edgemm.media import AudioBlock, Captured, Color, Frame
 from edgemm.opencv import opencv
 from edgemm.results import Embedding
 from edgemm.stream.budget import Budget
@@ -96,7 +96,7 @@ class Model:
 class Shots:
     """A driver that gives pictures as fast as it is asked."""
 
-    color = "gray"
+    color: Color = "gray"
 
     def open(self) -> str:
         return "2x2"
