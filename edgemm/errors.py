@@ -76,7 +76,7 @@ class DamagedArtifact(ArtifactError):
 
 
 class CardError(ArtifactError):
-    """The card is not valid JSON, or says something that makes no sense."""
+    """The card is not valid JSON, or holds an invalid value."""
 
 
 class UnsupportedVersion(ArtifactError):

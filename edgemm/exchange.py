@@ -93,7 +93,11 @@ def _kept(look_up: Callable[[int], npt.NDArray[Any]], count: int) -> list[npt.ND
     try:
         buffers = [look_up(index) for index in range(count)]
         return buffers if all(look_up(index) is buffer for index, buffer in enumerate(buffers)) else None
-    except (RuntimeError, ValueError, DelegateFailed):  # LiteRT: an output without memory before the first run
+    except (
+        RuntimeError,
+        ValueError,
+        DelegateFailed,
+    ):  # LiteRT: an output without memory before the first run
         return None
 
 
