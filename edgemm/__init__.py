@@ -49,7 +49,6 @@ _HOME = {
 __all__ = ["__version__", *_HOME]
 
 
-
 def __getattr__(name: str) -> "Any":
     from importlib import import_module
 

@@ -16,6 +16,7 @@ from __future__ import annotations
 import json
 import os
 import sys
+from contextlib import suppress
 from pathlib import Path
 
 import edgemm
@@ -122,10 +123,11 @@ def obey_leash(far: int) -> None:
     import signal
 
     os.set_inheritable(far, False)
-    fcntl.fcntl(far, fcntl.F_SETOWN, os.getpid())
-    if hasattr(fcntl, "F_SETSIG"):  # Linux; elsewhere SIGIO comes, which ends the process too
-        fcntl.fcntl(far, fcntl.F_SETSIG, signal.SIGKILL)
-    fcntl.fcntl(far, fcntl.F_SETFL, os.O_ASYNC | os.O_NONBLOCK)
+    with suppress(OSError):  # a system without it: then the child ends when it next asks for work
+        fcntl.fcntl(far, fcntl.F_SETOWN, os.getpid())
+        if hasattr(fcntl, "F_SETSIG"):  # Linux; elsewhere SIGIO comes, which ends the process too
+            fcntl.fcntl(far, fcntl.F_SETSIG, signal.SIGKILL)
+        fcntl.fcntl(far, fcntl.F_SETFL, os.O_ASYNC | os.O_NONBLOCK)
     if select.select([far], [], [], 0)[0]:  # it was closed before the kernel was told
         os._exit(1)
 

@@ -10,7 +10,7 @@ import numpy.typing as npt
 
 from edgemm.backends.backend import Backend
 from edgemm.card import ModelCard
-from edgemm.errors import CardError, InputError
+from edgemm.errors import CardError, DelegateFailed, InputError
 from edgemm.lifecycle import Lock
 from edgemm.tensors import TensorSpec
 
@@ -93,7 +93,11 @@ def _kept(look_up: Callable[[int], npt.NDArray[Any]], count: int) -> list[npt.ND
     try:
         buffers = [look_up(index) for index in range(count)]
         return buffers if all(look_up(index) is buffer for index, buffer in enumerate(buffers)) else None
-    except (RuntimeError, ValueError):  # LiteRT: an output without memory before the first run
+    except (
+        RuntimeError,
+        ValueError,
+        DelegateFailed,
+    ):  # LiteRT: an output without memory before the first run
         return None
 
 

@@ -24,7 +24,8 @@ _registered = threading.Lock()
 def guard_exit() -> None:
     """Looks at the end of the program for threads that hang; to call it again changes nothing.
 
-    Called when edgemm is imported: what is registered first runs last, after every source and stream was closed.
+    Called when the first module that starts threads is imported: what is registered first runs last, after every
+    source and stream was closed.
     """
     if _registered.acquire(blocking=False):
         atexit.register(_at_exit)

@@ -7,6 +7,9 @@ from collections.abc import Callable
 from typing import Any
 
 from edgemm.errors import EdgemmError
+from edgemm.exit_guard import guard_exit
+
+guard_exit()  # before anything that has a thread registers how it is closed
 
 
 class Worker:

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import os
 import resource
+import subprocess
 import sys
+import time
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -122,10 +124,22 @@ def test_a_file_cannot_print_an_answer_of_its_own(run_instead: Run) -> None:
         probe(foreign("bad.tflite", b"x"))
 
 
+def enforces_memory_limits() -> bool:
+    """False under emulators of processors, which ignore them."""
+    code = (
+        "import resource; resource.setrlimit(resource.RLIMIT_AS, (1 << 30, 1 << 30))\n"
+        "try: bytearray(2 << 30)\nexcept MemoryError: print('enforced')"
+    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=False)
+    return done.stdout.strip() == "enforced"
+
+
 @pytest.mark.parametrize(
     "code", ["x = bytearray(2 << 30)", "import os; os.write(2, b'std::bad_alloc'); os.abort()"]
 )
 def test_a_file_that_needs_too_much_memory_is_refused(run_instead: Run, code: str) -> None:
+    if "bytearray" in code and not enforces_memory_limits():
+        pytest.skip("this system does not enforce RLIMIT_AS, as emulators of processors do not")
     run_instead(code)
     with pytest.raises(ArtifactError, match=r"needs more than 768 MB .*EDGEMM_PROBE_MEMORY_MB") as caught:
         probe(foreign("bad.tflite", b"x"))
@@ -265,6 +279,50 @@ def test_loading_asks_first(run_instead: Run) -> None:
     run_instead("import os; os.abort()")
     with pytest.raises(DamagedArtifact, match="SIGABRT"):
         edgemm.load(ASSETS / "add.tflite")
+
+
+PROBES = """
+import sys
+from pathlib import Path
+from edgemm import child_process, file_probe
+from edgemm.artifact import Artifact
+run = (
+    "import edgemm.probe_child as p",
+    "def run(*_):",
+    f"  import ctypes, os; open({sys.argv[1]!r}, 'w').write(str(os.getpid())); ctypes.PyDLL(None).sleep(600)",
+    "p._try = run; sys.exit(p.main())",
+)
+child_process._BOOT = child_process._BOOT.replace(child_process.CALL, chr(10).join(run))
+file_probe.probe(Artifact(Path("bad.onnx"), "onnx", b"x", None, None, 1))
+"""
+"""A process that probes a file which hangs in native code, with the interpreter's lock held."""
+
+
+def test_what_runs_a_file_dies_with_the_process_that_asked(tmp_path: Path) -> None:
+    path = os.pathsep.join(each for each in sys.path if each)
+    with subprocess.Popen(
+        [sys.executable, "-c", PROBES, str(tmp_path / "pid")], env={**os.environ, "PYTHONPATH": path}
+    ) as asks:
+        wait_for(lambda: (tmp_path / "pid").exists() and (tmp_path / "pid").read_text() != "")
+        pid = int((tmp_path / "pid").read_text())
+        assert not has_ended(pid)
+        asks.kill()
+    wait_for(lambda: has_ended(pid))
+
+
+def has_ended(pid: int) -> bool:
+    try:
+        return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0] in "ZX"
+    except OSError:
+        return True
+
+
+def wait_for(happened: Callable[[], bool]) -> None:
+    for _ in range(1200):
+        if happened():
+            return
+        time.sleep(0.05)
+    pytest.fail("it did not happen within a minute")
 
 
 def test_every_kind_that_the_child_names_is_raised_as_it_is() -> None:

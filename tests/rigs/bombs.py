@@ -177,7 +177,7 @@ def _lite_loop() -> bytes:
     lite.operator(
         main,
         "MUL",
-        [x, lite.tensor(main, "INT64", [1], np.int64([LARGE]))],
+        [x, lite.tensor(main, "INT64", [1], np.array([LARGE]))],
         [most],
         lite.schema.MulOptionsT(),
     )
@@ -192,7 +192,7 @@ def _lite_loop() -> bytes:
     c, d = (lite.tensor(body, "INT64", [1]) for _ in range(2))
     more = lite.tensor(body, "INT64", [1])
     lite.operator(
-        body, "ADD", [c, lite.tensor(body, "INT64", [1], np.int64([1]))], [more], lite.schema.AddOptionsT()
+        body, "ADD", [c, lite.tensor(body, "INT64", [1], np.array([1]))], [more], lite.schema.AddOptionsT()
     )
     body.inputs, body.outputs = [c, d], [more, d]
     return lite.packed()
@@ -208,7 +208,7 @@ def _lite_memory() -> bytes:
     lite.operator(
         main,
         "MUL",
-        [x, lite.tensor(main, "INT64", [1], np.int64([MUCH - 1]))],
+        [x, lite.tensor(main, "INT64", [1], np.array([MUCH - 1]))],
         [size],
         lite.schema.MulOptionsT(),
     )

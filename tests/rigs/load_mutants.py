@@ -1,4 +1,4 @@
-"""python load_mutants.py ARTIFACT COUNT KIND SEED TARGET: loads and runs mutants of an artifact; prints what came of it.
+"""python load_mutants.py ARTIFACT COUNT KIND SEED TARGET: loads and runs mutants of an artifact.
 
 KIND is "as it is" (the file is damaged as it lies there), "re-hashed" (the model in it is damaged, and the card says
 the hash of the damaged one) or "no card" (the damaged model alone). It goes on after errors of edgemm alone: anything

@@ -20,6 +20,9 @@ from edgemm.errors import (
     SourceTimeout,
     UnknownSource,
 )
+from edgemm.exit_guard import guard_exit
+
+guard_exit()
 
 OPEN_FAILED, CLOSED, STALLED, FROZEN = "open-failed", "closed", "stalled", "frozen"
 _MISSES = 16
