@@ -46,7 +46,7 @@ def keys(kind: type) -> tuple[Key, ...]:
     hints, meanings = get_type_hints(kind), explanations(kind)
     return tuple(
         _key(kind, each, hints[each.name], meanings.get(each.name, ""))
-        for each in fields(kind)  # type: ignore[arg-type]
+        for each in fields(kind)
         if each.name != "extra"
     )
 
@@ -56,7 +56,8 @@ def objects(kind: type) -> tuple[type, ...]:
     found: list[type] = [kind]
     for each in found:
         hints = get_type_hints(each)
-        inner = [part for name in hints for part in _parts(hints[name]) if is_dataclass(part)]
+        parts = [part for name in hints for part in _parts(hints[name])]
+        inner = [part for part in parts if isinstance(part, type) and is_dataclass(part)]
         found.extend(part for part in dict.fromkeys(inner) if part not in found)
     return tuple(found)
 

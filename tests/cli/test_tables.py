@@ -34,7 +34,7 @@ def file(tmp_path: Path, request: pytest.FixtureRequest) -> Path:
         labels=tuple("abcd"),
         fidelity=fidelity,
     )
-    path = tmp_path / request.param
+    path = tmp_path / str(request.param)
     write_artifact(path, (ASSETS / request.param).read_bytes(), card)
     return path
 

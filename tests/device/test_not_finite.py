@@ -103,7 +103,10 @@ def test_a_tensor_without_dimensions(make: Make, format_: str) -> None:
 @pytest.mark.parametrize("format_", FORMATS)
 def test_a_session_over_a_tensor_without_dimensions(make: Make, format_: str) -> None:
     session = make(f"add_numbers.{format_}").session()
-    assert [float(session.step({"x": np.float32(value)})["y"]) for value in (1, -2.5)] == [2.0, -5.0]
+    assert [float(session.step({"x": np.array(value, np.float32)})["y"]) for value in (1, -2.5)] == [
+        2.0,
+        -5.0,
+    ]
 
 
 @pytest.mark.parametrize("format_", FORMATS)

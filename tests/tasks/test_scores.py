@@ -51,7 +51,7 @@ def test_scores_of_every_float(dtype: str) -> None:
     read = decoder(card("classification"), (TensorSpec("y", (1, 2), dtype),))
     found = read([np.array([[0.25, 0.75]], dtype)])
     assert isinstance(found, Classification)
-    assert (found.label, found.scores.dtype) == ("1", np.float32)
+    assert (found.label, found.scores.dtype) == ("1", np.dtype("float32"))
 
 
 def test_a_double_too_large_for_float32_is_no_score() -> None:
