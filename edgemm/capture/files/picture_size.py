@@ -46,7 +46,7 @@ def _jpeg(data: memoryview) -> Size | None:
         while data[place] == 0xFF and data[place + 1] == 0xFF:  # padding
             place += 1
         mark, marker = data[place], data[place + 1]
-        if mark != 0xFF:
+        if mark != 0xFF or marker == 0:  # decoders look for the next marker themselves, each in its own way
             return None
         if 0xC0 <= marker <= 0xCF and marker not in (0xC4, 0xC8, 0xCC):
             height, width = _pair(data, place + 5, ">HH")
@@ -84,7 +84,7 @@ def _tiff(data: memoryview) -> Size | None:
     found: dict[int, int] = {}
     for _ in range(min(count, _MAX_STEPS)):
         tag, kind = struct.unpack_from(f"{order}HH", data, place)
-        code = {1: "B", 3: "H", 4: "I", 16: "Q"}.get(kind)
+        code = _TIFF_TYPES.get(kind)
         if tag in _TIFF_SIZES and code is not None:
             value = struct.unpack_from(order + code, data, place + (12 if big else 8))[0]
             found[tag] = max(value, found.get(tag, 0))
@@ -95,9 +95,11 @@ def _tiff(data: memoryview) -> Size | None:
     return max(found[256], found.get(322, 0)), max(found[257], found.get(323, 0))
 
 
+_TIFF_TYPES = {1: "B", 3: "H", 4: "I", 6: "b", 8: "h", 9: "i", 16: "Q", 17: "q"}
+"""Types of whole numbers."""
 _TIFF_SIZES = (256, 257, 322, 323)
 """ImageWidth, ImageLength, TileWidth, TileLength."""
-_PNM = re.compile(rb"P[1-6](?:\s|#[^\n]*\n)+(\d{1,10})(?:\s|#[^\n]*\n)+(\d{1,10})\b")
+_PNM = re.compile(rb"P[1-6](?:\s|#[^\r\n]*[\r\n])+(\d{1,10})(?:\s|#[^\r\n]*[\r\n])+(\d{1,10})\b")
 
 
 def _pnm(data: memoryview) -> Size | None:

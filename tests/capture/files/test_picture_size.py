@@ -58,7 +58,7 @@ def tiff(order: str, entries: list[tuple[int, int, int]], *, big: bool = False) 
     mark = b"II" if order == "<" else b"MM"
     body = b""
     for tag, kind, value in entries:
-        form = {3: "H", 4: "I", 16: "Q"}[kind]
+        form = {3: "H", 4: "I", 9: "i", 16: "Q"}[kind]
         room = struct.pack(order + form, value).ljust(8 if big else 4, b"\0")
         body += struct.pack(f"{order}HH{'Q' if big else 'I'}", tag, kind, 1) + room
     if big:
@@ -75,6 +75,9 @@ def tiff(order: str, entries: list[tuple[int, int, int]], *, big: bool = False) 
         (tiff(">", [(256, 16, 7), (257, 4, 9)], big=True), (7, 9)),
         (tiff("<", [(256, 4, 7), (257, 4, 9), (322, 4, 30_000), (323, 4, 20_000)]), (30_000, 20_000)),
         (tiff("<", [(256, 4, 7), (257, 4, 9), (256, 4, 70_000)]), (70_000, 9)),
+        (tiff("<", [(256, 4, 7), (257, 4, 9), (256, 9, 70_000)]), (70_000, 9)),
+        (b"\xff\xd8\xff\0\xff\xc0\0\x11\x08\0\x05\0\x07", None),
+        (b"P6 # a\r 3000 2000 255\n 5 5 255\n", (3000, 2000)),
         (b"P5\n# by hand\n 12\t# wide\n34 255\n", (12, 34)),
         (b"BM" + b"\0" * 12 + struct.pack("<IHH", 12, 3, 5), (3, 5)),
         (b"BM" + b"\0" * 12 + struct.pack("<Iii", 40, 3, -5), (3, 5)),
@@ -100,6 +103,22 @@ def test_damaged_headers_give_a_size_or_none(kind: str, place: int, damage: byte
     found = picture_size(stored)
     assert found is None or len(found) == 2
     picture_size(whole[:place])
+
+
+@given(st.sampled_from(sorted(KINDS)), st.integers(0, 80), st.binary(min_size=1, max_size=4))
+def test_no_damage_makes_a_picture_larger_than_was_said(kind: str, place: int, damage: bytes) -> None:
+    """What is said to be small is decoded here, and is no larger."""
+    whole = encoded(kind, NOISE)
+    stored = whole[:place] + damage + whole[place + len(damage) :]
+    said = picture_size(stored)
+    if said is None or said[0] * said[1] > 1_000_000:
+        return
+    try:
+        pixels = cv2.imdecode(np.frombuffer(stored, np.uint8), cv2.IMREAD_ANYCOLOR)
+    except cv2.error:
+        return
+    if pixels is not None:
+        assert pixels.shape[0] * pixels.shape[1] <= said[0] * said[1]
 
 
 def bomb(width: int, height: int) -> bytes:
