@@ -30,8 +30,9 @@ def compared(
     check: ModuleType, folder: Path, name: str, there: npt.NDArray[Any], golden: tuple[float, float] = (0, 1)
 ) -> int:
     goldens = np.array(json.dumps({"digits.int8.onnx": [golden]}))
-    np.savez(folder / "a.npz", goldens=goldens, **{name: HERE})
-    np.savez(folder / "b.npz", goldens=goldens, **{name: there})
+    for file, numbers in (("a.npz", HERE), ("b.npz", there)):
+        contents: dict[str, Any] = {"goldens": goldens, name: numbers}
+        np.savez(folder / file, **contents)
     return int(check.compare(str(folder / "a.npz"), str(folder / "b.npz")))
 
 
