@@ -219,11 +219,14 @@ def test_hangup_opens_the_record_again_and_the_run_goes_on(tmp_path: Path, as_ap
             assert child.stdout.readline()
         record.rename(old)
         child.send_signal(signal.SIGHUP)
-        while not record.exists() or record.read_text().count("\n") < 3:
+        for _ in range(500):  # ten seconds of pictures
+            if record.exists() and record.read_text().count("\n") >= 3:
+                break
             assert child.stdout.readline()
         child.send_signal(signal.SIGTERM)
         out, said = child.communicate(timeout=60)
     assert (child.returncode, said) == (0, "")
+    assert record.exists()
     lines = [json.loads(line) for part in (old, record) for line in part.read_text().splitlines()]
     assert [line["sequence"] for line in lines] == list(range(len(lines)))
     assert json.loads(out.splitlines()[-1])["summary"]["record"]["written"] == len(lines)

@@ -107,6 +107,21 @@ def test_a_closed_model_says_so(total: edgemm.Model) -> None:
         total.run({"x": pair(1, 2), "before": pair(0, 0)})
 
 
+def test_a_call_that_waits_for_its_turn_while_the_model_is_closed_says_so(quadrant: edgemm.Model) -> None:
+    class Closing:
+        """Another thread has its turn, and closes the model."""
+
+        def __enter__(self) -> None:
+            quadrant.close()
+
+        def __exit__(self, *error: object) -> None: ...
+
+    quadrant(np.zeros((2, 2), np.uint8))
+    quadrant._turn = Closing()  # type: ignore[assignment]
+    with pytest.raises(InputError, match=r"the model quadrant.tflite is closed: load it again"):
+        quadrant(np.zeros((2, 2), np.uint8))
+
+
 def test_two_threads_take_turns(total: edgemm.Model) -> None:
     wrong: list[Any] = []
 

@@ -96,7 +96,7 @@ def test_nothing_is_started_after_closing(sums: Make) -> None:
     async def items() -> list[Item]:
         return [item async for item in stream]
 
-    assert list(stream) == asyncio.run(items()) == []
+    assert list(stream) == asyncio.run(asyncio.wait_for(items(), WAIT_S)) == []
     assert threading.active_count() == before
 
 
