@@ -31,12 +31,12 @@ from edgemm.errors import (
     UnsupportedVersion,
 )
 from edgemm.onnx_runtime import TELEMETRY
-from edgemm.probe_limits import TOO_LARGE, too_large
+from edgemm.probe_limits import PATIENCE, TOO_LARGE, too_large
 from edgemm.shortage import shortage, shortage_in
 from edgemm.trust import described_shapes, remember, runtime_version
 
 FIRST_S = 60.0
-"""For opening a file and its first run; each further run has a sixth of it, or 20 times what the first one took."""
+"""Processor time for opening a file and its first run; a further one has a sixth, or 20 times what the first took."""
 START_S = 60.0
 """For the child to start and import the runtime."""
 RUNS = 8
@@ -107,14 +107,13 @@ def _verdict(artifact: Artifact, first_s: float) -> tuple[str, str, bool]:
 def _ended(report: dict[str, Any], artifact: Artifact, first_s: float) -> tuple[str, str, bool]:
     """How a process without an answer ended, and whose fault that was."""
     code, said = int(report["code"]), str(report["said"])
-    ours = signal.SIGALRM, signal.SIGXCPU
-    if -code in ours and report["cpu_s"] < first_s / 60:
+    if -code == signal.SIGALRM:
         return (
             "ArtifactError",
             "it was not run in time: this machine is too busy, or the runtime waits for ever",
             False,
         )
-    if -code in ours:
+    if -code in (signal.SIGPROF, signal.SIGXCPU):
         return (
             "DamagedArtifact",
             f"one run did not end within its time (at most {first_s:g} s); it is not loaded",
@@ -237,7 +236,7 @@ def _ask(artifact: Artifact, first_s: float) -> dict[str, Any]:
         raise MachineShortage(cannot_start(error)) from error
     kept = False
     try:
-        report = process.ask(question, artifact.payload, goldens, START_S + RUNS * first_s)
+        report = process.ask(question, artifact.payload, goldens, START_S + RUNS * PATIENCE * first_s)
         kept = _keep(process)
         return report
     except MemoryError as error:

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import json
 import os
-import signal
 import sys
 from contextlib import suppress
 from multiprocessing.connection import Connection
@@ -21,11 +20,13 @@ from edgemm.errors import ArtifactError, DamagedArtifact, DelegateError, EdgemmE
 from edgemm.goldens import Goldens
 from edgemm.probe_limits import (
     Limits,
+    allow,
     die_with,
     memory_is_short,
     set_limits,
     too_large,
     unlimited_but_watched,
+    used_of,
 )
 from edgemm.shortage import shortage, shortage_in
 
@@ -78,11 +79,10 @@ def _fork(question: dict[str, Any], payload: bytes, goldens: bytes) -> dict[str,
         os.close(into)
         into = -1
         answer = _read(out)
-        _, status, used = os.wait4(child, 0)
+        _, status = os.waitpid(child, 0)
         return {
             "answer": json.loads(answer) if answer else None,
             "code": os.waitstatus_to_exitcode(status),
-            "cpu_s": used.ru_utime + used.ru_stime,
             "said": _last_line(said),
             "memory_is_short": short,
         }
@@ -178,21 +178,21 @@ def _try(question: dict[str, Any], payload: bytes, goldens: bytes, limits: Limit
         outputs=tuple(OutputCard(name, tuple(shape)) for name, shape in shapes.get("outputs", ())),
     )
     artifact = Artifact(Path("model"), question["format"], payload, card, None, len(payload))
-    signal.setitimer(signal.ITIMER_REAL, limits.first_s)
+    allow(limits.first_s)
     backend = open_backend(artifact, delegate="cpu")
     try:
         _run(backend, {})
     except DelegateError as error:
         raise DamagedArtifact(f"it does not run on zeros: {_one_line(error)}") from error
-    took_s = limits.first_s - signal.getitimer(signal.ITIMER_REAL)[0]
+    took_s = used_of(limits.first_s)
     for inputs in (*_golden_inputs(goldens), *seeded_inputs(backend.inputs)):
-        signal.setitimer(signal.ITIMER_REAL, max(limits.later_s, min(20 * took_s, limits.first_s)))
+        allow(max(limits.later_s, min(20 * took_s, limits.first_s)))
         try:
             _run(backend, inputs)
         except DelegateError:  # an index outside of a table, say: the caller gets the same clean error
             with unlimited_but_watched(limits), suppress(DelegateError):
                 _run(backend, inputs)
-    signal.setitimer(signal.ITIMER_REAL, 0)
+    allow(0)
 
 
 def _golden_inputs(goldens: bytes) -> tuple[Any, ...]:

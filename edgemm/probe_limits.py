@@ -16,6 +16,7 @@ OUTPUT_BYTES = 1 << 20
 """What the process may print, or write into any file."""
 TOO_LARGE = signal.SIGUSR1
 """What a process is killed with that takes more memory than it may."""
+PATIENCE = 4
 _PR_SET_PDEATHSIG = 1
 
 
@@ -24,7 +25,7 @@ class Limits:
     """Of one probe."""
 
     first_s: float
-    """For opening the file and the first run."""
+    """Processor time for opening the file and the first run."""
     memory_bytes: int
     """Address space beyond what the process has once the runtime is imported."""
 
@@ -43,7 +44,7 @@ def memory_is_short(limits: Limits) -> bool:
 def set_limits(limits: Limits) -> None:
     """Sets the limits, as far as the system has them."""
     signal.pthread_sigmask(signal.SIG_SETMASK, [])
-    for number in (signal.SIGALRM, signal.SIGXCPU, TOO_LARGE, signal.SIGINT, signal.SIGTERM):
+    for number in (signal.SIGALRM, signal.SIGPROF, signal.SIGXCPU, TOO_LARGE, signal.SIGINT, signal.SIGTERM):
         signal.signal(number, signal.SIG_DFL)
     memory = min(_address_space(os.getpid()) + limits.memory_bytes, sys.maxsize)
     bounds = {
@@ -59,6 +60,21 @@ def set_limits(limits: Limits) -> None:
             resource.setrlimit(kind, (min(known), hard))
     with suppress(OSError):  # it is the first to go when memory ends
         Path("/proc/self/oom_score_adj").write_text("1000", encoding="ascii")
+
+
+def allow(seconds: float) -> None:
+    """From now on, so much processor time, and `PATIENCE` times as long by the clock; 0 takes the limit away.
+
+    What uses up the one is killed by SIGPROF, and is to blame; what uses up the other is killed by SIGALRM: the machine
+    is busy, or the process waits for ever.
+    """
+    signal.setitimer(signal.ITIMER_PROF, seconds)
+    signal.setitimer(signal.ITIMER_REAL, PATIENCE * seconds)
+
+
+def used_of(seconds: float) -> float:
+    """Of what `allow` gave, the processor seconds that were used."""
+    return seconds - signal.getitimer(signal.ITIMER_PROF)[0]
 
 
 @contextmanager

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import resource
+from contextlib import nullcontext
 from pathlib import Path
 
+import numpy as np
 import pytest
 from needs import package
 
@@ -13,13 +15,14 @@ from edgemm.artifact import read_artifact, write_artifact
 from edgemm.card import ModelCard
 from edgemm.errors import ArtifactError
 from edgemm.file_probe import probe
+from edgemm.goldens import Goldens
 
 FIRST_S = 6.0
 """A tenth of what is allowed otherwise: each further run has a second."""
 SAID = {
-    "loop": "did not end within its time",
+    "loop": "did not end within its time|was not run in time",
     "memory": "needs more than .* MB of memory",
-    "nesting": "did not end within its time|was killed by SIGSEGV|needs more than .* MB",
+    "nesting": "did not end within its time|was not run in time|was killed by SIGSEGV|needs more than .* MB",
     "shapes": "needs more than .* MB of memory|cannot prepare the model",
 }
 
@@ -28,6 +31,19 @@ SAID = {
 def _nothing_remembered(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     monkeypatch.setattr(file_probe, "_refused", {})
     monkeypatch.setenv("EDGEMM_CACHE_DIR", str(tmp_path / "cache"))
+
+
+def test_goldens_are_run_too(tmp_path: Path) -> None:
+    """A tensor as large as the input says, of which no seeded value is large."""
+    package("onnx")
+    from bombs import onnx_as_large_as_told
+
+    goldens = Goldens(({"x": np.array([1 << 31])},), ({"y": np.zeros((), np.float32)},), {"y": 0.5})
+    for held, refused in ((None, False), (goldens, True)):
+        write_artifact(tmp_path / "told.onnx", onnx_as_large_as_told(1), ModelCard(), held)
+        artifact = read_artifact(tmp_path / "told.onnx")
+        with pytest.raises(ArtifactError, match="needs more than") if refused else nullcontext():
+            probe(artifact)
 
 
 @pytest.mark.slow

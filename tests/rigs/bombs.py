@@ -65,6 +65,11 @@ def _onnx_loop() -> bytes:
 
 
 def _onnx_memory() -> bytes:
+    return onnx_as_large_as_told(MUCH)
+
+
+def onnx_as_large_as_told(factor: int) -> bytes:
+    """Makes a tensor with `factor` times as many elements as its input says."""
     from onnx import helper
 
     nodes = [
@@ -72,7 +77,9 @@ def _onnx_memory() -> bytes:
         helper.make_node("ConstantOfShape", ["size"], ["many"]),
         helper.make_node("ReduceSum", ["many"], ["y"], keepdims=0),
     ]
-    return _onnx(nodes, [_tensor("x", "INT64", [1])], [_tensor("y", "FLOAT", [])], {"large": np.int64(MUCH)})
+    return _onnx(
+        nodes, [_tensor("x", "INT64", [1])], [_tensor("y", "FLOAT", [])], {"large": np.int64(factor)}
+    )
 
 
 def _onnx_nesting(depth: int = 400) -> bytes:
