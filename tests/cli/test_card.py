@@ -125,6 +125,12 @@ def test_what_was_measured_at_conversion_is_kept(files: Files) -> None:
     assert (card.quantization, card.source_sha256) == ({"scheme": "static"}, "ab" * 32)
 
 
+def test_a_card_that_says_it_itself_is_right(files: Files) -> None:
+    model = files.model("quadrant.tflite", ModelCard(quantization={"scheme": "static"}))
+    assert files.set(model, {**QUADRANT, "quantization": {"scheme": "float"}})[0] == 0
+    assert read_artifact(model).card.quantization == {"scheme": "float"}  # type: ignore[union-attr]
+
+
 def test_what_was_measured_on_another_payload_is_not_kept(files: Files) -> None:
     """As after a compiler: the hash in the card is that of the model before it."""
     model = files.model("bright.onnx", ModelCard(quantization={"scheme": "static"}))
