@@ -192,14 +192,16 @@ def test_copy_to_another_kind_of_model_is_refused(files: Files) -> None:
 
 
 @pytest.mark.parametrize(
-    "name", sorted(path.name for path in ASSETS.glob("*.*") if path.suffix in (".onnx", ".tflite"))
-)
+    "name",
+    [
+        "quadrant.tflite", "share.onnx", "loud.tflite", "gru_step.onnx", "open_batch.onnx", "where.tflite",
+        "add_numbers.onnx", "add_nothing.tflite", "edgetpu.tflite",
+    ],
+)  # fmt: skip
 def test_a_begun_card_is_one_that_set_takes(files: Files, name: str) -> None:
     model, card = files.folder / name, files.folder / "new.json"
     model.write_bytes((ASSETS / name).read_bytes())
     assert main(["card", "new", str(model), "-o", str(card)]) == 0
-    if name in ("outside.onnx", "open_length.onnx"):  # do not load without more
-        return
     assert main(["card", "set", str(model), str(card)]) == 0, files.capsys.readouterr().err
     written = read_artifact(model).card
     assert written is not None
