@@ -117,7 +117,9 @@ def _check_scaling(recipe: ImageRecipe | AudioRecipe, path: str, count: int) -> 
         if len(numbers) not in (1, count):
             raise CardError(f"{path}.{key}: expected 1 number or {count}, found {len(numbers)}")
     if 0 in recipe.std:
-        raise CardError(f"{path}.std: expected numbers other than 0, by which is divided, found 0")
+        raise CardError(
+            f"{path}.std: expected numbers other than 0, since values are divided by them; found 0"
+        )
 
 
 def _check_audio(recipe: AudioRecipe, path: str) -> None:

@@ -30,12 +30,13 @@ def as_frame(x: Any) -> Frame:
 
 
 def as_block(x: Any, sample_rate: int | None) -> AudioBlock:
-    """An `AudioBlock`, or bare samples and their rate.
+    """An `AudioBlock`, or bare samples and their rate: a whole recording.
 
     Raises:
-        InputError: neither, or the rate is not said.
+        InputError: neither, no sample at all, or the rate is not said, or is no number.
     """
     if isinstance(x, AudioBlock):
+        _require_samples(x.samples)
         return x
     if not isinstance(x, np.ndarray) or x.ndim != 1:
         raise InputError(
@@ -43,7 +44,15 @@ def as_block(x: Any, sample_rate: int | None) -> AudioBlock:
         )
     if sample_rate is None:
         raise InputError("bare samples: expected their rate in hertz too: model(samples, sample_rate=16000)")
+    if isinstance(sample_rate, bool) or not isinstance(sample_rate, int | float | np.integer | np.floating):
+        raise InputError(f"sample_rate: expected a number of hertz, found {sample_rate!r}")
+    _require_samples(x)
     return AudioBlock(x, sample_rate, time.monotonic_ns(), 0)
+
+
+def _require_samples(samples: npt.NDArray[Any]) -> None:
+    if not len(samples):
+        raise InputError("the model takes sound: expected at least one sample, found an empty recording")
 
 
 def as_stored(x: Any, spec: TensorSpec) -> npt.NDArray[Any]:

@@ -10,7 +10,7 @@ from needs import needs
 
 from edgemm.artifact import read_artifact
 from edgemm.backends import Backend, Coverage, litert, open_backend
-from edgemm.backends.nodes import Node, by_xnnpack
+from edgemm.backends.nodes import Node, accelerated, by_xnnpack
 from edgemm.backends.runtime import find_litert
 from edgemm.errors import (
     DamagedArtifact,
@@ -116,6 +116,18 @@ def test_a_runtime_that_lists_no_nodes_is_not_told(monkeypatch: pytest.MonkeyPat
 def test_a_piece_whose_operators_are_not_found_is_not_told() -> None:
     before = (Node("ADD", (0,), (1,)),)
     assert by_xnnpack(before, (*before, Node("DELEGATE", (7,), (8,)))) == Coverage()
+
+
+def test_what_an_accelerator_took_before_is_not_xnnpacks() -> None:
+    before = (
+        Node("ADD", (0,), (1,)),
+        Node("ABS", (1,), (2,)),
+        Node("SOFTMAX", (2,), (3,)),
+        Node("DELEGATE", (0,), (1,)),
+    )
+    after = (*before, Node("DELEGATE", (1,), (2,)))
+    assert by_xnnpack(before, after) == Coverage(1, 3, 1, {"SOFTMAX": 1}, "xnnpack")
+    assert accelerated(before, "npu") == Coverage(1, 3, 1, {"ABS": 1, "SOFTMAX": 1}, "npu")
 
 
 def test_no_model_at_all(tmp_path: Path) -> None:

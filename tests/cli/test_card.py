@@ -125,6 +125,12 @@ def test_what_was_measured_at_conversion_is_kept(files: Files) -> None:
     assert (card.quantization, card.source_sha256) == ({"scheme": "static"}, "ab" * 32)
 
 
+def test_a_card_that_says_it_itself_is_right(files: Files) -> None:
+    model = files.model("quadrant.tflite", ModelCard(quantization={"scheme": "static"}))
+    assert files.set(model, {**QUADRANT, "quantization": {"scheme": "float"}})[0] == 0
+    assert read_artifact(model).card.quantization == {"scheme": "float"}  # type: ignore[union-attr]
+
+
 def test_what_was_measured_on_another_payload_is_not_kept(files: Files) -> None:
     """As after a compiler: the hash in the card is that of the model before it."""
     model = files.model("bright.onnx", ModelCard(quantization={"scheme": "static"}))
@@ -186,14 +192,16 @@ def test_copy_to_another_kind_of_model_is_refused(files: Files) -> None:
 
 
 @pytest.mark.parametrize(
-    "name", sorted(path.name for path in ASSETS.glob("*.*") if path.suffix in (".onnx", ".tflite"))
-)
+    "name",
+    [
+        "quadrant.tflite", "share.onnx", "loud.tflite", "gru_step.onnx", "open_batch.onnx", "where.tflite",
+        "add_numbers.onnx", "add_nothing.tflite", "edgetpu.tflite",
+    ],
+)  # fmt: skip
 def test_a_begun_card_is_one_that_set_takes(files: Files, name: str) -> None:
     model, card = files.folder / name, files.folder / "new.json"
     model.write_bytes((ASSETS / name).read_bytes())
     assert main(["card", "new", str(model), "-o", str(card)]) == 0
-    if name in ("outside.onnx", "open_length.onnx"):  # do not load without more
-        return
     assert main(["card", "set", str(model), str(card)]) == 0, files.capsys.readouterr().err
     written = read_artifact(model).card
     assert written is not None

@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
+import itertools
 import json
 import re
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 from needs import needs
 
 from edgemm.artifact import write_artifact
 from edgemm.backends.runtime import find_litert
+from edgemm.bench import bench
 from edgemm.card import ModelCard, OutputCard
 from edgemm.cli import main
 
@@ -50,6 +53,16 @@ def test_bench(file: Path, capsys: pytest.CaptureFixture[str]) -> None:
     assert re.search(r"\nmedian +\d+\.\d+ ms\n", out)
     assert re.search(r"\np10 to p90 +[\d.]+ to [\d.]+ ms\n", out)
     assert "5 inferences, after 11 of warm-up" in out
+
+
+def test_bench_leaves_the_warm_up_out(file: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """By a clock that says 100 ms for each of the first 11 inferences, and 2 ms for the rest."""
+    lengths = iter([0, *[100] * 11, *[2] * 20])
+    clock = itertools.accumulate(step * 1_000_000 for length in lengths for step in (0, length))
+    monkeypatch.setattr("edgemm.bench.time", SimpleNamespace(perf_counter_ns=lambda: next(clock)))
+    found = bench(file, runs=20)
+    assert (found.first_ms, found.p10_ms, found.p50_ms, found.p99_ms) == (100.0, 2.0, 2.0, 2.0)
+    assert (found.warmup_runs, found.runs) == (11, 20)
 
 
 def test_bench_tells_what_xnnpack_runs(capsys: pytest.CaptureFixture[str]) -> None:

@@ -122,6 +122,10 @@ def test_an_editor_s_byte_order_mark_is_no_harm() -> None:
     ("content", "message"),
     [
         ({"labels": "cat"}, r'card\.labels: expected a list, found "cat"'),
+        (
+            {"labels": ["cat", "x" * 70_000]},
+            r"card\.labels\[1\]: expected a text of at most 65536 characters",
+        ),
         ({"labels": ["cat", 7]}, r"card\.labels\[1\]: expected a text .*found 7"),
         ({"top_k": True}, r"card\.top_k: expected a whole number, found True"),
         ({"top_k": 0}, r"card\.top_k: expected 1 to 10000, found 0"),

@@ -9,6 +9,7 @@ import pytest
 
 from edgemm.coerce import as_block, as_frame, as_stored
 from edgemm.errors import InputError
+from edgemm.media import AudioBlock
 from edgemm.tensors import TensorSpec, integer_limits
 
 pytestmark = pytest.mark.device
@@ -87,6 +88,19 @@ def test_what_is_no_picture_is_refused(given: Any) -> None:
 def test_what_is_no_sound_is_refused(given: Any) -> None:
     with pytest.raises(InputError, match="takes sound: expected"):
         as_block(given, 16000)
+
+
+def test_an_empty_recording_has_no_answer() -> None:
+    with pytest.raises(InputError, match="at least one sample, found an empty recording"):
+        as_block(np.zeros(0, np.float32), 16000)
+    with pytest.raises(InputError, match="at least one sample"):
+        as_block(AudioBlock(np.zeros(0, np.float32), 16000, 0, 0), None)
+
+
+@pytest.mark.parametrize("rate", ["16000", True, [16000]])
+def test_a_rate_is_a_number(rate: Any) -> None:
+    with pytest.raises(InputError, match="sample_rate: expected a number of hertz"):
+        as_block(np.zeros(4, np.float32), rate)
 
 
 # quantization

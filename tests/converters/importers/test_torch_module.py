@@ -138,9 +138,10 @@ class Heads(torch.nn.Module):  # type: ignore[misc, name-defined]
         (lambda a, b, x: {"all heads": [a, b]}, ["all_heads_0", "all_heads_1"]),
         (lambda a, b, x: {"linear_1": a, "linear": b}, ["linear_1", "linear"]),
         (lambda a, b, x: {"x": a, "y": b}, [None, "y"]),
+        (lambda a, b, x: {"linear": torch.relu(a), "y": b}, ["linear", "y"]),
         (lambda a, b, x: (a, b), [None, None]),
     ],
-    ids=["flat", "nested", "list", "crossed", "as the input", "tuple"],
+    ids=["flat", "nested", "list", "crossed", "as the input", "as a layer", "tuple"],
 )
 def test_outputs_have_the_keys_of_a_dictionary(give: Any, names: list[str | None]) -> None:
     torch.manual_seed(0)
@@ -149,6 +150,8 @@ def test_outputs_have_the_keys_of_a_dictionary(give: Any, names: list[str | None
     found = [value.name for value in model.graph.outputs]
     assert all(name in (None, each) for name, each in zip(names, found, strict=True))
     assert len(set(found) | {"x"}) == len(found) + 1
+    values = [value.name for node in model.graph for value in node.outputs]
+    assert len(set(values)) == len(values)
     canonicalize(model)
     flat = torch.utils._pytree.tree_leaves(module(example))
     ran = Reference(model, optimize=False).run({str(model.graph.inputs[0].name): example.numpy()})
