@@ -12,14 +12,13 @@ import subprocess
 import sys
 from collections.abc import Mapping
 from dataclasses import dataclass
-from importlib import metadata, util
+from importlib import import_module, metadata, util
 
+from edgemm.child_process import command
 from edgemm.dependency import again, install_command, is_32_bit
 
 TIMEOUT_S = 120.0
 """For all imports together: a small board reads hundreds of megabytes from a slow card."""
-_IMPORT = "import sys; sys.path[:] = sys.argv[2:]; __import__(sys.argv[1])"
-"""The child finds packages where this process does."""
 _REASON_LENGTH = 200
 
 
@@ -110,13 +109,19 @@ def _broken(modules: list[str]) -> dict[str, str]:
     environment = {"ORT_DISABLE_TELEMETRY": "1", **os.environ}
     children = {
         module: subprocess.Popen(
-            [sys.executable, "-c", _IMPORT, module, *sys.path], env=environment,
+            command("edgemm.installed:import_named", module), env=environment,
             stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True, errors="replace",
         )
         for module in modules
     }  # fmt: skip
     reasons = {module: _reason(child) for module, child in children.items()}
     return {module: reason for module, reason in reasons.items() if reason}
+
+
+def import_named() -> int:
+    """In the child: imports the module that its first argument names."""
+    import_module(sys.argv[1])
+    return 0
 
 
 def _reason(child: subprocess.Popen[str]) -> str:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ast
+import re
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -150,8 +151,10 @@ def test_onnx_runtime_is_imported_by_one_module_which_turns_its_telemetry_off() 
         str(path.relative_to(ROOT))
         for folder in ("edgemm", "converters", "quantize")
         for path in files(folder)
-        for name in imports(path, top_level=False)
-        if within(name, ("onnxruntime",))
+        if any(within(name, ("onnxruntime",)) for name in imports(path, top_level=False))
+        or re.search(
+            r'(?:load_dependency|import_module|__import__)\("onnxruntime', path.read_text(encoding="utf-8")
+        )
     }
     assert importers == {"edgemm/onnx_runtime.py"}
 

@@ -24,7 +24,7 @@ class RecordRecipe:
     """A file that results are appended to, one JSON object a line."""
 
     path: str
-    """The file."""
+    """The file to append to; relative paths are meant from the app file's folder."""
     when: When = field(default_factory=When)
     """Which results are written, of every stream that has no `when` of its own."""
     rotate_mb: float | None = None
