@@ -46,7 +46,7 @@ def test_every_argument_is_explained(prog: str) -> None:
 def test_every_command_has_an_example_that_parses(prog: str) -> None:
     assert examples(ALL[prog])
     for line in examples(ALL[prog]):
-        words = shlex.split(line.partition(" > ")[0])[1:]
+        words = shlex.split(line.partition(" > ")[0], comments=True)[1:]
         if "--help" not in words:
             assert parser(words[0]).read(words).run
 
