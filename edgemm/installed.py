@@ -42,6 +42,7 @@ PARTS = (
     Part("tflite-runtime", "tflite_runtime.interpreter", ""),
     Part("ONNX Runtime", "onnxruntime", "ort"),
     Part("OpenCV", "cv2", "vision"),
+    Part("simplejpeg", "simplejpeg", "vision"),
     Part("sounddevice", "sounddevice", "audio"),
     Part("soxr", "soxr", "audio"),
     Part("onnx", "onnx", "convert"),

@@ -29,7 +29,7 @@ class Stopped(BaseException):
     """The command was asked to end. Not an Exception: nobody who handles errors is meant."""
 
     def __init__(self, number: int) -> None:
-        super().__init__(number)
+        super().__init__(f"ended by {signal.Signals(number).name}")
         self.exit_code = _code(number)
         """130 for SIGINT, 143 for SIGTERM, 129 for SIGHUP; or what `end_early_with` said."""
 

@@ -13,7 +13,7 @@ from importlib import import_module
 
 import edgemm
 from edgemm import signals
-from edgemm.cli.failure import report
+from edgemm.cli.failure import SCHEMA, report
 from edgemm.cli.output import emit_json, lenient_streams, one_object, print_json
 from edgemm.cli.parser import CommandParser, subcommands
 from edgemm.errors import InputError
@@ -58,7 +58,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
             signals.check()
             _flush()
         except signals.Stopped as stopped:
-            return stopped.exit_code
+            return _ended(stopped, words)
         except BrokenPipeError:  # the reader of our output went away, as `| head` does
             _drop_output()
         except OSError as error:  # stdout cannot be written: a full disk
@@ -114,6 +114,15 @@ def _command(words: list[str], before: list[str]) -> int:
     if not options.verbose:
         hide()
     return int(options.run(options))
+
+
+def _ended(stopped: signals.Stopped, words: list[str]) -> int:
+    """A signal ended the command: with `--json` an object says so, unless that is its way to end."""
+    if stopped.exit_code and "--json" in words:
+        content = {"error": "Stopped", "message": str(stopped), "exit_code": stopped.exit_code}
+        with suppress(OSError, ValueError):  # stdout's reader is gone
+            print_json({"schema": SCHEMA, **content})
+    return stopped.exit_code
 
 
 def _code(stop: SystemExit) -> int:

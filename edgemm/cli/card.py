@@ -17,7 +17,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     """The sub-commands of `card`."""
     parser.epilog = """\
 examples:
-  edgemm card new digits.tflite -o digits.card.json     a card to fill in, every key explained
+  edgemm card new digits.tflite -o digits.card.json     # a card to fill in, every key explained
   edgemm card set digits.tflite digits.card.json
   edgemm card show digits.tflite
   edgemm card copy digits.tflite digits_edgetpu.tflite
