@@ -10,6 +10,7 @@ from edgemm.converters.onnx_writer.transposed import spread_transposed
 from edgemm.converters.passes import canonicalize
 from edgemm.converters.passes.quantized import declared_ranges
 from edgemm.converters.pipeline.work import Work
+from edgemm.errors import InputError
 from edgemm.quantize import Calibration, calibrate, check_plan, explain_plan, make_plan
 from edgemm.quantize.plan import Plan
 from edgemm.quantize.scheme import automatic_scheme
@@ -19,14 +20,16 @@ from edgemm.quantize.target import target as target_named
 FOREIGN = "quantized by ai-edge-quantizer, which decides the grids"
 
 
+SCORED = ("classification", "keyword")
+"""Tasks whose answers are made of scores."""
+
+
 def plan(work: Work) -> None:
     """The scheme, the ranges, the plan."""
     target = target_named(work.options.target)
     scheme = _scheme(work, target)
-    if work.options.settings.io == "int8" and scheme != "static":
-        work.notes.append(
-            f"io (--io) int8 has no effect: with the scheme {scheme}, inputs and outputs stay float"
-        )
+    if work.options.settings.io == "int8":
+        _integer_io(work, scheme)
     if work.prepared.tflite is not None:
         work.plan, work.explanation = Plan(target, scheme), FOREIGN
         work.notes.append(FOREIGN)
@@ -43,6 +46,19 @@ def plan(work: Work) -> None:
     )
     check_plan(model, work.plan)
     work.explanation = explain_plan(model, work.plan)
+
+
+def _integer_io(work: Work, scheme: str) -> None:
+    """Says where `io` int8 has no effect, and refuses it where nobody could read the outputs."""
+    if scheme != "static":
+        work.notes.append(
+            f"io (--io) int8 has no effect: with the scheme {scheme}, inputs and outputs stay float"
+        )
+    elif work.options.format == "onnx" and work.prepared.card.task in SCORED:
+        raise InputError(
+            f"io (--io) int8: ONNX Runtime does not tell the scale of integer outputs, so the scores of a "
+            f'{work.prepared.card.task} could not be read. Leave io at float, or give a card whose task is "tensors"'
+        )
 
 
 def _scheme(work: Work, target: Target) -> str:

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import difflib
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from edgemm.choices import hint
 from edgemm.errors import InputError
 
 _SHOWN = 10
@@ -50,10 +50,10 @@ class When:
         """
         for label in self.labels:
             if known and label not in known:
-                near = difflib.get_close_matches(label, known, n=1)
-                hint = f"; did you mean {near[0]!r}?" if near else ""
                 shown = ", ".join(known[:_SHOWN]) + (" ..." if len(known) > _SHOWN else "")
-                raise InputError(f"{where}.label: {label!r} is no label of the model: {shown}{hint}")
+                raise InputError(
+                    f"{where}.label: {label!r} is no label of the model: {shown}{hint(label, known)}"
+                )
 
 
 class Filter:

@@ -175,7 +175,7 @@ def test_each_stream_records_what_its_filter_lets_through(app_file: Make, seen: 
     ("when", "record", "said"),
     [
         ({"label": "zeven"}, {}, "streams.a.when.label: 'zeven' is no label of the model"),
-        (None, {"when": {"label": ["7", "77"]}}, "record.when.label: '77' is no label.*did you mean '7'"),
+        (None, {"when": {"label": ["7", "77"]}}, "record.when.label: '77' is no label.*Did you mean '7'"),
     ],
 )
 def test_a_filter_that_lets_nothing_through_is_refused(

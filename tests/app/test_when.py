@@ -110,6 +110,6 @@ def test_a_label_that_no_model_gives_is_refused_with_the_nearest() -> None:
     When("3").require_labels((), "when")  # a card that names none
     When("cat").require_labels(("cat", "dog"), "when")
     with pytest.raises(
-        InputError, match=r"streams.a.when.label: 'cta' is no label .*cat, dog; did you mean 'cat'"
+        InputError, match=r"streams.a.when.label: 'cta' is no label .*cat, dog[.] Did you mean 'cat'"
     ):
         When(("dog", "cta")).require_labels(("cat", "dog"), "streams.a.when")
