@@ -27,6 +27,8 @@ from edgemm.harmless import (
 )
 
 HIDDEN = "***"
+_BEHIND = "'\")]}>,.;:"
+"""Punctuation that stands behind an address or a value in a text."""
 NETWORK = frozenset({"rtsp", "rtsps", "rtp", "http", "https", "udp", "tcp", "srt"})
 """Schemes that edgemm opens over a network."""
 
@@ -199,7 +201,7 @@ def _shown_property(found: re.Match[str]) -> str:
 def _address(found: re.Match[str]) -> str:
     """An address in a text; the punctuation behind it is not its own."""
     whole = found[0]
-    end = len(whole.rstrip("'\")]}>,.;:"))
+    end = len(whole.rstrip(_BEHIND))
     return shown_address(whole[:end]) + whole[end:]
 
 
@@ -209,7 +211,10 @@ def _quoted_address(found: re.Match[str]) -> str:
 
 
 def _pair_in_text(found: re.Match[str]) -> str:
-    return found[0] if is_harmless(found[2], found[3]) else f"{found[1]}{found[2]}={HIDDEN}"
+    value = found[3].rstrip(_BEHIND)
+    if is_harmless(found[2], value):
+        return found[0]
+    return f"{found[1]}{found[2]}={HIDDEN}{found[3][len(value) :]}"
 
 
 _MAY_BE_ADDRESS = re.compile(r"[:@=]|//|\\\\")

@@ -28,7 +28,8 @@ FAILING = {
 def packages(tmp_path: Path) -> dict[str, str]:
     """An environment in which the packages above cannot be imported."""
     for name, error in FAILING.items():
-        (tmp_path / f"{name}.py").write_text(f"raise {error}\n")
+        named = f"(name={name!r})" if error == "ModuleNotFoundError" else ""
+        (tmp_path / f"{name}.py").write_text(f"raise {error}{named}\n")
     return {**os.environ, "PYTHONPATH": os.pathsep.join([str(tmp_path), str(TESTS.parent)])}
 
 

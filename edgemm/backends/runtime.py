@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from dataclasses import dataclass
 from importlib import import_module
 from typing import Any
@@ -38,7 +39,9 @@ def find_litert() -> LitertRuntime:
         try:
             module = import_module(f"{package}.interpreter")
         except ModuleNotFoundError as e:
-            if e.name != package:
+            if (
+                e.name != package and sys.modules.get(package, e) is not None
+            ):  # None: kept from being imported
                 broken = broken or (e, package)
             continue
         except (ImportError, OSError, MemoryError, SystemError, AttributeError) as e:

@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import argparse
 import json
+import os
 import sys
 from pathlib import Path
 
+from edgemm import atomic
 from edgemm.card import ModelCard
 from edgemm.cli.output import emit_json, size, table
 from edgemm.cli.words import add_preset
@@ -103,13 +105,9 @@ def _new(options: argparse.Namespace) -> int:
 
 def _write_new(path: Path, text: str) -> None:
     """Never over a card that somebody has filled in."""
-    try:
-        with path.open("x", encoding="utf-8") as file:
-            file.write(text)
-    except FileExistsError as error:
-        raise InputError(f"-o {path}: is there already. Choose another name, or remove it first") from error
-    except OSError as error:
-        raise InputError(f"-o {path}: cannot be written ({error.strerror or error})") from error
+    if os.path.lexists(path):
+        raise InputError(f"-o {path}: is there already. Choose another name, or remove it first")
+    atomic.save(path, text, "-o")
 
 
 def _show(options: argparse.Namespace) -> int:

@@ -27,7 +27,7 @@ def said(words: list[str], capsys: pytest.CaptureFixture[str]) -> str:
     [
         ([], ["expected a command: demo, convert", "edgemm --help"]),
         (["convrt", "x"], ["found 'convrt'", "Did you mean 'convert'? See: edgemm --help"]),
-        (["card", "shwo", "x"], ["card: expected one of show", "Did you mean 'show'?"]),
+        (["card", "shwo", "x"], ["card: expected one of new, show", "Did you mean 'show'?"]),
         (["--versoin"], ["there is no option --versoin", "'--version'"]),
         (["convert"], ["convert: expected SOURCE (the trained", "and -o OUT (the file to write"]),
         (["convert", "a.onnx", "--outptu", "b.tflite"], ["no option --outptu", "Did you mean '--output'?"]),

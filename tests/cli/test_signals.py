@@ -89,7 +89,10 @@ def test_an_error_that_the_signal_caused_is_not_told() -> None:
         sys.exit(main(["inspect", "--json"]))
         """
     )
-    assert (done.returncode, done.stdout, done.stderr) == (130, "", "")
+    assert (done.returncode, done.stderr) == (130, "")
+    assert json.loads(done.stdout) == {
+        "schema": "edgemm.error/1", "error": "Stopped", "message": "ended by SIGINT", "exit_code": 130,
+    }  # fmt: skip
 
 
 WAITS = """

@@ -25,12 +25,12 @@ def test_an_unknown_name_lists_the_known_ones() -> None:
 
 
 def test_a_near_name_is_told() -> None:
-    with pytest.raises(InputError, match=r"found 'edge_tpu'\. Did you mean 'edgetpu'\?"):
-        find_delegate("edge_tpu")
+    with pytest.raises(InputError, match=r"found 'edgetqu'\. Did you mean 'edgetpu'\?"):
+        find_delegate("edgetqu")
 
 
 def test_xnnpack_is_part_of_the_cpu() -> None:
-    with pytest.raises(InputError, match=r"'xnnpack': XNNPACK is part of 'cpu'.*say 'cpu'"):
+    with pytest.raises(InputError, match=r"found 'xnnpack'\. XNNPACK is part of 'cpu'.*say 'cpu'"):
         candidates(("edgetpu", "xnnpack"), "tflite")
     assert "xnnpack" not in DELEGATES
 
