@@ -49,7 +49,9 @@ def main() -> None:
                 print(f"heard  {answer.label}  {answer.score:.0%}  {item.age_ms:.1f} ms old")
                 if answer.label == options.word and abs(now_s - seen_s) < options.within:
                     print("open")
-        print(runner.summary())
+        for name, account in runner.summary().items():
+            lost = sum(account["dropped"].values())
+            print(f"{name}: {account['captured']} captured, {account['delivered']} delivered, {lost} dropped")
 
 
 if __name__ == "__main__":

@@ -13,7 +13,9 @@ from edgemm.cli import main
 ROOT = Path(__file__).resolve().parents[1]
 README = (ROOT / "README.md").read_text(encoding="utf-8")
 SHELL = re.compile(r"^```sh\n(.*?)^```", re.MULTILINE | re.DOTALL)
-PROMISED = re.compile(r"^The third command prints:\n\n```text\n(.*?)^```", re.MULTILINE | re.DOTALL)
+PROMISED = re.compile(
+    r"^The third command prints, beside its notes:\n\n```text\n(.*?)^```", re.MULTILINE | re.DOTALL
+)
 
 
 def commands(part: str) -> list[list[str]]:

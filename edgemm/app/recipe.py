@@ -125,7 +125,8 @@ def read_app(path: str | Path) -> AppRecipe:
         raise InputError(f"{path} is not readable JSON: {error}. Expected one object, as UTF-8") from error
     schema = content.pop("schema", None) if isinstance(content, dict) else None
     if schema != SCHEMA:
-        raise InputError(f'{path}: expected an object with "schema": "{SCHEMA}", found {schema!r}')
+        found = "it is missing" if schema is None else f"found {schema!r}"
+        raise InputError(f'{path}: an app file is an object with "schema": "{SCHEMA}"; {found}')
     return _app(content, Path(path))
 
 

@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
 _TAIL = 1 << 20
 """Bytes at the end of a file in which its last whole line is looked for, and at its start for its first."""
-_STARTS = (b'{"stream"', b'{"sequence"')
+_STARTS = (b'{"schema"', b'{"stream"', b'{"sequence"')
 """How a line of results begins: no other file is ever cut."""
 _LOCK_S = 2.0
 """Another program that holds the file for so long hangs; from then on it is not waited for."""

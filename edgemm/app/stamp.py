@@ -8,12 +8,14 @@ from datetime import datetime, timedelta, timezone
 from functools import lru_cache
 from typing import Any
 
+SCHEMA = "edgemm.record/1"
+"""Of a line in a record."""
 _BOOT_ID = "/proc/sys/kernel/random/boot_id"
 _EPOCH = datetime(1970, 1, 1, tzinfo=timezone.utc)
 
 
 def stamped(content: Mapping[str, Any], app: str = "") -> dict[str, Any]:
-    """A line of results with the keys that place it in time, behind its own.
+    """A line of results: its schema first, and behind its own keys those that place it in time.
 
     `captured_utc`: wall-clock time of `captured_ns`, UTC, ISO 8601 with milliseconds; where there is no `captured_ns`,
     the time now. It is as right as the machine's clock was; a board without a battery begins at a wrong time and jumps
@@ -23,7 +25,7 @@ def stamped(content: Mapping[str, Any], app: str = "") -> dict[str, Any]:
     captured_ns = content.get("captured_ns")
     since = time.monotonic_ns() - captured_ns if isinstance(captured_ns, int) else 0
     placed = {"captured_utc": utc(time.time_ns() - since), "boot": boot_id()}
-    return {**content, **placed, **({"app": app} if app else {})}
+    return {"schema": SCHEMA, **content, **placed, **({"app": app} if app else {})}
 
 
 def utc(time_ns: int) -> str:

@@ -168,7 +168,7 @@ def _unknown_option(parser: CommandParser, name: str) -> InputError:
     if commands and not _command_of(parser):
         inside = {option for each in commands[0].choices.values() for option in each._option_string_actions}
         if name in inside:
-            return InputError(f"{name}: stands behind the command, as in: edgemm COMMAND {name}")
+            return InputError(f"{name}: write it after the command, as in: edgemm COMMAND {name}")
     options = [each for each in parser._option_string_actions if each.startswith("--")]
     return _wrong(parser, f"there is no option {name}{hint(name, options)}")
 

@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from edgemm import signals
+from edgemm.cli.account import in_words, record_in_words
 from edgemm.cli.answer import answer, detected
 from edgemm.cli.columns import printable
 from edgemm.cli.output import emit_line
@@ -235,13 +236,11 @@ def _card(options: argparse.Namespace) -> ModelCard | Path | None:
 class Lines:
     """Writes results as they come: JSON objects, or lines for people.
 
-    For people, keyword results without a word are one line until the next word, however many there are.
+    For people, keyword results without a word have no line.
     """
 
     def __init__(self, *, as_json: bool) -> None:
         self._as_json = as_json
-        self._silent: set[str] = set()
-        """Streams whose last line says that nothing was detected."""
 
     def result(self, item: Item, stream: str = "") -> None:
         """One result, of a stream with a name where there are several."""
@@ -249,10 +248,6 @@ class Lines:
             named = {"stream": stream} if stream else {}
             emit_line({"schema": RUN_SCHEMA, **named, **item.to_json()})
         elif detected(item.value):
-            self._silent.discard(stream)
-            self._print(item, stream)
-        elif stream not in self._silent:
-            self._silent.add(stream)
             self._print(item, stream)
 
     def summary(self, summary: Mapping[str, Any]) -> None:
@@ -261,11 +256,13 @@ class Lines:
             emit_line({"schema": SUMMARY_SCHEMA, "summary": summary})
             return
         for name, each in summary.get("streams", {"": summary}).items():
-            print(f"summary{' of ' if name else ''}{printable(name)}: {_counts(each)}", flush=True)
+            print(
+                f"summary{' of ' if name else ''}{printable(name)}: {printable(in_words(each))}", flush=True
+            )
         if "awaited" in summary:
             print(f"never there: the source of {', '.join(map(printable, summary['awaited']))}", flush=True)
         if "streams" in summary and "record" in summary:
-            print(f"record: {_counts(summary['record'])}", flush=True)
+            print(f"record: {printable(record_in_words(summary['record']))}", flush=True)
 
     def _print(self, item: Item, stream: str) -> None:
         head = f"{printable(stream):10}  " if stream else ""
@@ -275,13 +272,3 @@ class Lines:
             f"{head}{item.sequence:6}  {item.age_ms:8.2f} ms  {answer(item.value):26} {origin}{late}",
             flush=True,
         )
-
-
-def _counts(content: Mapping[str, Any]) -> str:
-    """ "captured 20, delivered 18, dropped overrun 2, ..."; nested counts in brackets, nothing for empty ones."""
-    parts = []
-    for key, value in content.items():
-        if key == "stages_ms" or (isinstance(value, Mapping) and not value):
-            continue
-        parts.append(f"{key} ({_counts(value)})" if isinstance(value, Mapping) else f"{key} {value}")
-    return ", ".join(parts)

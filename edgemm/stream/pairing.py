@@ -21,6 +21,6 @@ def require_pair(session: Session, source: Source) -> None:
     """
     if isinstance(session, TakesOneModality) and session.modality != source.modality:
         raise InputError(
-            f"the model takes {_GIVES[session.modality]}, and {source.uri} gives {_GIVES[source.modality]}: "
-            f"expected {_EXPECTED[session.modality]} as its source"
+            f"this model takes {_GIVES[session.modality]}, but {source.uri} is {_GIVES[source.modality]}: "
+            f"expected {_EXPECTED[session.modality]}"
         )

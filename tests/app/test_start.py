@@ -204,12 +204,12 @@ def test_the_unit_starts_again_what_may_be_better_next_time() -> None:
 @pytest.mark.parametrize(
     ("model", "source", "message"),
     [
-        ("keywords", data.path("digits"), "takes sound, and .*digits gives pictures: expected a microphone"),
-        ("keywords", NOBODY, "takes sound, and http://127.0.0.1:1/.* gives pictures"),
+        ("keywords", data.path("digits"), "takes sound, but .*digits is pictures: expected a microphone"),
+        ("keywords", NOBODY, "takes sound, but http://127.0.0.1:1/.* is pictures"),
         (
             "digits",
             data.path("spoken_digits"),
-            "takes pictures, and .*spoken_digits gives sound: expected a cam",
+            "takes pictures, but .*spoken_digits is sound: expected a cam",
         ),
     ],
 )

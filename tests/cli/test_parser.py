@@ -93,4 +93,4 @@ def test_an_option_is_attached_to_its_value(capsys: pytest.CaptureFixture[str]) 
 
 def test_an_option_of_commands_before_the_command(capsys: pytest.CaptureFixture[str]) -> None:
     assert main(["--json", "doctor"]) == 2
-    assert "--json: stands behind the command" in json.loads(capsys.readouterr().out)["message"]
+    assert "--json: write it after the command" in json.loads(capsys.readouterr().out)["message"]

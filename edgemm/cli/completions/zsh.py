@@ -60,7 +60,7 @@ def _option(option: Option) -> str:
     about = f"[{_escaped(option.about, ':[]')}]"
     if len(option.names) == 1:
         star = "*" if option.repeats else ""
-        return f"'{star}{option.names[0]}{about}{value}'"
+        return f"'{star}{option.names[0]}{'=' * bool(value)}{about}{value}'"
     alternatives = ",".join(option.names)
     return f"'({' '.join(option.names)})'{{{alternatives}}}'{about}{value}'"
 

@@ -1,0 +1,64 @@
+"""The summary of a stream in a sentence: what came in, what came out, what was lost and why, how old results were."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+
+def in_words(summary: Mapping[str, Any]) -> str:
+    """ "40 captured, 38 delivered, 2 dropped (stale 2); age 0.4 ms at the median, 1.2 ms at the 99th percentile".
+
+    Args:
+        summary: as `Ledger.summary()` gives it.
+    """
+    parts = [
+        f"{summary['captured']} captured",
+        f"{summary['delivered']} delivered",
+        _lost(summary["dropped"]),
+    ]
+    if summary["in_flight"]:
+        parts.append(f"{summary['in_flight']} in progress")
+    sentences = [", ".join(parts)]
+    if summary["results"] != summary["delivered"]:
+        sentences.append(f"{summary['results']} results")
+    if summary["late"]:
+        sentences.append(f"{summary['late']} late")
+    if summary["p50_ms"] is not None:
+        sentences.append(
+            f"age {summary['p50_ms']:g} ms at the median, {summary['p99_ms']:g} ms at the 99th percentile"
+        )
+    sentences += _more(summary)
+    return "; ".join(sentences)
+
+
+def record_in_words(summary: Mapping[str, Any]) -> str:
+    """ "12 lines in results.jsonl, 3 not recorded by its filter"."""
+    parts = [f"{summary['written']} lines in {summary['path']}"]
+    for key, words in (
+        ("not_written", "could not be written"),
+        ("filtered", "left out by its filter"),
+        ("rotated", "files ended"),
+        ("removed", "files removed"),
+    ):
+        if summary.get(key):
+            parts.append(f"{summary[key]} {words}")
+    return ", ".join(parts)
+
+
+def _lost(dropped: Mapping[str, int]) -> str:
+    reasons = ", ".join(f"{reason} {count}" for reason, count in dropped.items())
+    return f"{sum(dropped.values())} dropped" + (f" ({reasons})" if reasons else "")
+
+
+def _more(summary: Mapping[str, Any]) -> list[str]:
+    found = []
+    if "samples" in summary and summary["samples"]["dropped"]:
+        found.append(f"samples: {_lost(summary['samples']['dropped'])}")
+    if summary.get("faults"):
+        found.append("faults: " + ", ".join(f"{event} {count}" for event, count in summary["faults"].items()))
+    if "starved_s" in summary:
+        found.append(f"nothing was delivered for {summary['starved_s']:g} s")
+    if "record" in summary:
+        found.append(f"record: {record_in_words(summary['record'])}")
+    return found
