@@ -5,6 +5,7 @@ from __future__ import annotations
 import errno
 import fcntl
 import os
+import re
 import stat
 import time
 from contextlib import contextmanager, suppress
@@ -19,7 +20,7 @@ if TYPE_CHECKING:
 
 _TAIL = 1 << 20
 """Bytes at the end of a file in which its last whole line is looked for, and at its start for its first."""
-_STARTS = (b'{"schema"', b'{"stream"', b'{"sequence"')
+_START = re.compile(rb'\{"(?:stream|sequence)"|\{"schema": ?"edgemm\.record/')
 """How a line of results begins: no other file is ever cut."""
 _LOCK_S = 2.0
 """Another program that holds the file for so long hangs; from then on it is not waited for."""
@@ -102,7 +103,7 @@ class SharedFile:
         size = self.size()
         if not size:
             return
-        if not os.pread(self._file, 16, 0).startswith(_STARTS):
+        if not _START.match(os.pread(self._file, 64, 0)):
             raise InputError(f"record {self.path}: expected a file of results, or none; found something else")
         if self._ends_whole(size):
             return

@@ -154,7 +154,8 @@ def test_a_line_says_when_in_which_boot_and_by_whom(tmp_path: Path) -> None:
     assert abs((written - before).total_seconds()) < 1
     assert first["boot"] == Path("/proc/sys/kernel/random/boot_id").read_text().strip()
     assert first["app"] == "door"
-    assert list(first)[:2] == ["sequence", "captured_ns"]
+    assert list(first)[:3] == ["schema", "sequence", "captured_ns"]
+    assert first["schema"] == "edgemm.record/1"
 
 
 @pytest.mark.parametrize(("there", "made"), [(b'{"sequence": 0}\n', "theirs"), (None, None)])

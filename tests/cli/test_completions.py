@@ -182,8 +182,9 @@ def test_zsh_completes(way: str, tmp_path: Path, capsys: pytest.CaptureFixture[s
         for line, whole in [
             ("edgemm conv", "edgemm convert"),
             ("edgemm inspect mod", "edgemm inspect model.tflite"),
-            ("edgemm convert --calibr", "edgemm convert --calibrate"),
+            ("edgemm convert --calibr", "edgemm convert --calibrate="),
             ("edgemm convert a.onnx --gate w", "edgemm convert a.onnx --gate warn"),
+            ("edgemm convert --target=cor", "edgemm convert --target=coral"),
             ("edgemm convert --target cor", "edgemm convert --target coral"),
             ("edgemm run m.tflite --on-late dr", "edgemm run m.tflite --on-late drop"),
             ("edgemm card cop", "edgemm card copy"),

@@ -123,4 +123,4 @@ def test_lines_of_an_app_have_schema_and_stream(tmp_path: Path, capsys: pytest.C
     assert {(line["schema"], line["stream"]) for line in lines} == {("edgemm.run/1", "one")}
     assert (last["schema"], list(last["summary"]["streams"])) == ("edgemm.summary/1", ["one"])
     assert main(["run", str(tmp_path / "app.json"), "--limit", "2"]) == 0
-    assert "summary of one: captured" in capsys.readouterr().out
+    assert "summary of one: 2 captured, 2 delivered" in capsys.readouterr().out

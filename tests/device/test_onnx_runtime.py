@@ -50,6 +50,8 @@ def printed(code: str, **environment: str) -> list[str]:
 
 @pytest.mark.parametrize("way", WAYS)
 def test_telemetry_is_off_before_the_first_import(way: str) -> None:
+    if way == "reference":
+        pytest.importorskip("onnx_ir")  # the converter's
     code = SEEN + WAYS[way].format(model=str(ASSETS / "add.onnx"))
     assert printed(code)[0] == "1"
 
