@@ -27,6 +27,8 @@ from edgemm.harmless import (
 )
 
 HIDDEN = "***"
+PLACEHOLDER = "USER:PASSWORD"
+"""Stands in messages that say where both belong."""
 _BEHIND = "'\")]}>,.;:"
 """Punctuation that stands behind an address or a value in a text."""
 NETWORK = frozenset({"rtsp", "rtsps", "rtp", "http", "https", "udp", "tcp", "srt"})
@@ -112,6 +114,8 @@ def _without_credentials(rest: str) -> tuple[str, str]:
     authority = re.split(r"[/\\?#]", rest, maxsplit=1)[0]
     if "@" in authority:
         user, _, host = authority.rpartition("@")
+        if user == PLACEHOLDER:
+            return f"{user}@", host + rest[len(authority) :]
         rest = host + rest[len(authority) :]
         if "@" not in rest or ":" not in user:
             return (f"{HIDDEN}@" if user == HIDDEN else ""), rest
@@ -239,7 +243,7 @@ _IN_TEXT: tuple[tuple[re.Pattern[str], Any], ...] = (
     (re.compile(r"\beyJ[\w-]{6,}(?:\.[\w-]*){0,2}"), HIDDEN),
     # what GLib says of a property, and pairs of a dictionary
     (re.compile(rf"(?i)(property \"{SECRET_NAME}\"[^\n]{{0,200}}? to \")[^\n]*\""), rf'\1{HIDDEN}"'),
-    (re.compile(rf"(?i)(['\"]{SECRET_NAME}['\"]\s*:\s*)('(?:[^'\\]|\\.)*'|\"(?:[^\"\\]|\\.)*\"|[^\s,}}]+)"),
+    (re.compile(rf"(?i)(['\"]{SECRET_NAME}['\"]\s*:\s*)('(?:[^'\\]|\\.)*'|\"(?:[^\"\\]|\\.)*\"|[^\s,}}]+(?=\s*(?:[,}}\]]|$)))"),
      rf"\1'{HIDDEN}'"),
     # name=value, in a query or alone
     (re.compile(rf"(?i)((?:^|[?&;,\s({{'\"])){SECRET_NAME}="

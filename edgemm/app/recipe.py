@@ -217,7 +217,9 @@ def _checked(key: str, value: Any, path: str) -> Any:
     if not isinstance(value, kinds) or (isinstance(value, bool) and bool not in kinds):
         expected = " or ".join(kind.__name__ for kind in kinds)
         raise InputError(f"{path}{key}: expected {expected}, found {shown_json(value)}")
-    if isinstance(value, list) and not (value and all(isinstance(each, str) for each in value)):
+    if isinstance(value, list) and not (
+        (value or key == "label") and all(isinstance(each, str) for each in value)
+    ):
         raise InputError(f"{path}{key}: expected a list of names, found {shown_json(value)}")
     if key in _POSITIVE and isinstance(value, int | float) and not value > 0:
         raise InputError(f"{path}{key}: expected more than 0, found {value!r}")

@@ -56,7 +56,9 @@ def test_who_runs_it_is_told_in_the_runtimes_own_words() -> None:
     backend = opened("bright.onnx")
     assert backend.delegates == ("CPUExecutionProvider",)
     assert (backend.coverage.delegated, backend.coverage.delegate) == (0, "")
-    told = "on the CPU, no accelerator" if backend.coverage.total else "not told by this runtime"  # old versions
+    told = (
+        "on the CPU, no accelerator" if backend.coverage.total else "not told by this runtime"
+    )  # old versions
     assert str(backend.coverage).endswith(told)
 
 

@@ -163,3 +163,23 @@ def test_a_long_text_takes_no_long_time(part: str) -> None:
     """Doubling the length may not quadruple the work so far that a megabyte hangs; a hang would be the failure."""
     without_secrets(part * (20_000 // len(part)))
     shown_address(part * (20_000 // len(part)))
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "name them in the address, http://USER:PASSWORD@host/path",
+        "'walk.mp4' does not have the option 'pw': it has timeout_s",
+        "card: 'token': expected text, found 3",
+        "camera:0?wait=1: there is no such camera",
+    ],
+)
+def test_sentences_stay_whole(text: str) -> None:
+    assert without_secrets(text) == text
+
+
+@pytest.mark.parametrize(
+    "text", ["{'token': abc1}", "{'token': 5, 'a': 1}", "'pw': \"x y\" is wrong", "{'pw': 'it has'}"]
+)
+def test_pairs_of_a_dictionary_are_hidden(text: str) -> None:
+    assert HIDDEN in without_secrets(text)

@@ -34,6 +34,9 @@ MAX_PIXELS = 50_000_000
 """Width times height of a picture that is decoded, where `?max_pixels=` does not say; 150 MB in colour."""
 _BYTES_PER_PIXEL = 3
 
+MOST_PIXELS = 1 << 30
+"""What `?max_pixels=` may allow: OpenCV decodes no more."""
+
 
 def read_picture(path: str, max_pixels: int = MAX_PIXELS) -> tuple[npt.NDArray[np.uint8], Color]:
     """Decodes one picture file.
@@ -89,10 +92,11 @@ def _require_size(path: str, stored: npt.NDArray[np.uint8], max_pixels: int) -> 
         raise SourceLost(_NO_PICTURE.format(path))
     width, height = size
     if width * height > max_pixels:
+        allow = f", or allow it with ?max_pixels={width * height}" if width * height <= MOST_PIXELS else ""
         megabytes = width * height * _BYTES_PER_PIXEL / 1e6
         raise SourceLost(
             f"{path}: {width}x{height} pixels, which take {megabytes:.0f} MB; at most {max_pixels} pixels are decoded. "
-            f"Make the picture smaller, or allow it with ?max_pixels={width * height}"
+            f"Make the picture smaller{allow}"
         )
 
 
