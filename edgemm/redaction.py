@@ -223,7 +223,7 @@ def _pair_in_text(found: re.Match[str]) -> str:
 
 _MAY_BE_ADDRESS = re.compile(r"[:@=]|//|\\\\")
 _MAY_HOLD = re.compile(
-    r"(?i)[=@]|:[/\\]|bearer|basic|eyJ|authorization|cookie|passw|secret|token|x-api|property"
+    r"(?i)[=@]|:[/\\]|['\"]\s*:|bearer|basic|eyJ|authorization|cookie|passw|secret|token|x-api|property"
 )
 _SCHEME = r"[A-Za-z][A-Za-z0-9+.-]{0,30}:(?:[/\\]{2,}|(?<=(?i:tsp:))[/\\]?(?=[^\s/\\]*@))"
 _OPENED = r"(?<![\w'\"])"
@@ -234,7 +234,7 @@ _IN_TEXT: tuple[tuple[re.Pattern[str], Any], ...] = (
     (re.compile(rf"(?=({_SCHEME}))\1[^\s/@:?#]{{0,200}}:(?![\d\s]\S*(?:\s|$))[^@\n]{{0,200}}@\S*"), _address),
     (re.compile(rf"{_SCHEME}[^\s]*"), _address),
     # without a scheme
-    (re.compile(r"(?<![\w:])(/{1,2}|\\\\)?[^\s/@:'\"]{1,100}:(?!//)[^\s@/]{0,100}@(?=[\w.-]+[:/]|[\w-]+\.\w)"),
+    (re.compile(r"(?<![\w:])(/{1,2}|\\\\)?(?!USER:PASSWORD@)[^\s/@:'\"]{1,100}:(?!//)[^\s@/]{0,100}@(?=[\w.-]+[:/]|[\w-]+\.\w)"),
      rf"\1{HIDDEN}@"),
     # headers
     (re.compile(r"(?i)\b((?:proxy-)?authorization|(?:set-)?cookie|x-[\w-]{0,40}(?:key|token|auth)[\w-]{0,40})"
