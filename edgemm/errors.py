@@ -97,6 +97,10 @@ class CardError(ArtifactError):
     """The card is not valid JSON, or has a value that is out of range."""
 
 
+class CardWarning(UserWarning):
+    """A card has a key that is not known, and is read without it. A warning of Python's `warnings`, not an error."""
+
+
 class UnsupportedVersion(ArtifactError):
     """The file was made for a newer edgemm, or a newer runtime than the one here."""
 

@@ -61,6 +61,9 @@ def load(
         MissingDependency: the runtime for this format is not installed.
         MachineShortage: there is no memory, file descriptor or process left to load it.
         InputError: an unknown delegate, `threads` below 1, or no such card.
+
+    Warns:
+        CardWarning: the card has a key that is not known, as a misspelt one.
     """
     from edgemm.artifact import read_artifact
     from edgemm.trust import is_trusted
@@ -77,10 +80,21 @@ def load(
     try:
         if card is not None and artifact.card is not None:
             artifact = replace(artifact, card=fit_card(artifact.card, backend.inputs, backend.outputs))
-        return Model(artifact, backend, open_)
+        model = Model(artifact, backend, open_)
+        warn_unknown(model.card, *_card_place(artifact.path, card))
+        return model
     except BaseException:
         backend.close()
         raise
+
+
+def _card_place(path: Path, given: CardLike | None) -> tuple[str, str]:
+    """What a card was read from, and how it is corrected there."""
+    if given is None:
+        return str(path), f"correct it with `edgemm card set {path} CARD.json`"
+    if isinstance(given, str | Path):
+        return str(given), "correct it in this file"
+    return f"the card given for {path}", "correct it where the card is made"
 
 
 class Model:
@@ -108,7 +122,6 @@ class Model:
         check_card(self.card, backend)
         self._decoder: Decoder | None = None
         self._serving: ModelSession | None = None
-        warn_unknown(self.card, artifact.path)
         if self.card.task in DECODERS:
             _ = self._decode  # what does not fit is said now, not at the first picture
         never_free_in_a_child(backend)

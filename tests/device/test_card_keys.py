@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import json
-import logging
+import subprocess
+import sys
+import warnings
 from pathlib import Path
 from typing import Any
 
@@ -13,7 +15,8 @@ import edgemm
 from edgemm.artifact import write_artifact
 from edgemm.card import ModelCard
 from edgemm.card_keys import refuse_unknown, unknown_keys, without_help
-from edgemm.errors import CardError
+from edgemm.cli import main
+from edgemm.errors import CardError, CardWarning
 
 pytestmark = pytest.mark.device
 ASSETS = Path(__file__).parents[1] / "assets"
@@ -65,7 +68,7 @@ def test_keys_of_ones_own_and_free_sections_are_let_be() -> None:
 
 
 def test_no_more_than_three_are_named() -> None:
-    with pytest.raises(CardError, match=r"card\.a: .*card\.c: .*\(2 more like this\)"):
+    with pytest.raises(CardError, match=r"card\.a: .*card\.c: .*2 more keys like this\."):
         refuse_unknown(card(a=1, b=2, c=3, d=4, e=5))
 
 
@@ -74,20 +77,53 @@ def test_help_is_left_out_and_notes_stay() -> None:
     assert without_help(helped) == card(**{"x-a": 1}, inputs=[{"image": {}}])
 
 
-def test_loading_such_a_card_warns_once_and_goes_on(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
+def test_loading_such_a_card_warns_once_and_goes_on(tmp_path: Path) -> None:
     path = tmp_path / "total.onnx"
     write_artifact(path, (ASSETS / "total.onnx").read_bytes(), card(lables=["a"], **{"x-mine": 1}))
-    with caplog.at_level(logging.WARNING, "edgemm"):
+    with warnings.catch_warnings(record=True) as caught:
+        warnings.simplefilter("always")
         for _ in range(2):
             edgemm.load(path).close()
-    (said,) = [each.getMessage() for each in caplog.records]
-    assert "total.onnx: card.lables: is not a key of the card itself. Did you mean 'labels'?" in said
+    (said,) = caught
+    assert (said.category, said.filename) == (CardWarning, __file__)
+    assert str(said.message) == (
+        f"{path}: card.lables: is not a key of the card itself. Did you mean 'labels'? The key is ignored; "
+        f"correct it with `edgemm card set {path} CARD.json`"
+    )
 
 
-def test_a_card_that_is_given_warns_too(caplog: pytest.LogCaptureFixture) -> None:
+def test_a_card_that_is_given_warns_too() -> None:
     with (
-        caplog.at_level(logging.WARNING, "edgemm"),
+        pytest.warns(
+            CardWarning, match="the card given for .*Did you mean 'task'\\? .*where the card is made"
+        ),
         edgemm.load(ASSETS / "total.onnx", card={"tsak": "tensors"}) as model,
     ):
         assert model.card.task == "tensors"
-    assert "Did you mean 'task'?" in caplog.text
+
+
+def test_a_file_that_is_given_is_the_one_to_correct(tmp_path: Path) -> None:
+    path = tmp_path / "mine.json"
+    path.write_text('{"owner": "me"}', encoding="utf-8")
+    with pytest.warns(
+        CardWarning, match="mine.json: card.owner: .* itself. The key is ignored; .* in this file"
+    ):
+        edgemm.load(ASSETS / "total.onnx", card=path).close()
+
+
+def test_a_program_that_says_nothing_about_warnings_shows_it() -> None:
+    """Of a process of its own: Python's own filters decide what is shown."""
+    code = f"import edgemm; edgemm.load({str(ASSETS / 'total.onnx')!r}, card={{'lables': []}}).close()"
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert "Did you mean 'labels'?" in done.stderr
+
+
+def test_the_command_line_says_it_in_one_plain_line(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    path = tmp_path / "total.onnx"
+    write_artifact(path, (ASSETS / "total.onnx").read_bytes(), card(lables=["a"]))
+    main(["verify", str(path)])
+    assert capsys.readouterr().err.startswith(
+        f"edgemm: {path}: card.lables: is not a key of the card itself. "
+    )
