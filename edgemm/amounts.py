@@ -18,7 +18,11 @@ def amount(option: str, value: object, unit: str, *, zero: bool = False) -> floa
     Raises:
         InputError: no number, NaN, or too small.
     """
-    if isinstance(value, bool) or not isinstance(value, Real) or not (value >= 0 if zero else value > 0):
+    if (
+        isinstance(value, bool)
+        or not isinstance(value, Real)
+        or not (float(value) >= 0 if zero else float(value) > 0)
+    ):
         raise InputError(
             f"{option}: expected a number of {unit}, {'0 or more' if zero else 'above 0'}; found {value!r}"
         )

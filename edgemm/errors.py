@@ -27,6 +27,8 @@ A message says what was expected, what was found, and what to do next.
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import Any
 
 from edgemm.redaction import without_secrets
@@ -188,3 +190,17 @@ class FidelityMissed(ConversionError):
     exit_code = 3
     conversion: Any = None
     """What was measured, an `edgemm.converters.Conversion` without a file; None where nothing was."""
+
+
+@contextmanager
+def naming(where: object, advice: str = "") -> Iterator[None]:
+    """Inside, an error about a card begins with the file that it stands in.
+
+    Args:
+        advice: a sentence that is put behind it, without a full stop.
+    """
+    try:
+        yield
+    except (CardError, UnsupportedVersion) as error:
+        said = f"{error}" if not advice else f"{error}{'' if str(error).endswith('?') else '.'} {advice}"
+        raise type(error)(f"{where}: {said}") from error

@@ -167,7 +167,7 @@ def test_threads_are_a_whole_number(threads: Any) -> None:
 
 
 def test_a_pace_that_is_misspelt_is_refused() -> None:
-    with pytest.raises(edgemm.InputError, match="found 'liv'. Did you mean 'live'"):
+    with pytest.raises(edgemm.InputError, match=r"found 'liv'\. Did you mean 'live'"):
         edgemm.open_source("x", pace="liv")  # type: ignore[arg-type]
 
 

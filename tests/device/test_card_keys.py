@@ -16,7 +16,7 @@ from edgemm.artifact import write_artifact
 from edgemm.card import ModelCard
 from edgemm.card_keys import refuse_unknown, unknown_keys, without_help
 from edgemm.cli import main
-from edgemm.errors import CardError, CardWarning
+from edgemm.errors import CardError, CardWarning, InputError, UnsupportedVersion
 
 pytestmark = pytest.mark.device
 ASSETS = Path(__file__).parents[1] / "assets"
@@ -88,14 +88,14 @@ def test_loading_such_a_card_warns_once_and_goes_on(tmp_path: Path) -> None:
     assert (said.category, said.filename) == (CardWarning, __file__)
     assert str(said.message) == (
         f"{path}: card.lables: is not a key of the card itself. Did you mean 'labels'? The key is ignored; "
-        f"correct it with `edgemm card set {path} CARD.json`"
+        f"to correct it, write another card with `edgemm card set {path} CARD.json`"
     )
 
 
 def test_a_card_that_is_given_warns_too() -> None:
     with (
         pytest.warns(
-            CardWarning, match="the card given for .*Did you mean 'task'\\? .*where the card is made"
+            CardWarning, match="the card given for .*Did you mean 'task'\\? .*change it where it is made"
         ),
         edgemm.load(ASSETS / "total.onnx", card={"tsak": "tensors"}) as model,
     ):
@@ -106,7 +106,7 @@ def test_a_file_that_is_given_is_the_one_to_correct(tmp_path: Path) -> None:
     path = tmp_path / "mine.json"
     path.write_text('{"owner": "me"}', encoding="utf-8")
     with pytest.warns(
-        CardWarning, match="mine.json: card.owner: .* itself. The key is ignored; .* in this file"
+        CardWarning, match="mine.json: card.owner: .* itself. The key is ignored; .* edit this file"
     ):
         edgemm.load(ASSETS / "total.onnx", card=path).close()
 
@@ -127,3 +127,77 @@ def test_the_command_line_says_it_in_one_plain_line(
     assert capsys.readouterr().err.startswith(
         f"edgemm: {path}: card.lables: is not a key of the card itself. "
     )
+
+
+@pytest.mark.parametrize(
+    ("content", "said"),
+    [
+        (
+            {"states": [{"output": "a", "inptu": "b"}]},
+            "card.states[0].input: expected a value, found none, but 'inptu'",
+        ),
+        ({"states": [{"output": "a"}]}, "card.states[0].input: expected a value, found none"),
+        ({"task": "clasification"}, "found \"clasification\". Did you mean 'classification'?"),
+        ({"inputs": [{"modality": "imag"}]}, "Did you mean 'image'?"),
+        ({"inputs": [{"audio": {"feature": "MFCC"}}]}, "Did you mean 'mfcc'?"),
+    ],
+)
+def test_what_is_misspelt_and_cannot_be_read_is_named_with_what_was_meant(
+    content: dict[str, Any], said: str
+) -> None:
+    with pytest.raises(CardError) as error:
+        card(**content)
+    assert said in str(error.value)
+
+
+@pytest.mark.parametrize("text", ["{", "[]", '{"labels": 1}', '{"schema": "edgemm.card/9"}', '{"outputs": [{}, {}]}',
+                                  '{"task": "classification"}'])  # fmt: skip
+def test_an_error_names_the_file_of_the_card(tmp_path: Path, text: str) -> None:
+    path = tmp_path / "mine.json"
+    path.write_text(text, encoding="utf-8")
+    with pytest.raises((CardError, UnsupportedVersion)) as error:
+        edgemm.load(ASSETS / "total.onnx", card=path)
+    assert str(error.value).startswith(f"{path}: ")
+    assert "card set" not in str(error.value)
+
+
+def test_a_task_that_is_not_decoded_is_told_with_the_file_and_what_helps() -> None:
+    pixels = {"modality": "image", "image": {"color": "gray"}}
+    given = {"task": "detection", "inputs": [pixels]}
+    with (
+        edgemm.load(ASSETS / "bright.onnx", card=given) as model,
+        pytest.raises(
+            UnsupportedVersion, match=r"bright.onnx: task 'detection': .*\"task\": \"tensors\" in the card"
+        ),
+    ):
+        model.session()
+
+
+def test_an_error_in_a_files_own_card_names_it_and_what_mends_it(tmp_path: Path) -> None:
+    path = tmp_path / "total.onnx"
+    write_artifact(path, (ASSETS / "total.onnx").read_bytes(), card(outputs=[{"name": "other"}]))
+    with pytest.raises(CardError) as error:
+        edgemm.load(path)
+    assert str(error.value).startswith(f"{path}: output 'other' of the card is not in the file")
+    assert str(error.value).endswith(
+        f". To correct it, write another card with `edgemm card set {path} CARD.json`"
+    )
+
+
+@pytest.mark.parametrize(
+    ("given", "said"),
+    [
+        ("mnst", "Did you mean 'mnist'?"),
+        (Path("mnist"), "the name of a preset: --preset mnist"),
+        (7, "expected a ModelCard, a dictionary, a file or the name of a preset, found int"),
+    ],
+)
+def test_what_is_no_card_is_said(given: Any, said: str) -> None:
+    with pytest.raises(InputError) as error:
+        edgemm.load(ASSETS / "total.onnx", card=given)
+    assert said in str(error.value)
+
+
+def test_a_dictionary_with_arrays_is_no_card() -> None:
+    with pytest.raises(CardError, match="not JSON serializable"):
+        edgemm.load(ASSETS / "total.onnx", card={"labels": {1, 2}})
