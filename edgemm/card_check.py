@@ -29,7 +29,9 @@ class CheckedCard:
     card: ModelCard
     """With the names, shapes and layouts of the file."""
     unchecked: str = ""
-    """Why it was not, or not wholly, checked against the file: no runtime here, a model for an accelerator; or ""."""
+    """Why it was not, or not wholly, checked against the file: no runtime here, a model for an accelerator; and what
+    this version cannot do with it, where another may: a task that is not decoded, inputs that `run` cannot feed.
+    "" where there is nothing to say."""
 
 
 def check_against(artifact: Artifact, card: ModelCard, *, strict: bool = True) -> CheckedCard:
@@ -88,14 +90,29 @@ def check_tensors(card: ModelCard, backend: Backend) -> str:
     """
     from edgemm.exchange import check_card
     from edgemm.state import Constants, RecurrentState
-    from edgemm.tasks import DECODERS, decoder
+    from edgemm.tasks import decoder, undecoded
 
     check_card(card, backend)
     RecurrentState(card.states, backend.inputs, backend.outputs)
     Constants(card.inputs, backend.inputs)
-    if card.task in DECODERS:
+    if not undecoded(card):
         decoder(card, backend.outputs)
-    return "; ".join(filter(None, (_check_recipe(each, backend.inputs) for each in card.inputs)))
+    return _joined(*(_check_recipe(each, backend.inputs) for each in card.inputs), _not_run(card))
+
+
+def _not_run(card: ModelCard) -> str:
+    """What `edgemm run` of this version refuses, and another version may take; or ""."""
+    from edgemm.tasks import undecoded
+
+    if undecoded(card):
+        return f"{undecoded(card)}, so that `edgemm run` refuses this file until the card says another task"
+    states = {pair.input for pair in card.states}
+    mains = [each for each in card.inputs if each.name not in states and each.value is None]
+    kinds = {each.modality for each in mains}
+    if kinds <= {"tensor"} or (len(mains) == 1 and kinds <= {"image", "audio"}):
+        return ""
+    found = ", ".join(f"{each.name!r} ({each.modality})" for each in mains)
+    return f"`edgemm run` feeds one input of pictures or sound, and this card has {found}: use model.run(...) in Python"
 
 
 def _check_recipe(card: InputCard, specs: Sequence[TensorSpec]) -> str:
@@ -134,5 +151,10 @@ def _unopened(artifact: Artifact, card: ModelCard, error: EdgemmError) -> Checke
     try:
         found = read_structure(artifact)
     except MissingDependency:
-        return CheckedCard(card, str(error))
-    return CheckedCard(fit_card(card, found.inputs, found.outputs), str(error))
+        return CheckedCard(card, _joined(str(error), _not_run(card)))
+    fitted = fit_card(card, found.inputs, found.outputs)
+    return CheckedCard(fitted, _joined(str(error), _not_run(fitted)))
+
+
+def _joined(*notes: str) -> str:
+    return "; ".join(filter(None, notes))

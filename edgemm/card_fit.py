@@ -11,7 +11,8 @@ from typing import Any, TypeVar
 
 from edgemm.card import InputCard, ModelCard, OutputCard
 from edgemm.card_rules import bands
-from edgemm.errors import CardError, InputError
+from edgemm.choices import hint
+from edgemm.errors import CardError, InputError, naming
 from edgemm.tensors import TensorSpec
 
 CardLike = ModelCard | Mapping[str, Any] | str | Path
@@ -29,17 +30,49 @@ def find_card(given: CardLike) -> ModelCard:
     if isinstance(given, ModelCard):
         return given
     if isinstance(given, Mapping):
-        return ModelCard.from_json(json.dumps(given))
+        return _from_mapping(given)
+    if not isinstance(given, str | Path):
+        raise InputError(
+            f"card: expected a ModelCard, a dictionary, a file or the name of a preset, found {type(given).__name__}"
+        )
     from edgemm.preprocess.presets import PRESETS
 
     if isinstance(given, str) and given in PRESETS:
         return PRESETS[given]
     path = Path(given)
-    if not os.path.isfile(path):
+    if os.path.isfile(path):
+        return read_card_file(path)
+    if str(given) in PRESETS:
         raise InputError(
-            f"card: expected a JSON file or a preset ({', '.join(PRESETS)}), found {str(given)[:200]!r}"
+            f"card: expected a JSON file, found {str(given)!r}, the name of a preset: --preset {given}"
         )
-    return ModelCard.from_json(path.read_bytes())
+    raise InputError(
+        f"card: expected a JSON file or a preset ({', '.join(PRESETS)}), found {str(given)[:200]!r}"
+        f"{hint(str(given), PRESETS)}"
+    )
+
+
+def read_card_file(path: Path) -> ModelCard:
+    """The card in a JSON file.
+
+    Raises:
+        InputError: the file cannot be read.
+        CardError, UnsupportedVersion: it holds no card for this edgemm; names the file.
+    """
+    try:
+        text = path.read_bytes()
+    except OSError as error:
+        raise InputError(f"{path}: cannot be read ({error.strerror})") from error
+    with naming(path):
+        return ModelCard.from_json(text)
+
+
+def _from_mapping(given: Mapping[str, Any]) -> ModelCard:
+    try:
+        text = json.dumps(dict(given))
+    except (TypeError, ValueError, RecursionError) as error:
+        raise CardError(f"the card cannot be read: {error}. Give plain, finite JSON values") from error
+    return ModelCard.from_json(text)
 
 
 def fit_card(card: ModelCard, inputs: Sequence[TensorSpec], outputs: Sequence[TensorSpec]) -> ModelCard:

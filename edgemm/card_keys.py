@@ -7,10 +7,10 @@ with a warning, since they may be of a later version.
 
 from __future__ import annotations
 
+import warnings
 from collections.abc import Iterator
 from dataclasses import fields, is_dataclass, replace
 from functools import lru_cache
-from pathlib import Path
 from typing import Any
 
 from edgemm.card import (
@@ -22,9 +22,9 @@ from edgemm.card import (
     OutputCard,
     StatePair,
 )
-from edgemm.choices import hint
-from edgemm.errors import CardError
-from edgemm.log import LOG
+from edgemm.choices import ended, hint
+from edgemm.errors import CardError, CardWarning
+from edgemm.redaction import without_secrets
 
 OWN = "x-"
 """How keys begin that are kept without a word."""
@@ -56,21 +56,28 @@ def refuse_unknown(card: ModelCard) -> None:
     """
     found = unknown_keys(card)
     if found:
-        more = f" ({len(found) - 3} more like this)" if len(found) > 3 else ""
+        more = f" {len(found) - 3} more keys like this." if len(found) > 3 else ""
         raise CardError(
-            f"{'; '.join(found[:3])}{more}. Correct it, or begin it with {OWN!r} to keep it as a note of your own"
+            f"{' '.join(map(ended, found[:3]))}{more} Correct it, or begin it with {OWN!r} to keep it as a note of "
+            "your own"
         )
 
 
-def warn_unknown(card: ModelCard, where: str | Path) -> None:
-    """Logs a warning for each unknown key, once per file and key."""
+def warn_unknown(card: ModelCard, where: str, correct: str) -> None:
+    """Warns of each unknown key (`CardWarning`), once per file and key, in the name of the caller's caller.
+
+    Args:
+        where: what the card was read from.
+        correct: how a key is corrected there, without a full stop.
+    """
     for each in unknown_keys(card):
-        _warn_once(str(where), each)
+        _warn_once(where, each, correct)
 
 
 @lru_cache(maxsize=256)
-def _warn_once(where: str, sentence: str) -> None:
-    LOG.warning("%s: %s. The key is ignored; correct it with `edgemm card set`", where, sentence)
+def _warn_once(where: str, sentence: str, correct: str) -> None:
+    said = f"{where}: {ended(sentence)} The key is ignored; {correct}"
+    warnings.warn(without_secrets(said), CardWarning, stacklevel=4)
 
 
 def without_help(card: ModelCard) -> ModelCard:

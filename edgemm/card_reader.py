@@ -16,6 +16,7 @@ from typing import Any, Literal, Union, get_args, get_origin, get_type_hints
 import edgemm
 from edgemm import card_rules
 from edgemm.card import MAX_CARD_BYTES, SCHEMA, ModelCard
+from edgemm.choices import hint, near
 from edgemm.errors import CardError, UnsupportedVersion
 from edgemm.strict_json import parse
 
@@ -72,7 +73,7 @@ def _numbers(version: str) -> list[int]:
 @cache
 def _types(kind: Any) -> dict[str, Any]:
     """Field -> its type, all but `extra`."""
-    return {key: hint for key, hint in get_type_hints(kind).items() if key != "extra"}
+    return {key: wanted for key, wanted in get_type_hints(kind).items() if key != "extra"}
 
 
 def _object(content: Any, kind: Any, path: str) -> Any:
@@ -82,7 +83,13 @@ def _object(content: Any, kind: Any, path: str) -> Any:
     types = _types(kind)
     for each in fields(kind):
         if each.default is MISSING and each.default_factory is MISSING and each.name not in content:
-            raise CardError(f"{path}.{each.name}: expected a value, found none")
+            meant = near(each.name, [key for key in content if key not in types])
+            found = (
+                "none"
+                if meant is None
+                else f"none, but {meant!r}, which is no key. Did you mean {each.name!r}?"
+            )
+            raise CardError(f"{path}.{each.name}: expected a value, found {found}")
     values = {
         key: _value(value, types[key], f"{path}.{key}", (kind, key))
         for key, value in content.items()
@@ -104,8 +111,8 @@ Field = tuple[type, str]
 """The dataclass and the name of one of its fields."""
 
 
-def _value(value: Any, hint: Any, path: str, where: Field) -> Any:
-    origin, arguments = get_origin(hint), get_args(hint)
+def _value(value: Any, wanted: Any, path: str, where: Field) -> Any:
+    origin, arguments = get_origin(wanted), get_args(wanted)
     if origin in (UnionType, Union):  # "... | None" is the only union in a card
         inner = next(each for each in arguments if each is not NoneType)
         return None if value is None else _value(value, inner, path, where)
@@ -117,17 +124,17 @@ def _value(value: Any, hint: Any, path: str, where: Field) -> Any:
         if not isinstance(value, dict):
             raise CardError(f"{path}: expected an object, found {_told(value)}")
         return _free(value, path)
-    if is_dataclass(hint):
-        return _object(value, hint, path)
-    if hint is bool:
+    if is_dataclass(wanted):
+        return _object(value, wanted, path)
+    if wanted is bool:
         return _yes_or_no(value, path)
-    return _text(value, path) if hint is str else _number(value, path, where, whole=hint is int)
+    return _text(value, path) if wanted is str else _number(value, path, where, whole=wanted is int)
 
 
 def _choice(value: Any, choices: tuple[str, ...], path: str) -> str:
     if not isinstance(value, str) or value not in choices:
         expected = ", ".join(f'"{each}"' for each in choices)
-        raise CardError(f"{path}: expected one of {expected}, found {_told(value)}")
+        raise CardError(f"{path}: expected one of {expected}, found {_told(value)}{hint(value, choices)}")
     return value
 
 
@@ -137,14 +144,14 @@ def _yes_or_no(value: Any, path: str) -> bool:
     return value
 
 
-def _list(value: Any, hint: Any, path: str, where: Field) -> tuple[Any, ...]:
+def _list(value: Any, wanted: Any, path: str, where: Field) -> tuple[Any, ...]:
     if not isinstance(value, list):
         raise CardError(f"{path}: expected a list, found {_told(value)}")
     if len(value) > MAX_LIST:
         raise CardError(f"{path}: expected at most {MAX_LIST} entries, found {len(value)}")
-    if hint is str and all(type(each) is str and len(each) <= MAX_TEXT for each in value):
+    if wanted is str and all(type(each) is str and len(each) <= MAX_TEXT for each in value):
         return tuple(value)  # at once: a card may have 50,000 labels
-    return tuple(_value(each, hint, f"{path}[{index}]", where) for index, each in enumerate(value))
+    return tuple(_value(each, wanted, f"{path}[{index}]", where) for index, each in enumerate(value))
 
 
 def _text(value: Any, path: str) -> str:

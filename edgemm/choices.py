@@ -89,6 +89,11 @@ def hint(value: object, allowed: Collection[str], instead: Mapping[str, str] | N
     return f". Did you mean {found!r}?" if found else ""
 
 
+def ended(sentence: str) -> str:
+    """The sentence with its full stop, where it has no question mark."""
+    return sentence if sentence.endswith("?") else f"{sentence}."
+
+
 def near(value: object, allowed: Collection[Word]) -> Word | None:
     """The word that was probably meant; None where nothing is near."""
     if not isinstance(value, str):

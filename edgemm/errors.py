@@ -27,6 +27,8 @@ A message says what was expected, what was found, and what to do next.
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import Any
 
 from edgemm.redaction import without_secrets
@@ -95,6 +97,10 @@ class DamagedArtifact(ArtifactError):
 
 class CardError(ArtifactError):
     """The card is not valid JSON, or has a value that is out of range."""
+
+
+class CardWarning(UserWarning):
+    """A card has a key that is not known, and is read without it. A warning of Python's `warnings`, not an error."""
 
 
 class UnsupportedVersion(ArtifactError):
@@ -184,3 +190,17 @@ class FidelityMissed(ConversionError):
     exit_code = 3
     conversion: Any = None
     """What was measured, an `edgemm.converters.Conversion` without a file; None where nothing was."""
+
+
+@contextmanager
+def naming(where: object, advice: str = "") -> Iterator[None]:
+    """Inside, an error about a card begins with the file that it stands in.
+
+    Args:
+        advice: a sentence that is put behind it, without a full stop.
+    """
+    try:
+        yield
+    except (CardError, UnsupportedVersion) as error:
+        said = f"{error}" if not advice else f"{error}{'' if str(error).endswith('?') else '.'} {advice}"
+        raise type(error)(f"{where}: {said}") from error

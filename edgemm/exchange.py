@@ -178,5 +178,5 @@ def check_card(card: ModelCard, backend: Backend) -> None:
             if each.shape and each.shape != shapes[each.name]:
                 raise CardError(
                     f"{side} {each.name!r}: the card says shape {list(each.shape)}, the file has "
-                    f"{list(shapes[each.name])}. Correct the card with `edgemm card set`"
+                    f"{list(shapes[each.name])}"
                 )

@@ -19,7 +19,7 @@ from edgemm.card import InputCard, ModelCard, OutputCard
 from edgemm.card_fit import CardLike, find_card, fit_card
 from edgemm.card_keys import warn_unknown
 from edgemm.coerce import as_block, as_frame, as_stored
-from edgemm.errors import CardError, InputError
+from edgemm.errors import CardError, InputError, naming
 from edgemm.exchange import Arrays, check_card, make_exchange
 from edgemm.lifecycle import Lifecycle, never_free_in_a_child, tell_in_a_child
 from edgemm.model_session import AudioSession, Engine, ImageSession, ModelSession, TensorSession
@@ -61,6 +61,9 @@ def load(
         MissingDependency: the runtime for this format is not installed.
         MachineShortage: there is no memory, file descriptor or process left to load it.
         InputError: an unknown delegate, `threads` below 1, or no such card.
+
+    Warns:
+        CardWarning: the card has a key that is not known, as a misspelt one.
     """
     from edgemm.artifact import read_artifact
     from edgemm.trust import is_trusted
@@ -75,12 +78,25 @@ def load(
     open_ = partial(open_backend, artifact, delegate=delegate, threads=threads)
     backend = open_()
     try:
-        if card is not None and artifact.card is not None:
-            artifact = replace(artifact, card=fit_card(artifact.card, backend.inputs, backend.outputs))
-        return Model(artifact, backend, open_)
+        place, correct = _card_place(artifact.path, card)
+        with naming(place, f"To correct it, {correct}"):
+            if card is not None and artifact.card is not None:
+                artifact = replace(artifact, card=fit_card(artifact.card, backend.inputs, backend.outputs))
+            model = Model(artifact, backend, open_)
+        warn_unknown(model.card, place, f"to correct it, {correct}")
+        return model
     except BaseException:
         backend.close()
         raise
+
+
+def _card_place(path: Path, given: CardLike | None) -> tuple[str, str]:
+    """What a card was read from, and how it is corrected there."""
+    if given is None:
+        return str(path), f"write another card with `edgemm card set {path} CARD.json`"
+    if isinstance(given, str | Path):
+        return str(given), "edit this file"
+    return f"the card given for {path}", "change it where it is made"
 
 
 class Model:
@@ -108,7 +124,6 @@ class Model:
         check_card(self.card, backend)
         self._decoder: Decoder | None = None
         self._serving: ModelSession | None = None
-        warn_unknown(self.card, artifact.path)
         if self.card.task in DECODERS:
             _ = self._decode  # what does not fit is said now, not at the first picture
         never_free_in_a_child(backend)
@@ -203,7 +218,9 @@ class Model:
         if kinds <= {"tensor"}:
             return self._begun(TensorSession)
         if len(mains) == 1 and kinds <= {"image", "audio"}:
-            (card, index), decode = mains[0], self._decode
+            card, index = mains[0]
+            with naming(self.artifact.path):
+                decode = self._decode
             if card.modality == "image":
                 return self._begun(lambda engine: ImageSession(engine, decode, card, index))
             return self._begun(lambda engine: AudioSession(engine, decode, card, index))

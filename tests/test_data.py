@@ -12,6 +12,7 @@ from needs import needs
 from edgemm import data
 from edgemm.artifact import read_artifact
 from edgemm.card import InputCard, ModelCard
+from edgemm.card_keys import unknown_keys
 from edgemm.errors import InputError
 from edgemm.opencv import opencv
 
@@ -107,14 +108,19 @@ def test_a_model_says_what_it_was_trained_on(name: str) -> None:
     card = model_card(name)
     assert card.labels
     assert card.licence
-    assert {"data", "split", "seed", "test_accuracy"} <= set(card.extra["training"])
+    assert {"data", "split", "seed", "test_accuracy"} <= set(card.extra["x-training"])
+
+
+@pytest.mark.parametrize("name", MODELS)
+def test_a_bundled_model_has_no_key_that_is_warned_of(name: str) -> None:
+    assert unknown_keys(model_card(name)) == ()
 
 
 def test_digits_reaches_the_accuracy_in_its_card() -> None:
     images, labels = data.digits()
     tensors = images[:, None].astype(np.float32) * np.float32(1.0 / 255.0)
     accuracy = float(np.mean(outputs("digits", tensors).argmax(1) == labels))
-    assert accuracy == pytest.approx(model_card("digits").extra["training"]["test_accuracy"], abs=1e-9)
+    assert accuracy == pytest.approx(model_card("digits").extra["x-training"]["test_accuracy"], abs=1e-9)
 
 
 def test_keywords_understands_the_bundled_recordings() -> None:
@@ -124,7 +130,7 @@ def test_keywords_understands_the_bundled_recordings() -> None:
     )
     answers = [card.labels[index] for index in outputs("keywords", windows).argmax(1)]
     right = sum(answer == word for answer, word in zip(answers, data.WORDS, strict=True))
-    assert card.extra["training"]["bundled_recordings"].startswith(f"{right} of 10")
+    assert card.extra["x-training"]["bundled_recordings"].startswith(f"{right} of 10")
 
 
 @pytest.mark.parametrize("seed", [0, 1])

@@ -7,6 +7,7 @@ import subprocess
 import sys
 from dataclasses import fields, is_dataclass
 from importlib import import_module
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -81,7 +82,11 @@ def test_an_error_has_its_exit_code(name: str, code: int) -> None:
 
 
 def test_every_error_is_in_one_tree_and_reachable() -> None:
-    kinds = [kind for _, kind in inspect.getmembers(errors, inspect.isclass) if issubclass(kind, Exception)]
+    kinds = [
+        kind
+        for _, kind in inspect.getmembers(errors, inspect.isclass)
+        if issubclass(kind, Exception) and not issubclass(kind, Warning)
+    ]
     assert all(issubclass(kind, edgemm.EdgemmError) for kind in kinds)
     assert {kind.__name__ for kind in kinds} <= set(edgemm.__all__)
 
@@ -130,6 +135,40 @@ def test_importing_edgemm_loads_nothing_heavy() -> None:
 def test_a_budget_below_zero_is_refused(field: str) -> None:
     with pytest.raises(edgemm.InputError, match=field):
         edgemm.Budget(**{field: -1.0})  # type: ignore[arg-type]
+
+
+@pytest.mark.parametrize(
+    ("wrong", "said"),
+    [
+        ({"max_age_ms": "33"}, "max_age_ms: expected a number of milliseconds, above 0; found '33'"),
+        ({"max_age_ms": True}, "found True"),
+        ({"max_age_ms": float("nan")}, "found nan"),
+        ({"max_age_ms": 0}, "found 0"),
+        ({"on_late": "drp"}, "on_late: expected one of deliver, drop; found 'drp'. Did you mean 'drop'?"),
+        (
+            {"policy": "newst"},
+            "policy: expected one of auto, newest, all; found 'newst'. Did you mean 'newest'?",
+        ),
+        ({"policy": None}, "found None"),
+    ],
+)
+def test_a_budget_refuses_what_it_would_not_understand(wrong: dict[str, Any], said: str) -> None:
+    with pytest.raises(edgemm.InputError) as error:
+        edgemm.Budget(**wrong)
+    assert said in str(error.value)
+
+
+@pytest.mark.parametrize("threads", ["2", 0, 1.5, True])
+def test_threads_are_a_whole_number(threads: Any) -> None:
+    model = Path(__file__).parent / "assets" / "total.onnx"
+    for refused in (lambda: edgemm.Runner(threads=threads), lambda: edgemm.load(model, threads=threads)):
+        with pytest.raises(edgemm.InputError, match="threads: expected a whole number, 1 or more; found "):
+            refused()
+
+
+def test_a_pace_that_is_misspelt_is_refused() -> None:
+    with pytest.raises(edgemm.InputError, match=r"found 'liv'\. Did you mean 'live'"):
+        edgemm.open_source("x", pace="liv")  # type: ignore[arg-type]
 
 
 METHODS = {

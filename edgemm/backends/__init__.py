@@ -6,11 +6,12 @@ import logging
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Protocol
 
+from edgemm.amounts import count
 from edgemm.backends.backend import Backend, Coverage, Shapes
 from edgemm.backends.litert import open_litert
 from edgemm.backends.ort import open_ort
 from edgemm.delegates import Delegate, Format, candidates
-from edgemm.errors import ArtifactError, DelegateError, DelegateMissing, InputError
+from edgemm.errors import ArtifactError, DelegateError, DelegateMissing
 from edgemm.log import LOG
 from edgemm.runtime_noise import without_noise
 
@@ -48,13 +49,12 @@ def open_backend(
         threads: for the CPU's part of the work.
 
     Raises:
-        InputError: an unknown delegate, or `threads` below 1.
+        InputError: an unknown delegate, or `threads` that is no whole number of 1 or more.
         MissingDependency: the runtime is not installed.
         DelegateError: no delegate of those asked for can run the model.
         ArtifactError: the model is damaged, or too new for the runtime.
     """
-    if threads < 1:
-        raise InputError(f"threads: expected 1 or more, found {threads}")
+    threads = count("threads", threads)
     try:
         with without_noise():
             wanted = candidates(delegate, artifact.format)

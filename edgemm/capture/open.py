@@ -9,12 +9,13 @@ from collections.abc import Callable, Iterator, Sequence
 from dataclasses import replace
 from importlib import import_module
 from itertools import islice
-from typing import Literal
+from typing import Literal, get_args
 
 from edgemm.capture.files import pictures, recordings, video
 from edgemm.capture.files.paced import PacedSource
 from edgemm.capture.source import Source
 from edgemm.capture.uri import WORKS, SourceUri, parse_uri
+from edgemm.choices import choice
 from edgemm.errors import InputError, UnknownSource
 from edgemm.redaction import shown_address
 
@@ -57,8 +58,7 @@ def open_source(uri: str | os.PathLike[str], *, pace: Pace = "file", wait: bool 
         InputError: an option or the kind of file is not known.
         MissingDependency: OpenCV (pictures and video), or what the device needs, is not installed.
     """
-    if pace not in ("file", "live"):
-        raise InputError(f'pace must be "file" or "live", not {pace!r}')
+    choice("pace", pace, get_args(Pace))
     named = parse_uri(uri)
     if named.scheme:
         return _open_live(_waiting(named) if wait else named)

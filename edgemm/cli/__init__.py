@@ -13,7 +13,7 @@ from importlib import import_module
 
 import edgemm
 from edgemm import signals
-from edgemm.cli.failure import SCHEMA, report
+from edgemm.cli.failure import SCHEMA, plain_warnings, report
 from edgemm.cli.output import emit_json, lenient_streams, one_object, print_json
 from edgemm.cli.parser import CommandParser, subcommands
 from edgemm.errors import InputError
@@ -73,7 +73,7 @@ def _run(words: list[str]) -> int:
     """The command, with every error told."""
     before = words[: words.index("--")] if "--" in words else words
     as_json, verbose = "--json" in before, "--verbose" in before
-    with one_object() as made:
+    with one_object() as made, plain_warnings():
         try:
             code = _command(words, before)
         except (BrokenPipeError, signals.Stopped):

@@ -12,7 +12,7 @@ from edgemm import atomic
 from edgemm.card import ModelCard
 from edgemm.cli.output import emit_json, size, table
 from edgemm.cli.words import add_preset
-from edgemm.errors import CardError, InputError
+from edgemm.errors import CardError, InputError, naming
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -123,18 +123,21 @@ def _set(options: argparse.Namespace) -> int:
     from edgemm.card_check import with_measured
     from edgemm.card_fit import find_card
 
-    return _write(options, with_measured(find_card(options.card), options.file), strict=True)
+    card = with_measured(find_card(options.card), options.file)
+    return _write(options, card, options.card, strict=True)
 
 
 def _copy(options: argparse.Namespace) -> int:
-    return _write(options, _card_of(options.source), strict=False)
+    return _write(options, _card_of(options.source), options.source, strict=False)
 
 
-def _write(options: argparse.Namespace, card: ModelCard, *, strict: bool) -> int:
+def _write(options: argparse.Namespace, card: ModelCard, origin: str, *, strict: bool) -> int:
     from edgemm.artifact import read_payload, replace_card
     from edgemm.card_check import check_against
 
-    checked = check_against(read_payload(options.file), card, strict=strict)
+    artifact = read_payload(options.file)
+    with naming(origin):
+        checked = check_against(artifact, card, strict=strict)
     new = replace_card(options.file, checked.card)
     if checked.unchecked:
         print(f"edgemm: not wholly checked against the model: {checked.unchecked}", file=sys.stderr)

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import sys
 import traceback
-from collections.abc import Mapping
-from contextlib import suppress
+import warnings
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, replace
 from typing import Any
 
 from edgemm.cli.output import emit_line, print_json
-from edgemm.errors import EdgemmError
+from edgemm.errors import CardWarning, EdgemmError
 from edgemm.redaction import without_secrets
 
 SCHEMA = "edgemm.error/1"
@@ -85,3 +86,21 @@ def report(
         with suppress(BrokenPipeError):  # the exit code tells it all the same
             (emit_line if in_lines else print_json)(content)
     return found.exit_code
+
+
+@contextmanager
+def plain_warnings() -> Iterator[None]:
+    """Inside, a warning about a card is one line on stderr, as an error is, without a place in the program."""
+    with warnings.catch_warnings():
+        others = warnings.showwarning
+
+        def show(message: Warning | str, category: type[Warning], *place: Any, **line: Any) -> None:
+            if not issubclass(category, CardWarning):
+                others(message, category, *place, **line)
+                return
+            with suppress(OSError, ValueError):  # stderr's reader is gone
+                print(f"edgemm: {message}", file=sys.stderr, flush=True)
+
+        warnings.showwarning = show
+        warnings.simplefilter("always", CardWarning)
+        yield

@@ -3,9 +3,13 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Literal
+from typing import Literal, get_args
 
-from edgemm.errors import InputError
+from edgemm.amounts import amount
+from edgemm.choices import choice
+
+Policy = Literal["auto", "newest", "all"]
+OnLate = Literal["deliver", "drop"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -14,16 +18,21 @@ class Budget:
 
     max_age_ms: float | None = None
     """Milliseconds from capture to delivery; None: no limit."""
-    policy: Literal["auto", "newest", "all"] = "auto"
+    policy: Policy = "auto"
     """newest: a newer frame replaces one that waits (dropped as "superseded"). all: nothing is dropped by
     the stream: a file waits; a device that cannot wait loses frames itself, and they are counted.
     auto: newest for live pictures, all for files and for audio."""
-    on_late: Literal["deliver", "drop"] = "deliver"
+    on_late: OnLate = "deliver"
     """A result above `max_age_ms` is delivered and counted late, or dropped as "late". A frame that
     is too old before the model has run is not run at all when "drop" ("stale"), nor is one that could not be ready
     in time, judged by the times that the last ones took ("no-time"); a model that is always too slow is tried
     again once a second. Audio is always delivered."""
 
     def __post_init__(self) -> None:
-        if self.max_age_ms is not None and not self.max_age_ms > 0:
-            raise InputError(f"max_age_ms must be above 0 or None, not {self.max_age_ms}")
+        """Raises:
+        InputError: `max_age_ms` is no number above 0, or another word than these.
+        """
+        if self.max_age_ms is not None:
+            amount("max_age_ms", self.max_age_ms, "milliseconds")
+        choice("policy", self.policy, get_args(Policy))
+        choice("on_late", self.on_late, get_args(OnLate))

@@ -9,6 +9,7 @@ from contextlib import ExitStack
 from queue import SimpleQueue
 from typing import TYPE_CHECKING, Any, Protocol
 
+from edgemm.amounts import count
 from edgemm.capture.shared import SharedSource
 from edgemm.capture.source import Source
 from edgemm.capture.tap import Tap
@@ -65,10 +66,9 @@ class Runner:
             threads: models at work at once; None: as many as this process has processors.
 
         Raises:
-            InputError: `threads` is below 1.
+            InputError: `threads` is no whole number of 1 or more.
         """
-        if threads is not None and threads < 1:
-            raise InputError(f"threads must be 1 or more, not {threads}")
+        threads = None if threads is None else count("threads", threads)
         self._permits = threading.BoundedSemaphore(threads or len(os.sched_getaffinity(0)))
         self._ready: SimpleQueue[Lane | None] = SimpleQueue()
         self._lanes: dict[str, Lane] = {}

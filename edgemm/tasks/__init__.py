@@ -33,10 +33,17 @@ def decoder(card: ModelCard, specs: Sequence[TensorSpec]) -> Decoder:
     """
     if card.task not in DECODERS:
         raise UnsupportedVersion(
-            f"task {card.task!r}: this edgemm decodes {', '.join(DECODERS)}. Upgrade edgemm, "
-            "or read the raw outputs with model.run(...)"
+            f'{undecoded(card)}. Upgrade edgemm; or, for the outputs as they are, say "task": "tensors" in the card, '
+            "or call model.run(...) in Python"
         )
     return DECODERS[card.task](card, specs)
 
 
-__all__ = ["DECODERS", "Decoder", "KeywordDecoder", "KeywordSpotter", "Outputs", "decoder"]
+def undecoded(card: ModelCard) -> str:
+    """That this version does not decode the card's task, without a full stop; "" where it does."""
+    if card.task in DECODERS:
+        return ""
+    return f"task {card.task!r}: this edgemm decodes {', '.join(DECODERS)}"
+
+
+__all__ = ["DECODERS", "Decoder", "KeywordDecoder", "KeywordSpotter", "Outputs", "decoder", "undecoded"]

@@ -49,7 +49,7 @@ class Scores:
         if output.decode not in _DECODE:
             raise CardError(
                 f"output {output.name!r}: a {card.task} needs `decode` to be one of {', '.join(_DECODE)}; "
-                f"found {output.decode!r}. Correct it with `edgemm card set`"
+                f"found {output.decode!r}"
             )
         spec = specs[self._index]
         _require_scores(spec, card.task)
@@ -57,12 +57,12 @@ class Scores:
         if self.count == 1 and output.decode == "logits":
             raise CardError(
                 f"output {output.name!r}: holds a single score, and the softmax of one number is always 1. "
-                'Say "decode": "sigmoid" (or "probabilities") with `edgemm card set`'
+                'Say "decode": "sigmoid" (or "probabilities") in the card'
             )
         if card.labels and len(card.labels) != self.count:
             raise CardError(
                 f"output {output.name!r}: expected one label for each of its {self.count} scores, "
-                f"found {len(card.labels)} labels. Correct them with `edgemm card set`"
+                f"found {len(card.labels)} labels"
             )
         self.labels = card.labels or tuple(map(str, range(self.count)))
         self._decode, self._look = _DECODE[output.decode], output.decode == "probabilities"
@@ -92,7 +92,7 @@ class Scores:
             self._look = False  # once is enough
             LOG.warning(
                 "output %r: the card says probabilities, the model gave %g to %g. Are they logits? Then say "
-                '"decode": "logits" with `edgemm card set`',
+                '"decode": "logits" in the card',
                 self.name,
                 low,
                 high,
@@ -107,13 +107,13 @@ def _require_scores(spec: TensorSpec, task: str) -> None:
         raise CardError(
             f"output {spec.name!r}: a {task} needs one score for each class, shape [1, C] or [C], found "
             f"{list(spec.shape)}. Name the output with the scores in the card, convert the model so that it ends "
-            'in one (--shape for a batch of 1), or set "task": "tensors" with `edgemm card set`'
+            'in one (--shape for a batch of 1), or set "task": "tensors" in the card'
         )
     if not (spec.quantized or spec.dtype.startswith("float")):
         raise CardError(
             f"output {spec.name!r}: a {task} needs scores, float or quantized integers with their scale, found "
             f"{spec.dtype}. If the model answers with a class number, take the scores before its ArgMax; an "
-            '.onnx of --io int8 does not tell its scale. Or set "task": "tensors" with `edgemm card set`'
+            '.onnx of --io int8 does not tell its scale. Or set "task": "tensors" in the card'
         )
 
 

@@ -99,7 +99,7 @@ def card(training: dict[str, object]) -> ModelCard:
         inputs=(InputCard("image", "image", (1, 1, 28, 28), "NCHW", image=recipe),),
         outputs=(OutputCard("logits", (1, 10), "logits"),),
         labels=tuple("0123456789"),
-        extra={"training": training},
+        extra={"x-training": training},
     )
 
 

@@ -154,7 +154,7 @@ def main() -> None:
         **measures,
     }
     example = torch.zeros(ready.inputs[0].shape)
-    size = save_network(net, example, options.output, ready.with_(extra={"training": training}))
+    size = save_network(net, example, options.output, ready.with_(extra={"x-training": training}))
     print(f"{options.output}: {size:,} bytes; {ready.keyword}")
     print("\n".join(f"{name}: {value}" for name, value in measures.items()))
 

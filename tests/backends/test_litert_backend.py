@@ -172,7 +172,7 @@ def test_a_view_outlives_the_backend() -> None:
 
 
 def test_threads_below_one_are_refused() -> None:
-    with pytest.raises(InputError, match="threads: expected 1 or more, found 0"):
+    with pytest.raises(InputError, match="threads: expected a whole number, 1 or more; found 0"):
         opened("add.tflite", threads=0)
 
 

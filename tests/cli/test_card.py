@@ -113,7 +113,26 @@ def test_notes_of_ones_own_are_written(files: Files) -> None:
 
 
 def test_a_task_that_is_not_decoded_yet_is_written(files: Files) -> None:
-    assert files.set(files.model("quadrant.tflite"), {**QUADRANT, "task": "detection"}) == (0, "")
+    """By this version; with a note, since `run` refuses it."""
+    code, error = files.set(files.model("quadrant.tflite"), {**QUADRANT, "task": "detection"})
+    assert code == 0
+    assert (
+        "task 'detection': this edgemm decodes classification, keyword, tensors, so that `edgemm run` ref"
+        in error
+    )
+
+
+def test_inputs_that_run_cannot_feed_are_said(files: Files) -> None:
+    two = [{"modality": "text"}]
+    code, error = files.set(files.model("quadrant.tflite"), {**QUADRANT, "inputs": two})
+    assert code == 0
+    assert "`edgemm run` feeds one input of pictures or sound, and this card has 'pixels' (text)" in error
+
+
+def test_without_a_runtime_the_task_is_looked_at_too(files: Files) -> None:
+    code, error = files.set(files.model("edgetpu.tflite"), {"task": "detection"})
+    assert code == 0
+    assert "this edgemm decodes" in error
 
 
 def test_what_was_measured_at_conversion_is_kept(files: Files) -> None:
@@ -260,3 +279,12 @@ def test_new_as_json(files: Files) -> None:
     assert main(["card", "new", str(files.model("total.onnx")), "--json"]) == 0
     said = json.loads(files.capsys.readouterr().out)
     assert (said["schema"], said["card"]["task"]) == ("edgemm.card.new/1", "tensors")
+
+
+@pytest.mark.parametrize("changes", [{"lables": ["a"]}, {"labels": ["a", "b"]}, {"task": "clasification"}])
+def test_an_error_of_set_names_the_json_and_not_set_itself(files: Files, changes: dict[str, Any]) -> None:
+    code, error = files.set(files.model("quadrant.tflite"), {**QUADRANT, **changes})
+    assert code == 6
+    assert error.startswith(f"edgemm: {files.folder / 'card.json'}: ")
+    assert "card set" not in error
+    assert "?." not in error
