@@ -20,6 +20,7 @@ from edgemm.converters.importers import export_program, export_torch, read_onnx
 from edgemm.converters.importers.input_shapes import set_inputs
 from edgemm.converters.importers.outputs import separate_outputs
 from edgemm.converters.importers.source_file import source_file
+from edgemm.converters.importers.torch_module import check_example_inputs
 from edgemm.converters.passes import canonicalize
 from edgemm.converters.passes.quantized import is_quantized
 from edgemm.converters.passes.rewrite import shape_of
@@ -222,6 +223,7 @@ def _read(
             raise InputError(
                 "a torch module needs example_inputs: a tuple of tensors of the shapes to convert for"
             )
+        check_example_inputs(example_inputs)
         model = export_torch(source, tuple(example_inputs))
     else:
         raise InputError(

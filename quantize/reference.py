@@ -83,7 +83,7 @@ def _options(onnxruntime: Any, optimize: bool) -> Any:
     options.intra_op_num_threads = 1
     options.inter_op_num_threads = 1
     options.add_session_config_entry("session.intra_op.allow_spinning", "0")
-    options.log_severity_level = 3
+    options.log_severity_level = 4  # fatal: what is wrong is raised, with its text
     options.graph_optimization_level = levels.ORT_ENABLE_ALL if optimize else levels.ORT_DISABLE_ALL
     # Nodes run in the order of the graph. The default order starts from the outputs and would put off
     # every measuring node of a calibration to the end, with all activations kept until then.

@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 import contextlib
+import io
 import logging
-import sys
 import warnings
 from collections.abc import Iterator
+from contextlib import redirect_stderr, redirect_stdout
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import onnx_ir as ir
 from onnx_ir.passes.common import ClearMetadataAndDocStringPass
 
@@ -22,6 +24,8 @@ from edgemm.onnx_runtime import disable_telemetry
 
 EXPORT_OPSET = 18
 """The oldest that the exporter writes itself; the passes bring it down."""
+SILENT = logging.CRITICAL + 1
+"""A level that no record has."""
 
 
 def export_torch(module: Any, example_inputs: tuple[Any, ...]) -> ir.Model:
@@ -41,14 +45,29 @@ def export_torch(module: Any, example_inputs: tuple[Any, ...]) -> ir.Model:
     torch = _torch()
     if not isinstance(module, torch.nn.Module):
         raise InputError(f"expected a torch.nn.Module, found {type(module).__name__}")
-    if not isinstance(example_inputs, tuple):
-        raise InputError(
-            f"example_inputs: expected a tuple of tensors, found {type(example_inputs).__name__}"
-        )
+    check_example_inputs(example_inputs)
     # One tensor given twice would be taken for one input: each gets its own.
     own = tuple(each.clone() if isinstance(each, torch.Tensor) else each for each in example_inputs)
     with evaluating(module), _written_out(), torch.no_grad():
         return _export(module, own, type(module).__name__)
+
+
+def check_example_inputs(given: Any) -> None:
+    """Refuses what `forward` cannot be called with, before torch takes it apart.
+
+    Raises:
+        InputError: not a tuple or list, or one of them is an array.
+    """
+    wanted = "example_inputs: expected a tuple of tensors, found"
+    if not isinstance(given, tuple | list):
+        found = type(given).__name__
+        one = "write (x,) for a module that takes one tensor x"
+        raise InputError(f"{wanted} {'an' if found[:1] in 'aeiou' else 'a'} {found}; {one}")
+    for index, each in enumerate(given):
+        if isinstance(each, np.ndarray | np.generic):
+            raise InputError(
+                f"{wanted} a NumPy array at index {index}; torch.from_numpy makes a tensor of it"
+            )
 
 
 def _torch() -> Any:
@@ -138,16 +157,28 @@ def _written_out() -> Iterator[None]:
 
 @contextlib.contextmanager
 def _quiet() -> Iterator[None]:
-    """Keeps what the exporter prints from stdout."""
-    logger = logging.getLogger("torch.onnx")
-    level = logger.level
-    logger.setLevel(logging.ERROR)
+    """Keeps away what the exporter prints, warns of and logs: what matters is in the error that it raises."""
+    levels = {logger: logger.level for logger in _loggers()}
+    for logger in levels:
+        logger.setLevel(SILENT)
+    printed = io.StringIO()
     try:
-        with contextlib.redirect_stdout(sys.stderr), warnings.catch_warnings():
+        with redirect_stdout(printed), redirect_stderr(printed), warnings.catch_warnings():
             warnings.simplefilter("ignore")
             yield
     finally:
-        logger.setLevel(level)
+        for logger, level in levels.items():
+            logger.setLevel(level)
+
+
+def _loggers() -> Iterator[logging.Logger]:
+    """Those of the exporter's packages, and those below them that have a level of their own."""
+    known = list(logging.Logger.manager.loggerDict.items())
+    for package in ("torch", "onnxscript", "onnx_ir"):
+        yield logging.getLogger(package)
+        for name, logger in known:
+            if name.startswith(f"{package}.") and isinstance(logger, logging.Logger) and logger.level:
+                yield logger
 
 
 def _reason(error: BaseException) -> str:

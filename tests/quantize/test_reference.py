@@ -4,6 +4,7 @@ from collections.abc import Callable
 from typing import Any
 
 import numpy as np
+import onnx.parser
 import onnx_ir as ir
 import pytest
 
@@ -36,3 +37,17 @@ def test_an_operator_that_nobody_knows_is_unsupported() -> None:
     graph = ir.Graph([x], node.outputs, nodes=[node], opset_imports={"": 17}, name="g")
     with pytest.raises(UnsupportedOperator, match="NoSuchThing"):
         Reference(ir.Model(graph, ir_version=8))
+
+
+def test_a_model_that_fails_while_it_runs_says_so_in_its_error_alone(
+    capfd: pytest.CaptureFixture[str],
+) -> None:
+    """ONNX Runtime would write a coloured line of its own to stderr."""
+    model = onnx.parser.parse_model(
+        '<ir_version: 8, opset_import: ["" : 17]> g (float[1,4] x, int64[2] i) => (float[1,2] y) '
+        "{ y = Gather <axis = 1> (x, i) }"
+    )
+    reference = Reference(model.SerializeToString())
+    with pytest.raises(InputError, match=r"out of (data )?bounds"):
+        reference.run({"x": np.zeros((1, 4), np.float32), "i": np.array([1, 9])})
+    assert capfd.readouterr().err == ""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import sys
 from pathlib import Path
 from typing import Any
@@ -9,6 +10,7 @@ from typing import Any
 import numpy as np
 import pytest
 
+from edgemm.converters import convert
 from edgemm.converters.importers import export_program, export_torch
 from edgemm.converters.passes import canonicalize
 from edgemm.errors import ConversionError, InputError, MissingDependency
@@ -70,13 +72,45 @@ def test_what_is_exported_shares_no_memory_with_the_module(network: Any) -> None
     np.testing.assert_array_equal(before.numpy(), kept)
 
 
-def test_a_module_that_cannot_be_exported_is_a_conversion_error() -> None:
-    class Branching(torch.nn.Module):  # type: ignore[misc, name-defined]
-        def forward(self, x: Any) -> Any:
-            return x if x.sum() > 0 else -x
+class Branching(torch.nn.Module):  # type: ignore[misc, name-defined]
+    def forward(self, x: Any) -> Any:
+        return x if x.sum() > 0 else -x
 
-    with pytest.raises(ConversionError, match="Branching"):
-        export_torch(Branching(), (torch.randn(2),))
+
+class TooFew(torch.nn.Module):  # type: ignore[misc, name-defined]
+    def forward(self, x: Any) -> Any:
+        return x.mean((2, 3))
+
+
+@pytest.mark.parametrize(("module", "shape"), [(Branching, (2,)), (TooFew, (2, 3, 4))])
+def test_a_failed_export_says_why_and_nothing_else(
+    module: Any, shape: tuple[int, ...], capfd: pytest.CaptureFixture[str]
+) -> None:
+    logger = logging.getLogger("torch")
+    before = logger.level
+    with pytest.raises(ConversionError, match=f"torch cannot export {module.__name__}: "):
+        export_torch(module(), (torch.randn(*shape),))
+    assert tuple(capfd.readouterr()) == ("", "")
+    assert logger.level == before
+
+
+@pytest.mark.parametrize(
+    ("make", "said"),
+    [
+        (lambda x: x, r"found a Tensor; write \(x,\)"),
+        (lambda x: {"x": x}, "found a dict; write"),
+        (lambda x: (x.numpy(),), "found a NumPy array at index 0; torch.from_numpy"),
+        (lambda _: 3, "found an int; write"),
+    ],
+)
+def test_example_inputs_that_are_no_tuple_of_tensors(
+    network: Any, make: Any, said: str, tmp_path: Path, capfd: pytest.CaptureFixture[str]
+) -> None:
+    with pytest.raises(InputError, match=f"example_inputs: expected a tuple of tensors, {said}"):
+        convert(network, make(torch.randn(1, 1, 6, 6)), output=tmp_path / "a.tflite")
+    with pytest.raises(InputError, match=said):
+        export_torch(network, make(torch.randn(1, 1, 6, 6)))
+    assert capfd.readouterr().err == ""
 
 
 def test_something_else_than_a_module_is_refused() -> None:
