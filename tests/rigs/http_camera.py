@@ -2,10 +2,10 @@
 
     python tests/rigs/http_camera.py [--port N]           prints the port that it listens on
     GET /steady?fps=75&count=30&id=7                      thirty pictures, 75 in a second
-    GET /counts?id=7                                      {"whole": 30, "begun": 30, "requests": 1}
+    GET /counts?id=7                                      {"whole": 30, "begun": 30, "requests": 1, "open": 0}
 
 `whole` counts pictures of which all bytes were handed to the kernel and that are undamaged or damaged on purpose alike;
-`begun` those of which at least one byte was. Each function below is one behaviour: its name is the path.
+`begun` those of which at least one byte was; `open` the connections that are being answered. Each function below is one behaviour: its name is the path.
 """
 
 from __future__ import annotations
@@ -29,6 +29,7 @@ import numpy as np
 
 USER, PASSWORD = "someone", 'hunter "2"'
 _REALM, _NONCE = "camera", "dcd98b7102dd2f0e8b11d0f600bfb0c093"
+_NONE = {"whole": 0, "begun": 0, "requests": 0, "open": 0}
 _MULTIPART = "multipart/x-mixed-replace; boundary=next"
 
 
@@ -313,6 +314,32 @@ def _digest_is_right(request: Request, given: str, algorithm: str) -> bool:
     return fields["response"] == hashed(f"{user}:{middle}:{asked}") and fields["opaque"] == "5ccc"
 
 
+def always_stale(request: Request) -> None:
+    """Takes no login, and says each time that it came too late."""
+    request.server.count(request.id, "requests", 1)
+    asks = f'Digest realm="{_REALM}", nonce="{random.random()}", stale=true'
+    request.page("401 Unauthorized", f"WWW-Authenticate: {asks}\r\n")
+
+
+def endless(request: Request) -> None:
+    """A picture without an end, as fast as it is taken."""
+    request.answer()
+    request.server.count(request.id, "begun", 1)
+    request.say("--next\r\nContent-Type: image/jpeg\r\n\r\n\xff\xd8")
+    while True:
+        request.say(bytes(1 << 20))
+
+
+def endless_snapshot(request: Request) -> None:
+    """The same where one picture is the whole answer."""
+    request.answer("image/jpeg")
+    request.server.count(request.id, "begun", 1)
+    request.say("\xff\xd8")
+    while True:
+        request.say(bytes(1 << 10))
+        time.sleep(0.001)
+
+
 def chunked(request: Request) -> None:
     """Transfer-Encoding: chunked, chunks that end anywhere."""
     request.answer(more="Transfer-Encoding: chunked\r\n")
@@ -493,7 +520,7 @@ class Camera:
     def count(self, name: str, what: str, by: int) -> int:
         """Counts; returns how many there are now."""
         with self._lock:
-            counts = self._counts.setdefault(name, {"whole": 0, "begun": 0, "requests": 0})
+            counts = self._counts.setdefault(name, dict(_NONE))
             counts[what] += by
             return counts[what]
 
@@ -528,11 +555,15 @@ class Camera:
     def _answer(self, request: Request) -> None:
         if request.behaviour == "counts":
             with self._lock:
-                body = json.dumps(self._counts.get(request.id, {"whole": 0, "begun": 0, "requests": 0}))
+                body = json.dumps(self._counts.get(request.id, _NONE))
             request.page("200 OK", body=body, kind="application/json")
             return
         behaviour: Any = globals().get(request.behaviour)
-        (behaviour if callable(behaviour) else not_found)(request)
+        self.count(request.id, "open", 1)
+        try:
+            (behaviour if callable(behaviour) else not_found)(request)
+        finally:
+            self.count(request.id, "open", -1)
 
 
 def main() -> None:

@@ -69,7 +69,9 @@ REFUSED = (
     ),
     *("only_headers", "endless_headers", "huge_headers", "empty", "zipped", "playlist", "no_http"),
 )
-BEHAVIOURS = WHOLE + CUT + SNAPSHOTS + REFUSED
+ENDLESS = ("endless",)
+"""One picture without an end, which is counted once it is too large, or the connection is given up before."""
+BEHAVIOURS = WHOLE + CUT + SNAPSHOTS + REFUSED + ENDLESS
 _AT_ONCE = 6
 _GROWTH_BYTES = 16 << 20
 """What an allocator may keep; a picture leaked for each connection would be 100 MB."""
@@ -89,7 +91,7 @@ def connect(rig: CameraRig, number: int) -> tuple[str, Outcome]:
     login = f"{USER}:{quote(PASSWORD, safe='')}@" if behaviour in ("basic", "digest") else ""
     if behaviour in SNAPSHOTS:
         return behaviour, rig.watch(behaviour, own="timeout_s=5&fps=60", pictures=draw.randint(1, 9))
-    own = "timeout_s=0.3" if behaviour in ("stall", *REFUSED) else "timeout_s=10"
+    own = "timeout_s=0.3" if behaviour in ("stall", *REFUSED, *ENDLESS) else "timeout_s=10"
     return behaviour, rig.watch(behaviour, login=login, own=own, **options)
 
 
@@ -99,7 +101,7 @@ def is_accounted(behaviour: str, seen: Outcome) -> bool:
         return seen.accounted == seen.whole and (seen.whole > 0 or behaviour == "stall")
     if behaviour == "cut":
         return seen.whole <= seen.accounted <= seen.begun
-    if behaviour == "reset":  # discards what was not read
+    if behaviour == "reset" or behaviour in ENDLESS:  # discards what was not read
         return seen.accounted <= seen.begun
     if behaviour in SNAPSHOTS:
         return 0 <= seen.whole - seen.accounted <= 1

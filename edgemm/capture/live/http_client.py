@@ -15,6 +15,8 @@ from edgemm.capture.live.http_wire import Wire
 from edgemm.errors import SourceLost, SourceNotFound
 
 _MOST_REDIRECTS = 5
+_MOST_LOGINS = 4
+"""Answers that ask for a user and password: a server may call each nonce stale, without an end."""
 _MOVED = frozenset({301, 302, 303, 307, 308})
 
 
@@ -44,9 +46,15 @@ class HttpClient:
             SourceLost: the connection broke.
         """
         seen: set[str] = set()
+        logins = 0
         while True:
             reply = self._once()
-            if reply.status == 401 and self._login.challenged(reply.header("www-authenticate")):
+            logins += reply.status == 401
+            if (
+                reply.status == 401
+                and logins <= _MOST_LOGINS
+                and self._login.challenged(reply.header("www-authenticate"))
+            ):
                 continue
             if reply.status not in _MOVED:
                 self._refuse(reply)

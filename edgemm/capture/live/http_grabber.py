@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from collections import Counter
 from collections.abc import Callable
 
 from edgemm.capture.jpeg_decoder import decode_jpeg
@@ -12,12 +13,11 @@ from edgemm.capture.live.http_client import HttpClient
 from edgemm.capture.live.http_content import JPEGS, MULTIPART, PLAYLIST, SNAPSHOT, boundary_of, kind_of
 from edgemm.capture.live.http_pictures import Pictures, PictureStream, Snapshots
 from edgemm.capture.live.http_reply import Reply
-from edgemm.capture.live.jpeg_parts import JpegParts
+from edgemm.capture.live.jpeg_parts import JpegParts, Part
 from edgemm.capture.live.newest import CORRUPT, SUPERSEDED
 from edgemm.errors import SourceLost, SourceNotFound, SourceTimeout
 from edgemm.media import Color
 
-TOO_LARGE = "too-large"
 _SLICE_S = 0.2
 """So long a read waits at most, so that whoever closes the source need not wait longer."""
 _LOOK_AT = 256
@@ -54,6 +54,7 @@ class HttpGrabber:
         self._client = HttpClient(HttpAddress.parse(address, uri), uri, timeout_s)
         self._pictures: Pictures | None = None
         self._inner: Grabber | None = None
+        self._next: Shot | None = None
 
     def open(self) -> str:
         """Asks for the address and sees what it is.
@@ -83,20 +84,26 @@ class HttpGrabber:
         """
         if self._inner is not None:
             return self._inner.grab()
+        if self._next is not None:
+            shot, self._next = self._next, None
+            return shot
         assert self._pictures is not None
         part, passed = self._pictures.newest(_SLICE_S)
-        lost = {TOO_LARGE: self._pictures.too_large(), SUPERSEDED: passed}
-        if part is None:
-            return (
-                Lost({reason: count for reason, count in lost.items() if count})
-                if any(lost.values())
-                else NOTHING_YET
-            )
+        lost = Counter(self._pictures.unreadable())
+        shot = self._decoded(part, passed) if part is not None else None
+        if part is not None and shot is None:
+            lost.update({CORRUPT: 1, SUPERSEDED: passed})
+        if not lost.total():
+            return shot or NOTHING_YET
+        self._next = shot
+        return Lost(dict(+lost))
+
+    def _decoded(self, part: Part, passed: int) -> Shot | None:
+        """None for a damaged picture."""
         try:
-            pixels = decode_jpeg(part.body)
+            return Shot(decode_jpeg(part.body), part.begun_ns, passed, SUPERSEDED)
         except SourceLost:
-            return Lost({**lost, CORRUPT: 1})
-        return Shot(pixels, part.begun_ns, passed, SUPERSEDED)
+            return None
 
     def close(self) -> None:
         """Ends the connection."""
@@ -112,7 +119,7 @@ class HttpGrabber:
             if came == b"":
                 break
             begun += came or b""
-            if came is None and (begun or time.monotonic() >= deadline):
+            if (came is None and begun) or time.monotonic() >= deadline:
                 break
         if not begun and not reply.whole:
             if time.monotonic() >= deadline:

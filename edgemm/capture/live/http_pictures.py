@@ -15,6 +15,7 @@ from edgemm.capture.live.http_reply import Reply
 from edgemm.capture.live.jpeg_parts import MAX_PART_BYTES, JpegParts, Part
 from edgemm.errors import SourceLost
 
+TOO_LARGE = "too-large"
 _MOST_AT_ONCE = 256
 """So many pictures are passed over in one go, so that a sender without an end does not keep us from the newest."""
 
@@ -35,8 +36,8 @@ class Pictures(Protocol):
             SourceError: there will be no more.
         """
 
-    def too_large(self) -> int:
-        """Pictures that were passed over for their size since this was asked last."""
+    def unreadable(self) -> dict[str, int]:
+        """Pictures that came since this was asked last and cannot be decoded, reason -> how many."""
 
 
 class PictureStream:
@@ -69,12 +70,15 @@ class PictureStream:
     def newest(self, wait_s: float) -> tuple[Part | None, int]:
         """See `Pictures`."""
         give_up = time.monotonic() + wait_s
-        newest, passed = None, 0
+        newest, passed, late = None, 0, False
         while passed < _MOST_AT_ONCE:
             part = self._parts.next()
             if part is None:
-                if self._trouble is not None or not self._more(0.0 if newest else give_up - time.monotonic()):
+                if late or self._trouble is not None:
                     break
+                if not self._more(0.0 if newest else give_up - time.monotonic()):
+                    break
+                late = time.monotonic() >= give_up  # a sender that never pauses does not keep us here
                 continue
             passed += newest is not None
             newest = part
@@ -83,10 +87,10 @@ class PictureStream:
             raise self._trouble
         return newest, passed
 
-    def too_large(self) -> int:
+    def unreadable(self) -> dict[str, int]:
         """See `Pictures`."""
         told, self._told = self._told, self._parts.too_large
-        return self._told - told
+        return {TOO_LARGE: self._told - told}
 
     def _more(self, wait_s: float) -> bool:
         """Reads on; False when nothing came. At the end, what had begun is a picture too."""
@@ -153,11 +157,13 @@ class Snapshots:
                 self._body.clear()
                 self._reply = None
                 return None, 0
+            if time.monotonic() >= give_up:
+                return None, 0
 
-    def too_large(self) -> int:
+    def unreadable(self) -> dict[str, int]:
         """See `Pictures`."""
         counted, self._too_large = self._too_large, 0
-        return counted
+        return {TOO_LARGE: counted}
 
     def _asked(self, wait_s: float) -> bool:
         """Asks for the next picture when it is due, for which is waited at most `wait_s`."""

@@ -8,15 +8,18 @@ import time
 from contextlib import closing
 
 import pytest
+from http_camera import picture
+from needs import needs
 
-from edgemm.capture.live.grabber import Lost
+from edgemm.capture.live.grabber import Lost, Shot
 from edgemm.capture.live.http_address import HttpAddress
 from edgemm.capture.live.http_client import HttpClient
 from edgemm.capture.live.http_grabber import HttpGrabber
-from edgemm.capture.live.http_pictures import PictureStream
+from edgemm.capture.live.http_pictures import PictureStream, Snapshots
 from edgemm.capture.live.jpeg_parts import JpegParts, Part
 from edgemm.capture.live.newest import NewestFrame
 from edgemm.errors import SourceLost, SourceNotFound
+from edgemm.opencv import opencv
 
 pytestmark = pytest.mark.device
 ONE = b"--b\r\nContent-Length: 6\r\n\r\n\xff\xd8\xff\xff\xff\xd9\r\n"
@@ -51,8 +54,8 @@ class Coded:
     def newest(self, wait_s: float) -> tuple[Part | None, int]:
         return Part(b"nothing", 1), 3
 
-    def too_large(self) -> int:
-        return 1
+    def unreadable(self) -> dict[str, int]:
+        return {"too-large": 1}
 
 
 def test_what_was_passed_over_before_a_damaged_picture_is_counted_too() -> None:
@@ -62,6 +65,47 @@ def test_what_was_passed_over_before_a_damaged_picture_is_counted_too() -> None:
     grabber = HttpGrabber("http://h/", "http://h/", 1, 1, none)
     grabber._pictures = Coded()
     assert grabber.grab() == Lost({"corrupt": 1, "superseded": 3, "too-large": 1})
+
+
+def test_what_was_too_large_before_a_good_picture_is_counted_too() -> None:
+    needs(opencv)
+
+    class Good(Coded):
+        def newest(self, wait_s: float) -> tuple[Part | None, int]:
+            return Part(picture(1), 1), 3
+
+    grabber = HttpGrabber("http://h/", "http://h/", 1, 1, lambda _: grabber)
+    grabber._pictures = Good()
+    assert grabber.grab() == Lost({"too-large": 1})
+    shot = grabber.grab()
+    assert isinstance(shot, Shot)
+    assert (shot.missed, shot.why) == (3, "superseded")
+
+
+class NeverPauses:
+    """A body of which more is there each time."""
+
+    def __init__(self, data: bytes) -> None:
+        self.data, self.give_up = data, time.monotonic() + 20
+
+    def read(self, _wait_s: float) -> bytes:
+        if time.monotonic() > self.give_up:
+            raise AssertionError("it reads without an end")
+        return self.data
+
+
+@pytest.mark.parametrize("begun", [b"", ONE])
+def test_a_sender_that_never_pauses_does_not_keep_the_reader(begun: bytes) -> None:
+    body = NeverPauses(bytes(100))
+    stream = PictureStream(body, begun, JpegParts(b"b"), "http://h/")  # type: ignore[arg-type]
+    part, passed = stream.newest(0.05)
+    assert (part is not None, passed) == (begun == ONE, 0)
+
+
+def test_a_snapshot_that_never_pauses_does_not_keep_the_reader() -> None:
+    snapshots = Snapshots(None, NeverPauses(b"x"), b"", 1)  # type: ignore[arg-type]
+    assert snapshots.newest(0.05) == (None, 0)
+    assert snapshots.unreadable() == {"too-large": 0}
 
 
 def test_losses_without_a_picture_belong_to_the_connection_of_now() -> None:

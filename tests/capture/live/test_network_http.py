@@ -6,7 +6,8 @@ import os
 import socket
 import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from contextlib import suppress
 from functools import partial
 from http.server import SimpleHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
@@ -22,7 +23,7 @@ from edgemm.capture import open_source
 from edgemm.capture.jpeg_decoder import simplejpeg
 from edgemm.capture.live.live_frames import LiveFrames
 from edgemm.capture.source import Source
-from edgemm.errors import EdgemmError, InputError, SourceLost, SourceNotFound
+from edgemm.errors import EdgemmError, InputError, SourceLost, SourceNotFound, SourceTimeout
 from edgemm.media import Frame
 from edgemm.opencv import opencv
 
@@ -334,3 +335,35 @@ def _sockets() -> set[str]:
     links = [os.path.join("/proc/self/fd", name) for name in os.listdir("/proc/self/fd")]
     found = {os.readlink(link) for link in links if os.path.lexists(link)}
     return {each for each in found if each.startswith("socket:")}
+
+
+@pytest.mark.parametrize("behaviour", ["endless", "endless_snapshot"])
+def test_a_picture_without_an_end_holds_no_connection(camera: CameraRig, behaviour: str) -> None:
+    """By the server's own count: one connection at a time while it is read, none once it is closed."""
+    name = f"{behaviour}-connections"
+    address = camera.url(behaviour, id=name)
+    with open_source(f"{address}#timeout_s=0.5") as source:
+        with suppress(SourceTimeout):
+            source.read(3)
+        assert camera.counts(name)["open"] <= 2  # the one that ends, and the next
+        assert camera.counts(name)["begun"] >= 2
+    assert _soon(lambda: camera.counts(name)["open"] == 0)
+    assert _soon(lambda: not any(address in each.name for each in threading.enumerate()))
+
+
+def test_a_picture_without_an_end_is_too_large(camera: CameraRig) -> None:
+    seen = camera.watch("endless", own="timeout_s=5")
+    assert (seen.delivered, seen.lost, seen.begun) == (0, {"too-large": 1}, 1)
+
+
+def test_a_login_that_is_always_stale_ends(camera: CameraRig) -> None:
+    with pytest.raises(SourceNotFound, match=r"refused \(401\)"):
+        open_source(f"{camera.url('always_stale', LOGIN, id='stale')}#reconnect=0")
+    assert camera.counts("stale")["requests"] < 10
+
+
+def _soon(done: Callable[[], bool], within_s: float = 20) -> bool:
+    give_up = time.monotonic() + within_s
+    while not done() and time.monotonic() < give_up:
+        time.sleep(0.05)
+    return done()
