@@ -17,7 +17,7 @@ from edgemm import atomic
 from edgemm.card import ModelCard
 from edgemm.containers import onnx_metadata, zip_tail
 from edgemm.containers.contents import Container, Contents
-from edgemm.errors import ArtifactError, DamagedArtifact, InputError
+from edgemm.errors import ArtifactError, DamagedArtifact, EdgemmError, InputError
 from edgemm.goldens import MAX_BYTES, Goldens
 
 Format = Literal["tflite", "onnx"]
@@ -26,6 +26,8 @@ MAX_FILE_BYTES = (1 << 31) - 1
 
 _CONTAINERS: Mapping[Format, Container] = {"tflite": zip_tail, "onnx": onnx_metadata}
 _BY_SUFFIX: Mapping[str, Format] = {".tflite": "tflite", ".onnx": "onnx"}
+_ONNX_START = b"\x08"
+"""Field 1, `ir_version`: every exporter writes it first. Only asked of files that cannot be read."""
 _NO_MODEL = {
     b"version https://git-lfs": "a pointer of Git LFS. Get the file itself with `git lfs pull`",
     b"<": "a web page. Download the file itself",
@@ -72,8 +74,8 @@ def read_artifact(path: str | Path) -> Artifact:
     where = Path(path)
     data = _read(where)
     format_ = _format(where, data)
+    contents = _split(where, format_, data)
     try:
-        contents = _CONTAINERS[format_].split(data)
         card, goldens = _understand(contents)
     except ArtifactError as error:
         raise type(error)(f"{where}: {error}") from error
@@ -128,10 +130,7 @@ def replace_card(path: str | Path, card: ModelCard | None) -> Artifact:
     where = Path(path)
     data = _read(where)
     format_ = _format(where, data)
-    try:
-        contents = _CONTAINERS[format_].split(data)
-    except ArtifactError as error:
-        raise type(error)(f"{where}: {error}") from error
+    contents = _split(where, format_, data)
     try:
         goldens = _understand(contents)[1]
     except ArtifactError:  # what is replaced need not be sound
@@ -151,10 +150,7 @@ def read_payload(path: str | Path) -> Artifact:
     where = Path(path)
     data = _read(where)
     format_ = _format(where, data)
-    try:
-        contents = _CONTAINERS[format_].split(data)
-    except ArtifactError as error:
-        raise type(error)(f"{where}: {error}") from error
+    contents = _split(where, format_, data)
     return Artifact(where, format_, contents.payload, None, None, len(data), contents.associated)
 
 
@@ -170,6 +166,8 @@ def _read(path: Path) -> bytes:
             raise DamagedArtifact(f"{path}: {found.st_size} bytes; both formats end at {MAX_FILE_BYTES}")
         with open(path, "rb") as file:
             data = file.read(found.st_size + 1)
+    except EdgemmError:  # an InputError is a ValueError too
+        raise
     except (FileNotFoundError, NotADirectoryError) as error:
         raise InputError(
             f"{path}: there is no such file. Give the path of a .tflite or .onnx model"
@@ -199,6 +197,25 @@ def _format(path: Path, data: bytes) -> Format:
     if named == "onnx" and inside == "tflite":
         raise DamagedArtifact(f"{path}: is named .onnx and holds a TFLite model. Rename it to .tflite")
     return named or inside
+
+
+def _split(path: Path, format_: Format, data: bytes) -> Contents:
+    """Model and card apart; an error names the file."""
+    try:
+        return _CONTAINERS[format_].split(data)
+    except DamagedArtifact as error:
+        again = "" if "again" in str(error) else ". Copy or convert it again"
+        raise DamagedArtifact(f"{path}: {_no_model(format_, data) or f'{error}{again}'}") from error
+
+
+def _no_model(format_: Format, data: bytes) -> str:
+    """What is said of a file that does not even begin as a model does; "" where it does, and is damaged."""
+    like_onnx = data.startswith(_ONNX_START)
+    if data[4:8] != zip_tail.IDENTIFIER and not like_onnx:
+        return "not a .tflite or .onnx file. Give the path of a model in one of these formats"
+    if format_ == "tflite" and like_onnx and data[4:8] != zip_tail.IDENTIFIER:
+        return "is named .tflite and begins as an ONNX model does. Rename it to .onnx"
+    return ""
 
 
 def _understand(contents: Contents) -> tuple[ModelCard | None, Goldens | None]:

@@ -254,9 +254,13 @@ class Model:
 
         Raises:
             CardError: the card does not say how pictures or sound become the input.
+            InputError: `source` is no open source, as its name alone, or `budget` is no Budget.
         """
+        from edgemm.stream.pairing import require_budget, require_source
         from edgemm.stream.stream import SOURCE_TIMEOUT_S, Stream
 
+        require_source(source)
+        require_budget(budget)
         timeout_s = SOURCE_TIMEOUT_S if timeout_s is None else timeout_s
 
         session = self.session()

@@ -31,6 +31,8 @@ An **app file** says which models run on which sources; `edgemm run app.json` ru
 - Names of tensors, shapes and layouts that a card leaves out, or has otherwise, are taken from the model file.
 - A key that is not listed here is refused by `edgemm card set` and `edgemm convert`, with the key that was probably
   meant; a model file that has one loads with a warning. Keys that begin with `x-` are your own notes and are kept.
+- A task that this version does not decode is written by `edgemm card set`, with a note that `edgemm run` refuses the
+  file: a later version may decode it.
 - `"schema"` is `"edgemm.card/1"` in a card, and `"edgemm.app/1"`, required, in an app file.
 """
 PLACES = {

@@ -17,6 +17,8 @@ KEPT = {
     "accuracy_float": "of float",
 }
 """Key of the measured fidelity -> the head of its column."""
+SHARES = frozenset({"top1_agreement", "accuracy", "accuracy_float"})
+"""Those that are 0..1, and shown in percent as `edgemm convert` does."""
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -70,10 +72,7 @@ def _print_card(card: dict[str, Any] | None) -> None:
         ("task", card.get("task", "tensors")),
         ("family", card.get("family", "")),
         ("labels", _labels(card.get("labels", []))),
-        (
-            "scheme",
-            f"{quantization.get('scheme', 'not told')} for {quantization.get('target', 'any machine')}",
-        ),
+        ("scheme", _scheme(quantization)),
     ]
     print(table([row for row in rows if row[1]], ("card", "")))
     kept = card.get("fidelity", {}).get("outputs", [])
@@ -81,7 +80,15 @@ def _print_card(card: dict[str, Any] | None) -> None:
         keys = [key for key in KEPT if any(key in each for each in kept)]
         print()
         print("kept, as measured at conversion:")
-        print(table([[_cell(each.get(key)) for key in keys] for each in kept], [KEPT[key] for key in keys]))
+        print(
+            table([[_cell(key, each.get(key)) for key in keys] for each in kept], [KEPT[key] for key in keys])
+        )
+
+
+def _scheme(quantization: dict[str, Any]) -> str:
+    """ "static for cpu"; "" where the card does not say how the model was quantized."""
+    scheme, target = quantization.get("scheme"), quantization.get("target")
+    return f"{scheme} for {target}" if scheme and target else str(scheme or "")
 
 
 def _labels(labels: list[str]) -> str:
@@ -95,9 +102,13 @@ def _grid(tensor: dict[str, Any]) -> str:
     return f"scale {tensor['scale']:.6g}, zero point {tensor['zero_point']}" if tensor["scale"] else ""
 
 
-def _cell(value: Any) -> str:
+def _cell(key: str, value: Any) -> str:
     if value is None:
         return "-"
+    if isinstance(value, bool) or not isinstance(value, int | float):
+        return str(value)
+    if key in SHARES:
+        return f"{value:.1%}"
     if isinstance(value, float):
         return f"{value:.4g}"
     return str(value)

@@ -9,6 +9,7 @@ from typing import Any, Literal
 
 from edgemm.artifact import Artifact, read_artifact
 from edgemm.card import ModelCard
+from edgemm.errors import DamagedArtifact
 from edgemm.tensors import TensorSpec
 
 Precision = Literal["int8", "float", "dynamic", "other"]
@@ -110,4 +111,8 @@ def read_structure(artifact: Artifact) -> Structure:
         from edgemm.inspection.tflite import structure
     else:
         from edgemm.inspection.onnx import structure
-    return structure(artifact.payload)
+    try:
+        return structure(artifact.payload)
+    except DamagedArtifact as error:
+        again = "" if "again" in str(error) else ". Copy or convert it again"
+        raise DamagedArtifact(f"{artifact.path}: {error}{again}") from error

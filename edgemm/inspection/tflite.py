@@ -31,7 +31,7 @@ def structure(payload: bytes) -> Structure:
         outputs = tuple(_spec(schema, main.Tensors(main.Outputs(i))) for i in range(main.OutputsLength()))
     except (struct.error, IndexError, TypeError, ValueError, AttributeError, UnicodeDecodeError) as error:
         raise DamagedArtifact(
-            f"the .tflite file does not hold together ({error}); copy or convert it again"
+            "cut short or damaged: parts of the model lie outside the file. Copy or convert it again"
         ) from error
     return Structure(tuple(operators), inputs, outputs)
 

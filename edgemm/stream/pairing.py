@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+from os import PathLike
+
 from edgemm.capture.source import Source
 from edgemm.errors import InputError
+from edgemm.stream.budget import Budget
 from edgemm.stream.session import Session, TakesOneModality
 
 _GIVES = {"image": "pictures", "audio": "sound"}
@@ -11,6 +14,30 @@ _EXPECTED = {
     "image": "a camera, a video, pictures or network video",
     "audio": "a microphone or WAV files",
 }
+
+
+def require_source(source: object) -> None:
+    """Refuses what nothing can be read from, such as the name of a source that was not opened.
+
+    Raises:
+        InputError: it has not the attributes of a `Source`.
+    """
+    if all(hasattr(source, name) for name in ("uri", "modality", "live", "read")):
+        return
+    opened = f". Open it first: edgemm.open_source({source!r})" if isinstance(source, str | PathLike) else ""
+    raise InputError(
+        f"source: expected an open source, as edgemm.open_source gives, found {type(source).__name__}{opened}"
+    )
+
+
+def require_budget(budget: object) -> None:
+    """Raises:
+    InputError: it is neither a `Budget` nor None.
+    """
+    if budget is not None and not isinstance(budget, Budget):
+        raise InputError(
+            f"budget: expected an edgemm.Budget, found {budget!r}. Write edgemm.Budget(max_age_ms=...)"
+        )
 
 
 def require_pair(session: Session, source: Source) -> None:

@@ -18,6 +18,7 @@ from edgemm.lifecycle import RUNNING, Lifecycle
 from edgemm.stream.budget import Budget
 from edgemm.stream.item import Item
 from edgemm.stream.lane import Lane
+from edgemm.stream.pairing import require_budget, require_source
 from edgemm.stream.session import Session
 from edgemm.stream.stream import CLOSE_S, SOURCE_TIMEOUT_S, Stream
 from edgemm.stream.switch import SHARED
@@ -106,6 +107,8 @@ class Runner:
         if name in self._lanes:
             raise InputError(f"there is a stream {name!r} already: give each its own name")
         self._life.check()
+        require_source(source)
+        require_budget(budget)
         session = model.session()
         tap = self._shared.setdefault(id(source), SharedSource(source)).tap()
         try:

@@ -19,7 +19,7 @@ from edgemm.stream.clock import WAIT, StageTimer
 from edgemm.stream.deadline import Deadline
 from edgemm.stream.item import Item
 from edgemm.stream.ledger import Ledger
-from edgemm.stream.pairing import require_pair
+from edgemm.stream.pairing import require_budget, require_pair, require_source
 from edgemm.stream.reader import InLineReader, NewestReader
 from edgemm.stream.session import Session
 from edgemm.stream.work import Pending, Work, newest_ns
@@ -90,6 +90,8 @@ class Stream:
                 "a stream feeds pictures or sound: expected a model whose card says how they become its input, found "
                 "one that takes bare tensors. Write the card with `edgemm card set`, or step through model.session()"
             )
+        require_source(source)
+        require_budget(budget)
         require_pair(session, source)
         self.ledger = Ledger(source if isinstance(source, CountsFaults) else None)
         self.budget = budget or Budget()

@@ -9,13 +9,16 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from needs import needs
 
 from edgemm.artifact import Artifact, read_artifact, replace_card, write_artifact
+from edgemm.backends.runtime import find_litert
 from edgemm.card import ModelCard
 from edgemm.containers import onnx_metadata, wire, zip_tail
 from edgemm.containers.contents import Contents
 from edgemm.errors import ArtifactError, CardError, DamagedArtifact, InputError, UnsupportedVersion
 from edgemm.goldens import Goldens
+from edgemm.inspection import inspect
 
 pytestmark = pytest.mark.device
 ASSETS = Path(__file__).parents[1] / "assets"
@@ -205,8 +208,9 @@ def test_a_path_that_can_be_none(path: str) -> None:
 
 
 def test_a_folder(tmp_path: Path) -> None:
-    with pytest.raises(InputError, match="found a folder"):
+    with pytest.raises(InputError) as error:
         read_artifact(tmp_path)
+    assert str(error.value) == f"{tmp_path}: expected a .tflite or .onnx file, found a folder"
 
 
 def test_a_pipe_is_not_waited_for(tmp_path: Path) -> None:
@@ -230,7 +234,9 @@ def test_a_file_beyond_both_formats_is_not_read(tmp_path: Path) -> None:
         (b"<!DOCTYPE html><html></html>", "a web page"),
         (b"PK\x03\x04 and so on", "a ZIP archive"),
         (b"\x1f\x8b\x08", "a gzip archive"),
-        (b"hello, world", "damaged or cut short|no protobuf record"),
+        (b"hello, world", "not a .tflite or .onnx file"),
+        (b"import os\nprint(1)\n", "not a .tflite or .onnx file"),
+        (b"\x93NUMPY\x01\x00v\x00{}", "not a .tflite or .onnx file"),
         (b"\x08\x08", "no ir_version or no graph"),
     ],
 )
@@ -245,6 +251,26 @@ def test_a_name_that_says_the_other_format(tmp_path: Path) -> None:
     (tmp_path / "a.onnx").write_bytes((ASSETS / "add.tflite").read_bytes())
     with pytest.raises(DamagedArtifact, match=r"Rename it to \.tflite"):
         read_artifact(tmp_path / "a.onnx")
+
+
+@pytest.mark.parametrize(("name", "share"), [("add.tflite", 0.9), ("add.tflite", 0.1), ("add.onnx", 0.5)])
+def test_a_file_that_was_cut_is_named_and_told_in_words(tmp_path: Path, name: str, share: float) -> None:
+    needs(find_litert)
+    data, path = (ASSETS / name).read_bytes(), tmp_path / name
+    path.write_bytes(data[: int(len(data) * share)])
+    with pytest.raises(DamagedArtifact) as error:
+        inspect(path)
+    said = str(error.value)
+    assert said.startswith(f"{path}: ")
+    assert "cut short" in said
+    assert said.endswith(". Copy or convert it again")
+    assert "unpack" not in said
+
+
+def test_an_onnx_model_that_is_named_tflite(tmp_path: Path) -> None:
+    (tmp_path / "a.tflite").write_bytes((ASSETS / "add.onnx").read_bytes())
+    with pytest.raises(DamagedArtifact, match=r"Rename it to \.onnx"):
+        read_artifact(tmp_path / "a.tflite")
 
 
 def test_a_newer_card_is_told_by_its_kind_of_error(tmp_path: Path) -> None:
