@@ -104,8 +104,8 @@ def fidelity_rows(fidelity: Fidelity) -> list[tuple[str, ...]]:
         rows.append(
             (
                 each.name,
-                f"{each.snr_db:.1f}",
-                f"{each.max_abs_error:.3g}",
+                "-" if each.not_measured else f"{each.snr_db:.1f}",
+                "-" if each.not_measured else f"{each.max_abs_error:.3g}",
                 "-" if each.agreement is None else f"{each.agreement:.1%}",
                 "-" if each.accuracy is None else f"{each.accuracy:.1%} ({each.accuracy_float:.1%})",
             )
