@@ -78,6 +78,8 @@ def convert(
 
     Raises:
         InputError: an argument, the card or the data does not fit.
+        DamagedArtifact: the source is no model, or a damaged one.
+        CardError: the card's labels do not fit the outputs.
         UnsupportedOperator: the format cannot express the model; nothing was written.
         CalibrationError: the calibration data cannot be what the model will see.
         FidelityMissed: fidelity is below the gate; nothing was written. Its `conversion` is what was measured.

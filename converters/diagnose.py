@@ -106,7 +106,7 @@ def diagnose(
     opened, cut = without_final_softmax(model)
     expected = outputs(Reference(opened), few)
     layers = layers_of(opened, plan)
-    if until != math.inf:
+    if until != math.inf and layers:
         layers = by_own_noise(opened, plan, layers, evaluation_part(few, 2))
     losses = []
     for done, node in enumerate(layers, 1):

@@ -63,9 +63,10 @@ class Options:
     def __post_init__(self) -> None:
         _check_kinds(self)
         _check_words(self)
-        _check_card(self.card)
+        _check_card(self.card, self.preset)
         _check_numbers(self)
         _check_paths(self)
+        _check_target(self)
         _check_settings(self)
         if self.from_tflite:
             _check_tflite_source(self)
@@ -116,7 +117,11 @@ def _check_words(options: Options) -> None:
         )
 
 
-def _check_card(card: Any) -> None:
+def _check_card(card: Any, preset: str | None) -> None:
+    if card is not None and preset is not None:
+        raise InputError(
+            "card and preset (--card, --preset): expected one of them, found both. Leave one out"
+        )
     if card is not None and not isinstance(card, ModelCard | str | Path):
         raise InputError(
             f"card: expected a ModelCard or the path of its JSON, found {type(card).__name__}. "
@@ -152,6 +157,30 @@ def _check_paths(options: Options) -> None:
         atomic.check(path)
     except OSError as error:  # a name too long, a folder closed to us
         raise InputError(f"{error.strerror}: {str(error.filename)[:200]}. Choose another name") from error
+
+
+def _check_target(options: Options) -> None:
+    """Refuses what the machine cannot run, whatever the model is."""
+    from edgemm.quantize.target import TARGETS
+
+    target = TARGETS[options.target]
+    if options.format not in target.formats:
+        runs = " and ".join(f".{each}" for each in target.formats)
+        raise InputError(
+            f"target (--target) {target.name}: runs {runs} files, and the output is a {options.output.suffix} file. "
+            f"Name the output *.{target.formats[0]}, or choose another target"
+        )
+    if not target.integer_only or options.from_tflite:
+        return
+    if options.scheme in ("dynamic", "float"):
+        raise InputError(
+            f"target (--target) {target.name}: runs integers only, found scheme {options.scheme}. Use the scheme static"
+        )
+    if options.calibrate is None:
+        raise InputError(
+            f"target (--target) {target.name}: runs integers only, so the ranges of the activations must be known: "
+            "give calibration data with --calibrate FOLDER or .npz"
+        )
 
 
 def _check_settings(options: Options) -> None:

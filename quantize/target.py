@@ -32,15 +32,21 @@ class Target:
     """TFLite inputs and outputs are int8. ONNX keeps float inputs and outputs unless `--io int8`."""
     tflite_runtime: tuple[int, int] | None = None
     """The tflite-runtime that must run what is written; an operator that it lacks is refused. None: LiteRT."""
+    formats: tuple[str, ...] = ("tflite", "onnx")
+    """The formats that it runs."""
 
 
 TARGETS: dict[str, Target] = {
     "cpu": Target("cpu", weight_dtype="uint8"),
     "x86": Target("x86", weight_dtype="uint8"),
     "arm": Target("arm"),
-    "tensorrt": Target("tensorrt", activations_symmetric=True),
-    "coral": Target("coral", gemm_per_channel=False, hybrid_per_channel=False, integer_only=True),
-    "tflite-2.14": Target("tflite-2.14", hybrid_per_channel=False, tflite_runtime=(2, 14)),
+    "tensorrt": Target("tensorrt", activations_symmetric=True, formats=("onnx",)),
+    "coral": Target(
+        "coral", gemm_per_channel=False, hybrid_per_channel=False, integer_only=True, formats=("tflite",)
+    ),
+    "tflite-2.14": Target(
+        "tflite-2.14", hybrid_per_channel=False, tflite_runtime=(2, 14), formats=("tflite",)
+    ),
 }
 
 

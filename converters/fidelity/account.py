@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import asdict, dataclass, field
-from typing import Any
+from typing import Any, Literal
 
 from edgemm.converters.fidelity.parts import PartFidelity
 from edgemm.errors import FidelityMissed
@@ -19,7 +20,7 @@ class OutputFidelity:
     name: str
     snr_db: float
     """Signal to noise, decibels, of all finite values together. Below about 20 is bad for sound and pictures; a
-    classifier may be right at less."""
+    classifier may be right at less. NaN where nothing could be measured, as are the next two."""
     max_abs_error: float
     """Largest absolute difference between finite values, in the output's own unit."""
     range: float
@@ -42,6 +43,9 @@ class OutputFidelity:
     """Values that are infinite or NaN in the source, and the same in the file."""
     wrongly_infinite: int = 0
     """Values that are infinite or NaN on one side alone."""
+    not_measured: Literal["", "source", "file"] = ""
+    """"source": none of its values is finite in the source, so there is nothing to compare with; "file": none is
+    finite in source and file both. Empty where something was measured."""
 
     @property
     def agreement(self) -> float | None:
@@ -55,13 +59,15 @@ class OutputFidelity:
         return min((each.snr_db for each in self.parts), default=self.snr_db)
 
     def to_json(self) -> dict[str, Any]:
-        """What is known, rounded; never NaN or infinite."""
+        """What is known, rounded; never NaN or infinite: what could not be measured is None."""
         content = {key: _round(value) for key, value in asdict(self).items() if value is not None}
         kept = sorted(self.parts, key=lambda each: each.snr_db)[:MAX_PARTS]
         content["parts"] = [
             {"axis": each.axis, "indices": each.indices, "snr_db": _round(each.snr_db)} for each in kept
         ]
-        absent = [key for key in ("parts", "infinite", "wrongly_infinite") if not content[key]]
+        absent = [
+            key for key in ("parts", "infinite", "wrongly_infinite", "not_measured") if not content[key]
+        ]
         return {key: value for key, value in content.items() if key not in absent}
 
 
@@ -76,36 +82,53 @@ class Fidelity:
 
     @property
     def worst_db(self) -> float:
-        """Of the worst part of the worst output."""
-        return min((each.worst_db for each in self.outputs), default=200.0)
+        """Of the worst part of the worst output that could be measured."""
+        return min((each.worst_db for each in self.outputs if not each.not_measured), default=200.0)
+
+    @property
+    def beyond_repair(self) -> bool:
+        """An output is nowhere finite in the source itself: no other conversion can be closer to it."""
+        return any(each.not_measured == "source" for each in self.outputs)
 
     @property
     def notes(self) -> tuple[str, ...]:
-        """Remarks that are not faults: outputs that are infinite in the source too."""
+        """Remarks on outputs that are infinite or NaN: in the source too, or so that nothing was measured."""
         return tuple(
-            f"output {each.name!r} has {each.infinite} infinite or NaN values, which are the same in the source"
+            f"output {each.name!r}: nothing was measured, because none of its values is finite in "
+            + ("the source" if each.not_measured == "source" else "both source and file")
+            if each.not_measured
+            else f"output {each.name!r} has {each.infinite} infinite or NaN values, which are the same in the source"
             for each in self.outputs
-            if each.infinite
+            if each.infinite or each.not_measured
         )
 
     def to_json(self) -> dict[str, Any]:
         """For the card and for reports; None entries left out."""
         return {"samples": self.samples, "outputs": [each.to_json() for each in self.outputs]}
 
-    def require(self, places: str = "") -> None:
+    def require(self, places: str = "", cause: str = "") -> None:
         """Raises FidelityMissed when the gate does not hold.
 
         Args:
             places: where it was lost, in lines of text.
+            cause: why the source answers nothing finite, a sentence; "" where that is not known.
         """
-        if self.missed:
+        if not self.missed:
+            return
+        said = "; ".join(self.missed)
+        if self.beyond_repair:
             raise FidelityMissed(
-                "fidelity is below the gate, nothing was written: "
-                + "; ".join(self.missed)
-                + ". More or better calibration data usually helps; --gate warn writes it anyway"
-                + (f"\n{places}" if places else "; --explain shows which layers lose it")
+                f"nothing was written: {said}. {cause}{' ' if cause else ''}No conversion can repair that: run the "
+                "source itself on real data (--evaluate), and correct the model. --gate warn writes it anyway"
             )
+        raise FidelityMissed(
+            f"fidelity is below the gate, nothing was written: {said}. More or better calibration data usually helps; "
+            "--gate warn writes it anyway"
+            + (f"\n{places}" if places else "; --explain shows which layers lose it")
+        )
 
 
 def _round(value: Any) -> Any:
-    return float(f"{value:.6g}") if isinstance(value, float) else value
+    if not isinstance(value, float):
+        return value
+    return None if math.isnan(value) else float(f"{value:.6g}")

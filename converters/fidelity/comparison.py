@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping, Sequence
 from typing import Any
 
@@ -74,6 +75,8 @@ def _compare(
     name: str, truth: Array, answer: Array, role: Role, labels: Labels | None, gate: Gate
 ) -> tuple[OutputFidelity, list[str]]:
     finite = finite_part(truth, answer)
+    if truth.size and finite.natural + finite.wrong == truth.size:
+        return _not_measured(name, truth, finite)
     same = _agreement(truth, answer, role)
     right = _accuracies(truth, answer, role, labels)
     one = OutputFidelity(
@@ -91,18 +94,23 @@ def _compare(
         infinite=finite.natural,
         wrongly_infinite=finite.wrong,
     )
-    return one, missed(
-        one, gate, _unmeasured(one, truth) or finite.places, right is None or _fits(right[0], labels)
+    return one, missed(one, gate, finite.places, right is None or _fits(right[0], labels))
+
+
+def _not_measured(name: str, truth: Array, finite: Finite) -> tuple[OutputFidelity, list[str]]:
+    """Of an output without a value that is finite on both sides; that must not pass the gate."""
+    in_source = truth.dtype.kind == "f" and not np.isfinite(truth).any()
+    one = OutputFidelity(
+        name,
+        *(math.nan, math.nan, math.nan),
+        infinite=finite.natural,
+        wrongly_infinite=finite.wrong,
+        not_measured="source" if in_source else "file",
     )
-
-
-def _unmeasured(one: OutputFidelity, truth: Array) -> str:
-    """Why nothing could be compared, as a sentence: that must not pass the gate."""
-    if truth.size and one.infinite == truth.size:
-        return (
-            f"none of its {truth.size} values is finite in the source: nothing was measured. Look at the data"
-        )
-    return ""
+    what = "NaN" if in_source and np.isnan(truth).all() else "NaN or infinite"
+    if in_source:
+        return one, [f"output {name!r}: all {truth.size} values that the source itself answers are {what}"]
+    return one, [f"output {name!r}: {finite.places}"]
 
 
 def _largest_error(finite: Finite) -> float:

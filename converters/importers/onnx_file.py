@@ -14,7 +14,7 @@ from onnx.external_data_helper import ExternalDataInfo, _get_all_tensors, uses_e
 
 from edgemm.converters.importers.input_shapes import fix_input_shapes
 from edgemm.converters.importers.source_file import external_file, external_files
-from edgemm.errors import ConversionError, InputError
+from edgemm.errors import ConversionError, DamagedArtifact, InputError
 
 LIMIT_BYTES = 2 * 1024**3 - 1
 """Protocol buffers, and so ONNX files, hold no more; edge models are a thousand times smaller."""
@@ -34,7 +34,8 @@ def read_onnx(path: str | Path, shapes: Mapping[str, Sequence[int]] | None = Non
 
     Raises:
         InputError: no such file, or a dimension is open that `shapes` does not give.
-        ConversionError: not an ONNX model, damaged, larger than 2 GB, or of an unknown version.
+        DamagedArtifact: not an ONNX model, or damaged.
+        ConversionError: larger than 2 GB, or of an unknown version.
     """
     file = Path(path)
     proto = _parse(file)
@@ -44,7 +45,7 @@ def read_onnx(path: str | Path, shapes: Mapping[str, Sequence[int]] | None = Non
     try:
         onnx.checker.check_model(proto)
     except onnx.checker.ValidationError as e:
-        raise ConversionError(
+        raise DamagedArtifact(
             f"{file.name}: not a valid ONNX model: {_first_line(e)}. Export the model again"
         ) from e
     model: ir.Model = ir.from_proto(proto)
@@ -62,9 +63,9 @@ def _parse(file: Path) -> onnx.ModelProto:
     try:
         proto.ParseFromString(payload)
     except DecodeError as e:
-        raise ConversionError(_not_onnx(file, payload)) from e
+        raise DamagedArtifact(_not_onnx(file, payload)) from e
     if not proto.ir_version or not proto.opset_import or not proto.graph.output:
-        raise ConversionError(_not_onnx(file, payload))
+        raise DamagedArtifact(_not_onnx(file, payload))
     return proto
 
 

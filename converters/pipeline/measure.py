@@ -2,9 +2,13 @@
 
 from __future__ import annotations
 
+import numpy as np
+import onnx_ir as ir
+
 from edgemm.converters.diagnose import diagnose
-from edgemm.converters.fidelity import MIN_SNR_DB, Role, roles_of
+from edgemm.converters.fidelity import MIN_SNR_DB, Fidelity, Role, roles_of
 from edgemm.converters.measure import Judge
+from edgemm.converters.passes.rewrite import array_of
 from edgemm.converters.pipeline.work import Work
 from edgemm.converters.prepare import Prepared
 
@@ -47,9 +51,39 @@ def _roles(prepared: Prepared) -> dict[str, Role]:
     return {spec.name: Role(class_axis=-1) for spec in prepared.outputs if len(spec.shape) == 2}
 
 
+def not_finite_because(prepared: Prepared, fidelity: Fidelity) -> str:
+    """Why an output is nowhere finite in the source, a sentence; "" where its graph does not show it."""
+    graph = prepared.model.graph
+    for value in graph.outputs:
+        if not any(each.name == value.name and each.not_measured == "source" for each in fidelity.outputs):
+            continue
+        before = _behind(value)
+        if not any(each.is_graph_input() for each in before):
+            return f"Output {value.name!r} is a constant, which does not depend on the input."
+        for each in before:
+            array = array_of(each)
+            if array is not None and array.dtype.kind == "f" and np.isnan(array).any():
+                return f"The constant {each.name!r}, on which it depends, holds NaN."
+    return ""
+
+
+def _behind(value: ir.Value) -> list[ir.Value]:
+    """The value and all that it is computed of, nearest first."""
+    found, waiting = {value: None}, [value]
+    for each in waiting:
+        node = each.producer()
+        new = [one for one in (node.inputs if node else ()) if one is not None and one not in found]
+        found |= dict.fromkeys(new)
+        waiting += dict.fromkeys(new)
+    return list(found)
+
+
 def explain(work: Work) -> None:
     """Which layer loses how much, where that was asked for."""
     if not work.options.explain or work.plan.scheme == "float" or work.prepared.tflite is not None:
+        return
+    if work.fidelity.beyond_repair:
+        work.notes.append("explain: no layer's loss is measured where the source answers nothing finite")
         return
     work.diagnosis = diagnose(
         work.prepared.model,

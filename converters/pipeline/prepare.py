@@ -17,8 +17,8 @@ HELD_OUT = "fidelity was measured on {} of {} samples, held out from calibration
 FEW = 16
 """Samples, held out, under which a figure says little."""
 FEW_JUDGE = (
-    "the figure rests on {} samples, and the ranges on {}: other data may fare much worse. Give at least 64 samples, "
-    "or --evaluate"
+    "fidelity was measured on {} of {} samples, held out from calibration; so few say little, and other data may fare "
+    "much worse. Give at least 64 samples, or other data with --evaluate"
 )
 
 
@@ -49,9 +49,8 @@ def _divided(work: Work, data: Samples | None, other: Samples | None) -> tuple[S
         work.notes.append(NOISE)
         return None, noise(work.prepared)
     parts = held_out(data)
-    work.notes.append(parts.note or HELD_OUT.format(len(parts.gate), len(data)))
-    if len(parts.gate) < FEW:
-        work.notes.append(FEW_JUDGE.format(len(parts.gate), len(parts.calibration)))
+    said = FEW_JUDGE if len(parts.gate) < FEW else HELD_OUT
+    work.notes.append(parts.note or said.format(len(parts.gate), len(data)))
     return parts.calibration, parts.gate
 
 

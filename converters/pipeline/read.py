@@ -6,7 +6,12 @@ from pathlib import Path
 
 from edgemm.converters.importers.outputs import require_elements
 from edgemm.converters.pipeline.work import Work
-from edgemm.converters.prepare import prepare, prepare_tflite
+from edgemm.converters.prepare import Prepared, prepare, prepare_tflite
+from edgemm.errors import CardError
+from edgemm.tasks import decoder
+
+SCORED = ("classification", "keyword")
+"""Tasks whose outputs the card's labels belong to."""
 
 
 def read(work: Work) -> None:
@@ -27,4 +32,20 @@ def read(work: Work) -> None:
             time_axis=options.stepwise,
         )
     require_elements(work.prepared.model)
+    _require_readable(work.prepared)
     work.notes += work.prepared.notes
+
+
+def _require_readable(prepared: Prepared) -> None:
+    """The card's labels fit the outputs, which is known before any work is done.
+
+    Raises:
+        CardError: they do not.
+    """
+    card = prepared.card
+    if card.task not in SCORED or not card.labels:
+        return
+    try:
+        decoder(card, prepared.outputs)
+    except CardError as error:
+        raise CardError(f"the card does not fit the model: {error}") from error

@@ -8,7 +8,7 @@ import onnx_ir as ir
 
 from edgemm.converters.evaluation import input_ranges
 from edgemm.converters.passes.quantized import declared_ranges
-from edgemm.converters.pipeline.measure import explain
+from edgemm.converters.pipeline.measure import explain, not_finite_because
 from edgemm.converters.pipeline.plan import with_shared_states
 from edgemm.converters.pipeline.work import Work
 from edgemm.converters.pipeline.write import check_written_float
@@ -31,12 +31,13 @@ def repair(work: Work) -> None:
         FidelityMissed: the gate does not hold, and was to fail.
     """
     options = work.options
-    able = work.plan.scheme != "float" and work.prepared.tflite is None
+    able = work.plan.scheme != "float" and work.prepared.tflite is None and not work.fidelity.beyond_repair
     if work.fidelity.missed and options.gate != "off" and options.repair == "auto" and able:
         _take(work, _repaired(work))
     explain(work)
     if work.fidelity.missed and options.gate == "fail":
-        work.fidelity.require(work.diagnosis.table() if work.diagnosis is not None else "")
+        places = work.diagnosis.table() if work.diagnosis is not None else ""
+        work.fidelity.require(places, not_finite_because(work.prepared, work.fidelity))
     if options.gate == "warn":
         work.notes += [f"gate missed: {each}" for each in work.fidelity.missed]
 

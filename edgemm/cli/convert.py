@@ -210,10 +210,7 @@ def run(options: argparse.Namespace) -> int:
     if options.json:
         _emit(done)
         return 0
-    ratio = done.size_bytes / done.source_size_bytes
-    print(
-        f"{done.output}: {done.scheme} for {done.target}, {size(done.size_bytes)} ({ratio:.2f} of the source)"
-    )
+    print(f"{done.output}: {done.scheme} for {done.target}, {size(done.size_bytes)} ({of_source(done)})")
     print(table(fidelity_rows(done.fidelity), FIDELITY_HEADER))
     print(
         f"latency here: {done.int8_latency}, float {done.float_latency}; median (p10 to p90) of "
@@ -222,6 +219,12 @@ def run(options: argparse.Namespace) -> int:
     for note in done.notes:
         print(f"note: {note}")
     return 0
+
+
+def of_source(done: Conversion) -> str:
+    """ "0.26 of the source", "7.0 times the source": the file's size."""
+    ratio = done.size_bytes / done.source_size_bytes
+    return f"{ratio:.2f} of the source" if ratio < 1.005 else f"{ratio:.1f} times the source"
 
 
 def _emit(done: Conversion) -> None:

@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from edgemm import atomic
+from edgemm.cli.convert import of_source
 from edgemm.cli.demo import charts
 from edgemm.cli.demo.report import Section, page, paragraph, preformatted, table
 from edgemm.cli.output import FIDELITY_HEADER, fidelity_rows, size
@@ -20,10 +21,7 @@ SHOWN = 24
 
 def write_page(path: Path, done: Conversion) -> None:
     """One self-contained HTML file about one conversion."""
-    lead = (
-        f"{done.scheme} for {done.target}, {size(done.size_bytes)}, "
-        f"{done.size_bytes / done.source_size_bytes:.2f} of the source."
-    )
+    lead = f"{done.scheme} for {done.target}, {size(done.size_bytes)}, {of_source(done)}."
     sections = [Section("What was kept", _kept(done))]
     if done.diagnosis is not None:
         sections.append(Section("Where the rest was lost", losses(done.diagnosis)))

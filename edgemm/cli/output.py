@@ -104,14 +104,19 @@ def fidelity_rows(fidelity: Fidelity) -> list[tuple[str, ...]]:
         rows.append(
             (
                 each.name,
-                f"{each.snr_db:.1f}",
-                f"{each.max_abs_error:.3g}",
+                "-" if each.not_measured else _decibels(each.snr_db),
+                "-" if each.not_measured else f"{each.max_abs_error:.3g}",
                 "-" if each.agreement is None else f"{each.agreement:.1%}",
                 "-" if each.accuracy is None else f"{each.accuracy:.1%} ({each.accuracy_float:.1%})",
             )
         )
-        rows += [(f"  {part}", f"{part.snr_db:.1f}", "-", "-", "-") for part in each.parts if part.indices]
+        rows += [(f"  {part}", _decibels(part.snr_db), "-", "-", "-") for part in each.parts if part.indices]
     return rows
+
+
+def _decibels(snr_db: float) -> str:
+    """ "41.8"; "exact" for no difference, which counts as 200 dB."""
+    return "exact" if snr_db >= 200.0 else f"{snr_db:.1f}"
 
 
 def size(number: int) -> str:

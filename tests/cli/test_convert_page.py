@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 from pathlib import Path
+from types import SimpleNamespace
+from typing import Any
 from xml.etree import ElementTree
 
 import pytest
@@ -10,8 +12,11 @@ import pytest
 from benchmarks.collapse import converted, head
 from edgemm import data
 from edgemm.cli import main
+from edgemm.cli.convert import of_source
 from edgemm.cli.convert_page import losses, write_page
+from edgemm.cli.output import fidelity_rows
 from edgemm.converters.diagnose import Diagnosis, LayerLoss
+from edgemm.converters.fidelity import Fidelity, OutputFidelity
 from edgemm.converters.shared_scales import SharedScale
 
 SOURCE = data.path("models/digits.onnx")
@@ -51,3 +56,16 @@ def test_a_folder_that_is_not_there_is_said_before_any_work(tmp_path: Path) -> N
     command = ["convert", str(SOURCE), "-o", str(out), "--report", str(tmp_path / "no" / "page.html")]
     assert main(command) == 2
     assert not out.exists()
+
+
+@pytest.mark.parametrize(
+    ("made", "told"), [(26, "0.26 of the source"), (100, "1.00 of the source"), (700, "7.0 times the source")]
+)
+def test_the_size_against_the_source(made: int, told: str) -> None:
+    done: Any = SimpleNamespace(size_bytes=made, source_size_bytes=100)
+    assert of_source(done) == told
+
+
+@pytest.mark.parametrize(("snr_db", "told"), [(200.0, "exact"), (199.0, "199.0"), (-200.0, "-200.0")])
+def test_no_difference_is_exact(snr_db: float, told: str) -> None:
+    assert fidelity_rows(Fidelity(1, (OutputFidelity("y", snr_db, 0.0, 1.0),)))[0][1] == told

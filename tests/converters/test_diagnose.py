@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from typing import Any
 
 import numpy as np
@@ -92,3 +93,13 @@ def test_outputs_that_are_infinite_by_nature_do_not_hide_the_layers() -> None:
     assert [each.operator for each in found.layers] == ["Conv"]
     assert np.isfinite(found.layers[0].snr_db)
     assert found.layers[0].snr_db < 100  # dB: its weights are rounded
+
+
+def test_a_graph_without_a_layer_on_integers_has_no_losses() -> None:
+    proto = onnx.parser.parse_model(
+        '<ir_version: 8, opset_import: ["": 17]> g (float[1,4] x) => (float[1,4] y) { y = Erf (x) }'
+    )
+    model: ir.Model = ir.from_proto(proto)
+    plan = make_plan(model, None, scheme="dynamic")
+    samples = Samples(({"x": normal(1, 4)},))
+    assert diagnose(model, plan, samples, until=time.monotonic() + 60.0).layers == ()

@@ -8,9 +8,14 @@ from typing import Any
 
 import pytest
 
+from edgemm import data
+from edgemm.artifact import read_artifact
 from edgemm.card import ModelCard
+from edgemm.converters import convert
 from edgemm.converters.prepare import given_card
 from edgemm.errors import CardError, InputError
+
+SOURCE = data.path("models/digits.onnx")
 
 
 @pytest.mark.parametrize("form", ["file", "card"])
@@ -32,3 +37,13 @@ def test_notes_stay_and_help_goes() -> None:
 def test_a_card_that_is_not_there(tmp_path: Path) -> None:
     with pytest.raises(InputError, match="there is no such file"):
         given_card("model.onnx", tmp_path / "none.json", None)
+
+
+def test_labels_that_do_not_fit_the_outputs_are_refused_before_any_work(tmp_path: Path) -> None:
+    stages: list[str] = []
+    card = read_artifact(SOURCE).card
+    assert card is not None
+    card = card.with_(labels=("a", "b", "c"), extra={})
+    with pytest.raises(CardError, match="expected one label for each of its 10 scores, found 3 labels"):
+        convert(SOURCE, output=tmp_path / "a.onnx", card=card, progress=lambda *now: stages.append(now[0]))
+    assert stages == ["reading"]

@@ -3,12 +3,17 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any
 
 import numpy as np
+import onnx
+import onnx.parser
 import pytest
 
-from edgemm.errors import CalibrationError
+from edgemm.cli.output import fidelity_rows
+from edgemm.converters import convert
+from edgemm.errors import CalibrationError, FidelityMissed
 
 Decibels = Callable[[Any, Any], float]
 TRI = np.triu(np.ones((8, 8), bool), 1)
@@ -87,3 +92,50 @@ def test_a_row_of_nothing_is_refused_with_advice(source: Any) -> None:
     model = network(source, "b = Add (s, m) a = Softmax <axis = -1> (b)", {"m": np.full((8, 8), -INF)})
     with pytest.raises(CalibrationError, match="leave something in each row"):
         model.written("onnx", "static", data(100), [])
+
+
+ONLY_NAN = {
+    "{ s = MatMul (x, w) y = Mul (s, k) }": "The constant 'k', on which it depends, holds NaN",
+    "{ s = Identity (k) y = Add (s, k) }": "'y' is a constant, which does not depend on the input",
+    "{ m = ReduceMean <axes = [1]> (x) y = Mul (m, k) }": "The constant 'k', on which it depends, holds NaN",
+    "{ s = MatMul (x, w) z = Sub (s, s) y = Div (z, z) }": "No conversion can repair that",
+}
+"""Graph -> the cause that the error names."""
+
+
+def only_nan(folder: Path, body: str) -> Path:
+    model = onnx.parser.parse_model(
+        f'<ir_version: 8, opset_import: ["" : 17]> g (float[1,16] x) => (float y) {body}'
+    )
+    model.graph.output[0].type.CopyFrom(onnx.helper.make_tensor_type_proto(1, None))
+    for name, array in {"w": normal(16, 4, seed=0), "k": np.full((1, 4), np.nan, np.float32)}.items():
+        if name in body:
+            model.graph.initializer.append(onnx.numpy_helper.from_array(array, name))
+    onnx.save(model, folder / "nan.onnx")
+    return folder / "nan.onnx"
+
+
+@pytest.mark.parametrize("body", ONLY_NAN)
+def test_a_source_that_answers_only_nan_is_named_as_the_cause_and_not_repaired(
+    body: str, tmp_path: Path
+) -> None:
+    stages: list[str] = []
+    with pytest.raises(FidelityMissed) as caught:
+        convert(
+            only_nan(tmp_path, body),
+            output=tmp_path / "o.tflite",
+            progress=lambda *now: stages.append(now[0]),
+        )
+    assert "values that the source itself answers are NaN" in str(caught.value)
+    assert ONLY_NAN[body] in str(caught.value)
+    assert "calibration data usually helps" not in str(caught.value)
+    assert not any("repair" in stage for stage in stages)
+
+
+def test_nothing_is_claimed_of_a_file_that_answers_only_nan(tmp_path: Path) -> None:
+    done = convert(
+        only_nan(tmp_path, next(iter(ONLY_NAN))), output=tmp_path / "o.tflite", gate="off", explain=True
+    )
+    assert done.to_json()["outputs"][0]["snr_db"] is None
+    assert fidelity_rows(done.fidelity) == [("y", "-", "-", "-", "-")]
+    assert any("nothing was measured" in note for note in done.notes)

@@ -18,7 +18,9 @@ PICTURES = data.path("digits")
 
 
 def refused(tmp_path: Path, **arguments: Any) -> str:
-    whole = {"output": tmp_path / "a.onnx", **arguments}
+    whole = {"output": "a.onnx", **arguments}
+    if whole["output"] in ("a.onnx", "a.tflite"):
+        whole["output"] = tmp_path / whole["output"]
     with pytest.raises(EdgemmError) as caught:
         convert(whole.pop("source", SOURCE), **whole)
     assert list(tmp_path.iterdir()) == []
@@ -55,6 +57,18 @@ def test_a_path_that_is_too_long(name: str, path: str, tmp_path: Path) -> None:
             "keep_layout (--keep-layout): has no effect on a .onnx file",
         ),
         ({"target": "edgetpu"}, "'edgetpu' is a delegate"),
+        (
+            {"target": "coral", "calibrate": PICTURES},
+            "coral: runs .tflite files, and the output is a .onnx file",
+        ),
+        ({"target": "tflite-2.14"}, "tflite-2.14: runs .tflite files"),
+        (
+            {"target": "tensorrt", "output": "a.tflite"},
+            "tensorrt: runs .onnx files, and the output is a .tflite",
+        ),
+        ({"target": "coral", "output": "a.tflite"}, "give calibration data with --calibrate"),
+        ({"target": "coral", "output": "a.tflite", "scheme": "float"}, "integers only, found scheme float"),
+        ({"card": "c.json", "preset": "mnist"}, "expected one of them, found both"),
     ],
 )
 def test_what_is_wrong_is_named(arguments: dict[str, Any], message: str, tmp_path: Path) -> None:

@@ -193,7 +193,21 @@ def test_runs_are_stacked_by_name() -> None:
 def test_an_output_of_which_nothing_is_finite_was_not_measured(role: Role) -> None:
     nothing = np.full((4, 3), np.nan, np.float32)
     found = compare({"y": nothing}, {"y": nothing}, roles={"y": role})
-    assert "nothing was measured" in found.missed[0]
+    assert "all 12 values that the source itself answers are NaN" in found.missed[0]
+    assert found.beyond_repair
+    told = found.outputs[0].to_json()
+    assert told == {
+        "name": "y", "snr_db": None, "max_abs_error": None, "range": None, "infinite": 12, "not_measured": "source",
+    }  # fmt: skip
+    assert "nothing was measured" in found.notes[0]
+
+
+@pytest.mark.parametrize("role", [Role(), CLASSES], ids=["numbers", "classes"])
+def test_a_file_that_answers_only_nan_was_not_measured_and_may_be_repaired(role: Role) -> None:
+    found = compare({"y": SCORES}, {"y": np.full_like(SCORES, np.nan)}, roles={"y": role})
+    assert found.missed
+    assert (found.outputs[0].not_measured, found.beyond_repair) == ("file", False)
+    assert found.outputs[0].to_json()["snr_db"] is None
 
 
 def test_truth_values_are_equal_or_wrong_and_never_in_decibels() -> None:

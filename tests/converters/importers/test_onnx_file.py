@@ -10,7 +10,7 @@ import onnx.parser
 import pytest
 
 from edgemm.converters.importers import onnx_file, read_onnx
-from edgemm.errors import ConversionError, InputError
+from edgemm.errors import ConversionError, DamagedArtifact, InputError
 
 
 def write(path: Path, *, opset: int = 17, ir_version: int = 8) -> Path:
@@ -55,7 +55,7 @@ def test_a_file_that_is_not_there_is_a_usage_error(tmp_path: Path) -> None:
 def test_other_bytes_are_refused_with_what_they_are(tmp_path: Path, payload: bytes, reason: str) -> None:
     path = tmp_path / "b.onnx"
     path.write_bytes(payload)
-    with pytest.raises(ConversionError, match=reason):
+    with pytest.raises(DamagedArtifact, match=reason):
         read_onnx(path)
 
 
@@ -63,7 +63,7 @@ def test_other_bytes_are_refused_with_what_they_are(tmp_path: Path, payload: byt
 def test_a_truncated_model_is_refused(tmp_path: Path, cut: int) -> None:
     path = write(tmp_path / "c.onnx")
     path.write_bytes(path.read_bytes()[:cut])
-    with pytest.raises(ConversionError):
+    with pytest.raises(DamagedArtifact):
         read_onnx(path)
 
 
