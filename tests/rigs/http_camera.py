@@ -5,7 +5,8 @@
     GET /counts?id=7                                      {"whole": 30, "begun": 30, "requests": 1, "open": 0}
 
 `whole` counts pictures of which all bytes were handed to the kernel and that are undamaged or damaged on purpose alike;
-`begun` those of which at least one byte was; `open` the connections that are being answered. Each function below is one behaviour: its name is the path.
+`begun` those of which at least one byte was; `open` the connections that are being answered. Each function below is one
+behaviour: its name is the path.
 """
 
 from __future__ import annotations
@@ -159,6 +160,19 @@ def overwritten(request: Request) -> None:
         body = bytearray(picture(number, 320, 240))
         if number % 2 == 0:
             body[1500:1756] = random.Random(number).randbytes(256)
+        request.part(bytes(body))
+
+    request.play(send)
+
+
+def hole(request: Request) -> None:
+    """200 bytes of every second picture are zero."""
+    request.answer()
+
+    def send(number: int) -> None:
+        body = bytearray(picture(number, 320, 240))
+        if number % 2 == 0:
+            body[1500:1700] = bytes(200)
         request.part(bytes(body))
 
     request.play(send)

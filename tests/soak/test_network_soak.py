@@ -32,6 +32,7 @@ WHOLE = (
         "bursts",
         "half",
         "overwritten",
+        "hole",
         "garbage",
         "sizes",
         "tiny",

@@ -88,7 +88,7 @@ def test_a_short_stream_delivers_all_it_has(camera: CameraRig, count: int) -> No
 
 
 @strict
-@pytest.mark.parametrize("behaviour", ["half", "overwritten", "garbage"])
+@pytest.mark.parametrize("behaviour", ["half", "overwritten", "hole", "garbage"])
 def test_a_damaged_picture_is_corrupt_and_not_delivered(camera: CameraRig, behaviour: str) -> None:
     """Slow enough that none is passed over: five of ten are damaged."""
     seen = camera.watch(behaviour, fps=15)
