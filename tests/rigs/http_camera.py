@@ -178,6 +178,25 @@ def hole(request: Request) -> None:
     request.play(send)
 
 
+def cut_short(request: Request) -> None:
+    """Of every second picture the first half alone, with its right length and no end marker."""
+    request.answer()
+    request.play(lambda n: request.part(picture(n)[: len(picture(n)) // (1 if n % 2 else 2)]))
+
+
+def far_length(request: Request) -> None:
+    """Every fifth length has a 9 before it; that of every tenth goes with half a picture; one claims a gigabyte."""
+    request.answer()
+
+    def send(number: int) -> None:
+        body = picture(number)
+        claimed = {4: f"9{len(body)}", 7: f"{1 << 30}", 9: f"9{len(body)}"}.get(number % 10, f"{len(body)}")
+        head = f"--next\r\nContent-Type: image/jpeg\r\nContent-Length: {claimed}\r\n\r\n"
+        request.part(body[: len(body) // 2] if number % 10 == 9 else body, head)
+
+    request.play(send)
+
+
 def garbage(request: Request) -> None:
     """Every second part is no JPEG at all."""
     request.answer()

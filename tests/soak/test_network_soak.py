@@ -33,6 +33,8 @@ WHOLE = (
         "half",
         "overwritten",
         "hole",
+        "cut_short",
+        "far_length",
         "garbage",
         "sizes",
         "tiny",

@@ -1,9 +1,9 @@
 """Holes in a JPEG: zero bytes where compressed data should be, as a lost packet or a bad block of memory leaves them.
 
 A Huffman decoder reads zeros as valid codes and notices nothing. With the usual code tables each block of brightness
-has an end-of-block code with bits that are 1, even in a flat picture, so that 16 zero bytes in a row do not occur. Where
-all tables of a picture are its own and have this code as zeros, they may occur: such a picture is not judged, nor is a
-progressive one. ITU-T T.81, annexes C, F.1.2.2 and K.3.
+has an end-of-block code with bits that are 1, even in a flat picture, so that 16 zero bytes in a row do not occur.
+Where all tables of a picture are its own and have this code as zeros, they may occur: such a picture is not judged, nor
+is a progressive one. ITU-T T.81, annexes C, F.1.2.2 and K.3.
 """
 
 from __future__ import annotations

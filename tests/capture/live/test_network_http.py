@@ -119,6 +119,21 @@ def test_a_picture_that_is_cut_off_is_corrupt(camera: CameraRig, behaviour: str)
     assert seen.delivered >= 1
 
 
+@pytest.mark.parametrize("fps", [15, 1000])
+def test_pictures_without_an_end_marker_are_corrupt_at_any_rate(camera: CameraRig, fps: int) -> None:
+    seen = camera.watch("cut_short", fps=fps, count=40)
+    assert seen.accounted == seen.whole == 40
+    assert seen.lost["corrupt"] == 20
+
+
+@pytest.mark.parametrize("fps", [30, 1000])
+def test_a_length_that_is_far_too_large_takes_no_picture_along(camera: CameraRig, fps: int) -> None:
+    seen = camera.watch("far_length", fps=fps, count=45)
+    assert seen.accounted == seen.whole == 45
+    assert seen.lost["corrupt"] == 4
+    assert set(seen.lost) <= {"corrupt", "superseded"}
+
+
 def test_a_stream_that_stalls(camera: CameraRig) -> None:
     seen = camera.watch("stall", own="timeout_s=0.5")
     assert seen.accounted == seen.whole == 10
