@@ -11,6 +11,7 @@ from typing import Any, TypeVar
 
 from edgemm.card import InputCard, ModelCard, OutputCard
 from edgemm.card_rules import bands
+from edgemm.choices import hint
 from edgemm.errors import CardError, InputError
 from edgemm.tensors import TensorSpec
 
@@ -38,6 +39,7 @@ def find_card(given: CardLike) -> ModelCard:
     if not os.path.isfile(path):
         raise InputError(
             f"card: expected a JSON file or a preset ({', '.join(PRESETS)}), found {str(given)[:200]!r}"
+            + hint(str(given), PRESETS)
         )
     return ModelCard.from_json(path.read_bytes())
 
