@@ -99,8 +99,11 @@ def near(value: object, allowed: Collection[Word]) -> Word | None:
     if not isinstance(value, str):
         return None
     plain = {_plain(word): word for word in reversed(list(allowed))}
-    found = difflib.get_close_matches(_plain(value[:100]), plain, n=1, cutoff=0.6)
-    return plain[found[0]] if found else None
+    given = _plain(value[:100])
+    found = difflib.get_close_matches(given, plain, n=3, cutoff=0.6)
+    same_letters = [each for each in found if sorted(each) == sorted(given)]
+    best = (same_letters or found)[:1]  # swapped letters are the likeliest slip
+    return plain[best[0]] if best else None
 
 
 def _plain(word: str) -> str:

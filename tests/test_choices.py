@@ -6,7 +6,8 @@ from typing import Any
 
 import pytest
 
-from edgemm.choices import DELEGATE_INSTEAD, TARGET_INSTEAD, choice, hint
+from edgemm.card_fit import find_card
+from edgemm.choices import DELEGATE_INSTEAD, TARGET_INSTEAD, choice, hint, near
 from edgemm.delegates import DELEGATES, find_delegate
 from edgemm.errors import InputError
 
@@ -72,3 +73,15 @@ def test_no_hint_replaces_a_word_that_is_allowed() -> None:
 
 def test_a_long_word_gets_no_hint() -> None:
     assert hint("x" * 100_000, GATES) == ""
+
+
+@pytest.mark.parametrize(
+    ("value", "meant"), [("rstp", "rtsp"), ("rtps", "rtsp"), ("rtp", "rtp"), ("htpt", "http"), ("upd", "udp")]
+)
+def test_swapped_letters_are_the_nearest(value: str, meant: str) -> None:
+    assert near(value, ("file", "http", "https", "rtp", "rtsp", "rtsps", "tcp", "udp")) == meant
+
+
+def test_a_preset_that_is_misspelt() -> None:
+    with pytest.raises(InputError, match=r"found 'mnits'\. Did you mean 'mnist'\?"):
+        find_card("mnits")

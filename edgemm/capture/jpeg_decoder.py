@@ -5,7 +5,10 @@ bytes left over. OpenCV and FFMPEG hide that and hand over whatever came out. Wi
 only a picture that is cut short is noticed. The pixels are the same, bit for bit, in either way.
 
 No decoder can notice damage that leaves valid codes behind: of 400 pictures in which one byte was overwritten, 53 %
-decode without a warning; with 8 bytes overwritten 28 %, with 64 bytes 1 %, with 512 bytes none.
+decode without a warning; with 8 bytes overwritten 28 %, with 64 bytes 1 %, with 512 bytes none. Zeros are valid codes
+for any decoder: 16 or more in a row are looked for here (see files/jpeg_hole.py), fewer are not noticed. A block of
+another picture with the same header may pass as well: of 400 pictures with 1460 such bytes 16 % were delivered, visibly
+wrong.
 """
 
 from __future__ import annotations
@@ -19,6 +22,7 @@ import numpy.typing as npt
 
 from edgemm.capture.exif import orientation, upright
 from edgemm.capture.files.jpeg import START, is_whole_jpeg
+from edgemm.capture.files.jpeg_hole import has_hole
 from edgemm.errors import SourceLost
 from edgemm.log import LOG
 from edgemm.opencv import opencv
@@ -58,6 +62,8 @@ def decode_jpeg(
         raise SourceLost(
             f"not a JPEG: expected it to begin with FF D8, found {data[:2].hex(' ').upper() or 'nothing'}"
         )
+    if has_hole(data):
+        raise SourceLost("a damaged JPEG: zeros where compressed data should be")
     library = simplejpeg()
     if library is None:
         return _by_opencv(data, keep_gray)

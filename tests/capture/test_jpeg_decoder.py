@@ -141,6 +141,35 @@ def test_bytes_that_are_overwritten() -> None:
     assert wrong == 0
 
 
+@pytest.mark.parametrize("options", [(), (cv2.IMWRITE_JPEG_RST_INTERVAL, 4)])
+@pytest.mark.parametrize("size", [16, 64, 512, 1460])
+def test_a_hole_of_zeros(size: int, options: tuple[int, ...]) -> None:
+    """A Huffman decoder reads zeros without a warning: all of 100 are noticed."""
+    for seed in range(100):
+        data = bytearray(encoded(scene(240, 320, seed), *options))
+        at = random.Random(seed).randrange(700, len(data) - 1500)
+        data[at : at + size] = bytes(size)
+        with pytest.raises(SourceLost, match="damaged JPEG"):
+            decode_jpeg(bytes(data))
+
+
+@pytest.mark.parametrize("quality", [10, 50, 95, 100])
+@pytest.mark.parametrize("level", [0, 8, 128, 255])
+@pytest.mark.parametrize("option", ["OPTIMIZE", "PROGRESSIVE", "RST_INTERVAL"])
+@pytest.mark.parametrize("gray", [True, False])
+def test_a_flat_picture_has_no_hole(quality: int, level: int, option: str, gray: bool) -> None:
+    """With tables of its own a flat picture is zeros for the most part."""
+    pixels = np.full((240, 320) if gray else (240, 320, 3), level, np.uint8)
+    data = encoded(pixels, cv2.IMWRITE_JPEG_QUALITY, quality, getattr(cv2, f"IMWRITE_JPEG_{option}"), 1)
+    assert np.array_equal(decode_jpeg(data), by_opencv(data))
+
+
+def test_zeros_outside_the_compressed_data_are_no_hole() -> None:
+    data = encoded(scene())
+    comment = b"\xff\xfe" + struct.pack(">H", 502) + bytes(500)
+    assert np.array_equal(decode_jpeg(data[:2] + comment + data[2:] + bytes(500)), by_opencv(data))
+
+
 def test_a_picture_that_claims_too_much_takes_no_memory() -> None:
     data = bytearray(encoded(scene()))
     place = data.index(b"\xff\xc0") + 5

@@ -127,7 +127,7 @@ def test_a_full_disk_behind_stdout_is_an_error() -> None:
     if not Path("/dev/full").exists():
         pytest.skip("this machine lacks /dev/full")
     done = shell("edgemm --help > /dev/full")
-    assert (done.returncode, done.stderr) == (1, "edgemm: No space left on device\n")
+    assert (done.returncode, done.stderr) == (1, "edgemm: standard output: No space left on device\n")
 
 
 @pytest.mark.parametrize("closed", [">&-", "2>&-", "<&-", ">&- 2>&- <&-"])

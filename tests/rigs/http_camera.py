@@ -5,7 +5,8 @@
     GET /counts?id=7                                      {"whole": 30, "begun": 30, "requests": 1, "open": 0}
 
 `whole` counts pictures of which all bytes were handed to the kernel and that are undamaged or damaged on purpose alike;
-`begun` those of which at least one byte was; `open` the connections that are being answered. Each function below is one behaviour: its name is the path.
+`begun` those of which at least one byte was; `open` the connections that are being answered. Each function below is one
+behaviour: its name is the path.
 """
 
 from __future__ import annotations
@@ -160,6 +161,38 @@ def overwritten(request: Request) -> None:
         if number % 2 == 0:
             body[1500:1756] = random.Random(number).randbytes(256)
         request.part(bytes(body))
+
+    request.play(send)
+
+
+def hole(request: Request) -> None:
+    """200 bytes of every second picture are zero."""
+    request.answer()
+
+    def send(number: int) -> None:
+        body = bytearray(picture(number, 320, 240))
+        if number % 2 == 0:
+            body[1500:1700] = bytes(200)
+        request.part(bytes(body))
+
+    request.play(send)
+
+
+def cut_short(request: Request) -> None:
+    """Of every second picture the first half alone, with its right length and no end marker."""
+    request.answer()
+    request.play(lambda n: request.part(picture(n)[: len(picture(n)) // (1 if n % 2 else 2)]))
+
+
+def far_length(request: Request) -> None:
+    """Every fifth length has a 9 before it; that of every tenth goes with half a picture; one claims a gigabyte."""
+    request.answer()
+
+    def send(number: int) -> None:
+        body = picture(number)
+        claimed = {4: f"9{len(body)}", 7: f"{1 << 30}", 9: f"9{len(body)}"}.get(number % 10, f"{len(body)}")
+        head = f"--next\r\nContent-Type: image/jpeg\r\nContent-Length: {claimed}\r\n\r\n"
+        request.part(body[: len(body) // 2] if number % 10 == 9 else body, head)
 
     request.play(send)
 

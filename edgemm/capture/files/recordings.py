@@ -13,8 +13,10 @@ from edgemm.capture.files.file_source import FileSource
 from edgemm.capture.files.wav import Recording
 from edgemm.capture.losses import Losses, Unreadable
 from edgemm.errors import SourceLost
+from edgemm.log import LOG
 from edgemm.media import AudioBlock
 
+NOT_FINITE = "not-finite"
 SUFFIXES = frozenset({".wav", ".wave"})
 DEFAULT_BLOCK_MS = 20.0
 BOUNDARY_SAMPLES = 1
@@ -55,6 +57,8 @@ class RecordingSource(FileSource):
         self._opened = 0
         self._position = 0
         self._gap = 0
+        self._not_finite = 0
+        self._told: set[str] = set()
         self._losses = Losses()
         self._unreadable = Unreadable(self._losses, uri, len(paths), "recordings")
 
@@ -62,6 +66,11 @@ class RecordingSource(FileSource):
     def lost(self) -> Mapping[str, int]:
         """{"unreadable": recordings that could not be read}."""
         return self._losses.counts
+
+    @property
+    def faults(self) -> Mapping[str, int]:
+        """{"not-finite": stored numbers that are NaN, read as 0, or infinity, read as full scale}; {} without any."""
+        return {NOT_FINITE: self._not_finite} if self._not_finite else {}
 
     def read(self, timeout_s: float | None = None) -> AudioBlock | None:
         """The next block, its last sample stamped with the moment of reading; None at the end.
@@ -105,7 +114,9 @@ class RecordingSource(FileSource):
             return None
         rate = recording.format.sample_rate
         wanted = max(1, round(rate * self._block_ms / 1000))
+        before = recording.not_finite
         samples = recording.read(wanted)
+        self._count_not_finite(recording, recording.not_finite - before)
         if not len(samples):
             samples = np.zeros(min(wanted, self._silence), np.float32)
             self._silence -= len(samples)
@@ -116,6 +127,16 @@ class RecordingSource(FileSource):
         self._position, self._gap = position + len(samples), 0
         captured_ns = self._now_ns() - round(len(samples) * 1e9 / rate)
         return AudioBlock(samples, rate, captured_ns, position, gap, recording.path)
+
+    def _count_not_finite(self, recording: Recording, count: int) -> None:
+        """Counts them; logs the first of each file."""
+        self._not_finite += count
+        if count and recording.path not in self._told:
+            self._told.add(recording.path)
+            LOG.warning(
+                "%s holds samples that are no finite numbers: NaN is read as 0, infinity as full scale",
+                recording.path,
+            )
 
     def _end_recording(self) -> None:
         if self._recording is not None:

@@ -61,10 +61,17 @@ class WavFormat:
             samples = samples.reshape(-1, self.channels).mean(axis=1, dtype=np.float32)
         return samples
 
+    def not_finite(self, raw: bytes) -> int:
+        """How many of the stored numbers are NaN or infinity; 0 for integers."""
+        return int(np.count_nonzero(~np.isfinite(self._stored_floats(raw)))) if self.is_float else 0
+
+    def _stored_floats(self, raw: bytes) -> npt.NDArray[np.floating]:
+        return np.frombuffer(raw, "<f4" if self.bits == 32 else "<f8")
+
     def _float_samples(self, raw: bytes) -> npt.NDArray[np.float32]:
         """One number per stored sample; the divisors are powers of two, so nothing is rounded twice."""
         if self.is_float:
-            heard = np.nan_to_num(np.frombuffer(raw, "<f4" if self.bits == 32 else "<f8"))
+            heard = np.nan_to_num(self._stored_floats(raw))
             limited: npt.NDArray[np.float32] = np.clip(heard, -1, 1).astype(np.float32)
             return limited
         if self.bits == 8:
@@ -89,6 +96,8 @@ class Recording:
                 holds no sound.
         """
         self.path = path
+        self.not_finite = 0
+        """Stored numbers read so far that are NaN, which is read as 0, or infinity, which is read as full scale."""
         try:
             self._file = open(path, "rb")  # noqa: SIM115 - closed by close()
         except OSError as error:
@@ -113,7 +122,9 @@ class Recording:
         self._bytes_left -= len(raw)
         if len(raw) < wanted:
             self._bytes_left = 0
-        return self.format.mono(raw[: len(raw) - len(raw) % self.format.frame_bytes])
+        whole = raw[: len(raw) - len(raw) % self.format.frame_bytes]
+        self.not_finite += self.format.not_finite(whole)
+        return self.format.mono(whole)
 
     def close(self) -> None:
         """Closes the file."""

@@ -85,8 +85,8 @@ class HttpGrabber:
         if self._inner is not None:
             return self._inner.grab()
         if self._next is not None:
-            shot, self._next = self._next, None
-            return shot
+            ready, self._next = self._next, None
+            return ready
         assert self._pictures is not None
         part, passed = self._pictures.newest(_SLICE_S)
         lost = Counter(self._pictures.unreadable())

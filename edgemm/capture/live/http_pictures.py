@@ -1,18 +1,21 @@
 """Pictures over HTTP: one answer that never ends (motion JPEG), or one answer for each picture (snapshots).
 
 Whoever is slower than the camera gets the newest picture: what has come meanwhile is counted as "superseded", and not
-decoded. A picture is captured when its first bytes come; the time on the wire and in the camera is not in its age.
+decoded; but what has no end marker, or is no JPEG, is "corrupt" in any case. A picture is captured when its first bytes
+come; the time on the wire and in the camera is not in its age.
 """
 
 from __future__ import annotations
 
 import time
+from collections import Counter
 from collections.abc import Callable
 from typing import Protocol
 
 from edgemm.capture.live.http_client import HttpClient
 from edgemm.capture.live.http_reply import Reply
 from edgemm.capture.live.jpeg_parts import MAX_PART_BYTES, JpegParts, Part
+from edgemm.capture.live.newest import CORRUPT
 from edgemm.errors import SourceLost
 
 TOO_LARGE = "too-large"
@@ -63,7 +66,8 @@ class PictureStream:
         self._parts = parts
         self._shown = shown
         self._now_ns = now_ns
-        self._pictures = self._told = 0
+        self._pictures = 0
+        self._lost: Counter[str] = Counter()
         self._trouble: SourceLost | None = None
         parts.feed(begun, now_ns())
 
@@ -80,17 +84,25 @@ class PictureStream:
                     break
                 late = time.monotonic() >= give_up  # a sender that never pauses does not keep us here
                 continue
+            self._pictures += 1
+            if not part.is_whole:
+                self._lost[CORRUPT] += 1
+                continue
             passed += newest is not None
             newest = part
-            self._pictures += 1
-        if newest is None and self._trouble is not None:
+        if newest is None and self._trouble is not None and not self._has_unreadable():
             raise self._trouble
         return newest, passed
 
     def unreadable(self) -> dict[str, int]:
         """See `Pictures`."""
-        told, self._told = self._told, self._parts.too_large
-        return {TOO_LARGE: self._told - told}
+        lost, self._lost = self._lost, Counter()
+        lost[TOO_LARGE], self._parts.too_large = self._parts.too_large, 0
+        return lost
+
+    def _has_unreadable(self) -> bool:
+        """True for losses that `unreadable` has not told yet: they come before the end of the stream."""
+        return bool(self._lost.total() or self._parts.too_large)
 
     def _more(self, wait_s: float) -> bool:
         """Reads on; False when nothing came. At the end, what had begun is a picture too."""

@@ -3,7 +3,9 @@
 Cameras differ: boundaries with dashes, quotes or another text than the header says, lines that end in LF alone, parts
 without a type or a length, or with a wrong length, empty headers, garbage between parts. A part ends where its length
 says, if a JPEG ends there; else where its JPEG ends; else at the next boundary. So a picture is handed on as soon as it
-is there, not when the next one begins.
+is there, not when the next one begins. A length is wrong where a boundary comes before its end, outside the segments of
+a JPEG: what follows that boundary is the next part. Only what has no boundary before it, and no start of a JPEG, is not
+noticed as a part.
 """
 
 from __future__ import annotations
@@ -12,7 +14,7 @@ import re
 from collections.abc import Callable
 from typing import NamedTuple
 
-from edgemm.capture.files.jpeg import BROKEN, END, START, JpegEnd
+from edgemm.capture.files.jpeg import BROKEN, END, MORE, START, JpegEnd
 
 MAX_PART_BYTES = 32 << 20
 """A larger picture (32 MiB) is passed over, and counted."""
@@ -30,6 +32,11 @@ class Part(NamedTuple):
     body: bytes
     begun_ns: int
     """When its first bytes came: CLOCK_MONOTONIC, nanoseconds."""
+
+    @property
+    def is_whole(self) -> bool:
+        """False for what is cut short, or no JPEG: no decoder is needed to see that."""
+        return self.body.startswith(START) and _ends_as_jpeg(self.body)
 
 
 class JpegParts:
@@ -53,8 +60,7 @@ class JpegParts:
         self._came_ns = self._begun_ns = 0
         self._step: Callable[[], Part | None] = self._seek
         self._kind = ""
-        self._last: Part | None = None
-        self._skip = 0
+        self._ended = False
         self._length: int | None = None
 
     def feed(self, data: bytes, now_ns: int) -> None:
@@ -76,14 +82,8 @@ class JpegParts:
 
     def end(self) -> bool:
         """The stream has ended: True when `next` gives one more picture, which had begun and may be cut short."""
-        begun = self._step == self._body and bool(self._data.strip(_FILLING)) and self._is_picture()
-        self._step = self._remainder
-        self._last = self._take(len(self._data)) if begun else None
-        return begun
-
-    def _remainder(self) -> Part | None:
-        last, self._last = self._last, None
-        return last
+        self._ended, self._length = True, None
+        return self._step == self._body and bool(self._data.strip(_FILLING)) and self._is_picture()
 
     def _seek(self) -> Part | None:
         """Passes over everything up to the next boundary."""
@@ -119,25 +119,16 @@ class JpegParts:
         return None
 
     def _begin_body(self, length: int | None, kind: str) -> None:
-        if length is not None and length > MAX_PART_BYTES:
-            self.too_large += 1
-            self._skip, self._step = length, self._pass_over
-            return
-        self._length, self._kind = length, kind
+        self._length = None if length is not None and length > MAX_PART_BYTES else length
+        self._kind = kind
         self._end, self._searched, self._broken = JpegEnd(), 0, False
         self._begun_ns = self._came_ns
         self._step = self._body
 
-    def _pass_over(self) -> Part | None:
-        passed = min(self._skip, len(self._data))
-        del self._data[:passed]
-        self._skip -= passed
-        if not self._skip:
-            self._step = self._seek
-        return None
-
     def _body(self) -> Part | None:
         end = self._find_end()
+        if end is None and self._ended and self._data.strip(_FILLING):
+            end = len(self._data)
         if end is None:
             if len(self._data) > MAX_PART_BYTES:
                 self.too_large += self._is_picture()
@@ -151,20 +142,27 @@ class JpegParts:
 
     def _find_end(self) -> int | None:
         """Bytes in the body; None while it is not all there."""
-        if self._length is not None:
-            if len(self._data) < self._length:
-                return None
-            if self._data[:2] != START or self._data[: self._length][-256:].rstrip(_FILLING).endswith(END):
-                return self._length
-            self._length = None  # it is wrong, or the picture is damaged
         if len(self._data) < 2:
             return None
-        found = self._end.find(self._data) if self._data[:2] == START else BROKEN
-        if found > 0:
+        is_jpeg = self._data[:2] == START
+        if self._length is not None and len(self._data) >= self._length:
+            if is_jpeg and _ends_as_jpeg(self._data[: self._length]):
+                return self._length
+            if not is_jpeg:
+                inside = self._boundary_from(0)
+                return self._length if inside is None else min(inside, self._length)
+            self._length = None  # it is wrong, or the picture is damaged
+        found = self._end.find(self._data) if is_jpeg else BROKEN
+        if found == MORE and self._ended:
+            found = BROKEN  # no more comes
+        if found > 0 and self._length is None:
             return found
+        if found == MORE and self._length is not None:
+            return None  # as it should be
         if found == BROKEN and not self._broken:
             self._broken, self._searched = True, 0  # nor was a segment's length right, perhaps
-        return self._boundary_from(0 if self._broken else self._end.sure)
+        inside = self._boundary_from(found if found > 0 else 0 if self._broken else self._end.sure)
+        return found if inside is not None and found > 0 else inside
 
     def _boundary_from(self, place: int) -> int | None:
         """Where the next part begins, at `place` or later: what is in a JPEG's segments is no boundary."""
@@ -183,6 +181,11 @@ class JpegParts:
 
     def _take(self, end: int) -> Part:
         return Part(bytes(self._data[:end]), self._begun_ns)
+
+
+def _ends_as_jpeg(data: bytes | bytearray) -> bool:
+    """True when a JPEG's end marker is the last of it, but for filling."""
+    return data[-256:].rstrip(_FILLING).endswith(END)
 
 
 def _fields(head: bytes) -> list[tuple[str, str]]:

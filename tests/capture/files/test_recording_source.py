@@ -117,3 +117,17 @@ def test_a_closed_source_is_at_its_end(recording: Callable[..., Path]) -> None:
     source.close()
     source.close()
     assert source.read() is None
+
+
+@pytest.mark.parametrize("kind", ["<f4", "<f8"])
+def test_samples_that_are_no_finite_numbers_are_counted_and_logged_once(
+    wav_bytes: Callable[..., Path], kind: str, caplog: pytest.LogCaptureFixture
+) -> None:
+    stored = np.full(1000, 0.25, kind)
+    stored[100:160], stored[700] = np.nan, np.inf
+    with open_source(wav_bytes(3, 8 * stored.itemsize, stored.tobytes())) as source:
+        heard = np.concatenate([block.samples for block in blocks(source)])
+    assert not heard[100:160].any()
+    assert heard[700] == 1
+    assert getattr(source, "faults", {}) == {"not-finite": 61}
+    assert caplog.text.count("no finite numbers") == 1

@@ -35,8 +35,9 @@ def parts(boundary: bytes | None, data: bytes, step: int) -> list[bytes]:
         reader.feed(data[at : at + step], at)
         while part := reader.next():
             found.append(part.body)
-    if reader.end() and (last := reader.next()):
-        found.append(last.body)
+    reader.end()
+    while part := reader.next():
+        found.append(part.body)
     assert reader.next() is None
     return found
 
@@ -58,6 +59,9 @@ STREAMS: dict[str, tuple[bytes | None, bytes]] = {
     "LF alone": (b"b", stream(lambda p: b"--b\nContent-Type: image/jpeg\n\n" + p + b"\n")),
     "length too small": (b"b", stream(lambda p: b"--b\r\n" + length(p, -30) + b"\r\n" + p + b"\r\n")),
     "length too large": (b"b", stream(lambda p: b"--b\r\n" + length(p, 300) + b"\r\n" + p + b"\r\n")),
+    "length far too large": (b"b", stream(lambda p: b"--b\r\n" + length(p, 10**6) + b"\r\n" + p + b"\r\n")),
+    "length of a gigabyte": (b"b", stream(lambda p: b"--b\r\n" + length(p, 10**9) + b"\r\n" + p + b"\r\n")),
+    "length of nothing": (b"b", stream(lambda p: b"--b\r\n" + length(b"") + b"\r\n" + p + b"\r\n")),
     "length is no number": (b"b", stream(lambda p: b"--b\r\nContent-Length: many\r\n\r\n" + p + b"\r\n")),
     "words before": (b"b", b"hello\r\n\r\n" + stream(lambda p: b"--b\r\n" + TYPE + b"\r\n" + p + b"\r\n")),
     "garbage between": (
@@ -111,6 +115,16 @@ def test_a_segment_that_claims_to_be_longer_takes_none_with_it(step: int) -> Non
     found = parts(b"b", stream(lambda p: b"--b\r\n\r\n" + p + b"\r\n", pictures), step)
     assert found[-1] == pictures[-1]
     assert len(found) == len(pictures)
+
+
+@pytest.mark.parametrize("step", [1, 7, 10**6])
+@pytest.mark.parametrize("by", [0, 10**6])
+def test_other_parts_take_no_picture_along(step: int, by: int) -> None:
+    """Half pictures and parts that are no JPEG, whose lengths are right or far too large."""
+    other = [PICTURES[0][:200], b"no picture at all", PICTURES[1][:3]]
+    pieces = [each for pair in zip(other, PICTURES[3:], strict=True) for each in pair]
+    data = stream(lambda p: b"--b\r\n" + length(p, by) + b"\r\n" + p + b"\r\n", pieces)
+    assert [body.rstrip(b"\r\n") for body in parts(b"b", data, step)] == pieces
 
 
 def test_a_picture_is_there_as_soon_as_its_last_byte_is() -> None:
