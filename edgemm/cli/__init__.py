@@ -63,8 +63,6 @@ def main(arguments: Sequence[str] | None = None) -> int:
             _drop_output()
         except OSError as error:  # stdout cannot be written: a full disk
             _drop_output()
-            if error.filename is None:
-                error.filename = "standard output"
             return report(error, as_json=False)
     return code
 

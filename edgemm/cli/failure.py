@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import sys
 import traceback
 import warnings
@@ -58,6 +59,8 @@ def _of_system(error: OSError) -> str:
     """ "out/x.json: No space left on device"."""
     if error.strerror is None:
         return str(error) or type(error).__name__
+    if error.filename is None and error.errno == errno.ENOSPC:  # files that are written have a name
+        return f"standard output: {error.strerror}"
     return f"{error.filename}: {error.strerror}" if error.filename is not None else error.strerror
 
 
