@@ -1,6 +1,6 @@
-"""Connections to a camera on loopback that behaves in forty ways: all that it sent, by its own count, is accounted for.
+"""Connections to a camera on loopback that behaves in fifty ways: all it sent, by its own count, is accounted for.
 
-EDGEMM_SWEEP=1 pytest tests/soak/test_network_soak.py: 1,000 connections; a slice of 45 otherwise.
+EDGEMM_SWEEP=1 pytest tests/soak/test_network_soak.py: 1,000 connections; a slice of 50 otherwise.
 """
 
 from __future__ import annotations
@@ -115,7 +115,7 @@ def test_what_was_sent_is_delivered_or_counted(
     camera: CameraRig, rounds: Callable[[int, int], int], caplog: pytest.LogCaptureFixture
 ) -> None:
     caplog.set_level(logging.CRITICAL, "edgemm")  # pytest keeps what is logged
-    total, wrong, sums = rounds(1000, 45), [], Counter[str]()
+    total, wrong, sums = rounds(1000, 50), [], Counter[str]()
     settled: tuple[int, int, int] | None = None
     for begin in range(0, total, 20):
         with ThreadPoolExecutor(_AT_ONCE) as pool:

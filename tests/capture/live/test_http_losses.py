@@ -46,6 +46,14 @@ def test_pictures_before_a_break_are_handed_over_first() -> None:
         stream.newest(1)
 
 
+def test_a_picture_cut_short_by_a_break_is_told_before_the_break() -> None:
+    stream = PictureStream(Breaks(ONE[:-4]), b"", JpegParts(b"b"), "http://h/")  # type: ignore[arg-type]
+    assert stream.newest(1) == (None, 0)
+    assert stream.unreadable()["corrupt"] == 1
+    with pytest.raises(SourceLost, match="it broke"):
+        stream.newest(1)
+
+
 class Coded:
     """One picture that is no JPEG, before which three were passed over and one was too large."""
 
