@@ -99,22 +99,16 @@ TIMES_MS = [0, 40, 80, 500, 540, 2000, 2010, 2300]
 def film(path: Path, time: Time, times_ms: list[int], **options: Any) -> PacedSource:
     from matroska import write_video
 
-    written = write_video(path / "film.mkv", times_ms)
-    _need_true_times(written, times_ms)
-    inner = VideoSource("film", str(written), **options)
+    _need_true_times()
+    inner = VideoSource("film", str(write_video(path / "film.mkv", times_ms)), **options)
     return PacedSource(inner, now_ns=time.now_ns, wait=time.wait)
 
 
-def _need_true_times(written: Path, times_ms: list[int]) -> None:
-    """Old versions count frames at the mean rate, and nobody can tell when a picture was to be shown."""
-    cv2 = needs(opencv)
-    capture = cv2.VideoCapture(str(written), cv2.CAP_FFMPEG)
-    capture.grab()
-    capture.grab()
-    told_ms = capture.get(cv2.CAP_PROP_POS_MSEC)
-    capture.release()
-    if abs(told_ms - times_ms[1]) > 0.5:
-        pytest.skip(f"OpenCV {cv2.__version__} does not tell the times of a variable frame rate")
+def _need_true_times() -> None:
+    """OpenCV 4.8 tells times at the mean rate, and nobody can know when a picture was to be shown."""
+    version = needs(opencv).__version__
+    if tuple(map(int, version.split(".")[:2])) < (4, 10):
+        pytest.skip(f"OpenCV {version} does not tell the times of a variable frame rate")
 
 
 def test_a_variable_frame_rate_keeps_its_intervals(tmp_path: Path, fake_time: Time) -> None:
