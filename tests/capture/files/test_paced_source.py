@@ -148,7 +148,7 @@ def test_the_last_picture_before_a_long_interval_is_not_passed_over(tmp_path: Pa
 
 
 def test_a_reel_that_is_passed_over_tells_its_moment(tmp_path: Path) -> None:
-    needs(opencv)
+    _need_true_times()
     from matroska import write_video
 
     with VideoSource("film", str(write_video(tmp_path / "film.mkv", [0, 40, 500, 540]))) as reel:
