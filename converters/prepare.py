@@ -13,7 +13,7 @@ import numpy as np
 import onnx_ir as ir
 
 from edgemm.card import ModelCard
-from edgemm.card_fit import Entry
+from edgemm.card_fit import Entry, read_card_file
 from edgemm.card_fit import fit_card as fit_to_tensors
 from edgemm.card_keys import refuse_unknown, without_help
 from edgemm.converters.importers import export_program, export_torch, read_onnx
@@ -267,7 +267,7 @@ def given_card(source: Any, card: ModelCard | str | Path | None, preset: str | N
 def _card_file(path: Path) -> ModelCard:
     if not os.path.isfile(path):
         raise InputError(f"--card {str(path)[:200]}: there is no such file")
-    return ModelCard.from_json(path.read_bytes())
+    return read_card_file(path)
 
 
 def fit_card(

@@ -1,7 +1,7 @@
 """Results as lines in a file that another program may read at any time.
 
-    {"stream": "seen", "sequence": 7, "captured_ns": ..., ..., "captured_utc": "2026-11-28T07:48:15.123Z",
-     "boot": "0b0c...", "app": "kiosk"}
+    {"schema": "edgemm.record/1", "stream": "seen", "sequence": 7, "captured_ns": ..., ...,
+     "captured_utc": "2026-11-28T07:48:15.123Z", "boot": "0b0c...", "app": "kiosk"}
 
 Several programs may write into one file: each line is one `write` at its end, under a lock on the file.
 """

@@ -44,7 +44,7 @@ examples:
 exit codes: 0 done, 1 internal error, 2 usage, 3 fidelity gate or goldens missed, 4 latency gate missed,
 5 delegate missing, 6 artifact damaged or not understood, 7 source failed, 8 package missing,
 9 the model cannot be expressed; 130, 143 and 129 when SIGINT (Ctrl-C), SIGTERM or SIGHUP ended it, but for `run`,
-which drains and exits 0
+which finishes the items in progress and exits 0
 """
 
 
