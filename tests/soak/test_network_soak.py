@@ -5,141 +5,35 @@ EDGEMM_SWEEP=1 pytest tests/soak/test_network_soak.py: 1,000 connections; a slic
 
 from __future__ import annotations
 
-import ctypes
-import gc
-import logging
+import json
 import os
-import random
-import threading
-from collections import Counter
-from collections.abc import Callable, Iterator
-from concurrent.futures import ThreadPoolExecutor
+import subprocess
+import sys
+from collections.abc import Callable
 from pathlib import Path
-from urllib.parse import quote
 
 import pytest
-from camera_rig import CameraRig, Outcome
-from http_camera import PASSWORD, USER
 from needs import needs
 
 from edgemm.opencv import opencv
 
 pytestmark = pytest.mark.device
-WHOLE = (
-    *(
-        "steady",
-        "old",
-        "bursts",
-        "half",
-        "overwritten",
-        "hole",
-        "cut_short",
-        "far_length",
-        "garbage",
-        "sizes",
-        "tiny",
-        "huge",
-        "slow_headers",
-        "dribble",
-    ),
-    *(
-        "redirect",
-        "basic",
-        "digest",
-        "chunked",
-        "no_type",
-        "no_length",
-        "bare",
-        "wrong_length",
-        "dashes",
-        "lines",
-    ),
-    *("other_boundary", "preamble", "inside", "raw", "stall"),
-)
-"""Sent whole and ended in order: every picture is accounted for."""
-CUT = ("cut", "reset")
-SNAPSHOTS = ("snapshot", "snapshot_old")
-REFUSED = (
-    *(
-        "redirect_loop",
-        "redirect_on",
-        "redirect_away",
-        "not_found",
-        "forbidden",
-        "busy",
-        "login_page",
-        "silence",
-    ),
-    *("only_headers", "endless_headers", "huge_headers", "empty", "zipped", "playlist", "no_http"),
-)
-ENDLESS = ("endless",)
-"""One picture without an end, which is counted once it is too large, or the connection is given up before."""
-BEHAVIOURS = WHOLE + CUT + SNAPSHOTS + REFUSED + ENDLESS
-_AT_ONCE = 6
+PROGRAM = Path(__file__).parents[1] / "rigs" / "network_connections.py"
 _GROWTH_BYTES = 16 << 20
 """What an allocator may keep; a picture leaked for each connection would be 100 MB."""
 
 
-@pytest.fixture
-def camera() -> Iterator[CameraRig]:
+def test_what_was_sent_is_delivered_or_counted(rounds: Callable[[int, int], int]) -> None:
     needs(opencv)
-    with CameraRig() as rig:
-        yield rig
-
-
-def connect(rig: CameraRig, number: int) -> tuple[str, Outcome]:
-    """One connection, whose behaviour and rate follow from its number."""
-    behaviour, draw = BEHAVIOURS[number % len(BEHAVIOURS)], random.Random(number)
-    options = {"fps": draw.choice([20, 30, 75, 100, 200]), "count": draw.randint(1, 8)}
-    login = f"{USER}:{quote(PASSWORD, safe='')}@" if behaviour in ("basic", "digest") else ""
-    if behaviour in SNAPSHOTS:
-        return behaviour, rig.watch(behaviour, own="timeout_s=5&fps=60", pictures=draw.randint(1, 9))
-    own = "timeout_s=0.3" if behaviour in ("stall", *REFUSED, *ENDLESS) else "timeout_s=10"
-    return behaviour, rig.watch(behaviour, login=login, own=own, **options)
-
-
-def is_accounted(behaviour: str, seen: Outcome) -> bool:
-    """True when what the server sent is what was delivered and lost, but for what was in flight at a break."""
-    if behaviour in WHOLE:
-        return seen.accounted == seen.whole and (seen.whole > 0 or behaviour == "stall")
-    if behaviour == "cut":
-        return seen.whole <= seen.accounted <= seen.begun
-    if behaviour == "reset" or behaviour in ENDLESS:  # discards what was not read
-        return seen.accounted <= seen.begun
-    if behaviour in SNAPSHOTS:
-        return 0 <= seen.whole - seen.accounted <= 1
-    return seen.accounted == seen.whole == seen.begun == 0 and seen.error.startswith("Source")
-
-
-def test_what_was_sent_is_delivered_or_counted(
-    camera: CameraRig, rounds: Callable[[int, int], int], caplog: pytest.LogCaptureFixture
-) -> None:
-    caplog.set_level(logging.CRITICAL, "edgemm")  # pytest keeps what is logged
-    total, wrong, sums = rounds(1000, 50), [], Counter[str]()
-    settled: tuple[int, int, int] | None = None
-    for begin in range(0, total, 20):
-        with ThreadPoolExecutor(_AT_ONCE) as pool:
-            for behaviour, seen in pool.map(
-                lambda number: connect(camera, number), range(begin, min(begin + 20, total))
-            ):
-                sums.update(connections=1, sent=seen.whole, delivered=seen.delivered)
-                sums.update(seen.lost)
-                if not is_accounted(behaviour, seen):
-                    wrong.append((behaviour, seen))
-        settled = settled or (usage() if begin >= total // 5 else None)
-    print(f"\n{dict(sums)}, memory, descriptors and threads {settled} -> {usage()}")  # noqa: T201 - the soak's figures
-    assert wrong == []
-    assert settled is not None
-    memory, descriptors, threads = usage()
-    assert memory - settled[0] < _GROWTH_BYTES
-    assert (descriptors, threads) == settled[1:]
-
-
-def usage() -> tuple[int, int, int]:
-    """Resident bytes once the allocator has given back what it need not keep, descriptors, threads."""
-    gc.collect()
-    trim = getattr(ctypes.CDLL(None), "malloc_trim", None)
-    if trim is not None:
-        trim(0)
-    pages = int(Path("/proc/self/statm").read_text().split()[1])
-    return pages * os.sysconf("SC_PAGE_SIZE"), len(os.listdir("/proc/self/fd")), threading.active_count()
+    ended = subprocess.run(
+        [sys.executable, str(PROGRAM), str(rounds(1000, 50))],
+        env={**os.environ, "PYTHONPATH": os.pathsep.join(filter(None, sys.path))},
+        stdout=subprocess.PIPE,
+        check=True,
+        text=True,
+    )
+    found = json.loads(ended.stdout.splitlines()[-1])
+    print(f"\n{found['sums']}, {found['settled']} -> {found['end']}")  # noqa: T201 - the soak's figures
+    assert found["wrong"] == []
+    assert found["end"][0] - found["settled"][0] < _GROWTH_BYTES
+    assert found["end"][1:] == found["settled"][1:]
