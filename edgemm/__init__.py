@@ -37,7 +37,7 @@ _HOME = {
     "AudioBlock": "edgemm.media",
     "ModelCard": "edgemm.card",
     **dict.fromkeys(
-        ("Classification", "Keyword", "Detections", "Segmentation", "Transcript", "Audio", "Picture",
+        ("Classification", "Keyword", "Detections", "Segmentation", "Landmarks", "Transcript", "Audio", "Picture",
          "Embedding", "Tensors"), "edgemm.results"),
     **dict.fromkeys(
         ("EdgemmError", "InputError", "LatencyMissed", "DelegateError", "DelegateMissing", "DelegateFailed",

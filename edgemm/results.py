@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, fields
+from dataclasses import dataclass, field, fields
 from typing import Any
 
 import numpy as np
@@ -69,9 +69,13 @@ class Keyword(Result):
     """False where the score stays under the card's threshold, or within its refractory time."""
 
 
+def _no_points() -> npt.NDArray[np.float32]:
+    return np.zeros((0, 0, 2), np.float32)
+
+
 @dataclass(frozen=True, slots=True, eq=False)
 class Detections(Result):
-    """Objects in a picture."""
+    """Objects in a picture, best first."""
 
     boxes_xyxy: npt.NDArray[np.float32]
     """float32[n, 4]: left, top, right, bottom in pixels of the source frame."""
@@ -81,16 +85,36 @@ class Detections(Result):
     """int64[n]."""
     labels: tuple[str, ...] = ()
     """Name of each box's class."""
+    points_xy: npt.NDArray[np.float32] = field(default_factory=_no_points)
+    """float32[n, k, 2]: the key points of each box in pixels of the source frame, where the model gives any."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Segmentation(Result):
     """A class for each pixel."""
 
-    classes: npt.NDArray[np.int64]
-    """int64[height, width] in the size of the source frame."""
+    classes: npt.NDArray[np.uint8] | npt.NDArray[np.uint16]
+    """uint8[height, width] in the size of the source frame; uint16 where there are more than 256 classes."""
     labels: tuple[str, ...] = ()
     """Name of each class number."""
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Landmarks(Result):
+    """Points of one thing: a face, a body, a hand."""
+
+    points_xy: npt.NDArray[np.float32]
+    """float32[k, 2] in pixels of the source frame."""
+    scores: npt.NDArray[np.float32]
+    """float32[k], 0..1: how sure each point is, as the model tells; all 1 where it does not."""
+    score: float = 1.0
+    """0..1: that the thing is there at all; 1 where the model does not tell."""
+    names: tuple[str, ...] = ()
+    """Name of each point."""
+    skeleton: tuple[tuple[int, int], ...] = ()
+    """Pairs of points that belong together, for drawing."""
+    depths: npt.NDArray[np.float32] | None = None
+    """float32[k], in the scale of the source's x, smaller is nearer; None where the model gives none."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)

@@ -1,0 +1,83 @@
+"""The seam between a model's outputs and its results: what a task has to provide."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Any, ClassVar, Protocol
+
+from edgemm.results import Result
+from edgemm.tasks.context import Context
+from edgemm.tasks.outputs import Outputs
+from edgemm.tensors import TensorSpec
+
+
+class Recipe(Protocol):
+    """A task's section of the card: a frozen, slotted dataclass; a docstring under each field.
+
+    It has a field `extra: dict[str, Any]` for keys that are not known. Fields hold str, bool, int, float, Literal,
+    tuples of these, and None.
+    """
+
+    BOUNDS: ClassVar[Mapping[str, tuple[float, float]]]
+    """Field -> smallest and largest number."""
+    OPTIONS: ClassVar[tuple[str, ...]]
+    """Fields that a user may set at run time: arguments of `load` and `stream`, the command line, app files."""
+
+    def check(self) -> None:
+        """The rules between fields.
+
+        Raises:
+            CardError: one is broken; the message begins with the field's name and a colon.
+        """
+
+
+class Decoder(Protocol):
+    """Reads results out of the outputs of one model. Keeps nothing of a stream: that is the state's.
+
+    Exists so that a model, a stream and a chain need to know nothing of labels, thresholds and boxes.
+    """
+
+    def begin(self) -> Any:
+        """The state of a new stream, or track; None where there is none."""
+
+    def decode(self, outputs: Outputs, context: Context, state: Any) -> Iterable[Result]:
+        """The results that one run completes, in coordinates and times of the source.
+
+        Raises:
+            ArtifactError: the model gave what cannot be decoded, such as NaN where scores are expected.
+        """
+
+    def end(self, context: Context, state: Any) -> Iterable[Result]:
+        """What is still to be said when the stream ends, or before a gap."""
+
+    def whole(self, windows: Sequence[Outputs], context: Context, stride_s: float) -> Result:
+        """One result for one picture (one window), or for a recording.
+
+        Args:
+            windows: the outputs of each window, in order, each its own copy.
+            context: of the whole input.
+            stride_s: seconds between the beginnings of two windows.
+        """
+
+
+class Task(Protocol):
+    """One per name in the table of tasks (`edgemm.tasks.TASKS`), or from the entry point group "edgemm.tasks"."""
+
+    name: ClassVar[str]
+    """As in a card's `task`, and the key of its section there."""
+    version: ClassVar[int]
+    """Of the recipe: a card that asks for a later one is refused."""
+    Recipe: ClassVar[type[Any]]
+    """See `edgemm.tasks.decoder.Recipe`."""
+
+    def open(self, card: Any, recipe: Any, outputs: Sequence[TensorSpec]) -> Decoder:
+        """What decodes this model.
+
+        Args:
+            card: the `ModelCard`, with labels and what it says of each output.
+            recipe: the card's section, options of the user already put in.
+            outputs: of the file, in its order.
+
+        Raises:
+            CardError: card, recipe and outputs do not fit; says what was expected and what to do.
+        """
