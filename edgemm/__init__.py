@@ -16,6 +16,7 @@ if TYPE_CHECKING:
 
     from edgemm.capture import open_source as open_source
     from edgemm.card import ModelCard as ModelCard
+    from edgemm.drawing import draw as draw
     from edgemm.media import AudioBlock as AudioBlock
     from edgemm.media import Frame as Frame
     from edgemm.model import Model as Model
@@ -32,6 +33,7 @@ _HOME = {
     "open_source": "edgemm.capture",
     "Runner": "edgemm.stream.runner",
     "Budget": "edgemm.stream.budget",
+    "draw": "edgemm.drawing",
     "Item": "edgemm.stream.item",
     "Frame": "edgemm.media",
     "AudioBlock": "edgemm.media",
