@@ -59,7 +59,7 @@ class Canvas:
         else:
             self._cv2.cvtColor(pixels, self._cv2.COLOR_RGB2BGR, dst=self.pixels)
         self.line_px = max(1, round(int(min(shape[:2])) / PIXELS_PER_LINE))
-        self.lettering = Lettering(min(shape[:2]))
+        self.lettering = Lettering(*self.size_wh)
 
     @property
     def size_wh(self) -> tuple[int, int]:
@@ -141,7 +141,7 @@ class Canvas:
         """
         width, height = self.size_wh
         fitted = self.lettering.fitted(text, width)
-        if not fitted.text or fitted.height > height:
+        if not fitted.text:
             return
         left = round(min(max(x, 0.0), width - fitted.width))
         top = round(min(max(y, 0.0), height))

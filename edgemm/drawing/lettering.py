@@ -12,6 +12,8 @@ PIXELS_PER_SCALE = 900
 """OpenCV's letters, about 20 pixels high, are drawn at scale 1 on a picture whose shorter side has so many pixels."""
 SMALLEST_SCALE = 0.4
 """Below that they cannot be read."""
+MOST_OF_HEIGHT = 1 / 3
+"""Of the picture that one line of text may take: on a smaller one it would hide what it is about."""
 LONGEST = 200
 """Letters of a text that are looked at: nothing that long fits."""
 _SHORTENED = ".."
@@ -45,14 +47,17 @@ class Fitted:
 
 
 class Lettering:
-    """Letters for a picture of one size. Measures, in pixels."""
+    """Letters for pictures of one size. Measures, in pixels."""
 
-    __slots__ = ("_cv2", "ascent", "descent", "font", "margin", "scale", "thickness")
+    __slots__ = ("_cv2", "_most_height", "ascent", "descent", "font", "margin", "scale", "thickness")
 
-    def __init__(self, short_side: int) -> None:
+    def __init__(self, width: int, height: int) -> None:
         """Args:
-        short_side: pixels of the picture's shorter side.
+        width: of the picture, in pixels.
+        height: of the picture.
         """
+        short_side = min(width, height)
+        self._most_height = height * MOST_OF_HEIGHT
         self._cv2: Any = opencv()
         self.font = self._cv2.FONT_HERSHEY_SIMPLEX
         self.scale = max(SMALLEST_SCALE, short_side / PIXELS_PER_SCALE)
@@ -71,8 +76,9 @@ class Lettering:
         return int(width + 2 * self.margin)
 
     def fitted(self, text: str, most: int) -> Fitted:
-        """The text in plain letters, its end cut off (`..`) where it is wider than `most` pixels."""
-        letters = plain(text[:LONGEST]).strip()
+        """The text in plain letters, its end cut off (`..`) where it is wider than `most` pixels; none on a picture
+        that is too low for text."""
+        letters = plain(text[:LONGEST]).strip() if self.height <= self._most_height else ""
         if self.width(letters) > most:
             letters = self._shortened(letters, most)
         return Fitted(letters, self.width(letters), self.height)

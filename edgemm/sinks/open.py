@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable, Sequence
+from contextlib import suppress
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from edgemm.choices import hint
-from edgemm.errors import InputError
+from edgemm.errors import EdgemmError, InputError
 from edgemm.sinks.directory import DirectorySink
 from edgemm.sinks.film import CODECS
 from edgemm.sinks.several import Sinks
@@ -40,12 +41,14 @@ def open_sinks(
     """
     sinks: list[Sink] = []
     try:
-        sinks.extend(saver(path, source=source) for path in save)
+        for path in save:
+            sinks.append(saver(path, source=source))  # noqa: PERF401 - what was opened is closed below
         if show:
             require_pictures(source, "--show")
             sinks.append(WindowSink(on_closed=on_closed))
     except BaseException:
-        Sinks(sinks).close()
+        with suppress(EdgemmError):  # the error on its way says more
+            Sinks(sinks).close()
         raise
     return Sinks(sinks)
 

@@ -113,7 +113,7 @@ class Outbox(Generic[S]):
             self._freed.clear()
             if not self._free and not self._freed.wait(max(0.0, until_s - time.monotonic())):
                 return False
-        return bool(self._free)
+        return bool(self._free) and self.error is None and self._life.is_open
 
     def refuse(self, reason: str) -> bool:
         """Counts an item that is not taken; always False."""

@@ -44,8 +44,11 @@ class Sinks:
     def wait_for_room(self, timeout_s: float) -> bool:
         """Waits for those that `HasRoom`, `timeout_s` seconds in all. For streams of files alone."""
         until_s = time.monotonic() + timeout_s
-        waiting = [sink for sink in self.sinks if isinstance(sink, HasRoom)]
-        return all([sink.wait_for_room(max(0.0, until_s - time.monotonic())) for sink in waiting])
+        have_room = True
+        for sink in self.sinks:
+            if isinstance(sink, HasRoom):
+                have_room &= sink.wait_for_room(max(0.0, until_s - time.monotonic()))
+        return have_room
 
     def drain(self, timeout_s: float) -> None:
         """Waits for each of them, `timeout_s` seconds in all.

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from contextlib import suppress
 from typing import TYPE_CHECKING, Any
 
 from edgemm.opencv import opencv
@@ -48,6 +49,7 @@ class WindowSink:
         self._cv2: Any = opencv()
         self._on_closed = on_closed
         self._windows: dict[str, str] = {}
+        self._seen: set[str] = set()
         self._outbox = Outbox(
             self.name, slots(), self._show, self._finish, capacity=_CAPACITY, idle=self._pump, idle_s=_PUMP_S
         )
@@ -97,15 +99,26 @@ class WindowSink:
         if self.closed_by_user or not self._windows:
             return
         key = self._cv2.waitKey(1) & 0xFF
-        visible = self._cv2.WND_PROP_VISIBLE
-        closed = any(self._cv2.getWindowProperty(each, visible) < 1 for each in self._windows.values())
-        if key == _ESCAPE or closed:
+        if key == _ESCAPE or any(map(self._is_closed, self._windows.values())):
             self.closed_by_user = True
             self._finish(failed=False)
             self._on_closed()
 
+    def _is_closed(self, title: str) -> bool:
+        """GTK tells of no window that it is visible; there one that is gone has no property at all."""
+        try:
+            if self._cv2.getWindowProperty(title, self._cv2.WND_PROP_VISIBLE) >= 1:
+                self._seen.add(title)
+                return False
+            return (
+                title in self._seen or self._cv2.getWindowProperty(title, self._cv2.WND_PROP_FULLSCREEN) < 0
+            )
+        except self._cv2.error:  # Qt, when the last window was closed
+            return True
+
     def _finish(self, failed: bool) -> None:
         if self._windows:
             self._windows.clear()
-            self._cv2.destroyAllWindows()
-            self._cv2.waitKey(1)
+            with suppress(self._cv2.error):  # they are gone already
+                self._cv2.destroyAllWindows()
+                self._cv2.waitKey(1)
