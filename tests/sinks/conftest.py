@@ -75,7 +75,7 @@ def film() -> ReadFilm:
 
 
 @pytest.fixture
-def unprivileged() -> Iterator[None]:
+def unprivileged(tmp_path: Path) -> Iterator[None]:
     """As a user who may not write everywhere: root becomes nobody for the time of the test."""
     was_root = os.geteuid() == 0
     if was_root:
