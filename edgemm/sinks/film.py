@@ -25,11 +25,15 @@ class Codec:
     """As OpenCV's FFMPEG takes it."""
     words: str
     """What it is, and what plays it."""
+    live_fps: float = 30.0
+    """Pictures per second of a film from a source that does not tell its rate, such as a camera."""
 
 
 CODECS = {
     ".mp4": Codec("mp4v", "MPEG-4 Part 2, which VLC, mpv and ffmpeg play and browsers do not"),
-    ".webm": Codec("VP80", "VP8, which browsers play; several times slower to write than .mp4"),
+    ".webm": Codec(
+        "VP80", "VP8, which browsers play; several times slower to write than .mp4", live_fps=10.0
+    ),
     ".avi": Codec("MJPG", "motion JPEG: large files, every picture by itself"),
     ".mkv": Codec("mp4v", "MPEG-4 Part 2, which VLC, mpv and ffmpeg play and browsers do not"),
 }

@@ -26,19 +26,22 @@ class TimeGrid:
     skipped: int = 0
     """Pictures for which there is no place."""
     left_out_ns: int = 0
-    """Pauses that the film does not show, and time that ran backwards, in nanoseconds."""
+    """Time that the film does not show, and time that ran backwards, in nanoseconds."""
     _origin_ns: int = 0
     _last_ns: int = 0
 
-    def place(self, moment_ns: int) -> int:
+    def place(self, moment_ns: int, *, without_pause: bool = False) -> int:
         """Where the picture of that moment goes.
+
+        Args:
+            without_pause: at once after the one before, however long ago that was: there is no time for repeats.
 
         Returns:
             How often the picture before it is to be repeated first, 0 or more; SKIP: there is no place for it.
         """
         if not self.placed:
             self._origin_ns = moment_ns
-        elif not 0 <= moment_ns - self._last_ns <= LONGEST_GAP_S * 1e9:
+        elif without_pause or not 0 <= moment_ns - self._last_ns <= LONGEST_GAP_S * 1e9:
             self._join(moment_ns)
         self._last_ns = moment_ns
         behind = (moment_ns - self._origin_ns) * self.fps / 1e9 - self.placed  # in periods

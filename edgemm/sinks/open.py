@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 
 
 def open_sinks(
-    save: Sequence[str] = (),
+    save: str | Sequence[str] = (),
     show: bool = False,
     *,
     source: Source | None = None,
@@ -31,7 +31,7 @@ def open_sinks(
     """One sink for each place to save to, and a window where it is asked for.
 
     Args:
-        save: see `saver`.
+        save: one place or several, see `saver`.
         show: opens a window.
         source: what the stream reads.
         on_closed: called when the user closes the window, from a thread of its own, such as the stream's `stop`.
@@ -41,7 +41,7 @@ def open_sinks(
     """
     sinks: list[Sink] = []
     try:
-        for path in save:
+        for path in (save,) if isinstance(save, str) else save:
             sinks.append(saver(path, source=source))  # noqa: PERF401 - what was opened is closed below
         if show:
             require_pictures(source, "--show")

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import time
+from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -13,7 +15,7 @@ from edgemm.choices import expected_one_of
 from edgemm.errors import InputError, MachineShortage
 from edgemm.log import LOG
 from edgemm.sinks.drawn import DrawnItem, slots
-from edgemm.sinks.film import CODECS, RESERVE_BYTES, SMALLEST, Film
+from edgemm.sinks.film import CODECS, RESERVE_BYTES, SMALLEST, Codec, Film
 from edgemm.sinks.grid import SKIP, TimeGrid
 from edgemm.sinks.outbox import CAPACITY, Outbox
 
@@ -23,8 +25,8 @@ if TYPE_CHECKING:
     from edgemm.capture.source import Source
     from edgemm.stream.item import Item
 
-DEFAULT_FPS = 30.0
-"""Of a film from a source that does not tell its rate, such as a camera."""
+LONGEST_LAG_S = 5.0
+"""An encoder that is farther behind a live source repeats no pictures until it has caught up."""
 SLOWEST, FASTEST = 0.1, 240.0
 _LOOK_EVERY = 32
 """Pictures between two looks at the disk's free space."""
@@ -37,7 +39,8 @@ class VideoSink:
     The film has a fixed rate. A picture is repeated where the next one is not there in time, and skipped where there
     are more than the film has places, so that each is shown within 1/fps seconds of its time of capture; both are
     counted. From a file that is read as fast as it can be, the time of a picture is its number in the file divided by
-    the file's rate. Of a pause of more than a minute nothing is shown.
+    the file's rate. Of a pause of more than a minute nothing is shown; nor are pauses while the encoder is more than
+    LONGEST_LAG_S behind a live source, which it is when it cannot write `fps` pictures a second. Both are told.
 
     The film's size is that of the first picture; others are scaled into it, centred on black. It is written beside its
     place and put there whole by `close()`. When less than 8 MiB of the disk are free the film is ended and kept.
@@ -50,12 +53,15 @@ class VideoSink:
         fps: float | None = None,
         source: Source | None = None,
         capacity: int = CAPACITY,
+        now_ns: Callable[[], int] = time.monotonic_ns,
     ) -> None:
         """Args:
             path: of the film; a file that is there is replaced in the end.
-            fps: pictures per second; None: the source's rate, or DEFAULT_FPS where it tells none.
+            fps: pictures per second; None: the source's rate, or where it tells none, 30, and 10 for .webm, which takes
+                several times longer to write.
             source: where the stream's frames come from; None: any, whose frames have true times.
             capacity: pictures that may wait for the encoder.
+            now_ns: the clock of capture times, nanoseconds.
 
         Raises:
             InputError: the suffix or the rate is not known, the source is sound, or the folder cannot be written to.
@@ -64,21 +70,24 @@ class VideoSink:
         """
         self.path = Path(path).absolute()
         self.name = str(path)
-        require_codec(Path(path))
+        self._codec = require_codec(Path(path))
         require_pictures(source, self.name)
         rate = _rate_of(source)
-        self.fps = _checked(fps if fps is not None else rate or DEFAULT_FPS)
+        self.fps = _checked(fps if fps is not None else rate or self._codec.live_fps)
         self._period_ns = 0.0 if rate is None or source is None or source.live else 1e9 / rate
         """Between two frames of a file that is read as fast as it can be; 0: frames have true times."""
         atomic.check(self.path, "film")
         self._try_encoder()
         self.grid = TimeGrid(self.fps)
+        self._now_ns = now_ns
+        self._begun_ns: int | None = None
+        """Clock less time of capture, when the first picture came to the encoder."""
         self._film: Film | None = None
         self._before: npt.NDArray[np.uint8] | None = None
         self._bytes = 0
         self._stream: str | None = None
         self._outbox = Outbox(f"film {path}", slots(), self._write, self._finish, capacity=capacity)
-        LOG.info("%s: %s", path, CODECS[self.path.suffix.lower()].words)
+        LOG.info("%s: %s", path, self._codec.words)
 
     def put(self, stream: str, item: Item) -> bool:
         """See `Sink.put`; the items of a second stream are refused."""
@@ -109,7 +118,7 @@ class VideoSink:
         those `repeated` among them, pictures `skipped`, `left_out_s` of pauses, and its size in bytes when closed."""
         return {
             "path": self.name,
-            "codec": CODECS[self.path.suffix.lower()].fourcc,
+            "codec": self._codec.fourcc,
             "fps": self.fps,
             "taken": self._outbox.taken,
             "written": self._outbox.written,
@@ -138,14 +147,23 @@ class VideoSink:
 
     def _write(self, slot: DrawnItem) -> bool:
         """False for a picture that is skipped."""
-        moment_ns = round(slot.frame_number * self._period_ns) if self._period_ns else slot.captured_ns
-        repeats = self.grid.place(moment_ns)
+        if self._period_ns:
+            repeats = self.grid.place(round(slot.frame_number * self._period_ns))
+        else:
+            repeats = self.grid.place(slot.captured_ns, without_pause=self._is_far_behind(slot.captured_ns))
         if repeats == SKIP:
             return False
         for _ in range(repeats):
             self._add(self._before)
         self._add(slot.drawn())
         return True
+
+    def _is_far_behind(self, captured_ns: int) -> bool:
+        """Compared with the first picture: to repeat others now would put the encoder farther and farther behind."""
+        age_ns = self._now_ns() - captured_ns
+        if self._begun_ns is None:
+            self._begun_ns = age_ns
+        return age_ns - self._begun_ns > LONGEST_LAG_S * 1e9
 
     def _add(self, pixels: npt.NDArray[np.uint8] | None) -> None:
         assert pixels is not None
@@ -172,12 +190,15 @@ class VideoSink:
             film.drop()
 
 
-def require_codec(path: Path) -> None:
-    """Raises:
-    InputError: the suffix is none of a film.
+def require_codec(path: Path) -> Codec:
+    """What is written under the suffix of `path`.
+
+    Raises:
+        InputError: it is none of a film.
     """
     if path.suffix.lower() not in CODECS:
         raise InputError(f"film {path}: the suffix: {expected_one_of(list(CODECS), path.suffix.lower())}")
+    return CODECS[path.suffix.lower()]
 
 
 def require_pictures(source: Source | None, name: str) -> None:

@@ -82,6 +82,12 @@ def test_a_pause_is_shown_up_to_a_minute_and_left_out_beyond() -> None:
     assert grid.left_out_ns == pytest.approx(59.9 * SECOND, abs=2)
 
 
+def test_without_a_pause_the_next_picture_comes_at_once() -> None:
+    grid = TimeGrid(10)
+    assert [grid.place(0), grid.place(SECOND, without_pause=True), grid.place(2 * SECOND)] == [0, 0, 9]
+    assert grid.left_out_ns == round(0.9 * SECOND)
+
+
 def test_time_that_runs_backwards_goes_on_from_there() -> None:
     places, grid = shown([50 * SECOND, 51 * SECOND, 3 * SECOND, 4 * SECOND], 1)
     assert places == [0, 1, 2, 3]

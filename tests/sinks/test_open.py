@@ -57,6 +57,11 @@ def test_several_are_opened_and_closed(tmp_path: Path) -> None:
     assert os.listdir(tmp_path) == ["b"]
 
 
+def test_one_place_may_be_named_by_itself(tmp_path: Path) -> None:
+    with open_sinks(str(tmp_path / "b")) as sinks:
+        assert [type(each) for each in sinks.sinks] == [DirectorySink]
+
+
 def test_when_one_cannot_be_opened_those_before_it_are_closed(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -22,7 +22,7 @@ from edgemm.errors import EdgemmError, InputError, MachineShortage
 from edgemm.opencv import opencv
 from edgemm.results import Detections, Picture
 from edgemm.sinks import VideoSink
-from edgemm.sinks.film import CODECS, Film
+from edgemm.sinks.film import CODECS, Codec, Film
 from edgemm.stream.item import Item
 
 pytestmark = pytest.mark.device
@@ -138,6 +138,28 @@ def test_a_rate_of_its_own_holds_the_file_s_times(tmp_path: Path, item: MakeItem
 def test_a_source_without_a_sane_rate_gives_a_film_of_thirty(tmp_path: Path, rate: Any) -> None:
     with VideoSink(tmp_path / "out.mp4", source=source(live=True, fps=rate)) as sink:
         assert sink.fps == 30
+
+
+def test_an_encoder_that_is_far_behind_repeats_nothing_until_it_has_caught_up(
+    tmp_path: Path, item: MakeItem
+) -> None:
+    """Else it would be farther behind after each repeat, and the film a still picture."""
+    clock_s = iter([100, 101, 107.1, 104, 105])
+    with VideoSink(tmp_path / "out.mp4", fps=10, now_ns=lambda: round(next(clock_s) * 1e9)) as sink:
+        frames = []
+        for second in range(5):
+            feed(sink, [item(second, second * 1000)])
+            frames.append(sink.summary()["frames"])
+    assert frames == [1, 11, 12, 22, 32]
+    assert sink.summary()["left_out_s"] == 0.9
+
+
+@pytest.mark.parametrize(("suffix", "fps"), [(".mp4", 30), (".webm", 10)])
+def test_a_codec_that_takes_long_has_a_lower_rate_by_itself(tmp_path: Path, suffix: str, fps: float) -> None:
+    if not has_encoder(suffix):
+        pytest.skip(f"OpenCV here writes no {suffix}")
+    with VideoSink(tmp_path / f"out{suffix}") as sink:
+        assert sink.fps == fps
 
 
 def test_results_are_drawn(tmp_path: Path, item: MakeItem, film: ReadFilm, box: Detections) -> None:
@@ -297,7 +319,7 @@ def test_sound_is_refused(tmp_path: Path) -> None:
 def test_an_opencv_without_the_encoder_is_told_at_once(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setitem(CODECS, ".mp4", SimpleNamespace(fourcc="????", words=""))
+    monkeypatch.setitem(CODECS, ".mp4", Codec("????", ""))
     with pytest.raises(EdgemmError, match=r"cannot write \?\?\?\? films"):
         VideoSink(tmp_path / "out.mp4")
     assert os.listdir(tmp_path) == []
