@@ -145,7 +145,7 @@ class Canvas:
             return
         left = round(min(max(x, 0.0), width - fitted.width))
         top = round(min(max(y, 0.0), height))
-        top = top - fitted.height if top >= fitted.height else min(top, height - fitted.height)
+        top -= fitted.height if top >= fitted.height else 0  # a line of text is a third of the height at most
         self.fill(left, top, fitted.width, fitted.height, color)
         self.write(fitted.text, left, top, readable_on(color))
 

@@ -43,7 +43,8 @@ class VideoSink:
     LONGEST_LAG_S behind a live source, which it is when it cannot write `fps` pictures a second. Both are told.
 
     The film's size is that of the first picture; others are scaled into it, centred on black. It is written beside its
-    place and put there whole by `close()`. When less than 8 MiB of the disk are free the film is ended and kept.
+    place and put there whole by `close()`. When less than 8 MiB of the disk are free the film is ended and kept, and so
+    it is after any other error; `drain` and `close` raise it.
     """
 
     def __init__(
@@ -180,11 +181,12 @@ class VideoSink:
             raise MachineShortage(_full(self.name, f"the film ends after {seconds:.1f} s, which are kept"))
 
     def _finish(self, failed: bool) -> None:
+        """What was recorded until an error is kept, too."""
         film, self._film = self._film, None
         if film is None:
             return
         try:
-            if not failed:
+            if film.frames:
                 self._bytes = film.finish()
         finally:
             film.drop()

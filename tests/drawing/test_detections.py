@@ -51,6 +51,16 @@ def test_sides_outside_the_picture_are_not_drawn(grey: Picture, boxes: Boxes) ->
     assert mask[298:300].all()
 
 
+@pytest.mark.parametrize("side", range(4))
+def test_a_side_just_outside_is_not_drawn_and_the_others_are(grey: Picture, side: int, boxes: Boxes) -> None:
+    edges = [0.0, 0.0, 640.0, 480.0]
+    edges[side] += -5 if side < 2 else 5
+    mask = touched(edgemm.draw(grey, boxes(tuple(edges), labels=("",))))
+    lines = mask[200:300, 1], mask[1, 200:400], mask[200:300, 638], mask[478, 200:400]
+    assert [bool(line.all()) for line in lines] == [at != side for at in range(4)]
+    assert not lines[side].any()
+
+
 @pytest.mark.parametrize(
     "box",
     [

@@ -59,6 +59,16 @@ def test_text_follows_the_size_of_the_picture() -> None:
     assert heights[0] >= 10  # still letters
 
 
+@pytest.mark.parametrize("less", range(12))
+def test_a_text_that_hardly_fails_to_fit_loses_little(less: int) -> None:
+    letters, text = Lettering(640, 480), "an elephant in the room"
+    most = letters.width(text) - less
+    fitted = letters.fitted(text, most)
+    assert (fitted.text == text) is (less == 0)
+    kept = len(fitted.text) - 2
+    assert less == 0 or letters.width(text[: kept + 1] + "..") > most
+
+
 @pytest.mark.parametrize("most", [0, 5, 30, 31, 32, 60, 100, 300])
 def test_a_text_is_cut_where_it_does_not_fit(most: int) -> None:
     letters = Lettering(640, 480)

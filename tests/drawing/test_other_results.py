@@ -149,6 +149,15 @@ def test_points_and_the_lines_between_them(grey: Picture) -> None:
     assert (drawn[50, 50] == (255, 210, 40)).all()
 
 
+def test_a_point_lies_in_the_pixel_that_covers_it(grey: Picture) -> None:
+    """Coordinates are continuous: 200.9 is in the pixel from 200 to 201."""
+    low, high = ([(100.1 + off, 200.1 + off), (300.1 + off, 200.1 + off)] for off in (0, 0.8))
+    first, second = (edgemm.draw(grey, landmarks(each, [1, 1], skeleton=((0, 1),))) for each in (low, high))
+    assert np.array_equal(first, second)
+    rows = np.flatnonzero((first == (60, 215, 230)).all(axis=2).any(axis=1))
+    assert 200 in rows
+
+
 @pytest.mark.parametrize("score", [0.19, float("nan"), -1])
 def test_a_point_that_is_not_sure_is_left_out_with_its_lines(grey: Picture, score: float) -> None:
     pair = landmarks([(100, 200), (300, 200)], [1, score], skeleton=((0, 1),))

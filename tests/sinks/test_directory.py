@@ -86,12 +86,14 @@ def test_the_oldest_are_removed_and_nothing_else_is(tmp_path: Path, item: MakeIt
 
 
 def test_the_oldest_by_time_not_by_number(tmp_path: Path, item: MakeItem) -> None:
-    for name, second in (("edgemm-000005.jpg", 1), ("edgemm-a-000001.jpg", 2)):
-        (tmp_path / name).write_bytes(b"x")
-        os.utime(tmp_path / name, (second, second))
-    with DirectorySink(tmp_path, limit=2) as sink:
+    seconds = [4, 1, 7, 3, 8, 2, 6, 5]
+    for number, second in enumerate(seconds):
+        name = tmp_path / f"edgemm-{'a-' * (number % 2)}{number:06d}.jpg"
+        name.write_bytes(b"x")
+        os.utime(name, (second, second))
+    with DirectorySink(tmp_path, limit=3) as sink:
         feed(sink, [item(0)], "a")
-    assert sorted(os.listdir(tmp_path)) == ["edgemm-a-000001.jpg", "edgemm-a-000002.jpg"]
+    assert sorted(os.listdir(tmp_path)) == ["edgemm-000002.jpg", "edgemm-000004.jpg", "edgemm-a-000008.jpg"]
 
 
 def test_a_picture_is_never_seen_half_written(

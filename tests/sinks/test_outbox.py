@@ -169,6 +169,23 @@ def test_after_an_error_nothing_is_taken(item: MakeItem) -> None:
     outbox.close()
 
 
+def test_what_waits_behind_an_error_is_not_written(item: MakeItem, hangs: Hangs) -> None:
+    calls: list[int] = []
+
+    def write(slot: Any) -> None:
+        calls.append(slot.sequence)
+        assert hangs.let_go.wait(LONG_S)
+        raise ValueError
+
+    outbox = Outbox("film", slots(), write)
+    for number in range(3):
+        assert outbox.put("", item(number))
+    hangs.let_go.set()
+    with pytest.raises(EdgemmError, match="ValueError"):
+        outbox.close()
+    assert calls == [0]
+
+
 def test_an_error_at_the_end_is_told_too() -> None:
     outbox = Outbox("film", slots(), lambda slot: None, lambda failed: 1 / 0)
     with pytest.raises(EdgemmError, match="ZeroDivisionError"):

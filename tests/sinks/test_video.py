@@ -206,6 +206,42 @@ def test_sides_are_made_even_without_scaling(
     assert film(path)[0].shape == (written_wh[1], written_wh[0], 3)
 
 
+def test_a_film_of_odd_sides_is_as_sharp_as_its_pictures(
+    tmp_path: Path, item: MakeItem, film: ReadFilm
+) -> None:
+    """Stripes of one pixel, which scaling would blur."""
+    if not has_encoder(".avi"):
+        pytest.skip("OpenCV here writes no .avi")
+    stripes = np.zeros((47, 63, 3), np.uint8)
+    stripes[:, ::2] = 250
+    with VideoSink(tmp_path / "out.avi") as sink:
+        feed(sink, [item(pixels=stripes)])
+    row = film(tmp_path / "out.avi")[0][24, :63].mean(axis=1)
+    assert np.abs(np.diff(row)).min() > 120
+
+
+def test_a_repeated_picture_is_the_one_before_however_few_places_there_are(
+    tmp_path: Path, item: MakeItem, film: ReadFilm
+) -> None:
+    with VideoSink(tmp_path / "out.mp4", fps=10, capacity=1) as sink:
+        feed(sink, [item(0, 0), item(1, 500), item(2, 800)])
+    assert shades(film(tmp_path / "out.mp4"), 3) == [0] * 5 + [1] * 3 + [2]
+
+
+@pytest.mark.parametrize("suffix", SUFFIXES)
+@pytest.mark.parametrize("missing", [2, 5])
+def test_a_film_that_lacks_pictures_is_not_put_in_its_place(
+    tmp_path: Path, suffix: str, missing: int
+) -> None:
+    written = Film(tmp_path / f"out{suffix}", 30, (64, 48))
+    for _ in range(10):
+        written.write(np.zeros((48, 64, 3), np.uint8))
+    written.frames += missing
+    with pytest.raises(EdgemmError, match=f"{10 + missing} pictures were written, of which"):
+        written.finish()
+    assert os.listdir(tmp_path) == []
+
+
 def test_a_picture_of_another_size_is_scaled_into_the_first_one_s_centred_on_black(
     tmp_path: Path, item: MakeItem, film: ReadFilm
 ) -> None:
@@ -323,6 +359,31 @@ def test_an_opencv_without_the_encoder_is_told_at_once(
     with pytest.raises(EdgemmError, match=r"cannot write \?\?\?\? films"):
         VideoSink(tmp_path / "out.mp4")
     assert os.listdir(tmp_path) == []
+
+
+def test_what_was_recorded_until_an_error_is_kept(
+    tmp_path: Path, item: MakeItem, film: ReadFilm, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    sink = VideoSink(tmp_path / "out.mp4", fps=10)
+    feed(sink, [item(number) for number in range(3)])
+    monkeypatch.setattr("edgemm.sinks.drawn.paint", lambda canvas, result: 1 / 0)
+    sink.put("", item(3))
+    with pytest.raises(EdgemmError, match="ZeroDivisionError"):
+        sink.close()
+    assert len(film(tmp_path / "out.mp4")) == 3
+
+
+def test_an_error_on_the_first_picture_leaves_what_was_there(
+    tmp_path: Path, item: MakeItem, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "out.mp4").write_bytes(b"before")
+    sink = VideoSink(tmp_path / "out.mp4")
+    monkeypatch.setattr(Film, "write", lambda film, pixels: 1 / 0)
+    sink.put("", item(0))
+    with pytest.raises(EdgemmError, match="ZeroDivisionError"):
+        sink.close()
+    assert (tmp_path / "out.mp4").read_bytes() == b"before"
+    assert os.listdir(tmp_path) == ["out.mp4"]
 
 
 WRITES = """
