@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import unicodedata
 from dataclasses import dataclass
 from typing import Any
@@ -12,6 +13,8 @@ PIXELS_PER_SCALE = 900
 """OpenCV's letters, about 20 pixels high, are drawn at scale 1 on a picture whose shorter side has so many pixels."""
 SMALLEST_SCALE = 0.4
 """Below that they cannot be read."""
+TALLEST = 1.1
+"""Of the height that OpenCV 4 tells of a text: brackets are higher. With the margin it is enough at every scale."""
 MOST_OF_HEIGHT = 1 / 3
 """Of the picture that one line of text may take: on a smaller one it would hide what it is about."""
 LONGEST = 200
@@ -62,7 +65,8 @@ class Lettering:
         self.font = self._cv2.FONT_HERSHEY_SIMPLEX
         self.scale = max(SMALLEST_SCALE, short_side / PIXELS_PER_SCALE)
         self.thickness = max(1, round(self.scale * 1.5))
-        (_, self.ascent), self.descent = self._cv2.getTextSize("Ag", self.font, self.scale, self.thickness)
+        (_, high), self.descent = self._cv2.getTextSize("Ag", self.font, self.scale, self.thickness)
+        self.ascent = math.ceil(TALLEST * high)
         self.margin = max(1, round(3 * self.scale))
 
     @property

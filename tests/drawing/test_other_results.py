@@ -47,13 +47,13 @@ def test_labels_stand_below_each_other_best_first_and_five_at_most(grey: Picture
 
 
 def test_a_low_picture_has_as_many_rows_as_fit() -> None:
-    low = np.full((48, 640, 3), 100, np.uint8)
+    low = np.full((60, 640, 3), 100, np.uint8)
 
     def drawn_rows(number: int) -> int:
         result = Classification(("a",) * number, np.ones(number, np.float32), np.arange(number))
         return int((edgemm.draw(low, result) != 100).any(axis=(1, 2)).sum())
 
-    assert drawn_rows(5) == 48 // drawn_rows(1) * drawn_rows(1)
+    assert drawn_rows(5) == 60 // drawn_rows(1) * drawn_rows(1)
 
 
 def test_a_word_stands_at_the_bottom(grey: Picture) -> None:
