@@ -57,6 +57,24 @@ class Gap:
     """As the ledger counts it: "gap", "overflow", "stalled", "silence" ..."""
 
 
+class Cancellation:
+    """Whether the item that is worked on was given up. Set from any thread, and looked at between two steps."""
+
+    def __init__(self) -> None:
+        self._asked = False
+
+    def __bool__(self) -> bool:
+        return self._asked
+
+    def cancel(self) -> None:
+        """The item under way is given up."""
+        self._asked = True
+
+    def renew(self) -> None:
+        """A new item begins."""
+        self._asked = False
+
+
 @runtime_checkable
 class Session(Protocol):
     """The private state of one stream: windows, log-mel history, recurrent state, tracks.

@@ -8,7 +8,7 @@ from dataclasses import replace
 from functools import partial
 from pathlib import Path
 from types import TracebackType
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypeVar
 
 import numpy as np
 import numpy.typing as npt
@@ -36,9 +36,11 @@ from edgemm.tensors import TensorSpec
 if TYPE_CHECKING:
     from edgemm.artifact import Artifact
     from edgemm.capture.source import Source
+    from edgemm.model.part import Part
     from edgemm.stream.stream import Stream
 
 __all__ = ["GoldenOutcome", "Model", "load"]
+Begun = TypeVar("Begun")
 
 
 def load(
@@ -243,7 +245,7 @@ class Model:
             f"{', '.join(f'{card.name!r} ({card.modality})' for card, _ in mains)}. Give tensors to model.run(...)"
         )
 
-    def _begun(self, make: Callable[[Engine], ModelSession]) -> ModelSession:
+    def _begun(self, make: Callable[[Engine], Begun]) -> Begun:
         """A session over the shared backend; a model that remembers by itself is opened once more for it."""
         if not self.backend.stateful:
             return make(Engine(self.card, self.backend, self._lock))
@@ -254,6 +256,17 @@ class Model:
         except BaseException:
             own.close()
             raise
+
+    def part(self) -> Part:
+        """This model as one of several that call each other, with a state of its own; close it when done.
+
+        Raises:
+            InputError: the model is closed, or was loaded before this process was forked.
+        """
+        from edgemm.model.part import Part
+
+        self._life.check()
+        return self._begun(Part)
 
     def stream(
         self,

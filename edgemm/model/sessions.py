@@ -25,7 +25,7 @@ from edgemm.preprocess import compile_audio, compile_image
 from edgemm.preprocess.encoder import Encoder
 from edgemm.preprocess.window import CLIP_STRIDES
 from edgemm.results import Result
-from edgemm.session import NO_CLOCK, Emission, Gap, StageClock
+from edgemm.session import NO_CLOCK, Cancellation, Emission, Gap, StageClock
 from edgemm.tasks.context import Context
 from edgemm.tasks.decoder import Decoder
 from edgemm.tasks.outputs import Outputs
@@ -43,14 +43,14 @@ class Engine:
     """The backend is this session's own, and closed with it."""
 
 
-class _Runs:
+class Runs:
     """One run after the other of a backend, with this session's own state."""
 
     def __init__(self, engine: Engine) -> None:
         self.backend, self._lock, self._owned = engine.backend, engine.lock, engine.owned
         self._life = Lifecycle("the session", "begin a new one of its model")
         self.remembers = bool(engine.card.states) or engine.backend.stateful
-        self._state = RecurrentState(engine.card.states, engine.backend.inputs, engine.backend.outputs)
+        self.state = RecurrentState(engine.card.states, engine.backend.inputs, engine.backend.outputs)
         self._constants = Constants(engine.card.inputs, engine.backend.inputs)
         self.outputs = Outputs(engine.backend.outputs, engine.backend.output_buffer)
         self._used = False
@@ -69,17 +69,17 @@ class _Runs:
         """Runs what lies in the input buffers, for which the lock is held. The outputs are the backend's own, and
         to be read before the lock is released."""
         self._used = True
-        self._state.put(self.backend)
+        self.state.put(self.backend)
         self._constants.put(self.backend)
         clock.start("infer")
         self.backend.run()
         clock.start("decode")
-        self._state.take(self.backend)
+        self.state.take(self.backend)
         return self.outputs
 
     def reset(self) -> None:
         """Nothing was heard or seen."""
-        self._state.reset()
+        self.state.reset()
         if self._owned and self._used:
             with self.lock:
                 self.backend.reset()
@@ -101,8 +101,8 @@ class ModelSession:
     takes = "something else"
 
     def __init__(self, engine: Engine) -> None:
-        self._runs = _Runs(engine)
-        self._cancelled = False
+        self._runs = Runs(engine)
+        self._cancelled = Cancellation()
 
     def feed(self, item: Captured, clock: StageClock) -> Iterable[Emission]:
         """The results that one captured item completes.
@@ -131,7 +131,7 @@ class ModelSession:
 
     def cancel(self) -> None:
         """The item that is fed right now ends after the run that it is in. From any thread."""
-        self._cancelled = True
+        self._cancelled.cancel()
 
     def reset(self) -> None:
         """What the model remembers is forgotten."""
@@ -163,7 +163,7 @@ class ImageSession(ModelSession):
         """
         if not isinstance(item, Frame):
             raise InputError(f"the model takes pictures: expected a Frame, found {type(item).__name__}")
-        self._cancelled = False
+        self._cancelled.renew()
         with self._runs.lock:
             outputs = self._run(item, clock)
             results = self._decoder.decode(outputs, self._context, self._state)
@@ -226,7 +226,7 @@ class AudioSession(ModelSession):
         """
         if not isinstance(item, AudioBlock):
             raise InputError(f"the model takes sound: expected an AudioBlock, found {type(item).__name__}")
-        self._cancelled = False
+        self._cancelled.renew()
         if self._began_s is None:
             self._began_s = item.position / item.sample_rate
         clock.start("preprocess")

@@ -7,10 +7,13 @@ from typing import Any, Literal
 
 import numpy as np
 import pytest
+from fake_session import FakeSession
 
 from edgemm.capture.source import Source
 from edgemm.errors import EdgemmError, InputError, SourceLost, SourceTimeout
-from edgemm.media import Captured, Frame
+from edgemm.media import AudioBlock, Captured, Frame
+from edgemm.results import Embedding
+from edgemm.session import Emission, Gap
 from edgemm.stream.budget import Budget
 from edgemm.stream.item import Item
 from edgemm.stream.stream import Stream
@@ -210,3 +213,67 @@ def test_two_streams_do_not_touch(speech: Make, sums: Make, time: Any) -> None:
     second = Stream(sums(), speech(2000, seed=2), now_ns=time.now_ns)
     pairs = list(zip(first, second, strict=True))
     assert [item.value.vector[0] for item, _ in pairs] == alone  # type: ignore[attr-defined]
+
+
+class Late(FakeSession):
+    """Says how many items there were when they end, and before a gap."""
+
+    def __init__(self) -> None:
+        self.seen = 0
+
+    def feed(self, item: Captured, clock: Any) -> tuple[()]:
+        self.seen += 1
+        return ()
+
+    def finish(self, clock: Any) -> list[Emission]:
+        return [Emission(Embedding(np.array([self.seen], np.float32)), 1, 2)]
+
+    def gap(self, gap: Gap, clock: Any) -> list[Emission]:
+        said = Emission(Embedding(np.array([gap.samples], np.float32)), 1, 2, final=False)
+        self.reset()
+        return [said]
+
+    def reset(self) -> None:
+        self.seen = 0
+
+
+def test_what_is_said_at_the_end_is_delivered_once(pictures: Make, time: Any, balanced: Make) -> None:
+    with Stream(Late(), pictures(3), now_ns=time.now_ns) as stream:
+        (last,) = list(stream)
+        assert list(stream) == []
+        summary = stream.ledger.summary()
+    assert (number(last), last.captured_ns) == (3, 2)
+    assert (summary["captured"], summary["delivered"], summary["results"]) == (3, 3, 1)
+    balanced(summary)
+
+
+def test_a_source_that_gave_nothing_has_no_last_words(pictures: Make, time: Any) -> None:
+    with Stream(Late(), pictures(0), now_ns=time.now_ns) as stream:
+        assert list(stream) == []
+
+
+def test_a_closed_stream_has_no_last_words(pictures: Make, time: Any) -> None:
+    with Stream(Late(), pictures(3), now_ns=time.now_ns) as stream:
+        stream.close()
+        assert list(stream) == []
+
+
+def test_what_was_heard_before_a_gap_is_said_before_what_follows(time: Any, balanced: Make) -> None:
+    blocks = [AudioBlock(np.zeros(10, np.float32), 8000, at, at, gap) for at, gap in ((0, 0), (30, 20))]
+
+    class Sound:
+        uri, modality, live = "sound", "audio", False
+
+        def read(self, timeout_s: float | None = None) -> AudioBlock | None:
+            return blocks.pop(0) if blocks else None
+
+        def close(self) -> None: ...
+        def __enter__(self) -> Any: ...
+        def __exit__(self, *error: object) -> None: ...
+
+    with Stream(Late(), Sound(), now_ns=time.now_ns) as stream:  # type: ignore[arg-type]
+        items = list(stream)
+        summary = stream.ledger.summary()
+    assert [(number(each), each.final) for each in items] == [(20, False), (1, True)]
+    assert summary["samples"] == {"captured": 40, "delivered": 20, "dropped": {"gap": 20}, "in_flight": 0}
+    balanced(summary)
