@@ -20,7 +20,6 @@ from edgemm.tasks.scores import sigmoid
 from edgemm.tensors import TensorSpec
 
 _STEPS = np.array([-1, 0, 1])
-_HALF = 0.5
 
 
 class HeatMapReader:
@@ -78,7 +77,7 @@ class HeatMapReader:
 
     def _shifts(self, around: Floats) -> npt.NDArray[np.float64]:
         """float64[k, 2]: from the middle of the highest cell, along x and y, in cells."""
-        around = around.astype(np.float64)
+        around = np.nan_to_num(around).astype(np.float64)  # infinity becomes the largest float32
         if self._recipe.peak == "cell":
             return np.zeros((len(around), 2))
         if self._recipe.peak == "centroid":
@@ -88,9 +87,8 @@ class HeatMapReader:
         if self._recipe.peak == "quarter":
             return np.asarray(np.sign(after - before) * 0.25)
         bend = 2.0 * top - before - after
-        with np.errstate(divide="ignore", invalid="ignore"):
-            shift = np.where(bend > 0, _HALF * (after - before) / bend, 0.0)
-        return np.asarray(np.clip(np.nan_to_num(shift), -_HALF, _HALF))
+        flat = bend <= 0
+        return np.asarray(np.where(flat, 0.0, 0.5 * (after - before) / np.where(flat, 1.0, bend)))
 
 
 def _around(

@@ -80,7 +80,7 @@ def _form(recipe: SegmentationRecipe, labels: int, spec: TensorSpec) -> Form | N
 def _axes(layout: str, labels: int, shape: tuple[int, ...]) -> tuple[int, int, bool] | None:
     """Axis of the rows, number of channels, and whether channels come last."""
     one_picture = shape[:1] in ((1,), (-1,))
-    if len(shape) == 2 or (len(shape) == 3 and one_picture):
+    if (len(shape) == 2 and not one_picture) or (len(shape) == 3 and one_picture):
         return len(shape) - 2, 1, True
     if len(shape) != 3 and not (len(shape) == 4 and one_picture):
         return None

@@ -9,11 +9,13 @@ import numpy as np
 import numpy.typing as npt
 
 from edgemm.errors import ArtifactError
+from edgemm.tasks.scores import sigmoid
 from edgemm.tasks.segmentation.argmax import best_class, planes_of
 from edgemm.tasks.segmentation.form import Form
 from edgemm.tasks.segmentation.recipe import SegmentationRecipe
 from edgemm.tasks.segmentation.room import Room
-from edgemm.tasks.segmentation.threshold import as_logit, between_stored, stored_threshold
+from edgemm.tasks.thresholds import stored_threshold
+from edgemm.tensors import TensorSpec
 
 Array = npt.NDArray[Any]
 
@@ -31,9 +33,9 @@ class MapReader:
             dtype: of the class numbers: uint8 or uint16.
         """
         self._form, self._dtype = form, dtype
-        threshold = as_logit(recipe.threshold) if recipe.decode == "logits" else recipe.threshold
-        self._threshold = stored_threshold(form.spec, threshold)
-        self._between = np.float32(between_stored(form.spec, threshold))
+        logits = recipe.decode == "logits"
+        self._threshold = stored_threshold(form.spec, recipe.threshold, sigmoid if logits else None)
+        self._between = _between(form.spec, _logit(recipe.threshold) if logits else recipe.threshold)
         self._largest = int(np.iinfo(dtype).max)
 
     def planes(self, stored: Array) -> Array:
@@ -75,15 +77,20 @@ class MapReader:
         return classes
 
     def above(self, scores: Array, room: Room) -> Array:
-        """1 where a score reaches the threshold, else 0. Scores are stored numbers, or interpolated between these."""
+        """1 where a score reaches the threshold, else 0: of scores as the file stores them."""
         self._refuse_nan(scores)
         reached = room.array("reached", scores.shape, np.bool_)
-        if scores.dtype.kind == "f":
-            np.greater_equal(scores, self._between, out=reached)
-        elif self._threshold > np.iinfo(scores.dtype).max:
+        if self._threshold is None:
             reached[...] = False
         else:
-            np.greater_equal(scores, scores.dtype.type(self._threshold), out=reached)
+            np.greater_equal(scores, self._threshold, out=reached)
+        return reached.view(np.uint8)
+
+    def above_between(self, scores: npt.NDArray[np.float32], room: Room) -> Array:
+        """The same for scores that were interpolated between the stored ones."""
+        self._refuse_nan(scores)
+        reached = room.array("reached", scores.shape, np.bool_)
+        np.greater_equal(scores, self._between, out=reached)
         return reached.view(np.uint8)
 
     def _numbered(self, numbers: Array, room: Room) -> Array:
@@ -109,3 +116,15 @@ class MapReader:
                 f"output {self._form.spec.name!r}: found NaN among the scores, which cannot be ranked. "
                 'Try another delegate (delegate="cpu"); if that is the same, convert or train the model again'
             )
+
+
+def _logit(threshold: float) -> float:
+    """The number whose sigmoid is `threshold`; infinite for 0 and 1."""
+    if not 0.0 < threshold < 1.0:
+        return math.inf if threshold > 0 else -math.inf
+    return math.log(threshold / (1.0 - threshold))
+
+
+def _between(spec: TensorSpec, real: float) -> np.float32:
+    """A real number in the unit of the stored ones, not rounded to one of them."""
+    return np.float32(real / spec.scale + spec.zero_point if spec.quantized else real)

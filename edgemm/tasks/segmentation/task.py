@@ -93,7 +93,7 @@ class SegmentationDecoder:
         warp: SmoothWarp = room.at(context, hw, lambda: SmoothWarp.of(context, hw, self._outside))
         scores = (warp.scores(plane, room) for plane in planes)
         if self._form.kind == "binary":
-            classes = self._reader.above(next(scores), room)
+            classes = self._reader.above_between(next(scores), room)
         else:
             classes = self._reader.highest(scores, room)
         if self._keep is not None:
