@@ -99,7 +99,7 @@ def test_a_bright_spot_is_where_the_place_says() -> None:
         pixels, (260, 144), 24, (255, 255, 255), -1, opencv.LINE_AA
     )  # its centre is that of a pixel
     for resize in ("stretch", "letterbox", "center-crop"):
-        recipe = ImageRecipe(resize=resize, pad_value=0, interpolation="area")  # type: ignore[arg-type]
+        recipe = ImageRecipe(resize=resize, pad_value=0, interpolation="area")
         spec = TensorSpec("input", (1, 96, 128, 3), "float32")
         prepare = compile_image(InputCard(layout="NHWC", image=recipe), spec)
         tensor = np.empty(spec.shape, np.float32)

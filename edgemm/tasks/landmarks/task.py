@@ -37,8 +37,9 @@ class LandmarksDecoder:
         else:
             self._read = HeatMapReader(recipe, form.spec, form.count, channels_last=form.channels_last)
 
-    def begin(self) -> None:
+    def begin(self) -> Any:
         """There is no state."""
+        return None
 
     def decode(self, outputs: Outputs, context: Context, state: None) -> Iterable[Landmarks]:
         """The points of one picture.
