@@ -62,9 +62,7 @@ def measure(rounds: int = 100) -> dict[str, Any]:
             medians = interleaved(
                 {
                     "decoder": _decoder(grid, _context(resize, size), SegmentationRecipe()),
-                    "resize": lambda grid=grid: cv2.resize(
-                        grid[0], SOURCE_WH, interpolation=cv2.INTER_NEAREST
-                    ),
+                    "resize": partial(cv2.resize, grid[0], SOURCE_WH, interpolation=cv2.INTER_NEAREST),
                 },
                 rounds,
             )

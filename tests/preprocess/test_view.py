@@ -21,8 +21,8 @@ CORNERS = np.array([[0.0, 0], [32, 0], [32, 16], [0, 16], [16, 8]])
 @pytest.mark.parametrize("angle", [0.0, 0.5, np.pi / 2, -2.0, 3.0])
 def test_corners_of_the_tensor_are_those_of_the_rectangle(angle: float) -> None:
     """Against the corners as complex numbers, turned by the angle; y runs down, so this is clockwise."""
-    view = View.around((50.0, 40.0), (20.0, 10.0), (32, 16), angle=angle)
-    turned = np.array([-10 - 5j, 10 - 5j, 10 + 5j, -10 + 5j, 0]) * np.exp(1j * angle) + (50 + 40j)
+    view = View.around((50.0, 40.0), (20.0, 14.0), (32, 16), angle=angle)
+    turned = np.array([-10 - 7j, 10 - 7j, 10 + 7j, -10 + 7j, 0]) * np.exp(1j * angle) + (50 + 40j)
     np.testing.assert_allclose(
         transform(view.to_source, CORNERS), np.stack([turned.real, turned.imag], axis=1), atol=1e-9
     )

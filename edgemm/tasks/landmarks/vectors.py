@@ -26,7 +26,7 @@ class Points:
     scores: Floats | None
     """float32[k], 0..1; None where the model gives none."""
     depths: Floats | None = None
-    """float32[k] in pixels of the tensor along x; None where the model gives none."""
+    """float32[k] in pixels of the tensor along x; None where the model gives none. May be the session's own memory."""
 
 
 class VectorReader:
@@ -60,9 +60,9 @@ class VectorReader:
                 f"output {self._name!r}: expected the shape {list(self._shape)}, found {list(real.shape)}. "
                 "Read the outputs as they are with model.run(...)"
             )
-        rows = real.reshape(-1, self._width)[: self._count].astype(np.float32)
+        rows = real.reshape(-1, self._width)[: self._count].astype(np.float32, copy=False)
         xy = rows[:, self._xy]
-        depths = None if self._z is None else rows[:, self._z].copy()
+        depths = None if self._z is None else rows[:, self._z]
         if self._unit != "pixels" and all(tensor_wh):
             factor, shift = (1.0, 0.0) if self._unit == "fraction" else (0.5, 0.5)
             xy = ((xy * factor + shift) * tensor_wh).astype(np.float32)

@@ -217,6 +217,19 @@ def test_another_shape_than_the_file_says_is_an_error(found: tuple[int, ...]) ->
         read(np.zeros(found, np.float32), layout="NCHW", shape=(1, 2, 4, 5))
 
 
+def test_two_pictures_in_one_output_are_an_error() -> None:
+    with pytest.raises(ArtifactError, match="found"):
+        read(np.zeros((2, 2, 4, 5), np.float32), layout="NCHW", shape=(-1, 2, 4, 5))
+
+
+def test_the_flag_is_not_taken_for_a_map() -> None:
+    specs = [TensorSpec("flag", (1, 1, 1, 1), "float32"), TensorSpec("maps", (1, 3, 8, 8), "float32")]
+    stored = {"flag": np.ones((1, 1, 1, 1), np.float32), "maps": np.zeros((1, 3, 8, 8), np.float32)}
+    recipe = LandmarksRecipe(form="heat-maps", presence="flag")
+    decoder = LandmarksTask().open(ModelCard(), recipe, specs)
+    assert len(decoder.whole([Outputs.of(specs, stored)], NOWHERE, 0.0).points_xy) == 3
+
+
 def test_a_size_that_is_found_out_while_running_is_read() -> None:
     points = scattered(5)
     found = read(blobs(points, (64, 48)), shape=(1, 5, -1, -1))

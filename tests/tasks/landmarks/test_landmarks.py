@@ -140,6 +140,15 @@ def test_points_and_depths_follow_a_rotated_view() -> None:
     np.testing.assert_allclose(found.depths, [6, -2], atol=1e-5)  # type: ignore[arg-type]
 
 
+def test_depths_are_in_the_scale_of_x() -> None:
+    view = View.around((50, 40), (20, 50), (10, 10), angle=1.0)
+    recipe = LandmarksRecipe(values=("x", "y", "z"))
+    found = read(
+        recipe, Context(view.to_source, (100, 80), (10, 10)), points=np.array([[5, 5, 3]], np.float32)
+    )
+    np.testing.assert_allclose(found.depths, [6], atol=1e-5)  # type: ignore[arg-type]
+
+
 def test_points_outside_of_the_picture_are_kept() -> None:
     found = read(LandmarksRecipe(), points=np.array([[-30, 400]], np.float32))
     assert found.points_xy.tolist() == [[-30, 400]]
@@ -212,6 +221,16 @@ def test_a_flag_of_nan_is_an_error() -> None:
         read(POSE, points=np.zeros((1, 195), np.float32), flag=flag(np.nan))
 
 
+def test_two_flags_are_an_error() -> None:
+    with pytest.raises(ArtifactError, match=r"expected one number.*shape \[2, 1\]"):
+        read(
+            POSE,
+            points=np.zeros((1, 195), np.float32),
+            flag=np.ones((2, 1), np.float32),
+            shapes={"flag": (-1, 1)},
+        )
+
+
 def test_a_flag_beyond_1_is_cut() -> None:
     assert read(POSE, points=np.zeros((1, 195), np.float32), flag=flag(1.2)).score == 1.0
 
@@ -281,13 +300,15 @@ def test_labels_of_the_card_are_names_where_the_recipe_has_none() -> None:
 
 
 def test_results_keep_their_points_when_the_next_picture_comes() -> None:
-    spec = TensorSpec("points", (1, 9), "float32")
-    recipe = LandmarksRecipe(values=("x", "y", "score"))
+    spec = TensorSpec("points", (1, 8), "float32")
+    recipe = LandmarksRecipe(values=("x", "y", "score", "z"))
     stored = np.ones(spec.shape, np.float32)
     decoder = LandmarksTask().open(ModelCard(), recipe, [spec])
     outputs = Outputs([spec], [stored].__getitem__)
     first = decoder.whole([outputs], NOWHERE, 0.0)
     stored[...] = 0.75
     assert (first.points_xy == 1).all()
+    assert first.depths is not None
+    assert (first.depths == 1).all()
     assert (first.scores == 1).all()
     assert not list(decoder.end(NOWHERE, None))

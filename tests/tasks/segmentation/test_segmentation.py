@@ -18,6 +18,7 @@ from edgemm.results import Segmentation
 from edgemm.tasks.context import NOWHERE, Context
 from edgemm.tasks.outputs import Outputs
 from edgemm.tasks.segmentation import SegmentationRecipe, SegmentationTask
+from edgemm.tasks.segmentation.room import Room
 from edgemm.tensors import TensorSpec
 
 cv2 = package("cv2")
@@ -130,6 +131,26 @@ def test_labels_tell_the_layout() -> None:
     labels = tuple("abcdef")
     np.testing.assert_array_equal(read(scores, labels=labels).classes, scores[0].argmax(axis=0))
     np.testing.assert_array_equal(read(scores, labels=tuple("abc")).classes, scores[0].argmax(axis=-1))
+
+
+def test_one_channel_is_known_whatever_the_number_of_labels() -> None:
+    scores = np.zeros((1, 3, 4, 1), np.float32)
+    scores[0, 2, 1] = 1
+    labels = ("a", "b", "c")
+    found = read(scores[..., 0], SegmentationRecipe(kind="binary"))
+    assert found.classes.tolist() == [[0] * 4, [0] * 4, [0, 1, 0, 0]]
+    numbers = read(scores.astype(np.int64), labels=labels)
+    assert numbers.classes.tolist() == found.classes.tolist()
+    assert (
+        read(scores.astype(np.int64).reshape(1, 1, 3, 4), labels=labels).classes.tolist()
+        == found.classes.tolist()
+    )
+
+
+def test_an_outside_beyond_255_makes_uint16() -> None:
+    grid = np.full((1, 8, 8), 2, np.uint8)
+    found = read(grid, SegmentationRecipe(outside=256), context=seen((32, 16), (8, 8), "center-crop"))
+    assert np.unique(found.classes).tolist() == [2, 256]
 
 
 def test_more_than_256_classes_are_uint16() -> None:
@@ -283,6 +304,36 @@ def test_quantized_class_numbers_need_the_kind() -> None:
     assert read(grid, scale=1.0).classes.tolist() == [[0, 1]]  # scores with a threshold of 0.5
 
 
+@pytest.mark.parametrize(("scale", "zero_point"), [(0.5, 0), (1.0, 3)])
+def test_integers_that_stand_for_other_numbers_are_no_class_numbers(scale: float, zero_point: int) -> None:
+    with pytest.raises(CardError, match='of kind "classes"'):
+        read(
+            np.zeros((1, 4, 4), np.uint8),
+            SegmentationRecipe(kind="classes"),
+            scale=scale,
+            zero_point=zero_point,
+        )
+
+
+def test_a_source_of_another_size_has_a_result_of_another_size() -> None:
+    """In the same place of the tensor, as crops at one corner are."""
+    spec = TensorSpec("map", (1, 4, 4), "uint8")
+    decoder = SegmentationTask().open(ModelCard(), SegmentationRecipe(), [spec])
+    outputs, state = Outputs.of([spec], {"map": np.ones((1, 4, 4), np.uint8)}), decoder.begin()
+    for source_wh in ((4, 4), (6, 4), (4, 5)):
+        (result,) = decoder.decode(outputs, Context(source_wh=source_wh, tensor_wh=(4, 4)), state)
+        assert result.classes.shape[::-1] == source_wh
+
+
+def test_memory_is_used_again_for_the_same_name_shape_and_type_only() -> None:
+    room = Room()
+    first = room.array("best", (2, 3), np.uint8)
+    assert room.array("best", (2, 3), np.uint8) is first
+    assert room.array("best", (3, 2), np.uint8).shape == (3, 2)
+    assert room.array("best", (3, 2), np.float32).dtype == np.float32
+    assert room.array("other", (3, 2), np.float32) is not room.array("best", (3, 2), np.float32)
+
+
 @pytest.mark.parametrize("found", [(1, 5, 4, 3), (1, 4, 4, 4), (4, 4, 3), (1, 0, 4, 3)])
 def test_another_shape_than_the_file_says_is_an_error(found: tuple[int, ...]) -> None:
     with pytest.raises(ArtifactError, match=r"expected the shape \[1, 4, 4, 3\]"):
@@ -372,6 +423,14 @@ def test_a_quarter_turn_is_exact() -> None:
     )  # clockwise: the tensor's x runs down in the source
     found = read(grid, context=Context(to_source, (3, 4), (4, 3)))
     np.testing.assert_array_equal(found.classes, np.rot90(grid[0], -1))
+
+
+@pytest.mark.parametrize(("across", "down"), [(0.5, 0.0), (0.0, 0.5)])
+def test_a_sheared_view_is_sheared_back(across: float, down: float) -> None:
+    context = Context(np.array([[1.0, across, 0], [down, 1.0, 0]]), (14, 14), (8, 8))
+    grid = np.arange(64, dtype=np.uint8).reshape(1, 8, 8)
+    found = read(grid, SegmentationRecipe(outside=99), context=context).classes
+    np.testing.assert_array_equal(found, nearest_by_loops(grid[0], context, 99))
 
 
 def test_a_mirrored_view_is_mirrored_back() -> None:
