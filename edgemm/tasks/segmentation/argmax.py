@@ -46,12 +46,17 @@ def best_class(
     return classes, best
 
 
-def planes_of(scores: npt.NDArray[Any], channels: int, *, channels_last: bool) -> npt.NDArray[Any]:
-    """[h, w, c] or [c, h, w] -> [c, h, w], contiguous planes."""
+def planes_of(
+    scores: npt.NDArray[Any], channels: int, room: Room, *, channels_last: bool
+) -> npt.NDArray[Any]:
+    """[h, w, c] or [c, h, w] -> [c, h, w], contiguous planes; valid until the next call with the same room."""
     if not channels_last:
         return scores
     height, width = scores.shape[:2]
-    flat = np.ascontiguousarray(scores).reshape(-1, channels)
-    turned: npt.NDArray[Any]
-    turned = opencv().transpose(flat) if flat.dtype.name in _OPENCV_TYPES else np.ascontiguousarray(flat.T)
-    return turned.reshape(channels, height, width)
+    flat = scores.reshape(-1, channels)
+    planes = room.array("planes", flat.shape[::-1], flat.dtype)
+    if flat.dtype.name in _OPENCV_TYPES:
+        opencv().transpose(flat, dst=planes)
+    else:
+        np.copyto(planes, flat.T)
+    return planes.reshape(channels, height, width)

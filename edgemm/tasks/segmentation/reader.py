@@ -38,7 +38,7 @@ class MapReader:
         self._between = _between(form.spec, _logit(recipe.threshold) if logits else recipe.threshold)
         self._largest = int(np.iinfo(dtype).max)
 
-    def planes(self, stored: Array) -> Array:
+    def planes(self, stored: Array, room: Room) -> Array:
         """The output as [channels, h, w].
 
         Raises:
@@ -54,7 +54,7 @@ class MapReader:
         if form.channels == 1:
             return stored.reshape(1, *hw)
         shape = (*hw, form.channels) if form.channels_last else (form.channels, *hw)
-        return planes_of(stored.reshape(shape), form.channels, channels_last=form.channels_last)
+        return planes_of(stored.reshape(shape), form.channels, room, channels_last=form.channels_last)
 
     def __call__(self, stored: Array, room: Room) -> Array:
         """uint8[h, w] or uint16[h, w]: valid until the next call with the same room.
@@ -63,7 +63,7 @@ class MapReader:
             ArtifactError: another shape than the file says; NaN among the scores; class numbers that are negative or
                 too large.
         """
-        planes = self.planes(stored)
+        planes = self.planes(stored, room)
         if self._form.kind == "classes":
             return self._numbered(planes[0], room)
         if self._form.kind == "binary":

@@ -51,7 +51,9 @@ class SmoothWarp:
         """[h, w] of scores -> float32[height, width]; valid until the next call."""
         cv = opencv()
         width, height = self.source_wh
-        part = plane[self.cells].astype(np.float32)
+        cells = plane[self.cells]
+        part = room.array("part", cells.shape, np.float32)
+        np.copyto(part, cells)
         warped: npt.NDArray[np.float32] = cv.warpAffine(
             part,
             self.matrix,

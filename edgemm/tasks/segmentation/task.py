@@ -88,7 +88,7 @@ class SegmentationDecoder:
         return brought
 
     def _decode_smooth(self, stored: npt.NDArray[Any], context: Context, room: Room) -> npt.NDArray[Any]:
-        planes = self._reader.planes(stored)
+        planes = self._reader.planes(stored, room)
         hw = planes.shape[1:]
         warp: SmoothWarp = room.at(context, hw, lambda: SmoothWarp.of(context, hw, self._outside))
         scores = (warp.scores(plane, room) for plane in planes)
