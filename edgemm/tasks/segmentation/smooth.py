@@ -17,7 +17,7 @@ from edgemm.tasks.segmentation.room import Room
 
 @dataclass(frozen=True, slots=True, eq=False)
 class SmoothWarp:
-    """Bilinear interpolation of one plane of scores after the other.
+    """Bilinear interpolation of one plane of scores after the other; OpenCV before 5.0 rounds to 1/32 of a cell.
 
     Cells that lie in a border around the picture are not mixed in: at its edge the nearest cell within counts.
     """

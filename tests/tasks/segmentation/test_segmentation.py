@@ -382,12 +382,15 @@ def test_smooth_interpolates_the_scores_within_the_picture(resize: str) -> None:
 
 
 def test_smooth_edges_follow_the_threshold_between_stored_numbers() -> None:
-    """The logit rises from -16 to 16 by 1 for each pixel; the sigmoid reaches 0.5 at 0, and 0.9 at 2.2."""
+    """The logit rises from -16 to 16 by 1 for each pixel; the sigmoid reaches 0.5 at 0, and 0.9 at 2.2. To one pixel:
+    OpenCV before 5.0 rounds to 1/32 of a cell."""
     stored = np.array([[[[0], [2]]]], np.uint8)
     for threshold, ones in ((0.5, 32), (0.9, 30)):
         recipe = SegmentationRecipe(smooth=True, threshold=threshold, decode="logits")
         found = read(stored, recipe, scale=16.0, zero_point=1, context=seen((64, 1), (2, 1)))
-        assert found.classes[0].tolist() == [0] * (64 - ones) + [1] * ones
+        count = int(found.classes.sum())
+        assert abs(count - ones) <= 1
+        assert found.classes[0].tolist() == [0] * (64 - count) + [1] * count
 
 
 def test_smooth_keeps_the_class_outside() -> None:
