@@ -1,0 +1,199 @@
+"""The candidates whose score reaches the threshold, found in the outputs as the file stores them."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from edgemm.errors import ArtifactError
+from edgemm.tasks.detection.activations import activation, softmax
+from edgemm.tasks.detection.blocks import Block, Table
+from edgemm.tasks.detection.head import Found, nothing
+from edgemm.tasks.detection.recipe import DetectionRecipe
+from edgemm.tasks.outputs import Outputs
+from edgemm.tasks.thresholds import stored_threshold
+
+Array = npt.NDArray[Any]
+_CHUNK = 1 << 16
+"""Numbers that are compared at once: the answer stays in the processor's cache."""
+_ROOM = 0.999
+"""Objectness is compared with so much of the threshold, for class scores that rounding puts over 1."""
+
+
+class ScoreSearch:
+    """Finds the candidates of one model.
+
+    The classes are those of `scores` without the background, which must be the first or the last.
+    """
+
+    def __init__(self, scores: Table, objectness: Table | None, recipe: DetectionRecipe) -> None:
+        """Args:
+        scores: the scores of all candidates, the background's included.
+        objectness: one number for each candidate, or None.
+        recipe: threshold, activation, background, multi_label.
+        """
+        self.numbers = scores.width
+        self._parts: list[tuple[int, Callable[[Outputs], Found]]] = []
+        begin = 0
+        for at, block in enumerate(scores.blocks):
+            beside = objectness.blocks[at] if objectness else None
+            self._parts.append((begin, _part(block, beside, recipe)))
+            begin += block.count
+
+    def __call__(self, outputs: Outputs) -> Found:
+        """The candidates that reach the threshold.
+
+        Raises:
+            ArtifactError: a score is NaN, or one that reaches the threshold is infinite.
+        """
+        found = [(begin, part(outputs)) for begin, part in self._parts]
+        if len(found) == 1:
+            return found[0][1]
+        return Found(
+            np.concatenate([each.index + begin for begin, each in found]),
+            np.concatenate([each.numbers for _, each in found]),
+            np.concatenate([each.scores for _, each in found]),
+        )
+
+
+def _part(block: Block, objectness: Block | None, recipe: DetectionRecipe) -> Callable[[Outputs], Found]:
+    if recipe.activation == "softmax":
+        return _Softmax(block, recipe)
+    return _Jointly(block, objectness, recipe) if objectness else _Stored(block, recipe)
+
+
+def _foreground(block: Block, background: int) -> tuple[Block, int]:
+    """The classes without the background, and the number of the first."""
+    if background < 0:
+        return block, 0
+    return (block.part(1, block.width), 1) if background == 0 else (block.part(0, block.width - 1), 0)
+
+
+class _Stored:
+    """Scores that stand for themselves: compared as they are stored."""
+
+    def __init__(self, block: Block, recipe: DetectionRecipe) -> None:
+        self._block, self._first = _foreground(block, recipe.background)
+        self._activation = activation(recipe.activation, recipe.score_clip)
+        self._least = stored_threshold(block.spec, recipe.threshold, self._activation)
+        self._multi, self._floats = recipe.multi_label, np.dtype(block.spec.dtype).kind == "f"
+
+    def __call__(self, outputs: Outputs) -> Found:
+        stored, name = self._block.stored(outputs), self._block.spec.name
+        least = self._least
+        if least is None:
+            return nothing()
+        rows = (_rows_of_columns if self._block.columns else _rows)(stored, least, self._floats, name)
+        if not rows.size:
+            return nothing()
+        picked = stored[rows]
+        if self._multi:
+            at, numbers = np.nonzero(picked >= least)
+        else:
+            at, numbers = np.arange(len(rows)), picked.argmax(axis=1)
+        scores = np.asarray(self._block.spec.dequantize(picked[at, numbers]), np.float32)
+        if self._activation is not None:
+            scores = self._activation(scores)
+        return Found(rows[at], numbers + self._first, _finite(scores, name))
+
+
+def _rows_of_columns(stored: Array, least: np.generic, floats: bool, name: str) -> npt.NDArray[np.int64]:
+    """Candidates of a [n, classes] view whose classes lie one behind the other in memory only by candidates."""
+    best = stored.T.max(axis=0)
+    if floats and np.isnan(best).any():
+        raise _nan(name)
+    return np.flatnonzero(best >= least)
+
+
+def _rows(stored: Array, least: np.generic, floats: bool, name: str) -> npt.NDArray[np.int64]:
+    """Candidates of a [n, classes] array, one behind the other in memory."""
+    count, classes = stored.shape
+    step, found = max(1, _CHUNK // classes), []
+    for begin in range(0, count, step):
+        chunk = stored[begin : begin + step]
+        if floats:
+            largest = chunk.max()
+            if np.isnan(largest):
+                raise _nan(name)
+            if largest < least:
+                continue
+        hits = np.flatnonzero(chunk >= least)
+        if hits.size:
+            hits = hits // classes if classes > 1 else hits
+            first = np.concatenate([[True], hits[1:] != hits[:-1]])  # a candidate may hit with several classes
+            found.append(hits[first] + begin)
+    return np.concatenate(found) if found else np.zeros(0, np.int64)
+
+
+class _Jointly:
+    """Objectness times the score of the class. No class score is over 1, so objectness alone must reach it."""
+
+    def __init__(self, block: Block, objectness: Block, recipe: DetectionRecipe) -> None:
+        self._block, self._first = _foreground(block, recipe.background)
+        self._objectness = objectness
+        self._activation = activation(recipe.activation, recipe.score_clip)
+        self._least = stored_threshold(objectness.spec, recipe.threshold * _ROOM, self._activation)
+        self._threshold, self._multi = np.float32(recipe.threshold), recipe.multi_label
+        self._floats = np.dtype(objectness.spec.dtype).kind == "f"
+
+    def __call__(self, outputs: Outputs) -> Found:
+        stored = self._objectness.stored(outputs)
+        name = self._objectness.spec.name
+        if self._least is None:
+            return nothing()
+        if self._floats and np.isnan(stored.max()):
+            raise _nan(name)
+        rows = np.flatnonzero(stored[:, 0] >= self._least)
+        if not rows.size:
+            return nothing()
+        there = self._real(self._objectness, stored[rows])
+        products = self._real(self._block, self._block.stored(outputs)[rows]) * there
+        found = _best(_finite(products, self._block.spec.name), self._threshold, self._multi)
+        return Found(rows[found.index], found.numbers + self._first, found.scores)
+
+    def _real(self, block: Block, stored: Array) -> Array:
+        real = np.asarray(block.spec.dequantize(stored), np.float32)
+        return real if self._activation is None else self._activation(real)
+
+
+class _Softmax:
+    """Scores that are probabilities only beside those of the other classes: all are computed."""
+
+    def __init__(self, block: Block, recipe: DetectionRecipe) -> None:
+        self._whole = block
+        kept, self._first = _foreground(block, recipe.background)
+        self._classes = slice(kept.first - block.first, kept.last - block.first)
+        self._threshold, self._multi = np.float32(recipe.threshold), recipe.multi_label
+
+    def __call__(self, outputs: Outputs) -> Found:
+        spec = self._whole.spec
+        scores = softmax(spec.dequantize(self._whole.stored(outputs)))
+        found = _best(_finite(scores, spec.name)[:, self._classes], self._threshold, self._multi)
+        return Found(found.index, found.numbers + self._first, found.scores)
+
+
+def _best(scores: Array, threshold: np.float32, multi: bool) -> Found:
+    """Of [n, classes]: the candidates that reach the threshold, with their best class or with each that does."""
+    if multi:
+        rows, numbers = np.nonzero(scores >= threshold)
+        return Found(rows, numbers, scores[rows, numbers])
+    numbers = scores.argmax(axis=1)
+    best = scores[np.arange(len(scores)), numbers]
+    rows = np.flatnonzero(best >= threshold)
+    return Found(rows, numbers[rows], best[rows])
+
+
+def _finite(scores: Array, name: str) -> Array:
+    if not np.isfinite(scores).all():
+        raise _nan(name)
+    return scores
+
+
+def _nan(name: str) -> ArtifactError:
+    return ArtifactError(
+        f"output {name!r}: expected scores, found NaN or infinity, so no detection of this input can be trusted. "
+        'Try another delegate (delegate="cpu"); if that is the same, convert or train the model again'
+    )
