@@ -15,7 +15,7 @@ Array = npt.NDArray[Any]
 
 def stored_threshold(
     spec: TensorSpec, threshold: float, activation: Callable[[Array], Array] | None = None
-) -> np.generic | None:
+) -> Any:
     """The smallest stored value that stands for a number of at least `threshold`.
 
     Exactly: `stored >= stored_threshold(spec, t)` wherever `activation(spec.dequantize(stored)) >= float32(t)`, for
@@ -54,7 +54,7 @@ class _Integers:
         info = np.iinfo(dtype)
         self.first, self.last, self._type = int(info.min), int(info.max), np.dtype(dtype).type
 
-    def value(self, place: int) -> np.generic:
+    def value(self, place: int) -> Any:
         return np.asarray(self._type(place))[()]
 
 
@@ -67,6 +67,6 @@ class _Floats:
         self.last = int(np.asarray(np.inf, self._type).view(self._bits))
         self.first = -self.last
 
-    def value(self, place: int) -> np.generic:
+    def value(self, place: int) -> Any:
         size = np.asarray(abs(place), self._bits).view(self._type)
         return np.asarray(-size if place < 0 else size, self._type)[()]

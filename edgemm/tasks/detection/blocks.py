@@ -43,13 +43,12 @@ class Block:
     def stored(self, outputs: Outputs) -> Array:
         """A view of [count, width], as the file stores it."""
         matrix = outputs.stored(self.spec.name).reshape(self.shape)[self.at]
-        return (matrix.T if self.columns else matrix)[:, self.first : self.last]
+        rows = matrix.T if self.columns else matrix
+        return np.asarray(rows[:, self.first : self.last])
 
     def part(self, first: int, last: int) -> Block:
         """Only the values from `first` to `last`, counted from this block's."""
-        return Block(
-            self.spec, self.shape, self.columns, self.first + first, self.first + last, self.at
-        )
+        return Block(self.spec, self.shape, self.columns, self.first + first, self.first + last, self.at)
 
 
 @dataclass(frozen=True, slots=True)

@@ -22,7 +22,7 @@ def overlaps(one: Floats, other: Floats) -> Floats:
     np.maximum(size, 0, out=size)
     both = size[..., 0] * size[..., 1]
     union = _areas(one)[:, None] + _areas(other)[None, :] - both
-    return np.divide(both, union, out=np.zeros_like(both), where=union > 0)
+    return np.asarray(np.divide(both, union, out=np.zeros_like(both), where=union > 0))
 
 
 def _areas(boxes: Floats) -> Floats:
@@ -81,9 +81,10 @@ def weighted(
     Returns:
         Boxes, key points, and the place of the best box of each object, whose score and class are the object's.
     """
-    values = np.concatenate([boxes, points.reshape(len(points), -1)], axis=1)
+    values = np.concatenate([boxes, points.reshape(len(points), 2 * points.shape[1])], axis=1)
     left = np.arange(len(boxes))
-    means, kept = [], []
+    means: list[Floats] = []
+    kept: list[int] = []
     while left.size and len(kept) < limit:
         best = int(left[0])
         same = overlaps(boxes[best : best + 1], boxes[left])[0] > np.float32(iou)

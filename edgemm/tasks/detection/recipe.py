@@ -42,16 +42,16 @@ class DetectionRecipe:
     """Labels that are looked for, the others are left out; [] for all."""
     nms: Literal["class-wise", "class-free", "weighted", "none"] = "class-wise"
     """Which of the boxes of one object are left. class-wise: of each class the best. class-free: the best of all
-    classes. weighted: as class-free, with box and key points the mean of all its boxes, weighted by score (MediaPipe's).
-    none: all of them. The heads end-to-end and postprocess had theirs in the model, and it is not done again."""
+    classes. weighted: as class-free, with box and key points the mean of all its boxes, weighted by score, as
+    MediaPipe does. none: all of them. The heads end-to-end and postprocess have it in the model; it is not repeated."""
     max_candidates: int = 2000
     """At most so many boxes, the best, go into NMS."""
     multi_label: bool = False
     """A candidate is a box for each class whose score reaches the threshold, not only for its best class."""
     box: Box = ""
     """Order of the four numbers of a box. xywh: left, top, width, height. "": xyxy for end-to-end and boxes, yxyx for
-    postprocess, cxcywh for the rest. For anchors cxcywh or cycxhw (MediaPipe's without reverse_output_order, TensorFlow's
-    SSD)."""
+    postprocess, cxcywh for the rest. For anchors cxcywh or cycxhw (TensorFlow's SSD; MediaPipe's models without
+    reverse_output_order), and key points are y, x with the latter."""
     coordinates: Literal["", "normalized", "pixels"] = ""
     """Unit of the boxes: 0..1 of the input tensor's width and height, or its pixels. "": pixels for yolo and
     end-to-end, normalized for boxes and postprocess. Not used for grid and anchors."""
@@ -69,16 +69,17 @@ class DetectionRecipe:
     """Names of the outputs that hold boxes, or whole rows; several are joined along the candidates, in this order. []:
     by their shapes."""
     scores_outputs: tuple[str, ...] = ()
-    """Names of the outputs that hold scores, in the same order. []: by their shapes; for yolo and grid within the rows."""
+    """Names of the outputs that hold scores, in the same order. []: by their shapes; within the rows for yolo and grid
+    whose boxes are not an output of their own."""
     objectness_outputs: tuple[str, ...] = ()
     """For yolo and grid whose parts are separate outputs: names of those with objectness."""
     points_outputs: tuple[str, ...] = ()
     """The same for key points."""
     classes_outputs: tuple[str, ...] = ()
-    """postprocess: name of the output with class numbers."""
+    """postprocess: name of the output with class numbers. []: by its name, or shape."""
     count_outputs: tuple[str, ...] = ()
-    """postprocess: name of the output with the number of boxes. [] where there is none: boxes end at the first score of
-    0."""
+    """postprocess: name of the output with the number of boxes. [] where there is none, or by
+    their names and shapes."""
     layout: Literal["", "rows", "columns"] = ""
     """rows: [1, N, values]. columns: [1, values, N], as YOLOv8 has it. "": the number of values fits one only."""
     objectness: bool = False
@@ -163,8 +164,10 @@ class DetectionRecipe:
             self._check_grid()
         if self.activation == "softmax" and self.objectness:
             raise CardError('activation: objectness is one number, which needs "sigmoid", found "softmax"')
-        if self.label_offset and not -100_000 <= self.label_offset <= 100_000:
-            raise CardError(f"label_offset: out of range, found {self.label_offset}")
+        if self.objectness and self.head not in ("yolo", "grid"):
+            raise CardError(f'objectness: only heads "yolo" and "grid" have it, found head "{self.head}"')
+        if self.points and self.head in ("grid", "postprocess"):
+            raise CardError(f'points: head "{self.head}" has none, found {self.points}')
 
     def _check_anchors(self) -> None:
         if self.box not in ("", "cxcywh", "cycxhw"):

@@ -97,14 +97,14 @@ class _Stored:
         scores = np.asarray(self._block.spec.dequantize(picked[at, numbers]), np.float32)
         if self._activation is not None:
             scores = self._activation(scores)
-        return Found(rows[at], numbers + self._first, _finite(scores, name))
+        return Found(rows[at], numbers + self._first, finite(scores, name))
 
 
 def _rows_of_columns(stored: Array, least: np.generic, floats: bool, name: str) -> npt.NDArray[np.int64]:
     """Candidates of a [n, classes] view whose classes lie one behind the other in memory only by candidates."""
     best = stored.T.max(axis=0)
     if floats and np.isnan(best).any():
-        raise _nan(name)
+        raise nan_error(name)
     return np.flatnonzero(best >= least)
 
 
@@ -117,13 +117,15 @@ def _rows(stored: Array, least: np.generic, floats: bool, name: str) -> npt.NDAr
         if floats:
             largest = chunk.max()
             if np.isnan(largest):
-                raise _nan(name)
+                raise nan_error(name)
             if largest < least:
                 continue
         hits = np.flatnonzero(chunk >= least)
         if hits.size:
             hits = hits // classes if classes > 1 else hits
-            first = np.concatenate([[True], hits[1:] != hits[:-1]])  # a candidate may hit with several classes
+            first = np.concatenate(
+                [[True], hits[1:] != hits[:-1]]
+            )  # a candidate may hit with several classes
             found.append(hits[first] + begin)
     return np.concatenate(found) if found else np.zeros(0, np.int64)
 
@@ -145,13 +147,13 @@ class _Jointly:
         if self._least is None:
             return nothing()
         if self._floats and np.isnan(stored.max()):
-            raise _nan(name)
+            raise nan_error(name)
         rows = np.flatnonzero(stored[:, 0] >= self._least)
         if not rows.size:
             return nothing()
         there = self._real(self._objectness, stored[rows])
         products = self._real(self._block, self._block.stored(outputs)[rows]) * there
-        found = _best(_finite(products, self._block.spec.name), self._threshold, self._multi)
+        found = _best(finite(products, self._block.spec.name), self._threshold, self._multi)
         return Found(rows[found.index], found.numbers + self._first, found.scores)
 
     def _real(self, block: Block, stored: Array) -> Array:
@@ -171,7 +173,7 @@ class _Softmax:
     def __call__(self, outputs: Outputs) -> Found:
         spec = self._whole.spec
         scores = softmax(spec.dequantize(self._whole.stored(outputs)))
-        found = _best(_finite(scores, spec.name)[:, self._classes], self._threshold, self._multi)
+        found = _best(finite(scores, spec.name)[:, self._classes], self._threshold, self._multi)
         return Found(found.index, found.numbers + self._first, found.scores)
 
 
@@ -186,13 +188,27 @@ def _best(scores: Array, threshold: np.float32, multi: bool) -> Found:
     return Found(rows, numbers[rows], best[rows])
 
 
-def _finite(scores: Array, name: str) -> Array:
+def require_numbers(stored: Array, name: str) -> None:
+    """Raises:
+    ArtifactError: one of the stored scores is NaN.
+    """
+    if stored.dtype.kind == "f" and stored.size and np.isnan(stored.max()):
+        raise nan_error(name)
+
+
+def finite(scores: Array, name: str) -> Array:
+    """The same numbers.
+
+    Raises:
+        ArtifactError: one is NaN or infinite.
+    """
     if not np.isfinite(scores).all():
-        raise _nan(name)
+        raise nan_error(name)
     return scores
 
 
-def _nan(name: str) -> ArtifactError:
+def nan_error(name: str) -> ArtifactError:
+    """Says which output, and what to do."""
     return ArtifactError(
         f"output {name!r}: expected scores, found NaN or infinity, so no detection of this input can be trusted. "
         'Try another delegate (delegate="cpu"); if that is the same, convert or train the model again'
