@@ -40,11 +40,14 @@ class Block:
         """Numbers of each candidate."""
         return self.last - self.first
 
+    def matrix(self, outputs: Outputs) -> Array:
+        """A view of [count, values], as the file stores it: those of other blocks as well."""
+        whole = outputs.stored(self.spec.name).reshape(self.shape)[self.at]
+        return np.asarray(whole.T if self.columns else whole)
+
     def stored(self, outputs: Outputs) -> Array:
         """A view of [count, width], as the file stores it."""
-        matrix = outputs.stored(self.spec.name).reshape(self.shape)[self.at]
-        rows = matrix.T if self.columns else matrix
-        return np.asarray(rows[:, self.first : self.last])
+        return self.matrix(outputs)[:, self.first : self.last]
 
     def part(self, first: int, last: int) -> Block:
         """Only the values from `first` to `last`, counted from this block's."""

@@ -151,7 +151,8 @@ def _cut(
     if any(block.width != wanted for block in blocks) or wanted <= first:
         raise CardError(
             f"boxes_outputs: expected {anchors} anchors of {wanted} numbers (4 of the box"
-            f"{', objectness' * recipe.objectness} and one for each class) in each cell, found {layout.listed(grids)}. See grid_anchors, objectness, labels"
+            f"{', objectness' * recipe.objectness} and one for each class) in each cell, "
+            f"found {layout.listed(grids)}. See grid_anchors, objectness, labels"
         )
     return (
         whole.part(0, 4),

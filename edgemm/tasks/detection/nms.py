@@ -17,17 +17,18 @@ _CHUNK = 128
 
 def overlaps(one: Floats, other: Floats) -> Floats:
     """float32[n, m]: intersection over union of float32[n, 4] with float32[m, 4], left, top, right, bottom."""
-    a, b = one[:, None, :], other[None, :, :]
-    size = np.minimum(a[..., 2:], b[..., 2:]) - np.maximum(a[..., :2], b[..., :2])
-    np.maximum(size, 0, out=size)
-    both = size[..., 0] * size[..., 1]
-    union = _areas(one)[:, None] + _areas(other)[None, :] - both
+    left, top, right, bottom = one.T[:, :, None]
+    left2, top2, right2, bottom2 = other.T
+    wide = np.minimum(right, right2) - np.maximum(left, left2)
+    high = np.minimum(bottom, bottom2) - np.maximum(top, top2)
+    both = np.maximum(wide, 0) * np.maximum(high, 0)
+    union = _areas(one)[:, None] + _areas(other) - both
     return np.asarray(np.divide(both, union, out=np.zeros_like(both), where=union > 0))
 
 
 def _areas(boxes: Floats) -> Floats:
-    size = np.maximum(boxes[:, 2:] - boxes[:, :2], 0)
-    return np.asarray(size[:, 0] * size[:, 1])
+    left, top, right, bottom = boxes.T
+    return np.asarray(np.maximum(right - left, 0) * np.maximum(bottom - top, 0))
 
 
 def suppress(boxes: Floats, iou: float, limit: int, classes: Integers | None = None) -> Integers:

@@ -17,8 +17,8 @@ from edgemm.tasks.outputs import Outputs
 from edgemm.tasks.thresholds import stored_threshold
 
 Array = npt.NDArray[Any]
-_CHUNK = 1 << 16
-"""Numbers that are compared at once: the answer stays in the processor's cache."""
+_GROUP = 12
+"""Candidates that are looked at as one first, where the scores of a candidate lie side by side."""
 _ROOM = 0.999
 """Objectness is compared with so much of the threshold, for class scores that rounding puts over 1."""
 
@@ -82,52 +82,55 @@ class _Stored:
         self._multi, self._floats = recipe.multi_label, np.dtype(block.spec.dtype).kind == "f"
 
     def __call__(self, outputs: Outputs) -> Found:
-        stored, name = self._block.stored(outputs), self._block.spec.name
-        least = self._least
+        least, spec = self._least, self._block.spec
         if least is None:
             return nothing()
-        rows = (_rows_of_columns if self._block.columns else _rows)(stored, least, self._floats, name)
+        rows = _reaching(self._block, outputs, least, self._floats)
         if not rows.size:
             return nothing()
-        picked = stored[rows]
+        picked = self._block.stored(outputs)[rows]
         if self._multi:
             at, numbers = np.nonzero(picked >= least)
         else:
             at, numbers = np.arange(len(rows)), picked.argmax(axis=1)
-        scores = np.asarray(self._block.spec.dequantize(picked[at, numbers]), np.float32)
+        scores = np.asarray(spec.dequantize(picked[at, numbers]), np.float32)
         if self._activation is not None:
             scores = self._activation(scores)
-        return Found(rows[at], numbers + self._first, finite(scores, name))
+        return Found(rows[at], numbers + self._first, finite(scores, spec.name))
 
 
-def _rows_of_columns(stored: Array, least: np.generic, floats: bool, name: str) -> npt.NDArray[np.int64]:
-    """Candidates of a [n, classes] view whose classes lie one behind the other in memory only by candidates."""
-    best = stored.T.max(axis=0)
-    if floats and np.isnan(best).any():
-        raise nan_error(name)
-    return np.flatnonzero(best >= least)
-
-
-def _rows(stored: Array, least: np.generic, floats: bool, name: str) -> npt.NDArray[np.int64]:
-    """Candidates of a [n, classes] array, one behind the other in memory."""
-    count, classes = stored.shape
-    step, found = max(1, _CHUNK // classes), []
-    for begin in range(0, count, step):
-        chunk = stored[begin : begin + step]
+def _reaching(block: Block, outputs: Outputs, least: Any, floats: bool) -> npt.NDArray[np.int64]:
+    """Candidates with a score of at least `least`, in order."""
+    stored, name = block.stored(outputs), block.spec.name
+    if block.columns or block.width == 1:
+        best = stored.T.max(axis=0) if block.width > 1 else stored[:, 0]
         if floats:
-            largest = chunk.max()
-            if np.isnan(largest):
-                raise nan_error(name)
-            if largest < least:
-                continue
-        hits = np.flatnonzero(chunk >= least)
-        if hits.size:
-            hits = hits // classes if classes > 1 else hits
-            first = np.concatenate(
-                [[True], hits[1:] != hits[:-1]]
-            )  # a candidate may hit with several classes
-            found.append(hits[first] + begin)
-    return np.concatenate(found) if found else np.zeros(0, np.int64)
+            require_numbers(best, name)
+        return np.flatnonzero(best >= least)
+    near = _near(block, outputs, least, floats)
+    return np.asarray(near[_hit(stored[near], least, floats, name)])
+
+
+def _near(block: Block, outputs: Outputs, least: Any, floats: bool) -> npt.NDArray[np.int64]:
+    """All candidates that may reach it: with each that does, some of its group.
+
+    Rows are short, so the largest of each by itself takes long. The matrix is cut into parts one below the other, and
+    the largest of each place over all parts is taken: long rows, of which the processor compares many numbers at once.
+    """
+    matrix = block.matrix(outputs)
+    groups = len(matrix) // _GROUP
+    whole = matrix[: groups * _GROUP].reshape(_GROUP, groups, matrix.shape[1])
+    hit = _hit(whole.max(axis=0)[:, block.first : block.last], least, floats, block.spec.name)
+    inside = (np.arange(_GROUP)[:, None] * groups + hit).reshape(-1)
+    return np.concatenate([inside, np.arange(groups * _GROUP, len(matrix))])
+
+
+def _hit(stored: Array, least: Any, floats: bool, name: str) -> npt.NDArray[np.int64]:
+    """Which rows of [n, classes] have a score of at least `least`."""
+    if floats:
+        require_numbers(stored, name)
+    rows = np.flatnonzero(stored >= least) // stored.shape[1]
+    return np.asarray(rows[np.diff(rows, prepend=-1) > 0])
 
 
 class _Jointly:

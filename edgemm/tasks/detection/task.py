@@ -15,7 +15,7 @@ from edgemm.tasks.context import Context
 from edgemm.tasks.detection.anchors import AnchorsHead
 from edgemm.tasks.detection.end_to_end import EndToEndHead
 from edgemm.tasks.detection.grid import GridHead
-from edgemm.tasks.detection.head import Floats, Found, Head
+from edgemm.tasks.detection.head import Floats, Found, Head, Integers
 from edgemm.tasks.detection.labels import Labels
 from edgemm.tasks.detection.nms import suppress, weighted
 from edgemm.tasks.detection.postprocess import PostprocessHead
@@ -107,18 +107,14 @@ class DetectionDecoder:
         wanted = labels.wanted(found.numbers)
         found = _best(found if wanted is None else found.only(wanted), self._most)
         boxes, points = head.places(outputs, found.index, self._size(context))
-        seen = np.flatnonzero(_finite(boxes, points) & _within(boxes, context))
+        placed = clipped(context.boxes(boxes), context)
+        seen = np.flatnonzero(_finite(boxes, points) & _area(boxes) & _area(placed))
         if len(seen) < len(boxes):
-            found, boxes, points = found.only(seen), boxes[seen], points[seen]
-        found, boxes, points = self._suppress(head, found, boxes, points)
-        rows = labels.rows(found.numbers)
-        return Detections(
-            clipped(context.boxes(boxes), context),
-            found.scores,
-            rows,
-            labels.names(rows),
-            context.points(points),
-        )
+            found, boxes, points, placed = found.only(seen), boxes[seen], points[seen], placed[seen]
+        kept, mean, points = self._suppress(head, found, boxes, points)
+        placed = placed[kept] if mean is None else clipped(context.boxes(mean), context)
+        rows = labels.rows(found.numbers[kept])
+        return Detections(placed, found.scores[kept], rows, labels.names(rows), context.points(points))
 
     def _size(self, context: Context) -> tuple[float, float]:
         """Of the input tensor; 1 x 1 where it is not known, so that what is normalized stays so."""
@@ -126,15 +122,17 @@ class DetectionDecoder:
 
     def _suppress(
         self, head: Head, found: Found, boxes: Floats, points: Floats
-    ) -> tuple[Found, Floats, Floats]:
+    ) -> tuple[Integers, Floats | None, Floats]:
+        """Places of the boxes that stay; their boxes where those are new; their key points."""
         recipe, most = self._recipe, self._recipe.max_detections
-        if head.suppressed or recipe.nms == "none":
-            return found.only(np.arange(min(most, len(boxes)))), boxes[:most], points[:most]
-        if recipe.nms == "weighted":
+        if recipe.nms == "weighted" and not head.suppressed:
             boxes, points, kept = weighted(boxes, points, found.scores, recipe.iou, most)
-            return found.only(kept), boxes, points
-        kept = suppress(boxes, recipe.iou, most, found.numbers if recipe.nms == "class-wise" else None)
-        return found.only(kept), boxes[kept], points[kept]
+            return kept, boxes, points
+        if head.suppressed or recipe.nms == "none":
+            kept = np.arange(min(most, len(boxes)))
+        else:
+            kept = suppress(boxes, recipe.iou, most, found.numbers if recipe.nms == "class-wise" else None)
+        return kept, None, points[kept]
 
 
 def _best(found: Found, most: int) -> Found:
@@ -152,12 +150,9 @@ def _finite(boxes: Floats, points: Floats) -> npt.NDArray[np.bool_]:
     return np.asarray(both & np.isfinite(points).all(axis=(1, 2)))
 
 
-def _within(boxes: Floats, context: Context) -> npt.NDArray[np.bool_]:
-    """bool[n]: the box has an area, and a part of it lies in the frame."""
-    with np.errstate(invalid="ignore", over="ignore"):
-        area = (boxes[:, 2] > boxes[:, 0]) & (boxes[:, 3] > boxes[:, 1])
-        placed = clipped(context.boxes(boxes), context)
-        return np.asarray(area & (placed[:, 2] > placed[:, 0]) & (placed[:, 3] > placed[:, 1]))
+def _area(boxes: Floats) -> npt.NDArray[np.bool_]:
+    """bool[n]: the box has one."""
+    return np.asarray((boxes[:, 2] > boxes[:, 0]) & (boxes[:, 3] > boxes[:, 1]))
 
 
 def clipped(boxes: Floats, context: Context) -> Floats:
