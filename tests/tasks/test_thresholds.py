@@ -25,7 +25,7 @@ def decided(least: Any, stored: npt.NDArray[Any]) -> npt.NDArray[np.bool_]:
 
 
 @pytest.mark.parametrize("dtype", ["int8", "uint8", "int16"])
-@pytest.mark.parametrize("scale, zero_point", GRIDS)
+@pytest.mark.parametrize(("scale", "zero_point"), GRIDS)
 def test_every_stored_value_is_decided_as_its_number(dtype: str, scale: float, zero_point: int) -> None:
     spec = TensorSpec("scores", (1,), dtype, scale, zero_point)
     stored = all_of(dtype)
