@@ -75,7 +75,7 @@ def weighted(
     Args:
         boxes: float32[n, 4], best first.
         points: float32[n, k, 2].
-        scores: float32[n], above 0.
+        scores: float32[n]; where all of an object are 0 they weigh alike.
         iou: the limit of the overlap, with the best box of the object.
         limit: at most so many objects.
 
@@ -91,7 +91,10 @@ def weighted(
         same = overlaps(boxes[best : best + 1], boxes[left])[0] > np.float32(iou)
         same[0] = True  # itself, with an iou of 1 as well
         members = left[same]
-        weights = scores[members] / scores[members].sum()
+        total = scores[members].sum()
+        weights = (
+            scores[members] / total if total > 0 else np.full(len(members), 1 / len(members), np.float32)
+        )
         means.append(weights @ values[members])
         kept.append(best)
         left = left[~same]

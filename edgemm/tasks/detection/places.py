@@ -25,7 +25,9 @@ def sides(box: Floats, order: str) -> Floats:
 
 def key_points(values: Floats, count: int) -> Floats:
     """float32[n, count * k] -> float32[n, count, 2]: the first two numbers of each point."""
-    return values.reshape(len(values), count, values.shape[1] // count if count else 0)[:, :, :2]
+    if not count:
+        return no_points(len(values))
+    return values.reshape(len(values), count, values.shape[1] // count)[:, :, :2]
 
 
 def no_points(count: int) -> Floats:

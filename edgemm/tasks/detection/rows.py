@@ -32,7 +32,7 @@ class Parts:
         self.points: Table | None = None
         values = recipe.points * recipe.point_values
         joined = recipe.head in ("yolo", "grid") and not recipe.scores_outputs
-        if joined and (recipe.boxes_outputs or not _apart(recipe, specs, values)):
+        if joined and not _apart(recipe, specs, values):
             self._split(_rows(recipe, specs, classes, values), recipe, values)
         else:
             self._separate(recipe, specs, classes, values)
@@ -96,7 +96,8 @@ def _points(recipe: DetectionRecipe, specs: Sequence[TensorSpec], values: int, c
 def _apart(recipe: DetectionRecipe, specs: Sequence[TensorSpec], values: int) -> bool:
     """Boxes lie in an output of their own."""
     width = 4 if recipe.points_outputs else 4 + values
-    return len(specs) > 1 and any(layout.widths(spec, recipe.layout)[:1] == (width,) for spec in specs)
+    asked = layout.named(specs, recipe.boxes_outputs, "boxes_outputs") or specs
+    return len(specs) > 1 and any(layout.widths(spec, recipe.layout)[:1] == (width,) for spec in asked)
 
 
 def _rows(recipe: DetectionRecipe, specs: Sequence[TensorSpec], classes: int, values: int) -> Table:
@@ -114,8 +115,8 @@ def _rows(recipe: DetectionRecipe, specs: Sequence[TensorSpec], classes: int, va
             if not recipe.boxes_outputs
             else layout.named(specs, recipe.boxes_outputs, "boxes_outputs")
         )
-        found = {next((w for w in layout.widths(spec, recipe.layout) if w > others), 0) for spec in chosen}
-        if len(found) != 1 or 0 in found:
+        found = {next(iter(layout.widths(spec, recipe.layout)), 0) for spec in chosen}
+        if len(found) != 1 or min(found) <= others:
             raise CardError(
                 f"boxes_outputs: expected rows of more than {others} numbers, found {layout.listed(chosen)}. "
                 "Name the output with the rows, choose another head, or give the card its labels"

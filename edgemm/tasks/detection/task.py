@@ -106,15 +106,22 @@ class DetectionDecoder:
         found = head.search(outputs)
         wanted = labels.wanted(found.numbers)
         found = _best(found if wanted is None else found.only(wanted), self._most)
-        boxes, points = head.places(outputs, found.index, self._size(context))
-        placed = clipped(context.boxes(boxes), context)
-        seen = np.flatnonzero(_finite(boxes, points) & _area(boxes) & _area(placed))
-        if len(seen) < len(boxes):
-            found, boxes, points, placed = found.only(seen), boxes[seen], points[seen], placed[seen]
-        kept, mean, points = self._suppress(head, found, boxes, points)
-        placed = placed[kept] if mean is None else clipped(context.boxes(mean), context)
-        rows = labels.rows(found.numbers[kept])
-        return Detections(placed, found.scores[kept], rows, labels.names(rows), context.points(points))
+        with np.errstate(
+            over="ignore", invalid="ignore"
+        ):  # of boxes far outside, and of NaN: they are left out
+            boxes, points = head.places(outputs, found.index, self._size(context))
+            placed = context.boxes(boxes)
+            seen = np.flatnonzero(
+                _finite(boxes, points, placed) & _area(boxes) & _area(clipped(placed, context))
+            )
+            if len(seen) < len(boxes):
+                found, boxes, points, placed = found.only(seen), boxes[seen], points[seen], placed[seen]
+            kept, mean, points = self._suppress(head, found, boxes, points)
+            placed = placed[kept] if mean is None else context.boxes(mean)
+            rows = labels.rows(found.numbers[kept])
+            return Detections(
+                clipped(placed, context), found.scores[kept], rows, labels.names(rows), context.points(points)
+            )
 
     def _size(self, context: Context) -> tuple[float, float]:
         """Of the input tensor; 1 x 1 where it is not known, so that what is normalized stays so."""
@@ -144,10 +151,10 @@ def _best(found: Found, most: int) -> Found:
     return found.only(np.argsort(-found.scores, kind="stable")[:most])
 
 
-def _finite(boxes: Floats, points: Floats) -> npt.NDArray[np.bool_]:
-    """bool[n]: all numbers of the box and its key points are."""
-    both = np.isfinite(boxes).all(axis=1)
-    return np.asarray(both & np.isfinite(points).all(axis=(1, 2)))
+def _finite(boxes: Floats, points: Floats, placed: Floats) -> npt.NDArray[np.bool_]:
+    """bool[n]: all numbers of the box, in the tensor and in the source, and of its key points are."""
+    both = np.isfinite(boxes).all(axis=1) & np.isfinite(placed).all(axis=1)
+    return np.asarray(both & np.isfinite(points).all(axis=(1, 2)) if points.shape[1] else both)
 
 
 def _area(boxes: Floats) -> npt.NDArray[np.bool_]:
