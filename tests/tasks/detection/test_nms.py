@@ -27,7 +27,7 @@ def seeded(
 def things(boxes: Any, classes: Any, scores: Any, points: Any = None) -> list[Thing]:
     return [
         Thing(
-            tuple(map(float, box)),
+            (float(box[0]), float(box[1]), float(box[2]), float(box[3])),
             float(score),
             int(number),
             [] if points is None else [(float(x), float(y)) for x, y in points[at]],

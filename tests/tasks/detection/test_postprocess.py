@@ -38,7 +38,9 @@ def litert_op(
     pytest.importorskip("onnx")  # of the script that makes small files
     flexbuffers = pytest.importorskip("flatbuffers.flexbuffers")
     interpreter = pytest.importorskip("ai_edge_litert.interpreter").Interpreter
-    from tests.assets.make_assets import FLOAT, Graph, schema
+    from ai_edge_litert import schema_py_generated as schema
+
+    from tests.assets.make_assets import FLOAT, Graph
 
     options = {
         "max_detections": most,
