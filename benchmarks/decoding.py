@@ -7,6 +7,7 @@ dequantize all, best class of all, boxes of all, then the threshold and the same
 
 from __future__ import annotations
 
+import importlib
 from collections.abc import Callable
 from types import SimpleNamespace
 from typing import Any, Literal
@@ -113,9 +114,7 @@ def _plain(
 
 def instruction_set() -> str:
     """The widest that numpy uses here."""
-    try:
-        from numpy._core._multiarray_umath import __cpu_features__ as features
-    except ImportError:  # numpy 1
-        from numpy.core._multiarray_umath import __cpu_features__ as features
+    core = "numpy._core" if hasattr(np, "_core") else "numpy.core"
+    features = importlib.import_module(f"{core}._multiarray_umath").__cpu_features__
     wanted = ("AVX512_SKX", "AVX512F", "AVX2", "ASIMD", "NEON", "SSE42")
     return next((name for name in wanted if features.get(name)), "baseline")

@@ -1,7 +1,7 @@
 """Non-maximum suppression: of the boxes of one object one is left.
 
-Boxes come best first. Two boxes are of one object where their intersection over union is above a limit; a box of no
-area overlaps nothing.
+Boxes come best first. Two boxes are of one object where their intersection over union is above a limit; boxes have
+an area.
 """
 
 from __future__ import annotations
@@ -15,27 +15,22 @@ _CHUNK = 128
 """Boxes that are compared with each other at once."""
 
 
-def overlaps(one: Floats, other: Floats) -> Floats:
-    """float32[n, m]: intersection over union of float32[n, 4] with float32[m, 4], left, top, right, bottom."""
+def same_object(one: Floats, other: Floats, iou: float) -> npt.NDArray[np.bool_]:
+    """bool[n, m]: which boxes of float32[n, 4] and float32[m, 4] overlap by more than `iou`."""
     left, top, right, bottom = one.T[:, :, None]
     left2, top2, right2, bottom2 = other.T
     wide = np.minimum(right, right2) - np.maximum(left, left2)
     high = np.minimum(bottom, bottom2) - np.maximum(top, top2)
     both = np.maximum(wide, 0) * np.maximum(high, 0)
-    union = _areas(one)[:, None] + _areas(other) - both
-    return np.asarray(np.divide(both, union, out=np.zeros_like(both), where=union > 0))
-
-
-def _areas(boxes: Floats) -> Floats:
-    left, top, right, bottom = boxes.T
-    return np.asarray(np.maximum(right - left, 0) * np.maximum(bottom - top, 0))
+    union = (right - left) * (bottom - top) + (right2 - left2) * (bottom2 - top2) - both
+    return np.asarray(both > np.float32(iou) * union)
 
 
 def suppress(boxes: Floats, iou: float, limit: int, classes: Integers | None = None) -> Integers:
     """The best box of each object: a box falls where it overlaps a better one that stays.
 
     Args:
-        boxes: float32[n, 4], best first.
+        boxes: float32[n, 4] with an area, best first.
         iou: the limit of the overlap.
         limit: at most so many are kept.
         classes: int64[n]: boxes of different classes do not meet; None: all do.
@@ -45,26 +40,24 @@ def suppress(boxes: Floats, iou: float, limit: int, classes: Integers | None = N
     """
     kept: list[int] = []
     for begin in range(0, len(boxes), _CHUNK):
-        part = np.arange(begin, min(begin + _CHUNK, len(boxes)))
-        if kept:
-            part = part[~_meet(boxes, np.array(kept), part, iou, classes).any(axis=0)]
-        falls = _meet(boxes, part, part, iou, classes)
+        part = boxes[begin : begin + _CHUNK]
+        group = None if classes is None else classes[begin : begin + _CHUNK]
+        meets = same_object(part, part, iou)
         alive = np.ones(len(part), bool)
+        if kept:
+            fallen = same_object(boxes[kept], part, iou)
+            if classes is not None:
+                fallen &= classes[kept][:, None] == group
+            alive = ~fallen.any(axis=0)
+        if group is not None:
+            meets &= group[:, None] == group
         for at in range(len(part)):
             if alive[at]:
-                kept.append(int(part[at]))
+                kept.append(begin + at)
                 if len(kept) == limit:
                     return np.array(kept, np.int64)
-                alive &= ~falls[at]
+                alive[meets[at]] = False
     return np.array(kept, np.int64)
-
-
-def _meet(
-    boxes: Floats, one: Integers, other: Integers, iou: float, classes: Integers | None
-) -> npt.NDArray[np.bool_]:
-    """bool[n, m]: which are of one object."""
-    same = overlaps(boxes[one], boxes[other]) > np.float32(iou)
-    return same if classes is None else same & (classes[one][:, None] == classes[other][None, :])
 
 
 def weighted(
@@ -73,7 +66,7 @@ def weighted(
     """MediaPipe's: an object is the mean of all its boxes and key points, weighted by their scores.
 
     Args:
-        boxes: float32[n, 4], best first.
+        boxes: float32[n, 4] with an area, best first.
         points: float32[n, k, 2].
         scores: float32[n]; where all of an object are 0 they weigh alike.
         iou: the limit of the overlap, with the best box of the object.
@@ -88,7 +81,7 @@ def weighted(
     kept: list[int] = []
     while left.size and len(kept) < limit:
         best = int(left[0])
-        same = overlaps(boxes[best : best + 1], boxes[left])[0] > np.float32(iou)
+        same = same_object(boxes[best : best + 1], boxes[left], iou)[0]
         same[0] = True  # itself, with an iou of 1 as well
         members = left[same]
         total = scores[members].sum()

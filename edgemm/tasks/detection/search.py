@@ -130,7 +130,9 @@ def _hit(stored: Array, least: Any, floats: bool, name: str) -> npt.NDArray[np.i
     if floats:
         require_numbers(stored, name)
     rows = np.flatnonzero(stored >= least) // stored.shape[1]
-    return np.asarray(rows[np.diff(rows, prepend=-1) > 0])
+    first = np.ones(len(rows), bool)  # a candidate may have several such classes
+    np.not_equal(rows[1:], rows[:-1], out=first[1:])
+    return np.asarray(rows[first])
 
 
 class _Jointly:

@@ -8,7 +8,7 @@ import numpy as np
 import numpy.typing as npt
 import pytest
 
-from edgemm.tasks.detection.nms import overlaps, suppress, weighted
+from edgemm.tasks.detection.nms import same_object, suppress, weighted
 from tests.tasks.detection.reference import Thing, blended, greedy, iou
 
 
@@ -83,16 +83,11 @@ def test_scores_of_0_weigh_alike() -> None:
     assert mean.tolist() == [[0, 0, 10, 11]]
 
 
-def test_overlaps_of_every_pair() -> None:
-    boxes = seeded(40)[0]
-    expected = [[iou(one.tolist(), other.tolist()) for other in boxes[:9]] for one in boxes]
-    np.testing.assert_allclose(overlaps(boxes, boxes[:9]), expected, atol=1e-5)
-
-
-@pytest.mark.parametrize("box", [(5, 5, 5, 9), (5, 5, 9, 5), (9, 9, 5, 5), (0, 0, 0, 0)])
-def test_a_box_without_area_overlaps_nothing(box: tuple[float, ...]) -> None:
-    boxes = np.array([box, [0, 0, 10, 10], box], np.float32)
-    assert overlaps(boxes, boxes)[0].tolist() == [0, 0, 0]
+@pytest.mark.parametrize("limit", [0.0, 0.1, 0.4, 0.8])
+def test_every_pair(limit: float) -> None:
+    boxes = seeded(60)[0]
+    expected = [[iou(one.tolist(), other.tolist()) > limit for other in boxes[:9]] for one in boxes]
+    assert same_object(boxes, boxes[:9], limit).tolist() == expected
 
 
 def test_touching_is_not_overlapping() -> None:
