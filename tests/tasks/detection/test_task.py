@@ -88,6 +88,15 @@ class TestOptions:
     def test_a_score_equal_to_the_threshold_is_kept(self) -> None:
         assert frame(recipe=replace(PLAIN_RECIPE, threshold=0.7)).labels == ("cat", "dog")
 
+    @pytest.mark.parametrize("activation", ["none", "softmax"])
+    def test_so_is_one_of_several_labels(self, activation: Any) -> None:
+        recipe = replace(PLAIN_RECIPE, threshold=0.6, multi_label=True, nms="none")
+        assert frame(recipe=recipe).labels.count("owl") == 2
+        alone = np.tile(ROWS[:1], (5, 1))
+        alone[:, 4:] = 0
+        recipe = replace(recipe, threshold=0.25, activation=activation)
+        assert len(frame(alone, recipe).scores) == (20 if activation == "softmax" else 0)
+
     def test_classes_by_name(self) -> None:
         assert frame(recipe=replace(PLAIN_RECIPE, classes=("owl", "cat"))).labels == ("cat", "owl")
 
