@@ -69,9 +69,9 @@ def detection_parts(
     parts = split_output(model, axis, cuts)
     if not parts:
         return recipe, ()
-    names = {f"{kind}_outputs": (part.name,) for kind, part in zip(cuts, parts, strict=True)}
-    way = "rows" if axis == len(shape) - 1 else "columns"
-    return replace(recipe, layout=way, **names), parts
+    names: dict[str, Any] = {f"{kind}_outputs": (part.name,) for kind, part in zip(cuts, parts, strict=True)}
+    names["layout"] = "rows" if axis == len(shape) - 1 else "columns"
+    return replace(recipe, **names), parts
 
 
 def _axis(shape: tuple[int, ...], width: int, layout: str) -> int | None:

@@ -146,3 +146,37 @@ def test_candidates_that_are_joined_are_no_parts() -> None:
         out = Concat<axis=2>(a, b)
     }"""
     assert detection_parts(built(text), DetectionRecipe(), LABELS)[1] == ()
+
+
+def cosine(one: npt.NDArray[Any], other: npt.NDArray[Any]) -> float:
+    """Of the angle between two arrays, each less its mean."""
+    a, b = one.ravel() - one.mean(), other.ravel() - other.mean()
+    return float(a @ b / max(float(np.linalg.norm(a) * np.linalg.norm(b)), 1e-30))
+
+
+@pytest.mark.parametrize("apart", [False, True])
+def test_int8_keeps_the_scores_where_parts_are_apart(tmp_path: Any, apart: bool) -> None:
+    """Joined with boxes of hundreds of pixels, one step of the scale is more than a whole score."""
+    from edgemm.converters import convert
+
+    text = """g (float[1,3,6,5] x) => (float[1,n,m] out) {
+        y = Conv(x, weights)
+        flat = Reshape(y, flat_shape)
+        raw, logits = Split<axis=1>(flat, sizes)
+        boxes = Mul(raw, stride)
+        scores = Sigmoid(logits)
+        out = Concat<axis=1>(boxes, scores)
+    }"""
+    rng = np.random.default_rng(5)
+    weights = rng.standard_normal((7, 3, 1, 1)).astype(np.float32)
+    model = built(text, weights=weights, flat_shape=[1, 7, 30], sizes=[4, 3], stride=np.float32(200))
+    reference = run(model)["out"][:, 4:]
+    if apart:
+        detection_parts(model, DetectionRecipe(), LABELS)
+    data = [rng.standard_normal((1, 3, 6, 5)).astype(np.float32) for _ in range(32)]
+    path = tmp_path / "out.onnx"
+    convert(model, output=path, calibrate=data, scheme="static", gate="off", repair="off")
+    found = run(ir.load(path))
+    scores = found["out_scores"] if apart else found["out"][:, 4:]
+    kept = cosine(scores, reference)
+    assert kept > 0.98 if apart else kept < 0.5

@@ -48,7 +48,7 @@ def suppress(boxes: Floats, iou: float, limit: int, classes: Integers | None = N
             fallen = same_object(boxes[kept], part, iou)
             if classes is not None:
                 fallen &= classes[kept][:, None] == group
-            alive = ~fallen.any(axis=0)
+            alive[fallen.any(axis=0)] = False
         if group is not None:
             meets &= group[:, None] == group
         for at in range(len(part)):

@@ -52,7 +52,8 @@ def ultraface(shared: Path, name: str, threshold: float) -> Detections:
     recipe = DetectionRecipe(head="boxes", background=0, label_offset=-1, threshold=threshold, iou=0.3)
     context = Context(np.array([[wide / 320, 0, 0], [0, high / 240, 0]]), (wide, high), (320, 240))
     outputs = Outputs.of(specs, {"scores": scores, "boxes": boxes})
-    return opened(recipe, specs, ("face",)).decode(outputs, context, None)[0]  # type: ignore[index]
+    (found,) = opened(recipe, specs, ("face",)).decode(outputs, context, None)
+    return found
 
 
 def blazeface(shared: Path, name: str) -> Detections:
@@ -85,7 +86,9 @@ def blazeface(shared: Path, name: str) -> Detections:
     )
     matrix = np.array([[wide / width, 0, -left * wide / width], [0, high / height, -top * high / height]])
     decoder = opened(recipe, specs, ("face",), (128, 128))
-    return decoder.decode(Outputs.of(specs, arrays), Context(matrix, (wide, high), (128, 128)), None)[0]  # type: ignore[index]
+    context = Context(matrix, (wide, high), (128, 128))
+    (found,) = decoder.decode(Outputs.of(specs, arrays), context, None)
+    return found
 
 
 @pytest.mark.parametrize("name", [*FACES, "squat"])

@@ -88,6 +88,16 @@ class TestOptions:
     def test_a_score_equal_to_the_threshold_is_kept(self) -> None:
         assert frame(recipe=replace(PLAIN_RECIPE, threshold=0.7)).labels == ("cat", "dog")
 
+    @pytest.mark.parametrize("multi_label", [False, True])
+    def test_so_is_a_product_with_objectness(self, multi_label: bool) -> None:
+        specs, arrays, _ = stored(
+            {"o": np.array([[[50, 60, 20, 30, 1.0, 0.7], [150, 60, 20, 30, 0.5, 0.5]] * 5])}
+        )
+        recipe = DetectionRecipe(objectness=True, threshold=0.7, multi_label=multi_label)
+        assert decoded(recipe, specs, arrays).scores.tolist() == [np.float32(0.7)]
+        recipe = replace(recipe, threshold=0.25)
+        assert decoded(recipe, specs, arrays).scores.tolist() == [np.float32(0.7), 0.25]
+
     @pytest.mark.parametrize("activation", ["none", "softmax"])
     def test_so_is_one_of_several_labels(self, activation: Any) -> None:
         recipe = replace(PLAIN_RECIPE, threshold=0.6, multi_label=True, nms="none")
@@ -95,7 +105,9 @@ class TestOptions:
         alone = np.tile(ROWS[:1], (5, 1))
         alone[:, 4:] = 0
         recipe = replace(recipe, threshold=0.25, activation=activation)
-        assert len(frame(alone, recipe).scores) == (20 if activation == "softmax" else 0)
+        assert len(frame(alone, recipe).scores) == (
+            15 if activation == "softmax" else 0
+        )  # the row ??? is no class
 
     def test_classes_by_name(self) -> None:
         assert frame(recipe=replace(PLAIN_RECIPE, classes=("owl", "cat"))).labels == ("cat", "owl")
