@@ -154,9 +154,8 @@ def cosine(one: npt.NDArray[Any], other: npt.NDArray[Any]) -> float:
     return float(a @ b / max(float(np.linalg.norm(a) * np.linalg.norm(b)), 1e-30))
 
 
-@pytest.mark.parametrize("apart", [False, True])
-def test_int8_keeps_the_scores_where_parts_are_apart(tmp_path: Any, apart: bool) -> None:
-    """Joined with boxes of hundreds of pixels, one step of the scale is more than a whole score."""
+def test_int8_keeps_the_scores_where_parts_are_apart(tmp_path: Any) -> None:
+    """Boxes reach hundreds of pixels: on their scale one step would be more than a whole score."""
     from edgemm.converters import convert
 
     text = """g (float[1,3,6,5] x) => (float[1,n,m] out) {
@@ -171,12 +170,8 @@ def test_int8_keeps_the_scores_where_parts_are_apart(tmp_path: Any, apart: bool)
     weights = rng.standard_normal((7, 3, 1, 1)).astype(np.float32)
     model = built(text, weights=weights, flat_shape=[1, 7, 30], sizes=[4, 3], stride=np.float32(200))
     reference = run(model)["out"][:, 4:]
-    if apart:
-        detection_parts(model, DetectionRecipe(), LABELS)
+    detection_parts(model, DetectionRecipe(), LABELS)
     data = [rng.standard_normal((1, 3, 6, 5)).astype(np.float32) for _ in range(32)]
     path = tmp_path / "out.onnx"
     convert(model, output=path, calibrate=data, scheme="static", gate="off", repair="off")
-    found = run(ir.load(path))
-    scores = found["out_scores"] if apart else found["out"][:, 4:]
-    kept = cosine(scores, reference)
-    assert kept > 0.98 if apart else kept < 0.5
+    assert cosine(run(ir.load(path))["out_scores"], reference) > 0.999
