@@ -9,7 +9,7 @@ import numpy.typing as npt
 import pytest
 
 from edgemm.tasks.detection.recipe import DetectionRecipe
-from tests.tasks.detection.reference import Thing, kept_of, of_row
+from tests.tasks.detection.reference import Thing, best_class, kept_of, of_row, softmax
 from tests.tasks.detection.rig import WH, assert_same, cut, decoded, inside, stored
 
 COUNT, CLASSES = 211, 7
@@ -201,3 +201,39 @@ def test_every_order_of_a_box(box: Any) -> None:
     found = decoded(DetectionRecipe(box=box, layout="rows"), specs, arrays)
     assert found.boxes_xyxy.tolist() == [[left, top, right, bottom]]
     assert found.class_ids.tolist() == [1]
+
+
+@pytest.mark.parametrize("background", [0, CLASSES - 1])
+@pytest.mark.parametrize("act", ["none", "softmax"])
+def test_a_background_within_the_rows(background: int, act: Any) -> None:
+    whole = rows(10, objectness=False, unit=False)
+    specs, arrays, means = stored({"o": whole[None]}, "int16")
+    found = decoded(DetectionRecipe(background=background, activation=act, threshold=0.16), specs, arrays)
+    things = []
+    for row in means["o"][0]:
+        box = of_row(row, objectness=False, classes=CLASSES)
+        scores = [float(score) for score in row[4:]]
+        number, score = best_class(softmax(scores) if act == "softmax" else scores, background)
+        things.append(Thing(box.box, score, number))
+    expected = kept_of(inside(things), threshold=0.16)
+    assert len({thing.number for thing in expected}) == CLASSES - 1
+    assert_same(found, cut(expected))
+
+
+def test_the_first_and_the_last_candidate_of_each_output() -> None:
+    whole = np.zeros((9, 5))
+    whole[:, :4] = np.array([[20 + 30 * at, 50, 10, 10] for at in range(9)])
+    whole[[0, 3, 4, 8], 4] = 0.9, 0.8, 0.7, 0.6
+    specs, arrays, _ = stored({"a": whole[None, :4], "b": whole[None, 4:]})
+    recipe = DetectionRecipe(boxes_outputs=("a", "b"), layout="rows")
+    found = decoded(recipe, specs, arrays)
+    assert found.boxes_xyxy[:, 0].tolist() == [15, 105, 135, 255]
+
+
+def test_large_logits() -> None:
+    specs, arrays, _ = stored(
+        {"o": np.array([[[50, 60, 20, 30, 1000.0, 999.0], [90, 60, 20, 30, -1000, 0]]])}
+    )
+    found = decoded(DetectionRecipe(activation="softmax", layout="rows"), specs, arrays)
+    assert found.class_ids.tolist() == [1, 0]
+    np.testing.assert_allclose(found.scores, [1, 1 / (1 + np.exp(-1))], rtol=1e-6)
