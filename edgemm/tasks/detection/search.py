@@ -157,7 +157,8 @@ class _Jointly:
         if not rows.size:
             return nothing()
         there = self._real(self._objectness, stored[rows])
-        products = self._real(self._block, self._block.stored(outputs)[rows]) * there
+        with np.errstate(over="ignore", invalid="ignore"):  # 0 times infinity is NaN, which is refused below
+            products = self._real(self._block, self._block.stored(outputs)[rows]) * there
         found = _best(finite(products, self._block.spec.name), self._threshold, self._multi)
         return Found(rows[found.index], found.numbers + self._first, found.scores)
 

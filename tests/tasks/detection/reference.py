@@ -84,6 +84,8 @@ def blended(things: Sequence[Thing], limit: float) -> list[Thing]:
         best = left[0]
         group = [thing for thing in left if thing is best or iou(best.box, thing.box) > limit]
         left = [thing for thing in left if not any(thing is member for member in group)]
+        if all(thing.score == 0 for thing in group):
+            group = [Thing(thing.box, 1.0, thing.number, thing.points) for thing in group]
         total = sum(thing.score for thing in group)
         box = [sum(t.box[at] * t.score for t in group) / total for at in range(4)]
         points = [

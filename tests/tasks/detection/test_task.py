@@ -239,6 +239,11 @@ class TestBadNumbers:
         with pytest.raises(ArtifactError, match=r"expected scores, found NaN or infinity.*delegate"):
             decoded(recipe, specs, arrays)
 
+    def test_an_objectness_of_0_beside_infinity(self) -> None:
+        specs, arrays, _ = stored({"o": np.array([[[50, 60, 20, 30, 0.0, np.inf]] * 9])})
+        with pytest.raises(ArtifactError, match="found NaN or infinity"):
+            decoded(DetectionRecipe(objectness=True, threshold=0), specs, arrays)
+
     def test_one_column(self) -> None:
         rows = np.full((1, 30, 5), 0.9)
         rows[0, 7, 4] = np.nan
