@@ -15,6 +15,7 @@ import numpy as np
 import numpy.typing as npt
 
 from tests.by_hand.runtimes import LiteRt
+from tests.by_hand.sampling import stretched
 
 Floats = npt.NDArray[np.float32]
 
@@ -48,14 +49,13 @@ class FaceMarks:
 
     SIZE = 192
 
-    def __init__(self, path: Path) -> None:
+    def __init__(self, path: Path, *, exact: bool = False) -> None:
+        self._exact = exact
         self._network = LiteRt(path)
 
     def __call__(self, rgb: npt.NDArray[np.uint8]) -> Marks:
         """Points in pixels of the crop uint8[height, width, 3], RGB."""
-        import cv2
-
-        resized: Any = cv2.resize(rgb, (self.SIZE, self.SIZE), interpolation=cv2.INTER_LINEAR)
+        resized = stretched(rgb, self.SIZE, self.SIZE, exact=self._exact)
         flat, logit = self._network(resized[None].astype(np.float32) / np.float32(255))
         points = flat.reshape(468, 3)
         scale = np.array([rgb.shape[1], rgb.shape[0]], np.float32) / self.SIZE
@@ -72,20 +72,18 @@ class BodyMarks:
 
     SIZE = 256
 
-    def __init__(self, path: Path) -> None:
+    def __init__(self, path: Path, *, exact: bool = False) -> None:
+        self._exact = exact
         self._network = LiteRt(path)
 
     def __call__(self, rgb: npt.NDArray[np.uint8]) -> Marks:
         """Points in pixels of the picture uint8[height, width, 3], RGB."""
-        import cv2
-
         height, width = rgb.shape[:2]
         longer = max(width, height)
         wide, high = round(width * self.SIZE / longer), round(height * self.SIZE / longer)
         left, top = (self.SIZE - wide) // 2, (self.SIZE - high) // 2
         square = np.zeros((self.SIZE, self.SIZE, 3), np.uint8)
-        resized: Any = cv2.resize(rgb, (wide, high), interpolation=cv2.INTER_LINEAR)
-        square[top : top + high, left : left + wide] = resized
+        square[top : top + high, left : left + wide] = stretched(rgb, wide, high, exact=self._exact)
         flat, there, *_ = self._network(square[None].astype(np.float32) / np.float32(255))
         rows = flat.reshape(39, 5)[:33]
         scale = np.array([width / wide, height / high], np.float32)

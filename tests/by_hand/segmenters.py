@@ -2,7 +2,8 @@
 
 SINet: BGR, stretched to 320x320, ((pixel - mean) / std) / 255 for each channel; softmax of background and person.
 DeepLab: RGB, stretched to 513x513, stored pixels as they are; the class of each pixel, argmax done in the file.
-Both answer for a picture of the tensor's size: here the classes go back to the source with nearest sampling.
+Both answer for a picture of the tensor's size: here the classes go back to the source with nearest
+sampling, INTER_NEAREST_EXACT: plain INTER_NEAREST is off by up to half a pixel of the map.
 """
 
 from __future__ import annotations
@@ -14,6 +15,7 @@ import numpy as np
 import numpy.typing as npt
 
 from tests.by_hand.runtimes import LiteRt, onnx_session
+from tests.by_hand.sampling import stretched
 
 Mask = npt.NDArray[np.uint8]
 
@@ -25,7 +27,8 @@ class SiNet:
     MEAN = np.array([102.890434, 111.25247, 126.91212], np.float32)
     STD = np.array([62.93292, 62.82138, 66.355705], np.float32)
 
-    def __init__(self, path: Path) -> None:
+    def __init__(self, path: Path, *, exact: bool = False) -> None:
+        self._exact = exact
         self._session = onnx_session(path)
 
     def __call__(self, rgb: npt.NDArray[np.uint8]) -> Mask:
@@ -35,10 +38,8 @@ class SiNet:
 
     def outputs(self, rgb: npt.NDArray[np.uint8]) -> npt.NDArray[np.float32]:
         """float32[1, 2, 320, 320]."""
-        import cv2
-
-        resized: Any = cv2.resize(rgb[:, :, ::-1], (self.SIZE, self.SIZE), interpolation=cv2.INTER_LINEAR)
-        tensor = ((resized.astype(np.float32) - self.MEAN) / self.STD / 255).transpose(2, 0, 1)[None]
+        bgr = stretched(rgb, self.SIZE, self.SIZE, exact=self._exact)[:, :, ::-1]
+        tensor = ((bgr.astype(np.float32) - self.MEAN) / self.STD / 255).transpose(2, 0, 1)[None]
         scores: npt.NDArray[np.float32] = self._session.run(None, {"data": np.ascontiguousarray(tensor)})[0]
         return scores
 
@@ -48,14 +49,13 @@ class DeepLab:
 
     SIZE = 513
 
-    def __init__(self, path: Path) -> None:
+    def __init__(self, path: Path, *, exact: bool = False) -> None:
+        self._exact = exact
         self._network = LiteRt(path)
 
     def __call__(self, rgb: npt.NDArray[np.uint8]) -> Mask:
         """uint8[height, width] of the picture."""
-        import cv2
-
-        resized: Any = cv2.resize(rgb, (self.SIZE, self.SIZE), interpolation=cv2.INTER_LINEAR)
+        resized = stretched(rgb, self.SIZE, self.SIZE, exact=self._exact)
         (classes,) = self._network(resized[None])
         return back(classes[0].astype(np.uint8), rgb)
 
@@ -64,7 +64,7 @@ def back(classes: Mask, rgb: npt.NDArray[np.uint8]) -> Mask:
     """A map of classes in the size of the picture."""
     import cv2
 
-    resized: Any = cv2.resize(classes, (rgb.shape[1], rgb.shape[0]), interpolation=cv2.INTER_NEAREST)
+    resized: Any = cv2.resize(classes, (rgb.shape[1], rgb.shape[0]), interpolation=cv2.INTER_NEAREST_EXACT)
     return np.asarray(resized, np.uint8)
 
 

@@ -8,10 +8,12 @@ from __future__ import annotations
 
 import zipfile
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 import numpy as np
 import numpy.typing as npt
+
+from tests.by_hand.sampling import stretched
 
 SIZE = 300
 
@@ -35,7 +37,8 @@ def labels(path: Path) -> list[str]:
 class SsdMobileNet:
     """The network in one interpreter, one thread."""
 
-    def __init__(self, path: Path) -> None:
+    def __init__(self, path: Path, *, exact: bool = False) -> None:
+        self._exact = exact
         from ai_edge_litert.interpreter import Interpreter
 
         self._interpreter = Interpreter(str(path), num_threads=1)
@@ -45,9 +48,7 @@ class SsdMobileNet:
 
     def __call__(self, rgb: npt.NDArray[np.uint8], threshold: float) -> Found:
         """Objects of a picture uint8[height, width, 3], RGB."""
-        import cv2
-
-        resized: Any = cv2.resize(rgb, (SIZE, SIZE), interpolation=cv2.INTER_LINEAR)
+        resized = stretched(rgb, SIZE, SIZE, exact=self._exact)
         self._interpreter.set_tensor(self._input, resized[None])
         self._interpreter.invoke()
         boxes, rows, scores, count = (self._interpreter.get_tensor(each) for each in self._outputs)

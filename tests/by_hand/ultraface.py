@@ -7,13 +7,13 @@ scores of background and face behind a softmax; suppression is left to the user:
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 
 from tests.by_hand.boxes import hard_nms
 from tests.by_hand.runtimes import onnx_session
+from tests.by_hand.sampling import stretched
 
 WIDTH, HEIGHT = 320, 240
 
@@ -21,7 +21,8 @@ WIDTH, HEIGHT = 320, 240
 class UltraFace:
     """The network in one session, one thread."""
 
-    def __init__(self, path: Path) -> None:
+    def __init__(self, path: Path, *, exact: bool = False) -> None:
+        self._exact = exact
         self._session = onnx_session(path)
 
     def __call__(
@@ -38,9 +39,7 @@ class UltraFace:
 
     def outputs(self, rgb: npt.NDArray[np.uint8]) -> tuple[npt.NDArray[np.float32], npt.NDArray[np.float32]]:
         """scores[1, 4420, 2] and boxes[1, 4420, 4]."""
-        import cv2
-
-        resized: Any = cv2.resize(rgb, (WIDTH, HEIGHT), interpolation=cv2.INTER_LINEAR)
+        resized = stretched(rgb, WIDTH, HEIGHT, exact=self._exact)
         tensor = ((resized.astype(np.float32) - 127) / 128).transpose(2, 0, 1)[None]
         scores, boxes = self._session.run(None, {"input": np.ascontiguousarray(tensor)})
         return scores, boxes

@@ -77,14 +77,15 @@ def test_ssd_mobilenet_on_coco(load: Load, card: bool) -> None:
     assert figures[0] == pytest.approx(figures[1], abs=0.003)
 
 
+@pytest.mark.parametrize("exact", [False, True])
 @pytest.mark.parametrize("path", PHOTOGRAPHS)
-def test_ultraface(load: Load, path: str) -> None:
-    """Scores within 0.005 and boxes within a pixel in a hundred; linear sampling rounds otherwise than by hand."""
+def test_ultraface(load: Load, path: str, exact: bool) -> None:
+    """Scores within 0.005; boxes, sampled alike, within a hundredth of a pixel, else within a hundredth of the picture."""
     rgb = picture(path)
     found = load(ULTRAFACE, card=cards.ULTRAFACE, threshold=0.7)(rgb)
-    by_hand, scores = UltraFace(shared(ULTRAFACE))(rgb, 0.7)
-    assert found.scores == pytest.approx(scores, abs=0.005)
-    assert np.abs(found.boxes_xyxy - by_hand).max(initial=0) < 0.01 * max(rgb.shape)
+    by_hand, scores = UltraFace(shared(ULTRAFACE), exact=exact)(rgb, 0.7)
+    assert found.scores == pytest.approx(scores, abs=0.001 if exact else 0.005)
+    assert np.abs(found.boxes_xyxy - by_hand).max(initial=0) < (0.01 if exact else 0.01 * max(rgb.shape))
     assert set(found.labels) <= {"face"}
 
 
@@ -120,8 +121,10 @@ def assert_same_boxes(found: Any, by_hand: Any) -> None:
     assert np.abs(found.points_xy - by_hand.points_xy).max(initial=0) < 0.02 if len(found.scores) else True
 
 
-def test_sinet_on_coco_persons(load: Load) -> None:
-    model, by_hand = load(SINET, card=cards.SINET), SiNet(shared(SINET))
+@pytest.mark.parametrize(("exact", "least"), [(False, 0.98), (True, 0.999)])
+def test_sinet_on_coco_persons(load: Load, exact: bool, least: float) -> None:
+    """Sampled alike, the tensors differ in the last bit only; sampled as one writes it, a pixel in a hundred."""
+    model, by_hand = load(SINET, card=cards.SINET), SiNet(shared(SINET), exact=exact)
     mine, agree = [], []
     for rgb, person in coco.persons(0.15):
         found = model(rgb).classes
@@ -129,7 +132,7 @@ def test_sinet_on_coco_persons(load: Load) -> None:
         mine.append(mask_iou(found == 1, person))
         agree.append(float((found == by_hand(rgb)).mean()))
     assert np.mean(mine) == pytest.approx(0.46, abs=0.01)
-    assert min(agree) > 0.995
+    assert min(agree) > least
 
 
 def test_deeplab_on_a_bird(load: Load) -> None:
@@ -138,45 +141,51 @@ def test_deeplab_on_a_bird(load: Load) -> None:
     found = load(DEEPLAB, card=cards.DEEPLAB)(rgb)
     assert found.labels[3] == "bird"
     assert np.array_equal(found.classes, DeepLab(shared(DEEPLAB))(rgb))
-    assert mask_iou(found.classes == 3, mask(f"{CORAL}/bird_segmentation_mask.bmp") > 0) == pytest.approx(
-        0.815, abs=0.005
-    )
+    truth = mask(f"{CORAL}/bird_segmentation_mask.bmp") > 0
+    assert mask_iou(found.classes == 3, truth) == pytest.approx(0.815, abs=0.005)
 
 
 @pytest.mark.parametrize("path", [f"{CORAL}/cat_720p.jpg", f"{CORAL}/owl.jpg", f"{CORAL}/squat.bmp"])
 def test_deeplab_in_the_size_of_the_source(load: Load, path: str) -> None:
-    """Enlarged and shrunk: at most a row of pixels along the edges of classes is another."""
+    """Enlarged and shrunk, every pixel is the same."""
     rgb = picture(path)
     found = load(DEEPLAB, card=cards.DEEPLAB)(rgb).classes
-    assert found.shape == rgb.shape[:2]
-    assert (found == DeepLab(shared(DEEPLAB))(rgb)).mean() > 0.99
+    assert np.array_equal(found, DeepLab(shared(DEEPLAB), exact=True)(rgb))
 
 
+@pytest.mark.parametrize("exact", [False, True])
 @pytest.mark.parametrize("path", FACES)
-def test_face_marks_of_a_crop(load: Load, path: str) -> None:
+def test_face_marks_of_a_crop(load: Load, path: str, exact: bool) -> None:
     rgb = picture(path)
     box = blazeface(shared(BLAZEFACE))(rgb, 0.6).boxes_xyxy[0]
     crop, _ = face_crop(rgb, box)
-    found, by_hand = load(FACE_MARKS, card=cards.FACE_MARKS)(crop), FaceMarks(shared(FACE_MARKS))(crop)
+    found, by_hand = (
+        load(FACE_MARKS, card=cards.FACE_MARKS)(crop),
+        FaceMarks(shared(FACE_MARKS), exact=exact)(crop),
+    )
     assert found.score == pytest.approx(by_hand.score, abs=0.005)
-    assert_same_points(found, by_hand)
+    assert_same_points(found, by_hand, 0.01 if exact else 0.5)
 
 
-def test_body_marks(load: Load) -> None:
+@pytest.mark.parametrize("exact", [False, True])
+def test_body_marks(load: Load, exact: bool) -> None:
     rgb = picture(f"{CORAL}/squat.bmp")
-    found, by_hand = load(BODY_MARKS, card=cards.BODY_MARKS)(rgb), BodyMarks(shared(BODY_MARKS))(rgb)
+    found, by_hand = (
+        load(BODY_MARKS, card=cards.BODY_MARKS)(rgb),
+        BodyMarks(shared(BODY_MARKS), exact=exact)(rgb),
+    )
     assert len(found.names) == 33
     assert found.score == pytest.approx(by_hand.score, abs=0.005)
     assert found.scores == pytest.approx(by_hand.scores, abs=0.02)
-    assert_same_points(found, by_hand)
+    assert_same_points(found, by_hand, 0.01 if exact else 0.5)
 
 
-def assert_same_points(found: Any, by_hand: Any) -> None:
-    """Within half a pixel of the source, depths too."""
+def assert_same_points(found: Any, by_hand: Any, within: float) -> None:
+    """Pixels of the source; depths, which nothing in the picture shows, ten times as far."""
     assert found.points_xy.shape == by_hand.points_xy.shape
-    assert np.abs(found.points_xy - by_hand.points_xy).max() < 0.5
+    assert np.abs(found.points_xy - by_hand.points_xy).max() < within
     depths: npt.NDArray[np.float32] = found.depths
-    assert np.abs(depths - by_hand.depths).max() < 0.5
+    assert np.abs(depths - by_hand.depths).max() < 10 * within
 
 
 @pytest.mark.parametrize(("path", "card"), [(FACE_MARKS, cards.FACE_MARKS)])
