@@ -80,7 +80,7 @@ def test_ssd_mobilenet_on_coco(load: Load, card: bool) -> None:
 @pytest.mark.parametrize("exact", [False, True])
 @pytest.mark.parametrize("path", PHOTOGRAPHS)
 def test_ultraface(load: Load, path: str, exact: bool) -> None:
-    """Scores within 0.005; boxes, sampled alike, within a hundredth of a pixel, else within a hundredth of the picture."""
+    """Scores within 0.005; boxes within a hundredth of a pixel where sampled alike, else of the picture."""
     rgb = picture(path)
     found = load(ULTRAFACE, card=cards.ULTRAFACE, threshold=0.7)(rgb)
     by_hand, scores = UltraFace(shared(ULTRAFACE), exact=exact)(rgb, 0.7)
@@ -121,9 +121,9 @@ def assert_same_boxes(found: Any, by_hand: Any) -> None:
     assert np.abs(found.points_xy - by_hand.points_xy).max(initial=0) < 0.02 if len(found.scores) else True
 
 
-@pytest.mark.parametrize(("exact", "least"), [(False, 0.98), (True, 0.999)])
+@pytest.mark.parametrize(("exact", "least"), [(False, 0.98), (True, 0.995)])
 def test_sinet_on_coco_persons(load: Load, exact: bool, least: float) -> None:
-    """Sampled alike, the tensors differ in the last bit only; sampled as one writes it, a pixel in a hundred."""
+    """Sampled alike, maps of 320 are equal, and in 480 rows a third has two cells that are equally near."""
     model, by_hand = load(SINET, card=cards.SINET), SiNet(shared(SINET), exact=exact)
     mine, agree = [], []
     for rgb, person in coco.persons(0.15):
