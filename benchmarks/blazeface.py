@@ -1,8 +1,8 @@
 """BlazeFace on a 720p frame with a face, the whole path: edgemm's model call, by hand, and MediaPipe Solutions.
 
 All from the RGB frame to boxes and points in its pixels, on one core, in CPU time of the whole process. By hand is
-`tests/by_hand/blazeface_fast.py`. MediaPipe runs in a process of its own, by the Python that EDGEMM_MEDIAPIPE names, one
-that has mediapipe==0.10.14; the two processes take turns. Needs EDGEMM_SHARED.
+`tests/by_hand/blazeface_fast.py`. MediaPipe runs in a process of its own, by the Python with mediapipe==0.10.14 that
+EDGEMM_MEDIAPIPE names; the two processes take turns. Needs EDGEMM_SHARED.
 """
 
 from __future__ import annotations

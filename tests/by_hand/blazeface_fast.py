@@ -9,7 +9,6 @@ from __future__ import annotations
 import math
 from pathlib import Path
 
-import cv2
 import numpy as np
 import numpy.typing as npt
 
@@ -23,6 +22,7 @@ class FastBlazeFace:
     """One interpreter, one thread, frames of one size."""
 
     def __init__(self, path: Path, width: int, height: int, threshold: float) -> None:
+        import cv2
         from ai_edge_litert.interpreter import Interpreter
 
         self._interpreter = Interpreter(str(path), num_threads=1)
@@ -41,10 +41,11 @@ class FastBlazeFace:
         self._scale = np.array([width / self._wide, height / self._high], np.float32)
         self._border = np.array([left, top], np.float32)
         self._input()[...] = -1
+        self._resize, self._nearest = cv2.resize, cv2.INTER_NEAREST
 
     def __call__(self, rgb: npt.NDArray[np.uint8]) -> Boxes:
         """Faces of a frame uint8[height, width, 3], RGB, of the size that was said."""
-        cv2.resize(rgb, (self._wide, self._high), dst=self._small, interpolation=cv2.INTER_NEAREST)
+        self._resize(rgb, (self._wide, self._high), dst=self._small, interpolation=self._nearest)
         shown = self._input()[0][self._area]
         np.multiply(self._small, np.float32(1 / 127.5), out=shown)
         np.subtract(shown, np.float32(1), out=shown)

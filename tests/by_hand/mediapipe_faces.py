@@ -3,8 +3,8 @@
     PYTHON mediapipe_faces.py --confidence 0.5 PICTURE.npy ...
 
 Each file is uint8[height, width, 3], RGB. One line of JSON for each: {"faces": [{"score", "box_xyxy", "points_xy"}]}.
-With --time each line of the input is a number: the first picture is looked at so often, and the line of JSON has the CPU
-seconds of one time too, as "cpu_s".
+With --time each line of standard input is a number: the first picture is processed so often, and the line of JSON also
+has the CPU seconds of one of these times, as "cpu_s".
 """
 
 from __future__ import annotations

@@ -8,6 +8,7 @@ from needs import package
 
 from tests.by_hand import coco
 from tests.by_hand.blazeface import AnchorDetector, blazeface, pose_detector
+from tests.by_hand.blazeface_fast import FastBlazeFace
 from tests.by_hand.landmarks import BodyMarks, FaceMarks, face_crop
 from tests.by_hand.segmenters import DeepLab, SiNet, mask_iou
 from tests.by_hand.shared_files import CORAL, EMPTY, FACES, IMAGES, mask, picture, placed, shared
@@ -65,6 +66,19 @@ def test_mistakes_of_ultraface(ultraface: UltraFace, path: str, score: float) ->
 def test_blazeface_finds_the_faces(blaze: AnchorDetector, path: str, count: int) -> None:
     """In face.jpg the two in front: it is made for faces near the camera."""
     assert len(blaze(picture(path), 0.6).boxes_xyxy) == count
+
+
+@pytest.mark.parametrize("path", [f"{CORAL}/grace_hopper.bmp", f"{CORAL}/squat.bmp", f"{CORAL}/owl.jpg"])
+def test_fast_blazeface_is_the_same(blaze: AnchorDetector, path: str) -> None:
+    """What `benchmarks/blazeface.py` times, and it is right again in the next frame."""
+    rgb = placed(path, 640, 480)
+    fast = FastBlazeFace(shared("models/blazeface_short_range.tflite"), 640, 480, 0.5)
+    expected = blaze(rgb, 0.5)
+    for _ in range(2):
+        found = fast(rgb)
+        assert found.scores == pytest.approx(expected.scores, abs=1e-4)
+        assert found.boxes_xyxy == pytest.approx(expected.boxes_xyxy, abs=0.02)
+        assert found.points_xy == pytest.approx(expected.points_xy, abs=0.02)
 
 
 def test_mistake_of_blazeface(blaze: AnchorDetector, ultraface: UltraFace) -> None:
