@@ -16,8 +16,10 @@ import numpy as np
 import pytest
 from needs import package
 
+import edgemm
 from tests.by_hand import mediapipe_faces
 from tests.by_hand.blazeface import blazeface
+from tests.by_hand.cards import BLAZEFACE
 from tests.by_hand.shared_files import CORAL, IMAGES, Picture, picture, placed, shared
 
 for each in ("cv2", "ai_edge_litert", "onnxruntime"):
@@ -84,3 +86,16 @@ def test_nearest_is_the_same_where_steps_are_whole(
     assert found.boxes_xyxy.ravel() == pytest.approx(
         np.ravel([each["box_xyxy"] for each in expected]), abs=0.05
     )
+
+
+@pytest.mark.parametrize("name", WHOLE_STEPS)
+def test_edgemm_is_within_a_pixel(theirs: dict[str, list[dict[str, Any]]], name: str) -> None:
+    """Boxes of edgemm end at the frame's edge, MediaPipe's do not."""
+    rgb, expected = frame(name), theirs[name]
+    with edgemm.load(shared("models/blazeface_short_range.tflite"), delegate="cpu", card=BLAZEFACE) as model:
+        found: Any = model(rgb)
+    assert found.scores == pytest.approx([each["score"] for each in expected], abs=0.005)
+    for box, points, each in zip(found.boxes_xyxy, found.points_xy, expected, strict=True):
+        height, width = rgb.shape[:2]
+        assert box == pytest.approx(np.clip(each["box_xyxy"], 0, [width, height] * 2), abs=1)
+        assert points.ravel() == pytest.approx(np.ravel(each["points_xy"]), abs=1)
