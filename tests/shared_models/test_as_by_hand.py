@@ -11,6 +11,7 @@ import pytest
 from needs import package
 
 import edgemm
+from benchmarks import blazeface as bench
 from tests.by_hand import cards, coco
 from tests.by_hand.blazeface import blazeface, pose_detector
 from tests.by_hand.landmarks import BodyMarks, FaceMarks, face_crop
@@ -202,3 +203,12 @@ def test_no_points_of_a_face_that_is_not_there(load: Load, path: str, card: card
     found = load(path, card=card)(picture(f"{CORAL}/parrot.jpg"))
     assert found.score < 0.005
     assert len(found.points_xy) == 0
+
+
+@pytest.mark.slow
+def test_the_benchmark_of_the_whole_path_runs() -> None:
+    """One face in the frame, on every side; how fast is for `make bench`."""
+    shared(BLAZEFACE)
+    results = bench.run(rounds=1)
+    assert results
+    assert all(each["ratio"] > 0 for each in results)
