@@ -21,6 +21,7 @@ pytestmark = [pytest.mark.shared, pytest.mark.slow]
 ULTRAFACE = "models/detect/ultraface_rfb320.onnx"
 SINET = "models/segment/sinet_portrait.onnx"
 THRESHOLD = 0.7
+load: Any = edgemm.load
 
 
 def converted(source: str, card: cards.Card, output: Path, **options: Any) -> Path:
@@ -52,7 +53,7 @@ def kept(boxes: Any, others: Any) -> int:
 def test_ultraface_as_float(tmp_path: Path, ending: str) -> None:
     path = converted(ULTRAFACE, cards.ULTRAFACE, tmp_path / f"face.{ending}", scheme="float")
     by_hand = UltraFace(shared(ULTRAFACE), exact=True)
-    with edgemm.load(path, delegate="cpu", card=cards.ULTRAFACE, threshold=THRESHOLD) as model:
+    with load(path, delegate="cpu", card=cards.ULTRAFACE, threshold=THRESHOLD) as model:
         for rgb in (picture(each) for each in FACES):
             found: Any = model(rgb)
             boxes, scores = by_hand(rgb, THRESHOLD)
@@ -67,7 +68,7 @@ def test_ultraface_as_int8_keeps_the_faces(tmp_path: Path, ending: str) -> None:
     output = tmp_path / f"face.{ending}"
     path = converted(ULTRAFACE, cards.ULTRAFACE, output, scheme="static", calibrate=data)
     by_hand, count, same, more = UltraFace(shared(ULTRAFACE), exact=True), 0, 0, 0
-    with edgemm.load(path, delegate="cpu", card=cards.ULTRAFACE, threshold=THRESHOLD) as model:
+    with load(path, delegate="cpu", card=cards.ULTRAFACE, threshold=THRESHOLD) as model:
         for rgb in frames():
             found: Any = model(rgb)
             boxes, _ = by_hand(rgb, THRESHOLD)
@@ -83,7 +84,7 @@ def test_sinet_as_float(tmp_path: Path, ending: str) -> None:
     path = converted(SINET, cards.SINET, tmp_path / f"person.{ending}", scheme="float")
     by_hand = SiNet(shared(SINET), exact=True)
     card = cards.SINET | {"segmentation": {"kind": "scores"}}  # TFLite's layout is NHWC
-    with edgemm.load(path, delegate="cpu", card=card) as model:
+    with load(path, delegate="cpu", card=card) as model:
         for rgb, person in list(coco.persons(0.15))[:5]:
             found: Any = model(rgb)
             assert (found.classes == by_hand(rgb)).mean() > 0.995
