@@ -28,7 +28,9 @@ def converted(source: str, card: cards.Card, output: Path, **options: Any) -> Pa
     """By its input alone: tasks are what is tested against."""
     from edgemm.converters import convert
 
-    image = {key: tuple(each) if isinstance(each, list) else each for key, each in _image(card).items()}
+    image: dict[str, Any] = {
+        key: tuple(each) if isinstance(each, list) else each for key, each in _image(card).items()
+    }
     inputs = (InputCard(modality="image", image=ImageRecipe(**image)),)
     convert(shared(source), output=output, card=ModelCard(inputs=inputs), gate="off", **options)
     return output
