@@ -50,7 +50,7 @@ ULTRAFACE = _card(
 BLAZEFACE = _card(
     "blazeface-short-range",
     "detection",
-    {"resize": "letterbox", "interpolation": "nearest", "pad_value": 0, "mean": [0.5], "std": [0.5]},
+    {"resize": "letterbox", "interpolation": "mediapipe", "pad_value": 0, "mean": [0.5], "std": [0.5]},
     {
         "head": "anchors",
         "threshold": 0.5,
@@ -69,7 +69,7 @@ BLAZEFACE = _card(
 POSE_DETECTOR = _card(
     "blazepose-detector",
     "detection",
-    {"resize": "letterbox", "interpolation": "nearest", "pad_value": 0, "mean": [0.5], "std": [0.5]},
+    {"resize": "letterbox", "interpolation": "mediapipe", "pad_value": 0, "mean": [0.5], "std": [0.5]},
     {
         "head": "anchors",
         "threshold": 0.5,

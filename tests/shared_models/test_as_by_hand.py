@@ -99,14 +99,14 @@ def test_blazeface(load: Load, path: str, threshold: float) -> None:
     """The tensors are equal, so boxes are, but for the rounding of float32."""
     rgb = picture(path)
     found = load(BLAZEFACE, card=cards.BLAZEFACE, threshold=threshold)(rgb)
-    by_hand = blazeface(shared(BLAZEFACE))(rgb, threshold, "nearest")
+    by_hand = blazeface(shared(BLAZEFACE))(rgb, threshold, "mediapipe")
     assert_same_boxes(found, by_hand, rgb)
 
 
 def test_blazeface_in_a_frame_of_720p(load: Load) -> None:
     rgb = placed(f"{CORAL}/grace_hopper.bmp", 1280, 720)
     found = load(BLAZEFACE, card=cards.BLAZEFACE)(rgb)
-    by_hand = blazeface(shared(BLAZEFACE))(rgb, 0.5, "nearest")
+    by_hand = blazeface(shared(BLAZEFACE))(rgb, 0.5, "mediapipe")
     assert found.scores == pytest.approx([0.842], abs=0.001)
     assert_same_boxes(found, by_hand, rgb)
 
@@ -114,7 +114,7 @@ def test_blazeface_in_a_frame_of_720p(load: Load) -> None:
 def test_the_pose_detector(load: Load) -> None:
     rgb = picture(f"{CORAL}/squat.bmp")
     found = load(POSE_DETECTOR, card=cards.POSE_DETECTOR)(rgb)
-    assert_same_boxes(found, pose_detector(shared(POSE_DETECTOR))(rgb, 0.5, "nearest"), rgb)
+    assert_same_boxes(found, pose_detector(shared(POSE_DETECTOR))(rgb, 0.5, "mediapipe"), rgb)
     assert found.points_xy.shape == (1, 4, 2)
 
 

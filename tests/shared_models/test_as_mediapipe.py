@@ -88,7 +88,7 @@ def test_nearest_is_the_same_where_steps_are_whole(
     )
 
 
-@pytest.mark.parametrize("name", WHOLE_STEPS)
+@pytest.mark.parametrize("name", FRAMES)
 def test_edgemm_is_within_a_pixel(theirs: dict[str, list[dict[str, Any]]], name: str) -> None:
     """Boxes of edgemm end at the frame's edge, MediaPipe's do not."""
     rgb, expected = frame(name), theirs[name]
