@@ -109,7 +109,9 @@ def test_classes_never_blend() -> None:
     assert (found.classes == 20).sum() == 25 * 30
 
 
-@pytest.mark.parametrize("dtype", ["int8", "uint8", "int16", "uint32", "int64", "float32", "float64", "float16"])
+@pytest.mark.parametrize(
+    "dtype", ["int8", "uint8", "int16", "uint32", "int64", "float32", "float64", "float16"]
+)
 @pytest.mark.parametrize("layout", ["NHWC", "NCHW"])
 def test_the_highest_score_wins_and_of_equal_ones_the_lower_class(dtype: str, layout: str) -> None:
     scores = np.random.default_rng(2).integers(0, 8, (1, 9, 11, 5)).astype(dtype)
