@@ -71,8 +71,13 @@ class DetectionDecoder:
     def _open(self, specs: Sequence[TensorSpec]) -> tuple[Head, Labels]:
         recipe = self._recipe
         classes = len(self._names) - recipe.label_offset if self._names else 0
+        if self._names and classes < 1:
+            raise CardError(
+                f"label_offset: expected less than the number of labels, {len(self._names)}, "
+                f"found {recipe.label_offset}"
+            )
         head = _HEADS[recipe.head](recipe, specs, classes, self._wh)
-        return head, Labels(self._names, recipe, head.numbers)
+        return head, Labels(self._names, recipe)
 
     def _parts(self, outputs: Outputs) -> tuple[Head, Labels]:
         """Of this run: sizes that the file leaves open are known now."""

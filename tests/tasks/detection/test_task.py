@@ -310,6 +310,7 @@ class TestFit:
             (DetectionRecipe(background=1), [(1, 30, 8)], LABELS, "background: expected the first or the last of 4"),
             (DetectionRecipe(background=0), [(1, 30, 5)], ("a",), "background: .* and one more"),
             (DetectionRecipe(label_offset=1), [(1, 30, 8)], LABELS, "expected 7 numbers"),
+            (DetectionRecipe(label_offset=4), [(1, 30, 8)], LABELS, "label_offset: expected less than .* 4, found 4"),
             (
                 DetectionRecipe(objectness=True, boxes_outputs=("out0",), scores_outputs=("out1",)),
                 [(1, 30, 4), (1, 30, 4), (1, 30, 1)],
