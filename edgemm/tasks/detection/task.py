@@ -116,9 +116,7 @@ class DetectionDecoder:
         ):  # of boxes far outside, and of NaN: they are left out
             boxes, points = head.places(outputs, found.index, self._size(context))
             placed = context.boxes(boxes)
-            seen = np.flatnonzero(
-                _finite(boxes, points, placed) & _area(boxes) & _area(clipped(placed, context))
-            )
+            seen = np.flatnonzero(_finite(placed, points) & _area(boxes) & _area(clipped(placed, context)))
             if len(seen) < len(boxes):
                 found, boxes, points, placed = found.only(seen), boxes[seen], points[seen], placed[seen]
             kept, mean, points = self._suppress(head, found, boxes, points)
@@ -156,10 +154,10 @@ def _best(found: Found, most: int) -> Found:
     return found.only(np.argsort(-found.scores, kind="stable")[:most])
 
 
-def _finite(boxes: Floats, points: Floats, placed: Floats) -> npt.NDArray[np.bool_]:
-    """bool[n]: all numbers of the box, in the tensor and in the source, and of its key points are."""
-    both = np.isfinite(boxes).all(axis=1) & np.isfinite(placed).all(axis=1)
-    return np.asarray(both & np.isfinite(points).all(axis=(1, 2)) if points.shape[1] else both)
+def _finite(placed: Floats, points: Floats) -> npt.NDArray[np.bool_]:
+    """bool[n]: all numbers of the box in the source, and of its key points, are: NaN and infinity stay what they are."""
+    box = np.isfinite(placed).all(axis=1)
+    return np.asarray(box & np.isfinite(points).all(axis=(1, 2)) if points.shape[1] else box)
 
 
 def _area(boxes: Floats) -> npt.NDArray[np.bool_]:

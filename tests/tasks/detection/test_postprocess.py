@@ -145,6 +145,10 @@ def test_only_as_many_as_are_counted_with_names_from_the_map() -> None:
     np.testing.assert_allclose(found.boxes_xyxy[0], [64, 25.6, 192, 128], rtol=1e-6)
 
 
+def test_a_score_equal_to_the_threshold_is_kept() -> None:
+    assert len(frame(ONE, replace(POST, threshold=0.8)).scores) == 2
+
+
 def test_a_row_of_the_map_without_a_name_is_no_object() -> None:
     found = frame((ONE[0], np.array([[2, 1, 0]], np.float32), *ONE[2:]), labels=LABELS)
     assert found.labels == ("bicycle",)

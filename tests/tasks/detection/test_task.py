@@ -271,6 +271,17 @@ class TestBadNumbers:
     def test_a_box_without_area_is_left_out(self, place: int, value: float) -> None:
         assert np.float32(0.9) not in frame(with_(0, place, value)).scores
 
+    def test_a_box_turned_inside_out_has_no_area_in_a_rotated_view(self) -> None:
+        context = Context(np.array([[0.0, -1, 256], [1.0, 0, 0]]), (256, 320), WH)
+        assert np.float32(0.9) not in frame(with_(0, 2, -20), context=context).scores
+
+    @pytest.mark.parametrize("place", [0, 1, 2, 3])
+    def test_a_box_that_is_infinite_in_the_source(self, place: int) -> None:
+        context = Context(np.array([[4.0, 0, 0], [0, 4.0, -152]]), (1280, 720), WH)
+        found = frame(with_(0, place, 3e38), context=context)
+        assert np.float32(0.9) not in found.scores
+        assert np.float32(0.8) in found.scores
+
     def test_a_key_point_that_is_none(self) -> None:
         rows = np.array([[50, 60, 20, 30, 0.9, np.nan, 20], [150, 60, 20, 30, 0.8, 150, 20]] * 5)
         specs, arrays, _ = stored({"o": rows[None]})
