@@ -25,6 +25,8 @@ from edgemm.tasks.outputs import Outputs
 from edgemm.tensors import TensorSpec
 
 Size = tuple[int, int]
+_FAR = 1e9
+"""Pixels: no frame is so large. NaN is not below it either."""
 _FOUND_OBJECTS = ("end-to-end", "postprocess")
 """Heads whose outputs may have another number of rows in each run."""
 
@@ -55,7 +57,8 @@ class DetectionDecoder:
     """Decodes the outputs of one model. Keeps nothing of a stream. See `edgemm.tasks.decoder.Decoder`.
 
     Scores are compared as they are stored; only what reaches the threshold is dequantized and decoded. NaN among the
-    scores is an error; a box that is NaN or infinite, has no area, or lies outside the frame is left out. Boxes are cut
+    scores is an error; a box that is NaN or infinite, or has such a key point, has no area, or
+    lies outside the frame is left out. Boxes are cut
     at the frame's edges, key points are not.
     """
 
@@ -116,7 +119,7 @@ class DetectionDecoder:
         ):  # of boxes far outside, and of NaN: they are left out
             boxes, points = head.places(outputs, found.index, self._size(context))
             placed = context.boxes(boxes)
-            seen = np.flatnonzero(_finite(placed, points) & _area(boxes) & _area(clipped(placed, context)))
+            seen = np.flatnonzero(_sound(placed, points) & _area(boxes) & _area(clipped(placed, context)))
             if len(seen) < len(boxes):
                 found, boxes, points, placed = found.only(seen), boxes[seen], points[seen], placed[seen]
             kept, mean, points = self._suppress(head, found, boxes, points)
@@ -154,10 +157,10 @@ def _best(found: Found, most: int) -> Found:
     return found.only(np.argsort(-found.scores, kind="stable")[:most])
 
 
-def _finite(placed: Floats, points: Floats) -> npt.NDArray[np.bool_]:
-    """bool[n]: all numbers of the box in the source, and of its key points, are: NaN and infinity stay what they are."""
-    box = np.isfinite(placed).all(axis=1)
-    return np.asarray(box & np.isfinite(points).all(axis=(1, 2)) if points.shape[1] else box)
+def _sound(placed: Floats, points: Floats) -> npt.NDArray[np.bool_]:
+    """bool[n]: the box in the source, and its key points, are numbers that may lie near a picture."""
+    box = (np.abs(placed) < _FAR).all(axis=1)
+    return np.asarray(box & (np.abs(points) < _FAR).all(axis=(1, 2)) if points.shape[1] else box)
 
 
 def _area(boxes: Floats) -> npt.NDArray[np.bool_]:
