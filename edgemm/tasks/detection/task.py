@@ -67,6 +67,13 @@ class DetectionDecoder:
     ) -> None:
         self._names, self._recipe, self._specs, self._wh = labels, recipe, specs, wh
         self._most = max(recipe.max_candidates, recipe.max_detections)
+        self._nothing = Detections(
+            np.zeros((0, 4), np.float32),
+            np.zeros(0, np.float32),
+            np.zeros(0, np.int64),
+            (),
+            np.zeros((0, recipe.points, 2), np.float32),
+        )
         self._opened: tuple[Head, Labels] | None = None
         if recipe.head in _FOUND_OBJECTS or all(spec.shape and min(spec.shape) > 0 for spec in specs):
             self._opened = self._open(specs)
@@ -114,20 +121,21 @@ class DetectionDecoder:
         found = head.search(outputs)
         wanted = labels.wanted(found.numbers)
         found = _best(found if wanted is None else found.only(wanted), self._most)
-        with np.errstate(
-            over="ignore", invalid="ignore"
-        ):  # of boxes far outside, and of NaN: they are left out
+        if not found.index.size:
+            return self._nothing
+        # overflow and NaN: boxes far outside, which are left out
+        with np.errstate(over="ignore", invalid="ignore"):
             boxes, points = head.places(outputs, found.index, self._size(context))
             placed = context.boxes(boxes)
-            seen = np.flatnonzero(_sound(placed, points) & _area(boxes) & _area(clipped(placed, context)))
+            shown = clipped(placed, context)
+            seen = np.flatnonzero(_sound(placed, points) & _area(boxes) & _area(shown))
             if len(seen) < len(boxes):
-                found, boxes, points, placed = found.only(seen), boxes[seen], points[seen], placed[seen]
+                found, boxes, points, shown = found.only(seen), boxes[seen], points[seen], shown[seen]
             kept, mean, points = self._suppress(head, found, boxes, points)
-            placed = placed[kept] if mean is None else context.boxes(mean)
-            rows = labels.rows(found.numbers[kept])
-            return Detections(
-                clipped(placed, context), found.scores[kept], rows, labels.names(rows), context.points(points)
-            )
+            shown = shown[kept] if mean is None else clipped(context.boxes(mean), context)
+            points = context.points(points) if points.shape[1] else points
+        rows = labels.rows(found.numbers[kept])
+        return Detections(shown, found.scores[kept], rows, labels.names(rows), points)
 
     def _size(self, context: Context) -> tuple[float, float]:
         """Of the input tensor; 1 x 1 where it is not known, so that what is normalized stays so."""
