@@ -12,7 +12,7 @@ import numpy.typing as npt
 from edgemm.errors import ArtifactError, CardError
 from edgemm.tasks.context import Context
 from edgemm.tasks.detection.recipe import DetectionRecipe
-from tests.tasks.detection.reference import Thing, kept_of
+from tests.tasks.detection.reference import Thing, iou, kept_of
 from tests.tasks.detection.rig import PLAIN, WH, assert_same, cut, decoded, inside, stored
 
 Generator = np.random.Generator
@@ -23,7 +23,7 @@ def recipe_of(rng: Generator, head: str) -> DetectionRecipe:
     return DetectionRecipe(
         head=head,  # type: ignore[arg-type]
         threshold=float(rng.choice([0.0, 0.05, 0.3, 0.5, 0.9, 1.0])),
-        iou=float(rng.choice([0.0, 0.3, 0.5, 0.7, 1.0])),
+        iou=float(rng.choice([0.01, 0.3, 0.5, 0.7, 1.0])),
         max_detections=int(rng.choice([1, 5, 100])),
         nms=str(rng.choice(["class-wise", "class-free", "weighted", "none"])),  # type: ignore[arg-type]
         multi_label=bool(rng.integers(0, 2)),
@@ -109,8 +109,19 @@ def one_round(seed: int) -> str:
     if recipe.objectness and len(set(np.round(scores, 6))) < len(scores):
         assert len(found.scores) == len(expected) or recipe.nms != "none"
         return "ties"  # products that are equal in float32 and not in float64 change places
+    candidates = inside(things_of(joined, recipe, classes))
+    if recipe.nms != "none" and _at_the_limit(candidates, recipe.iou):
+        return "ties"
     assert_same(found, cut(expected), atol=1e-2)
     return "same"
+
+
+def _at_the_limit(things: list[Thing], limit: float) -> bool:
+    """Two boxes overlap by just so much: float32 and float64 may differ."""
+    if limit == 1.0 or len({thing.box for thing in things}) > 200:
+        return False
+    boxes = list({thing.box for thing in things})
+    return any(abs(iou(one, other) - limit) < 1e-5 for at, one in enumerate(boxes) for other in boxes[:at])
 
 
 def _with_names(recipe: DetectionRecipe, head: str) -> DetectionRecipe:

@@ -81,7 +81,6 @@ class AnchorsHead:
         self, recipe: DetectionRecipe, specs: Sequence[TensorSpec], classes: int, wh: tuple[int, int]
     ) -> None:
         parts = Parts(recipe, specs, classes)
-        self.numbers = parts.scores.width
         self.search = ScoreSearch(parts.scores, None, recipe)
         self._boxes, self._points, self._count = parts.boxes, parts.points, recipe.points
         self._anchors = make(recipe, wh)

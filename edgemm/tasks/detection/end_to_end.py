@@ -35,7 +35,6 @@ class EndToEndHead:
     """
 
     suppressed = True
-    numbers = 0
 
     def __init__(self, recipe: DetectionRecipe, specs: Sequence[TensorSpec]) -> None:
         self._box, self._score, self._class, self._points = _ORDER[recipe.row]

@@ -74,7 +74,6 @@ class GridHead:
             parts = Parts(recipe, specs, classes)
             boxes, objectness, scores = parts.boxes, parts.objectness, parts.scores
             by_cell = [False] * len(recipe.strides)
-        self.numbers = scores.width
         self.search = ScoreSearch(scores, objectness, recipe)
         self._boxes, self._grid = boxes, recipe.grid
         self._cells = Cells(recipe, wh, by_cell=by_cell)

@@ -40,8 +40,6 @@ class Head(Protocol):
 
     suppressed: bool
     """The model did NMS itself."""
-    numbers: int
-    """How many classes the model counts, the background counted; 0 where its outputs do not tell."""
 
     def search(self, outputs: Outputs) -> Found:
         """The candidates that reach the threshold; decodes no box.

@@ -19,21 +19,15 @@ class Labels:
     """Names of classes, and the choice of the recipe's `classes`. Without labels, a class is named by its number.
 
     Raises:
-        CardError: a wanted class has no label, or labels and the model's classes are not equally many.
+        CardError: a wanted class has no label.
     """
 
-    def __init__(self, labels: tuple[str, ...], recipe: DetectionRecipe, numbers: int) -> None:
+    def __init__(self, labels: tuple[str, ...], recipe: DetectionRecipe) -> None:
         """Args:
         labels: of the card.
         recipe: label_offset, background, classes.
-        numbers: classes that the model counts, the background counted; 0 where that is not known.
         """
         self._labels, self._offset = labels, recipe.label_offset
-        if labels and numbers and len(labels) != numbers + recipe.label_offset:
-            raise CardError(
-                f"labels: expected {numbers + recipe.label_offset} for {numbers} classes of the model and a "
-                f"label_offset of {recipe.label_offset}, found {len(labels)}"
-            )
         self._wanted = self._choose(recipe.classes) if recipe.classes else None
         self._gaps = np.array([row for row, label in enumerate(labels) if label == NO_CLASS], np.int64)
         self._background = recipe.background

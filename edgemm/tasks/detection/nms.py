@@ -17,13 +17,14 @@ _CHUNK = 128
 
 def same_object(one: Floats, other: Floats, iou: float) -> npt.NDArray[np.bool_]:
     """bool[n, m]: which boxes of float32[n, 4] and float32[m, 4] overlap by more than `iou`."""
-    left, top, right, bottom = one.T[:, :, None]
-    left2, top2, right2, bottom2 = other.T
-    wide = np.minimum(right, right2) - np.maximum(left, left2)
-    high = np.minimum(bottom, bottom2) - np.maximum(top, top2)
+    left, top, right, bottom = other.T
+    area = (right - left) * (bottom - top)
+    left1, top1, right1, bottom1 = one.T[:, :, None]
+    area1 = area[:, None] if one is other else (right1 - left1) * (bottom1 - top1)
+    wide = np.minimum(right1, right) - np.maximum(left1, left)
+    high = np.minimum(bottom1, bottom) - np.maximum(top1, top)
     both = np.maximum(wide, 0) * np.maximum(high, 0)
-    union = (right - left) * (bottom - top) + (right2 - left2) * (bottom2 - top2) - both
-    return np.asarray(both > np.float32(iou) * union)
+    return np.asarray(both > np.float32(iou) * (area1 + area - both))
 
 
 def suppress(boxes: Floats, iou: float, limit: int, classes: Integers | None = None) -> Integers:

@@ -37,5 +37,6 @@ def no_points(count: int) -> Floats:
 
 def in_pixels(boxes: Floats, points: Floats, wh: tuple[float, float]) -> tuple[Floats, Floats]:
     """Of 0..1 of the input tensor."""
-    size = np.array(wh, np.float32)
-    return boxes * np.concatenate([size, size]), points * size
+    wide, high = wh
+    scaled = boxes * np.array([wide, high, wide, high], np.float32)
+    return scaled, points * np.array([wide, high], np.float32) if points.shape[1] else points

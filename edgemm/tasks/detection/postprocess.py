@@ -134,7 +134,6 @@ class PostprocessHead:
     """
 
     suppressed = True
-    numbers = 0
 
     def __init__(self, recipe: DetectionRecipe, specs: Sequence[TensorSpec]) -> None:
         found = roles(recipe, specs)

@@ -162,7 +162,6 @@ class RowsHead:
 
     def __init__(self, recipe: DetectionRecipe, specs: Sequence[TensorSpec], classes: int) -> None:
         parts = Parts(recipe, specs, classes)
-        self.numbers = parts.scores.width
         self.search = ScoreSearch(parts.scores, parts.objectness, recipe)
         self._boxes, self._points, self._count = parts.boxes, parts.points, recipe.points
         yolo = recipe.head == "yolo"

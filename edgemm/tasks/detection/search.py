@@ -35,7 +35,6 @@ class ScoreSearch:
         objectness: one number for each candidate, or None.
         recipe: threshold, activation, background, multi_label.
         """
-        self.numbers = scores.width
         self._parts: list[tuple[int, Callable[[Outputs], Found]]] = []
         begin = 0
         for at, block in enumerate(scores.blocks):

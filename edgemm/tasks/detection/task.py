@@ -25,6 +25,8 @@ from edgemm.tasks.outputs import Outputs
 from edgemm.tensors import TensorSpec
 
 Size = tuple[int, int]
+_FAR = 1e9
+"""Pixels: no frame is so large. NaN is not below it either."""
 _FOUND_OBJECTS = ("end-to-end", "postprocess")
 """Heads whose outputs may have another number of rows in each run."""
 
@@ -55,7 +57,8 @@ class DetectionDecoder:
     """Decodes the outputs of one model. Keeps nothing of a stream. See `edgemm.tasks.decoder.Decoder`.
 
     Scores are compared as they are stored; only what reaches the threshold is dequantized and decoded. NaN among the
-    scores is an error; a box that is NaN or infinite, has no area, or lies outside the frame is left out. Boxes are cut
+    scores is an error; a box that is NaN or infinite, or has such a key point, has no area, or
+    lies outside the frame is left out. Boxes are cut
     at the frame's edges, key points are not.
     """
 
@@ -64,6 +67,13 @@ class DetectionDecoder:
     ) -> None:
         self._names, self._recipe, self._specs, self._wh = labels, recipe, specs, wh
         self._most = max(recipe.max_candidates, recipe.max_detections)
+        self._nothing = Detections(
+            np.zeros((0, 4), np.float32),
+            np.zeros(0, np.float32),
+            np.zeros(0, np.int64),
+            (),
+            np.zeros((0, recipe.points, 2), np.float32),
+        )
         self._opened: tuple[Head, Labels] | None = None
         if recipe.head in _FOUND_OBJECTS or all(spec.shape and min(spec.shape) > 0 for spec in specs):
             self._opened = self._open(specs)
@@ -71,8 +81,13 @@ class DetectionDecoder:
     def _open(self, specs: Sequence[TensorSpec]) -> tuple[Head, Labels]:
         recipe = self._recipe
         classes = len(self._names) - recipe.label_offset if self._names else 0
+        if self._names and classes < 1:
+            raise CardError(
+                f"label_offset: expected less than the number of labels, {len(self._names)}, "
+                f"found {recipe.label_offset}"
+            )
         head = _HEADS[recipe.head](recipe, specs, classes, self._wh)
-        return head, Labels(self._names, recipe, head.numbers)
+        return head, Labels(self._names, recipe)
 
     def _parts(self, outputs: Outputs) -> tuple[Head, Labels]:
         """Of this run: sizes that the file leaves open are known now."""
@@ -106,22 +121,21 @@ class DetectionDecoder:
         found = head.search(outputs)
         wanted = labels.wanted(found.numbers)
         found = _best(found if wanted is None else found.only(wanted), self._most)
-        with np.errstate(
-            over="ignore", invalid="ignore"
-        ):  # of boxes far outside, and of NaN: they are left out
+        if not found.index.size:
+            return self._nothing
+        # overflow and NaN: boxes far outside, which are left out
+        with np.errstate(over="ignore", invalid="ignore"):
             boxes, points = head.places(outputs, found.index, self._size(context))
             placed = context.boxes(boxes)
-            seen = np.flatnonzero(
-                _finite(boxes, points, placed) & _area(boxes) & _area(clipped(placed, context))
-            )
+            shown = clipped(placed, context)
+            seen = np.flatnonzero(_sound(placed, points) & _area(boxes) & _area(shown))
             if len(seen) < len(boxes):
-                found, boxes, points, placed = found.only(seen), boxes[seen], points[seen], placed[seen]
+                found, boxes, points, shown = found.only(seen), boxes[seen], points[seen], shown[seen]
             kept, mean, points = self._suppress(head, found, boxes, points)
-            placed = placed[kept] if mean is None else context.boxes(mean)
-            rows = labels.rows(found.numbers[kept])
-            return Detections(
-                clipped(placed, context), found.scores[kept], rows, labels.names(rows), context.points(points)
-            )
+            shown = shown[kept] if mean is None else clipped(context.boxes(mean), context)
+            points = context.points(points) if points.shape[1] else points
+        rows = labels.rows(found.numbers[kept])
+        return Detections(shown, found.scores[kept], rows, labels.names(rows), points)
 
     def _size(self, context: Context) -> tuple[float, float]:
         """Of the input tensor; 1 x 1 where it is not known, so that what is normalized stays so."""
@@ -151,10 +165,10 @@ def _best(found: Found, most: int) -> Found:
     return found.only(np.argsort(-found.scores, kind="stable")[:most])
 
 
-def _finite(boxes: Floats, points: Floats, placed: Floats) -> npt.NDArray[np.bool_]:
-    """bool[n]: all numbers of the box, in the tensor and in the source, and of its key points are."""
-    both = np.isfinite(boxes).all(axis=1) & np.isfinite(placed).all(axis=1)
-    return np.asarray(both & np.isfinite(points).all(axis=(1, 2)) if points.shape[1] else both)
+def _sound(placed: Floats, points: Floats) -> npt.NDArray[np.bool_]:
+    """bool[n]: the box in the source, and its key points, are numbers that may lie near a picture."""
+    box = (np.abs(placed) < _FAR).all(axis=1)
+    return np.asarray(box & (np.abs(points) < _FAR).all(axis=(1, 2)) if points.shape[1] else box)
 
 
 def _area(boxes: Floats) -> npt.NDArray[np.bool_]:

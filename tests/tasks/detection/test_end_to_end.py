@@ -57,6 +57,15 @@ def test_the_threshold_and_the_number_are_still_the_users() -> None:
     assert decoded(one, specs, arrays).scores.tolist() == [np.float32(0.9)]
 
 
+@pytest.mark.parametrize("number", [1.996, 2.004])
+def test_a_class_is_the_nearest_whole_number(number: float) -> None:
+    """float16 and int8 have no exact 79."""
+    rows = ROWS.copy()
+    rows[1, 5] = number
+    specs, arrays, _ = stored({"o": rows[None]})
+    assert decoded(DetectionRecipe(head="end-to-end"), specs, arrays).class_ids.tolist() == [2, 2, 0]
+
+
 def test_key_points_and_0_to_1() -> None:
     rows = np.concatenate([ROWS / [100, 100, 100, 100, 1, 1], np.full((4, 6), 0.5)], axis=1)
     rows[:, 6] = 0.25

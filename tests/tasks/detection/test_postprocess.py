@@ -145,12 +145,16 @@ def test_only_as_many_as_are_counted_with_names_from_the_map() -> None:
     np.testing.assert_allclose(found.boxes_xyxy[0], [64, 25.6, 192, 128], rtol=1e-6)
 
 
+def test_a_score_equal_to_the_threshold_is_kept() -> None:
+    assert len(frame(ONE, replace(POST, threshold=0.8)).scores) == 2
+
+
 def test_a_row_of_the_map_without_a_name_is_no_object() -> None:
     found = frame((ONE[0], np.array([[2, 1, 0]], np.float32), *ONE[2:]), labels=LABELS)
     assert found.labels == ("bicycle",)
 
 
-@pytest.mark.parametrize(("told", "expected"), [(0, 0), (-3, 0), (99, 3)])
+@pytest.mark.parametrize(("told", "expected"), [(0, 0), (-1, 0), (1, 1), (99, 3)])
 def test_an_odd_count(told: float, expected: int) -> None:
     assert len(frame((*ONE[:3], np.array([told], np.float32))).scores) == expected
 
@@ -159,6 +163,23 @@ def test_an_odd_count(told: float, expected: int) -> None:
 def test_a_count_that_is_no_number(count: npt.NDArray[Any]) -> None:
     with pytest.raises(ArtifactError, match="one number of boxes"):
         frame((*ONE[:3], count.astype(np.float32)))
+
+
+def test_a_class_before_the_first_label_is_no_object() -> None:
+    """Class 0 is the background, and the labels begin behind it."""
+    arrays = ONE[0], np.array([[0, 1, 3]], np.float32), ONE[2], np.array([3], np.float32)
+    found = frame(arrays, replace(POST, label_offset=-1), labels=("person", "bicycle", "car"))
+    assert found.labels == ("person", "car")
+
+
+def test_the_background_is_no_object() -> None:
+    arrays = ONE[0], np.array([[0, 1, 3]], np.float32), ONE[2], np.array([3], np.float32)
+    found = frame(arrays, replace(POST, label_offset=0, background=1))
+    assert found.labels == ("0", "3")
+
+
+def test_a_class_behind_the_last_label_is_named_by_its_number() -> None:
+    assert frame(ONE, labels=("???", "person", "bicycle")).labels == ("bicycle", "4")
 
 
 def test_other_sizes_than_each_other() -> None:

@@ -271,14 +271,27 @@ class TestBadNumbers:
     def test_a_box_without_area_is_left_out(self, place: int, value: float) -> None:
         assert np.float32(0.9) not in frame(with_(0, place, value)).scores
 
-    def test_a_key_point_that_is_none(self) -> None:
-        rows = np.array([[50, 60, 20, 30, 0.9, np.nan, 20], [150, 60, 20, 30, 0.8, 150, 20]] * 5)
+    def test_a_box_turned_inside_out_has_no_area_in_a_rotated_view(self) -> None:
+        context = Context(np.array([[0.0, -1, 256], [1.0, 0, 0]]), (256, 320), WH)
+        assert np.float32(0.9) not in frame(with_(0, 2, -20), context=context).scores
+
+    @pytest.mark.parametrize("place", [0, 1, 2, 3])
+    def test_a_box_that_is_infinite_in_the_source(self, place: int) -> None:
+        context = Context(np.array([[4.0, 0, 0], [0, 4.0, -152]]), (1280, 720), WH)
+        found = frame(with_(0, place, 3e38), context=context)
+        assert np.float32(0.9) not in found.scores
+        assert np.float32(0.8) in found.scores
+
+    @pytest.mark.parametrize("value", [np.nan, np.inf, -3e38])
+    def test_a_key_point_that_is_none(self, value: float) -> None:
+        rows = np.array([[50, 60, 20, 30, 0.9, value, 20], [150, 60, 20, 30, 0.8, 150, 20]] * 5)
         specs, arrays, _ = stored({"o": rows[None]})
         assert decoded(DetectionRecipe(points=1), specs, arrays).scores.tolist() == [np.float32(0.8)]
 
-    @pytest.mark.parametrize("value", [3e38, -3e38])
-    def test_a_box_too_large_for_its_type_is_no_warning(self, value: float) -> None:
-        assert np.isfinite(frame(with_(0, 2, value)).boxes_xyxy).all()
+    @pytest.mark.parametrize("value", [1e12, 3e38, -3e38])
+    @pytest.mark.parametrize("place", [0, 1, 2, 3])
+    def test_a_box_larger_than_any_picture_is_left_out(self, value: float, place: int) -> None:
+        assert frame(with_(0, place, value)).scores[0] == np.float32(0.8)
 
 
 class TestFit:
@@ -310,6 +323,7 @@ class TestFit:
             (DetectionRecipe(background=1), [(1, 30, 8)], LABELS, "background: expected the first or the last of 4"),
             (DetectionRecipe(background=0), [(1, 30, 5)], ("a",), "background: .* and one more"),
             (DetectionRecipe(label_offset=1), [(1, 30, 8)], LABELS, "expected 7 numbers"),
+            (DetectionRecipe(label_offset=4), [(1, 30, 8)], LABELS, "label_offset: expected less than .* 4, found 4"),
             (
                 DetectionRecipe(objectness=True, boxes_outputs=("out0",), scores_outputs=("out1",)),
                 [(1, 30, 4), (1, 30, 4), (1, 30, 1)],
