@@ -30,7 +30,8 @@ def overlaps(boxes: Boxes, others: Boxes, crowd: Flags | None = None) -> npt.NDA
     if crowd is not None:
         whole = np.where(crowd[None, :], own[:, None], whole)
     shares: npt.NDArray[np.float64] = np.zeros(shared.shape)
-    return np.divide(shared, whole, out=shares, where=shared > 0)
+    np.divide(shared, whole, out=shares, where=shared > 0)
+    return shares
 
 
 def match(

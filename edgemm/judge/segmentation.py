@@ -94,7 +94,8 @@ class SegmentationMetric:
         """NaN for a class that is in neither."""
         union = self._true + self._found - self._both
         ious: npt.NDArray[np.float64] = np.full(len(union), np.nan)
-        return np.divide(self._both, union, out=ious, where=union > 0)
+        np.divide(self._both, union, out=ious, where=union > 0)
+        return ious
 
     def _grow(self, size: int) -> None:
         more = size - len(self._both)
