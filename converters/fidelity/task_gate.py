@@ -7,15 +7,17 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from edgemm.judge import METRICS, Metric, agreement, metric
 from edgemm.results import Detections, Landmarks, Segmentation
 from edgemm.tasks.context import Context
-from edgemm.tasks.decoder import Decoder
 from edgemm.tasks.outputs import Outputs
+
+if TYPE_CHECKING:
+    from edgemm.tasks.decoder import Decoder
 
 MIN_KEPT = 0.95
 """Detections: share of the source's that the file keeps, the same class at IoU 0.5."""

@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from importlib import import_module
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import numpy.typing as npt
@@ -24,9 +24,11 @@ from edgemm.converters.written import Port
 from edgemm.errors import CardError, EdgemmError, InputError
 from edgemm.results import Result
 from edgemm.tasks.context import Context
-from edgemm.tasks.decoder import Decoder, Task
 from edgemm.tasks.outputs import Outputs
 from edgemm.tensors import TensorSpec
+
+if TYPE_CHECKING:
+    from edgemm.tasks.decoder import Decoder, Task
 
 LOW_THRESHOLD = 0.05
 """Score from which on detections count against the truth: precision is measured at every recall."""
