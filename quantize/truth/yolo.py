@@ -44,7 +44,8 @@ def read_yolo(
 
     Args:
         task: "detection" (a box, or the box around a polygon), "segmentation" (polygons).
-        names: name of each class number, where no data.yaml or list beside the data says it.
+        names: name of each class number, instead of those that a data.yaml or a list beside the data says. A dictionary
+            may leave classes out: they are none of the model's.
 
     Raises:
         InputError: there are no pictures or no truths, or a line is wrong; names file and line.
@@ -62,18 +63,22 @@ def read_yolo(
             f"{labels}: expected a .txt named as its picture, such as {pairs[0][1].name}, found none for "
             f"{len(pairs)} pictures"
         )
-    things = [(picture, _things(text) if text.is_file() else [], text) for picture, text in pairs]
+    known = names_beside(root) or names_beside(folder) if names is None else names
+    most = MAX_CLASSES if isinstance(known, Mapping) or not known else len(known)
+    things = [(picture, _things(text, most) if text.is_file() else [], text) for picture, text in pairs]
+    numbers = [number for _, found, _ in things for number, _ in found]
+    known = _in_order(known, max(numbers, default=-1) + 1)
     make = _boxes if task == "detection" else _classes
-    known = names_beside(root) or names_beside(folder) if names is None else _in_order(names)
     if task == "segmentation":
         known = ("background", *known) if known else ()
     samples = tuple(Labelled(picture, partial(make, found, text)) for picture, found, text in things)
     return LabelledData(samples, known, str(folder))
 
 
-def _in_order(names: Sequence[str] | Mapping[int, str]) -> tuple[str, ...]:
+def _in_order(names: Sequence[str] | Mapping[int, str], least: int) -> tuple[str, ...]:
+    """Names by number, "" for classes without one."""
     if isinstance(names, Mapping):
-        return tuple(names.get(at, "") for at in range(max(names, default=-1) + 1))
+        return tuple(names.get(at, "") for at in range(max(least, max(names, default=-1) + 1)))
     return tuple(names)
 
 
@@ -91,13 +96,13 @@ def _places(folder: Path, task: str) -> tuple[Path, Path, Path] | None:
     return None
 
 
-def _things(file: Path) -> list[Thing]:
+def _things(file: Path, classes: int) -> list[Thing]:
     content = read_bounded(file, MAX_BYTES, "a list of things in one picture")
     lines = content.decode("utf-8", "replace").splitlines()
-    return [_thing(file, at, line.split()) for at, line in enumerate(lines, 1) if line.strip()]
+    return [_thing(file, at, line.split(), classes) for at, line in enumerate(lines, 1) if line.strip()]
 
 
-def _thing(file: Path, at: int, words: list[str]) -> Thing:
+def _thing(file: Path, at: int, words: list[str], classes: int) -> Thing:
     where = f"{file}, line {at}"
     try:
         numbers = np.array([float(word) for word in words])
@@ -108,8 +113,8 @@ def _thing(file: Path, at: int, words: list[str]) -> Thing:
             f"{where}: expected a class and 4 numbers (x y width height), or a class and the x y of 3 points or more; "
             f"found {len(words)} numbers"
         )
-    if not (0 <= numbers[0] < MAX_CLASSES and numbers[0] == int(numbers[0])):
-        raise InputError(f"{where}: expected a class number from 0 on, found {words[0]}")
+    if not (0 <= numbers[0] < classes and numbers[0] == int(numbers[0])):
+        raise InputError(f"{where}: expected a class number from 0 to {classes - 1}, found {words[0]}")
     shares = numbers[1:]
     if not ((shares >= -SLACK) & (shares <= 1 + SLACK)).all():  # false for NaN
         raise InputError(f"{where}: expected shares of the picture, 0 to 1, found {' '.join(words[1:])[:80]}")

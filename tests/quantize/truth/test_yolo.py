@@ -69,7 +69,7 @@ def test_a_box_is_no_mask(tmp_path: Path) -> None:
         ("0 0.5 0.5 1 1 1", "found 6 numbers"),
         ("0 0.1 0.1 0.2 0.2 0.3 0.3 0.4", "found 8 numbers"),
         ("0 0.5 0.5 1 x", "expected numbers, found '0 0.5 0.5 1 x'"),
-        ("0.5 0.5 0.5 1 1", "expected a class number from 0 on, found 0.5"),
+        ("0.5 0.5 0.5 1 1", "expected a class number from 0 to 65535, found 0.5"),
         ("-1 0.5 0.5 1 1", "expected a class number"),
         ("nan 0.5 0.5 1 1", "expected a class number"),
         ("0 320 240 100 100", "expected shares of the picture, 0 to 1"),
@@ -149,6 +149,14 @@ def test_pixels_of_classes_that_the_model_lacks_are_background(tmp_path: Path) -
     bare: Any = read_truth(folder, "segmentation", names=names, labels=("person",)).samples[0].truth((4, 1))
     assert bare.classes.tolist() == [[255, 255, 0, 0]]
     assert bare.ignore == 255
+
+
+def test_a_class_that_has_no_name_in_the_list_is_named_with_its_line(tmp_path: Path) -> None:
+    folder = made(tmp_path, {"a": "1 0.5 0.5 1 1\n2 0.5 0.5 1 1"})
+    (folder / "data.yaml").write_text("names: [a, b]")
+    with pytest.raises(InputError, match=r"a\.txt, line 2: expected a class number from 0 to 1, found 2"):
+        read_truth(folder, "detection")
+    assert read_truth(folder, "detection", names={1: "b"}).names == ("", "b", "")
 
 
 def test_names_may_be_given_by_number(tmp_path: Path) -> None:
