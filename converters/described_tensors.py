@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 
 from edgemm.card import InputCard, ModelCard
-from edgemm.card_fit import fit_card
+from edgemm.card.fit import fit_card
 from edgemm.converters.written import Port, Written
 
 _LAYOUTS = {"NCTF": "NTFC", "NCHW": "NHWC"}
