@@ -228,3 +228,11 @@ def test_a_reference_that_finds_nothing_says_nothing() -> None:
         "samples": 1, "kept": None, "reference": 0, "lost": 0, "extra": 1,
     }  # fmt: skip
     assert np.isnan(agreement("detection").value())
+
+
+def test_of_two_equal_overlaps_the_later_thing_is_taken() -> None:
+    """As COCO's evaluation does it: what is left for the next box depends on it."""
+    boxes = found((2, 0, 12, 10, 0.9, 1), (4, 0, 14, 10, 0.8, 1))
+    first, second = (0, 0, 10, 10, 1), (4, 0, 14, 10, 1)
+    assert figures((boxes, things(second, first)))["mAP50"] == 1.0
+    assert figures((boxes, things(first, second)))["mAP50"] == pytest.approx(51 / 101)

@@ -257,3 +257,16 @@ def test_the_room_needs_numpy_alone() -> None:
     )
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert done.stdout.strip() == "[]"
+
+
+def test_a_class_that_is_only_answered_counts_in_its_picture() -> None:
+    judge = metric("segmentation")
+    judge.add(Segmentation(areas("1111")), TrueClasses(areas("1111")))
+    judge.add(Segmentation(areas("1000")), TrueClasses(areas("0000")))
+    one = judge.report()["classes"]["1"]
+    assert (one["iou_by_picture"], one["pictures"]) == (0.5, 2)
+
+
+def test_the_number_for_nothing_stays_that_even_where_a_class_has_it() -> None:
+    made = TrueClasses(areas("0x")).renumbered(list(range(300)))
+    assert made.classes.tolist() == [[0, 65535]]

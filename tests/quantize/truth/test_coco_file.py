@@ -248,3 +248,8 @@ def test_two_polygons_are_one_mask_and_a_crossing_is_outside() -> None:
     assert fill([one, two], (4, 1)).tolist() == [[True, True, True, False]]
     twice = np.array([[0, 0], [4, 0], [4, 4], [0, 4], [0, 0], [1, 1], [3, 1], [3, 3], [1, 3], [1, 1]])
     assert fill([twice], (4, 4)).sum() == 12
+
+
+def test_a_pixel_is_inside_where_its_centre_is() -> None:
+    strip = np.array([[0.6, 0.0], [2.4, 0.0], [2.4, 2.6], [0.6, 2.6]])
+    assert fill([strip], (4, 4)).tolist() == [[False, True, False, False]] * 3 + [[False] * 4]
