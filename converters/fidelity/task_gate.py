@@ -108,7 +108,7 @@ def agreed(task: str, results: Any) -> TaskFidelity | None:
 def _detections(results: Sequence[tuple[Detections, Detections]]) -> TaskFidelity | None:
     judge: Any = agreement("detection")
     for expected, found in results:
-        judge.add(expected, found)
+        judge.add(found, expected)
     share, extra, most = judge.value(), judge.extra, max(1, int(MAX_EXTRA * judge.reference))
     if not judge.reference:
         if extra <= most:
