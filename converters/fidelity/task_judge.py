@@ -5,13 +5,13 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
-from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import numpy.typing as npt
 
 from edgemm.card import ModelCard
+from edgemm.card.tasks import find_task
 from edgemm.converters.fidelity.task_gate import (
     JUDGED,
     TaskFidelity,
@@ -148,12 +148,11 @@ class _Side:
 
 
 def task_judge(card: ModelCard) -> TaskJudge | None:
-    """Of a card whose task is judged by its results; None where it has no recipe, or the task is judged otherwise."""
-    recipe = getattr(card, "recipe", None)
-    if card.task not in JUDGED or recipe is None:
+    """Of a card whose task is judged by its results; None where it is judged by its outputs."""
+    task = find_task(card.task) if card.task in JUDGED else None
+    if task is None:
         return None
-    task = import_module("edgemm.card.tasks").find_task(card.task)
-    return None if task is None else TaskJudge(task, recipe)
+    return TaskJudge(task, task.Recipe() if card.recipe is None else card.recipe)
 
 
 def _at_low_threshold(recipe: Any) -> Any:

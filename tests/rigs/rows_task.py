@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, ClassVar
 
@@ -20,7 +20,16 @@ from edgemm.tensors import TensorSpec
 
 @dataclass(frozen=True, slots=True)
 class RowsRecipe:
+    """See `edgemm.tasks.decoder.Recipe`."""
+
     threshold: float = 0.5
+    """Smallest score."""
+    BOUNDS: ClassVar[Mapping[str, tuple[float, float]]] = {"threshold": (0, 1)}
+    OPTIONS: ClassVar[tuple[str, ...]] = ("threshold",)
+    extra: dict[str, Any] = field(default_factory=dict)
+
+    def check(self) -> None:
+        """Nothing more."""
 
 
 class RowsDecoder:
@@ -60,7 +69,7 @@ class RowsTask:
 
 
 def write_network(path: Path, size: float, first: int = 0) -> Path:
-    """Pictures [1, 3, 8, 8] -> rows [1, 4, 6] whose boxes are `size` pixels large, their scores in 0..1, their classes from `first` on.
+    """Pictures [1, 3, 8, 8] -> rows [1, 4, 6]: boxes of `size` pixels, scores in 0..1, classes from `first` on.
 
     All six columns are one tensor, as in many detectors' exports: with large numbers its int8 grid loses the scores.
     """

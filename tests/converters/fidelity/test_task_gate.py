@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from importlib import import_module
 from pathlib import Path
 from typing import Any
 
@@ -11,6 +12,7 @@ import pytest
 from rows_task import RowsDecoder, RowsRecipe, RowsTask, write_network
 
 from edgemm.card import ImageRecipe, InputCard, ModelCard, OutputCard
+from edgemm.card.tasks import TASKS
 from edgemm.converters import convert
 from edgemm.converters.fidelity import compare
 from edgemm.converters.fidelity.task_gate import TaskFidelity, against_truth, agreed, gate
@@ -263,16 +265,29 @@ def test_places_are_those_of_the_picture_where_they_are_known() -> None:
     assert made.figure == 1.0
 
 
-def test_a_card_without_a_recipe_is_judged_as_before() -> None:
+def test_tasks_that_are_not_decoded_or_not_judged_by_results_are_judged_by_outputs() -> None:
     assert task_judge(CARD) is None
     assert task_judge(ModelCard(name="x", task="classification")) is None
 
 
+def test_a_card_without_a_recipe_has_all_defaults(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("edgemm.converters.fidelity.task_judge.find_task", lambda name: RowsTask())
+    card = CARD.with_(task="detection")
+    made, other = task_judge(card), task_judge(card.with_(recipe=RowsRecipe(0.9)))
+    assert made is not None
+    assert other is not None
+    assert (made.recipe, other.recipe) == (RowsRecipe(), RowsRecipe(0.9))
+
+
 @pytest.fixture
 def by_rows(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(
-        "edgemm.converters.measure.task_judge", lambda card: TaskJudge(RowsTask(), RowsRecipe())
-    )
+    """The last step is left out: it loads the file in another process, which does not know this task."""
+    monkeypatch.setitem(TASKS, "detection", "rows_task:RowsTask")
+    run = import_module("edgemm.converters.pipeline.run")
+    monkeypatch.setattr(run, "STEPS", tuple(step for step in run.STEPS if step.__name__ != "reload"))
+
+
+DETECTOR = CARD.with_(task="detection", recipe=RowsRecipe(), labels=("a", "b", "c", "d"))
 
 
 def _pictures(count: int) -> list[Any]:
@@ -284,7 +299,7 @@ def _pictures(count: int) -> list[Any]:
 def test_a_conversion_whose_detections_are_kept_passes(tmp_path: Path, by_rows: None, format_: str) -> None:
     source = write_network(tmp_path / "rows.onnx", size=10)
     done = convert(
-        source, output=tmp_path / f"out.{format_}", calibrate=_pictures(32), card=CARD, scheme="static"
+        source, output=tmp_path / f"out.{format_}", calibrate=_pictures(32), card=DETECTOR, scheme="static"
     )
     (kept,) = done.fidelity.task
     assert kept.measure == "kept"
@@ -299,7 +314,7 @@ def test_a_conversion_that_loses_detections_is_refused(tmp_path: Path, by_rows: 
     source = write_network(tmp_path / "rows.onnx", size=400)
     with pytest.raises(FidelityMissed, match=r"detections: .* of the source's") as caught:
         convert(
-            source, output=tmp_path / f"out.{format_}", calibrate=_pictures(32), card=CARD, scheme="static",
+            source, output=tmp_path / f"out.{format_}", calibrate=_pictures(32), card=DETECTOR, scheme="static",
             repair="off",
         )  # fmt: skip
     assert caught.value.exit_code == 3
