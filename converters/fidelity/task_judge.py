@@ -66,7 +66,7 @@ class TaskJudge:
         contexts = samples.contexts or (_of_tensor(card),) * len(samples)
         rounds: list[tuple[Any, Sequence[Callable[[], Any]] | None]] = [(self.recipe, None)]
         if samples.truths:
-            rounds.append((_at_low_threshold(self.recipe), samples.truths))
+            rounds.append((_at_low_threshold(self.task, self.recipe), samples.truths))
         figures: list[TaskFidelity | None] = []
         for recipe, truths in rounds:
             try:
@@ -155,9 +155,10 @@ def task_judge(card: ModelCard) -> TaskJudge | None:
     return TaskJudge(task, task.Recipe() if card.recipe is None else card.recipe)
 
 
-def _at_low_threshold(recipe: Any) -> Any:
+def _at_low_threshold(task: Task, recipe: Any) -> Any:
+    """For detections alone: the threshold of other tasks decides what is right."""
     threshold = getattr(recipe, "threshold", None)
-    if not isinstance(threshold, float) or threshold <= LOW_THRESHOLD:
+    if task.name != "detection" or not isinstance(threshold, float) or threshold <= LOW_THRESHOLD:
         return recipe
     return replace(recipe, threshold=LOW_THRESHOLD)
 

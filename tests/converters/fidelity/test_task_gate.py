@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from importlib import import_module
 from pathlib import Path
-from typing import Any
+from typing import Any, ClassVar
 
 import numpy as np
 import pytest
@@ -255,6 +255,28 @@ def test_against_the_truth_scores_count_from_low_on() -> None:
     truth = TrueBoxes(faint[0, :, :4], np.ones(4, np.int64))
     (made,) = _judge(faint, port, faint, truths=(lambda: truth,))
     assert (made.measure, made.figure) == ("mAP50", 1.0)
+
+
+def test_the_threshold_of_other_tasks_stays() -> None:
+    """Of a mask it decides which pixels are right."""
+
+    class MasksTask(RowsTask):
+        name = "segmentation"
+        seen: ClassVar[list[float]] = []
+
+        def open(self, card: Any, recipe: RowsRecipe, outputs: Any) -> Any:
+            self.seen.append(recipe.threshold)
+            return self
+
+        def whole(self, windows: Any, context: Context, stride_s: float) -> Any:
+            return areas([0.5, 0.5])
+
+    judge = TaskJudge(MasksTask(), RowsRecipe())
+    port, run = Port("out", TensorSpec("rows", (1, 4, 6), "float32")), {"out": rows(4)[:, :4]}
+    truth = TrueClasses(areas([0.5, 0.5]).classes)
+    made = judge.judge(CARD, [port], [run], [run], Samples(({},), truths=(lambda: truth,)))
+    assert [each.measure for each in made] == ["same pixels", "mIoU"]
+    assert set(MasksTask.seen) == {0.5}
 
 
 def test_places_are_those_of_the_picture_where_they_are_known() -> None:
