@@ -49,33 +49,36 @@ class LabelledData:
         """The same in the class numbers of a model, matched by name.
 
         A class that the model does not have is left out, and logged; its pixels are background where the model has such
-        a class. Names are equal that differ in case, spaces, hyphens and underscores alone.
+        a class. Names are equal that differ in case, spaces, hyphens and underscores alone. Where the data have no
+        names, their numbers are those of the labels.
 
         Raises:
-            InputError: no class of the data is one of the labels.
+            InputError: no class of the data is one of the labels. A truth raises it where it has a number without a
+                label.
         """
-        if not labels or not self.names:
+        if not labels:
             return self
-        numbers = numbers_of(self.names, labels, self.where)
+        numbers = numbers_of(self.names, labels, self.where) if self.names else list(range(len(labels)))
         background = next((i for i, each in enumerate(labels) if each.lower() in BACKGROUND), -1)
         areas = [background if each < 0 else each for each in numbers]
         return replace(
             self,
-            samples=tuple(
-                replace(each, truth=_renumbering(each.truth, numbers, areas)) for each in self.samples
-            ),
+            samples=tuple(replace(each, truth=_renumbering(each, numbers, areas)) for each in self.samples),
             names=tuple(labels),
         )
 
 
 def _renumbering(
-    truth: Callable[[tuple[int, int]], Truth], numbers: Sequence[int], areas: Sequence[int]
+    sample: Labelled, numbers: Sequence[int], areas: Sequence[int]
 ) -> Callable[[tuple[int, int]], Truth]:
     def renumbered(source_wh: tuple[int, int]) -> Truth:
-        found = truth(source_wh)
-        if isinstance(found, TrueBoxes):
-            return found.renumbered(numbers)
-        return found.renumbered(areas) if isinstance(found, TrueClasses) else found
+        found = sample.truth(source_wh)
+        try:
+            if isinstance(found, TrueBoxes):
+                return found.renumbered(numbers)
+            return found.renumbered(areas) if isinstance(found, TrueClasses) else found
+        except InputError as error:
+            raise InputError(f"the truth of {sample.picture}: {error}. Do data and labels fit?") from error
 
     return renumbered
 

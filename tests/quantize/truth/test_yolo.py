@@ -216,3 +216,12 @@ def test_another_folder_is_refused_with_what_is_expected(tmp_path: Path) -> None
         read_truth(tmp_path, "detection")
     with pytest.raises(InputError, match="one of detection, segmentation, landmarks"):
         read_truth(tmp_path, "classification")
+
+
+@pytest.mark.parametrize(
+    ("task", "text"), [("detection", "2 0.5 0.5 1 1"), ("segmentation", "1 0 0 1 0 1 1 0 1")]
+)
+def test_a_number_beyond_the_labels_names_its_picture(tmp_path: Path, task: str, text: str) -> None:
+    data = read_truth(made(tmp_path, {"a": text}), task, labels=("cat", "dog"))
+    with pytest.raises(InputError, match=r"the truth of .*a\.jpg: true .* expected .*0 to 1.*found 2"):
+        data.samples[0].truth((4, 4))
