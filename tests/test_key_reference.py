@@ -70,7 +70,7 @@ def test_a_key_is_told_in_the_terms_of_json() -> None:
     image = next(each for each in keys(InputCard) if each.name == "image")
     assert (image.type, image.default) == ("object or null", "null")
     task = next(each for each in keys(ModelCard) if each.name == "task")
-    assert task.allowed.startswith('"classification", "keyword"')
+    assert task.allowed.startswith('"classification", "detection"')
 
 
 def test_a_row_has_six_cells_whatever_stands_in_it(script: ModuleType) -> None:

@@ -16,6 +16,9 @@ from edgemm.errors import MissingDependency
 
 TASKS: Mapping[str, str] = {
     "classification": "edgemm.tasks.classification.task:ClassificationTask",
+    "detection": "edgemm.tasks.detection.task:DetectionTask",
+    "segmentation": "edgemm.tasks.segmentation.task:SegmentationTask",
+    "landmarks": "edgemm.tasks.landmarks.task:LandmarksTask",
     "keyword": "edgemm.tasks.keyword.task:KeywordTask",
     "tensors": "edgemm.tasks.tensors.task:TensorsTask",
 }
