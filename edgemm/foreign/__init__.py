@@ -1,7 +1,7 @@
 """Foreign cards: what a model file made elsewhere says about itself in its own way, read into a card.
 
-Read are TFLite metadata, what Ultralytics' and Intel's Model API exporters write, and PP-OCR's alphabet. All of it is data
-that anybody may have written: bounded, checked against the file's own tensors, never run.
+Read are TFLite metadata, what Ultralytics' and Intel's Model API exporters write, and PP-OCR's alphabet. Anybody may
+have written it, so it is bounded, checked against the file's own tensors, and never run.
 """
 
 from __future__ import annotations
@@ -47,7 +47,8 @@ class ForeignCard:
 
     card: ModelCard
     origin: str
-    """Who wrote it: "TFLite metadata", "Ultralytics", "OpenVINO Model API", "PP-OCR", "TFLite_Detection_PostProcess"."""
+    """What was read: "TFLite metadata", "Ultralytics", "OpenVINO Model API", "PP-OCR", or the custom operator
+    "TFLite_Detection_PostProcess"."""
     said: tuple[str, ...]
     """Sentences, without a full stop: what was read, and what was left out and why."""
 

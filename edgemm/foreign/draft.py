@@ -1,4 +1,4 @@
-"""A card while it is made from what a file says: plain JSON values, and a sentence for all that was read or left out."""
+"""A card while it is made from what a file says: JSON values, and a sentence for all that was read or left out."""
 
 from __future__ import annotations
 
@@ -74,10 +74,8 @@ class Draft:
         if not labels:
             return
         if len(labels) > MAX_LABELS or (count and len(labels) != count):
-            self.say(
-                f"{what} has {len(labels)} labels, and the model {count or f'at most {MAX_LABELS}'} classes: labels are "
-                "left out"
-            )
+            most = count or f"at most {MAX_LABELS}"
+            self.say(f"{what} has {len(labels)} labels, and the model {most} classes: labels are left out")
             return
         self.content["labels"] = [clean(each) for each in labels]
         self.say(f"{len(labels)} labels from {what}")

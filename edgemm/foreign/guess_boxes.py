@@ -152,10 +152,8 @@ def _rows(outputs: Sequence[TensorSpec], size_wh: tuple[int, int]) -> Read | Non
         return None
     if found.layout == "rows":  # v5 and v7 have objectness
         found = find_rows(outputs, 0, objectness=True) or found
-    what = (
-        f"task detection, head yolo, {found.layout}, {'with' if found.objectness else 'no'} objectness, {found.classes} "
-        "labels by number"
-    )
+    with_ = "with" if found.objectness else "no"
+    what = f"task detection, head yolo, {found.layout}, {with_} objectness, {found.classes} labels by number"
     many = f"{candidates} candidates, as YOLO's grids have for this size" if known else "one open axis"
     why = f"the output has {many}. Key points or masks in the rows would make the number of classes another"
     return Read(

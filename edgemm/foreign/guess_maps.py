@@ -58,8 +58,8 @@ def _scores(spec: TensorSpec, maker: str, size_wh: tuple[int, int]) -> Read | No
     guess = Guess(
         f"task segmentation, {channels} labels by number",
         sure,
-        f"the output is a map of {channels} channels ({layout}). Heat maps of key points look the same: then it is task "
-        "landmarks, form heat-maps",
+        f"the output is a map of {channels} channels ({layout}). Heat maps of key points look the same: then it is "
+        "task landmarks, form heat-maps",
     )
     return Read("segmentation", section, guess, classes=channels)
 

@@ -15,7 +15,7 @@ MAX_DEPTH = 6
 """Lists and dictionaries inside each other."""
 MAX_TOKENS = 400_000
 
-_ESCAPE = r"\\(?:[\\'\"nrt]|x[0-9a-fA-F]{2}|u[0-9a-fA-F]{4}|U000[0-9a-fA-F]{5})"
+_ESCAPE = r"\\(?:[\\'\"nrt]|x[0-9a-fA-F]{2}|u[0-9a-fA-F]{4}|U00(?:0[0-9a-fA-F]|10)[0-9a-fA-F]{4})"
 _TOKEN = re.compile(
     rf"\s*(?:(?P<open>[\[({{])|(?P<close>[\])}}])|(?P<between>[,:])|(?P<value>'(?:[^'\\\n]|{_ESCAPE})*'"
     rf'|"(?:[^"\\\n]|{_ESCAPE})*"|-?\d{{1,20}}(?:\.\d{{0,20}})?(?:[eE][+-]?\d{{1,3}})?|True|False|None))\s*'

@@ -96,8 +96,8 @@ def _sound(
     if sound and len(good[0]) == len(mean) and len(good[1]) == len(std):
         return good
     draft.say(
-        f"input {spec.name!r}: its mean and std, {_short(mean)} and {_short(std)}, do not fit {channels} channel(s) and "
-        "are left out"
+        f"input {spec.name!r}: its mean and std, {_short(mean)} and {_short(std)}, do not fit {channels} channel(s) "
+        "and are left out"
     )
     return (), ()
 

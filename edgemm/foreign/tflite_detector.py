@@ -31,7 +31,7 @@ _WORDS = {
     "scores": ("score", "probab", "confiden"),
 }
 """Role -> what its output is called in metadata."""
-_ORDERS = {
+_ORDERS: dict[tuple[int, tuple[int, ...]], str] = {
     (1, (0, 1, 2, 3)): "xyxy",
     (1, (1, 0, 3, 2)): "yxyx",
     (2, (0, 1, 2, 3)): "xywh",

@@ -28,7 +28,7 @@ _CUSTOM = 32
 _OPERATORS = {14: "LOGISTIC", 25: "SOFTMAX", 50: "LOG_SOFTMAX", 56: "ARG_MAX", _CUSTOM: "CUSTOM"}
 """BuiltinOperator -> name, of those that say what an output means."""
 _KEEPS = {22, 6, 114, 43, 70, 39}
-"""RESHAPE, DEQUANTIZE, QUANTIZE, SQUEEZE, EXPAND_DIMS, TRANSPOSE: they change the form of numbers, not what they mean."""
+"""RESHAPE, DEQUANTIZE, QUANTIZE, SQUEEZE, EXPAND_DIMS, TRANSPOSE: what numbers mean stays the same."""
 
 
 @dataclass(frozen=True, slots=True)

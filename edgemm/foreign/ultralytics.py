@@ -106,7 +106,7 @@ def _fed(draft: Draft, said: Mapping[str, Any], file: Outside, task: object) -> 
     sides = size if isinstance(size, list | tuple) else [size]
     whole = [each for each in sides if type(each) is int and 0 < each <= 1 << 14]
     wh = (whole[-1], whole[0]) if whole and len(whole) == len(sides) else (0, 0)
-    resize = {"resize": "letterbox", "pad_value": PAD_VALUE}
+    resize: dict[str, Any] = {"resize": "letterbox", "pad_value": PAD_VALUE}
     if task == "classify":
         resize = {"resize": "center-crop", "interpolation": "area"}
     if _is_rtdetr(said, file):
