@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Sequence
 from typing import Any
 
@@ -48,8 +49,10 @@ def detector(draft: Draft, file: TfliteFile, metadata: ModelMetadata, labels: La
     if not (by_operator or any(each.content == BOXES for each in said)):
         return False
     roles = by_operator or _by_words(said)
-    if roles is None:
-        draft.say("a detector whose outputs are not told apart: they are given as they are")
+    if roles is None or not _fit(file, roles):
+        draft.say(
+            "a detector whose outputs are not told apart, or have other shapes: they are given as they are"
+        )
         return False
     about = {role: said[place] for role, place in roles.items()}
     section = _section(file, roles) | _boxes(draft, about["boxes"].boxes)
@@ -66,7 +69,7 @@ def detector(draft: Draft, file: TfliteFile, metadata: ModelMetadata, labels: La
 def bare_detector(draft: Draft, file: TfliteFile, rows: Sequence[str], name: str) -> bool:
     """The same without metadata: from the custom operator alone; False where it does not make the outputs."""
     roles = _by_operator(file)
-    if roles is None:
+    if roles is None or not _fit(file, roles):
         return False
     section = _section(file, roles) | {"box": "yxyx", "coordinates": "normalized"}
     section |= _named(draft, file, rows, name, described=False)
@@ -97,6 +100,21 @@ def _by_words(said: Sequence[TensorMetadata]) -> dict[str, int] | None:
         if len(fitting) == 1:
             roles[role] = fitting[0]
     return roles if all(role in roles for role in ROLES[:3]) else None
+
+
+def _fit(file: TfliteFile, roles: dict[str, int]) -> bool:
+    """Whether the shapes, as far as they are known, are those of boxes with a class and a score each."""
+    of = {role: file.outputs[place] for role, place in roles.items()}
+    names = [spec.name for spec in of.values()]
+    if len(set(names)) != len(names) or any(spec.dtype == "?" for spec in of.values()):
+        return False
+    boxes = of["boxes"].shape
+    if boxes and boxes[-1] not in (4, -1):
+        return False
+    counts = {
+        math.prod(of[role].shape) for role in ("classes", "scores") if min(of[role].shape, default=0) > 0
+    }
+    return len(counts) < 2
 
 
 def _section(file: TfliteFile, roles: dict[str, int]) -> dict[str, Any]:

@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from foreign_models import check_recipe, image, onnx, real
+from foreign_models import check_opens, image, onnx, real
 
 from edgemm.foreign import ForeignCard, foreign_card
 from edgemm.tensors import TensorSpec
@@ -20,12 +20,11 @@ def card(
     folder: Path, outputs: list[TensorSpec], *, inputs: Any = IMAGES, operator: str = "Conv", **info: Any
 ) -> ForeignCard:
     properties = {f"model_info {key}": value for key, value in info.items()}
-    found = foreign_card(onnx(folder / "m.onnx", [inputs], outputs, properties, operator=operator))
+    model = onnx(folder / "m.onnx", [inputs], outputs, properties, operator=operator)
+    found = foreign_card(model)
     assert found is not None
     assert found.origin == "OpenVINO Model API"
-    for task in ("detection", "segmentation"):
-        if found.card.task == task:
-            check_recipe(task, found.card.to_dict()[task])
+    check_opens(found.card, model)
     return found
 
 

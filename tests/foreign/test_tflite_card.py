@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 import pytest
-from foreign_models import check_recipe, image, metadata, real, tflite
+from foreign_models import check_opens, check_recipe, image, metadata, real, tflite
 
 from edgemm.card import ModelCard
 from edgemm.foreign import ForeignCard, foreign_card
@@ -15,21 +15,16 @@ from edgemm.tensors import TensorSpec
 
 LABELS = {"en.txt": "robin\nwren\n", "de.txt": "Rotkehlchen\nZaunkönig\n", "labels.txt": "cat\ndog\n"}
 SCORES = TensorSpec("scores", (1, 2), "uint8", 1 / 256)
+DETECTOR = [real("s", 1, 9), real("l", 1, 9, 4), real("n", 1), real("c", 1, 9)]
 
 
 def made(path: Path, name: str, inputs: Any, outputs: Any, **options: Any) -> ForeignCard:
-    found = foreign_card(
-        tflite(
-            path / "m.tflite",
-            [inputs],
-            outputs,
-            said=metadata(name),
-            files=options.pop("files", LABELS),
-            **{key: item for key, item in options.items() if key != "locale"},
-        ),
-        locale=options.get("locale", ""),
-    )
+    locale = options.pop("locale", "")
+    said: dict[str, Any] = {"said": metadata(name), "files": LABELS, **options}
+    model = tflite(path / "m.tflite", [inputs], outputs, **said)
+    found = foreign_card(model, locale=locale)
     assert found is not None
+    check_opens(found.card, model)
     return found
 
 
@@ -128,20 +123,20 @@ def test_float_pixels_are_normalised_by_channel(tmp_path: Path) -> None:
 @pytest.mark.parametrize("grid", [(1 / 128, 128), (0.00784, 127), (1.0, 0), (1 / 255, 0)])
 def test_uint8_stores_the_pixels_whatever_the_normalisation(tmp_path: Path, grid: tuple[float, int]) -> None:
     spec = image((1, 8, 256, 3), "uint8", scale=grid[0], zero_point=grid[1])
-    out = tensor_of(made(tmp_path, "detector", spec, [real("a", 1)] * 4).card, spec)
+    out = tensor_of(made(tmp_path, "detector", spec, DETECTOR).card, spec)
     assert np.array_equal(out[0], PIXELS)
 
 
 @pytest.mark.parametrize("factor", [1 / 127.5, 1 / 128])
 def test_int8_on_the_grid_of_the_normalisation_is_the_pixel_less_128(tmp_path: Path, factor: float) -> None:
     spec = image((1, 8, 256, 3), "int8", scale=factor, zero_point=0 if factor == 1 / 128 else -1)
-    out = tensor_of(made(tmp_path, "detector", spec, [real("a", 1)] * 4).card, spec)
+    out = tensor_of(made(tmp_path, "detector", spec, DETECTOR).card, spec)
     assert np.array_equal(out[0].astype(int), PIXELS.astype(int) - 128)
 
 
 def test_int8_on_another_grid_is_computed(tmp_path: Path) -> None:
     spec = image((1, 8, 256, 3), "int8", scale=1 / 64, zero_point=10)
-    out = tensor_of(made(tmp_path, "detector", spec, [real("a", 1)] * 4).card, spec)
+    out = tensor_of(made(tmp_path, "detector", spec, DETECTOR).card, spec)
     wanted = np.clip(np.rint((PIXELS.astype(float) - 127.5) / 127.5 * 64) + 10, -128, 127)
     assert np.abs(out[0] - wanted).max() <= 1
     assert out.min() == -54
@@ -162,9 +157,6 @@ def test_gray_where_the_tensor_has_three_channels_is_rgb(tmp_path: Path) -> None
 def test_an_input_that_is_no_picture_stays_a_tensor(tmp_path: Path) -> None:
     found = made(tmp_path, "classifier", TensorSpec("image", (1, 48), "float32"), [SCORES])
     assert (found.card.task, found.card.inputs) == ("tensors", ())
-
-
-DETECTOR = [real("s", 1, 9), real("l", 1, 9, 4), real("n", 1), real("c", 1, 9)]
 
 
 def test_a_detector_by_the_names_in_its_metadata(tmp_path: Path) -> None:
@@ -196,6 +188,14 @@ def test_a_detector_described_with_another_number_of_outputs(tmp_path: Path) -> 
     found = made(tmp_path, "detector", image(), DETECTOR[:3])
     assert found.card.task == "tensors"
     assert any("4 outputs" in said and "has 3" in said for said in found.said)
+
+
+@pytest.mark.parametrize(
+    "changed", [{0: real("s", 1, 8)}, {1: real("l", 1, 9, 5)}, {2: real("s", 1)}, {3: real("s", 1, 9)}]
+)
+def test_a_detector_whose_outputs_have_other_shapes(tmp_path: Path, changed: dict[int, TensorSpec]) -> None:
+    outputs = [changed.get(at, spec) for at, spec in enumerate(DETECTOR)]
+    assert made(tmp_path, "detector", image(), outputs).card.task == "tensors"
 
 
 @pytest.mark.parametrize(

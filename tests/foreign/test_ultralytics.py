@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from foreign_models import check_recipe, image, onnx, real, tflite
+from foreign_models import check_opens, image, onnx, real, tflite
 
 from edgemm.foreign import ForeignCard, foreign_card
 
@@ -35,11 +35,11 @@ def card(folder: Path, *shapes: tuple[int, ...], inputs: Any = IMAGES, **said: A
     """Of an .onnx with these outputs; a value of None leaves the key out."""
     told = {key: value for key, value in (SAID | said).items() if value is not None}
     outputs = [real(f"output{at}", *shape) for at, shape in enumerate(shapes)]
-    found = foreign_card(onnx(folder / "yolo.onnx", [inputs], outputs, told))
+    model = onnx(folder / "yolo.onnx", [inputs], outputs, told)
+    found = foreign_card(model)
     assert found is not None
     assert found.origin == "Ultralytics"
-    if found.card.task == "detection":
-        check_recipe("detection", section(found))
+    check_opens(found.card, model)
     return found
 
 

@@ -11,6 +11,9 @@ from typing import Any
 import pytest
 
 from edgemm.artifact import Artifact, read_artifact
+from edgemm.card import ModelCard
+from edgemm.foreign.onnx_file import read_onnx
+from edgemm.foreign.tflite_file import read_tflite
 from edgemm.tensors import TensorSpec
 
 METADATA = Path(__file__).parents[1] / "foreign" / "metadata"
@@ -125,15 +128,28 @@ def real(name: str, *shape: int) -> TensorSpec:
     return TensorSpec(name, shape, "float32")
 
 
-def check_recipe(task: str, section: Mapping[str, Any]) -> None:
-    """That the task's own recipe takes the section, where this version has that task."""
+def check_recipe(task: str, section: Mapping[str, Any]) -> Any:
+    """The section as the task's own recipe, its bounds and rules checked; None where this version lacks that task."""
     try:
         module = importlib.import_module(f"edgemm.tasks.{task}.recipe")
     except ModuleNotFoundError:
-        return
+        return None
     kind = next(each for name, each in vars(module).items() if name.lower() == f"{task}recipe")
     recipe = kind(**{key: tuple(item) if isinstance(item, list) else item for key, item in section.items()})
     recipe.check()
     for key, (low, high) in kind.BOUNDS.items():
         found = getattr(recipe, key)
         assert all(low <= each <= high for each in (found if isinstance(found, tuple) else (found,))), key
+    return recipe
+
+
+def check_opens(card: ModelCard, artifact: Artifact) -> None:
+    """That the task takes the card with the outputs of the file, where this version has that task."""
+    section = card.to_dict().get(card.task)
+    recipe = check_recipe(card.task, section) if isinstance(section, dict) else None
+    if recipe is None:
+        return
+    module = importlib.import_module(f"edgemm.tasks.{card.task}.task")
+    task = next(each for name, each in vars(module).items() if name.lower() == f"{card.task}task")
+    outside = read_tflite(artifact.payload) if artifact.format == "tflite" else read_onnx(artifact.payload)
+    task().open(card, recipe, outside.outputs)
