@@ -14,7 +14,7 @@ from typing import Any, Protocol
 
 from edgemm.card import ModelCard
 from edgemm.errors import ArtifactError
-from edgemm.foreign.draft import Draft
+from edgemm.foreign.draft import Draft, clean
 from edgemm.log import LOG
 
 Found = tuple[str, Draft]
@@ -75,7 +75,7 @@ def foreign_card(file: ModelFile, *, locale: str = "") -> ForeignCard | None:
 
 
 def _made(path: Path, origin: str, draft: Draft) -> ForeignCard | None:
-    content = {"schema": "edgemm.card/1", "name": path.stem, **draft.content}
+    content = {"schema": "edgemm.card/1", "name": clean(path.stem) or "model", **draft.content}
     try:
         card = ModelCard.from_json(json.dumps(content))
     except ArtifactError as error:

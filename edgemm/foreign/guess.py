@@ -15,6 +15,7 @@ from edgemm.foreign.guess_boxes import guess_boxes
 from edgemm.foreign.guess_maps import guess_map
 from edgemm.foreign.guess_points import guess_points
 from edgemm.foreign.guesses import Confidence, Guess, Read
+from edgemm.foreign.picture import holds_pixels
 from edgemm.tensors import TensorSpec
 
 SMALLEST_SIDE = 8
@@ -83,9 +84,8 @@ def _input(spec: TensorSpec) -> tuple[dict[str, Any], Guess]:
     layout = layout_of(spec)
     sides = sizes(spec, layout)[:2] if layout else (0, 0)
     small = any(0 <= side < SMALLEST_SIDE for side in sides)
-    numeric = spec.quantized or spec.dtype.startswith("float") or spec.dtype == "uint8"
     what = f"input {spec.name!r}"
-    if not layout or small or not numeric:
+    if not layout or small or not holds_pixels(spec):
         why = f"{spec.dtype}{list(spec.shape)} is not the shape of a picture"
         return {"name": spec.name}, Guess(f"{what}: a tensor", "likely", why)
     color = "gray" if sizes(spec, layout)[2] == 1 else "rgb"

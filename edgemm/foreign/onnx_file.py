@@ -16,7 +16,8 @@ MAX_KEY, MAX_VALUE = 256, 1 << 20
 MAX_ENTRIES = 1024
 MAX_RECORDS = 1 << 16
 """At the top of the model."""
-MAX_NODES = 1 << 20
+MAX_NODES = 1 << 18
+"""And weights, of the graph."""
 MAX_OUTPUTS = 64
 """Of a model whose outputs are traced back to what makes them."""
 _TOP_METADATA, _TOP_GRAPH = 14, 7

@@ -38,7 +38,7 @@ def picture(
         False where the tensor is none for pictures; then the draft has no input.
     """
     layout = layout_of(spec)
-    if not layout or not _holds_pixels(spec):
+    if not layout or not holds_pixels(spec):
         draft.say(f"input {spec.name!r}, {spec.dtype}{list(spec.shape)}, is not the tensor of one picture")
         return False
     width, height, channels = sizes(spec, layout)
@@ -54,8 +54,9 @@ def picture(
     return True
 
 
-def _holds_pixels(spec: TensorSpec) -> bool:
-    return spec.quantized or spec.dtype.startswith("float") or spec.dtype == "uint8"
+def holds_pixels(spec: TensorSpec) -> bool:
+    """Whether pictures can be written into such a tensor: what `edgemm.preprocess` takes."""
+    return spec.dtype in ("float32", "uint8") or (spec.dtype == "int8" and spec.quantized)
 
 
 def _color(draft: Draft, spec: TensorSpec, said: str, channels: int) -> str:

@@ -77,6 +77,11 @@ def test_open_sizes_are_those_of_imgsz(tmp_path: Path) -> None:
     assert (section(found)["layout"], len(found.card.labels)) == ("columns", 3)
 
 
+def test_half_precision_inputs_are_given_as_tensors(tmp_path: Path) -> None:
+    found = card(tmp_path, (1, 7, 126), inputs=image((1, 3, 64, 96), "float16"))
+    assert (found.card.task, found.card.inputs, len(found.card.labels)) == ("tensors", (), 3)
+
+
 def test_open_sizes_that_nobody_tells_make_no_input(tmp_path: Path) -> None:
     assert card(tmp_path, (-1, 7, -1), inputs=image((-1, 3, -1, -1)), imgsz=None).card.task == "tensors"
 

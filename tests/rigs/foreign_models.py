@@ -99,7 +99,7 @@ def onnx(
     """An .onnx with these tensors and metadata_props, each value as `str` writes it."""
     pytest.importorskip("onnx")
     library, helper = importlib.import_module("onnx"), importlib.import_module("onnx.helper")
-    types = {"float32": 1, "uint8": 2, "int64": 7}
+    types = {"float32": 1, "uint8": 2, "int64": 7, "float16": 10}
     ends = [
         [
             helper.make_tensor_value_info(
