@@ -20,8 +20,8 @@ import numpy.typing as npt
 from benchmarks.shared import find, sound
 from benchmarks.timing import interleaved
 from edgemm.card import InputCard
+from edgemm.card.presets import preset
 from edgemm.preprocess import AudioWindow, compile_audio
-from edgemm.preprocess.presets import preset
 from edgemm.tensors import TensorSpec
 
 Samples = npt.NDArray[np.float32]

@@ -21,7 +21,7 @@ from torch import nn
 import edgemm
 from edgemm.converters import convert
 from edgemm.converters.fidelity import top1_agreement
-from edgemm.state import RecurrentState
+from edgemm.model.state import RecurrentState
 
 STEPS, INPUT, HIDDEN, CLASSES = 10_000, 16, 48, 5
 MIN_AGREEMENT = 0.999

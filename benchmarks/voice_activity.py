@@ -11,7 +11,7 @@ import numpy.typing as npt
 
 import edgemm
 from benchmarks.shared import blocks, find, sounds
-from edgemm.model_session import NO_CLOCK
+from edgemm.model.sessions import NO_CLOCK
 from edgemm.results import Keyword
 
 MODEL = "models/silero_vad_16k_op15.onnx"

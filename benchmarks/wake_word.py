@@ -14,8 +14,8 @@ import numpy.typing as npt
 
 import edgemm
 from benchmarks.shared import Sound, blocks, find, sounds
-from edgemm.model_session import NO_CLOCK, ModelSession
-from edgemm.preprocess.presets import preset
+from edgemm.card.presets import preset
+from edgemm.model.sessions import NO_CLOCK, ModelSession
 from edgemm.results import Keyword
 
 MODEL = "models/microwakeword/alexa.tflite"

@@ -16,7 +16,7 @@ from pulse import APT, RATE, VirtualMicrophone, missing, virtual_microphone
 import edgemm
 from benchmarks.shared import Sound, find, sounds
 from benchmarks.wake_word import CUTOFF, MIN_RECALL, MODEL, WORD, peak
-from edgemm.preprocess.presets import preset
+from edgemm.card.presets import preset
 from edgemm.results import Keyword
 from edgemm.stream.stream import Stream
 

@@ -57,7 +57,7 @@ def convert(
             arrays or of dictionaries by input name. Its sub-folders or `labels` are the right answers.
         evaluate: other data to measure the fidelity on; without it, a part of the calibration data is held out for it.
         card: a ModelCard or the path of its JSON; without it the preset's, else the source file's own.
-        preset: name of a card for a common kind of model: see `edgemm.preprocess.presets`.
+        preset: name of a card for a common kind of model: see `edgemm.card.presets`.
         scheme: "auto" is static with calibration data, but dynamic without, and for recurrent networks
             and attention: see `edgemm.quantize.scheme`.
         target: the machine that the file is made for: see `edgemm.quantize.target`.

@@ -7,7 +7,7 @@ from typing import Any
 
 import edgemm
 from edgemm.card import InputCard, ModelCard
-from edgemm.card_fit import fit_card
+from edgemm.card.fit import fit_card
 from edgemm.converters.fidelity import Fidelity
 from edgemm.converters.prepare import Prepared
 from edgemm.converters.repair import Repaired

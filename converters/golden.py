@@ -6,10 +6,10 @@ from collections.abc import Sequence
 
 import numpy as np
 
+from edgemm.artifact.goldens import Goldens
 from edgemm.converters.measure import Measured, run_artifact
 from edgemm.converters.samples import Sample, Samples
 from edgemm.converters.written import Written
-from edgemm.goldens import Goldens
 
 MAX_GOLDENS = 4
 MAX_BYTES = 256 * 1024

@@ -100,8 +100,8 @@ def _check_kinds(options: Options) -> None:
 
 
 def _check_words(options: Options) -> None:
+    from edgemm.card.presets import PRESETS
     from edgemm.choices import TARGET_INSTEAD, choice
-    from edgemm.preprocess.presets import PRESETS
     from edgemm.quantize.target import TARGETS
 
     choice("scheme", options.scheme, SCHEMES)

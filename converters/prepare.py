@@ -13,9 +13,9 @@ import numpy as np
 import onnx_ir as ir
 
 from edgemm.card import ModelCard
-from edgemm.card_fit import Entry, read_card_file
-from edgemm.card_fit import fit_card as fit_to_tensors
-from edgemm.card_keys import refuse_unknown, without_help
+from edgemm.card.fit import Entry, read_card_file
+from edgemm.card.fit import fit_card as fit_to_tensors
+from edgemm.card.keys import refuse_unknown, without_help
 from edgemm.converters.importers import export_program, export_torch, read_onnx
 from edgemm.converters.importers.input_shapes import set_inputs
 from edgemm.converters.importers.outputs import separate_outputs
@@ -254,7 +254,7 @@ def given_card(source: Any, card: ModelCard | str | Path | None, preset: str | N
         refuse_unknown(given)
         return without_help(given)
     if preset is not None:
-        from edgemm.preprocess.presets import preset as named
+        from edgemm.card.presets import preset as named
 
         return named(preset)
     if isinstance(source, str | Path) and Path(source).suffix.lower() != ".pt2":

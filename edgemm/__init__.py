@@ -18,8 +18,8 @@ if TYPE_CHECKING:
     from edgemm.card import ModelCard as ModelCard
     from edgemm.media import AudioBlock as AudioBlock
     from edgemm.media import Frame as Frame
-    from edgemm.model import Model as Model
-    from edgemm.model import load as load
+    from edgemm.model.model import Model as Model
+    from edgemm.model.model import load as load
     from edgemm.stream.budget import Budget as Budget
     from edgemm.stream.item import Item as Item
     from edgemm.stream.runner import Runner as Runner
@@ -27,8 +27,8 @@ if TYPE_CHECKING:
 __version__ = "0.1.0"
 
 _HOME = {
-    "load": "edgemm.model",
-    "Model": "edgemm.model",
+    "load": "edgemm.model.model",
+    "Model": "edgemm.model.model",
     "open_source": "edgemm.capture",
     "Runner": "edgemm.stream.runner",
     "Budget": "edgemm.stream.budget",

@@ -1,7 +1,7 @@
 """How edgemm starts processes of its own: isolated from the current folder, and on a leash.
 
     with Leash() as leash:
-        child = subprocess.Popen(command("edgemm.file_probe:main", "tflite", leash=leash), pass_fds=leash.passed)
+        child = subprocess.Popen(command("edgemm.model.file_probe:main", "tflite", leash=leash), pass_fds=leash.passed)
 
 The child runs in Python's isolated mode (`-I`): it looks neither into the current folder nor at PYTHON* variables,
 and finds packages where this process does. It loads the edgemm that this process has, whatever else is installed.

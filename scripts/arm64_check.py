@@ -21,8 +21,8 @@ import numpy.typing as npt
 
 import edgemm
 from edgemm.card import ImageRecipe, InputCard
+from edgemm.card.presets import PRESETS
 from edgemm.preprocess import compile_audio, compile_image
-from edgemm.preprocess.presets import PRESETS
 from edgemm.tensors import TensorSpec
 
 DATA = Path(edgemm.__file__).parent / "data"

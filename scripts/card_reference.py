@@ -7,7 +7,7 @@ from pathlib import Path
 
 from edgemm.app.recipe import AppRecipe
 from edgemm.card import ModelCard
-from edgemm.key_reference import Key, keys, objects
+from edgemm.card.key_reference import Key, keys, objects
 
 PAGE = Path(__file__).parents[1] / "docs" / "cards.md"
 INTRODUCTION = """\

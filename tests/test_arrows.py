@@ -123,7 +123,7 @@ def test_quantize_never_imports_converters() -> None:
 
 
 def test_the_host_folders_know_nothing_of_streams_and_commands() -> None:
-    forbidden = ("edgemm.stream", "edgemm.cli", "edgemm.model", "edgemm.model_session")
+    forbidden = ("edgemm.stream", "edgemm.cli", "edgemm.model.model", "edgemm.model.sessions")
     wrong = [
         f"{path.name}: {name}"
         for folder in ("converters", "quantize")

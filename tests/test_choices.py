@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from edgemm.card_fit import find_card
+from edgemm.card.fit import find_card
 from edgemm.choices import DELEGATE_INSTEAD, TARGET_INSTEAD, choice, hint, near
 from edgemm.delegates import DELEGATES, find_delegate
 from edgemm.errors import InputError

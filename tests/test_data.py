@@ -12,7 +12,7 @@ from needs import needs
 from edgemm import data
 from edgemm.artifact import read_artifact
 from edgemm.card import InputCard, ModelCard
-from edgemm.card_keys import unknown_keys
+from edgemm.card.keys import unknown_keys
 from edgemm.errors import InputError
 from edgemm.opencv import opencv
 

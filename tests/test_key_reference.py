@@ -12,7 +12,7 @@ import pytest
 
 from edgemm.app.recipe import AppRecipe
 from edgemm.card import AudioRecipe, ImageRecipe, ModelCard
-from edgemm.key_reference import keys, objects
+from edgemm.card.key_reference import keys, objects
 
 ROOT = Path(__file__).parents[1]
 KINDS = [*objects(ModelCard), *objects(AppRecipe)]

@@ -184,7 +184,7 @@ METHODS = {
     },
     ("edgemm.stream.ledger", "Ledger"): {"summary"},
     ("edgemm.stream.runner", "Runner"): {"add", "summary", "stop", "close", "__iter__", "__enter__", "__exit__"},
-    ("edgemm.model", "Model"): {
+    ("edgemm.model.model", "Model"): {
         "card", "artifact", "backend", "coverage", "delegates", "inputs", "outputs", "run", "session", "stream",
         "replay_goldens", "close", "__call__", "__enter__", "__exit__",
     },

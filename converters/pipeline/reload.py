@@ -6,10 +6,10 @@ from pathlib import Path
 
 from edgemm import atomic
 from edgemm.artifact import write_artifact
+from edgemm.artifact.trust import remember
 from edgemm.converters.pipeline.work import Work
 from edgemm.converters.worker import RunFailed, replayed
 from edgemm.errors import CardError, ConversionError, InputError
-from edgemm.trust import remember
 
 
 def reload(work: Work) -> None:

@@ -6,6 +6,7 @@ from dataclasses import dataclass, field
 from typing import TypeVar
 
 from edgemm.artifact import Artifact
+from edgemm.artifact.goldens import Goldens
 from edgemm.card import ModelCard
 from edgemm.converters.diagnose import Diagnosis
 from edgemm.converters.fidelity import Fidelity
@@ -18,7 +19,6 @@ from edgemm.converters.repair import Repaired
 from edgemm.converters.samples import Samples
 from edgemm.converters.written import Written
 from edgemm.errors import ConversionError
-from edgemm.goldens import Goldens
 from edgemm.quantize import Calibration
 from edgemm.quantize.plan import Plan
 

@@ -16,11 +16,11 @@ from dataclasses import MISSING, Field, dataclass, fields
 from pathlib import Path
 from typing import Any, Literal
 
-from edgemm.app.record_recipe import RecordRecipe
-from edgemm.app.when import When
 from edgemm.choices import hint
 from edgemm.errors import InputError
 from edgemm.redaction import shown_address, shown_fields, shown_json
+from edgemm.sinks.record_recipe import RecordRecipe
+from edgemm.sinks.when import When
 from edgemm.strict_json import parse
 
 SCHEMA = "edgemm.app/1"

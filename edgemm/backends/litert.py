@@ -18,7 +18,6 @@ import numpy.typing as npt
 
 from edgemm.backends.backend import Coverage, Shapes
 from edgemm.backends.nodes import accelerated, by_xnnpack, list_nodes
-from edgemm.backends.runtime import LitertRuntime, find_litert
 from edgemm.delegates.delegate import Delegate
 from edgemm.delegates.delegate_probe import refuse_what_crashes
 from edgemm.delegates.library import create, find_library
@@ -30,6 +29,7 @@ from edgemm.errors import (
     InputError,
     UnsupportedVersion,
 )
+from edgemm.litert_runtime import LitertRuntime, find_litert
 from edgemm.tensors import TensorSpec
 
 RESOURCES = frozenset({"VAR_HANDLE", "READ_VARIABLE", "ASSIGN_VARIABLE"})

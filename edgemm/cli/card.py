@@ -82,9 +82,9 @@ def _card_of(file: str) -> ModelCard:
 
 def _new(options: argparse.Namespace) -> int:
     from edgemm.artifact import read_payload
-    from edgemm.card_keys import GUESSED
-    from edgemm.card_start import start_card
-    from edgemm.preprocess.presets import preset
+    from edgemm.card.keys import GUESSED
+    from edgemm.card.presets import preset
+    from edgemm.inspection.card_start import start_card
 
     begun = None if options.preset is None else preset(options.preset)
     content = start_card(read_payload(options.file), begun)
@@ -120,8 +120,8 @@ def _show(options: argparse.Namespace) -> int:
 
 
 def _set(options: argparse.Namespace) -> int:
-    from edgemm.card_check import with_measured
-    from edgemm.card_fit import find_card
+    from edgemm.card.fit import find_card
+    from edgemm.model.card_check import with_measured
 
     card = with_measured(find_card(options.card), options.file)
     return _write(options, card, options.card, strict=True)
@@ -133,7 +133,7 @@ def _copy(options: argparse.Namespace) -> int:
 
 def _write(options: argparse.Namespace, card: ModelCard, origin: str, *, strict: bool) -> int:
     from edgemm.artifact import read_payload, replace_card
-    from edgemm.card_check import check_against
+    from edgemm.model.card_check import check_against
 
     artifact = read_payload(options.file)
     with naming(origin):

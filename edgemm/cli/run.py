@@ -9,13 +9,13 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from edgemm import signals
-from edgemm.cli.account import in_words, record_in_words
 from edgemm.cli.answer import answer, detected
 from edgemm.cli.columns import printable
 from edgemm.cli.output import emit_line
 from edgemm.cli.parser import CommandParser, real, whole
 from edgemm.cli.words import add_delegate, add_preset
 from edgemm.errors import EdgemmError, InputError
+from edgemm.stream.account import in_words, record_in_words
 
 if TYPE_CHECKING:
     from edgemm.card import ModelCard
@@ -179,7 +179,7 @@ def _run_app(options: argparse.Namespace, draining: Draining) -> int:
 
 
 def _record(options: argparse.Namespace) -> Any:
-    from edgemm.app.record import Record
+    from edgemm.sinks.record import Record
 
     return nullcontext() if options.record is None else Record(options.record, app=Path(options.file).stem)
 
@@ -228,7 +228,7 @@ def _card(options: argparse.Namespace) -> ModelCard | Path | None:
     """What `--card` or `--preset` names."""
     if options.preset is None:
         return options.card  # type: ignore[no-any-return]
-    from edgemm.preprocess.presets import preset
+    from edgemm.card.presets import preset
 
     return preset(options.preset)
 

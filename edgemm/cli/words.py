@@ -25,7 +25,7 @@ def add_target(parser: CommandParser) -> None:
 
 def add_preset(parser: argparse._ActionsContainer, about: str) -> None:
     """`--preset`."""
-    from edgemm.preprocess.presets import PRESETS
+    from edgemm.card.presets import PRESETS
 
     parser.add_argument(
         "--preset", choices=tuple(PRESETS), metavar="NAME", help=f"{about}: {', '.join(PRESETS)}"

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 
-from edgemm.containers import wire
+from edgemm.artifact.containers import wire
 from edgemm.errors import DamagedArtifact
 from edgemm.inspection import Precision, Structure
 from edgemm.tensors import TensorSpec

@@ -9,7 +9,7 @@ import numpy as np
 import numpy.typing as npt
 
 from edgemm.card import AudioRecipe
-from edgemm.card_rules import bands
+from edgemm.card.rules import bands
 from edgemm.preprocess.context import WindowFrames, depends_on_window
 from edgemm.preprocess.encoder import Encoder
 from edgemm.preprocess.history import History

@@ -12,8 +12,8 @@ from collections.abc import Mapping
 from queue import SimpleQueue
 
 from edgemm.capture.losses import CountsLosses
+from edgemm.capture.share.withheld import Withholds
 from edgemm.capture.source import HoldsItems, MayBeAwaited, Source
-from edgemm.capture.withheld import Withholds
 from edgemm.errors import SourceTimeout
 from edgemm.lifecycle import Lifecycle
 from edgemm.log import LOG

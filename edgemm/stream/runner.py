@@ -10,9 +10,9 @@ from queue import SimpleQueue
 from typing import TYPE_CHECKING, Any, Protocol
 
 from edgemm.amounts import count
-from edgemm.capture.shared import SharedSource
+from edgemm.capture.share.shared import SharedSource
+from edgemm.capture.share.tap import Tap
 from edgemm.capture.source import Source
-from edgemm.capture.tap import Tap
 from edgemm.errors import InputError
 from edgemm.lifecycle import RUNNING, Lifecycle
 from edgemm.stream.budget import Budget

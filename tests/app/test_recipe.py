@@ -9,9 +9,9 @@ from typing import Any
 import pytest
 
 from edgemm.app.recipe import read_app
-from edgemm.app.rotation import Rotation
-from edgemm.app.when import When
 from edgemm.errors import InputError
+from edgemm.sinks.rotation import Rotation
+from edgemm.sinks.when import When
 
 pytestmark = pytest.mark.device
 

@@ -18,7 +18,6 @@ from process import RigProcess
 
 from edgemm import data
 from edgemm.app.recipe import read_app
-from edgemm.app.record import Record
 from edgemm.app.service import Service
 from edgemm.capture import open_source
 from edgemm.capture.uri import parse_uri
@@ -27,6 +26,7 @@ from edgemm.cli.demo.devices import try_devices
 from edgemm.errors import EdgemmError, InputError, SourceLost
 from edgemm.media import Frame
 from edgemm.opencv import opencv
+from edgemm.sinks.record import Record
 
 pytestmark = pytest.mark.device
 

@@ -11,13 +11,13 @@ from needs import needs
 from edgemm.artifact import read_artifact
 from edgemm.backends import Backend, Coverage, litert, open_backend
 from edgemm.backends.nodes import Node, accelerated, by_xnnpack
-from edgemm.backends.runtime import find_litert
 from edgemm.errors import (
     DamagedArtifact,
     DelegateMissing,
     InputError,
     UnsupportedVersion,
 )
+from edgemm.litert_runtime import find_litert
 
 pytestmark = pytest.mark.device
 ASSETS = Path(__file__).parents[1] / "assets"

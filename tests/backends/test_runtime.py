@@ -6,8 +6,8 @@ import sys
 
 import pytest
 
-from edgemm.backends.runtime import find_litert
 from edgemm.errors import MissingDependency
+from edgemm.litert_runtime import find_litert
 
 pytestmark = pytest.mark.device
 PACKAGES = ("ai_edge_litert", "tflite_runtime")

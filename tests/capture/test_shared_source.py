@@ -10,8 +10,8 @@ import numpy as np
 import pytest
 
 from edgemm.capture.files.file_source import FileSource
-from edgemm.capture.shared import SharedSource
-from edgemm.capture.tap import WAITING, Tap
+from edgemm.capture.share.shared import SharedSource
+from edgemm.capture.share.tap import WAITING, Tap
 from edgemm.errors import SourceLost, SourceTimeout
 from edgemm.media import AudioBlock, Captured, Frame
 

@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from edgemm.cli.account import in_words, record_in_words
+from edgemm.stream.account import in_words, record_in_words
 
 PLAIN: dict[str, Any] = {
     "captured": 40, "delivered": 38, "dropped": {"stale": 1, "corrupt": 1}, "in_flight": 0, "late": 0, "p50_ms": 0.4,

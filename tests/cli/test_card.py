@@ -12,10 +12,10 @@ from needs import needs
 
 import edgemm
 from edgemm.artifact import read_artifact, write_artifact
-from edgemm.backends.runtime import find_litert
 from edgemm.card import InputCard, ModelCard
 from edgemm.cli import main
 from edgemm.errors import MissingDependency
+from edgemm.litert_runtime import find_litert
 from edgemm.opencv import opencv
 
 ASSETS = Path(__file__).parents[1] / "assets"
@@ -184,7 +184,7 @@ def test_without_the_runtime_the_card_is_written_unchecked(
     def lacking(*_: object, **__: object) -> None:
         raise MissingDependency("ONNX Runtime", "ort")
 
-    monkeypatch.setattr("edgemm.card_check._opened", lacking)
+    monkeypatch.setattr("edgemm.model.card_check._opened", lacking)
     code, error = files.set(files.model("bright.onnx"), QUADRANT)
     assert code == 0
     assert "ONNX Runtime is not installed" in error

@@ -90,7 +90,7 @@ def test_verify_of_a_model_that_answers_otherwise_exits_3(
     converted: dict[str, Path], tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     from edgemm.artifact import read_artifact, write_artifact
-    from edgemm.goldens import Goldens
+    from edgemm.artifact.goldens import Goldens
 
     good = read_artifact(converted["tflite"])
     assert good.goldens is not None

@@ -55,7 +55,7 @@ def test_a_picture_with_a_bad_profile_is_no_news(tmp_path: Path) -> None:
 
 
 def card(folder: Path) -> Path:
-    from edgemm.preprocess.presets import preset
+    from edgemm.card.presets import preset
 
     path = folder / "card.json"
     path.write_text(preset("mnist").to_json(), encoding="utf-8")

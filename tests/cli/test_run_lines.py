@@ -58,7 +58,7 @@ RESULTS: list[tuple[Result, str]] = [
     (Transcript(""), "no words"),
     (Tensors({"logits": np.zeros((1, 10), np.float32)}), "logits float32[1, 10]"),
     (Embedding(np.zeros(8, np.float32)), "vector float32[8]"),
-    (Segmentation(np.zeros((4, 5), np.int64)), "classes int64[4, 5]"),
+    (Segmentation(np.zeros((4, 5), np.uint8)), "classes uint8[4, 5]"),
     (Classification(("\x1b[2J",), f32([1.0]), i64([0])), r"\x1b[2J 1.00"),
 ]  # fmt: skip
 
@@ -88,7 +88,7 @@ def test_programs_get_every_result(capsys: pytest.CaptureFixture[str]) -> None:
 
 
 def test_the_score_stands_on_the_line(capsys: pytest.CaptureFixture[str], tmp_path: Path) -> None:
-    from edgemm.preprocess.presets import preset
+    from edgemm.card.presets import preset
 
     (tmp_path / "card.json").write_text(preset("mnist").to_json(), encoding="utf-8")
     words = [

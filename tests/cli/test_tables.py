@@ -12,10 +12,10 @@ import pytest
 from needs import needs
 
 from edgemm.artifact import write_artifact
-from edgemm.backends.runtime import find_litert
 from edgemm.bench import bench
 from edgemm.card import ModelCard, OutputCard
 from edgemm.cli import main
+from edgemm.litert_runtime import find_litert
 
 ASSETS = Path(__file__).parents[1] / "assets"
 PYTHON = re.compile(r"[{}]|\[\]|\('|None|True|False|Coverage")

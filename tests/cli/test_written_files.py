@@ -13,7 +13,7 @@ from edgemm import data
 from edgemm.cli import main
 
 ROOT = Path(__file__).resolve().parents[2]
-WRITERS = ("edgemm/atomic.py", "edgemm/app/shared_file.py")
+WRITERS = ("edgemm/atomic.py", "edgemm/sinks/shared_file.py")
 """Who opens files for writing: artifacts and reports, and records."""
 
 

@@ -7,10 +7,11 @@ from pathlib import Path
 import pytest
 
 import edgemm
-from edgemm import data, file_probe
+from edgemm import data
 from edgemm.artifact import read_artifact
+from edgemm.artifact.trust import is_trusted
 from edgemm.converters import convert
-from edgemm.trust import is_trusted
+from edgemm.model import file_probe
 
 BUNDLED = Path(data.__file__).parent
 

@@ -20,8 +20,8 @@ from edgemm.converters.passes import canonicalize
 from edgemm.converters.passes.stepwise import add_states
 from edgemm.converters.stepwise import StepRunner, steps_of
 from edgemm.errors import ConversionError, InputError, UnsupportedOperator
+from edgemm.model.state import RecurrentState
 from edgemm.quantize import Reference
-from edgemm.state import RecurrentState
 
 Array = npt.NDArray[Any]
 GATES = {"LSTM": 4, "GRU": 3, "RNN": 1}

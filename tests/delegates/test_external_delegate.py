@@ -12,9 +12,9 @@ from needs import c_compiler, needs
 
 from edgemm.artifact import Artifact, read_artifact
 from edgemm.backends import open_backend
-from edgemm.backends.runtime import find_litert
 from edgemm.delegates import probe_delegate
 from edgemm.errors import DelegateFailed, DelegateMissing
+from edgemm.litert_runtime import find_litert
 
 pytestmark = pytest.mark.device
 ASSETS = Path(__file__).parents[1] / "assets"

@@ -11,11 +11,11 @@ from types import SimpleNamespace
 
 import pytest
 
-from edgemm.backends.runtime import find_litert
 from edgemm.dependency import install_command, load_dependency, missing_litert
 from edgemm.doctor import examine
 from edgemm.errors import EdgemmError, MissingDependency
 from edgemm.installed import examine_packages
+from edgemm.litert_runtime import find_litert
 from edgemm.recorder.process import as_error
 from edgemm.recorder.wire import Failed
 
@@ -219,7 +219,7 @@ def test_no_runtime_at_all_names_the_extra(monkeypatch: pytest.MonkeyPatch) -> N
     def absent(name: str) -> None:
         raise ModuleNotFoundError(f"No module named {name!r}", name=name.partition(".")[0])
 
-    monkeypatch.setattr("edgemm.backends.runtime.import_module", absent)
+    monkeypatch.setattr("edgemm.litert_runtime.import_module", absent)
     with pytest.raises(EdgemmError, match=r'pip install "edgemm\[litert\]"'):
         find_litert()
 

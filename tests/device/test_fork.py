@@ -18,7 +18,7 @@ AT_WORK = """
     warnings.simplefilter("ignore")  # Python warns of a fork beside threads, rightly
     import numpy as np
     import edgemm
-    from edgemm.capture.shared import SharedSource
+    from edgemm.capture.share.shared import SharedSource
     from edgemm.media import Frame
     from edgemm.stream.stream import Stream
 

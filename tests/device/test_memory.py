@@ -17,8 +17,8 @@ from edgemm.backends import Backend, open_backend
 from edgemm.card import AudioRecipe, InputCard, KeywordRecipe, ModelCard, OutputCard, StatePair
 from edgemm.errors import CardError, InputError
 from edgemm.media import AudioBlock
-from edgemm.model_session import NO_CLOCK, ModelSession, TensorSession
-from edgemm.state import RecurrentState
+from edgemm.model.sessions import NO_CLOCK, ModelSession, TensorSession
+from edgemm.model.state import RecurrentState
 from edgemm.tensors import TensorSpec
 
 pytestmark = pytest.mark.device
@@ -208,7 +208,7 @@ def test_a_constant_input_need_not_be_given(make: Make, asset: str) -> None:
 
 
 def test_a_constant_must_fit_its_tensor() -> None:
-    from edgemm.state import Constants
+    from edgemm.model.state import Constants
 
     spec = TensorSpec("sr", (), "int64")
     with pytest.raises(CardError, match=r"'sr': expected a value that int64 holds, found 0\.5"):

@@ -12,9 +12,9 @@ from pathlib import Path
 
 import pytest
 
-from edgemm.backends.runtime import find_litert
 from edgemm.dependency import import_error
 from edgemm.errors import MachineShortage, MissingDependency
+from edgemm.litert_runtime import find_litert
 from edgemm.onnx_runtime import TELEMETRY, disable_telemetry, onnx_runtime
 from edgemm.shortage import shortage
 
@@ -63,7 +63,7 @@ def test_the_user_s_own_setting_is_respected() -> None:
 
 def test_children_inherit_the_setting() -> None:
     code = """
-import os, edgemm.file_probe as p
+import os, edgemm.model.file_probe as p
 from pathlib import Path
 process = p._Process()
 question = {"format": "onnx", "shapes": {}, "first_s": 60, "memory_bytes": 1 << 30}
@@ -136,7 +136,7 @@ def test_what_is_missing_is_missing(monkeypatch: pytest.MonkeyPatch) -> None:
 
 LIMITED = """
 import resource, sys, os
-import edgemm, edgemm.model, numpy, edgemm.file_probe
+import edgemm, edgemm.model.model, numpy, edgemm.model.file_probe
 from edgemm.errors import EdgemmError
 {limit}
 try:

@@ -14,10 +14,10 @@ from needs import package
 
 from edgemm import data
 from edgemm.card import AudioRecipe
+from edgemm.card.presets import preset
 from edgemm.preprocess import AudioWindow, compile_audio
 from edgemm.preprocess.logmel import logmel
 from edgemm.preprocess.microfrontend import MicroFrontend
-from edgemm.preprocess.presets import preset
 from edgemm.tensors import TensorSpec
 
 pytestmark = pytest.mark.device

@@ -9,11 +9,11 @@ import pytest
 from needs import needs
 
 from edgemm.card import ModelCard
+from edgemm.card.presets import PRESETS, preset
 from edgemm.errors import InputError
 from edgemm.opencv import opencv
 from edgemm.preprocess import compile_audio, compile_image
 from edgemm.preprocess.mel import mel_bank
-from edgemm.preprocess.presets import PRESETS, preset
 from edgemm.tensors import TensorSpec
 
 pytestmark = pytest.mark.device

@@ -21,7 +21,7 @@ from mutations import mutations
 import edgemm
 from edgemm.artifact import read_artifact, write_artifact
 from edgemm.errors import ArtifactError, EdgemmError
-from edgemm.file_probe import probing
+from edgemm.model.file_probe import probing
 
 
 def files(artifact: Path, count: int, kind: str, seed: int, target: Path) -> Iterator[str]:

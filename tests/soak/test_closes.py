@@ -26,7 +26,7 @@ from edgemm.capture.files.paced import PacedSource
 from edgemm.capture.files.recordings import RecordingSource
 from edgemm.capture.live.grabber import Shot
 from edgemm.capture.live.live_frames import LiveFrames
-from edgemm.capture.shared import SharedSource
+from edgemm.capture.share.shared import SharedSource
 from edgemm.media import AudioBlock, Captured, Color, Frame
 from edgemm.opencv import opencv
 from edgemm.results import Embedding

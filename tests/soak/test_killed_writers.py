@@ -15,7 +15,7 @@ from pathlib import Path
 import pytest
 
 from edgemm import atomic
-from edgemm.app.record import Record
+from edgemm.sinks.record import Record
 
 pytestmark = pytest.mark.device
 Rounds = Callable[[int, int], int]
@@ -33,8 +33,8 @@ for n in itertools.count():
 """
 RECORDER = """
 import sys
-from edgemm.app.record import Record
-from edgemm.app.rotation import Rotation
+from edgemm.sinks.record import Record
+from edgemm.sinks.rotation import Rotation
 record = Record(sys.argv[1], rotation=Rotation(rotate_bytes=2_000_000, keep_files=2))
 print("on", flush=True)
 n = 0

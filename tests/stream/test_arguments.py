@@ -10,8 +10,8 @@ import pytest
 from needs import needs
 
 import edgemm
-from edgemm.backends.runtime import find_litert
 from edgemm.card import ImageRecipe, InputCard, ModelCard, OutputCard
+from edgemm.litert_runtime import find_litert
 
 MODEL = Path(__file__).parents[1] / "assets" / "quadrant.tflite"
 CARD = ModelCard(

@@ -13,7 +13,7 @@ from typing import Any, Literal
 import numpy as np
 import pytest
 
-from edgemm.capture.shared import SharedSource
+from edgemm.capture.share.shared import SharedSource
 from edgemm.errors import EdgemmError, InputError, SourceLost
 from edgemm.media import Frame
 from edgemm.stream.budget import Budget

@@ -12,7 +12,7 @@ import numpy as np
 import pytest
 
 from edgemm.capture.files.file_source import FileSource
-from edgemm.capture.shared import SharedSource
+from edgemm.capture.share.shared import SharedSource
 from edgemm.errors import EdgemmError, SourceTimeout
 from edgemm.media import AudioBlock, Captured, Frame
 from edgemm.stream.budget import Budget

@@ -1,0 +1,182 @@
+"""Goldens: a few inputs, and what the artifact answered to them when it was made.
+
+Packed as an .npz, whose members have fixed dates, and an index, `index.json`. `numpy.load` opens it; here it
+is read without pickle and without evaluating anything, each size checked before memory is taken.
+"""
+
+from __future__ import annotations
+
+import io
+import json
+import math
+import re
+import zipfile
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+from numpy.lib import format as npy
+
+from edgemm.artifact.containers import archive
+from edgemm.errors import DamagedArtifact, InputError
+from edgemm.strict_json import parse
+
+MAX_GOLDENS = 4
+MAX_BYTES = 256 * 1024
+"""Of the packed goldens."""
+MAX_ARRAY_BYTES = 32 << 20
+"""Of all arrays together, unpacked."""
+MAX_TENSORS = 64
+"""Arrays together."""
+MAX_INDEX_BYTES = 1 << 16
+INDEX = "index.json"
+
+_HEADER = re.compile(
+    rb"\x93NUMPY\x01\x00(..)\{'descr': '([<|](?:b1|[iu][1248]|f[248]))', 'fortran_order': False, "
+    rb"'shape': \(([0-9, ]{0,80})\), \} *\n",
+    re.DOTALL,
+)
+"""The start of an array as `numpy.lib.format` writes it; numpy's own reader would evaluate it."""
+
+Tensors = Mapping[str, npt.NDArray[Any]]
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Goldens:
+    """At most four inputs and outputs."""
+
+    inputs: tuple[Tensors, ...]
+    """Per golden: name -> array, as the file stores the tensor (int8 stays int8)."""
+    outputs: tuple[Tensors, ...]
+    """Per golden: name -> array, likewise."""
+    tolerances: Mapping[str, float] = field(default_factory=dict)
+    """Output name -> largest difference that counts as the same, in real units."""
+
+    def to_bytes(self) -> bytes:
+        """Packed; the same goldens always give the same bytes.
+
+        Raises:
+            InputError: more or larger than goldens may be unpacked.
+        """
+        _check(self)
+        out, index = io.BytesIO(), {"tolerances": dict(self.tolerances)}
+        sides: dict[str, Any] = {"inputs": self.inputs, "outputs": self.outputs}
+        with zipfile.ZipFile(out, "w") as packed:
+            for side, goldens in sides.items():
+                members = [
+                    {name: f"{side}{number}.{at}.npy" for at, name in enumerate(tensors)}
+                    for number, tensors in enumerate(goldens)
+                ]
+                for names, tensors in zip(members, goldens, strict=True):
+                    for name, member in names.items():
+                        _write(packed, member, _npy(tensors[name]))
+                sides[side] = members
+            _write(packed, INDEX, json.dumps({**sides, **index}, sort_keys=True).encode())
+        return out.getvalue()
+
+    @staticmethod
+    def from_bytes(packed: bytes) -> Goldens:
+        """Unpacks.
+
+        Raises:
+            DamagedArtifact: not goldens, or larger than goldens may be.
+        """
+        if len(packed) > MAX_BYTES:
+            raise DamagedArtifact(f"the goldens are {len(packed)} bytes; at most {MAX_BYTES} are read")
+        try:
+            count = archive.check_end(packed, archive.find_end(packed), MAX_TENSORS + 1)
+            with zipfile.ZipFile(io.BytesIO(packed)) as opened:
+                archive.check_layout(opened, count)
+                return _read(opened)
+        except archive.BROKEN as error:
+            raise DamagedArtifact(f"the goldens are damaged: {error}. Copy the file again") from error
+
+
+def _check(goldens: Goldens) -> None:
+    arrays = [array for tensors in (*goldens.inputs, *goldens.outputs) for array in tensors.values()]
+    size = sum(array.nbytes for array in arrays)
+    if not len(goldens.inputs) == len(goldens.outputs) <= MAX_GOLDENS:
+        raise InputError(
+            f"goldens: expected at most {MAX_GOLDENS} inputs and as many outputs, "
+            f"found {len(goldens.inputs)} and {len(goldens.outputs)}"
+        )
+    if len(arrays) > MAX_TENSORS or size > MAX_ARRAY_BYTES:
+        raise InputError(
+            f"goldens: expected at most {MAX_TENSORS} arrays of {MAX_ARRAY_BYTES} bytes together, "
+            f"found {len(arrays)} of {size}"
+        )
+
+
+def _npy(array: npt.NDArray[Any]) -> bytes:
+    out = io.BytesIO()
+    npy.write_array(out, np.asarray(array, order="C"), allow_pickle=False)
+    if not _HEADER.match(out.getvalue()):
+        raise InputError(f"goldens: expected an array of numbers, found {array.dtype}{list(array.shape)}")
+    return out.getvalue()
+
+
+def _write(packed: zipfile.ZipFile, name: str, content: bytes) -> None:
+    packed.writestr(archive.entry(name, zipfile.ZIP_DEFLATED), content)
+
+
+def _read(opened: zipfile.ZipFile) -> Goldens:
+    """Raises what `archive.BROKEN` names."""
+    if sum(info.file_size for info in opened.infolist()) > MAX_ARRAY_BYTES + MAX_INDEX_BYTES:
+        raise ValueError(f"more than {MAX_ARRAY_BYTES} bytes unpacked")
+    index = parse(archive.read_member(opened, opened.getinfo(INDEX), MAX_INDEX_BYTES), MAX_INDEX_BYTES)
+    if not isinstance(index, dict) or not {"inputs", "outputs", "tolerances"} <= index.keys():
+        raise ValueError("its index is not one of goldens")
+    unread = {info.filename: info for info in opened.infolist()}
+    inputs, outputs = (_tensors(opened, unread, index[side]) for side in ("inputs", "outputs"))
+    if len(inputs) != len(outputs):
+        raise ValueError(f"{len(inputs)} inputs and {len(outputs)} outputs")
+    return Goldens(inputs, outputs, _tolerances(index["tolerances"]))
+
+
+def _tensors(
+    opened: zipfile.ZipFile, unread: dict[str, zipfile.ZipInfo], goldens: Any
+) -> tuple[Tensors, ...]:
+    """Each member is read once at most: an index must not multiply them."""
+    if not isinstance(goldens, list) or len(goldens) > MAX_GOLDENS:
+        raise ValueError(f"expected a list of at most {MAX_GOLDENS}")
+    made = []
+    for names in goldens:
+        if not isinstance(names, dict):
+            raise ValueError("expected names of tensors and members")
+        made.append(
+            {
+                name: _array(archive.read_member(opened, _take(unread, member), MAX_ARRAY_BYTES))
+                for name, member in names.items()
+            }
+        )
+    return tuple(made)
+
+
+def _take(unread: dict[str, zipfile.ZipInfo], member: Any) -> zipfile.ZipInfo:
+    if not isinstance(member, str) or member not in unread:
+        raise ValueError(f"its index names {str(member)[:80]!r} twice, or it is not there")
+    return unread.pop(member)
+
+
+def _tolerances(value: Any) -> dict[str, float]:
+    if not isinstance(value, dict):
+        raise ValueError("expected a tolerance for each output")
+    for each in value.values():
+        if isinstance(each, bool) or not isinstance(each, int | float) or each < 0:
+            raise ValueError(f"expected a tolerance of 0 or more, found {str(each)[:40]}")
+    return {name: float(each) for name, each in value.items()}
+
+
+def _array(content: bytes) -> npt.NDArray[Any]:
+    """One .npy, whose header must agree with how much data follows."""
+    header = _HEADER.match(content)
+    if header is None or header.end() != 10 + int.from_bytes(header[1], "little"):
+        raise ValueError("expected a plain array of numbers")
+    dtype = np.dtype(header[2].decode())
+    shape = tuple(int(size) for size in re.findall(rb"\d+", header[3]))
+    data = memoryview(content)[header.end() :]
+    if math.prod(shape) * dtype.itemsize != len(data):
+        raise ValueError(f"an array {dtype}{list(shape)} in {len(data)} bytes")
+    return np.frombuffer(data, dtype).reshape(shape)

@@ -1,0 +1,136 @@
+"""Which model files may be opened in this process at once: those whose origin is known.
+
+A matching hash in the card says that a file is whole, not that it is harmless: whoever writes the file writes the
+hash. So a file is trusted by its origin:
+
+bundled     it lies in the folder of this package
+made        `edgemm convert` wrote it on this machine, for this user
+probed      a child process opened and ran it with this runtime and this edgemm (`edgemm.model.file_probe`)
+
+"made" and "probed" are remembered by the hash of the content in the cache (EDGEMM_CACHE_DIR), in a folder that this
+user alone can write. Where the cache cannot be used, files are probed again by each process.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import os
+import stat
+from contextlib import suppress
+from pathlib import Path
+from typing import TYPE_CHECKING, Literal
+
+import edgemm
+from edgemm.cache import open_private
+
+if TYPE_CHECKING:
+    from edgemm.artifact import Artifact, Format
+
+Origin = Literal["made", "probed"]
+FOLDER = "trusted"
+MAX_ENTRIES = 4096
+"""Above that, the oldest are forgotten."""
+PROBE = 1
+"""Counts the changes of what the probe looks for: what an earlier one let pass is probed again."""
+_DATA = Path(__file__).resolve().parents[1] / "data"
+
+
+def is_trusted(artifact: Artifact) -> bool:
+    """True when the file's origin is known, so that it needs no probe.
+
+    Raises:
+        MissingDependency, MachineShortage: the runtime of this format cannot be loaded.
+    """
+    if is_bundled(artifact.path):
+        return True
+    folder = open_private(FOLDER, create=False)
+    if folder is None:
+        return False
+    try:
+        return _is_noted(folder, _key(artifact, "made")) or _is_noted(folder, _key(artifact, "probed"))
+    finally:
+        os.close(folder)
+
+
+def is_bundled(path: Path) -> bool:
+    """True for what is installed with edgemm, and so is as trustworthy as its code."""
+    return _DATA in path.resolve().parents
+
+
+def remember(artifact: Artifact, origin: Origin) -> bool:
+    """Notes the origin of a file; False where the cache cannot be written."""
+    folder = open_private(FOLDER, create=True)
+    if folder is None:
+        return False
+    try:
+        _note(folder, _key(artifact, origin), origin)
+        return True
+    except OSError:
+        return False
+    finally:
+        os.close(folder)
+
+
+def described_shapes(artifact: Artifact) -> dict[str, list[tuple[str, list[int]]]]:
+    """Side -> name and shape of what the card describes: where a file leaves a shape open, the card decides it."""
+    card = artifact.card
+    if card is None:
+        return {}
+    return {
+        "inputs": [(each.name, list(each.shape)) for each in card.inputs],
+        "outputs": [(each.name, list(each.shape)) for each in card.outputs],
+    }
+
+
+def _key(artifact: Artifact, origin: Origin) -> str:
+    """Name of the entry: other content, other shapes, and for what was probed another runtime, are another entry."""
+    said: list[object] = [origin, artifact.format, artifact.sha256(), described_shapes(artifact)]
+    if origin == "probed":
+        said += [PROBE, edgemm.__version__, runtime_version(artifact.format)]
+    return hashlib.sha256(json.dumps(said).encode()).hexdigest()
+
+
+def runtime_version(format_: Format) -> str:
+    """Name and version of the runtime that opens this format here.
+
+    Raises:
+        MissingDependency, MachineShortage: it cannot be loaded.
+    """
+    if format_ == "tflite":
+        from edgemm.litert_runtime import find_litert
+
+        return str(find_litert())
+    from edgemm.onnx_runtime import onnx_runtime
+
+    return f"onnxruntime {onnx_runtime().__version__}"
+
+
+def _is_noted(folder: int, name: str) -> bool:
+    """A plain file of this user that nobody else can write."""
+    with suppress(OSError):
+        found = os.stat(name, dir_fd=folder, follow_symlinks=False)
+        mine = found.st_uid == os.geteuid() and not found.st_mode & 0o022
+        return mine and stat.S_ISREG(found.st_mode)
+    return False
+
+
+def _note(folder: int, name: str, origin: Origin) -> None:
+    flags = os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW | os.O_CLOEXEC
+    with suppress(FileExistsError):
+        with os.fdopen(os.open(name, flags, 0o600, dir_fd=folder), "w", encoding="ascii") as file:
+            file.write(f"{origin}\n")
+        _forget_oldest(folder)
+
+
+def _forget_oldest(folder: int) -> None:
+    names = os.listdir(folder)
+    if len(names) <= MAX_ENTRIES:
+        return
+    dated = []
+    for name in names:
+        with suppress(OSError):
+            dated.append((os.stat(name, dir_fd=folder, follow_symlinks=False).st_mtime_ns, name))
+    for _, name in sorted(dated)[: len(names) - MAX_ENTRIES // 2]:
+        with suppress(OSError):
+            os.unlink(name, dir_fd=folder)

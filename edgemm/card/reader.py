@@ -1,0 +1,176 @@
+"""Reads a card from JSON: every value checked against the type and the bounds of its field.
+
+Generic over the dataclasses of `edgemm.card`: a new field there is read here without another line. An
+error names the key, what was expected and what was found.
+"""
+
+from __future__ import annotations
+
+import json
+import re
+from dataclasses import MISSING, fields, is_dataclass
+from functools import cache
+from types import NoneType, UnionType
+from typing import Any, Literal, Union, get_args, get_origin, get_type_hints
+
+import edgemm
+from edgemm.card import MAX_CARD_BYTES, SCHEMA, ModelCard
+from edgemm.card import rules as card_rules
+from edgemm.choices import hint, near
+from edgemm.errors import CardError, UnsupportedVersion
+from edgemm.strict_json import parse
+
+MAX_LIST = 100_000
+"""Entries in one list: labels."""
+MAX_TEXT = 1 << 16
+"""Characters in one text."""
+MAX_FREE = 1 << 18
+"""Characters, as JSON, of what is kept as it is: the unknown keys of one object, or a section of any content."""
+
+
+def read(text: str | bytes) -> ModelCard:
+    """The card that `text` holds; see `ModelCard.from_json`."""
+    try:
+        content = parse(text, MAX_CARD_BYTES)
+    except ValueError as error:
+        raise CardError(f"the card is not readable JSON: {error}. Expected one object, as UTF-8") from error
+    if not isinstance(content, dict):
+        raise CardError(f"the card is {_told(content)}; expected one JSON object")
+    _check_versions(content)
+    content.pop("schema", None)
+    card: ModelCard = _object(content, ModelCard, "card")
+    card_rules.check(card)
+    return card
+
+
+def _check_versions(content: dict[str, Any]) -> None:
+    schema = content.get("schema", SCHEMA)
+    matched = re.fullmatch(r"edgemm\.card/(\d{1,9})", schema) if isinstance(schema, str) else None
+    if not matched:
+        raise CardError(f'card.schema: expected "{SCHEMA}", found {_told(schema)}')
+    if int(matched[1]) != int(SCHEMA.rpartition("/")[2]):
+        raise UnsupportedVersion(f"the card is {schema}, this edgemm reads {SCHEMA}: install a newer edgemm")
+    needed = content.get("min_edgemm", "")
+    if needed == "":
+        return
+    if not isinstance(needed, str) or not re.fullmatch(r"\d{1,9}(\.\d{1,9}){0,3}", needed):
+        raise CardError(f'card.min_edgemm: expected a version such as "0.1.0", found {_told(needed)}')
+    if _numbers(needed) > _numbers(edgemm.__version__):
+        raise UnsupportedVersion(
+            f"the model needs edgemm {needed} or newer, this is {edgemm.__version__}: pip install --upgrade edgemm"
+        )
+
+
+def _numbers(version: str) -> list[int]:
+    """The release: [0, 1] of "0.1.0.dev3"."""
+    release = re.match(r"\d+(\.\d+)*", version)
+    numbers = [int(part) for part in release[0].split(".")] if release else []
+    while numbers and numbers[-1] == 0:
+        numbers.pop()
+    return numbers
+
+
+@cache
+def _types(kind: Any) -> dict[str, Any]:
+    """Field -> its type, all but `extra`."""
+    return {key: wanted for key, wanted in get_type_hints(kind).items() if key != "extra"}
+
+
+def _object(content: Any, kind: Any, path: str) -> Any:
+    """A dataclass from a dictionary; keys that it does not know go into its `extra`."""
+    if not isinstance(content, dict):
+        raise CardError(f"{path}: expected an object, found {_told(content)}")
+    types = _types(kind)
+    for each in fields(kind):
+        if each.default is MISSING and each.default_factory is MISSING and each.name not in content:
+            meant = near(each.name, [key for key in content if key not in types])
+            found = (
+                "none"
+                if meant is None
+                else f"none, but {meant!r}, which is no key. Did you mean {each.name!r}?"
+            )
+            raise CardError(f"{path}.{each.name}: expected a value, found {found}")
+    values = {
+        key: _value(value, types[key], f"{path}.{key}", (kind, key))
+        for key, value in content.items()
+        if key in types
+    }
+    extra = {key: value for key, value in content.items() if key not in types}
+    return kind(**values, extra=_free(extra, f"{path}, keys that are not known"))
+
+
+def _free(content: dict[str, Any], path: str) -> dict[str, Any]:
+    """Of any content, and no more of it than `MAX_FREE`."""
+    length = len(json.dumps(content, ensure_ascii=False)) if content else 0
+    if length > MAX_FREE:
+        raise CardError(f"{path}: expected at most {MAX_FREE} characters, found {length}")
+    return content
+
+
+Field = tuple[type, str]
+"""The dataclass and the name of one of its fields."""
+
+
+def _value(value: Any, wanted: Any, path: str, where: Field) -> Any:
+    origin, arguments = get_origin(wanted), get_args(wanted)
+    if origin in (UnionType, Union):  # "... | None" is the only union in a card
+        inner = next(each for each in arguments if each is not NoneType)
+        return None if value is None else _value(value, inner, path, where)
+    if origin is Literal:
+        return _choice(value, arguments, path)
+    if origin is tuple:
+        return _list(value, arguments[0], path, where)
+    if origin is dict:
+        if not isinstance(value, dict):
+            raise CardError(f"{path}: expected an object, found {_told(value)}")
+        return _free(value, path)
+    if is_dataclass(wanted):
+        return _object(value, wanted, path)
+    if wanted is bool:
+        return _yes_or_no(value, path)
+    return _text(value, path) if wanted is str else _number(value, path, where, whole=wanted is int)
+
+
+def _choice(value: Any, choices: tuple[str, ...], path: str) -> str:
+    if not isinstance(value, str) or value not in choices:
+        expected = ", ".join(f'"{each}"' for each in choices)
+        raise CardError(f"{path}: expected one of {expected}, found {_told(value)}{hint(value, choices)}")
+    return value
+
+
+def _yes_or_no(value: Any, path: str) -> bool:
+    if not isinstance(value, bool):
+        raise CardError(f"{path}: expected true or false, found {_told(value)}")
+    return value
+
+
+def _list(value: Any, wanted: Any, path: str, where: Field) -> tuple[Any, ...]:
+    if not isinstance(value, list):
+        raise CardError(f"{path}: expected a list, found {_told(value)}")
+    if len(value) > MAX_LIST:
+        raise CardError(f"{path}: expected at most {MAX_LIST} entries, found {len(value)}")
+    if wanted is str and all(type(each) is str and len(each) <= MAX_TEXT for each in value):
+        return tuple(value)  # at once: a card may have 50,000 labels
+    return tuple(_value(each, wanted, f"{path}[{index}]", where) for index, each in enumerate(value))
+
+
+def _text(value: Any, path: str) -> str:
+    if not isinstance(value, str) or len(value) > MAX_TEXT:
+        raise CardError(f"{path}: expected a text of at most {MAX_TEXT} characters, found {_told(value)}")
+    return value
+
+
+def _number(value: Any, path: str, where: Field, *, whole: bool) -> float:
+    if isinstance(value, bool) or not isinstance(value, int if whole else int | float):
+        raise CardError(f"{path}: expected a {'whole ' if whole else ''}number, found {_told(value)}")
+    low, high = card_rules.bounds(*where, whole=whole)
+    if not low <= value <= high:
+        raise CardError(f"{path}: expected {low:g} to {high:g}, found {_told(value)}")
+    return value if whole else float(value)
+
+
+def _told(value: Any) -> str:
+    """A value for a message: short, whatever it is."""
+    if isinstance(value, list | dict):
+        return f"a {'list' if isinstance(value, list) else 'JSON object'} of {len(value)}"
+    return f'"{value[:80]}"' if isinstance(value, str) else str(value)

@@ -1,0 +1,378 @@
+"""A loaded artifact: pictures, sound or tensors in, results out."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Callable, Mapping
+from dataclasses import replace
+from functools import partial
+from pathlib import Path
+from types import TracebackType
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import numpy.typing as npt
+
+from edgemm.backends import open_backend
+from edgemm.backends.backend import Backend, Coverage
+from edgemm.card import InputCard, ModelCard, OutputCard
+from edgemm.card.fit import CardLike, find_card, fit_card
+from edgemm.card.keys import warn_unknown
+from edgemm.errors import CardError, InputError, naming
+from edgemm.lifecycle import Lifecycle, never_free_in_a_child, tell_in_a_child
+from edgemm.model.coerce import as_block, as_frame, as_stored
+from edgemm.model.exchange import Arrays, check_card, make_exchange
+from edgemm.model.replay import GoldenOutcome, replay
+from edgemm.model.sessions import AudioSession, Engine, ImageSession, ModelSession, TensorSession
+from edgemm.model.state import Constants
+from edgemm.results import Result
+from edgemm.stream.budget import Budget
+from edgemm.tasks import DECODERS, Decoder, decoder
+from edgemm.tensors import TensorSpec
+
+if TYPE_CHECKING:
+    from edgemm.artifact import Artifact
+    from edgemm.capture.source import Source
+    from edgemm.stream.stream import Stream
+
+__all__ = ["GoldenOutcome", "Model", "load"]
+
+
+def load(
+    path: str | Path,
+    *,
+    delegate: str | tuple[str, ...] = "auto",
+    threads: int = 1,
+    card: CardLike | None = None,
+) -> Model:
+    """Opens an artifact, or any .tflite or .onnx file, ready to run.
+
+    Args:
+        path: of the file. One whose origin is not known (`edgemm.artifact.trust`) is first opened in a child process.
+        card: for a file that carries none, or instead of the one that it carries: a `ModelCard`, its dictionary, the
+            path of a JSON file, or the name of a preset. Names and layouts that do not fit are taken from the file;
+            its `payload_sha256` is not checked.
+        delegate: a name, which is then required; a tuple, an order of fallback; or "auto".
+        threads: for the CPU's part of the work.
+
+    Raises:
+        ArtifactError: damaged, too new, or its card and its tensors do not agree.
+        DelegateError: the delegate cannot be had, fails, or takes nothing.
+        MissingDependency: the runtime for this format is not installed.
+        MachineShortage: there is no memory, file descriptor or process left to load it.
+        InputError: an unknown delegate, `threads` below 1, or no such card.
+
+    Warns:
+        CardWarning: the card has a key that is not known, as a misspelt one.
+    """
+    from edgemm.artifact import read_artifact
+    from edgemm.artifact.trust import is_trusted
+
+    artifact = read_artifact(path)
+    if card is not None:
+        artifact = replace(artifact, card=find_card(card))
+    if not is_trusted(artifact):
+        from edgemm.model.file_probe import probe
+
+        probe(artifact)
+    open_ = partial(open_backend, artifact, delegate=delegate, threads=threads)
+    backend = open_()
+    try:
+        place, correct = _card_place(artifact.path, card)
+        with naming(place, f"To correct it, {correct}"):
+            if card is not None and artifact.card is not None:
+                artifact = replace(artifact, card=fit_card(artifact.card, backend.inputs, backend.outputs))
+            model = Model(artifact, backend, open_)
+        warn_unknown(model.card, place, f"to correct it, {correct}")
+        return model
+    except BaseException:
+        backend.close()
+        raise
+
+
+def _card_place(path: Path, given: CardLike | None) -> tuple[str, str]:
+    """What a card was read from, and how it is corrected there."""
+    if given is None:
+        return str(path), f"write another card with `edgemm card set {path} CARD.json`"
+    if isinstance(given, str | Path):
+        return str(given), "edit this file"
+    return f"the card given for {path}", "change it where it is made"
+
+
+class Model:
+    """One artifact in one runtime.
+
+    Holds no state between calls: a model that remembers by itself is reset before each. May be used from several
+    threads, which then take turns: the runtime has one set of buffers. For work that is really parallel, load
+    the file once per thread. `close()` may come from any thread and twice: it waits for a run that is under way, and
+    whoever uses the model afterwards gets InputError. A process that was forked after it was loaded cannot use it.
+    """
+
+    def __init__(
+        self, artifact: Artifact, backend: Backend, another: Callable[[], Backend] | None = None
+    ) -> None:
+        """Use `load`.
+
+        Args:
+            another: opens the same model in a backend of its own, which each session over a stateful one needs.
+
+        Raises:
+            CardError: the card and the tensors in the file do not agree.
+        """
+        self.artifact, self.backend = artifact, backend
+        self.card: ModelCard = artifact.card or _plain_card(artifact, backend)
+        check_card(self.card, backend)
+        self._decoder: Decoder | None = None
+        self._serving: ModelSession | None = None
+        if self.card.task in DECODERS:
+            _ = self._decode  # what does not fit is said now, not at the first picture
+        never_free_in_a_child(backend)
+        tell_in_a_child(self)
+        self._life = Lifecycle(f"the model {artifact.path.name}", "load it again")
+        self._lock = threading.RLock()  # one run
+        self._turn = threading.RLock()  # one whole call
+        self._another = another or partial(open_backend, artifact)
+        self._exchange = make_exchange(backend, self._lock)
+
+    @property
+    def coverage(self) -> Coverage:
+        """What the accelerator took."""
+        return self.backend.coverage
+
+    @property
+    def delegates(self) -> tuple[str, ...]:
+        """What really runs it, in order."""
+        return self.backend.delegates
+
+    @property
+    def inputs(self) -> tuple[TensorSpec, ...]:
+        """The file's inputs, as stored."""
+        return self.backend.inputs
+
+    @property
+    def outputs(self) -> tuple[TensorSpec, ...]:
+        """The file's outputs, as stored."""
+        return self.backend.outputs
+
+    def __call__(self, x: Any, *, sample_rate: int | None = None) -> Result:
+        """Preprocesses, runs and decodes one thing; nothing is remembered.
+
+        Args:
+            x: for pictures a `Frame`, or uint8[height, width, 3] RGB or uint8[height, width] grey; for sound an
+                `AudioBlock`, or samples[n] with `sample_rate`; for tensors an array, or a mapping by name,
+                stored or real-valued. A mapping is taken as prepared tensors by every model.
+            sample_rate: hertz, of bare samples.
+
+        Raises:
+            InputError: `x` is not what the model takes.
+            UnsupportedVersion: a task that this version does not decode.
+        """
+        self._life.check()
+        if isinstance(x, Mapping):
+            return self._call_tensors(x)
+        card = self._main_input()
+        if card.modality == "tensor":
+            return self._call_tensors({card.name: x})
+        with self._turn:
+            self._life.check()  # closed while this call waited for its turn
+            session = self._whole
+            if isinstance(session, ImageSession):
+                return session.whole(as_frame(x))
+            if isinstance(session, AudioSession):
+                return session.whole(as_block(x, sample_rate))
+        raise CardError(
+            f"input {card.name!r}: this edgemm makes no tensor of {card.modality}. Give a mapping of tensors"
+        )
+
+    def run(self, inputs: Arrays, out: Arrays | None = None) -> dict[str, npt.NDArray[Any]]:
+        """Tensors in, tensors out, exactly as the file stores them: int8 stays int8.
+
+        `inputs[i].quantize` and `outputs[i].dequantize` convert; calling the model does it by itself.
+
+        Args:
+            inputs: name -> array, of each input's shape and type.
+            out: name -> array to fill; for outputs that it does not name, a new array is made.
+
+        Returns:
+            Name -> output, in the file's order.
+
+        Raises:
+            InputError: names, shapes or types that are not the file's.
+            DelegateFailed: the accelerator failed.
+        """
+        return self._exchange(inputs, out)
+
+    def session(self) -> ModelSession:
+        """A new stream's private state over this model; close it when done.
+
+        A model that takes bare tensors gives a `TensorSession`, which is stepped by hand.
+
+        Raises:
+            CardError: the card does not say how pictures or sound become the inputs.
+            UnsupportedVersion: a task that this version does not decode.
+            InputError: the model is closed, or was loaded before this process was forked.
+        """
+        self._life.check()
+        mains = self._mains()
+        kinds = {card.modality for card, _ in mains}
+        if kinds <= {"tensor"}:
+            return self._begun(TensorSession)
+        if len(mains) == 1 and kinds <= {"image", "audio"}:
+            card, index = mains[0]
+            with naming(self.artifact.path):
+                decode = self._decode
+            if card.modality == "image":
+                return self._begun(lambda engine: ImageSession(engine, decode, card, index))
+            return self._begun(lambda engine: AudioSession(engine, decode, card, index))
+        raise CardError(
+            f"{self.artifact.path}: expected one input of pictures or sound, found {len(mains)} inputs: "
+            f"{', '.join(f'{card.name!r} ({card.modality})' for card, _ in mains)}. Give tensors to model.run(...)"
+        )
+
+    def _begun(self, make: Callable[[Engine], ModelSession]) -> ModelSession:
+        """A session over the shared backend; a model that remembers by itself is opened once more for it."""
+        if not self.backend.stateful:
+            return make(Engine(self.card, self.backend, self._lock))
+        own = self._another()
+        never_free_in_a_child(own)
+        try:
+            return make(Engine(self.card, own, threading.RLock(), owned=True))
+        except BaseException:
+            own.close()
+            raise
+
+    def stream(
+        self, source: Source, budget: Budget | None = None, *, timeout_s: float | None = None
+    ) -> Stream:
+        """Runs the model on a source, inside a budget; use as a context manager and iterate.
+
+        Args:
+            source: what is read; whoever opened it closes it.
+            budget: None: no limit.
+            timeout_s: a source that gives nothing for so many seconds raises SourceTimeout, and to ask again is
+                to wait again; None: 30 seconds; math.inf: a device may be away for ever.
+
+        Raises:
+            CardError: the card does not say how pictures or sound become the input.
+            InputError: `source` is no open source, as its name alone, or `budget` is no Budget.
+        """
+        from edgemm.stream.pairing import require_budget, require_source
+        from edgemm.stream.stream import SOURCE_TIMEOUT_S, Stream
+
+        require_source(source)
+        require_budget(budget)
+        timeout_s = SOURCE_TIMEOUT_S if timeout_s is None else timeout_s
+
+        session = self.session()
+        if isinstance(session, TensorSession):
+            session.close()
+            raise CardError(
+                f"{self.artifact.path}: expected a card that says how pictures or sound become the input, found "
+                'modality "tensor". Write it with `edgemm card set`, or step through model.session() with tensors'
+            )
+        try:
+            return Stream(session, source, budget or Budget(), timeout_s=timeout_s)
+        except BaseException:
+            session.close()
+            raise
+
+    def replay_goldens(self) -> tuple[GoldenOutcome, ...]:
+        """Runs the inputs that the artifact carries, on the delegate in use, and compares in real units.
+
+        Raises:
+            CardError: it carries none, or they are not of its tensors.
+        """
+        if self.artifact.goldens is None:
+            raise CardError(
+                f"{self.artifact.path}: has no goldens to replay. Convert it with edgemm, which writes them"
+            )
+        return replay(self, self.artifact.goldens)
+
+    def close(self) -> None:
+        """Frees the runtime; waits for a run that is under way. May be called twice."""
+        self._life.close(self._end)
+
+    def _end(self) -> None:
+        with self._turn:
+            with self._lock:
+                self._exchange = _closed  # lets go of the buffers first
+                self.backend.close()
+            if self._serving is not None:
+                self._serving.close()
+
+    def after_fork(self) -> None:
+        """In a forked child: `run` refuses, as all else does by itself."""
+        self._exchange = self._refuse
+
+    def _refuse(self, inputs: Arrays, out: Arrays | None) -> dict[str, npt.NDArray[Any]]:
+        self._life.check()
+        raise AssertionError("a fork was not noticed")
+
+    def __enter__(self) -> Model:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.close()
+
+    @property
+    def _decode(self) -> Decoder:
+        if self._decoder is None:
+            self._decoder = decoder(self.card, self.backend.outputs)
+        return self._decoder
+
+    @property
+    def _whole(self) -> ModelSession:
+        """Serves single calls, one at a time."""
+        if self._serving is None:
+            self._serving = self.session()
+        return self._serving
+
+    def _mains(self) -> list[tuple[InputCard, int]]:
+        """The inputs that are neither states nor constants, and their places in the file."""
+        states = {pair.input for pair in self.card.states}
+        names = [spec.name for spec in self.inputs]
+        return [
+            (each, names.index(each.name))
+            for each in self.card.inputs
+            if each.name not in states and each.value is None
+        ]
+
+    def _main_input(self) -> InputCard:
+        """The only one.
+
+        Raises:
+            InputError: there are several.
+        """
+        mains = [card for card, _ in self._mains()]
+        if len(mains) != 1:
+            names = ", ".join(repr(each.name) for each in mains)
+            raise InputError(f"expected a mapping of the model's {len(mains)} inputs by name: {names}")
+        return mains[0]
+
+    def _call_tensors(self, x: Mapping[str, Any]) -> Result:
+        """Prepared tensors by name, stored or real-valued; a state that is left out is zero, a constant what it is."""
+        constants = Constants(self.card.inputs, self.inputs).values
+        zeros = {pair.input for pair in self.card.states} - x.keys()
+        given = {spec.name: as_stored(x[spec.name], spec) for spec in self.inputs if spec.name in x}
+        begun = {
+            spec.name: spec.quantize(np.zeros(spec.shape, np.float32))
+            for spec in self.inputs
+            if spec.name in zeros
+        }
+        outputs = self.run({**constants, **x, **given, **begun})
+        return self._decode([spec.dequantize(outputs[spec.name]) for spec in self.outputs])
+
+
+def _closed(inputs: Arrays, out: Arrays | None) -> dict[str, npt.NDArray[Any]]:
+    raise InputError("the model is closed: load it again")
+
+
+def _plain_card(artifact: Artifact, backend: Backend) -> ModelCard:
+    """For a file that has none: tensors in, tensors out."""
+    return ModelCard(
+        name=artifact.path.stem,
+        inputs=tuple(InputCard(spec.name, "tensor", spec.shape) for spec in backend.inputs),
+        outputs=tuple(OutputCard(spec.name, spec.shape) for spec in backend.outputs),
+    )
