@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import dataclass
 
-from edgemm.containers import wire
+from edgemm.artifact.containers import wire
 from edgemm.tensors import TensorSpec
 
 MAX_KEY, MAX_VALUE = 256, 1 << 20
