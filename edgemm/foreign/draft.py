@@ -39,7 +39,7 @@ class Outside(Protocol):
         """Of the file."""
 
     @property
-    def makers(self) -> tuple[str, ...]:
+    def producers(self) -> tuple[str, ...]:
         """For each output the operator that computes it, "" where it is not known."""
 
 

@@ -109,14 +109,14 @@ def _classes(file: Outside, size_wh: tuple[int, int]) -> Read | None:
     """One row of scores."""
     if len(file.outputs) != 1:
         return None
-    spec, maker = file.outputs[0], file.makers[0].upper()
+    spec, producer = file.outputs[0], file.producers[0].upper()
     count = math.prod(spec.shape[1:])
     if len(spec.shape) != 2 or spec.shape[0] not in (1, -1) or count < 2:
         return None
     normal = {"SOFTMAX": "probabilities", "LOGISTIC": "probabilities", "SIGMOID": "probabilities"}
-    decode = normal.get(maker, "logits")
-    sure: Confidence = "likely" if maker in normal else "unsure"
-    ends = f"the model ends in {maker.lower()}" if maker else "what the model ends in is not known"
+    decode = normal.get(producer, "logits")
+    sure: Confidence = "likely" if producer in normal else "unsure"
+    ends = f"the model ends in {producer.lower()}" if producer else "what the model ends in is not known"
     guess = Guess(
         f"task classification, decode {decode}, {count} labels by number",
         sure,

@@ -24,14 +24,14 @@ def guess_boxes(file: Outside, size_wh: tuple[int, int]) -> Read | None:
     """The detector that has such outputs; None where no kind has."""
     outputs = file.outputs
     read = _postprocess(file) or _two(outputs, size_wh)
-    if read is None and "SOFTMAX" not in file.makers and "Softmax" not in file.makers:
+    if read is None and "SOFTMAX" not in file.producers and "Softmax" not in file.producers:
         read = _rows(outputs, size_wh)
     return read
 
 
 def _postprocess(file: Outside) -> Read | None:
     """Boxes, classes, scores and a count, NMS done."""
-    named = len(file.outputs) in (3, 4) and all(each == POSTPROCESS for each in file.makers)
+    named = len(file.outputs) in (3, 4) and all(each == POSTPROCESS for each in file.producers)
     roles = ROLES if named else _roles(file.outputs)
     if roles is None:
         return None

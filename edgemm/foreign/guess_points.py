@@ -45,7 +45,7 @@ def guess_points(file: Outside, size_wh: tuple[int, int]) -> Read | None:
             return Read("landmarks", section, Guess("task landmarks: 17 points of a body", "likely", why))
     first = file.outputs[0] if file.outputs else None
     known = KNOWN.get(math.prod(first.shape)) if first is not None and first.shape else None
-    if first is None or known is None or file.makers[0].upper() in ("SOFTMAX", "LOGISTIC", "SIGMOID"):
+    if first is None or known is None or file.producers[0].upper() in ("SOFTMAX", "LOGISTIC", "SIGMOID"):
         return None
     what, recipe = known
     section = {"points": first.name, "form": "vectors", "unit": "pixels", **recipe}

@@ -27,9 +27,9 @@ def classification(draft: Draft, info: Info, file: Outside, labels: tuple[str, .
     spec = file.outputs[places[0]] if places else None
     if spec is None or any(size > 1 for size in spec.shape[2:]):
         return False
-    maker = file.makers[places[0]]
+    producer = file.producers[places[0]]
     several = info.get("multilabel", "").strip().lower() == "true"
-    decode = "probabilities" if maker in ("Softmax", "Sigmoid") else "sigmoid" if several else "logits"
+    decode = "probabilities" if producer in ("Softmax", "Sigmoid") else "sigmoid" if several else "logits"
     draft.content["task"] = "classification"
     draft.outputs(file.outputs, {spec.name: decode})
     draft.label(_filled(draft, labels, spec.shape[1], "other"), max(spec.shape[1], 0), "model_info")

@@ -39,7 +39,7 @@ class OnnxFile:
     inputs: tuple[TensorSpec, ...]
     outputs: tuple[TensorSpec, ...]
     """-1 for a dimension that the file leaves open."""
-    makers: tuple[str, ...]
+    producers: tuple[str, ...]
     """For each output the operator that computes it, those that only change the form of numbers passed over; "" where
     there is none."""
 
@@ -93,7 +93,7 @@ def read_onnx(payload: bytes) -> OnnxFile:
     return OnnxFile(
         tuple(spec for spec in inputs if spec.name not in constants),
         tuple(outputs),
-        _makers(view, nodes, [spec.name for spec in outputs]),
+        _producers(view, nodes, [spec.name for spec in outputs]),
     )
 
 
@@ -105,7 +105,7 @@ def _graph(view: memoryview) -> Iterator[wire.Record]:
                     yield record
 
 
-def _makers(view: memoryview, nodes: list[wire.Record], names: list[str]) -> tuple[str, ...]:
+def _producers(view: memoryview, nodes: list[wire.Record], names: list[str]) -> tuple[str, ...]:
     """From the end of the graph, where the outputs are made."""
     if len(names) > MAX_OUTPUTS:
         return ("",) * len(names)

@@ -65,7 +65,7 @@ def without_metadata(file: TfliteFile, associated: Mapping[str, bytes], path: Pa
     Returns:
         None for other files.
     """
-    if POSTPROCESS not in file.makers or len(file.inputs) != 1 or file.inputs[0].dtype != "uint8":
+    if POSTPROCESS not in file.producers or len(file.inputs) != 1 or file.inputs[0].dtype != "uint8":
         return None
     draft = Draft()
     draft.about(name=path.stem)
@@ -170,16 +170,16 @@ def _classifier(draft: Draft, file: TfliteFile, metadata: ModelMetadata, labels:
     """One output with a score for each label."""
     if len(file.outputs) != 1:
         return False
-    spec, maker = file.outputs[0], file.makers[0]
+    spec, producer = file.outputs[0], file.producers[0]
     said = metadata.outputs[0] if metadata.outputs else TensorMetadata()
     count = math.prod(spec.shape)
     if count < 2 or spec.shape[:-1] != (1,) * (len(spec.shape) - 1):
         return False
     name, rows = labels(said, AXIS_LABELS)
-    if not rows and maker not in ("SOFTMAX", "LOGISTIC"):
+    if not rows and producer not in ("SOFTMAX", "LOGISTIC"):
         return False
     draft.content["task"] = "classification"
-    draft.outputs([spec], {spec.name: _decode(draft, spec, said, maker)})
+    draft.outputs([spec], {spec.name: _decode(draft, spec, said, producer)})
     draft.label(rows, count, name[:80])
     if said.calibrated:
         draft.say(
@@ -190,12 +190,12 @@ def _classifier(draft: Draft, file: TfliteFile, metadata: ModelMetadata, labels:
     return True
 
 
-def _decode(draft: Draft, spec: TensorSpec, said: TensorMetadata, maker: str) -> str:
+def _decode(draft: Draft, spec: TensorSpec, said: TensorMetadata, producer: str) -> str:
     """How scores are read. TFLite's own libraries take them as they are."""
-    if maker == "LOG_SOFTMAX":
+    if producer == "LOG_SOFTMAX":
         return "logits"
     low, high = said.stats
-    known = maker in ("SOFTMAX", "LOGISTIC") or (low[:1] == (0.0,) and high[:1] in ((1.0,), (255.0,)))
+    known = producer in ("SOFTMAX", "LOGISTIC") or (low[:1] == (0.0,) and high[:1] in ((1.0,), (255.0,)))
     if not known:
         draft.say(
             f"output {spec.name!r}: nothing says that the scores are probabilities; they are taken for such"

@@ -79,7 +79,7 @@ def bare_detector(draft: Draft, file: TfliteFile, rows: Sequence[str], name: str
 
 def _by_operator(file: TfliteFile) -> dict[str, int] | None:
     """Role -> place among the outputs, by the custom operator's own order."""
-    made = [each == POSTPROCESS for each in file.makers]
+    made = [each == POSTPROCESS for each in file.producers]
     places = {place: at for at, place in enumerate(file.places) if made[at]}
     if not all(place in places for place in range(3)):
         return None

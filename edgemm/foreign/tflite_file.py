@@ -38,7 +38,7 @@ class TfliteFile:
     inputs: tuple[TensorSpec, ...]
     outputs: tuple[TensorSpec, ...]
     """In a shape that is found out while the model runs, () stands for all dimensions."""
-    makers: tuple[str, ...]
+    producers: tuple[str, ...]
     """For each output the operator that computes it: SOFTMAX, LOGISTIC, LOG_SOFTMAX, ARG_MAX, the name of a custom one,
     or "" for others. Operators that only change the form of numbers are passed over."""
     places: tuple[int, ...]
@@ -61,12 +61,12 @@ def read_tflite(payload: bytes) -> TfliteFile:
         raise BadFlatbuffer("it has no graph")
     ins, outs = _places(graph, 1), _places(graph, 2)
     options: dict[str, bytes] = {}
-    makers = _makers(model, graph, outs, options)
+    producers = _producers(model, graph, outs, options)
     return TfliteFile(
         tuple(_spec(graph, at) for at in ins),
         tuple(_spec(graph, at) for at in outs),
-        tuple(name for name, _ in makers),
-        tuple(place for _, place in makers),
+        tuple(name for name, _ in producers),
+        tuple(place for _, place in producers),
         options,
         _metadata(model),
     )
@@ -99,7 +99,7 @@ Operator = tuple[Table, int]
 """An operator, and which of its outputs is meant."""
 
 
-def _makers(
+def _producers(
     model: Table, graph: Table, outputs: list[int], options: dict[str, bytes]
 ) -> list[tuple[str, int]]:
     """Of each output: the operator that computes it, and which of that one's outputs it is."""
@@ -108,7 +108,7 @@ def _makers(
     for operator in reversed(graph.tables(3)[-LAST:]):
         for place, made in enumerate(operator.numbers(2, "i")):
             by_output.setdefault(int(made), (operator, place))
-    return [_maker(by_output, codes, tensor, options) for tensor in outputs]
+    return [_producer(by_output, codes, tensor, options) for tensor in outputs]
 
 
 def _code(table: Table) -> tuple[int, str]:
@@ -116,7 +116,7 @@ def _code(table: Table) -> tuple[int, str]:
     return number, table.text(1) if number == _CUSTOM else ""
 
 
-def _maker(
+def _producer(
     by_output: dict[int, Operator], codes: list[tuple[int, str]], tensor: int, options: dict[str, bytes]
 ) -> tuple[str, int]:
     for _ in range(8):

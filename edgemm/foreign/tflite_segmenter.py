@@ -32,7 +32,7 @@ def segmenter(
     name, rows = labels(said, AXIS_LABELS, VALUE_LABELS)
     if not channels or not (said.content == IMAGE or rows):
         return False
-    section = _section(spec, channels, file.makers[0], _activation(metadata))
+    section = _section(spec, channels, file.producers[0], _activation(metadata))
     if section is None:
         return False
     if not rows and section["kind"] == "scores" and channels == 3:
@@ -51,13 +51,13 @@ def _channels(spec: TensorSpec) -> int:
     return spec.shape[3] if len(spec.shape) == 4 else 1
 
 
-def _section(spec: TensorSpec, channels: int, maker: str, activation: int) -> dict[str, Any] | None:
+def _section(spec: TensorSpec, channels: int, producer: str, activation: int) -> dict[str, Any] | None:
     plain = not spec.quantized and not spec.dtype.startswith("float")
     if channels > 1:
         return None if plain else {"output": spec.name, "kind": "scores", "layout": "NHWC"}
-    if plain or maker == "ARG_MAX":
+    if plain or producer == "ARG_MAX":
         return {"output": spec.name, "kind": "classes"}
-    decode = "logits" if activation == 1 and maker != "LOGISTIC" else "probabilities"
+    decode = "logits" if activation == 1 and producer != "LOGISTIC" else "probabilities"
     return {"output": spec.name, "kind": "binary", "decode": decode}
 
 

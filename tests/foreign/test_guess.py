@@ -18,11 +18,11 @@ SQUARE = image((1, 3, 640, 640))
 class Outside:
     inputs: tuple[TensorSpec, ...]
     outputs: tuple[TensorSpec, ...]
-    makers: tuple[str, ...]
+    producers: tuple[str, ...]
 
 
-def guess(outputs: list[TensorSpec], inputs: Any = SQUARE, maker: str = "") -> Guessed:
-    found = guess_card(Outside((inputs,), tuple(outputs), (maker,) * len(outputs)))
+def guess(outputs: list[TensorSpec], inputs: Any = SQUARE, producer: str = "") -> Guessed:
+    found = guess_card(Outside((inputs,), tuple(outputs), (producer,) * len(outputs)))
     task = found.content["task"]
     if task in found.content:
         check_recipe(task, found.content[task])
@@ -64,7 +64,7 @@ def test_rows_that_no_grid_of_this_size_has(shape: tuple[int, ...]) -> None:
 def test_an_open_number_of_candidates_is_unsure_and_no_text() -> None:
     assert last(guess([real("o", 1, 84, -1)])) == ("detection", "unsure")
     assert guess([real("o", -1, -1, 6625)]).content["task"] == "tensors"
-    assert guess([real("o", -1, -1, 97)], maker="Softmax").content["task"] == "tensors"
+    assert guess([real("o", -1, -1, 97)], producer="Softmax").content["task"] == "tensors"
 
 
 def test_boxes_beside_scores() -> None:
@@ -102,13 +102,13 @@ def test_four_outputs() -> None:
 
 def test_the_custom_operator_is_sure() -> None:
     outputs = [TensorSpec(name, (), "float32") for name in "bcsn"]
-    found = guess(outputs, maker="TFLite_Detection_PostProcess")
+    found = guess(outputs, producer="TFLite_Detection_PostProcess")
     assert last(found) == ("detection", "sure")
     assert found.content["detection"]["scores_outputs"] == ["s"]
 
 
 @pytest.mark.parametrize(
-    ("spec", "maker", "expected"),
+    ("spec", "producer", "expected"),
     [
         (TensorSpec("o", (1, 640, 640), "int64"), "ARG_MAX", ("segmentation", "sure")),
         (TensorSpec("o", (1, 160, 160, 1), "int32"), "", ("segmentation", "likely")),
@@ -121,8 +121,8 @@ def test_the_custom_operator_is_sure() -> None:
         (real("o", 1, 300, 80, 80), "", ("tensors", "unsure")),
     ],
 )
-def test_maps(spec: TensorSpec, maker: str, expected: tuple[str, str]) -> None:
-    found = guess([spec], maker=maker)
+def test_maps(spec: TensorSpec, producer: str, expected: tuple[str, str]) -> None:
+    found = guess([spec], producer=producer)
     assert last(found) == expected
 
 
@@ -143,19 +143,19 @@ def test_movenet() -> None:
 
 
 def test_sixty_three_classes_are_no_hand() -> None:
-    assert guess([real("o", 1, 63)], maker="SOFTMAX").content["task"] == "classification"
+    assert guess([real("o", 1, 63)], producer="SOFTMAX").content["task"] == "classification"
 
 
 @pytest.mark.parametrize(
-    ("maker", "decode", "sure"),
+    ("producer", "decode", "sure"),
     [
         ("SOFTMAX", "probabilities", "likely"),
         ("Sigmoid", "probabilities", "likely"),
         ("", "logits", "unsure"),
     ],
 )
-def test_a_classifier(maker: str, decode: str, sure: str) -> None:
-    found = guess([real("o", 1, 10)], maker=maker)
+def test_a_classifier(producer: str, decode: str, sure: str) -> None:
+    found = guess([real("o", 1, 10)], producer=producer)
     assert last(found) == ("classification", sure)
     assert found.content["outputs"] == [{"name": "o", "decode": decode}]
     assert len(found.content["labels"]) == 10
