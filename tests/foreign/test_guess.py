@@ -51,6 +51,10 @@ def test_yolo(shape: tuple[int, ...], expected: dict[str, Any]) -> None:
     assert found.content["inputs"][0]["image"]["resize"] == "letterbox"
 
 
+def test_grids_of_an_odd_size() -> None:
+    assert last(guess([real("o", 1, 84, 20181)], image((1, 3, 992, 992)))) == ("detection", "likely")
+
+
 def test_yolo_labels_are_counted() -> None:
     assert len(guess([real("o", 1, 84, 8400)]).content["labels"]) == 80
     assert len(guess([real("o", 1, 25200, 85)]).content["labels"]) == 80

@@ -48,6 +48,13 @@ def test_anything_else_is_refused(text: str) -> None:
         literal(text)
 
 
+@pytest.mark.parametrize("text", ["[0]" * 50_000, "(1)(2)", "1 1", "{1}{2}", "'a'[0]"])
+def test_chains_never_reach_the_parser(text: str) -> None:
+    """They nest as deep as they are long, which some versions of Python do not survive."""
+    with pytest.raises(ValueError, match="no comma"):
+        literal(text)
+
+
 def test_too_long_is_refused_unread() -> None:
     with pytest.raises(ValueError, match="characters"):
         literal("[" + " " * (1 << 20) + "]")

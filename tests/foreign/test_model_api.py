@@ -17,10 +17,10 @@ LABELS = "cat dog traffic_light"
 
 
 def card(
-    folder: Path, outputs: list[TensorSpec], *, inputs: Any = IMAGES, operator: str = "Conv", **info: Any
+    folder: Path, outputs: list[TensorSpec], *, inputs: Any = IMAGES, operators: Any = ("Conv",), **info: Any
 ) -> ForeignCard:
     properties = {f"model_info {key}": value for key, value in info.items()}
-    model = onnx(folder / "m.onnx", [inputs], outputs, properties, operator=operator)
+    model = onnx(folder / "m.onnx", [inputs], outputs, properties, operators=operators)
     found = foreign_card(model)
     assert found is not None
     assert found.origin == "OpenVINO Model API"
@@ -38,13 +38,19 @@ def test_without_a_model_type_there_is_no_card(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize(
-    ("operator", "info", "decode"),
-    [("Conv", {}, "logits"), ("Softmax", {}, "probabilities"), ("Conv", {"multilabel": "True"}, "sigmoid")],
+    ("operators", "info", "decode"),
+    [
+        (["Softmax", "Conv"], {}, "logits"),
+        (["Softmax"], {}, "probabilities"),
+        (["Softmax", "Transpose", "Reshape"], {}, "probabilities"),
+        (["Sigmoid", "Relu"], {"multilabel": "True"}, "sigmoid"),
+        (["Sigmoid"], {"multilabel": "True"}, "probabilities"),
+    ],
 )
-def test_a_classifier(tmp_path: Path, operator: str, info: dict[str, str], decode: str) -> None:
+def test_a_classifier(tmp_path: Path, operators: list[str], info: dict[str, str], decode: str) -> None:
     outputs = [real("feature_vector", 1, 9), real("logits", 1, 3)]
     found = card(
-        tmp_path, outputs, operator=operator, model_type="Classification", labels=LABELS, topk="2", **info
+        tmp_path, outputs, operators=operators, model_type="Classification", labels=LABELS, topk="2", **info
     )
     assert (found.card.task, found.card.top_k) == ("classification", 2)
     assert [(each.name, each.decode) for each in found.card.outputs] == [
@@ -52,6 +58,15 @@ def test_a_classifier(tmp_path: Path, operator: str, info: dict[str, str], decod
         ("logits", decode),
     ]
     assert found.card.labels == ("cat", "dog", "traffic_light")
+
+
+def test_weights_that_are_listed_as_inputs_are_none(tmp_path: Path) -> None:
+    properties = {"model_info model_type": "Classification"}
+    found = foreign_card(
+        onnx(tmp_path / "m.onnx", [IMAGES], [real("o", 1, 3)], properties, constants=["w", "b"])
+    )
+    assert found is not None
+    assert [each.name for each in found.card.inputs] == ["image"]
 
 
 def test_one_class_more_than_labels_is_other(tmp_path: Path) -> None:

@@ -175,6 +175,25 @@ def test_a_detector_by_the_names_in_its_metadata(tmp_path: Path) -> None:
     assert found.card.labels == ("cat", "dog")
 
 
+def test_boxes_in_tensorflows_order(tmp_path: Path) -> None:
+    outputs = [real("l", 1, 9, 4), real("c", 1, 9), real("s", 1, 9)]
+    found = section(made(tmp_path, "ssd", image(), outputs).card, "detection")
+    assert (found["box"], found["coordinates"], found["scores_outputs"]) == ("yxyx", "normalized", ["s"])
+    assert "count_outputs" not in found
+
+
+@pytest.mark.parametrize(("producer", "decode"), [("CONV_2D", "logits"), ("LOGISTIC", "probabilities")])
+def test_a_sigmoid_that_is_still_to_be_done(tmp_path: Path, producer: str, decode: str) -> None:
+    operators = [(producer, [0], [1])]
+    found = made(tmp_path, "masker", image(), [real("mask", 1, 32, 48, 1)], operators=operators)
+    assert section(found.card, "segmentation") == {"output": "mask", "kind": "binary", "decode": decode}
+
+
+def test_logarithms_of_probabilities(tmp_path: Path) -> None:
+    found = made(tmp_path, "classifier", image(), [SCORES], operators=[("LOG_SOFTMAX", [0], [1])])
+    assert found.card.outputs[0].decode == "logits"
+
+
 def test_the_custom_operator_says_which_output_is_which(tmp_path: Path) -> None:
     """More surely than names do: the graph lists them as count, classes, scores, boxes."""
     operators = [("TFLite_Detection_PostProcess", [0], [4, 2, 3, 1])]

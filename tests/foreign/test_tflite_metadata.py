@@ -11,7 +11,7 @@ from foreign_models import METADATA, metadata
 from edgemm.foreign.flatbuffer import BadFlatbuffer
 from edgemm.foreign.tflite_metadata import TensorMetadata, read_metadata
 
-NAMES = ("classifier", "detector", "segmenter", "sound")
+NAMES = ("classifier", "detector", "segmenter", "ssd", "masker", "sound")
 
 
 def reference(name: str) -> Any:
@@ -40,7 +40,7 @@ def compare(ours: TensorMetadata, theirs: dict[str, Any]) -> None:
     ]
     if ours.boxes:
         boxes = list(ours.boxes.index), ours.boxes.kind, int(ours.boxes.pixels)
-        assert boxes == (properties["index"], properties["type"], properties["coordinateType"])
+        assert boxes == (properties["index"], properties["type"], properties.get("coordinateType", 0))
 
 
 @pytest.mark.parametrize("name", NAMES)
@@ -56,6 +56,8 @@ def test_all_is_read_as_mediapipe_reads_it(name: str) -> None:
     assert said == tuple(theirs.get(key, "") for key in keys)
     groups = [{"name": group, "tensorNames": list(names)} for group, names in ours.output_groups]
     assert groups == graph.get("outputTensorGroups", [])
+    custom = [{"name": name_, "data": list(data)} for name_, data in ours.custom]
+    assert custom == graph.get("customMetadata", [])
 
 
 def test_another_identifier_is_refused() -> None:

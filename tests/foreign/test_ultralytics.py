@@ -152,6 +152,8 @@ def test_rtdetr_has_rows_of_fractions(tmp_path: Path) -> None:
     recipe = found.card.inputs[0].image
     assert recipe is not None
     assert recipe.resize == "stretch"
+    many = card(tmp_path, (1, 300, 404), description="RT-DETR", names=[str(at) for at in range(400)])
+    assert (section(many)["layout"], len(many.card.labels)) == ("rows", 400)
 
 
 def test_a_classifier(tmp_path: Path) -> None:

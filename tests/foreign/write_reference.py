@@ -12,6 +12,9 @@ from pathlib import Path
 from typing import Any
 
 import flatbuffers
+from mediapipe.tasks.metadata import (  # type: ignore[import-not-found]
+    image_segmenter_metadata_schema_py_generated as segmenter,
+)
 from mediapipe.tasks.metadata import metadata_schema_py_generated as schema  # type: ignore[import-not-found]
 
 FOLDER = Path(__file__).parent / "metadata"
@@ -92,6 +95,22 @@ def group(name: str, names: list[str]) -> Any:
     return made
 
 
+def custom(name: str, data: bytes) -> Any:
+    """Custom metadata."""
+    made = schema.CustomMetadataT()
+    made.name, made.data = name, list(data)
+    return made
+
+
+def segmenter_options() -> bytes:
+    """MediaPipe's options of an image segmenter: a sigmoid is to be done."""
+    made = segmenter.ImageSegmenterOptionsT()
+    made.activation = segmenter.Activation.SIGMOID
+    builder = flatbuffers.Builder(0)
+    builder.Finish(made.Pack(builder), b"V001")
+    return bytes(builder.Output())
+
+
 def models() -> dict[str, Any]:
     """Name of a file -> metadata."""
     photo = image(colorSpace=schema.ColorSpaceType.RGB)
@@ -121,6 +140,15 @@ def models() -> dict[str, Any]:
                                  processUnits=[unit("NormalizationOptions", mean=[0.0], std=[255.0])])],
             [tensor("mask", content=image(colorSpace=schema.ColorSpaceType.GRAYSCALE),
                     associatedFiles=[file("labels.txt", "TENSOR_AXIS_LABELS")])],
+        ),
+        "ssd": model(
+            "ssd", [tensor("image", content=photo, processUnits=[half])],
+            [tensor("boxes", content=content_of("BoundingBoxProperties", index=[1, 0, 3, 2], type=1)),
+             tensor("classes", content=feature), tensor("scores", content=feature)],
+        ),
+        "masker": model(
+            "masker", [tensor("image", content=photo)], [tensor("mask", content=photo)],
+            customMetadata=[custom("SEGMENTER_METADATA", segmenter_options())],
         ),
         "sound": model(
             "sound", [tensor("audio", content=content_of("AudioProperties", sampleRate=16000, channels=1))],

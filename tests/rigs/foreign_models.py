@@ -20,7 +20,7 @@ METADATA = Path(__file__).parents[1] / "foreign" / "metadata"
 """Written by MediaPipe's own schema: foreign/write_reference.py."""
 POSTPROCESS = "TFLite_Detection_PostProcess"
 _TYPES = {"float32": 0, "uint8": 3, "int64": 4, "int8": 9}
-_BUILTIN = {"SOFTMAX": 25, "LOGISTIC": 14, "RESHAPE": 22, "ARG_MAX": 56, "CONV_2D": 3}
+_BUILTIN = {"SOFTMAX": 25, "LOGISTIC": 14, "RESHAPE": 22, "LOG_SOFTMAX": 50, "ARG_MAX": 56, "CONV_2D": 3}
 Operator = tuple[str, Sequence[int], Sequence[int]]
 """Name, and the tensors that it reads and makes; tensors are numbered inputs first."""
 
@@ -94,9 +94,13 @@ def onnx(
     outputs: Sequence[TensorSpec],
     properties: Mapping[str, Any],
     *,
-    operator: str = "Conv",
+    operators: Sequence[str] = ("Conv",),
+    constants: Sequence[str] = (),
 ) -> Artifact:
-    """An .onnx with these tensors and metadata_props, each value as `str` writes it."""
+    """An .onnx with these tensors and metadata_props, each value as `str` writes it.
+
+    Each output is made by `operators`, one behind the other; `constants` are inputs that the file gives values for.
+    """
     pytest.importorskip("onnx")
     library, helper = importlib.import_module("onnx"), importlib.import_module("onnx.helper")
     types = {"float32": 1, "uint8": 2, "int64": 7, "float16": 10}
@@ -109,8 +113,13 @@ def onnx(
         ]
         for specs in (inputs, outputs)
     ]
-    nodes = [helper.make_node(operator, [inputs[0].name], [spec.name]) for spec in outputs]
-    model = helper.make_model(helper.make_graph(nodes, "graph", *ends), ir_version=8)
+    nodes = []
+    for spec in outputs:
+        names = [inputs[0].name, *(f"{spec.name}-{at}" for at in range(1, len(operators))), spec.name]
+        nodes += [helper.make_node(each, [names[at]], [names[at + 1]]) for at, each in enumerate(operators)]
+    weights = [helper.make_tensor(name, 1, [1], [0.0]) for name in constants]
+    ends[0] += [helper.make_tensor_value_info(name, 1, [1]) for name in constants]
+    model = helper.make_model(helper.make_graph(nodes, "graph", *ends, weights), ir_version=8)
     for key, value in properties.items():
         entry = model.metadata_props.add()
         entry.key, entry.value = key, str(value)
