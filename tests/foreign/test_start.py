@@ -40,11 +40,11 @@ def test_a_file_that_describes_its_input_alone(tmp_path: Path) -> None:
     assert len([each for each in said if "(likely)" in each or "(unsure)" in each]) == 1
 
 
-@pytest.mark.parametrize("outputs", [[real("o", 1, 37, 21)], [real("o", 1, 37, 21), real("p", 1, 32, 8, 8)]])
+@pytest.mark.parametrize("outputs", [[real("o", 1, 37, 84)], [real("o", 1, 37, 84), real("p", 1, 32, 16, 16)]])
 def test_rows_with_masks_are_guessed_to_be_no_classes(tmp_path: Path, outputs: list[TensorSpec]) -> None:
-    """[1, 37, 21] looks like 33 classes, and the file has one label."""
+    """[1, 37, 84] looks like 33 classes, and the file has one label."""
     said = {"task": "segment", "names": {0: "cat"}, "stride": 32}
-    path = onnx(tmp_path / "m.onnx", [image((1, 3, 32, 32))], outputs, said).path
+    path = onnx(tmp_path / "m.onnx", [image((1, 3, 64, 64))], outputs, said).path
     content, _ = start(read_payload(path))
     assert (content["task"], content["labels"]) == ("tensors", ["cat"])
     assert content["inputs"][0]["image"]["resize"] == "letterbox"
