@@ -10,7 +10,7 @@ from typing import Any
 from edgemm.artifact import Artifact
 from edgemm.card import ImageRecipe, InputCard, ModelCard, OutputCard
 from edgemm.card.fit import fit_card, layout_of
-from edgemm.card.key_reference import Key, keys
+from edgemm.card.key_reference import Key, keys, recipes
 from edgemm.card.keys import GUESSED, HELP
 from edgemm.inspection import read_structure
 from edgemm.tensors import TensorSpec
@@ -53,7 +53,7 @@ def _guessed(inputs: Sequence[TensorSpec], outputs: Sequence[TensorSpec]) -> Mod
         OutputCard(each.name, decode="logits" if task != "tensors" else "raw") for each in outputs
     )
     labels = tuple(f"class {number}" for number in range(_classes(outputs[0]))) if task != "tensors" else ()
-    return ModelCard(task=task, inputs=made, outputs=entries, labels=labels)  # type: ignore[arg-type]
+    return ModelCard(task=task, inputs=made, outputs=entries, labels=labels)
 
 
 def _input(spec: TensorSpec) -> InputCard:
@@ -101,9 +101,12 @@ def _sentences(card: ModelCard, outputs: Sequence[TensorSpec]) -> list[str]:
 
 def _explained(card: ModelCard) -> dict[str, Any]:
     content = _with_help(card, skip=_BY_CONVERT)
+    sections = [(name, kind) for name, kind in recipes().items() if name == card.task]
     content["inputs"] = [_input_content(each) for each in card.inputs]
     content["outputs"] = [_with_help(each) for each in card.outputs]
-    content["keyword"] = None if card.keyword is None else _with_help(card.keyword)
+    content.update(
+        {name: _with_help(kind() if card.recipe is None else card.recipe) for name, kind in sections}
+    )
     content["states"] = [_with_help(each) for each in card.states]
     return content
 

@@ -4,7 +4,10 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from edgemm.card import ImageRecipe
+import numpy as np
+import numpy.typing as npt
+
+from edgemm.card.recipes import ImageRecipe
 from edgemm.errors import InputError
 
 RESIZES: tuple[str, ...] = ("stretch", "letterbox", "center-crop", "none")
@@ -33,6 +36,16 @@ class Placement:
     def scale_xy(self) -> tuple[float, float]:
         """Tensor pixels per source pixel, for each axis. With "letterbox" they differ a little, by rounding."""
         return self.resized_wh[0] / self.source_wh[0], self.resized_wh[1] / self.source_wh[1]
+
+    @property
+    def to_source(self) -> npt.NDArray[np.float64]:
+        """float64[2, 3]: (x, y, 1) in pixels of the tensor -> (x, y) in pixels of the picture.
+
+        Coordinates are continuous: the first pixel covers 0 to 1. A new array at each call: for pictures of one size it
+        is the same, so keep it.
+        """
+        x, y = self.scale_xy
+        return np.array([[1 / x, 0.0, -self.left / x], [0.0, 1 / y, -self.top / y]])
 
     @property
     def shown_wh(self) -> tuple[int, int]:
