@@ -12,7 +12,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Protocol
 
-from edgemm.card import ModelCard
+from edgemm.card.model_card import ModelCard
+from edgemm.card.tasks import task_names
 from edgemm.errors import ArtifactError
 from edgemm.foreign.draft import Draft, clean
 from edgemm.log import LOG
@@ -51,6 +52,9 @@ class ForeignCard:
     "TFLite_Detection_PostProcess"."""
     said: tuple[str, ...]
     """Sentences, without a full stop: what was read, and what was left out and why."""
+    content: dict[str, Any]
+    """The card's JSON, without what it does not say. `task` may be one that this version does not have: then that of
+    `card` is tensors."""
 
 
 def foreign_card(file: ModelFile, *, locale: str = "") -> ForeignCard | None:
@@ -75,13 +79,20 @@ def foreign_card(file: ModelFile, *, locale: str = "") -> ForeignCard | None:
 
 
 def _made(path: Path, origin: str, draft: Draft) -> ForeignCard | None:
-    content = {"schema": "edgemm.card/1", "name": clean(path.stem) or "model", **draft.content}
+    content = {"name": clean(path.stem) or "model", **draft.content}
+    known = content if content["task"] in task_names() else _as_tensors(draft, content)
     try:
-        card = ModelCard.from_json(json.dumps(content))
+        card = ModelCard.from_json(json.dumps(known))
     except ArtifactError as error:
         LOG.warning("%s: its %s makes no card (%s) and is ignored", path, origin, error)
         return None
-    return ForeignCard(card, origin, tuple(draft.said))
+    return ForeignCard(card, origin, tuple(draft.said), content)
+
+
+def _as_tensors(draft: Draft, content: dict[str, Any]) -> dict[str, Any]:
+    task = content["task"]
+    draft.say(f"this version has no task {task}: the outputs are given as they are")
+    return {key: item for key, item in content.items() if key != task} | {"task": "tensors"}
 
 
 def _in_tflite(file: ModelFile, locale: str) -> Found | None:

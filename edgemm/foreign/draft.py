@@ -88,6 +88,12 @@ class Draft:
             for spec in specs
         ]
 
+    def input_wh(self) -> tuple[int, int]:
+        """Width and height of the pictures; only where the input takes them."""
+        entry = self.content["inputs"][0]
+        _, one, two, three = entry["shape"]
+        return (two, one) if entry["layout"] == "NHWC" else (three, two)
+
 
 def clean(text: object, most: int = MAX_LABEL) -> str:
     """A text on one line, without characters that a terminal may obey; "" for what is no text."""

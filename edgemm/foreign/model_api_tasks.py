@@ -35,7 +35,7 @@ def classification(draft: Draft, info: Info, file: Outside, labels: tuple[str, .
     draft.label(_filled(draft, labels, spec.shape[1], "other"), max(spec.shape[1], 0), "model_info")
     top = info.get("topk", "").strip()
     if top.isdecimal() and 1 <= int(top[:6]) <= 10_000:
-        draft.content["top_k"] = int(top[:6])
+        draft.content["classification"] = {"top_k": int(top[:6])}
     return True
 
 

@@ -23,8 +23,8 @@ def start(file: ModelFile) -> tuple[dict[str, Any], list[str]]:
     if found is None:
         return guessed.content, guessed.sentences()
     said = [f"{found.origin}: {each}" for each in found.said]
-    content = _plain(found)
-    if found.card.task != "tensors" or _contradicted(guessed.content, found):
+    content = found.content
+    if content["task"] != "tensors" or _contradicted(guessed.content, found):
         return content, said
     task_guess = guessed.guesses[-1].sentence()
     if not found.card.inputs:
@@ -51,10 +51,6 @@ def read_outside(file: ModelFile) -> Outside:
 def _contradicted(guessed: Mapping[str, Any], found: ForeignCard) -> bool:
     """Whether the guess has another number of classes than the file has labels, as where rows hold masks too."""
     return bool(found.card.labels) and len(found.card.labels) != len(guessed.get("labels", found.card.labels))
-
-
-def _plain(found: ForeignCard) -> dict[str, Any]:
-    return {key: item for key, item in found.card.to_dict().items() if key != "schema"}
 
 
 def _named(content: dict[str, Any]) -> dict[str, Any]:

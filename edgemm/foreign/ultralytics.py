@@ -12,7 +12,7 @@ from typing import Any
 from edgemm.foreign.draft import MAX_LABELS, Draft, Outside, fraction
 from edgemm.foreign.literals import MAX_CHARACTERS, literal
 from edgemm.foreign.picture import picture
-from edgemm.foreign.yolo_rows import Rows, find_rows
+from edgemm.foreign.yolo_rows import Rows, find_rows, full_shape
 
 KEYS = (
     "task", "names", "stride", "imgsz", "end2end", "args", "channels", "batch", "kpt_shape", "description", "author",
@@ -150,6 +150,13 @@ def _task(
     section = _section(said, rows, normalized=normalized, rtdetr=_is_rtdetr(said, file))
     draft.content |= {"task": "detection", "detection": section}
     draft.outputs(file.outputs)
+    stride = said.get("stride")
+    shape = full_shape(file.outputs[0], rows, draft.input_wh(), stride if type(stride) is int else 0)
+    if shape:
+        draft.content["outputs"][0]["shape"] = list(shape)
+        draft.say(
+            f"{shape[2] if rows.layout == 'columns' else shape[1]} candidates, by the grids of its strides"
+        )
     draft.label(names, rows.classes, "the exporter")
     if flagged and rows.head != "end-to-end":
         draft.say(

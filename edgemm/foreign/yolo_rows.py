@@ -36,6 +36,18 @@ class Rows:
         return made | ({"points": self.points, "point_values": self.point_values} if self.points else {})
 
 
+def full_shape(spec: TensorSpec, rows: Rows, input_wh: tuple[int, int], stride: int) -> tuple[int, ...]:
+    """The shape of candidates whose number the file leaves open: one in each cell of the grids of strides 8 to
+    `stride`, three with objectness (YOLOv5). () where the file says it, or where they went through NMS."""
+    _, one, two = spec.shape
+    if rows.head != "yolo" or min(one, two) > 0 or stride not in (32, 64):
+        return ()
+    strides = (8, 16, 32, 64)[: 3 if stride == 32 else 4]
+    cells = sum((input_wh[0] // each) * (input_wh[1] // each) for each in strides)
+    count = 3 * cells if rows.objectness else cells
+    return (1, one, count) if rows.layout == "columns" else (1, count, two)
+
+
 def find_rows(
     outputs: Sequence[TensorSpec],
     classes: int,

@@ -30,7 +30,7 @@ def made(folder: Path, *, files: Any = None, said: bytes = b"", inputs: Any = PI
     model = tflite(folder / "ssd.tflite", [inputs], OUTPUTS, files=files, operators=operators, options=said)
     found = foreign_card(model)
     if found is not None:
-        check_opens(found.card, model)
+        check_opens(found, model)
     return found
 
 
@@ -38,7 +38,7 @@ def test_it_is_recognised_by_its_operator(tmp_path: Path) -> None:
     found = made(tmp_path)
     assert found is not None
     assert found.origin == POSTPROCESS
-    section = found.card.to_dict()["detection"]
+    section = found.content["detection"]
     assert section == {
         "head": "postprocess",
         "box": "yxyx",
@@ -101,7 +101,7 @@ def test_a_first_label_of_no_class(tmp_path: Path, labels: str, classes: int, of
     said = options(num_classes=classes) if classes else b""
     found = made(tmp_path, files={"labelmap.txt": labels}, said=said)
     assert found is not None
-    assert found.card.to_dict()["detection"].get("label_offset", 0) == offset
+    assert found.content["detection"].get("label_offset", 0) == offset
     assert len(found.card.labels) == len(labels.split())
 
 

@@ -24,7 +24,7 @@ def card(
     found = foreign_card(model)
     assert found is not None
     assert found.origin == "OpenVINO Model API"
-    check_opens(found.card, model)
+    check_opens(found, model)
     return found
 
 
@@ -52,7 +52,7 @@ def test_a_classifier(tmp_path: Path, operators: list[str], info: dict[str, str]
     found = card(
         tmp_path, outputs, operators=operators, model_type="Classification", labels=LABELS, topk="2", **info
     )
-    assert (found.card.task, found.card.top_k) == ("classification", 2)
+    assert (found.card.task, found.card.recipe.top_k) == ("classification", 2)
     assert [(each.name, each.decode) for each in found.card.outputs] == [
         ("feature_vector", "raw"),
         ("logits", decode),
@@ -143,7 +143,7 @@ def test_yolo_has_defaults_of_its_own(tmp_path: Path, kind: str) -> None:
         "iou": 0.7,
         "max_detections": 300,
     }
-    assert expected.items() <= found.card.to_dict()["detection"].items()
+    assert expected.items() <= found.content["detection"].items()
     made = recipe(found)
     assert (made.color, made.std, made.resize, made.pad_value) == ("rgb", (255.0,), "letterbox", 114)
 
@@ -157,25 +157,25 @@ def test_thresholds_of_the_file(tmp_path: Path) -> None:
     }
     found = card(tmp_path, [real("o", 1, 7, 126)], model_type="YOLOv8", labels=LABELS, **info)
     expected = {"threshold": 0.31, "iou": 0.44, "nms": "class-free", "max_detections": 12}
-    assert expected.items() <= found.card.to_dict()["detection"].items()
+    assert expected.items() <= found.content["detection"].items()
     wild = card(
         tmp_path, [real("o", 1, 7, 126)], model_type="YOLOv8", confidence_threshold="7", max_predictions="0"
     )
-    assert "max_detections" not in wild.card.to_dict()["detection"]
-    assert wild.card.to_dict()["detection"]["threshold"] == 0.5
+    assert "max_detections" not in wild.content["detection"]
+    assert wild.content["detection"]["threshold"] == 0.5
 
 
 def test_yolox(tmp_path: Path) -> None:
     found = card(tmp_path, [real("o", 1, 126, 8)], model_type="YOLOX", labels=LABELS)
     expected = {"head": "grid", "grid": "yolox", "strides": [8, 16, 32], "objectness": True, "iou": 0.65}
-    assert expected.items() <= found.card.to_dict()["detection"].items()
+    assert expected.items() <= found.content["detection"].items()
     assert len(found.card.labels) == 3
 
 
 def test_ssd_with_three_outputs(tmp_path: Path) -> None:
     outputs = [real("labels", 1, 9), real("boxes", 1, 9, 4), real("scores", 1, 9)]
     found = card(tmp_path, outputs, model_type="ssd", labels=LABELS, confidence_threshold="0.4")
-    assert found.card.to_dict()["detection"] == {
+    assert found.content["detection"] == {
         "head": "postprocess", "box": "xyxy", "coordinates": "normalized", "boxes_outputs": ["boxes"],
         "scores_outputs": ["scores"], "classes_outputs": ["labels"], "threshold": 0.4,
     }  # fmt: skip
@@ -184,7 +184,7 @@ def test_ssd_with_three_outputs(tmp_path: Path) -> None:
 @pytest.mark.parametrize("kind", ["ssd", "MaskRCNN", "anomaly_detection", "x" * 300])
 def test_what_is_not_decoded_keeps_input_and_labels(tmp_path: Path, kind: str) -> None:
     found = card(tmp_path, [real("boxes", 1, 9, 5), real("labels", 1, 9)], model_type=kind, labels=LABELS)
-    assert (found.card.task, len(found.card.inputs), len(found.card.labels)) == ("tensors", 1, 3)
+    assert (found.content["task"], len(found.card.inputs), len(found.card.labels)) == ("tensors", 1, 3)
     assert any("decoded" in said for said in found.said)
 
 
@@ -198,6 +198,6 @@ def test_what_is_not_decoded_keeps_input_and_labels(tmp_path: Path, kind: str) -
 )
 def test_a_segmenter(tmp_path: Path, output: TensorSpec, section: dict[str, str], labels: int) -> None:
     found = card(tmp_path, [output], model_type="Segmentation", labels=LABELS, blur_strength="1")
-    assert found.card.to_dict()["segmentation"] == {"output": "mask", **section}
+    assert found.content["segmentation"] == {"output": "mask", **section}
     assert len(found.card.labels) == labels
     assert any("blur_strength" in said for said in found.said)

@@ -22,7 +22,7 @@ def card(folder: Path, scores: int, alphabet: str = "a\nb\n\u3000\n'") -> Foreig
 def test_a_label_for_each_score(tmp_path: Path, scores: int, labels: tuple[str, ...]) -> None:
     found = card(tmp_path, scores)
     assert found is not None
-    assert (found.origin, found.card.task, found.card.labels) == ("PP-OCR", "tensors", labels)
+    assert (found.origin, found.content["task"], found.card.labels) == ("PP-OCR", "tensors", labels)
 
 
 @pytest.mark.parametrize("alphabet", ["", "Mario", "a sentence of some length\nand another"])

@@ -38,7 +38,7 @@ def card(name: str) -> ForeignCard:
     artifact = read_artifact(path_of(name))
     found = foreign_card(artifact)
     assert found is not None
-    check_opens(found.card, artifact)
+    check_opens(found, artifact)
     return found
 
 
@@ -88,7 +88,7 @@ def test_tensors_are_those_of_the_runtime(name: str) -> None:
 
 def test_a_detector_with_its_labels() -> None:
     found = card("detect/ssd_mobilenet_v1_coco_quant.tflite")
-    section = found.card.to_dict()["detection"]
+    section = found.content["detection"]
     assert {"head": "postprocess", "box": "yxyx", "coordinates": "normalized"}.items() <= section.items()
     assert section["scores_outputs"] == ["TFLite_Detection_PostProcess:2"]
     assert (found.card.labels[0], found.card.labels[11], len(found.card.labels)) == ("person", "???", 90)

@@ -40,7 +40,9 @@ def test_a_file_that_describes_its_input_alone(tmp_path: Path) -> None:
     assert len([each for each in said if "(likely)" in each or "(unsure)" in each]) == 1
 
 
-@pytest.mark.parametrize("outputs", [[real("o", 1, 37, 84)], [real("o", 1, 37, 84), real("p", 1, 32, 16, 16)]])
+@pytest.mark.parametrize(
+    "outputs", [[real("o", 1, 37, 84)], [real("o", 1, 37, 84), real("p", 1, 32, 16, 16)]]
+)
 def test_rows_with_masks_are_guessed_to_be_no_classes(tmp_path: Path, outputs: list[TensorSpec]) -> None:
     """[1, 37, 84] looks like 33 classes, and the file has one label."""
     said = {"task": "segment", "names": {0: "cat"}, "stride": 32}

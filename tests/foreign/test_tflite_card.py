@@ -24,16 +24,16 @@ def made(path: Path, name: str, inputs: Any, outputs: Any, **options: Any) -> Fo
     model = tflite(path / "m.tflite", [inputs], outputs, **said)
     found = foreign_card(model, locale=locale)
     assert found is not None
-    check_opens(found.card, model)
+    check_opens(found, model)
     return found
 
 
-def section(card: ModelCard, task: str) -> dict[str, Any]:
+def section(found: ForeignCard, task: str) -> dict[str, Any]:
     """The recipe in the card's JSON, checked by the task where there is one."""
-    assert card.task == task
-    found: dict[str, Any] = card.to_dict()[task]
-    check_recipe(task, found)
-    return found
+    assert found.content["task"] == task
+    recipe: dict[str, Any] = found.content[task]
+    check_recipe(task, recipe)
+    return recipe
 
 
 def test_a_classifier(tmp_path: Path) -> None:
@@ -71,14 +71,14 @@ def test_a_language_that_is_not_there_is_the_first(tmp_path: Path) -> None:
 
 def test_labels_of_another_number_are_left_out(tmp_path: Path) -> None:
     found = made(tmp_path, "classifier", image(), [TensorSpec("scores", (1, 3), "float32")])
-    assert (found.card.task, found.card.labels) == ("classification", ())
+    assert (found.content["task"], found.card.labels) == ("classification", ())
     assert any("2 labels" in said and "3 classes" in said for said in found.said)
 
 
 def test_a_label_file_that_is_not_there_is_said(tmp_path: Path) -> None:
     operators = [("SOFTMAX", [0], [1])]
     found = made(tmp_path, "classifier", image(), [SCORES], files={"other.txt": "x"}, operators=operators)
-    assert (found.card.task, found.card.labels) == ("classification", ())
+    assert (found.content["task"], found.card.labels) == ("classification", ())
     assert any("'en.txt'" in said for said in found.said)
 
 
@@ -96,7 +96,7 @@ def test_softmax_behind_a_reshape_is_enough(tmp_path: Path) -> None:
     operators = [("SOFTMAX", [0], [0]), ("RESHAPE", [0], [1])]
     audio = TensorSpec("audio", (1, 800), "float32")
     found = made(tmp_path, "sound", audio, [SCORES], operators=operators, files={})
-    assert (found.card.task, found.card.outputs[0].decode) == ("classification", "probabilities")
+    assert (found.content["task"], found.card.outputs[0].decode) == ("classification", "probabilities")
     assert not any("taken for such" in said for said in found.said)
 
 
@@ -156,13 +156,13 @@ def test_gray_where_the_tensor_has_three_channels_is_rgb(tmp_path: Path) -> None
 
 def test_an_input_that_is_no_picture_stays_a_tensor(tmp_path: Path) -> None:
     found = made(tmp_path, "classifier", TensorSpec("image", (1, 48), "float32"), [SCORES])
-    assert (found.card.task, found.card.inputs) == ("tensors", ())
+    assert (found.content["task"], found.card.inputs) == ("tensors", ())
 
 
 def test_a_detector_by_the_names_in_its_metadata(tmp_path: Path) -> None:
     """Outputs in MediaPipe's newer order, boxes as left, top, width, height in pixels."""
     found = made(tmp_path, "detector", image(), DETECTOR)
-    assert section(found.card, "detection") == {
+    assert section(found, "detection") == {
         "head": "postprocess",
         "box": "xywh",
         "coordinates": "pixels",
@@ -177,7 +177,7 @@ def test_a_detector_by_the_names_in_its_metadata(tmp_path: Path) -> None:
 
 def test_boxes_in_tensorflows_order(tmp_path: Path) -> None:
     outputs = [real("l", 1, 9, 4), real("c", 1, 9), real("s", 1, 9)]
-    found = section(made(tmp_path, "ssd", image(), outputs).card, "detection")
+    found = section(made(tmp_path, "ssd", image(), outputs), "detection")
     assert (found["box"], found["coordinates"], found["scores_outputs"]) == ("yxyx", "normalized", ["s"])
     assert "count_outputs" not in found
 
@@ -186,7 +186,7 @@ def test_boxes_in_tensorflows_order(tmp_path: Path) -> None:
 def test_a_sigmoid_that_is_still_to_be_done(tmp_path: Path, producer: str, decode: str) -> None:
     operators = [(producer, [0], [1])]
     found = made(tmp_path, "masker", image(), [real("mask", 1, 32, 48, 1)], operators=operators)
-    assert section(found.card, "segmentation") == {"output": "mask", "kind": "binary", "decode": decode}
+    assert section(found, "segmentation") == {"output": "mask", "kind": "binary", "decode": decode}
 
 
 def test_logarithms_of_probabilities(tmp_path: Path) -> None:
@@ -198,14 +198,14 @@ def test_the_custom_operator_says_which_output_is_which(tmp_path: Path) -> None:
     """More surely than names do: the graph lists them as count, classes, scores, boxes."""
     operators = [("TFLite_Detection_PostProcess", [0], [4, 2, 3, 1])]
     outputs = [real("one", 1), real("two", 1, 9), real("three", 1, 9), real("four", 1, 9, 4)]
-    found = section(made(tmp_path, "detector", image(), outputs, operators=operators).card, "detection")
+    found = section(made(tmp_path, "detector", image(), outputs, operators=operators), "detection")
     roles = [found[f"{role}_outputs"] for role in ("boxes", "classes", "scores", "count")]
     assert roles == [["four"], ["two"], ["three"], ["one"]]
 
 
 def test_a_detector_described_with_another_number_of_outputs(tmp_path: Path) -> None:
     found = made(tmp_path, "detector", image(), DETECTOR[:3])
-    assert found.card.task == "tensors"
+    assert found.content["task"] == "tensors"
     assert any("4 outputs" in said and "has 3" in said for said in found.said)
 
 
@@ -228,18 +228,18 @@ def test_a_detector_whose_outputs_have_other_shapes(tmp_path: Path, changed: dic
 )
 def test_a_segmenter(tmp_path: Path, output: TensorSpec, expected: dict[str, str]) -> None:
     found = made(tmp_path, "segmenter", image((1, 32, 48, 1)), [output])
-    assert section(found.card, "segmentation") == {"output": "mask", **expected}
+    assert section(found, "segmentation") == {"output": "mask", **expected}
     assert found.card.labels == ("cat", "dog")
 
 
 def test_labels_of_a_segmenter_are_counted(tmp_path: Path) -> None:
     found = made(tmp_path, "segmenter", image((1, 32, 48, 1)), [real("mask", 1, 32, 48, 21)])
-    assert (found.card.task, found.card.labels) == ("segmentation", ())
+    assert (found.content["task"], found.card.labels) == ("segmentation", ())
 
 
 def test_a_picture_as_output_is_no_segmentation(tmp_path: Path) -> None:
     found = made(tmp_path, "segmenter", image((1, 32, 48, 1)), [real("mask", 1, 32, 48, 3)], files={})
-    assert found.card.task == "tensors"
+    assert found.content["task"] == "tensors"
 
 
 @pytest.mark.parametrize("shape", [(800,), (1, 800)])
@@ -253,7 +253,7 @@ def test_sound(tmp_path: Path, shape: tuple[int, ...]) -> None:
         800,
         800,
     )
-    assert (found.card.inputs[0].layout, found.card.task) == ("NT", "classification")
+    assert (found.card.inputs[0].layout, found.content["task"]) == ("NT", "classification")
 
 
 def test_damaged_metadata_is_logged_and_ignored(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:

@@ -15,7 +15,7 @@ import flatbuffers
 from mediapipe.tasks.metadata import (  # type: ignore[import-not-found]
     image_segmenter_metadata_schema_py_generated as segmenter,
 )
-from mediapipe.tasks.metadata import metadata_schema_py_generated as schema  # type: ignore[import-not-found]
+from mediapipe.tasks.metadata import metadata_schema_py_generated as schema
 
 FOLDER = Path(__file__).parent / "metadata"
 

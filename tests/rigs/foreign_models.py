@@ -5,13 +5,16 @@ from __future__ import annotations
 import importlib
 import zipfile
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import pytest
 
 from edgemm.artifact import Artifact, read_artifact
-from edgemm.card import ModelCard
+from edgemm.card.fit import fit_card
+from edgemm.card.tasks import find_task
+from edgemm.foreign import ForeignCard
 from edgemm.foreign.onnx_file import read_onnx
 from edgemm.foreign.tflite_file import read_tflite
 from edgemm.tensors import TensorSpec
@@ -152,13 +155,19 @@ def check_recipe(task: str, section: Mapping[str, Any]) -> Any:
     return recipe
 
 
-def check_opens(card: ModelCard, artifact: Artifact) -> None:
+def check_opens(found: ForeignCard, artifact: Artifact) -> None:
     """That the task takes the card with the outputs of the file, where this version has that task."""
-    section = card.to_dict().get(card.task)
-    recipe = check_recipe(card.task, section) if isinstance(section, dict) else None
-    if recipe is None:
-        return
-    module = importlib.import_module(f"edgemm.tasks.{card.task}.task")
-    task = next(each for name, each in vars(module).items() if name.lower() == f"{card.task}task")
+    task = find_task(found.card.task)
+    assert task is not None
+    assert found.card.task in ("tensors", found.content["task"])
     outside = read_tflite(artifact.payload) if artifact.format == "tflite" else read_onnx(artifact.payload)
-    task().open(card, recipe, outside.outputs)
+    recipe = task.Recipe() if found.card.recipe is None else found.card.recipe
+    fitted = fit_card(found.card, outside.inputs, outside.outputs)
+    specs = [_closed(spec, entry.shape) for spec, entry in zip(outside.outputs, fitted.outputs, strict=True)]
+    task.open(fitted, recipe, specs)
+
+
+def _closed(spec: TensorSpec, said: tuple[int, ...]) -> TensorSpec:
+    """As a runtime has it: an open batch is 1, other open sizes are the card's."""
+    shape = (1, *spec.shape[1:]) if spec.shape[:1] == (-1,) else spec.shape
+    return replace(spec, shape=shape if all(size > 0 for size in shape) else said)

@@ -99,7 +99,7 @@ def outcome(path: Path) -> str:
         return "none"
     assert ModelCard.from_json(card.card.to_json()) == card.card
     assert all(said.isprintable() and len(said) < 2000 for said in card.said), card.said
-    check_opens(card.card, artifact)
+    check_opens(card, artifact)
     return "card"
 
 
