@@ -256,6 +256,19 @@ def test_sound(tmp_path: Path, shape: tuple[int, ...]) -> None:
     assert (found.card.inputs[0].layout, found.content["task"]) == ("NT", "classification")
 
 
+def test_sound_without_a_batch_is_the_same_sound(tmp_path: Path) -> None:
+    from edgemm.preprocess import compile_audio
+
+    samples = np.linspace(-0.5, 0.5, 800, dtype=np.float32)
+    tensors = []
+    for shape in ((800,), (1, 800)):
+        spec = TensorSpec("audio", shape, "float32")
+        window = compile_audio(made(tmp_path, "sound", spec, [SCORES]).card.inputs[0], spec)
+        tensors.append(next(iter(window.clip(samples, 16000))))
+    assert np.array_equal(tensors[0], tensors[1].reshape(-1))
+    assert np.array_equal(tensors[0], samples)
+
+
 def test_damaged_metadata_is_logged_and_ignored(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
     model = tflite(tmp_path / "m.tflite", [image()], [SCORES], said=metadata("classifier")[:90])
     assert foreign_card(model) is None
