@@ -80,19 +80,26 @@ def foreign_card(file: ModelFile, *, locale: str = "") -> ForeignCard | None:
 
 def _made(path: Path, origin: str, draft: Draft) -> ForeignCard | None:
     content = {"name": clean(path.stem) or "model", **draft.content}
-    known = content if content["task"] in task_names() else _as_tensors(draft, content)
+    if content["task"] not in task_names():
+        draft.say(f"this version has no task {content['task']}: the outputs are given as they are")
     try:
-        card = ModelCard.from_json(json.dumps(known))
+        card = card_of(content)
     except ArtifactError as error:
         LOG.warning("%s: its %s makes no card (%s) and is ignored", path, origin, error)
         return None
     return ForeignCard(card, origin, tuple(draft.said), content)
 
 
-def _as_tensors(draft: Draft, content: dict[str, Any]) -> dict[str, Any]:
+def card_of(content: dict[str, Any]) -> ModelCard:
+    """The card of JSON that was made here; with the task tensors where this version has not the one that it names.
+
+    Raises:
+        CardError: a value is out of range.
+    """
     task = content["task"]
-    draft.say(f"this version has no task {task}: the outputs are given as they are")
-    return {key: item for key, item in content.items() if key != task} | {"task": "tensors"}
+    if task not in task_names():
+        content = {key: item for key, item in content.items() if key != task} | {"task": "tensors"}
+    return ModelCard.from_json(json.dumps(content))
 
 
 def _in_tflite(file: ModelFile, locale: str) -> Found | None:

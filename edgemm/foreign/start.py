@@ -5,13 +5,14 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from edgemm.foreign import ForeignCard, ModelFile, foreign_card
-from edgemm.foreign.draft import Outside
+from edgemm.card import ModelCard
+from edgemm.foreign import ForeignCard, ModelFile, card_of, foreign_card
+from edgemm.foreign.draft import Outside, clean
 from edgemm.foreign.guess import guess_card
 
 
-def start(file: ModelFile) -> tuple[dict[str, Any], list[str]]:
-    """A card's JSON, and a sentence for each thing that it says.
+def start(file: ModelFile) -> tuple[ModelCard, list[str]]:
+    """A card, and a sentence for each thing that it says.
 
     What the file says counts more than a guess: its input with a guessed task, where it names none.
 
@@ -20,17 +21,18 @@ def start(file: ModelFile) -> tuple[dict[str, Any], list[str]]:
     """
     guessed = guess_card(read_outside(file))
     found = foreign_card(file)
+    name = {"name": clean(file.path.stem) or "model"}
     if found is None:
-        return guessed.content, guessed.sentences()
+        return card_of(name | guessed.content), guessed.sentences()
     said = [f"{found.origin}: {each}" for each in found.said]
     content = found.content
     if content["task"] != "tensors" or _contradicted(guessed.content, found):
-        return content, said
-    task_guess = guessed.guesses[-1].sentence()
+        return found.card, said
     if not found.card.inputs:
-        return guessed.content | _named(content), [*said, *guessed.sentences()]
+        return card_of(guessed.content | _named(content)), [*said, *guessed.sentences()]
     task = {key: item for key, item in guessed.content.items() if key != "inputs"}
-    return task | _named(content) | {"inputs": content["inputs"]}, [*said, task_guess]
+    task_guess = guessed.guesses[-1].sentence()
+    return card_of(task | _named(content) | {"inputs": content["inputs"]}), [*said, task_guess]
 
 
 def read_outside(file: ModelFile) -> Outside:
