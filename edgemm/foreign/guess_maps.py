@@ -55,12 +55,10 @@ def _scores(spec: TensorSpec, producer: str, size_wh: tuple[int, int]) -> Read |
     if not 2 <= channels <= MOST_CLASSES or (channels == 3 and producer != "SOFTMAX"):
         return None
     sure: Confidence = "sure" if producer == "SOFTMAX" else "likely"
-    guess = Guess(
-        f"task segmentation, {channels} labels by number",
-        sure,
-        f"the output is a map of {channels} channels ({layout}). Heat maps of key points look the same: then it is "
-        "task landmarks, form heat-maps",
-    )
+    other = ". Heat maps of key points look the same: then it is task landmarks, form heat-maps"
+    why = f"the output is a map of {channels} channels ({layout})"
+    why += ", and the model ends in softmax" if producer == "SOFTMAX" else other
+    guess = Guess(f"task segmentation, {channels} labels by number", sure, why)
     return Read("segmentation", section, guess, classes=channels)
 
 
