@@ -72,7 +72,7 @@ def foreign_card(file: ModelFile, *, locale: str = "") -> ForeignCard | None:
     """
     try:
         found = _in_tflite(file, locale) if file.format == "tflite" else _in_onnx(file)
-    except (ArtifactError, ValueError, RecursionError) as error:
+    except (ArtifactError, ValueError, OverflowError, RecursionError) as error:
         LOG.warning("%s: what it says about itself is ignored, since it is damaged (%s)", file.path, error)
         return None
     return None if found is None else _made(file.path, *found)

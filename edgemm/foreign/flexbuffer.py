@@ -19,7 +19,7 @@ _KINDS = {
 """Type and bytes of a number -> `struct` character."""
 
 
-def read_options(data: bytes) -> dict[str, float]:
+def read_options(data: bytes) -> dict[str, int | float]:
     """The numbers in the map, by name; {} where it is none, or does not hold together."""
     try:
         return _map(data)
@@ -27,7 +27,7 @@ def read_options(data: bytes) -> dict[str, float]:
         return {}
 
 
-def _map(data: bytes) -> dict[str, float]:
+def _map(data: bytes) -> dict[str, int | float]:
     width, packed = data[-1], data[-2]
     if packed >> 2 != _MAP or width not in (1, 2, 4, 8):
         return {}
@@ -37,7 +37,7 @@ def _map(data: bytes) -> dict[str, float]:
     keys = _back(data, begin - 3 * each, each)
     if count > MAX_ENTRIES or keys_each not in (1, 2, 4, 8):
         return {}
-    found = {}
+    found: dict[str, int | float] = {}
     for place in range(count):
         kind = _KINDS.get((data[begin + count * each + place] >> 2, each))
         if kind:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping
 from pathlib import Path
 
 from edgemm.foreign.tflite_metadata import AssociatedFile
@@ -14,13 +14,20 @@ UNNAMED = "???"
 _NUMBERED = re.compile(r"\s*(\d{1,6})(?:\s*[:,]\s*|\s+)(\S.*)")
 
 
-def read_labels(content: bytes) -> tuple[str, ...]:
-    """One label for each line; lines "12 cup" stand in row 12, and rows that are missing are named ???."""
+def read_labels(content: bytes, counts: Collection[int] = ()) -> tuple[str, ...]:
+    """One label for each line; lines "12 cup" stand in row 12, and rows that are missing are named ???.
+
+    Args:
+        content: of the file.
+        counts: how many labels would fit. Lines are labels as they stand, "5 euro", where only so they do.
+    """
     text = content[:MAX_BYTES].decode("utf-8-sig", "replace")
     lines = [line.strip() for line in text.replace("\r\n", "\n").replace("\r", "\n").split("\n")]
     while lines and not lines[-1]:
         lines.pop()
-    return _numbered(lines) or tuple(lines)
+    numbered = _numbered(lines)
+    plain = len(numbered) not in counts and len(lines) in counts
+    return tuple(lines) if plain or not numbered else numbered
 
 
 def _numbered(lines: list[str]) -> tuple[str, ...]:
@@ -44,14 +51,14 @@ def pick(files: Iterable[AssociatedFile], kinds: tuple[int, ...], locale: str) -
     return next(iter(exact or alike or fitting), None)
 
 
-def in_archive(associated: Mapping[str, bytes]) -> tuple[str, tuple[str, ...]]:
+def in_archive(associated: Mapping[str, bytes], counts: Collection[int] = ()) -> tuple[str, tuple[str, ...]]:
     """Name and labels of the one text file in the archive whose name speaks of labels; "" and () where there is none,
     or there are several."""
     named = [name for name in associated if re.search(r"label.*\.txt$", name, re.IGNORECASE)]
-    return (named[0], read_labels(associated[named[0]])) if len(named) == 1 else ("", ())
+    return (named[0], read_labels(associated[named[0]], counts)) if len(named) == 1 else ("", ())
 
 
-def beside(model: Path) -> tuple[str, tuple[str, ...]]:
+def beside(model: Path, counts: Collection[int] = ()) -> tuple[str, tuple[str, ...]]:
     """Name and labels of the file beside the model that carries its name, or is called labelmap.txt or labels.txt."""
     for name in (
         f"{model.stem}.labels.txt",
@@ -63,7 +70,7 @@ def beside(model: Path) -> tuple[str, tuple[str, ...]]:
         found = model.with_name(name)
         try:
             if found.is_file() and found.stat().st_size <= MAX_BYTES:
-                return name, read_labels(found.read_bytes())
+                return name, read_labels(found.read_bytes(), counts)
         except (OSError, ValueError):
             continue
     return "", ()

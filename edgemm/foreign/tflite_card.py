@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from pathlib import Path
 
 from edgemm.foreign import label_files
 from edgemm.foreign.draft import Draft
 from edgemm.foreign.picture import picture
-from edgemm.foreign.tflite_detector import POSTPROCESS, bare_detector, detector
+from edgemm.foreign.tflite_detector import POSTPROCESS, bare_detector, detector, label_counts
 from edgemm.foreign.tflite_file import TfliteFile
 from edgemm.foreign.tflite_metadata import (
     AUDIO,
@@ -71,9 +71,10 @@ def without_metadata(file: TfliteFile, associated: Mapping[str, bytes], path: Pa
     draft.about(name=path.stem)
     if not picture(draft, file.inputs[0], color="rgb", resize="stretch"):
         return None
-    name, found = label_files.in_archive(associated)
+    counts = label_counts(file)
+    name, found = label_files.in_archive(associated, counts)
     if not found:
-        name, found = label_files.beside(path)
+        name, found = label_files.beside(path, counts)
     return draft if bare_detector(draft, file, found, name) else None
 
 
@@ -142,8 +143,10 @@ class _Labels:
     def __init__(self, draft: Draft, associated: Mapping[str, bytes], locale: str) -> None:
         self._draft, self._associated, self._locale = draft, associated, locale
 
-    def __call__(self, said: TensorMetadata, *kinds: int) -> tuple[str, tuple[str, ...]]:
-        """Name and rows of the file; "" and () where there is none."""
+    def __call__(
+        self, said: TensorMetadata, *kinds: int, counts: Collection[int] = ()
+    ) -> tuple[str, tuple[str, ...]]:
+        """Name and rows of the file; "" and () where there is none. `counts`: how many rows would fit."""
         file = label_files.pick(said.files, kinds, self._locale)
         if file is None:
             return "", ()
@@ -153,7 +156,7 @@ class _Labels:
                 f"the label file {file.name[:80]!r} is named and not in the file: labels are left out"
             )
             return "", ()
-        return file.name, label_files.read_labels(content)
+        return file.name, label_files.read_labels(content, counts)
 
 
 def _task(draft: Draft, file: TfliteFile, metadata: ModelMetadata, labels: _Labels) -> bool:
@@ -175,7 +178,7 @@ def _classifier(draft: Draft, file: TfliteFile, metadata: ModelMetadata, labels:
     count = math.prod(spec.shape)
     if count < 2 or spec.shape[:-1] != (1,) * (len(spec.shape) - 1):
         return False
-    name, rows = labels(said, AXIS_LABELS)
+    name, rows = labels(said, AXIS_LABELS, counts=(count,))
     if not rows and producer not in ("SOFTMAX", "LOGISTIC"):
         return False
     draft.content["task"] = "classification"

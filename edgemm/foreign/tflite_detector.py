@@ -6,7 +6,7 @@ import math
 from collections.abc import Callable, Sequence
 from typing import Any
 
-from edgemm.foreign.draft import Draft, fraction
+from edgemm.foreign.draft import MAX_LABELS, Draft, fraction
 from edgemm.foreign.flexbuffer import read_options
 from edgemm.foreign.label_files import UNNAMED
 from edgemm.foreign.tflite_file import TfliteFile
@@ -60,7 +60,7 @@ def detector(draft: Draft, file: TfliteFile, metadata: ModelMetadata, labels: La
     if fraction(threshold) is not None:
         section["threshold"] = threshold
         draft.say(f"threshold {threshold:g}")
-    name, rows = _rows(about, labels)
+    name, rows = _rows(about, labels, label_counts(file))
     section |= _named(draft, file, rows, name[:80], described=True)
     _finish(draft, file, section)
     return True
@@ -137,10 +137,18 @@ def _boxes(draft: Draft, said: BoxFormat | None) -> dict[str, Any]:
     return {"box": box, "coordinates": "pixels" if said.pixels else "normalized"}
 
 
-def _rows(about: dict[str, TensorMetadata], labels: LabelsOf) -> tuple[str, tuple[str, ...]]:
+def label_counts(file: TfliteFile) -> tuple[int, ...]:
+    """How many labels fit: as many as the custom operator has classes, or one more; () where it does not tell."""
+    classes = read_options(file.options.get(POSTPROCESS, b"")).get("num_classes")
+    return (classes, classes + 1) if isinstance(classes, int) and 0 < classes <= MAX_LABELS else ()
+
+
+def _rows(
+    about: dict[str, TensorMetadata], labels: LabelsOf, counts: tuple[int, ...]
+) -> tuple[str, tuple[str, ...]]:
     """The label file: of the classes, or where writers put it by mistake."""
     for role in ("classes", "scores", "boxes"):
-        name, rows = labels(about[role], VALUE_LABELS, AXIS_LABELS)
+        name, rows = labels(about[role], VALUE_LABELS, AXIS_LABELS, counts=counts)
         if rows:
             return name, rows
     return "", ()
@@ -150,7 +158,7 @@ def _named(
     draft: Draft, file: TfliteFile, rows: Sequence[str], name: str, *, described: bool
 ) -> dict[str, Any]:
     """The labels, and how far class numbers are from their rows."""
-    classes = int(read_options(file.options.get(POSTPROCESS, b"")).get("num_classes", 0))
+    classes = next(iter(label_counts(file)), 0)
     if not rows:
         draft.say("no label file: classes are numbered")
         return {}

@@ -29,7 +29,8 @@ def segmenter(
         return False
     spec, said = file.outputs[0], metadata.outputs[0]
     channels = _channels(spec)
-    name, rows = labels(said, AXIS_LABELS, VALUE_LABELS)
+    counts = (channels,) if channels > 1 else ()
+    name, rows = labels(said, AXIS_LABELS, VALUE_LABELS, counts=counts)
     if not channels or not (said.content == IMAGE or rows):
         return False
     section = _section(spec, channels, file.producers[0], _activation(metadata))
@@ -39,6 +40,8 @@ def segmenter(
         return False  # a picture, such as style transfer makes
     draft.content |= {"task": "segmentation", "segmentation": section}
     draft.outputs([spec])
+    if section["kind"] == "binary" and len(rows) == 1:
+        rows = ("background", *rows)  # MediaPipe's name the class alone
     draft.label(rows, channels if section["kind"] == "scores" else 0, name[:80])
     draft.say(f"a segmenter: {section['kind']} of {channels} channel(s)")
     return True

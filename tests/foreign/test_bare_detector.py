@@ -105,6 +105,13 @@ def test_a_first_label_of_no_class(tmp_path: Path, labels: str, classes: int, of
     assert len(found.card.labels) == len(labels.split())
 
 
+@pytest.mark.parametrize("classes", [float("inf"), float("nan"), -1, 1 << 60, 2.5])
+def test_a_number_of_classes_that_is_none(tmp_path: Path, classes: float) -> None:
+    found = made(tmp_path, files={"labelmap.txt": "cat\ndog\n"}, said=options(num_classes=classes))
+    assert found is not None
+    assert found.card.labels == ("cat", "dog")
+
+
 def test_options_are_read_as_flatbuffers_writes_them() -> None:
     told = {"num_classes": 90, "nms_iou_threshold": 0.6, "big": 1 << 40, "use_regular_nms": False}
     assert read_options(options(**told)) == told

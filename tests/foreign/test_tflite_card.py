@@ -82,6 +82,15 @@ def test_a_label_file_that_is_not_there_is_said(tmp_path: Path) -> None:
     assert any("'en.txt'" in said for said in found.said)
 
 
+@pytest.mark.parametrize(
+    ("text", "labels"),
+    [("1 euro\n5 euro", ("1 euro", "5 euro")), ("0 cat\n1 dog", ("cat", "dog")), ("1 cat", ("???", "cat"))],
+)
+def test_numbers_before_labels(tmp_path: Path, text: str, labels: tuple[str, ...]) -> None:
+    """Rows where that gives as many as there are scores, else part of the name."""
+    assert made(tmp_path, "classifier", image(), [SCORES], files={"en.txt": text}).card.labels == labels
+
+
 def test_without_labels_and_softmax_a_row_may_be_anything(tmp_path: Path) -> None:
     assert made(tmp_path, "classifier", image(), [SCORES], files={}).card.task == "tensors"
 
@@ -230,6 +239,12 @@ def test_a_segmenter(tmp_path: Path, output: TensorSpec, expected: dict[str, str
     found = made(tmp_path, "segmenter", image((1, 32, 48, 1)), [output])
     assert section(found, "segmentation") == {"output": "mask", **expected}
     assert found.card.labels == ("cat", "dog")
+
+
+def test_one_label_of_a_mask_is_that_of_its_inside(tmp_path: Path) -> None:
+    mask = real("mask", 1, 32, 48, 1)
+    found = made(tmp_path, "segmenter", image((1, 32, 48, 1)), [mask], files={"labels.txt": "person\n"})
+    assert found.card.labels == ("background", "person")
 
 
 def test_labels_of_a_segmenter_are_counted(tmp_path: Path) -> None:
