@@ -15,12 +15,13 @@ from typing import Any
 
 import numpy as np
 from coded_picture import read_code
+from fake_session import FakeSession, emitted
 from process import RigProcess
 
 from edgemm.capture import open_source
 from edgemm.media import AudioBlock, Captured, Frame
 from edgemm.results import Embedding
-from edgemm.stream.session import StageClock
+from edgemm.session import Emission, StageClock
 from edgemm.stream.stream import Stream
 
 CONSUMER_MS = 200.0
@@ -30,15 +31,15 @@ _SETTLED = 10
 """The first results are not counted: the plain way has no lag yet."""
 
 
-class Consumer:
+class Consumer(FakeSession):
     """A model that takes 200 ms."""
 
-    def feed(self, captured: Captured, clock: StageClock) -> Iterator[Embedding]:
+    def feed(self, captured: Captured, clock: StageClock) -> Iterator[Emission]:
         """One result per frame, after its time."""
         assert not isinstance(captured, AudioBlock)
         clock.start("infer")
         time.sleep(CONSUMER_MS / 1e3)
-        yield Embedding(np.zeros(1, np.float32))
+        yield emitted(captured, Embedding(np.zeros(1, np.float32)))
 
     def reset(self) -> None:
         """Holds nothing."""

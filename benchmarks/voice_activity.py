@@ -11,8 +11,8 @@ import numpy.typing as npt
 
 import edgemm
 from benchmarks.shared import blocks, find, sounds
-from edgemm.model.sessions import NO_CLOCK
 from edgemm.results import Keyword
+from edgemm.session import NO_CLOCK
 
 MODEL = "models/silero_vad_16k_op15.onnx"
 SPEECH = "data/librispeech_test_other"
@@ -34,10 +34,10 @@ def run() -> list[dict[str, Any]]:
         for samples, rate in list(sounds(shared / SPEECH, "*/*0000.flac"))[:RECORDINGS]:
             session.reset()
             streamed = [
-                found.score
+                found.value.score
                 for at, part in blocks(samples, 320)
                 for found in session.feed(edgemm.AudioBlock(part, rate, 0, at), NO_CLOCK)
-                if isinstance(found, Keyword)
+                if isinstance(found.value, Keyword)
             ]
             expected = by_hand(shared / MODEL, samples)
             worst = max(worst, float(np.abs(np.array(streamed) - expected).max()))

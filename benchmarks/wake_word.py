@@ -15,8 +15,9 @@ import numpy.typing as npt
 import edgemm
 from benchmarks.shared import Sound, blocks, find, sounds
 from edgemm.card.presets import preset
-from edgemm.model.sessions import NO_CLOCK, ModelSession
+from edgemm.model.sessions import ModelSession
 from edgemm.results import Keyword
+from edgemm.session import NO_CLOCK
 
 MODEL = "models/microwakeword/alexa.tflite"
 WORD = "data/wakeword/alexa"
@@ -55,8 +56,8 @@ def peak(session: ModelSession, recording: Sound) -> float:
     scores = []
     for at, part in blocks(heard, rate // 50):
         for found in session.feed(edgemm.AudioBlock(part, rate, 0, at), NO_CLOCK):
-            assert isinstance(found, Keyword)
-            scores.append(found.score)
+            assert isinstance(found.value, Keyword)
+            scores.append(found.value.score)
     return max(scores[4:])
 
 

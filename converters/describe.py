@@ -2,43 +2,30 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
 from typing import Any
 
 import edgemm
-from edgemm.card import InputCard, ModelCard
-from edgemm.card.fit import fit_card
+from edgemm.card import ModelCard
+from edgemm.converters.described_tensors import described_tensors
 from edgemm.converters.fidelity import Fidelity
 from edgemm.converters.prepare import Prepared
 from edgemm.converters.repair import Repaired
-from edgemm.converters.written import Port, Written
+from edgemm.converters.written import Written
 from edgemm.quantize.plan import Plan, Precision
-
-_LAYOUTS = {"NCTF": "NTFC", "NCHW": "NHWC"}
-"""Source layout -> layout after channels went last."""
 
 
 def describe(
     prepared: Prepared, written: Written, plan: Plan, fidelity: Fidelity, repaired: Repaired | None = None
 ) -> ModelCard:
     """The card to put in the file; `write_artifact` adds the payload's hash."""
-    specs = [port.spec for port in written.inputs], [port.spec for port in written.outputs]
-    card = fit_card(prepared.card, *specs)  # the states too get the names that the file's tensors have
+    card = described_tensors(prepared.card, written)
     return card.with_(
         min_edgemm=card.min_edgemm or edgemm.__version__,
-        inputs=tuple(_input(entry, port) for entry, port in zip(card.inputs, written.inputs, strict=True)),
         quantization=_quantization(plan) | _repairs(repaired),
         fidelity=fidelity.to_json(),
         source_sha256=prepared.sha256,
         payload_sha256="",
     )
-
-
-def _input(entry: InputCard, port: Port) -> InputCard:
-    layout = entry.layout
-    if port.permutation is not None:
-        layout = _LAYOUTS.get(layout, layout)
-    return replace(entry, layout=layout)
 
 
 def _repairs(repaired: Repaired | None) -> dict[str, Any]:

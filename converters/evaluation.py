@@ -10,6 +10,7 @@ import numpy.typing as npt
 
 from edgemm.card import ImageRecipe, ModelCard
 from edgemm.converters.prepare import Prepared
+from edgemm.converters.sample_truths import has_truths, load_truths
 from edgemm.converters.samples import Sample, Samples, load_samples
 from edgemm.converters.stepwise import load_sequences, run_along
 from edgemm.errors import CalibrationError
@@ -25,6 +26,8 @@ def load_data(data: Any, prepared: Prepared, limit: int, option: str = "--calibr
     if data is None:
         return None
     axis = prepared.time_axis
+    if option == "--evaluate" and axis is None and has_truths(data, prepared.card):
+        return load_truths(data, prepared.card, prepared.inputs, limit, option)
     if axis is not None:
         sequences = load_sequences(data, prepared.inputs[0], prepared.card.inputs[0], axis, option)
         _require_finite(sequences, prepared, option)

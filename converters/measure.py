@@ -10,9 +10,13 @@ import numpy as np
 import numpy.typing as npt
 import onnx_ir as ir
 
+from edgemm.card import ModelCard
+from edgemm.converters.described_tensors import described_tensors
 from edgemm.converters.fidelity import Fidelity, Gate, Role, compare, stack
 from edgemm.converters.fidelity import float_tolerance as float_tolerance
 from edgemm.converters.fidelity import worst_error as worst_error
+from edgemm.converters.fidelity.task_gate import TaskFidelity
+from edgemm.converters.fidelity.task_judge import task_judge
 from edgemm.converters.latency import NOT_MEASURED, WARM_UP, Latency, measure_latency
 from edgemm.converters.reference import GraphSource, Outputs
 from edgemm.converters.samples import Samples
@@ -148,6 +152,8 @@ class Judge:
     format: Format
     settings: Settings
     tick: Tick | None = None
+    card: ModelCard | None = None
+    """Of the source; where its task is judged by results, it is."""
 
     def few(self, count: int) -> Judge:
         """The same on at most so many samples, evenly spread; right answers left out."""
@@ -170,14 +176,28 @@ class Judge:
         emulate = target.activations_symmetric or (target.weight_dtype == "int8" and file.format == "onnx")
         emulate = emulate and plan.scheme != "float"
         found = run_artifact(file, self.samples, emulate=emulate, timed=timed, tick=self.tick)
+        task, states = self._by_task(file, found.outputs)
         fidelity = compare(
             stack(self.expected),
             stack(found.outputs),
             roles=self.roles,
             labels=self.samples.labels,
             gate=self.gate,
+            task=task,
+            states=states,
         )
         return replace(fidelity, samples=len(self.samples)), found.latency
+
+    def _by_task(
+        self, file: Written, found: Sequence[Outputs]
+    ) -> tuple[tuple[TaskFidelity, ...], tuple[str, ...]]:
+        """What the card's task says, and the outputs that it says nothing of: states."""
+        judge = None if self.card is None else task_judge(self.card)
+        if self.card is None or judge is None:
+            return (), ()
+        states = tuple(pair.output for pair in self.card.states)
+        card = described_tensors(self.card, file)
+        return judge.judge(card, file.outputs, self.expected, found, self.samples), states
 
     def planned(self, model: ir.Model, plan: Plan) -> Fidelity:
         """What the file of a plan would keep."""

@@ -5,7 +5,7 @@ from __future__ import annotations
 import tokenize
 import zipfile
 import zlib
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal
@@ -14,6 +14,7 @@ import numpy as np
 import numpy.typing as npt
 
 from edgemm.errors import InputError
+from edgemm.tasks.context import Context
 from edgemm.tensors import TensorSpec
 
 Array = npt.NDArray[Any]
@@ -35,6 +36,10 @@ class Samples:
     inputs: tuple[Sample, ...]
     labels: npt.NDArray[np.int64] | None = None
     """int64[n] class numbers, or None."""
+    truths: tuple[Callable[[], Any], ...] | None = None
+    """What is right of each sample, in the terms of the task's metric, read when it is called; or None."""
+    contexts: tuple[Context, ...] | None = None
+    """Where each sample lies in its picture; None where that is not known."""
 
     def __len__(self) -> int:
         return len(self.inputs)

@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from edgemm.capture import open_source as open_source
     from edgemm.card import ModelCard as ModelCard
     from edgemm.drawing import draw as draw
+    from edgemm.judge import Metric as Metric
     from edgemm.media import AudioBlock as AudioBlock
     from edgemm.media import Frame as Frame
     from edgemm.model.model import Model as Model
@@ -38,6 +39,7 @@ _HOME = {
     "Frame": "edgemm.media",
     "AudioBlock": "edgemm.media",
     "ModelCard": "edgemm.card",
+    "Metric": "edgemm.judge",
     **dict.fromkeys(
         ("Classification", "Keyword", "Detections", "Segmentation", "Landmarks", "Transcript", "Audio", "Picture",
          "Embedding", "Tensors"), "edgemm.results"),

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import sys
 from pathlib import Path
+from typing import Any
 
 from edgemm.app.recipe import AppRecipe
 from edgemm.card import ModelCard
-from edgemm.card.key_reference import Key, keys, objects
+from edgemm.card.key_reference import Key, keys, objects, recipes
 
 PAGE = Path(__file__).parents[1] / "docs" / "cards.md"
 INTRODUCTION = """\
@@ -41,7 +42,6 @@ PLACES = {
     "OutputCard": "An entry of `outputs`",
     "ImageRecipe": "`image`, in an entry of `inputs`",
     "AudioRecipe": "`audio`, in an entry of `inputs`",
-    "KeywordRecipe": "`keyword`",
     "StatePair": "An entry of `states`",
     "AppRecipe": "An app file",
     "StreamRecipe": "An entry of `streams`",
@@ -54,13 +54,24 @@ PLACES = {
 def page() -> str:
     """The whole page."""
     parts = [INTRODUCTION]
-    for root in (ModelCard, AppRecipe):
-        parts += [_section(kind, 2 if kind is root else 3) for kind in objects(root)]
+    parts += _sections(ModelCard)
+    parts += [_recipe(name, kind) for name, kind in recipes().items()]
+    parts += _sections(AppRecipe)
     return "\n".join(parts)
 
 
-def _section(kind: type, level: int) -> str:
-    head = f"{'#' * level} {PLACES.get(kind.__name__, kind.__name__)}\n"
+def _sections(root: type) -> list[str]:
+    return [_section(kind, 2 if kind is root else 3, PLACES[kind.__name__]) for kind in objects(root)]
+
+
+def _recipe(task: str, kind: Any) -> str:
+    turned = ", ".join(f"`{name}`" for name in kind.OPTIONS)
+    said = f"Also set at run time, by `load(..., NAME=VALUE)` or `--set NAME=VALUE`: {turned}.\n"
+    return "\n".join([_section(kind, 3, f"`{task}`, for the task of that name"), *([said] if turned else [])])
+
+
+def _section(kind: type, level: int, place: str) -> str:
+    head = f"{'#' * level} {place}\n"
     table = ["| key | type | unit | default | allowed | meaning |", "| --- | --- | --- | --- | --- | --- |"]
     return "\n".join([head, *table, *map(_row, keys(kind)), ""])
 

@@ -178,9 +178,9 @@ METHODS = {
         "name", "version", "delegates", "coverage", "inputs", "outputs", "input_buffer", "run", "output_buffer",
         "close",
     },
-    ("edgemm.stream.session", "Session"): {"feed", "reset", "close"},
+    ("edgemm.session", "Session"): {"feed", "gap", "finish", "cancel", "reset", "close"},
     ("edgemm.stream.stream", "Stream"): {
-        "ledger", "stop", "close", "__iter__", "__next__", "__aiter__", "__enter__", "__exit__",
+        "ledger", "stop", "cancel", "close", "__iter__", "__next__", "__aiter__", "__enter__", "__exit__",
     },
     ("edgemm.stream.ledger", "Ledger"): {"summary"},
     ("edgemm.stream.runner", "Runner"): {"add", "summary", "stop", "close", "__iter__", "__enter__", "__exit__"},
@@ -202,7 +202,7 @@ def test_a_seam_has_these_names(where: tuple[str, str]) -> None:
 
 CARD_FIELDS = [
     "name", "version", "licence", "min_edgemm", "payload_sha256", "task", "family", "inputs", "outputs", "labels",
-    "top_k", "keyword", "states", "quantization", "fidelity", "source_sha256", "extra",
+    "recipe", "states", "quantization", "fidelity", "source_sha256", "extra",
 ]  # fmt: skip
 
 

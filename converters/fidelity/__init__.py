@@ -12,6 +12,8 @@ agreement.py    the same best class, near-ties aside
 parts.py        unlike parts of an output, each on its own scale (decibels.py: signal to noise)
 gate.py         the limits, and sentences about those that were missed
 account.py      the measured figures, for card and report
+task_gate.py    by the task: the same detections, areas, points; and its metric where the truth is known
+task_judge.py   outputs decoded as a device does it, for that
 comparison.py   the comparison that uses all of these
 float_check.py  how far a float file may be from its source
 """

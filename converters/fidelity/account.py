@@ -7,6 +7,7 @@ from dataclasses import asdict, dataclass, field
 from typing import Any, Literal
 
 from edgemm.converters.fidelity.parts import PartFidelity
+from edgemm.converters.fidelity.task_gate import TaskFidelity
 from edgemm.errors import FidelityMissed
 
 MAX_PARTS = 16
@@ -79,6 +80,9 @@ class Fidelity:
     outputs: tuple[OutputFidelity, ...]
     missed: tuple[str, ...] = field(default=())
     """Sentences about the limits that were missed; empty when the gate passes."""
+    task: tuple[TaskFidelity, ...] = ()
+    """By the task of the card: the file's results against the source's, and against the truth where it is known; empty
+    where the task has none, or the samples show nothing."""
 
     @property
     def worst_db(self) -> float:
@@ -92,7 +96,12 @@ class Fidelity:
 
     @property
     def notes(self) -> tuple[str, ...]:
-        """Remarks on outputs that are infinite or NaN: in the source too, or so that nothing was measured."""
+        """What the task's gate measured; and remarks on outputs that are infinite or NaN: in the source too, or so that
+        nothing was measured."""
+        return (*(each.sentence for each in self.task if each.holds), *self._infinite)
+
+    @property
+    def _infinite(self) -> tuple[str, ...]:
         return tuple(
             f"output {each.name!r}: nothing was measured, because none of its values is finite in "
             + ("the source" if each.not_measured == "source" else "both source and file")
@@ -104,7 +113,11 @@ class Fidelity:
 
     def to_json(self) -> dict[str, Any]:
         """For the card and for reports; None entries left out."""
-        return {"samples": self.samples, "outputs": [each.to_json() for each in self.outputs]}
+        content: dict[str, Any] = {
+            "samples": self.samples,
+            "outputs": [each.to_json() for each in self.outputs],
+        }
+        return content | ({"task": [each.to_json() for each in self.task]} if self.task else {})
 
     def require(self, places: str = "", cause: str = "") -> None:
         """Raises FidelityMissed when the gate does not hold.

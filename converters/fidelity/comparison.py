@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -16,6 +16,7 @@ from edgemm.converters.fidelity.finite import Finite, finite_part
 from edgemm.converters.fidelity.gate import Gate, missed
 from edgemm.converters.fidelity.parts import judge_parts
 from edgemm.converters.fidelity.role import NUMBERS, Role
+from edgemm.converters.fidelity.task_gate import TaskFidelity
 from edgemm.errors import ConversionError, InputError
 
 Array = npt.NDArray[Any]
@@ -33,6 +34,8 @@ def compare(
     roles: Mapping[str, Role] | None = None,
     labels: Labels | None = None,
     gate: Gate | None = None,
+    task: Sequence[TaskFidelity] = (),
+    states: Collection[str] = (),
 ) -> Fidelity:
     """The fidelity of the file's outputs, and what the gate says of it.
 
@@ -42,20 +45,23 @@ def compare(
         roles: output name -> what it means (`roles_of`); an output that is not there holds numbers.
         labels: int64[samples], the right answers, for outputs with one class for each sample.
         gate: None for the default.
+        task: what was found by the task. Where there is something, outputs are only judged for what is not finite.
+        states: outputs that hold what a recurrent network remembers: judged as numbers, whatever the task.
 
     Raises:
         InputError: there are no samples.
         ConversionError: an output is missing, or has another shape than in the source.
     """
-    outputs, lost = [], []
+    outputs, lost = [], [each.sentence for each in task if not each.holds]
     count = 0
     for name, truth in expected.items():
         answer = _answer(name, truth, found)
         count = len(truth)
         one, words = _compare(name, truth, answer, (roles or {}).get(name, NUMBERS), labels, gate or Gate())
         outputs.append(one)
-        lost += words
-    return Fidelity(count, tuple(outputs), tuple(lost))
+        if not task or name in states or one.wrongly_infinite or one.not_measured:
+            lost += words
+    return Fidelity(count, tuple(outputs), tuple(lost), tuple(task))
 
 
 def _answer(name: str, truth: Array, found: Mapping[str, Array]) -> Array:

@@ -62,7 +62,11 @@ def _every_fourth(samples: Samples) -> npt.NDArray[np.intp]:
 
 def _picked(samples: Samples, chosen: npt.NDArray[np.intp]) -> Samples:
     labels = None if samples.labels is None else samples.labels[chosen]
-    return Samples(tuple(samples.inputs[index] for index in chosen), labels)
+    inputs, truths, contexts = (
+        None if each is None else tuple(each[index] for index in chosen)
+        for each in (samples.inputs, samples.truths, samples.contexts)
+    )
+    return Samples(inputs or (), labels, truths, contexts)
 
 
 def evaluation_part(samples: Samples, limit: int = EVALUATED) -> Samples:

@@ -24,6 +24,7 @@ def measure(work: Work) -> None:
         options.format,
         options.settings,
         lambda done, total: work.tell("measuring", done, total),
+        None if work.noise else work.prepared.card,
     )
     work.fidelity, work.latency = work.judge.written(work.written, work.plan)
     work.notes += _without_decibels(work)

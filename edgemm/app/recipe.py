@@ -12,7 +12,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Mapping
-from dataclasses import MISSING, Field, dataclass, fields
+from dataclasses import MISSING, Field, dataclass, field, fields
 from pathlib import Path
 from typing import Any, Literal
 
@@ -61,6 +61,9 @@ class StreamRecipe:
     or a folder; relative paths are meant from the app file's folder. Empty: nowhere."""
     when: When | None = None
     """Which results of this stream are recorded; None: as the record says."""
+    options: Mapping[str, Any] = field(default_factory=dict)
+    """Of the model's task, instead of what its card says, such as {"threshold": 0.3}: docs/cards.md says for each task
+    which there are."""
 
     def __repr__(self) -> str:
         return shown_fields(self, "source")
@@ -101,6 +104,7 @@ _KINDS: Mapping[str, tuple[type, ...]] = {
     "streams": (dict,),
     "record": (str, dict),
     "when": (dict,),
+    "options": (dict,),
     "label": (str, list),
     "min_score": (int, float),
     "changed": (bool,),

@@ -151,7 +151,7 @@ class Service:
             source = self._source(stream, opened)
             budget = Budget(stream.max_age_ms, stream.policy, stream.on_late)
             timeout_s = math.inf if stream.timeout_s is None else stream.timeout_s
-            self.runner.add(name, model, source, budget, timeout_s=timeout_s)
+            self.runner.add(name, model, source, budget, timeout_s=timeout_s, options=stream.options)
             self._reads[name] = source
             if stream.save:
                 self._sinks[name] = opened.enter_context(open_sinks(stream.save, source=source))

@@ -1,20 +1,9 @@
 """The card: what an artifact says about itself. Its schema, and what reads, checks and fits it."""
 
-from edgemm.card.model_card import (
-    MAX_CARD_BYTES,
-    SCHEMA,
-    TASKS,
-    AudioRecipe,
-    ImageRecipe,
-    InputCard,
-    KeywordRecipe,
-    ModelCard,
-    OutputCard,
-    StatePair,
-    Task,
-)
+from edgemm.card.model_card import InputCard, ModelCard, OutputCard, StatePair
+from edgemm.card.reader import MAX_CARD_BYTES, SCHEMA
+from edgemm.card.recipes import AudioRecipe, ImageRecipe
 
 __all__ = [
-    "MAX_CARD_BYTES", "SCHEMA", "TASKS", "AudioRecipe", "ImageRecipe", "InputCard", "KeywordRecipe", "ModelCard",
-    "OutputCard", "StatePair", "Task",
+    "MAX_CARD_BYTES", "SCHEMA", "AudioRecipe", "ImageRecipe", "InputCard", "ModelCard", "OutputCard", "StatePair",
 ]  # fmt: skip

@@ -9,7 +9,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any, TypeVar
 
-from edgemm.card import InputCard, ModelCard, OutputCard
+from edgemm.card.model_card import InputCard, ModelCard, OutputCard
 from edgemm.card.rules import bands
 from edgemm.choices import hint
 from edgemm.errors import CardError, InputError, naming

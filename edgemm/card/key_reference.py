@@ -16,7 +16,7 @@ from functools import cache
 from types import NoneType, UnionType
 from typing import Any, Literal, Union, get_args, get_origin, get_type_hints
 
-from edgemm.card import rules as card_rules
+from edgemm.card.tasks import TASKS, find_task, task_names
 
 _UNITS = {"_ms": "milliseconds", "_s": "seconds", "_mb": "10^6 bytes", "_hours": "hours"}
 """How the name of a key ends -> its unit."""
@@ -47,8 +47,21 @@ def keys(kind: type) -> tuple[Key, ...]:
     return tuple(
         _key(kind, each, hints[each.name], meanings.get(each.name, ""))
         for each in fields(kind)
-        if each.name != "extra"
+        if each.name not in ("extra", "recipe")
     )
+
+
+def recipes() -> dict[str, type]:
+    """Task -> the dataclass of its section in a card, of those that have keys."""
+    found = {name: _recipe(name) for name in TASKS}
+    return {name: kind for name, kind in found.items() if keys(kind)}
+
+
+def _recipe(task: str) -> type:
+    task_type = find_task(task)
+    assert task_type is not None, task
+    recipe: type = task_type.Recipe
+    return recipe
 
 
 def objects(kind: type) -> tuple[type, ...]:
@@ -136,7 +149,9 @@ def _allowed(kind: type, name: str, hint: Any) -> str:
     choices = [part for each in _parts(hint, whole=True) for part in _choices(each)]
     if choices:
         return ", ".join(json.dumps(each) for each in choices)
-    bounds = card_rules.BOUNDS.get(kind, {}).get(name)
+    if name == "task" and hasattr(kind, "recipe"):
+        return ", ".join(json.dumps(each) for each in task_names())
+    bounds = getattr(kind, "BOUNDS", {}).get(name)
     if bounds is not None:
         return f"{bounds[0]:.12g} to {bounds[1]:.12g}"
     return ""

@@ -13,15 +13,9 @@ from dataclasses import fields, is_dataclass, replace
 from functools import lru_cache
 from typing import Any
 
-from edgemm.card import (
-    AudioRecipe,
-    ImageRecipe,
-    InputCard,
-    KeywordRecipe,
-    ModelCard,
-    OutputCard,
-    StatePair,
-)
+from edgemm.card.model_card import InputCard, ModelCard, OutputCard, StatePair
+from edgemm.card.recipes import AudioRecipe, ImageRecipe
+from edgemm.card.tasks import TASKS
 from edgemm.choices import ended, hint
 from edgemm.errors import CardError, CardWarning
 from edgemm.redaction import without_secrets
@@ -37,7 +31,6 @@ SECTIONS: dict[type, str] = {
     ImageRecipe: "image, in an entry of inputs",
     AudioRecipe: "audio, in an entry of inputs",
     OutputCard: "an entry of outputs",
-    KeywordRecipe: "keyword",
     StatePair: "an entry of states",
 }
 """Kind of object -> where it stands in a card."""
@@ -99,12 +92,13 @@ def _without_help(value: Any) -> Any:
 def _extras(value: Any, path: str) -> Iterator[tuple[str, str, type]]:
     """Path, key and kind of object of every unknown key."""
     for key in value.extra:
-        if not key.startswith(OWN):
+        section = isinstance(value, ModelCard) and key in TASKS
+        if not key.startswith(OWN) and not section:  # the section of another task is kept, and not read
             yield path, key, type(value)
     for each in fields(value):
         inner = getattr(value, each.name)
         if is_dataclass(inner):
-            yield from _extras(inner, f"{path}.{each.name}")
+            yield from _extras(inner, f"{path}.{value.task if each.name == 'recipe' else each.name}")
         elif isinstance(inner, tuple):
             for at, entry in enumerate(inner if inner and is_dataclass(inner[0]) else ()):
                 yield from _extras(entry, f"{path}.{each.name}[{at}]")
@@ -114,8 +108,16 @@ def _sentence(path: str, key: str, kind: type) -> str:
     known = _known(kind)
     elsewhere = [where for other, where in SECTIONS.items() if other is not kind and key in _known(other)]
     told = f". It belongs into {elsewhere[0]}" if elsewhere else hint(key, known)
-    return f"{path}.{key[:80]}: is not a key of {SECTIONS[kind]}{told}"
+    return f"{path}.{key[:80]}: is not a key of {_section(path, kind)}{told}"
+
+
+def _section(path: str, kind: type) -> str:
+    """Where an object stands in a card; a task's recipe under the task's name."""
+    return SECTIONS.get(kind, path.removeprefix("card."))
 
 
 def _known(kind: Any) -> list[str]:
-    return [each.name for each in fields(kind) if each.name != "extra"]
+    return [
+        *(each.name for each in fields(kind) if each.name not in ("extra", "recipe")),
+        *(TASKS if kind is ModelCard else ()),
+    ]

@@ -10,127 +10,20 @@ The docstring under each field is its line in docs/cards.md (`python scripts/car
 from __future__ import annotations
 
 import json
+import re
+from collections.abc import Mapping
 from dataclasses import Field, dataclass, field, fields, is_dataclass, replace
-from typing import Any, Literal, get_args
+from typing import Any, ClassVar, Literal
 
-from edgemm.errors import CardError, UnsupportedVersion
+from edgemm.card import reader, rules
+from edgemm.card.reader import SCHEMA
+from edgemm.card.recipes import AudioRecipe, ImageRecipe
+from edgemm.card.tasks import find_task, task_names
+from edgemm.choices import hint
+from edgemm.errors import CardError
 
-SCHEMA = "edgemm.card/1"
-MAX_CARD_BYTES = 4 << 20
-"""A card larger than this (4 MiB) is refused unread: 50,000 labels take 1 to 2."""
-
-Task = Literal[
-    "classification", "keyword", "detection", "segmentation", "transcription",
-    "audio", "picture", "embedding", "tensors",
-]  # fmt: skip
 Family = Literal["CNN", "RNN", "Transformer", "GAN", ""]
 Modality = Literal["image", "audio", "text", "tensor"]
-
-
-@dataclass(frozen=True, slots=True)
-class ImageRecipe:
-    """How a picture becomes an input tensor: colour, resize, then (pixel * scale - mean) / std for each channel.
-
-    Written in full, so that a default that changes later does not change what an old file means.
-    """
-
-    color: Literal["rgb", "bgr", "gray"] = "rgb"
-    """Order of the channels in the pictures that the model was trained on; gray is one channel."""
-    resize: Literal["stretch", "letterbox", "center-crop", "none"] = "stretch"
-    """How a picture of another size is brought to the input's. stretch: width and height each to the input's, which may
-    distort. letterbox: as large as fits without distortion, the rest filled with `pad_value`. center-crop: the shorter
-    side to `resize_short`, then the middle is cut out. none: a picture of another size is an error."""
-    interpolation: Literal["nearest", "linear", "area", "cubic"] = "linear"
-    """"nearest" and "linear" give the same pixels on every processor. "linear" is bilinear without smoothing, as
-    `torch.nn.functional.interpolate(mode="bilinear")` without `antialias` to one grey level; PIL, torchvision and
-    `antialias=True` smooth when they shrink: "area" is closer to what models trained with them saw. "area" and
-    "cubic" are OpenCV's, and may differ by one grey level between ARM and x86."""
-    pad_value: int = 114
-    """Grey level of a letterbox's border, black to white."""
-    resize_short: int = 0
-    """Pixels. center-crop: length of the shorter side before the crop; 0: the input's own size."""
-    scale: float = 1.0 / 255.0
-    """Multiplies the pixels of 0..255 first; not 0."""
-    mean: tuple[float, ...] = (0.0,)
-    """Subtracted after `scale`: one number, or one for each channel in the order of `color`."""
-    std: tuple[float, ...] = (1.0,)
-    """Divides after `mean`: one number, or one for each channel; not 0."""
-    extra: dict[str, Any] = field(default_factory=dict)
-
-
-@dataclass(frozen=True, slots=True)
-class AudioRecipe:
-    """How samples become an input tensor: a waveform, or frames of log-mel, MFCC or the TFLite-Micro front end.
-
-    Presets have those of common models. Written in full, as image recipes are.
-    """
-
-    sample_rate: int = 16000
-    """Hertz. Sound of another rate is resampled."""
-    feature: Literal["waveform", "logmel", "mfcc", "microfrontend"] = "logmel"
-    """What the model takes: samples as they are, logarithms of mel bands, their cosine transform, or what the
-    TFLite-Micro front end computes. mfcc and microfrontend need version 2."""
-    version: int = 1
-    """Of the arithmetic: 1, or 2 where a key from `gain` on, or a value that is said to need it, is used."""
-    window: int = 400
-    """Samples in one analysis window."""
-    hop: int = 160
-    """Samples between two windows."""
-    n_fft: int = 512
-    """Samples in one Fourier transform, at least `window`: the window is padded with zeros."""
-    n_mels: int = 40
-    """How many mel bands there are."""
-    fmin: float = 20.0
-    """Hertz, lower edge of the first mel filter."""
-    fmax: float = 7600.0
-    """Hertz, upper edge of the last mel filter."""
-    mel_scale: Literal["htk", "slaney", "kaldi"] = "htk"
-    """Formula of the mel scale, and shape of the filters. slaney: librosa's default, each filter of area 1. htk:
-    triangles over hertz with a peak of 1. kaldi (version 2): htk's formula, triangles over mel with a peak of 1, as
-    Kaldi and tf.signal have them."""
-    power: float = 2.0
-    """Exponent of the magnitude spectrum: 2 power, 1 magnitude."""
-    log_offset: float = 1e-6
-    """Added to, or smallest value of, a mel band before its logarithm; see `log`."""
-    frames: int = 98
-    """Frames in one input of the model."""
-    samples: int = 0
-    """Samples in one input of the model, when `feature` is "waveform" or there is `padding`."""
-    mean: tuple[float, ...] = (0.0,)
-    """Subtracted from the feature: one number, or one for each mel band or coefficient."""
-    std: tuple[float, ...] = (1.0,)
-    """Divides after `mean`: one number, or one for each mel band or coefficient; not 0."""
-    stride: int = 160
-    """Samples between two runs of the model on a stream, a multiple of `hop`. With `frames` times `hop`, windows follow
-    each other without overlap, as models that keep a state need it."""
-    gain: float = 1.0
-    """Multiplies the samples of -1..1 first: 32768 for models that expect 16-bit numbers. Version 2."""
-    normalize: Literal["none", "peak"] = "none"
-    """peak: each input of the model is divided by its largest sample. Version 2."""
-    remove_dc: bool = False
-    """The mean of each analysis window is subtracted from it. Version 2."""
-    preemphasis: float = 0.0
-    """x[i] - preemphasis * x[i - 1] within each analysis window, whose first sample stands for the one before it.
-    Version 2."""
-    window_type: Literal["hann", "povey"] = "hann"
-    """hann: periodic. povey: symmetric Hann to the power of 0.85, Kaldi's default. Version 2."""
-    padding: Literal["none", "reflect", "constant"] = "none"
-    """Not none: frame t is centred at sample t * hop, and what is missing at the ends of the model's input is mirrored,
-    or zero: there are 1 + samples // hop frames, as librosa and torchaudio make them. Version 2."""
-    log: Literal["offset", "floor", "db"] = "offset"
-    """offset: ln(mel + log_offset). floor: ln(max(mel, log_offset)). db: 10 log10(max(mel, log_offset)). Version 2."""
-    db_reference: Literal["one", "max"] = "one"
-    """What 0 dB is with log db: 1, or the largest value in the model's input. Version 2."""
-    db_range: float = 0.0
-    """Decibels below the largest value in the model's input at which values are cut; 0: they are not. Version 2."""
-    n_mfcc: int = 0
-    """Coefficients of the cosine transform (DCT-II) that feature mfcc keeps. Version 2."""
-    dct_norm: Literal["htk", "ortho"] = "htk"
-    """Factor of the cosine transform. htk: sqrt(2 / n_mels) for all coefficients, as in tf.signal. ortho: the first is
-    smaller by sqrt(2), as in librosa. Version 2."""
-    lead: int = 0
-    """Samples of silence before the first one of a stream, for a model that looks back. Version 2."""
-    extra: dict[str, Any] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)
@@ -155,6 +48,8 @@ class InputCard:
     """For an input that never changes, such as a sample rate: the number in each of its elements."""
     extra: dict[str, Any] = field(default_factory=dict)
 
+    BOUNDS: ClassVar[Mapping[str, tuple[float, float]]] = {"shape": (1, 1 << 24)}
+
 
 @dataclass(frozen=True, slots=True)
 class OutputCard:
@@ -170,6 +65,8 @@ class OutputCard:
     not raw, of shape [1, C] or [C]."""
     extra: dict[str, Any] = field(default_factory=dict)
 
+    BOUNDS: ClassVar[Mapping[str, tuple[float, float]]] = {"shape": (1, 1 << 24)}
+
 
 @dataclass(frozen=True, slots=True)
 class StatePair:
@@ -179,23 +76,6 @@ class StatePair:
     """Name of the output that holds the state after a step."""
     input: str
     """Name of the input that takes it in the next step; zeros at the start of a stream."""
-    extra: dict[str, Any] = field(default_factory=dict)
-
-
-@dataclass(frozen=True, slots=True)
-class KeywordRecipe:
-    """How scores over running audio become detections."""
-
-    threshold: float = 0.5
-    """Smallest smoothed score of a detection."""
-    smooth_windows: int = 1
-    """How many windows the running mean of the scores is over."""
-    refractory_s: float = 0.5
-    """Seconds after a detection in which the same word is not detected again."""
-    background: tuple[str, ...] = ()
-    """Labels that are never a detection, such as silence and unknown."""
-    warmup_windows: int = 0
-    """Windows after the start, or after a gap, in which nothing is detected."""
     extra: dict[str, Any] = field(default_factory=dict)
 
 
@@ -213,8 +93,9 @@ class ModelCard:
     """Oldest edgemm that reads this card as it is meant, such as 0.2; "" for any."""
     payload_sha256: str = ""
     """SHA-256 of the model without its card, hexadecimal. Written by edgemm, and checked when the file is read."""
-    task: Task = "tensors"
-    """What the model is for. classification, keyword and tensors (outputs as they are) are decoded by this version."""
+    task: str = "tensors"
+    """What the model is for: tensors gives the outputs as they are. transcription, audio, picture and embedding are
+    reserved for later versions."""
     family: Family = ""
     """Kind of network; for people only."""
     inputs: tuple[InputCard, ...] = ()
@@ -223,10 +104,8 @@ class ModelCard:
     """One object for each output of the file; [] to take the file's."""
     labels: tuple[str, ...] = ()
     """Names of the classes in the order of the scores, as many as there are scores; [] to number them."""
-    top_k: int = 1
-    """How many classes a classification names, best first."""
-    keyword: KeywordRecipe | None = None
-    """How scores over running sound become detections; for task keyword."""
+    recipe: Any = None
+    """How the task reads the outputs. In JSON it stands under the name of the task."""
     states: tuple[StatePair, ...] = ()
     """The outputs of a recurrent or causal model that go back into its inputs."""
     quantization: dict[str, Any] = field(default_factory=dict)
@@ -237,6 +116,8 @@ class ModelCard:
     """Written by `edgemm convert`: SHA-256 of the model that this one was made from, hexadecimal."""
     extra: dict[str, Any] = field(default_factory=dict)
     """Keys that this version does not know, kept."""
+
+    BOUNDS: ClassVar[Mapping[str, tuple[float, float]]] = {}
 
     def to_dict(self) -> dict[str, Any]:
         """Plain JSON values, schema key first; empty fields left out, recipes in full."""
@@ -261,28 +142,83 @@ class ModelCard:
             CardError: not JSON, too large, or a value that is out of range; says which key.
             UnsupportedVersion: the card's schema or `min_edgemm` is newer than this edgemm.
         """
-        from edgemm.card import reader as card_reader
+        content = reader.read(text)
+        _upgrade(content)
+        recipe = _section(content)
+        card: ModelCard = reader.read_object(content, ModelCard, "card")
+        card = replace(card, recipe=recipe)
+        card.check()
+        return card
 
-        return card_reader.read(text)
+    def check(self) -> None:
+        """The rules between fields, those that need no tensor.
+
+        Raises:
+            CardError: one is broken; says which key.
+        """
+        if self.task not in task_names():
+            raise CardError(
+                f"card.task: expected one of {', '.join(map(json.dumps, task_names()))}, found "
+                f'"{self.task[:80]}"'
+                f"{hint(self.task, task_names())}"
+            )
+        for key in ("payload_sha256", "source_sha256"):
+            if not re.fullmatch("([0-9a-f]{64})?", getattr(self, key)):
+                raise CardError(
+                    f"card.{key}: expected 64 hexadecimal digits, found {getattr(self, key)[:80]!r}"
+                )
+        for index, each in enumerate(self.outputs):
+            rules.check_shape(each.shape, f"card.outputs[{index}].shape")
+        for index, entry in enumerate(self.inputs):
+            rules.check_shape(entry.shape, f"card.inputs[{index}].shape")
+            rules.check_recipes(entry.image, entry.audio, f"card.inputs[{index}]")
 
     def with_(self, **changes: Any) -> ModelCard:
         """A copy with some fields changed."""
         return replace(self, **changes)
 
 
-_IN_FULL = (ImageRecipe, AudioRecipe, KeywordRecipe)
-"""Written with every field, so that a default that changes later does not change what an old file means."""
+_IN_FULL = (ImageRecipe, AudioRecipe)
+"""Written with every field, as the recipe of the task is: a default that changes later does not change an old file."""
+
+
+def _upgrade(content: dict[str, Any]) -> None:
+    """`top_k` of the card itself, as cards had it before tasks had sections."""
+    top_k = content.pop("top_k", None)
+    if top_k is not None and content.get("task") == "classification":
+        content.setdefault("classification", {"top_k": top_k})
+
+
+def _section(content: dict[str, Any]) -> Any:
+    """The recipe of the card's task, taken out of `content`; None where there is none."""
+    name = content.get("task")
+    if not isinstance(name, str) or content.get(name) is None:
+        if isinstance(name, str) and name in content and find_task(name) is not None:
+            content.pop(name)  # null
+        return None
+    task = find_task(name)
+    if task is None:
+        return None
+    recipe = reader.read_object(content.pop(name), task.Recipe, f"card.{name}")
+    try:
+        recipe.check()
+    except CardError as error:
+        raise CardError(f"card.{name}.{error}") from error
+    return recipe
 
 
 def _to_dict(value: Any) -> dict[str, Any]:
     """A card dataclass as a dictionary; what it does not know goes last, and never over what it knows."""
-    known = [f for f in fields(value) if f.name != "extra"]
+    known = [f for f in fields(value) if f.name not in ("extra", "recipe")]
+    whole = isinstance(value, _IN_FULL) or hasattr(value, "OPTIONS")
     written = {
         f.name: _plain(getattr(value, f.name))
         for f in known
-        if isinstance(value, _IN_FULL) or not _says_nothing(getattr(value, f.name), f)
+        if whole or not _says_nothing(getattr(value, f.name), f)
     }
-    names = {f.name for f in known}
+    if isinstance(value, ModelCard) and value.recipe is not None:
+        written[value.task] = _to_dict(value.recipe)
+    names = {*(f.name for f in known), *written}
     return written | {key: item for key, item in value.extra.items() if key not in names}
 
 
@@ -296,11 +232,3 @@ def _plain(item: Any) -> Any:
     if is_dataclass(item):
         return _to_dict(item)
     return [_plain(part) for part in item] if isinstance(item, tuple) else item
-
-
-TASKS: tuple[str, ...] = get_args(Task)
-
-__all__ = [
-    "AudioRecipe", "CardError", "ImageRecipe", "InputCard", "KeywordRecipe", "ModelCard",
-    "OutputCard", "StatePair", "UnsupportedVersion",
-]  # fmt: skip

@@ -5,35 +5,28 @@ They say how an input is made; names, shapes and layouts come from the model its
 
 from __future__ import annotations
 
-from typing import Literal
+from typing import Any, Literal
 
-from edgemm.card import (
-    AudioRecipe,
-    ImageRecipe,
-    InputCard,
-    KeywordRecipe,
-    ModelCard,
-    OutputCard,
-    StatePair,
-    Task,
-)
+from edgemm.card.model_card import InputCard, ModelCard, OutputCard, StatePair
+from edgemm.card.recipes import AudioRecipe, ImageRecipe
+from edgemm.card.tasks import recipe
 from edgemm.choices import choice
 
 Decode = Literal["probabilities", "logits"]
 
 
-def _image(task: Task, decode: OutputCard, recipe: ImageRecipe) -> ModelCard:
+def _image(task: str, decode: OutputCard, image: ImageRecipe) -> ModelCard:
     return ModelCard(
-        task=task, family="CNN", inputs=(InputCard(modality="image", image=recipe),), outputs=(decode,)
+        task=task, family="CNN", inputs=(InputCard(modality="image", image=image),), outputs=(decode,)
     )
 
 
-def _audio(recipe: AudioRecipe, decode: Decode = "logits", keyword: KeywordRecipe | None = None) -> ModelCard:
+def _audio(audio: AudioRecipe, decode: Decode = "logits", **keyword: Any) -> ModelCard:
     return ModelCard(
         task="keyword",
-        inputs=(InputCard(modality="audio", audio=recipe),),
+        inputs=(InputCard(modality="audio", audio=audio),),
         outputs=(OutputCard(decode=decode),),
-        keyword=keyword or KeywordRecipe(),
+        recipe=recipe("keyword", **keyword),
     )
 
 
@@ -81,7 +74,10 @@ PRESETS: dict[str, ModelCard] = {
             std=(25.6,),
         ),
         "probabilities",
-        KeywordRecipe(threshold=0.9, smooth_windows=5, refractory_s=2.0, warmup_windows=4),
+        threshold=0.9,
+        smooth_windows=5,
+        refractory_s=2.0,
+        warmup_windows=4,
     ),
     # The keyword network of MLPerf Tiny: one second divided by its peak, 49 frames of 10 MFCCs.
     "mlperf-kws": _audio(
@@ -159,7 +155,7 @@ PRESETS: dict[str, ModelCard] = {
         ),
         outputs=(OutputCard("output", (1, 1), "probabilities"), OutputCard("stateN", (2, 1, 128))),
         labels=("speech",),
-        keyword=KeywordRecipe(refractory_s=0.0),
+        recipe=recipe("keyword", refractory_s=0.0),
         states=(StatePair("stateN", "state"),),
     ),
     # Ultralytics' detectors: letterbox in grey 114, 0..1.

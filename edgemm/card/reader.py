@@ -1,6 +1,6 @@
 """Reads a card from JSON: every value checked against the type and the bounds of its field.
 
-Generic over the dataclasses of `edgemm.card`: a new field there is read here without another line. An
+Generic over the dataclasses of cards and recipes: a new field there is read here without another line. An
 error names the key, what was expected and what was found.
 """
 
@@ -14,12 +14,14 @@ from types import NoneType, UnionType
 from typing import Any, Literal, Union, get_args, get_origin, get_type_hints
 
 import edgemm
-from edgemm.card import MAX_CARD_BYTES, SCHEMA, ModelCard
-from edgemm.card import rules as card_rules
+from edgemm.card.rules import bounds
 from edgemm.choices import hint, near
 from edgemm.errors import CardError, UnsupportedVersion
 from edgemm.strict_json import parse
 
+SCHEMA = "edgemm.card/1"
+MAX_CARD_BYTES = 4 << 20
+"""A card larger than this (4 MiB) is refused unread: 50,000 labels take 1 to 2."""
 MAX_LIST = 100_000
 """Entries in one list: labels."""
 MAX_TEXT = 1 << 16
@@ -28,8 +30,12 @@ MAX_FREE = 1 << 18
 """Characters, as JSON, of what is kept as it is: the unknown keys of one object, or a section of any content."""
 
 
-def read(text: str | bytes) -> ModelCard:
-    """The card that `text` holds; see `ModelCard.from_json`."""
+def read(text: str | bytes) -> dict[str, Any]:
+    """The object that `text` holds, its `schema` and `min_edgemm` checked, without the key `schema`.
+
+    Raises:
+        CardError, UnsupportedVersion: see `ModelCard.from_json`.
+    """
     try:
         content = parse(text, MAX_CARD_BYTES)
     except ValueError as error:
@@ -38,9 +44,7 @@ def read(text: str | bytes) -> ModelCard:
         raise CardError(f"the card is {_told(content)}; expected one JSON object")
     _check_versions(content)
     content.pop("schema", None)
-    card: ModelCard = _object(content, ModelCard, "card")
-    card_rules.check(card)
-    return card
+    return content
 
 
 def _check_versions(content: dict[str, Any]) -> None:
@@ -72,12 +76,17 @@ def _numbers(version: str) -> list[int]:
 
 @cache
 def _types(kind: Any) -> dict[str, Any]:
-    """Field -> its type, all but `extra`."""
-    return {key: wanted for key, wanted in get_type_hints(kind).items() if key != "extra"}
+    """Field -> its type, all but `extra`, and `recipe`, which stands under another key."""
+    hints = get_type_hints(kind)
+    return {each.name: hints[each.name] for each in fields(kind) if each.name not in ("extra", "recipe")}
 
 
-def _object(content: Any, kind: Any, path: str) -> Any:
-    """A dataclass from a dictionary; keys that it does not know go into its `extra`."""
+def read_object(content: Any, kind: Any, path: str) -> Any:
+    """A dataclass from a dictionary; keys that it does not know go into its `extra`.
+
+    Raises:
+        CardError: a value of another type, or out of the bounds of its field; says which key.
+    """
     if not isinstance(content, dict):
         raise CardError(f"{path}: expected an object, found {_told(content)}")
     types = _types(kind)
@@ -111,6 +120,15 @@ Field = tuple[type, str]
 """The dataclass and the name of one of its fields."""
 
 
+def read_field(value: Any, kind: Any, key: str, path: str) -> Any:
+    """One field of a dataclass from a JSON value.
+
+    Raises:
+        CardError: of another type, or out of bounds.
+    """
+    return _value(value, _types(kind)[key], path, (kind, key))
+
+
 def _value(value: Any, wanted: Any, path: str, where: Field) -> Any:
     origin, arguments = get_origin(wanted), get_args(wanted)
     if origin in (UnionType, Union):  # "... | None" is the only union in a card
@@ -125,7 +143,7 @@ def _value(value: Any, wanted: Any, path: str, where: Field) -> Any:
             raise CardError(f"{path}: expected an object, found {_told(value)}")
         return _free(value, path)
     if is_dataclass(wanted):
-        return _object(value, wanted, path)
+        return read_object(value, wanted, path)
     if wanted is bool:
         return _yes_or_no(value, path)
     return _text(value, path) if wanted is str else _number(value, path, where, whole=wanted is int)
@@ -163,7 +181,7 @@ def _text(value: Any, path: str) -> str:
 def _number(value: Any, path: str, where: Field, *, whole: bool) -> float:
     if isinstance(value, bool) or not isinstance(value, int if whole else int | float):
         raise CardError(f"{path}: expected a {'whole ' if whole else ''}number, found {_told(value)}")
-    low, high = card_rules.bounds(*where, whole=whole)
+    low, high = bounds(*where, whole=whole)
     if not low <= value <= high:
         raise CardError(f"{path}: expected {low:g} to {high:g}, found {_told(value)}")
     return value if whole else float(value)

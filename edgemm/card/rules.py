@@ -7,18 +7,10 @@ absurd memory or time.
 from __future__ import annotations
 
 import math
-import re
-from collections.abc import Mapping
 from dataclasses import fields
+from typing import Any
 
-from edgemm.card import (
-    AudioRecipe,
-    ImageRecipe,
-    InputCard,
-    KeywordRecipe,
-    ModelCard,
-    OutputCard,
-)
+from edgemm.card.recipes import MAX_SAMPLES, AudioRecipe, ImageRecipe
 from edgemm.errors import CardError
 
 Bounds = tuple[float, float]
@@ -27,44 +19,8 @@ Bounds = tuple[float, float]
 MAX_RANK = 8
 MAX_ELEMENTS = 1 << 28
 """Of one input or output."""
-MAX_SAMPLES = 1 << 24
-"""Samples that one input covers: 17 minutes at 16 kHz."""
 _ANY = (-1e12, 1e12)
 _INT = (-(1 << 53), 1 << 53)
-
-BOUNDS: Mapping[type, Mapping[str, Bounds]] = {
-    ModelCard: {"top_k": (1, 10_000)},
-    InputCard: {"shape": (1, 1 << 24)},
-    OutputCard: {"shape": (1, 1 << 24)},
-    KeywordRecipe: {
-        "threshold": (0, 1),
-        "smooth_windows": (1, 512),
-        "refractory_s": (0, 3600),
-        "warmup_windows": (0, 1 << 20),
-    },
-    ImageRecipe: {"pad_value": (0, 255), "resize_short": (0, 1 << 14)},
-    AudioRecipe: {
-        "sample_rate": (1, 1_000_000),
-        "version": (1, 1 << 16),
-        "window": (1, 1 << 14),
-        "hop": (1, 1 << 14),
-        "n_fft": (2, 1 << 14),
-        "n_mels": (1, 512),
-        "fmin": (0, 500_000),
-        "fmax": (0, 500_000),
-        "power": (0.1, 10),
-        "log_offset": (1e-30, 1e6),
-        "frames": (0, 1 << 20),
-        "samples": (0, MAX_SAMPLES),
-        "stride": (1, MAX_SAMPLES),
-        "gain": (1e-9, 1e9),
-        "preemphasis": (0, 1),
-        "db_range": (0, 1000),
-        "n_mfcc": (0, 512),
-        "lead": (0, MAX_SAMPLES),
-    },
-}
-"""Kind -> field -> bounds of its numbers."""
 
 _SECOND = (
     "gain", "normalize", "remove_dc", "preemphasis", "window_type", "padding", "log", "db_reference", "db_range",
@@ -75,35 +31,32 @@ _SECOND_CHOICES = {"feature": ("mfcc", "microfrontend"), "mel_scale": ("kaldi",)
 other values, so the version must say it."""
 
 
-def bounds(kind: type, key: str, *, whole: bool) -> Bounds:
-    """Of a number in that field."""
-    return BOUNDS.get(kind, {}).get(key, _INT if whole else _ANY)
+def bounds(kind: Any, key: str, *, whole: bool) -> Bounds:
+    """Of a number in that field of a dataclass."""
+    found: Bounds = getattr(kind, "BOUNDS", {}).get(key, _INT if whole else _ANY)
+    return found
 
 
-def check(card: ModelCard) -> None:
-    """The rules between fields, those that need no tensor.
+def check_recipes(image: ImageRecipe | None, audio: AudioRecipe | None, path: str) -> None:
+    """The rules between the fields of an input's recipes.
 
     Raises:
         CardError: one is broken; says which key.
     """
-    for key in ("payload_sha256", "source_sha256"):
-        if not re.fullmatch("([0-9a-f]{64})?", getattr(card, key)):
-            raise CardError(f"card.{key}: expected 64 hexadecimal digits, found {getattr(card, key)[:80]!r}")
-    entries: list[tuple[str, InputCard | OutputCard]] = [
-        *((f"card.inputs[{index}]", entry) for index, entry in enumerate(card.inputs)),
-        *((f"card.outputs[{index}]", entry) for index, entry in enumerate(card.outputs)),
-    ]
-    for path, entry in entries:
-        _check_shape(entry.shape, f"{path}.shape")
-        if isinstance(entry, InputCard) and entry.image:
-            if entry.image.scale == 0:
-                raise CardError(f"{path}.image.scale: expected a number other than 0, found 0")
-            _check_scaling(entry.image, f"{path}.image", 1 if entry.image.color == "gray" else 3)
-        if isinstance(entry, InputCard) and entry.audio:
-            _check_audio(entry.audio, f"{path}.audio")
+    if image is not None:
+        if image.scale == 0:
+            raise CardError(f"{path}.image.scale: expected a number other than 0, found 0")
+        _check_scaling(image, f"{path}.image", 1 if image.color == "gray" else 3)
+    if audio is not None:
+        _check_audio(audio, f"{path}.audio")
 
 
-def _check_shape(shape: tuple[int, ...], path: str) -> None:
+def check_shape(shape: tuple[int, ...], path: str) -> None:
+    """Returns where the shape is one that a tensor may have.
+
+    Raises:
+        CardError: too many dimensions or elements.
+    """
     if len(shape) > MAX_RANK or math.prod(shape) > MAX_ELEMENTS:
         raise CardError(
             f"{path}: expected at most {MAX_RANK} dimensions and {MAX_ELEMENTS} elements, "

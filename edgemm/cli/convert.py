@@ -65,7 +65,8 @@ def _add_data(parser: CommandParser) -> None:
     parser.add_argument(
         "--evaluate",
         metavar="DATA",
-        help="other data to measure the fidelity on (default: a part of --calibrate)",
+        help="other data to measure the fidelity on (default: a part of --calibrate); pictures with truths too: COCO's "
+        "JSON, folders of YOLO, PASCAL VOC, or masks",
     )
     parser.add_argument(
         "--card", metavar="CARD.json", help="what the model takes and gives: preprocessing, labels, task"

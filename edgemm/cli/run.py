@@ -52,7 +52,8 @@ SUMMARY_SCHEMA = "edgemm.summary/1"
 
 _NOT_BESIDE_AN_APP: Mapping[str, Any] = {
     "source": None, "card": None, "preset": None, "live": False, "max_age": None, "on_late": "deliver",
-    "policy": "auto", "delegate": "auto", "threads": 1, "record": None, "save": None,
+    "policy": "auto", "delegate": "auto", "threads": 1, "record": None, "save": None, "threshold": None,
+    "classes": None, "max_detections": None, "set": [],
 }  # fmt: skip
 """Options that an app file says itself -> their defaults."""
 
@@ -71,6 +72,7 @@ def add_arguments(parser: CommandParser) -> None:
     add_preset(described, "for a file without a card, the card of a common kind of model")
     _add_budget(parser)
     add_delegate(parser)
+    _add_options(parser)
     parser.add_argument("--limit", type=whole(1), metavar="N", help="stop after N results")
     parser.add_argument(
         "--record", metavar="FILE", help="append every result to FILE, one JSON object a line"
@@ -88,6 +90,34 @@ def add_arguments(parser: CommandParser) -> None:
         help="show every result on its picture in a window; Esc ends the program",
     )
     parser.set_defaults(run=run)
+
+
+def _add_options(parser: CommandParser) -> None:
+    parser.add_argument(
+        "--threshold",
+        type=real(0, 1),
+        metavar="SCORE",
+        help="smallest score of a result, instead of the card's",
+    )
+    parser.add_argument(
+        "--classes", metavar="NAME,NAME", help="only these classes, of a model that finds several"
+    )
+    parser.add_argument("--max-detections", type=whole(1), metavar="N", help="at most N objects in a picture")
+    parser.add_argument(
+        "--set",
+        action="append",
+        default=[],
+        metavar="NAME=VALUE",
+        help="another option of the model's task, instead of the card's: docs/cards.md lists them; may be repeated",
+    )
+
+
+def _options(options: argparse.Namespace) -> dict[str, Any]:
+    """Of the model's task."""
+    from edgemm.card.options import from_words
+
+    named = {name: getattr(options, name) for name in ("threshold", "classes", "max_detections")}
+    return {**from_words(options.set), **{name: value for name, value in named.items() if value is not None}}
 
 
 def _add_budget(parser: CommandParser) -> None:
@@ -152,7 +182,11 @@ def _run_one(options: argparse.Namespace, draining: Draining) -> int:
         record = opened.enter_context(_record(options))
         signals.check()
         model = edgemm.load(
-            options.file, delegate=options.delegate, threads=options.threads, card=_card(options)
+            options.file,
+            delegate=options.delegate,
+            threads=options.threads,
+            card=_card(options),
+            **_options(options),
         )
         opened.enter_context(model)
         signals.check()

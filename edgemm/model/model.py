@@ -8,16 +8,17 @@ from dataclasses import replace
 from functools import partial
 from pathlib import Path
 from types import TracebackType
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypeVar
 
 import numpy as np
 import numpy.typing as npt
 
 from edgemm.backends import open_backend
 from edgemm.backends.backend import Backend, Coverage
-from edgemm.card import InputCard, ModelCard, OutputCard
 from edgemm.card.fit import CardLike, find_card, fit_card
 from edgemm.card.keys import warn_unknown
+from edgemm.card.model_card import InputCard, ModelCard, OutputCard
+from edgemm.card.options import with_options
 from edgemm.errors import CardError, InputError, naming
 from edgemm.lifecycle import Lifecycle, never_free_in_a_child, tell_in_a_child
 from edgemm.model.coerce import as_block, as_frame, as_stored
@@ -27,15 +28,19 @@ from edgemm.model.sessions import AudioSession, Engine, ImageSession, ModelSessi
 from edgemm.model.state import Constants
 from edgemm.results import Result
 from edgemm.stream.budget import Budget
-from edgemm.tasks import DECODERS, Decoder, decoder
+from edgemm.tasks import Decoder, decoder, undecoded
+from edgemm.tasks.context import NOWHERE
+from edgemm.tasks.outputs import Outputs
 from edgemm.tensors import TensorSpec
 
 if TYPE_CHECKING:
     from edgemm.artifact import Artifact
     from edgemm.capture.source import Source
+    from edgemm.model.part import Part
     from edgemm.stream.stream import Stream
 
 __all__ = ["GoldenOutcome", "Model", "load"]
+Begun = TypeVar("Begun")
 
 
 def load(
@@ -44,6 +49,7 @@ def load(
     delegate: str | tuple[str, ...] = "auto",
     threads: int = 1,
     card: CardLike | None = None,
+    **options: Any,
 ) -> Model:
     """Opens an artifact, or any .tflite or .onnx file, ready to run.
 
@@ -54,13 +60,15 @@ def load(
             its `payload_sha256` is not checked.
         delegate: a name, which is then required; a tuple, an order of fallback; or "auto".
         threads: for the CPU's part of the work.
+        options: of the task, instead of what the card says: `threshold=0.3`, `classes=("person",)`. Which there are,
+            docs/cards.md says for each task.
 
     Raises:
         ArtifactError: damaged, too new, or its card and its tensors do not agree.
         DelegateError: the delegate cannot be had, fails, or takes nothing.
         MissingDependency: the runtime for this format is not installed.
         MachineShortage: there is no memory, file descriptor or process left to load it.
-        InputError: an unknown delegate, `threads` below 1, or no such card.
+        InputError: an unknown delegate, `threads` below 1, no such card, or no such option.
 
     Warns:
         CardWarning: the card has a key that is not known, as a misspelt one.
@@ -82,7 +90,7 @@ def load(
         with naming(place, f"To correct it, {correct}"):
             if card is not None and artifact.card is not None:
                 artifact = replace(artifact, card=fit_card(artifact.card, backend.inputs, backend.outputs))
-            model = Model(artifact, backend, open_)
+            model = Model(artifact, backend, open_, options)
         warn_unknown(model.card, place, f"to correct it, {correct}")
         return model
     except BaseException:
@@ -109,22 +117,27 @@ class Model:
     """
 
     def __init__(
-        self, artifact: Artifact, backend: Backend, another: Callable[[], Backend] | None = None
+        self,
+        artifact: Artifact,
+        backend: Backend,
+        another: Callable[[], Backend] | None = None,
+        options: Mapping[str, Any] | None = None,
     ) -> None:
         """Use `load`.
 
         Args:
             another: opens the same model in a backend of its own, which each session over a stateful one needs.
+            options: of the task, instead of what the card says.
 
         Raises:
             CardError: the card and the tensors in the file do not agree.
         """
         self.artifact, self.backend = artifact, backend
-        self.card: ModelCard = artifact.card or _plain_card(artifact, backend)
+        self.card: ModelCard = with_options(artifact.card or _plain_card(artifact, backend), options or {})
         check_card(self.card, backend)
         self._decoder: Decoder | None = None
         self._serving: ModelSession | None = None
-        if self.card.task in DECODERS:
+        if not undecoded(self.card):
             _ = self._decode  # what does not fit is said now, not at the first picture
         never_free_in_a_child(backend)
         tell_in_a_child(self)
@@ -202,15 +215,18 @@ class Model:
         """
         return self._exchange(inputs, out)
 
-    def session(self) -> ModelSession:
+    def session(self, **options: Any) -> ModelSession:
         """A new stream's private state over this model; close it when done.
 
         A model that takes bare tensors gives a `TensorSession`, which is stepped by hand.
 
+        Args:
+            options: of the task, for this session, as in `load`.
+
         Raises:
             CardError: the card does not say how pictures or sound become the inputs.
             UnsupportedVersion: a task that this version does not decode.
-            InputError: the model is closed, or was loaded before this process was forked.
+            InputError: the model is closed, or was loaded before this process was forked; or no such option.
         """
         self._life.check()
         mains = self._mains()
@@ -220,7 +236,7 @@ class Model:
         if len(mains) == 1 and kinds <= {"image", "audio"}:
             card, index = mains[0]
             with naming(self.artifact.path):
-                decode = self._decode
+                decode = self._decode if not options else self._decoder_with(options)
             if card.modality == "image":
                 return self._begun(lambda engine: ImageSession(engine, decode, card, index))
             return self._begun(lambda engine: AudioSession(engine, decode, card, index))
@@ -229,7 +245,7 @@ class Model:
             f"{', '.join(f'{card.name!r} ({card.modality})' for card, _ in mains)}. Give tensors to model.run(...)"
         )
 
-    def _begun(self, make: Callable[[Engine], ModelSession]) -> ModelSession:
+    def _begun(self, make: Callable[[Engine], Begun]) -> Begun:
         """A session over the shared backend; a model that remembers by itself is opened once more for it."""
         if not self.backend.stateful:
             return make(Engine(self.card, self.backend, self._lock))
@@ -241,8 +257,24 @@ class Model:
             own.close()
             raise
 
+    def part(self) -> Part:
+        """This model as one of several that call each other, with a state of its own; close it when done.
+
+        Raises:
+            InputError: the model is closed, or was loaded before this process was forked.
+        """
+        from edgemm.model.part import Part
+
+        self._life.check()
+        return self._begun(Part)
+
     def stream(
-        self, source: Source, budget: Budget | None = None, *, timeout_s: float | None = None
+        self,
+        source: Source,
+        budget: Budget | None = None,
+        *,
+        timeout_s: float | None = None,
+        **options: Any,
     ) -> Stream:
         """Runs the model on a source, inside a budget; use as a context manager and iterate.
 
@@ -251,6 +283,7 @@ class Model:
             budget: None: no limit.
             timeout_s: a source that gives nothing for so many seconds raises SourceTimeout, and to ask again is
                 to wait again; None: 30 seconds; math.inf: a device may be away for ever.
+            options: of the task, for this stream, as in `load`.
 
         Raises:
             CardError: the card does not say how pictures or sound become the input.
@@ -263,7 +296,7 @@ class Model:
         require_budget(budget)
         timeout_s = SOURCE_TIMEOUT_S if timeout_s is None else timeout_s
 
-        session = self.session()
+        session = self.session(**options)
         if isinstance(session, TensorSession):
             session.close()
             raise CardError(
@@ -322,6 +355,9 @@ class Model:
             self._decoder = decoder(self.card, self.backend.outputs)
         return self._decoder
 
+    def _decoder_with(self, options: Mapping[str, Any]) -> Decoder:
+        return decoder(with_options(self.card, options), self.backend.outputs)
+
     @property
     def _whole(self) -> ModelSession:
         """Serves single calls, one at a time."""
@@ -362,7 +398,7 @@ class Model:
             if spec.name in zeros
         }
         outputs = self.run({**constants, **x, **given, **begun})
-        return self._decode([spec.dequantize(outputs[spec.name]) for spec in self.outputs])
+        return self._decode.whole((Outputs.of(self.outputs, outputs),), NOWHERE, 0.0)
 
 
 def _closed(inputs: Arrays, out: Arrays | None) -> dict[str, npt.NDArray[Any]]:

@@ -15,7 +15,7 @@ import numpy as np
 import numpy.typing as npt
 
 from edgemm.backends.backend import Backend
-from edgemm.card import InputCard, ModelCard
+from edgemm.card.model_card import InputCard, ModelCard
 from edgemm.errors import InputError
 from edgemm.lifecycle import Lifecycle, Lock
 from edgemm.media import AudioBlock, Captured, Frame
@@ -25,8 +25,10 @@ from edgemm.preprocess import compile_audio, compile_image
 from edgemm.preprocess.encoder import Encoder
 from edgemm.preprocess.window import CLIP_STRIDES
 from edgemm.results import Result
-from edgemm.stream.session import StageClock
-from edgemm.tasks import Decoder, KeywordDecoder, KeywordSpotter, Outputs
+from edgemm.session import NO_CLOCK, Cancellation, Emission, Gap, StageClock
+from edgemm.tasks.context import Context
+from edgemm.tasks.decoder import Decoder
+from edgemm.tasks.outputs import Outputs
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -41,29 +43,16 @@ class Engine:
     """The backend is this session's own, and closed with it."""
 
 
-class NoClock:
-    """A `StageClock` that takes no time."""
-
-    def start(self, stage: str) -> None:
-        """Nothing."""
-
-    def stop(self) -> None:
-        """Nothing."""
-
-
-NO_CLOCK = NoClock()
-
-
-class _Runs:
+class Runs:
     """One run after the other of a backend, with this session's own state."""
 
     def __init__(self, engine: Engine) -> None:
         self.backend, self._lock, self._owned = engine.backend, engine.lock, engine.owned
         self._life = Lifecycle("the session", "begin a new one of its model")
         self.remembers = bool(engine.card.states) or engine.backend.stateful
-        self._state = RecurrentState(engine.card.states, engine.backend.inputs, engine.backend.outputs)
+        self.state = RecurrentState(engine.card.states, engine.backend.inputs, engine.backend.outputs)
         self._constants = Constants(engine.card.inputs, engine.backend.inputs)
-        self._real = RealOutputs(engine.backend.outputs)
+        self.outputs = Outputs(engine.backend.outputs, engine.backend.output_buffer)
         self._used = False
 
     @property
@@ -77,19 +66,20 @@ class _Runs:
         return self._lock
 
     def run(self, clock: StageClock) -> Outputs:
-        """Runs what lies in the input buffers, for which the lock is held; gives real-valued outputs."""
+        """Runs what lies in the input buffers, for which the lock is held. The outputs are the backend's own, and
+        to be read before the lock is released."""
         self._used = True
-        self._state.put(self.backend)
+        self.state.put(self.backend)
         self._constants.put(self.backend)
         clock.start("infer")
         self.backend.run()
         clock.start("decode")
-        self._state.take(self.backend)
-        return self._real.read(self.backend)
+        self.state.take(self.backend)
+        return self.outputs
 
     def reset(self) -> None:
         """Nothing was heard or seen."""
-        self._state.reset()
+        self.state.reset()
         if self._owned and self._used:
             with self.lock:
                 self.backend.reset()
@@ -106,20 +96,21 @@ class _Runs:
 
 
 class ModelSession:
-    """One stream's private state over a model. See `edgemm.stream.session.Session`."""
+    """One stream's private state over a model. See `edgemm.session.Session`."""
 
     takes = "something else"
 
     def __init__(self, engine: Engine) -> None:
-        self._runs = _Runs(engine)
+        self._runs = Runs(engine)
+        self._cancelled = Cancellation()
 
-    def feed(self, captured: Captured, clock: StageClock) -> Iterable[Result]:
+    def feed(self, item: Captured, clock: StageClock) -> Iterable[Emission]:
         """The results that one captured item completes.
 
         Raises:
             InputError: not what the model takes.
         """
-        raise InputError(f"the model takes {self.takes}: found {type(captured).__name__}")
+        raise InputError(f"the model takes {self.takes}: found {type(item).__name__}")
 
     def step(self, inputs: Mapping[str, npt.NDArray[Any]] | npt.NDArray[Any]) -> dict[str, npt.NDArray[Any]]:
         """One run on prepared tensors; see `TensorSession.step`.
@@ -128,6 +119,19 @@ class ModelSession:
             InputError: the model's card says how pictures or sound become its input.
         """
         raise InputError(f"the model takes {self.takes}: expected feed(...), or tensors in model.run(...)")
+
+    def gap(self, gap: Gap, clock: StageClock) -> Iterable[Emission]:
+        """What is still to be said; then what was heard is forgotten."""
+        yield from self.finish(clock)
+        self.reset()
+
+    def finish(self, clock: StageClock) -> Iterable[Emission]:
+        """What is still to be said."""
+        return ()
+
+    def cancel(self) -> None:
+        """The item that is fed right now ends after the run that it is in. From any thread."""
+        self._cancelled.cancel()
 
     def reset(self) -> None:
         """What the model remembers is forgotten."""
@@ -139,37 +143,63 @@ class ModelSession:
 
 
 class ImageSession(ModelSession):
-    """Frames in, one result each."""
+    """Frames in, one result each, or one when the decoder has enough of them."""
 
     takes = "pictures"
     modality: Literal["image", "audio"] = "image"
 
-    def __init__(self, engine: Engine, decode: Decoder, card: InputCard, index: int) -> None:
+    def __init__(self, engine: Engine, decoder: Decoder, card: InputCard, index: int) -> None:
         super().__init__(engine)
         self._prepare = compile_image(card, engine.backend.inputs[index])
-        self._index, self._decode = index, decode
+        self._index, self._decoder = index, decoder
+        self._state = decoder.begin()
+        self._context = Context()
+        self._tensor_wh = self._prepare.size_wh
 
-    def feed(self, captured: Captured, clock: StageClock) -> Iterable[Result]:
-        """One result for one frame.
+    def feed(self, item: Captured, clock: StageClock) -> Iterable[Emission]:
+        """The results that one frame completes.
 
         Raises:
             InputError: not a frame, or a picture that does not fit.
         """
-        if not isinstance(captured, Frame):
-            raise InputError(f"the model takes pictures: expected a Frame, found {type(captured).__name__}")
-        runs = self._runs
-        with runs.lock:
-            clock.start("preprocess")
-            self._prepare(captured.pixels, captured.color, runs.backend.input_buffer(self._index))
-            result = self._decode(runs.run(clock))
+        if not isinstance(item, Frame):
+            raise InputError(f"the model takes pictures: expected a Frame, found {type(item).__name__}")
+        self._cancelled.renew()
+        with self._runs.lock:
+            outputs = self._run(item, clock)
+            at_ns = item.captured_ns
+            emissions = [
+                Emission(each, at_ns, at_ns)
+                for each in self._decoder.decode(outputs, self._context, self._state)
+            ]
             clock.stop()
-        return (result,)
+        return () if self._cancelled else emissions
+
+    def finish(self, clock: StageClock) -> Iterable[Emission]:
+        """What the decoder has still to say of the frames before."""
+        at_ns = self._context.end_ns
+        return [Emission(each, at_ns, at_ns) for each in self._decoder.end(self._context, self._state)]
 
     def whole(self, frame: Frame) -> Result:
         """The result of one frame alone; the state of a stream is not kept."""
         self.reset()
-        (result,) = self.feed(frame, NO_CLOCK)
-        return result
+        with self._runs.lock:
+            outputs = self._run(frame, NO_CLOCK)
+            return self._decoder.whole((outputs,), self._context, 0.0)
+
+    def _run(self, frame: Frame, clock: StageClock) -> Outputs:
+        runs, pixels = self._runs, frame.pixels
+        clock.start("preprocess")
+        self._prepare(pixels, frame.color, runs.backend.input_buffer(self._index))
+        height, width, *_ = pixels.shape
+        at_ns = frame.captured_ns
+        self._context = Context(self._prepare.to_source, (width, height), self._tensor_wh, at_ns, at_ns)
+        return runs.run(clock)
+
+    def reset(self) -> None:
+        """Forgets what was seen."""
+        self._runs.reset()
+        self._state = self._decoder.begin()
 
 
 class AudioSession(ModelSession):
@@ -178,47 +208,59 @@ class AudioSession(ModelSession):
     takes = "sound"
     modality: Literal["image", "audio"] = "audio"
 
-    def __init__(self, engine: Engine, decode: Decoder, card: InputCard, index: int) -> None:
+    def __init__(self, engine: Engine, decoder: Decoder, card: InputCard, index: int) -> None:
         super().__init__(engine)
         if card.audio is None:
             raise InputError(f"input {card.name!r}: expected a card with `audio`, found none")
         self._window = compile_audio(card, engine.backend.inputs[index])
-        self._rate, self._index, self._decode = card.audio.sample_rate, index, decode
-        self._spotter = KeywordSpotter(decode) if isinstance(decode, KeywordDecoder) else None
+        self._rate, self._index, self._decoder = card.audio.sample_rate, index, decoder
+        self._state = decoder.begin()
+        self._context = Context()
         self._began_s: float | None = None
 
-    def feed(self, captured: Captured, clock: StageClock) -> Iterator[Result]:
-        """One result for each window that the block completes.
+    def feed(self, item: Captured, clock: StageClock) -> Iterator[Emission]:
+        """The results of the windows that the block completes.
 
         Raises:
             InputError: not an audio block, or its rate changed.
         """
-        if not isinstance(captured, AudioBlock):
-            raise InputError(
-                f"the model takes sound: expected an AudioBlock, found {type(captured).__name__}"
-            )
-        if captured.gap_samples:
-            self.reset()
+        if not isinstance(item, AudioBlock):
+            raise InputError(f"the model takes sound: expected an AudioBlock, found {type(item).__name__}")
+        self._cancelled.renew()
         if self._began_s is None:
-            self._began_s = captured.position / captured.sample_rate
+            self._began_s = item.position / item.sample_rate
         clock.start("preprocess")
-        for end in self._window.push(captured.samples, captured.sample_rate):
-            result = self._run(end, clock)
+        for end in self._window.push(item.samples, item.sample_rate):
+            context = self._context = self._place(end, item)
+            results = self._run(context, clock)
             clock.stop()
-            yield result
+            for each in results:
+                yield Emission(each, context.begin_ns, context.end_ns)
+            if self._cancelled:
+                return
             clock.start("preprocess")
         clock.stop()
 
-    def _run(self, end: int, clock: StageClock) -> Result:
-        """The window that ends at sample `end`."""
-        runs, began_s = self._runs, self._began_s or 0.0
+    def _place(self, end: int, block: AudioBlock) -> Context:
+        """Of the window that ends at sample `end` since the last reset, and within the block."""
+        began_s = self._began_s or 0.0
+        begin_s, end_s = (began_s + max(0, end - back) / self._rate for back in (self._window.span, 0))
+        last = min(float(len(block.samples)), end_s * block.sample_rate - block.position)
+        end_ns = block.captured_ns + round(last * 1e9 / block.sample_rate)
+        return Context(
+            begin_ns=end_ns - round((end_s - begin_s) * 1e9), end_ns=end_ns, begin_s=begin_s, end_s=end_s
+        )
+
+    def _run(self, context: Context, clock: StageClock) -> Iterable[Result]:
+        runs = self._runs
         with runs.lock:
             self._window.write(runs.backend.input_buffer(self._index))
-            outputs = runs.run(clock)
-            if self._spotter is None:
-                return self._decode(outputs)
-            start_s, end_s = (max(0, end - back) / self._rate for back in (self._window.span, 0))
-            return self._spotter(outputs, began_s + start_s, began_s + end_s)
+            return tuple(self._decoder.decode(runs.run(clock), context, self._state))
+
+    def finish(self, clock: StageClock) -> Iterable[Emission]:
+        """What the decoder has still to say of what was heard."""
+        at = self._context
+        return [Emission(each, at.begin_ns, at.end_ns) for each in self._decoder.end(at, self._state)]
 
     def whole(self, block: AudioBlock) -> Result:
         """One result for a whole recording; the state of a stream is not kept."""
@@ -228,18 +270,16 @@ class AudioSession(ModelSession):
         for tensor in self._window.clip(block.samples, block.sample_rate, strides):
             with runs.lock:
                 runs.backend.input_buffer(self._index)[...] = tensor
-                windows.append([each.copy() for each in runs.run(NO_CLOCK)])
+                windows.append(runs.run(NO_CLOCK).copy())
         seconds = len(block.samples) / block.sample_rate
-        if self._spotter is not None and runs.remembers:
-            return self._spotter.clearest(windows, self._window.stride / self._rate, seconds)
-        return self._decode.whole(windows, seconds)
+        stride_s = self._window.stride / self._rate if runs.remembers else 0.0
+        return self._decoder.whole(windows, Context(end_s=seconds), stride_s)
 
     def reset(self) -> None:
         """Forgets everything heard."""
         self._window.reset()
         self._runs.reset()
-        if self._spotter is not None:
-            self._spotter.reset()
+        self._state = self._decoder.begin()
         self._began_s = None
 
 
@@ -261,6 +301,7 @@ class TensorSession(ModelSession):
         self._inputs = {spec.name: index for index, spec in enumerate(specs_in) if spec.name not in kept}
         self._outputs = {spec.name: index for index, spec in enumerate(specs_out) if spec.name not in carried}
         self._specs = specs_in
+        self._real = RealOutputs(specs_out)
         self._encoders = {
             name: Encoder(specs_in[index], int(engine.backend.input_buffer(index).size))
             for name, index in self._inputs.items()
@@ -288,8 +329,9 @@ class TensorSession(ModelSession):
         with runs.lock:
             for name, index in self._inputs.items():
                 self._write(name, given[name], runs.backend.input_buffer(index))
-            outputs = runs.run(NO_CLOCK)
-        return {name: outputs[index] for name, index in self._outputs.items()}
+            runs.run(NO_CLOCK)
+            real = self._real.read(runs.backend)
+        return {name: real[index] for name, index in self._outputs.items()}
 
     def _write(self, name: str, given: npt.NDArray[Any], buffer: npt.NDArray[Any]) -> None:
         spec = self._specs[self._inputs[name]]

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -12,7 +12,7 @@ import numpy.typing as npt
 
 from edgemm.backends.backend import Backend
 from edgemm.card import InputCard, StatePair
-from edgemm.errors import CardError
+from edgemm.errors import CardError, InputError
 from edgemm.preprocess.encoder import Encoder
 from edgemm.tensors import TensorSpec
 
@@ -63,12 +63,28 @@ class RecurrentState:
             _carried(_place(pair.input, inputs), inputs, _place(pair.output, outputs), outputs)
             for pair in pairs
         ]
+        self._names = {each.target.name for each in self._carried}
         self.reset()
 
-    def reset(self) -> None:
-        """Real zeros."""
+    def reset(self, names: Iterable[str] | None = None) -> None:
+        """Real zeros in all state inputs, or in these.
+
+        Raises:
+            InputError: a name that is no state input.
+        """
+        wanted = set(self._names if names is None else names)
+        if not wanted <= self._names:
+            raise InputError(
+                f"states: expected some of {', '.join(sorted(self._names)) or 'none'}; found "
+                f"{', '.join(sorted(wanted - self._names))}"
+            )
         for each in self._carried:
-            each.stored[...] = each.target.zero_point
+            if each.target.name in wanted:
+                each.stored[...] = each.target.zero_point
+
+    def values(self) -> dict[str, npt.NDArray[Any]]:
+        """State input -> what goes into it at the next run, as it stores it: the arrays themselves."""
+        return {each.target.name: each.stored for each in self._carried}
 
     def put(self, backend: Backend) -> None:
         """Before a run: the state into the state inputs."""

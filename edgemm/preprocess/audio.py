@@ -134,7 +134,8 @@ def _check_tensor(recipe: AudioRecipe, layout: str, spec: TensorSpec) -> None:
         raise CardError(
             f"input {spec.name!r}: expected layout {', '.join(shapes)} for {recipe.feature}, found {layout!r}"
         )
-    if spec.shape != shapes[layout] or 0 in spec.shape:
+    without_batch = layout == "NT" and spec.shape == shapes[layout][1:]  # as YAMNet has it
+    if not (spec.shape == shapes[layout] or without_batch) or 0 in spec.shape:
         raise CardError(
             f"input {spec.name!r}: the card's audio recipe makes {layout} {list(shapes[layout])}, "
             f"the tensor is {list(spec.shape)}"

@@ -43,6 +43,8 @@ class _Steps:
     """What is computed once for all pictures of one size and colour."""
 
     placement: Placement
+    to_source: npt.NDArray[np.float64]
+    """See `Placement.to_source`."""
     sample: PictureSampler
     flip: bool
     """The sampled picture has its channels in the opposite order to the tensor's."""
@@ -89,6 +91,16 @@ class ImagePreprocessor:
             view[strip] = steps.border[strip]
         self._writer.write(steps.sample(pixels), steps.scratch, view[steps.placement.area], flip=steps.flip)
 
+    @property
+    def size_wh(self) -> tuple[int, int]:
+        """Pixels of the tensor."""
+        return self._size_wh
+
+    @property
+    def to_source(self) -> npt.NDArray[np.float64]:
+        """Of the picture that was written last: see `Placement.to_source`. Not to be written to."""
+        return self._steps.to_source
+
     def placement(self, shape: tuple[int, ...]) -> Placement:
         """Where a picture of `shape` (height, width, ...) is placed in the tensor.
 
@@ -119,6 +131,7 @@ class ImagePreprocessor:
         strips = _around(at)
         return _Steps(
             placement=at,
+            to_source=at.to_source,
             sample=PictureSampler(self._recipe, at, color, target),
             flip=by_plane and color != wanted,
             scratch=self._writer.scratch(rows, columns),
@@ -155,6 +168,8 @@ def _check_recipe(recipe: ImageRecipe) -> None:
             raise CardError(
                 f"image.{key}: expected one of {', '.join(words)}; found {getattr(recipe, key)!r}"
             )
+    if recipe.interpolation == "mediapipe" and recipe.resize == "center-crop":
+        raise CardError('image.interpolation: "mediapipe" does not fit resize "center-crop". Take "linear"')
     for key, most in (("pad_value", 255), ("resize_short", MAX_SIDE)):
         if not 0 <= getattr(recipe, key) <= most:
             raise CardError(f"image.{key}: expected 0 to {most}, found {getattr(recipe, key)}")

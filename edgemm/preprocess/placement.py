@@ -4,7 +4,10 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from edgemm.card import ImageRecipe
+import numpy as np
+import numpy.typing as npt
+
+from edgemm.card.recipes import ImageRecipe
 from edgemm.errors import InputError
 
 RESIZES: tuple[str, ...] = ("stretch", "letterbox", "center-crop", "none")
@@ -35,6 +38,16 @@ class Placement:
         return self.resized_wh[0] / self.source_wh[0], self.resized_wh[1] / self.source_wh[1]
 
     @property
+    def to_source(self) -> npt.NDArray[np.float64]:
+        """float64[2, 3]: (x, y, 1) in pixels of the tensor -> (x, y) in pixels of the picture.
+
+        Coordinates are continuous: the first pixel covers 0 to 1. A new array at each call: for pictures of one size it
+        is the same, so keep it.
+        """
+        x, y = self.scale_xy
+        return np.array([[1 / x, 0.0, -self.left / x], [0.0, 1 / y, -self.top / y]])
+
+    @property
     def shown_wh(self) -> tuple[int, int]:
         """Pixels of the tensor that the picture covers; the rest is border."""
         return min(self.resized_wh[0], self.size_wh[0]), min(self.resized_wh[1], self.size_wh[1])
@@ -50,6 +63,45 @@ class Placement:
         """Rows and columns of the resized picture that the tensor shows."""
         left, top = max(-self.left, 0), max(-self.top, 0)
         return slice(top, top + self.shown_wh[1]), slice(left, left + self.shown_wh[0])
+
+
+@dataclass(frozen=True, slots=True)
+class CornerPlacement(Placement):
+    """Interpolation "mediapipe": tensor pixel (x, y) shows the picture at ((x, y) - border_xy) * step_xy.
+
+    Steps and borders are no whole numbers of pixels. The border is sampled too: `area` is the whole tensor.
+    """
+
+    step_xy: tuple[float, float]
+    """Pixels of the source per pixel of the tensor."""
+    border_xy: tuple[float, float]
+    """Pixels of the tensor, left of the picture and above it. `left` and `top` are these, rounded."""
+
+    @property
+    def scale_xy(self) -> tuple[float, float]:
+        """Tensor pixels per source pixel, for each axis."""
+        return 1 / self.step_xy[0], 1 / self.step_xy[1]
+
+    @property
+    def to_source(self) -> npt.NDArray[np.float64]:
+        """As `Placement.to_source`."""
+        (x, y), (left, top) = self.step_xy, self.border_xy
+        return np.array([[x, 0.0, -left * x], [0.0, y, -top * y]])
+
+    @property
+    def shown_wh(self) -> tuple[int, int]:
+        """The whole tensor."""
+        return self.size_wh
+
+    @property
+    def area(self) -> tuple[slice, slice]:
+        """The whole tensor."""
+        return slice(0, self.size_wh[1]), slice(0, self.size_wh[0])
+
+    @property
+    def crop(self) -> tuple[slice, slice]:
+        """The whole tensor."""
+        return self.area
 
 
 def place(recipe: ImageRecipe, source_wh: tuple[int, int], size_wh: tuple[int, int]) -> Placement:
@@ -69,6 +121,8 @@ def place(recipe: ImageRecipe, source_wh: tuple[int, int], size_wh: tuple[int, i
             f"the card asks for pictures of {size_wh[0]}x{size_wh[1]} pixels, not resized; "
             f"found {source_wh[0]}x{source_wh[1]}. Resize the picture first"
         )
+    if recipe.interpolation == "mediapipe":
+        return _from_corner(recipe, source_wh, size_wh)
     if recipe.resize == "letterbox":
         scale = letterbox_scale(source_wh, size_wh)
         resized = _scaled(source_wh, scale)
@@ -84,6 +138,19 @@ def place(recipe: ImageRecipe, source_wh: tuple[int, int], size_wh: tuple[int, i
         left, top = (-round((part - size) / 2) for size, part in zip(size_wh, resized, strict=True))
         return Placement(source_wh, resized, size_wh, left, top)
     return Placement(source_wh, size_wh, size_wh, 0, 0)
+
+
+def _from_corner(recipe: ImageRecipe, source_wh: tuple[int, int], size_wh: tuple[int, int]) -> Placement:
+    """A plain `Placement` where steps and borders are whole pixels, so that "nearest" gives the same pixels."""
+    x, y = (source / size for source, size in zip(source_wh, size_wh, strict=True))
+    if recipe.resize == "letterbox":
+        x = y = max(x, y)
+    shown = source_wh[0] / x, source_wh[1] / y
+    border = (size_wh[0] - shown[0]) / 2, (size_wh[1] - shown[1]) / 2
+    left, top = round(border[0]), round(border[1])
+    if all(number.is_integer() for number in (x, y, *shown, *border)):
+        return Placement(source_wh, (int(shown[0]), int(shown[1])), size_wh, left, top)
+    return CornerPlacement(source_wh, size_wh, size_wh, left, top, (x, y), border)
 
 
 def letterbox_scale(source_wh: tuple[int, int], size_wh: tuple[int, int]) -> float:

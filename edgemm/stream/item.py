@@ -27,10 +27,12 @@ class Item:
     """True when `age_ms` is above the budget."""
     stages_ms: Mapping[str, float]
     """Milliseconds in "wait", "preprocess", "infer" and "decode"."""
+    final: bool = True
+    """False where a later result replaces this one, such as the words of half a sentence."""
 
     def to_json(self) -> dict[str, Any]:
         """Plain JSON values, with the keys that scripts rely on: sequence, captured_ns, age_ms, late, origin,
-        stages_ms, result."""
+        stages_ms, result; and final, false, where it is not."""
         return {
             "sequence": self.sequence,
             "captured_ns": self.captured_ns,
@@ -39,4 +41,5 @@ class Item:
             "origin": self.frame.origin,
             "stages_ms": {name: round(ms, 4) for name, ms in self.stages_ms.items()},
             "result": self.value.to_json(),
+            **({} if self.final else {"final": False}),
         }

@@ -21,7 +21,7 @@ from edgemm.stream.histogram import Histogram
 
 CLOSED = "closed"
 """Reason of what was in flight when the stream was closed."""
-_JUDGED = ("late", "stale", "no-time", "no-result")
+_JUDGED = ("late", "stale", "no-time")
 """Reasons of frames that a stream at work gave up itself."""
 
 
@@ -76,6 +76,7 @@ class Ledger:
         self._samples = _Account()
         self._results = 0
         self._late = 0
+        self._interrupted = 0
         self._starved_s = 0.0
         self._ages = Histogram()
         self._stages: dict[str, Histogram] = {}
@@ -134,7 +135,7 @@ class Ledger:
                     self._samples.drop(len(item.samples), reason)
 
     def take_in(self, item: Captured, stages_ms: Mapping[str, float]) -> None:
-        """A block in flight has gone into the model, and completed no result."""
+        """An item in flight has gone into the model, and completed no result."""
         with self._lock:
             if not self._closed:
                 self._deliver(item)
@@ -158,6 +159,11 @@ class Ledger:
                 self._histogram(stage).add(time_ms)
             return True
 
+    def interrupt(self) -> None:
+        """The work on an item was given up because somebody asked for it."""
+        with self._lock:
+            self._interrupted += not self._closed
+
     def starve(self, seconds: float) -> None:
         """For so long frames came and no result was handed over; the longest time is kept."""
         with self._lock:
@@ -179,8 +185,9 @@ class Ledger:
             budget), p50_ms, p90_ms, p99_ms (age of results at delivery, at most 1 % too high; None before
             the first), results, stages_ms {stage: median over results}, stages_total_ms {stage: sum, blocks
             without a result counted in} and, for audio, samples {captured, delivered, dropped {reason:
-            samples}, in_flight}, faults {event: count} of a source that counts them, and starved_s, the longest
-            time in seconds in which frames came and each was too late; only where that was above 10 s.
+            samples}, in_flight}, faults {event: count} of a source that counts them, interrupted, items whose work
+            was given up on request; and starved_s, the longest time in seconds in which frames came and each was too
+            late; only where that was above 10 s.
         """
         with self._lock:
             summary = self._items.to_dict()
@@ -194,6 +201,8 @@ class Ledger:
             summary["stages_total_ms"] = {
                 stage: _rounded(time_ms) for stage, time_ms in self._totals_ms.items()
             }
+            if self._interrupted:
+                summary["interrupted"] = self._interrupted
             if self._starved_s:
                 summary["starved_s"] = round(self._starved_s, 1)
             if self._samples.captured:

@@ -6,8 +6,8 @@ from os import PathLike
 
 from edgemm.capture.source import Source
 from edgemm.errors import InputError
+from edgemm.session import Session, TakesOneModality
 from edgemm.stream.budget import Budget
-from edgemm.stream.session import Session, TakesOneModality
 
 _GIVES = {"image": "pictures", "audio": "sound"}
 _EXPECTED = {

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from contextlib import ExitStack
 from queue import SimpleQueue
 from typing import TYPE_CHECKING, Any, Protocol
@@ -15,11 +15,11 @@ from edgemm.capture.share.tap import Tap
 from edgemm.capture.source import Source
 from edgemm.errors import InputError
 from edgemm.lifecycle import RUNNING, Lifecycle
+from edgemm.session import Session
 from edgemm.stream.budget import Budget
 from edgemm.stream.item import Item
 from edgemm.stream.lane import Lane
 from edgemm.stream.pairing import require_budget, require_source
-from edgemm.stream.session import Session
 from edgemm.stream.stream import CLOSE_S, SOURCE_TIMEOUT_S, Stream
 from edgemm.stream.switch import SHARED
 
@@ -88,6 +88,7 @@ class Runner:
         on_item: Callable[[Item], object] | None = None,
         *,
         timeout_s: float = SOURCE_TIMEOUT_S,
+        options: Mapping[str, Any] | None = None,
     ) -> None:
         """Adds a stream; it begins with the first iteration, or at once when that has begun.
 
@@ -100,6 +101,7 @@ class Runner:
                 comes in the loop as well; its age is that of the call.
             timeout_s: a source that gives nothing for so many seconds ends the stream with SourceTimeout;
                 math.inf for a device that may be away for long and comes back by itself.
+            options: of the model's task, for this stream, as `load` takes them.
 
         Raises:
             InputError: the name is taken, the runner is closed, or source and budget do not fit.
@@ -109,7 +111,7 @@ class Runner:
         self._life.check()
         require_source(source)
         require_budget(budget)
-        session = model.session()
+        session = model.session(**(options or {}))
         tap = self._shared.setdefault(id(source), SharedSource(source)).tap()
         try:
             stream = Stream(session, tap, budget, permit=self._permits, timeout_s=timeout_s)

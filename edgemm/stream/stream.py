@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, ExitStack, nullcontext
 from typing import TYPE_CHECKING, Any
 
@@ -13,7 +13,8 @@ from edgemm.errors import EdgemmError, InputError
 from edgemm.gate import Gate
 from edgemm.lifecycle import Lifecycle
 from edgemm.log import LOG
-from edgemm.media import AudioBlock
+from edgemm.media import AudioBlock, Captured
+from edgemm.session import Emission, Gap, Session
 from edgemm.stream.budget import Budget
 from edgemm.stream.clock import WAIT, StageTimer
 from edgemm.stream.deadline import Deadline
@@ -21,8 +22,7 @@ from edgemm.stream.item import Item
 from edgemm.stream.ledger import Ledger
 from edgemm.stream.pairing import require_budget, require_pair, require_source
 from edgemm.stream.reader import InLineReader, NewestReader
-from edgemm.stream.session import Session
-from edgemm.stream.work import Pending, Work, newest_ns
+from edgemm.stream.work import Pending, Work
 
 if TYPE_CHECKING:
     from typing_extensions import Self
@@ -31,6 +31,8 @@ if TYPE_CHECKING:
 
 SOURCE_TIMEOUT_S = 30.0
 """A source that gives nothing for so long is an error."""
+INTERRUPTED = "interrupted"
+"""Reason of an item whose work `cancel()` ended before it gave a result."""
 CLOSE_S = 2.0
 """Longest that `close()` waits for a model that is at work in another thread."""
 CLOSE_ALL_S = 10.0
@@ -105,6 +107,7 @@ class Stream:
         reader = NewestReader if _newest_wins(self.budget, source) else InLineReader
         self._reader = reader(source, self.ledger, timeout_s=timeout_s)
         self._work: Work | None = None
+        self._newest: Captured | None = None
         self._must_reset = False
         self._sequence = 0
         self._async: AsyncItems | None = None
@@ -154,7 +157,7 @@ class Stream:
 
     def _produce(self, open_: Callable[[], bool]) -> Pending | None:
         while open_():
-            if self._work is None and not self._reader.wait():
+            if self._work is None and not self._reader.wait() and not self._end_of_source():
                 return None
             with self._permit:
                 pending = self._step() if open_() else None
@@ -167,7 +170,8 @@ class Stream:
         has been closed."""
         work = pending.work
         now_ns = self._now_ns()
-        age_ms = max(0.0, (now_ns - pending.captured_ns) / 1e6)
+        emission = pending.emission
+        age_ms = max(0.0, (now_ns - emission.newest_ns) / 1e6)
         late = self._deadline.is_late(age_ms)
         if late and pending.first and self._deadline.may_drop(work.item):
             self._deadline.drop(work.item, "late", now_ns)
@@ -179,12 +183,24 @@ class Stream:
             return None
         self._deadline.delivered()
         sequence, self._sequence = self._sequence, self._sequence + 1
-        return Item(pending.result, work.item, sequence, pending.captured_ns, age_ms, late, stages_ms)
+        return Item(
+            emission.value, work.item, sequence, emission.newest_ns, age_ms, late, stages_ms, emission.final
+        )
 
     def stop(self) -> None:
         """Reads no more from the source; what was read is still delivered, then the iteration ends. Takes
         no lock: fit for a signal handler."""
         self._reader.stop()
+
+    def cancel(self) -> None:
+        """The item that the model is at work on is given up after the step that it is in, and counted: as dropped,
+        "interrupted", where it has given no result yet. The stream goes on with the next. From any thread."""
+        work = self._work
+        if work is None:
+            return
+        work.interrupted = True
+        self.ledger.interrupt()
+        self._session.cancel()
 
     def close(self) -> None:
         """Ends the stream at once. What is in flight becomes dropped as "closed", and a thread that waits
@@ -216,20 +232,19 @@ class Stream:
         if work is None:
             return None
         try:
-            result = next(work.results, None)
+            emission = None if work.interrupted else next(work.results, None)
         except BaseException:
             self._fail(work)
             raise
         stages_ms = self._timer.take()
-        if result is None:
+        if emission is None:
             self._finish(work, stages_ms)
             return None
         first, work.answered = not work.answered, True
         if first:
             self._deadline.took((self._now_ns() - begun_ns) / 1e6)
-        captured_ns = newest_ns(work.item, result)
-        stages_ms = {WAIT: max(0.0, (begun_ns - captured_ns) / 1e6), **stages_ms}
-        return Pending(work, result, captured_ns, first, stages_ms)
+        stages_ms = {WAIT: max(0.0, (begun_ns - emission.newest_ns) / 1e6), **stages_ms}
+        return Pending(work, emission, first, stages_ms)
 
     def _begin(self, begun_ns: int) -> Work | None:
         """Gives the item that waits to the session; None when it is too old, or gone."""
@@ -243,20 +258,36 @@ class Stream:
             if self._must_reset:
                 self._session.reset()
                 self._must_reset = False
-            self._work.results = iter(self._session.feed(item, self._timer))
+            self._newest = item
+            self._work.results = iter(
+                self._after_gap(item)
+                if isinstance(item, AudioBlock) and item.gap_samples
+                else self._session.feed(item, self._timer)
+            )
         except BaseException:
             self._fail(self._work)
             raise
         return self._work
 
+    def _after_gap(self, block: AudioBlock) -> Iterator[Emission]:
+        """What a gap before the block completes, then what the block does."""
+        yield from self._session.gap(Gap(block.gap_samples, block.gap_reason), self._timer)
+        yield from self._session.feed(block, self._timer)
+
+    def _end_of_source(self) -> bool:
+        """True when the session may still have something to say: once, after the last item."""
+        if self._newest is None or self._must_reset:
+            return False
+        self._work = Work(self._newest, iter(self._session.finish(self._timer)), answered=True)
+        self._newest = None
+        return True
+
     def _finish(self, work: Work, stages_ms: dict[str, float]) -> None:
         self._work = None
-        if work.answered:
-            return
-        if isinstance(work.item, AudioBlock):
+        if work.interrupted and not work.answered:
+            self.ledger.drop(work.item, INTERRUPTED)
+        elif not work.answered:
             self.ledger.take_in(work.item, stages_ms)
-        else:
-            self.ledger.drop(work.item, "no-result")
 
     def _fail(self, work: Work) -> None:
         self._timer.take()

@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import dataclass
 
-from edgemm.media import AudioBlock, Captured
-from edgemm.results import Keyword, Result
+from edgemm.media import Captured
+from edgemm.session import Emission
 
 
 @dataclass(slots=True, eq=False)
@@ -14,9 +14,11 @@ class Work:
     """A captured item that the session is at work on."""
 
     item: Captured
-    results: Iterator[Result]
+    results: Iterator[Emission]
     answered: bool = False
-    """True once it has given a result."""
+    """True once it has given a result, or been counted as delivered before."""
+    interrupted: bool = False
+    """True once the session was told to give it up."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -24,22 +26,6 @@ class Pending:
     """A result that is computed and not yet handed over."""
 
     work: Work
-    result: Result
-    captured_ns: int
-    """Of the frame, or of the newest sample in the window."""
+    emission: Emission
     first: bool
     stages_ms: dict[str, float]
-
-
-def newest_ns(item: Captured, result: Result) -> int:
-    """When the newest part of what made a result was captured.
-
-    Of a frame, the frame. Of sound, the last sample in the window where the result tells where that ends,
-    else the last sample of the block.
-    """
-    if not isinstance(item, AudioBlock):
-        return item.captured_ns
-    samples = float(len(item.samples))
-    if isinstance(result, Keyword):
-        samples = min(samples, result.end_s * item.sample_rate - item.position)
-    return item.captured_ns + round(samples * 1e9 / item.sample_rate)

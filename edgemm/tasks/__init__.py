@@ -1,49 +1,46 @@
-"""Decoding: from a model's outputs to a result. One file per task; nothing here runs a model."""
+"""From the outputs of a model to its result. One folder per task; nothing here runs a model.
+
+`decoder(card, specs)` opens what a card's task needs. The table of tasks is `edgemm.card.tasks`.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Sequence
 
-from edgemm.card import ModelCard
+from edgemm.card.model_card import ModelCard
+from edgemm.card.tasks import RESERVED, find_task, task_names
 from edgemm.errors import UnsupportedVersion
-from edgemm.tasks.classification import ClassificationDecoder
-from edgemm.tasks.keyword import KeywordDecoder, KeywordSpotter
-from edgemm.tasks.task import Decoder, Outputs
-from edgemm.tasks.tensors import TensorsDecoder
+from edgemm.tasks.decoder import Decoder
 from edgemm.tensors import TensorSpec
-
-DECODERS: Mapping[str, Callable[[ModelCard, Sequence[TensorSpec]], Decoder]] = {
-    "classification": ClassificationDecoder,
-    "keyword": KeywordDecoder,
-    "tensors": TensorsDecoder,
-}
-"""Task of a card -> what decodes it."""
 
 
 def decoder(card: ModelCard, specs: Sequence[TensorSpec]) -> Decoder:
-    """What turns the outputs of a model into the result that its card's task asks for.
+    """What turns the outputs of a model into the results that its card's task asks for.
 
     Args:
-        card: with `task`, `outputs`, `labels`.
+        card: with `task`, its recipe (None: all defaults), `outputs`, `labels`.
         specs: the file's outputs, in its order.
 
     Raises:
         CardError: the card and the outputs do not fit.
         UnsupportedVersion: a task that this version does not decode.
     """
-    if card.task not in DECODERS:
+    task = find_task(card.task)
+    if task is None:
         raise UnsupportedVersion(
             f'{undecoded(card)}. Upgrade edgemm; or, for the outputs as they are, say "task": "tensors" in the card, '
             "or call model.run(...) in Python"
         )
-    return DECODERS[card.task](card, specs)
+    opened: Decoder = task.open(card, task.Recipe() if card.recipe is None else card.recipe, specs)
+    return opened
 
 
 def undecoded(card: ModelCard) -> str:
     """That this version does not decode the card's task, without a full stop; "" where it does."""
-    if card.task in DECODERS:
+    if find_task(card.task) is not None:
         return ""
-    return f"task {card.task!r}: this edgemm decodes {', '.join(DECODERS)}"
+    known = [name for name in task_names() if name not in RESERVED]
+    return f"task {card.task!r}: this edgemm decodes {', '.join(known)}"
 
 
-__all__ = ["DECODERS", "Decoder", "KeywordDecoder", "KeywordSpotter", "Outputs", "decoder", "undecoded"]
+__all__ = ["Decoder", "decoder", "undecoded"]

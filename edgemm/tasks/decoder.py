@@ -54,9 +54,10 @@ class Decoder(Protocol):
         """One result for one picture (one window), or for a recording.
 
         Args:
-            windows: the outputs of each window, in order, each its own copy.
-            context: of the whole input.
-            stride_s: seconds between the beginnings of two windows.
+            windows: the outputs of each window, in order; of a recording each its own copy.
+            context: of the whole input; `source_wh` (0, 0) for tensors that were given as they are.
+            stride_s: seconds between the beginnings of two windows, where the model keeps a state from one to the
+                next; 0: each stands for itself.
         """
 
 

@@ -8,10 +8,10 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from edgemm.card import ModelCard, OutputCard
+from edgemm.card.model_card import ModelCard, OutputCard
 from edgemm.errors import ArtifactError, CardError
 from edgemm.log import LOG
-from edgemm.tasks.task import Outputs
+from edgemm.tasks.outputs import Outputs
 from edgemm.tensors import TensorSpec
 
 
@@ -45,13 +45,13 @@ class Scores:
     """
 
     def __init__(self, card: ModelCard, specs: Sequence[TensorSpec]) -> None:
-        output, self._index = _score_output(card, specs)
+        output, index = _score_output(card, specs)
         if output.decode not in _DECODE:
             raise CardError(
                 f"output {output.name!r}: a {card.task} needs `decode` to be one of {', '.join(_DECODE)}; "
                 f"found {output.decode!r}"
             )
-        spec = specs[self._index]
+        spec = specs[index]
         _require_scores(spec, card.task)
         self.name, self.count = output.name, int(np.prod(spec.shape))
         if self.count == 1 and output.decode == "logits":
@@ -73,7 +73,7 @@ class Scores:
         Raises:
             ArtifactError: the model gave NaN, infinity, or another number of scores.
         """
-        found = outputs[self._index]
+        found = outputs.real(self.name)
         if found.size != self.count:  # a size that is found out while running
             raise ArtifactError(
                 f"output {self.name!r}: expected {self.count} scores, found shape {list(found.shape)}. "

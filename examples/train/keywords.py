@@ -28,8 +28,9 @@ from tqdm import tqdm
 from word_stream import Heard, joined, listen, scores, shuffled, tuned
 
 from edgemm import data
-from edgemm.card import AudioRecipe, InputCard, KeywordRecipe, ModelCard, OutputCard
+from edgemm.card import AudioRecipe, InputCard, ModelCard, OutputCard
 from edgemm.preprocess.logmel import logmel
+from edgemm.tasks.keyword import KeywordRecipe
 
 BATCH = 96
 PEOPLE_WEIGHT, FLITE_WEIGHT = 2, 4
@@ -85,7 +86,7 @@ def card(recipe: AudioRecipe) -> ModelCard:
         inputs=(InputCard("sound", "audio", shape, "NCTF", audio=recipe),),
         outputs=(OutputCard("logits", (1, len(LABELS)), "logits"),),
         labels=LABELS,
-        keyword=KeywordRecipe(refractory_s=0.8, background=(LABELS[-1],)),
+        recipe=KeywordRecipe(refractory_s=0.8, background=(LABELS[-1],)),
     )
 
 
@@ -115,7 +116,7 @@ def chosen(
     sound, spoken = joined(shuffled(split.validation, STREAM_WORDS, seed), seed)
     keyword, found = tuned(scores(net, sound, recipe), card(recipe), spoken)
     reached = round(accuracy(net, split.validation, recipe), 4)
-    return card(recipe).with_(keyword=keyword), {
+    return card(recipe).with_(recipe=keyword), {
         "validation_accuracy": reached,
         "validation_stream": found.text(),
     }
@@ -155,7 +156,7 @@ def main() -> None:
     }
     example = torch.zeros(ready.inputs[0].shape)
     size = save_network(net, example, options.output, ready.with_(extra={"x-training": training}))
-    print(f"{options.output}: {size:,} bytes; {ready.keyword}")
+    print(f"{options.output}: {size:,} bytes; {ready.recipe}")
     print("\n".join(f"{name}: {value}" for name, value in measures.items()))
 
 

@@ -12,9 +12,12 @@ from keyword_network import SPAN
 from speakers import LABELS, RATE, Recording
 from torch import nn
 
-from edgemm.card import AudioRecipe, KeywordRecipe, ModelCard
+from edgemm.card import AudioRecipe, ModelCard
 from edgemm.preprocess.logmel import logmel
-from edgemm.tasks.keyword import KeywordDecoder, KeywordSpotter
+from edgemm.tasks.context import Context
+from edgemm.tasks.keyword import KeywordRecipe
+from edgemm.tasks.keyword.task import KeywordDecoder
+from edgemm.tasks.outputs import Outputs
 from edgemm.tensors import TensorSpec
 
 PAUSE_S = (0.4, 0.9)
@@ -88,11 +91,17 @@ def listen(logits: npt.NDArray[np.float32], card: ModelCard, spoken: Sequence[Sp
     """Detections of the card's keyword recipe, held against what was said."""
     recipe = card.inputs[0].audio or AudioRecipe()
     output = card.outputs[0]
-    spotter = KeywordSpotter(KeywordDecoder(card, (TensorSpec(output.name, output.shape, "float32"),)))
+    specs = (TensorSpec(output.name, output.shape, "float32"),)
+    spotter = KeywordDecoder(card, card.recipe, specs)
+    state = spotter.begin()
     left, right, wrong = list(spoken), 0, 0
     for index, row in enumerate(logits):
         end_s = (SPAN + index * recipe.hop) / RATE
-        found = spotter((row[None],), end_s - SPAN / RATE, end_s)
+        outputs, at = (
+            Outputs.of(specs, {output.name: row[None]}),
+            Context(begin_s=end_s - SPAN / RATE, end_s=end_s),
+        )
+        (found,) = spotter.decode(outputs, at, state)
         if not found.detected:
             continue
         meant = [w for w in left if w.label == found.label and found.start_s < w.end_s and w.start_s < end_s]
@@ -106,12 +115,12 @@ def tuned(
     logits: npt.NDArray[np.float32], card: ModelCard, spoken: Sequence[Spoken]
 ) -> tuple[KeywordRecipe, Heard]:
     """The keyword recipe with the most right less wrong words on this sound."""
-    base = card.keyword or KeywordRecipe()
+    base = card.recipe or KeywordRecipe()
     recipes = [
         replace(base, threshold=threshold, smooth_windows=windows)
         for windows in SMOOTHING
         for threshold in THRESHOLDS
     ]
-    heard = [listen(logits, card.with_(keyword=recipe), spoken) for recipe in recipes]
+    heard = [listen(logits, card.with_(recipe=recipe), spoken) for recipe in recipes]
     best = max(range(len(recipes)), key=lambda i: heard[i].right - heard[i].wrong)
     return recipes[best], heard[best]

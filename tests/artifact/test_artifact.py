@@ -19,6 +19,7 @@ from edgemm.card import ModelCard
 from edgemm.errors import ArtifactError, CardError, DamagedArtifact, InputError, UnsupportedVersion
 from edgemm.inspection import inspect
 from edgemm.litert_runtime import find_litert
+from edgemm.tasks.classification import ClassificationRecipe
 
 pytestmark = pytest.mark.device
 ASSETS = Path(__file__).parents[1] / "assets"
@@ -176,7 +177,13 @@ def test_a_place_that_does_not_fit(tmp_path: Path, name: str, message: str) -> N
         write_artifact(tmp_path / name, (ASSETS / "add.onnx").read_bytes(), CARD)
 
 
-@pytest.mark.parametrize("card", [ModelCard(top_k=0), ModelCard(labels=("x" * 60_000,) * 80)])
+@pytest.mark.parametrize(
+    "card",
+    [
+        ModelCard(task="classification", recipe=ClassificationRecipe(top_k=0)),
+        ModelCard(labels=("x" * 60_000,) * 80),
+    ],
+)
 def test_a_card_that_could_not_be_read_again_leaves_no_file(tmp_path: Path, card: ModelCard) -> None:
     with pytest.raises(CardError):
         write_artifact(tmp_path / "a.onnx", (ASSETS / "add.onnx").read_bytes(), card)

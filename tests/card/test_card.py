@@ -9,17 +9,9 @@ from typing import Any
 import pytest
 
 import edgemm
-from edgemm.card import (
-    SCHEMA,
-    AudioRecipe,
-    ImageRecipe,
-    InputCard,
-    KeywordRecipe,
-    ModelCard,
-    OutputCard,
-    StatePair,
-)
+from edgemm.card import SCHEMA, AudioRecipe, ImageRecipe, InputCard, ModelCard, OutputCard, StatePair
 from edgemm.errors import CardError, UnsupportedVersion
+from edgemm.tasks.keyword import KeywordRecipe
 
 pytestmark = pytest.mark.device
 
@@ -45,7 +37,7 @@ def audio(**recipe: Any) -> dict[str, Any]:
     [
         (ModelCard(inputs=(InputCard(image=ImageRecipe()),)), ("inputs", 0, "image"), ImageRecipe),
         (ModelCard(inputs=(InputCard(audio=AudioRecipe()),)), ("inputs", 0, "audio"), AudioRecipe),
-        (ModelCard(keyword=KeywordRecipe()), ("keyword",), KeywordRecipe),
+        (ModelCard(task="keyword", recipe=KeywordRecipe()), ("keyword",), KeywordRecipe),
     ],
 )
 def test_a_recipe_is_written_in_full(card: ModelCard, place: tuple[Any, ...], kind: Any) -> None:
@@ -57,7 +49,7 @@ def test_a_recipe_is_written_in_full(card: ModelCard, place: tuple[Any, ...], ki
 
 def test_what_is_empty_is_left_out() -> None:
     written = ModelCard().to_dict()
-    assert written == {"schema": SCHEMA, "name": "model", "version": "1", "task": "tensors", "top_k": 1}
+    assert written == {"schema": SCHEMA, "name": "model", "version": "1", "task": "tensors"}
 
 
 def test_an_empty_name_is_not_the_default_name() -> None:
@@ -84,9 +76,10 @@ def test_what_json_cannot_hold_is_not_written(value: Any) -> None:
 def test_unknown_keys_are_kept_at_every_level() -> None:
     content = {
         **ModelCard(
+            task="keyword",
             inputs=(InputCard(image=ImageRecipe(), audio=AudioRecipe()),),
             outputs=(OutputCard(),),
-            keyword=KeywordRecipe(),
+            recipe=KeywordRecipe(),
             states=(StatePair("out", "in"),),
         ).to_dict(),
         "new": {"deep": [1, 2]},
@@ -127,11 +120,20 @@ def test_an_editor_s_byte_order_mark_is_no_harm() -> None:
             r"card\.labels\[1\]: expected a text of at most 65536 characters",
         ),
         ({"labels": ["cat", 7]}, r"card\.labels\[1\]: expected a text .*found 7"),
-        ({"top_k": True}, r"card\.top_k: expected a whole number, found True"),
-        ({"top_k": 0}, r"card\.top_k: expected 1 to 10000, found 0"),
-        ({"top_k": 1.5}, r"card\.top_k: expected a whole number, found 1\.5"),
+        (
+            {"task": "classification", "top_k": True},
+            r"classification\.top_k: expected a whole number, found True",
+        ),
+        (
+            {"task": "classification", "top_k": 0},
+            r"card\.classification\.top_k: expected 1 to 10000, found 0",
+        ),
+        (
+            {"task": "classification", "classification": {"top_k": 1.5}},
+            r"classification\.top_k: expected a whole number, found 1\.5",
+        ),
         ({"task": "guess"}, r'card\.task: expected one of "classification", .*found "guess"'),
-        ({"task": ["keyword"]}, r"card\.task: expected one of .*found a list of 1"),
+        ({"task": ["keyword"]}, r"card\.task: expected a text .*found a list of 1"),
         ({"inputs": {}}, r"card\.inputs: expected a list, found a JSON object of 0"),
         ({"inputs": [3]}, r"card\.inputs\[0\]: expected an object, found 3"),
         ({"inputs": [{"shape": [1, -1]}]}, r"inputs\[0\]\.shape\[1\]: expected 1 to"),
@@ -163,8 +165,11 @@ def test_an_editor_s_byte_order_mark_is_no_harm() -> None:
         (audio(version=2, preemphasis=2), r"audio\.preemphasis: expected 0 to 1"),
         (audio(version=2, feature="mfcc", n_mfcc=10, std=[1] * 40), r"audio\.std: expected 1 number or 10"),
         ({"inputs": [{"value": "16000"}]}, r"inputs\[0\]\.value: expected a number, found \"16000\""),
-        ({"keyword": {"warmup_windows": -1}}, r"keyword\.warmup_windows: expected 0 to"),
-        ({"keyword": {"smooth_windows": 10**9}}, r"keyword\.smooth_windows: expected 1 to 512"),
+        ({"task": "keyword", "keyword": {"warmup_windows": -1}}, r"keyword\.warmup_windows: expected 0 to"),
+        (
+            {"task": "keyword", "keyword": {"smooth_windows": 10**9}},
+            r"keyword\.smooth_windows: expected 1 to 512",
+        ),
     ],
 )
 def test_a_value_that_makes_no_sense_is_named(content: dict[str, Any], message: str) -> None:

@@ -46,7 +46,8 @@ def card(**content: Any) -> ModelCard:
         ),
         ({"outputs": [{"decoding": "raw"}]}, "card.outputs[0].decoding: is not a key of an entry of outputs. "
          "Did you mean 'decode'?"),
-        ({"keyword": {"treshold": 1}}, "card.keyword.treshold: is not a key of keyword. Did you mean 'threshold'?"),
+        ({"task": "keyword", "keyword": {"treshold": 1}},
+         "card.keyword.treshold: is not a key of keyword. Did you mean 'threshold'?"),
         (
             {"states": [{"output": "a", "input": "b", "zzz": 1}]},
             "card.states[0].zzz: is not a key of an entry of states",
@@ -163,11 +164,11 @@ def test_an_error_names_the_file_of_the_card(tmp_path: Path, text: str) -> None:
 
 def test_a_task_that_is_not_decoded_is_told_with_the_file_and_what_helps() -> None:
     pixels = {"modality": "image", "image": {"color": "gray"}}
-    given = {"task": "detection", "inputs": [pixels]}
+    given = {"task": "embedding", "inputs": [pixels]}
     with (
         edgemm.load(ASSETS / "bright.onnx", card=given) as model,
         pytest.raises(
-            UnsupportedVersion, match=r"bright.onnx: task 'detection': .*\"task\": \"tensors\" in the card"
+            UnsupportedVersion, match=r"bright.onnx: task 'embedding': .*\"task\": \"tensors\" in the card"
         ),
     ):
         model.session()

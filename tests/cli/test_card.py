@@ -114,12 +114,9 @@ def test_notes_of_ones_own_are_written(files: Files) -> None:
 
 def test_a_task_that_is_not_decoded_yet_is_written(files: Files) -> None:
     """By this version; with a note, since `run` refuses it."""
-    code, error = files.set(files.model("quadrant.tflite"), {**QUADRANT, "task": "detection"})
+    code, error = files.set(files.model("quadrant.tflite"), {**QUADRANT, "task": "embedding"})
     assert code == 0
-    assert (
-        "task 'detection': this edgemm decodes classification, keyword, tensors, so that `edgemm run` ref"
-        in error
-    )
+    assert "task 'embedding': this edgemm decodes classification, keyword, " in error
 
 
 def test_inputs_that_run_cannot_feed_are_said(files: Files) -> None:
@@ -130,7 +127,7 @@ def test_inputs_that_run_cannot_feed_are_said(files: Files) -> None:
 
 
 def test_without_a_runtime_the_task_is_looked_at_too(files: Files) -> None:
-    code, error = files.set(files.model("edgetpu.tflite"), {"task": "detection"})
+    code, error = files.set(files.model("edgetpu.tflite"), {"task": "embedding"})
     assert code == 0
     assert "this edgemm decodes" in error
 
@@ -235,9 +232,16 @@ def test_every_key_is_explained_and_has_a_value(files: Files) -> None:
         == 0
     )
     content = json.loads(path.read_text(encoding="utf-8"))
-    objects = [content, content["inputs"][0], content["inputs"][0]["audio"], content["outputs"][0]]
+    objects = [
+        content,
+        content["keyword"],
+        content["inputs"][0],
+        content["inputs"][0]["audio"],
+        content["outputs"][0],
+    ]
     for each in objects:
-        assert each["x-help"].keys() == {key for key in each if key not in ("x-help", "x-guessed", "schema")}
+        told = {key for key in each if key not in ("x-help", "x-guessed", "schema", "keyword")}
+        assert each["x-help"].keys() == told
         assert all(len(said) > 15 for said in each["x-help"].values())
     assert content["inputs"][0]["audio"]["sample_rate"] == 16000
     assert "hertz" in content["inputs"][0]["audio"]["x-help"]["sample_rate"]

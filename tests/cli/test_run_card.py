@@ -8,8 +8,9 @@ from pathlib import Path
 import pytest
 
 from edgemm import data
-from edgemm.card import AudioRecipe, InputCard, KeywordRecipe, ModelCard, OutputCard
+from edgemm.card import AudioRecipe, InputCard, ModelCard, OutputCard
 from edgemm.cli import main
+from edgemm.tasks.keyword import KeywordRecipe
 
 LOUD = Path(__file__).parents[1] / "assets" / "loud.tflite"
 WORD = next(iter(sorted(data.path("spoken_digits").rglob("*.wav"))))
@@ -24,7 +25,7 @@ def card(tmp_path: Path) -> Path:
         inputs=(InputCard("sound", "audio", audio=recipe),),
         outputs=(OutputCard("logits", decode="logits"),),
         labels=("loud", "quiet"),
-        keyword=KeywordRecipe(background=("quiet",)),
+        recipe=KeywordRecipe(background=("quiet",)),
     )
     (tmp_path / "loud.card.json").write_text(written.to_json(), encoding="utf-8")
     return tmp_path / "loud.card.json"

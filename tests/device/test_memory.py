@@ -14,11 +14,13 @@ import pytest
 import edgemm
 from edgemm.artifact import read_artifact
 from edgemm.backends import Backend, open_backend
-from edgemm.card import AudioRecipe, InputCard, KeywordRecipe, ModelCard, OutputCard, StatePair
+from edgemm.card import AudioRecipe, InputCard, ModelCard, OutputCard, StatePair
 from edgemm.errors import CardError, InputError
 from edgemm.media import AudioBlock
-from edgemm.model.sessions import NO_CLOCK, ModelSession, TensorSession
+from edgemm.model.sessions import ModelSession, TensorSession
 from edgemm.model.state import RecurrentState
+from edgemm.session import NO_CLOCK
+from edgemm.tasks.keyword import KeywordRecipe
 from edgemm.tensors import TensorSpec
 
 pytestmark = pytest.mark.device

@@ -17,10 +17,9 @@ from edgemm.capture import open_source
 from edgemm.card import ModelCard, StatePair
 from edgemm.errors import CardError, InputError
 from edgemm.media import AudioBlock, Frame
-from edgemm.model.sessions import NO_CLOCK
 from edgemm.model.state import RealOutputs, RecurrentState
 from edgemm.results import Classification, Keyword
-from edgemm.stream.session import Session
+from edgemm.session import NO_CLOCK, Gap, Session
 
 pytestmark = pytest.mark.device
 ASSETS = Path(__file__).parents[1] / "assets"
@@ -46,9 +45,14 @@ def block(samples: Any, position: int, gap: int = 0) -> AudioBlock:
 
 
 def heard(session: Session, *blocks: AudioBlock) -> list[Keyword]:
-    found = [each for one in blocks for each in session.feed(one, NO_CLOCK)]
-    assert all(isinstance(each, Keyword) for each in found)
-    return found  # type: ignore[return-value]
+    found = []
+    for one in blocks:
+        if one.gap_samples:
+            found += list(session.gap(Gap(one.gap_samples), NO_CLOCK))
+        found += list(session.feed(one, NO_CLOCK))
+    values = [each.value for each in found]
+    assert all(isinstance(each, Keyword) for each in values)
+    return values  # type: ignore[return-value]
 
 
 def test_both_kinds_are_sessions(quadrant: edgemm.Model, loud: edgemm.Model) -> None:
@@ -61,9 +65,9 @@ def test_both_kinds_are_sessions(quadrant: edgemm.Model, loud: edgemm.Model) -> 
 
 def test_a_frame_gives_one_result_and_its_stages(quadrant: edgemm.Model) -> None:
     clock = Stages()
-    (found,) = quadrant.session().feed(Frame(np.array([[0, 0], [0, 255]], np.uint8), 0, 0, "gray"), clock)
-    assert isinstance(found, Classification)
-    assert found.label == "bottom right"
+    (found,) = quadrant.session().feed(Frame(np.array([[0, 0], [0, 255]], np.uint8), 7, 0, "gray"), clock)
+    assert isinstance(found.value, Classification)
+    assert (found.value.label, found.begin_ns, found.newest_ns, found.final) == ("bottom right", 7, 7, True)
     assert clock.heard == ["preprocess", "infer", "decode", "stop"]
 
 
@@ -72,6 +76,16 @@ def test_a_block_gives_one_result_per_window(loud: edgemm.Model) -> None:
     assert heard(session, block(np.ones(60), 0)) == []
     found = heard(session, block(np.ones(100), 60))  # windows end at 80, 120 and 160 samples
     assert [(each.start_s, each.end_s) for each in found] == [(0.0, 0.01), (0.005, 0.015), (0.01, 0.02)]
+
+
+def test_a_result_is_as_old_as_the_last_sample_of_its_window(loud: edgemm.Model) -> None:
+    first = AudioBlock(np.ones(60, np.float32), RATE, 5_000_000, 0)
+    then = AudioBlock(np.ones(100, np.float32), RATE, 20_000_000, 60)
+    session = loud.session()
+    found = [each for one in (first, then) for each in session.feed(one, NO_CLOCK)]
+    # windows of 10 ms end 20, 60 and 100 samples into the second block, at 8 samples in a millisecond
+    assert [each.newest_ns for each in found] == [22_500_000, 27_500_000, 32_500_000]
+    assert [each.newest_ns - each.begin_ns for each in found] == [10_000_000] * 3
 
 
 def test_the_stages_of_each_window_are_timed(loud: edgemm.Model) -> None:
@@ -115,7 +129,7 @@ def test_the_wrong_thing_is_refused(quadrant: edgemm.Model, loud: edgemm.Model) 
     with pytest.raises(InputError, match="takes pictures: expected a Frame, found AudioBlock"):
         quadrant.session().feed(block([0], 0), NO_CLOCK)
     with pytest.raises(InputError, match="takes sound: expected an AudioBlock, found Frame"):
-        heard(loud.session(), Frame(np.zeros((2, 2), np.uint8), 0, 0, "gray"))  # type: ignore[arg-type]
+        list(loud.session().feed(Frame(np.zeros((2, 2), np.uint8), 0, 0, "gray"), NO_CLOCK))
 
 
 def test_a_model_of_bare_tensors_has_no_stream(make: Make) -> None:

@@ -12,6 +12,7 @@ from collections.abc import Iterator
 import numpy as np
 import numpy.typing as npt
 import pytest
+from fake_session import FakeSession, emitted
 from pulse import RATE, VirtualMicrophone, counting, wait_until
 
 import edgemm
@@ -23,7 +24,7 @@ from edgemm.errors import InputError, SourceNotFound
 from edgemm.media import AudioBlock, Captured
 from edgemm.recorder.process import list_microphones
 from edgemm.results import Embedding
-from edgemm.stream.session import StageClock
+from edgemm.session import Emission, StageClock
 from edgemm.stream.stream import Stream
 
 pytestmark = pytest.mark.device
@@ -164,22 +165,21 @@ def test_close_wakes_a_reader_and_ends_the_recorder(faulty: VirtualMicrophone) -
     source.close()
 
 
-class Slow:
+class Slow(FakeSession):
     """A session that sleeps when it is told to."""
 
     def __init__(self) -> None:
         self.sleep_s = 0.0
         self.resets = 0
 
-    def feed(self, captured: Captured, clock: StageClock) -> tuple[Embedding]:
+    def feed(self, captured: Captured, clock: StageClock) -> tuple[Emission]:
         assert isinstance(captured, AudioBlock)
-        self.resets += captured.gap_samples > 0
         time.sleep(self.sleep_s)
         self.sleep_s = 0.0
-        return (Embedding(captured.samples[:1]),)
+        return (emitted(captured, Embedding(captured.samples[:1])),)
 
-    def reset(self) -> None: ...
-    def close(self) -> None: ...
+    def reset(self) -> None:
+        self.resets += 1
 
 
 def test_a_slow_reader_loses_what_the_account_says(virtual: VirtualMicrophone) -> None:

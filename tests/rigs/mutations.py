@@ -108,7 +108,7 @@ def forged_cards() -> Iterator[tuple[str, bytes]]:
         "huge shape": json.dumps({"inputs": [{"shape": [1 << 20, 1 << 20, 1 << 20]}]}),
         "huge mel bank": json.dumps({"inputs": [{"audio": recipe}]}),
         "huge window": json.dumps({"inputs": [{"audio": {"window": 10**9, "n_fft": 10**9}}]}),
-        "huge smoothing": json.dumps({"keyword": {"smooth_windows": 10**9}}),
+        "huge smoothing": json.dumps({"task": "keyword", "keyword": {"smooth_windows": 10**9}}),
         "wrong hash": json.dumps({"payload_sha256": "0" * 64}),
         "hash of another kind": json.dumps({"payload_sha256": 7}),
         "wrong types": json.dumps({"name": [], "labels": {"a": 1}}),

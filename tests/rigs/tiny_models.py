@@ -11,9 +11,10 @@ from needs import needs
 import edgemm
 from edgemm.artifact import write_artifact
 from edgemm.artifact.goldens import Goldens
-from edgemm.card import AudioRecipe, ImageRecipe, InputCard, KeywordRecipe, ModelCard, OutputCard, StatePair
+from edgemm.card import AudioRecipe, ImageRecipe, InputCard, ModelCard, OutputCard, StatePair
 from edgemm.litert_runtime import find_litert
 from edgemm.opencv import opencv
+from edgemm.tasks.keyword import KeywordRecipe
 
 ASSETS = Path(__file__).parents[1] / "assets"
 QUADRANTS = ("top left", "top right", "bottom left", "bottom right")
@@ -60,7 +61,7 @@ def loud_card() -> ModelCard:
         inputs=(InputCard("sound", "audio", (1, 80), "NT", audio=recipe),),
         outputs=(OutputCard("logits", (1, 2), "logits"),),
         labels=("loud", "quiet"),
-        keyword=KeywordRecipe(background=("quiet",), refractory_s=0.01),
+        recipe=KeywordRecipe(background=("quiet",), refractory_s=0.01),
     )
 
 

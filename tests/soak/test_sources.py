@@ -13,6 +13,7 @@ from typing import Any
 
 import numpy as np
 import pytest
+from fake_session import FakeSession, emitted
 
 from edgemm.capture.live.grabber import Shot
 from edgemm.capture.live.live_frames import LiveFrames
@@ -20,9 +21,9 @@ from edgemm.capture.live.timeouts import Backoff, Timeouts
 from edgemm.errors import SourceError, SourceNotFound
 from edgemm.media import Captured, Color
 from edgemm.results import Embedding
+from edgemm.session import Emission, StageClock
 from edgemm.stream.budget import Budget
 from edgemm.stream.runner import Runner
-from edgemm.stream.session import StageClock
 
 pytestmark = pytest.mark.device
 
@@ -99,7 +100,7 @@ class Opening:
         pass
 
 
-class Model:
+class Model(FakeSession):
     """Takes as long as it is told; fails now and then."""
 
     def __init__(self, draw: random.Random) -> None:
@@ -108,9 +109,9 @@ class Model:
     def session(self) -> Model:
         return self
 
-    def feed(self, captured: Captured, clock: StageClock) -> Iterator[Embedding]:
+    def feed(self, captured: Captured, clock: StageClock) -> Iterator[Emission]:
         time.sleep(self.draw.choice((0, 0, 0.001)))
-        yield Embedding(np.zeros(1, np.float32))
+        yield emitted(captured, Embedding(np.zeros(1, np.float32)))
 
     def reset(self) -> None:
         pass

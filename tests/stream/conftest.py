@@ -10,6 +10,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 import pytest
+from fake_session import FakeSession, emitted
 from needs import needs
 
 from edgemm.capture.files.paced import PacedSource
@@ -19,7 +20,7 @@ from edgemm.errors import EdgemmError
 from edgemm.media import AudioBlock, Captured
 from edgemm.opencv import opencv
 from edgemm.results import Embedding
-from edgemm.stream.session import StageClock
+from edgemm.session import Emission, StageClock
 
 
 class FakeTime:
@@ -39,7 +40,7 @@ class FakeTime:
         self.ns += round(ms * 1e6)
 
 
-class Sums:
+class Sums(FakeSession):
     """Adds up pixels, or the samples of windows that overlap by half; each stage takes as long as it is told.
 
     `before(item)` is called first and may raise.
@@ -56,18 +57,16 @@ class Sums:
         self.resets = 0
         self.closed = 0
 
-    def feed(self, captured: Captured, clock: StageClock) -> Iterator[Embedding]:
+    def feed(self, captured: Captured, clock: StageClock) -> Iterator[Emission]:
         if self.before is not None:
             self.before(captured)
         if not isinstance(captured, AudioBlock):
-            yield self._sum(captured.pixels, clock)
+            yield emitted(captured, self._sum(captured.pixels, clock))
             return
-        if captured.gap_samples:
-            self.reset()
         self.heard = np.concatenate([self.heard, captured.samples])
         while len(self.heard) >= self.window:
             window, self.heard = self.heard[: self.window], self.heard[self.window // 2 :]
-            yield self._sum(window, clock)
+            yield emitted(captured, self._sum(window, clock))
 
     def _sum(self, values: npt.NDArray[Any], clock: StageClock) -> Embedding:
         for stage, ms in self.stages_ms.items():

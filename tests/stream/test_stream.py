@@ -7,15 +7,16 @@ from typing import Any, Literal
 
 import numpy as np
 import pytest
+from fake_session import FakeSession
 
 from edgemm.capture.source import Source
 from edgemm.errors import EdgemmError, InputError, SourceLost, SourceTimeout
 from edgemm.media import AudioBlock, Captured, Frame
-from edgemm.results import Keyword
+from edgemm.results import Embedding
+from edgemm.session import Emission, Gap
 from edgemm.stream.budget import Budget
 from edgemm.stream.item import Item
 from edgemm.stream.stream import Stream
-from edgemm.stream.work import newest_ns
 
 pytestmark = pytest.mark.device
 
@@ -121,13 +122,6 @@ def test_newest_wins_is_refused_for_sound(speech: Make, sums: Make) -> None:
         Stream(sums(), speech(80), Budget(policy="newest"))
 
 
-def test_the_age_of_a_word_counts_from_the_last_sample_of_its_window() -> None:
-    block = AudioBlock(np.zeros(160, np.float32), 8000, captured_ns=5_000_000, position=8000)
-    word = Keyword("seven", 0.9, start_s=0.5, end_s=1.01)
-    assert newest_ns(block, word) == 15_000_000
-    assert newest_ns(block, Keyword("seven", 0.9, 0.5, end_s=9.0)) == 25_000_000  # never after the block
-
-
 def test_a_failure_of_the_model_costs_one_item(
     pictures: Make, sums: Make, time: Any, failure: type[EdgemmError], balanced: Make
 ) -> None:
@@ -147,12 +141,13 @@ def test_a_failure_of_the_model_costs_one_item(
     balanced(summary)
 
 
-def test_a_picture_without_a_result_is_dropped(pictures: Make, sums: Make, time: Any) -> None:
+def test_a_picture_without_a_result_is_taken_in(pictures: Make, sums: Make, time: Any) -> None:
     session = sums()
     session.feed = lambda captured, clock: ()
     with Stream(session, pictures(2), now_ns=time.now_ns) as stream:
         assert list(stream) == []
-        assert stream.ledger.summary()["dropped"] == {"no-result": 2}
+        summary = stream.ledger.summary()
+    assert (summary["delivered"], summary["dropped"], summary["results"]) == (2, {}, 0)
 
 
 def test_pictures_that_cannot_be_read_are_in_the_account(pictures: Make, sums: Make, time: Any) -> None:
@@ -218,3 +213,67 @@ def test_two_streams_do_not_touch(speech: Make, sums: Make, time: Any) -> None:
     second = Stream(sums(), speech(2000, seed=2), now_ns=time.now_ns)
     pairs = list(zip(first, second, strict=True))
     assert [item.value.vector[0] for item, _ in pairs] == alone  # type: ignore[attr-defined]
+
+
+class Late(FakeSession):
+    """Says how many items there were when they end, and before a gap."""
+
+    def __init__(self) -> None:
+        self.seen = 0
+
+    def feed(self, item: Captured, clock: Any) -> tuple[()]:
+        self.seen += 1
+        return ()
+
+    def finish(self, clock: Any) -> list[Emission]:
+        return [Emission(Embedding(np.array([self.seen], np.float32)), 1, 2)]
+
+    def gap(self, gap: Gap, clock: Any) -> list[Emission]:
+        said = Emission(Embedding(np.array([gap.samples], np.float32)), 1, 2, final=False)
+        self.reset()
+        return [said]
+
+    def reset(self) -> None:
+        self.seen = 0
+
+
+def test_what_is_said_at_the_end_is_delivered_once(pictures: Make, time: Any, balanced: Make) -> None:
+    with Stream(Late(), pictures(3), now_ns=time.now_ns) as stream:
+        (last,) = list(stream)
+        assert list(stream) == []
+        summary = stream.ledger.summary()
+    assert (number(last), last.captured_ns) == (3, 2)
+    assert (summary["captured"], summary["delivered"], summary["results"]) == (3, 3, 1)
+    balanced(summary)
+
+
+def test_a_source_that_gave_nothing_has_no_last_words(pictures: Make, time: Any) -> None:
+    with Stream(Late(), pictures(0), now_ns=time.now_ns) as stream:
+        assert list(stream) == []
+
+
+def test_a_closed_stream_has_no_last_words(pictures: Make, time: Any) -> None:
+    with Stream(Late(), pictures(3), now_ns=time.now_ns) as stream:
+        stream.close()
+        assert list(stream) == []
+
+
+def test_what_was_heard_before_a_gap_is_said_before_what_follows(time: Any, balanced: Make) -> None:
+    blocks = [AudioBlock(np.zeros(10, np.float32), 8000, at, at, gap) for at, gap in ((0, 0), (30, 20))]
+
+    class Sound:
+        uri, modality, live = "sound", "audio", False
+
+        def read(self, timeout_s: float | None = None) -> AudioBlock | None:
+            return blocks.pop(0) if blocks else None
+
+        def close(self) -> None: ...
+        def __enter__(self) -> Any: ...
+        def __exit__(self, *error: object) -> None: ...
+
+    with Stream(Late(), Sound(), now_ns=time.now_ns) as stream:  # type: ignore[arg-type]
+        items = list(stream)
+        summary = stream.ledger.summary()
+    assert [(number(each), each.final) for each in items] == [(20, False), (1, True)]
+    assert summary["samples"] == {"captured": 40, "delivered": 20, "dropped": {"gap": 20}, "in_flight": 0}
+    balanced(summary)

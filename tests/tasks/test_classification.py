@@ -7,11 +7,14 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 import pytest
+from decoding import answer, outputs
 
 from edgemm.card import ModelCard, OutputCard
 from edgemm.errors import CardError, UnsupportedVersion
 from edgemm.results import Classification
 from edgemm.tasks import decoder
+from edgemm.tasks.classification import ClassificationRecipe
+from edgemm.tasks.context import Context
 from edgemm.tensors import TensorSpec
 
 pytestmark = pytest.mark.device
@@ -25,7 +28,7 @@ def card(decode: Any = "logits", **fields: Any) -> ModelCard:
 
 
 def read(numbers: npt.ArrayLike, decode: Any = "logits", **fields: Any) -> Classification:
-    result = decoder(card(decode, **fields), SPECS)([np.array([numbers], np.float32)])
+    result = answer(decoder(card(decode, **fields), SPECS), SPECS, np.array([numbers], np.float32))
     assert isinstance(result, Classification)
     return result
 
@@ -36,7 +39,7 @@ def test_the_best_label_is_named() -> None:
 
 
 def test_logits_become_a_distribution() -> None:
-    found = read([0.0, np.log(2.0), np.log(5.0)], top_k=3)
+    found = read([0.0, np.log(2.0), np.log(5.0)], recipe=ClassificationRecipe(top_k=3))
     np.testing.assert_allclose(found.scores, [5 / 8, 2 / 8, 1 / 8], rtol=1e-6)  # float32 exp
 
 
@@ -49,16 +52,19 @@ def test_probabilities_stay_as_they_are() -> None:
 
 
 def test_sigmoid_scores_each_label_alone() -> None:
-    found = read([0.0, 200.0, -200.0], "sigmoid", top_k=3)
+    found = read([0.0, 200.0, -200.0], "sigmoid", recipe=ClassificationRecipe(top_k=3))
     np.testing.assert_allclose(found.scores, [1.0, 0.5, 0.0], atol=1e-7)
 
 
 def test_of_equal_scores_the_first_label_wins() -> None:
-    assert read([0.4, 0.4, 0.2], "probabilities", top_k=2).labels == ("cat", "dog")
+    assert read([0.4, 0.4, 0.2], "probabilities", recipe=ClassificationRecipe(top_k=2)).labels == (
+        "cat",
+        "dog",
+    )
 
 
 def test_more_than_there_are_is_all_there_are() -> None:
-    assert read([1.0, 2.0, 3.0], top_k=9).labels == ("owl", "dog", "cat")
+    assert read([1.0, 2.0, 3.0], recipe=ClassificationRecipe(top_k=9)).labels == ("owl", "dog", "cat")
 
 
 def test_without_labels_a_class_is_its_number() -> None:
@@ -66,8 +72,8 @@ def test_without_labels_a_class_is_its_number() -> None:
 
 
 def test_a_recording_is_judged_by_the_mean_of_its_windows() -> None:
-    windows = [[np.array([row], np.float32)] for row in ([0.6, 0.4, 0.0], [0.0, 0.5, 0.5])]
-    found = decoder(card("probabilities"), SPECS).whole(windows, 1.0)
+    windows = [outputs(SPECS, np.array([row], np.float32)) for row in ([0.6, 0.4, 0.0], [0.0, 0.5, 0.5])]
+    found = decoder(card("probabilities"), SPECS).whole(windows, Context(end_s=1.0), 0.0)
     assert isinstance(found, Classification)
     assert found.label == "dog"
     assert found.score == np.float32(0.45)
@@ -75,10 +81,9 @@ def test_a_recording_is_judged_by_the_mean_of_its_windows() -> None:
 
 def test_the_output_that_the_card_says_how_to_read_is_taken() -> None:
     specs = (TensorSpec("features", (1, 8), "float32"), *SPECS)
-    outputs = (OutputCard("features", (1, 8)), OutputCard("scores", (1, 3), "probabilities"))
-    result = decoder(ModelCard(task="classification", outputs=outputs, labels=LABELS), specs)(
-        [np.zeros((1, 8), np.float32), np.array([[0.1, 0.1, 0.8]], np.float32)]
-    )
+    cards = (OutputCard("features", (1, 8)), OutputCard("scores", (1, 3), "probabilities"))
+    read = decoder(ModelCard(task="classification", outputs=cards, labels=LABELS), specs)
+    result = answer(read, specs, np.zeros((1, 8), np.float32), np.array([[0.1, 0.1, 0.8]], np.float32))
     assert isinstance(result, Classification)
     assert result.label == "owl"
 
@@ -99,12 +104,12 @@ def test_an_output_that_is_not_in_the_file_is_an_error() -> None:
 
 
 def test_a_task_that_this_version_does_not_decode() -> None:
-    with pytest.raises(UnsupportedVersion, match=r"task 'detection'.*model\.run"):
-        decoder(ModelCard(task="detection"), SPECS)
+    with pytest.raises(UnsupportedVersion, match=r"task 'embedding'.*model\.run"):
+        decoder(ModelCard(task="embedding"), SPECS)
 
 
 def test_no_task_gives_copies_of_the_outputs() -> None:
     numbers = np.array([[1, 2, 3]], np.float32)
-    result = decoder(ModelCard(), SPECS)([numbers])
+    result = answer(decoder(ModelCard(), SPECS), SPECS, numbers)
     numbers[...] = 0
     assert result.to_json() == {"values": {"scores": [[1.0, 2.0, 3.0]]}}

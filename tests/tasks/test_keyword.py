@@ -4,13 +4,17 @@ from __future__ import annotations
 
 from typing import Any
 
+import decoding
 import numpy as np
 import pytest
 
-from edgemm.card import KeywordRecipe, ModelCard, OutputCard
+from edgemm.card import ModelCard, OutputCard
 from edgemm.errors import CardError
 from edgemm.results import Keyword
-from edgemm.tasks import KeywordDecoder, KeywordSpotter
+from edgemm.tasks.context import Context
+from edgemm.tasks.keyword import KeywordRecipe
+from edgemm.tasks.keyword.task import KeywordDecoder
+from edgemm.tasks.outputs import Outputs
 from edgemm.tensors import TensorSpec
 
 pytestmark = pytest.mark.device
@@ -25,18 +29,31 @@ def decoder(**recipe: Any) -> KeywordDecoder:
         task="keyword",
         outputs=(OutputCard("scores", (1, 3), "probabilities"),),
         labels=("noise", "yes", "no"),
-        keyword=KeywordRecipe(**recipe),
     )
-    return KeywordDecoder(card, SPECS)
+    return KeywordDecoder(card, KeywordRecipe(**recipe), SPECS)
 
 
-def outputs(scores: list[float]) -> list[Any]:
-    return [np.array([scores], np.float32)]
+class Spotter:
+    """A decoder on one stream."""
+
+    def __init__(self, decoder: KeywordDecoder) -> None:
+        self.decoder, self.state = decoder, decoder.begin()
+
+    def __call__(self, scores: Outputs, start_s: float, end_s: float) -> Keyword:
+        (found,) = self.decoder.decode(scores, Context(begin_s=start_s, end_s=end_s), self.state)
+        return found
+
+    def reset(self) -> None:
+        self.state = self.decoder.begin()
+
+
+def outputs(scores: list[float]) -> Outputs:
+    return decoding.outputs(SPECS, np.array([scores], np.float32))
 
 
 def hear(*windows: list[float], **recipe: Any) -> list[Keyword]:
     """One window each 0.1 s, each 1 s long."""
-    spot = KeywordSpotter(decoder(**recipe))
+    spot = Spotter(decoder(**recipe))
     return [spot(outputs(each), at / 10, 1 + at / 10) for at, each in enumerate(windows)]
 
 
@@ -77,7 +94,7 @@ def test_nothing_is_detected_while_the_model_warms_up() -> None:
 
 
 def test_the_warm_up_begins_again_after_a_reset() -> None:
-    spot = KeywordSpotter(decoder(warmup_windows=1, refractory_s=0.0))
+    spot = Spotter(decoder(warmup_windows=1, refractory_s=0.0))
     assert [spot(outputs(YES), 0.0, 1.0).detected for _ in range(2)] == [False, True]
     spot.reset()
     assert not spot(outputs(YES), 0.0, 1.0).detected
@@ -86,12 +103,12 @@ def test_the_warm_up_begins_again_after_a_reset() -> None:
 def test_one_score_is_a_word_that_is_there_or_not() -> None:
     card = ModelCard(
         task="keyword", outputs=(OutputCard("p", (1, 1), "probabilities"),), labels=("alexa",),
-        keyword=KeywordRecipe(threshold=0.9, smooth_windows=5, warmup_windows=4, refractory_s=2.0),
     )  # fmt: skip
+    recipe = KeywordRecipe(threshold=0.9, smooth_windows=5, warmup_windows=4, refractory_s=2.0)
     spec = TensorSpec("p", (1, 1), "uint8", 1 / 256)
-    spot = KeywordSpotter(KeywordDecoder(card, (spec,)))
+    spot = Spotter(KeywordDecoder(card, recipe, (spec,)))
     stored = [0, 0, 255, 255, 255, 255, 255, 255]
-    found = [spot([spec.dequantize(np.array([[each]], np.uint8))], 0.0, 0.03 * at)
+    found = [spot(decoding.outputs((spec,), np.array([[each]], np.uint8)), 0.0, 0.03 * at)
              for at, each in enumerate(stored)]  # fmt: skip
     assert [each.detected for each in found] == [False] * 6 + [True, False]
 
@@ -100,13 +117,13 @@ def test_one_score_is_a_word_that_is_there_or_not() -> None:
 def test_the_clearest_word_of_a_recording_is_smoothed_as_on_a_stream(
     scores: list[list[float]], detected: bool
 ) -> None:
-    spot = KeywordSpotter(decoder(smooth_windows=2, threshold=0.7))
-    found = spot.clearest([outputs(each) for each in scores], 0.1, 3.0)
+    read = decoder(smooth_windows=2, threshold=0.7)
+    found = read.whole([outputs(each) for each in scores], Context(end_s=3.0), 0.1)
     assert (found.detected, found.start_s, found.end_s) == (detected, 0.0, 3.0)
 
 
 def test_a_reset_forgets_all() -> None:
-    spot = KeywordSpotter(decoder(smooth_windows=4, refractory_s=9.0))
+    spot = Spotter(decoder(smooth_windows=4, refractory_s=9.0))
     spot(outputs(YES), 0.0, 1.0)
     spot.reset()
     assert spot(outputs(YES), 0.0, 1.1).detected
@@ -114,11 +131,11 @@ def test_a_reset_forgets_all() -> None:
 
 def test_two_spotters_of_one_decoder_do_not_touch() -> None:
     shared = decoder(refractory_s=9.0)
-    assert all(KeywordSpotter(shared)(outputs(YES), 0.0, 1.0).detected for _ in range(2))
+    assert all(Spotter(shared)(outputs(YES), 0.0, 1.0).detected for _ in range(2))
 
 
 def test_a_recording_is_judged_by_the_window_where_a_word_is_clearest() -> None:
-    found = decoder().whole([outputs(NONE), outputs(NO), outputs([0.2, 0.4, 0.4])], 2.5)
+    found = decoder().whole([outputs(NONE), outputs(NO), outputs([0.2, 0.4, 0.4])], Context(end_s=2.5), 0.0)
     assert (found.label, found.detected, found.start_s, found.end_s) == ("no", True, 0.0, 2.5)
 
 

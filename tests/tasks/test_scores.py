@@ -3,19 +3,29 @@
 from __future__ import annotations
 
 import logging
+from collections.abc import Callable
 from typing import Any
 
 import numpy as np
 import pytest
+from decoding import answer, outputs
 
-from edgemm.card import KeywordRecipe, ModelCard, OutputCard
+from edgemm.card import ModelCard, OutputCard
 from edgemm.errors import ArtifactError, CardError
 from edgemm.results import Classification
 from edgemm.tasks import decoder
+from edgemm.tasks.context import Context
+from edgemm.tasks.keyword import KeywordRecipe
 from edgemm.tensors import TensorSpec
 
 pytestmark = pytest.mark.device
 TASKS = ["classification", "keyword"]
+
+
+def reader(card: ModelCard, spec: TensorSpec) -> Callable[[Any], Any]:
+    """What reads one output."""
+    read = decoder(card, (spec,))
+    return lambda scores: answer(read, (spec,), scores)
 
 
 def card(task: Any, decode: Any = "probabilities", **fields: Any) -> ModelCard:
@@ -35,7 +45,7 @@ def test_a_shape_without_one_score_for_each_class_is_refused(task: str, shape: t
 @pytest.mark.parametrize("shape", [(3,), (1, 3), (1, 3, 1, 1), (1, 1, 1, 3)])
 def test_dimensions_of_one_do_no_harm(task: str, shape: tuple[int, ...]) -> None:
     scores = np.array([0.1, 0.7, 0.2], np.float32).reshape(shape)
-    found: Any = decoder(card(task), (TensorSpec("y", shape, "float32"),))([scores])
+    found = reader(card(task), TensorSpec("y", shape, "float32"))(scores)
     assert found.label == "1"
 
 
@@ -48,16 +58,15 @@ def test_class_numbers_and_integers_without_a_scale_are_no_scores(task: str, dty
 
 @pytest.mark.parametrize("dtype", ["float16", "float32", "float64"])
 def test_scores_of_every_float(dtype: str) -> None:
-    read = decoder(card("classification"), (TensorSpec("y", (1, 2), dtype),))
-    found = read([np.array([[0.25, 0.75]], dtype)])
+    found = reader(card("classification"), TensorSpec("y", (1, 2), dtype))(np.array([[0.25, 0.75]], dtype))
     assert isinstance(found, Classification)
     assert (found.label, found.scores.dtype) == ("1", np.dtype("float32"))
 
 
 def test_a_double_too_large_for_float32_is_no_score() -> None:
-    read = decoder(card("classification", "logits"), (TensorSpec("y", (1, 2), "float64"),))
+    read = reader(card("classification", "logits"), TensorSpec("y", (1, 2), "float64"))
     with pytest.raises(ArtifactError, match="1 of its 2 scores are NaN or infinite"):
-        read([np.array([[1e300, 0.0]])])
+        read(np.array([[1e300, 0.0]]))
 
 
 def test_the_softmax_of_one_number_says_nothing() -> None:
@@ -72,48 +81,50 @@ def test_the_softmax_of_one_number_says_nothing() -> None:
 def test_scores_that_are_not_finite_are_refused(task: str, decode: str, bad: float, place: int) -> None:
     scores = np.array([[0.1, 0.2, 0.3]], np.float32)
     scores[0, place] = bad
-    read = decoder(card(task, decode), (TensorSpec("y", (1, 3), "float32"),))
+    read = reader(card(task, decode), TensorSpec("y", (1, 3), "float32"))
     with pytest.raises(ArtifactError, match="1 of its 3 scores are NaN or inf"):  # and no warning of numpy's
-        read([scores])
+        read(scores)
 
 
 def test_a_window_that_is_not_finite_spoils_its_recording() -> None:
     read = decoder(card("classification"), (TensorSpec("y", (1, 2), "float32"),))
-    windows = [[np.array([row], np.float32)] for row in ([0.5, 0.5], [np.nan, 0.5])]
+    specs = (TensorSpec("y", (1, 2), "float32"),)
+    windows = [outputs(specs, np.array([row], np.float32)) for row in ([0.5, 0.5], [np.nan, 0.5])]
     with pytest.raises(ArtifactError, match="NaN"):
-        read.whole(windows, 1.0)
+        read.whole(windows, Context(end_s=1.0), 0.0)
 
 
 def test_another_number_of_scores_than_the_file_said_is_refused() -> None:
-    read = decoder(card("classification"), (TensorSpec("y", (1, 3), "float32"),))
+    read = reader(card("classification"), TensorSpec("y", (1, 3), "float32"))
     with pytest.raises(ArtifactError, match=r"expected 3 scores, found shape \[1, 5\]"):
-        read([np.zeros((1, 5), np.float32)])
+        read(np.zeros((1, 5), np.float32))
 
 
 def test_probabilities_that_are_none_are_told_once(caplog: pytest.LogCaptureFixture) -> None:
-    read = decoder(card("classification"), (TensorSpec("y", (1, 2), "float32"),))
+    read = reader(card("classification"), TensorSpec("y", (1, 2), "float32"))
     with caplog.at_level(logging.WARNING, "edgemm"):
         for _ in range(3):
-            read([np.array([[-3.0, 12.5]], np.float32)])
+            read(np.array([[-3.0, 12.5]], np.float32))
     assert [each.getMessage().partition("Are they")[0] for each in caplog.records] == [
         "output 'y': the card says probabilities, the model gave -3 to 12.5. "
     ]
 
 
 def test_rounding_of_an_int8_output_is_no_reason_to_warn(caplog: pytest.LogCaptureFixture) -> None:
-    read = decoder(card("classification"), (TensorSpec("y", (1, 2), "float32"),))
+    read = reader(card("classification"), TensorSpec("y", (1, 2), "float32"))
     with caplog.at_level(logging.WARNING, "edgemm"):
-        read([np.array([[-0.004, 1.004]], np.float32)])
+        read(np.array([[-0.004, 1.004]], np.float32))
     assert not caplog.records
 
 
 def test_a_word_of_one_score_is_read_with_sigmoid() -> None:
     recipe = KeywordRecipe(threshold=0.5)
-    read = decoder(card("keyword", "sigmoid", keyword=recipe), (TensorSpec("y", (1, 1), "float32"),))
-    assert [read([np.array([[x]], np.float32)]).detected for x in (2.0, -2.0)] == [True, False]  # type: ignore[attr-defined]
+    read = reader(card("keyword", "sigmoid", recipe=recipe), TensorSpec("y", (1, 1), "float32"))
+    assert [read(np.array([[x]], np.float32)).detected for x in (2.0, -2.0)] == [True, False]
 
 
 def test_a_recording_without_dimensions_gives_a_number_for_each_window() -> None:
-    read = decoder(ModelCard(), (TensorSpec("y", (), "float32"),))
-    found: Any = read.whole([[np.array(1.0, np.float32)], [np.array(2.0, np.float32)]], 1.0)
+    specs = (TensorSpec("y", (), "float32"),)
+    windows = [outputs(specs, np.array(each, np.float32)) for each in (1.0, 2.0)]
+    found: Any = decoder(ModelCard(), specs).whole(windows, Context(end_s=1.0), 0.0)
     np.testing.assert_array_equal(found.values["y"], [1.0, 2.0])

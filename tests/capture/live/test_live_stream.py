@@ -10,14 +10,15 @@ from typing import Any
 import numpy as np
 import pytest
 from coded_picture import read_code
+from fake_session import FakeSession, emitted
 from process import RigProcess
 
 from edgemm.capture import open_source
 from edgemm.capture.losses import CountsFaults
 from edgemm.media import AudioBlock, Captured, Frame
 from edgemm.results import Embedding
+from edgemm.session import Emission, StageClock
 from edgemm.stream.item import Item
-from edgemm.stream.session import StageClock
 from edgemm.stream.stream import Stream
 
 pytestmark = pytest.mark.device
@@ -25,20 +26,17 @@ pytestmark = pytest.mark.device
 PATIENCE_S = 20.0
 
 
-class Slow:
+class Slow(FakeSession):
     """A model that takes its time."""
 
     def __init__(self, takes_s: float) -> None:
         self.takes_s = takes_s
 
-    def feed(self, captured: Captured, clock: StageClock) -> Iterator[Embedding]:
+    def feed(self, captured: Captured, clock: StageClock) -> Iterator[Emission]:
         assert not isinstance(captured, AudioBlock)
         clock.start("infer")
         time.sleep(self.takes_s)
-        yield Embedding(np.zeros(1, np.float32))
-
-    def reset(self) -> None: ...
-    def close(self) -> None: ...
+        yield emitted(captured, Embedding(np.zeros(1, np.float32)))
 
 
 class Auditor(threading.Thread):

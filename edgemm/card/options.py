@@ -1,0 +1,77 @@
+"""What a user turns at run time: fields of the task's recipe, such as a threshold, for this load or this stream."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping, Sequence
+from dataclasses import fields, replace
+from typing import Any
+
+from edgemm.card.model_card import ModelCard
+from edgemm.card.reader import read_field
+from edgemm.card.tasks import find_task
+from edgemm.choices import hint
+from edgemm.errors import CardError, InputError
+
+
+def from_words(words: Sequence[str]) -> dict[str, Any]:
+    """Options as a command line gives them: `threshold=0.3`, `classes=person,dog`.
+
+    Raises:
+        InputError: no `=` in one.
+    """
+    found: dict[str, Any] = {}
+    for word in words:
+        name, equals, text = word.partition("=")
+        if not (name and equals):
+            raise InputError(f"option {word[:80]!r}: expected NAME=VALUE, such as threshold=0.3")
+        try:
+            found[name.replace("-", "_")] = json.loads(text)
+        except ValueError:
+            found[name.replace("-", "_")] = text
+    return found
+
+
+def with_options(card: ModelCard, options: Mapping[str, Any]) -> ModelCard:
+    """The card with these fields of its recipe changed.
+
+    Args:
+        card: with a task.
+        options: name -> value, of those that the task's recipe lists in OPTIONS. A list may be a tuple, one text, or
+            several with commas between.
+
+    Raises:
+        InputError: the task has no such option, or the value is of another type or out of bounds.
+    """
+    if not options:
+        return card
+    task = find_task(card.task)
+    if task is None:
+        raise InputError(f"options {', '.join(options)}: a model for {card.task} has none in this version")
+    names: tuple[str, ...] = task.Recipe.OPTIONS
+    changes = {}
+    for name, value in options.items():
+        if name not in names:
+            known = f"expected one of {', '.join(names)}" if names else "it has none"
+            raise InputError(
+                f"option {name!r} of a model for {card.task}: {known}{hint(name, names) if names else ''}"
+            )
+        try:
+            changes[name] = read_field(_plain(value, task.Recipe, name), task.Recipe, name, f"option {name}")
+        except CardError as error:
+            raise InputError(str(error)) from error
+    recipe = replace(task.Recipe() if card.recipe is None else card.recipe, **changes)
+    try:
+        recipe.check()
+    except CardError as error:
+        raise InputError(f"option {error}") from error
+    return card.with_(recipe=recipe)
+
+
+def _plain(value: Any, kind: Any, name: str) -> Any:
+    """As JSON has it: a list where the field is one."""
+    if isinstance(value, tuple | list):
+        return list(value)
+    if not isinstance(next(each.default for each in fields(kind) if each.name == name), tuple):
+        return value
+    return [part.strip() for part in str(value).split(",") if part.strip()]

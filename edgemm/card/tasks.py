@@ -1,0 +1,63 @@
+"""The table of tasks: name in a card -> what decodes it. Loaded when a card asks for it.
+
+A task from elsewhere is found by its entry point, group "edgemm.tasks": its name is the task's name, its object a class
+like those named here (`edgemm.tasks.decoder.Task`).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from functools import cache
+from importlib import import_module
+from importlib.metadata import entry_points
+from typing import Any
+
+from edgemm.errors import MissingDependency
+
+TASKS: Mapping[str, str] = {
+    "classification": "edgemm.tasks.classification.task:ClassificationTask",
+    "detection": "edgemm.tasks.detection.task:DetectionTask",
+    "segmentation": "edgemm.tasks.segmentation.task:SegmentationTask",
+    "landmarks": "edgemm.tasks.landmarks.task:LandmarksTask",
+    "keyword": "edgemm.tasks.keyword.task:KeywordTask",
+    "tensors": "edgemm.tasks.tensors.task:TensorsTask",
+}
+"""Task of a card -> module and class."""
+RESERVED = ("transcription", "audio", "picture", "embedding")
+"""Names that a card may have, and this version does not decode."""
+GROUP = "edgemm.tasks"
+
+
+def task_names() -> tuple[str, ...]:
+    """Every name that a card's `task` may have: ours, those of installed packages, and reserved ones."""
+    return (*TASKS, *RESERVED, *(name for name in _foreign() if name not in TASKS))
+
+
+def find_task(name: str) -> Any | None:
+    """The `Task` of this name, with `Recipe`, `version` and `open`; None where this version has none.
+
+    Raises:
+        MissingDependency: the package that has it cannot be imported.
+    """
+    if name in TASKS:
+        module, _, attribute = TASKS[name].partition(":")
+        return getattr(import_module(module), attribute)()
+    entry = _foreign().get(name)
+    if entry is None:
+        return None
+    try:
+        return entry.load()()
+    except ImportError as error:
+        raise MissingDependency(f"the task {name!r} of {entry.value}", broken=str(error)) from error
+
+
+def recipe(task: str, **values: Any) -> Any:
+    """The section of a card for one of our tasks, with these values."""
+    found = find_task(task)
+    assert found is not None, task
+    return found.Recipe(**values)
+
+
+@cache
+def _foreign() -> Mapping[str, Any]:
+    return {each.name: each for each in entry_points(group=GROUP)}

@@ -1,0 +1,33 @@
+"""Measuring what a model answers against what is right, one sample at a time; the same code on host and device.
+
+    metric = edgemm.judge.metric("detection")
+    for picture, truth in samples:
+        metric.add(model(picture), truth)
+    metric.value()                                    -> 0.359; metric.report() has all figures
+
+metric.py              the protocol, and the table: task -> metric
+truth.py               what is right: boxes, a class for each pixel, points
+classification.py      share of samples whose best class is right
+keyword.py             share of recordings in which the right word, or none, was found
+detection.py           mean average precision as COCO defines it (matching.py: which box found which thing;
+                       precision.py: precision over recall)
+segmentation.py        mean intersection over union of the classes
+landmarks.py           mean distance of the points
+agreement.py           detections of one model against those of another
+
+Needs NumPy alone.
+"""
+
+from edgemm.judge.metric import AGREEMENTS, METRICS, Metric, agreement, metric
+from edgemm.judge.truth import TrueBoxes, TrueClasses, TruePoints
+
+__all__ = [
+    "AGREEMENTS",
+    "METRICS",
+    "Metric",
+    "TrueBoxes",
+    "TrueClasses",
+    "TruePoints",
+    "agreement",
+    "metric",
+]

@@ -1,0 +1,1 @@
+"""No task: the outputs as they are."""

@@ -1,0 +1,20 @@
+"""The section `tensors` of a card, which has no keys."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any, ClassVar
+
+
+@dataclass(frozen=True, slots=True)
+class TensorsRecipe:
+    """Nothing: the outputs are given as they are."""
+
+    extra: dict[str, Any] = field(default_factory=dict)
+
+    BOUNDS: ClassVar[Mapping[str, tuple[float, float]]] = {}
+    OPTIONS: ClassVar[tuple[str, ...]] = ()
+
+    def check(self) -> None:
+        """No rules between fields."""

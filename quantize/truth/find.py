@@ -1,0 +1,98 @@
+"""Which kind of data a path holds, and reading it."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+
+from edgemm.errors import InputError
+from edgemm.quantize.truth.coco import read_coco
+from edgemm.quantize.truth.labelled import LabelledData
+from edgemm.quantize.truth.masks import is_masks, read_masks
+from edgemm.quantize.truth.voc import is_voc, read_voc
+from edgemm.quantize.truth.yolo import is_yolo, read_yolo
+
+TASKS = ("detection", "segmentation", "landmarks")
+"""Tasks whose truths are read here."""
+_COCO = {"landmarks": "*keypoints*.json"}
+EXPECTED = {
+    "detection": "COCO's JSON of instances, a folder with images/ and labels/ (YOLO), or one with JPEGImages/ and "
+    "Annotations/ (PASCAL VOC)",
+    "segmentation": "a folder with images/ and masks/ (PNG with class numbers), one with images/ and labels/ (YOLO's "
+    "polygons), or COCO's JSON of instances",
+    "landmarks": "COCO's JSON of key points",
+}
+
+
+def truth_kind(path: Path, task: str) -> str:
+    """ "coco", "yolo", "voc" or "masks"; "" where the path holds no truths of the task that are known here."""
+    if task not in TASKS:
+        return ""
+    if path.suffix.lower() == ".json" and path.is_file():
+        return "coco"
+    if not path.is_dir():
+        return ""
+    if task == "segmentation" and is_masks(path):
+        return "masks"
+    if task == "detection" and is_voc(path):
+        return "voc"
+    if is_yolo(path, task):
+        return "yolo"
+    return "coco" if _json(path, task) else ""
+
+
+def _json(folder: Path, task: str) -> list[Path]:
+    pattern = _COCO.get(task, "*instances*.json")
+    return sorted(
+        {
+            *folder.glob(pattern),
+            *folder.glob(f"annotations/{pattern}"),
+            *folder.glob("_annotations.coco.json"),
+        }
+    )
+
+
+def read_truth(
+    path: str | Path,
+    task: str,
+    *,
+    labels: Sequence[str] = (),
+    names: Sequence[str] | Mapping[int, str] | None = None,
+) -> LabelledData:
+    """The pictures and truths at a path.
+
+    Args:
+        path: COCO's JSON, or a folder.
+        task: "detection", "segmentation" or "landmarks".
+        labels: of the model: class numbers are made its own, matched by name. Without, they stay the data's.
+        names: YOLO: name of each class number, where the data do not say it.
+
+    Raises:
+        InputError: nothing that is known, or it is damaged; names file and line.
+    """
+    where = Path(path)
+    kind = truth_kind(where, task)
+    if kind == "coco":
+        data = read_coco(_one(where, task), task)
+    elif kind == "yolo":
+        data = read_yolo(where, task, names)
+    elif kind == "voc":
+        data = read_voc(where)
+    elif kind == "masks":
+        data = read_masks(where)
+    else:
+        known = EXPECTED.get(task, f"the truths of one of {', '.join(TASKS)}")
+        raise InputError(f"{where}: expected {known}; found nothing of the kind")
+    return data.for_labels(labels)
+
+
+def _one(path: Path, task: str) -> Path:
+    if path.is_file():
+        return path
+    found = _json(path, task)
+    best = [each for each in found if "val" in each.stem] or found
+    if len(best) > 1:
+        raise InputError(
+            f"{path}: expected one file of COCO, found {', '.join(each.name for each in best)}. Name one"
+        )
+    return best[0]

@@ -1,0 +1,85 @@
+"""Options at run time: from Python, words of a command line and app files, checked as the card's own keys are."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+import pytest
+from tiny_models import Make
+
+import edgemm
+from edgemm.card import ModelCard
+from edgemm.card.options import from_words, with_options
+from edgemm.errors import InputError
+from edgemm.session import NO_CLOCK
+from edgemm.tasks.keyword import KeywordRecipe
+
+pytestmark = pytest.mark.device
+LOUD = np.full(80, 0.5, np.float32)  # the model gives it 0.5
+WORDS = ModelCard(task="keyword", recipe=KeywordRecipe(threshold=0.8, smooth_windows=3))
+
+
+def test_an_option_takes_the_place_of_the_card_s() -> None:
+    recipe = with_options(WORDS, {"threshold": 0.25}).recipe
+    assert (recipe.threshold, recipe.smooth_windows) == (0.25, 3)
+    assert WORDS.recipe.threshold == 0.8
+
+
+def test_a_card_without_a_section_has_defaults() -> None:
+    assert with_options(ModelCard(task="classification"), {"top_k": 4}).recipe.top_k == 4
+
+
+@pytest.mark.parametrize(
+    ("options", "message"),
+    [
+        (
+            {"treshold": 0.3},
+            "option 'treshold' of a model for keyword: expected one of threshold.*Did you mean",
+        ),
+        ({"smooth_windows": 2}, "option 'smooth_windows' of a model for keyword: expected one of threshold"),
+        ({"threshold": 1.5}, "option threshold: expected 0 to 1, found 1.5"),
+        ({"threshold": "high"}, 'option threshold: expected a number, found "high"'),
+        ({"threshold": True}, "option threshold: expected a number, found True"),
+    ],
+)
+def test_what_is_no_option_or_out_of_bounds_is_refused(options: dict[str, Any], message: str) -> None:
+    with pytest.raises(InputError, match=message):
+        with_options(WORDS, options)
+
+
+def test_a_task_without_options_says_so() -> None:
+    with pytest.raises(InputError, match="option 'threshold' of a model for tensors: it has none"):
+        with_options(ModelCard(), {"threshold": 0.5})
+    with pytest.raises(InputError, match="a model for embedding has none in this version"):
+        with_options(ModelCard(task="embedding"), {"threshold": 0.5})
+
+
+def test_words_of_a_command_line() -> None:
+    assert from_words(["threshold=0.3", "top-k=2", "classes=person,dog"]) == {
+        "threshold": 0.3,
+        "top_k": 2,
+        "classes": "person,dog",
+    }
+    for wrong in ("threshold", "=3"):
+        with pytest.raises(InputError, match="expected NAME=VALUE"):
+            from_words([wrong])
+
+
+def test_a_model_and_each_of_its_streams_have_their_own(make: Make, loud_card: ModelCard) -> None:
+    model = make("loud.tflite", loud_card)
+    sound = edgemm.AudioBlock(LOUD, 8000, 0, 0)
+
+    def detected(**options: Any) -> bool:
+        session = model.session(**options)
+        (found,) = session.feed(sound, NO_CLOCK)
+        session.close()
+        return bool(found.value.detected)  # type: ignore[attr-defined]
+
+    assert detected()
+    assert not detected(threshold=1.0)
+    assert detected(threshold=0.5)
+    with pytest.raises(InputError, match="expected 0 to 1"):
+        model.session(threshold=2)
+    with edgemm.load(model.artifact.path, threshold=1.0) as strict:
+        assert not strict(LOUD, sample_rate=8000).detected  # type: ignore[attr-defined]

@@ -1,0 +1,116 @@
+"""A session that goes on and on, as one that generates does, is cancelled from another thread."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any, Literal
+
+import numpy as np
+import pytest
+from fake_session import FakeSession
+from needs import needs
+
+import edgemm
+from edgemm.litert_runtime import find_litert
+from edgemm.media import Captured, Frame
+from edgemm.model.part import Part
+from edgemm.results import Transcript
+from edgemm.session import Cancellation, Emission, StageClock
+from edgemm.stream.stream import Stream
+
+pytestmark = pytest.mark.device
+TOTAL = Path(__file__).parents[1] / "assets" / "total.tflite"
+CARD = {
+    "inputs": [{"name": "x", "shape": [1, 2]}, {"name": "before", "shape": [1, 2]}],
+    "outputs": [{"name": "total", "shape": [1, 2]}],
+    "states": [{"output": "total", "input": "before"}],
+}
+WAIT_S = 20.0
+MOST = 100_000
+
+
+class Endless(FakeSession):
+    """Steps a part for each item until it is told to stop; of every other item it says a word at each tenth step."""
+
+    modality: Literal["image", "audio"] = "image"
+
+    def __init__(self, part: Part) -> None:
+        self.part, self.cancelled = part, Cancellation()
+        self.at_work, self.seen = threading.Event(), threading.Event()
+        self.asked_at = self.steps = 0
+
+    def feed(self, item: Captured, clock: StageClock) -> Iterator[Emission]:
+        assert isinstance(item, Frame)
+        self.cancelled.renew()
+        for step in range(MOST):
+            if self.cancelled:
+                return
+            self.part.step({"x": np.ones((1, 2), np.float32)})
+            self.steps += 1
+            if step == 5:
+                self.at_work.set()
+                self.seen.wait(WAIT_S)  # until the other thread has asked: what is done afterwards is counted
+            if item.sequence == 1 and step % 2 == 0:
+                yield Emission(Transcript("word"), item.captured_ns, item.captured_ns, final=False)
+
+    def cancel(self) -> None:
+        self.asked_at = self.steps
+        self.cancelled.cancel()
+        self.seen.set()
+
+    def close(self) -> None:
+        self.part.close()
+
+
+class Pictures:
+    uri, live = "pictures", False
+    modality: Literal["image", "audio"] = "image"
+
+    def __init__(self, count: int) -> None:
+        self.left = [Frame(np.zeros((2, 2, 3), np.uint8), at, at) for at in range(count)]
+
+    def read(self, timeout_s: float | None = None) -> Frame | None:
+        return self.left.pop(0) if self.left else None
+
+    def close(self) -> None: ...
+    def __enter__(self) -> Any: ...
+    def __exit__(self, *error: object) -> None: ...
+
+
+def test_it_ends_within_one_step_and_is_counted() -> None:
+    needs(find_litert)
+    steps_after, items = [], []
+    with edgemm.load(TOTAL, card=CARD) as model:
+        session = Endless(model.part())
+        with Stream(session, Pictures(4)) as stream:
+
+            def cancel() -> None:
+                for _ in range(4):
+                    assert session.at_work.wait(WAIT_S)
+                    session.at_work.clear()
+                    stream.cancel()
+
+            other = threading.Thread(target=cancel)
+            other.start()
+            for item in stream:
+                items.append(item)
+                steps_after.append(session.steps - session.asked_at if session.asked_at else 0)
+                session.seen.clear()
+            other.join(WAIT_S)
+            summary = stream.ledger.summary()
+    assert {item.value.text for item in items} == {"word"}  # type: ignore[attr-defined]
+    assert all(not item.final and item.to_json()["final"] is False for item in items)
+    assert session.steps - session.asked_at <= 1
+    assert summary["interrupted"] == 4
+    assert summary["dropped"] == {"interrupted": 3}  # the second had said something before
+    assert summary["captured"] == summary["delivered"] + 3 == 4
+
+
+def test_a_cancel_without_work_changes_nothing() -> None:
+    needs(find_litert)
+    with edgemm.load(TOTAL, card=CARD) as model, Stream(Endless(model.part()), Pictures(0)) as stream:
+        stream.cancel()
+        assert list(stream) == []
+        assert "interrupted" not in stream.ledger.summary()
