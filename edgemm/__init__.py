@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from edgemm.capture import open_source as open_source
     from edgemm.card import ModelCard as ModelCard
     from edgemm.judge import Metric as Metric
+    from edgemm.drawing import draw as draw
     from edgemm.media import AudioBlock as AudioBlock
     from edgemm.media import Frame as Frame
     from edgemm.model.model import Model as Model
@@ -33,6 +34,7 @@ _HOME = {
     "open_source": "edgemm.capture",
     "Runner": "edgemm.stream.runner",
     "Budget": "edgemm.stream.budget",
+    "draw": "edgemm.drawing",
     "Item": "edgemm.stream.item",
     "Frame": "edgemm.media",
     "AudioBlock": "edgemm.media",

@@ -40,12 +40,15 @@ _HINTS = {
 }
 
 
-def write(path: str | Path, pieces: Iterable[bytes | memoryview]) -> int:
+def write(path: str | Path, pieces: Iterable[bytes | memoryview], *, tidy: bool = True) -> int:
     """Writes the pieces one after the other to a temporary file beside `path`, then puts it in place.
 
     Permissions, owner and group of a file that was there are kept, and nobody else may read the new one at any
     time. Where the group cannot be kept, its permissions are not given to another. On any error what was there
     before is untouched and nothing is left over.
+
+    Args:
+        tidy: looks for leftovers of killed writers in the folder first; False for the second of many files in one.
 
     Returns:
         The size in bytes.
@@ -55,7 +58,8 @@ def write(path: str | Path, pieces: Iterable[bytes | memoryview]) -> int:
     """
     target = Path(path)
     before = _what_is_there(target)
-    remove_leftovers(target.parent)
+    if tidy:
+        remove_leftovers(target.parent)
     part, handle = _new_part(target, 0o666 if before is None else 0o600)
     try:
         with os.fdopen(handle, "wb") as file:
@@ -69,6 +73,29 @@ def write(path: str | Path, pieces: Iterable[bytes | memoryview]) -> int:
         with suppress(OSError):
             os.unlink(part)
         raise
+    _sync_folder(target.parent)
+    return size
+
+
+def put_in_place(made: Path, path: str | Path) -> int:
+    """Brings a file that a library has written in a `trial_folder` to the disk, and renames it to `path`.
+
+    Permissions, owner and group of a file that was there are kept, as by `write`.
+
+    Returns:
+        The size in bytes.
+
+    Raises:
+        OSError: the disk is full, or `path` is a link, a folder or a device; what was there is untouched.
+    """
+    target = Path(path)
+    before = _what_is_there(target)
+    with open(made, "rb") as file:
+        if before is not None:
+            _give_away(file.fileno(), before, target)
+        os.fsync(file.fileno())
+        size = os.fstat(file.fileno()).st_size
+    os.replace(made, target)
     _sync_folder(target.parent)
     return size
 

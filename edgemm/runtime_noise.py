@@ -21,6 +21,7 @@ _NOISE = re.compile(
     rb"|WARNING: All log messages before absl::InitializeLog"
     rb"|[\d-]+ [\d:.]+ \[[VIW]:onnxruntime"
     rb"|libpng warning: "  # of OpenCV, on pictures that are whole
+    rb"|OpenCV: FFMPEG: (?:tag|fallback) "  # on every .webm that it writes
     rb"|(?:\x1b\[[0-9;]*m)+\s*$)"
 )
 """The beginning of a line that is dropped; warnings and errors of LiteRT, and errors of ONNX Runtime, are kept."""

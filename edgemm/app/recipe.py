@@ -56,6 +56,9 @@ class StreamRecipe:
     timeout_s: float | None = None
     """A source that has come, and gives nothing for so many seconds, ends the stream; None: it may be away for ever,
     though a watchdog of systemd's, where one is set, starts the program anew."""
+    save: str | tuple[str, ...] = ()
+    """Where pictures with their results drawn in are saved, a path or a list of them: a film (.mp4, .webm, .avi, .mkv)
+    or a folder; relative paths are meant from the app file's folder. Empty: nowhere."""
     when: When | None = None
     """Which results of this stream are recorded; None: as the record says."""
     options: Mapping[str, Any] = field(default_factory=dict)
@@ -97,6 +100,7 @@ _KINDS: Mapping[str, tuple[type, ...]] = {
     "timeout_s": (int, float),
     "threads": (int,),
     "delegate": (str, list),
+    "save": (str, list),
     "streams": (dict,),
     "record": (str, dict),
     "when": (dict,),
@@ -179,6 +183,11 @@ def _stream(content: Any, name: str, folder: Path) -> StreamRecipe:
         values["card"] = _from(folder, values["card"])
     if not parse_uri(values["source"]).scheme and not values["source"].startswith("file:"):
         values["source"] = _from(folder, values["source"])
+    if "save" in values:
+        named = [values["save"]] if isinstance(values["save"], str) else values["save"]
+        if not all(named):
+            raise InputError(f"streams.{shown_address(name)}.save: expected a path, found an empty one")
+        values["save"] = tuple(_from(folder, each) for each in named)
     if isinstance(values.get("delegate"), list):
         values["delegate"] = tuple(values["delegate"])
     if "when" in values:

@@ -15,11 +15,14 @@ from edgemm.capture.uri import parse_uri
 from edgemm.errors import EdgemmError, SourceError, UnknownSource
 from edgemm.log import LOG
 from edgemm.model.model import Model, load
+from edgemm.sinks import Sinks, open_sinks
 from edgemm.stream.budget import Budget
 from edgemm.stream.item import Item
 from edgemm.stream.lane import with_name
 from edgemm.stream.runner import Runner
 
+SINK_WAIT_S = 5.0
+"""Where all sources are files, a loop waits so long for a sink that is behind."""
 OnItem = Callable[[str, Item], object]
 
 
@@ -56,6 +59,7 @@ class Service:
         self._models: dict[tuple[str, object, str], Model] = {}
         self._sources: dict[tuple[str, bool], Source] = {}
         self._reads: dict[str, Source] = {}
+        self._sinks: dict[str, Sinks] = {}
         with ExitStack() as opened:
             self.record = opened.enter_context(recipe.record.open(recipe.name)) if recipe.record else None
             self.runner = Runner(threads=recipe.threads)
@@ -106,11 +110,21 @@ class Service:
             summary["awaited"] = list(awaited)
         if self.record:
             summary["record"] = self.record.summary()
+        for name, sinks in self._sinks.items():
+            summary["streams"][name] = summary["streams"][name] | {"sinks": sinks.summary()}
         return summary
 
     def awaited(self) -> tuple[str, ...]:
         """Names of the streams whose source is not there yet, and is waited for."""
         return tuple(name for name, source in self._reads.items() if getattr(source, "awaited", False))
+
+    def close_sinks(self) -> None:
+        """Writes films and pictures to their end, so that the summary tells of them; the streams have ended.
+
+        Raises:
+            EdgemmError: the first error; the others are closed too.
+        """
+        Sinks(list(self._sinks.values())).close()
 
     def close(self) -> None:
         """Ends everything; may be called twice."""
@@ -139,6 +153,8 @@ class Service:
             timeout_s = math.inf if stream.timeout_s is None else stream.timeout_s
             self.runner.add(name, model, source, budget, timeout_s=timeout_s, options=stream.options)
             self._reads[name] = source
+            if stream.save:
+                self._sinks[name] = opened.enter_context(open_sinks(stream.save, source=source))
         except EdgemmError as error:
             raise with_name(name, error) from error
 
@@ -168,6 +184,12 @@ class Service:
             if self._hung_up():
                 self.record.reopen()
             self.record.add({"stream": name, **item.to_json()}, self.recipe.streams[name].when)
+        if name in self._sinks:
+            if not any(
+                source.live for source in self._reads.values()
+            ):  # a film of a file has all its pictures
+                self._sinks[name].wait_for_room(SINK_WAIT_S)
+            self._sinks[name].put(name, item)
         on_item(name, item)
 
     def _require_labels(self) -> None:

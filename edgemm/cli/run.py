@@ -18,8 +18,10 @@ from edgemm.errors import EdgemmError, InputError
 from edgemm.stream.account import in_words, record_in_words
 
 if TYPE_CHECKING:
+    from edgemm.capture.source import Source
     from edgemm.card import ModelCard
     from edgemm.stream.item import Item
+    from edgemm.stream.stream import Stream
 
 EPILOG = """\
 examples:
@@ -27,10 +29,14 @@ examples:
   edgemm run keywords.onnx --source speech.wav --live --json
   edgemm run face.tflite --source "camera:0?size=1280x720&fps=30" --max-age 100 --on-late drop
   edgemm run face.tflite --source "camera:0?wait=1"    # a camera that may be plugged in later
+  edgemm run face.tflite --source walk.mp4 --save out.mp4    # a film with what was found drawn in
   edgemm run app.json                                  # several models and sources: examples/kiosk
 
 sources: a picture, a folder, a glob in quotes, a video file, a .wav file; camera:0, /dev/video0, picamera2:,
   gst:PIPELINE, rtsp://, http:// (MJPEG), udp://; microphone:, microphone:NAME
+
+--save writes .mp4 and .mkv (MPEG-4 Part 2, which VLC, mpv and ffmpeg play and browsers do not), .webm (VP8, which
+  browsers play; slower), .avi (motion JPEG, large), or numbered .jpg pictures into a folder.
 
 An app file (.json) names several models and sources: see examples/kiosk.
 
@@ -47,7 +53,7 @@ SUMMARY_SCHEMA = "edgemm.summary/1"
 _NOT_BESIDE_AN_APP: Mapping[str, Any] = {
     "source": None, "card": None, "preset": None, "live": False, "max_age": None, "on_late": "deliver",
     "policy": "auto", "delegate": "auto", "threads": 1, "record": None, "threshold": None, "classes": None,
-    "max_detections": None, "set": [],
+    "max_detections": None, "set": [], "save": None,
 }  # fmt: skip
 """Options that an app file says itself -> their defaults."""
 
@@ -70,6 +76,18 @@ def add_arguments(parser: CommandParser) -> None:
     parser.add_argument("--limit", type=whole(1), metavar="N", help="stop after N results")
     parser.add_argument(
         "--record", metavar="FILE", help="append every result to FILE, one JSON object a line"
+    )
+    parser.add_argument(
+        "--save",
+        action="append",
+        metavar="OUT.mp4|DIR",
+        help="draw every result on its picture and save it: into a film (.mp4, .webm, .avi, .mkv) at the times of "
+        "capture, or as numbered pictures into a folder; may be given several times",
+    )
+    parser.add_argument(
+        "--show",
+        action="store_true",
+        help="show every result on its picture in a window; Esc ends the program",
     )
     parser.set_defaults(run=run)
 
@@ -146,11 +164,17 @@ def _refuse_beside_an_app(options: argparse.Namespace) -> None:
                 f"{options.file}: an app file says itself what --{name.replace('_', '-')} would. Expected only "
                 "--limit and --json beside it"
             )
+    if options.show:
+        raise InputError(
+            f'{options.file}: --show goes with one model; an app file can save its streams ("save"). Expected only '
+            "--limit and --json beside it"
+        )
 
 
 def _run_one(options: argparse.Namespace, draining: Draining) -> int:
     import edgemm
     from edgemm.app.notify import Notifier, Watchdog
+    from edgemm.app.service import SINK_WAIT_S
 
     lines = Lines(as_json=options.json)
     budget = edgemm.Budget(options.max_age, options.policy, options.on_late)
@@ -174,6 +198,7 @@ def _run_one(options: argparse.Namespace, draining: Draining) -> int:
             Notifier(),
             lambda: ["stream"] if getattr(source, "awaited", False) else [],
         )
+        sinks = opened.enter_context(_sinks(options, source, stream))
         opened.enter_context(watchdog)
         draining.by(watchdog.stopping, stream.stop)
         try:
@@ -183,12 +208,19 @@ def _run_one(options: argparse.Namespace, draining: Draining) -> int:
                         record.reopen()
                     record.add(item.to_json())
                 lines.result(item)
+                if not source.live:  # a film of a file has all its pictures
+                    sinks.wait_for_room(SINK_WAIT_S)
+                sinks.put("", item)
                 if options.limit is not None and item.sequence + 1 >= options.limit:
                     break
         finally:
             stream.close()
-            summary = stream.ledger.summary()
-            lines.summary(summary | ({"record": record.summary()} if record else {}))
+            try:
+                sinks.close()
+            finally:
+                summary = stream.ledger.summary()
+                more = {"record": record.summary()} if record else {}
+                lines.summary(summary | more | ({"sinks": sinks.summary()} if sinks.sinks else {}))
     return 0
 
 
@@ -206,10 +238,20 @@ def _run_app(options: argparse.Namespace, draining: Draining) -> int:
             service.run(lambda name, item: lines.result(item, name), limit=options.limit)
         finally:
             service.runner.close()
-            lines.summary(service.summary())
+            try:
+                service.close_sinks()
+            finally:
+                lines.summary(service.summary())
     if service.errors:
         raise service.errors[0]
     return 0
+
+
+def _sinks(options: argparse.Namespace, source: Source, stream: Stream) -> Any:
+    """What `--save` and `--show` ask for."""
+    from edgemm.sinks import open_sinks
+
+    return open_sinks(options.save or (), options.show, source=source, on_closed=stream.stop)
 
 
 def _record(options: argparse.Namespace) -> Any:

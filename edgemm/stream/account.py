@@ -46,6 +46,24 @@ def record_in_words(summary: Mapping[str, Any]) -> str:
     return ", ".join(parts)
 
 
+def sink_in_words(name: str, summary: Mapping[str, Any]) -> str:
+    """ "out.mp4 (mp4v): 120 frames at 30/s, 20 repeated, 3 pictures refused (busy 3)"."""
+    head = f"{name} ({summary['codec']})" if "codec" in summary else name
+    if "fps" in summary:
+        parts = [f"{summary['frames']} frames at {summary['fps']:g}/s"]
+    else:
+        parts = [f"{summary.get('written', 0)} pictures"]
+    for key in ("repeated", "skipped", "removed", "not_written"):
+        if summary.get(key):
+            parts.append(f"{summary[key]} {key.replace('_', ' ')}")
+    if summary.get("left_out_s"):
+        parts.append(f"{summary['left_out_s']:g} s left out")
+    if summary.get("refused"):
+        reasons = ", ".join(f"{reason} {count}" for reason, count in summary["refused"].items())
+        parts.append(f"{sum(summary['refused'].values())} pictures refused ({reasons})")
+    return f"{head}: {', '.join(parts)}"
+
+
 def _lost(dropped: Mapping[str, int]) -> str:
     reasons = ", ".join(f"{reason} {count}" for reason, count in dropped.items())
     return f"{sum(dropped.values())} dropped" + (f" ({reasons})" if reasons else "")
@@ -61,4 +79,5 @@ def _more(summary: Mapping[str, Any]) -> list[str]:
         found.append(f"nothing was delivered for {summary['starved_s']:g} s")
     if "record" in summary:
         found.append(f"record: {record_in_words(summary['record'])}")
+    found += [sink_in_words(name, each) for name, each in summary.get("sinks", {}).items()]
     return found

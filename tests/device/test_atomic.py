@@ -9,7 +9,7 @@ import signal
 import struct
 import subprocess
 import sys
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -321,3 +321,34 @@ def test_an_access_list_is_kept(tmp_path: Path) -> None:
         pytest.skip("this file system has no access lists")
     atomic.write(tmp_path / "a", [b"new"])
     assert os.getxattr(tmp_path / "a", "system.posix_acl_access") == packed
+
+
+def test_a_file_that_a_library_made_is_on_the_disk_before_it_has_its_name(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    steps: list[str] = []
+    fsync, replace = os.fsync, os.replace
+
+    def noted(name: str, call: Callable[..., None]) -> Callable[..., None]:
+        def noting(*arguments: object) -> None:
+            steps.append(name)
+            call(*arguments)
+
+        return noting
+
+    monkeypatch.setattr(os, "fsync", noted("fsync", fsync))
+    monkeypatch.setattr(os, "replace", noted("replace", replace))
+    with atomic.trial_folder(tmp_path / "a") as folder:
+        (folder / "made").write_bytes(b"made")
+        assert atomic.put_in_place(folder / "made", tmp_path / "a") == 4
+    assert (tmp_path / "a").read_bytes() == b"made"
+    assert steps[:2] == ["fsync", "replace"]
+
+
+def test_a_file_that_a_library_made_replaces_no_link(tmp_path: Path) -> None:
+    (tmp_path / "a").symlink_to("elsewhere")
+    with atomic.trial_folder(tmp_path / "a") as folder:
+        (folder / "made").write_bytes(b"made")
+        with pytest.raises(OSError, match="links are not followed"):
+            atomic.put_in_place(folder / "made", tmp_path / "a")
+    assert os.listdir(tmp_path) == ["a"]

@@ -1,0 +1,60 @@
+"""An item that waits to be drawn: its picture, copied into memory of its own, and its result."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from edgemm.drawing import Canvas, background, paint
+from edgemm.errors import InputError
+from edgemm.media import Frame
+from edgemm.results import Result
+from edgemm.stream.item import Item
+
+
+class DrawnItem:
+    """A slot for pictures, in OpenCV's order of colours (BGR)."""
+
+    __slots__ = ("_canvas", "captured_ns", "frame_number", "result", "sequence", "stream")
+
+    result: Result
+    stream: str
+    sequence: int
+    """Of the result in its stream."""
+    frame_number: int
+    """Of the frame in its source, dropped ones counted in."""
+    captured_ns: int
+    """CLOCK_MONOTONIC, nanoseconds: when the frame was captured."""
+
+    def __init__(self, rooms: dict[str, npt.NDArray[np.uint8]]) -> None:
+        """Args:
+        rooms: scratch memory of the thread that draws.
+        """
+        self._canvas = Canvas("bgr", rooms)
+
+    def take(self, stream: str, item: Item) -> None:
+        """Copies the picture; the result is immutable, and is drawn later.
+
+        Raises:
+            InputError: the item is no picture.
+        """
+        if not isinstance(item.frame, Frame):
+            raise InputError(f"expected a picture to draw on, found {type(item.frame).__name__}")
+        self._canvas.load(background(item.frame, item.value))
+        self.stream, self.result = stream, item.value
+        self.sequence, self.frame_number = item.sequence, item.frame.sequence
+        self.captured_ns = item.captured_ns
+
+    def drawn(self) -> npt.NDArray[np.uint8]:
+        """uint8[height, width, 3] BGR: the picture with its result. Called once for each item, by the writer."""
+        paint(self._canvas, self.result)
+        return self._canvas.pixels
+
+
+def slots() -> Callable[[], DrawnItem]:
+    """Makes slots that share their scratch memory."""
+    rooms: dict[str, Any] = {}
+    return lambda: DrawnItem(rooms)

@@ -1,0 +1,84 @@
+"""The sinks that `--save` and `--show`, or an app file, ask for."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable, Sequence
+from contextlib import suppress
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from edgemm.choices import hint
+from edgemm.errors import EdgemmError, InputError
+from edgemm.sinks.directory import DirectorySink
+from edgemm.sinks.film import CODECS
+from edgemm.sinks.several import Sinks
+from edgemm.sinks.sink import Sink
+from edgemm.sinks.video import VideoSink, require_pictures
+from edgemm.sinks.window import WindowSink
+
+if TYPE_CHECKING:
+    from edgemm.capture.source import Source
+
+
+def open_sinks(
+    save: str | Sequence[str] = (),
+    show: bool = False,
+    *,
+    source: Source | None = None,
+    on_closed: Callable[[], object] = lambda: None,
+) -> Sinks:
+    """One sink for each place to save to, and a window where it is asked for.
+
+    Args:
+        save: one place or several, see `saver`.
+        show: opens a window.
+        source: what the stream reads.
+        on_closed: called when the user closes the window, from a thread of its own, such as the stream's `stop`.
+
+    Raises:
+        EdgemmError: see the sinks; those that were opened are closed.
+    """
+    sinks: list[Sink] = []
+    try:
+        for path in (save,) if isinstance(save, str) else save:
+            sinks.append(saver(path, source=source))  # noqa: PERF401 - what was opened is closed below
+        if show:
+            require_pictures(source, "--show")
+            sinks.append(WindowSink(on_closed=on_closed))
+    except BaseException:
+        with suppress(EdgemmError):  # the error on its way says more
+            Sinks(sinks).close()
+        raise
+    return Sinks(sinks)
+
+
+def saver(path: str, *, source: Source | None = None) -> VideoSink | DirectorySink:
+    """A film where the path ends like one, such as out.mp4; a folder of pictures where it has no suffix, ends in "/",
+    or is a folder already.
+
+    Raises:
+        InputError: any other suffix; or the source is sound.
+    """
+    suffix = Path(path).suffix.lower()
+    if path.endswith(os.sep) or os.path.isdir(path) or not suffix:
+        if not path:
+            raise InputError(f"--save: {_EXPECTED}, found nothing")
+        require_pictures(source, path)
+        return DirectorySink(path)
+    if suffix in CODECS:
+        return VideoSink(path, source=source)
+    raise InputError(
+        f"--save {path}: {_EXPECTED}, found the suffix {suffix!r}{hint(suffix, CODECS, _INSTEAD)}"
+    )
+
+
+_EXPECTED = f"expected a film ({', '.join(CODECS)}) or a folder"
+_PICTURES = "For a picture of each result name a folder"
+_FILM = "For a film say .mp4"
+_INSTEAD = {
+    **dict.fromkeys((".jpg", ".jpeg", ".png", ".bmp", ".gif", ".tif", ".tiff", ".webp"), _PICTURES),
+    **dict.fromkeys((".mov", ".m4v", ".mpg", ".mpeg", ".ts", ".wmv", ".flv", ".h264"), _FILM),
+    **dict.fromkeys((".json", ".jsonl", ".csv", ".txt"), "For lines of JSON say --record FILE"),
+}
+"""What people write -> what they need."""

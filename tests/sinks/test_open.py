@@ -1,0 +1,79 @@
+"""What `--save` and `--show` open."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+from types import SimpleNamespace
+from typing import Any
+
+import pytest
+from needs import needs
+
+from edgemm.errors import InputError
+from edgemm.opencv import opencv
+from edgemm.sinks import DirectorySink, VideoSink, open_sinks, saver
+
+pytestmark = pytest.mark.device
+needs(opencv)
+
+
+@pytest.mark.parametrize(
+    ("name", "kind"),
+    [
+        ("out.mp4", VideoSink),
+        ("OUT.MP4", VideoSink),
+        ("out.avi", VideoSink),
+        ("pictures", DirectorySink),
+        ("pictures.d/", DirectorySink),
+        ("there.mp4", DirectorySink),
+    ],
+)
+def test_the_path_decides(tmp_path: Path, name: str, kind: type) -> None:
+    (tmp_path / "there.mp4").mkdir()
+    with saver(os.path.join(tmp_path, name)) as sink:
+        assert type(sink) is kind
+
+
+@pytest.mark.parametrize(
+    ("name", "said"),
+    [
+        ("a.jpg", "found the suffix '.jpg'. For a picture of each result name a folder"),
+        ("a.mov", "For a film say .mp4"),
+        ("a.csv", "For lines of JSON say --record FILE"),
+        ("a.mp5", "Did you mean '.mp4'?"),
+        ("a.xyz", r"expected a film \(.mp4, .webm, .avi, .mkv\) or a folder, found the suffix '.xyz'$"),
+        ("", "found nothing"),
+    ],
+)
+def test_other_suffixes_are_refused_with_what_to_do(name: str, said: str) -> None:
+    with pytest.raises(InputError, match=said):
+        saver(name)
+
+
+def test_several_are_opened_and_closed(tmp_path: Path) -> None:
+    with open_sinks([str(tmp_path / "a.mp4"), str(tmp_path / "b")]) as sinks:
+        assert [type(each) for each in sinks.sinks] == [VideoSink, DirectorySink]
+    assert os.listdir(tmp_path) == ["b"]
+
+
+def test_one_place_may_be_named_by_itself(tmp_path: Path) -> None:
+    with open_sinks(str(tmp_path / "b")) as sinks:
+        assert [type(each) for each in sinks.sinks] == [DirectorySink]
+
+
+def test_when_one_cannot_be_opened_those_before_it_are_closed(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    closed: list[Any] = []
+    monkeypatch.setattr(DirectorySink, "close", lambda sink: closed.append(sink))
+    with pytest.raises(InputError, match=r"suffix '.txt'"):
+        open_sinks([str(tmp_path / "b"), str(tmp_path / "a.txt")])
+    assert [type(each) for each in closed] == [DirectorySink]
+
+
+@pytest.mark.parametrize("asked", [{"save": ["x"]}, {"save": ["x.mp4"]}, {"show": True}])
+def test_sound_is_refused(asked: dict[str, Any]) -> None:
+    sound: Any = SimpleNamespace(uri="microphone:", modality="audio", live=True)
+    with pytest.raises(InputError, match="found sound"):
+        open_sinks(**asked, source=sound)
