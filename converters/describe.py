@@ -5,7 +5,6 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import Any
 
-import edgemm
 from edgemm.card import InputCard, ModelCard
 from edgemm.card.fit import fit_card
 from edgemm.converters.fidelity import Fidelity
@@ -13,6 +12,7 @@ from edgemm.converters.prepare import Prepared
 from edgemm.converters.repair import Repaired
 from edgemm.converters.written import Port, Written
 from edgemm.quantize.plan import Plan, Precision
+from edgemm.version import __version__
 
 _LAYOUTS = {"NCTF": "NTFC", "NCHW": "NHWC"}
 """Source layout -> layout after channels went last."""
@@ -25,7 +25,7 @@ def describe(
     specs = [port.spec for port in written.inputs], [port.spec for port in written.outputs]
     card = fit_card(prepared.card, *specs)  # the states too get the names that the file's tensors have
     return card.with_(
-        min_edgemm=card.min_edgemm or edgemm.__version__,
+        min_edgemm=card.min_edgemm or __version__,
         inputs=tuple(_input(entry, port) for entry, port in zip(card.inputs, written.inputs, strict=True)),
         quantization=_quantization(plan) | _repairs(repaired),
         fidelity=fidelity.to_json(),
