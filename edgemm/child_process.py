@@ -1,7 +1,8 @@
 """How edgemm starts processes of its own: isolated from the current folder, and on a leash.
 
     with Leash() as leash:
-        child = subprocess.Popen(command("edgemm.backends.delegate_child:main", "cpu", leash=leash), pass_fds=leash.passed)
+        called = command("edgemm.backends.delegate_child:main", "cpu", leash=leash)
+        child = subprocess.Popen(called, pass_fds=leash.passed)
 
 The child runs in Python's isolated mode (`-I`): it looks neither into the current folder nor at PYTHON* variables,
 and finds packages where this process does. It loads the edgemm that this process has, whatever else is installed.
