@@ -28,8 +28,13 @@ $(VENV)/.test: $(VENV)/.demo
 demo: $(VENV)/.demo  ## convert two models to int8, run them on pictures and speech, write a report page
 	$(BIN)/edgemm demo --output out/demo
 
-test: $(VENV)/.test lint  ## everything that must hold, under 12 minutes
-	$(BIN)/python -m pytest -m "not network and not shared and not devices"
+# Two at a time where a test needs nothing but a processor; alone where it keeps time, or has a camera or a sound card.
+SIDE_BY_SIDE := $(wildcard $(addprefix tests/,artifact audio_models benchmarks card converters draw judge preprocess \
+	quantize spikes tasks test_survey.py))
+
+test: $(VENV)/.test lint  ## everything that must hold, under 15 minutes
+	$(BIN)/python -m pytest -n 2 --dist loadfile -m "not network and not shared and not devices" $(SIDE_BY_SIDE)
+	$(BIN)/python -m pytest -m "not network and not shared and not devices" $(addprefix --ignore=,$(SIDE_BY_SIDE))
 
 test-all: $(VENV)/.test lint  ## also the tests that need models and data named by EDGEMM_SHARED
 	$(BIN)/python -m pytest -m "not devices"

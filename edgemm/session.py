@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from dataclasses import dataclass
-from typing import Literal, Protocol, runtime_checkable
+from typing import Literal, NamedTuple, Protocol, runtime_checkable
 
 from edgemm.media import Captured
 from edgemm.results import Result
@@ -33,8 +33,7 @@ class NoClock:
 NO_CLOCK = NoClock()
 
 
-@dataclass(frozen=True, slots=True, eq=False)
-class Emission:
+class Emission(NamedTuple):
     """A result, and when what it was made from was captured. Times travel with results: a stream asks no result what
     it is."""
 

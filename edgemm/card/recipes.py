@@ -26,11 +26,13 @@ class ImageRecipe:
     """How a picture of another size is brought to the input's. stretch: width and height each to the input's, which may
     distort. letterbox: as large as fits without distortion, the rest filled with `pad_value`. center-crop: the shorter
     side to `resize_short`, then the middle is cut out. none: a picture of another size is an error."""
-    interpolation: Literal["nearest", "linear", "area", "cubic"] = "linear"
+    interpolation: Literal["nearest", "linear", "area", "cubic", "mediapipe"] = "linear"
     """"nearest" and "linear" give the same pixels on every processor. "linear" is bilinear without smoothing, as
     `torch.nn.functional.interpolate(mode="bilinear")` without `antialias` to one grey level; PIL, torchvision and
     `antialias=True` smooth when they shrink: "area" is closer to what models trained with them saw. "area" and
-    "cubic" are OpenCV's, and may differ by one grey level between ARM and x86."""
+    "cubic" are OpenCV's, and may differ by one grey level between ARM and x86. "mediapipe" is bilinear from the
+    picture's corner: pixel i of the tensor shows the picture at i steps, without half a pixel, and a letterbox's border
+    is not rounded to whole pixels, as in MediaPipe's graphs. Not for center-crop."""
     pad_value: int = 114
     """Grey level of a letterbox's border, black to white."""
     resize_short: int = 0

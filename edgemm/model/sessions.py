@@ -154,6 +154,7 @@ class ImageSession(ModelSession):
         self._index, self._decoder = index, decoder
         self._state = decoder.begin()
         self._context = Context()
+        self._tensor_wh = self._prepare.size_wh
 
     def feed(self, item: Captured, clock: StageClock) -> Iterable[Emission]:
         """The results that one frame completes.
@@ -166,8 +167,11 @@ class ImageSession(ModelSession):
         self._cancelled.renew()
         with self._runs.lock:
             outputs = self._run(item, clock)
-            results = self._decoder.decode(outputs, self._context, self._state)
-            emissions = [Emission(each, item.captured_ns, item.captured_ns) for each in results]
+            at_ns = item.captured_ns
+            emissions = [
+                Emission(each, at_ns, at_ns)
+                for each in self._decoder.decode(outputs, self._context, self._state)
+            ]
             clock.stop()
         return () if self._cancelled else emissions
 
@@ -187,13 +191,9 @@ class ImageSession(ModelSession):
         runs, pixels = self._runs, frame.pixels
         clock.start("preprocess")
         self._prepare(pixels, frame.color, runs.backend.input_buffer(self._index))
-        self._context = Context(
-            self._prepare.to_source,
-            (pixels.shape[1], pixels.shape[0]),
-            self._prepare.size_wh,
-            frame.captured_ns,
-            frame.captured_ns,
-        )
+        height, width, *_ = pixels.shape
+        at_ns = frame.captured_ns
+        self._context = Context(self._prepare.to_source, (width, height), self._tensor_wh, at_ns, at_ns)
         return runs.run(clock)
 
     def reset(self) -> None:

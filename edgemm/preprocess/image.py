@@ -168,6 +168,8 @@ def _check_recipe(recipe: ImageRecipe) -> None:
             raise CardError(
                 f"image.{key}: expected one of {', '.join(words)}; found {getattr(recipe, key)!r}"
             )
+    if recipe.interpolation == "mediapipe" and recipe.resize == "center-crop":
+        raise CardError('image.interpolation: "mediapipe" does not fit resize "center-crop". Take "linear"')
     for key, most in (("pad_value", 255), ("resize_short", MAX_SIDE)):
         if not 0 <= getattr(recipe, key) <= most:
             raise CardError(f"image.{key}: expected 0 to {most}, found {getattr(recipe, key)}")

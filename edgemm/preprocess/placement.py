@@ -65,6 +65,45 @@ class Placement:
         return slice(top, top + self.shown_wh[1]), slice(left, left + self.shown_wh[0])
 
 
+@dataclass(frozen=True, slots=True)
+class CornerPlacement(Placement):
+    """Interpolation "mediapipe": tensor pixel (x, y) shows the picture at ((x, y) - border_xy) * step_xy.
+
+    Steps and borders are no whole numbers of pixels. The border is sampled too: `area` is the whole tensor.
+    """
+
+    step_xy: tuple[float, float]
+    """Pixels of the source per pixel of the tensor."""
+    border_xy: tuple[float, float]
+    """Pixels of the tensor, left of the picture and above it. `left` and `top` are these, rounded."""
+
+    @property
+    def scale_xy(self) -> tuple[float, float]:
+        """Tensor pixels per source pixel, for each axis."""
+        return 1 / self.step_xy[0], 1 / self.step_xy[1]
+
+    @property
+    def to_source(self) -> npt.NDArray[np.float64]:
+        """As `Placement.to_source`."""
+        (x, y), (left, top) = self.step_xy, self.border_xy
+        return np.array([[x, 0.0, -left * x], [0.0, y, -top * y]])
+
+    @property
+    def shown_wh(self) -> tuple[int, int]:
+        """The whole tensor."""
+        return self.size_wh
+
+    @property
+    def area(self) -> tuple[slice, slice]:
+        """The whole tensor."""
+        return slice(0, self.size_wh[1]), slice(0, self.size_wh[0])
+
+    @property
+    def crop(self) -> tuple[slice, slice]:
+        """The whole tensor."""
+        return self.area
+
+
 def place(recipe: ImageRecipe, source_wh: tuple[int, int], size_wh: tuple[int, int]) -> Placement:
     """Resize, padding and cropping of pictures of one size, as the recipe describes them.
 
@@ -82,6 +121,8 @@ def place(recipe: ImageRecipe, source_wh: tuple[int, int], size_wh: tuple[int, i
             f"the card asks for pictures of {size_wh[0]}x{size_wh[1]} pixels, not resized; "
             f"found {source_wh[0]}x{source_wh[1]}. Resize the picture first"
         )
+    if recipe.interpolation == "mediapipe":
+        return _from_corner(recipe, source_wh, size_wh)
     if recipe.resize == "letterbox":
         scale = letterbox_scale(source_wh, size_wh)
         resized = _scaled(source_wh, scale)
@@ -97,6 +138,19 @@ def place(recipe: ImageRecipe, source_wh: tuple[int, int], size_wh: tuple[int, i
         left, top = (-round((part - size) / 2) for size, part in zip(size_wh, resized, strict=True))
         return Placement(source_wh, resized, size_wh, left, top)
     return Placement(source_wh, size_wh, size_wh, 0, 0)
+
+
+def _from_corner(recipe: ImageRecipe, source_wh: tuple[int, int], size_wh: tuple[int, int]) -> Placement:
+    """A plain `Placement` where steps and borders are whole pixels, so that "nearest" gives the same pixels."""
+    x, y = (source / size for source, size in zip(source_wh, size_wh, strict=True))
+    if recipe.resize == "letterbox":
+        x = y = max(x, y)
+    shown = source_wh[0] / x, source_wh[1] / y
+    border = (size_wh[0] - shown[0]) / 2, (size_wh[1] - shown[1]) / 2
+    left, top = round(border[0]), round(border[1])
+    if all(number.is_integer() for number in (x, y, *shown, *border)):
+        return Placement(source_wh, (int(shown[0]), int(shown[1])), size_wh, left, top)
+    return CornerPlacement(source_wh, size_wh, size_wh, left, top, (x, y), border)
 
 
 def letterbox_scale(source_wh: tuple[int, int], size_wh: tuple[int, int]) -> float:

@@ -10,18 +10,20 @@ import numpy.typing as npt
 from edgemm.card import ImageRecipe
 from edgemm.media import Color
 from edgemm.opencv import opencv
-from edgemm.preprocess.placement import Placement
+from edgemm.preprocess.placement import CornerPlacement, Placement
 
 INTERPOLATIONS = {
     "nearest": "INTER_NEAREST",
     "linear": "INTER_LINEAR_EXACT",
     "area": "INTER_AREA",
     "cubic": "INTER_CUBIC",
+    "mediapipe": "INTER_NEAREST",
 }
 """Word in the card -> OpenCV's constant.
 
 INTER_LINEAR computes with other rounding on ARM than on x86: one to three grey levels in a tenth of the pixels.
-INTER_LINEAR_EXACT computes in integers alone and gives the same pixels on every processor.
+INTER_LINEAR_EXACT computes in integers alone and gives the same pixels on every processor. "mediapipe" is nearest
+where steps are whole; otherwise see `_CornerResize`.
 """
 
 
@@ -45,6 +47,9 @@ class PictureSampler:
         self._crop = placement.crop
         self._whole = _scratch(height, width, target if code is not None and first else None)
         resizes = placement.source_wh != placement.resized_wh
+        self._warp: _CornerResize | None = None
+        if isinstance(placement, CornerPlacement):
+            self._warp = _CornerResize(placement, recipe.pad_value)
         self._resized = _scratch(full_height, full_width, (target if first else source) if resizes else None)
         columns, rows = placement.shown_wh
         self._part = _scratch(rows, columns, target if code is not None and not first else None)
@@ -54,7 +59,9 @@ class PictureSampler:
         picture: Any = pixels
         if self._before is not None:
             picture = self._cv.cvtColor(picture, self._before, dst=self._whole)
-        if self._resized is not None:
+        if self._warp is not None:
+            picture = self._warp(picture, self._resized)
+        elif self._resized is not None:
             picture = self._cv.resize(
                 picture, self._size_wh, dst=self._resized, interpolation=self._interpolation
             )
@@ -63,6 +70,36 @@ class PictureSampler:
             picture = self._cv.cvtColor(picture, self._after, dst=self._part)
         cropped: npt.NDArray[np.uint8] = picture
         return cropped
+
+
+class _CornerResize:
+    """Bilinear sampling at places in 1/32 of a pixel, as `cv2.warpPerspective` computed it up to OpenCV 4.
+
+    Later versions of it use other weights; `cv2.remap` over maps of integers has kept these.
+    """
+
+    def __init__(self, placement: CornerPlacement, pad_value: int) -> None:
+        self._cv = cv = opencv()
+        x, y = (
+            (np.arange(size) - border) * step
+            for size, border, step in zip(
+                placement.size_wh, placement.border_xy, placement.step_xy, strict=True
+            )
+        )
+        places = np.meshgrid(x.astype(np.float32), y.astype(np.float32))
+        self._maps = cv.convertMaps(*places, cv.CV_16SC2)
+        self._border = (float(pad_value),) * 3
+
+    def __call__(self, picture: npt.NDArray[np.uint8], out: Any) -> Any:
+        cv = self._cv
+        return cv.remap(
+            picture,
+            *self._maps,
+            cv.INTER_LINEAR,
+            dst=out,
+            borderMode=cv.BORDER_CONSTANT,
+            borderValue=self._border,
+        )
 
 
 def _convert_first(recipe: ImageRecipe, placement: Placement, source: Color, target: Color) -> bool:

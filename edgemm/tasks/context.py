@@ -2,24 +2,22 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from typing import NamedTuple
 
 import numpy as np
 import numpy.typing as npt
 
+_IDENTITY = np.array([[1.0, 0.0, 0.0], [0.0, 1.0, 0.0]])
+_IDENTITY.setflags(write=False)
 
-def _identity() -> npt.NDArray[np.float64]:
-    return np.array([[1.0, 0.0, 0.0], [0.0, 1.0, 0.0]])
 
-
-@dataclass(frozen=True, slots=True, eq=False)
-class Context:
+class Context(NamedTuple):
     """One run's place in its picture or its sound.
 
     Coordinates are continuous: the first pixel covers 0 to 1, and the right edge of a picture lies at its width.
     """
 
-    to_source: npt.NDArray[np.float64] = field(default_factory=_identity)
+    to_source: npt.NDArray[np.float64] = _IDENTITY
     """float64[2, 3]: (x, y, 1) in pixels of the input tensor -> (x, y) in pixels of the source."""
     source_wh: tuple[int, int] = (0, 0)
     """Pixels of the source frame; (0, 0) where the input was no picture."""

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import gc
 from itertools import count
+from pathlib import Path
 
 import pytest
 
-from benchmarks.timing import interleaved
+from benchmarks.timing import instruction_set, interleaved
 
 
 def test_medians_come_from_the_clock_and_are_of_one_call() -> None:
@@ -45,3 +46,11 @@ def test_the_collector_is_off_while_timing_and_on_again_after_a_failure() -> Non
         interleaved({"fail": fail}, rounds=1)
     assert seen[-1] is False
     assert gc.isenabled()
+
+
+def test_the_instruction_set_is_named() -> None:
+    """By the processor's own list where the kernel gives one."""
+    named = instruction_set()
+    assert named
+    flags = Path("/proc/cpuinfo").read_text() if Path("/proc/cpuinfo").exists() else ""
+    assert ("VNNI" in named) == ("avx512_vnni" in flags or "avx_vnni" in flags)

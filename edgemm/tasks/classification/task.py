@@ -56,6 +56,8 @@ class ClassificationDecoder:
 
     def whole(self, windows: Sequence[Outputs], context: Context, stride_s: float) -> Classification:
         """The best labels of a recording, by the mean score over its windows."""
+        if len(windows) == 1:
+            return self._rank(self._scores(windows[0]))
         scores = np.stack([self._scores(each) for each in windows])
         return self._rank(scores.mean(axis=0, dtype=np.float32))
 

@@ -1,0 +1,113 @@
+"""Anchors as MediaPipe's SsdAnchorsCalculator makes them, and boxes that are offsets to them (SSD, Liu et al. 2016)."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+
+import numpy as np
+
+from edgemm.errors import CardError
+from edgemm.tasks.detection.head import Floats, Integers
+from edgemm.tasks.detection.places import in_pixels, key_points, no_points, sides
+from edgemm.tasks.detection.recipe import DetectionRecipe
+from edgemm.tasks.detection.rows import Parts
+from edgemm.tasks.detection.search import ScoreSearch
+from edgemm.tasks.outputs import Outputs
+from edgemm.tensors import TensorSpec
+
+
+def make(recipe: DetectionRecipe, wh: tuple[int, int]) -> Floats:
+    """float32[n, 4]: centre x, centre y, width, height of each anchor, 0..1 of the input.
+
+    Args:
+        recipe: strides, and the fields that begin with anchor_.
+        wh: the input's size in pixels.
+    """
+    grids, at = [], 0
+    while at < len(recipe.strides):
+        end = at + 1
+        while end < len(recipe.strides) and recipe.strides[end] == recipe.strides[at]:
+            end += 1  # grids of the same stride are one, with the anchors of all in each cell
+        shapes = [shape for layer in range(at, end) for shape in _shapes(recipe, layer)]
+        grids.append(_grid(recipe, wh, recipe.strides[at], shapes))
+        at = end
+    return np.asarray(np.concatenate(grids), np.float32)
+
+
+def _scale(recipe: DetectionRecipe, layer: int) -> float:
+    smallest, largest = recipe.anchor_scales
+    if len(recipe.strides) == 1:
+        return (smallest + largest) / 2
+    return smallest + (largest - smallest) * layer / (len(recipe.strides) - 1)
+
+
+def _shapes(recipe: DetectionRecipe, layer: int) -> list[tuple[float, float]]:
+    """Width and height of the anchors that one layer puts into each cell."""
+    scale = _scale(recipe, layer)
+    if layer == 0 and recipe.anchor_reduce_lowest:
+        wanted = [(1.0, 0.1), (2.0, scale), (0.5, scale)]
+    else:
+        wanted = [(ratio, scale) for ratio in recipe.anchor_ratios]
+        if recipe.anchor_interpolated_ratio > 0:
+            following = 1.0 if layer == len(recipe.strides) - 1 else _scale(recipe, layer + 1)
+            wanted.append((recipe.anchor_interpolated_ratio, math.sqrt(scale * following)))
+    return [(size * math.sqrt(ratio), size / math.sqrt(ratio)) for ratio, size in wanted]
+
+
+def _grid(
+    recipe: DetectionRecipe, wh: tuple[int, int], stride: int, shapes: Sequence[tuple[float, float]]
+) -> Floats:
+    """The anchors of one grid, row by row, cell by cell."""
+    across, down = math.ceil(wh[0] / stride), math.ceil(wh[1] / stride)
+    made = np.ones((down, across, len(shapes), 4), np.float64)
+    made[..., 0] = ((np.arange(across) + recipe.anchor_offset[0]) / across)[None, :, None]
+    made[..., 1] = ((np.arange(down) + recipe.anchor_offset[1]) / down)[:, None, None]
+    if not recipe.anchor_fixed_size:
+        made[..., 2:] = np.array(shapes)
+    return np.asarray(made.reshape(-1, 4), np.float32)
+
+
+class AnchorsHead:
+    """Offsets to anchors, in units of `box_scales`; key points likewise.
+
+    Raises:
+        CardError: outputs and recipe do not fit.
+    """
+
+    suppressed = False
+
+    def __init__(
+        self, recipe: DetectionRecipe, specs: Sequence[TensorSpec], classes: int, wh: tuple[int, int]
+    ) -> None:
+        parts = Parts(recipe, specs, classes)
+        self.numbers = parts.scores.width
+        self.search = ScoreSearch(parts.scores, None, recipe)
+        self._boxes, self._points, self._count = parts.boxes, parts.points, recipe.points
+        self._anchors = make(recipe, wh)
+        if len(self._anchors) != parts.boxes.count:
+            raise CardError(
+                f"strides: expected anchors for {parts.boxes.count} boxes, found {len(self._anchors)} for strides "
+                f"{list(recipe.strides)} of an input of {wh[0]} x {wh[1]}. See strides, anchor_ratios, "
+                "anchor_interpolated_ratio and anchor_reduce_lowest"
+            )
+        self._turned = recipe.box == "cycxhw"
+        self._scales = np.array(recipe.box_scales, np.float32)
+        self._exponential = recipe.box_exponential
+
+    def places(self, outputs: Outputs, index: Integers, wh: tuple[float, float]) -> tuple[Floats, Floats]:
+        """See `Head`."""
+        offsets, anchors = self._boxes.take(outputs, index), self._anchors[index]
+        if self._turned:
+            offsets = offsets[:, [1, 0, 3, 2]]
+        scaled = offsets / self._scales
+        with np.errstate(over="ignore"):  # an infinite box is dropped by the caller
+            size = np.exp(scaled[:, 2:]) if self._exponential else scaled[:, 2:]
+        centre = scaled[:, :2] * anchors[:, 2:] + anchors[:, :2]
+        box = sides(np.concatenate([centre, size * anchors[:, 2:]], axis=1), "cxcywh")
+        points = no_points(len(index))
+        if self._points:
+            points = key_points(self._points.take(outputs, index), self._count)
+            points = points[..., ::-1] if self._turned else points
+            points = points / self._scales[:2] * anchors[:, None, 2:] + anchors[:, None, :2]
+        return in_pixels(box, points, wh)

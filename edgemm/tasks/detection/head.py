@@ -1,0 +1,63 @@
+"""The seam inside detection: what a head finds, and where it says that it is."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Protocol
+
+import numpy as np
+import numpy.typing as npt
+
+from edgemm.tasks.outputs import Outputs
+
+Floats = npt.NDArray[np.float32]
+Integers = npt.NDArray[np.int64]
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Found:
+    """Candidates whose score reaches the threshold, in the order of the outputs."""
+
+    index: Integers
+    """int64[n]: which candidate of the model's."""
+    numbers: Integers
+    """int64[n]: its class, as the model counts, the background counted."""
+    scores: Floats
+    """float32[n], finite."""
+
+    def only(self, which: npt.NDArray[np.generic]) -> Found:
+        """Those that a mask, or a list of places, names."""
+        return Found(self.index[which], self.numbers[which], self.scores[which])
+
+
+def nothing() -> Found:
+    """No candidate."""
+    return Found(np.zeros(0, np.int64), np.zeros(0, np.int64), np.zeros(0, np.float32))
+
+
+class Head(Protocol):
+    """One kind of outputs. Exists so that labels, NMS and the way back to the source are the same for all."""
+
+    suppressed: bool
+    """The model did NMS itself."""
+    numbers: int
+    """How many classes the model counts, the background counted; 0 where its outputs do not tell."""
+
+    def search(self, outputs: Outputs) -> Found:
+        """The candidates that reach the threshold; decodes no box.
+
+        Raises:
+            ArtifactError: scores are NaN or infinite.
+        """
+
+    def places(self, outputs: Outputs, index: Integers, wh: tuple[float, float]) -> tuple[Floats, Floats]:
+        """Boxes and key points of some candidates.
+
+        Args:
+            outputs: of the model.
+            index: of `Found`.
+            wh: width and height of the input tensor in pixels.
+
+        Returns:
+            float32[n, 4] left, top, right, bottom and float32[n, k, 2], in pixels of the input tensor.
+        """

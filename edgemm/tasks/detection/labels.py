@@ -1,0 +1,76 @@
+"""From the class numbers of a model to the rows of the card's labels, and which of them are looked for."""
+
+from __future__ import annotations
+
+import difflib
+
+import numpy as np
+import numpy.typing as npt
+
+from edgemm.errors import CardError
+from edgemm.tasks.detection.recipe import DetectionRecipe
+
+NO_CLASS = "???"
+"""A row of a label map that stands for no class (TensorFlow's COCO label map has such gaps)."""
+Integers = npt.NDArray[np.int64]
+
+
+class Labels:
+    """Names of classes, and the choice of the recipe's `classes`. Without labels, a class is named by its number.
+
+    Raises:
+        CardError: a wanted class has no label, or labels and the model's classes are not equally many.
+    """
+
+    def __init__(self, labels: tuple[str, ...], recipe: DetectionRecipe, numbers: int) -> None:
+        """Args:
+        labels: of the card.
+        recipe: label_offset, background, classes.
+        numbers: classes that the model counts, the background counted; 0 where that is not known.
+        """
+        self._labels, self._offset = labels, recipe.label_offset
+        if labels and numbers and len(labels) != numbers + recipe.label_offset:
+            raise CardError(
+                f"labels: expected {numbers + recipe.label_offset} for {numbers} classes of the model and a "
+                f"label_offset of {recipe.label_offset}, found {len(labels)}"
+            )
+        self._wanted = self._choose(recipe.classes) if recipe.classes else None
+        self._gaps = np.array([row for row, label in enumerate(labels) if label == NO_CLASS], np.int64)
+        self._background = recipe.background
+
+    def _choose(self, classes: tuple[str, ...]) -> Integers:
+        """Rows that are looked for."""
+        for name in classes:
+            known = name in self._labels and name != NO_CLASS if self._labels else name.isdecimal()
+            if not known:
+                raise CardError(self._unknown(name))
+        if not self._labels:
+            return np.array([int(name) for name in classes], np.int64)
+        return np.array([row for row, label in enumerate(self._labels) if label in classes], np.int64)
+
+    def _unknown(self, name: str) -> str:
+        if not self._labels:
+            return f"classes: the card has no labels, so classes are numbers, found {name!r}"
+        near = difflib.get_close_matches(name, self._labels, 1)
+        hint = f". Did you mean {near[0]!r}?" if near else f". It has {', '.join(self._labels[:8])} ..."
+        return f"classes: no label {name!r} in the card{hint}"
+
+    def rows(self, numbers: Integers) -> Integers:
+        """int64[n]: row of each class number in the labels; the `class_ids` of a result."""
+        return numbers + self._offset
+
+    def wanted(self, numbers: Integers) -> npt.NDArray[np.bool_] | None:
+        """bool[n]: which class numbers are looked for; None for all."""
+        rows = self.rows(numbers)
+        keep = rows >= 0
+        if self._background >= 0:
+            keep &= numbers != self._background
+        if self._wanted is not None:
+            keep &= np.isin(rows, self._wanted)
+        elif self._gaps.size:
+            keep &= ~np.isin(rows, self._gaps)
+        return None if keep.all() else keep
+
+    def names(self, rows: Integers) -> tuple[str, ...]:
+        """The label of each row; its number where there is none."""
+        return tuple(self._labels[row] if row < len(self._labels) else str(row) for row in rows.tolist())

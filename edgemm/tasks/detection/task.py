@@ -1,0 +1,203 @@
+"""Detection: from a detector's outputs to boxes in pixels of the source."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import replace
+from typing import Any, ClassVar
+
+import numpy as np
+import numpy.typing as npt
+
+from edgemm.errors import CardError
+from edgemm.results import Detections
+from edgemm.tasks.context import Context
+from edgemm.tasks.detection.anchors import AnchorsHead
+from edgemm.tasks.detection.end_to_end import EndToEndHead
+from edgemm.tasks.detection.grid import GridHead
+from edgemm.tasks.detection.head import Floats, Found, Head, Integers
+from edgemm.tasks.detection.labels import Labels
+from edgemm.tasks.detection.nms import suppress, weighted
+from edgemm.tasks.detection.postprocess import PostprocessHead
+from edgemm.tasks.detection.recipe import DetectionRecipe
+from edgemm.tasks.detection.rows import RowsHead
+from edgemm.tasks.outputs import Outputs
+from edgemm.tensors import TensorSpec
+
+Size = tuple[int, int]
+_FOUND_OBJECTS = ("end-to-end", "postprocess")
+"""Heads whose outputs may have another number of rows in each run."""
+
+
+class DetectionTask:
+    """Boxes, classes, scores, and key points where the model gives any. See `edgemm.tasks.decoder.Task`."""
+
+    name: ClassVar[str] = "detection"
+    version: ClassVar[int] = 1
+    Recipe: ClassVar[type[DetectionRecipe]] = DetectionRecipe
+
+    def open(self, card: Any, recipe: DetectionRecipe, outputs: Sequence[TensorSpec]) -> DetectionDecoder:
+        """What decodes this model.
+
+        Args:
+            card: with `labels`, and `inputs` where head, grid or anchors need the input's size.
+            recipe: the card's section.
+            outputs: of the file, in its order.
+
+        Raises:
+            CardError: card, recipe and outputs do not fit.
+        """
+        recipe.check()
+        return DetectionDecoder(tuple(card.labels), recipe, tuple(outputs), _input_wh(card, recipe))
+
+
+class DetectionDecoder:
+    """Decodes the outputs of one model. Keeps nothing of a stream. See `edgemm.tasks.decoder.Decoder`.
+
+    Scores are compared as they are stored; only what reaches the threshold is dequantized and decoded. NaN among the
+    scores is an error; a box that is NaN or infinite, has no area, or lies outside the frame is left out. Boxes are cut
+    at the frame's edges, key points are not.
+    """
+
+    def __init__(
+        self, labels: tuple[str, ...], recipe: DetectionRecipe, specs: tuple[TensorSpec, ...], wh: Size | None
+    ) -> None:
+        self._names, self._recipe, self._specs, self._wh = labels, recipe, specs, wh
+        self._most = max(recipe.max_candidates, recipe.max_detections)
+        self._opened: tuple[Head, Labels] | None = None
+        if recipe.head in _FOUND_OBJECTS or all(spec.shape and min(spec.shape) > 0 for spec in specs):
+            self._opened = self._open(specs)
+
+    def _open(self, specs: Sequence[TensorSpec]) -> tuple[Head, Labels]:
+        recipe = self._recipe
+        classes = len(self._names) - recipe.label_offset if self._names else 0
+        head = _HEADS[recipe.head](recipe, specs, classes, self._wh)
+        return head, Labels(self._names, recipe, head.numbers)
+
+    def _parts(self, outputs: Outputs) -> tuple[Head, Labels]:
+        """Of this run: sizes that the file leaves open are known now."""
+        if self._opened is not None:
+            return self._opened
+        shaped = [replace(spec, shape=outputs.stored(spec.name).shape) for spec in self._specs]
+        return self._open(shaped)
+
+    def begin(self) -> None:
+        """Nothing is kept from frame to frame."""
+
+    def decode(self, outputs: Outputs, context: Context, state: Any) -> Iterable[Detections]:
+        """The objects of one frame, best first; none is an empty result.
+
+        Raises:
+            ArtifactError: NaN among the scores.
+            CardError: outputs whose size the file leaves open do not fit the recipe.
+        """
+        return (self._frame(outputs, context),)
+
+    def end(self, context: Context, state: Any) -> Iterable[Detections]:
+        """Nothing is left to be said."""
+        return ()
+
+    def whole(self, windows: Sequence[Outputs], context: Context, stride_s: float) -> Detections:
+        """The objects of a picture: of the first window, and a picture has no other."""
+        return self._frame(windows[0], context)
+
+    def _frame(self, outputs: Outputs, context: Context) -> Detections:
+        head, labels = self._parts(outputs)
+        found = head.search(outputs)
+        wanted = labels.wanted(found.numbers)
+        found = _best(found if wanted is None else found.only(wanted), self._most)
+        with np.errstate(
+            over="ignore", invalid="ignore"
+        ):  # of boxes far outside, and of NaN: they are left out
+            boxes, points = head.places(outputs, found.index, self._size(context))
+            placed = context.boxes(boxes)
+            seen = np.flatnonzero(
+                _finite(boxes, points, placed) & _area(boxes) & _area(clipped(placed, context))
+            )
+            if len(seen) < len(boxes):
+                found, boxes, points, placed = found.only(seen), boxes[seen], points[seen], placed[seen]
+            kept, mean, points = self._suppress(head, found, boxes, points)
+            placed = placed[kept] if mean is None else context.boxes(mean)
+            rows = labels.rows(found.numbers[kept])
+            return Detections(
+                clipped(placed, context), found.scores[kept], rows, labels.names(rows), context.points(points)
+            )
+
+    def _size(self, context: Context) -> tuple[float, float]:
+        """Of the input tensor; 1 x 1 where it is not known, so that what is normalized stays so."""
+        return context.tensor_wh if all(context.tensor_wh) else self._wh or (1, 1)
+
+    def _suppress(
+        self, head: Head, found: Found, boxes: Floats, points: Floats
+    ) -> tuple[Integers, Floats | None, Floats]:
+        """Places of the boxes that stay; their boxes where those are new; their key points."""
+        recipe, most = self._recipe, self._recipe.max_detections
+        if recipe.nms == "weighted" and not head.suppressed:
+            boxes, points, kept = weighted(boxes, points, found.scores, recipe.iou, most)
+            return kept, boxes, points
+        if head.suppressed or recipe.nms == "none":
+            kept = np.arange(min(most, len(boxes)))
+        else:
+            kept = suppress(boxes, recipe.iou, most, found.numbers if recipe.nms == "class-wise" else None)
+        return kept, None, points[kept]
+
+
+def _best(found: Found, most: int) -> Found:
+    """The best candidates, best first; of equal scores the earlier one is first."""
+    scores = found.scores
+    if len(scores) > most:
+        least = np.partition(scores, len(scores) - most)[len(scores) - most]
+        found = found.only(scores >= least)
+    return found.only(np.argsort(-found.scores, kind="stable")[:most])
+
+
+def _finite(boxes: Floats, points: Floats, placed: Floats) -> npt.NDArray[np.bool_]:
+    """bool[n]: all numbers of the box, in the tensor and in the source, and of its key points are."""
+    both = np.isfinite(boxes).all(axis=1) & np.isfinite(placed).all(axis=1)
+    return np.asarray(both & np.isfinite(points).all(axis=(1, 2)) if points.shape[1] else both)
+
+
+def _area(boxes: Floats) -> npt.NDArray[np.bool_]:
+    """bool[n]: the box has one."""
+    return np.asarray((boxes[:, 2] > boxes[:, 0]) & (boxes[:, 3] > boxes[:, 1]))
+
+
+def clipped(boxes: Floats, context: Context) -> Floats:
+    """Boxes in the source, cut at the frame's edges; as they are where the frame's size is not known."""
+    width, height = context.source_wh
+    if not width or not height:
+        return boxes
+    return np.clip(boxes, np.float32(0), np.array([width, height, width, height], np.float32))
+
+
+def _input_wh(card: Any, recipe: DetectionRecipe) -> Size | None:
+    """Width and height of the input: of the recipe, or the card's first input that is a picture."""
+    if recipe.input_wh:
+        return int(recipe.input_wh[0]), int(recipe.input_wh[1])
+    for entry in card.inputs:
+        shape = tuple(entry.shape)
+        if len(shape) == 4 and min(shape) > 0:
+            last = entry.layout == "NHWC" or (entry.layout != "NCHW" and shape[3] in (1, 3, 4))
+            down, across = shape[1:3] if last else shape[2:]
+            return int(across), int(down)
+    return None
+
+
+def _needed(wh: Size | None) -> Size:
+    if wh is None:
+        raise CardError(
+            "input_wh: grids and anchors need the input's width and height, and the card's inputs do not have them. "
+            'Say "input_wh": [width, height] in the section "detection"'
+        )
+    return wh
+
+
+_HEADS: dict[str, Callable[[DetectionRecipe, Sequence[TensorSpec], int, Size | None], Head]] = {
+    "yolo": lambda recipe, specs, classes, wh: RowsHead(recipe, specs, classes),
+    "boxes": lambda recipe, specs, classes, wh: RowsHead(recipe, specs, classes),
+    "end-to-end": lambda recipe, specs, classes, wh: EndToEndHead(recipe, specs),
+    "postprocess": lambda recipe, specs, classes, wh: PostprocessHead(recipe, specs),
+    "grid": lambda recipe, specs, classes, wh: GridHead(recipe, specs, classes, _needed(wh)),
+    "anchors": lambda recipe, specs, classes, wh: AnchorsHead(recipe, specs, classes, _needed(wh)),
+}
+"""Head of a recipe -> what reads it."""
