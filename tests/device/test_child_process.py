@@ -206,6 +206,7 @@ def test_a_child_on_a_pipe_answers_and_leaves_nothing_behind(monkeypatch: pytest
     monkeypatch.setattr(child_process, "_BOOT", boot)
     before = descriptors()
     child = start_piped("a:b", stderr=subprocess.PIPE)
+    assert len(descriptors() - before) == 3  # the pipe, the leash, what the child says
     child.pipe.send(41)
     assert child.pipe.recv() == 42
     child.close()
