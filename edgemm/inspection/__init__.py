@@ -5,16 +5,13 @@ from __future__ import annotations
 from collections import Counter
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any
 
 from edgemm.artifact import Artifact, read_artifact
 from edgemm.card import ModelCard
 from edgemm.errors import DamagedArtifact
+from edgemm.inspection.structure import Precision, Structure
 from edgemm.tensors import TensorSpec
-
-Precision = Literal["int8", "float", "dynamic", "other"]
-"""int8: integers in and out. dynamic: int8 weights, float in and out. other: shapes, conversions, integers
-that stand for no real numbers."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,16 +64,6 @@ class Inspection:
             "float_operators": [{"name": each.name, "count": each.count} for each in self.float_operators],
             "goldens": self.goldens,
         }
-
-
-@dataclass(frozen=True, slots=True)
-class Structure:
-    """What a format's reader finds."""
-
-    operators: tuple[tuple[str, Precision], ...]
-    """Name and precision of each, in the order of the file."""
-    inputs: tuple[TensorSpec, ...]
-    outputs: tuple[TensorSpec, ...]
 
 
 def inspect(path: str | Path) -> Inspection:
