@@ -18,13 +18,14 @@ from pathlib import Path
 from typing import Any, Literal
 
 import numpy as np
+from fake_session import FakeSession, emitted
 
 from edgemm.drawing import draw
 from edgemm.media import AudioBlock, Captured, Frame
 from edgemm.opencv import opencv
 from edgemm.results import Detections
+from edgemm.session import Emission, StageClock
 from edgemm.sinks import VideoSink
-from edgemm.stream.session import StageClock
 from edgemm.stream.stream import Stream
 
 LIMIT = 1.15
@@ -64,7 +65,7 @@ class Pictures:
         pass
 
 
-class Blur:
+class Blur(FakeSession):
     """A model that finds three boxes everywhere."""
 
     _room = np.empty((SIZE_WH[1], SIZE_WH[0], 3), np.uint8)
@@ -75,12 +76,12 @@ class Blur:
         ("person", "dog", "bicycle"),
     )
 
-    def feed(self, captured: Captured, clock: StageClock) -> Iterator[Detections]:
+    def feed(self, captured: Captured, clock: StageClock) -> Iterator[Emission]:
         """One result per frame."""
         assert not isinstance(captured, AudioBlock)
         clock.start("infer")
         opencv().GaussianBlur(captured.pixels, (_BLUR, _BLUR), 0, dst=self._room)
-        yield self.result
+        yield emitted(captured, self.result)
 
     def reset(self) -> None:
         """Holds nothing."""

@@ -10,6 +10,7 @@ from typing import Any
 from edgemm.artifact import Artifact, read_artifact
 from edgemm.card import ModelCard
 from edgemm.errors import DamagedArtifact
+from edgemm.foreign import ForeignCard, foreign_card
 from edgemm.inspection.structure import Precision, Structure
 from edgemm.tensors import TensorSpec
 
@@ -37,6 +38,8 @@ class Inspection:
     operators: tuple[Operators, ...]
     goldens: int
     """How many goldens the file carries."""
+    foreign: ForeignCard | None = None
+    """What a file without a card says about itself in another project's way."""
 
     @property
     def float_operators(self) -> tuple[Operators, ...]:
@@ -63,6 +66,7 @@ class Inspection:
             ],
             "float_operators": [{"name": each.name, "count": each.count} for each in self.float_operators],
             "goldens": self.goldens,
+            "foreign": None if self.foreign is None else self.foreign.to_json(),
         }
 
 
@@ -85,6 +89,7 @@ def inspect(path: str | Path) -> Inspection:
         found.outputs,
         tuple(Operators(name, count, precision) for (name, precision), count in sorted(counted.items())),
         len(artifact.goldens.inputs) if artifact.goldens else 0,
+        foreign_card(artifact) if artifact.card is None else None,
     )
 
 

@@ -8,15 +8,16 @@ from typing import Any
 
 import numpy as np
 import pytest
+from fake_session import FakeSession, emitted
 from needs import needs
 
 from edgemm.errors import EdgemmError
-from edgemm.media import Frame
+from edgemm.media import Captured, Frame
 from edgemm.opencv import opencv
+from edgemm.session import Emission, StageClock
 from edgemm.sinks import CallbackSink, Sinks
 from edgemm.sinks.sink import HasRoom, Sink
 from edgemm.stream.item import Item
-from edgemm.stream.session import StageClock
 from edgemm.stream.stream import Stream
 
 pytestmark = pytest.mark.device
@@ -147,13 +148,13 @@ class Pictures:
         pass
 
 
-class Nothing:
+class Nothing(FakeSession):
     """A session that answers each frame with the same."""
 
-    def feed(self, captured: object, clock: StageClock) -> Iterator[Any]:
+    def feed(self, captured: Captured, clock: StageClock) -> Iterator[Emission]:
         from edgemm.results import Embedding
 
-        yield Embedding(np.zeros(1, np.float32))
+        yield emitted(captured, Embedding(np.zeros(1, np.float32)))
 
     def reset(self) -> None:
         pass
