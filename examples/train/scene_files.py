@@ -9,7 +9,8 @@ from typing import Any
 
 import torch
 from network_file import save_network
-from scene_network import CLASSES, STRIDE, Detector, SceneNetwork, Segmenter
+from scene_cells import CLASSES, STRIDE
+from scene_network import Detector, SceneNetwork, Segmenter
 
 from edgemm.card import ModelCard
 from edgemm.data.scenes import LABELS, SIZE_WH

@@ -7,20 +7,13 @@ from collections.abc import Sequence
 import numpy as np
 import numpy.typing as npt
 import torch
-from scene_network import STRIDE
+from scene_cells import STRIDE, cell_centers
 from torch.nn import functional
 
-from edgemm.data.scenes import SIZE_WH, Scene
+from edgemm.data.scenes import Scene
 
 REACH = 0.9
 """Cells whose middle is so near to a box's middle, in strides along x and y, answer for it."""
-
-
-def cell_centers() -> npt.NDArray[np.float32]:
-    """float32[cells, 2]: x, y of the middle of each cell in pixels, row by row."""
-    columns, rows = (np.arange(length // STRIDE) for length in SIZE_WH)
-    y, x = np.meshgrid(rows, columns, indexing="ij")
-    return np.stack([x.ravel(), y.ravel()], axis=1).astype(np.float32) * STRIDE + STRIDE / 2
 
 
 def targets(

@@ -7,15 +7,17 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 import numpy as np
 import numpy.typing as npt
-import torch
 from digit_images import Pictures
-from scene_losses import batch_targets, cell_centers
-from scene_network import CLASSES, STRIDE, SceneNetwork
+from scene_cells import CLASSES, STRIDE, cell_centers
 
 from edgemm.data.scenes import Scene, stills
+
+if TYPE_CHECKING:
+    from scene_network import SceneNetwork
 
 SEED = 2_000_000_000
 """Of the scenes that measure; training never draws it."""
@@ -43,6 +45,9 @@ class Measured:
 
 def evaluate(net: SceneNetwork, pictures: Pictures, count: int) -> Measured:
     """The float network on `count` scenes with digits of `pictures`."""
+    import torch
+    from scene_losses import batch_targets
+
     scenes = list(stills(pictures.images, pictures.labels, SEED, count))
     found: list[tuple[Floats, Floats, npt.NDArray[np.int64]]] = []
     confusion = np.zeros((CLASSES + 1, CLASSES + 1), np.int64)

@@ -7,11 +7,9 @@ and each head one file is made.
 from __future__ import annotations
 
 import torch
+from scene_cells import CLASSES
 from torch import nn
 
-STRIDE = 8
-"""Pixels of the picture between two cells of the box head."""
-CLASSES = 10
 PRIOR = -4.0
 """Score before sigmoid that each cell starts with: few cells hold a digit."""
 

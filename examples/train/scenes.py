@@ -54,7 +54,8 @@ def _one_thread(_worker: int) -> None:
 def train(pictures: Pictures, validation: Pictures, steps: int, seed: int, rate: float) -> SceneNetwork:
     """The network after the last step."""
     torch.manual_seed(seed)
-    net = SceneNetwork().to(memory_format=torch.channels_last)
+    net = SceneNetwork()
+    net.to(memory_format=torch.channels_last)
     optimizer = torch.optim.AdamW(net.parameters(), lr=rate, weight_decay=0.02)
     schedule = torch.optim.lr_scheduler.OneCycleLR(optimizer, rate, total_steps=steps, pct_start=0.15)
     drawn = torch.utils.data.DataLoader(

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+from itertools import pairwise
 
 import numpy as np
 import numpy.typing as npt
@@ -20,7 +21,7 @@ def many(count: int = 60, seed: int = 4) -> list[Scene]:
 
 def parts_of_ink(scene: Scene, digit: int, box: npt.NDArray[np.float32]) -> tuple[int, int]:
     """Pixels of the digit's ink inside the box, and in the whole scene."""
-    left, top, right, bottom = (int(round(float(edge))) for edge in box)
+    left, top, right, bottom = (round(float(edge)) for edge in box)
     ink = scene.mask == digit + 1
     return int(ink[top:bottom, left:right].sum()), int(ink.sum())
 
@@ -76,15 +77,19 @@ def test_a_digit_that_is_there_once_has_all_its_ink_in_its_box_and_reaches_its_e
 def _touches(scene: Scene, box: npt.NDArray[np.float32]) -> bool:
     """Another box reaches into this one, or the frame cuts it: ink may be covered."""
     low, high = np.maximum(box[:2], scene.boxes_xyxy[:, :2]), np.minimum(box[2:], scene.boxes_xyxy[:, 2:])
-    return bool((low < high).all(axis=1).sum() > 1) or bool((box[:2] <= 0).any() or (box[2:] >= SIZE_WH).any())
+    return bool((low < high).all(axis=1).sum() > 1) or bool(
+        (box[:2] <= 0).any() or (box[2:] >= SIZE_WH).any()
+    )
 
 
 def test_no_digit_covers_much_of_another() -> None:
     for scene in film(*data.digits(), seed=3, frames=3 * SHOT):
-        boxes = scene.boxes_xyxy + [MARGIN, MARGIN, -MARGIN, -MARGIN]
+        boxes = scene.boxes_xyxy + np.array([MARGIN, MARGIN, -MARGIN, -MARGIN])
         for one in range(len(boxes)):
             for other in range(one):
-                wide, tall = np.minimum(boxes[one], boxes[other])[2:] - np.maximum(boxes[one], boxes[other])[:2]
+                wide, tall = (
+                    np.minimum(boxes[one], boxes[other])[2:] - np.maximum(boxes[one], boxes[other])[:2]
+                )
                 areas = [np.prod(boxes[at, 2:] - boxes[at, :2]) for at in (one, other)]
                 # a box at the frame's edge has its margin cut away, so its ink seems smaller here than it is
                 assert max(wide, 0) * max(tall, 0) <= 0.2 * min(areas) + 4
@@ -114,7 +119,7 @@ def test_digits_stand_out_from_what_is_behind_them() -> None:
 def test_a_film_moves_smoothly_within_a_shot_and_changes_between_shots() -> None:
     scenes = list(film(*data.digits(), seed=5, frames=2 * SHOT))
     assert len(scenes) == 2 * SHOT
-    for at, (before, after) in enumerate(zip(scenes[:-1], scenes[1:], strict=True), 1):
+    for at, (before, after) in enumerate(pairwise(scenes), 1):
         if at % SHOT:
             assert before.class_ids.tolist() == after.class_ids.tolist()
             moved = np.abs(before.boxes_xyxy - after.boxes_xyxy)

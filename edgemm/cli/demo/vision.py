@@ -87,17 +87,14 @@ def _variants(name: str, folder: Path, progress: Progress) -> tuple[SceneVariant
         reference: list[Result] | None = None
         for scheme in SCHEMES:
             path = folder / f"{name}.{'int8' if scheme == 'static' else scheme}.{format_}"
-            stage = f"{name} {scheme} {format_}"
-            convert_network(name, path, scheme, lambda done, total, stage=stage: progress(stage, done, total))
+            convert_network(name, path, scheme, progress)
             measured, answers = measure(path, NETWORKS[name], scenes, shown, reference, progress)
             reference = answers if reference is None else reference
             made.append(measured)
     return tuple(made)
 
 
-def convert_network(
-    name: str, path: Path, scheme: Literal["float", "static"], progress: Callable[[int, int], None]
-) -> None:
+def convert_network(name: str, path: Path, scheme: Literal["float", "static"], progress: Progress) -> None:
     """A bundled scene network as a file of one format and scheme, calibrated on scenes of its own.
 
     Args:
@@ -117,7 +114,7 @@ def convert_network(
         output=path,
         calibrate=tensors(card, calibration_scenes()),
         scheme=scheme,
-        progress=lambda _, done, total: progress(done, total),
+        progress=lambda _, done, total: progress(f"{path.name}: convert", done, total),
     )
 
 
