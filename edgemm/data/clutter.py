@@ -7,6 +7,8 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
+from edgemm.opencv import opencv
+
 LETTERS = "ACEFHKMNPRTUVWXY"
 """Letters that no digit looks like."""
 Pixels = npt.NDArray[np.uint8]
@@ -32,7 +34,7 @@ def color(rng: np.random.RandomState) -> tuple[int, int, int]:
 
 def _ground(rng: np.random.RandomState, size_wh: tuple[int, int]) -> Pixels:
     """A gradient between four corners plus soft noise of one grain."""
-    import cv2
+    cv2 = opencv()
 
     width, height = size_wh
     base = np.array(color(rng), np.float32)
@@ -50,7 +52,7 @@ def _point(rng: np.random.RandomState, canvas: Pixels) -> tuple[int, int]:
 
 def _shape(rng: np.random.RandomState, canvas: Pixels) -> None:
     """A disc, an ellipse or a rectangle, full or as an outline."""
-    import cv2
+    cv2 = opencv()
 
     x, y = _point(rng, canvas)
     wide, tall = (int(length) for length in rng.randint(3, 34, 2))
@@ -65,7 +67,7 @@ def _shape(rng: np.random.RandomState, canvas: Pixels) -> None:
 
 def _stroke(rng: np.random.RandomState, canvas: Pixels) -> None:
     """A straight or bent line, as thick as a digit's."""
-    import cv2
+    cv2 = opencv()
 
     start = np.array(_point(rng, canvas), np.float64)
     bends = rng.normal(0, rng.uniform(6, 40), (rng.randint(1, 5), 2))
@@ -74,7 +76,7 @@ def _stroke(rng: np.random.RandomState, canvas: Pixels) -> None:
 
 
 def _letter(rng: np.random.RandomState, canvas: Pixels) -> None:
-    import cv2
+    cv2 = opencv()
 
     text = LETTERS[rng.randint(len(LETTERS))]
     font = (cv2.FONT_HERSHEY_SIMPLEX, cv2.FONT_HERSHEY_COMPLEX, cv2.FONT_HERSHEY_SCRIPT_SIMPLEX)[

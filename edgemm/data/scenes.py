@@ -14,6 +14,7 @@ import numpy as np
 import numpy.typing as npt
 
 from edgemm.data.clutter import background, color
+from edgemm.opencv import opencv
 
 SIZE_WH = (192, 144)
 """Pixels of a frame."""
@@ -77,6 +78,9 @@ def film(
         seed: of everything that is drawn.
         frames: how many; every 40 a new shot begins.
         size_wh: pixels of a frame.
+
+    Raises:
+        MissingDependency: OpenCV is not installed.
     """
     rng = np.random.RandomState(seed)
     for begin in range(0, frames, SHOT):
@@ -150,7 +154,7 @@ def _stamp(
     rng: np.random.RandomState, image: Bytes
 ) -> tuple[npt.NDArray[np.float32], npt.NDArray[np.float64]]:
     """The digit at its size and angle, and how far its ink reaches from the middle."""
-    import cv2
+    cv2 = opencv()
 
     low, high = np.log(HEIGHTS)
     zoom = np.exp(rng.uniform(low, high)) / 20.0
@@ -198,7 +202,7 @@ def _frame(
     rng: np.random.RandomState, ground: Bytes, actors: list[_Actor], at: int, noise: float, gain: float
 ) -> Scene:
     """Digits over the ground, then light and noise."""
-    import cv2
+    cv2 = opencv()
 
     pixels = ground.astype(np.float32)
     mask = np.zeros(ground.shape[:2], np.uint8)
@@ -225,7 +229,7 @@ def _placed(
     actor: _Actor, at: int, shape: tuple[int, ...]
 ) -> tuple[npt.NDArray[np.float32], tuple[int, int]]:
     """The stamp moved by its fraction of a pixel, cut to the frame, and the frame's pixel of its corner."""
-    import cv2
+    cv2 = opencv()
 
     side = len(actor.stamp)
     corner = actor.centers[at] - side / 2

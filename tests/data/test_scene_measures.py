@@ -5,14 +5,15 @@ from __future__ import annotations
 import numpy as np
 import numpy.typing as npt
 import pytest
-
-pytest.importorskip("cv2", reason="scenes are drawn with OpenCV")
-
+from needs import needs
 from scene_cells import CLASSES, STRIDE, cell_centers
 from scene_measures import Floats, confused, decode, mean_iou, mean_precision
 
 from edgemm import data
 from edgemm.data.scenes import SIZE_WH, Scene, stills
+from edgemm.opencv import opencv
+
+needs(opencv)
 
 Found = tuple[Floats, Floats, npt.NDArray[np.int64]]
 

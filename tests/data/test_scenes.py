@@ -7,12 +7,13 @@ from itertools import pairwise
 
 import numpy as np
 import numpy.typing as npt
-import pytest
-
-pytest.importorskip("cv2", reason="scenes are drawn with OpenCV")
+from needs import needs
 
 from edgemm import data
 from edgemm.data.scenes import HEIGHTS, LABELS, MARGIN, SHOT, SIZE_WH, Scene, film, stills
+from edgemm.opencv import opencv
+
+needs(opencv)
 
 
 def many(count: int = 60, seed: int = 4) -> list[Scene]:

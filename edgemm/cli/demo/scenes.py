@@ -10,6 +10,7 @@ import numpy as np
 import numpy.typing as npt
 
 from edgemm.data.scenes import SIZE_WH, Scene, film, stills
+from edgemm.opencv import opencv
 
 if TYPE_CHECKING:
     from edgemm.card import ModelCard
@@ -67,7 +68,7 @@ def write_film(path: Path, scenes: Sequence[Scene]) -> None:
     Raises:
         InputError: OpenCV cannot write it.
     """
-    import cv2
+    cv2 = opencv()
 
     from edgemm.errors import InputError
 
