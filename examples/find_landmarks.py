@@ -52,7 +52,8 @@ def described(found: edgemm.Landmarks, at_least: float) -> str:
     sure = np.flatnonzero(found.scores >= at_least)
     names = found.names or tuple(str(number) for number in range(len(found.scores)))
     best = sorted(sure, key=lambda number: -found.scores[number])[:3]
-    places = (f"{names[at]} {found.scores[at]:.0%} at {found.points_xy[at].round(1).tolist()}" for at in best)
+    points = found.points_xy.astype(float).round(1).tolist()
+    places = (f"{names[at]} {found.scores[at]:.0%} at {points[at]}" for at in best)
     return f"{len(sure)} of {len(names)} points; {'; '.join(places)}"
 
 

@@ -135,24 +135,24 @@ def measure(
     Returns:
         What was measured, and the answers at the card's threshold.
     """
-    from edgemm import judge
+    from edgemm.judge.metric import agreement, metric
 
-    metric, agreement = judge.metric(task), judge.agreement(task)
+    score, kept = metric(task), agreement(task)
     used, times = [], []
     with edgemm.load(path) as model, edgemm.load(path, **_lowest(task)) as judged:
         for at, scene in enumerate(scenes):
             began = time.perf_counter_ns()
             used.append(model(scene.pixels))
             times.append(time.perf_counter_ns() - began)
-            metric.add(judged(scene.pixels) if task == "detection" else used[-1], _truth(task, scene))
-            agreement.add(used[-1], (reference or used)[at])
+            score.add(judged(scene.pixels) if task == "detection" else used[-1], _truth(task, scene))
+            kept.add(used[-1], (reference or used)[at])
             if at % 25 == 24 or at + 1 == len(scenes):
                 progress(f"{path.name}: {FIGURES[task]}", at + 1, len(scenes))
         drawn = tuple(edgemm.draw(scene.pixels, model(scene.pixels)) for scene in shown)
     name, scheme, format_ = path.name.split(".")
     latency_ms = float(np.median(times)) / 1e6
     size = path.stat().st_size
-    values = (name, task, format_, scheme, path, size, metric.value(), agreement.value(), latency_ms, drawn)
+    values = (name, task, format_, scheme, path, size, score.value(), kept.value(), latency_ms, drawn)
     return SceneVariant(*values), used
 
 
@@ -161,8 +161,8 @@ def _lowest(task: Task) -> dict[str, Any]:
 
 
 def _truth(task: Task, scene: Scene) -> Any:
-    from edgemm import judge
+    from edgemm.judge.truth import TrueBoxes, TrueClasses
 
     if task == "detection":
-        return judge.TrueBoxes(scene.boxes_xyxy.astype(np.float64), scene.class_ids)
-    return judge.TrueClasses(scene.mask)
+        return TrueBoxes(scene.boxes_xyxy.astype(np.float64), scene.class_ids)
+    return TrueClasses(scene.mask)
