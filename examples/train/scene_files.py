@@ -19,19 +19,22 @@ WIDTH, HEIGHT = SIZE_WH
 CELLS = (WIDTH // STRIDE) * (HEIGHT // STRIDE)
 
 
-def save_networks(network: SceneNetwork, folder: Path, training: Mapping[str, object]) -> tuple[Path, Path]:
+def save_networks(
+    detecting: SceneNetwork, segmenting: SceneNetwork, folder: Path, training: Mapping[str, object]
+) -> tuple[Path, Path]:
     """Writes both files.
 
     Args:
-        network: trained.
+        detecting: its trunk and box head are the detector.
+        segmenting: its trunk and mask head are the segmenter.
         folder: to write to.
         training: what the cards say of the training.
     """
     folder.mkdir(parents=True, exist_ok=True)
     detector, segmenter = folder / "scene_detector.onnx", folder / "scene_segmenter.onnx"
     example = torch.zeros(1, 3, HEIGHT, WIDTH)
-    save_network(Detector(network), example, detector, detector_card(training), half=True)
-    save_network(Segmenter(network), example, segmenter, segmenter_card(training), half=True)
+    save_network(Detector(detecting), example, detector, detector_card(training), half=True)
+    save_network(Segmenter(segmenting), example, segmenter, segmenter_card(training), half=True)
     return detector, segmenter
 
 

