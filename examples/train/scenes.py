@@ -112,8 +112,8 @@ def refine(net: SceneNetwork, pictures: Pictures, seed: int, rate: float, steps:
     for images, boxes, digits, _ in tqdm(drawn, desc="boxes", unit="step"):
         optimizer.zero_grad()
         features = net.trunk(images.contiguous(memory_format=torch.channels_last))[2]
-        loss = detection_loss(*net.boxes(features), boxes, digits)
-        loss.backward()
+        found, scores = net.boxes(features)
+        detection_loss(found, scores, boxes, digits).backward()
         torch.nn.utils.clip_grad_norm_(used, 5.0)
         optimizer.step()
         schedule.step()
