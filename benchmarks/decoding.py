@@ -46,7 +46,7 @@ def _case(layout: str, dtype: str) -> dict[str, Any]:
     decoder = DetectionTask().open(SimpleNamespace(labels=LABELS, inputs=()), recipe, specs)
     outputs = Outputs.of(specs, stored)
     decode: Callable[[], Detections] = lambda: next(iter(decoder.decode(outputs, CONTEXT, None)))  # noqa: E731
-    plain = lambda: _plain(specs, stored, layout, recipe)  # noqa: E731
+    plain: Callable[[], Any] = lambda: _plain(specs, stored, layout, recipe)  # noqa: E731
     medians = interleaved({"edgemm": decode, "plain": plain}, 200)
     ours, theirs = decode(), plain()
     same = np.array_equal(ours.class_ids, theirs[1]) and np.allclose(ours.boxes_xyxy, theirs[0], atol=1e-3)

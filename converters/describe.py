@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from typing import Any
 
-import edgemm
 from edgemm.card import ModelCard
 from edgemm.converters.described_tensors import described_tensors
 from edgemm.converters.fidelity import Fidelity
@@ -12,6 +11,7 @@ from edgemm.converters.prepare import Prepared
 from edgemm.converters.repair import Repaired
 from edgemm.converters.written import Written
 from edgemm.quantize.plan import Plan, Precision
+from edgemm.version import __version__
 
 
 def describe(
@@ -20,7 +20,7 @@ def describe(
     """The card to put in the file; `write_artifact` adds the payload's hash."""
     card = described_tensors(prepared.card, written)
     return card.with_(
-        min_edgemm=card.min_edgemm or edgemm.__version__,
+        min_edgemm=card.min_edgemm or __version__,
         quantization=_quantization(plan) | _repairs(repaired),
         fidelity=fidelity.to_json(),
         source_sha256=prepared.sha256,

@@ -16,6 +16,7 @@ from edgemm.card import ModelCard
 from edgemm.card.fit import Entry, read_card_file
 from edgemm.card.fit import fit_card as fit_to_tensors
 from edgemm.card.keys import refuse_unknown, without_help
+from edgemm.converters.file_source import FileSource
 from edgemm.converters.importers import export_program, export_torch, read_onnx
 from edgemm.converters.importers.input_shapes import set_inputs
 from edgemm.converters.importers.outputs import separate_outputs
@@ -25,7 +26,7 @@ from edgemm.converters.passes import canonicalize
 from edgemm.converters.passes.quantized import is_quantized
 from edgemm.converters.passes.rewrite import shape_of
 from edgemm.converters.passes.stepwise import add_states
-from edgemm.converters.reference import FileSource, Source, TorchSource
+from edgemm.converters.reference import Source, TorchSource
 from edgemm.converters.stepwise import ROUNDS, check_whole, with_states
 from edgemm.converters.written import Format, Written
 from edgemm.errors import CardError, InputError, UnsupportedOperator

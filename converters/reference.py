@@ -16,7 +16,6 @@ import onnx_ir as ir
 
 from edgemm.converters.samples import Sample, Samples
 from edgemm.converters.worker import RunFailed, opened
-from edgemm.converters.written import Written
 from edgemm.errors import ConversionError
 from edgemm.quantize.reference import serialize
 
@@ -98,19 +97,6 @@ class TorchSource:
         if len(leaves) != len(self.outputs):
             raise RunFailed(f"expected {len(self.outputs)} outputs, found {len(leaves)}")
         return {name: _single(each.numpy()) for name, each in zip(self.outputs, leaves, strict=True)}
-
-
-@dataclass(frozen=True, slots=True, eq=False)
-class FileSource:
-    """A .tflite file in LiteRT, in the worker."""
-
-    file: Written
-
-    def answers(self, samples: Samples) -> tuple[Outputs, ...]:
-        """Dequantized."""
-        from edgemm.converters.measure import run_artifact
-
-        return run_artifact(self.file, samples).outputs
 
 
 def answers_of(sources: Sequence[tuple[Source, str]], samples: Samples) -> tuple[tuple[Outputs, ...], str]:

@@ -25,10 +25,10 @@ if TYPE_CHECKING:
     from edgemm.stream.budget import Budget as Budget
     from edgemm.stream.item import Item as Item
     from edgemm.stream.runner import Runner as Runner
-
-__version__ = "0.1.0"
+    from edgemm.version import __version__ as __version__
 
 _HOME = {
+    "__version__": "edgemm.version",
     "load": "edgemm.model.model",
     "Model": "edgemm.model.model",
     "open_source": "edgemm.capture",
@@ -50,7 +50,7 @@ _HOME = {
          "UnsupportedOperator", "CalibrationError", "FidelityMissed"), "edgemm.errors"),
 }  # fmt: skip
 
-__all__ = ["__version__", *_HOME]
+__all__ = [*_HOME]
 
 
 def __getattr__(name: str) -> "Any":

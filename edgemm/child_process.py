@@ -1,7 +1,8 @@
 """How edgemm starts processes of its own: isolated from the current folder, and on a leash.
 
     with Leash() as leash:
-        child = subprocess.Popen(command("edgemm.model.file_probe:main", "tflite", leash=leash), pass_fds=leash.passed)
+        called = command("edgemm.backends.delegate_child:main", "cpu", leash=leash)
+        child = subprocess.Popen(called, pass_fds=leash.passed)
 
 The child runs in Python's isolated mode (`-I`): it looks neither into the current folder nor at PYTHON* variables,
 and finds packages where this process does. It loads the edgemm that this process has, whatever else is installed.
@@ -16,12 +17,18 @@ from __future__ import annotations
 import json
 import os
 import sys
-from contextlib import suppress
+from contextlib import ExitStack, suppress
 from pathlib import Path
+from typing import TYPE_CHECKING, Any, NamedTuple
 
-import edgemm
 from edgemm.shortage import shortage
 
+if TYPE_CHECKING:
+    from multiprocessing.connection import Connection
+    from subprocess import Popen
+
+PACKAGE = Path(__file__).resolve().parent
+"""The folder of the edgemm that this process has."""
 CALL = "sys.exit(getattr(import_module(module), function)())"
 _BOOT = f"""
 import sys
@@ -85,11 +92,56 @@ def command(entry: str, *arguments: str, leash: Leash | None = None) -> list[str
     settings = {
         "entry": entry,
         "path": search_path(),
-        "edgemm": str(Path(edgemm.__file__).resolve()),
+        "edgemm": str(PACKAGE / "__init__.py"),
         "leash": -1 if leash is None else leash.passed[0],
     }
     flags = ["-I"] + ["-B"] * sys.dont_write_bytecode
     return [sys.executable, *flags, "-c", _BOOT, json.dumps(settings), *arguments]
+
+
+class PipedChild(NamedTuple):
+    """A child that is asked over a pipe."""
+
+    process: Popen[bytes]
+    pipe: Connection
+    leash: Leash
+
+    def close(self) -> None:
+        """Ends it, and what it forked."""
+        self.leash.close()
+        self.pipe.close()
+        self.process.kill()
+        self.process.wait()
+        if self.process.stderr is not None:
+            self.process.stderr.close()
+
+
+def start_piped(entry: str, **options: Any) -> PipedChild:
+    """Starts a child whose one argument is the file descriptor of its end of a pipe.
+
+    Args:
+        entry: "module:function".
+        options: `stdout`, `stderr` and `env` of `subprocess.Popen`; the child has no input.
+
+    Raises:
+        OSError: no process can be started; nothing is left open.
+    """
+    import socket
+    import subprocess
+    from multiprocessing.connection import Connection
+
+    with ExitStack() as failed:
+        leash = failed.enter_context(Leash())
+        here, there = socket.socketpair()
+        with here, there:
+            process = subprocess.Popen(
+                command(entry, str(there.fileno()), leash=leash), stdin=subprocess.DEVNULL,
+                pass_fds=(there.fileno(), *leash.passed), **options,
+            )  # fmt: skip
+            pipe = Connection(here.detach())
+        leash.held()
+        failed.pop_all()
+    return PipedChild(process, pipe, leash)
 
 
 def search_path() -> list[str]:
@@ -97,7 +149,7 @@ def search_path() -> list[str]:
 
     An edgemm that is run from a checkout in the current folder may have its dependencies there: then it comes last.
     """
-    here, home = os.getcwd() if _has_folder() else "", str(Path(edgemm.__file__).resolve().parents[1])
+    here, home = os.getcwd() if _has_folder() else "", str(PACKAGE.parent)
     path = [each for each in sys.path if os.path.isabs(each) and os.path.realpath(each) != here]
     return path + [home] * (home == here)
 

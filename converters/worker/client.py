@@ -5,19 +5,17 @@ from __future__ import annotations
 import atexit
 import os
 import signal
-import socket
 import subprocess
 import threading
 from collections.abc import Iterator, Sequence
 from contextlib import ExitStack, contextmanager, suppress
-from multiprocessing.connection import Connection
 from pathlib import Path
 from typing import IO, Literal
 
 import numpy as np
 
 from edgemm.artifact import Format
-from edgemm.child_process import Leash, cannot_start, command
+from edgemm.child_process import cannot_start, start_piped
 from edgemm.converters.worker.wire import Array, Content, receive, send
 from edgemm.errors import ConversionError, MachineShortage, MissingDependency
 
@@ -43,25 +41,14 @@ class _Process:
         MachineShortage: no process can be started.
         """
         try:
-            self._start()
+            with ExitStack() as failed:
+                said = failed.enter_context(os.fdopen(os.memfd_create("edgemm-worker"), "w+b"))
+                self._asked = start_piped("edgemm.converters.worker.child:main", stdout=said, stderr=said)
+                self._said: IO[bytes] = said
+                failed.pop_all()
         except OSError as error:
             raise MachineShortage(f"the process that runs models: {cannot_start(error)}") from error
-
-    def _start(self) -> None:
-        with ExitStack() as failed:
-            leash = failed.enter_context(Leash())
-            self._said: IO[bytes] = failed.enter_context(os.fdopen(os.memfd_create("edgemm-worker"), "w+b"))
-            here, there = socket.socketpair()
-            with here, there:
-                self._child = subprocess.Popen(
-                    command("edgemm.converters.worker.child:main", str(there.fileno()), leash=leash),
-                    stdin=subprocess.DEVNULL, stdout=self._said, stderr=self._said,
-                    pass_fds=(there.fileno(), *leash.passed),
-                )  # fmt: skip
-                self.pipe = Connection(here.detach())
-            leash.held()
-            self._leash = leash
-            failed.pop_all()
+        self._child, self.pipe = self._asked.process, self._asked.pipe
 
     @property
     def alive(self) -> bool:
@@ -106,11 +93,8 @@ class _Process:
 
     def close(self) -> None:
         """Ends it."""
-        self._leash.close()
-        self.pipe.close()
+        self._asked.close()
         self._said.close()
-        self._child.kill()
-        self._child.wait()
 
 
 def replayed(path: Path) -> list[tuple[str, float, float, bool]]:

@@ -21,11 +21,11 @@ from contextlib import suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, Literal
 
-import edgemm
 from edgemm.cache import open_private
+from edgemm.version import __version__
 
 if TYPE_CHECKING:
-    from edgemm.artifact import Artifact, Format
+    from edgemm.artifact.file import Artifact, Format
 
 Origin = Literal["made", "probed"]
 FOLDER = "trusted"
@@ -87,7 +87,7 @@ def _key(artifact: Artifact, origin: Origin) -> str:
     """Name of the entry: other content, other shapes, and for what was probed another runtime, are another entry."""
     said: list[object] = [origin, artifact.format, artifact.sha256(), described_shapes(artifact)]
     if origin == "probed":
-        said += [PROBE, edgemm.__version__, runtime_version(artifact.format)]
+        said += [PROBE, __version__, runtime_version(artifact.format)]
     return hashlib.sha256(json.dumps(said).encode()).hexdigest()
 
 

@@ -13,11 +13,11 @@ from functools import cache
 from types import NoneType, UnionType
 from typing import Any, Literal, Union, get_args, get_origin, get_type_hints
 
-import edgemm
 from edgemm.card.rules import bounds
 from edgemm.choices import hint, near
 from edgemm.errors import CardError, UnsupportedVersion
 from edgemm.strict_json import parse
+from edgemm.version import __version__
 
 SCHEMA = "edgemm.card/1"
 MAX_CARD_BYTES = 4 << 20
@@ -59,9 +59,9 @@ def _check_versions(content: dict[str, Any]) -> None:
         return
     if not isinstance(needed, str) or not re.fullmatch(r"\d{1,9}(\.\d{1,9}){0,3}", needed):
         raise CardError(f'card.min_edgemm: expected a version such as "0.1.0", found {_told(needed)}')
-    if _numbers(needed) > _numbers(edgemm.__version__):
+    if _numbers(needed) > _numbers(__version__):
         raise UnsupportedVersion(
-            f"the model needs edgemm {needed} or newer, this is {edgemm.__version__}: pip install --upgrade edgemm"
+            f"the model needs edgemm {needed} or newer, this is {__version__}: pip install --upgrade edgemm"
         )
 
 

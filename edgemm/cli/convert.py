@@ -7,7 +7,7 @@ import sys
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from edgemm.cli.output import FIDELITY_HEADER, emit_json, fidelity_rows, size, table
+from edgemm.cli.output import FIDELITY_HEADER, emit_json, fidelity_rows, of_source, size, table
 from edgemm.cli.parser import CommandParser, real, whole
 from edgemm.cli.words import add_preset, add_target
 from edgemm.errors import InputError
@@ -220,12 +220,6 @@ def run(options: argparse.Namespace) -> int:
     for note in done.notes:
         print(f"note: {note}")
     return 0
-
-
-def of_source(done: Conversion) -> str:
-    """ "0.26 of the source", "7.0 times the source": the file's size."""
-    ratio = done.size_bytes / done.source_size_bytes
-    return f"{ratio:.2f} of the source" if ratio < 1.005 else f"{ratio:.1f} times the source"
 
 
 def _emit(done: Conversion) -> None:

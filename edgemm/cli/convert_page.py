@@ -6,10 +6,9 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from edgemm import atomic
-from edgemm.cli.convert import of_source
 from edgemm.cli.demo import charts
 from edgemm.cli.demo.report import Section, page, paragraph, preformatted, table
-from edgemm.cli.output import FIDELITY_HEADER, fidelity_rows, size
+from edgemm.cli.output import FIDELITY_HEADER, fidelity_rows, of_source, size
 
 if TYPE_CHECKING:
     from edgemm.converters.convert import Conversion

@@ -5,6 +5,7 @@ from __future__ import annotations
 import argparse
 from typing import Any
 
+from edgemm.cli.columns import printable
 from edgemm.cli.output import emit_json, size, table
 
 SHOWN_LABELS = 5
@@ -47,7 +48,7 @@ def run(options: argparse.Namespace) -> int:
 
 def _print(file: str, content: dict[str, Any]) -> None:
     print(f"{file}: {content['format']}, {size(content['size_bytes'])}")
-    _print_card(content["card"])
+    _print_card(content["card"], content["foreign"])
     print()
     tensors = [
         (what[:-1], tensor["name"], f"{tensor['dtype']}{tensor['shape']}", _grid(tensor))
@@ -62,7 +63,11 @@ def _print(file: str, content: dict[str, Any]) -> None:
     print("left in float: " + (", ".join(f"{o['name']} x{o['count']}" for o in left) if left else "none"))
 
 
-def _print_card(card: dict[str, Any] | None) -> None:
+def _print_card(card: dict[str, Any] | None, foreign: dict[str, Any] | None) -> None:
+    if card is None and foreign is not None:
+        print(f"no card of edgemm's, but its {foreign['origin']} says enough to run it:")
+        print("\n".join(f"  {printable(each)}" for each in foreign["said"]))
+        card = foreign["card"]
     if card is None:
         print("no card: what it takes and gives is not known. `edgemm card new` begins one")
         return

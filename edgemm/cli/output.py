@@ -13,6 +13,7 @@ from edgemm.cli.columns import columns
 from edgemm.strict_json import line
 
 if TYPE_CHECKING:
+    from edgemm.converters.convert import Conversion
     from edgemm.converters.fidelity import Fidelity
 
 _held: list[dict[str, Any]] | None = None
@@ -124,3 +125,9 @@ def size(number: int) -> str:
     if number < 1000:
         return f"{number} B"
     return f"{number / 1000:.1f} kB" if number < 1_000_000 else f"{number / 1_000_000:.1f} MB"
+
+
+def of_source(done: Conversion) -> str:
+    """ "0.26 of the source", "7.0 times the source": the file's size."""
+    ratio = done.size_bytes / done.source_size_bytes
+    return f"{ratio:.2f} of the source" if ratio < 1.005 else f"{ratio:.1f} times the source"

@@ -52,8 +52,8 @@ SUMMARY_SCHEMA = "edgemm.summary/1"
 
 _NOT_BESIDE_AN_APP: Mapping[str, Any] = {
     "source": None, "card": None, "preset": None, "live": False, "max_age": None, "on_late": "deliver",
-    "policy": "auto", "delegate": "auto", "threads": 1, "record": None, "save": None, "threshold": None,
-    "classes": None, "max_detections": None, "set": [],
+    "policy": "auto", "delegate": "auto", "threads": 1, "record": None, "threshold": None, "classes": None,
+    "max_detections": None, "set": [], "save": None,
 }  # fmt: skip
 """Options that an app file says itself -> their defaults."""
 

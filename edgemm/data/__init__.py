@@ -1,7 +1,9 @@
-"""What comes with edgemm to try it on: two trained models, pictures of digits, recordings of words.
+"""What comes with edgemm to try it on: four trained models, pictures of digits, recordings of words.
 
     models/digits.onnx        handwritten digits, 28 x 28
     models/keywords.onnx      spoken digits in running sound, 8 kHz
+    models/scene_detector.onnx, models/scene_segmenter.onnx
+                              digits in moving, cluttered scenes, which `edgemm.data.scenes` draws
     digits/0 ... digits/9     40 of the held-out pictures as PNG, a folder per digit
     digits/held_out.npz       all 1,000 held-out pictures: the model saw none of them
     digits/calibration.npz    100 pictures that the model was trained on

@@ -10,6 +10,7 @@ from functools import lru_cache
 
 from edgemm.child_process import Leash, cannot_start, command
 from edgemm.delegates.delegate import FORMATS
+from edgemm.delegates.table import find_delegate
 from edgemm.errors import DelegateFailed, MachineShortage
 from edgemm.shortage import shortage_in
 
@@ -40,8 +41,6 @@ def probe_delegate(name: str) -> DelegateStatus:
     Raises:
         InputError: there is no delegate of this name.
     """
-    from edgemm.delegates import find_delegate
-
     wanted = find_delegate(name)
     if not any(wanted.serves(format_) for format_ in FORMATS):
         return DelegateStatus(name, False, wanted.advice)
@@ -89,7 +88,7 @@ def _ask_child(name: str) -> _Answer:
 def _run_child(name: str) -> subprocess.CompletedProcess[str]:
     with Leash() as leash:
         return subprocess.run(
-            command("edgemm.delegates.child:main", name, leash=leash),
+            command("edgemm.backends.delegate_child:main", name, leash=leash),
             pass_fds=leash.passed, stdin=subprocess.DEVNULL, capture_output=True, text=True, errors="replace",
             timeout=TIMEOUT_S, check=False,
         )  # fmt: skip

@@ -56,6 +56,10 @@ class ForeignCard:
     """The card's JSON, without what it does not say. `task` may be one that this version does not have: then that of
     `card` is tensors."""
 
+    def to_json(self) -> dict[str, Any]:
+        """Plain JSON values."""
+        return {"origin": self.origin, "said": list(self.said), "card": self.content}
+
 
 def foreign_card(file: ModelFile, *, locale: str = "") -> ForeignCard | None:
     """What a file without a card of edgemm says about itself.

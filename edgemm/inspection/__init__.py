@@ -5,16 +5,14 @@ from __future__ import annotations
 from collections import Counter
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any
 
 from edgemm.artifact import Artifact, read_artifact
 from edgemm.card import ModelCard
 from edgemm.errors import DamagedArtifact
+from edgemm.foreign import ForeignCard, foreign_card
+from edgemm.inspection.structure import Precision, Structure
 from edgemm.tensors import TensorSpec
-
-Precision = Literal["int8", "float", "dynamic", "other"]
-"""int8: integers in and out. dynamic: int8 weights, float in and out. other: shapes, conversions, integers
-that stand for no real numbers."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,6 +38,8 @@ class Inspection:
     operators: tuple[Operators, ...]
     goldens: int
     """How many goldens the file carries."""
+    foreign: ForeignCard | None = None
+    """What a file without a card says about itself in another project's way."""
 
     @property
     def float_operators(self) -> tuple[Operators, ...]:
@@ -66,17 +66,8 @@ class Inspection:
             ],
             "float_operators": [{"name": each.name, "count": each.count} for each in self.float_operators],
             "goldens": self.goldens,
+            "foreign": None if self.foreign is None else self.foreign.to_json(),
         }
-
-
-@dataclass(frozen=True, slots=True)
-class Structure:
-    """What a format's reader finds."""
-
-    operators: tuple[tuple[str, Precision], ...]
-    """Name and precision of each, in the order of the file."""
-    inputs: tuple[TensorSpec, ...]
-    outputs: tuple[TensorSpec, ...]
 
 
 def inspect(path: str | Path) -> Inspection:
@@ -98,6 +89,7 @@ def inspect(path: str | Path) -> Inspection:
         found.outputs,
         tuple(Operators(name, count, precision) for (name, precision), count in sorted(counted.items())),
         len(artifact.goldens.inputs) if artifact.goldens else 0,
+        foreign_card(artifact) if artifact.card is None else None,
     )
 
 

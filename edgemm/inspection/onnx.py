@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 
 from edgemm.artifact.containers import wire
 from edgemm.errors import DamagedArtifact
-from edgemm.inspection import Precision, Structure
+from edgemm.inspection.structure import Precision, Structure
 from edgemm.tensors import TensorSpec
 
 GRAPH = 7

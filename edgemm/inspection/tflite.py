@@ -7,7 +7,7 @@ from typing import Any
 
 from edgemm.dependency import load_dependency
 from edgemm.errors import DamagedArtifact
-from edgemm.inspection import Precision, Structure
+from edgemm.inspection.structure import Precision, Structure
 from edgemm.tensors import TensorSpec
 
 MAX_ITEMS = 1 << 20

@@ -2,8 +2,7 @@
 
 The child loads the model on the CPU and runs it on zeros, on its goldens and on seeded inputs, within limits on time,
 memory and what it may write (`edgemm.model.probe_child`). A file that passes is remembered (`edgemm.artifact.trust`).
-A refusal is
-remembered for this process, if the file was at fault and not the machine.
+A refusal is remembered for this process, if the file was at fault and not the machine.
 """
 
 from __future__ import annotations
@@ -11,17 +10,15 @@ from __future__ import annotations
 import json
 import os
 import signal
-import socket
 import subprocess
 import threading
 from collections.abc import Iterator
-from contextlib import ExitStack, contextmanager, suppress
-from multiprocessing.connection import Connection
+from contextlib import contextmanager, suppress
 from typing import Any
 
 from edgemm.artifact import Artifact
 from edgemm.artifact.trust import described_shapes, remember, runtime_version
-from edgemm.child_process import Leash, cannot_start, command
+from edgemm.child_process import cannot_start, start_piped
 from edgemm.errors import (
     ArtifactError,
     CardError,
@@ -149,20 +146,12 @@ class _Process:
         """Raises:
         OSError: no process can be started.
         """
-        with ExitStack() as failed:
-            leash = failed.enter_context(Leash())
-            here, there = socket.socketpair()
-            with here, there:
-                self._child = subprocess.Popen(
-                    command("edgemm.model.probe_child:main", str(there.fileno()), leash=leash),
-                    env={**os.environ, TELEMETRY: os.environ.get(TELEMETRY, "1"), **_ONE_THREAD},
-                    stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE,
-                    pass_fds=(there.fileno(), *leash.passed),
-                )  # fmt: skip
-                self._pipe = Connection(here.detach())
-            leash.held()
-            self._leash = leash
-            failed.pop_all()
+        self._asked = start_piped(
+            "edgemm.model.probe_child:main",
+            env={**os.environ, TELEMETRY: os.environ.get(TELEMETRY, "1"), **_ONE_THREAD},
+            stdout=subprocess.DEVNULL, stderr=subprocess.PIPE,
+        )  # fmt: skip
+        self._child, self._pipe = self._asked.process, self._asked.pipe
 
     def ask(self, question: dict[str, Any], payload: bytes, goldens: bytes, limit_s: float) -> dict[str, Any]:
         """Raises:
@@ -193,12 +182,7 @@ class _Process:
 
     def close(self) -> None:
         """Ends it, and what it forked."""
-        self._leash.close()
-        self._pipe.close()
-        self._child.kill()
-        self._child.wait()
-        if self._child.stderr is not None:
-            self._child.stderr.close()
+        self._asked.close()
 
 
 _ONE_THREAD = {"OPENBLAS_NUM_THREADS": "1", "OMP_NUM_THREADS": "1", "MALLOC_ARENA_MAX": "1"}

@@ -21,6 +21,7 @@ from edgemm.card.model_card import InputCard, ModelCard, OutputCard
 from edgemm.card.options import with_options
 from edgemm.errors import CardError, InputError, naming
 from edgemm.lifecycle import Lifecycle, never_free_in_a_child, tell_in_a_child
+from edgemm.log import LOG
 from edgemm.model.coerce import as_block, as_frame, as_stored
 from edgemm.model.exchange import Arrays, check_card, make_exchange
 from edgemm.model.replay import GoldenOutcome, replay
@@ -36,6 +37,7 @@ from edgemm.tensors import TensorSpec
 if TYPE_CHECKING:
     from edgemm.artifact import Artifact
     from edgemm.capture.source import Source
+    from edgemm.foreign import ForeignCard
     from edgemm.model.part import Part
     from edgemm.stream.stream import Stream
 
@@ -75,10 +77,14 @@ def load(
     """
     from edgemm.artifact import read_artifact
     from edgemm.artifact.trust import is_trusted
+    from edgemm.foreign import foreign_card
 
     artifact = read_artifact(path)
     if card is not None:
         artifact = replace(artifact, card=find_card(card))
+    told = foreign_card(artifact) if artifact.card is None else None
+    if told is not None:  # its shapes are needed to open a file that leaves some open
+        artifact = replace(artifact, card=told.card)
     if not is_trusted(artifact):
         from edgemm.model.file_probe import probe
 
@@ -90,12 +96,29 @@ def load(
         with naming(place, f"To correct it, {correct}"):
             if card is not None and artifact.card is not None:
                 artifact = replace(artifact, card=fit_card(artifact.card, backend.inputs, backend.outputs))
+            if told is not None:
+                artifact = _as_told(artifact, told, backend)
             model = Model(artifact, backend, open_, options)
         warn_unknown(model.card, place, f"to correct it, {correct}")
         return model
     except BaseException:
         backend.close()
         raise
+
+
+def _as_told(artifact: Artifact, told: ForeignCard, backend: Backend) -> Artifact:
+    """With what the file says about itself, where its tensors and its task agree; else as one that says nothing."""
+    try:
+        card = fit_card(told.card, backend.inputs, backend.outputs)
+        check_card(card, backend)
+        if not undecoded(card):
+            decoder(card, backend.outputs)
+    except CardError as error:
+        LOG.warning(
+            "%s: its %s does not fit its tensors and is ignored (%s)", artifact.path, told.origin, error
+        )
+        return replace(artifact, card=None)
+    return replace(artifact, card=card)
 
 
 def _card_place(path: Path, given: CardLike | None) -> tuple[str, str]:

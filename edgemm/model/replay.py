@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Protocol
 
 import numpy as np
 import numpy.typing as npt
@@ -13,7 +14,17 @@ from edgemm.tensors import TensorSpec
 
 if TYPE_CHECKING:
     from edgemm.artifact.goldens import Goldens
-    from edgemm.model.model import Model
+
+
+class RunsTensors(Protocol):
+    """What is replayed on: a `Model`."""
+
+    @property
+    def outputs(self) -> tuple[TensorSpec, ...]:
+        """Its outputs, in order."""
+
+    def run(self, inputs: Mapping[str, npt.NDArray[Any]]) -> Mapping[str, npt.NDArray[Any]]:
+        """Outputs by name, as they are stored."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,7 +39,7 @@ class GoldenOutcome:
     ok: bool
 
 
-def replay(model: Model, goldens: Goldens) -> tuple[GoldenOutcome, ...]:
+def replay(model: RunsTensors, goldens: Goldens) -> tuple[GoldenOutcome, ...]:
     """Runs the goldens on the delegate in use and compares each output in real units.
 
     Raises:

@@ -6,15 +6,24 @@ import asyncio
 from collections.abc import Callable
 from concurrent.futures import Future
 from queue import SimpleQueue
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Protocol
 
 from edgemm.lifecycle import Lifecycle
 from edgemm.worker import Worker
 
 if TYPE_CHECKING:
     from edgemm.stream.item import Item
-    from edgemm.stream.stream import Stream
     from edgemm.stream.work import Pending
+
+
+class Producer(Protocol):
+    """What a stream does for `async for`, in two halves: one in a thread, the other in the event loop."""
+
+    def produce(self) -> Pending | None:
+        """Computes the next result; None at the end, and once closed. May wait."""
+
+    def deliver(self, pending: Pending) -> Item | None:
+        """What the caller gets of it; None where it came too late."""
 
 
 class AsyncItems:
@@ -24,7 +33,7 @@ class AsyncItems:
     A task that is cancelled while it waits loses nothing: who asks next gets the result it waited for.
     """
 
-    def __init__(self, stream: Stream) -> None:
+    def __init__(self, stream: Producer) -> None:
         self._stream = stream
         self._life = Lifecycle("the stream", "open it again")
         self._computer = _Computer()

@@ -17,25 +17,33 @@ IR_VERSION = 8
 """Boards have old runtimes: these two load in every onnxruntime since 1.14."""
 
 
-def save_network(network: torch.nn.Module, example: torch.Tensor, path: Path, card: ModelCard) -> int:
+HALVED = 256
+"""Elements from which on weights are stored as float16 where that is asked for."""
+
+
+def save_network(
+    network: torch.nn.Module, example: torch.Tensor, path: Path, card: ModelCard, *, half: bool = False
+) -> int:
     """Writes the network for inference, with a fixed batch of 1; equal weights give equal bytes.
 
     Args:
-        network: one input, one output, named as in the card.
+        network: one input, and outputs as many as in the card, named as there.
         example: of the input's shape.
         path: ends in .onnx.
         card: what the file says about itself.
+        half: weights are rounded to float16 and stored so: half the size. They are computed with in float32.
 
     Returns:
         Bytes written.
     """
     from edgemm.artifact import write_artifact
 
-    payload = _exported(network, example, card.inputs[0].name, card.outputs[0].name, card.name)
+    outputs = [output.name for output in card.outputs]
+    payload = _exported(network, example, card.inputs[0].name, outputs, card.name, half)
     return write_artifact(path, payload, card).size_bytes
 
 
-def _exported(network: Any, example: Any, source: str, output: str, name: str) -> bytes:
+def _exported(network: Any, example: Any, source: str, outputs: list[str], name: str, half: bool) -> bytes:
     import onnx
     import torch
 
@@ -44,12 +52,33 @@ def _exported(network: Any, example: Any, source: str, output: str, name: str) -
         warnings.simplefilter("ignore", DeprecationWarning)  # this exporter writes opset 17 directly
         torch.onnx.export(
             network.eval(), (example,), buffer, dynamo=False, opset_version=OPSET,
-            input_names=[source], output_names=[output],
+            input_names=[source], output_names=outputs,
         )  # fmt: skip
     model = onnx.load_model_from_string(buffer.getvalue())
     model.ir_version = IR_VERSION
     model.producer_name, model.producer_version, model.graph.name = "edgemm", "", name
     for node in model.graph.node:
         node.ClearField("doc_string")
+    if half:
+        _halve(model.graph)
     onnx.checker.check_model(model, full_check=True)
     return bytes(model.SerializeToString(deterministic=True))
+
+
+def _halve(graph: Any) -> None:
+    """Stores the large weights as float16, each followed by a Cast to float32, which runtimes compute once."""
+    import numpy as np
+    from onnx import TensorProto, helper, numpy_helper
+
+    casts = []
+    for stored in graph.initializer:
+        values = numpy_helper.to_array(stored)
+        if values.dtype == np.float32 and values.size >= HALVED:
+            name = stored.name
+            stored.CopyFrom(numpy_helper.from_array(values.astype(np.float16), f"{name}_half"))
+            casts.append(
+                helper.make_node("Cast", [stored.name], [name], f"{name}_cast", to=TensorProto.FLOAT)
+            )
+    nodes = [*casts, *graph.node]
+    del graph.node[:]
+    graph.node.extend(nodes)

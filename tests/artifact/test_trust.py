@@ -122,7 +122,7 @@ def test_what_another_runtime_or_probe_let_pass_is_probed_again(
 
 def test_another_edgemm_probes_again(hashed: Artifact, monkeypatch: pytest.MonkeyPatch) -> None:
     remember(hashed, "probed")
-    monkeypatch.setattr(edgemm, "__version__", "99.0")
+    monkeypatch.setattr(trust, "__version__", "99.0")
     assert not is_trusted(hashed)
 
 
@@ -130,7 +130,7 @@ def test_what_was_made_here_stays_trusted_under_a_newer_edgemm(
     hashed: Artifact, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     remember(hashed, "made")
-    monkeypatch.setattr(edgemm, "__version__", "99.0")
+    monkeypatch.setattr(trust, "__version__", "99.0")
     monkeypatch.setattr(trust, "runtime_version", lambda _: "another")
     assert is_trusted(hashed)
 

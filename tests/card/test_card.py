@@ -8,8 +8,7 @@ from typing import Any
 
 import pytest
 
-import edgemm
-from edgemm.card import SCHEMA, AudioRecipe, ImageRecipe, InputCard, ModelCard, OutputCard, StatePair
+from edgemm.card import SCHEMA, AudioRecipe, ImageRecipe, InputCard, ModelCard, OutputCard, StatePair, reader
 from edgemm.errors import CardError, UnsupportedVersion
 from edgemm.tasks.keyword import KeywordRecipe
 
@@ -228,5 +227,5 @@ def test_a_version_that_is_none_is_an_error(content: dict[str, Any]) -> None:
     ("needed", "here"), [("0.2", "0.2.0"), ("0.2.0", "0.2"), ("0.2", "0.2.1.dev4"), ("0.9", "0.10")]
 )
 def test_this_version_is_new_enough(monkeypatch: pytest.MonkeyPatch, needed: str, here: str) -> None:
-    monkeypatch.setattr(edgemm, "__version__", here)
+    monkeypatch.setattr(reader, "__version__", here)
     assert ModelCard.from_json(json.dumps({"min_edgemm": needed})).min_edgemm == needed

@@ -12,9 +12,8 @@ import pytest
 from benchmarks.collapse import converted, head
 from edgemm import data
 from edgemm.cli import main
-from edgemm.cli.convert import of_source
 from edgemm.cli.convert_page import losses, write_page
-from edgemm.cli.output import fidelity_rows
+from edgemm.cli.output import fidelity_rows, of_source
 from edgemm.converters.diagnose import Diagnosis, LayerLoss
 from edgemm.converters.fidelity import Fidelity, OutputFidelity
 from edgemm.converters.shared_scales import SharedScale

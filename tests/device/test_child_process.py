@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import signal
 import subprocess
 import sys
 import time
@@ -14,7 +15,7 @@ import pytest
 
 import edgemm
 from edgemm import child_process
-from edgemm.child_process import Leash, cannot_start, command, search_path
+from edgemm.child_process import Leash, cannot_start, command, search_path, start_piped
 from edgemm.delegates import probe_delegate
 
 pytestmark = pytest.mark.device
@@ -184,3 +185,66 @@ def test_settings_travel_as_json() -> None:
     settings: Any = json.loads(command("a:b")[-1])
     assert settings["entry"] == "a:b"
     assert settings["leash"] == -1
+
+
+SERVES = """
+import os, socket, sys
+pipe = socket.socket(fileno=int(sys.argv[1]))
+from multiprocessing.connection import Connection
+pipe = Connection(pipe.detach())
+while True:
+    pipe.send(pipe.recv() + 1)
+"""
+
+
+def descriptors() -> set[str]:
+    return set(os.listdir("/proc/self/fd"))
+
+
+def test_a_child_on_a_pipe_answers_and_leaves_nothing_behind(monkeypatch: pytest.MonkeyPatch) -> None:
+    boot = child_process._BOOT.replace(child_process.CALL, SERVES)
+    monkeypatch.setattr(child_process, "_BOOT", boot)
+    before = descriptors()
+    child = start_piped("a:b", stderr=subprocess.PIPE)
+    assert len(descriptors() - before) == 3  # the pipe, the leash, what the child says
+    child.pipe.send(41)
+    assert child.pipe.recv() == 42
+    child.close()
+    assert child.process.returncode == -signal.SIGKILL
+    assert descriptors() == before
+
+
+def test_a_child_on_a_pipe_that_cannot_start_leaves_nothing_behind(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(child_process, "command", lambda *_, **__: ["/no/such/program"])
+    before = descriptors()
+    with pytest.raises(FileNotFoundError):
+        start_piped("a:b")
+    assert descriptors() == before
+
+
+def test_a_child_on_a_pipe_sees_that_its_parent_closed_it(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Its own copy of the parent's end would keep it waiting for ever."""
+    boot = child_process._BOOT.replace(child_process.CALL, SERVES)
+    monkeypatch.setattr(child_process, "_BOOT", boot)
+    child = start_piped("a:b", stderr=subprocess.PIPE)
+    child.pipe.send(1)
+    assert child.pipe.recv() == 2
+    child.pipe.close()
+    assert child.process.wait(60) == 1
+    assert child.process.stderr is not None
+    assert b"EOFError" in child.process.stderr.read()
+    child.leash.close()
+    child.process.stderr.close()
+
+
+def test_a_child_on_a_pipe_that_dies_ends_the_pipe(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A copy of the child's end here would leave who asks it waiting for ever."""
+    monkeypatch.setattr(
+        child_process, "_BOOT", child_process._BOOT.replace(child_process.CALL, "sys.exit(3)")
+    )
+    child = start_piped("a:b")
+    assert child.pipe.poll(60)
+    with pytest.raises(EOFError):
+        child.pipe.recv()
+    assert child.process.wait(60) == 3
+    child.close()

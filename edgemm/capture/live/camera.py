@@ -10,20 +10,20 @@ A frame is captured when the kernel says so (V4L2 stamps buffers with CLOCK_MONO
 from __future__ import annotations
 
 import os
-import re
 from collections.abc import Callable
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from pathlib import Path
 
+from edgemm.capture.live.camera_request import CameraRequest, request_of
 from edgemm.capture.live.cameras import SYSFS, Camera, describe, list_cameras
 from edgemm.capture.live.grabber import Grabber, Lost, Shot
 from edgemm.capture.live.live_frames import LiveFrames
 from edgemm.capture.live.opencv_grabber import OpenCvGrabber
 from edgemm.capture.live.picamera import open_picamera, picamera_grabber
 from edgemm.capture.live.stamps import Stamps
-from edgemm.capture.live.timeouts import OPTIONS, patience_of
+from edgemm.capture.live.timeouts import OPTIONS, timeouts_of
 from edgemm.capture.uri import SourceUri
-from edgemm.errors import InputError, SourceNotFound
+from edgemm.errors import SourceNotFound
 from edgemm.log import LOG
 from edgemm.media import Color
 from edgemm.opencv import opencv
@@ -36,35 +36,6 @@ more would only hold older ones."""
 _SELECT_S = "2"
 """So long OpenCV waits for a frame; by itself 10 s, in which a camera that stalled could not be opened anew. It
 takes that from the environment alone."""
-
-
-@dataclass(frozen=True, slots=True)
-class CameraRequest:
-    """What is asked of a camera; the driver may give something else."""
-
-    size_wh: tuple[int, int] | None = None
-    fps: float | None = None
-    fourcc: str = ""
-    """Four letters: MJPG, YUYV ..."""
-
-
-def request_of(named: SourceUri) -> CameraRequest:
-    """From the options `size`, `fps` and `fourcc`.
-
-    Raises:
-        InputError: one of them is out of range.
-    """
-    size, fourcc = named.options.get("size", ""), named.options.get("fourcc", "")
-    parts = re.fullmatch(r"([1-9][0-9]{0,4})x([1-9][0-9]{0,4})", size.lower())
-    if size and not parts:
-        raise InputError(
-            f"size={named.shown('size')} in {named.text!r}: expected width x height in pixels, such as 1280x720"
-        )
-    if fourcc and not re.fullmatch(r"[A-Za-z0-9 ]{4}", fourcc):
-        shown = named.shown("fourcc")
-        raise InputError(f"fourcc={shown} in {named.text!r}: expected four letters, such as MJPG or YUYV")
-    size_wh = (int(parts[1]), int(parts[2])) if parts else None
-    return CameraRequest(size_wh, named.fps, fourcc)
 
 
 class CameraGrabber(OpenCvGrabber):
@@ -176,7 +147,7 @@ def open_camera(named: SourceUri) -> LiveFrames:
         MissingDependency: OpenCV, or for a Raspberry Pi's own camera picamera2, is not installed.
     """
     named.only(*SETTINGS, *OPTIONS)
-    request, timeouts, warned = request_of(named), patience_of(named), set[str]()
+    request, timeouts, warned = request_of(named), timeouts_of(named), set[str]()
     if timeouts.wait:
         opencv()
         opened: list[Camera] = []

@@ -23,7 +23,7 @@ import numpy as np
 from edgemm.capture.live.grabber import NOTHING_YET, Lost, Shot
 from edgemm.capture.live.live_frames import LiveFrames
 from edgemm.capture.live.stamps import Stamps
-from edgemm.capture.live.timeouts import patience_of
+from edgemm.capture.live.timeouts import timeouts_of
 from edgemm.capture.uri import SourceUri, without_secrets
 from edgemm.errors import InputError, MissingDependency, SourceLost, UnknownSource
 from edgemm.media import Color
@@ -152,7 +152,7 @@ def open_pipeline(named: SourceUri) -> LiveFrames:
     if not named.path.strip():
         raise InputError(f"{named.text!r}: expected a pipeline, such as gst:v4l2src device=/dev/video0")
     gstreamer()
-    return LiveFrames(named.text, lambda: PipelineGrabber(named.text, named.path), patience_of(named))
+    return LiveFrames(named.text, lambda: PipelineGrabber(named.text, named.path), timeouts_of(named))
 
 
 @lru_cache(maxsize=1)

@@ -24,7 +24,7 @@ from edgemm.capture.live.http_grabber import HttpGrabber
 from edgemm.capture.live.live_frames import LiveFrames
 from edgemm.capture.live.opencv_grabber import OpenCvGrabber
 from edgemm.capture.live.rtsp_reason import rtsp_reason
-from edgemm.capture.live.timeouts import OPTIONS, Timeouts, patience_of
+from edgemm.capture.live.timeouts import OPTIONS, Timeouts, timeouts_of
 from edgemm.capture.uri import SourceUri
 from edgemm.errors import InputError, SourceNotFound
 from edgemm.opencv import opencv
@@ -125,7 +125,7 @@ def open_network(named: SourceUri) -> LiveFrames:
         raise InputError(f"{named.text!r}: transport is for rtsp addresses only")
     if not is_http and any(name in named.options for name in _OF_HTTP):
         raise InputError(f"{named.text!r}: {' and '.join(_OF_HTTP)} are for http addresses only")
-    timeouts = patience_of(named)
+    timeouts = timeouts_of(named)
     opencv()
     make = _http_grabber(named, timeouts) if is_http else _ffmpeg_grabber(named, timeouts, transport)
     return LiveFrames(named.text, make, timeouts)

@@ -13,10 +13,11 @@ import time
 from collections.abc import Callable
 from typing import Any
 
+from edgemm.capture.live.camera_request import request_of
 from edgemm.capture.live.grabber import Shot
 from edgemm.capture.live.live_frames import LiveFrames
 from edgemm.capture.live.stamps import Stamps
-from edgemm.capture.live.timeouts import OPTIONS, patience_of
+from edgemm.capture.live.timeouts import OPTIONS, timeouts_of
 from edgemm.capture.uri import SourceUri
 from edgemm.dependency import load_dependency
 from edgemm.errors import InputError, SourceNotFound
@@ -98,7 +99,7 @@ def open_picamera(named: SourceUri) -> LiveFrames:
     """
     picamera_grabber(named)
     picamera2()
-    return LiveFrames(named.text, lambda: picamera_grabber(named), patience_of(named))
+    return LiveFrames(named.text, lambda: picamera_grabber(named), timeouts_of(named))
 
 
 def picamera_grabber(named: SourceUri) -> PicameraGrabber:
@@ -107,8 +108,6 @@ def picamera_grabber(named: SourceUri) -> PicameraGrabber:
     Raises:
         InputError: an option is not known, or out of range.
     """
-    from edgemm.capture.live.camera import request_of
-
     named.only("size", "fps", *OPTIONS)
     if named.path and not named.path.isdecimal():
         raise InputError(f"{named.text!r}: expected a number, such as picamera2:0")

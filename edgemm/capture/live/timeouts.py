@@ -31,7 +31,7 @@ class Timeouts:
     spelling mistake does not look like a camera that is switched off."""
 
 
-def patience_of(named: SourceUri) -> Timeouts:
+def timeouts_of(named: SourceUri) -> Timeouts:
     """From the options `timeout_s`, `reconnect` (0: a fault is the end), `attempts` (to connect again, in a row;
     without end when not given), `frozen_s` and `wait` (1: it need not be there yet).
 

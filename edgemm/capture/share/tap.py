@@ -5,15 +5,12 @@ from __future__ import annotations
 from collections import deque
 from collections.abc import Mapping
 from dataclasses import replace
-from typing import TYPE_CHECKING, Literal, NamedTuple
+from typing import Literal, NamedTuple, Protocol
 
 from edgemm.capture.files.file_source import FileSource
-from edgemm.capture.source import KeepsNewest
+from edgemm.capture.source import KeepsNewest, Source
 from edgemm.lifecycle import Lifecycle
 from edgemm.media import AudioBlock, Captured
-
-if TYPE_CHECKING:
-    from edgemm.capture.share.shared import SharedSource
 
 WAITING = 8
 """Items of a file that may wait for a reader who is behind; the others then wait with the file."""
@@ -31,11 +28,30 @@ class Waiting(NamedTuple):
     """What had been told of the gap before it; see `Withholds`."""
 
 
+class Shared(Protocol):
+    """What a tap asks of the source that it shares with others: `SharedSource`."""
+
+    source: Source
+    """What is read for all."""
+
+    def lost(self) -> Mapping[str, int]:
+        """Reason -> items that the source itself lost."""
+
+    def read_for(self, tap: Tap, timeout_s: float | None) -> Captured | None:
+        """The tap's next item; None at the end."""
+
+    def waiting_for(self, tap: Tap) -> Captured | None:
+        """What waits for the tap already; None when nothing does."""
+
+    def leave(self, tap: Tap) -> None:
+        """The tap takes no more."""
+
+
 class Tap(FileSource):
     """One reader's end of a shared source: a `Source` itself."""
 
     def __init__(
-        self, shared: SharedSource, lost_before: Mapping[str, int], withheld_before: Mapping[str, int]
+        self, shared: Shared, lost_before: Mapping[str, int], withheld_before: Mapping[str, int]
     ) -> None:
         """Use `SharedSource.tap`."""
         source = shared.source

@@ -9,14 +9,8 @@ from pathlib import Path
 import pytest
 from needs import needs
 
-from edgemm.capture.live.camera import (
-    AwaitedCameraGrabber,
-    CameraGrabber,
-    CameraRequest,
-    find_camera,
-    open_camera,
-    request_of,
-)
+from edgemm.capture.live.camera import AwaitedCameraGrabber, CameraGrabber, find_camera, open_camera
+from edgemm.capture.live.camera_request import CameraRequest, request_of
 from edgemm.capture.live.cameras import SYSFS, Camera, list_cameras
 from edgemm.capture.uri import parse_uri
 from edgemm.errors import InputError, SourceNotFound

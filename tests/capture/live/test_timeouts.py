@@ -7,7 +7,7 @@ import pytest
 
 from edgemm.capture.live.freeze import FreezeDetector
 from edgemm.capture.live.stamps import Stamps
-from edgemm.capture.live.timeouts import Timeouts, patience_of
+from edgemm.capture.live.timeouts import Timeouts, timeouts_of
 from edgemm.capture.uri import parse_uri, without_secrets
 from edgemm.errors import InputError
 
@@ -26,18 +26,18 @@ pytestmark = pytest.mark.device
     ],
 )
 def test_patience_from_a_name(options: str, patience: Timeouts) -> None:
-    assert patience_of(parse_uri(f"rtsp://camera/1#{options}")) == patience
+    assert timeouts_of(parse_uri(f"rtsp://camera/1#{options}")) == patience
 
 
 @pytest.mark.parametrize("option", ["timeout_s=never", "attempts=0", "frozen_s=0"])
 def test_patience_that_makes_no_sense(option: str) -> None:
     with pytest.raises(InputError, match="expected a number"):
-        patience_of(parse_uri(f"rtsp://camera/1#{option}"))
+        timeouts_of(parse_uri(f"rtsp://camera/1#{option}"))
 
 
 def test_to_wait_and_not_to_try_again_contradict_each_other() -> None:
     with pytest.raises(InputError, match="wait=1 tries again and again, reconnect=0 never"):
-        patience_of(parse_uri("rtsp://camera/1#wait=1&reconnect=0"))
+        timeouts_of(parse_uri("rtsp://camera/1#wait=1&reconnect=0"))
 
 
 @pytest.mark.parametrize(

@@ -1,4 +1,4 @@
-"""The process that tries a delegate (`edgemm.delegates.delegate_probe`).
+"""The process that tries a delegate (`edgemm.delegates.delegate_probe`): in this room, since it opens runtimes.
 
 It opens a model of one operator on the delegate named in its first argument, runs it, and prints one line of JSON.
 """
