@@ -17,7 +17,7 @@ import numpy.typing as npt
 
 from edgemm import results
 from edgemm.drawing.canvas import Canvas, as_picture
-from edgemm.media import Frame
+from edgemm.media import Captured, Frame
 from edgemm.results import Result
 
 PAINTERS: dict[type[Any], str] = {
@@ -34,7 +34,7 @@ result brings its own picture. A type that is not here leaves the picture as it 
 or in raw tensors."""
 
 
-def draw(frame: Frame | npt.NDArray[np.uint8], result: Result) -> npt.NDArray[np.uint8]:
+def draw(frame: Captured | npt.NDArray[np.uint8], result: Result) -> npt.NDArray[np.uint8]:
     """The picture with the result drawn on it, as a copy.
 
     Line width and size of text follow the size of the picture; where it is too small for text there is none. What
@@ -42,14 +42,14 @@ def draw(frame: Frame | npt.NDArray[np.uint8], result: Result) -> npt.NDArray[np
     found nothing, and one of a type that cannot be drawn, leave the picture as it is.
 
     Args:
-        frame: a `Frame`, or a bare array: uint8[height, width, 3] RGB, or uint8[height, width].
+        frame: a `Frame`, such as `item.frame`, or a bare array: uint8[height, width, 3] RGB, or uint8[height, width].
         result: what a model answered for this frame.
 
     Returns:
         uint8[height, width, 3] RGB, of the frame's size; a `Picture` is shown itself, in its own size.
 
     Raises:
-        InputError: no picture.
+        InputError: no picture, such as a block of sound.
         MissingDependency: OpenCV is not installed.
     """
     canvas = Canvas("rgb")
