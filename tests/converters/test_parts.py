@@ -97,6 +97,7 @@ def test_no_concat_joins_boxes_and_scores_any_more(text: str) -> None:
     assert len(concats) == (
         0 if text != V5 else 5
     )  # xy with wh for each scale; both scales for each of three parts
+    assert sum(node.op_type == "Slice" for node in model.graph) == (0 if text != V5 else 4)  # of cx and cz
     canonicalize(model)
 
 
