@@ -93,6 +93,7 @@ def test_no_concat_joins_boxes_and_scores_any_more(text: str) -> None:
     concats = [node for node in model.graph if node.op_type == "Concat"]
     # of V5: xy with wh for each scale, and both scales for each of three parts
     assert len(concats) == (5 if text == V5 else 0)
+    assert sum(node.op_type == "Slice" for node in model.graph) == (4 if text == V5 else 0)  # of cx and cz
     canonicalize(model)
 
 
