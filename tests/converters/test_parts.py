@@ -91,13 +91,41 @@ def test_no_concat_joins_boxes_and_scores_any_more(text: str) -> None:
     model = built(text)
     detection_parts(model, DetectionRecipe(objectness=text == V5), LABELS)
     concats = [node for node in model.graph if node.op_type == "Concat"]
-    for node in concats:
-        tops = {id(value) for value in node.inputs}
-        assert len(tops) == len(node.inputs)
-    assert len(concats) == (
-        0 if text != V5 else 5
-    )  # xy with wh for each scale; both scales for each of three parts
+    # of V5: xy with wh for each scale, and both scales for each of three parts
+    assert len(concats) == (5 if text == V5 else 0)
+    assert sum(node.op_type == "Slice" for node in model.graph) == (4 if text == V5 else 0)  # of cx and cz
     canonicalize(model)
+
+
+def test_a_transpose_of_three_axes() -> None:
+    text = """g (float[4,1,30] x, float[3,1,30] y) => (float[n,m,k] out) {
+        scores = Sigmoid(y)
+        both = Concat<axis=0>(x, scores)
+        out = Transpose<perm=[1,2,0]>(both)
+    }"""
+    model = built(text)
+    whole = run(model)["out"]
+    recipe, parts = detection_parts(model, DetectionRecipe(), LABELS)
+    found = run(model)
+    assert recipe.layout == "rows"
+    assert [found[part.name].shape for part in parts] == [(1, 30, 4), (1, 30, 3)]
+    for part in parts:
+        np.testing.assert_array_equal(found[part.name], part.of(whole))
+
+
+def test_a_join_within_a_join() -> None:
+    text = """g (float[1,2,30] xy, float[1,2,30] wh, float[1,3,30] s) => (float[1,n,m] out) {
+        scores = Sigmoid(s)
+        rest = Concat<axis=1>(wh, scores)
+        out = Concat<axis=1>(xy, rest)
+    }"""
+    model = built(text)
+    whole = run(model)["out"]
+    parts = detection_parts(model, DetectionRecipe(), LABELS)[1]
+    assert [part.name for part in parts] == ["out_boxes", "out_scores"]
+    found = run(model)
+    for part in parts:
+        np.testing.assert_array_equal(found[part.name], part.of(whole))
 
 
 def test_key_points_are_a_part() -> None:
@@ -113,6 +141,9 @@ def test_key_points_are_a_part() -> None:
     recipe, parts = detection_parts(model, DetectionRecipe(points=2), ("face",))
     assert recipe.points_outputs == ("out_points",)
     found = run(model)
+    assert {name: array.shape[1] for name, array in found.items()} == {
+        "out_boxes": 4, "out_scores": 1, "out_points": 4
+    }  # fmt: skip
     for part in parts:
         np.testing.assert_array_equal(found[part.name], part.of(whole))
 
