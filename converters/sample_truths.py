@@ -80,6 +80,4 @@ def _picture(file: Path, card: InputCard, spec: TensorSpec, option: str) -> tupl
 
 def placed(at: Placement) -> Context:
     """How places in the tensor become places in the picture."""
-    (across, down) = at.scale_xy
-    matrix = np.array([[1 / across, 0.0, -at.left / across], [0.0, 1 / down, -at.top / down]])
-    return Context(matrix, at.source_wh, at.size_wh)
+    return Context(at.to_source, at.source_wh, at.size_wh)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from importlib import import_module
 from pathlib import Path
 from typing import Any
 
@@ -11,17 +10,18 @@ import pytest
 from rows_task import write_network
 
 from edgemm.card import ImageRecipe, InputCard, ModelCard, OutputCard
-from edgemm.card.tasks import TASKS
 from edgemm.converters import convert
 from edgemm.converters.sample_truths import has_truths, load_truths, placed
 from edgemm.errors import FidelityMissed, InputError
 from edgemm.preprocess.placement import place
+from edgemm.tasks.detection.recipe import DetectionRecipe
 from edgemm.tensors import TensorSpec
 
 CARD = ModelCard(
     name="rows",
     task="detection",
     labels=("a", "b", "c", "d"),
+    recipe=DetectionRecipe(head="end-to-end"),
     inputs=(InputCard("picture", "image", (1, 3, 8, 8), "NCHW", ImageRecipe(resize="letterbox")),),
     outputs=(OutputCard("rows", (1, 4, 6)),),
 )
@@ -72,7 +72,7 @@ def test_a_place_in_the_tensor_is_one_in_the_picture(resize: Any) -> None:
 
 
 def test_a_folder_of_classes_is_no_truth_of_a_classifier(tmp_path: Path) -> None:
-    assert not has_truths(data(tmp_path), CARD.with_(task="classification"))
+    assert not has_truths(data(tmp_path), CARD.with_(task="classification", recipe=None))
     assert not has_truths([np.zeros(3)], CARD)
     assert not has_truths(tmp_path / "nothing", CARD)
 
@@ -89,15 +89,7 @@ def test_what_is_wrong_names_option_and_file(tmp_path: Path) -> None:
         load_truths(folder, CARD.with_(inputs=()), [SPEC], 100, "--evaluate")
 
 
-@pytest.fixture
-def by_rows(monkeypatch: pytest.MonkeyPatch) -> None:
-    """The last step is left out: it loads the file in another process, which does not know this task."""
-    monkeypatch.setitem(TASKS, "detection", "rows_task:RowsTask")
-    run = import_module("edgemm.converters.pipeline.run")
-    monkeypatch.setattr(run, "STEPS", tuple(step for step in run.STEPS if step.__name__ != "reload"))
-
-
-def test_map_in_float_and_in_the_file(tmp_path: Path, by_rows: None) -> None:
+def test_map_in_float_and_in_the_file(tmp_path: Path) -> None:
     folder = data(tmp_path / "data")
     source = write_network(tmp_path / "rows.onnx", size=4)
     done = convert(
@@ -111,7 +103,7 @@ def test_map_in_float_and_in_the_file(tmp_path: Path, by_rows: None) -> None:
     assert any("mAP50 against the truth: 1.000, 1.000 in float" in note for note in done.notes)
 
 
-def test_a_file_that_loses_precision_is_refused(tmp_path: Path, by_rows: None) -> None:
+def test_a_file_that_loses_precision_is_refused(tmp_path: Path) -> None:
     folder = data(tmp_path / "data", first=300)
     source = write_network(tmp_path / "rows.onnx", size=4, first=300)
     many = CARD.with_(labels=tuple(map(str, range(304))))

@@ -236,3 +236,8 @@ def test_of_two_equal_overlaps_the_later_thing_is_taken() -> None:
     first, second = (0, 0, 10, 10, 1), (4, 0, 14, 10, 1)
     assert figures((boxes, things(second, first)))["mAP50"] == 1.0
     assert figures((boxes, things(first, second)))["mAP50"] == pytest.approx(51 / 101)
+
+
+def test_a_thing_that_counts_is_taken_before_a_crowd_that_fits_better() -> None:
+    truth = things((0, 0, 100, 100, 1), (*SQUARE, 1), crowd=[True, False])
+    assert figures((found((0, 0, 10, 8, 0.9, 1)), truth))["mAP50"] == 1.0

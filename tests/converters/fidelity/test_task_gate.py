@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from importlib import import_module
 from pathlib import Path
 from typing import Any, ClassVar
 
@@ -12,7 +11,6 @@ import pytest
 from rows_task import RowsDecoder, RowsRecipe, RowsTask, write_network
 
 from edgemm.card import ImageRecipe, InputCard, ModelCard, OutputCard
-from edgemm.card.tasks import TASKS
 from edgemm.converters import convert
 from edgemm.converters.fidelity import compare
 from edgemm.converters.fidelity.task_gate import TaskFidelity, against_truth, agreed, gate
@@ -23,6 +21,7 @@ from edgemm.errors import FidelityMissed, InputError
 from edgemm.judge import TrueBoxes, TrueClasses, TruePoints
 from edgemm.results import Detections, Landmarks, Segmentation
 from edgemm.tasks.context import Context
+from edgemm.tasks.detection.recipe import DetectionRecipe
 from edgemm.tasks.outputs import Outputs
 from edgemm.tensors import TensorSpec
 
@@ -301,15 +300,9 @@ def test_a_card_without_a_recipe_has_all_defaults(monkeypatch: pytest.MonkeyPatc
     assert (made.recipe, other.recipe) == (RowsRecipe(), RowsRecipe(0.9))
 
 
-@pytest.fixture
-def by_rows(monkeypatch: pytest.MonkeyPatch) -> None:
-    """The last step is left out: it loads the file in another process, which does not know this task."""
-    monkeypatch.setitem(TASKS, "detection", "rows_task:RowsTask")
-    run = import_module("edgemm.converters.pipeline.run")
-    monkeypatch.setattr(run, "STEPS", tuple(step for step in run.STEPS if step.__name__ != "reload"))
-
-
-DETECTOR = CARD.with_(task="detection", recipe=RowsRecipe(), labels=("a", "b", "c", "d"))
+DETECTOR = CARD.with_(
+    task="detection", recipe=DetectionRecipe(head="end-to-end"), labels=("a", "b", "c", "d")
+)
 
 
 def _pictures(count: int) -> list[Any]:
@@ -318,7 +311,7 @@ def _pictures(count: int) -> list[Any]:
 
 
 @pytest.mark.parametrize("format_", ["onnx", "tflite"])
-def test_a_conversion_whose_detections_are_kept_passes(tmp_path: Path, by_rows: None, format_: str) -> None:
+def test_a_conversion_whose_detections_are_kept_passes(tmp_path: Path, format_: str) -> None:
     source = write_network(tmp_path / "rows.onnx", size=10)
     done = convert(
         source, output=tmp_path / f"out.{format_}", calibrate=_pictures(32), card=DETECTOR, scheme="static"
@@ -331,7 +324,7 @@ def test_a_conversion_whose_detections_are_kept_passes(tmp_path: Path, by_rows: 
 
 
 @pytest.mark.parametrize("format_", ["onnx", "tflite"])
-def test_a_conversion_that_loses_detections_is_refused(tmp_path: Path, by_rows: None, format_: str) -> None:
+def test_a_conversion_that_loses_detections_is_refused(tmp_path: Path, format_: str) -> None:
     """Boxes of hundreds of pixels and scores of 0..1 on one grid: the scores are lost."""
     source = write_network(tmp_path / "rows.onnx", size=400)
     with pytest.raises(FidelityMissed, match=r"detections: .* of the source's") as caught:

@@ -253,3 +253,49 @@ def test_two_polygons_are_one_mask_and_a_crossing_is_outside() -> None:
 def test_a_pixel_is_inside_where_its_centre_is() -> None:
     strip = np.array([[0.6, 0.0], [2.4, 0.0], [2.4, 2.6], [0.6, 2.6]])
     assert fill([strip], (4, 4)).tolist() == [[False, True, False, False]] * 3 + [[False] * 4]
+
+
+PACKED = {
+    "23501OKO212OL": (
+        "..#.#..",
+        "..#..#.",
+        "#.#.##.",
+        "#.....#",
+        "#..#...",
+    ),
+    "011011O021NO1OO04010K020200": (
+        "##.#..###",
+        "..#......",
+        "###...#..",
+        ".###.....",
+        ".........",
+        "#.###....",
+    ),
+}
+"""Packed runs of pycocotools 2.0.11 -> rows of the mask."""
+
+
+@pytest.mark.parametrize("counts", PACKED)
+def test_packed_runs(counts: str) -> None:
+    rows = PACKED[counts]
+    mask = read_rle({"size": [len(rows), len(rows[0])], "counts": counts}, (len(rows[0]), len(rows)))
+    assert ["".join(".#"[int(each)] for each in row) for row in mask] == list(rows)
+
+
+def test_packed_runs_worked_out_by_hand() -> None:
+    """Runs 2, 100, 3, 10: the last as its difference to the run before the last, 10 - 100 = -90."""
+    value = read_rle({"size": [115, 1], "counts": _pack([2, 100, 3, 10 - 100])}, (1, 115))
+    assert np.flatnonzero(np.diff(value[:, 0].astype(int))).tolist() == [1, 101, 104]
+
+
+def _pack(numbers: list[int]) -> str:
+    """As COCO's description of the format has it."""
+    text = ""
+    for number in numbers:
+        more = True
+        while more:
+            bits = number & 31
+            number >>= 5
+            more = number != (-1 if bits & 16 else 0)
+            text += chr(48 + (bits | (32 if more else 0)))
+    return text
