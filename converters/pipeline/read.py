@@ -8,7 +8,7 @@ from edgemm.converters.importers.outputs import require_elements
 from edgemm.converters.pipeline.work import Work
 from edgemm.converters.prepare import Prepared, prepare, prepare_tflite
 from edgemm.errors import CardError
-from edgemm.tasks import decoder
+from edgemm.tasks import open_decoder
 
 SCORED = ("classification", "keyword")
 """Tasks whose outputs the card's labels belong to."""
@@ -46,6 +46,6 @@ def _require_readable(prepared: Prepared) -> None:
     if card.task not in SCORED or not card.labels:
         return
     try:
-        decoder(card, prepared.outputs)
+        open_decoder(card, prepared.outputs)
     except CardError as error:
         raise CardError(f"the card does not fit the model: {error}") from error

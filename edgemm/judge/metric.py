@@ -50,7 +50,7 @@ METRICS: Mapping[str, str] = {
 """Task of a card -> module and class of its metric, imported when it is asked for."""
 
 AGREEMENTS: Mapping[str, str] = {
-    "detection": "edgemm.judge.agreement:DetectionAgreement",
+    "detection": "edgemm.judge.detection_agreement:DetectionAgreement",
     "segmentation": "edgemm.judge.segmentation:SegmentationMetric",
     "landmarks": "edgemm.judge.landmarks:LandmarksMetric",
 }

@@ -90,13 +90,13 @@ def check_tensors(card: ModelCard, backend: Backend) -> str:
     """
     from edgemm.model.exchange import check_card
     from edgemm.model.state import Constants, RecurrentState
-    from edgemm.tasks import decoder, undecoded
+    from edgemm.tasks import open_decoder, undecoded
 
     check_card(card, backend)
     RecurrentState(card.states, backend.inputs, backend.outputs)
     Constants(card.inputs, backend.inputs)
     if not undecoded(card):
-        decoder(card, backend.outputs)
+        open_decoder(card, backend.outputs)
     return _joined(*(_check_recipe(each, backend.inputs) for each in card.inputs), _not_run(card))
 
 

@@ -29,7 +29,7 @@ from edgemm.model.sessions import AudioSession, Engine, ImageSession, ModelSessi
 from edgemm.model.state import Constants
 from edgemm.results import Result
 from edgemm.stream.budget import Budget
-from edgemm.tasks import Decoder, decoder, undecoded
+from edgemm.tasks import Decoder, open_decoder, undecoded
 from edgemm.tasks.context import NOWHERE
 from edgemm.tasks.outputs import Outputs
 from edgemm.tensors import TensorSpec
@@ -112,7 +112,7 @@ def _as_told(artifact: Artifact, told: ForeignCard, backend: Backend) -> Artifac
         card = fit_card(told.card, backend.inputs, backend.outputs)
         check_card(card, backend)
         if not undecoded(card):
-            decoder(card, backend.outputs)
+            open_decoder(card, backend.outputs)
     except CardError as error:
         LOG.warning(
             "%s: its %s does not fit its tensors and is ignored (%s)", artifact.path, told.origin, error
@@ -375,11 +375,11 @@ class Model:
     @property
     def _decode(self) -> Decoder:
         if self._decoder is None:
-            self._decoder = decoder(self.card, self.backend.outputs)
+            self._decoder = open_decoder(self.card, self.backend.outputs)
         return self._decoder
 
     def _decoder_with(self, options: Mapping[str, Any]) -> Decoder:
-        return decoder(with_options(self.card, options), self.backend.outputs)
+        return open_decoder(with_options(self.card, options), self.backend.outputs)
 
     @property
     def _whole(self) -> ModelSession:

@@ -1,6 +1,6 @@
 """From the outputs of a model to its result. One folder per task; nothing here runs a model.
 
-`decoder(card, specs)` opens what a card's task needs. The table of tasks is `edgemm.card.tasks`.
+`open_decoder(card, specs)` opens what a card's task needs. The table of tasks is `edgemm.card.tasks`.
 """
 
 from __future__ import annotations
@@ -14,7 +14,7 @@ from edgemm.tasks.decoder import Decoder
 from edgemm.tensors import TensorSpec
 
 
-def decoder(card: ModelCard, specs: Sequence[TensorSpec]) -> Decoder:
+def open_decoder(card: ModelCard, specs: Sequence[TensorSpec]) -> Decoder:
     """What turns the outputs of a model into the results that its card's task asks for.
 
     Args:
@@ -43,4 +43,4 @@ def undecoded(card: ModelCard) -> str:
     return f"task {card.task!r}: this edgemm decodes {', '.join(known)}"
 
 
-__all__ = ["Decoder", "decoder", "undecoded"]
+__all__ = ["Decoder", "open_decoder", "undecoded"]

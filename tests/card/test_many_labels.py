@@ -15,7 +15,7 @@ from edgemm.artifact import read_artifact, write_artifact
 from edgemm.artifact.containers.contents import MAX_VALUE
 from edgemm.card import MAX_CARD_BYTES, InputCard, ModelCard, OutputCard
 from edgemm.results import Classification
-from edgemm.tasks import decoder
+from edgemm.tasks import open_decoder
 from edgemm.tasks.classification import ClassificationRecipe
 from edgemm.tensors import TensorSpec
 
@@ -45,7 +45,7 @@ def test_what_a_card_may_hold_a_file_can_carry() -> None:
 
 def test_the_best_of_many_are_named_in_order() -> None:
     scores = np.random.default_rng(0).permutation(COUNT).astype(np.float32)[None] / COUNT
-    found = answer(decoder(card(recipe=ClassificationRecipe(top_k=5)), (SPEC,)), (SPEC,), scores)
+    found = answer(open_decoder(card(recipe=ClassificationRecipe(top_k=5)), (SPEC,)), (SPEC,), scores)
     assert isinstance(found, Classification)
     ids = np.argsort(-scores[0], kind="stable")[:5]
     assert found.class_ids.tolist() == ids.tolist()
@@ -56,7 +56,7 @@ def test_the_best_of_many_are_named_in_order() -> None:
 def test_of_equal_scores_the_earlier_is_first_however_many_are_asked_for(top_k: int) -> None:
     rng = np.random.default_rng(top_k)
     spec = TensorSpec("y", (1, 8), "float32")
-    read = decoder(card(recipe=ClassificationRecipe(top_k=top_k)).with_(labels=()), (spec,))
+    read = open_decoder(card(recipe=ClassificationRecipe(top_k=top_k)).with_(labels=()), (spec,))
     for _ in range(50):
         scores = rng.integers(0, 3, (1, 8)).astype(np.float32) / 3
         found = answer(read, (spec,), scores)

@@ -116,7 +116,7 @@ def test_a_task_that_is_not_decoded_yet_is_written(files: Files) -> None:
     """By this version; with a note, since `run` refuses it."""
     code, error = files.set(files.model("quadrant.tflite"), {**QUADRANT, "task": "embedding"})
     assert code == 0
-    assert "task 'embedding': this edgemm decodes classification, keyword, " in error
+    assert "task 'embedding': this edgemm decodes classification, detection, " in error
 
 
 def test_inputs_that_run_cannot_feed_are_said(files: Files) -> None:

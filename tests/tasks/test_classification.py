@@ -12,7 +12,7 @@ from decoding import answer, outputs
 from edgemm.card import ModelCard, OutputCard
 from edgemm.errors import CardError, UnsupportedVersion
 from edgemm.results import Classification
-from edgemm.tasks import decoder
+from edgemm.tasks import open_decoder
 from edgemm.tasks.classification import ClassificationRecipe
 from edgemm.tasks.context import Context
 from edgemm.tensors import TensorSpec
@@ -28,7 +28,7 @@ def card(decode: Any = "logits", **fields: Any) -> ModelCard:
 
 
 def read(numbers: npt.ArrayLike, decode: Any = "logits", **fields: Any) -> Classification:
-    result = answer(decoder(card(decode, **fields), SPECS), SPECS, np.array([numbers], np.float32))
+    result = answer(open_decoder(card(decode, **fields), SPECS), SPECS, np.array([numbers], np.float32))
     assert isinstance(result, Classification)
     return result
 
@@ -73,7 +73,7 @@ def test_without_labels_a_class_is_its_number() -> None:
 
 def test_a_recording_is_judged_by_the_mean_of_its_windows() -> None:
     windows = [outputs(SPECS, np.array([row], np.float32)) for row in ([0.6, 0.4, 0.0], [0.0, 0.5, 0.5])]
-    found = decoder(card("probabilities"), SPECS).whole(windows, Context(end_s=1.0), 0.0)
+    found = open_decoder(card("probabilities"), SPECS).whole(windows, Context(end_s=1.0), 0.0)
     assert isinstance(found, Classification)
     assert found.label == "dog"
     assert found.score == np.float32(0.45)
@@ -82,7 +82,7 @@ def test_a_recording_is_judged_by_the_mean_of_its_windows() -> None:
 def test_the_output_that_the_card_says_how_to_read_is_taken() -> None:
     specs = (TensorSpec("features", (1, 8), "float32"), *SPECS)
     cards = (OutputCard("features", (1, 8)), OutputCard("scores", (1, 3), "probabilities"))
-    read = decoder(ModelCard(task="classification", outputs=cards, labels=LABELS), specs)
+    read = open_decoder(ModelCard(task="classification", outputs=cards, labels=LABELS), specs)
     result = answer(read, specs, np.zeros((1, 8), np.float32), np.array([[0.1, 0.1, 0.8]], np.float32))
     assert isinstance(result, Classification)
     assert result.label == "owl"
@@ -90,26 +90,26 @@ def test_the_output_that_the_card_says_how_to_read_is_taken() -> None:
 
 def test_another_number_of_labels_is_an_error() -> None:
     with pytest.raises(CardError, match="one label for each of its 3 scores, found 2 labels"):
-        decoder(card(labels=("cat", "dog")), SPECS)
+        open_decoder(card(labels=("cat", "dog")), SPECS)
 
 
 def test_an_output_that_nobody_says_how_to_read_is_an_error() -> None:
     with pytest.raises(CardError, match="one of probabilities, logits, sigmoid; found 'raw'"):
-        decoder(card("raw"), SPECS)
+        open_decoder(card("raw"), SPECS)
 
 
 def test_an_output_that_is_not_in_the_file_is_an_error() -> None:
     with pytest.raises(CardError, match="'scores' of the card is not in the file, which has y"):
-        decoder(card(), (TensorSpec("y", (1, 3), "float32"),))
+        open_decoder(card(), (TensorSpec("y", (1, 3), "float32"),))
 
 
 def test_a_task_that_this_version_does_not_decode() -> None:
     with pytest.raises(UnsupportedVersion, match=r"task 'embedding'.*model\.run"):
-        decoder(ModelCard(task="embedding"), SPECS)
+        open_decoder(ModelCard(task="embedding"), SPECS)
 
 
 def test_no_task_gives_copies_of_the_outputs() -> None:
     numbers = np.array([[1, 2, 3]], np.float32)
-    result = answer(decoder(ModelCard(), SPECS), SPECS, numbers)
+    result = answer(open_decoder(ModelCard(), SPECS), SPECS, numbers)
     numbers[...] = 0
     assert result.to_json() == {"values": {"scores": [[1.0, 2.0, 3.0]]}}

@@ -13,7 +13,7 @@ from decoding import answer, outputs
 from edgemm.card import ModelCard, OutputCard
 from edgemm.errors import ArtifactError, CardError
 from edgemm.results import Classification
-from edgemm.tasks import decoder
+from edgemm.tasks import open_decoder
 from edgemm.tasks.context import Context
 from edgemm.tasks.keyword import KeywordRecipe
 from edgemm.tensors import TensorSpec
@@ -24,7 +24,7 @@ TASKS = ["classification", "keyword"]
 
 def reader(card: ModelCard, spec: TensorSpec) -> Callable[[Any], Any]:
     """What reads one output."""
-    read = decoder(card, (spec,))
+    read = open_decoder(card, (spec,))
     return lambda scores: answer(read, (spec,), scores)
 
 
@@ -38,7 +38,7 @@ def card(task: Any, decode: Any = "probabilities", **fields: Any) -> ModelCard:
 )
 def test_a_shape_without_one_score_for_each_class_is_refused(task: str, shape: tuple[int, ...]) -> None:
     with pytest.raises(CardError, match=r"'y': .*shape \[1, C\] or \[C\], found \["):
-        decoder(card(task), (TensorSpec("y", shape, "float32"),))
+        open_decoder(card(task), (TensorSpec("y", shape, "float32"),))
 
 
 @pytest.mark.parametrize("task", TASKS)
@@ -53,7 +53,7 @@ def test_dimensions_of_one_do_no_harm(task: str, shape: tuple[int, ...]) -> None
 @pytest.mark.parametrize("dtype", ["int64", "int32", "bool", "uint8", "int8"])
 def test_class_numbers_and_integers_without_a_scale_are_no_scores(task: str, dtype: str) -> None:
     with pytest.raises(CardError, match=rf"float or quantized integers .* found {dtype}"):
-        decoder(card(task), (TensorSpec("y", (1, 3), dtype),))
+        open_decoder(card(task), (TensorSpec("y", (1, 3), dtype),))
 
 
 @pytest.mark.parametrize("dtype", ["float16", "float32", "float64"])
@@ -71,7 +71,7 @@ def test_a_double_too_large_for_float32_is_no_score() -> None:
 
 def test_the_softmax_of_one_number_says_nothing() -> None:
     with pytest.raises(CardError, match="softmax of one number is always 1"):
-        decoder(card("classification", "logits"), (TensorSpec("y", (1, 1), "float32"),))
+        open_decoder(card("classification", "logits"), (TensorSpec("y", (1, 1), "float32"),))
 
 
 @pytest.mark.parametrize("task", TASKS)
@@ -87,7 +87,7 @@ def test_scores_that_are_not_finite_are_refused(task: str, decode: str, bad: flo
 
 
 def test_a_window_that_is_not_finite_spoils_its_recording() -> None:
-    read = decoder(card("classification"), (TensorSpec("y", (1, 2), "float32"),))
+    read = open_decoder(card("classification"), (TensorSpec("y", (1, 2), "float32"),))
     specs = (TensorSpec("y", (1, 2), "float32"),)
     windows = [outputs(specs, np.array([row], np.float32)) for row in ([0.5, 0.5], [np.nan, 0.5])]
     with pytest.raises(ArtifactError, match="NaN"):
@@ -126,5 +126,5 @@ def test_a_word_of_one_score_is_read_with_sigmoid() -> None:
 def test_a_recording_without_dimensions_gives_a_number_for_each_window() -> None:
     specs = (TensorSpec("y", (), "float32"),)
     windows = [outputs(specs, np.array(each, np.float32)) for each in (1.0, 2.0)]
-    found: Any = decoder(ModelCard(), specs).whole(windows, Context(end_s=1.0), 0.0)
+    found: Any = open_decoder(ModelCard(), specs).whole(windows, Context(end_s=1.0), 0.0)
     np.testing.assert_array_equal(found.values["y"], [1.0, 2.0])
