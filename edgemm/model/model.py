@@ -160,6 +160,7 @@ class Model:
         check_card(self.card, backend)
         self._decoder: Decoder | None = None
         self._serving: ModelSession | None = None
+        self._main_places: list[tuple[InputCard, int]] | None = None
         if not undecoded(self.card):
             _ = self._decode  # what does not fit is said now, not at the first picture
         never_free_in_a_child(backend)
@@ -390,13 +391,15 @@ class Model:
 
     def _mains(self) -> list[tuple[InputCard, int]]:
         """The inputs that are neither states nor constants, and their places in the file."""
-        states = {pair.input for pair in self.card.states}
-        names = [spec.name for spec in self.inputs]
-        return [
-            (each, names.index(each.name))
-            for each in self.card.inputs
-            if each.name not in states and each.value is None
-        ]
+        if self._main_places is None:
+            states = {pair.input for pair in self.card.states}
+            names = [spec.name for spec in self.inputs]
+            self._main_places = [
+                (each, names.index(each.name))
+                for each in self.card.inputs
+                if each.name not in states and each.value is None
+            ]
+        return self._main_places
 
     def _main_input(self) -> InputCard:
         """The only one.

@@ -42,7 +42,8 @@ def compile_image(card: InputCard, spec: TensorSpec) -> ImagePreprocessor:
 class _Steps:
     """What is computed once for all pictures of one size and colour."""
 
-    placement: Placement
+    area: tuple[slice, slice]
+    """Rows and columns of the tensor that the picture covers."""
     to_source: npt.NDArray[np.float64]
     """See `Placement.to_source`."""
     sample: PictureSampler
@@ -89,7 +90,7 @@ class ImagePreprocessor:
         view = out[0].transpose(1, 2, 0) if self._planar else out[0]
         for strip in steps.strips:
             view[strip] = steps.border[strip]
-        self._writer.write(steps.sample(pixels), steps.scratch, view[steps.placement.area], flip=steps.flip)
+        self._writer.write(steps.sample(pixels), steps.scratch, view[steps.area], flip=steps.flip)
 
     @property
     def size_wh(self) -> tuple[int, int]:
@@ -130,7 +131,7 @@ class ImagePreprocessor:
         (width, height), (columns, rows) = self._size_wh, at.shown_wh
         strips = _around(at)
         return _Steps(
-            placement=at,
+            area=at.area,
             to_source=at.to_source,
             sample=PictureSampler(self._recipe, at, color, target),
             flip=by_plane and color != wanted,

@@ -42,7 +42,7 @@ class Context(NamedTuple):
 
         Where the view is rotated it is the upright box around the rotated one.
         """
-        (a, b, _), (c, d, _) = self.to_source
+        a, b, _, c, d, _ = self.to_source.ravel().tolist()
         if b == 0 == c and a > 0 < d:
             return self.points(xyxy.reshape(-1, 2, 2)).reshape(-1, 4)
         corners = self.points(xyxy[:, [0, 1, 2, 1, 2, 3, 0, 3]].reshape(-1, 4, 2))

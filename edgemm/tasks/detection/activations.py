@@ -9,6 +9,7 @@ import numpy as np
 import numpy.typing as npt
 
 Array = npt.NDArray[Any]
+_ONE = np.float32(1)
 
 
 def sigmoid(clip: float = 0.0) -> Callable[[Array], Array]:
@@ -16,9 +17,12 @@ def sigmoid(clip: float = 0.0) -> Callable[[Array], Array]:
     limit = np.float32(clip if clip else np.inf)
 
     def apply(numbers: Array) -> Array:
-        cut = np.clip(np.asarray(numbers, np.float32), -limit, limit)
+        powers = np.negative(numbers, dtype=np.float32)
+        np.minimum(np.maximum(powers, -limit, out=powers), limit, out=powers)
         with np.errstate(over="ignore"):  # exp of a large number is infinite, and 1 / infinity is 0
-            return np.asarray(np.float32(1) / (np.float32(1) + np.exp(-cut)))
+            np.exp(powers, out=powers)
+        powers += _ONE
+        return np.divide(_ONE, powers, out=powers)
 
     return apply
 

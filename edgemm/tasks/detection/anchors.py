@@ -9,7 +9,7 @@ import numpy as np
 
 from edgemm.errors import CardError
 from edgemm.tasks.detection.head import Floats, Integers
-from edgemm.tasks.detection.places import in_pixels, key_points, no_points, sides
+from edgemm.tasks.detection.places import key_points, sides
 from edgemm.tasks.detection.recipe import DetectionRecipe
 from edgemm.tasks.detection.rows import Parts
 from edgemm.tasks.detection.search import ScoreSearch
@@ -83,30 +83,41 @@ class AnchorsHead:
         parts = Parts(recipe, specs, classes)
         self.search = ScoreSearch(parts.scores, None, recipe)
         self._boxes, self._points, self._count = parts.boxes, parts.points, recipe.points
-        self._anchors = make(recipe, wh)
-        if len(self._anchors) != parts.boxes.count:
+        anchors = make(recipe, wh)
+        if len(anchors) != parts.boxes.count:
             raise CardError(
-                f"strides: expected anchors for {parts.boxes.count} boxes, found {len(self._anchors)} for strides "
+                f"strides: expected anchors for {parts.boxes.count} boxes, found {len(anchors)} for strides "
                 f"{list(recipe.strides)} of an input of {wh[0]} x {wh[1]}. See strides, anchor_ratios, "
                 "anchor_interpolated_ratio and anchor_reduce_lowest"
             )
         self._turned = recipe.box == "cycxhw"
-        self._scales = np.array(recipe.box_scales, np.float32)
         self._exponential = recipe.box_exponential
+        # A row of pairs: centre, size, points. All but the size lie around the anchor's centre.
+        pairs = 2 + recipe.points
+        scales = np.array(recipe.box_scales, np.float32)
+        self._scales = np.concatenate([scales, *[scales[:2]] * recipe.points])
+        self._wholes = np.tile(anchors[:, 2:], (1, pairs))
+        self._centres = np.tile(anchors[:, :2], (1, pairs))
+        self._centres[:, 2:4] = 0
 
     def places(self, outputs: Outputs, index: Integers, wh: tuple[float, float]) -> tuple[Floats, Floats]:
         """See `Head`."""
-        offsets, anchors = self._boxes.take(outputs, index), self._anchors[index]
-        if self._turned:
-            offsets = offsets[:, [1, 0, 3, 2]]
-        scaled = offsets / self._scales
-        with np.errstate(over="ignore"):  # an infinite box is dropped by the caller
-            size = np.exp(scaled[:, 2:]) if self._exponential else scaled[:, 2:]
-        centre = scaled[:, :2] * anchors[:, 2:] + anchors[:, :2]
-        box = sides(np.concatenate([centre, size * anchors[:, 2:]], axis=1), "cxcywh")
-        points = no_points(len(index))
+        offsets = self._boxes.take(outputs, index)
         if self._points:
             points = key_points(self._points.take(outputs, index), self._count)
-            points = points[..., ::-1] if self._turned else points
-            points = points / self._scales[:2] * anchors[:, None, 2:] + anchors[:, None, :2]
-        return in_pixels(box, points, wh)
+            offsets = np.concatenate([offsets, points.reshape(len(index), 2 * self._count)], axis=1)
+        if self._turned:
+            pairs = offsets.reshape(len(index), 2 + self._count, 2)
+            offsets = pairs[..., ::-1].reshape(offsets.shape)
+        placed = offsets / self._scales
+        if self._exponential:
+            with np.errstate(over="ignore"):  # an infinite box is dropped by the caller
+                np.exp(placed[:, 2:4], out=placed[:, 2:4])
+        placed *= self._wholes[index]
+        placed += self._centres[index]
+        return self._in_pixels(placed, wh)
+
+    def _in_pixels(self, placed: Floats, wh: tuple[float, float]) -> tuple[Floats, Floats]:
+        pairs = placed.reshape(len(placed), 2 + self._count, 2)
+        pairs *= np.array(wh, np.float32)
+        return sides(placed[:, :4], "cxcywh"), pairs[:, 2:]

@@ -90,6 +90,8 @@ class Table:
 
 def _real(block: Block, outputs: Outputs, index: npt.NDArray[np.int64]) -> npt.NDArray[np.float32]:
     stored = block.stored(outputs)[index]
+    if stored.dtype == np.float32:
+        return stored
     with np.errstate(over="ignore"):  # a double that float32 does not hold becomes infinite, and is dropped
         return np.asarray(block.spec.dequantize(stored), np.float32)
 

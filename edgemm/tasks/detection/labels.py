@@ -31,6 +31,7 @@ class Labels:
         self._wanted = self._choose(recipe.classes) if recipe.classes else None
         self._gaps = np.array([row for row, label in enumerate(labels) if label == NO_CLASS], np.int64)
         self._background = recipe.background
+        self._all = self._wanted is None and not self._gaps.size and self._background < 0 <= self._offset
 
     def _choose(self, classes: tuple[str, ...]) -> Integers:
         """Rows that are looked for."""
@@ -55,6 +56,8 @@ class Labels:
 
     def wanted(self, numbers: Integers) -> npt.NDArray[np.bool_] | None:
         """bool[n]: which class numbers are looked for; None for all."""
+        if self._all:
+            return None
         rows = self.rows(numbers)
         keep = rows >= 0
         if self._background >= 0:

@@ -27,6 +27,18 @@ def same_object(one: Floats, other: Floats, iou: float) -> npt.NDArray[np.bool_]
     return np.asarray(both > np.float32(iou) * (area1 + area - both))
 
 
+def _overlapping(one: Floats, others: Floats, iou: float) -> npt.NDArray[np.bool_]:
+    """bool[n]: the same of one box float32[4]."""
+    ends, begins = np.minimum(others[:, 2:], one[2:]), np.maximum(others[:, :2], one[:2])
+    shared = np.maximum(np.subtract(ends, begins, out=ends), 0, out=ends)
+    both = shared[:, 0] * shared[:, 1]
+    sizes = others[:, 2:] - others[:, :2]
+    areas = sizes[:, 0] * sizes[:, 1]
+    areas += (one[2] - one[0]) * (one[3] - one[1]) - both
+    areas *= np.float32(iou)
+    return np.asarray(both > areas)
+
+
 def suppress(boxes: Floats, iou: float, limit: int, classes: Integers | None = None) -> Integers:
     """The best box of each object: a box falls where it overlaps a better one that stays.
 
@@ -82,7 +94,8 @@ def weighted(
     kept: list[int] = []
     while left.size and len(kept) < limit:
         best = int(left[0])
-        same = same_object(boxes[best : best + 1], boxes[left], iou)[0]
+        others = boxes if len(left) == len(boxes) else boxes[left]
+        same = _overlapping(boxes[best], others, iou)
         same[0] = True  # itself, with an iou of 1 as well
         members = left[same]
         total = scores[members].sum()
@@ -92,5 +105,5 @@ def weighted(
         means.append(weights @ values[members])
         kept.append(best)
         left = left[~same]
-    mean = np.asarray(means, np.float32).reshape(len(kept), values.shape[1])
+    mean = np.array(means, np.float32).reshape(len(kept), values.shape[1])
     return mean[:, :4], mean[:, 4:].reshape(len(kept), *points.shape[1:]), np.array(kept, np.int64)

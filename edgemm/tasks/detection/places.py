@@ -20,7 +20,10 @@ def sides(box: Floats, order: str) -> Floats:
     centre, half = box[:, :2], box[:, 2:] * _HALF
     if order == "cycxhw":
         centre, half = centre[:, ::-1], half[:, ::-1]
-    return np.concatenate([centre - half, centre + half], axis=1)
+    out = np.empty(box.shape, np.float32)
+    np.subtract(centre, half, out=out[:, :2])
+    np.add(centre, half, out=out[:, 2:])
+    return out
 
 
 def key_points(values: Floats, count: int) -> Floats:

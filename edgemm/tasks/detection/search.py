@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable
 from typing import Any
 
@@ -17,6 +18,7 @@ from edgemm.tasks.outputs import Outputs
 from edgemm.tasks.thresholds import stored_threshold
 
 Array = npt.NDArray[Any]
+_NONE = np.zeros(0, np.int64)
 _GROUP = 12
 """Candidates that are looked at as one first, where the scores of a candidate lie side by side."""
 _ROOM = 0.999
@@ -88,14 +90,18 @@ class _Stored:
         if not rows.size:
             return nothing()
         picked = self._block.stored(outputs)[rows]
-        if self._multi:
+        if self._block.width == 1:
+            numbers, picked = np.zeros(len(rows), np.int64), picked[:, 0]
+        elif self._multi:
             at, numbers = np.nonzero(picked >= least)
+            rows, picked = rows[at], picked[at, numbers]
         else:
-            at, numbers = np.arange(len(rows)), picked.argmax(axis=1)
-        scores = np.asarray(spec.dequantize(picked[at, numbers]), np.float32)
+            numbers = picked.argmax(axis=1)
+            picked = picked[np.arange(len(rows)), numbers]
+        scores = np.asarray(spec.dequantize(picked), np.float32)
         if self._activation is not None:
             scores = self._activation(scores)
-        return Found(rows[at], numbers + self._first, finite(scores, spec.name))
+        return Found(rows, numbers + self._first, finite(scores, spec.name))
 
 
 def _reaching(block: Block, outputs: Outputs, least: Any, floats: bool) -> npt.NDArray[np.int64]:
@@ -103,9 +109,13 @@ def _reaching(block: Block, outputs: Outputs, least: Any, floats: bool) -> npt.N
     stored, name = block.stored(outputs), block.spec.name
     if block.columns or block.width == 1:
         best = stored.T.max(axis=0) if block.width > 1 else stored[:, 0]
-        if floats:
-            require_numbers(best, name)
-        return np.flatnonzero(best >= least)
+        if floats and best.size:
+            most = best.max()
+            if most < least:
+                return _NONE
+            if most != most:
+                raise nan_error(name)
+        return np.asarray((best >= least).nonzero()[0])
     near = _near(block, outputs, least, floats)
     return np.asarray(near[_hit(stored[near], least, floats, name)])
 
@@ -207,7 +217,7 @@ def finite(scores: Array, name: str) -> Array:
     Raises:
         ArtifactError: one is NaN or infinite.
     """
-    if not np.isfinite(scores).all():
+    if not math.isfinite(scores.sum()) and not np.isfinite(scores).all():
         raise nan_error(name)
     return scores
 

@@ -181,7 +181,8 @@ def clipped(boxes: Floats, context: Context) -> Floats:
     width, height = context.source_wh
     if not width or not height:
         return boxes
-    return np.clip(boxes, np.float32(0), np.array([width, height, width, height], np.float32))
+    cut = np.maximum(boxes, np.float32(0))
+    return np.minimum(cut, np.array([width, height, width, height], np.float32), out=cut)
 
 
 def _input_wh(card: Any, recipe: DetectionRecipe) -> Size | None:
