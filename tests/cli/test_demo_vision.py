@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from importlib.util import find_spec
 from pathlib import Path
 
 import pytest
@@ -12,8 +11,6 @@ from edgemm.cli.demo import vision
 from edgemm.opencv import opencv
 
 needs(opencv)
-if find_spec("edgemm.judge") is None or find_spec("edgemm.tasks.detection") is None:
-    pytest.skip("this edgemm has no tasks for pictures yet", allow_module_level=True)
 pytestmark = pytest.mark.slow
 
 

@@ -51,6 +51,8 @@ class LiveRun:
     envelope: npt.NDArray[np.float32] | None = None
     """Speech: loudness 0..1."""
     seconds: float = 0.0
+    film: Path | None = None
+    """A film with the results drawn in."""
 
     def to_json(self) -> dict[str, Any]:
         """Plain JSON values."""

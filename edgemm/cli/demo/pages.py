@@ -10,10 +10,12 @@ from edgemm.cli.demo import charts
 from edgemm.cli.demo.devices import Tried
 from edgemm.cli.demo.live import LiveRun
 from edgemm.cli.demo.measure import Variant
-from edgemm.cli.demo.report import Section, page, paragraph, picture, table
+from edgemm.cli.demo.report import Section, page, paragraph, picture, table, video
+from edgemm.cli.demo.vision import SceneVariant
+from edgemm.version import __version__
 
 LEAD = (
-    "Two networks, trained in float, converted to int8 files for two runtimes, and run on pictures and on speech "
+    "Four networks, trained in float, converted to int8 files for two runtimes, and run on films, pictures and speech "
     "inside a latency budget. Everything on this page was measured when it was made, on this machine, on one thread."
 )
 
@@ -22,13 +24,22 @@ def write_report(
     path: Path,
     digits: tuple[Variant, ...],
     keywords: tuple[Variant, ...],
+    scenes: tuple[SceneVariant, ...],
+    films: tuple[LiveRun, ...],
     pictures: LiveRun,
     speech: LiveRun,
     devices: tuple[Tried, ...],
 ) -> None:
     """One self-contained HTML file."""
     sections = [
-        Section("What int8 kept", _kept(digits, "1,000 held-out handwritten digits")),
+        Section("In short", _headline(digits, keywords, scenes) + _machine()),
+        Section("Digits found in moving scenes, float against int8", _scenes(scenes, "scene_detector")),
+        Section("Their pixels, float against int8", _scenes(scenes, "scene_segmenter")),
+        *(
+            Section(f"{run.name}, on a film of 15 pictures a second", _budget(run, "a film") + _film(run))
+            for run in films
+        ),
+        Section("Handwritten digits: what int8 kept", _kept(digits, "1,000 held-out handwritten digits")),
         Section(
             "Spoken digits: what int8 kept", _kept(keywords, "ten recordings of a speaker it never heard")
         ),
@@ -36,9 +47,89 @@ def write_report(
         Section("Pictures, live", _budget(pictures, "30 pictures per second") + _pictures(pictures)),
         Section("Speech, live", _budget(speech, "one inference every 20 ms of sound") + _speech(speech)),
         Section("Devices of this machine", "".join(map(_device, devices)) or paragraph(NO_DEVICES)),
-        Section("Where the milliseconds went", _stages(pictures, speech, *_runs(devices))),
+        Section("Where the milliseconds went", _stages(*films, pictures, speech, *_runs(devices))),
     ]
     atomic.save(path, page("edgemm: from float to int8, inside a budget", LEAD, sections))
+
+
+def _headline(
+    digits: tuple[Variant, ...], keywords: tuple[Variant, ...], scenes: tuple[SceneVariant, ...]
+) -> str:
+    """Float and int8 `.tflite` of each network, side by side."""
+    figures = [
+        (v.name, v.format, v.scheme, f"{v.accuracy:.1%}", v.size_bytes, v.latency_ms)
+        for v in (*digits, *keywords)
+    ]
+    figures += [
+        (v.name, v.format, v.scheme, f"{v.figure} {v.score:.3f}", v.size_bytes, v.latency_ms) for v in scenes
+    ]
+    rows = []
+    for name in dict.fromkeys(each[0] for each in figures):
+        whole, small = (
+            next(
+                each for each in figures if each[:2] == (name, "tflite") and (each[2] == "float") == is_float
+            )
+            for is_float in (True, False)
+        )
+        faster = whole[5] / small[5]
+        rows.append(
+            (
+                name,
+                whole[3],
+                small[3],
+                f"{whole[4] / 1000:.0f} kB",
+                f"{small[4] / 1000:.0f} kB",
+                f"{faster:.1f} x",
+            )
+        )
+    header = ("network", "float", "int8", "size in float", "in int8", "speed of int8")
+    return table(rows, header) + paragraph(
+        "On held-out data. mAP50: mean average precision of boxes that overlap by half; mIoU: overlap of pixels.",
+        small=True,
+    )
+
+
+def _machine() -> str:
+    import platform
+
+    import numpy as np
+
+    from edgemm.litert_runtime import find_litert
+    from edgemm.onnx_runtime import onnx_runtime
+    from edgemm.opencv import opencv
+
+    board = f"{platform.machine()}, {platform.system()}, Python {platform.python_version()}"
+    runtimes = f"{find_litert()}, onnxruntime {onnx_runtime().__version__}"
+    libraries = f"OpenCV {opencv().__version__}, NumPy {np.__version__}"
+    return paragraph(f"{board}; edgemm {__version__}, {runtimes}, {libraries}.", small=True)
+
+
+def _scenes(variants: tuple[SceneVariant, ...], name: str) -> str:
+    shown = [v for v in variants if v.name == name]
+    rows = [
+        (
+            f"{v.scheme} .{v.format}",
+            f"{v.size_bytes / 1000:.1f} kB",
+            f"{v.score:.3f}",
+            f"{v.kept:.1%}",
+            f"{v.latency_ms:.3f} ms",
+        )
+        for v in shown
+    ]
+    header = ("file", "size", shown[0].figure, "kept of float's answers", "one call")
+    pictures = "".join(
+        "<div>"
+        + "".join(picture(pixels[:, :, ::-1], f"{v.scheme} .{v.format}", width=200) for pixels in v.shown)
+        + "</div>"
+        for v in shown
+        if v.format == "tflite"
+    )
+    return table(rows, header) + pictures
+
+
+def _film(run: LiveRun) -> str:
+    shown = (picture(pixels[:, :, ::-1], said, width=200, right=right) for pixels, said, right in run.shown)
+    return (video(run.film) if run.film is not None else "") + "<div>" + "".join(shown) + "</div>"
 
 
 NO_DEVICES = (

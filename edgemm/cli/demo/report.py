@@ -6,6 +6,7 @@ import base64
 from collections.abc import Sequence
 from dataclasses import dataclass
 from html import escape
+from pathlib import Path
 
 import numpy as np
 import numpy.typing as npt
@@ -62,6 +63,12 @@ def paragraph(text: str, *, small: bool = False) -> str:
 def preformatted(text: str) -> str:
     """Lines whose columns are aligned."""
     return f"<pre>{escape(text)}</pre>"
+
+
+def video(path: Path) -> str:
+    """A film (.webm) inside the page."""
+    data = base64.b64encode(path.read_bytes()).decode("ascii")
+    return f'<p><video width="480" controls loop muted autoplay playsinline src="data:video/webm;base64,{data}"></video></p>'
 
 
 def picture(pixels: npt.NDArray[np.uint8], caption: str, *, width: int = 84, right: bool = True) -> str:

@@ -10,9 +10,10 @@ import numpy.typing as npt
 
 import edgemm
 from edgemm.cli.demo.live import STAGES, TIMEOUT_S, LiveRun, Progress
-from edgemm.cli.demo.scenes import held_out_film, write_film
+from edgemm.cli.demo.scenes import FPS, held_out_film, write_film
 from edgemm.data.scenes import Scene
 from edgemm.results import Detections, Result, Segmentation
+from edgemm.sinks import VideoSink
 
 FRAMES = 120
 """8 seconds."""
@@ -31,6 +32,7 @@ def run_film(model_path: Path, budget: edgemm.Budget, folder: Path, progress: Pr
         What was measured; `shown` has frames with the answer drawn on them, and how much of the truth was found.
     """
     scenes, path = held_out_film(FRAMES), folder / "scenes.avi"
+    drawn = folder / f"{model_path.name.partition('.')[0]}.drawn.webm"
     write_film(path, scenes)
     ages, stages = [], []
     shown: list[tuple[npt.NDArray[np.uint8], str, bool]] = []
@@ -38,8 +40,10 @@ def run_film(model_path: Path, budget: edgemm.Budget, folder: Path, progress: Pr
         edgemm.load(model_path) as model,
         edgemm.open_source(str(path), pace="live") as source,
         model.stream(source, budget=budget, timeout_s=TIMEOUT_S) as stream,
+        VideoSink(drawn, fps=FPS) as sink,
     ):
         for item in stream:
+            sink.put("", item)
             ages.append(item.age_ms)
             stages.append(item.stages_ms)
             number = item.frame.sequence if isinstance(item.frame, edgemm.Frame) else 0
@@ -49,7 +53,15 @@ def run_film(model_path: Path, budget: edgemm.Budget, folder: Path, progress: Pr
             progress(f"{model_path.name}, live", number + 1, FRAMES)
         summary = stream.ledger.summary()
     medians = {name: _median([each.get(name, 0.0) for each in stages]) for name in STAGES}
-    return LiveRun("scenes", float(budget.max_age_ms or 0), tuple(ages), medians, summary, tuple(shown))
+    return LiveRun(
+        model_path.name.partition(".")[0],
+        float(budget.max_age_ms or 0),
+        tuple(ages),
+        medians,
+        summary,
+        tuple(shown),
+        film=drawn,
+    )
 
 
 def judged(answer: Result, scene: Scene) -> tuple[str, bool]:

@@ -13,9 +13,13 @@ from edgemm.cli.demo.devices import HOP_BUDGET_MS, PICTURE_BUDGET_MS, Tried, try
 from edgemm.cli.demo.live import LiveRun, run_pictures, run_speech
 from edgemm.cli.demo.measure import Variant, measure_digits, measure_keywords
 from edgemm.cli.demo.pages import write_report
+from edgemm.cli.demo.scene_film import run_film
+from edgemm.cli.demo.vision import NETWORKS, SceneVariant, measure_detector, measure_segmenter
 from edgemm.cli.output import size, table
 
 Progress = Callable[[str, int, int], None]
+FILM_BUDGET_MS = 66.0
+"""The film has 15 pictures a second."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -25,6 +29,10 @@ class Told:
     report: Path
     digits: tuple[Variant, ...]
     keywords: tuple[Variant, ...]
+    scenes: tuple[SceneVariant, ...]
+    """The detector's files, then the segmenter's."""
+    films: tuple[LiveRun, ...]
+    """Detector and segmenter on a film."""
     pictures: LiveRun
     speech: LiveRun
     devices: tuple[Tried, ...]
@@ -36,8 +44,8 @@ class Told:
         return {
             "report": str(self.report),
             "seconds": round(self.seconds, 1),
-            "models": [variant.to_json() for variant in (*self.digits, *self.keywords)],
-            "streams": [run.to_json() for run in (self.pictures, self.speech)],
+            "models": [variant.to_json() for variant in (*self.digits, *self.keywords, *self.scenes)],
+            "streams": [run.to_json() for run in (*self.films, self.pictures, self.speech)],
             "devices": [each.to_json() for each in self.devices],
         }
 
@@ -56,8 +64,25 @@ class Told:
             for v in (*self.digits, *self.keywords)
         ]
         header = ("model", "format", "scheme", "size", "accuracy", "same as float", "ms")
-        lines = [table(rows, header), ""]
-        for run in (self.pictures, self.speech, *(each.run for each in self.devices if each.run)):
+        scenes = [
+            (
+                v.name,
+                v.format,
+                v.scheme,
+                size(v.size_bytes),
+                f"{v.figure} {v.score:.3f}",
+                f"{v.kept:.1%}",
+                f"{v.latency_ms:.3f}",
+            )
+            for v in self.scenes
+        ]
+        lines = [table(rows, header), "", table(scenes, (*header[:4], "quality", "kept of float", "ms")), ""]
+        for run in (
+            *self.films,
+            self.pictures,
+            self.speech,
+            *(each.run for each in self.devices if each.run),
+        ):
             s = run.summary
             lines.append(
                 f"{run.name}: {s['results']} results, {s['late']} late, {sum(s['dropped'].values())} dropped; "
@@ -86,9 +111,12 @@ def tell(folder: str | Path, progress: Progress, *, camera: str = "auto", microp
     where.mkdir(parents=True, exist_ok=True)
     digits = measure_digits(where, progress)
     keywords = measure_keywords(where, progress)
+    scenes = measure_detector(where, progress) + measure_segmenter(where, progress)
+    budget = edgemm.Budget(FILM_BUDGET_MS)
+    films = tuple(run_film(where / f"{name}.int8.tflite", budget, where, progress) for name in NETWORKS)
     pictures = run_pictures(where / "digits.int8.tflite", edgemm.Budget(PICTURE_BUDGET_MS), progress)
     speech = run_speech(where / "keywords.int8.tflite", edgemm.Budget(HOP_BUDGET_MS), where, progress)
     devices = try_devices(where, camera, microphone, progress)
     report = where / "report.html"
-    write_report(report, digits, keywords, pictures, speech, devices)
-    return Told(report, digits, keywords, pictures, speech, devices, time.monotonic() - began)
+    write_report(report, digits, keywords, scenes, films, pictures, speech, devices)
+    return Told(report, digits, keywords, scenes, films, pictures, speech, devices, time.monotonic() - began)
