@@ -10,13 +10,14 @@ import numpy as np
 import pytest
 from rows_task import RowsDecoder, RowsRecipe, RowsTask, write_network
 
-from edgemm.card import ImageRecipe, InputCard, ModelCard, OutputCard
+from edgemm.card import ImageRecipe, InputCard, ModelCard, OutputCard, StatePair
 from edgemm.converters import convert
-from edgemm.converters.fidelity import compare
+from edgemm.converters.fidelity import Gate, compare, evaluation_part
 from edgemm.converters.fidelity.task_gate import TaskFidelity, against_truth, agreed, gate
 from edgemm.converters.fidelity.task_judge import TaskJudge, task_judge
+from edgemm.converters.measure import Judge
 from edgemm.converters.sample_arrays import Samples
-from edgemm.converters.written import Port
+from edgemm.converters.written import Port, Settings, Written
 from edgemm.errors import FidelityMissed, InputError
 from edgemm.judge import TrueBoxes, TrueClasses, TruePoints
 from edgemm.results import Detections, Landmarks, Segmentation
@@ -334,3 +335,33 @@ def test_a_conversion_that_loses_detections_is_refused(tmp_path: Path, format_: 
         )  # fmt: skip
     assert caught.value.exit_code == 3
     assert not (tmp_path / f"out.{format_}").exists()
+
+
+def test_noise_shows_no_detections_to_compare(tmp_path: Path) -> None:
+    source = write_network(tmp_path / "rows.onnx", size=10)
+    done = convert(source, output=tmp_path / "out.onnx", card=DETECTOR, scheme="dynamic", gate="off")
+    assert done.fidelity.task == ()
+
+
+def test_a_part_of_the_samples_keeps_truths_and_places() -> None:
+    truths = tuple((lambda at=at: at) for at in range(10))
+    places = tuple(Context(begin_ns=at) for at in range(10))
+    part = evaluation_part(Samples(tuple({} for _ in range(10)), truths=truths, contexts=places), 4)
+    assert part.truths is not None
+    assert part.contexts is not None
+    assert [each() for each in part.truths] == [each.begin_ns for each in part.contexts] == [0, 3, 6, 9]
+
+
+def test_states_of_the_card_are_told_to_the_comparison() -> None:
+    table = rows(4)[:, :4]
+    ports = tuple(Port(name, TensorSpec(name, (1, 4, 6), "float32")) for name in ("rows", "state"))
+    card = DETECTOR.with_(
+        outputs=(OutputCard("rows"), OutputCard("state")), states=(StatePair("state", "picture"),),
+        recipe=DetectionRecipe(head="end-to-end", boxes_outputs=("rows",)),
+    )  # fmt: skip
+    run = {"rows": table, "state": table}
+    judge = Judge(Samples(({},)), (run,), {}, Gate(), "onnx", Settings(), card=card)
+    picture = Port("picture", TensorSpec("picture", (1, 3, 8, 8), "float32"))
+    task, states = judge._by_task(Written("onnx", b"", (picture,), ports), (run,))
+    assert states == ("state",)
+    assert task[0].holds
