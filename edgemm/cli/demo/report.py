@@ -68,7 +68,8 @@ def preformatted(text: str) -> str:
 def video(path: Path) -> str:
     """A film (.webm) inside the page."""
     data = base64.b64encode(path.read_bytes()).decode("ascii")
-    return f'<p><video width="480" controls loop muted autoplay playsinline src="data:video/webm;base64,{data}"></video></p>'
+    how = 'width="480" controls loop muted autoplay playsinline'
+    return f'<p><video {how} src="data:video/webm;base64,{data}"></video></p>'
 
 
 def picture(pixels: npt.NDArray[np.uint8], caption: str, *, width: int = 84, right: bool = True) -> str:

@@ -44,7 +44,10 @@ class Told:
         return {
             "report": str(self.report),
             "seconds": round(self.seconds, 1),
-            "models": [variant.to_json() for variant in (*self.digits, *self.keywords, *self.scenes)],
+            "models": [
+                *(variant.to_json() for variant in (*self.digits, *self.keywords)),
+                *(scene.to_json() for scene in self.scenes),
+            ],
             "streams": [run.to_json() for run in (*self.films, self.pictures, self.speech)],
             "devices": [each.to_json() for each in self.devices],
         }
