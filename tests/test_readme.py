@@ -14,7 +14,7 @@ ROOT = Path(__file__).resolve().parents[1]
 README = (ROOT / "README.md").read_text(encoding="utf-8")
 SHELL = re.compile(r"^```sh\n(.*?)^```", re.MULTILINE | re.DOTALL)
 PROMISED = re.compile(
-    r"^The third command prints, beside its notes:\n\n```text\n(.*?)^```", re.MULTILINE | re.DOTALL
+    r"^The fourth command prints, beside its notes:\n\n```text\n(.*?)^```", re.MULTILINE | re.DOTALL
 )
 
 
@@ -39,14 +39,16 @@ def test_the_first_commands_run_as_printed(
         there = [str(ROOT / word) if word.startswith("edgemm/data") else word for word in command]
         assert main(there) == 0, command
         printed.append(capsys.readouterr().out)
-    assert len(printed) == 5
+    assert len(printed) == 6
     assert printed[0].count("edgemm/data/digits/") == 40
     for word in ("zero", "one", "two", "three", "four", "five", "six", "seven", "eight", "nine"):
         assert re.search(rf"\b{word}\b", printed[1])
+    assert printed[2].count("out/demo/scenes.avi") == 120
+    assert (tmp_path / "found.webm").stat().st_size > 10_000
     promised = PROMISED.search(FIRST_STEPS)
     assert promised
     columns = [re.split(r"  +", line) for line in promised.group(1).splitlines()]
-    found = [re.split(r"  +", line) for line in printed[2].splitlines()[: len(columns)]]
+    found = [re.split(r"  +", line) for line in printed[3].splitlines()[: len(columns)]]
     assert found[0] == columns[0]  # the size, to the byte: the same conversion on every machine
     assert found[1] == columns[1]
     assert float(found[2][1]) == pytest.approx(float(columns[2][1]), abs=1)  # dB: instruction sets differ
