@@ -7,11 +7,16 @@ from collections.abc import Mapping, Sequence
 from dataclasses import fields, replace
 from typing import Any
 
+import numpy as np
+
 from edgemm.card.model_card import ModelCard
 from edgemm.card.reader import read_field
 from edgemm.card.tasks import find_task
 from edgemm.choices import hint
 from edgemm.errors import CardError, InputError
+
+_ARGUMENTS = ("threads", "delegate", "card", "budget", "timeout_s")
+"""Of `load` and `stream` themselves, for hints."""
 
 
 def from_words(words: Sequence[str]) -> dict[str, Any]:
@@ -54,7 +59,7 @@ def with_options(card: ModelCard, options: Mapping[str, Any]) -> ModelCard:
         if name not in names:
             known = f"expected one of {', '.join(names)}" if names else "it has none"
             raise InputError(
-                f"option {name!r} of a model for {card.task}: {known}{hint(name, names) if names else ''}"
+                f"option {name!r} of a model for {card.task}: {known}{hint(name, (*names, *_ARGUMENTS))}"
             )
         try:
             changes[name] = read_field(_plain(value, task.Recipe, name), task.Recipe, name, f"option {name}")
@@ -69,9 +74,14 @@ def with_options(card: ModelCard, options: Mapping[str, Any]) -> ModelCard:
 
 
 def _plain(value: Any, kind: Any, name: str) -> Any:
-    """As JSON has it: a list where the field is one."""
-    if isinstance(value, tuple | list):
+    """As JSON has it: a list where the field is one, and Python's numbers for NumPy's."""
+    if isinstance(value, np.ndarray | np.generic):
+        value = value.tolist()
+    if isinstance(value, tuple | list | set | frozenset):
         return list(value)
-    if not isinstance(next(each.default for each in fields(kind) if each.name == name), tuple):
-        return value
-    return [part.strip() for part in str(value).split(",") if part.strip()]
+    is_list = isinstance(next(each.default for each in fields(kind) if each.name == name), tuple)
+    if is_list and isinstance(value, str):
+        return [part.strip() for part in value.split(",") if part.strip()]
+    if is_list and isinstance(value, int | float) and not isinstance(value, bool):
+        return [str(value)]
+    return value

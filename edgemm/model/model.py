@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from functools import partial
 from pathlib import Path
@@ -156,13 +156,15 @@ class Model:
             CardError: the card and the tensors in the file do not agree.
         """
         self.artifact, self.backend = artifact, backend
-        self.card: ModelCard = with_options(artifact.card or _plain_card(artifact, backend), options or {})
-        check_card(self.card, backend)
+        plain = artifact.card or _plain_card(artifact, backend)
+        check_card(plain, backend)
+        self.card: ModelCard = with_options(plain, options or {})
         self._decoder: Decoder | None = None
         self._serving: ModelSession | None = None
         self._main_places: list[tuple[InputCard, int]] | None = None
         if not undecoded(self.card):
-            _ = self._decode  # what does not fit is said now, not at the first picture
+            # what does not fit is said now, not at the first picture
+            self._decoder = _decoder_with(plain, options or {}, backend.outputs)
         never_free_in_a_child(backend)
         tell_in_a_child(self)
         self._life = Lifecycle(f"the model {artifact.path.name}", "load it again")
@@ -256,11 +258,18 @@ class Model:
         mains = self._mains()
         kinds = {card.modality for card, _ in mains}
         if kinds <= {"tensor"}:
+            if options:
+                raise InputError(
+                    f"options {', '.join(options)}: a session over bare tensors decodes nothing. Give them to `load`, "
+                    "and call the model"
+                )
             return self._begun(TensorSession)
         if len(mains) == 1 and kinds <= {"image", "audio"}:
             card, index = mains[0]
             with naming(self.artifact.path):
-                decode = self._decode if not options else self._decoder_with(options)
+                decode = (
+                    self._decode if not options else _decoder_with(self.card, options, self.backend.outputs)
+                )
             if card.modality == "image":
                 return self._begun(lambda engine: ImageSession(engine, decode, card, index))
             return self._begun(lambda engine: AudioSession(engine, decode, card, index))
@@ -379,9 +388,6 @@ class Model:
             self._decoder = open_decoder(self.card, self.backend.outputs)
         return self._decoder
 
-    def _decoder_with(self, options: Mapping[str, Any]) -> Decoder:
-        return open_decoder(with_options(self.card, options), self.backend.outputs)
-
     @property
     def _whole(self) -> ModelSession:
         """Serves single calls, one at a time."""
@@ -425,6 +431,22 @@ class Model:
         }
         outputs = self.run({**constants, **x, **given, **begun})
         return self._decode.whole((Outputs.of(self.outputs, outputs),), NOWHERE, 0.0)
+
+
+def _decoder_with(card: ModelCard, options: Mapping[str, Any], specs: Sequence[TensorSpec]) -> Decoder:
+    """What decodes a model with these options.
+
+    Raises:
+        InputError: an option does not fit the model, such as a class that it has not.
+    """
+    if not options:
+        return open_decoder(card, specs)
+    changed = with_options(card, options)
+    open_decoder(card, specs)  # what is wrong without the options is the card's fault
+    try:
+        return open_decoder(changed, specs)
+    except CardError as error:
+        raise InputError(f"options {', '.join(options)}: {error}") from error
 
 
 def _closed(inputs: Arrays, out: Arrays | None) -> dict[str, npt.NDArray[Any]]:

@@ -37,7 +37,7 @@ class Part:
     def __init__(self, engine: Engine) -> None:
         """Use `Model.part()`."""
         card, backend = engine.card, engine.backend
-        self._runs = Runs(engine)
+        self._runs = Runs(engine, "the part")
         self._specs = {spec.name: (at, spec) for at, spec in enumerate(backend.inputs)}
         kept = {pair.input for pair in card.states} | {
             each.name for each in card.inputs if each.value is not None
@@ -62,10 +62,12 @@ class Part:
             InputError: names, shapes or types that do not fit.
             DelegateFailed: the accelerator failed.
         """
-        expected = {name for name in self._free if name not in self._held}
-        if feeds.keys() != expected:
+        _require_mapping(feeds)
+        expected = [name for name in self._free if name not in self._held]
+        if feeds.keys() != set(expected):
+            held = f" (held: {', '.join(self._held)})" if self._held else ""
             raise InputError(
-                f"inputs: expected {', '.join(sorted(expected))}; found {', '.join(feeds) or 'none'}"
+                f"inputs: expected {', '.join(expected) or 'none'}{held}; found {', '.join(feeds) or 'none'}"
             )
         stored = {name: as_stored(each, self._specs[name][1]) for name, each in feeds.items()}
         runs = self._runs
@@ -84,31 +86,65 @@ class Part:
         Raises:
             InputError: an unknown name, or an array that does not fit.
         """
+        _require_mapping(feeds)
+        self._runs.check()
         for name, each in feeds.items():
             if name not in self._free:
                 raise InputError(f"hold: expected some of {', '.join(self._free)}; found {name!r}")
             self._held[name] = np.array(as_stored(each, self._specs[name][1]))
 
     def snapshot(self) -> Snapshot:
-        """What is remembered now, in arrays of its own."""
+        """What is remembered now, in arrays of its own.
+
+        Raises:
+            InputError: the runtime keeps the state itself, where it cannot be read.
+        """
+        self._require_states()
         return Snapshot({name: each.copy() for name, each in self._runs.state.values().items()})
 
     def restore(self, snapshot: Snapshot) -> None:
-        """Goes back to what was remembered then: a beam that was not taken, a word that was withdrawn."""
-        for name, each in self._runs.state.values().items():
+        """Goes back to what was remembered then: a beam that was not taken, a word that was withdrawn.
+
+        Raises:
+            InputError: a snapshot of another model, or the runtime keeps the state itself.
+        """
+        self._require_states()
+        states = self._runs.state.values()
+        if {name: each.shape for name, each in states.items()} != {
+            name: each.shape for name, each in snapshot.states.items()
+        }:
+            raise InputError(
+                f"snapshot: expected the states {', '.join(states) or 'none'} of this model, found "
+                f"{', '.join(snapshot.states) or 'none'}"
+            )
+        for name, each in states.items():
             each[...] = snapshot.states[name]
 
     def reset(self, names: Iterable[str] | None = None) -> None:
-        """Forgets all states, or those of these inputs, and what is held where all are meant."""
+        """Forgets all states, or those of these inputs, and what is held where all are meant.
+
+        Raises:
+            InputError: a name that is no state input; or the runtime keeps the state, which is then one.
+        """
+        self._runs.check()
         if names is None:
             self._held.clear()
             self._runs.reset()
             return
+        self._require_states()
         self._runs.state.reset(names)
 
     def close(self) -> None:
         """Frees what is this part's own; may be called twice."""
         self._runs.close()
+
+    def _require_states(self) -> None:
+        self._runs.check()
+        if self._runs.backend.stateful:
+            raise InputError(
+                "this model keeps its state in the runtime, where it cannot be read or put back: expected one whose "
+                "states are inputs and outputs, as `edgemm convert --stepwise` makes them. `reset()` forgets all of it"
+            )
 
     def _keep(self, place: int, given: npt.NDArray[Any]) -> None:
         room = self._arrays[place]
@@ -116,3 +152,8 @@ class Part:
             self._arrays[place] = given.copy()
         else:
             room[...] = given
+
+
+def _require_mapping(feeds: object) -> None:
+    if not isinstance(feeds, Mapping):
+        raise InputError(f"inputs: expected a mapping, name -> array, found {type(feeds).__name__}")

@@ -46,9 +46,9 @@ class Engine:
 class Runs:
     """One run after the other of a backend, with this session's own state."""
 
-    def __init__(self, engine: Engine) -> None:
+    def __init__(self, engine: Engine, what: str = "the session") -> None:
         self.backend, self._lock, self._owned = engine.backend, engine.lock, engine.owned
-        self._life = Lifecycle("the session", "begin a new one of its model")
+        self._life = Lifecycle(what, "begin a new one of its model")
         self.remembers = bool(engine.card.states) or engine.backend.stateful
         self.state = RecurrentState(engine.card.states, engine.backend.inputs, engine.backend.outputs)
         self._constants = Constants(engine.card.inputs, engine.backend.inputs)
@@ -64,6 +64,12 @@ class Runs:
         """
         self._life.check()
         return self._lock
+
+    def check(self) -> None:
+        """Raises:
+        InputError: it is closed, or was made before this process was forked.
+        """
+        self._life.check()
 
     def run(self, clock: StageClock) -> Outputs:
         """Runs what lies in the input buffers, for which the lock is held. The outputs are the backend's own, and

@@ -5,6 +5,8 @@ from __future__ import annotations
 import time
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, ExitStack, nullcontext
+from operator import length_hint
+from types import GeneratorType
 from typing import TYPE_CHECKING, Any
 
 from edgemm.capture.losses import CountsFaults
@@ -199,7 +201,6 @@ class Stream:
         if work is None:
             return
         work.interrupted = True
-        self.ledger.interrupt()
         self._session.cancel()
 
     def close(self) -> None:
@@ -231,15 +232,19 @@ class Stream:
         work = self._work or self._begin(begun_ns)
         if work is None:
             return None
+        was_interrupted = work.interrupted
+        cut = was_interrupted and (work.under_way or _has_more(work))
+        work.under_way = True
         try:
-            emission = None if work.interrupted else next(work.results, None)
+            emission = None if was_interrupted else next(work.results, None)
         except BaseException:
             self._fail(work)
             raise
         stages_ms = self._timer.take()
         if emission is None:
-            self._finish(work, stages_ms)
+            self._finish(work, stages_ms, cut=cut or (work.interrupted and not was_interrupted))
             return None
+        work.under_way = False
         first, work.answered = not work.answered, True
         if first:
             self._deadline.took((self._now_ns() - begun_ns) / 1e6)
@@ -282,9 +287,11 @@ class Stream:
         self._newest = None
         return True
 
-    def _finish(self, work: Work, stages_ms: dict[str, float]) -> None:
+    def _finish(self, work: Work, stages_ms: dict[str, float], *, cut: bool) -> None:
         self._work = None
-        if work.interrupted and not work.answered:
+        if cut:
+            self.ledger.interrupt()
+        if cut and not work.answered:
             self.ledger.drop(work.item, INTERRUPTED)
         elif not work.answered:
             self.ledger.take_in(work.item, stages_ms)
@@ -299,6 +306,12 @@ class Stream:
     def _free(self) -> None:
         self._work = None
         self._session.close()
+
+
+def _has_more(work: Work) -> bool:
+    """False where nothing of an item is left to be worked on."""
+    results = work.results
+    return results.gi_frame is not None if isinstance(results, GeneratorType) else length_hint(results, 1) > 0
 
 
 def _newest_wins(budget: Budget, source: Source) -> bool:

@@ -17,6 +17,8 @@ class Work:
     results: Iterator[Emission]
     answered: bool = False
     """True once it has given a result, or been counted as delivered before."""
+    under_way: bool = True
+    """False between a result and the next step."""
     interrupted: bool = False
     """True once the session was told to give it up."""
 

@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
+from edgemm.errors import InputError
 from edgemm.tensors import TensorSpec
 
 Array = npt.NDArray[Any]
@@ -39,16 +40,20 @@ class Outputs(Mapping[str, Array]):
         return Outputs(specs, [stored[spec.name] for spec in specs].__getitem__)
 
     def spec(self, name: str) -> TensorSpec:
-        """Shape, type and quantization of an output."""
-        return self.specs[self._places[name]]
+        """Shape, type and quantization of an output.
+
+        Raises:
+            InputError: there is no output of this name.
+        """
+        return self.specs[self._place(name)]
 
     def stored(self, name: str) -> Array:
         """The output as the file stores it: int8 stays int8. Not to be written to."""
-        return self._look_up(self._places[name])
+        return self._look_up(self._place(name))
 
     def real(self, name: str) -> Array:
         """The output as numbers: float32 where it is quantized, else as it is. Not to be written to."""
-        at = self._places[name]
+        at = self._place(name)
         spec, stored = self.specs[at], self._look_up(at)
         if not spec.quantized:
             return stored
@@ -61,6 +66,12 @@ class Outputs(Mapping[str, Array]):
     def copy(self) -> Outputs:
         """The same outputs in arrays of their own."""
         return Outputs(self.specs, [self._look_up(at).copy() for at in range(len(self.specs))].__getitem__)
+
+    def _place(self, name: str) -> int:
+        try:
+            return self._places[name]
+        except KeyError:
+            raise InputError(f"output: expected one of {', '.join(self._places)}; found {name!r}") from None
 
     def __getitem__(self, name: str) -> Array:
         return self.real(name)

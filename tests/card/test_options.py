@@ -6,12 +6,15 @@ from typing import Any
 
 import numpy as np
 import pytest
+from needs import needs
 from tiny_models import Make
 
 import edgemm
+from edgemm import data
 from edgemm.card import ModelCard
 from edgemm.card.options import from_words, with_options
 from edgemm.errors import InputError
+from edgemm.opencv import opencv
 from edgemm.session import NO_CLOCK
 from edgemm.tasks.keyword import KeywordRecipe
 
@@ -83,3 +86,42 @@ def test_a_model_and_each_of_its_streams_have_their_own(make: Make, loud_card: M
         model.session(threshold=2)
     with edgemm.load(model.artifact.path, threshold=1.0) as strict:
         assert not strict(LOUD, sample_rate=8000).detected  # type: ignore[attr-defined]
+
+
+@pytest.mark.parametrize(
+    ("value", "expected"),
+    [(np.float32(0.5), 0.5), (np.array(0.25), 0.25), (1, 1.0), (np.int64(0), 0.0)],
+)
+def test_numbers_of_numpy_are_numbers(value: Any, expected: float) -> None:
+    assert with_options(WORDS, {"threshold": value}).recipe.threshold == expected
+
+
+@pytest.mark.parametrize("value", [("a", "b"), ["a", "b"], "a, b", np.array(["a", "b"]), {"a", "b"}])
+def test_a_list_of_names_in_any_form(value: Any) -> None:
+    card = ModelCard(task="detection", labels=("a", "b"))
+    assert sorted(with_options(card, {"classes": value}).recipe.classes) == ["a", "b"]
+
+
+@pytest.mark.parametrize("value", [None, True, 1.5j])
+def test_what_is_no_list_of_names_is_refused(value: Any) -> None:
+    with pytest.raises(InputError, match="option classes: expected a list"):
+        with_options(ModelCard(task="detection"), {"classes": value})
+
+
+def test_an_option_that_does_not_fit_the_model_is_a_mistake_of_the_call() -> None:
+    """Not of the card, which is right: no advice to write another."""
+    needs(opencv)
+    with pytest.raises(InputError, match="options classes: .*'11'") as caught:
+        edgemm.load(data.path("models/scene_detector.onnx"), classes=("11",))
+    assert "card set" not in str(caught.value)
+    assert caught.value.exit_code == 2
+
+
+def test_an_argument_that_is_misspelt_is_told() -> None:
+    with pytest.raises(InputError, match="Did you mean 'threads'"):
+        with_options(WORDS, {"thread": 2})
+
+
+def test_a_session_over_bare_tensors_takes_no_options(make: Make) -> None:
+    with pytest.raises(InputError, match="options threshold: a session over bare tensors decodes nothing"):
+        make("add.onnx").session(threshold=0.5)

@@ -114,3 +114,32 @@ def test_a_cancel_without_work_changes_nothing() -> None:
         stream.cancel()
         assert list(stream) == []
         assert "interrupted" not in stream.ledger.summary()
+
+
+class Once(FakeSession):
+    """One result for each picture, at once."""
+
+    def feed(self, item: Captured, clock: StageClock) -> list[Emission]:
+        return [Emission(Transcript("word"), item.captured_ns, item.captured_ns)]
+
+
+def test_a_cancel_between_two_pictures_interrupts_nothing() -> None:
+    with Stream(Once(), Pictures(4)) as stream:
+        for _ in stream:
+            stream.cancel()
+        summary = stream.ledger.summary()
+    assert (summary["delivered"], summary["dropped"], "interrupted" in summary) == (4, {}, False)
+
+
+def test_the_other_words_of_an_item_are_given_up_between_two_of_them() -> None:
+    class Three(FakeSession):
+        def feed(self, item: Captured, clock: StageClock) -> Iterator[Emission]:
+            for _ in range(3):
+                yield Emission(Transcript("word"), item.captured_ns, item.captured_ns)
+
+    with Stream(Three(), Pictures(2)) as stream:
+        for item in stream:
+            if item.frame.captured_ns == 0:
+                stream.cancel()
+        summary = stream.ledger.summary()
+    assert (summary["results"], summary["delivered"], summary["interrupted"]) == (4, 2, 1)

@@ -263,9 +263,28 @@ def test_what_is_held_need_not_be_fed(files: dict[str, Path]) -> None:
         part.hold({"heard": heard})
         other.step({"heard": said, "said": said})  # of the same model
         np.testing.assert_array_equal(part.step({"said": said}).real("scores"), expected)
-        with pytest.raises(edgemm.InputError, match="inputs: expected said; found"):
+        with pytest.raises(edgemm.InputError, match=r"inputs: expected said \(held: heard\); found"):
             part.step({"heard": heard, "said": said})
         with pytest.raises(edgemm.InputError, match="hold: expected some of heard, said; found 'x'"):
             part.hold({"x": said})
         with pytest.raises(edgemm.InputError, match="states: expected some of none; found x"):
             part.reset(["x"])
+
+
+@pytest.mark.slow
+def test_what_a_part_cannot_do_is_said(files: dict[str, Path]) -> None:
+    with edgemm.load(files["decoder"]) as model, edgemm.load(files["joiner"]) as other:
+        part = model.part()
+        for wrong in (np.zeros(1), None, ["word"]):
+            with pytest.raises(edgemm.InputError, match="expected a mapping, name -> array"):
+                part.step(wrong)  # type: ignore[arg-type]
+        with pytest.raises(edgemm.InputError, match="output: expected one of out; found 'nope'"):
+            part.step({"word": one_hot(1)}).real("nope")
+        with pytest.raises(
+            edgemm.InputError, match="snapshot: expected the states hidden of this model, found none"
+        ):
+            part.restore(other.part().snapshot())
+        part.close()
+        for use in (part.snapshot, part.reset, lambda: part.hold({"word": one_hot(1)})):
+            with pytest.raises(edgemm.InputError, match="the part is closed"):
+                use()
