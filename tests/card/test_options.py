@@ -111,7 +111,7 @@ def test_what_is_no_list_of_names_is_refused(value: Any) -> None:
 def test_an_option_that_does_not_fit_the_model_is_a_mistake_of_the_call() -> None:
     """Not of the card, which is right: no advice to write another."""
     needs(opencv)
-    with pytest.raises(InputError, match="options classes: .*'11'") as caught:
+    with pytest.raises(InputError, match=r"options classes: .*'11'") as caught:
         edgemm.load(data.path("models/scene_detector.onnx"), classes=("11",))
     assert "card set" not in str(caught.value)
     assert caught.value.exit_code == 2
