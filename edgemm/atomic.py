@@ -40,7 +40,9 @@ _HINTS = {
 }
 
 
-def write(path: str | Path, pieces: Iterable[bytes | memoryview], *, tidy: bool = True) -> int:
+def write(
+    path: str | Path, pieces: Iterable[bytes | memoryview], *, tidy: bool = True, fresh: bool = False
+) -> int:
     """Writes the pieces one after the other to a temporary file beside `path`, then puts it in place.
 
     Permissions, owner and group of a file that was there are kept, and nobody else may read the new one at any
@@ -49,11 +51,13 @@ def write(path: str | Path, pieces: Iterable[bytes | memoryview], *, tidy: bool 
 
     Args:
         tidy: looks for leftovers of killed writers in the folder first; False for the second of many files in one.
+        fresh: nothing may be there already, even from another program at this moment.
 
     Returns:
         The size in bytes.
 
     Raises:
+        FileExistsError: `fresh`, and something is there.
         OSError: the folder cannot be written, the disk is full, or `path` is a link, a folder or a device.
     """
     target = Path(path)
@@ -68,13 +72,28 @@ def write(path: str | Path, pieces: Iterable[bytes | memoryview], *, tidy: bool 
             size = sum(file.write(piece) for piece in pieces)
             file.flush()
             os.fsync(handle)
-            os.replace(part, target)
+            _place(part, target, fresh=fresh)
     except BaseException:
         with suppress(OSError):
             os.unlink(part)
         raise
     _sync_folder(target.parent)
     return size
+
+
+def _place(part: Path, target: Path, *, fresh: bool) -> None:
+    if fresh:
+        try:
+            os.link(part, target)
+        except FileExistsError:
+            raise
+        except OSError:  # a file system without links, such as that of an SD card
+            if os.path.lexists(target):
+                raise FileExistsError(errno.EEXIST, os.strerror(errno.EEXIST), str(target)) from None
+        else:
+            os.unlink(part)
+            return
+    os.replace(part, target)
 
 
 def put_in_place(made: Path, path: str | Path) -> int:

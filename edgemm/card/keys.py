@@ -15,7 +15,7 @@ from typing import Any
 
 from edgemm.card.model_card import InputCard, ModelCard, OutputCard, StatePair
 from edgemm.card.recipes import AudioRecipe, ImageRecipe
-from edgemm.card.tasks import TASKS
+from edgemm.card.tasks import task_names
 from edgemm.choices import ended, hint
 from edgemm.errors import CardError, CardWarning
 from edgemm.redaction import without_secrets
@@ -92,7 +92,7 @@ def _without_help(value: Any) -> Any:
 def _extras(value: Any, path: str) -> Iterator[tuple[str, str, type]]:
     """Path, key and kind of object of every unknown key."""
     for key in value.extra:
-        section = isinstance(value, ModelCard) and key in TASKS
+        section = isinstance(value, ModelCard) and key in task_names()
         if not key.startswith(OWN) and not section:  # the section of another task is kept, and not read
             yield path, key, type(value)
     for each in fields(value):
@@ -119,5 +119,5 @@ def _section(path: str, kind: type) -> str:
 def _known(kind: Any) -> list[str]:
     return [
         *(each.name for each in fields(kind) if each.name not in ("extra", "recipe")),
-        *(TASKS if kind is ModelCard else ()),
+        *(task_names() if kind is ModelCard else ()),
     ]

@@ -199,6 +199,8 @@ def _section(content: dict[str, Any]) -> Any:
     task = find_task(name)
     if task is None:
         return None
+    if name in {each.name for each in fields(ModelCard)}:
+        raise CardError(f"card.task: the task {name!r} of another package has the name of a key of the card")
     recipe = reader.read_object(content.pop(name), task.Recipe, f"card.{name}")
     try:
         recipe.check()

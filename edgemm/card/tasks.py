@@ -47,8 +47,13 @@ def find_task(name: str) -> Any | None:
         return None
     try:
         return entry.load()()
-    except ImportError as error:
-        raise MissingDependency(f"the task {name!r} of {entry.value}", broken=str(error)) from error
+    except Exception as error:
+        package = f"{entry.dist.name} {entry.dist.version}" if entry.dist is not None else entry.value
+        raise MissingDependency(
+            f"the task {name!r} of the package {package}",
+            command=f"pip install --upgrade {package.split()[0]}",
+            broken=f"{type(error).__name__}: {error}",
+        ) from error
 
 
 def recipe(task: str, **values: Any) -> Any:

@@ -33,7 +33,8 @@ class DirectorySink:
     """Writes `edgemm-000000.jpg`, `edgemm-000001.jpg` ...; `edgemm-STREAM-000000.jpg` where streams have names.
 
     The number is that of the result in its stream, as in its line of JSON, so a picture that was refused leaves a hole.
-    Where a folder has pictures of an earlier run, numbers go on after its highest. Each picture is written whole or
+    Where a folder has pictures of an earlier run, numbers go on after its highest, and so they do where another program
+    writes into the folder at the same time. Each picture is written whole or
     not at all. Of more than `limit` pictures the oldest are removed; files with other names are never touched. A disk
     that is full costs pictures, which are counted; writing goes on when there is room, and `close` tells of it.
     """
@@ -128,18 +129,30 @@ class DirectorySink:
     def _write(self, slot: DrawnItem) -> bool:
         """False where the disk does not take it."""
         stream = self._name_of(slot.stream)
-        number = self._first.get(stream, 0) + slot.sequence
-        name = f"edgemm-{stream}{'-' if stream else ''}{number:06d}.{self._suffix}"
+        name = self._free_name(stream, slot.sequence)
         good, coded = self._cv2.imencode(f".{self._suffix}", slot.drawn(), self._settings)
         if not good:
             raise EdgemmError(f"{self.path / name}: OpenCV cannot encode the picture")
         try:
-            atomic.write(self.path / name, [coded.data], tidy=False)
-            self._keep(name)
+            self._keep(self._put(name, coded.data, stream, slot.sequence))
         except OSError as error:
             self._count_failure(atomic.cannot_write(self.path / name, error))
             return False
         return True
+
+    def _free_name(self, stream: str, sequence: int) -> str:
+        number = self._first.get(stream, 0) + sequence
+        return f"edgemm-{stream}{'-' if stream else ''}{number:06d}.{self._suffix}"
+
+    def _put(self, name: str, coded: memoryview, stream: str, sequence: int) -> str:
+        """Writes a picture under its name, or the next that is free: another program may write into the folder too."""
+        while True:
+            try:
+                atomic.write(self.path / name, [coded], tidy=False, fresh=True)
+                return name
+            except FileExistsError:
+                self._first[stream] = self._first.get(stream, 0) + 1
+                name = self._free_name(stream, sequence)
 
     def _keep(self, name: str) -> None:
         self._kept.append(name)

@@ -40,8 +40,13 @@ def open_sinks(
         EdgemmError: see the sinks; those that were opened are closed.
     """
     sinks: list[Sink] = []
+    paths = [save] if isinstance(save, str) else list(save)
+    places = [os.path.realpath(path) for path in paths if path]
+    for path, place in zip(paths, places, strict=False):
+        if places.count(place) > 1:
+            raise InputError(f"--save {path}: expected each place once, found it twice")
     try:
-        for path in (save,) if isinstance(save, str) else save:
+        for path in paths:
             sinks.append(saver(path, source=source))  # noqa: PERF401 - what was opened is closed below
         if show:
             require_pictures(source, "--show")

@@ -101,14 +101,14 @@ def test_a_picture_is_never_seen_half_written(
 ) -> None:
     """Whatever has the name at any step is a whole picture."""
     seen: list[list[str]] = []
-    replace = os.replace
+    replace = os.link
 
     def looking(made: Any, target: Any) -> None:
         seen.append([name for name in os.listdir(tmp_path) if name.startswith("edgemm-")])
         replace(made, target)
         assert cv2.imread(str(target)) is not None
 
-    monkeypatch.setattr(os, "replace", looking)
+    monkeypatch.setattr(os, "link", looking)
     with DirectorySink(tmp_path) as sink:
         feed(sink, [item(0), item(1)])
     assert seen == [[], ["edgemm-000000.jpg"]]
@@ -188,3 +188,20 @@ def test_a_folder_that_is_not_writable_is_refused(tmp_path: Path) -> None:
 def test_options_are_checked(tmp_path: Path, wrong: dict[str, Any], said: str) -> None:
     with pytest.raises(InputError, match=said):
         DirectorySink(tmp_path, **wrong)
+
+
+@pytest.mark.parametrize("links", [True, False])
+def test_two_writers_in_one_folder_lose_nothing(
+    tmp_path: Path, item: MakeItem, links: bool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    if not links:
+
+        def refuse(*_: Any) -> None:
+            raise PermissionError(1, "Operation not permitted")
+
+        monkeypatch.setattr("os.link", refuse)  # as on a FAT file system
+    with DirectorySink(tmp_path) as one, DirectorySink(tmp_path) as other:
+        for number in range(5):
+            feed(one, [item(number)])
+            feed(other, [item(number)])
+    assert sorted(os.listdir(tmp_path)) == [f"edgemm-{number:06d}.jpg" for number in range(10)]

@@ -77,3 +77,10 @@ def test_sound_is_refused(asked: dict[str, Any]) -> None:
     sound: Any = SimpleNamespace(uri="microphone:", modality="audio", live=True)
     with pytest.raises(InputError, match="found sound"):
         open_sinks(**asked, source=sound)
+
+
+def test_a_place_that_is_named_twice_is_refused(tmp_path: Path) -> None:
+    for first, second in (("a", "a/"), ("a.mp4", "./a.mp4")):
+        with pytest.raises(InputError, match="expected each place once"):
+            open_sinks([str(tmp_path / first), f"{tmp_path}/{second}"])
+    assert list(tmp_path.iterdir()) == []
