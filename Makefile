@@ -29,7 +29,7 @@ demo: $(VENV)/.demo  ## convert two models to int8, run them on pictures and spe
 	$(BIN)/edgemm demo --output out/demo
 
 # Two at a time where a test needs nothing but a processor; alone where it keeps time, or has a camera or a sound card.
-SIDE_BY_SIDE := $(wildcard $(addprefix tests/,artifact audio_models benchmarks card converters draw judge preprocess \
+SIDE_BY_SIDE := $(wildcard $(addprefix tests/,artifact audio_models benchmarks card converters data drawing foreign judge \
 	quantize spikes tasks test_survey.py))
 
 test: $(VENV)/.test lint  ## everything that must hold, under 15 minutes
