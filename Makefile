@@ -25,11 +25,11 @@ $(VENV)/.test: $(VENV)/.demo
 	$(PIP) torch==2.13.0 -e ".[all,torch,dev]"
 	touch $@
 
-demo: $(VENV)/.demo  ## convert two models to int8, run them on pictures and speech, write a report page
+demo: $(VENV)/.demo  ## convert four models to int8, run them on films, pictures and speech, write a report page
 	$(BIN)/edgemm demo --output out/demo
 
 # Two at a time where a test needs nothing but a processor; alone where it keeps time, or has a camera or a sound card.
-SIDE_BY_SIDE := $(wildcard $(addprefix tests/,artifact audio_models benchmarks card converters data drawing foreign judge \
+SIDE_BY_SIDE := $(wildcard $(addprefix tests/,artifact audio_models benchmarks card converters data drawing foreign judge preprocess \
 	quantize spikes tasks test_survey.py))
 
 test: $(VENV)/.test lint  ## everything that must hold, under 15 minutes
