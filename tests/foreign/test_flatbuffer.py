@@ -8,6 +8,8 @@ import pytest
 
 from edgemm.foreign.flatbuffer import BadFlatbuffer, Flatbuffer, Table
 
+pytestmark = pytest.mark.device
+
 
 def buffer_of(field: bytes, *rest: bytes) -> bytes:
     """A root table with one field of 4 bytes, and what follows it."""

@@ -11,6 +11,8 @@ from hypothesis import strategies as st
 
 from edgemm.foreign.literals import literal
 
+pytestmark = pytest.mark.device
+
 SIMPLE = (
     st.none()
     | st.booleans()

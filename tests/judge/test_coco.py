@@ -12,6 +12,8 @@ import pytest
 from edgemm.judge import TrueBoxes, metric
 from edgemm.results import Detections
 
+pytestmark = pytest.mark.device
+
 FROZEN = {
     1: (0.20550227291636725, 0.08053193974859671, 0.21785714285714283),
     2: (0.2181104099420931, 0.11927628854918458, 0.24652777777777776),

@@ -11,6 +11,8 @@ from edgemm.errors import InputError
 from edgemm.judge import TrueBoxes, agreement, metric
 from edgemm.results import Detections
 
+pytestmark = pytest.mark.device
+
 
 def found(*boxes: tuple[float, float, float, float, float, int]) -> Detections:
     """Boxes of left, top, right, bottom, score, class."""

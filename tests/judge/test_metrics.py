@@ -13,6 +13,8 @@ from edgemm.errors import InputError
 from edgemm.judge import METRICS, TrueClasses, TruePoints, metric
 from edgemm.results import Classification, Keyword, Landmarks, Segmentation
 
+pytestmark = pytest.mark.device
+
 
 def ranked(*classes: int) -> Classification:
     return Classification(

@@ -15,6 +15,8 @@ from tests.tasks.detection import reference
 from tests.tasks.detection.reference import Thing, around, best_class, kept_of, sigmoid, softmax
 from tests.tasks.detection.rig import PLAIN, WH, assert_same, cut, inside, opened, stored
 
+pytestmark = pytest.mark.device
+
 KINDS: dict[str, dict[str, Any]] = {
     "blazeface": {"strides": (8, 16, 16, 16)},
     "pose": {"strides": (8, 16, 32, 32, 32), "anchor_interpolated_ratio": 1.0},

@@ -11,6 +11,8 @@ from edgemm.tasks.detection.recipe import DetectionRecipe
 from tests.tasks.detection.reference import Thing, best_class, kept_of, softmax
 from tests.tasks.detection.rig import WH, assert_same, cut, decoded, inside, stored
 
+pytestmark = pytest.mark.device
+
 
 @pytest.mark.parametrize("dtype", ["float32", "int8", "uint8"])
 @pytest.mark.parametrize("background", ["first", "last", "none"])

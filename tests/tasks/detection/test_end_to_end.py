@@ -12,6 +12,8 @@ from edgemm.tasks.detection.recipe import DetectionRecipe
 from edgemm.tensors import TensorSpec
 from tests.tasks.detection.rig import decoded, opened, stored
 
+pytestmark = pytest.mark.device
+
 ROWS = np.array(
     [
         [10, 20, 60, 80, 0.6, 2],

@@ -13,6 +13,8 @@ from edgemm.tasks.detection.recipe import DetectionRecipe
 from tests.tasks.detection.reference import Thing, around, best_class, kept_of, sigmoid
 from tests.tasks.detection.rig import WH, assert_same, cut, decoded, inside, stored
 
+pytestmark = pytest.mark.device
+
 STRIDES = (16, 32)
 CLASSES = 3
 ANCHORS = {

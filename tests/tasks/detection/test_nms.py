@@ -11,6 +11,8 @@ import pytest
 from edgemm.tasks.detection.nms import same_object, suppress, weighted
 from tests.tasks.detection.reference import Thing, blended, greedy, iou
 
+pytestmark = pytest.mark.device
+
 
 def seeded(
     count: int, seed: int = 0

@@ -19,6 +19,8 @@ from edgemm.tasks.outputs import Outputs
 from edgemm.tensors import TensorSpec
 from tests.tasks.detection.rig import PLAIN, WH, decoded, opened, stored
 
+pytestmark = pytest.mark.device
+
 LABELS = ("cat", "dog", "???", "owl")
 ROWS = np.array(
     [

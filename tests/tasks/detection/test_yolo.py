@@ -12,6 +12,8 @@ from edgemm.tasks.detection.recipe import DetectionRecipe
 from tests.tasks.detection.reference import Thing, best_class, kept_of, of_row, softmax
 from tests.tasks.detection.rig import WH, assert_same, cut, decoded, inside, stored
 
+pytestmark = pytest.mark.device
+
 COUNT, CLASSES = 211, 7
 TYPES = ["float32", "float16", "int8", "uint8"]
 # float16 has 0.25 pixel to a step at 300 pixels; the reference reads the same stored numbers, so nothing is lost
