@@ -19,6 +19,7 @@ from typing import Any, Literal
 from edgemm.choices import hint
 from edgemm.errors import InputError
 from edgemm.redaction import shown_address, shown_fields, shown_json
+from edgemm.sinks.film import CODECS
 from edgemm.sinks.record_recipe import RecordRecipe
 from edgemm.sinks.when import When
 from edgemm.strict_json import parse
@@ -115,6 +116,10 @@ _KINDS: Mapping[str, tuple[type, ...]] = {
     "max_mb": (int, float),
 }
 """Key -> types that are allowed for its value; text for a key that is not here."""
+_WORDS: Mapping[type, str] = {
+    bool: "true or false", int: "a whole number", float: "a number", str: "a text", list: "a list", dict: "an object",
+}  # fmt: skip
+"""JSON's words."""
 _POSITIVE = ("max_age_ms", "timeout_s", "threads", "rotate_mb", "rotate_hours", "keep_files", "max_mb")
 
 
@@ -145,9 +150,25 @@ def _app(content: dict[str, Any], path: Path) -> AppRecipe:
     if not 1 <= len(streams) <= MAX_STREAMS:
         raise InputError(f"streams: expected 1 to {MAX_STREAMS}, found {len(streams)}")
     values["streams"] = {name: _stream(each, name, folder) for name, each in streams.items()}
+    _require_films_apart(values["streams"])
     if "record" in values:
         values["record"] = _record(values["record"], folder)
     return AppRecipe(**values)
+
+
+def _require_films_apart(streams: Mapping[str, StreamRecipe]) -> None:
+    """Refuses one film for two streams; a folder they may share."""
+    films: dict[str, str] = {}
+    for name, stream in streams.items():
+        for path in (stream.save,) if isinstance(stream.save, str) else stream.save:
+            place = os.path.realpath(path)
+            if Path(path).suffix.lower() not in CODECS:
+                continue
+            if place in films:
+                raise InputError(
+                    f"streams.{name}.save: {path} is saved to by stream {films[place]!r} already"
+                )
+            films[place] = name
 
 
 def _record(content: str | dict[str, Any], folder: Path) -> RecordRecipe | None:
@@ -228,7 +249,7 @@ def _checked(key: str, value: Any, path: str) -> Any:
         )
     kinds = _KINDS.get(key, (str,))
     if not isinstance(value, kinds) or (isinstance(value, bool) and bool not in kinds):
-        expected = " or ".join(kind.__name__ for kind in kinds)
+        expected = " or ".join(_WORDS[kind] for kind in kinds)
         raise InputError(f"{path}{key}: expected {expected}, found {shown_json(value)}")
     if isinstance(value, list) and not (
         (value or key == "label") and all(isinstance(each, str) for each in value)

@@ -88,10 +88,10 @@ class Part:
         """
         _require_mapping(feeds)
         self._runs.check()
-        for name, each in feeds.items():
+        for name in feeds:
             if name not in self._free:
                 raise InputError(f"hold: expected some of {', '.join(self._free)}; found {name!r}")
-            self._held[name] = np.array(as_stored(each, self._specs[name][1]))
+        self._held |= {name: np.array(as_stored(each, self._specs[name][1])) for name, each in feeds.items()}
 
     def snapshot(self) -> Snapshot:
         """What is remembered now, in arrays of its own.

@@ -10,6 +10,7 @@ from collections.abc import Callable
 from queue import Empty, SimpleQueue
 from typing import Generic, Protocol, TypeVar
 
+from edgemm.amounts import count
 from edgemm.errors import EdgemmError, InputError, MachineShortage
 from edgemm.lifecycle import Lifecycle
 from edgemm.log import LOG
@@ -76,7 +77,7 @@ class Outbox(Generic[S]):
         """What ended the writing."""
         self._write, self._finish = write, finish
         self._idle, self._idle_s = idle, None if idle is None else idle_s
-        self._free = deque(make_slot() for _ in range(capacity))
+        self._free = deque(make_slot() for _ in range(count("capacity", capacity)))
         self._ready: SimpleQueue[S | threading.Event | None] = SimpleQueue()
         self._counting = threading.Lock()
         self._ended = threading.Event()

@@ -5,6 +5,7 @@ from __future__ import annotations
 import time
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, ExitStack, nullcontext
+from inspect import GEN_CREATED, getgeneratorstate
 from operator import length_hint
 from types import GeneratorType
 from typing import TYPE_CHECKING, Any
@@ -111,6 +112,7 @@ class Stream:
         self._work: Work | None = None
         self._newest: Captured | None = None
         self._must_reset = False
+        self._unheard = 0
         self._sequence = 0
         self._async: AsyncItems | None = None
         self._gate = Gate(self._free)
@@ -266,7 +268,7 @@ class Stream:
             self._newest = item
             self._work.results = iter(
                 self._after_gap(item)
-                if isinstance(item, AudioBlock) and item.gap_samples
+                if isinstance(item, AudioBlock) and (item.gap_samples or self._unheard)
                 else self._session.feed(item, self._timer)
             )
         except BaseException:
@@ -276,7 +278,9 @@ class Stream:
 
     def _after_gap(self, block: AudioBlock) -> Iterator[Emission]:
         """What a gap before the block completes, then what the block does."""
-        yield from self._session.gap(Gap(block.gap_samples, block.gap_reason), self._timer)
+        unheard, self._unheard = self._unheard, 0
+        reason = block.gap_reason if block.gap_samples else INTERRUPTED
+        yield from self._session.gap(Gap(block.gap_samples + unheard, reason), self._timer)
         yield from self._session.feed(block, self._timer)
 
     def _end_of_source(self) -> bool:
@@ -291,10 +295,20 @@ class Stream:
         self._work = None
         if cut:
             self.ledger.interrupt()
+            self._give_up(work)
         if cut and not work.answered:
             self.ledger.drop(work.item, INTERRUPTED)
         elif not work.answered:
             self.ledger.take_in(work.item, stages_ms)
+
+    def _give_up(self, work: Work) -> None:
+        """Ends the session's work on an item here, in the thread that iterates; sound that it never heard is a gap."""
+        results = work.results
+        if not isinstance(results, GeneratorType):
+            return
+        if getgeneratorstate(results) == GEN_CREATED and isinstance(work.item, AudioBlock):
+            self._unheard += work.item.gap_samples + len(work.item.samples)
+        results.close()
 
     def _fail(self, work: Work) -> None:
         self._timer.take()

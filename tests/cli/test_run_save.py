@@ -151,7 +151,7 @@ def test_an_app_file_names_where_a_stream_is_saved(
 
 
 @pytest.mark.parametrize(
-    ("save", "said"), [(3, "expected str or list"), ([], "list of names"), ("", "empty")]
+    ("save", "said"), [(3, "expected a text or a list"), ([], "list of names"), ("", "empty")]
 )
 def test_a_place_in_an_app_file_is_checked(
     tmp_path: Path, walk: str, save: object, said: str, capsys: pytest.CaptureFixture[str]

@@ -14,10 +14,10 @@ from needs import needs
 
 import edgemm
 from edgemm.litert_runtime import find_litert
-from edgemm.media import Captured, Frame
+from edgemm.media import AudioBlock, Captured, Frame
 from edgemm.model.part import Part
 from edgemm.results import Transcript
-from edgemm.session import Cancellation, Emission, StageClock
+from edgemm.session import Cancellation, Emission, Gap, StageClock
 from edgemm.stream.stream import Stream
 
 pytestmark = pytest.mark.device
@@ -143,3 +143,85 @@ def test_the_other_words_of_an_item_are_given_up_between_two_of_them() -> None:
                 stream.cancel()
         summary = stream.ledger.summary()
     assert (summary["results"], summary["delivered"], summary["interrupted"]) == (4, 2, 1)
+
+
+class Sound:
+    """Ten blocks of ten samples, the fourth behind a gap of five."""
+
+    uri, live = "sound", False
+    modality: Literal["image", "audio"] = "audio"
+
+    def __init__(self) -> None:
+        gaps = [5 if at == 3 else 0 for at in range(10)]
+        places = [10 * at + sum(gaps[: at + 1]) for at in range(10)]
+        self.left = [
+            AudioBlock(np.zeros(10, np.float32), 100, place, place, gap)
+            for place, gap in zip(places, gaps, strict=True)
+        ]
+
+    def read(self, timeout_s: float | None = None) -> AudioBlock | None:
+        return self.left.pop(0) if self.left else None
+
+    def close(self) -> None: ...
+    def __enter__(self) -> Any: ...
+    def __exit__(self, *error: object) -> None: ...
+
+
+class Listener(FakeSession):
+    """Notes what it hears, and which thread ends its work; the stream is cancelled before it begins on some blocks."""
+
+    modality: Literal["image", "audio"] = "audio"
+
+    def __init__(self, cancel_at: tuple[int, ...]) -> None:
+        self.cancel_at, self.stream = cancel_at, None
+        self.heard: list[int] = []
+        self.gaps: list[tuple[int, str]] = []
+        self.ended: list[threading.Thread] = []
+
+    def feed(self, item: Captured, clock: StageClock) -> Iterator[Emission]:
+        at = len(self.heard) + len(self.cancel_at)
+        if item.captured_ns // 10 in self.cancel_at:
+            self.stream.cancel()  # type: ignore[attr-defined]
+        return self._feed(item, at)
+
+    def _feed(self, item: Captured, at: int) -> Iterator[Emission]:
+        try:
+            self.heard.append(item.captured_ns)
+            yield Emission(Transcript("a"), 0, 0)
+            yield Emission(Transcript("b"), 0, 0)
+        finally:
+            self.ended.append(threading.current_thread())
+
+    def gap(self, gap: Gap, clock: StageClock) -> tuple[()]:
+        self.gaps.append((gap.samples, gap.reason))
+        return ()
+
+
+def test_sound_that_was_cancelled_before_it_was_heard_is_a_gap() -> None:
+    session = Listener((1, 5))
+    with Stream(session, Sound()) as stream:
+        session.stream = stream  # type: ignore[assignment]
+        list(stream)
+        summary = stream.ledger.summary()
+    assert summary["dropped"]["interrupted"] == 2
+    assert summary["samples"]["dropped"] == {"gap": 5, "interrupted": 20}
+    assert session.gaps == [(10, "interrupted"), (5, "gap"), (10, "interrupted")]
+    assert len(session.heard) == 8
+
+
+def test_what_is_given_up_is_ended_by_the_thread_that_iterates() -> None:
+    """Not by the one that cancels, in the middle of the next block."""
+    session = Listener(())
+    with Stream(session, Sound()) as stream:
+        session.stream = stream  # type: ignore[assignment]
+        for number, _ in enumerate(stream):
+            if number == 0:
+                canceller = threading.Thread(target=stream.cancel)
+                canceller.start()
+                canceller.join()
+                kept = stream._work  # as the cancelling thread may hold it
+        assert kept is not None
+        summary = stream.ledger.summary()
+    assert summary["interrupted"] == 1
+    assert set(session.ended) == {threading.current_thread()}
+    assert len(session.ended) == 10
