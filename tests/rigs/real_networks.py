@@ -9,7 +9,6 @@ import numpy as np
 import numpy.typing as npt
 import pytest
 
-from benchmarks import shared
 from edgemm.card import ImageRecipe, InputCard, ModelCard
 from edgemm.preprocess import compile_image
 from edgemm.tasks.context import Context
@@ -21,6 +20,8 @@ Array = npt.NDArray[Any]
 
 def find(*needed: str) -> Path:
     """The folder of models and data."""
+    from benchmarks import shared  # not there where the wheel is tested alone
+
     folder = shared.find(*needed)
     if folder is None:
         pytest.skip("the models and data are not here: set EDGEMM_SHARED")
