@@ -20,8 +20,8 @@ if TYPE_CHECKING:
     from edgemm.judge import Metric as Metric
     from edgemm.media import AudioBlock as AudioBlock
     from edgemm.media import Frame as Frame
+    from edgemm.model.load import load as load
     from edgemm.model.model import Model as Model
-    from edgemm.model.model import load as load
     from edgemm.stream.budget import Budget as Budget
     from edgemm.stream.item import Item as Item
     from edgemm.stream.runner import Runner as Runner
@@ -29,7 +29,7 @@ if TYPE_CHECKING:
 
 _HOME = {
     "__version__": "edgemm.version",
-    "load": "edgemm.model.model",
+    "load": "edgemm.model.load",
     "Model": "edgemm.model.model",
     "open_source": "edgemm.capture",
     "Runner": "edgemm.stream.runner",

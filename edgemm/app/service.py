@@ -14,7 +14,8 @@ from edgemm.capture.source import Source
 from edgemm.capture.uri import parse_uri
 from edgemm.errors import EdgemmError, SourceError, UnknownSource
 from edgemm.log import LOG
-from edgemm.model.model import Model, load
+from edgemm.model.load import load
+from edgemm.model.model import Model
 from edgemm.sinks import Sinks, open_sinks
 from edgemm.stream.budget import Budget
 from edgemm.stream.item import Item

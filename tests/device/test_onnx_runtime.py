@@ -136,7 +136,7 @@ def test_what_is_missing_is_missing(monkeypatch: pytest.MonkeyPatch) -> None:
 
 LIMITED = """
 import resource, sys, os
-import edgemm, edgemm.model.model, numpy, edgemm.model.file_probe
+import edgemm, edgemm.model.load, numpy, edgemm.model.file_probe
 from edgemm.errors import EdgemmError
 {limit}
 try:

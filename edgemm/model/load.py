@@ -1,0 +1,107 @@
+"""Opening an artifact, or any model file: its card, trust, the runtime."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from functools import partial
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from edgemm.backends import open_backend
+from edgemm.backends.backend import Backend
+from edgemm.card.fit import CardLike, find_card, fit_card
+from edgemm.card.keys import warn_unknown
+from edgemm.errors import CardError, naming
+from edgemm.log import LOG
+from edgemm.model.exchange import check_card
+from edgemm.model.model import Model
+from edgemm.tasks import open_decoder, undecoded
+
+if TYPE_CHECKING:
+    from edgemm.artifact import Artifact
+    from edgemm.foreign import ForeignCard
+
+
+def load(
+    path: str | Path,
+    *,
+    delegate: str | tuple[str, ...] = "auto",
+    threads: int = 1,
+    card: CardLike | None = None,
+    **options: Any,
+) -> Model:
+    """Opens an artifact, or any .tflite or .onnx file, ready to run.
+
+    Args:
+        path: of the file. One whose origin is not known (`edgemm.artifact.trust`) is first opened in a child process.
+        card: for a file that carries none, or instead of the one that it carries: a `ModelCard`, its dictionary, the
+            path of a JSON file, or the name of a preset. Names and layouts that do not fit are taken from the file;
+            its `payload_sha256` is not checked.
+        delegate: a name, which is then required; a tuple, an order of fallback; or "auto".
+        threads: for the CPU's part of the work.
+        options: of the task, instead of what the card says: `threshold=0.3`, `classes=("person",)`. Which there are,
+            docs/cards.md says for each task.
+
+    Raises:
+        ArtifactError: damaged, too new, or its card and its tensors do not agree.
+        DelegateError: the delegate cannot be had, fails, or takes nothing.
+        MissingDependency: the runtime for this format is not installed.
+        MachineShortage: there is no memory, file descriptor or process left to load it.
+        InputError: an unknown delegate, `threads` below 1, no such card, or no such option.
+
+    Warns:
+        CardWarning: the card has a key that is not known, as a misspelt one.
+    """
+    from edgemm.artifact import read_artifact
+    from edgemm.artifact.trust import is_trusted
+    from edgemm.foreign import foreign_card
+
+    artifact = read_artifact(path)
+    if card is not None:
+        artifact = replace(artifact, card=find_card(card))
+    told = foreign_card(artifact) if artifact.card is None else None
+    if told is not None:  # its shapes are needed to open a file that leaves some open
+        artifact = replace(artifact, card=told.card)
+    if not is_trusted(artifact):
+        from edgemm.model.file_probe import probe
+
+        probe(artifact)
+    open_ = partial(open_backend, artifact, delegate=delegate, threads=threads)
+    backend = open_()
+    try:
+        place, correct = _card_place(artifact.path, card)
+        with naming(place, f"To correct it, {correct}"):
+            if card is not None and artifact.card is not None:
+                artifact = replace(artifact, card=fit_card(artifact.card, backend.inputs, backend.outputs))
+            if told is not None:
+                artifact = _as_told(artifact, told, backend)
+            model = Model(artifact, backend, open_, options)
+        warn_unknown(model.card, place, f"to correct it, {correct}")
+        return model
+    except BaseException:
+        backend.close()
+        raise
+
+
+def _as_told(artifact: Artifact, told: ForeignCard, backend: Backend) -> Artifact:
+    """With what the file says about itself, where its tensors and its task agree; else as one that says nothing."""
+    try:
+        card = fit_card(told.card, backend.inputs, backend.outputs)
+        check_card(card, backend)
+        if not undecoded(card):
+            open_decoder(card, backend.outputs)
+    except CardError as error:
+        LOG.warning(
+            "%s: its %s does not fit its tensors and is ignored (%s)", artifact.path, told.origin, error
+        )
+        return replace(artifact, card=None)
+    return replace(artifact, card=card)
+
+
+def _card_place(path: Path, given: CardLike | None) -> tuple[str, str]:
+    """What a card was read from, and how it is corrected there."""
+    if given is None:
+        return str(path), f"write another card with `edgemm card set {path} CARD.json`"
+    if isinstance(given, str | Path):
+        return str(given), "edit this file"
+    return f"the card given for {path}", "change it where it is made"
