@@ -58,7 +58,7 @@ class ClassMap:
 
     def of(self, array: npt.NDArray[Any]) -> npt.NDArray[Any]:
         """Scores -> classes; the first of equals, as in the file."""
-        return np.argmax(array, self.axis).astype(self.dtype)
+        return np.asarray(np.argmax(array, self.axis), self.dtype)
 
 
 def pieces_of(outputs: Arrays, pieces: Sequence[Piece]) -> dict[str, npt.NDArray[Any]]:

@@ -209,6 +209,23 @@ def test_outputs_stay_where_no_task_says_otherwise(tmp_path: Path, card: Any) ->
         assert [(spec.name, spec.shape) for spec in model.outputs] == [("out", (1, 5, 24, 20))]
 
 
+def test_what_another_exporter_says_of_itself_names_no_task(tmp_path: Path) -> None:
+    """As Ultralytics writes it into the file: a guess when it is run, no word of the user's."""
+    path = source(tmp_path / "source.onnx", HEAD)
+    proto = onnx.load(path)
+    told_by = {
+        "task": "detect",
+        "names": "{0: 'cat', 1: 'dog', 2: 'owl'}",
+        "stride": "32",
+        "imgsz": "[12, 10]",
+    }
+    onnx.helper.set_model_props(proto, {"author": "Ultralytics", **told_by})
+    onnx.save(proto, path)
+    done = convert(path, output=tmp_path / "out.onnx", calibrate=DATA, scheme="float")
+    assert told(done) == []
+    assert [each.name for each in done.fidelity.outputs] == ["out"]
+
+
 def test_without_data_outputs_of_a_quantized_file_stay(tmp_path: Path) -> None:
     path = source(tmp_path / "source.onnx", SEGMENTER)
     for scheme, name in (("dynamic", "out"), ("float", "out_classes")):
@@ -239,7 +256,7 @@ def test_a_converter_that_scores_wrongly_is_found(
     tmp_path: Path, scheme: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Classes hide small faults of the scores; the float file is held against the source by its scores."""
-    from edgemm.converters import prepare as module
+    from edgemm.converters import shape_outputs as module
     from edgemm.errors import ConversionError
 
     shape = module.shape_outputs
@@ -251,9 +268,29 @@ def test_a_converter_that_scores_wrongly_is_found(
         mix.const_value = ir.tensor(mix.const_value.numpy() + np.float32(0.02), name="bias")
         return shape(model, card, **more)
 
-    monkeypatch.setattr(module, "shape_outputs", faulty)
+    monkeypatch.setattr("edgemm.converters.prepare.shape_outputs", faulty)
     with pytest.raises(ConversionError, match="output 'out' of the float onnx differs from the source"):
         converted(tmp_path, SEGMENTER, "onnx", scheme, segmenter())
+
+
+@pytest.mark.parametrize("kind", ["onnx", "tflite"])
+def test_a_torch_module_answers_by_its_classes(tmp_path: Path, kind: str) -> None:
+    torch = pytest.importorskip("torch")
+    torch.manual_seed(3)
+    module = torch.nn.Sequential(
+        torch.nn.Conv2d(3, 8, 3, padding=1), torch.nn.ReLU(), torch.nn.Conv2d(8, 5, 1)
+    ).eval()
+    path = tmp_path / f"out.{kind}"
+    example = (torch.from_numpy(DATA[0]),)
+    done = convert(module, example, output=path, calibrate=DATA, scheme="static", card=segmenter())
+    assert done.fidelity.task[0].holds
+    (name,) = [each.name for each in done.fidelity.outputs]
+    with torch.no_grad():
+        same = [
+            found[name] == module(torch.from_numpy(each)).numpy().argmax(1)
+            for each, found in zip(DATA, raw(path), strict=True)
+        ]
+    assert np.mean(same) >= 0.98
 
 
 def test_many_classes_are_int32() -> None:
