@@ -44,6 +44,7 @@ def convert(
     repair_seconds: float = REPAIR_SECONDS,
     explain: bool = False,
     stepwise: int | None = None,
+    keep_outputs: bool = False,
     progress: Progress | None = None,
 ) -> Conversion:
     """Converts a trained float model and writes the artifact with its card and goldens.
@@ -75,6 +76,10 @@ def convert(
         stepwise: the dimension of the input that is time. The artifact then takes the steps of one call
             (`example_inputs`, `shapes`) and the states of recurrent layers and causal convolutions, which the card
             names and a stream carries from call to call. Calibration data are then whole sequences.
+        keep_outputs: the file has the source's outputs. False: with data, or the scheme float, a card's task decides
+            on their form. Of a detector whose boxes and scores are joined, each becomes an output of its own, with its
+            own int8 scale; of a segmenter's scores, the class with the highest is written for each pixel. Those of a
+            .tflite source and of a stepwise model are always kept.
 
     Raises:
         InputError: an argument, the card or the data does not fit.
@@ -88,7 +93,7 @@ def convert(
         Options(
             source, _path(output), example_inputs, calibrate, evaluate, card, preset, scheme, target, gate, min_db,
             shapes, constants, settings or Settings(), limit, repair, repair_seconds, explain, stepwise,
-            progress or silent,
+            keep_outputs, progress or silent,
         )
     )  # fmt: skip
 

@@ -20,6 +20,7 @@ from edgemm.converters.fidelity.task_judge import task_judge
 from edgemm.converters.latency import NOT_MEASURED, WARM_UP, Latency, measure_latency
 from edgemm.converters.reference import GraphSource, Outputs
 from edgemm.converters.samples import Samples
+from edgemm.converters.shape_outputs import ClassMap, Piece, pieces_of, with_scores
 from edgemm.converters.worker import How, Session, opened
 from edgemm.converters.written import Format, Settings, Written, write_plan
 from edgemm.errors import ConversionError
@@ -103,13 +104,16 @@ def check_float(
     settings: Settings,
     samples: Samples,
     source: ir.Model | None = None,
+    pieces: Sequence[Piece] = (),
 ) -> Measured:
     """The float file of a format against the source: a guard on passes and writer, before any rounding.
 
-    Both are compared before a final softmax, which would hide a fault in what it saturates.
+    Both are compared before a final softmax, which would hide a fault in what it saturates, and by their scores where
+    the file gives classes: of two equal scores either is right.
 
     Args:
         source: the graph as it was read; None where it rounds by itself: the canonical graph instead.
+        pieces: what has become of the source's outputs in `model`.
 
     Raises:
         ConversionError: an output differs by more than the runtime differs from itself.
@@ -118,15 +122,22 @@ def check_float(
 
     written = write_plan(model, make_plan(model, None, scheme="float"), format_, settings)
     measured = run_artifact(written, samples, timed=True)
-    truth = source if source is not None else model
+    compared, found = with_scores(model, pieces), measured.outputs
+    if compared is not model:
+        scored = write_plan(compared, make_plan(compared, None, scheme="float"), format_, settings)
+        found = run_artifact(scored, samples).outputs
+    truth = source if source is not None else compared
+    parts = [each for each in pieces if compared is model or not isinstance(each, ClassMap)]
     cut, renamed = without_final_softmax(truth)
-    opened_end, names = without_final_softmax(model)
-    found = measured.outputs
+    opened_end, names = without_final_softmax(compared)
     if names and set(names.values()) == set(renamed.values()):
         ending = write_plan(opened_end, make_plan(opened_end, None, scheme="float"), format_, settings)
         found, truth = tuple(_renamed(each, names) for each in run_artifact(ending, samples).outputs), cut
     plain, optimized = (
-        [_renamed(each, renamed) for each in GraphSource(truth, optimize=way).answers(samples)]
+        [
+            pieces_of(_renamed(each, renamed), parts)
+            for each in GraphSource(truth, optimize=way).answers(samples)
+        ]
         for way in (False, True)
     )
     expected, again = stack(plain), stack(optimized)

@@ -58,6 +58,7 @@ class Options:
     repair_seconds: float = REPAIR_SECONDS
     explain: bool = False
     stepwise: int | None = None
+    keep_outputs: bool = False
     progress: Progress = silent
 
     def __post_init__(self) -> None:

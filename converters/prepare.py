@@ -27,6 +27,7 @@ from edgemm.converters.passes.quantized import is_quantized
 from edgemm.converters.passes.rewrite import shape_of
 from edgemm.converters.passes.stepwise import add_states
 from edgemm.converters.reference import Source, TorchSource
+from edgemm.converters.shape_outputs import Piece, shape_outputs
 from edgemm.converters.stepwise import ROUNDS, check_whole, with_states
 from edgemm.converters.written import Format, Written
 from edgemm.errors import CardError, InputError, UnsupportedOperator
@@ -59,6 +60,8 @@ class Prepared:
     """A .tflite source: its payload in float32, and the same with its ports."""
     time_axis: int | None = None
     """Of the first input, where the model runs step by step; the others are its states."""
+    pieces: tuple[Piece, ...] = ()
+    """What has become of outputs of the source; () where the file has the source's outputs."""
 
 
 def prepare(
@@ -71,6 +74,8 @@ def prepare(
     constants: Mapping[str, float] | None = None,
     format_: Format = "onnx",
     time_axis: int | None = None,
+    keep_outputs: bool = True,
+    keep_scores: bool = False,
 ) -> Prepared:
     """Reads `source` (a path, a torch module, an `onnx_ir.Model`), makes it canonical, and fits its card.
 
@@ -80,6 +85,9 @@ def prepare(
 
     Args:
         time_axis: of the input of a model that is to run step by step; None: it takes what it takes.
+        keep_outputs: False: outputs get the form that the card's task decodes best; see
+            `edgemm.converters.shape_outputs`. Those of a model that runs step by step are kept.
+        keep_scores: scores do not become classes.
 
     Raises:
         InputError: no such file, or the card does not fit the model.
@@ -96,6 +104,11 @@ def prepare(
         bare = given or ModelCard(_name(source))
         given, unsaid = _stepwise(model, source, example_inputs, time_axis, bare)
         original, rounds = model.clone(), False
+    pieces: tuple[Piece, ...] = ()
+    shaped = ""
+    if given is not None and not keep_outputs and time_axis is None:
+        fitted, _ = fit_card(given, _name(source), _specs(model.graph.inputs), _specs(model.graph.outputs))
+        given, pieces, shaped = shape_outputs(model, fitted, keep_scores=keep_scores)
     if format_ == "tflite":
         from edgemm.converters.tflite.expand import expand_for_tflite
 
@@ -106,10 +119,11 @@ def prepare(
     if isinstance(source, str | Path):
         file = source_file(source)  # with its external weights
         digest, size = file.sha256(), file.size_bytes
-    notes += [unsaid] if unsaid else []
+    notes += [each for each in (unsaid, shaped) if each]
     return Prepared(
         model, inputs, outputs, fitted, digest, size, tuple(notes), original, rounds,
         _module_source(source, example_inputs, original) if time_axis is None else None, None, time_axis,
+        pieces,
     )  # fmt: skip
 
 

@@ -11,6 +11,7 @@ from edgemm.converters.measure import Judge
 from edgemm.converters.passes.rewrite import array_of
 from edgemm.converters.pipeline.work import Work
 from edgemm.converters.prepare import Prepared
+from edgemm.converters.shape_outputs import ClassMap
 
 
 def measure(work: Work) -> None:
@@ -19,7 +20,7 @@ def measure(work: Work) -> None:
     work.judge = Judge(
         work.judged_on,
         work.expected,
-        {} if work.noise else _roles(work.prepared),
+        ({} if work.noise else _roles(work.prepared)) | _class_numbers(work.prepared),
         options.limits,
         options.format,
         options.settings,
@@ -50,6 +51,11 @@ def _roles(prepared: Prepared) -> dict[str, Role]:
     if task not in ("classification", "keyword"):
         return {}
     return {spec.name: Role(class_axis=-1) for spec in prepared.outputs if len(spec.shape) == 2}
+
+
+def _class_numbers(prepared: Prepared) -> dict[str, Role]:
+    """Of outputs whose scores have become classes."""
+    return {each.name: Role(class_numbers=True) for each in prepared.pieces if isinstance(each, ClassMap)}
 
 
 def not_finite_because(prepared: Prepared, fidelity: Fidelity) -> str:

@@ -10,6 +10,7 @@ from edgemm.converters.fidelity import held_out, worst_error
 from edgemm.converters.pipeline.work import Work
 from edgemm.converters.reference import EXPORT_ERROR, GraphSource, Outputs, Source, TorchSource, answers_of
 from edgemm.converters.samples import Samples
+from edgemm.converters.shape_outputs import pieces_of
 from edgemm.errors import CalibrationError, ConversionError, InputError
 from edgemm.quantize import lint
 
@@ -55,7 +56,10 @@ def _divided(work: Work, data: Samples | None, other: Samples | None) -> tuple[S
 
 
 def _answers(work: Work) -> tuple[Outputs, ...]:
-    """The source in its own runtime; where that cannot run it, the canonical graph, and a note."""
+    """The source in its own runtime; where that cannot run it, the canonical graph, and a note.
+
+    In the form that the file's outputs have.
+    """
     prepared = work.prepared
     sources: list[tuple[Source, str]] = []
     if prepared.runs_in is not None:
@@ -75,7 +79,7 @@ def _answers(work: Work) -> tuple[Outputs, ...]:
     work.notes += [note] if note else []
     if not note and isinstance(prepared.runs_in, TorchSource) and prepared.source is not None:
         _require_export(prepared.source, work.judged_on, found)
-    return found
+    return tuple(pieces_of(each, prepared.pieces) for each in found)
 
 
 def _require_export(graph: ir.Model, samples: Samples, truth: tuple[Outputs, ...]) -> None:

@@ -5,9 +5,11 @@ from __future__ import annotations
 from pathlib import Path
 
 from edgemm.converters.importers.outputs import require_elements
+from edgemm.converters.options import Options
 from edgemm.converters.pipeline.work import Work
 from edgemm.converters.prepare import Prepared, prepare, prepare_tflite
 from edgemm.errors import CardError
+from edgemm.quantize.target import target
 from edgemm.tasks import open_decoder
 
 SCORED = ("classification", "keyword")
@@ -30,10 +32,17 @@ def read(work: Work) -> None:
             constants=options.constants,
             format_=options.format,
             time_axis=options.stepwise,
+            keep_outputs=options.keep_outputs or not _judged(options),
+            keep_scores=target(options.target).integer_only,
         )
     require_elements(work.prepared.model)
     _require_readable(work.prepared)
     work.notes += work.prepared.notes
+
+
+def _judged(options: Options) -> bool:
+    """Whether anything would show that outputs of another form are as good: data, or nothing that rounds."""
+    return options.calibrate is not None or options.evaluate is not None or options.scheme == "float"
 
 
 def _require_readable(prepared: Prepared) -> None:

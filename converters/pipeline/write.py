@@ -39,7 +39,7 @@ def check_written_float(work: Work, *, exact: bool = True) -> None:
     few = evaluation_part(work.judged_on, CHECKED)
     try:
         work.float_latency = check_float(
-            prepared.model, options.format, options.settings, few, source
+            prepared.model, options.format, options.settings, few, source, prepared.pieces
         ).latency
     except RunFailed as error:
         from edgemm.quantize import make_plan

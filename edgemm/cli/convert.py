@@ -152,6 +152,13 @@ def _add_graph(parser: CommandParser) -> None:
         help="make a recurrent or causal network into one step: the number of the input's dimension that is time. "
         "Its state becomes inputs and outputs, and the card names them",
     )
+    parser.add_argument(
+        "--keep-outputs",
+        action="store_true",
+        help="leave the outputs as the source has them (default: with data or --scheme float, a card's task decides: "
+        "detection gets boxes and scores that are joined as outputs of their own, segmentation gets the class with the "
+        "highest score for each pixel; never for .tflite sources)",
+    )
 
 
 def _add_report(parser: CommandParser) -> None:
@@ -281,5 +288,6 @@ def _converted(options: argparse.Namespace) -> Conversion:
             repair_seconds=options.repair_seconds,
             explain=options.explain or options.report is not None,
             stepwise=options.stepwise,
+            keep_outputs=options.keep_outputs,
             progress=progress,
         )
