@@ -11,10 +11,11 @@ from edgemm.backends import open_backend
 from edgemm.backends.backend import Backend
 from edgemm.card.fit import CardLike, find_card, fit_card
 from edgemm.card.keys import warn_unknown
-from edgemm.errors import CardError, naming
+from edgemm.errors import CardError, MachineShortage, naming
 from edgemm.log import LOG
 from edgemm.model.exchange import check_card
 from edgemm.model.model import Model
+from edgemm.shortage import shortage
 from edgemm.tasks import open_decoder, undecoded
 
 if TYPE_CHECKING:
@@ -54,12 +55,11 @@ def load(
     """
     from edgemm.artifact import read_artifact
     from edgemm.artifact.trust import is_trusted
-    from edgemm.foreign import foreign_card
 
     artifact = read_artifact(path)
     if card is not None:
         artifact = replace(artifact, card=find_card(card))
-    told = foreign_card(artifact) if artifact.card is None else None
+    told = _told(artifact) if artifact.card is None else None
     if told is not None:  # its shapes are needed to open a file that leaves some open
         artifact = replace(artifact, card=told.card)
     if not is_trusted(artifact):
@@ -80,6 +80,22 @@ def load(
         return model
     except BaseException:
         backend.close()
+        raise
+
+
+def _told(artifact: Artifact) -> ForeignCard | None:
+    """What the file says about itself in another project's way.
+
+    Raises:
+        MachineShortage: there was no memory or no file descriptor to load what reads it.
+    """
+    try:
+        from edgemm.foreign import foreign_card
+
+        return foreign_card(artifact)
+    except (MemoryError, OSError) as error:
+        if lack := shortage(error):
+            raise MachineShortage(f"{artifact.path}: {lack}") from error
         raise
 
 
