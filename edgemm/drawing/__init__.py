@@ -17,6 +17,7 @@ import numpy.typing as npt
 
 from edgemm import results
 from edgemm.drawing.canvas import Canvas, as_picture
+from edgemm.errors import InputError
 from edgemm.media import Captured, Frame
 from edgemm.results import Result
 
@@ -49,9 +50,13 @@ def draw(frame: Captured | npt.NDArray[np.uint8], result: Result) -> npt.NDArray
         uint8[height, width, 3] RGB, of the frame's size; a `Picture` is shown itself, in its own size.
 
     Raises:
-        InputError: no picture, such as a block of sound.
+        InputError: no picture, such as a block of sound; or no result, such as a whole item.
         MissingDependency: OpenCV is not installed.
     """
+    if not isinstance(result, Result):
+        raise InputError(
+            f"result: expected what a model answers, such as item.value, found {type(result).__name__}"
+        )
     canvas = Canvas("rgb")
     canvas.load(background(as_picture(frame), result))
     paint(canvas, result)

@@ -11,7 +11,7 @@ from edgemm.backends import open_backend
 from edgemm.backends.backend import Backend
 from edgemm.card.fit import CardLike, find_card, fit_card
 from edgemm.card.keys import warn_unknown
-from edgemm.errors import CardError, MachineShortage, naming
+from edgemm.errors import CardError, InputError, MachineShortage, naming
 from edgemm.log import LOG
 from edgemm.model.exchange import check_card
 from edgemm.model.model import Model
@@ -75,6 +75,11 @@ def load(
                 artifact = replace(artifact, card=fit_card(artifact.card, backend.inputs, backend.outputs))
             if told is not None:
                 artifact = _as_told(artifact, told, backend)
+            if options and artifact.card is None:
+                raise InputError(
+                    f"options {', '.join(options)}: this file has no card, so that its outputs are given as they are. "
+                    f"Begin a card with `edgemm card new {artifact.path} -o CARD.json`, then give it by --card"
+                )
             model = Model(artifact, backend, open_, options)
         warn_unknown(model.card, place, f"to correct it, {correct}")
         return model

@@ -45,6 +45,8 @@ def open_sinks(
     for path, place in zip(paths, places, strict=False):
         if places.count(place) > 1:
             raise InputError(f"--save {path}: expected each place once, found it twice")
+        if source is not None and _is_source(place, source):
+            raise InputError(f"--save {path}: expected another file than the source, which it would replace")
     try:
         for path in paths:
             sinks.append(saver(path, source=source))  # noqa: PERF401 - what was opened is closed below
@@ -56,6 +58,14 @@ def open_sinks(
             Sinks(sinks).close()
         raise
     return Sinks(sinks)
+
+
+def _is_source(place: str, source: Source) -> bool:
+    read = source.uri.removeprefix("file:").partition("?")[0]
+    try:
+        return os.path.isfile(place) and os.path.samefile(place, read)
+    except OSError:
+        return False
 
 
 def saver(path: str, *, source: Source | None = None) -> VideoSink | DirectorySink:

@@ -266,29 +266,35 @@ class Stream:
                 self._session.reset()
                 self._must_reset = False
             self._newest = item
-            self._work.results = iter(
-                self._after_gap(item)
-                if isinstance(item, AudioBlock) and (item.gap_samples or self._unheard)
-                else self._session.feed(item, self._timer)
-            )
+            if isinstance(item, AudioBlock) and (item.gap_samples or self._unheard):
+                self._work.results = self._after_gap(item, self._work)
+            else:
+                self._work.results = iter(self._session.feed(item, self._timer))
         except BaseException:
             self._fail(self._work)
             raise
         return self._work
 
-    def _after_gap(self, block: AudioBlock) -> Iterator[Emission]:
+    def _after_gap(self, block: AudioBlock, work: Work) -> Iterator[Emission]:
         """What a gap before the block completes, then what the block does."""
-        unheard, self._unheard = self._unheard, 0
+        missing = block.gap_samples + self._unheard
         reason = block.gap_reason if block.gap_samples else INTERRUPTED
-        yield from self._session.gap(Gap(block.gap_samples + unheard, reason), self._timer)
+        work.unheard, self._unheard = len(block.samples), 0
+        yield from self._session.gap(Gap(missing, reason), self._timer)
+        work.unheard = 0
         yield from self._session.feed(block, self._timer)
 
     def _end_of_source(self) -> bool:
         """True when the session may still have something to say: once, after the last item."""
         if self._newest is None or self._must_reset:
             return False
-        self._work = Work(self._newest, iter(self._session.finish(self._timer)), answered=True)
-        self._newest = None
+        newest, self._newest = self._newest, None
+        self._work = Work(newest, iter(()), answered=True)
+        try:
+            self._work.results = iter(self._session.finish(self._timer))
+        except BaseException:
+            self._fail(self._work)
+            raise
         return True
 
     def _finish(self, work: Work, stages_ms: dict[str, float], *, cut: bool) -> None:
@@ -306,8 +312,9 @@ class Stream:
         results = work.results
         if not isinstance(results, GeneratorType):
             return
-        if getgeneratorstate(results) == GEN_CREATED and isinstance(work.item, AudioBlock):
-            self._unheard += work.item.gap_samples + len(work.item.samples)
+        if isinstance(work.item, AudioBlock) and getgeneratorstate(results) == GEN_CREATED:
+            work.unheard = work.item.gap_samples + len(work.item.samples)
+        self._unheard += work.unheard
         results.close()
 
     def _fail(self, work: Work) -> None:

@@ -19,6 +19,8 @@ class Work:
     """True once it has given a result, or been counted as delivered before."""
     under_way: bool = True
     """False between a result and the next step."""
+    unheard: int = 0
+    """Samples, the gap before them counted in, that the session has not been given or told of."""
     interrupted: bool = False
     """True once the session was told to give it up."""
 

@@ -9,7 +9,7 @@ from collections.abc import Sequence
 
 from edgemm.card.model_card import ModelCard
 from edgemm.card.tasks import RESERVED, find_task, task_names
-from edgemm.errors import UnsupportedVersion
+from edgemm.errors import CardError, UnsupportedVersion
 from edgemm.tasks.decoder import Decoder
 from edgemm.tensors import TensorSpec
 
@@ -30,6 +30,10 @@ def open_decoder(card: ModelCard, specs: Sequence[TensorSpec]) -> Decoder:
         raise UnsupportedVersion(
             f'{undecoded(card)}. Upgrade edgemm; or, for the outputs as they are, say "task": "tensors" in the card, '
             "or call model.run(...) in Python"
+        )
+    if card.recipe is not None and not isinstance(card.recipe, task.Recipe):
+        raise CardError(
+            f"recipe: expected {task.Recipe.__name__} for task {card.task!r}, found {type(card.recipe).__name__}"
         )
     opened: Decoder = task.open(card, task.Recipe() if card.recipe is None else card.recipe, specs)
     return opened

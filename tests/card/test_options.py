@@ -125,3 +125,17 @@ def test_an_argument_that_is_misspelt_is_told() -> None:
 def test_a_session_over_bare_tensors_takes_no_options(make: Make) -> None:
     with pytest.raises(InputError, match="options threshold: a session over bare tensors decodes nothing"):
         make("add.onnx").session(threshold=0.5)
+
+
+def test_a_file_without_a_card_has_no_options(make: Make) -> None:
+    path = make("add.onnx").artifact.path
+    with pytest.raises(InputError, match="options threshold: this file has no card"):
+        edgemm.load(path, threshold=0.5)
+
+
+def test_a_recipe_of_another_task_is_refused(make: Make, quadrant_card: ModelCard) -> None:
+    path = make("quadrant.tflite", quadrant_card).artifact.path
+    with pytest.raises(
+        edgemm.CardError, match="expected ClassificationRecipe for task 'classification', found Keyword"
+    ):
+        edgemm.load(path, card=quadrant_card.with_(recipe=KeywordRecipe()))

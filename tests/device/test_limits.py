@@ -28,6 +28,9 @@ LIMITED = """
         def close(self): pass
     class Session:
         def feed(self, captured, clock): return ()
+        def gap(self, gap, clock): return ()
+        def finish(self, clock): return ()
+        def cancel(self): pass
         def reset(self): pass
         def close(self): pass
     class Model:

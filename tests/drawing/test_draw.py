@@ -163,3 +163,9 @@ def test_a_type_of_its_own_is_drawn_as_the_one_that_it_extends() -> None:
     picture = noise(240, 320, 3)
     mine, theirs = (kind("yes", 0.9, 0, 1) for kind in (Mine, Keyword))
     assert np.array_equal(edgemm.draw(picture, mine), edgemm.draw(picture, theirs))
+
+
+@pytest.mark.parametrize("wrong", ["text", None, 3])
+def test_what_is_no_result_is_refused(wrong: Any) -> None:
+    with pytest.raises(InputError, match=r"such as item\.value, found"):
+        edgemm.draw(np.zeros((8, 8, 3), np.uint8), wrong)

@@ -4,15 +4,19 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable, Iterator
+from contextlib import suppress
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 import pytest
 
+from edgemm.errors import EdgemmError
 from edgemm.media import AudioBlock, Color, Frame
 from edgemm.opencv import opencv
 from edgemm.results import Detections, Embedding, Result
+from edgemm.sinks.outbox import Outbox
 from edgemm.stream.item import Item
 
 NOTHING = Embedding(np.zeros(1, np.float32))
@@ -24,6 +28,23 @@ ReadFilm = Callable[[Path], list[npt.NDArray[np.uint8]]]
 def shade(number: int) -> int:
     """The grey of picture `number`: neighbours are far enough apart to be told after a lossy codec."""
     return 10 + number * 37 % 236
+
+
+@pytest.fixture(autouse=True)
+def _every_thread_is_ended(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+    """Also those that a test leaves hanging: others look at the threads that are left."""
+    made: list[Outbox[Any]] = []
+    begin = Outbox.__init__
+
+    def noted(self: Outbox[Any], *arguments: Any, **options: Any) -> None:
+        begin(self, *arguments, **options)
+        made.append(self)
+
+    monkeypatch.setattr(Outbox, "__init__", noted)
+    yield
+    for each in made:
+        with suppress(EdgemmError):
+            Outbox.close(each)
 
 
 @pytest.fixture

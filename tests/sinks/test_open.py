@@ -7,15 +7,17 @@ from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
 
+import numpy as np
 import pytest
 from needs import needs
 
+import edgemm
 from edgemm.errors import InputError
 from edgemm.opencv import opencv
 from edgemm.sinks import DirectorySink, VideoSink, open_sinks, saver
 
 pytestmark = pytest.mark.device
-needs(opencv)
+cv2 = needs(opencv)
 
 
 @pytest.mark.parametrize(
@@ -84,3 +86,15 @@ def test_a_place_that_is_named_twice_is_refused(tmp_path: Path) -> None:
         with pytest.raises(InputError, match="expected each place once"):
             open_sinks([str(tmp_path / first), f"{tmp_path}/{second}"])
     assert list(tmp_path.iterdir()) == []
+
+
+def test_the_source_is_not_saved_over(tmp_path: Path) -> None:
+    film = tmp_path / "in.avi"
+    writer = cv2.VideoWriter(str(film), cv2.VideoWriter.fourcc(*"MJPG"), 10, (64, 48))
+    for _ in range(3):
+        writer.write(np.zeros((48, 64, 3), np.uint8))
+    writer.release()
+    before = film.read_bytes()
+    with edgemm.open_source(str(film)) as source, pytest.raises(InputError, match="than the source"):
+        open_sinks(str(film), source=source)
+    assert film.read_bytes() == before

@@ -225,3 +225,40 @@ def test_what_is_given_up_is_ended_by_the_thread_that_iterates() -> None:
     assert summary["interrupted"] == 1
     assert set(session.ended) == {threading.current_thread()}
     assert len(session.ended) == 10
+
+
+def test_a_cancel_within_a_gap_loses_the_block_behind_it_as_a_gap() -> None:
+    class Speaks(Listener):
+        def gap(self, gap: Gap, clock: StageClock) -> Any:
+            super().gap(gap, clock)
+            yield Emission(Transcript("before the gap"), 0, 0)
+
+    session = Speaks(())
+    with Stream(session, Sound()) as stream:
+        session.stream = stream  # type: ignore[assignment]
+        cancelled = False
+        for item in stream:
+            if item.value.text == "before the gap" and not cancelled:  # type: ignore[attr-defined]
+                cancelled = True
+                stream.cancel()
+    assert session.gaps == [(5, "gap"), (10, "interrupted")]
+    assert len(session.heard) == 9
+
+
+def test_last_words_that_fail_are_asked_for_once() -> None:
+    class Fails(FakeSession):
+        asked = 0
+
+        def feed(self, item: Captured, clock: StageClock) -> tuple[()]:
+            return ()
+
+        def finish(self, clock: StageClock) -> Any:
+            self.asked += 1
+            raise edgemm.ArtifactError("cannot be decoded")
+
+    session = Fails()
+    with Stream(session, Pictures(2)) as stream:
+        with pytest.raises(edgemm.ArtifactError):
+            next(stream)
+        assert list(stream) == []
+    assert session.asked == 1
