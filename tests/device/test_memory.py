@@ -229,8 +229,8 @@ def test_silence_stands_before_the_first_sample(make: Make, loud_card: ModelCard
     keyword = KeywordRecipe(background=("quiet",), refractory_s=0.0)
     session = make("loud.tflite", loud_card.with_(inputs=inputs, recipe=keyword)).session()
     found: list[Any] = list(session.feed(AudioBlock(np.full(80, 0.9, np.float32), 8000, 0, 0), NO_CLOCK))
-    assert [each.label for each in found] == ["quiet", "loud"]  # 36 and 72, of which 40 is loud
-    assert [(each.start_s, each.end_s) for each in found] == [(0.0, 0.005), (0.0, 0.01)]
+    assert [each.value.label for each in found] == ["quiet", "loud"]  # 36 and 72, of which 40 is loud
+    assert [(each.value.start_s, each.value.end_s) for each in found] == [(0.0, 0.005), (0.0, 0.01)]
 
 
 def test_a_recording_is_heard_whole_by_a_model_that_remembers(make: Make) -> None:
