@@ -52,6 +52,6 @@ def test_convert_takes_these() -> None:
     expected = [
         "source", "example_inputs", "output", "calibrate", "evaluate", "card", "preset", "scheme", "target", "gate",
         "min_db", "shapes", "constants", "settings", "limit", "repair", "repair_seconds", "explain", "stepwise",
-        "progress",
+        "keep_outputs", "progress",
     ]  # fmt: skip
     assert list(inspect.signature(convert).parameters) == expected
