@@ -20,16 +20,12 @@ def main() -> None:
     parser = argparse.ArgumentParser(
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
-    parser.add_argument(
-        "model", help="a landmark network: an artifact of edgemm, or a file that says what it is"
-    )
+    parser.add_argument("model", help="a landmark network, with a card or a file that says what it is")
     parser.add_argument(
         "--source", default=str(data.path("digits")), help="camera:0, picture, folder or video"
     )
     parser.add_argument("--at-least", type=float, default=0.3, help="smallest score of a point (default 0.3)")
-    parser.add_argument(
-        "--save", type=Path, metavar="FOLDER", help="write each picture with its points there"
-    )
+    parser.add_argument("--save", type=Path, metavar="FOLDER", help="write each picture with its points")
     options = parser.parse_args()
     with (
         edgemm.load(options.model) as model,
