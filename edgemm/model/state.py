@@ -14,7 +14,7 @@ from edgemm.backends.backend import Backend
 from edgemm.card import InputCard, StatePair
 from edgemm.errors import CardError, InputError
 from edgemm.preprocess.encoder import Encoder
-from edgemm.tensors import TensorSpec
+from edgemm.tensors import TensorSpec, dequantize_into
 
 
 class RealOutputs:
@@ -39,12 +39,11 @@ def _room(spec: TensorSpec, shape: tuple[int, ...]) -> npt.NDArray[Any]:
 
 
 def _read_real(spec: TensorSpec, stored: npt.NDArray[Any], real: npt.NDArray[Any]) -> None:
-    """`spec.dequantize` without new memory, bit for bit the same."""
-    if not spec.quantized:
+    """Real numbers into an array that is there already."""
+    if spec.quantized:
+        dequantize_into(spec, stored, real)
+    else:
         real[...] = stored
-        return
-    np.subtract(stored, spec.zero_point, out=real, dtype=np.float32, casting="same_kind")
-    np.multiply(real, np.float32(spec.scale), out=real)
 
 
 class RecurrentState:

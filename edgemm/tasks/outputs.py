@@ -9,7 +9,7 @@ import numpy as np
 import numpy.typing as npt
 
 from edgemm.errors import InputError
-from edgemm.tensors import TensorSpec
+from edgemm.tensors import TensorSpec, dequantize_into
 
 Array = npt.NDArray[Any]
 
@@ -60,8 +60,8 @@ class Outputs(Mapping[str, Array]):
         room = self._real[at]
         if room is None or room.shape != stored.shape:  # a size that is found out while running
             room = self._real[at] = np.empty(stored.shape, np.float32)
-        np.subtract(stored, spec.zero_point, out=room, dtype=np.float32, casting="same_kind")
-        return np.multiply(room, np.float32(spec.scale), out=room)
+        dequantize_into(spec, stored, room)
+        return room
 
     def copy(self) -> Outputs:
         """The same outputs in arrays of their own."""
