@@ -1,0 +1,1 @@
+"""Structured pruning: channels, units, heads and ranks are removed, so that what is left is smaller and faster."""
