@@ -12,7 +12,7 @@ from typing import Any
 import numpy as np
 import onnx_ir as ir
 
-from edgemm.card import ModelCard
+from edgemm.card import HistoryStep, ModelCard
 from edgemm.card.fit import Entry, read_card_file
 from edgemm.card.fit import fit_card as fit_to_tensors
 from edgemm.card.keys import refuse_unknown, without_help
@@ -30,7 +30,7 @@ from edgemm.converters.reference import Source, TorchSource
 from edgemm.converters.shape_outputs import Piece, shape_outputs
 from edgemm.converters.stepwise import ROUNDS, check_whole, with_states
 from edgemm.converters.written import Format, Written
-from edgemm.errors import CardError, InputError, UnsupportedOperator
+from edgemm.errors import ArtifactError, CardError, InputError, UnsupportedOperator
 from edgemm.tensors import TensorSpec
 
 
@@ -263,20 +263,39 @@ def _specs(values: Sequence[ir.Value]) -> tuple[TensorSpec, ...]:
 
 
 def given_card(source: Any, card: ModelCard | str | Path | None, preset: str | None) -> ModelCard | None:
-    """The card that was given, else the preset's, else the one that the source file carries."""
+    """The card that was given, else the preset's, else the one that the source file carries.
+
+    A card that says nothing of its model's history gets that of the source file.
+    """
+    if card is None and preset is None:
+        return _carried(source)
     if card is not None:
         given = card if isinstance(card, ModelCard) else _card_file(Path(card))
         refuse_unknown(given)
-        return without_help(given)
-    if preset is not None:
+        given = without_help(given)
+    else:
         from edgemm.card.presets import preset as named
 
-        return named(preset)
+        given = named(str(preset))
+    return given if given.history else given.with_(history=_history(source))
+
+
+def _carried(source: Any) -> ModelCard | None:
+    """The card inside the source file; None where there is none, and where the source is no file."""
     if isinstance(source, str | Path) and Path(source).suffix.lower() != ".pt2":
         from edgemm.artifact import read_artifact
 
         return read_artifact(source).card
     return None
+
+
+def _history(source: Any) -> tuple[HistoryStep, ...]:
+    """The history that the source file's own card tells; none where that card cannot be read."""
+    try:
+        card = _carried(source)
+    except (ArtifactError, InputError, OSError):  # reading the model will say what is wrong with the file
+        return ()
+    return card.history if card is not None else ()
 
 
 def _card_file(path: Path) -> ModelCard:

@@ -43,6 +43,7 @@ PLACES = {
     "ImageRecipe": "`image`, in an entry of `inputs`",
     "AudioRecipe": "`audio`, in an entry of `inputs`",
     "StatePair": "An entry of `states`",
+    "HistoryStep": "An entry of `history`",
     "AppRecipe": "An app file",
     "StreamRecipe": "An entry of `streams`",
     "RecordRecipe": "`record`",

@@ -1,9 +1,10 @@
 """The card: what an artifact says about itself. Its schema, and what reads, checks and fits it."""
 
-from edgemm.card.model_card import InputCard, ModelCard, OutputCard, StatePair
+from edgemm.card.model_card import HistoryStep, InputCard, ModelCard, OutputCard, StatePair
 from edgemm.card.reader import MAX_CARD_BYTES, SCHEMA
 from edgemm.card.recipes import AudioRecipe, ImageRecipe
 
 __all__ = [
-    "MAX_CARD_BYTES", "SCHEMA", "AudioRecipe", "ImageRecipe", "InputCard", "ModelCard", "OutputCard", "StatePair",
+    "MAX_CARD_BYTES", "SCHEMA", "AudioRecipe", "HistoryStep", "ImageRecipe", "InputCard", "ModelCard",
+    "OutputCard", "StatePair",
 ]  # fmt: skip

@@ -13,7 +13,7 @@ from dataclasses import fields, is_dataclass, replace
 from functools import lru_cache
 from typing import Any
 
-from edgemm.card.model_card import InputCard, ModelCard, OutputCard, StatePair
+from edgemm.card.model_card import HistoryStep, InputCard, ModelCard, OutputCard, StatePair
 from edgemm.card.recipes import AudioRecipe, ImageRecipe
 from edgemm.card.tasks import task_names
 from edgemm.choices import ended, hint
@@ -32,6 +32,7 @@ SECTIONS: dict[type, str] = {
     AudioRecipe: "audio, in an entry of inputs",
     OutputCard: "an entry of outputs",
     StatePair: "an entry of states",
+    HistoryStep: "an entry of history",
 }
 """Kind of object -> where it stands in a card."""
 

@@ -80,6 +80,19 @@ class StatePair:
 
 
 @dataclass(frozen=True, slots=True)
+class HistoryStep:
+    """One step by which the model became what it is, before it was converted."""
+
+    step: str
+    """What was done: trained, pruned, distilled, quantization_aware, or another word."""
+    details: dict[str, Any] = field(default_factory=dict)
+    """How, and what it cost: plain JSON values."""
+    source_sha256: str = ""
+    """SHA-256 of the file that the step began with, hexadecimal; "" where it was no file."""
+    extra: dict[str, Any] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
 class ModelCard:
     """All that an artifact says about itself."""
 
@@ -108,6 +121,8 @@ class ModelCard:
     """How the task reads the outputs. In JSON it stands under the name of the task."""
     states: tuple[StatePair, ...] = ()
     """The outputs of a recurrent or causal model that go back into its inputs."""
+    history: tuple[HistoryStep, ...] = ()
+    """The steps by which the model became what it is (pruning, training), in their order. Converting keeps them."""
     quantization: dict[str, Any] = field(default_factory=dict)
     """Written by `edgemm convert`: scheme (float, static, dynamic), target, and what was done to keep the accuracy."""
     fidelity: dict[str, Any] = field(default_factory=dict)
@@ -163,12 +178,11 @@ class ModelCard:
                 f"{hint(self.task, task_names())}"
             )
         for key in ("payload_sha256", "source_sha256"):
-            if not re.fullmatch("([0-9a-f]{64})?", getattr(self, key)):
-                raise CardError(
-                    f"card.{key}: expected 64 hexadecimal digits, found {getattr(self, key)[:80]!r}"
-                )
-        for index, each in enumerate(self.outputs):
-            rules.check_shape(each.shape, f"card.outputs[{index}].shape")
+            _check_hash(getattr(self, key), f"card.{key}")
+        for index, each in enumerate(self.history):
+            _check_hash(each.source_sha256, f"card.history[{index}].source_sha256")
+        for index, output in enumerate(self.outputs):
+            rules.check_shape(output.shape, f"card.outputs[{index}].shape")
         for index, entry in enumerate(self.inputs):
             rules.check_shape(entry.shape, f"card.inputs[{index}].shape")
             rules.check_recipes(entry.image, entry.audio, f"card.inputs[{index}]")
@@ -176,6 +190,15 @@ class ModelCard:
     def with_(self, **changes: Any) -> ModelCard:
         """A copy with some fields changed."""
         return replace(self, **changes)
+
+    def after(self, step: str, details: Mapping[str, Any], source_sha256: str = "") -> ModelCard:
+        """A copy whose history has one step more."""
+        return replace(self, history=(*self.history, HistoryStep(step, dict(details), source_sha256)))
+
+
+def _check_hash(text: str, key: str) -> None:
+    if not re.fullmatch("([0-9a-f]{64})?", text):
+        raise CardError(f"{key}: expected 64 hexadecimal digits, found {text[:80]!r}")
 
 
 _IN_FULL = (ImageRecipe, AudioRecipe)

@@ -77,6 +77,7 @@ def _print_card(card: dict[str, Any] | None, foreign: dict[str, Any] | None) -> 
         ("task", card.get("task", "tensors")),
         ("family", card.get("family", "")),
         ("labels", _labels(card.get("labels", []))),
+        ("made by", ", then ".join(str(each.get("step", "")) for each in card.get("history", []))),
         ("scheme", _scheme(quantization)),
     ]
     print(table([row for row in rows if row[1]], ("card", "")))

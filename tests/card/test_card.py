@@ -8,7 +8,17 @@ from typing import Any
 
 import pytest
 
-from edgemm.card import SCHEMA, AudioRecipe, ImageRecipe, InputCard, ModelCard, OutputCard, StatePair, reader
+from edgemm.card import (
+    SCHEMA,
+    AudioRecipe,
+    HistoryStep,
+    ImageRecipe,
+    InputCard,
+    ModelCard,
+    OutputCard,
+    StatePair,
+    reader,
+)
 from edgemm.errors import CardError, UnsupportedVersion
 from edgemm.tasks.keyword import KeywordRecipe
 
@@ -80,6 +90,7 @@ def test_unknown_keys_are_kept_at_every_level() -> None:
             outputs=(OutputCard(),),
             recipe=KeywordRecipe(),
             states=(StatePair("out", "in"),),
+            history=(HistoryStep("pruned"),),
         ).to_dict(),
         "new": {"deep": [1, 2]},
     }
@@ -90,6 +101,7 @@ def test_unknown_keys_are_kept_at_every_level() -> None:
         content["outputs"][0],
         content["keyword"],
         content["states"][0],
+        content["history"][0],
     ):
         place["new"] = "kept"
     assert ModelCard.from_json(json.dumps(content)).to_dict() == content
@@ -229,3 +241,12 @@ def test_a_version_that_is_none_is_an_error(content: dict[str, Any]) -> None:
 def test_this_version_is_new_enough(monkeypatch: pytest.MonkeyPatch, needed: str, here: str) -> None:
     monkeypatch.setattr(reader, "__version__", here)
     assert ModelCard.from_json(json.dumps({"min_edgemm": needed})).min_edgemm == needed
+
+
+def test_a_step_is_added_to_the_history_and_a_hash_is_checked() -> None:
+    card = ModelCard().after("pruned", {"macs": 0.5}).after("trained", {}, "b" * 64)
+    assert card.to_dict()["history"] == [
+        {"step": "pruned", "details": {"macs": 0.5}}, {"step": "trained", "source_sha256": "b" * 64},
+    ]  # fmt: skip
+    with pytest.raises(CardError, match=r"card\.history\[1\]\.source_sha256: expected 64 hexadecimal digits"):
+        ModelCard.from_json(card.after("x", {}).to_json().replace("b" * 64, "b"))

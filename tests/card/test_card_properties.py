@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from edgemm.card import AudioRecipe, ImageRecipe, InputCard, ModelCard, OutputCard, StatePair
+from edgemm.card import AudioRecipe, HistoryStep, ImageRecipe, InputCard, ModelCard, OutputCard, StatePair
 from edgemm.errors import ArtifactError
 from edgemm.tasks.keyword import KeywordRecipe
 
@@ -110,6 +110,9 @@ cards = st.builds(
         background=st.lists(text, max_size=2).map(tuple),
         extra=extra,
     ),
+    history=st.lists(
+        st.builds(HistoryStep, text, st.just({"macs": 0.5}), st.just("a" * 64), extra), max_size=2
+    ).map(tuple),
     states=st.lists(st.builds(StatePair, text, text, extra), max_size=2).map(tuple),
     quantization=extra,
     fidelity=extra,

@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 import json
+import shutil
 from pathlib import Path
 from typing import Any
 
+import onnx
 import pytest
 
 from edgemm import data
-from edgemm.artifact import read_artifact
+from edgemm.artifact import read_artifact, replace_card
 from edgemm.card import ModelCard
 from edgemm.converters import convert
 from edgemm.converters.prepare import given_card
@@ -47,3 +49,30 @@ def test_labels_that_do_not_fit_the_outputs_are_refused_before_any_work(tmp_path
     with pytest.raises(CardError, match="expected one label for each of its 10 scores, found 3 labels"):
         convert(SOURCE, output=tmp_path / "a.onnx", card=card, progress=lambda *now: stages.append(now[0]))
     assert stages == ["reading"]
+
+
+@pytest.mark.parametrize("ending", ["onnx", "tflite"])
+def test_the_history_of_the_source_goes_on_with_whatever_card(tmp_path: Path, ending: str) -> None:
+    card = read_artifact(SOURCE).card
+    assert card is not None
+    made = tmp_path / "small.onnx"
+    shutil.copy(SOURCE, made)
+    replace_card(made, card.after("pruned", {"macs": 0.5}, "a" * 64))
+    convert(made, output=tmp_path / f"a.{ending}", scheme="dynamic", gate="off")
+    other = card.with_(name="other", extra={})
+    convert(made, output=tmp_path / f"b.{ending}", scheme="dynamic", gate="off", card=other)
+    for name in ("a", "b"):
+        kept = read_artifact(tmp_path / f"{name}.{ending}").card
+        assert kept is not None
+        assert [(each.step, each.details, each.source_sha256) for each in kept.history] == [
+            ("pruned", {"macs": 0.5}, "a" * 64)
+        ]
+
+
+def test_a_damaged_card_of_the_source_does_not_stand_in_the_way_of_another(tmp_path: Path) -> None:
+    source = onnx.load(SOURCE)
+    source.metadata_props[1].value = "{"
+    onnx.save(source, tmp_path / "a.onnx")
+    given = given_card(tmp_path / "a.onnx", ModelCard(name="other"), None)
+    assert given is not None
+    assert (given.name, given.history) == ("other", ())
