@@ -29,8 +29,8 @@ demo: $(VENV)/.demo  ## convert four models to int8, run them on films, pictures
 	$(BIN)/edgemm demo --output out/demo
 
 # Two at a time where a test needs nothing but a processor; alone where it keeps time, or has a camera or a sound card.
-SIDE_BY_SIDE := $(wildcard $(addprefix tests/,artifact audio_models benchmarks card converters data drawing foreign judge preprocess \
-	quantize spikes tasks test_survey.py))
+SIDE_BY_SIDE := $(wildcard $(addprefix tests/,artifact audio_models benchmarks card cli/test_demo_vision.py converters data \
+	differential drawing foreign judge preprocess quantize spikes tasks test_survey.py))
 
 test: $(VENV)/.test lint  ## everything that must hold, under 15 minutes
 	$(BIN)/python -m pytest -n 2 --dist loadfile -m "not network and not shared and not devices" $(SIDE_BY_SIDE)

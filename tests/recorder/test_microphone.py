@@ -56,7 +56,7 @@ def noise(seconds: float) -> npt.NDArray[np.int16]:
     return np.random.default_rng(0).integers(1, 20_000, round(seconds * RATE)).astype(np.int16)
 
 
-@pytest.mark.parametrize("seconds", [3, pytest.param(60, marks=pytest.mark.slow)])
+@pytest.mark.parametrize("seconds", [3, pytest.param(25, marks=pytest.mark.slow)])
 def test_every_sample_comes_once_in_order_and_to_the_bit(virtual: VirtualMicrophone, seconds: int) -> None:
     played = noise(seconds)
     with microphone() as source:
