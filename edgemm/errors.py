@@ -192,6 +192,12 @@ class FidelityMissed(ConversionError):
     """What was measured, an `edgemm.converters.Conversion` without a file; None where nothing was."""
 
 
+class TrainingError(EdgemmError):
+    """Training went wrong: a loss, a gradient or a score is not finite."""
+
+    exit_code = 3
+
+
 @contextmanager
 def naming(where: object, advice: str = "") -> Iterator[None]:
     """Inside, an error about a card begins with the file that it stands in.

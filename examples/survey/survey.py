@@ -26,6 +26,7 @@ from tqdm import tqdm
 
 import edgemm
 from edgemm.converters import convert
+from edgemm.quantize.training import Samples, Settings, train, train_gan
 
 sys.path.insert(0, str(Path(__file__).parent.parent / "train"))
 from digit_images import Split, read_digits, split_digits
@@ -50,43 +51,33 @@ class Trained:
 
 def train_classifier(module: nn.Module, x: Tensor, y: Tensor, epochs: int, rate: float) -> nn.Module:
     """Adam on the cross entropy, gradients clipped, the rate falling to 0."""
-    optimizer = torch.optim.Adam(module.parameters(), rate)
-    steps = epochs * -(-len(x) // BATCH)
-    schedule = torch.optim.lr_scheduler.OneCycleLR(optimizer, rate, total_steps=steps)
-    module.train()
-    for _ in tqdm(range(epochs), desc=type(module).__name__):
-        for chosen in torch.randperm(len(x)).split(BATCH):
-            loss = nn.functional.cross_entropy(module(x[chosen]), y[chosen])
-            optimizer.zero_grad()
-            loss.backward()
-            nn.utils.clip_grad_norm_(module.parameters(), 1.0)
-            optimizer.step()
-            schedule.step()
+    settings = Settings(
+        epochs,
+        BATCH,
+        learning_rate=rate,
+        schedule="one_cycle",
+        clip_norm=1.0,
+        threads=torch.get_num_threads(),
+    )
+    train(module, Samples(x, y), settings=settings)
     return module.eval()
 
 
-def train_gan(pictures: Tensor, epochs: int) -> tuple[nn.Module, nn.Module]:
-    """The usual game, on pictures in -1..1."""
+def train_pair(pictures: Tensor, epochs: int) -> tuple[nn.Module, nn.Module]:
+    """A generator and its discriminator, on pictures in -1..1."""
     generator, discriminator = Generator(), Discriminator()
-    optimizers = [
-        torch.optim.Adam(part.parameters(), 2e-4, betas=(0.5, 0.999)) for part in (generator, discriminator)
-    ]
-    loss = nn.functional.binary_cross_entropy
-    for _ in tqdm(range(epochs), desc="GAN"):
-        for chosen in torch.randperm(len(pictures)).split(BATCH):
-            real = pictures[chosen]
-            ones, zeros = torch.ones(len(real), 1, 1, 1), torch.zeros(len(real), 1, 1, 1)
-            made = generator(torch.randn(len(real), NOISE, 1, 1))
-            wrong = loss(discriminator(real), ones) + loss(discriminator(made.detach()), zeros)
-            _step(optimizers[1], wrong)
-            _step(optimizers[0], loss(discriminator(made), ones))
+    settings = Settings(
+        epochs, BATCH, learning_rate=2e-4, betas=(0.5, 0.999), threads=torch.get_num_threads()
+    )
+    train_gan(
+        generator,
+        discriminator,
+        Samples(pictures),
+        noise=(NOISE, 1, 1),
+        probabilities=True,
+        settings=settings,
+    )
     return generator.eval(), discriminator.eval()
-
-
-def _step(optimizer: Any, loss: Tensor) -> None:
-    optimizer.zero_grad()
-    loss.backward()
-    optimizer.step()
 
 
 def makers(split: Split, train: Names, test: Names, epochs: float) -> dict[str, Callable[[], list[Trained]]]:
@@ -124,7 +115,7 @@ def makers(split: Split, train: Names, test: Names, epochs: float) -> dict[str, 
         return [Trained("Transformer", module, few, names, tongues)]
 
     def gan() -> list[Trained]:
-        generator, discriminator = train_gan(pictures[:, None] * 2 - 1, times(10))
+        generator, discriminator = train_pair(pictures[:, None] * 2 - 1, times(10))
         draws = np.random.default_rng(0).standard_normal((256, 1, NOISE, 1, 1)).astype(np.float32)
         first, rest = list(draws[:128]), list(draws[128:])
         whole = GAN(generator, discriminator)
@@ -197,9 +188,9 @@ def main(arguments: list[str] | None = None) -> list[list[str]]:
     options.output.mkdir(parents=True, exist_ok=True)
     torch.set_num_threads(options.threads)
     split = split_digits(read_digits(options.digits))
-    train, test = read_names(options.names)
+    names, test = read_names(options.names)
     rows = []
-    for name, make in makers(split, train, test, options.epochs).items():
+    for name, make in makers(split, names, test, options.epochs).items():
         if name not in (options.only or name):
             continue
         torch.manual_seed(0)

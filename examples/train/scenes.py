@@ -5,13 +5,15 @@
 
 Both are trained together, with one trunk, and the detector alone after that, on scenes that are drawn as they are
 needed, from the 8,000 training pictures of the digits network. The scenes that measure them show digits of the
-validation pictures while training, and of the held-out ones at the end. About 25 minutes on two cores.
+validation pictures while training, and of the held-out ones at the end. About 25 minutes on two cores. The bundled
+files were trained with the same scenes by a loop written out for them.
 """
 
 from __future__ import annotations
 
 import argparse
 import copy
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import numpy as np
@@ -21,9 +23,10 @@ from scene_files import save_networks
 from scene_losses import batch_targets, detection_loss, mask_loss
 from scene_measures import evaluate
 from scene_network import SceneNetwork
-from tqdm import tqdm
 
 from edgemm.data.scenes import stills
+from edgemm.quantize.training import Batch, Settings
+from edgemm.quantize.training import train as fit
 
 BATCH = 8
 WARM_UP = 50
@@ -48,16 +51,18 @@ class CutShort(torch.optim.lr_scheduler.OneCycleLR):
 
 
 class Drawn(torch.utils.data.Dataset[tuple[torch.Tensor, ...]]):
-    """Batches of scenes; batch i is drawn from seed + i."""
+    """Batches of scenes; batch i of all is drawn from seed + i."""
 
-    def __init__(self, pictures: Pictures, seed: int, steps: int) -> None:
-        self.pictures, self.seed, self.steps = pictures, seed, steps
+    def __init__(self, pictures: Pictures, seed: int, first: int, steps: int) -> None:
+        self.pictures, self.seed, self.first, self.steps = pictures, seed, first, steps
 
     def __len__(self) -> int:
         return self.steps
 
     def __getitem__(self, index: int) -> tuple[torch.Tensor, ...]:
-        scenes = stills(self.pictures.images, self.pictures.labels, self.seed * 1_000_000 + index, BATCH)
+        scenes = stills(
+            self.pictures.images, self.pictures.labels, self.seed * 1_000_000 + self.first + index, BATCH
+        )
         return batch_targets(list(scenes))
 
 
@@ -69,6 +74,22 @@ def _one_thread(_worker: int) -> None:
     torch.set_num_threads(1)
 
 
+def drawn(pictures: Pictures, seed: int, steps: int) -> Callable[[int], Iterator[Batch]]:
+    """What `edgemm.quantize.training` takes: `steps` batches in each epoch, drawn by a process of their own."""
+
+    def batches(epoch: int) -> Iterator[Batch]:
+        made = torch.utils.data.DataLoader(
+            Drawn(pictures, seed, epoch * steps, steps),
+            batch_size=None,
+            num_workers=1,
+            worker_init_fn=_one_thread,
+        )
+        for images, *truth in made:
+            yield Batch((images.contiguous(memory_format=torch.channels_last),), tuple(truth))
+
+    return batches
+
+
 def train(
     pictures: Pictures, validation: Pictures, seed: int, rate: float, total: int, cut: int, stop: int
 ) -> SceneNetwork:
@@ -76,47 +97,53 @@ def train(
     torch.manual_seed(seed)
     net = SceneNetwork()
     net.to(memory_format=torch.channels_last)
-    optimizer = torch.optim.AdamW(net.parameters(), lr=rate, weight_decay=0.02)
-    schedule = CutShort(optimizer, rate, total, cut, stop)
-    drawn = torch.utils.data.DataLoader(
-        Drawn(pictures, seed, stop), batch_size=None, num_workers=1, worker_init_fn=_one_thread
-    )
-    net.train()
-    for step, (images, boxes, digits, masks) in enumerate(bar := tqdm(drawn, desc="scenes", unit="step"), 1):
-        optimizer.zero_grad()
-        found, scores, mask = net(images.contiguous(memory_format=torch.channels_last))
-        loss_boxes, loss_masks = detection_loss(found, scores, boxes, digits), mask_loss(mask, masks)
-        (loss_boxes + loss_masks).backward()
-        torch.nn.utils.clip_grad_norm_(net.parameters(), 5.0)
-        optimizer.step()
-        schedule.step()
-        if step % EVERY == 0:
-            measured = evaluate(net, validation, count=150)
-            net.train()
-            bar.write(f"{step}: {measured}; losses {loss_boxes:.3f}, {loss_masks:.3f}")
+    each = min(EVERY, stop)
+    settings = Settings(
+        epochs=stop // each, steps_per_epoch=each, optimizer="adamw", learning_rate=rate, weight_decay=0.02,
+        schedule=lambda optimizer, _: CutShort(optimizer, rate, total, cut, stop), clip_norm=5.0, seed=seed,
+    )  # fmt: skip
+
+    def loss(found: tuple[torch.Tensor, ...], truth: tuple[torch.Tensor, ...]) -> torch.Tensor:
+        boxes, scores, mask = found
+        return detection_loss(boxes, scores, truth[0], truth[1]) + mask_loss(mask, truth[2])
+
+    def validate(module: SceneNetwork) -> float:
+        measured = evaluate(module, validation, count=150)
+        print(measured)
+        return measured.map50 + measured.miou
+
+    fit(net, drawn(pictures, seed, each), loss=loss, settings=settings, validate=validate)
     return net
+
+
+class Boxes(torch.nn.Module):
+    """The trunk and the box head alone."""
+
+    def __init__(self, network: SceneNetwork) -> None:
+        super().__init__()
+        self.trunk, self.boxes = network.trunk, network.boxes
+
+    def forward(self, pictures: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
+        """Boxes and score logits."""
+        boxes, scores = self.boxes(self.trunk(pictures)[2])
+        return boxes, scores
 
 
 def refine(net: SceneNetwork, pictures: Pictures, seed: int, rate: float, steps: int) -> SceneNetwork:
     """A copy whose trunk and box head were trained on for boxes alone; its mask head is of no use any more."""
-    torch.manual_seed(seed)
-    net = copy.deepcopy(net).train()
-    used = [*net.trunk.parameters(), *net.boxes.parameters()]
-    optimizer = torch.optim.AdamW(used, lr=rate, weight_decay=0.02)
-    schedule = torch.optim.lr_scheduler.LambdaLR(
-        optimizer, lambda step: min((step + 1) / WARM_UP, (steps - step) / (steps - WARM_UP))
-    )
-    drawn = torch.utils.data.DataLoader(
-        Drawn(pictures, seed, steps), batch_size=None, num_workers=1, worker_init_fn=_one_thread
-    )
-    for images, boxes, digits, _ in tqdm(drawn, desc="boxes", unit="step"):
-        optimizer.zero_grad()
-        features = net.trunk(images.contiguous(memory_format=torch.channels_last))[2]
-        found, scores = net.boxes(features)
-        detection_loss(found, scores, boxes, digits).backward()
-        torch.nn.utils.clip_grad_norm_(used, 5.0)
-        optimizer.step()
-        schedule.step()
+    net = copy.deepcopy(net)
+    settings = Settings(
+        epochs=1, steps_per_epoch=steps, optimizer="adamw", learning_rate=rate, weight_decay=0.02, clip_norm=5.0,
+        schedule=lambda optimizer, count: torch.optim.lr_scheduler.LambdaLR(
+            optimizer, lambda step: min((step + 1) / WARM_UP, (count - step) / max(count - WARM_UP, 1))
+        ),
+        seed=seed,
+    )  # fmt: skip
+
+    def loss(found: tuple[torch.Tensor, ...], truth: tuple[torch.Tensor, ...]) -> torch.Tensor:
+        return detection_loss(found[0], found[1], truth[0], truth[1])
+
+    fit(Boxes(net), drawn(pictures, seed, steps), loss=loss, settings=settings)
     return net
 
 

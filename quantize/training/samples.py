@@ -1,0 +1,154 @@
+"""What a network is trained with: arrays in memory, cut into batches in an order that a seed decides."""
+
+from __future__ import annotations
+
+import itertools
+import zlib
+from collections.abc import Callable, Iterable, Iterator
+from dataclasses import dataclass
+from typing import Any, NamedTuple
+
+import numpy as np
+
+from edgemm.errors import InputError
+
+Data = Any
+"""`Samples`, or a callable: number of the epoch, from 0 -> its batches. Each is a `Batch`, or (inputs, targets)."""
+
+
+Seed = Callable[[int, int], int]
+"""Number of the epoch and of the step in it -> what torch's own generator is seeded with there."""
+
+
+class Batch(NamedTuple):
+    """What one step is made with: tensors whose first dimension is the samples."""
+
+    inputs: tuple[Any, ...]
+    targets: Any = None
+    """A tensor or a tuple of them; None where nobody knows the right answers."""
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Samples:
+    """All samples, in memory.
+
+    Args:
+        inputs: an array or tensor [n, ...], or a tuple of them for a network with several inputs.
+        targets: of the same length: labels, numbers, or a tuple (for "ctc": labels, their lengths ...); None without.
+        augment: changes the inputs and targets of one batch: called with a `Batch`, gives a `Batch`. It draws from
+            torch's own generator, which is seeded for each step.
+    """
+
+    inputs: Any
+    targets: Any = None
+    augment: Callable[[Batch], Batch] | None = None
+
+    def __post_init__(self) -> None:
+        arrays = [*_several(self.inputs), *(() if self.targets is None else _several(self.targets))]
+        sizes = {len(each) for each in arrays}
+        if not _several(self.inputs) or 0 in sizes:
+            raise InputError("there are no samples to train with")
+        if len(sizes) > 1:
+            raise InputError(
+                f"inputs and targets have {' and '.join(map(str, sorted(sizes)))} samples: expected as many of each"
+            )
+
+    def __len__(self) -> int:
+        return len(_several(self.inputs)[0])
+
+    def batches(self, size: int, seed: int, start: int = 0) -> Iterator[Batch]:
+        """One epoch in random order.
+
+        Args:
+            size: samples in a batch; the last may have fewer.
+            seed: of the order.
+            start: so many batches are left out.
+        """
+        import torch
+
+        inputs = tuple(torch.as_tensor(each) for each in _several(self.inputs))
+        targets = (
+            None if self.targets is None else tuple(torch.as_tensor(each) for each in _several(self.targets))
+        )
+        order = torch.randperm(len(self), generator=torch.Generator().manual_seed(seed))
+        for chosen in order.split(size)[start:]:
+            answers = None if targets is None else tuple(each[chosen] for each in targets)
+            if answers is not None and not isinstance(self.targets, tuple):
+                answers = answers[0]
+            batch = Batch(tuple(each[chosen] for each in inputs), answers)
+            yield batch if self.augment is None else self.augment(batch)
+
+    def fingerprint(self) -> str:
+        """Of the samples themselves: other data have another."""
+        found = 0
+        for each in (*_several(self.inputs), *(() if self.targets is None else _several(self.targets))):
+            array = np.ascontiguousarray(each)
+            found = zlib.crc32(f"{array.dtype}{array.shape}".encode(), found)
+            found = zlib.crc32(array.reshape(-1).view(np.uint8).data, found)
+        return f"{found:08x}"
+
+
+def _several(value: Any) -> tuple[Any, ...]:
+    return value if isinstance(value, tuple) else (value,)
+
+
+def batches_of(data: Data, epoch: int, size: int, seed: Seed, start: int) -> Iterator[Batch]:
+    """The batches of one epoch but the first `start`. Each is drawn with torch's own generator seeded for it, so that
+    it is the same whatever was drawn before.
+
+    Raises:
+        InputError: `data` is no data, or gives something else than batches.
+    """
+    import torch
+
+    torch.manual_seed(seed(epoch, 0))
+    first = start if isinstance(data, Samples) else 0
+    drawn = iter(
+        data.batches(size, seed(epoch, 0), start) if isinstance(data, Samples) else _called(data, epoch)
+    )
+    for index in itertools.count(first):
+        torch.manual_seed(seed(epoch, index))
+        try:
+            each = next(drawn)
+        except StopIteration:
+            return
+        if index >= start:
+            yield as_batch(each)
+
+
+def _called(data: Data, epoch: int) -> Iterable[Any]:
+    if not callable(data):
+        raise InputError(
+            "expected Samples, or a callable that takes the number of the epoch and gives batches, found "
+            f"{type(data).__name__}"
+        )
+    batches: Iterable[Any] = data(epoch)
+    return batches
+
+
+def as_batch(value: Any) -> Batch:
+    """A batch, of what a caller's own data gives: `Batch`, (inputs, targets), or inputs alone."""
+    if isinstance(value, Batch):
+        return value
+    if isinstance(value, tuple | list):
+        if len(value) != 2:
+            raise InputError(f"expected a batch of (inputs, targets), found {len(value)} things")
+        return Batch(_several(_tensors(value[0])), _tensors(value[1]))
+    return Batch((_tensors(value),))
+
+
+def _tensors(value: Any) -> Any:
+    import torch
+
+    if value is None:
+        return None
+    several = isinstance(value, tuple) or (isinstance(value, list) and hasattr(value[0], "shape"))
+    return tuple(map(torch.as_tensor, value)) if several else torch.as_tensor(value)
+
+
+def steps_in(data: Data, size: int, limit: int | None) -> int | None:
+    """Batches in an epoch; None where nobody knows."""
+    if isinstance(data, Samples):
+        whole = -(-len(data) // size)
+        return whole if limit is None else min(whole, limit)
+    return limit
