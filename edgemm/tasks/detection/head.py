@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-from typing import Protocol
+from typing import NamedTuple, Protocol
 
 import numpy as np
 import numpy.typing as npt
@@ -14,8 +13,7 @@ Floats = npt.NDArray[np.float32]
 Integers = npt.NDArray[np.int64]
 
 
-@dataclass(frozen=True, slots=True, eq=False)
-class Found:
+class Found(NamedTuple):
     """Candidates whose score reaches the threshold, in the order of the outputs."""
 
     index: Integers
@@ -48,7 +46,7 @@ class Head(Protocol):
             ArtifactError: scores are NaN or infinite.
         """
 
-    def places(self, outputs: Outputs, index: Integers, wh: tuple[float, float]) -> tuple[Floats, Floats]:
+    def places(self, outputs: Outputs, index: Integers, wh: tuple[float, float]) -> Floats:
         """Boxes and key points of some candidates.
 
         Args:
@@ -57,5 +55,6 @@ class Head(Protocol):
             wh: width and height of the input tensor in pixels.
 
         Returns:
-            float32[n, 4] left, top, right, bottom and float32[n, k, 2], in pixels of the input tensor.
+            float32[n, 4 + 2k], a new array: left, top, right, bottom, then x and y of each key point, in pixels of the
+            input tensor.
         """

@@ -63,7 +63,9 @@ def test_no_more_than_wanted(most: int) -> None:
 def test_an_object_is_the_mean_of_its_boxes(count: int, marks: int, limit: float) -> None:
     boxes, classes, scores = seeded(count, 5)
     points = np.random.default_rng(6).uniform(0, 200, (count, marks, 2)).astype(np.float32)
-    mean, where, kept = weighted(boxes, points, scores, limit, 10_000)
+    rows = np.concatenate([boxes, points.reshape(count, 2 * marks)], axis=1)
+    mean, kept = weighted(rows, scores, limit, 10_000)
+    mean, where = mean[:, :4], mean[:, 4:].reshape(len(mean), marks, 2)
     expected = blended(things(boxes, classes, scores, points), limit)
     assert mean.shape == (len(expected), 4)
     assert where.shape == (len(expected), marks, 2)
@@ -75,13 +77,13 @@ def test_an_object_is_the_mean_of_its_boxes(count: int, marks: int, limit: float
 
 def test_no_more_objects_than_wanted() -> None:
     boxes, _, scores = seeded(200)
-    mean, _, kept = weighted(boxes, np.zeros((200, 0, 2), np.float32), scores, 0.5, 3)
+    mean, kept = weighted(boxes, scores, 0.5, 3)
     assert len(mean) == len(kept) == 3
 
 
 def test_scores_of_0_weigh_alike() -> None:
     boxes = np.array([[0, 0, 10, 10], [0, 0, 10, 12]], np.float32)
-    mean, _, _ = weighted(boxes, np.zeros((2, 0, 2), np.float32), np.zeros(2, np.float32), 0.5, 3)
+    mean, _ = weighted(boxes, np.zeros(2, np.float32), 0.5, 3)
     assert mean.tolist() == [[0, 0, 10, 11]]
 
 
