@@ -23,8 +23,8 @@ class Found(NamedTuple):
     scores: Floats
     """float32[n], finite."""
 
-    def only(self, which: npt.NDArray[np.generic]) -> Found:
-        """Those that a mask, or a list of places, names."""
+    def only(self, which: npt.NDArray[np.generic] | slice) -> Found:
+        """Those that a mask, a list of places, or a slice names."""
         return Found(self.index[which], self.numbers[which], self.scores[which])
 
 

@@ -14,6 +14,7 @@ import numpy.typing as npt
 Floats = npt.NDArray[np.float32]
 Integers = npt.NDArray[np.int64]
 _ZERO = np.float32(0)
+_FIRST = slice(0, 1)
 _CHUNK = 128
 """Boxes that are compared with each other at once."""
 
@@ -64,7 +65,7 @@ def suppress(boxes: Floats, iou: float, limit: int, classes: Integers | None = N
     return np.array(kept, np.int64)
 
 
-def weighted(rows: Floats, scores: Floats, iou: float, limit: int) -> tuple[Floats, Integers]:
+def weighted(rows: Floats, scores: Floats, iou: float, limit: int) -> tuple[Floats, Integers | slice]:
     """MediaPipe's: an object is the mean of all its boxes and key points, weighted by their scores.
 
     Args:
@@ -87,6 +88,8 @@ def weighted(rows: Floats, scores: Floats, iou: float, limit: int) -> tuple[Floa
             break
         means.append(_mean(rest.rows[same], rest.scores[same]))
         rest = rest.only(~same)
+    if len(kept) == 1:
+        return means[0].reshape(1, rows.shape[1]), _FIRST
     return np.array(means, np.float32).reshape(len(kept), rows.shape[1]), np.array(kept, np.int64)
 
 
