@@ -53,7 +53,7 @@ class _Steps:
     scratch: Scratch
     borders: tuple[tuple[tuple[slice, slice], npt.NDArray[Any]], ...]
     """Rows and columns of the tensor outside the picture, and what is written there: [rows, columns, channels], as the
-    tensor stores it."""
+    tensor stores it, or [] where all of it is one number."""
 
 
 class ImagePreprocessor:
@@ -139,7 +139,7 @@ class ImagePreprocessor:
             sample=PictureSampler(self._recipe, at, color, target),
             flip=by_plane and color != wanted,
             scratch=self._writer.scratch(rows, columns),
-            borders=tuple((strip, border[strip]) for strip in strips),
+            borders=tuple((strip, border[strip] if border.ndim else border) for strip in strips),
         )
 
     def _check_out(self, out: npt.NDArray[Any]) -> None:
