@@ -70,6 +70,14 @@ def _grid(
     return np.asarray(made.reshape(-1, 4), np.float32)
 
 
+def _whole_pixels(scales: Sequence[float]) -> tuple[int, int] | None:
+    """The size of input whose pixels the offsets are: dividing by it and multiplying with it changes no bit, so neither
+    is done. None where the scales are no powers of two."""
+    across, down, *size = scales
+    exact = all(math.frexp(scale)[0] == 0.5 and scale >= 1 for scale in (across, down))
+    return (int(across), int(down)) if exact and size == [across, down] else None
+
+
 class AnchorsHead:
     """Offsets to anchors, in units of `box_scales`; key points likewise.
 
@@ -104,6 +112,10 @@ class AnchorsHead:
         self._wholes = None if (anchors[:, 2:] == 1).all() else np.tile(anchors[:, 2:], (1, pairs))
         self._centres = np.tile(anchors[:, :2], (1, pairs))
         self._centres[:, 2:4] = 0
+        self._unscaled_wh = None
+        if self._wholes is None and not recipe.box_exponential:
+            self._unscaled_wh = _whole_pixels(recipe.box_scales)
+        self._centres_in_pixels = self._centres * self._scales
         self._in_pixels: tuple[tuple[float, float], Floats] = ((0.0, 0.0), np.zeros(0, np.float32))
 
     def places(self, outputs: Outputs, index: Integers, wh: tuple[float, float]) -> Floats:
@@ -114,6 +126,18 @@ class AnchorsHead:
         if self._turned:
             pairs = placed.reshape(len(index), 2 + self._count, 2)
             placed = pairs[..., ::-1].reshape(placed.shape)
+        if self._unscaled_wh == wh:
+            placed += self._centres_in_pixels[index]
+        else:
+            placed = self._scaled(placed, index, wh)
+        centre, size = placed[:, :2], placed[:, 2:4]
+        half = size * _HALF
+        np.add(centre, half, out=size)
+        centre -= half
+        return placed
+
+    def _scaled(self, placed: Floats, index: Integers, wh: tuple[float, float]) -> Floats:
+        """Offsets -> centres, sizes and points in pixels, in the same array."""
         placed /= self._scales
         if self._exponential:
             with np.errstate(over="ignore"):  # an infinite box is dropped by the caller
@@ -122,10 +146,6 @@ class AnchorsHead:
             placed *= self._wholes[index]
         placed += self._centres[index]
         placed *= self._pixels(wh)
-        centre, size = placed[:, :2], placed[:, 2:4]
-        half = size * _HALF
-        np.add(centre, half, out=size)
-        centre -= half
         return placed
 
     def _pixels(self, wh: tuple[float, float]) -> Floats:
