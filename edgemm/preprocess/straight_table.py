@@ -1,4 +1,4 @@
-"""A table of pixels that is a straight line: multiplied and added, many pixels at once, instead of looked up one by one."""
+"""A table of pixels that is a straight line: computed for many pixels at once, instead of looked up one by one."""
 
 from __future__ import annotations
 

@@ -103,7 +103,9 @@ class TableWriter:
             return
         planes = [picture] * 3 if picture.ndim == 2 else self._cv.split(picture, scratch.planes)
         targets = scratch.stored or [view[:, :, c] for c in range(3)]
-        for channel, (plane, target) in enumerate(zip(planes[::-1] if flip else planes, targets, strict=True)):
+        for channel, (plane, target) in enumerate(
+            zip(planes[::-1] if flip else planes, targets, strict=True)
+        ):
             self._look_up(plane, channel, target)
         if scratch.stored:
             _keep(self._cv.merge(scratch.stored, dst=view), view)

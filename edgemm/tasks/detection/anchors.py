@@ -70,12 +70,12 @@ def _grid(
     return np.asarray(made.reshape(-1, 4), np.float32)
 
 
-def _whole_pixels(scales: Sequence[float]) -> tuple[int, int] | None:
+def _whole_pixels(scales: Sequence[float]) -> tuple[float, float] | None:
     """The size of input whose pixels the offsets are: dividing by it and multiplying with it changes no bit, so neither
     is done. None where the scales are no powers of two."""
     across, down, *size = scales
     exact = all(math.frexp(scale)[0] == 0.5 and scale >= 1 for scale in (across, down))
-    return (int(across), int(down)) if exact and size == [across, down] else None
+    return (across, down) if exact and size == [across, down] else None
 
 
 class AnchorsHead:
@@ -112,7 +112,7 @@ class AnchorsHead:
         self._wholes = None if (anchors[:, 2:] == 1).all() else np.tile(anchors[:, 2:], (1, pairs))
         self._centres = np.tile(anchors[:, :2], (1, pairs))
         self._centres[:, 2:4] = 0
-        self._unscaled_wh = None
+        self._unscaled_wh: tuple[float, float] | None = None
         if self._wholes is None and not recipe.box_exponential:
             self._unscaled_wh = _whole_pixels(recipe.box_scales)
         self._centres_in_pixels = self._centres * self._scales

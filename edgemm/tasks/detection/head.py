@@ -16,7 +16,7 @@ Integers = npt.NDArray[np.int64]
 class Found(NamedTuple):
     """Candidates whose score reaches the threshold, in the order of the outputs."""
 
-    index: Integers
+    candidates: Integers
     """int64[n]: which candidate of the model's."""
     numbers: Integers
     """int64[n]: its class, as the model counts, the background counted."""
@@ -25,7 +25,7 @@ class Found(NamedTuple):
 
     def only(self, which: npt.NDArray[np.generic] | slice) -> Found:
         """Those that a mask, a list of places, or a slice names."""
-        return Found(self.index[which], self.numbers[which], self.scores[which])
+        return Found(self.candidates[which], self.numbers[which], self.scores[which])
 
 
 def nothing() -> Found:
@@ -51,7 +51,7 @@ class Head(Protocol):
 
         Args:
             outputs: of the model.
-            index: of `Found`.
+            index: `candidates` of `Found`.
             wh: width and height of the input tensor in pixels.
 
         Returns:

@@ -55,7 +55,7 @@ class ScoreSearch:
         if len(found) == 1:
             return found[0][1]
         return Found(
-            np.concatenate([each.index + begin for begin, each in found]),
+            np.concatenate([each.candidates + begin for begin, each in found]),
             np.concatenate([each.numbers for _, each in found]),
             np.concatenate([each.scores for _, each in found]),
         )
@@ -201,7 +201,7 @@ class _Jointly:
         with np.errstate(over="ignore", invalid="ignore"):  # 0 times infinity is NaN, which is refused below
             products = self._real(self._block, self._block.stored(outputs)[rows]) * there
         found = _best(finite(products, self._block.spec.name), self._threshold, self._multi)
-        return Found(rows[found.index], found.numbers + self._first, found.scores)
+        return Found(rows[found.candidates], found.numbers + self._first, found.scores)
 
     def _real(self, block: Block, stored: Array) -> Array:
         real = np.asarray(block.spec.dequantize(stored), np.float32)
@@ -221,7 +221,7 @@ class _Softmax:
         spec = self._whole.spec
         scores = softmax(spec.dequantize(self._whole.stored(outputs)))
         found = _best(finite(scores, spec.name)[:, self._classes], self._threshold, self._multi)
-        return Found(found.index, found.numbers + self._first, found.scores)
+        return Found(found.candidates, found.numbers + self._first, found.scores)
 
 
 def _best(scores: Array, threshold: np.float32, multi: bool) -> Found:

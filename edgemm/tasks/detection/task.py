@@ -125,11 +125,11 @@ class DetectionDecoder:
             wanted = labels.wanted(found.numbers)
             if wanted is not None:
                 found = found.only(wanted)
-            if not len(found.index):
+            if not len(found.candidates):
                 return self._nothing
             found = _best(found, self._most)
             way = self._ways.of(context)
-            rows = head.places(outputs, found.index, self._size(context))
+            rows = head.places(outputs, found.candidates, self._size(context))
             placed = way.rows(rows)
             shown = way.clipped(placed)
             seen = None if way.upright and _all_seen(placed, shown) else _seen(rows, placed, shown)
