@@ -27,8 +27,8 @@ class WayBack:
         self._limits = np.array([width, height, width, height], np.float32) if width and height else None
 
     def rows(self, rows: Floats) -> Floats:
-        """float32[n, 4 + 2k], boxes (left, top, right, bottom) and their key points, in pixels of the tensor -> the same
-        in pixels of the source, a new array, not clipped. Where the view is rotated, a box is the upright one around it.
+        """Boxes (left, top, right, bottom) and their key points, float32[n, 4 + 2k], in pixels of the tensor -> those
+        in pixels of the source, a new array, not clipped. In a rotated view a box is the upright one around it.
         """
         count, width = rows.shape
         if not self.upright:
