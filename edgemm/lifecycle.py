@@ -20,6 +20,7 @@ from edgemm.worker import in_worker
 
 T = TypeVar("T")
 NEW, RUNNING, CLOSING, CLOSED = "new", "running", "closing", "closed"
+_OPEN = frozenset((NEW, RUNNING))
 _forks = 0
 """How many forks lie between the first process and this one."""
 
@@ -61,7 +62,7 @@ class Lifecycle:
     @property
     def is_open(self) -> bool:
         """False from the moment when `close()` was called."""
-        return self.state in (NEW, RUNNING)
+        return self.state in _OPEN
 
     @property
     def forked(self) -> bool:
@@ -72,8 +73,8 @@ class Lifecycle:
         """Raises:
         InputError: it is closed, or was made before a fork.
         """
-        self.check_process()
-        if not self.is_open:
+        if self._forks != _forks or self.state not in _OPEN:
+            self.check_process()
             raise InputError(f"{self._what} is closed: {self._remedy}")
 
     def check_process(self) -> None:

@@ -213,8 +213,9 @@ class LitertBackend:
         Raises:
             DelegateFailed: an operator or the accelerator failed.
         """
-        for place, number in self._numbers_in.items():
-            self._interpreter.set_tensor(self._details[0][place]["index"], number)
+        if self._numbers_in:  # an empty loop would take a tenth of a microsecond
+            for place, number in self._numbers_in.items():
+                self._interpreter.set_tensor(self._details[0][place]["index"], number)
         try:
             self._invoke()
         except (RuntimeError, ValueError) as e:
@@ -223,8 +224,9 @@ class LitertBackend:
             raise DelegateFailed(
                 f"{', '.join(self.delegates)}: failed while running: {_first_line(e)}"
             ) from e
-        for place, number in self._numbers_out.items():
-            number[...] = self._interpreter.get_tensor(self._details[1][place]["index"])
+        if self._numbers_out:
+            for place, number in self._numbers_out.items():
+                number[...] = self._interpreter.get_tensor(self._details[1][place]["index"])
 
     def reset(self) -> None:
         """Forgets what a stateful model remembers.

@@ -17,6 +17,7 @@ from edgemm.card.model_card import InputCard, ModelCard, OutputCard
 from edgemm.card.options import with_options
 from edgemm.errors import CardError, InputError, naming
 from edgemm.lifecycle import Lifecycle, never_free_in_a_child, tell_in_a_child
+from edgemm.media import Frame
 from edgemm.model.coerce import as_block, as_frame, as_stored
 from edgemm.model.exchange import Arrays, check_card, make_exchange
 from edgemm.model.replay import GoldenOutcome, replay
@@ -37,6 +38,7 @@ if TYPE_CHECKING:
 
 __all__ = ["GoldenOutcome", "Model"]
 Begun = TypeVar("Begun")
+_PICTURE = (np.ndarray, Frame)
 
 
 class Model:
@@ -116,6 +118,10 @@ class Model:
             UnsupportedVersion: a task that this version does not decode.
         """
         self._life.check()
+        if isinstance(x, _PICTURE) and isinstance(self._serving, ImageSession):
+            with self._turn:
+                self._life.check()  # closed while this call waited for its turn
+                return self._serving.whole(as_frame(x))
         if isinstance(x, Mapping):
             return self._call_tensors(x)
         card = self._main_input()

@@ -54,6 +54,7 @@ class Runs:
         self._constants = Constants(engine.card.inputs, engine.backend.inputs)
         self.outputs = Outputs(engine.backend.outputs, engine.backend.output_buffer)
         self._used = False
+        self._fills = bool(engine.card.states) or bool(self._constants.values)
 
     @property
     def lock(self) -> Lock:
@@ -75,17 +76,24 @@ class Runs:
         """Runs what lies in the input buffers, for which the lock is held. The outputs are the backend's own, and
         to be read before the lock is released."""
         self._used = True
-        self.state.put(self.backend)
-        self._constants.put(self.backend)
+        backend = self.backend
+        if not self._fills:
+            clock.start("infer")
+            backend.run()
+            clock.start("decode")
+            return self.outputs
+        self.state.put(backend)
+        self._constants.put(backend)
         clock.start("infer")
-        self.backend.run()
+        backend.run()
         clock.start("decode")
-        self.state.take(self.backend)
+        self.state.take(backend)
         return self.outputs
 
     def reset(self) -> None:
         """Nothing was heard or seen."""
-        self.state.reset()
+        if self._fills:
+            self.state.reset()
         if self._owned and self._used:
             with self.lock:
                 self.backend.reset()

@@ -17,6 +17,7 @@ from edgemm.preprocess.table import Scratch, TableWriter, pixel_table
 from edgemm.tensors import TensorSpec
 
 COLORS: tuple[str, ...] = get_args(Color)
+_UINT8 = np.dtype(np.uint8)
 MAX_SIDE = 16384
 """Pixels. A card that asks for a larger picture is refused."""
 
@@ -50,10 +51,9 @@ class _Steps:
     flip: bool
     """The sampled picture has its channels in the opposite order to the tensor's."""
     scratch: Scratch
-    strips: tuple[tuple[slice, slice], ...]
-    """Rows and columns of the tensor outside the picture."""
-    border: npt.NDArray[Any]
-    """[height, width, channels], as the tensor stores it."""
+    borders: tuple[tuple[tuple[slice, slice], npt.NDArray[Any]], ...]
+    """Rows and columns of the tensor outside the picture, and what is written there: [rows, columns, channels], as the
+    tensor stores it, or [] where all of it is one number."""
 
 
 class ImagePreprocessor:
@@ -64,6 +64,7 @@ class ImagePreprocessor:
 
     def __init__(self, recipe: ImageRecipe, layout: str, spec: TensorSpec) -> None:
         self._recipe, self._spec = recipe, spec
+        self._dtype = np.dtype(spec.dtype)
         self._size_wh, channels = _picture_size(recipe, layout, spec)
         self._planar = layout == "NCHW"
         self._writer = TableWriter(pixel_table(recipe, spec, channels), channels, planar=self._planar)
@@ -81,15 +82,16 @@ class ImagePreprocessor:
         Raises:
             InputError: `pixels`, `color` or `out` do not fit this description.
         """
-        pixels = _checked_picture(pixels, color)
+        if (pixels.shape, color) != self._key or pixels.dtype != _UINT8:
+            pixels = _checked_picture(pixels, color)
+            if (pixels.shape, color) != self._key:
+                self._steps = self._plan(pixels.shape, color)
+                self._key = pixels.shape, color
         self._check_out(out)
-        if self._key != (pixels.shape, color):
-            self._steps = self._plan(pixels.shape, color)
-            self._key = pixels.shape, color
         steps = self._steps
         view = out[0].transpose(1, 2, 0) if self._planar else out[0]
-        for strip in steps.strips:
-            view[strip] = steps.border[strip]
+        for strip, border in steps.borders:
+            view[strip] = border
         self._writer.write(steps.sample(pixels), steps.scratch, view[steps.area], flip=steps.flip)
 
     @property
@@ -130,19 +132,19 @@ class ImagePreprocessor:
         target = color if by_plane else wanted  # planes are ordered, or repeated, while they are written
         (width, height), (columns, rows) = self._size_wh, at.shown_wh
         strips = _around(at)
+        border = self._writer.border(self._recipe.pad_value, height, width) if strips else np.empty(0)
         return _Steps(
             area=at.area,
             to_source=at.to_source,
             sample=PictureSampler(self._recipe, at, color, target),
             flip=by_plane and color != wanted,
             scratch=self._writer.scratch(rows, columns),
-            strips=strips,
-            border=self._writer.border(self._recipe.pad_value, height, width) if strips else np.empty(0),
+            borders=tuple((strip, border[strip] if border.ndim else border) for strip in strips),
         )
 
     def _check_out(self, out: npt.NDArray[Any]) -> None:
         spec = self._spec
-        if out.shape != spec.shape or out.dtype != spec.dtype or not out.flags.c_contiguous:
+        if out.shape != spec.shape or out.dtype != self._dtype or not out.flags.c_contiguous:
             raise InputError(
                 f"out: expected a C-contiguous array {spec.dtype}{list(spec.shape)}, found "
                 f"{out.dtype}{list(out.shape)}{'' if out.flags.c_contiguous else ', not contiguous'}"

@@ -49,7 +49,10 @@ class Outputs(Mapping[str, Array]):
 
     def stored(self, name: str) -> Array:
         """The output as the file stores it: int8 stays int8. Not to be written to."""
-        return self._look_up(self._place(name))
+        place = self._places.get(name)
+        if place is None:
+            raise self._unknown(name)
+        return self._look_up(place)
 
     def real(self, name: str) -> Array:
         """The output as numbers: float32 where it is quantized, else as it is. Not to be written to."""
@@ -71,7 +74,10 @@ class Outputs(Mapping[str, Array]):
         try:
             return self._places[name]
         except KeyError:
-            raise InputError(f"output: expected one of {', '.join(self._places)}; found {name!r}") from None
+            raise self._unknown(name) from None
+
+    def _unknown(self, name: str) -> InputError:
+        return InputError(f"output: expected one of {', '.join(self._places)}; found {name!r}")
 
     def __getitem__(self, name: str) -> Array:
         return self.real(name)

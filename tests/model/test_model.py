@@ -209,6 +209,22 @@ def test_what_is_no_picture_is_refused(quadrant: edgemm.Model, wrong: Any) -> No
         quadrant(wrong)
 
 
+@pytest.mark.parametrize("wrong", [np.zeros(4, np.uint8), np.zeros((2, 2)), "photo.png", [[0, 1], [2, 3]]])
+def test_the_second_call_checks_as_the_first(quadrant: edgemm.Model, wrong: Any) -> None:
+    picture = np.zeros((2, 2), np.uint8)
+    picture[1, 0] = 255
+    for _ in range(2):
+        assert quadrant(picture).label == "bottom left"  # type: ignore[attr-defined]
+        assert quadrant({"pixels": np.eye(2, dtype=np.float32).reshape(1, 2, 2, 1)}) is not None
+        with pytest.raises(InputError, match="picture"):
+            quadrant(wrong)
+        tall = np.repeat(picture, 3, axis=0)
+        assert quadrant(tall).label == "bottom left"  # type: ignore[attr-defined]
+    quadrant.close()
+    with pytest.raises(InputError, match="closed"):
+        quadrant(picture)
+
+
 def test_a_mapping_is_taken_as_prepared_and_real(quadrant: edgemm.Model) -> None:
     real = np.array([0, 0, 1, 0], np.float32).reshape(1, 2, 2, 1)
     found = quadrant({"pixels": real})

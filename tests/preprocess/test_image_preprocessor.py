@@ -129,6 +129,37 @@ def test_the_border_is_written_into_each_new_tensor() -> None:
     assert np.array_equal(first, second)
 
 
+@pytest.mark.parametrize("dtype", ["float32", "int8", "uint8"])
+@pytest.mark.parametrize("layout", ["NHWC", "NCHW"])
+@pytest.mark.parametrize("shades", [{"mean": (0.5,), "std": (0.5,)}, IMAGENET], ids=["alike", "by channel"])
+def test_sizes_and_colours_that_take_turns_leave_no_traces(
+    dtype: str, layout: str, shades: dict[str, Any]
+) -> None:
+    spec, recipe = spec_of(layout, 24, 32, 3, dtype), ImageRecipe(resize="letterbox", pad_value=30, **shades)
+    preprocess, out = compiled(recipe, layout, spec), np.empty(spec.shape, dtype)
+    for height, width, color in (
+        (60, 90, "rgb"),
+        (90, 20, "rgb"),
+        (90, 20, "bgr"),
+        (24, 32, "gray"),
+        (60, 90, "rgb"),
+    ):
+        pixels = picture(height, width, color)
+        preprocess(pixels, color, out)  # type: ignore[arg-type]
+        assert np.array_equal(out, naive(pixels, color, recipe, layout, spec))
+
+
+@pytest.mark.parametrize("kind", [np.float32, np.int8, np.uint16])
+def test_another_type_is_refused_after_a_picture_of_the_same_size(kind: Any) -> None:
+    spec = spec_of("NHWC", 24, 32, 3, "int8")
+    preprocess, out = compiled(ImageRecipe(), "NHWC", spec), np.empty(spec.shape, np.int8)
+    preprocess(picture(60, 90), "rgb", out)
+    with pytest.raises(InputError, match="expected uint8"):
+        preprocess(picture(60, 90).astype(kind), "rgb", out)
+    with pytest.raises(InputError, match="color"):
+        preprocess(picture(60, 90), "yuv", out)  # type: ignore[arg-type]
+
+
 def test_the_picture_is_left_as_it_was_and_may_be_read_only() -> None:
     pixels = picture(24, 32)
     before = pixels.copy()

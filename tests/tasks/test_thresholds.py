@@ -78,3 +78,14 @@ def test_int32_has_no_place_that_overflows() -> None:
     least = stored_threshold(spec, 0.5)
     assert spec.dequantize(np.array([least]))[0] >= np.float32(0.5)
     assert spec.dequantize(np.array([least - 1]))[0] < np.float32(0.5)
+
+
+@pytest.mark.parametrize("clip", [89.0, 100.0, 1e6])
+def test_cutting_where_the_sigmoid_is_flat_changes_no_bit(clip: float) -> None:
+    numbers = np.concatenate([np.linspace(-200, 200, 8001), [np.inf, -np.inf, np.nan, 1e30, -1e30]]).astype(
+        np.float32
+    )
+    with np.errstate(over="ignore"):
+        cut = 1 / (1 + np.exp(-np.clip(numbers, -np.float32(clip), np.float32(clip))))
+        assert sigmoid(clip)(numbers).tobytes() == cut.astype(np.float32).tobytes()
+        assert sigmoid(5.0)(numbers[:-5]).max() < 0.994

@@ -10,17 +10,22 @@ import numpy.typing as npt
 
 Array = npt.NDArray[Any]
 _ONE = np.float32(1)
+_SATURATED = 89.0
+"""From here on exp(x) is infinite in float32, and 1 + exp(-x) is 1: cutting x there changes nothing."""
 
 
 def sigmoid(clip: float = 0.0) -> Callable[[Array], Array]:
-    """1 / (1 + exp(-x)) in float32, x cut to -clip..clip first where `clip` is not 0."""
-    limit = np.float32(clip if clip else np.inf)
+    """1 / (1 + exp(-x)) in float32, x cut to -clip..clip first where `clip` is not 0.
+
+    exp of a large number is infinite, and 1 / infinity is 0: call it where NumPy does not warn of overflow.
+    """
+    limit = np.float32(clip)
 
     def apply(numbers: Array) -> Array:
         powers = np.negative(numbers, dtype=np.float32)
-        np.minimum(np.maximum(powers, -limit, out=powers), limit, out=powers)
-        with np.errstate(over="ignore"):  # exp of a large number is infinite, and 1 / infinity is 0
-            np.exp(powers, out=powers)
+        if 0 < clip < _SATURATED:
+            np.minimum(np.maximum(powers, -limit, out=powers), limit, out=powers)
+        np.exp(powers, out=powers)
         powers += _ONE
         return np.divide(_ONE, powers, out=powers)
 

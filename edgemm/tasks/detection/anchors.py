@@ -9,12 +9,14 @@ import numpy as np
 
 from edgemm.errors import CardError
 from edgemm.tasks.detection.head import Floats, Integers
-from edgemm.tasks.detection.places import key_points, sides
+from edgemm.tasks.detection.places import with_points
 from edgemm.tasks.detection.recipe import DetectionRecipe
 from edgemm.tasks.detection.rows import Parts
 from edgemm.tasks.detection.search import ScoreSearch
 from edgemm.tasks.outputs import Outputs
 from edgemm.tensors import TensorSpec
+
+_HALF = np.float32(0.5)
 
 
 def make(recipe: DetectionRecipe, wh: tuple[int, int]) -> Floats:
@@ -68,6 +70,14 @@ def _grid(
     return np.asarray(made.reshape(-1, 4), np.float32)
 
 
+def _whole_pixels(scales: Sequence[float]) -> tuple[float, float] | None:
+    """The size of input whose pixels the offsets are: dividing by it and multiplying with it changes no bit, so neither
+    is done. None where the scales are no powers of two."""
+    across, down, *size = scales
+    exact = all(math.frexp(scale)[0] == 0.5 and scale >= 1 for scale in (across, down))
+    return (across, down) if exact and size == [across, down] else None
+
+
 class AnchorsHead:
     """Offsets to anchors, in units of `box_scales`; key points likewise.
 
@@ -83,6 +93,9 @@ class AnchorsHead:
         parts = Parts(recipe, specs, classes)
         self.search = ScoreSearch(parts.scores, None, recipe)
         self._boxes, self._points, self._count = parts.boxes, parts.points, recipe.points
+        whole = parts.boxes.followed_by(parts.points) if recipe.point_values == 2 and parts.points else None
+        if whole is not None:  # boxes and points side by side are read as one
+            self._boxes, self._points = whole, None
         anchors = make(recipe, wh)
         if len(anchors) != parts.boxes.count:
             raise CardError(
@@ -96,28 +109,49 @@ class AnchorsHead:
         pairs = 2 + recipe.points
         scales = np.array(recipe.box_scales, np.float32)
         self._scales = np.concatenate([scales, *[scales[:2]] * recipe.points])
-        self._wholes = np.tile(anchors[:, 2:], (1, pairs))
+        self._wholes = None if (anchors[:, 2:] == 1).all() else np.tile(anchors[:, 2:], (1, pairs))
         self._centres = np.tile(anchors[:, :2], (1, pairs))
         self._centres[:, 2:4] = 0
+        self._unscaled_wh: tuple[float, float] | None = None
+        if self._wholes is None and not recipe.box_exponential:
+            self._unscaled_wh = _whole_pixels(recipe.box_scales)
+        self._centres_in_pixels = self._centres * self._scales
+        self._in_pixels: tuple[tuple[float, float], Floats] = ((0.0, 0.0), np.zeros(0, np.float32))
 
-    def places(self, outputs: Outputs, index: Integers, wh: tuple[float, float]) -> tuple[Floats, Floats]:
+    def places(self, outputs: Outputs, index: Integers, wh: tuple[float, float]) -> Floats:
         """See `Head`."""
-        offsets = self._boxes.take(outputs, index)
-        if self._points:
-            points = key_points(self._points.take(outputs, index), self._count)
-            offsets = np.concatenate([offsets, points.reshape(len(index), 2 * self._count)], axis=1)
+        placed = self._boxes.take(outputs, index)
+        if self._points is not None:
+            placed = with_points(placed, self._points.take(outputs, index), self._count)
         if self._turned:
-            pairs = offsets.reshape(len(index), 2 + self._count, 2)
-            offsets = pairs[..., ::-1].reshape(offsets.shape)
-        placed = offsets / self._scales
+            pairs = placed.reshape(len(index), 2 + self._count, 2)
+            placed = pairs[..., ::-1].reshape(placed.shape)
+        if self._unscaled_wh == wh:
+            placed += self._centres_in_pixels[index]
+        else:
+            placed = self._scaled(placed, index, wh)
+        centre, size = placed[:, :2], placed[:, 2:4]
+        half = size * _HALF
+        np.add(centre, half, out=size)
+        centre -= half
+        return placed
+
+    def _scaled(self, placed: Floats, index: Integers, wh: tuple[float, float]) -> Floats:
+        """Offsets -> centres, sizes and points in pixels, in the same array."""
+        placed /= self._scales
         if self._exponential:
             with np.errstate(over="ignore"):  # an infinite box is dropped by the caller
                 np.exp(placed[:, 2:4], out=placed[:, 2:4])
-        placed *= self._wholes[index]
+        if self._wholes is not None:
+            placed *= self._wholes[index]
         placed += self._centres[index]
-        return self._in_pixels(placed, wh)
+        placed *= self._pixels(wh)
+        return placed
 
-    def _in_pixels(self, placed: Floats, wh: tuple[float, float]) -> tuple[Floats, Floats]:
-        pairs = placed.reshape(len(placed), 2 + self._count, 2)
-        pairs *= np.array(wh, np.float32)
-        return sides(placed[:, :4], "cxcywh"), pairs[:, 2:]
+    def _pixels(self, wh: tuple[float, float]) -> Floats:
+        """float32[4 + 2k]: width and height in turns."""
+        known, pixels = self._in_pixels
+        if known != wh:
+            pixels = np.array(wh * (2 + self._count), np.float32)
+            self._in_pixels = wh, pixels  # at once: several threads may decode
+        return pixels

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -42,8 +42,8 @@ class Block:
 
     def matrix(self, outputs: Outputs) -> Array:
         """A view of [count, values], as the file stores it: those of other blocks as well."""
-        whole = outputs.stored(self.spec.name).reshape(self.shape)[self.at]
-        return np.asarray(whole.T if self.columns else whole)
+        whole: Array = outputs.stored(self.spec.name).reshape(self.shape)[self.at]
+        return whole.T if self.columns else whole
 
     def stored(self, outputs: Outputs) -> Array:
         """A view of [count, width], as the file stores it."""
@@ -52,6 +52,11 @@ class Block:
     def part(self, first: int, last: int) -> Block:
         """Only the values from `first` to `last`, counted from this block's."""
         return Block(self.spec, self.shape, self.columns, self.first + first, self.first + last, self.at)
+
+    def followed_by(self, other: Block) -> Block | None:
+        """Both as one, where `other` has the values of the same candidates that come next."""
+        whole = replace(self, last=other.last)
+        return whole if other == replace(self, first=self.last, last=other.last) else None
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,6 +78,14 @@ class Table:
     def part(self, first: int, last: int) -> Table:
         """Only the values from `first` to `last`."""
         return Table(tuple(block.part(first, last) for block in self.blocks))
+
+    def followed_by(self, other: Table) -> Table | None:
+        """Both as one, where `other` has the values of the same candidates that come next."""
+        if len(self.blocks) != len(other.blocks):
+            return None
+        pairs = [one.followed_by(two) for one, two in zip(self.blocks, other.blocks, strict=True)]
+        blocks = tuple(pair for pair in pairs if pair is not None)
+        return Table(blocks) if len(blocks) == len(pairs) else None
 
     def take(self, outputs: Outputs, index: npt.NDArray[np.int64]) -> npt.NDArray[np.float32]:
         """float32[n, width]: the numbers of the candidates `index`, dequantized; no other is."""

@@ -12,7 +12,7 @@ from edgemm.errors import ArtifactError, CardError
 from edgemm.tasks.detection import layout
 from edgemm.tasks.detection.activations import activation
 from edgemm.tasks.detection.head import Floats, Found, Integers, nothing
-from edgemm.tasks.detection.places import in_pixels, key_points, sides
+from edgemm.tasks.detection.places import in_pixels, sides, with_points
 from edgemm.tasks.detection.recipe import DetectionRecipe
 from edgemm.tasks.detection.search import finite, require_numbers
 from edgemm.tasks.outputs import Outputs
@@ -81,9 +81,9 @@ class EndToEndHead:
         numbers = np.rint(finite(real[:, self._class], self._spec.name)).astype(np.int64)
         return Found(index, numbers, finite(scores, self._spec.name))
 
-    def places(self, outputs: Outputs, index: Integers, wh: tuple[float, float]) -> tuple[Floats, Floats]:
+    def places(self, outputs: Outputs, index: Integers, wh: tuple[float, float]) -> Floats:
         """See `Head`."""
         real = np.asarray(self._spec.dequantize(self._rows(outputs)[index]), np.float32)
         boxes = sides(real[:, self._box : self._box + 4], self._order)
-        points = key_points(real[:, self._points :], self._count)
-        return in_pixels(boxes, points, wh) if self._normalized else (boxes, points)
+        rows = with_points(boxes, real[:, self._points :], self._count)
+        return in_pixels(rows, wh) if self._normalized else rows

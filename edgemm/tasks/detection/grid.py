@@ -12,7 +12,7 @@ from edgemm.tasks.detection import layout
 from edgemm.tasks.detection.activations import sigmoid
 from edgemm.tasks.detection.blocks import Block, Table
 from edgemm.tasks.detection.head import Floats, Integers
-from edgemm.tasks.detection.places import no_points, sides
+from edgemm.tasks.detection.places import sides
 from edgemm.tasks.detection.recipe import DetectionRecipe
 from edgemm.tasks.detection.rows import Parts
 from edgemm.tasks.detection.search import ScoreSearch
@@ -83,7 +83,7 @@ class GridHead:
                 f"{list(recipe.strides)} of an input of {wh[0]} x {wh[1]}"
             )
 
-    def places(self, outputs: Outputs, index: Integers, wh: tuple[float, float]) -> tuple[Floats, Floats]:
+    def places(self, outputs: Outputs, index: Integers, wh: tuple[float, float]) -> Floats:
         """See `Head`."""
         raw, cells = self._boxes.take(outputs, index), self._cells
         corner, stride, anchor = cells.corner[index], cells.stride[index], cells.anchor[index]
@@ -96,7 +96,7 @@ class GridHead:
             else:
                 centre = (_sigmoid(xy) * np.float32(2) - np.float32(0.5) + corner) * stride
                 extent = (_sigmoid(size) * np.float32(2)) ** 2 * anchor
-        return sides(np.concatenate([centre, extent], axis=1), "cxcywh"), no_points(len(index))
+        return sides(np.concatenate([centre, extent], axis=1), "cxcywh")
 
 
 def _grids(recipe: DetectionRecipe, specs: Sequence[TensorSpec], wh: tuple[int, int]) -> list[TensorSpec]:

@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-from typing import Protocol
+from typing import NamedTuple, Protocol
 
 import numpy as np
 import numpy.typing as npt
@@ -14,20 +13,19 @@ Floats = npt.NDArray[np.float32]
 Integers = npt.NDArray[np.int64]
 
 
-@dataclass(frozen=True, slots=True, eq=False)
-class Found:
+class Found(NamedTuple):
     """Candidates whose score reaches the threshold, in the order of the outputs."""
 
-    index: Integers
+    candidates: Integers
     """int64[n]: which candidate of the model's."""
     numbers: Integers
     """int64[n]: its class, as the model counts, the background counted."""
     scores: Floats
     """float32[n], finite."""
 
-    def only(self, which: npt.NDArray[np.generic]) -> Found:
-        """Those that a mask, or a list of places, names."""
-        return Found(self.index[which], self.numbers[which], self.scores[which])
+    def only(self, which: npt.NDArray[np.generic] | slice) -> Found:
+        """Those that a mask, a list of places, or a slice names."""
+        return Found(self.candidates[which], self.numbers[which], self.scores[which])
 
 
 def nothing() -> Found:
@@ -48,14 +46,15 @@ class Head(Protocol):
             ArtifactError: scores are NaN or infinite.
         """
 
-    def places(self, outputs: Outputs, index: Integers, wh: tuple[float, float]) -> tuple[Floats, Floats]:
+    def places(self, outputs: Outputs, index: Integers, wh: tuple[float, float]) -> Floats:
         """Boxes and key points of some candidates.
 
         Args:
             outputs: of the model.
-            index: of `Found`.
+            index: `candidates` of `Found`.
             wh: width and height of the input tensor in pixels.
 
         Returns:
-            float32[n, 4] left, top, right, bottom and float32[n, k, 2], in pixels of the input tensor.
+            float32[n, 4 + 2k], a new array: left, top, right, bottom, then x and y of each key point, in pixels of the
+            input tensor.
         """

@@ -52,7 +52,7 @@ class Labels:
 
     def rows(self, numbers: Integers) -> Integers:
         """int64[n]: row of each class number in the labels; the `class_ids` of a result."""
-        return numbers + self._offset
+        return numbers + self._offset if self._offset else numbers
 
     def wanted(self, numbers: Integers) -> npt.NDArray[np.bool_] | None:
         """bool[n]: which class numbers are looked for; None for all."""
@@ -70,4 +70,5 @@ class Labels:
 
     def names(self, rows: Integers) -> tuple[str, ...]:
         """The label of each row; its number where there is none."""
-        return tuple(self._labels[row] if row < len(self._labels) else str(row) for row in rows.tolist())
+        labels = self._labels
+        return tuple([labels[row] if row < len(labels) else str(row) for row in rows.tolist()])

@@ -6,11 +6,15 @@ an area.
 
 from __future__ import annotations
 
+from typing import NamedTuple
+
 import numpy as np
 import numpy.typing as npt
 
 Floats = npt.NDArray[np.float32]
 Integers = npt.NDArray[np.int64]
+_ZERO = np.float32(0)
+_FIRST = slice(0, 1)
 _CHUNK = 128
 """Boxes that are compared with each other at once."""
 
@@ -25,18 +29,6 @@ def same_object(one: Floats, other: Floats, iou: float) -> npt.NDArray[np.bool_]
     high = np.minimum(bottom1, bottom) - np.maximum(top1, top)
     both = np.maximum(wide, 0) * np.maximum(high, 0)
     return np.asarray(both > np.float32(iou) * (area1 + area - both))
-
-
-def _overlapping(one: Floats, others: Floats, iou: float) -> npt.NDArray[np.bool_]:
-    """bool[n]: the same of one box float32[4]."""
-    ends, begins = np.minimum(others[:, 2:], one[2:]), np.maximum(others[:, :2], one[:2])
-    shared = np.maximum(np.subtract(ends, begins, out=ends), 0, out=ends)
-    both = shared[:, 0] * shared[:, 1]
-    sizes = others[:, 2:] - others[:, :2]
-    areas = sizes[:, 0] * sizes[:, 1]
-    areas += (one[2] - one[0]) * (one[3] - one[1]) - both
-    areas *= np.float32(iou)
-    return np.asarray(both > areas)
 
 
 def suppress(boxes: Floats, iou: float, limit: int, classes: Integers | None = None) -> Integers:
@@ -73,37 +65,69 @@ def suppress(boxes: Floats, iou: float, limit: int, classes: Integers | None = N
     return np.array(kept, np.int64)
 
 
-def weighted(
-    boxes: Floats, points: Floats, scores: Floats, iou: float, limit: int
-) -> tuple[Floats, Floats, Integers]:
+def weighted(rows: Floats, scores: Floats, iou: float, limit: int) -> tuple[Floats, Integers | slice]:
     """MediaPipe's: an object is the mean of all its boxes and key points, weighted by their scores.
 
     Args:
-        boxes: float32[n, 4] with an area, best first.
-        points: float32[n, k, 2].
+        rows: float32[n, 4 + 2k], best first: a box with an area, then its key points.
         scores: float32[n]; where all of an object are 0 they weigh alike.
         iou: the limit of the overlap, with the best box of the object.
         limit: at most so many objects.
 
     Returns:
-        Boxes, key points, and the place of the best box of each object, whose score and class are the object's.
+        The rows of the objects, and the place of the best box of each, whose score and class are the object's.
     """
-    values = np.concatenate([boxes, points.reshape(len(points), 2 * points.shape[1])], axis=1)
-    left = np.arange(len(boxes))
+    rest = _Rest(np.ascontiguousarray(rows), scores, None, _areas(rows))
     means: list[Floats] = []
     kept: list[int] = []
-    while left.size and len(kept) < limit:
-        best = int(left[0])
-        others = boxes if len(left) == len(boxes) else boxes[left]
-        same = _overlapping(boxes[best], others, iou)
-        same[0] = True  # itself, with an iou of 1 as well
-        members = left[same]
-        total = scores[members].sum()
-        weights = (
-            scores[members] / total if total > 0 else np.full(len(members), 1 / len(members), np.float32)
-        )
-        means.append(weights @ values[members])
-        kept.append(best)
-        left = left[~same]
-    mean = np.array(means, np.float32).reshape(len(kept), values.shape[1])
-    return mean[:, :4], mean[:, 4:].reshape(len(kept), *points.shape[1:]), np.array(kept, np.int64)
+    while len(rest.rows) and len(kept) < limit:
+        kept.append(0 if rest.places is None else int(rest.places[0]))
+        same = _same_as_first(rest, iou)
+        if np.count_nonzero(same) == len(same):
+            means.append(_mean(rest.rows, rest.scores))
+            break
+        means.append(_mean(rest.rows[same], rest.scores[same]))
+        rest = rest.only(~same)
+    if len(kept) == 1:
+        return means[0].reshape(1, rows.shape[1]), _FIRST
+    return np.array(means, np.float32).reshape(len(kept), rows.shape[1]), np.array(kept, np.int64)
+
+
+class _Rest(NamedTuple):
+    """The boxes that belong to no object yet."""
+
+    rows: Floats
+    scores: Floats
+    places: Integers | None
+    """Among all boxes; None: these are all."""
+    areas: Floats
+
+    def only(self, which: npt.NDArray[np.bool_]) -> _Rest:
+        places = which.nonzero()[0] if self.places is None else self.places[which]
+        return _Rest(self.rows[which], self.scores[which], places, self.areas[which])
+
+
+def _areas(rows: Floats) -> Floats:
+    sizes = rows[:, 2:4] - rows[:, :2]
+    return np.asarray(sizes[:, 0] * sizes[:, 1])
+
+
+def _same_as_first(rest: _Rest, iou: float) -> npt.NDArray[np.bool_]:
+    """bool[n]: which boxes overlap the first by more than `iou`; the first itself does."""
+    begins, ends, areas = rest.rows[:, :2], rest.rows[:, 2:4], rest.areas
+    shared = np.minimum(ends, ends[0])
+    shared -= np.maximum(begins, begins[0])
+    np.maximum(shared, _ZERO, out=shared)
+    both = shared[:, 0] * shared[:, 1]
+    limits = areas[0] - both
+    limits += areas
+    limits *= np.float32(iou)
+    same = both > limits
+    same[0] = True  # with an iou of 1 as well
+    return np.asarray(same)
+
+
+def _mean(rows: Floats, scores: Floats) -> Floats:
+    total = np.add.reduce(scores)
+    weights = scores / total if total > 0 else np.full(len(scores), 1 / len(scores), np.float32)
+    return np.asarray(weights @ rows)

@@ -1,4 +1,4 @@
-"""From the four numbers of a box to its sides, and from 0..1 to pixels of the input tensor."""
+"""From the four numbers of a box to its sides, key points beside them, and from 0..1 to pixels of the input tensor."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ def sides(box: Floats, order: str) -> Floats:
     if order == "xyxy":
         return box
     if order == "yxyx":
-        return box[:, [1, 0, 3, 2]]
+        return box.take([1, 0, 3, 2], axis=1)
     if order == "xywh":
         return np.concatenate([box[:, :2], box[:, :2] + box[:, 2:]], axis=1)
     centre, half = box[:, :2], box[:, 2:] * _HALF
@@ -26,20 +26,15 @@ def sides(box: Floats, order: str) -> Floats:
     return out
 
 
-def key_points(values: Floats, count: int) -> Floats:
-    """float32[n, count * k] -> float32[n, count, 2]: the first two numbers of each point."""
+def with_points(boxes: Floats, values: Floats, count: int) -> Floats:
+    """float32[n, 4] and float32[n, count * k] -> float32[n, 4 + 2 * count]: of each point the first two numbers."""
     if not count:
-        return no_points(len(values))
-    return values.reshape(len(values), count, values.shape[1] // count)[:, :, :2]
+        return boxes
+    rows, each = len(values), values.shape[1] // count
+    points = values if each == 2 else values.reshape(rows, count, each)[:, :, :2].reshape(rows, 2 * count)
+    return np.concatenate([boxes, points], axis=1)
 
 
-def no_points(count: int) -> Floats:
-    """float32[count, 0, 2]."""
-    return np.zeros((count, 0, 2), np.float32)
-
-
-def in_pixels(boxes: Floats, points: Floats, wh: tuple[float, float]) -> tuple[Floats, Floats]:
-    """Of 0..1 of the input tensor."""
-    wide, high = wh
-    scaled = boxes * np.array([wide, high, wide, high], np.float32)
-    return scaled, points * np.array([wide, high], np.float32) if points.shape[1] else points
+def in_pixels(rows: Floats, wh: tuple[float, float]) -> Floats:
+    """Of 0..1 of the input tensor: float32[n, 4 + 2k] in pixels."""
+    return rows * np.array(wh * (rows.shape[1] // 2), np.float32)

@@ -12,7 +12,7 @@ from edgemm.errors import ArtifactError, CardError
 from edgemm.tasks.detection import layout
 from edgemm.tasks.detection.activations import activation
 from edgemm.tasks.detection.head import Floats, Found, Integers, nothing
-from edgemm.tasks.detection.places import in_pixels, no_points, sides
+from edgemm.tasks.detection.places import in_pixels, sides
 from edgemm.tasks.detection.recipe import DetectionRecipe
 from edgemm.tasks.detection.search import finite, require_numbers
 from edgemm.tasks.outputs import Outputs
@@ -176,9 +176,8 @@ class PostprocessHead:
             )
         return int(min(max(round(float(told[0])), 0), most))
 
-    def places(self, outputs: Outputs, index: Integers, wh: tuple[float, float]) -> tuple[Floats, Floats]:
+    def places(self, outputs: Outputs, index: Integers, wh: tuple[float, float]) -> Floats:
         """See `Head`."""
         stored = outputs.stored(self._boxes.name).reshape(-1, 4)[index]
         boxes = sides(np.asarray(self._boxes.dequantize(stored), np.float32), self._order)
-        points = no_points(len(index))
-        return in_pixels(boxes, points, wh) if self._normalized else (boxes, points)
+        return in_pixels(boxes, wh) if self._normalized else boxes

@@ -8,7 +8,7 @@ from edgemm.errors import CardError
 from edgemm.tasks.detection import layout
 from edgemm.tasks.detection.blocks import Table
 from edgemm.tasks.detection.head import Floats, Found, Integers
-from edgemm.tasks.detection.places import in_pixels, key_points, no_points, sides
+from edgemm.tasks.detection.places import in_pixels, sides, with_points
 from edgemm.tasks.detection.recipe import DetectionRecipe
 from edgemm.tasks.detection.search import ScoreSearch
 from edgemm.tasks.outputs import Outputs
@@ -168,15 +168,12 @@ class RowsHead:
         self._order = recipe.box or ("cxcywh" if yolo else "xyxy")
         self._normalized = (recipe.coordinates or ("pixels" if yolo else "normalized")) == "normalized"
 
-    def places(self, outputs: Outputs, index: Integers, wh: tuple[float, float]) -> tuple[Floats, Floats]:
+    def places(self, outputs: Outputs, index: Integers, wh: tuple[float, float]) -> Floats:
         """See `Head`."""
-        boxes = sides(self._boxes.take(outputs, index), self._order)
-        points = (
-            key_points(self._points.take(outputs, index), self._count)
-            if self._points
-            else no_points(len(index))
-        )
-        return in_pixels(boxes, points, wh) if self._normalized else (boxes, points)
+        rows = sides(self._boxes.take(outputs, index), self._order)
+        if self._points:
+            rows = with_points(rows, self._points.take(outputs, index), self._count)
+        return in_pixels(rows, wh) if self._normalized else rows
 
 
 __all__ = ["Found", "Parts", "RowsHead", "require_background"]

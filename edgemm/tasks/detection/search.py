@@ -19,6 +19,7 @@ from edgemm.tasks.thresholds import stored_threshold
 
 Array = npt.NDArray[Any]
 _NONE = np.zeros(0, np.int64)
+_FLOAT32 = np.dtype(np.float32)
 _GROUP = 12
 """Candidates that are looked at as one first, where the scores of a candidate lie side by side."""
 _ROOM = 0.999
@@ -54,7 +55,7 @@ class ScoreSearch:
         if len(found) == 1:
             return found[0][1]
         return Found(
-            np.concatenate([each.index + begin for begin, each in found]),
+            np.concatenate([each.candidates + begin for begin, each in found]),
             np.concatenate([each.numbers for _, each in found]),
             np.concatenate([each.scores for _, each in found]),
         )
@@ -83,38 +84,69 @@ class _Stored:
         self._multi, self._floats = recipe.multi_label, np.dtype(block.spec.dtype).kind == "f"
 
     def __call__(self, outputs: Outputs) -> Found:
-        least, spec = self._least, self._block.spec
+        block, least = self._block, self._least
         if least is None:
             return nothing()
-        rows = _reaching(self._block, outputs, least, self._floats)
+        stored = block.stored(outputs)
+        if block.width == 1:
+            return self._alone(stored[:, 0], least)
+        rows = _reaching(block, stored, outputs, least, self._floats)
         if not rows.size:
             return nothing()
-        picked = self._block.stored(outputs)[rows]
-        if self._block.width == 1:
-            numbers, picked = np.zeros(len(rows), np.int64), picked[:, 0]
-        elif self._multi:
+        picked = stored[rows]
+        if self._multi:
             at, numbers = np.nonzero(picked >= least)
             rows, picked = rows[at], picked[at, numbers]
         else:
             numbers = picked.argmax(axis=1)
             picked = picked[np.arange(len(rows)), numbers]
-        scores = np.asarray(spec.dequantize(picked), np.float32)
+        return Found(rows, numbers + self._first, self._probabilities(picked))
+
+    def _alone(self, stored: Array, least: Any) -> Found:
+        """Of one class: [n]."""
+        if self._floats and not _may_reach(stored, least, self._block.spec.name):
+            return nothing()
+        (rows,) = (stored >= least).nonzero()
+        if not rows.size:
+            return nothing()
+        numbers = np.zeros(len(rows), np.int64)
+        if self._first:
+            numbers += self._first
+        return Found(rows, numbers, self._probabilities(stored[rows]))
+
+    def _probabilities(self, picked: Array) -> Array:
+        scores: Array = picked if picked.dtype == _FLOAT32 else self._real(picked)
         if self._activation is not None:
-            scores = self._activation(scores)
-        return Found(rows, numbers + self._first, finite(scores, spec.name))
+            return self._activation(scores)  # finite, since none of the numbers is NaN
+        return finite(scores, self._block.spec.name)
+
+    def _real(self, picked: Array) -> Array:
+        return np.asarray(self._block.spec.dequantize(picked), np.float32)
 
 
-def _reaching(block: Block, outputs: Outputs, least: Any, floats: bool) -> npt.NDArray[np.int64]:
+def _may_reach(stored: Array, least: Any, name: str) -> bool:
+    """Whether the largest of float[n] does.
+
+    Raises:
+        ArtifactError: one is NaN.
+    """
+    if not stored.size:
+        return False
+    most = stored.item(stored.argmax())  # of NaN, where there is one
+    if most != most:
+        raise nan_error(name)
+    return bool(most >= least)
+
+
+def _reaching(
+    block: Block, stored: Array, outputs: Outputs, least: Any, floats: bool
+) -> npt.NDArray[np.int64]:
     """Candidates with a score of at least `least`, in order."""
-    stored, name = block.stored(outputs), block.spec.name
-    if block.columns or block.width == 1:
-        best = stored.T.max(axis=0) if block.width > 1 else stored[:, 0]
-        if floats and best.size:
-            most = best.max()
-            if most < least:
-                return _NONE
-            if most != most:
-                raise nan_error(name)
+    name = block.spec.name
+    if block.columns:
+        best = stored.T.max(axis=0)
+        if floats and not _may_reach(best, least, name):
+            return _NONE
         return np.asarray((best >= least).nonzero()[0])
     near = _near(block, outputs, least, floats)
     return np.asarray(near[_hit(stored[near], least, floats, name)])
@@ -169,7 +201,7 @@ class _Jointly:
         with np.errstate(over="ignore", invalid="ignore"):  # 0 times infinity is NaN, which is refused below
             products = self._real(self._block, self._block.stored(outputs)[rows]) * there
         found = _best(finite(products, self._block.spec.name), self._threshold, self._multi)
-        return Found(rows[found.index], found.numbers + self._first, found.scores)
+        return Found(rows[found.candidates], found.numbers + self._first, found.scores)
 
     def _real(self, block: Block, stored: Array) -> Array:
         real = np.asarray(block.spec.dequantize(stored), np.float32)
@@ -189,7 +221,7 @@ class _Softmax:
         spec = self._whole.spec
         scores = softmax(spec.dequantize(self._whole.stored(outputs)))
         found = _best(finite(scores, spec.name)[:, self._classes], self._threshold, self._multi)
-        return Found(found.index, found.numbers + self._first, found.scores)
+        return Found(found.candidates, found.numbers + self._first, found.scores)
 
 
 def _best(scores: Array, threshold: np.float32, multi: bool) -> Found:

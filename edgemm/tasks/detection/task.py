@@ -22,6 +22,7 @@ from edgemm.tasks.detection.postprocess import PostprocessHead
 from edgemm.tasks.detection.recipe import DetectionRecipe
 from edgemm.tasks.detection.rows import RowsHead
 from edgemm.tasks.outputs import Outputs
+from edgemm.tasks.way_back import WaysBack
 from edgemm.tensors import TensorSpec
 
 Size = tuple[int, int]
@@ -67,6 +68,7 @@ class DetectionDecoder:
     ) -> None:
         self._names, self._recipe, self._specs, self._wh = labels, recipe, specs, wh
         self._most = max(recipe.max_candidates, recipe.max_detections)
+        self._ways = WaysBack()
         self._nothing = Detections(
             np.zeros((0, 4), np.float32),
             np.zeros(0, np.float32),
@@ -117,72 +119,85 @@ class DetectionDecoder:
         return self._frame(windows[0], context)
 
     def _frame(self, outputs: Outputs, context: Context) -> Detections:
-        head, labels = self._parts(outputs)
-        found = head.search(outputs)
-        wanted = labels.wanted(found.numbers)
-        found = _best(found if wanted is None else found.only(wanted), self._most)
-        if not found.index.size:
-            return self._nothing
-        # overflow and NaN: boxes far outside, which are left out
-        with np.errstate(over="ignore", invalid="ignore"):
-            boxes, points = head.places(outputs, found.index, self._size(context))
-            placed = context.boxes(boxes)
-            shown = clipped(placed, context)
-            seen = np.flatnonzero(_sound(placed, points) & _area(boxes) & _area(shown))
-            if len(seen) < len(boxes):
-                found, boxes, points, shown = found.only(seen), boxes[seen], points[seen], shown[seen]
-            kept, mean, points = self._suppress(head, found, boxes, points)
-            shown = shown[kept] if mean is None else clipped(context.boxes(mean), context)
-            points = context.points(points) if points.shape[1] else points
-        rows = labels.rows(found.numbers[kept])
-        return Detections(shown, found.scores[kept], rows, labels.names(rows), points)
+        with np.errstate(over="ignore", invalid="ignore"):  # boxes far outside, which are left out
+            head, labels = self._opened or self._parts(outputs)
+            found = head.search(outputs)
+            wanted = labels.wanted(found.numbers)
+            if wanted is not None:
+                found = found.only(wanted)
+            if not len(found.candidates):
+                return self._nothing
+            found = _best(found, self._most)
+            way = self._ways.of(context)
+            rows = head.places(outputs, found.candidates, self._size(context))
+            placed = way.rows(rows)
+            shown = way.clipped(placed)
+            seen = None if way.upright and _all_seen(placed, shown) else _seen(rows, placed, shown)
+            if seen is not None and len(seen) < len(rows):
+                found, rows, placed, shown = found.only(seen), rows[seen], placed[seen], shown[seen]
+            mean, kept = self._suppress(head, found, rows)
+            if mean is not None:
+                placed = way.rows(mean)
+                shown = way.clipped(placed)
+            elif kept is not None:
+                placed, shown = placed[kept], shown[kept]
+            return self._result(found if kept is None else found.only(kept), placed, shown, labels)
+
+    def _result(self, found: Found, placed: Floats, shown: Floats, labels: Labels) -> Detections:
+        numbers = labels.rows(found.numbers)
+        points = placed[:, 4:].reshape(len(placed), self._recipe.points, 2)
+        return Detections(shown, found.scores, numbers, labels.names(numbers), np.ascontiguousarray(points))
 
     def _size(self, context: Context) -> tuple[float, float]:
         """Of the input tensor; 1 x 1 where it is not known, so that what is normalized stays so."""
         return context.tensor_wh if all(context.tensor_wh) else self._wh or (1, 1)
 
     def _suppress(
-        self, head: Head, found: Found, boxes: Floats, points: Floats
-    ) -> tuple[Integers, Floats | None, Floats]:
-        """Places of the boxes that stay; their boxes where those are new; their key points."""
+        self, head: Head, found: Found, rows: Floats
+    ) -> tuple[Floats | None, Integers | slice | None]:
+        """New rows where the boxes that stay are means of others; the places of those that stay, None for all."""
         recipe, most = self._recipe, self._recipe.max_detections
-        if recipe.nms == "weighted" and not head.suppressed:
-            boxes, points, kept = weighted(boxes, points, found.scores, recipe.iou, most)
-            return kept, boxes, points
+        if len(rows) == 1:
+            return None, None
         if head.suppressed or recipe.nms == "none":
-            kept = np.arange(min(most, len(boxes)))
-        else:
-            kept = suppress(boxes, recipe.iou, most, found.numbers if recipe.nms == "class-wise" else None)
-        return kept, None, points[kept]
+            return None, np.arange(most) if len(rows) > most else None
+        if recipe.nms == "weighted":
+            return weighted(rows, found.scores, recipe.iou, most)
+        classes = found.numbers if recipe.nms == "class-wise" else None
+        return None, suppress(rows[:, :4], recipe.iou, most, classes)
 
 
 def _best(found: Found, most: int) -> Found:
     """The best candidates, best first; of equal scores the earlier one is first."""
     scores = found.scores
+    if len(scores) == 1:
+        return found
     if len(scores) > most:
         least = np.partition(scores, len(scores) - most)[len(scores) - most]
         found = found.only(scores >= least)
-    return found.only(np.argsort(-found.scores, kind="stable")[:most])
+    return found.only((-found.scores).argsort(kind="stable")[:most])
 
 
-def _sound(placed: Floats, points: Floats) -> npt.NDArray[np.bool_]:
-    """bool[n]: the box in the source, and its key points, are numbers that may lie near a picture."""
-    box = (np.abs(placed) < _FAR).all(axis=1)
-    return np.asarray(box & (np.abs(points) < _FAR).all(axis=(1, 2)) if points.shape[1] else box)
+def _seen(rows: Floats, placed: Floats, shown: Floats) -> Integers:
+    """int64[n]: which boxes are left: in the source box and points are numbers that may lie near a picture; the box has
+    an area, and one in the frame."""
+    near = np.abs(placed).max(axis=1) < _FAR  # false for NaN
+    return np.flatnonzero(near & _area(rows) & _area(shown))
+
+
+def _all_seen(placed: Floats, shown: Floats) -> bool:
+    """True where `_seen` would leave all, found with less work; for upright views, whose order of sides stays."""
+    numbers = placed.reshape(-1)
+    if not numbers.dot(numbers) < _FAR * _FAR:  # true for NaN
+        return False
+    sides = shown[:, 2:] > shown[:, :2]
+    return bool(np.count_nonzero(sides) == sides.size)
 
 
 def _area(boxes: Floats) -> npt.NDArray[np.bool_]:
     """bool[n]: the box has one."""
-    return np.asarray((boxes[:, 2] > boxes[:, 0]) & (boxes[:, 3] > boxes[:, 1]))
-
-
-def clipped(boxes: Floats, context: Context) -> Floats:
-    """Boxes in the source, cut at the frame's edges; as they are where the frame's size is not known."""
-    width, height = context.source_wh
-    if not width or not height:
-        return boxes
-    cut = np.maximum(boxes, np.float32(0))
-    return np.minimum(cut, np.array([width, height, width, height], np.float32), out=cut)
+    wide_high = boxes[:, 2:4] > boxes[:, :2]
+    return np.asarray(wide_high[:, 0] & wide_high[:, 1])
 
 
 def _input_wh(card: Any, recipe: DetectionRecipe) -> Size | None:

@@ -162,3 +162,70 @@ def test_raw_ssd_with_softmax_and_background() -> None:
     expected = kept_of(inside(things), threshold=0.6)
     assert {thing.number for thing in expected} == {1, 2, 3, 4}
     assert_same(found, cut(expected), atol=5e-3)
+
+
+@pytest.mark.parametrize("scales", [(128.0,) * 4, (64.0,) * 4, (128.0, 128.0, 64.0, 64.0), (0.5,) * 4])
+@pytest.mark.parametrize("size", [(128, 128), (64, 64), (128, 64), (200, 128)])
+def test_frames_of_changing_tensor_size_are_placed_as_by_a_new_decoder(
+    scales: tuple[float, ...], size: tuple[int, int]
+) -> None:
+    """Among them those where the offsets are pixels of the tensor, and nothing is divided."""
+    recipe = DetectionRecipe(
+        head="anchors",
+        threshold=0.5,
+        points=2,
+        strides=(8, 16),
+        box_scales=scales,
+        nms="none",
+        activation="sigmoid",
+    )
+    rng = np.random.default_rng(1)
+    count = len(anchors.make(recipe, (128, 128)))
+    specs, arrays, _ = stored(
+        {
+            "boxes": rng.normal(0, 30, (1, count, 8)).astype(np.float32),
+            "scores": rng.normal(-2, 2, (1, count, 1)).astype(np.float32),
+        }
+    )
+    outputs = Outputs.of(specs, arrays)
+    head = anchors.AnchorsHead(recipe, specs, 1, (128, 128))
+    index = head.search(outputs).candidates
+    assert len(index) > 10
+    for wh in ((128, 128), size, (128, 128), size):
+        rows = head.places(outputs, index, wh)
+        offsets = arrays["boxes"][0, index].reshape(-1, 4, 2)
+        centres = anchors.make(recipe, (128, 128))[index, None, :2]
+        units = np.array(scales, np.float32).reshape(2, 2)[[0, 1, 0, 0]]
+        placed = (offsets / units + centres * [[1], [0], [1], [1]]).astype(np.float32) * np.array(
+            wh, np.float32
+        )
+        half = placed[:, 1] * np.float32(0.5)
+        expected = np.stack([placed[:, 0] - half, placed[:, 0] + half, placed[:, 2], placed[:, 3]], axis=1)
+        np.testing.assert_array_equal(rows, expected.reshape(-1, 8).astype(np.float32))
+
+
+def test_points_that_lie_elsewhere_are_not_taken_for_those_beside_the_boxes() -> None:
+    recipe = DetectionRecipe(
+        head="anchors",
+        threshold=0.5,
+        points=1,
+        strides=(64,),
+        boxes_outputs=("boxes",),
+        scores_outputs=("scores",),
+        points_outputs=("points",),
+        anchor_interpolated_ratio=0.0,
+        layout="rows",
+        nms="none",
+    )
+    count = len(anchors.make(recipe, (128, 128)))
+    specs, arrays, _ = stored(
+        {
+            "boxes": np.tile(np.array([0.0, 0, 0.2, 0.2], np.float32), (1, count, 1)),
+            "points": np.full((1, count, 2), 0.125, np.float32),
+            "scores": np.full((1, count, 1), 0.9, np.float32),
+        }
+    )
+    rows = anchors.AnchorsHead(recipe, specs, 1, (128, 128)).places(
+        Outputs.of(specs, arrays), np.arange(count), (128, 128)
+    )
+    np.testing.assert_allclose(rows[:, 4:], rows[:, :4].reshape(-1, 2, 2).mean(axis=1) + 16, atol=1e-4)

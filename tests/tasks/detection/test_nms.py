@@ -63,7 +63,9 @@ def test_no_more_than_wanted(most: int) -> None:
 def test_an_object_is_the_mean_of_its_boxes(count: int, marks: int, limit: float) -> None:
     boxes, classes, scores = seeded(count, 5)
     points = np.random.default_rng(6).uniform(0, 200, (count, marks, 2)).astype(np.float32)
-    mean, where, kept = weighted(boxes, points, scores, limit, 10_000)
+    rows = np.concatenate([boxes, points.reshape(count, 2 * marks)], axis=1)
+    mean, kept = weighted(rows, scores, limit, 10_000)
+    mean, where = mean[:, :4], mean[:, 4:].reshape(len(mean), marks, 2)
     expected = blended(things(boxes, classes, scores, points), limit)
     assert mean.shape == (len(expected), 4)
     assert where.shape == (len(expected), marks, 2)
@@ -75,13 +77,13 @@ def test_an_object_is_the_mean_of_its_boxes(count: int, marks: int, limit: float
 
 def test_no_more_objects_than_wanted() -> None:
     boxes, _, scores = seeded(200)
-    mean, _, kept = weighted(boxes, np.zeros((200, 0, 2), np.float32), scores, 0.5, 3)
-    assert len(mean) == len(kept) == 3
+    mean, kept = weighted(boxes, scores, 0.5, 3)
+    assert len(mean) == len(scores[kept]) == 3
 
 
 def test_scores_of_0_weigh_alike() -> None:
     boxes = np.array([[0, 0, 10, 10], [0, 0, 10, 12]], np.float32)
-    mean, _, _ = weighted(boxes, np.zeros((2, 0, 2), np.float32), np.zeros(2, np.float32), 0.5, 3)
+    mean, _ = weighted(boxes, np.zeros(2, np.float32), 0.5, 3)
     assert mean.tolist() == [[0, 0, 10, 11]]
 
 
@@ -101,3 +103,20 @@ def test_an_overlap_equal_to_the_limit_is_not_above_it() -> None:
     boxes = np.array([[0, 0, 10, 10], [0, 0, 10, 5]], np.float32)  # exactly 0.5
     assert suppress(boxes, 0.5, 10).tolist() == [0, 1]
     assert suppress(boxes, 0.499, 10).tolist() == [0]
+
+
+def test_one_box_is_its_own_mean_and_what_remains_is_a_new_array() -> None:
+    rows = np.array([[0, 0, 10, 10, 3, 4]], np.float32)
+    mean, kept = weighted(rows, np.array([0.7], np.float32), 0.3, 5)
+    assert mean.tolist() == rows.tolist()
+    assert np.arange(1)[kept].tolist() == [0]
+    assert not np.shares_memory(mean, rows)
+
+
+@pytest.mark.parametrize("order", ["C", "F"])
+def test_the_places_are_those_of_the_best_boxes(order: Any) -> None:
+    one, other = [0, 0, 10, 10], [50, 50, 60, 60]
+    rows = np.array([one, other, one, other, [90, 0, 99, 9]], np.float32, order=order)
+    mean, kept = weighted(rows, np.array([0.9, 0.8, 0.7, 0.6, 0.5], np.float32), 0.3, 5)
+    assert np.arange(5)[kept].tolist() == [0, 1, 4]
+    np.testing.assert_allclose(mean, [one, other, [90, 0, 99, 9]], atol=1e-4)

@@ -13,9 +13,11 @@ import pytest
 from edgemm.errors import ArtifactError, CardError
 from edgemm.results import Detections
 from edgemm.tasks.context import Context
+from edgemm.tasks.detection import task
 from edgemm.tasks.detection.recipe import DetectionRecipe
 from edgemm.tasks.detection.task import DetectionTask
 from edgemm.tasks.outputs import Outputs
+from edgemm.tasks.way_back import WayBack
 from edgemm.tensors import TensorSpec
 from tests.tasks.detection.rig import PLAIN, WH, decoded, opened, stored
 
@@ -460,3 +462,21 @@ def test_a_result_does_not_change_when_the_model_runs_again() -> None:
     arrays["o"][...] = 7
     np.testing.assert_array_equal(found.boxes_xyxy, before[0])
     np.testing.assert_array_equal(found.scores, before[1])
+
+
+@pytest.mark.parametrize("seed", range(40))
+def test_all_are_seen_only_where_each_is(seed: int) -> None:
+    """The short way to know that no box is left out, against the long one."""
+    rng = np.random.default_rng(seed)
+    corner = rng.uniform(-60, 330, (3, 2))
+    rows = np.concatenate([corner, corner + rng.uniform(-5, 90, (3, 2)), corner], axis=1).astype(np.float32)
+    if seed % 2:
+        rows[seed % 3, seed % 6] = rng.choice([np.nan, np.inf, -np.inf, 0.999e9, 1e9, -1.1e9, 3e38])
+    way = WayBack(PLAIN)
+    with np.errstate(over="ignore", invalid="ignore"):
+        placed = way.rows(rows)
+        shown = way.clipped(placed)
+        if task._all_seen(placed, shown):
+            assert task._seen(rows, placed, shown).tolist() == [0, 1, 2]
+        inside = np.array([[10, 10, 50, 60, 5, 5]], np.float32)
+        assert task._all_seen(inside, inside[:, :4])
