@@ -128,7 +128,9 @@ def _has(node: ir.Node, index: int | None) -> bool:
 
 
 def _form_faults(node: ir.Node, rule: Rule, plan: Plan, stored: list[ir.Value]) -> Iterator[str]:
-    output = plan.activations[str(stored_output(node).name)]
+    if not stored:
+        return
+    output = plan.activations[str(stored[-1].name)]
     if rule.fixed is not None and not output.same_as(rule.fixed.grid(plan.target)):
         yield f"expected output on {_shown(rule.fixed.grid(plan.target))}, found {_shown(output)}"
     if rule.form is Form.SAME:
