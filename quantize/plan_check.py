@@ -10,7 +10,7 @@ import onnx_ir as ir
 from edgemm.errors import ConversionError
 from edgemm.quantize.addresses import address_values
 from edgemm.quantize.constants import INT32_MAX, array_of, input_reach
-from edgemm.quantize.fusion import hosts, stored_output, stored_outputs
+from edgemm.quantize.fusion import hosts, stored_outputs
 from edgemm.quantize.grid import MAX_SCALE, Grid
 from edgemm.quantize.legality import (
     RECURRENT,
