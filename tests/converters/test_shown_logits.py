@@ -1,0 +1,96 @@
+"""A detector that ends in logits: its grid is spent on those that a threshold tells apart."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import onnx
+import onnx.parser
+import pytest
+
+from edgemm import load
+from edgemm.card import ModelCard
+from edgemm.converters import convert
+from edgemm.converters.shown_logits import shown_logits
+from edgemm.tasks.detection.recipe import DetectionRecipe
+from edgemm.tensors import TensorSpec
+
+RNG = np.random.default_rng(3)
+TEXT = """<ir_version: 8, opset_import: ["": 17]>
+g (float[1,3,16,16] x) => (float[1,16,4] boxes, float[1,16,2] scores) {
+    y = Conv<strides=[4,4], kernel_shape=[4,4]>(x, w)
+    t = Transpose<perm=[0,2,3,1]>(y)
+    flat = Reshape(t, rows)
+    boxes, near, off = Split<axis=2>(flat, sizes)
+    over = Sub(off, one)
+    far = Relu(over)
+    deep = Mul(far, gain)
+    scores = Sub(near, deep)
+}"""
+"""Logits of -3 to 3, and down to some -10000 where a cell is switched off."""
+DATA = [RNG.standard_normal((1, 3, 16, 16)).astype(np.float32) for _ in range(40)]
+SPECS = [TensorSpec("boxes", (1, 16, 4), "float32"), TensorSpec("scores", (1, 16, 2), "float32")]
+
+
+def source(path: Path) -> Path:
+    proto = onnx.parser.parse_model(TEXT)
+    weights = RNG.standard_normal((8, 3, 4, 4)).astype(np.float32) / 7
+    numbers: dict[str, Any] = {
+        "w": weights, "rows": [1, 16, 8], "sizes": [4, 2, 2], "one": np.float32(1), "gain": np.float32(5000),
+    }  # fmt: skip
+    proto.graph.initializer.extend(
+        onnx.numpy_helper.from_array(np.asarray(each), name) for name, each in numbers.items()
+    )
+    onnx.save(proto, path)
+    return path
+
+
+def card(**more: Any) -> ModelCard:
+    recipe = {"head": "boxes", "coordinates": "pixels", "threshold": 0.3, "nms": "none", "box": "cxcywh"}
+    return ModelCard("d", task="detection", recipe=DetectionRecipe(**{**recipe, **more}))
+
+
+@pytest.mark.parametrize("kind", ["onnx", "tflite"])
+@pytest.mark.parametrize(("activation", "within"), [("sigmoid", 0.95), ("none", 0.5)])
+def test_scores_keep_their_steps(tmp_path: Path, kind: str, activation: str, within: float) -> None:
+    path, given = source(tmp_path / "source.onnx"), card(activation=activation)
+    done = convert(
+        path, output=tmp_path / f"out.{kind}", calibrate=DATA, scheme="static", card=given, gate="off",
+        repair="off",
+    )  # fmt: skip
+    good = []
+    with load(path, card=given) as real, load(done.output) as model:
+        (entry,) = model.inputs
+        spec = next(each for each in model.outputs if each.name == "scores")
+        for each in DATA:
+            fed = each if entry.shape == each.shape else np.ascontiguousarray(each.transpose(0, 2, 3, 1))
+            found = spec.dequantize(model.run({entry.name: entry.quantize(fed)})["scores"])
+            wanted = real.run({"x": each})["scores"]
+            good.append(np.abs(found - wanted)[wanted > -4] < 0.2)
+    share = float(np.concatenate(good).mean())
+    assert share > within if activation == "sigmoid" else share < within
+    kept = done.fidelity.task[0].figure
+    assert kept > 0.85 if activation == "sigmoid" else kept < 0.5
+
+
+def test_what_is_shown() -> None:
+    shown = shown_logits(card(activation="sigmoid"), SPECS)
+    assert {name: (each.low, each.high) for name, each in shown.items()} == {"scores": (-8.0, 8.0)}
+    shown = shown_logits(card(activation="sigmoid", score_clip=5.0), SPECS)
+    assert {name: (each.low, each.high) for name, each in shown.items()} == {"scores": (-5.0, 5.0)}
+
+
+@pytest.mark.parametrize(
+    "other",
+    [
+        card(),
+        card(activation="softmax"),
+        ModelCard("d", task="tensors"),
+        card(activation="sigmoid", head="yolo", boxes_outputs=("scores",)),
+    ],
+)
+def test_elsewhere_all_is_shown(other: ModelCard) -> None:
+    """No sigmoid, no detector, or boxes in the same output."""
+    assert shown_logits(other, SPECS) == {}
