@@ -21,6 +21,7 @@ from edgemm.converters.passes.dead_code import remove_dead_code
 from edgemm.converters.passes.rewrite import data_of, shape_of
 from edgemm.errors import CardError
 from edgemm.tasks.detection.recipe import DetectionRecipe
+from edgemm.tasks.detection.rows import Parts
 from edgemm.tasks.segmentation.form import Form, find_form
 from edgemm.tasks.segmentation.recipe import SegmentationRecipe
 from edgemm.tensors import TensorSpec
@@ -125,12 +126,49 @@ def _segmentation(
     return changed, (found,), said
 
 
+def left_as_they_are(card: ModelCard, outputs: Sequence[TensorSpec]) -> str:
+    """Of a source whose graph is not changed: a sentence where `shape_outputs` would change its outputs; "" elsewhere.
+
+    Args:
+        card: fitted to the outputs.
+    """
+    wanted = ""
+    if card.task == "segmentation" and _scores_of(
+        outputs, card.recipe or SegmentationRecipe(), len(card.labels)
+    ):
+        wanted = "the class of each pixel"
+    if card.task == "detection" and _is_joined(outputs, card.recipe or DetectionRecipe(), card.labels):
+        wanted = "boxes and scores as outputs of their own"
+    if not wanted:
+        return ""
+    return (
+        f"the outputs of a .tflite source stay as they are; for {wanted}, as the task {card.task} wants them, convert "
+        "from the ONNX or torch model"
+    )
+
+
+def _is_joined(outputs: Sequence[TensorSpec], recipe: DetectionRecipe, labels: Sequence[str]) -> bool:
+    """Boxes and scores share an output."""
+    if recipe.head not in ("yolo", "grid"):
+        return False
+    try:
+        parts = Parts(recipe, outputs, max(len(labels) - recipe.label_offset, 0) if labels else 0)
+    except CardError:
+        return False
+    boxes = {block.spec.name for block in parts.boxes.blocks}
+    return bool(boxes & {block.spec.name for block in parts.scores.blocks})
+
+
 def _scores(model: ir.Model, recipe: SegmentationRecipe, labels: int) -> Form | None:
     """The output with scores; None where there is none, or the scores themselves are wanted."""
+    return _scores_of(_specs(model), recipe, labels)
+
+
+def _scores_of(outputs: Sequence[TensorSpec], recipe: SegmentationRecipe, labels: int) -> Form | None:
     if recipe.smooth or recipe.kind in ("classes", "binary"):
         return None
     try:
-        form = find_form(recipe, labels, _specs(model))
+        form = find_form(recipe, labels, list(outputs))
     except CardError:  # told where the file is decoded
         return None
     return form if form.kind == "scores" and form.spec.dtype.startswith("float") else None

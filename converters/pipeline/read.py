@@ -8,6 +8,7 @@ from edgemm.converters.importers.outputs import require_elements
 from edgemm.converters.options import Options
 from edgemm.converters.pipeline.work import Work
 from edgemm.converters.prepare import Prepared, prepare, prepare_tflite
+from edgemm.converters.shape_outputs import left_as_they_are
 from edgemm.errors import CardError
 from edgemm.quantize.target import target
 from edgemm.tasks import open_decoder
@@ -38,6 +39,9 @@ def read(work: Work) -> None:
     require_elements(work.prepared.model)
     _require_readable(work.prepared)
     work.notes += work.prepared.notes
+    if options.from_tflite and not options.keep_outputs:
+        said = left_as_they_are(work.prepared.card, work.prepared.outputs)
+        work.notes += [said] if said else []
 
 
 def _judged(options: Options) -> bool:
