@@ -22,7 +22,7 @@ HEAD = '<ir_version: 8, opset_import: ["": 17]>\n'
 SIZES = {(1, 0): "1,6,7", (2, 0): "1,5,7", (3, 0): "1,5,6", (1, 1): "1,1,6,7", (3, 1): "1,5,6,1"}
 
 
-def prepared(text: str, kind: str) -> tuple[ir.Model, Samples]:
+def prepared(text: str, kind: Any) -> tuple[ir.Model, Samples]:
     """A seeded graph; channels 1 and 3 of its convolution are equal, so that the highest scores often are."""
     proto = onnx.parser.parse_model(HEAD + text)
     generator = np.random.default_rng(0)
@@ -45,7 +45,7 @@ def operators(payload: bytes) -> list[str]:
 @pytest.mark.parametrize("kind", ["tflite", "onnx"])
 @pytest.mark.parametrize("op_type", ["ArgMax", "ArgMin"])
 @pytest.mark.parametrize(("axis", "keep"), SIZES)
-def test_the_classes_are_those_of_the_numbers(kind: str, op_type: str, axis: int, keep: int) -> None:
+def test_the_classes_are_those_of_the_numbers(kind: Any, op_type: str, axis: int, keep: int) -> None:
     text = f"""g (float[1,3,6,7] x) => (float[1,5,6,7] y, int64[{SIZES[axis, keep]}] k) {{
         y = Conv<kernel_shape=[3,3], pads=[1,1,1,1]>(x, w)
         k = {op_type}<axis={axis}, keepdims={keep}>(y)
