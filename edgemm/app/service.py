@@ -17,6 +17,7 @@ from edgemm.log import LOG
 from edgemm.model.load import load
 from edgemm.model.model import Model
 from edgemm.sinks import Sinks, open_sinks
+from edgemm.sinks.video import Existing
 from edgemm.stream.budget import Budget
 from edgemm.stream.item import Item
 from edgemm.stream.lane import with_name
@@ -155,7 +156,10 @@ class Service:
             self.runner.add(name, model, source, budget, timeout_s=timeout_s, options=stream.options)
             self._reads[name] = source
             if stream.save:
-                self._sinks[name] = opened.enter_context(open_sinks(stream.save, source=source))
+                existing: Existing = "replace" if stream.overwrite else "number"
+                self._sinks[name] = opened.enter_context(
+                    open_sinks(stream.save, source=source, existing=existing)
+                )
         except EdgemmError as error:
             raise with_name(name, error) from error
 
