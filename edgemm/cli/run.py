@@ -93,7 +93,7 @@ def add_arguments(parser: CommandParser) -> None:
     parser.add_argument(
         "--show",
         action="store_true",
-        help="show every result on its picture in a window; Esc ends the program",
+        help="show every result on its picture in a window, one for each stream of an app file; Esc ends the program",
     )
     parser.set_defaults(run=run)
 
@@ -168,13 +168,8 @@ def _refuse_beside_an_app(options: argparse.Namespace) -> None:
         if getattr(options, name) != plain:
             raise InputError(
                 f"{options.file}: an app file says itself what --{name.replace('_', '-')} would. Expected only "
-                "--limit and --json beside it"
+                "--limit, --show and --json beside it"
             )
-    if options.show:
-        raise InputError(
-            f'{options.file}: --show goes with one model; an app file can save its streams ("save"). Expected only '
-            "--limit and --json beside it"
-        )
 
 
 def _run_one(options: argparse.Namespace, draining: Draining) -> int:
@@ -238,7 +233,7 @@ def _run_app(options: argparse.Namespace, draining: Draining) -> int:
     recipe = read_app(options.file)
     signals.reopen_on_hangup(recipe.record is not None)
     signals.check()
-    with Service(recipe, hung_up=signals.hung_up) as service:
+    with Service(recipe, hung_up=signals.hung_up, show=options.show) as service:
         draining.by(service.stop)
         try:
             service.run(lambda name, item: lines.result(item, name), limit=options.limit)

@@ -127,7 +127,7 @@ def test_an_error_of_a_sink_is_the_program_s_and_the_summary_is_written_all_the_
     assert os.listdir(tmp_path) == ["walk.avi"]
 
 
-@pytest.mark.parametrize("extra", [["--save", "x.mp4"], ["--show"]])
+@pytest.mark.parametrize("extra", [["--save", "x.mp4"], ["--overwrite"]])
 def test_beside_an_app_file_they_are_refused(
     tmp_path: Path, extra: list[str], capsys: pytest.CaptureFixture[str]
 ) -> None:
