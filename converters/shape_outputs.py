@@ -149,6 +149,8 @@ def left_as_they_are(card: ModelCard, outputs: Sequence[TensorSpec]) -> str:
 
 def _is_joined(outputs: Sequence[TensorSpec], recipe: DetectionRecipe, labels: Sequence[str]) -> bool:
     """Boxes and scores share an output."""
+    if recipe.head == "distances":
+        return not recipe.scores_outputs
     if recipe.head not in ("yolo", "grid"):
         return False
     try:

@@ -18,7 +18,7 @@ from edgemm.tasks.detection.recipe import DetectionRecipe
 from edgemm.tasks.detection.rows import Parts
 from edgemm.tensors import TensorSpec
 
-_HEADS = ("anchors", "boxes", "yolo")
+_HEADS = ("anchors", "boxes", "distances", "yolo")
 """Whose scores may be outputs of their own."""
 
 
@@ -30,12 +30,14 @@ def shown_logits(card: ModelCard, outputs: Sequence[TensorSpec]) -> Mapping[str,
     recipe = card.recipe
     if not isinstance(recipe, DetectionRecipe) or recipe.activation != "sigmoid" or recipe.head not in _HEADS:
         return {}
+    reach = min(recipe.score_clip or math.inf, SATURATES["Sigmoid"].high)
+    if recipe.head == "distances":
+        return dict.fromkeys(set(recipe.scores_outputs) - set(recipe.boxes_outputs), Range(-reach, reach))
     classes = len(card.labels) - recipe.label_offset if card.labels else 0
     try:
         parts = Parts(recipe, outputs, max(classes, 0))
     except CardError:  # told where the file is decoded
         return {}
-    reach = min(recipe.score_clip or math.inf, SATURATES["Sigmoid"].high)
     tables = [parts.scores, *([parts.objectness] if parts.objectness else [])]
     return {
         block.spec.name: Range(-reach, reach)

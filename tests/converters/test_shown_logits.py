@@ -78,6 +78,9 @@ def test_scores_keep_their_steps(tmp_path: Path, kind: str, activation: str, wit
 def test_what_is_shown() -> None:
     shown = shown_logits(card(activation="sigmoid"), SPECS)
     assert {name: (each.low, each.high) for name, each in shown.items()} == {"scores": (-8.0, 8.0)}
+    of = {"head": "distances", "strides": (4,), "boxes_outputs": ("boxes",), "coordinates": "", "box": ""}
+    shown = shown_logits(card(activation="sigmoid", scores_outputs=("scores",), **of), SPECS)
+    assert {name: (each.low, each.high) for name, each in shown.items()} == {"scores": (-8.0, 8.0)}
     shown = shown_logits(card(activation="sigmoid", score_clip=5.0), SPECS)
     assert {name: (each.low, each.high) for name, each in shown.items()} == {"scores": (-5.0, 5.0)}
 
