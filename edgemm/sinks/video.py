@@ -19,10 +19,9 @@ from edgemm.sinks.drawn import DrawnItem, slots
 from edgemm.sinks.film import CODECS, RESERVE_BYTES, SMALLEST, Codec, Film
 from edgemm.sinks.grid import SKIP, TimeGrid
 from edgemm.sinks.outbox import CAPACITY, Outbox
+from edgemm.sinks.queued import CompleteSink
 
 if TYPE_CHECKING:
-    from typing_extensions import Self
-
     from edgemm.capture.source import Source
     from edgemm.stream.item import Item
 
@@ -36,7 +35,7 @@ Existing = Literal["refuse", "replace", "number"]
 """What is done where a film is there already."""
 
 
-class VideoSink:
+class VideoSink(CompleteSink):
     """Writes one stream into a film (.mp4, .webm, .avi, .mkv); the suffix decides the codec, see `CODECS`.
 
     The film has a fixed rate. A picture is repeated where the next one is not there in time, and skipped where there
@@ -108,15 +107,7 @@ class VideoSink:
             self._stream = stream
         if stream != self._stream:
             return self._outbox.refuse(OTHER_STREAM)
-        return self._outbox.put(stream, item)
-
-    def wait_for_room(self, timeout_s: float) -> bool:
-        """See `HasRoom`."""
-        return self._outbox.wait_for_room(timeout_s)
-
-    def drain(self, timeout_s: float) -> None:
-        """See `Sink.drain`."""
-        self._outbox.drain(timeout_s)
+        return super().put(stream, item)
 
     def close(self) -> None:
         """Puts the film in its place; without any picture there is no film.
@@ -124,7 +115,7 @@ class VideoSink:
         Raises:
             EdgemmError: it could not be written, or not to its end.
         """
-        self._outbox.close()
+        super().close()
 
     def summary(self) -> dict[str, Any]:
         """Plain JSON values: path, codec, fps; items taken, written and refused by reason; `frames` of the film,
@@ -133,21 +124,13 @@ class VideoSink:
             "path": self.name,
             "codec": self._codec.fourcc,
             "fps": self.fps,
-            "taken": self._outbox.taken,
-            "written": self._outbox.written,
-            "refused": dict(self._outbox.refused),
+            **super().summary(),
             "frames": self.grid.placed,
             "repeated": self.grid.repeated,
             "skipped": self.grid.skipped,
             "left_out_s": round(self.grid.left_out_ns / 1e9, 3),
             "bytes": self._bytes,
         }
-
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(self, kind: type[BaseException] | None, *error: object) -> None:
-        self._outbox.leave(kind)
 
     def _try_encoder(self) -> None:
         """A film without pictures, so that a missing encoder is told before the stream begins."""
