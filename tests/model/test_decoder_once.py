@@ -18,6 +18,7 @@ from edgemm.foreign import ForeignCard
 from edgemm.model import load as loading
 from edgemm.model import model as modelling
 from edgemm.onnx_runtime import onnx_runtime
+from edgemm.tasks import open_decoder
 
 pytestmark = pytest.mark.device
 needs(onnx_runtime)
@@ -28,7 +29,7 @@ DIGITS: Path = data.path("models/digits.onnx")
 def opened(monkeypatch: pytest.MonkeyPatch) -> list[Any]:
     """The cards that one was opened for, so far."""
     found: list[Any] = []
-    true = modelling.open_decoder
+    true = open_decoder
 
     def noted(card: Any, specs: Any) -> Any:
         found.append(card)
@@ -42,7 +43,7 @@ def opened(monkeypatch: pytest.MonkeyPatch) -> list[Any]:
 @pytest.mark.parametrize("options", [{}, {"top_k": 2}])
 def test_of_an_artifact(opened: list[Any], options: dict[str, Any]) -> None:
     with edgemm.load(DIGITS, **options) as model:
-        assert len(model(np.zeros((28, 28), np.uint8)).labels) == options.get("top_k", 1)
+        assert len(model(np.zeros((28, 28), np.uint8)).to_json()["labels"]) == options.get("top_k", 1)
     assert len(opened) == 1
 
 
