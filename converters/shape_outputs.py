@@ -15,6 +15,7 @@ import numpy.typing as npt
 import onnx_ir as ir
 
 from edgemm.card import ModelCard
+from edgemm.converters.limited_logits import HIGH, LOW, limit_logits
 from edgemm.converters.parts import detection_parts
 from edgemm.converters.passes import canonicalize
 from edgemm.converters.passes.dead_code import remove_dead_code
@@ -73,7 +74,7 @@ def pieces_of(outputs: Arrays, pieces: Sequence[Piece]) -> dict[str, npt.NDArray
 
 
 def shape_outputs(
-    model: ir.Model, card: ModelCard, *, keep_scores: bool = False
+    model: ir.Model, card: ModelCard, *, keep_scores: bool = False, limits: bool = False
 ) -> tuple[ModelCard, tuple[Piece, ...], str]:
     """Changes the outputs of the canonical model in place, where the card's task says how.
 
@@ -81,6 +82,7 @@ def shape_outputs(
         model: canonical, with static shapes.
         card: fitted to the model.
         keep_scores: scores do not become classes, for machines that have no ArgMax of integers.
+        limits: a detector's logits are limited to what its sigmoid shows, for a grid in even steps.
 
     Returns:
         The card, whose recipe is of the new outputs and which names none where they changed; what has become of the
@@ -89,10 +91,20 @@ def shape_outputs(
     if card.task == "segmentation" and keep_scores:
         return card, (), ""
     recipe, pieces, said = _shaped(model, card)
+    if limits and card.task == "detection":
+        pieces, limited = limit_logits(model, recipe or DetectionRecipe(), len(card.labels), pieces)
+        said = "; ".join(each for each in (said, _said_of_limits(limited)) if each)
     if not pieces:
         return card, (), ""
     canonicalize(model)
     return card.with_(recipe=recipe, outputs=()), pieces, f"{said}; --keep-outputs leaves it as it is"
+
+
+def _said_of_limits(names: Sequence[str]) -> str:
+    if not names:
+        return ""
+    listed = ", ".join(map(repr, names))
+    return f"output {listed} is limited to {LOW:g}..{HIGH:g}, beyond which its sigmoid shows no difference"
 
 
 def _shaped(model: ir.Model, card: ModelCard) -> tuple[Any, tuple[Piece, ...], str]:

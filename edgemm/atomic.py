@@ -145,7 +145,8 @@ def visible_part(beside: Path, *, replace: bool = False) -> Iterator[Path]:
     Raises:
         OSError: it cannot be made.
     """
-    wanted = beside.with_name(f"{beside.stem}.part{beside.suffix}")
+    stem = os.fsdecode(os.fsencode(beside.stem)[:_NAME_BYTES])
+    wanted = beside.with_name(f"{stem}.part{beside.suffix}")
     before = _what_is_there(beside)
     if replace:
         with suppress(OSError):

@@ -59,20 +59,13 @@ class Calibration:
     """Value name -> why the steps of a grid are too coarse for what reads it."""
 
 
-def calibrate(
-    model: ir.Model,
-    samples: Sequence[Sample],
-    *,
-    progress: Progress | None = None,
-    shown: Mapping[str, Range] | None = None,
-) -> Calibration:
+def calibrate(model: ir.Model, samples: Sequence[Sample], *, progress: Progress | None = None) -> Calibration:
     """Runs every sample through a canonical graph, one at a time, and keeps each value's extremes.
 
     Args:
         model: canonical; left as it is.
         samples: input name -> array in the model's own shape, batch of 1 included.
         progress: called after each sample.
-        shown: output name -> the part of its range that matters to its readers; what is not named is seen whole.
 
     Raises:
         InputError: no samples, or one that does not fit the model's inputs.
@@ -94,7 +87,7 @@ def calibrate(
         if progress is not None:
             progress(index + 1, len(samples))
     seen = _completed(model, seen)
-    return _limited(model, seen, rows, visible(model, seen, rows, shown), len(samples))
+    return _limited(model, seen, rows, visible(model, seen, rows), len(samples))
 
 
 def _limited(

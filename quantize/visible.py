@@ -72,23 +72,15 @@ def is_mask(value: ir.Value) -> bool:
     return True
 
 
-def visible(
-    model: ir.Model,
-    seen: Mapping[str, Extremes],
-    rows: Mapping[str, Extremes],
-    shown: Mapping[str, Range] | None = None,
-) -> Visible:
+def visible(model: ir.Model, seen: Mapping[str, Extremes], rows: Mapping[str, Extremes]) -> Visible:
     """Follows a canonical graph from its end to its beginning.
 
     Args:
         seen: value name -> its extremes on real data.
         rows: softmax node name -> the extremes of what it can see of its rows.
-        shown: output name -> what those who read the model's outputs can see of it; None: all.
     """
-    graph, ends = _Graph(seen, rows), shown or {}
-    values: dict[str, Range] = {
-        str(value.name): ends.get(str(value.name), ALL) for value in model.graph.outputs
-    }
+    graph = _Graph(seen, rows)
+    values: dict[str, Range] = {str(value.name): ALL for value in model.graph.outputs}
     operands: dict[tuple[str, int], Range] = {}
     for node in reversed(tuple(model.graph)):
         after = _after(node, values)

@@ -10,7 +10,6 @@ from edgemm.converters.onnx_writer.transposed import spread_transposed
 from edgemm.converters.passes import canonicalize
 from edgemm.converters.passes.quantized import declared_ranges
 from edgemm.converters.pipeline.work import Work
-from edgemm.converters.shown_logits import shown_logits
 from edgemm.errors import InputError
 from edgemm.quantize import Calibration, calibrate, check_plan, explain_plan, make_plan
 from edgemm.quantize.plan import Plan
@@ -77,12 +76,7 @@ def _scheme(work: Work, target: Target) -> str:
 def _calibration(work: Work) -> Calibration:
     model, data = work.prepared.model, work.calibration_data
     inputs = data.inputs if data is not None else ()
-    found = calibrate(
-        model,
-        inputs,
-        progress=lambda done, total: work.tell("calibrating", done, total),
-        shown=shown_logits(work.prepared.card, work.prepared.outputs),
-    )
+    found = calibrate(model, inputs, progress=lambda done, total: work.tell("calibrating", done, total))
     kept = declared_ranges(model)
     if kept:
         work.notes.append(f"the source is quantized: {len(kept)} of its ranges are kept")

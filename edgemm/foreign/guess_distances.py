@@ -107,7 +107,8 @@ def _yolo_joined(grids: Sequence[_Grid], strides: Sequence[int], anchors: int) -
         f"for each of strides {list(strides)} there is an output of {width} numbers in each cell: {side} of a box in "
         f"{YOLO_BINS} steps for each side, and {classes} scores"
     )
-    return _read(section, "YOLOv8's before decoding", "likely", why, classes)
+    sure: Confidence = "likely" if classes == COCO else "unsure"
+    return _read(section, "YOLOv8's before decoding", sure, why, classes)
 
 
 def _faces(by_width: Mapping[int, Sequence[_Grid]], strides: Sequence[int]) -> Read:

@@ -13,7 +13,7 @@ import pytest
 from edgemm import load
 from edgemm.card import ModelCard
 from edgemm.converters import convert
-from edgemm.converters.shown_logits import shown_logits
+from edgemm.converters.limited_logits import Limited, _logits
 from edgemm.tasks.detection.recipe import DetectionRecipe
 from edgemm.tensors import TensorSpec
 
@@ -75,14 +75,14 @@ def test_scores_keep_their_steps(tmp_path: Path, kind: str, activation: str, wit
     assert kept > 0.85 if activation == "sigmoid" else kept < 0.5
 
 
-def test_what_is_shown() -> None:
-    shown = shown_logits(card(activation="sigmoid"), SPECS)
-    assert {name: (each.low, each.high) for name, each in shown.items()} == {"scores": (-8.0, 8.0)}
+def names(given: ModelCard) -> list[str]:
+    return _logits(given.recipe or DetectionRecipe(), 0, SPECS)
+
+
+def test_which_outputs_are_logits() -> None:
+    assert names(card(activation="sigmoid")) == ["scores"]
     of = {"head": "distances", "strides": (4,), "boxes_outputs": ("boxes",), "coordinates": "", "box": ""}
-    shown = shown_logits(card(activation="sigmoid", scores_outputs=("scores",), **of), SPECS)
-    assert {name: (each.low, each.high) for name, each in shown.items()} == {"scores": (-8.0, 8.0)}
-    shown = shown_logits(card(activation="sigmoid", score_clip=5.0), SPECS)
-    assert {name: (each.low, each.high) for name, each in shown.items()} == {"scores": (-5.0, 5.0)}
+    assert names(card(activation="sigmoid", scores_outputs=("scores",), **of)) == ["scores"]
 
 
 @pytest.mark.parametrize(
@@ -90,10 +90,37 @@ def test_what_is_shown() -> None:
     [
         card(),
         card(activation="softmax"),
-        ModelCard("d", task="tensors"),
         card(activation="sigmoid", head="yolo", boxes_outputs=("scores",)),
+        card(activation="sigmoid", head="distances", strides=(4,), coordinates="", box=""),
     ],
 )
-def test_elsewhere_all_is_shown(other: ModelCard) -> None:
-    """No sigmoid, no detector, or boxes in the same output."""
-    assert shown_logits(other, SPECS) == {}
+def test_others_stay(other: ModelCard) -> None:
+    """No sigmoid, or boxes in the same output."""
+    assert names(other) == []
+
+
+def test_the_source_is_limited_alike_before_it_is_compared() -> None:
+    array = np.array([-30000.0, -8.5, -7.5, 3, 40])
+    np.testing.assert_array_equal(Limited("a", "a").of(array), [-8, -8, -7.5, 3, 16])
+
+
+def test_data_in_which_nothing_is_found_is_judged_by_what_is_left(tmp_path: Path) -> None:
+    """Then the gate asks for decibels, and -10000 is not -8."""
+    given = card(activation="sigmoid", threshold=0.9999999)
+    done = convert(
+        source(tmp_path / "source.onnx"), output=tmp_path / "out.onnx", calibrate=DATA, scheme="static",
+        card=given, gate="off", repair="off",
+    )  # fmt: skip
+    (scores,) = [each for each in done.fidelity.outputs if each.name == "scores"]
+    assert scores.snr_db > 20
+    (said,) = [note for note in done.notes if "--keep-outputs" in note]
+    assert said.startswith("output 'scores' is limited to -8..16")
+
+
+@pytest.mark.parametrize("more", [{"keep_outputs": True}, {"scheme": "float"}, {"scheme": "dynamic"}])
+def test_elsewhere_nothing_is_limited(tmp_path: Path, more: dict[str, Any]) -> None:
+    done = convert(
+        source(tmp_path / "source.onnx"), output=tmp_path / "out.onnx", calibrate=DATA, gate="off", repair="off",
+        card=card(activation="sigmoid"), **{"scheme": "static", **more},
+    )  # fmt: skip
+    assert "Clip" not in {node.op_type for node in onnx.load(done.output).graph.node}
