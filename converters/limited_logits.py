@@ -10,20 +10,18 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 import onnx_ir as ir
 
 from edgemm.converters.passes.rewrite import constant, shape_of
+from edgemm.converters.piece import Piece
 from edgemm.errors import CardError
 from edgemm.tasks.detection.recipe import DetectionRecipe
 from edgemm.tasks.detection.rows import Parts
 from edgemm.tensors import TensorSpec
-
-if TYPE_CHECKING:
-    from edgemm.converters.shape_outputs import Piece
 
 LOW, HIGH = -8.0, 16.0
 """Sigmoids of 0.0003 and 0.9999999: below the one no threshold is set, and beyond the other float32 has no steps."""

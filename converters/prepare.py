@@ -26,8 +26,9 @@ from edgemm.converters.passes import canonicalize
 from edgemm.converters.passes.quantized import is_quantized
 from edgemm.converters.passes.rewrite import shape_of
 from edgemm.converters.passes.stepwise import add_states
+from edgemm.converters.piece import Piece
 from edgemm.converters.reference import Source, TorchSource
-from edgemm.converters.shape_outputs import Piece, shape_outputs
+from edgemm.converters.shape_outputs import shape_outputs
 from edgemm.converters.stepwise import ROUNDS, check_whole, with_states
 from edgemm.converters.written import Format, Written
 from edgemm.errors import CardError, InputError, UnsupportedOperator

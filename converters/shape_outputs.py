@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
-from typing import Any, Protocol
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
@@ -20,6 +20,7 @@ from edgemm.converters.parts import detection_parts
 from edgemm.converters.passes import canonicalize
 from edgemm.converters.passes.dead_code import remove_dead_code
 from edgemm.converters.passes.rewrite import data_of, shape_of
+from edgemm.converters.piece import Piece
 from edgemm.errors import CardError
 from edgemm.tasks.detection.recipe import DetectionRecipe
 from edgemm.tasks.detection.rows import Parts
@@ -30,21 +31,6 @@ from edgemm.tensors import TensorSpec
 Arrays = Mapping[str, npt.NDArray[Any]]
 SOFTMAX = ("Softmax", "LogSoftmax")
 _BYTE = 256
-
-
-class Piece(Protocol):
-    """What has become of an output of the source, or of a part of it."""
-
-    @property
-    def name(self) -> str:
-        """Of the output that it has become."""
-
-    @property
-    def source(self) -> str:
-        """Name of the source's output."""
-
-    def of(self, array: npt.NDArray[Any]) -> npt.NDArray[Any]:
-        """The same of what the source gave."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -40,7 +40,7 @@ def test_it_is_taken_apart(tmp_path: Path, kind: str, scheme: Any) -> None:
     proto = onnx.parser.parse_model(TEXT)
     count = CLASSES + 4 * BINS
     numbers: dict[str, Any] = {
-        "w": RNG.standard_normal((count, 3, 8, 8)).astype(np.float32) / 14,
+        "w": np.random.default_rng(7).standard_normal((count, 3, 8, 8)).astype(np.float32) / 14,
         "b": np.concatenate([np.full(CLASSES, -1), np.zeros(4 * BINS)]).astype(np.float32),
         "rows": [1, 64, count], "sizes": [CLASSES, 4 * BINS], "steep": np.float32(20),
     }  # fmt: skip
