@@ -126,3 +126,47 @@ def test_elsewhere_nothing_is_limited(tmp_path: Path, more: dict[str, Any]) -> N
         card=card(activation="sigmoid"), **{"scheme": "static", **more},
     )  # fmt: skip
     assert "Clip" not in {node.op_type for node in onnx.load(done.output).graph.node}
+
+
+JOINED = """<ir_version: 8, opset_import: ["": 17]>
+g (float[1,3,16,16] x) => (float[1,6,16] out) {
+    y = Conv<strides=[4,4], kernel_shape=[4,4]>(x, w)
+    flat = Reshape(y, rows)
+    raw, near = Split<axis=1>(flat, sizes)
+    boxes = Mul(raw, gain)
+    cube = Mul(near, gain)
+    scores = Sub(near, cube)
+    out = Concat<axis=1>(boxes, scores)
+}"""
+
+
+@pytest.mark.parametrize("kind", ["onnx", "tflite"])
+def test_logits_that_share_an_output_with_boxes_are_taken_apart_and_limited(
+    tmp_path: Path, kind: str
+) -> None:
+    proto = onnx.parser.parse_model(JOINED)
+    weights = np.random.default_rng(5).standard_normal((6, 3, 4, 4)).astype(np.float32) / 7
+    numbers: dict[str, Any] = {"w": weights, "rows": [1, 6, 16], "sizes": [4, 2], "gain": np.float32(30)}
+    proto.graph.initializer.extend(
+        onnx.numpy_helper.from_array(np.asarray(each), name) for name, each in numbers.items()
+    )
+    onnx.save(proto, tmp_path / "source.onnx")
+    given = card(head="yolo", activation="sigmoid", layout="columns")
+    done = convert(
+        tmp_path / "source.onnx", output=tmp_path / f"out.{kind}", calibrate=DATA, scheme="static", card=given,
+        gate="off", repair="off",
+    )  # fmt: skip
+    with load(tmp_path / "source.onnx", card=given) as real, load(done.output) as model:
+        (entry,) = model.inputs
+        specs = {spec.name: spec for spec in model.outputs}
+        assert sorted(specs) == ["out_boxes", "out_scores"]
+        for each in DATA[:8]:
+            fed = each if entry.shape == each.shape else np.ascontiguousarray(each.transpose(0, 2, 3, 1))
+            found = model.run({entry.name: entry.quantize(fed)})
+            logits = specs["out_scores"].dequantize(found["out_scores"])
+            wanted = real.run({"x": each})["out"][:, 4:]
+            assert -8.1 < logits.min() <= -7.9
+            assert logits.max() < 16.1
+            np.testing.assert_allclose(logits, np.clip(wanted, -8, 16), atol=4)  # of a gain of 30
+    scores = next(each for each in done.fidelity.outputs if each.name == "out_scores")
+    assert scores.snr_db > 20

@@ -66,8 +66,8 @@ class Model:
 def test_what_is_under_way_is_given_up_and_counted(pictures: Make, sums: Make, name: str | None) -> None:
     session = Endless(4)
     with Runner() as runner:
-        runner.add("slow", Model(session), pictures(4))
         runner.add("other", Model(sums()), pictures(5))
+        runner.add("slow", Model(session), pictures(4))
 
         def cancel() -> None:
             for _ in range(3):

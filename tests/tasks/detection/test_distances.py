@@ -230,6 +230,21 @@ def test_what_does_not_fit_is_told(change: dict[str, Any], said: str) -> None:
         )
 
 
+def test_parts_that_go_through_the_candidates_otherwise_are_refused() -> None:
+    """Two anchors: planes go anchor by anchor, rows cell by cell."""
+    scores, boxes, _ = numbers(KINDS["scrfd"])
+    real = {f"s_{at}": LAYOUTS["planes"](each) for at, each in zip(STRIDES, scores, strict=True)}
+    real |= {f"b_{at}": LAYOUTS["rows"](each) for at, each in zip(STRIDES, boxes, strict=True)}
+    specs, _, _ = stored(real)
+    names: dict[str, Any] = {
+        f"{part}_outputs": tuple(f"{part[0]}_{at}" for at in STRIDES) for part in ("scores", "boxes")
+    }
+    with pytest.raises(CardError, match="outputs of one form"):
+        opened(
+            DetectionRecipe(head="distances", strides=STRIDES, cell_anchors=2, **names), specs, tuple("abc")
+        )
+
+
 @pytest.mark.parametrize(
     ("fields", "said"),
     [

@@ -55,13 +55,16 @@ def test_classes_in_an_output_of_their_own(kind: str) -> None:
     if kind != "none":
         specs.append(TensorSpec("labels", (1, 4), kind))
         arrays["labels"] = ROWS[None, :, 5].astype(kind)
+        arrays["labels"][0, 0] = 1
     names: dict[str, Any] = {
         "boxes_outputs": ("boxes",),
         "classes_outputs": ("labels",) if kind != "none" else (),
     }
+    last = DetectionRecipe(head="end-to-end", row="xyxy-score", threshold=0.7, **names)
+    assert decoded(last, specs, arrays, ("a", "b", "c")).labels == (("c",) if kind != "none" else ("a",))
     recipe = DetectionRecipe(head="end-to-end", row="xyxy-score", threshold=0.3, **names)
     found = decoded(recipe, specs, arrays, ("a", "b", "c"))
-    assert found.labels == (("c", "c", "a") if kind != "none" else ("a", "a", "a"))
+    assert found.labels == (("c", "b", "a") if kind != "none" else ("a", "a", "a"))
     assert found.boxes_xyxy.tolist() == [[11, 21, 61, 81], [10, 20, 60, 80], [100, 100, 150, 200]]
 
 
