@@ -98,7 +98,7 @@ def run(frames: int = FRAMES, turns: int = TURNS) -> dict[str, Any]:
     with tempfile.TemporaryDirectory() as folder:
         for _ in range(turns):
             plain_ms += _turn(frames, None, put_us)
-            with VideoSink(Path(folder) / "out.mp4") as sink:
+            with VideoSink(Path(folder) / "out.mp4", existing="replace") as sink:
                 saved_ms += _turn(frames, sink, put_us)
     (plain_cpu_ms, plain_wall_ms), (saved_cpu_ms, saved_wall_ms) = (
         np.median(np.array(each), axis=0).tolist() for each in (plain_ms, saved_ms)

@@ -18,9 +18,10 @@ from edgemm.converters.fidelity import worst_error as worst_error
 from edgemm.converters.fidelity.task_gate import TaskFidelity
 from edgemm.converters.fidelity.task_judge import task_judge
 from edgemm.converters.latency import NOT_MEASURED, WARM_UP, Latency, measure_latency
+from edgemm.converters.piece import Piece
 from edgemm.converters.reference import GraphSource, Outputs
 from edgemm.converters.samples import Samples
-from edgemm.converters.shape_outputs import ClassMap, Piece, pieces_of, with_scores
+from edgemm.converters.shape_outputs import ClassMap, pieces_of, with_scores
 from edgemm.converters.worker import How, Session, opened
 from edgemm.converters.written import Format, Settings, Written, write_plan
 from edgemm.errors import ConversionError

@@ -41,27 +41,30 @@ class Part:
 def detection_parts(
     model: ir.Model, recipe: DetectionRecipe, labels: Sequence[str]
 ) -> tuple[DetectionRecipe, tuple[Part, ...]]:
-    """Boxes, objectness, scores and key points of a YOLO head become outputs of their own, in place.
+    """Boxes, objectness, scores and key points become outputs of their own, in place.
 
     Precondition: the model is canonical, with static shapes. Nothing is changed, and there are no parts, where the head
-    has no joined rows, the model has several outputs, or no Concat joins the parts.
+    has no joined rows (yolo, grid and distances may), the model has several outputs, or no Concat joins the parts.
 
     Returns:
         The recipe that names the new outputs, and the parts, in the order of the model's outputs.
     """
     values = recipe.points * recipe.point_values
-    joined = recipe.head in ("yolo", "grid") and not recipe.scores_outputs
+    joined = recipe.head in ("yolo", "grid", "distances") and not recipe.scores_outputs
     if not joined or len(model.graph.outputs) != 1:
         return recipe, ()
     output = model.graph.outputs[0]
     shape = shape_of(output)
     classes = len(labels) - recipe.label_offset if labels else 0
-    first = 4 + recipe.objectness
+    side = 4 * max(recipe.bins, 1) if recipe.head == "distances" else 4
+    first = side + recipe.objectness
     axis = _axis(shape, first + classes + values if classes else 0, recipe.layout)
     if axis is None:
         return recipe, ()
     size = shape[axis]
-    cuts = {"boxes": (0, 4), "scores": (first, size - values)}
+    cuts = {"boxes": (0, side), "scores": (first, size - values)}
+    if recipe.scores_first:
+        cuts = {"boxes": (size - values - side, size - values), "scores": (0, size - values - side)}
     if recipe.objectness:
         cuts["objectness"] = (4, 5)
     if values:

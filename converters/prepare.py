@@ -26,8 +26,9 @@ from edgemm.converters.passes import canonicalize
 from edgemm.converters.passes.quantized import is_quantized
 from edgemm.converters.passes.rewrite import shape_of
 from edgemm.converters.passes.stepwise import add_states
+from edgemm.converters.piece import Piece
 from edgemm.converters.reference import Source, TorchSource
-from edgemm.converters.shape_outputs import Piece, shape_outputs
+from edgemm.converters.shape_outputs import shape_outputs
 from edgemm.converters.stepwise import ROUNDS, check_whole, with_states
 from edgemm.converters.written import Format, Written
 from edgemm.errors import ArtifactError, CardError, InputError, UnsupportedOperator
@@ -76,6 +77,7 @@ def prepare(
     time_axis: int | None = None,
     keep_outputs: bool = True,
     keep_scores: bool = False,
+    limits: bool = False,
 ) -> Prepared:
     """Reads `source` (a path, a torch module, an `onnx_ir.Model`), makes it canonical, and fits its card.
 
@@ -88,6 +90,7 @@ def prepare(
         keep_outputs: False: outputs get the form that the card's task decodes best; see
             `edgemm.converters.shape_outputs`. Those of a model that runs step by step are kept.
         keep_scores: scores do not become classes.
+        limits: a detector's logits are limited to what its sigmoid shows.
 
     Raises:
         InputError: no such file, or the card does not fit the model.
@@ -108,7 +111,7 @@ def prepare(
     shaped = ""
     if given is not None and not keep_outputs and time_axis is None:
         fitted, _ = fit_card(given, _name(source), _specs(model.graph.inputs), _specs(model.graph.outputs))
-        given, pieces, shaped = shape_outputs(model, fitted, keep_scores=keep_scores)
+        given, pieces, shaped = shape_outputs(model, fitted, keep_scores=keep_scores, limits=limits)
     if format_ == "tflite":
         from edgemm.converters.tflite.expand import expand_for_tflite
 

@@ -8,19 +8,22 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
-from typing import Any, Protocol
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 import onnx_ir as ir
 
 from edgemm.card import ModelCard
+from edgemm.converters.limited_logits import HIGH, LOW, limit_logits
 from edgemm.converters.parts import detection_parts
 from edgemm.converters.passes import canonicalize
 from edgemm.converters.passes.dead_code import remove_dead_code
 from edgemm.converters.passes.rewrite import data_of, shape_of
+from edgemm.converters.piece import Piece
 from edgemm.errors import CardError
 from edgemm.tasks.detection.recipe import DetectionRecipe
+from edgemm.tasks.detection.rows import Parts
 from edgemm.tasks.segmentation.form import Form, find_form
 from edgemm.tasks.segmentation.recipe import SegmentationRecipe
 from edgemm.tensors import TensorSpec
@@ -28,21 +31,6 @@ from edgemm.tensors import TensorSpec
 Arrays = Mapping[str, npt.NDArray[Any]]
 SOFTMAX = ("Softmax", "LogSoftmax")
 _BYTE = 256
-
-
-class Piece(Protocol):
-    """What has become of an output of the source, or of a part of it."""
-
-    @property
-    def name(self) -> str:
-        """Of the output that it has become."""
-
-    @property
-    def source(self) -> str:
-        """Name of the source's output."""
-
-    def of(self, array: npt.NDArray[Any]) -> npt.NDArray[Any]:
-        """The same of what the source gave."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,7 +60,7 @@ def pieces_of(outputs: Arrays, pieces: Sequence[Piece]) -> dict[str, npt.NDArray
 
 
 def shape_outputs(
-    model: ir.Model, card: ModelCard, *, keep_scores: bool = False
+    model: ir.Model, card: ModelCard, *, keep_scores: bool = False, limits: bool = False
 ) -> tuple[ModelCard, tuple[Piece, ...], str]:
     """Changes the outputs of the canonical model in place, where the card's task says how.
 
@@ -80,6 +68,7 @@ def shape_outputs(
         model: canonical, with static shapes.
         card: fitted to the model.
         keep_scores: scores do not become classes, for machines that have no ArgMax of integers.
+        limits: a detector's logits are limited to what its sigmoid shows, for a grid in even steps.
 
     Returns:
         The card, whose recipe is of the new outputs and which names none where they changed; what has become of the
@@ -88,10 +77,20 @@ def shape_outputs(
     if card.task == "segmentation" and keep_scores:
         return card, (), ""
     recipe, pieces, said = _shaped(model, card)
+    if limits and card.task == "detection":
+        pieces, limited = limit_logits(model, recipe or DetectionRecipe(), len(card.labels), pieces)
+        said = "; ".join(each for each in (said, _said_of_limits(limited)) if each)
     if not pieces:
         return card, (), ""
     canonicalize(model)
     return card.with_(recipe=recipe, outputs=()), pieces, f"{said}; --keep-outputs leaves it as it is"
+
+
+def _said_of_limits(names: Sequence[str]) -> str:
+    if not names:
+        return ""
+    listed = ", ".join(map(repr, names))
+    return f"output {listed} is limited to {LOW:g}..{HIGH:g}, beyond which its sigmoid shows no difference"
 
 
 def _shaped(model: ir.Model, card: ModelCard) -> tuple[Any, tuple[Piece, ...], str]:
@@ -125,12 +124,51 @@ def _segmentation(
     return changed, (found,), said
 
 
+def left_as_they_are(card: ModelCard, outputs: Sequence[TensorSpec]) -> str:
+    """Of a source whose graph is not changed: a sentence where `shape_outputs` would change its outputs; "" elsewhere.
+
+    Args:
+        card: fitted to the outputs.
+    """
+    wanted = ""
+    if card.task == "segmentation" and _scores_of(
+        outputs, card.recipe or SegmentationRecipe(), len(card.labels)
+    ):
+        wanted = "the class of each pixel"
+    if card.task == "detection" and _is_joined(outputs, card.recipe or DetectionRecipe(), card.labels):
+        wanted = "boxes and scores as outputs of their own"
+    if not wanted:
+        return ""
+    return (
+        f"the outputs of a .tflite source stay as they are; for {wanted}, as the task {card.task} wants them, convert "
+        "from the ONNX or torch model"
+    )
+
+
+def _is_joined(outputs: Sequence[TensorSpec], recipe: DetectionRecipe, labels: Sequence[str]) -> bool:
+    """Boxes and scores share an output."""
+    if recipe.head == "distances":
+        return not recipe.scores_outputs
+    if recipe.head not in ("yolo", "grid"):
+        return False
+    try:
+        parts = Parts(recipe, outputs, max(len(labels) - recipe.label_offset, 0) if labels else 0)
+    except CardError:
+        return False
+    boxes = {block.spec.name for block in parts.boxes.blocks}
+    return bool(boxes & {block.spec.name for block in parts.scores.blocks})
+
+
 def _scores(model: ir.Model, recipe: SegmentationRecipe, labels: int) -> Form | None:
     """The output with scores; None where there is none, or the scores themselves are wanted."""
+    return _scores_of(_specs(model), recipe, labels)
+
+
+def _scores_of(outputs: Sequence[TensorSpec], recipe: SegmentationRecipe, labels: int) -> Form | None:
     if recipe.smooth or recipe.kind in ("classes", "binary"):
         return None
     try:
-        form = find_form(recipe, labels, _specs(model))
+        form = find_form(recipe, labels, list(outputs))
     except CardError:  # told where the file is decoded
         return None
     return form if form.kind == "scores" and form.spec.dtype.startswith("float") else None

@@ -96,15 +96,19 @@ def _place(part: Path, target: Path, *, fresh: bool) -> None:
     os.replace(part, target)
 
 
-def put_in_place(made: Path, path: str | Path) -> int:
-    """Brings a file that a library has written in a `trial_folder` to the disk, and renames it to `path`.
+def put_in_place(made: Path, path: str | Path, *, fresh: bool = False) -> int:
+    """Brings a file that a library has written (`trial_folder`, `visible_part`) to the disk, and renames it to `path`.
 
     Permissions, owner and group of a file that was there are kept, as by `write`.
+
+    Args:
+        fresh: nothing may be there already.
 
     Returns:
         The size in bytes.
 
     Raises:
+        FileExistsError: `fresh`, and something is there.
         OSError: the disk is full, or `path` is a link, a folder or a device; what was there is untouched.
     """
     target = Path(path)
@@ -114,9 +118,57 @@ def put_in_place(made: Path, path: str | Path) -> int:
             _give_away(file.fileno(), before, target)
         os.fsync(file.fileno())
         size = os.fstat(file.fileno()).st_size
-    os.replace(made, target)
+    _place(made, target, fresh=fresh)
     _sync_folder(target.parent)
     return size
+
+
+def free_name(path: Path) -> Path:
+    """The path itself where nothing is there, else NAME-2.SUFFIX, NAME-3.SUFFIX ..."""
+    number, found = 1, path
+    while os.path.lexists(found):
+        number += 1
+        found = path.with_name(f"{path.stem}-{number}{path.suffix}")
+    return found
+
+
+@contextmanager
+def visible_part(beside: Path, *, replace: bool = False) -> Iterator[Path]:
+    """NAME.part.SUFFIX, for a file that takes hours: what a killed program has written of it stays, under a name that
+    says what it is. Otherwise it is removed at the end, unless it was put in its place.
+
+    Where such a part is left over, or another program writes one, it is NAME.part-2.SUFFIX.
+
+    Args:
+        replace: what a killed program left is replaced.
+
+    Raises:
+        OSError: it cannot be made.
+    """
+    stem = os.fsdecode(os.fsencode(beside.stem)[:_NAME_BYTES])
+    wanted = beside.with_name(f"{stem}.part{beside.suffix}")
+    before = _what_is_there(beside)
+    if replace:
+        with suppress(OSError):
+            _remove_if_dead(wanted)
+    part, handle = _new_visible(wanted, 0o666 if before is None else 0o600)
+    try:
+        yield part
+    finally:
+        with suppress(OSError):
+            if os.path.samestat(os.stat(part, follow_symlinks=False), os.fstat(handle)):
+                os.unlink(part)
+        os.close(handle)
+
+
+def _new_visible(wanted: Path, mode: int) -> tuple[Path, int]:
+    for _ in range(_TRIES):
+        part = free_name(wanted)
+        with suppress(FileExistsError):
+            handle = os.open(part, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, mode)
+            if _locked(handle, part):
+                return part, handle
+    raise OSError(errno.EAGAIN, "other programs take every name of a temporary file")
 
 
 def save(path: str | Path, text: str, what: str = "") -> None:

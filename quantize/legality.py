@@ -113,6 +113,8 @@ RULES: dict[str, Rule] = {
     "Min": Rule(Form.SAME, data=None),
     "Concat": Rule(Form.SAME, data=None, moves=True),
     "Pad": Rule(Form.SAME, fill=2, moves=True),
+    "ArgMax": _MOVES,
+    "ArgMin": _MOVES,
     "DepthToSpace": _MOVES,
     "Expand": _MOVES,
     "Flatten": _MOVES,

@@ -10,7 +10,7 @@ import onnx_ir as ir
 from edgemm.errors import ConversionError
 from edgemm.quantize.addresses import address_values
 from edgemm.quantize.constants import INT32_MAX, array_of, input_reach
-from edgemm.quantize.fusion import hosts, stored_output, stored_outputs
+from edgemm.quantize.fusion import hosts, stored_outputs
 from edgemm.quantize.grid import MAX_SCALE, Grid
 from edgemm.quantize.legality import (
     RECURRENT,
@@ -128,7 +128,9 @@ def _has(node: ir.Node, index: int | None) -> bool:
 
 
 def _form_faults(node: ir.Node, rule: Rule, plan: Plan, stored: list[ir.Value]) -> Iterator[str]:
-    output = plan.activations[str(stored_output(node).name)]
+    if not stored:
+        return
+    output = plan.activations[str(stored[-1].name)]
     if rule.fixed is not None and not output.same_as(rule.fixed.grid(plan.target)):
         yield f"expected output on {_shown(rule.fixed.grid(plan.target))}, found {_shown(output)}"
     if rule.form is Form.SAME:

@@ -8,6 +8,7 @@ from edgemm.converters.importers.outputs import require_elements
 from edgemm.converters.options import Options
 from edgemm.converters.pipeline.work import Work
 from edgemm.converters.prepare import Prepared, prepare, prepare_tflite
+from edgemm.converters.shape_outputs import left_as_they_are
 from edgemm.errors import CardError
 from edgemm.quantize.target import target
 from edgemm.tasks import open_decoder
@@ -34,10 +35,14 @@ def read(work: Work) -> None:
             time_axis=options.stepwise,
             keep_outputs=options.keep_outputs or not _judged(options),
             keep_scores=target(options.target).integer_only,
+            limits=options.calibrate is not None and options.scheme in ("auto", "static"),
         )
     require_elements(work.prepared.model)
     _require_readable(work.prepared)
     work.notes += work.prepared.notes
+    if options.from_tflite and not options.keep_outputs:
+        said = left_as_they_are(work.prepared.card, work.prepared.outputs)
+        work.notes += [said] if said else []
 
 
 def _judged(options: Options) -> bool:

@@ -41,8 +41,8 @@ NO_DATA = SAME_GRID - {"AVERAGE_POOL_2D", "CONCATENATION", "MAXIMUM", "MAX_POOL_
 ON_GRIDS: dict[str, tuple[int, ...] | None] = {
     **dict.fromkeys(SAME_GRID, (0,)),
     **dict.fromkeys((
-        "DEQUANTIZE", "HARD_SWISH", "LEAKY_RELU", "LOGISTIC", "LOG_SOFTMAX", "MEAN", "QUANTIZE", "RELU", "RELU6",
-        "RELU_N1_TO_1", "SOFTMAX", "TANH",
+        "ARG_MAX", "ARG_MIN", "DEQUANTIZE", "HARD_SWISH", "LEAKY_RELU", "LOGISTIC", "LOG_SOFTMAX", "MEAN", "QUANTIZE",
+        "RELU", "RELU6", "RELU_N1_TO_1", "SOFTMAX", "TANH",
     ), (0,)),
     **dict.fromkeys(("ADD", "BATCH_MATMUL", "MAXIMUM", "MINIMUM", "MUL", "PRELU", "SUB"), (0, 1)),
     **WEIGHTED,

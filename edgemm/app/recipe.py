@@ -60,6 +60,9 @@ class StreamRecipe:
     save: str | tuple[str, ...] = ()
     """Where pictures with their results drawn in are saved, a path or a list of them: a film (.mp4, .webm, .avi, .mkv)
     or a folder; relative paths are meant from the app file's folder. Empty: nowhere."""
+    overwrite: bool = False
+    """True: a film of an earlier run is replaced. False: it stays, and the new one gets the next free name, such as
+    out-2.mp4."""
     when: When | None = None
     """Which results of this stream are recorded; None: as the record says."""
     options: Mapping[str, Any] = field(default_factory=dict)
@@ -97,6 +100,7 @@ _CHOICES = {
 _KINDS: Mapping[str, tuple[type, ...]] = {
     "live": (bool,),
     "wait": (bool,),
+    "overwrite": (bool,),
     "max_age_ms": (int, float),
     "timeout_s": (int, float),
     "threads": (int,),

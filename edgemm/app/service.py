@@ -12,11 +12,12 @@ from edgemm.app.recipe import AppRecipe, StreamRecipe
 from edgemm.capture import open_source
 from edgemm.capture.source import Source
 from edgemm.capture.uri import parse_uri
-from edgemm.errors import EdgemmError, SourceError, UnknownSource
+from edgemm.errors import EdgemmError, InputError, SourceError, UnknownSource
 from edgemm.log import LOG
 from edgemm.model.load import load
 from edgemm.model.model import Model
-from edgemm.sinks import Sinks, open_sinks
+from edgemm.sinks import Sinks, WindowSink, open_sinks
+from edgemm.sinks.video import Existing
 from edgemm.stream.budget import Budget
 from edgemm.stream.item import Item
 from edgemm.stream.lane import with_name
@@ -48,9 +49,11 @@ class Service:
         *,
         notifier: Notifier | None = None,
         hung_up: Callable[[], bool] = lambda: False,
+        show: bool = False,
     ) -> None:
         """Args:
         hung_up: asked before each result: True when the record's file is to be opened again.
+        show: each stream of pictures has a window; closing one of them ends the app.
         """
         self.recipe = recipe
         self._hung_up = hung_up
@@ -69,6 +72,7 @@ class Service:
             if not self._reads:
                 raise self.errors[0]
             self._require_labels()
+            self._window = opened.enter_context(self._open_window()) if show else None
             opened.enter_context(self.runner)  # closed first: then the sources, then the models
             self._opened = opened.pop_all()
 
@@ -111,6 +115,8 @@ class Service:
             summary["awaited"] = list(awaited)
         if self.record:
             summary["record"] = self.record.summary()
+        if self._window:
+            summary["window"] = self._window.summary()
         for name, sinks in self._sinks.items():
             summary["streams"][name] = summary["streams"][name] | {"sinks": sinks.summary()}
         return summary
@@ -125,7 +131,7 @@ class Service:
         Raises:
             EdgemmError: the first error; the others are closed too.
         """
-        Sinks(list(self._sinks.values())).close()
+        Sinks([*self._sinks.values(), *([self._window] if self._window else [])]).close()
 
     def close(self) -> None:
         """Ends everything; may be called twice."""
@@ -155,7 +161,10 @@ class Service:
             self.runner.add(name, model, source, budget, timeout_s=timeout_s, options=stream.options)
             self._reads[name] = source
             if stream.save:
-                self._sinks[name] = opened.enter_context(open_sinks(stream.save, source=source))
+                existing: Existing = "replace" if stream.overwrite else "number"
+                self._sinks[name] = opened.enter_context(
+                    open_sinks(stream.save, source=source, existing=existing)
+                )
         except EdgemmError as error:
             raise with_name(name, error) from error
 
@@ -191,7 +200,15 @@ class Service:
             ):  # a film of a file has all its pictures
                 self._sinks[name].wait_for_room(SINK_WAIT_S)
             self._sinks[name].put(name, item)
+        if self._window is not None and self._reads[name].modality == "image":
+            self._window.put(name, item)
         on_item(name, item)
+
+    def _open_window(self) -> WindowSink:
+        """One sink for all: all that is done with windows is done by one thread."""
+        if not any(source.modality == "image" for source in self._reads.values()):
+            raise InputError("--show: expected a stream of pictures to draw on, found sound alone")
+        return WindowSink(on_closed=self.stop)
 
     def _require_labels(self) -> None:
         """Refuses a filter of the record that lets nothing through."""

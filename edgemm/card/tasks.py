@@ -48,12 +48,22 @@ def find_task(name: str) -> Any | None:
     try:
         return entry.load()()
     except Exception as error:
-        package = f"{entry.dist.name} {entry.dist.version}" if entry.dist is not None else entry.value
+        package = _package(entry)
         raise MissingDependency(
-            f"the task {name!r} of the package {package}",
+            f"the {origin(name)}",
             command=f"pip install --upgrade {package.split()[0]}",
             broken=f"{type(error).__name__}: {error}",
         ) from error
+
+
+def origin(name: str) -> str:
+    """For messages: the task of this name, and the package that it comes from where it is not ours."""
+    entry = None if name in TASKS else _foreign().get(name)
+    return f"task {name!r}" if entry is None else f"task {name!r} of the package {_package(entry)}"
+
+
+def _package(entry: Any) -> str:
+    return f"{entry.dist.name} {entry.dist.version}" if entry.dist is not None else str(entry.value)
 
 
 def recipe(task: str, **values: Any) -> Any:

@@ -36,7 +36,8 @@ sources: a picture, a folder, a glob in quotes, a video file, a .wav file; camer
   gst:PIPELINE, rtsp://, http:// (MJPEG), udp://; microphone:, microphone:NAME
 
 --save writes .mp4 and .mkv (MPEG-4 Part 2, which VLC, mpv and ffmpeg play and browsers do not), .webm (VP8, which
-  browsers play; slower), .avi (motion JPEG, large), or numbered .jpg pictures into a folder.
+  browsers play; slower), .avi (motion JPEG, large), or numbered .jpg pictures into a folder. A film is written as
+  NAME.part.SUFFIX and renamed at the end; where power may fail choose .mkv, whose part can be played, an .mp4's cannot.
 
 An app file (.json) names several models and sources: see examples/kiosk.
 
@@ -53,7 +54,7 @@ SUMMARY_SCHEMA = "edgemm.summary/1"
 _NOT_BESIDE_AN_APP: Mapping[str, Any] = {
     "source": None, "card": None, "preset": None, "live": False, "max_age": None, "on_late": "deliver",
     "policy": "auto", "delegate": "auto", "threads": 1, "record": None, "threshold": None, "classes": None,
-    "max_detections": None, "set": [], "save": None,
+    "max_detections": None, "set": [], "save": None, "overwrite": False,
 }  # fmt: skip
 """Options that an app file says itself -> their defaults."""
 
@@ -85,9 +86,14 @@ def add_arguments(parser: CommandParser) -> None:
         "capture, or as numbered pictures into a folder; may be given several times",
     )
     parser.add_argument(
+        "--overwrite",
+        action="store_true",
+        help="with --save: replace a film of that name (default: it is an error; a folder gets more pictures)",
+    )
+    parser.add_argument(
         "--show",
         action="store_true",
-        help="show every result on its picture in a window; Esc ends the program",
+        help="show every result on its picture in a window, one for each stream of an app file; Esc ends the program",
     )
     parser.set_defaults(run=run)
 
@@ -162,13 +168,8 @@ def _refuse_beside_an_app(options: argparse.Namespace) -> None:
         if getattr(options, name) != plain:
             raise InputError(
                 f"{options.file}: an app file says itself what --{name.replace('_', '-')} would. Expected only "
-                "--limit and --json beside it"
+                "--limit, --show and --json beside it"
             )
-    if options.show:
-        raise InputError(
-            f'{options.file}: --show goes with one model; an app file can save its streams ("save"). Expected only '
-            "--limit and --json beside it"
-        )
 
 
 def _run_one(options: argparse.Namespace, draining: Draining) -> int:
@@ -232,7 +233,7 @@ def _run_app(options: argparse.Namespace, draining: Draining) -> int:
     recipe = read_app(options.file)
     signals.reopen_on_hangup(recipe.record is not None)
     signals.check()
-    with Service(recipe, hung_up=signals.hung_up) as service:
+    with Service(recipe, hung_up=signals.hung_up, show=options.show) as service:
         draining.by(service.stop)
         try:
             service.run(lambda name, item: lines.result(item, name), limit=options.limit)
@@ -251,7 +252,13 @@ def _sinks(options: argparse.Namespace, source: Source, stream: Stream) -> Any:
     """What `--save` and `--show` ask for."""
     from edgemm.sinks import open_sinks
 
-    return open_sinks(options.save or (), options.show, source=source, on_closed=stream.stop)
+    return open_sinks(
+        options.save or (),
+        options.show,
+        source=source,
+        existing="replace" if options.overwrite else "refuse",
+        on_closed=stream.stop,
+    )
 
 
 def _record(options: argparse.Namespace) -> Any:

@@ -12,6 +12,7 @@ from typing import Any
 
 from edgemm.foreign.draft import Outside, layout_of, sizes
 from edgemm.foreign.guess_boxes import guess_boxes
+from edgemm.foreign.guess_distances import guess_distances
 from edgemm.foreign.guess_maps import guess_map
 from edgemm.foreign.guess_points import guess_points
 from edgemm.foreign.guesses import Confidence, Guess, Read
@@ -72,6 +73,7 @@ def _read(file: Outside) -> Read | None:
     spec = file.inputs[0]
     width, height, _ = sizes(spec, layout_of(spec))
     readers: tuple[Callable[[Outside, tuple[int, int]], Read | None], ...] = (
+        guess_distances,
         guess_boxes,
         guess_points,
         guess_map,

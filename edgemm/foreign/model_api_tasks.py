@@ -101,10 +101,12 @@ def yolox(draft: Draft, info: Info, file: Outside, labels: tuple[str, ...]) -> b
 
 
 def ssd(draft: Draft, info: Info, file: Outside, labels: tuple[str, ...]) -> bool:
-    """Boxes, scores and labels in outputs that are called so, NMS done."""
+    """Boxes, scores and labels in outputs that are called so, NMS done; or boxes with the score beside them."""
     names = {word: _named(file.outputs, word) for word in ("boxes", "scores", "labels")}
+    if names["scores"] is None and _boxes_with_scores(draft, info, file, labels, names["labels"]):
+        return True
     if None in names.values():
-        draft.say("SSD's boxes with the score beside them are not decoded: the outputs are given as they are")
+        draft.say("the outputs are none of SSD's forms that are decoded: they are given as they are")
         return False
     section = {
         "head": "postprocess",
@@ -114,6 +116,28 @@ def ssd(draft: Draft, info: Info, file: Outside, labels: tuple[str, ...]) -> boo
         "scores_outputs": [names["scores"]],
         "classes_outputs": [names["labels"]],
     }
+    _detector(draft, info, file, section)
+    draft.label(labels, 0, "model_info")
+    return True
+
+
+def _boxes_with_scores(
+    draft: Draft, info: Info, file: Outside, labels: tuple[str, ...], classes: str | None
+) -> bool:
+    """[1, N, 5] or [N, 5]: left, top, right, bottom in pixels of the input, and the score; the classes beside it."""
+    found = [spec for spec in file.outputs if len(spec.shape) in (2, 3) and spec.shape[-1] == 5]
+    if len(found) != 1 or found[0].name == classes:
+        return False
+    section = {
+        "head": "end-to-end",
+        "row": "xyxy-score",
+        "box": "xyxy",
+        "coordinates": "pixels",
+        "boxes_outputs": [found[0].name],
+        "classes_outputs": [classes] if classes else [],
+    }
+    if not classes:
+        draft.say("no output with labels: all boxes are of the first class")
     _detector(draft, info, file, section)
     draft.label(labels, 0, "model_info")
     return True

@@ -16,7 +16,7 @@ from edgemm.log import LOG
 from edgemm.model.exchange import check_card
 from edgemm.model.model import Model
 from edgemm.shortage import shortage
-from edgemm.tasks import open_decoder, undecoded
+from edgemm.tasks import Decoder, open_decoder, undecoded
 
 if TYPE_CHECKING:
     from edgemm.artifact import Artifact
@@ -69,18 +69,19 @@ def load(
     open_ = partial(open_backend, artifact, delegate=delegate, threads=threads)
     backend = open_()
     try:
+        decoder = None
         place, correct = _card_place(artifact.path, card)
         with naming(place, f"To correct it, {correct}"):
             if card is not None and artifact.card is not None:
                 artifact = replace(artifact, card=fit_card(artifact.card, backend.inputs, backend.outputs))
             if told is not None:
-                artifact = _as_told(artifact, told, backend)
+                artifact, decoder = _as_told(artifact, told, backend)
             if options and artifact.card is None:
                 raise InputError(
                     f"options {', '.join(options)}: this file has no card, so that its outputs are given as they are. "
                     f"Begin a card with `edgemm card new {artifact.path} -o CARD.json`, then give it by --card"
                 )
-            model = Model(artifact, backend, open_, options)
+            model = Model(artifact, backend, open_, options, decoder)
         warn_unknown(model.card, place, f"to correct it, {correct}")
         return model
     except BaseException:
@@ -104,19 +105,19 @@ def _told(artifact: Artifact) -> ForeignCard | None:
         raise
 
 
-def _as_told(artifact: Artifact, told: ForeignCard, backend: Backend) -> Artifact:
-    """With what the file says about itself, where its tensors and its task agree; else as one that says nothing."""
+def _as_told(artifact: Artifact, told: ForeignCard, backend: Backend) -> tuple[Artifact, Decoder | None]:
+    """With what the file says about itself, where its tensors and its task agree; else as one that says nothing. And
+    its decoder, which was opened to find that out."""
     try:
         card = fit_card(told.card, backend.inputs, backend.outputs)
         check_card(card, backend)
-        if not undecoded(card):
-            open_decoder(card, backend.outputs)
+        decoder = None if undecoded(card) else open_decoder(card, backend.outputs)
     except CardError as error:
         LOG.warning(
             "%s: its %s does not fit its tensors and is ignored (%s)", artifact.path, told.origin, error
         )
-        return replace(artifact, card=None)
-    return replace(artifact, card=card)
+        return replace(artifact, card=None), None
+    return replace(artifact, card=card), decoder
 
 
 def _card_place(path: Path, given: CardLike | None) -> tuple[str, str]:

@@ -56,12 +56,14 @@ class Model:
         backend: Backend,
         another: Callable[[], Backend] | None = None,
         options: Mapping[str, Any] | None = None,
+        decoder: Decoder | None = None,
     ) -> None:
         """Use `load`.
 
         Args:
             another: opens the same model in a backend of its own, which each session over a stateful one needs.
             options: of the task, instead of what the card says.
+            decoder: of this very card, without options, where it is open already.
 
         Raises:
             CardError: the card and the tensors in the file do not agree.
@@ -75,7 +77,8 @@ class Model:
         self._main_places: list[tuple[InputCard, int]] | None = None
         if not undecoded(self.card):
             # what does not fit is said now, not at the first picture
-            self._decoder = _decoder_with(plain, options or {}, backend.outputs)
+            ready = None if options else decoder
+            self._decoder = ready or _decoder_with(plain, options or {}, backend.outputs)
         never_free_in_a_child(backend)
         tell_in_a_child(self)
         self._life = Lifecycle(f"the model {artifact.path.name}", "load it again")
@@ -356,11 +359,10 @@ def _decoder_with(card: ModelCard, options: Mapping[str, Any], specs: Sequence[T
     """
     if not options:
         return open_decoder(card, specs)
-    changed = with_options(card, options)
-    open_decoder(card, specs)  # what is wrong without the options is the card's fault
     try:
-        return open_decoder(changed, specs)
+        return open_decoder(with_options(card, options), specs)
     except CardError as error:
+        open_decoder(card, specs)  # what is wrong without the options is the card's fault
         raise InputError(f"options {', '.join(options)}: {error}") from error
 
 

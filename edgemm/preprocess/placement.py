@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 
 import numpy as np
@@ -66,6 +67,27 @@ class Placement:
 
 
 @dataclass(frozen=True, slots=True)
+class NearestPlacement(Placement):
+    """Interpolation "nearest": pixel x of the resized picture shows pixel floor(x * step) of the source.
+
+    So OpenCV takes the first pixel of those that a pixel covers, where others take the one in the middle: places lie up
+    to half a step before where they would be otherwise.
+    """
+
+    @property
+    def to_source(self) -> npt.NDArray[np.float64]:
+        """As `Placement.to_source`, shifted so that the middle of each pixel is, on average, that of the one it shows.
+
+        For a step of p/q source pixels in lowest terms, what floor() takes away is (q - 1) / 2q on average.
+        """
+        matrix = Placement.to_source.fget(self)  # type: ignore[attr-defined]
+        for axis in (0, 1):
+            q = self.resized_wh[axis] // math.gcd(self.resized_wh[axis], self.source_wh[axis])
+            matrix[axis, 2] += 0.5 / q - matrix[axis, axis] / 2
+        return np.asarray(matrix)
+
+
+@dataclass(frozen=True, slots=True)
 class CornerPlacement(Placement):
     """Interpolation "mediapipe": tensor pixel (x, y) shows the picture at ((x, y) - border_xy) * step_xy.
 
@@ -123,11 +145,12 @@ def place(recipe: ImageRecipe, source_wh: tuple[int, int], size_wh: tuple[int, i
         )
     if recipe.interpolation == "mediapipe":
         return _from_corner(recipe, source_wh, size_wh)
+    placed = NearestPlacement if recipe.interpolation == "nearest" else Placement
     if recipe.resize == "letterbox":
         scale = letterbox_scale(source_wh, size_wh)
         resized = _scaled(source_wh, scale)
         left, top = ((size - part) // 2 for size, part in zip(size_wh, resized, strict=True))
-        return Placement(source_wh, resized, size_wh, left, top)
+        return placed(source_wh, resized, size_wh, left, top)
     if recipe.resize == "center-crop":
         resized = _covering(source_wh, size_wh, recipe.resize_short)
         if resized[0] * resized[1] > MAX_PIXELS:
@@ -136,8 +159,8 @@ def place(recipe: ImageRecipe, source_wh: tuple[int, int], size_wh: tuple[int, i
                 f"before its centre is cut out; expected at most {MAX_PIXELS} pixels. Crop it first"
             )
         left, top = (-round((part - size) / 2) for size, part in zip(size_wh, resized, strict=True))
-        return Placement(source_wh, resized, size_wh, left, top)
-    return Placement(source_wh, size_wh, size_wh, 0, 0)
+        return placed(source_wh, resized, size_wh, left, top)
+    return placed(source_wh, size_wh, size_wh, 0, 0)
 
 
 def _from_corner(recipe: ImageRecipe, source_wh: tuple[int, int], size_wh: tuple[int, int]) -> Placement:

@@ -4,18 +4,19 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import replace
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from edgemm.drawing import Canvas
 from edgemm.media import AudioBlock, Frame
 from edgemm.sinks.outbox import CAPACITY, Outbox
+from edgemm.sinks.queued import CompleteSink
 from edgemm.stream.item import Item
 
 if TYPE_CHECKING:
-    from typing_extensions import Self
+    pass
 
 
-class CallbackSink:
+class CallbackSink(CompleteSink):
     """Calls `function(stream, item)`, for what edgemm has no sink for: a message to a broker, a row in a table.
 
     The item's picture is a copy in RGB that is written over after the call, so who keeps it copies it. An error that
@@ -32,33 +33,6 @@ class CallbackSink:
         self.name = name
         self._function = function
         self._outbox = Outbox(name, _CopiedItem, self._call, capacity=capacity)
-
-    def put(self, stream: str, item: Item) -> bool:
-        """See `Sink.put`."""
-        return self._outbox.put(stream, item)
-
-    def wait_for_room(self, timeout_s: float) -> bool:
-        """See `HasRoom`."""
-        return self._outbox.wait_for_room(timeout_s)
-
-    def drain(self, timeout_s: float) -> None:
-        """See `Sink.drain`."""
-        self._outbox.drain(timeout_s)
-
-    def close(self) -> None:
-        """See `Sink.close`."""
-        self._outbox.close()
-
-    def summary(self) -> dict[str, Any]:
-        """Plain JSON values: items taken, written and refused by reason."""
-        outbox = self._outbox
-        return {"taken": outbox.taken, "written": outbox.written, "refused": dict(outbox.refused)}
-
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(self, kind: type[BaseException] | None, *error: object) -> None:
-        self._outbox.leave(kind)
 
     def _call(self, slot: _CopiedItem) -> None:
         self._function(slot.stream, slot.item)

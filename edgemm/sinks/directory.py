@@ -16,11 +16,10 @@ from edgemm.log import RateLimitedLog
 from edgemm.opencv import opencv
 from edgemm.sinks.drawn import DrawnItem, slots
 from edgemm.sinks.outbox import CAPACITY, Outbox
+from edgemm.sinks.queued import CompleteSink
 
 if TYPE_CHECKING:
-    from typing_extensions import Self
-
-    from edgemm.stream.item import Item
+    pass
 
 LIMIT = 10_000
 """Pictures that are kept: some 2 GB of JPEG at 1280x720."""
@@ -29,7 +28,7 @@ _OURS = re.compile(r"edgemm-(?:(?P<stream>[A-Za-z0-9_.]+)-)?(?P<number>\d{6,})\.
 _NOT_IN_NAMES = re.compile(r"[^A-Za-z0-9_.]+")
 
 
-class DirectorySink:
+class DirectorySink(CompleteSink):
     """Writes `edgemm-000000.jpg`, `edgemm-000001.jpg` ...; `edgemm-STREAM-000000.jpg` where streams have names.
 
     The number is that of the result in its stream, as in its line of JSON, so a picture that was refused leaves a hole.
@@ -71,39 +70,15 @@ class DirectorySink:
         self._first_error = ""
         self._outbox = Outbox(f"folder {path}", slots(), self._write, self._finish, capacity=capacity)
 
-    def put(self, stream: str, item: Item) -> bool:
-        """See `Sink.put`."""
-        return self._outbox.put(stream, item)
-
-    def wait_for_room(self, timeout_s: float) -> bool:
-        """See `HasRoom`."""
-        return self._outbox.wait_for_room(timeout_s)
-
-    def drain(self, timeout_s: float) -> None:
-        """See `Sink.drain`."""
-        self._outbox.drain(timeout_s)
-
-    def close(self) -> None:
-        """See `Sink.close`."""
-        self._outbox.close()
-
     def summary(self) -> dict[str, Any]:
         """Plain JSON values: path; items taken, written, refused by reason; `not_written` for lack of space;
         `removed` to keep the limit."""
         return {
             "path": self.name,
-            "taken": self._outbox.taken,
-            "written": self._outbox.written,
-            "refused": dict(self._outbox.refused),
+            **super().summary(),
             "not_written": self.not_written,
             "removed": self.removed,
         }
-
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(self, kind: type[BaseException] | None, *error: object) -> None:
-        self._outbox.leave(kind)
 
     def _make_folder(self) -> None:
         try:

@@ -1,9 +1,10 @@
-"""A film that is being written: OpenCV's encoder, in a folder of its own beside the place where the film shall be."""
+"""A film that is being written: OpenCV's encoder, into NAME.part.SUFFIX beside the place where the film shall be."""
 
 from __future__ import annotations
 
 import os
-from contextlib import ExitStack
+from collections.abc import Iterator
+from contextlib import AbstractContextManager, ExitStack, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -13,6 +14,7 @@ import numpy.typing as npt
 
 from edgemm import atomic
 from edgemm.errors import EdgemmError, InputError, MachineShortage
+from edgemm.log import LOG
 from edgemm.opencv import opencv
 from edgemm.runtime_noise import without_noise
 
@@ -47,30 +49,36 @@ RESERVE_BYTES = 8 << 20
 class Film:
     """One film of one size. `write` pictures, then `finish`; `drop` leaves nothing.
 
-    A killed program leaves a hidden folder, which the next writer in the same place removes, and nothing under the
-    film's own name.
+    A killed program leaves nothing under the film's own name, and what it has written as NAME.part.SUFFIX: .mkv, .webm
+    and .avi can be played, without the last 5 seconds and 256 KiB, which were in memory; an .mp4 cannot, since its
+    index comes at the end.
     """
 
-    def __init__(self, path: Path, fps: float, size_wh: tuple[int, int]) -> None:
+    def __init__(
+        self, path: Path, fps: float, size_wh: tuple[int, int], *, replace: bool = False, trial: bool = False
+    ) -> None:
         """Begins to write.
 
         Args:
             path: where the film shall be; its suffix is one of CODECS.
             size_wh: of the first picture; the film's sides are even, and SMALLEST at least.
+            replace: a film that is there is replaced; else the new one gets the next free name, NAME-2.SUFFIX.
+            trial: it is never finished, and written in a hidden folder, which is removed in any case.
 
         Raises:
             InputError: its folder cannot be written to.
             EdgemmError: OpenCV cannot write this codec here.
         """
         self.path = path
+        """Where the film is put; another one after `finish` where it was taken meanwhile."""
         self.frames = 0
+        self._replace = replace
         self.size_wh = even(size_wh[0]), even(size_wh[1])
         self._room: npt.NDArray[np.uint8] | None = None
         self._cv2: Any = opencv()
         with ExitStack() as opened:
             try:
-                folder = opened.enter_context(atomic.trial_folder(path))
-                self._made = folder.absolute() / f"film{path.suffix.lower()}"
+                self._made = opened.enter_context(_in_folder(path) if trial else self._part()).absolute()
             except OSError as error:
                 raise InputError(atomic.cannot_write(path, error, "film")) from error
             self._writer = self._open(fps)
@@ -96,10 +104,7 @@ class Film:
         with self._opened:
             self._writer.release()  # errors while writing are told by nobody: what is there is looked at
             self._require_whole()
-            try:
-                return atomic.put_in_place(self._made, self.path)
-            except OSError as error:
-                raise InputError(atomic.cannot_write(self.path, error, "film")) from error
+            return self._put_in_place()
 
     def drop(self) -> None:
         """Leaves nothing of it. May be called after `finish`."""
@@ -109,6 +114,19 @@ class Film:
         """Of the disk that the film is on, beyond what its end needs."""
         found = os.statvfs(self._made.parent)
         return found.f_bavail * found.f_frsize - RESERVE_BYTES
+
+    def _part(self) -> AbstractContextManager[Path]:
+        return atomic.visible_part(self.path.with_suffix(self.path.suffix.lower()), replace=self._replace)
+
+    def _put_in_place(self) -> int:
+        while True:
+            try:
+                return atomic.put_in_place(self._made, self.path, fresh=not self._replace)
+            except FileExistsError:
+                taken, self.path = self.path, atomic.free_name(self.path)
+                LOG.warning("film %s: another program has made it meanwhile; saved as %s", taken, self.path)
+            except OSError as error:
+                raise InputError(atomic.cannot_write(self.path, error, "film")) from error
 
     def _open(self, fps: float) -> Any:
         codec = CODECS[self.path.suffix.lower()]
@@ -153,6 +171,12 @@ class Film:
         if self.free_bytes() <= 0:
             raise MachineShortage(f"{message}: the disk is full. Delete files, or choose another folder")
         raise EdgemmError(f"{message}. The disk, a quota or a limit of file size (`ulimit -f`) was reached")
+
+
+@contextmanager
+def _in_folder(path: Path) -> Iterator[Path]:
+    with atomic.trial_folder(path) as folder:
+        yield folder / f"film{path.suffix.lower()}"
 
 
 def even(side: int) -> int:

@@ -14,7 +14,7 @@ from edgemm.sinks.directory import DirectorySink
 from edgemm.sinks.film import CODECS
 from edgemm.sinks.several import Sinks
 from edgemm.sinks.sink import Sink
-from edgemm.sinks.video import VideoSink, require_pictures
+from edgemm.sinks.video import Existing, VideoSink, require_pictures
 from edgemm.sinks.window import WindowSink
 
 if TYPE_CHECKING:
@@ -26,6 +26,7 @@ def open_sinks(
     show: bool = False,
     *,
     source: Source | None = None,
+    existing: Existing = "refuse",
     on_closed: Callable[[], object] = lambda: None,
 ) -> Sinks:
     """One sink for each place to save to, and a window where it is asked for.
@@ -34,6 +35,7 @@ def open_sinks(
         save: one place or several, see `saver`.
         show: opens a window.
         source: what the stream reads.
+        existing: what is done where a film is there already, see `VideoSink`.
         on_closed: called when the user closes the window, from a thread of its own, such as the stream's `stop`.
 
     Raises:
@@ -49,7 +51,7 @@ def open_sinks(
             raise InputError(f"--save {path}: expected another file than the source, which it would replace")
     try:
         for path in paths:
-            sinks.append(saver(path, source=source))  # noqa: PERF401 - what was opened is closed below
+            sinks.append(saver(path, source=source, existing=existing))  # noqa: PERF401 - what was opened is closed below
         if show:
             require_pictures(source, "--show")
             sinks.append(WindowSink(on_closed=on_closed))
@@ -68,12 +70,14 @@ def _is_source(place: str, source: Source) -> bool:
         return False
 
 
-def saver(path: str, *, source: Source | None = None) -> VideoSink | DirectorySink:
+def saver(
+    path: str, *, source: Source | None = None, existing: Existing = "refuse"
+) -> VideoSink | DirectorySink:
     """A film where the path ends like one, such as out.mp4; a folder of pictures where it has no suffix, ends in "/",
     or is a folder already.
 
     Raises:
-        InputError: any other suffix; or the source is sound.
+        InputError: any other suffix; the source is sound; or `existing` is "refuse" and the film is there.
     """
     suffix = Path(path).suffix.lower()
     if path.endswith(os.sep) or os.path.isdir(path) or not suffix:
@@ -82,7 +86,7 @@ def saver(path: str, *, source: Source | None = None) -> VideoSink | DirectorySi
         require_pictures(source, path)
         return DirectorySink(path)
     if suffix in CODECS:
-        return VideoSink(path, source=source)
+        return VideoSink(path, source=source, existing=existing)
     raise InputError(
         f"--save {path}: {_EXPECTED}, found the suffix {suffix!r}{hint(suffix, CODECS, _INSTEAD)}"
     )

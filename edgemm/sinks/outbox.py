@@ -138,8 +138,14 @@ class Outbox(Generic[S]):
         self._tell()
 
     def close(self, timeout_s: float = CLOSE_S) -> None:
-        """See `Sink.close`."""
-        self._life.close(lambda: self._end(timeout_s), timeout_s)
+        """See `Sink.close`. An interruption, such as Ctrl-C, is raised when the writer has come to its end; a second
+        one at once."""
+        try:
+            self._life.close(lambda: self._end(timeout_s), timeout_s)
+        except BaseException:
+            self._life.close(lambda: None)  # where it came before that was noted
+            self._end(timeout_s)
+            raise
         if not self._worker.is_current and not self._life.forked:
             self._tell()
 
@@ -160,8 +166,14 @@ class Outbox(Generic[S]):
 
     def _end(self, timeout_s: float) -> None:
         self._ready.put(None)
-        if not self._worker.join(timeout_s) and not self._worker.is_current:
+        if self._worker.is_current:
+            return
+        if not self._ended.wait(
+            timeout_s
+        ):  # a thread whose `join` was interrupted counts as ended in Python < 3.13
             self.fail(EdgemmError(f"{self.name}: the writer does not come to its end within {timeout_s:g} s"))
+            return
+        self._worker.join(timeout_s)
 
     def _tell(self) -> None:
         if self.error is not None and not self._told:

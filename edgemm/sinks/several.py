@@ -64,8 +64,26 @@ class Sinks:
 
         Raises:
             EdgemmError: the first error; the others are closed too, and theirs are logged.
+            BaseException: Ctrl-C and its like, once all are closed.
         """
-        self._each(lambda sink: sink.close())
+        interruptions: list[BaseException] = []
+
+        def close(sink: Sink) -> None:
+            try:
+                sink.close()
+            except Exception:
+                raise
+            except BaseException as stop:  # noqa: BLE001 - raised when the others are closed
+                interruptions.append(stop)
+
+        try:
+            self._each(close)
+        except EdgemmError as error:
+            if not interruptions:
+                raise
+            LOG.warning("%s", error)
+        if interruptions:
+            raise interruptions[0]
 
     def refused(self) -> dict[str, int]:
         """Name of a sink -> items that it has not taken. Sinks of one name are numbered: "callback", "callback 2"."""

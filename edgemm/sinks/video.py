@@ -2,26 +2,26 @@
 
 from __future__ import annotations
 
+import os
 import time
 from collections.abc import Callable
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Literal
 
 import numpy as np
 import numpy.typing as npt
 
 from edgemm import atomic
-from edgemm.choices import expected_one_of
+from edgemm.choices import choice, expected_one_of
 from edgemm.errors import InputError, MachineShortage
 from edgemm.log import LOG
 from edgemm.sinks.drawn import DrawnItem, slots
 from edgemm.sinks.film import CODECS, RESERVE_BYTES, SMALLEST, Codec, Film
 from edgemm.sinks.grid import SKIP, TimeGrid
 from edgemm.sinks.outbox import CAPACITY, Outbox
+from edgemm.sinks.queued import CompleteSink
 
 if TYPE_CHECKING:
-    from typing_extensions import Self
-
     from edgemm.capture.source import Source
     from edgemm.stream.item import Item
 
@@ -31,9 +31,11 @@ SLOWEST, FASTEST = 0.1, 240.0
 _LOOK_EVERY = 32
 """Pictures between two looks at the disk's free space."""
 OTHER_STREAM = "other_stream"
+Existing = Literal["refuse", "replace", "number"]
+"""What is done where a film is there already."""
 
 
-class VideoSink:
+class VideoSink(CompleteSink):
     """Writes one stream into a film (.mp4, .webm, .avi, .mkv); the suffix decides the codec, see `CODECS`.
 
     The film has a fixed rate. A picture is repeated where the next one is not there in time, and skipped where there
@@ -42,9 +44,10 @@ class VideoSink:
     the file's rate. Of a pause of more than a minute nothing is shown; nor are pauses while the encoder is more than
     LONGEST_LAG_S behind a live source, which it is when it cannot write `fps` pictures a second. Both are told.
 
-    The film's size is that of the first picture; others are scaled into it, centred on black. It is written beside its
-    place and put there whole by `close()`. When less than 8 MiB of the disk are free the film is ended and kept, and so
-    it is after any other error; `drain` and `close` raise it.
+    The film's size is that of the first picture; others are scaled into it, centred on black. It is written as
+    NAME.part.SUFFIX and gets its name from `close()`, whole: what a killed program leaves is that part, of which .mkv,
+    .webm and .avi can be played, .mp4 cannot. When less than 8 MiB of the disk are free the film is ended and kept, and
+    so it is after any other error; `drain` and `close` raise it.
     """
 
     def __init__(
@@ -53,31 +56,39 @@ class VideoSink:
         *,
         fps: float | None = None,
         source: Source | None = None,
+        existing: Existing = "refuse",
         capacity: int = CAPACITY,
         now_ns: Callable[[], int] = time.monotonic_ns,
     ) -> None:
         """Args:
-            path: of the film; a file that is there is replaced in the end.
+            path: of the film.
             fps: pictures per second; None: the source's rate, or where it tells none, 30, and 10 for .webm, which takes
                 several times longer to write.
             source: where the stream's frames come from; None: any, whose frames have true times.
+            existing: where a file of this name is there: "refuse" it; "replace" it, in the end; or "number" the new
+                film, NAME-2.SUFFIX.
             capacity: pictures that may wait for the encoder.
             now_ns: the clock of capture times, nanoseconds.
 
         Raises:
-            InputError: the suffix or the rate is not known, the source is sound, or the folder cannot be written to.
+            InputError: the suffix or the rate is not known, the source is sound, the folder cannot be written to, or a
+                film is there.
             EdgemmError: OpenCV has no encoder for this suffix, or the disk is full.
             MissingDependency: OpenCV is not installed.
         """
-        self.path = Path(path).absolute()
+        self._replace = choice("existing", existing, ("refuse", "replace", "number")) == "replace"
+        path = Path(path) if existing != "number" else atomic.free_name(Path(path))
+        self.path = path.absolute()
         self.name = str(path)
-        self._codec = require_codec(Path(path))
+        self._codec = require_codec(path)
         require_pictures(source, self.name)
         rate = _rate_of(source)
         self.fps = _checked(fps if fps is not None else rate or self._codec.live_fps)
         self._period_ns = 0.0 if rate is None or source is None or source.live else 1e9 / rate
         """Between two frames of a file that is read as fast as it can be; 0: frames have true times."""
         atomic.check(self.path, "film")
+        if not self._replace:
+            _require_free(path)
         self._try_encoder()
         self.grid = TimeGrid(self.fps)
         self._now_ns = now_ns
@@ -96,15 +107,7 @@ class VideoSink:
             self._stream = stream
         if stream != self._stream:
             return self._outbox.refuse(OTHER_STREAM)
-        return self._outbox.put(stream, item)
-
-    def wait_for_room(self, timeout_s: float) -> bool:
-        """See `HasRoom`."""
-        return self._outbox.wait_for_room(timeout_s)
-
-    def drain(self, timeout_s: float) -> None:
-        """See `Sink.drain`."""
-        self._outbox.drain(timeout_s)
+        return super().put(stream, item)
 
     def close(self) -> None:
         """Puts the film in its place; without any picture there is no film.
@@ -112,7 +115,7 @@ class VideoSink:
         Raises:
             EdgemmError: it could not be written, or not to its end.
         """
-        self._outbox.close()
+        super().close()
 
     def summary(self) -> dict[str, Any]:
         """Plain JSON values: path, codec, fps; items taken, written and refused by reason; `frames` of the film,
@@ -121,9 +124,7 @@ class VideoSink:
             "path": self.name,
             "codec": self._codec.fourcc,
             "fps": self.fps,
-            "taken": self._outbox.taken,
-            "written": self._outbox.written,
-            "refused": dict(self._outbox.refused),
+            **super().summary(),
             "frames": self.grid.placed,
             "repeated": self.grid.repeated,
             "skipped": self.grid.skipped,
@@ -131,15 +132,9 @@ class VideoSink:
             "bytes": self._bytes,
         }
 
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(self, kind: type[BaseException] | None, *error: object) -> None:
-        self._outbox.leave(kind)
-
     def _try_encoder(self) -> None:
         """A film without pictures, so that a missing encoder is told before the stream begins."""
-        trial = Film(self.path, self.fps, (SMALLEST, SMALLEST))
+        trial = Film(self.path, self.fps, (SMALLEST, SMALLEST), trial=True)
         try:
             if trial.free_bytes() <= 0:
                 raise MachineShortage(_full(self.name, "expected more than that"))
@@ -169,7 +164,8 @@ class VideoSink:
     def _add(self, pixels: npt.NDArray[np.uint8] | None) -> None:
         assert pixels is not None
         if self._film is None:
-            self._film = Film(self.path, self.fps, (pixels.shape[1], pixels.shape[0]))
+            size_wh = pixels.shape[1], pixels.shape[0]
+            self._film = Film(self.path, self.fps, size_wh, replace=self._replace)
         self._film.write(pixels)
         if self._before is None or self._before.shape != pixels.shape:
             self._before = np.empty_like(pixels)
@@ -188,6 +184,8 @@ class VideoSink:
         try:
             if film.frames:
                 self._bytes = film.finish()
+                self.name = str(Path(self.name).with_name(film.path.name))
+                self.path = film.path
         finally:
             film.drop()
 
@@ -201,6 +199,19 @@ def require_codec(path: Path) -> Codec:
     if path.suffix.lower() not in CODECS:
         raise InputError(f"film {path}: the suffix: {expected_one_of(list(CODECS), path.suffix.lower())}")
     return CODECS[path.suffix.lower()]
+
+
+def _require_free(path: Path) -> None:
+    """Hours of film are not replaced unasked.
+
+    Raises:
+        InputError: something is there.
+    """
+    if os.path.lexists(path):
+        raise InputError(
+            f"film {path}: is there already. Choose another name, remove it, or replace it: --overwrite, or "
+            'existing="replace" in Python'
+        )
 
 
 def require_pictures(source: Source | None, name: str) -> None:

@@ -10,10 +10,9 @@ from edgemm.opencv import opencv
 from edgemm.sinks.display import require_display
 from edgemm.sinks.drawn import DrawnItem, slots
 from edgemm.sinks.outbox import Outbox
+from edgemm.sinks.queued import QueuedSink
 
 if TYPE_CHECKING:
-    from typing_extensions import Self
-
     from edgemm.stream.item import Item
 
 TITLE = "edgemm"
@@ -27,7 +26,7 @@ _LARGEST_WH = 1280, 720
 _ESCAPE = 27
 
 
-class WindowSink:
+class WindowSink(QueuedSink):
     """Shows each item, in one window for each stream. Esc, or closing a window, ends it and calls `on_closed`.
 
     Pictures that come while one is being shown are refused: a display is never behind by more than two. All that is
@@ -56,26 +55,7 @@ class WindowSink:
 
     def put(self, stream: str, item: Item) -> bool:
         """See `Sink.put`."""
-        return self._outbox.refuse(WINDOW_CLOSED) if self.closed_by_user else self._outbox.put(stream, item)
-
-    def drain(self, timeout_s: float) -> None:
-        """See `Sink.drain`."""
-        self._outbox.drain(timeout_s)
-
-    def close(self) -> None:
-        """Closes the windows."""
-        self._outbox.close()
-
-    def summary(self) -> dict[str, Any]:
-        """Plain JSON values: items taken, written (shown) and refused by reason."""
-        outbox = self._outbox
-        return {"taken": outbox.taken, "written": outbox.written, "refused": dict(outbox.refused)}
-
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(self, kind: type[BaseException] | None, *error: object) -> None:
-        self._outbox.leave(kind)
+        return self._outbox.refuse(WINDOW_CLOSED) if self.closed_by_user else super().put(stream, item)
 
     def _show(self, slot: DrawnItem) -> bool:
         """False once the user has closed the window."""

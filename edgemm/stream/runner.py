@@ -172,6 +172,22 @@ class Runner:
         for lane in list(self._lanes.values()):
             lane.stream.stop()
 
+    def cancel(self, name: str | None = None) -> None:
+        """What is under way in one stream, or in all, is given up after the step that it is in, and counted as
+        "interrupted"; see `Stream.cancel`. The streams go on. From any thread.
+
+        Args:
+            name: of the stream; None: all.
+
+        Raises:
+            InputError: there is no stream of this name.
+        """
+        lanes = dict(self._lanes)
+        if name is not None and name not in lanes:
+            raise InputError(f"there is no stream {name!r}: expected one of {', '.join(lanes) or 'none'}")
+        for lane in lanes.values() if name is None else (lanes[name],):
+            lane.stream.cancel()
+
     def close(self) -> None:
         """Ends all streams at once. May be called twice, from any thread and from `on_item`; a loop that waits
         for an item ends."""

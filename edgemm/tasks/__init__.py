@@ -8,8 +8,9 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from edgemm.card.model_card import ModelCard
-from edgemm.card.tasks import RESERVED, find_task, task_names
+from edgemm.card.tasks import RESERVED, TASKS, find_task, task_names
 from edgemm.errors import CardError, UnsupportedVersion
+from edgemm.tasks.checked import CheckedDecoder
 from edgemm.tasks.decoder import Decoder
 from edgemm.tensors import TensorSpec
 
@@ -36,7 +37,7 @@ def open_decoder(card: ModelCard, specs: Sequence[TensorSpec]) -> Decoder:
             f"recipe: expected {task.Recipe.__name__} for task {card.task!r}, found {type(card.recipe).__name__}"
         )
     opened: Decoder = task.open(card, task.Recipe() if card.recipe is None else card.recipe, specs)
-    return opened
+    return opened if card.task in TASKS else CheckedDecoder(card.task, opened)
 
 
 def undecoded(card: ModelCard) -> str:

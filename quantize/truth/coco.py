@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import math
 from collections.abc import Callable, Mapping, Sequence
 from functools import partial
 from pathlib import Path
@@ -136,13 +137,22 @@ def _folder(file: Path, images: Sequence[Entry]) -> Path:
     )
 
 
-def _numbers(where: str, value: Any, count: int | None, what: str) -> npt.NDArray[np.float64]:
+def _numbers(
+    where: str, value: Any, what: str, *, least: int = 0, most: float = math.inf, by: int = 1
+) -> npt.NDArray[np.float64]:
+    """float64[n]: finite numbers, `least` to `most` of them, in groups of `by`.
+
+    Raises:
+        InputError: they are something else; `what` says what was expected.
+    """
     try:
         array = np.asarray(value, np.float64)
     except (TypeError, ValueError):
         array = np.empty((0, 0))
-    if array.ndim != 1 or (count is not None and len(array) != count) or not np.isfinite(array).all():
+    if array.ndim != 1 or not np.isfinite(array).all():
         raise InputError(f"{where}: expected {what}, found {str(value)[:80]}")
+    if not least <= len(array) <= most or len(array) % by:
+        raise InputError(f"{where}: expected {what}, found {len(array)} numbers: {str(value)[:80]}")
     return array
 
 
@@ -163,7 +173,7 @@ def _boxes(
 
 def _box(where: str, each: Entry) -> npt.NDArray[np.float64]:
     """From left, top, width, height."""
-    box = _numbers(where, each.get("bbox"), 4, "a bbox of 4 numbers (x, y, width, height)")
+    box = _numbers(where, each.get("bbox"), "a bbox of 4 numbers (x, y, width, height)", least=4, most=4)
     if (box[2:] < 0).any():
         raise InputError(f"{where}: expected a bbox with a width and height from 0 on, found {box.tolist()}")
     return np.concatenate([box[:2], box[:2] + box[2:]])
@@ -201,13 +211,8 @@ def _mask(where: str, each: Entry, source_wh: tuple[int, int]) -> npt.NDArray[np
         raise InputError(
             f"{where}: expected a segmentation of polygons or run lengths, found {str(shape)[:80]}"
         )
-    polygons = []
-    for each_shape in shape:
-        numbers = _numbers(where, each_shape, None, "a polygon of x and y by turns")
-        if len(numbers) < 6 or len(numbers) % 2:
-            raise InputError(f"{where}: expected a polygon of 3 points or more, found {len(numbers)} numbers")
-        polygons.append(numbers.reshape(-1, 2))
-    return fill(polygons, source_wh)
+    what = "a polygon of 3 points or more, x and y by turns"
+    return fill([_numbers(where, each, what, least=6, by=2).reshape(-1, 2) for each in shape], source_wh)
 
 
 def _has_points(each: Entry) -> bool:
@@ -227,12 +232,8 @@ def _points(
 
 def _thing(where: str, each: Entry) -> TruePoints:
     """COCO counts pixels from 0, so that the middle of a pixel lies half a pixel further."""
-    numbers = _numbers(where, each["keypoints"], None, "keypoints of x, y and visibility by turns")
-    if len(numbers) % 3:
-        raise InputError(
-            f"{where}: expected three numbers for each of keypoints, found {len(numbers)} numbers"
-        )
-    table = numbers.reshape(-1, 3)
+    what = "keypoints of three numbers each, x, y and visibility by turns"
+    table = _numbers(where, each["keypoints"], what, by=3).reshape(-1, 3)
     box = _box(where, each) if "bbox" in each else None
     return TruePoints(
         table[:, :2] + 0.5,

@@ -116,7 +116,7 @@ def test_an_error_of_a_sink_is_the_program_s_and_the_summary_is_written_all_the_
 ) -> None:
     from edgemm import atomic
 
-    def full(*_: object) -> int:
+    def full(*_: object, **__: object) -> int:
         raise OSError(28, "No space left on device")
 
     monkeypatch.setattr(atomic, "put_in_place", full)
@@ -127,7 +127,7 @@ def test_an_error_of_a_sink_is_the_program_s_and_the_summary_is_written_all_the_
     assert os.listdir(tmp_path) == ["walk.avi"]
 
 
-@pytest.mark.parametrize("extra", [["--save", "x.mp4"], ["--show"]])
+@pytest.mark.parametrize("extra", [["--save", "x.mp4"], ["--overwrite"]])
 def test_beside_an_app_file_they_are_refused(
     tmp_path: Path, extra: list[str], capsys: pytest.CaptureFixture[str]
 ) -> None:
@@ -161,3 +161,29 @@ def test_a_place_in_an_app_file_is_checked(
     app.write_text(json.dumps({"schema": "edgemm.app/1", "streams": {"seen": stream}}))
     assert main(["run", str(app)]) == 2
     assert said in capsys.readouterr().err
+
+
+def test_a_film_is_replaced_where_that_is_asked_for(
+    tmp_path: Path, walk: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    film = tmp_path / "out.mp4"
+    film.write_bytes(b"before")
+    words = ["run", DIGITS, "--source", walk, "--save", str(film), "--json"]
+    assert main(words) == 2
+    assert "--overwrite" in capsys.readouterr().err
+    assert film.read_bytes() == b"before"
+    assert main([*words, "--overwrite"]) == 0
+    assert count(film) == FRAMES
+
+
+@pytest.mark.parametrize(("overwrite", "films"), [(False, ["out-2.mp4", "out.mp4"]), (True, ["out.mp4"])])
+def test_an_app_that_is_started_again_numbers_its_films(
+    tmp_path: Path, walk: str, overwrite: bool, films: list[str], capsys: pytest.CaptureFixture[str]
+) -> None:
+    """It must start again after a power cut, whatever is there."""
+    stream = {"model": DIGITS, "source": walk, "save": "saved/out.mp4", "overwrite": overwrite}
+    (tmp_path / "saved").mkdir()
+    (tmp_path / "app.json").write_text(json.dumps({"schema": "edgemm.app/1", "streams": {"seen": stream}}))
+    for _ in range(2):
+        assert main(["run", str(tmp_path / "app.json"), "--json"]) == 0
+    assert sorted(os.listdir(tmp_path / "saved")) == films

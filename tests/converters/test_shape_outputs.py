@@ -301,3 +301,34 @@ def test_many_classes_are_int32() -> None:
     assert list(found) == ["z", "c"]
     np.testing.assert_array_equal(found["c"], scores.argmax(1))
     assert found["c"].dtype == np.int32
+
+
+SAID = "the outputs of a .tflite source stay as they are; for {}, as the task {} wants them"
+
+
+@pytest.mark.parametrize(
+    ("text", "card", "wanted"),
+    [
+        (HEAD, detector(), "boxes and scores as outputs of their own"),
+        (SEGMENTER, segmenter(), "the class of each pixel"),
+        (SEGMENTER, segmenter(smooth=True), ""),
+        (SEGMENTER, ModelCard("s"), ""),
+    ],
+)
+def test_of_a_tflite_source_it_is_said_that_outputs_stay(
+    tmp_path: Path, text: str, card: ModelCard, wanted: str
+) -> None:
+    first = converted(tmp_path, text, "tflite", "float", card, keep_outputs=True)
+    data = [np.ascontiguousarray(each.transpose(0, 2, 3, 1)) for each in DATA]
+    made = {
+        keep: convert(
+            first.output, output=tmp_path / "second.tflite", calibrate=data, scheme="dynamic", keep_outputs=keep,
+            gate="off",
+        )
+        for keep in (False, True)
+    }  # fmt: skip
+    told = [note for note in made[False].notes if "stay as they are" in note]
+    assert [note.split(", convert")[0] for note in told] == (
+        [SAID.format(wanted, card.task)] if wanted else []
+    )
+    assert not [note for note in made[True].notes if "stay as they are" in note]

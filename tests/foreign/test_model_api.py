@@ -181,7 +181,20 @@ def test_ssd_with_three_outputs(tmp_path: Path) -> None:
     }  # fmt: skip
 
 
-@pytest.mark.parametrize("kind", ["ssd", "MaskRCNN", "anomaly_detection", "x" * 300])
+@pytest.mark.parametrize("shape", [(1, 9, 5), (9, 5), (-1, 5)])
+@pytest.mark.parametrize("classes", [True, False])
+def test_ssd_with_the_score_beside_the_box(tmp_path: Path, shape: tuple[int, ...], classes: bool) -> None:
+    outputs = [real("boxes", *shape), *([TensorSpec("labels", shape[:-1], "int64")] if classes else [])]
+    found = card(tmp_path, outputs, model_type="ssd", labels=LABELS, confidence_threshold="0.4")
+    assert found.content["detection"] == {
+        "head": "end-to-end", "row": "xyxy-score", "box": "xyxy", "coordinates": "pixels",
+        "boxes_outputs": ["boxes"], "classes_outputs": ["labels"] if classes else [], "threshold": 0.4,
+    }  # fmt: skip
+    assert len(found.card.labels) == 3
+    assert any("first class" in said for said in found.said) is not classes
+
+
+@pytest.mark.parametrize("kind", ["MaskRCNN", "anomaly_detection", "x" * 300])
 def test_what_is_not_decoded_keeps_input_and_labels(tmp_path: Path, kind: str) -> None:
     found = card(tmp_path, [real("boxes", 1, 9, 5), real("labels", 1, 9)], model_type=kind, labels=LABELS)
     assert (found.content["task"], len(found.card.inputs), len(found.card.labels)) == ("tensors", 1, 3)

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import signal
 import threading
+import time
 from collections.abc import Callable, Iterator
 from typing import Any
 
@@ -189,3 +191,45 @@ def test_a_loop_over_a_file_may_wait_so_that_nothing_is_refused() -> None:
             sinks.put("", each)
     sinks.close()
     assert written == list(range(200))
+
+
+@pytest.mark.parametrize("kind", [KeyboardInterrupt, SystemExit])
+def test_all_are_closed_although_one_is_interrupted(kind: type[BaseException]) -> None:
+    """The interruption is raised afterwards, and comes before errors of sinks."""
+    first, second, last = (Plain(raises=each) for each in (EdgemmError("full"), kind("now"), None))  # type: ignore[arg-type]
+    with pytest.raises(kind, match="now"):
+        Sinks([first, second, last]).close()
+    assert [sink.calls for sink in (first, second, last)] == [["close"]] * 3
+
+
+def test_waiting_for_sinks_may_be_interrupted() -> None:
+    first, second = Plain(raises=KeyboardInterrupt()), Plain()  # type: ignore[arg-type]
+    with pytest.raises(KeyboardInterrupt):
+        Sinks([first, second]).drain(1)
+    assert second.calls == []
+
+
+def test_an_interrupted_close_comes_to_its_end_all_the_same(item: MakeItem) -> None:
+    """SIGINT comes while `close` waits for the writer."""
+    main = threading.get_ident()
+    written: list[int] = []
+
+    def write(stream: str, each: Item) -> None:
+        until_s = time.monotonic() + LONG_S
+        while sink._outbox._life.is_open and time.monotonic() < until_s:
+            time.sleep(0.001)
+        if each.sequence == 0:
+            signal.pthread_kill(main, signal.SIGINT)
+            time.sleep(0.05)  # the main thread is woken, or was about to wait
+        written.append(each.sequence)
+
+    sink = CallbackSink(write)
+    for number in range(3):
+        assert sink.put("", item(number))
+    before = signal.signal(signal.SIGINT, signal.default_int_handler)
+    try:
+        with pytest.raises(KeyboardInterrupt):
+            sink.close()
+    finally:
+        signal.signal(signal.SIGINT, before)
+    assert written == [0, 1, 2]

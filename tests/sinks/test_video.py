@@ -275,7 +275,7 @@ def test_a_film_takes_one_stream(tmp_path: Path, item: MakeItem) -> None:
 def test_without_pictures_there_is_no_film_and_what_was_there_stays(tmp_path: Path, sound: Item) -> None:
     path = tmp_path / "out.mp4"
     path.write_bytes(b"before")
-    with VideoSink(path) as sink:
+    with VideoSink(path, existing="replace") as sink:
         assert not sink.put("", sound)
     assert path.read_bytes() == b"before"
     assert os.listdir(tmp_path) == ["out.mp4"]
@@ -287,9 +287,10 @@ def test_the_film_before_is_there_until_the_new_one_is_whole(
     path = tmp_path / "out.mp4"
     path.write_bytes(b"before")
     path.chmod(0o640)
-    with VideoSink(path) as sink:
+    with VideoSink(path, existing="replace") as sink:
         feed(sink, [item(0), item(1)])
         assert path.read_bytes() == b"before"
+        assert (tmp_path / "out.part.mp4").stat().st_mode & 0o777 == 0o600
     assert len(film(path)) == 4
     assert path.stat().st_mode & 0o777 == 0o640
 
@@ -377,7 +378,7 @@ def test_an_error_on_the_first_picture_leaves_what_was_there(
     tmp_path: Path, item: MakeItem, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     (tmp_path / "out.mp4").write_bytes(b"before")
-    sink = VideoSink(tmp_path / "out.mp4")
+    sink = VideoSink(tmp_path / "out.mp4", existing="replace")
     monkeypatch.setattr(Film, "write", lambda film, pixels: 1 / 0)
     sink.put("", item(0))
     with pytest.raises(EdgemmError, match="ZeroDivisionError"):
@@ -392,13 +393,13 @@ from edgemm.media import Frame
 from edgemm.results import Embedding
 from edgemm.sinks import VideoSink
 from edgemm.stream.item import Item
-path, limit = sys.argv[1], int(sys.argv[2])
+path, limit, fps = sys.argv[1], int(sys.argv[2]), int(sys.argv[3])
 if limit:
     resource.setrlimit(resource.RLIMIT_FSIZE, (limit, limit))
-sink = VideoSink(path, fps=30)
+sink = VideoSink(path, fps=fps)
 noise = np.random.default_rng(0).integers(0, 256, (240, 320, 3), np.uint8)
 for number in range(60):
-    at_ns = number * 33_333_333
+    at_ns = number * 1_000_000_000 // fps
     item = Item(Embedding(np.zeros(1, np.float32)), Frame(noise, at_ns, number), number, at_ns, 1.0, False, {})
     sink.put("", item)
     sink.drain(60)
@@ -409,12 +410,13 @@ def program(then: str, *arguments: str) -> list[str]:
     return [sys.executable, "-c", WRITES + then, *arguments]
 
 
-def test_a_killed_program_leaves_nothing_under_the_name(
-    tmp_path: Path, item: MakeItem, film: ReadFilm
+@pytest.mark.parametrize("suffix", SUFFIXES)
+def test_a_killed_program_leaves_nothing_under_the_name_and_what_it_has_written_as_a_part(
+    tmp_path: Path, suffix: str, item: MakeItem, film: ReadFilm
 ) -> None:
-    path = tmp_path / "out.mp4"
+    path, part = tmp_path / f"out{suffix}", f"out.part{suffix}"
     child = subprocess.Popen(
-        program("print('written', flush=True); sys.stdin.read()", str(path), "0"),
+        program("print('written', flush=True); sys.stdin.read()", str(path), "0", "3"),
         stdin=subprocess.PIPE,
         stdout=subprocess.PIPE,
         text=True,
@@ -423,19 +425,73 @@ def test_a_killed_program_leaves_nothing_under_the_name(
     assert child.stdout.readline() == "written\n"
     child.send_signal(signal.SIGKILL)
     child.communicate()
-    (left,) = os.listdir(tmp_path)
-    assert left.startswith(".out.mp4.")
-    with VideoSink(path) as sink:  # removes it
+    assert os.listdir(tmp_path) == [part]
+    readable = len(film(tmp_path / part))
+    assert (
+        readable == 0 if suffix == ".mp4" else readable >= 20
+    )  # of 60, 20 s; the last 5 s and 256 KiB are in memory
+    with VideoSink(path) as sink:  # which is nobody's to remove
         feed(sink, [item(0)])
-    assert os.listdir(tmp_path) == ["out.mp4"]
+        assert sorted(os.listdir(tmp_path)) == sorted([part, f"out.part-2{suffix}"])
+    assert sorted(os.listdir(tmp_path)) == sorted([part, path.name])
     assert len(film(path)) == 1
+    with VideoSink(path, existing="replace") as sink:  # all of that name may go
+        feed(sink, [item(0)])
+        assert sorted(os.listdir(tmp_path)) == sorted([part, path.name])
+    assert os.listdir(tmp_path) == [path.name]
+
+
+@pytest.mark.parametrize("there", ["a film", "a broken link"])
+def test_a_film_that_is_there_is_not_replaced_unasked(tmp_path: Path, there: str) -> None:
+    path = tmp_path / "out.mp4"
+    path.write_bytes(b"before") if there == "a film" else path.symlink_to("nowhere")
+    with pytest.raises(InputError, match=r"is there already.*--overwrite|links are not followed"):
+        VideoSink(path)
+    assert os.listdir(tmp_path) == ["out.mp4"]
+
+
+def test_a_new_film_may_be_numbered(tmp_path: Path, item: MakeItem, film: ReadFilm) -> None:
+    for number in (1, 2, 3):
+        with VideoSink(tmp_path / "out.mp4", existing="number") as sink:
+            feed(sink, [item(0)] * number)
+        assert sink.summary()["path"].endswith("out.mp4" if number == 1 else f"out-{number}.mp4")
+    assert sorted(os.listdir(tmp_path)) == ["out-2.mp4", "out-3.mp4", "out.mp4"]
+
+
+def test_a_film_that_another_program_has_made_meanwhile_stays(
+    tmp_path: Path, item: MakeItem, film: ReadFilm, caplog: pytest.LogCaptureFixture
+) -> None:
+    path = tmp_path / "out.mp4"
+    with VideoSink(path) as sink:
+        feed(sink, [item(0)])
+        path.write_bytes(b"theirs")
+    assert path.read_bytes() == b"theirs"
+    assert len(film(tmp_path / "out-2.mp4")) == 1
+    assert sink.summary()["path"] == str(tmp_path / "out-2.mp4")
+    assert "another program has made it meanwhile" in caplog.text
+    assert sorted(os.listdir(tmp_path)) == ["out-2.mp4", "out.mp4"]
+
+
+def test_two_writers_of_one_name_do_not_meet(tmp_path: Path, item: MakeItem, film: ReadFilm) -> None:
+    path = tmp_path / "out.mp4"
+    with VideoSink(path, existing="replace") as one, VideoSink(path, existing="replace") as two:
+        feed(one, [item(0)])
+        feed(two, [item(0, 0), item(1, 500)])
+        assert sorted(os.listdir(tmp_path)) == ["out.part-2.mp4", "out.part.mp4"]
+    assert os.listdir(tmp_path) == ["out.mp4"]
+    assert len(film(path)) == 1  # `two` was closed first
+
+
+def test_a_word_for_what_is_there_is_checked(tmp_path: Path) -> None:
+    with pytest.raises(InputError, match="existing: expected one of"):
+        VideoSink(tmp_path / "out.mp4", existing="keep")  # type: ignore[arg-type]
 
 
 @pytest.mark.parametrize("suffix", SUFFIXES)
 def test_a_limit_of_file_size_is_told_and_leaves_nothing(tmp_path: Path, suffix: str) -> None:
     path = tmp_path / f"out{suffix}"
     done = subprocess.run(
-        program("sink.close()", str(path), str(100_000)), capture_output=True, text=True, check=False
+        program("sink.close()", str(path), str(100_000), "30"), capture_output=True, text=True, check=False
     )
     assert "EdgemmError" in done.stderr
     assert "60 pictures were written, of which" in done.stderr

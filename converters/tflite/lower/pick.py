@@ -6,7 +6,8 @@ import numpy as np
 import onnx_ir as ir
 
 from edgemm.converters.tflite.attributes import Attributes, refuse
-from edgemm.converters.tflite.lowering import Lowering, identity
+from edgemm.converters.tflite.graph import Tensor
+from edgemm.converters.tflite.lowering import Lowering, Perm, identity, permuted
 from edgemm.converters.tflite.schema import enum
 
 MAX_RANK = 5
@@ -65,7 +66,7 @@ def lower_expand(ctx: Lowering, node: ir.Node) -> None:
 
 
 def lower_arg(ctx: Lowering, node: ir.Node) -> None:
-    """ArgMax and ArgMin -> ARG_MAX and ARG_MIN, which give the first of equals."""
+    """ArgMax and ArgMin -> ARG_MAX and ARG_MIN, which give the first of equals, in the layout of the input."""
     attributes = Attributes(node)
     rank = len(ctx.shape(ctx.value(node)))
     axis = attributes.integer("axis", 0) % rank
@@ -74,18 +75,26 @@ def lower_arg(ctx: Lowering, node: ir.Node) -> None:
     attributes.done()
     if last:
         refuse(node, "select_last_index", "This is a fault: it is written out before")
-    source = ctx.get(node, 0, identity(rank))
-    if source.dtype not in ("float32", "int32"):
+    perm = ctx.perm(node)
+    source = ctx.get(node, 0, perm)
+    if source.dtype not in ("float32", "int32", "int8") or (source.dtype == "int8" and source.grid is None):
         refuse(node, f"{node.op_type} of {source.dtype}", "Cast to float32")
-    shape = ctx.shape(node.outputs[0])
-    final = ctx.result(node, identity(len(shape)))
+    left = tuple(each - (each > axis) for each in perm if each != axis)
+    final = _places(ctx, node, perm if keep else left)
     found = final
     if keep:
-        found = ctx.graph.tensor(
-            f"{final.name}_found", tuple(s for i, s in enumerate(shape) if i != axis), "int64"
-        )
-    along = ctx.graph.constant(f"{node.name}_axis", np.array(axis, np.int32))
+        shape = tuple(size for each, size in zip(perm, final.shape, strict=True) if each != axis)
+        found = ctx.graph.tensor(f"{final.name}_found", shape, "int64")
+    along = ctx.graph.constant(f"{node.name}_axis", np.array(perm.index(axis), np.int32))
     code = "ARG_MAX" if node.op_type == "ArgMax" else "ARG_MIN"
-    ctx.op(code, [source, along], [found], {"outputType": enum("TensorType", "INT64")})
+    ctx.op(code, [source, along], [found], {"outputType": enum("TensorType", "INT64")}, ctx.form(node))
     if keep:
         ctx.reshape_op(found, final)
+
+
+def _places(ctx: Lowering, node: ir.Node, perm: Perm) -> Tensor:
+    """What the operator writes: indices, which have no grid where the node reads integers on one."""
+    value = node.outputs[0]
+    made = ctx.graph.tensor(str(value.name), permuted(ctx.shape(value), perm), "int64")
+    ctx.put(value, made, perm)
+    return made

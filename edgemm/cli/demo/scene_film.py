@@ -40,7 +40,7 @@ def run_film(model_path: Path, budget: edgemm.Budget, folder: Path, progress: Pr
         edgemm.load(model_path) as model,
         edgemm.open_source(str(path), pace="live") as source,
         model.stream(source, budget=budget, timeout_s=TIMEOUT_S) as stream,
-        VideoSink(drawn, fps=FPS) as sink,
+        VideoSink(drawn, fps=FPS, existing="replace") as sink,
     ):
         for item in stream:
             sink.put("", item)

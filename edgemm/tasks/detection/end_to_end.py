@@ -23,8 +23,9 @@ _ORDER = {
     "xyxy-score-class": (0, 4, 5, 6),
     "xyxy-class-score": (0, 5, 4, 6),
     "batch-xyxy-class-score": (1, 6, 5, 7),
+    "xyxy-score": (0, 4, -1, 5),
 }
-"""Where a row has its box, its score, its class, and its key points."""
+"""Where a row has its box, its score, its class, and its key points; -1: its class is in an output of its own."""
 
 
 class EndToEndHead:
@@ -45,6 +46,7 @@ class EndToEndHead:
         self._normalized = recipe.coordinates == "normalized"
         self._activation = activation(recipe.activation, recipe.score_clip)
         self._least = stored_threshold(self._spec, recipe.threshold, self._activation)
+        self._classes = layout.named(specs, recipe.classes_outputs, "classes_outputs")[:1]
 
     def _choose(self, recipe: DetectionRecipe, specs: Sequence[TensorSpec]) -> TensorSpec:
         chosen = layout.named(specs, recipe.boxes_outputs, "boxes_outputs") or [
@@ -78,8 +80,23 @@ class EndToEndHead:
             return nothing()
         real = np.asarray(self._spec.dequantize(rows[index]), np.float32)
         scores = real[:, self._score] if self._activation is None else self._activation(real[:, self._score])
-        numbers = np.rint(finite(real[:, self._class], self._spec.name)).astype(np.int64)
+        told: npt.NDArray[Any] = real[:, self._class]
+        if self._class < 0:
+            told = self._numbers(outputs, len(rows))[index]
+        numbers = np.rint(finite(told, self._spec.name)).astype(np.int64)
         return Found(index, numbers, finite(scores, self._spec.name))
+
+    def _numbers(self, outputs: Outputs, count: int) -> npt.NDArray[np.float64]:
+        """float64[count]: the class of each row, of an output of its own; 0 where there is none."""
+        if not self._classes:
+            return np.zeros(count)
+        (spec,) = self._classes
+        found = np.asarray(spec.dequantize(outputs.stored(spec.name)), np.float64).reshape(-1)
+        if len(found) != count:
+            raise ArtifactError(
+                f"output {spec.name!r}: expected the class of each of {count} boxes, the model gave {len(found)}"
+            )
+        return found
 
     def places(self, outputs: Outputs, index: Integers, wh: tuple[float, float]) -> Floats:
         """See `Head`."""

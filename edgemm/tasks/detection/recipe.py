@@ -8,7 +8,7 @@ from typing import Any, ClassVar, Literal
 
 from edgemm.errors import CardError
 
-Head = Literal["yolo", "end-to-end", "grid", "anchors", "boxes", "postprocess"]
+Head = Literal["yolo", "end-to-end", "grid", "anchors", "boxes", "distances", "postprocess"]
 Box = Literal["", "xyxy", "yxyx", "xywh", "cxcywh", "cycxhw"]
 
 
@@ -30,6 +30,8 @@ class DetectionRecipe:
     anchors: box offsets to anchors and scores in two outputs ([1, N, 4+2K] and [1, N, C]; SSD, BlazeFace, BlazePose's
     detector, palm).
     boxes: boxes, decoded, and scores in two outputs ([1, N, 4] and [1, N, C]; UltraFace).
+    distances: distances from a point of each cell to the four sides, of one grid for each stride; see `bins` (YOLOv8
+    before its decoding, NanoDet, SCRFD).
     postprocess: boxes, classes, scores and their count in four outputs, NMS done (TFLite_Detection_PostProcess,
     EfficientNMS)."""
     threshold: float = 0.25
@@ -54,7 +56,7 @@ class DetectionRecipe:
     reverse_output_order), and key points are y, x with the latter."""
     coordinates: Literal["", "normalized", "pixels"] = ""
     """Unit of the boxes: 0..1 of the input tensor's width and height, or its pixels. "": pixels for yolo and
-    end-to-end, normalized for boxes and postprocess. Not used for grid and anchors."""
+    end-to-end, normalized for boxes and postprocess, strides for distances. Not used for grid and anchors."""
     activation: Literal["none", "sigmoid", "softmax"] = "none"
     """What makes scores and objectness probabilities, where the model does not."""
     score_clip: float = 0.0
@@ -76,7 +78,8 @@ class DetectionRecipe:
     points_outputs: tuple[str, ...] = ()
     """The same for key points."""
     classes_outputs: tuple[str, ...] = ()
-    """postprocess: name of the output with class numbers. []: by its name, or shape."""
+    """postprocess, end-to-end with row xyxy-score: name of the output with class numbers. []: for postprocess by its
+    name, or shape."""
     count_outputs: tuple[str, ...] = ()
     """postprocess: name of the output with the number of boxes. [] where there is none, or by
     their names and shapes."""
@@ -88,11 +91,14 @@ class DetectionRecipe:
     """Key points of each box."""
     point_values: int = 2
     """Numbers of each key point: 2, x and y; 3, and a confidence (YOLO-pose), which is not used."""
-    row: Literal["xyxy-score-class", "xyxy-class-score", "batch-xyxy-class-score"] = "xyxy-score-class"
-    """end-to-end: what each row holds, key points behind it. batch-xyxy-class-score: YOLOv7's export with NMS."""
+    row: Literal["xyxy-score-class", "xyxy-class-score", "batch-xyxy-class-score", "xyxy-score"] = (
+        "xyxy-score-class"
+    )
+    """end-to-end: what each row holds, key points behind it. batch-xyxy-class-score: YOLOv7's export with NMS.
+    xyxy-score: the classes are in `classes_outputs`; without it there is only one."""
 
     strides: tuple[int, ...] = ()
-    """grid, anchors: pixels of the input between two cells, for each grid in the order of the outputs."""
+    """grid, anchors, distances: pixels of the input between two cells, for each grid in the order of the outputs."""
     grid: Literal["yolox", "yolov3", "yolov5"] = "yolox"
     """grid: how a row is decoded, for a cell at column i with stride s and anchor a.
     yolox: x = (x + i) s, w = exp(w) s. yolov3: x = (sigmoid(x) + i) s, w = exp(w) a.
@@ -112,14 +118,22 @@ class DetectionRecipe:
     anchor_fixed_size: bool = True
     """anchors: each has the size 1 x 1, the whole input: only its centre counts."""
     anchor_offset: tuple[float, ...] = (0.5, 0.5)
-    """anchors: where in a cell its centre is, x and y, 0..1."""
+    """anchors: where in a cell its centre is, x and y, 0..1. distances: where in a cell they are measured from, 0, 0
+    for NanoDet-Plus and SCRFD."""
     box_scales: tuple[float, ...] = (1.0, 1.0, 1.0, 1.0)
     """anchors: offsets are divided by these: x, y, width, height. Pixels of the input for MediaPipe's; 10, 10, 5, 5 for
     TensorFlow's SSD."""
     box_exponential: bool = False
     """anchors: width = exp(offset) * anchor (SSD), not offset * anchor (MediaPipe)."""
+    bins: int = 0
+    """distances: numbers for each side, of which the softmax is the distribution of its distance over 0, 1, 2 ...
+    strides: 16 for YOLOv8, 8 for NanoDet; 0: one number, the distance itself (SCRFD)."""
+    cell_anchors: int = 1
+    """distances: boxes of each cell: 2 for SCRFD."""
+    scores_first: bool = False
+    """distances: where scores and boxes share an output, the scores come first (NanoDet)."""
     input_wh: tuple[int, ...] = ()
-    """grid, anchors: width and height of the input in pixels. []: as the card's input says."""
+    """grid, anchors, distances: width and height of the input in pixels. []: as the card's input says."""
     extra: dict[str, Any] = field(default_factory=dict)
     """Keys that this version does not know, kept."""
 
@@ -135,6 +149,8 @@ class DetectionRecipe:
         "point_values": (2, 3),
         "strides": (1, 4096),
         "grid_anchors": (1e-3, 1e6),
+        "bins": (0, 256),
+        "cell_anchors": (1, 64),
         "anchor_scales": (1e-6, 10),
         "anchor_ratios": (1e-3, 1e3),
         "anchor_interpolated_ratio": (0, 1e3),
@@ -156,12 +172,14 @@ class DetectionRecipe:
             if len(getattr(self, name)) not in allowed:
                 wanted = " or ".join(map(str, allowed))
                 raise CardError(f"{name}: expected {wanted} numbers, found {len(getattr(self, name))}")
-        if self.head in ("grid", "anchors") and not self.strides:
+        if self.head in ("grid", "anchors", "distances") and not self.strides:
             raise CardError(f'strides: head "{self.head}" needs the stride of each grid, found none')
         if self.head == "anchors":
             self._check_anchors()
         if self.head == "grid":
             self._check_grid()
+        if self.head == "distances" and self.box:
+            raise CardError(f'box: head "distances" gives left, top, right and bottom, found "{self.box}"')
         if self.activation == "softmax" and self.objectness:
             raise CardError('activation: objectness is one number, which needs "sigmoid", found "softmax"')
         if self.objectness and self.head not in ("yolo", "grid"):

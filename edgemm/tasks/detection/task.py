@@ -13,6 +13,7 @@ from edgemm.errors import CardError
 from edgemm.results import Detections
 from edgemm.tasks.context import Context
 from edgemm.tasks.detection.anchors import AnchorsHead
+from edgemm.tasks.detection.distances import DistancesHead
 from edgemm.tasks.detection.end_to_end import EndToEndHead
 from edgemm.tasks.detection.grid import GridHead
 from edgemm.tasks.detection.head import Floats, Found, Head, Integers
@@ -229,5 +230,6 @@ _HEADS: dict[str, Callable[[DetectionRecipe, Sequence[TensorSpec], int, Size | N
     "postprocess": lambda recipe, specs, classes, wh: PostprocessHead(recipe, specs),
     "grid": lambda recipe, specs, classes, wh: GridHead(recipe, specs, classes, _needed(wh)),
     "anchors": lambda recipe, specs, classes, wh: AnchorsHead(recipe, specs, classes, _needed(wh)),
+    "distances": lambda recipe, specs, classes, wh: DistancesHead(recipe, specs, classes, _needed(wh)),
 }
 """Head of a recipe -> what reads it."""

@@ -162,7 +162,12 @@ def test_what_is_wrong_in_the_file_is_named(tmp_path: Path, path: str, value: An
         ("detection", "bbox", [1, 1, float("inf"), 2], "a bbox of 4 numbers"),
         ("detection", "bbox", None, "a bbox of 4 numbers"),
         ("segmentation", "segmentation", [], "polygons or run lengths"),
-        ("segmentation", "segmentation", [[1, 1, 2, 2]], "3 points or more, found 4 numbers"),
+        (
+            "segmentation",
+            "segmentation",
+            [[1, 1, 2, 2]],
+            "3 points or more, x and y by turns, found 4 numbers",
+        ),
         ("segmentation", "segmentation", [[1, 1, 2, 2, 3, 3, 4]], "found 7 numbers"),
         (
             "segmentation",
@@ -174,7 +179,12 @@ def test_what_is_wrong_in_the_file_is_named(tmp_path: Path, path: str, value: An
         ("segmentation", "segmentation", {"size": [4, 6], "counts": [8, -8, 24]}, "whole numbers from 0"),
         ("segmentation", "segmentation", {"size": [4, 6], "counts": "~"}, "found the character '~'"),
         ("segmentation", "segmentation", {"size": [4, 6], "counts": "P"}, "end within a number"),
-        ("landmarks", "keypoints", [1, 1, 2, 4], "three numbers for each of keypoints"),
+        (
+            "landmarks",
+            "keypoints",
+            [1, 1, 2, 4],
+            "keypoints of three numbers each, x, y and visibility by turns, found 4 numbers",
+        ),
     ],
 )
 def test_what_is_wrong_in_an_annotation_is_named(

@@ -49,6 +49,34 @@ def test_every_row(row: Any, dtype: str, shape: str) -> None:
     assert found.boxes_xyxy.tolist() == [[11, 21, 61, 81], [10, 20, 60, 80], [100, 100, 150, 200]]
 
 
+@pytest.mark.parametrize("kind", ["int64", "float32", "none"])
+def test_classes_in_an_output_of_their_own(kind: str) -> None:
+    specs, arrays, _ = stored({"boxes": ROWS[None, :, :5]})
+    if kind != "none":
+        specs.append(TensorSpec("labels", (1, 4), kind))
+        arrays["labels"] = ROWS[None, :, 5].astype(kind)
+        arrays["labels"][0, 0] = 1
+    names: dict[str, Any] = {
+        "boxes_outputs": ("boxes",),
+        "classes_outputs": ("labels",) if kind != "none" else (),
+    }
+    last = DetectionRecipe(head="end-to-end", row="xyxy-score", threshold=0.7, **names)
+    assert decoded(last, specs, arrays, ("a", "b", "c")).labels == (("c",) if kind != "none" else ("a",))
+    recipe = DetectionRecipe(head="end-to-end", row="xyxy-score", threshold=0.3, **names)
+    found = decoded(recipe, specs, arrays, ("a", "b", "c"))
+    assert found.labels == (("c", "b", "a") if kind != "none" else ("a", "a", "a"))
+    assert found.boxes_xyxy.tolist() == [[11, 21, 61, 81], [10, 20, 60, 80], [100, 100, 150, 200]]
+
+
+def test_classes_of_another_number_than_boxes_are_told() -> None:
+    specs, arrays, _ = stored({"boxes": ROWS[None, :, :5], "labels": np.zeros((1, 3))})
+    recipe = DetectionRecipe(
+        head="end-to-end", row="xyxy-score", boxes_outputs=("boxes",), classes_outputs=("labels",)
+    )
+    with pytest.raises(ArtifactError, match=r"'labels': expected the class of each of 4 boxes.*gave 3"):
+        decoded(recipe, specs, arrays)
+
+
 def test_the_threshold_and_the_number_are_still_the_users() -> None:
     specs, arrays, _ = stored({"o": ROWS[None]})
     assert decoded(DetectionRecipe(head="end-to-end", threshold=0.6), specs, arrays).scores.tolist() == [
