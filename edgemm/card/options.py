@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import math
 from collections.abc import Mapping, Sequence
 from dataclasses import fields, replace
 from typing import Any
@@ -30,11 +31,22 @@ def from_words(words: Sequence[str]) -> dict[str, Any]:
         name, equals, text = word.partition("=")
         if not (name and equals):
             raise InputError(f"option {word[:80]!r}: expected NAME=VALUE, such as threshold=0.3")
-        try:
-            found[name.replace("-", "_")] = json.loads(text)
-        except ValueError:
-            found[name.replace("-", "_")] = text
+        name = name.replace("-", "_")
+        if name in found:
+            raise InputError(f"option {name}: it is given twice. Give it once")
+        found[name] = _value(text)
     return found
+
+
+def _value(text: str) -> Any:
+    """A value as JSON has it, or a number as people write it, such as .2; else text."""
+    for read in (json.loads, float):
+        try:
+            value = read(text)
+        except ValueError:
+            continue
+        return text if isinstance(value, float) and not math.isfinite(value) else value
+    return text
 
 
 def with_options(card: ModelCard, options: Mapping[str, Any]) -> ModelCard:
@@ -81,7 +93,10 @@ def _plain(value: Any, kind: Any, name: str) -> Any:
         return list(value)
     is_list = isinstance(next(each.default for each in fields(kind) if each.name == name), tuple)
     if is_list and isinstance(value, str):
-        return [part.strip() for part in value.split(",") if part.strip()]
+        parts = [part.strip() for part in value.split(",")]
+        if not all(parts):
+            raise InputError(f"option {name}: expected names with commas between, found {value[:80]!r}")
+        return parts
     if is_list and isinstance(value, int | float) and not isinstance(value, bool):
         return [str(value)]
     return value

@@ -123,7 +123,11 @@ def _options(options: argparse.Namespace) -> dict[str, Any]:
     from edgemm.card.options import from_words
 
     named = {name: getattr(options, name) for name in ("threshold", "classes", "max_detections")}
-    return {**from_words(options.set), **{name: value for name, value in named.items() if value is not None}}
+    given = {name: value for name, value in named.items() if value is not None}
+    found = from_words(options.set)
+    for name in given.keys() & found.keys():
+        raise InputError(f"--{name.replace('_', '-')} and --set {name}: it is given twice. Give it once")
+    return found | given
 
 
 def _add_budget(parser: CommandParser) -> None:

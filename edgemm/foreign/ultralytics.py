@@ -118,8 +118,18 @@ def _fed(draft: Draft, said: Mapping[str, Any], file: Outside, task: object) -> 
 
 
 def _is_rtdetr(said: Mapping[str, Any], file: Outside) -> bool:
-    """RT-DETR's rows lie along the other axis, and its name tells."""
-    return "rtdetr" in str(said.get("description", "")).lower().replace("-", "") and len(file.outputs) == 1
+    """RT-DETR: its name tells; or its rows lie along the other axis than those of YOLO networks that name a task."""
+    if len(file.outputs) != 1:
+        return False
+    if "rtdetr" in str(said.get("description", "")).lower().replace("-", ""):
+        return True
+    shape, wide = file.outputs[0].shape, 4 + len(_names(said.get("names")))
+    detects = (
+        said.get("task") == "detect"
+        and said.get("end2end") is not True
+        and _args(said).get("nms") is not True
+    )
+    return detects and len(shape) == 3 and shape[2] == wide and shape[1] > 0 and wide not in (4, 6, shape[1])
 
 
 def _task(

@@ -60,7 +60,8 @@ def find_rows(
 
     Args:
         outputs: of the file.
-        classes: how many there are said to be; 0 where it is not said. Another number in the shape counts more.
+        classes: how many there are said to be; 0 where it is not said. Another number in the shape counts more, but
+            not beside key points: nobody knows then which of the two is wrong.
         points: key points, and numbers of each.
         objectness: rows have a score that anything is there, before those of the classes.
         end_to_end: rows went through NMS, by what is said; None: it is not said, and few rows of six numbers did.
@@ -72,7 +73,10 @@ def find_rows(
     may = end_to_end or (end_to_end is None and one > 0 and 4 + classes + objectness != 6)
     if two == 6 + extra and one <= FEW and may:
         return Rows(spec.name, "end-to-end", "rows", 0, False, *points)
-    layout, length = _layout(one, two, 4 + objectness + classes + extra if classes else 0)
+    said = 4 + objectness + classes + extra if classes else 0
+    layout, length = _layout(one, two, said)
+    if extra and said and length != said:
+        return None
     found = length - 4 - objectness - extra
     if not layout or not 1 <= found <= MOST_CLASSES:
         return None

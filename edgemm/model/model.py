@@ -363,7 +363,8 @@ def _decoder_with(card: ModelCard, options: Mapping[str, Any], specs: Sequence[T
         return open_decoder(with_options(card, options), specs)
     except CardError as error:
         open_decoder(card, specs)  # what is wrong without the options is the card's fault
-        raise InputError(f"options {', '.join(options)}: {error}") from error
+        named = str(error).partition(":")[0] in options
+        raise InputError(f"option {error}" if named else f"options {', '.join(options)}: {error}") from error
 
 
 def _closed(inputs: Arrays, out: Arrays | None) -> dict[str, npt.NDArray[Any]]:

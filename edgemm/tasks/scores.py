@@ -10,7 +10,7 @@ import numpy.typing as npt
 
 from edgemm.card.model_card import ModelCard, OutputCard
 from edgemm.errors import ArtifactError, CardError
-from edgemm.log import LOG
+from edgemm.tasks.doubt import Doubt
 from edgemm.tasks.outputs import Outputs
 from edgemm.tensors import TensorSpec
 
@@ -31,8 +31,6 @@ def _unchanged(numbers: npt.NDArray[Any]) -> npt.NDArray[np.float32]:
 
 
 _DECODE = {"probabilities": _unchanged, "logits": softmax, "sigmoid": sigmoid}
-_SLACK = 0.02
-"""How far outside 0..1 a probability may lie: the rounding of an int8 output."""
 _LARGEST = float(np.finfo(np.float32).max)
 
 
@@ -65,7 +63,8 @@ class Scores:
                 f"found {len(card.labels)} labels"
             )
         self.labels = card.labels or tuple(map(str, range(self.count)))
-        self._decode, self._look = _DECODE[output.decode], output.decode == "probabilities"
+        self._decode = _DECODE[output.decode]
+        self._doubt = Doubt() if output.decode == "probabilities" else None
 
     def __call__(self, outputs: Outputs) -> npt.NDArray[np.float32]:
         """float32[count], 0..1, in the order of `labels`; a new array.
@@ -88,15 +87,8 @@ class Scores:
                 f"output {self.name!r}: {bad} of its {self.count} scores are NaN or infinite, which cannot be ranked. "
                 'Try another delegate (delegate="cpu"); if that is the same, convert or train the model again'
             )
-        if self._look and not -_SLACK <= low <= high <= 1 + _SLACK:
-            self._look = False  # once is enough
-            LOG.warning(
-                "output %r: the card says probabilities, the model gave %g to %g. Are they logits? Then say "
-                '"decode": "logits" in the card',
-                self.name,
-                low,
-                high,
-            )
+        if self._doubt is not None:
+            self._doubt.probabilities(low, high, f"output {self.name!r}", '"decode": "logits"')
         return self._decode(numbers)
 
 

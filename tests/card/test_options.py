@@ -111,7 +111,7 @@ def test_what_is_no_list_of_names_is_refused(value: Any) -> None:
 def test_an_option_that_does_not_fit_the_model_is_a_mistake_of_the_call() -> None:
     """Not of the card, which is right: no advice to write another."""
     needs(opencv)
-    with pytest.raises(InputError, match=r"options classes: .*'11'") as caught:
+    with pytest.raises(InputError, match=r"option classes: .*'11'") as caught:
         edgemm.load(data.path("models/scene_detector.onnx"), classes=("11",))
     assert "card set" not in str(caught.value)
     assert caught.value.exit_code == 2
@@ -139,3 +139,21 @@ def test_a_recipe_of_another_task_is_refused(make: Make, quadrant_card: ModelCar
         edgemm.CardError, match="expected ClassificationRecipe for task 'classification', found Keyword"
     ):
         edgemm.load(path, card=quadrant_card.with_(recipe=KeywordRecipe()))
+
+
+@pytest.mark.parametrize(
+    ("text", "value"), [(".2", 0.2), ("5.", 5.0), ("1e-1", 0.1), ("nan", "nan"), ("inf", "inf")]
+)
+def test_numbers_as_people_write_them(text: str, value: Any) -> None:
+    assert from_words([f"iou={text}"]) == {"iou": value}
+
+
+def test_an_option_that_is_given_twice_is_refused() -> None:
+    with pytest.raises(InputError, match="option max_detections: it is given twice"):
+        from_words(["max-detections=3", "max_detections=4"])
+
+
+@pytest.mark.parametrize("text", [",", "a,", "", " , b"])
+def test_a_list_with_an_empty_name_is_refused(text: str) -> None:
+    with pytest.raises(InputError, match="option classes: expected names with commas between"):
+        with_options(ModelCard(task="detection", labels=("a", "b")), {"classes": text})

@@ -237,3 +237,20 @@ def test_names_that_are_no_literal_are_never_run(
 )
 def test_names_out_of_order(tmp_path: Path, names: Any, expected: tuple[str, ...]) -> None:
     assert card(tmp_path, (1, 7, 126), names=names).card.labels == expected
+
+
+def test_a_pose_whose_names_and_points_do_not_fit_the_tensor_is_not_decoded(tmp_path: Path) -> None:
+    """39 numbers: with one class and 17 points of 2, not with the 5 points of 3 that are said."""
+    found = card(tmp_path, (1, 39, 84), task="pose", names={0: "person"}, kpt_shape=[5, 3])
+    assert found.content["task"] == "tensors"
+    sound = card(tmp_path, (1, 39, 84), task="pose", names={0: "person"}, kpt_shape=[17, 2])
+    assert sound.content["task"] == "detection"
+
+
+@pytest.mark.parametrize("description", ["Ultralytics best model", "Ultralytics rtdetr-l model"])
+def test_rtdetr_is_known_by_its_rows(tmp_path: Path, description: str) -> None:
+    names = {0: "a", 1: "b", 2: "c"}
+    found = card(tmp_path, (1, 300, 7), task="detect", names=names, description=description)
+    recipe = section(found)
+    assert (recipe["layout"], recipe["coordinates"], recipe["nms"]) == ("rows", "normalized", "none")
+    assert found.content["inputs"][0]["image"]["resize"] == "stretch"

@@ -106,7 +106,7 @@ def test_probabilities_that_are_none_are_told_once(caplog: pytest.LogCaptureFixt
         for _ in range(3):
             read(np.array([[-3.0, 12.5]], np.float32))
     assert [each.getMessage().partition("Are they")[0] for each in caplog.records] == [
-        "output 'y': the card says probabilities, the model gave -3 to 12.5. "
+        "output 'y': expected probabilities, 0 to 1, the model gave -3 to 12.5. "
     ]
 
 

@@ -14,7 +14,7 @@ from edgemm.tasks.detection.activations import activation
 from edgemm.tasks.detection.head import Floats, Found, Integers, nothing
 from edgemm.tasks.detection.places import in_pixels, sides, with_points
 from edgemm.tasks.detection.recipe import DetectionRecipe
-from edgemm.tasks.detection.search import finite, require_numbers
+from edgemm.tasks.detection.search import class_numbers, finite, require_numbers
 from edgemm.tasks.outputs import Outputs
 from edgemm.tasks.thresholds import stored_threshold
 from edgemm.tensors import TensorSpec
@@ -83,7 +83,7 @@ class EndToEndHead:
         told: npt.NDArray[Any] = real[:, self._class]
         if self._class < 0:
             told = self._numbers(outputs, len(rows))[index]
-        numbers = np.rint(finite(told, self._spec.name)).astype(np.int64)
+        numbers = class_numbers(told, self._spec.name, quantized=self._spec.quantized)
         return Found(index, numbers, finite(scores, self._spec.name))
 
     def _numbers(self, outputs: Outputs, count: int) -> npt.NDArray[np.float64]:

@@ -7,11 +7,13 @@ import difflib
 import numpy as np
 import numpy.typing as npt
 
-from edgemm.errors import CardError
+from edgemm.errors import ArtifactError, CardError
 from edgemm.tasks.detection.recipe import DetectionRecipe
 
 NO_CLASS = "???"
 """A row of a label map that stands for no class (TensorFlow's COCO label map has such gaps)."""
+FOUND_OBJECTS = ("end-to-end", "postprocess")
+"""Heads whose model did NMS itself and tells class numbers; the number of rows may differ from run to run."""
 Integers = npt.NDArray[np.int64]
 
 
@@ -31,7 +33,13 @@ class Labels:
         self._wanted = self._choose(recipe.classes) if recipe.classes else None
         self._gaps = np.array([row for row, label in enumerate(labels) if label == NO_CLASS], np.int64)
         self._background = recipe.background
-        self._all = self._wanted is None and not self._gaps.size and self._background < 0 <= self._offset
+        self._told = recipe.head in FOUND_OBJECTS
+        self._all = (
+            self._wanted is None
+            and not self._gaps.size
+            and self._background < 0 <= self._offset
+            and not self._told
+        )
 
     def _choose(self, classes: tuple[str, ...]) -> Integers:
         """Rows that are looked for."""
@@ -55,11 +63,23 @@ class Labels:
         return numbers + self._offset if self._offset else numbers
 
     def wanted(self, numbers: Integers) -> npt.NDArray[np.bool_] | None:
-        """bool[n]: which class numbers are looked for; None for all."""
-        if self._all:
+        """bool[n]: which class numbers are looked for; None for all. Negative ones stand for no class.
+
+        Raises:
+            ArtifactError: a number that the model gave is beyond the labels.
+        """
+        if self._all or not len(numbers):
             return None
         rows = self.rows(numbers)
+        if self._told and self._labels and rows.max() >= len(self._labels):
+            last = len(self._labels) - 1 - self._offset
+            raise ArtifactError(
+                f"expected class numbers of 0 to {last}, since the card has {len(self._labels)} labels, the model gave "
+                f"{int(numbers.max())}. Correct labels, label_offset, row or classes_outputs in the card"
+            )
         keep = rows >= 0
+        if self._told:
+            keep &= numbers >= 0
         if self._background >= 0:
             keep &= numbers != self._background
         if self._wanted is not None:

@@ -14,7 +14,7 @@ from edgemm.tasks.detection.activations import activation
 from edgemm.tasks.detection.head import Floats, Found, Integers, nothing
 from edgemm.tasks.detection.places import in_pixels, sides
 from edgemm.tasks.detection.recipe import DetectionRecipe
-from edgemm.tasks.detection.search import finite, require_numbers
+from edgemm.tasks.detection.search import class_numbers, finite, require_numbers
 from edgemm.tasks.outputs import Outputs
 from edgemm.tasks.thresholds import stored_threshold
 from edgemm.tensors import TensorSpec
@@ -162,7 +162,7 @@ class PostprocessHead:
         scores = np.asarray(self._scores.dequantize(stored[index]), np.float32)
         scores = scores if self._activation is None else self._activation(scores)
         real = np.asarray(self._classes.dequantize(numbers[index]), np.float64)
-        whole = np.rint(finite(real, self._classes.name)).astype(np.int64)
+        whole = class_numbers(real, self._classes.name, quantized=self._classes.quantized)
         return Found(index, whole, finite(scores, self._scores.name))
 
     def _valid(self, outputs: Outputs, most: int) -> int:

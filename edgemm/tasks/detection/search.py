@@ -26,6 +26,34 @@ _ROOM = 0.999
 """Objectness is compared with so much of the threshold, for class scores that rounding puts over 1."""
 
 
+_MOST_CLASSES = 1e6
+_FRACTION = 0.1
+"""So far may a class number of a float output lie from a whole one."""
+
+
+def class_numbers(real: npt.NDArray[Any], name: str, *, quantized: bool) -> npt.NDArray[np.int64]:
+    """int64[n]: the class numbers that a model tells.
+
+    Args:
+        real: as the output has them, dequantized.
+        name: of the output.
+        quantized: it has a scale, so that they may be a little off.
+
+    Raises:
+        ArtifactError: they are no class numbers.
+    """
+    whole = np.rint(real)
+    off = 0.5 if quantized else _FRACTION
+    bad = ~((np.abs(real) < _MOST_CLASSES) & (np.abs(real - whole) <= off))  # true for NaN
+    if bad.any():
+        raise ArtifactError(
+            f"output {name!r}: expected class numbers, the model gave {float(real[bad][0]):g}. Does that output hold "
+            "the scores? Correct row, classes_outputs or scores_outputs in the card"
+        )
+    numbers: npt.NDArray[np.int64] = whole.astype(np.int64)
+    return numbers
+
+
 class ScoreSearch:
     """Finds the candidates of one model.
 

@@ -17,20 +17,25 @@ from edgemm.tasks.detection.distances import DistancesHead
 from edgemm.tasks.detection.end_to_end import EndToEndHead
 from edgemm.tasks.detection.grid import GridHead
 from edgemm.tasks.detection.head import Floats, Found, Head, Integers
-from edgemm.tasks.detection.labels import Labels
+from edgemm.tasks.detection.labels import FOUND_OBJECTS, Labels
 from edgemm.tasks.detection.nms import suppress, weighted
 from edgemm.tasks.detection.postprocess import PostprocessHead
 from edgemm.tasks.detection.recipe import DetectionRecipe
 from edgemm.tasks.detection.rows import RowsHead
+from edgemm.tasks.doubt import SLACK, Doubt
 from edgemm.tasks.outputs import Outputs
 from edgemm.tasks.way_back import WaysBack
 from edgemm.tensors import TensorSpec
 
 Size = tuple[int, int]
+_SURE = 1 + SLACK
+_LOGITS = '"activation": "sigmoid" (or "softmax")'
 _FAR = 1e9
 """Pixels: no frame is so large. NaN is not below it either."""
-_FOUND_OBJECTS = ("end-to-end", "postprocess")
-"""Heads whose outputs may have another number of rows in each run."""
+_TINY_PX = 1.5
+"""No detector looks for things so small: boxes of 0..1 that are read as pixels are."""
+_LARGE = 16
+"""Times the input's size: pixels that are read as 0..1 lie there."""
 
 
 class DetectionTask:
@@ -69,7 +74,7 @@ class DetectionDecoder:
     ) -> None:
         self._names, self._recipe, self._specs, self._wh = labels, recipe, specs, wh
         self._most = max(recipe.max_candidates, recipe.max_detections)
-        self._ways = WaysBack()
+        self._ways, self._doubt, self._unseen = WaysBack(), Doubt(), True
         self._nothing = Detections(
             np.zeros((0, 4), np.float32),
             np.zeros(0, np.float32),
@@ -78,7 +83,7 @@ class DetectionDecoder:
             np.zeros((0, recipe.points, 2), np.float32),
         )
         self._opened: tuple[Head, Labels] | None = None
-        if recipe.head in _FOUND_OBJECTS or all(spec.shape and min(spec.shape) > 0 for spec in specs):
+        if recipe.head in FOUND_OBJECTS or all(spec.shape and min(spec.shape) > 0 for spec in specs):
             self._opened = self._open(specs)
 
     def _open(self, specs: Sequence[TensorSpec]) -> tuple[Head, Labels]:
@@ -131,6 +136,10 @@ class DetectionDecoder:
             found = _best(found, self._most)
             way = self._ways.of(context)
             rows = head.places(outputs, found.candidates, self._size(context))
+            if found.scores[0] > _SURE:
+                self._doubt.probabilities(0, float(found.scores[0]), "scores of the detector", _LOGITS)
+            if self._unseen:
+                self._look_at_unit(rows, context)
             placed = way.rows(rows)
             shown = way.clipped(placed)
             seen = None if way.upright and _all_seen(placed, shown) else _seen(rows, placed, shown)
@@ -143,6 +152,24 @@ class DetectionDecoder:
             elif kept is not None:
                 placed, shown = placed[kept], shown[kept]
             return self._result(found if kept is None else found.only(kept), placed, shown, labels)
+
+    def _look_at_unit(self, rows: Floats, context: Context) -> None:
+        """Of the first frame with anything in it: whether its boxes can be in the unit that the card says."""
+        self._unseen = False
+        wh = self._size(context)
+        if min(wh) <= _LARGE:
+            return
+        far, said = float(np.abs(rows[:, :4]).max()), self._recipe.coordinates
+        if far <= _TINY_PX:
+            self._doubt.say(
+                "unit", "all %d boxes lie within %.2g pixels of the corner of an input of %dx%d: are they 0..1? Then "
+                'say "coordinates": "normalized" in the card (now %s)', len(rows), far, *wh, said or "pixels",
+            )  # fmt: skip
+        elif far > _LARGE * max(wh) and float(np.abs(rows[:, :4]).min(axis=1).max()) > max(wh):
+            self._doubt.say(
+                "unit", "the boxes lie up to %.3g pixels away in an input of %dx%d: are they in pixels? Then say "
+                '"coordinates": "pixels" in the card (now %s)', far, *wh, said or "normalized",
+            )  # fmt: skip
 
     def _result(self, found: Found, placed: Floats, shown: Floats, labels: Labels) -> Detections:
         numbers = labels.rows(found.numbers)

@@ -40,7 +40,8 @@ def find_points(recipe: LandmarksRecipe, labels: tuple[str, ...], specs: Sequenc
             continue
         found, last = _vectors(recipe, spec) if recipe.form == "vectors" else _heat_maps(recipe, spec, wanted)
         if found >= max(wanted, 1):
-            return _checked(spec, wanted or found, last, skeleton)
+            exact = recipe.count or (skeleton.count if recipe.skeleton else 0)
+            return _checked(spec, exact or found, last, skeleton)
     needed = f"{wanted} points or more" if wanted else "points"
     shape = (
         f"a multiple of {len(recipe.values)} numbers ({', '.join(recipe.values)} for each point)"

@@ -11,6 +11,7 @@ import numpy as np
 from edgemm.errors import ArtifactError
 from edgemm.results import Landmarks
 from edgemm.tasks.context import Context
+from edgemm.tasks.doubt import Doubt
 from edgemm.tasks.landmarks.form import PointsForm, find_points, find_presence
 from edgemm.tasks.landmarks.heat_maps import HeatMapReader
 from edgemm.tasks.landmarks.recipe import LandmarksRecipe
@@ -18,6 +19,9 @@ from edgemm.tasks.landmarks.vectors import Floats, Points, VectorReader
 from edgemm.tasks.outputs import Outputs
 from edgemm.tasks.scores import sigmoid
 from edgemm.tensors import TensorSpec
+
+_FAR = 1e9
+"""Pixels: no picture is so large."""
 
 
 class LandmarksDecoder:
@@ -30,7 +34,7 @@ class LandmarksDecoder:
             presence: the output that tells whether the thing is there; None where there is none.
         """
         self._recipe, self._form, self._presence = recipe, form, presence
-        self._vectors = recipe.form == "vectors"
+        self._vectors, self._doubt = recipe.form == "vectors", Doubt()
         self._read: VectorReader | HeatMapReader
         if self._vectors:
             self._read = VectorReader(recipe, form.spec, form.count)
@@ -81,6 +85,7 @@ class LandmarksDecoder:
             )
         if self._recipe.presence_decode == "logit":
             return float(sigmoid(np.array(number)))
+        self._doubt.probabilities(number, number, f"output {spec.name!r}", '"presence_decode": "logit"')
         return min(max(number, 0.0), 1.0)
 
     def _landmarks(self, points: Points, context: Context, there: float) -> Landmarks:
@@ -94,11 +99,12 @@ class LandmarksDecoder:
         return Landmarks(xy, scores, there, self._form.names, self._form.edges, depths)
 
     def _refuse_infinite(self, numbers: Floats) -> None:
-        bad = int(np.count_nonzero(~np.isfinite(numbers)))
+        bad = int(np.count_nonzero(~(np.abs(numbers) < _FAR)))  # NaN is not
         if bad:
             raise ArtifactError(
                 f"output {self._form.spec.name!r}: {bad} of the {numbers.size} numbers of its points are NaN or "
-                'infinite. Try another delegate (delegate="cpu"); if that is the same, convert or train the model again'
+                'infinite, or beyond 1e9. Try another delegate (delegate="cpu"); if that is the same, convert or train '
+                "the model again"
             )
 
 

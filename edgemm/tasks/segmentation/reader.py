@@ -9,6 +9,7 @@ import numpy as np
 import numpy.typing as npt
 
 from edgemm.errors import ArtifactError
+from edgemm.tasks.doubt import Doubt
 from edgemm.tasks.scores import sigmoid
 from edgemm.tasks.segmentation.argmax import best_class, planes_of
 from edgemm.tasks.segmentation.form import Form
@@ -18,6 +19,8 @@ from edgemm.tasks.thresholds import stored_threshold
 from edgemm.tensors import TensorSpec
 
 Array = npt.NDArray[Any]
+_VOID = 255
+"""What data sets have where nobody knows."""
 
 
 class MapReader:
@@ -27,16 +30,20 @@ class MapReader:
     stored numbers once.
     """
 
-    def __init__(self, form: Form, recipe: SegmentationRecipe, dtype: type[np.unsignedinteger[Any]]) -> None:
+    def __init__(
+        self, form: Form, recipe: SegmentationRecipe, dtype: type[np.unsignedinteger[Any]], labels: int = 0
+    ) -> None:
         """
         Args:
             dtype: of the class numbers: uint8 or uint16.
+            labels: how many the card has; 0 without.
         """
         self._form, self._dtype = form, dtype
         logits = recipe.decode == "logits"
         self._threshold = stored_threshold(form.spec, recipe.threshold, sigmoid if logits else None)
         self._between = _between(form.spec, _logit(recipe.threshold) if logits else recipe.threshold)
-        self._largest = int(np.iinfo(dtype).max)
+        self._largest, self._labels = int(np.iinfo(dtype).max), labels
+        self._doubt, self._unseen = Doubt(), not logits
 
     def planes(self, stored: Array, room: Room) -> Array:
         """The output as [channels, h, w].
@@ -67,8 +74,18 @@ class MapReader:
         if self._form.kind == "classes":
             return self._numbered(planes[0], room)
         if self._form.kind == "binary":
+            if self._unseen:
+                self._look_at_scores(planes[0])
             return self.above(planes[0], room)
         return self.highest(planes, room)
+
+    def _look_at_scores(self, stored: Array) -> None:
+        """Of the first picture: whether they can be probabilities."""
+        self._unseen = False
+        ends = np.array([stored.min(), stored.max()]) if stored.size else np.zeros(2)
+        low, high = map(float, self._form.spec.dequantize(ends.astype(stored.dtype)))
+        if math.isfinite(low) and math.isfinite(high):
+            self._doubt.probabilities(low, high, f"output {self._form.spec.name!r}", '"decode": "logits"')
 
     def highest(self, planes: Any, room: Room) -> Array:
         """The class with the highest score of each pixel; `planes` may be any iterable."""
@@ -96,9 +113,16 @@ class MapReader:
     def _numbered(self, numbers: Array, room: Room) -> Array:
         if numbers.dtype == np.bool_:
             return numbers.view(np.uint8)
-        if numbers.dtype == self._dtype or not numbers.size:
+        if not numbers.size:
             return numbers
         low, high = int(numbers.min()), int(numbers.max())
+        if self._labels <= high != _VOID and self._labels:
+            self._doubt.say(
+                "class", "output %r: the model gave class %d, and the card has %d labels. Correct the labels",
+                self._form.spec.name, high, self._labels,
+            )  # fmt: skip
+        if numbers.dtype == self._dtype:
+            return numbers
         if low < 0 or high > self._largest:
             raise ArtifactError(
                 f"output {self._form.spec.name!r}: expected class numbers from 0 to {self._largest}, found {low} to "

@@ -42,7 +42,7 @@ class SegmentationDecoder:
         self._form, self._labels, self._outside = form, _labels(form, labels), recipe.outside
         most = max(form.channels, len(self._labels), recipe.outside + 1)
         dtype: type[np.unsignedinteger[Any]] = np.uint8 if most <= _BYTE else np.uint16
-        self._reader, self._dtype = MapReader(form, recipe, dtype), dtype
+        self._reader, self._dtype = MapReader(form, recipe, dtype, len(self._labels)), dtype
         self._keep = _kept(recipe.classes, self._labels, dtype)
         self._smooth = recipe.smooth
         if recipe.smooth and form.kind == "classes":

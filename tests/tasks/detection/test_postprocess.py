@@ -178,8 +178,27 @@ def test_the_background_is_no_object() -> None:
     assert found.labels == ("0", "3")
 
 
-def test_a_class_behind_the_last_label_is_named_by_its_number() -> None:
-    assert frame(ONE, labels=("???", "person", "bicycle")).labels == ("bicycle", "4")
+def test_a_class_behind_the_last_label_is_an_error() -> None:
+    with pytest.raises(
+        ArtifactError, match=r"expected class numbers of 0 to 1, since the card has 3 labels, .* gave 3"
+    ):
+        frame(ONE, labels=("???", "person", "bicycle"))
+
+
+def test_rows_of_no_class_are_left_out() -> None:
+    """EfficientNMS fills rows that are not used with -1."""
+    classes = ONE[1].copy()
+    classes[0, 0] = -1
+    assert (
+        frame((ONE[0], classes, *ONE[2:]), labels=tuple("abcde")).labels
+        == frame(ONE, labels=tuple("abcde")).labels[1:]
+    )
+
+
+@pytest.mark.parametrize("number", [0.5, 1e20, np.inf])
+def test_a_class_that_is_no_whole_number(number: float) -> None:
+    with pytest.raises(ArtifactError, match=r":1'?: expected class numbers, the model gave"):
+        frame((ONE[0], np.array([[number, 1, 1]], np.float32), *ONE[2:]), labels=("a", "b", "c"))
 
 
 def test_other_sizes_than_each_other() -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from dataclasses import replace
 from types import SimpleNamespace
 from typing import Any
@@ -480,3 +481,32 @@ def test_all_are_seen_only_where_each_is(seed: int) -> None:
             assert task._seen(rows, placed, shown).tolist() == [0, 1, 2]
         inside = np.array([[10, 10, 50, 60, 5, 5]], np.float32)
         assert task._all_seen(inside, inside[:, :4])
+
+
+def test_scores_that_are_logits_are_told_once(caplog: pytest.LogCaptureFixture) -> None:
+    decoder = opened(PLAIN_RECIPE, SPECS, LABELS)
+    with caplog.at_level(logging.WARNING, "edgemm"):
+        for _ in range(2):
+            array = np.asarray(with_(0, 4, 9.0), np.float32)[None]
+            decoder.whole([Outputs.of(SPECS, {"o": array})], PLAIN, 0.0)
+    (said,) = [each.getMessage() for each in caplog.records]
+    assert "the model gave 0 to 9. Are they logits?" in said
+
+
+@pytest.mark.parametrize(
+    ("coordinates", "factor", "said"),
+    [
+        ("pixels", 1 / 320, '"coordinates": "normalized"'), ("normalized", 1.0, '"coordinates": "pixels"'),
+        ("pixels", 1.0, ""), ("normalized", 1 / 320, ""),
+    ],
+)  # fmt: skip
+def test_boxes_in_another_unit_are_told(
+    coordinates: Any, factor: float, said: str, caplog: pytest.LogCaptureFixture
+) -> None:
+    rows = ROWS.copy()
+    rows[:, :4] *= factor
+    with caplog.at_level(logging.WARNING, "edgemm"):
+        frame(rows, replace(PLAIN_RECIPE, coordinates=coordinates))
+    messages = [each.getMessage() for each in caplog.records]
+    assert len(messages) == bool(said)
+    assert all(said in each for each in messages)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import logging
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -288,9 +290,44 @@ def test_rules_between_fields(fields: dict[str, Any], message: str) -> None:
 
 def test_names_and_lines_of_the_recipe() -> None:
     recipe = LandmarksRecipe(names=("a", "b", "c"), edges=(0, 1, 1, 2))
-    found = read(recipe, points=np.zeros((1, 8), np.float32))
+    found = read(recipe, points=np.zeros((1, 6), np.float32))
     assert (found.names, found.skeleton) == (("a", "b", "c"), ((0, 1), (1, 2)))
     assert len(found.points_xy) == 3
+
+
+def test_fewer_names_than_points_are_an_error_unless_the_count_says_so() -> None:
+    recipe, points = LandmarksRecipe(names=("a", "b", "c")), np.zeros((1, 8), np.float32)
+    with pytest.raises(CardError, match="expected one for each of 4 points, found 3"):
+        read(recipe, points=points)
+    assert len(read(replace(recipe, count=3), points=points).points_xy) == 3
+
+
+@pytest.mark.parametrize("unit", ["fraction", "pixels"])
+def test_a_unit_that_can_hardly_be_is_told_once(unit: Any, caplog: pytest.LogCaptureFixture) -> None:
+    context = Context(source_wh=(64, 64), tensor_wh=(64, 64))
+    far = 40.0 if unit == "fraction" else 0.5
+    with caplog.at_level(logging.WARNING, "edgemm"):
+        read(LandmarksRecipe(unit=unit), context, points=np.full((1, 8), far, np.float32))
+        read(
+            LandmarksRecipe(unit=unit),
+            context,
+            points=np.full((1, 8), 2 if unit == "fraction" else 3, np.float32),
+        )
+    (said,) = [each.getMessage() for each in caplog.records]
+    assert f'"unit": "{"pixels" if unit == "fraction" else "fraction"}"' in said
+
+
+@pytest.mark.parametrize(
+    ("score", "there", "kinds"), [(7.0, 1, 1), (1.01, 1, 0), (0.5, 9.0, 1), (-1.0, 1, 1)]
+)
+def test_probabilities_that_are_none_are_told(
+    score: float, there: float, kinds: int, caplog: pytest.LogCaptureFixture
+) -> None:
+    recipe = LandmarksRecipe(values=("x", "y", "score"), presence="flag")
+    with caplog.at_level(logging.WARNING, "edgemm"):
+        found = read(recipe, points=np.full((1, 6), score, np.float32), flag=flag(there))
+    assert 0 <= found.scores.min() <= found.scores.max() <= 1
+    assert len([each for each in caplog.records if "Are they logits?" in each.getMessage()]) == kinds
 
 
 def test_labels_of_the_card_are_names_where_the_recipe_has_none() -> None:

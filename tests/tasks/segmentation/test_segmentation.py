@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import itertools
+import logging
 from typing import Any
 
 import numpy as np
@@ -482,3 +483,24 @@ def test_nothing_is_left_to_say_at_the_end() -> None:
         ModelCard(), SegmentationRecipe(), [TensorSpec("map", (1, 2, 2), "uint8")]
     )
     assert not list(decoder.end(NOWHERE, decoder.begin()))
+
+
+@pytest.mark.parametrize(("numbers", "told"), [([0, 9], True), ([0, 255], False), ([0, 2], False)])
+@pytest.mark.parametrize("dtype", [np.uint8, np.int64])
+def test_classes_beyond_the_labels_are_told(
+    numbers: list[int], told: bool, dtype: Any, caplog: pytest.LogCaptureFixture
+) -> None:
+    with caplog.at_level(logging.WARNING, "edgemm"):
+        read(np.array([[numbers]], dtype), labels=("a", "b", "c"))
+    assert [
+        "the model gave class 9, and the card has 3 labels" in each.getMessage() for each in caplog.records
+    ] == ([True] if told else [])
+
+
+@pytest.mark.parametrize(("value", "told"), [(5.0, True), (-1.0, True), (1.01, False), (0.3, False)])
+def test_a_mask_of_logits_that_is_read_as_probabilities_is_told(
+    value: float, told: bool, caplog: pytest.LogCaptureFixture
+) -> None:
+    with caplog.at_level(logging.WARNING, "edgemm"):
+        read(np.array([[[[0.3, value]]]], np.float32), SegmentationRecipe(kind="binary"))
+    assert len(caplog.records) == told
