@@ -162,6 +162,8 @@ def run(options: argparse.Namespace) -> int:
         _refuse_beside_an_app(options)
     elif options.source is None:
         raise InputError(f"{options.file}: expected --source URI, where pictures or sound come from")
+    elif options.overwrite and not options.save:
+        raise InputError("--overwrite: expected --save OUT.mp4 beside it, whose film it replaces, found none")
     with Draining(reopens=is_app or options.record is not None) as draining:
         return _run_app(options, draining) if is_app else _run_one(options, draining)
     return 0  # asked to end before it had begun

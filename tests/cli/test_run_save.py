@@ -172,6 +172,8 @@ def test_a_film_is_replaced_where_that_is_asked_for(
     assert main(words) == 2
     assert "--overwrite" in capsys.readouterr().err
     assert film.read_bytes() == b"before"
+    assert main(["run", DIGITS, "--source", walk, "--overwrite"]) == 2
+    assert "expected --save" in capsys.readouterr().err
     assert main([*words, "--overwrite"]) == 0
     assert count(film) == FRAMES
 
