@@ -164,8 +164,10 @@ def test_raw_ssd_with_softmax_and_background() -> None:
     assert_same(found, cut(expected), atol=5e-3)
 
 
-@pytest.mark.parametrize("scales", [(128.0,) * 4, (64.0,) * 4, (128.0, 128.0, 64.0, 64.0), (0.5,) * 4])
-@pytest.mark.parametrize("size", [(128, 128), (64, 64), (128, 64), (200, 128)])
+@pytest.mark.parametrize(
+    "scales", [(128.0,) * 4, (64.0,) * 4, (100.0,) * 4, (128.0, 128.0, 64.0, 64.0), (0.5,) * 4]
+)
+@pytest.mark.parametrize("size", [(128, 128), (64, 64), (100, 100), (200, 128)])
 def test_frames_of_changing_tensor_size_are_placed_as_by_a_new_decoder(
     scales: tuple[float, ...], size: tuple[int, int]
 ) -> None:
@@ -196,9 +198,9 @@ def test_frames_of_changing_tensor_size_are_placed_as_by_a_new_decoder(
         offsets = arrays["boxes"][0, index].reshape(-1, 4, 2)
         centres = anchors.make(recipe, (128, 128))[index, None, :2]
         units = np.array(scales, np.float32).reshape(2, 2)[[0, 1, 0, 0]]
-        placed = (offsets / units + centres * [[1], [0], [1], [1]]).astype(np.float32) * np.array(
-            wh, np.float32
-        )
+        placed = (offsets / units + centres * np.array([[1], [0], [1], [1]], np.float32)).astype(
+            np.float32
+        ) * np.array(wh, np.float32)
         half = placed[:, 1] * np.float32(0.5)
         expected = np.stack([placed[:, 0] - half, placed[:, 0] + half, placed[:, 2], placed[:, 3]], axis=1)
         np.testing.assert_array_equal(rows, expected.reshape(-1, 8).astype(np.float32))
