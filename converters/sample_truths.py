@@ -51,13 +51,24 @@ def load_truths(
         raise InputError(f"{option}: {error}") from error
     chosen = spread(data.samples, limit)
     loaded = [_picture(each.picture, entries[0], specs[0], option) for each in chosen]
+    truths = tuple(
+        partial(each.truth, context.source_wh) for each, (_, context) in zip(chosen, loaded, strict=True)
+    )
+    if card.task == "detection" and not any(_counts(truth()) for truth in truths):
+        raise InputError(
+            f"{option} {path}: none of its {len(truths)} pictures has a box to be found (crowds do not count), so that "
+            "nothing can be judged. Give other data"
+        )
     return Samples(
         tuple({specs[0].name: array} for array, _ in loaded),
-        truths=tuple(
-            partial(each.truth, context.source_wh) for each, (_, context) in zip(chosen, loaded, strict=True)
-        ),
+        truths=truths,
         contexts=tuple(context for _, context in loaded),
     )
+
+
+def _counts(truth: Any) -> bool:
+    """There is a box that a detector can miss."""
+    return bool((~(truth.crowd | truth.ignored)).any())
 
 
 def _picture(file: Path, card: InputCard, spec: TensorSpec, option: str) -> tuple[npt.NDArray[Any], Context]:

@@ -163,7 +163,15 @@ def _boxes(
     image: Entry,
     source_wh: tuple[int, int],
 ) -> Truth:
+    _check_size(where, image, source_wh)
     boxes = np.array([_box(each_where, each) for each_where, each in truths]).reshape(-1, 4)
+    outside = (boxes[:, :2] >= source_wh).any(axis=1) | (boxes[:, 2:] < 0).any(axis=1)
+    if outside.any():
+        at = int(outside.argmax())
+        raise InputError(
+            f"{truths[at][0]}: expected a bbox in its picture of {source_wh[0]}x{source_wh[1]} pixels, found "
+            f"{truths[at][1]['bbox']}"
+        )
     return TrueBoxes(
         boxes,
         np.array([classes[each["category_id"]] for _, each in truths], np.int64),
@@ -187,17 +195,22 @@ def _classes(
     source_wh: tuple[int, int],
 ) -> Truth:
     """The smaller thing lies on top."""
-    if (image.get("width", source_wh[0]), image.get("height", source_wh[1])) != source_wh:
-        raise InputError(
-            f"{where}: expected a picture of {image.get('width')}x{image.get('height')} pixels, found "
-            f"{source_wh[0]}x{source_wh[1]}"
-        )
+    _check_size(where, image, source_wh)
     masks = [(classes[each["category_id"]] + 1, _mask(at, each, source_wh)) for at, each in truths]
     wide = len(classes) >= 255
     table = np.zeros(source_wh[::-1], np.uint16 if wide else np.uint8)
     for number, mask in sorted(masks, key=lambda each: -int(each[1].sum())):
         table[mask] = number
     return TrueClasses(table, None)
+
+
+def _check_size(where: str, image: Entry, source_wh: tuple[int, int]) -> None:
+    """Places of a picture of another size would be wrong ones."""
+    if (image.get("width", source_wh[0]), image.get("height", source_wh[1])) != source_wh:
+        raise InputError(
+            f"{where}: expected a picture of {image.get('width')}x{image.get('height')} pixels, found "
+            f"{source_wh[0]}x{source_wh[1]}. Take the pictures that the truths were made for"
+        )
 
 
 def _mask(where: str, each: Entry, source_wh: tuple[int, int]) -> npt.NDArray[np.bool_]:
@@ -227,6 +240,7 @@ def _points(
     image: Entry,
     source_wh: tuple[int, int],
 ) -> Truth:
+    _check_size(where, image, source_wh)
     return tuple(_thing(at, each) for at, each in truths if _has_points(each))
 
 

@@ -11,6 +11,7 @@ import numpy.typing as npt
 
 from edgemm.errors import InputError
 from edgemm.judge import TrueBoxes, TrueClasses
+from edgemm.log import LOG
 from edgemm.quantize.truth.labelled import Labelled, LabelledData, Truth
 from edgemm.quantize.truth.names import MAX_CLASSES, names_beside
 from edgemm.quantize.truth.pictures import pictures_in, read_bounded
@@ -62,6 +63,11 @@ def read_yolo(
         raise InputError(
             f"{labels}: expected a .txt named as its picture, such as {pairs[0][1].name}, found none for "
             f"{len(pairs)} pictures"
+        )
+    bare = sum(not text.is_file() for _, text in pairs)
+    if bare:
+        LOG.warning(
+            "%s: %d of %d pictures have no .txt: they count as showing nothing", labels, bare, len(pairs)
         )
     known = names_beside(root) or names_beside(folder) if names is None else names
     most = MAX_CLASSES if isinstance(known, Mapping) or not known else len(known)

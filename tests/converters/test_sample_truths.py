@@ -112,3 +112,11 @@ def test_a_file_that_loses_precision_is_refused(tmp_path: Path) -> None:
             source, output=tmp_path / "out.tflite", calibrate=folder / "images", evaluate=folder, card=many,
             scheme="static", repair="off",
         )  # fmt: skip
+
+
+def test_data_in_which_nothing_is_to_be_found_judge_nothing(tmp_path: Path) -> None:
+    folder = data(tmp_path)
+    for each in (folder / "labels").iterdir():
+        each.write_text("")
+    with pytest.raises(InputError, match="none of its 10 pictures has a box to be found"):
+        load_truths(folder, CARD, [SPEC], 20, "--evaluate")

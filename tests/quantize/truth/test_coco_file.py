@@ -81,10 +81,26 @@ def test_key_points_lie_in_the_middle_of_their_pixels(tmp_path: Path) -> None:
     assert one.scale == pytest.approx(np.hypot(4, 2.5))
 
 
-def test_a_mask_must_have_the_size_of_its_picture(tmp_path: Path) -> None:
-    data = read_truth(made(tmp_path), "segmentation")
+@pytest.mark.parametrize("task", ["segmentation", "detection", "landmarks"])
+def test_a_picture_must_have_the_size_that_its_truth_was_made_for(tmp_path: Path, task: str) -> None:
+    data = read_truth(made(tmp_path), task)
     with pytest.raises(InputError, match="image 7: expected a picture of 6x4 pixels, found 6x5"):
-        data.samples[1].truth((6, 5))
+        data.samples[-1].truth((6, 5))
+
+
+@pytest.mark.parametrize("bbox", [[6, 0, 2, 2], [1000, 1000, 5, 5], [0, 4, 1, 1], [-3, 0, 2, 1]])
+def test_a_box_outside_of_its_picture_is_refused(tmp_path: Path, bbox: list[int]) -> None:
+    data = read_truth(made(tmp_path, lambda c: c["annotations"][0].update(bbox=bbox)), "detection")
+    with pytest.raises(
+        InputError, match=r"annotations\[0\] \(id 1\): expected a bbox in its picture of 6x4 pixels"
+    ):
+        data.samples[1].truth((6, 4))
+
+
+def test_a_box_that_reaches_beyond_the_edge_stays_as_it_is(tmp_path: Path) -> None:
+    data = read_truth(made(tmp_path, lambda c: c["annotations"][0].update(bbox=[-1, 2, 9, 9])), "detection")
+    truth: Any = data.samples[1].truth((6, 4))
+    assert truth.boxes_xyxy[0].tolist() == [-1, 2, 8, 11]
 
 
 def test_a_folder_with_its_annotations(tmp_path: Path) -> None:

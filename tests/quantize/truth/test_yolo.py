@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from pathlib import Path
 from typing import Any
 
@@ -33,10 +34,14 @@ def test_boxes_become_pixels_of_the_picture(tmp_path: Path) -> None:
     assert truth.class_ids.tolist() == [3, 1]
 
 
-def test_a_picture_without_a_list_shows_nothing(tmp_path: Path) -> None:
+def test_a_picture_without_a_list_shows_nothing_and_is_told(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
     folder = made(tmp_path, {"a": "0 0.5 0.5 1 1"})
     (folder / "images" / "b.png").touch()
-    data = read_truth(folder, "detection")
+    with caplog.at_level(logging.WARNING, "edgemm"):
+        data = read_truth(folder, "detection")
+    assert "1 of 2 pictures have no .txt: they count as showing nothing" in caplog.text
     assert [len(each.truth((10, 10))) for each in data.samples] == [1, 0]  # type: ignore[arg-type]
 
 
