@@ -20,7 +20,7 @@ def count_macs(module: Any, example_inputs: tuple[Any, ...]) -> int:
     from torch.utils.flop_counter import FlopCounterMode
 
     with (
-        evaluating(module), torch.no_grad(), torch.backends.mkldnn.flags(enabled=False),
+        _no_warnings(), evaluating(module), torch.no_grad(), torch.backends.mkldnn.flags(enabled=False),
         sdpa_kernel(SDPBackend.MATH), FlopCounterMode(display=False) as counter,
     ):  # fmt: skip
         module(*example_inputs)
@@ -40,6 +40,14 @@ def onnx_bytes(module: Any, example_inputs: tuple[Any, ...]) -> int:
         warnings.simplefilter("ignore")
         program = torch.onnx.export(module, example_inputs, dynamo=True, verbose=False)
     return int(program.model_proto.ByteSize())
+
+
+@contextlib.contextmanager
+def _no_warnings() -> Iterator[None]:
+    """torch warns when oneDNN is turned off on machines without an Intel GPU."""
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        yield
 
 
 @contextlib.contextmanager
