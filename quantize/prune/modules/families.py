@@ -68,16 +68,14 @@ def find_families(trace: Trace) -> Structure:
     together = [[_looked_up(roots, labels) for labels in sets] for sets in trace.together]
     notes = list(dict.fromkeys(trace.notes))
     families = []
-    for axes_of, members in _connected(trace, axes, together):
-        if LOCKED in members or not members & used or len(members) < 2:
+    for sets in _alike(trace, axes, together, notes):
+        members = {number for each in sets for number in each}
+        if LOCKED in members or not members & used or len(sets[0]) < 2:
             continue
-        sets = _sets(members, together)
-        kind: Any = "heads" if members <= heads else trace.born[axes_of[0]]
-        layers = tuple(dict.fromkeys(axis[0].rpartition(".")[0] for axis in axes_of))
-        if sets is None:
-            notes.append(f"{', '.join(layers)}: kept, for parts of different sizes depend on each other")
-        elif len(sets[0]) > 1:
-            families.append(Family(layers, kind, sets, _least(trace, roots, members)))
+        makers = [axis for axis in trace.born if members.intersection(map(int, axes[axis]))]
+        kind: Any = "heads" if members <= heads else trace.born[makers[0]]
+        layers = tuple(dict.fromkeys(axis[0].rpartition(".")[0] for axis in makers))
+        families.append(Family(layers, kind, sets, _least(trace, roots, members)))
     counted = tuple((layer, name, _looked_up(roots, labels)) for layer, name, labels in trace.counted)
     return Structure(
         tuple(families), axes, frozenset(trace.contracted), dict(trace.born), frozenset(trace.norms), counted,
@@ -115,34 +113,42 @@ def _roots(trace: Trace) -> Roots:
     return trace.atoms.roots()
 
 
-def _connected(
-    trace: Trace, axes: dict[Axis, Roots], together: list[list[Roots]]
-) -> list[tuple[list[Axis], set[int]]]:
-    """Axes that make the same channels, and all that those are; what must keep equally many counts as one."""
-    found: list[tuple[list[Axis], set[int]]] = []
-    parts = [([axis], {int(each) for each in axes[axis]}) for axis in trace.born]
-    parts += [([], {int(each) for labels in sets for each in labels}) for sets in together]
-    for own, members in parts:
-        touching = [each for each in found if each[1] & members - {LOCKED}]
-        found = [each for each in found if not any(each is other for other in touching)]
-        merged = [axis for each in touching for axis in each[0]] + own
-        found.append((merged, members.union(*(each[1] for each in touching))))
-    order = {axis: place for place, axis in enumerate(trace.born)}
-    result = [(sorted(own, key=order.__getitem__), members) for own, members in found if own]
-    return sorted(result, key=lambda each: order[each[0][0]])
-
-
-def _sets(members: set[int], together: list[list[Roots]]) -> tuple[tuple[int, ...], ...] | None:
-    """The sets that keep equally many: one, or those of recurrent layers. None where they overlap in part."""
-    found: dict[frozenset[int], tuple[int, ...]] = {}
+def _alike(
+    trace: Trace, axes: dict[Axis, Roots], together: list[list[Roots]], notes: list[str]
+) -> list[tuple[tuple[int, ...], ...]]:
+    """What is made by the same axes has one width, and is a family; what must keep equally many joins to one."""
+    makers: dict[int, set[Any]] = {}
+    for axis in trace.born:
+        for root in axes[axis]:
+            makers.setdefault(int(root), set()).add(axis)
+    for index, sets in enumerate(together):
+        for place, labels in enumerate(sets):
+            for root in labels:
+                makers.setdefault(int(root), set()).add((index, place))
+    classes: dict[frozenset[Any], list[int]] = {}
+    for root, made in makers.items():
+        classes.setdefault(frozenset(made), []).append(root)
+    joined = [[tuple(sorted(numbers))] for numbers in classes.values()]
     for sets in together:
-        for labels in sets:
-            if members.issuperset(map(int, labels)):
-                own = tuple(dict.fromkeys(map(int, labels)))
-                found.setdefault(frozenset(own), own)
-    if not found:
-        return (tuple(sorted(members)),)
-    sizes = {len(each) for each in found}
-    if len(sizes) > 1 or sum(map(len, found)) != len(members) or frozenset().union(*found) != members:
-        return None
-    return tuple(found.values())
+        wanted = {frozenset(map(int, labels)) for labels in sets}
+        own = [part for part in joined if any(wanted_set.intersection(each) for each in part for wanted_set in wanted)]
+        joined = [part for part in joined if not any(part is other for other in own)]
+        found = [each for part in own for each in part]
+        if not wanted <= set(map(frozenset, found)) or len({len(each) for each in found}) > 1:
+            notes.append("channels that are split into parts, one of which is also used whole, are kept")
+            found = [(LOCKED, *each) for each in found[:1]]
+        joined.append(found)
+    order = {root: place for place, root in enumerate(makers)}
+    return [tuple(part) for part in sorted(joined, key=lambda part: min(order.get(each, 0) for each in part[0]))]
+
+
+def fold(trace: Trace, structure: Structure, failed: frozenset[int]) -> bool:
+    """Ties channels that are viewed as a matrix by their place in its rows (as a channel shuffle needs it), where
+    removing them one by one failed. Whether there were any."""
+    roots = trace.atoms.roots()
+    found = False
+    for labels in trace.folds:
+        if failed.intersection(int(each) for each in _looked_up(roots, labels).reshape(-1)):
+            trace.atoms.tie(labels, labels[:1])
+            found = True
+    return found

@@ -13,7 +13,7 @@ import numpy as np
 from edgemm.errors import InputError
 from edgemm.quantize.prune.modules.atoms import Axis
 from edgemm.quantize.prune.modules.counting import evaluating
-from edgemm.quantize.prune.modules.families import Family, Structure, find_families
+from edgemm.quantize.prune.modules.families import Family, Structure, find_families, fold
 from edgemm.quantize.prune.modules.plan import Left, allowed
 from edgemm.quantize.prune.modules.sizes import Sizes, candidates, resize
 from edgemm.quantize.prune.modules.surgery import kept, remove
@@ -96,11 +96,20 @@ def prunable(module: Any, example_inputs: tuple[Any, ...], keep: Sequence[str], 
     check_module(module, example_inputs)
     own = copy.deepcopy(module)
     with evaluating(own):
-        structure = find_families(trace(own, example_inputs))
-    families, notes = _without_kept(module, structure, keep)
-    structure = replace(structure, families=families)
-    found = _tried(own, structure, example_inputs, multiple_of)
+        walked = trace(own, example_inputs)
+        structure = find_families(walked)
+    found, notes = _checked(own, structure, example_inputs, keep, multiple_of)
+    if found.failed and fold(walked, structure, found.failed):
+        structure = find_families(walked)
+        found, notes = _checked(own, structure, example_inputs, keep, multiple_of)
     return Prunable(module, found.structure, found.rules, (*structure.notes, *notes, *found.notes))
+
+
+def _checked(
+    module: Any, structure: Structure, inputs: tuple[Any, ...], keep: Sequence[str], multiple_of: int
+) -> tuple[_Tried, list[str]]:
+    families, notes = _without_kept(module, structure, keep)
+    return _tried(module, replace(structure, families=families), inputs, multiple_of), notes
 
 
 def check_module(module: Any, example_inputs: Any) -> None:
@@ -145,6 +154,8 @@ class _Tried:
     structure: Structure
     rules: tuple[SizeRule, ...]
     notes: tuple[str, ...]
+    failed: frozenset[int] = frozenset()
+    """The numbers of families that are kept, for their removal is not exact."""
 
 
 def _tried(module: Any, structure: Structure, inputs: tuple[Any, ...], multiple_of: int) -> _Tried:
@@ -159,7 +170,7 @@ def _tried(module: Any, structure: Structure, inputs: tuple[Any, ...], multiple_
     found: list[int] = []
     rules: list[SizeRule] = []
     gone: frozenset[int] = frozenset()
-    notes = []
+    notes, failed = [], frozenset[int]()
     for index in usable:
         left, own = chosen[index]
         own_rules = _rules(module, structure, trials, index, left, own, (gone, rules, chosen))
@@ -168,13 +179,14 @@ def _tried(module: Any, structure: Structure, inputs: tuple[Any, ...], multiple_
                 f"{families[index].name}: kept, for forward() works with its present size only: a size that is "
                 "written into forward() can stand in an attribute, or be taken from the tensor"
             )
+            failed = failed.union(*families[index].sets)
             continue
         gone |= own
         rules += own_rules
         found.append(index)
     places = {index: place for place, index in enumerate(found)}
     moved = tuple(replace(rule, family=places[rule.family]) for rule in rules)
-    return _Tried(replace(structure, families=tuple(families[index] for index in found)), moved, tuple(notes))
+    return _Tried(replace(structure, families=tuple(families[index] for index in found)), moved, tuple(notes), failed)
 
 
 def _some(family: Family, multiple_of: int) -> tuple[int, frozenset[int]]:

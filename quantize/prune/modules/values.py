@@ -49,6 +49,8 @@ class Trace:
     """(layer, attribute, labels): attributes that say how many channels there are, where no parameter does."""
     heads: list[torch.Tensor] = field(default_factory=list)
     """Labels of what attention multiplied by head."""
+    folds: list[torch.Tensor] = field(default_factory=list)
+    """Labels of channels that were viewed as a matrix, which must stay one: see `fold`."""
     least: list[tuple[torch.Tensor, int]] = field(default_factory=list)
     """(labels, count): so many must be left."""
     notes: list[str] = field(default_factory=list)

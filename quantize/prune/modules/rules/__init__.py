@@ -6,7 +6,7 @@ from collections.abc import Callable
 from typing import Any
 
 from edgemm.quantize.prune.modules.rules.attention import attention, einsum, matmul
-from edgemm.quantize.prune.modules.rules.elementwise import elementwise, fill, unknown
+from edgemm.quantize.prune.modules.rules.elementwise import elementwise, fill, glu, unknown
 from edgemm.quantize.prune.modules.rules.moving import moving
 from edgemm.quantize.prune.modules.rules.norms import batch_norm, group_norm, instance_norm, layer_norm, prelu
 from edgemm.quantize.prune.modules.rules.recurrent import cell, recurrent
@@ -55,7 +55,7 @@ _RULES: dict[str, Rule] = {
     **dict.fromkeys(("batch_norm", "_native_batch_norm_legit_no_training", "native_batch_norm"), batch_norm),
     **dict.fromkeys(("matmul", "bmm", "mm"), matmul),
     **dict.fromkeys(("layer_norm", "native_layer_norm", "rms_norm"), layer_norm),
-    "linear": linear, "addmm": addmm, "embedding": embedding, "prelu": prelu, "_prelu_kernel": prelu,
+    "linear": linear, "glu": glu, "addmm": addmm, "embedding": embedding, "prelu": prelu, "_prelu_kernel": prelu,
     "group_norm": group_norm, "instance_norm": instance_norm,
     "scaled_dot_product_attention": attention, "einsum": einsum,
 }  # fmt: skip

@@ -90,6 +90,15 @@ def _with_parameter(call: Call, labels: torch.Tensor, elements: torch.Tensor, al
     return labels + 0 * elements
 
 
+def glu(call: Call) -> Any:
+    """One half of the channels opens and closes the other: a channel of each goes together."""
+    labels = call.labels(0)
+    dim = int(call.get("dim", -1)) % labels.dim()
+    one, other = labels.chunk(2, dim)
+    call.atoms.tie(one, other)
+    return call.value(_either(one, other))
+
+
 def fill(call: Call) -> Any:
     """Equal numbers: any of them may go."""
     return call.unlabelled(uniform=True)
