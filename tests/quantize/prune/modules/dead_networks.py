@@ -93,8 +93,8 @@ class Builder:
             return [layer, lively_norm(nn.BatchNorm2d(out), alive)]
         return [layer, lively_norm(nn.InstanceNorm2d(out, affine=True), alive)] if norm == "instance" else [layer]
 
-    def plain(self) -> None:
-        out = self.rng.choice((16, 24, 32))
+    def plain(self, out: int = 0) -> None:
+        out = out or self.rng.choice((16, 24, 32))
         alive = pattern(self.rng, out)
         act = self.rng.choice((nn.ReLU(), nn.GELU(), nn.PReLU(out), nn.Tanh()))
         self.blocks += [*self.conv(out, alive), act]
@@ -116,12 +116,10 @@ class Builder:
         self.blocks += [*self.conv(self.channels, self.alive, groups=self.channels), nn.ReLU()]
 
     def grouped(self) -> None:
-        if self.channels % 16:
-            return self.plain()
+        self.plain(32)  # its dead channels stand at the same places in both groups
         alive = pattern(self.rng, 32)
         self.blocks += [*self.conv(32, alive, groups=2), nn.ReLU()]
         self.channels, self.alive = 32, alive
-        return None
 
     def excite(self) -> None:
         alive = pattern(self.rng, 8)
@@ -142,12 +140,10 @@ class Builder:
         self.channels, self.alive = 16, alive
 
     def shuffle(self) -> None:
-        if self.channels % 16:
-            return self.plain()
+        self.plain(32)
         self.blocks.append(Shuffle())
         self.alive = self.alive.reshape(2, -1).t().reshape(-1)
         self.plain()
-        return None
 
     def unet(self) -> None:
         down, up = pattern(self.rng, 16), pattern(self.rng, 24)
