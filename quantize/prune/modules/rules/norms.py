@@ -49,7 +49,7 @@ def layer_norm(call: Call) -> Any:
     shape = call.get("normalized_shape")
     if any(varies(labels, labels.dim() - 1 - dim) for dim in range(len(shape))):
         call.atoms.lock(labels)
-        call.found.notes.append(f"{call.layer or 'forward'}: the width that layer norm normalises over is kept")
+        call.found.notes.append("widths that layer norm normalises over are kept")
     return _same(call)
 
 
