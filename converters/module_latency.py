@@ -29,7 +29,9 @@ class ModuleLatency:
         if format_ not in ("onnx", "tflite"):
             raise InputError(f"the format is onnx or tflite, not {format_!r}")
         self._inputs, self._format = tuple(example_inputs), format_
-        self._known: weakref.WeakKeyDictionary[Any, tuple[Any, Written, Samples]] = weakref.WeakKeyDictionary()
+        self._known: weakref.WeakKeyDictionary[Any, tuple[Any, Written, Samples]] = (
+            weakref.WeakKeyDictionary()
+        )
 
     def __call__(self, module: Any) -> float:
         """Milliseconds.

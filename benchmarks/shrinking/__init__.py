@@ -4,7 +4,7 @@
 
 Each row is a command of its own and resumes where it was interrupted: checkpoints, and a line for each finished row in
 `rows.jsonl`, are in the folder given by --out. A row has the accuracies of the whole and the pruned network on held-out
-data, what is left of its MACs, and its latency as a fraction of the whole network's, in both runtimes, in float and int8.
+data, what is left of its MACs, and its latency as a fraction of the whole network's, in both runtimes, float and int8.
 
 data.py       real pictures, and digits read line by line
 networks.py   ResNet8, the digits CNN, LSTM, GRU, Transformer

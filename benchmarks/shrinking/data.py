@@ -40,8 +40,15 @@ def _pictures(path: Path) -> tuple[Any, Any]:
     with zipfile.ZipFile(path) as archive:
         names = sorted(name for name in archive.namelist() if name.endswith(".jpg"))
         kinds = sorted({name.split("/")[-2] for name in names})
-        images = [cv2.imdecode(np.frombuffer(archive.read(name), np.uint8), cv2.IMREAD_COLOR) for name in names]
-    x = np.stack([image[:, :, ::-1] for image in images]).astype(np.float32).transpose(0, 3, 1, 2)
-    mean, spread = np.array([125.3, 123.0, 113.9]), np.array([63.0, 62.1, 66.7])
-    x = (x - mean[:, None, None].astype(np.float32)) / spread[:, None, None].astype(np.float32)
-    return torch.from_numpy(x), torch.tensor([kinds.index(name.split("/")[-2]) for name in names])
+        images = [_decoded(archive.read(name)) for name in names]
+    mean = np.array([125.3, 123.0, 113.9], np.float32)
+    spread = np.array([63.0, 62.1, 66.7], np.float32)
+    x = (np.stack(images) - mean) / spread
+    labels = torch.tensor([kinds.index(name.split("/")[-2]) for name in names])
+    return torch.from_numpy(np.ascontiguousarray(x.transpose(0, 3, 1, 2))), labels
+
+
+def _decoded(jpeg: bytes) -> Any:
+    """float32[32, 32, 3], RGB."""
+    picture: Any = cv2.imdecode(np.frombuffer(jpeg, np.uint8), cv2.IMREAD_COLOR)
+    return picture[:, :, ::-1].astype(np.float32)

@@ -12,7 +12,9 @@ from edgemm.converters import convert
 ROUNDS = 7
 
 
-def ratios(networks: dict[str, Any], inputs: tuple[Any, ...], samples: list[Any], folder: Path) -> dict[str, float]:
+def ratios(
+    networks: dict[str, Any], inputs: tuple[Any, ...], samples: list[Any], folder: Path
+) -> dict[str, float]:
     """ "onnx float", "tflite int8", ...: the pruned network's latency over the whole one's, median of the turns."""
     folder.mkdir(parents=True, exist_ok=True)
     found = {}

@@ -52,8 +52,8 @@ ROWS = {
     "gru": Row("gru", "lines", 0.3, 15, 12, 1.5, 0.7),
     "transformer": Row("transformer", "lines", 0.56, 20, 15, 1.5, 0.7, scope="uniform"),
 }
-"""Half the hidden units of the LSTM and GRU are 0.28 of their MACs; half the heads and 0.6 of the MLP of the Transformer
-are 0.56."""
+"""Half the hidden units of the LSTM and GRU are 0.28 of their MACs; half the heads and 0.6 of the MLP of the
+Transformer are 0.56."""
 
 
 def measure(name: str, seed: int, shared: Path, out: Path) -> dict[str, Any]:
@@ -67,7 +67,7 @@ def measure(name: str, seed: int, shared: Path, out: Path) -> dict[str, Any]:
     data = load(row.data, shared)
     whole, inputs = make(row.network)
     rate = RATE[row.network]
-    fit(whole, data, row.epochs, seed=seed, rate=rate, checkpoint=out / f"{row.network}-{seed}.pt")
+    fit(whole, data, row.epochs, seed=seed, rate=rate, checkpoint=out / f"whole-{row.network}-{seed}.pt")
     pruned, left = _pruned(row, whole, inputs, out / f"{name}-{seed}-pruned.pt")
     untrained = accuracy(pruned, data)
     fit(pruned, data, row.more, seed=seed + 500, rate=rate / 2, checkpoint=out / f"{name}-{seed}.pt",

@@ -59,7 +59,9 @@ class Atoms:
 
         a, b = torch.broadcast_tensors(a, b)
         pairs = torch.stack((a.reshape(-1), b.reshape(-1)), 1)
-        found = np.unique(pairs.numpy().astype(np.int64), axis=0) if len(pairs) else np.zeros((0, 2), np.int64)
+        found = (
+            np.unique(pairs.numpy().astype(np.int64), axis=0) if len(pairs) else np.zeros((0, 2), np.int64)
+        )
         self._edges.append(found[(found >= 0).all(1) & (found[:, 0] != found[:, 1])])
 
     def lock(self, labels: torch.Tensor) -> None:

@@ -65,7 +65,10 @@ class Costs:
 
     def before(self) -> dict[str, float]:
         """Of the original, for the report."""
-        counts = {"macs": float(count_macs(self._module, self._inputs)), "parameters": float(self._parameters)}
+        counts = {
+            "macs": float(count_macs(self._module, self._inputs)),
+            "parameters": float(self._parameters),
+        }
         return counts if self.target.measure in counts else {**counts, self.target.measure: self.original}
 
     def of(self, module: Any) -> dict[str, float]:
@@ -73,7 +76,9 @@ class Costs:
         counts = {
             "macs": float(count_macs(module, self._inputs)), "parameters": float(count_parameters(module)),
         }  # fmt: skip
-        return counts if self.target.measure in counts else {**counts, self.target.measure: self.exact(module)}
+        return (
+            counts if self.target.measure in counts else {**counts, self.target.measure: self.exact(module)}
+        )
 
     def shown(self, cost: float) -> str:
         """As a target would be written."""

@@ -84,7 +84,9 @@ def find_families(trace: Trace) -> Structure:
 
 
 def _least(trace: Trace, roots: Roots, members: set[int]) -> int:
-    return max([1, *(count for labels, count in trace.least if members & set(map(int, _looked_up(roots, labels))))])
+    return max(
+        [1, *(count for labels, count in trace.least if members & set(map(int, _looked_up(roots, labels))))]
+    )
 
 
 def _looked_up(roots: Roots, labels: Any) -> Roots:
@@ -131,7 +133,11 @@ def _alike(
     joined = [[tuple(sorted(numbers))] for numbers in classes.values()]
     for sets in together:
         wanted = {frozenset(map(int, labels)) for labels in sets}
-        own = [part for part in joined if any(wanted_set.intersection(each) for each in part for wanted_set in wanted)]
+        own = [
+            part
+            for part in joined
+            if any(wanted_set.intersection(each) for each in part for wanted_set in wanted)
+        ]
         joined = [part for part in joined if not any(part is other for other in own)]
         found = [each for part in own for each in part]
         if not wanted <= set(map(frozenset, found)) or len({len(each) for each in found}) > 1:
@@ -139,7 +145,9 @@ def _alike(
             found = [(LOCKED, *each) for each in found[:1]]
         joined.append(found)
     order = {root: place for place, root in enumerate(makers)}
-    return [tuple(part) for part in sorted(joined, key=lambda part: min(order.get(each, 0) for each in part[0]))]
+    return [
+        tuple(part) for part in sorted(joined, key=lambda part: min(order.get(each, 0) for each in part[0]))
+    ]
 
 
 def fold(trace: Trace, structure: Structure, failed: frozenset[int]) -> bool:

@@ -92,6 +92,8 @@ def narrowed(part: Any) -> None:
     given = part.q_proj_weight.shape[1] if weight is None else weight.shape[1]
     if {width, given, part.out_proj.weight.shape[0]} != {part.embed_dim}:
         part.__class__ = FewerHeads
-        part._qkv_same_embed_dim = False  # torch's layers ask for it before they take a fast path past `forward`
+        part._qkv_same_embed_dim = (
+            False  # torch's layers ask for it before they take a fast path past `forward`
+        )
     part.num_heads = width // part.head_dim
     part.out_proj.out_features, part.out_proj.in_features = part.out_proj.weight.shape

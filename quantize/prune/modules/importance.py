@@ -11,7 +11,7 @@ import numpy.typing as npt
 from edgemm.errors import InputError
 from edgemm.quantize.prune.modules.atoms import Axis
 from edgemm.quantize.prune.modules.counting import evaluating
-from edgemm.quantize.prune.modules.families import Family, Structure
+from edgemm.quantize.prune.modules.families import Structure
 
 Importance = Literal["l1", "l2", "batch_norm", "taylor"]
 IMPORTANCES: tuple[Importance, ...] = get_args(Importance)
@@ -71,7 +71,10 @@ def _summed(
     places = np.array([place.get(int(root), -1) for root in structure.axes[axis]])
     if not (places >= 0).any():
         return None
-    return np.bincount(places[places >= 0], weights=line[places >= 0], minlength=len(place))
+    summed: npt.NDArray[np.float64] = np.bincount(
+        places[places >= 0], weights=line[places >= 0], minlength=len(place)
+    ).astype(np.float64)
+    return summed
 
 
 def _weights(structure: Structure) -> list[Axis]:
@@ -98,16 +101,22 @@ def _by_scale(module: Any, structure: Structure) -> dict[int, float]:
     lines = {(name, 0): _line(_tensor(module, (name, 0)).abs(), (name, 0)) for name in structure.norms}
     for family in structure.families:
         place = {number: index for index, number in enumerate(family.sets[0])}
-        found = [_summed(structure, axis, line, place) for axis, line in lines.items() if axis in structure.axes]
+        found = [
+            _summed(structure, axis, line, place) for axis, line in lines.items() if axis in structure.axes
+        ]
         own = [each for each in found if each is not None and each.all()]
         if own and len(family.sets) == 1:
             scores |= dict(zip(family.sets[0], map(float, np.mean(own, 0)), strict=True))
     if not scores:
-        raise InputError('importance "batch_norm" needs channels with batch norm, and the module has none; take "l1"')
+        raise InputError(
+            'importance "batch_norm" needs channels with batch norm, and the module has none; take "l1"'
+        )
     return scores
 
 
-def _by_taylor(module: Any, structure: Structure, data: Iterable[Any] | None, loss: Loss | None) -> dict[int, float]:
+def _by_taylor(
+    module: Any, structure: Structure, data: Iterable[Any] | None, loss: Loss | None
+) -> dict[int, float]:
     """By how much the loss would change, to first order (Molchanov et al. 2019)."""
     if data is None:
         raise InputError('importance "taylor" needs data: batches of (inputs, labels)')
@@ -174,7 +183,9 @@ def standard_loss(module: Any, batch: Any) -> Any:
     inputs, labels = batch
     output = module(*inputs) if isinstance(inputs, tuple | list) else module(inputs)
     if not isinstance(output, torch.Tensor) or not isinstance(labels, torch.Tensor):
-        raise InputError("the module has several outputs, or the labels are no tensor: give a loss of your own")
+        raise InputError(
+            "the module has several outputs, or the labels are no tensor: give a loss of your own"
+        )
     if labels.dtype == torch.long and output.dim() >= 2 and labels.dim() == output.dim() - 1:
         return F.cross_entropy(output, labels)
     if labels.is_floating_point() and labels.shape == output.shape:

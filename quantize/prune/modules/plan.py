@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from itertools import pairwise
 from typing import Literal
 
 import numpy as np
@@ -45,10 +46,12 @@ def order_moves(families: Sequence[Family], scores: Scores, scope: Scope, multip
         if any(number not in scores for numbers in family.sets for number in numbers):
             continue
         counts = allowed(family, multiple_of)
-        ranked = np.sort(np.array([[scores[each] for each in numbers] for numbers in ordered(family, scores)]), axis=1)
+        ranked = np.sort(
+            np.array([[scores[each] for each in numbers] for numbers in ordered(family, scores)]), axis=1
+        )
         costs = ranked.mean(0)
         reached = 0.0
-        for before, after in zip(counts, counts[1:], strict=False):
+        for before, after in pairwise(counts):
             pace = 1 - (before + after) / 2 / family.count
             lost = float(costs[family.count - before : family.count - after].mean())
             reached = max(reached, pace if scope == "uniform" else lost)

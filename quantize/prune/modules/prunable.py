@@ -131,12 +131,18 @@ def check_module(module: Any, example_inputs: Any) -> None:
         )
 
 
-def _without_kept(module: Any, structure: Structure, keep: Sequence[str]) -> tuple[tuple[Family, ...], list[str]]:
+def _without_kept(
+    module: Any, structure: Structure, keep: Sequence[str]
+) -> tuple[tuple[Family, ...], list[str]]:
     names = [name for name, _ in module.named_modules() if name]
     for name in keep:
         if name not in names:
             near = difflib.get_close_matches(name, names, 3)
-            hint = f"did you mean {' or '.join(map(repr, near))}?" if near else f"its layers are {', '.join(names[:12])}"
+            hint = (
+                f"did you mean {' or '.join(map(repr, near))}?"
+                if near
+                else f"its layers are {', '.join(names[:12])}"
+            )
             raise InputError(f"keep: the module has no layer {name!r}; {hint}")
     held = {
         int(root)
@@ -186,7 +192,9 @@ def _tried(module: Any, structure: Structure, inputs: tuple[Any, ...], multiple_
         found.append(index)
     places = {index: place for place, index in enumerate(found)}
     moved = tuple(replace(rule, family=places[rule.family]) for rule in rules)
-    return _Tried(replace(structure, families=tuple(families[index] for index in found)), moved, tuple(notes), failed)
+    return _Tried(
+        replace(structure, families=tuple(families[index] for index in found)), moved, tuple(notes), failed
+    )
 
 
 def _some(family: Family, multiple_of: int) -> tuple[int, frozenset[int]]:

@@ -94,7 +94,8 @@ def prune(
     found = prunable(module, options.inputs, options.keep, multiple_of)
     costs = Costs(module, options.inputs, goal, measure)
     _check_reach(found, costs, options)
-    current, removed = found.module, {}
+    current = found.module
+    removed: dict[tuple[str, str, int], Removal] = {}
     for step in range(1, steps + 1):
         if step > 1:
             found = prunable(current, options.inputs, options.keep, multiple_of)
@@ -141,7 +142,9 @@ def _check_reach(found: Prunable, costs: Costs, options: _Options) -> None:
     if not found.families:
         raise InputError(f"nothing can be removed from {type(found.module).__name__}{notes}")
     if costs.limit(1, 1) >= costs.original:
-        raise InputError(f"the target {costs.target} is met already: the module has {costs.shown(costs.original)}")
+        raise InputError(
+            f"the target {costs.target} is met already: the module has {costs.shown(costs.original)}"
+        )
     search = _search(found, costs, options)
     least = costs.exact(search.build(search.left(len(search.moves))))
     if least > costs.limit(1, 1):

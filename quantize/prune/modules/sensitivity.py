@@ -101,4 +101,8 @@ def _counts(family: Family, fractions: Sequence[float], multiple_of: int) -> lis
     """The allowed counts nearest to the fractions, largest first, the whole left out."""
     counts = allowed(family, multiple_of)[1:]
     wanted = [family.count * (1 - each) for each in sorted(fractions)]
-    return list(dict.fromkeys(min(counts, key=lambda count: abs(count - each)) for each in wanted)) if counts else []
+    return (
+        list(dict.fromkeys(min(counts, key=lambda count: abs(count - each)) for each in wanted))
+        if counts
+        else []
+    )

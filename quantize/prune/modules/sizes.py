@@ -1,4 +1,4 @@
-"""Attributes in which a module keeps sizes for its own `forward`: the number of heads, the width that it reshapes to."""
+"""Attributes in which a module keeps sizes for its own `forward`: the number of heads, a width."""
 
 from __future__ import annotations
 

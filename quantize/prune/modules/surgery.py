@@ -168,5 +168,7 @@ def _without_fast_path(module: Any) -> None:
     from edgemm.quantize.prune.modules.fewer_heads import FewerHeads
 
     for part in module.modules():
-        if isinstance(part, nn.TransformerEncoder) and any(isinstance(each, FewerHeads) for each in part.modules()):
+        if isinstance(part, nn.TransformerEncoder) and any(
+            isinstance(each, FewerHeads) for each in part.modules()
+        ):
             part.enable_nested_tensor = part.use_nested_tensor = False

@@ -45,7 +45,9 @@ def export(module: Any, example_inputs: tuple[Any, ...]) -> Any:
             warnings.simplefilter("ignore")
             with torch.no_grad():
                 module(*(_cloned(each) for each in example_inputs))
-            program = torch.export.export(module, tuple(_cloned(each) for each in example_inputs), strict=False)
+            program = torch.export.export(
+                module, tuple(_cloned(each) for each in example_inputs), strict=False
+            )
             return program.run_decompositions({})
     except Exception as error:  # whatever the module raises
         reason = " ".join(str(error).split())[:300]
@@ -75,7 +77,12 @@ class _Walk:
     """Runs a program node by node."""
 
     def __init__(
-        self, found: Trace, program: Any, module: Any, inputs: tuple[Any, ...], names: dict[int, tuple[str, Any]]
+        self,
+        found: Trace,
+        program: Any,
+        module: Any,
+        inputs: tuple[Any, ...],
+        names: dict[int, tuple[str, Any]],
     ) -> None:
         self.found, self.program, self.module, self.names = found, program, module, names
         self._inputs = iter(leaves(inputs))
@@ -146,5 +153,7 @@ def _tensors(real: Any) -> bool:
     import torch
 
     return isinstance(real, torch.Tensor) or (
-        isinstance(real, tuple | list) and len(real) > 0 and all(isinstance(each, torch.Tensor) for each in real)
+        isinstance(real, tuple | list)
+        and len(real) > 0
+        and all(isinstance(each, torch.Tensor) for each in real)
     )

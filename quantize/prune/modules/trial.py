@@ -51,7 +51,8 @@ def _doubled(module: Any, inputs: tuple[Any, ...]) -> tuple[Any, tuple[Any, ...]
     try:
         double = copy.deepcopy(own).double()
         as_double = tuple(
-            each.double() if isinstance(each, torch.Tensor) and each.is_floating_point() else each for each in wide
+            each.double() if isinstance(each, torch.Tensor) and each.is_floating_point() else each
+            for each in wide
         )
         _run(double, as_double)
     except Exception:  # noqa: BLE001 - a module that fixes its precision

@@ -89,7 +89,9 @@ class Trace:
         dims, indices = [], []
         for dim in range(wanted):
             where = (0,) * dim + (slice(None),) + (0,) * (value.ids.dim() - dim - 1)
-            fits = [each for each in range(len(places)) if _depends_on(places[each], dim) and each not in dims]
+            fits = [
+                each for each in range(len(places)) if _depends_on(places[each], dim) and each not in dims
+            ]
             if value.ids.shape[dim] == 1 and not fits:
                 fits = [each for each in range(len(places)) if each not in dims and not np.ptp(places[each])]
             if not fits:
@@ -146,7 +148,9 @@ class Call:
         """The result, which belongs to no atom."""
         import torch
 
-        return self.each(lambda real: Value(real, torch.full(real.shape, NONE, dtype=torch.float64), uniform=uniform))
+        return self.each(
+            lambda real: Value(real, torch.full(real.shape, NONE, dtype=torch.float64), uniform=uniform)
+        )
 
     def each(self, make: Callable[[Any], Value]) -> Any:
         """Values for a result of one or several tensors."""

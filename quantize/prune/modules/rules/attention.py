@@ -5,8 +5,8 @@ from __future__ import annotations
 from typing import Any
 
 from edgemm.quantize.prune.modules.atoms import LOCKED, NONE, first, varies
-from edgemm.quantize.prune.modules.rules.weighted import weighted_sum
 from edgemm.quantize.prune.modules.rules.elementwise import unknown
+from edgemm.quantize.prune.modules.rules.weighted import weighted_sum
 from edgemm.quantize.prune.modules.values import Call
 
 
@@ -24,12 +24,18 @@ def matmul(call: Call) -> Any:
 def attention(call: Call) -> Any:
     """softmax(Q K^T) V."""
     query, key, value = (call.labels(index) for index in range(3))
-    if query.dim() > 3 and key.size(-3) != query.size(-3):  # grouped queries: several heads share keys and values
+    if query.dim() > 3 and key.size(-3) != query.size(
+        -3
+    ):  # grouped queries: several heads share keys and values
         times = query.size(-3) // key.size(-3)
         key, value = key.repeat_interleave(times, -3), value.repeat_interleave(times, -3)
     scores = product(call, query, key)
     mask = call.get("attn_mask")
-    if mask is not None and any(size > 1 for size in mask.real.shape[:-2]) and (call.found.labels(mask) != LOCKED).any():
+    if (
+        mask is not None
+        and any(size > 1 for size in mask.real.shape[:-2])
+        and (call.found.labels(mask) != LOCKED).any()
+    ):
         call.atoms.lock(scores)
     return call.value(product(call, scores, value.transpose(-1, -2)))
 
@@ -89,9 +95,16 @@ def einsum(call: Call) -> Any:
     shared = [letter for letter in terms[0] if letter in terms[1] and letter in result]
     summed = [letter for letter in terms[0] if letter in terms[1] and letter not in result]
     rows, columns = ([each for each in term if each not in other] for term, other in (terms, terms[::-1]))
-    if len(set(inputs)) != len(set(result) | set(summed) | {","}) or len(rows) > 1 or len(columns) > 1 or len(summed) != 1:
+    if (
+        len(set(inputs)) != len(set(result) | set(summed) | {","})
+        or len(rows) > 1
+        or len(columns) > 1
+        or len(summed) != 1
+    ):
         return unknown(call)
-    labels = product(call, _ordered(a, terms[0], shared, rows, summed), _ordered(b, terms[1], shared, columns, summed))
+    labels = product(
+        call, _ordered(a, terms[0], shared, rows, summed), _ordered(b, terms[1], shared, columns, summed)
+    )
     order = [*shared, *(rows or ["<"]), *(columns or [">"])]
     for mark, place in (("<", len(shared)), (">", len(order) - 1)):
         if mark in order:

@@ -78,7 +78,9 @@ def _either(a: torch.Tensor, b: torch.Tensor) -> torch.Tensor:
     return torch.where(a == NONE, b, a)
 
 
-def _with_parameter(call: Call, labels: torch.Tensor, elements: torch.Tensor, along: frozenset[int]) -> torch.Tensor:
+def _with_parameter(
+    call: Call, labels: torch.Tensor, elements: torch.Tensor, along: frozenset[int]
+) -> torch.Tensor:
     """A parameter that is added or multiplied: its elements go with the channels that they are used for."""
     sizes = {elements.size(dim) > 1 for dim in along}
     if sizes == {True}:
@@ -86,7 +88,7 @@ def _with_parameter(call: Call, labels: torch.Tensor, elements: torch.Tensor, al
     elif len(sizes) == 2:
         call.atoms.lock(labels)
     elif not along:
-        return (labels + 0 * elements)
+        return labels + 0 * elements
     return labels + 0 * elements
 
 

@@ -5,8 +5,8 @@ from __future__ import annotations
 from typing import Any
 
 from edgemm.quantize.prune.modules.atoms import NONE, as_channels
-from edgemm.quantize.prune.modules.rules.weighted import tie_channels
 from edgemm.quantize.prune.modules.rules.elementwise import unknown
+from edgemm.quantize.prune.modules.rules.weighted import tie_channels
 from edgemm.quantize.prune.modules.values import Call, Trace, Value
 
 _GATES = {"lstm": 4, "gru": 3, "rnn_tanh": 1, "rnn_relu": 1}

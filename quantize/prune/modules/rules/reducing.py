@@ -22,7 +22,11 @@ def _dims(call: Call, rank: int) -> list[int]:
     given = call.get("dim")
     if given is None or given == []:
         names = [each.name for each in call.target._schema.arguments]
-        return [rank - 1] if "dim" in names and call.target._schema.name.endswith(("sort", "topk")) else list(range(rank))
+        return (
+            [rank - 1]
+            if "dim" in names and call.target._schema.name.endswith(("sort", "topk"))
+            else list(range(rank))
+        )
     return [each % rank for each in (given if isinstance(given, tuple | list) else (given,))] if rank else []
 
 
@@ -39,7 +43,11 @@ def spatial(call: Call) -> Any:
     """Pools and interpolation: each channel by itself."""
     name = call.target._schema.name.partition("::")[2]
     labels = call.labels(0)
-    count = next(int(letter) for letter in reversed(name) if letter.isdigit()) if any(map(str.isdigit, name)) else 2
+    count = (
+        next(int(letter) for letter in reversed(name) if letter.isdigit())
+        if any(map(str.isdigit, name))
+        else 2
+    )
     dims = range(labels.dim() - count, labels.dim())
     if any(varies(labels, dim) for dim in dims):
         call.atoms.lock(labels)

@@ -27,9 +27,9 @@ def kill(layer: nn.Module, alive: torch.Tensor, *, transposed: bool = False) -> 
     """Zeroes the rows of a layer."""
     with torch.no_grad():
         dim = 1 if transposed else 0
-        layer.weight.index_fill_(dim, (~alive).nonzero()[:, 0], 0.0)  # type: ignore[operator, union-attr]
+        layer.weight.index_fill_(dim, (~alive).nonzero()[:, 0], 0.0)
         if layer.bias is not None:
-            layer.bias[~alive] = 0.0  # type: ignore[index, operator]
+            layer.bias[~alive] = 0.0
     return layer
 
 
@@ -87,11 +87,18 @@ class Builder:
         self.channels, self.alive = 3, torch.ones(3, dtype=torch.bool)
 
     def conv(self, out: int, alive: torch.Tensor, given: int = 0, **options: Any) -> list[nn.Module]:
-        layer = kill(nn.Conv2d(given or self.channels, out, 3, padding=1, bias=self.rng.random() < 0.5, **options), alive)
+        layer = kill(
+            nn.Conv2d(given or self.channels, out, 3, padding=1, bias=self.rng.random() < 0.5, **options),
+            alive,
+        )
         norm = self.rng.choice(("batch", "instance", "none"))
         if norm == "batch":
             return [layer, lively_norm(nn.BatchNorm2d(out), alive)]
-        return [layer, lively_norm(nn.InstanceNorm2d(out, affine=True), alive)] if norm == "instance" else [layer]
+        return (
+            [layer, lively_norm(nn.InstanceNorm2d(out, affine=True), alive)]
+            if norm == "instance"
+            else [layer]
+        )
 
     def plain(self, out: int = 0) -> None:
         out = out or self.rng.choice((16, 24, 32))
@@ -103,7 +110,9 @@ class Builder:
     def residual(self) -> None:
         inner = self.rng.choice((16, 32))
         alive = pattern(self.rng, inner)
-        inside = nn.Sequential(*self.conv(inner, alive), nn.ReLU(), *self.conv(self.channels, self.alive, inner))
+        inside = nn.Sequential(
+            *self.conv(inner, alive), nn.ReLU(), *self.conv(self.channels, self.alive, inner)
+        )
         self.blocks += [Fork(inside, "add"), nn.ReLU()]
 
     def dense(self) -> None:

@@ -63,8 +63,13 @@ def test_heads_of_attention_written_by_hand(fused: bool) -> None:
                 layer.bias[start + 8 * head : start + 8 * head + 8] = 0
     pruned = prune(network, inputs, target="macs=0.85")
     assert {each.kind for each in pruned.report.removed} == {"heads"}
-    assert set(removed(pruned.report).values()) == {(4, 2)} or set(removed(pruned.report).values()) == {(4, 3)}
-    assert (pruned.module.heads, pruned.module.inner) == (pruned.report.removed[0].after, pruned.module.heads * 8)
+    assert set(removed(pruned.report).values()) == {(4, 2)} or set(removed(pruned.report).values()) == {
+        (4, 3)
+    }
+    assert (pruned.module.heads, pruned.module.inner) == (
+        pruned.report.removed[0].after,
+        pruned.module.heads * 8,
+    )
     torch.testing.assert_close(pruned.module(*inputs), network(*inputs))
 
 

@@ -19,7 +19,9 @@ INPUTS = (torch.ones(1, 3, 8, 8),)
 
 def network() -> Any:
     torch.manual_seed(0)
-    return nn.Sequential(nn.Conv2d(3, 16, 3), nn.ReLU(), nn.Conv2d(16, 32, 3), nn.ReLU(), nn.Conv2d(32, 4, 3)).eval()
+    return nn.Sequential(
+        nn.Conv2d(3, 16, 3), nn.ReLU(), nn.Conv2d(16, 32, 3), nn.ReLU(), nn.Conv2d(32, 4, 3)
+    ).eval()
 
 
 def total_weights(module: Any) -> float:
@@ -34,7 +36,9 @@ def test_each_width_is_pruned_alone() -> None:
     assert found.score == total_weights(network())
     one = found.points[0]
     assert one.score == found.score - 8 * (3 * 9 + 1) - 8 * 32 * 9
-    assert one.macs == (8 * 27 * 36 + 32 * 8 * 9 * 16 + 4 * 32 * 9 * 4) / (16 * 27 * 36 + 32 * 16 * 9 * 16 + 4 * 32 * 9 * 4)
+    assert one.macs == (8 * 27 * 36 + 32 * 8 * 9 * 16 + 4 * 32 * 9 * 4) / (
+        16 * 27 * 36 + 32 * 16 * 9 * 16 + 4 * 32 * 9 * 4
+    )
 
 
 def test_the_page_has_a_bar_for_each_point(tmp_path: Path) -> None:
