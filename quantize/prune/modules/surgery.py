@@ -6,6 +6,7 @@ from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 import numpy as np
+import numpy.typing as npt
 
 from edgemm.quantize.prune.modules.atoms import Axis
 from edgemm.quantize.prune.modules.families import Structure
@@ -26,44 +27,47 @@ def remove(module: Any, structure: Structure, gone: frozenset[int]) -> None:
         part = module.get_submodule(layer)
         if hasattr(part, attribute) and gone.intersection(map(int, numbers)):
             setattr(part, attribute, int((~np.isin(numbers, list(gone))).sum()))
-    touched = {name.rpartition(".")[0] for name, _ in keep}
-    for path, part in module.named_modules():
-        if path in touched or any(_owns(part, module, name) for name, _ in keep):
+    changed = {id(_tensor(module, name)) for name, _ in keep}
+    for part in list(module.modules()):
+        if any(id(each) in changed for each in (*part._parameters.values(), *part._buffers.values())):
             _follow(part)
     _without_fast_path(module)
 
 
 def kept(structure: Structure, gone: frozenset[int]) -> dict[Axis, list[int]]:
     """For each axis that loses something, the indices that stay."""
-    numbers = np.array(sorted(gone), dtype=np.int64)
+    table = _table(structure, gone)
     found = {}
     for axis, roots in structure.axes.items():
-        away = np.isin(roots, numbers)
+        away = table[roots]
         if away.any():
             found[axis] = [int(each) for each in np.nonzero(~away)[0]]
     return found
+
+
+def _table(structure: Structure, gone: frozenset[int]) -> npt.NDArray[np.bool_]:
+    """True at the numbers that go."""
+    table = np.zeros(
+        1 + max((int(roots.max()) for roots in structure.axes.values() if len(roots)), default=0), bool
+    )
+    table[[each for each in gone if each < len(table)]] = True
+    return table
 
 
 def disconnect(module: Any, structure: Structure, gone: frozenset[int]) -> None:
     """Zeroes, in place, the weights that use the given numbers: they then have no influence on anything."""
     import torch
 
-    numbers = np.array(sorted(gone), dtype=np.int64)
+    table = _table(structure, gone)
     with torch.no_grad():
         for name, dim in structure.contracted:
-            places = np.nonzero(np.isin(structure.axes[name, dim], numbers))[0]
+            places = np.nonzero(table[structure.axes[name, dim]])[0]
             _tensor(module, name).index_fill_(dim, torch.from_numpy(places), 0.0)
 
 
 def _tensor(module: Any, name: str) -> Any:
     path, _, last = name.rpartition(".")
     return getattr(module.get_submodule(path), last)
-
-
-def _owns(part: Any, module: Any, name: str) -> bool:
-    """Whether a parameter, shared by several layers, is one of this layer's."""
-    tensor = _tensor(module, name)
-    return any(each is tensor for each in (*part._parameters.values(), *part._buffers.values()))
 
 
 def _slice(module: Any, keep: Mapping[Axis, Sequence[int]]) -> None:

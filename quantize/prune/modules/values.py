@@ -85,7 +85,7 @@ class Trace:
         """
         if not value.parameter or value.ids is None:
             return None
-        places = np.unravel_index(value.ids.numpy().astype(np.int64), self.shapes[value.parameter])
+        places = _places(value.ids, self.shapes[value.parameter])
         dims, indices = [], []
         for dim in range(wanted):
             where = (0,) * dim + (slice(None),) + (0,) * (value.ids.dim() - dim - 1)
@@ -99,6 +99,17 @@ class Trace:
             dims.append(fits[0])
             indices.append(places[fits[0]][where])
         return tuple(dims), indices
+
+
+def _places(ids: torch.Tensor, shape: tuple[int, ...]) -> list[npt.NDArray[np.int64]]:
+    """The index along each dimension of a parameter. (NumPy's `unravel_index` is wrong, in 2.4.6, for arrays of more
+    than 8,192 elements with a dimension of size 1.)"""
+    left = ids.numpy().astype(np.int64)
+    found = []
+    for size in reversed(shape):
+        left, place = np.divmod(left, size)
+        found.append(place)
+    return found[::-1]
 
 
 def _depends_on(places: npt.NDArray[np.int64], dim: int) -> bool:

@@ -32,16 +32,16 @@ def test_each_kind_of_block(block: str) -> None:
     assert assert_unchanged(network, inputs, "macs=0.7").left("macs") <= 0.7
 
 
-@pytest.mark.parametrize("seed", range(6))
+@pytest.mark.parametrize("seed", range(4))
 def test_convolutional_networks(seed: int) -> None:
     assert_unchanged(*convolutional(seed), "macs=0.7")
 
 
-@pytest.mark.parametrize("seed", range(8))
+@pytest.mark.parametrize("seed", range(5))
 def test_recurrent_networks(seed: int) -> None:
     assert_unchanged(*recurrent(seed), "macs=0.75")
 
 
-@pytest.mark.parametrize("seed", range(4))
+@pytest.mark.parametrize("seed", range(3))
 def test_transformers(seed: int) -> None:
     assert_unchanged(*transformer(seed), "macs=0.75")

@@ -89,6 +89,37 @@ def test_counts_are_multiples_of_eight_and_never_below() -> None:
     assert min(after for before, after in removed(pruned.report).values() if before >= 8) >= 8
 
 
+def test_weights_of_more_than_8192_numbers() -> None:
+    """NumPy 2.4.6's `unravel_index` is wrong for them, where a kernel has one pixel."""
+    torch.manual_seed(0)
+    network = nn.Sequential(
+        nn.Conv2d(3, 64, 1), nn.ReLU(), nn.Conv2d(64, 192, 1), nn.ReLU(), nn.Conv2d(192, 4, 1)
+    )
+    report = prune(network, PICTURE, target="macs=0.3").report
+    assert set(removed(report)) == {"0", "2"}
+    assert report.notes == ()
+
+
+def test_channel_shuffle_and_split_channels() -> None:
+    """Positions in the rows of a shuffle go together; parts of a split keep equally many."""
+
+    class Unit(nn.Module):
+        def __init__(self) -> None:
+            super().__init__()
+            torch.manual_seed(0)
+            self.a, self.b, self.c = nn.Conv2d(3, 32, 1), nn.Conv2d(16, 16, 3, padding=1), nn.Conv2d(32, 4, 1)
+
+        def forward(self, x: Any) -> Any:
+            one, other = self.a(x).chunk(2, 1)
+            x = torch.cat((one, self.b(other)), 1)
+            n, c, h, w = x.shape
+            return self.c(x.view(n, 2, c // 2, h, w).transpose(1, 2).reshape(n, c, h, w))
+
+    pruned = prune(Unit(), PICTURE, target="macs=0.6")
+    assert removed(pruned.report) == {"a": (32, 16), "b": (16, 8)}
+    assert pruned.module(torch.randn(2, 3, 4, 4)).shape == (2, 4, 4, 4)
+
+
 def test_the_output_keeps_its_size() -> None:
     pruned = prune(chain(32, 32), PICTURE, target="macs=0.3", multiple_of=1)
     assert pruned.module(*PICTURE).shape == (1, 4, 8, 8)
