@@ -74,7 +74,7 @@ def find_families(trace: Trace) -> Structure:
             continue
         makers = [axis for axis in trace.born if members.intersection(map(int, axes[axis]))]
         kind: Any = "heads" if members <= heads else trace.born[makers[0]]
-        layers = tuple(dict.fromkeys(axis[0].rpartition(".")[0] for axis in makers))
+        layers = tuple(dict.fromkeys(layer_of(axis) for axis in makers))
         families.append(Family(layers, kind, sets, _least(trace, roots, members)))
     counted = tuple((layer, name, _looked_up(roots, labels)) for layer, name, labels in trace.counted)
     return Structure(
@@ -87,6 +87,11 @@ def _least(trace: Trace, roots: Roots, members: set[int]) -> int:
     return max(
         [1, *(count for labels, count in trace.least if members & set(map(int, _looked_up(roots, labels))))]
     )
+
+
+def layer_of(axis: Axis) -> str:
+    """The layer that a parameter belongs to; of the network's own parameters, the parameter itself."""
+    return axis[0].rpartition(".")[0] or axis[0]
 
 
 def _looked_up(roots: Roots, labels: Any) -> Roots:

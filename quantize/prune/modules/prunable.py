@@ -13,7 +13,7 @@ import numpy as np
 from edgemm.errors import InputError
 from edgemm.quantize.prune.modules.atoms import Axis
 from edgemm.quantize.prune.modules.counting import evaluating
-from edgemm.quantize.prune.modules.families import Family, Structure, find_families, fold
+from edgemm.quantize.prune.modules.families import Family, Structure, find_families, fold, layer_of
 from edgemm.quantize.prune.modules.plan import Left, allowed
 from edgemm.quantize.prune.modules.sizes import Sizes, candidates, resize
 from edgemm.quantize.prune.modules.surgery import kept, remove
@@ -81,7 +81,7 @@ class Prunable:
         rows = next(
             self.structure.axes[axis]
             for axis in self.structure.born
-            if axis[0].rpartition(".")[0] == layer and own.intersection(map(int, self.structure.axes[axis]))
+            if layer_of(axis) == layer and own.intersection(map(int, self.structure.axes[axis]))
         )
         mine = int(np.isin(rows, list(own)).sum())
         return len(rows), len(rows) - mine + mine * count // family.count

@@ -301,3 +301,58 @@ def test_control_flow_on_values_cannot_be_traced() -> None:
 
     with pytest.raises(InputError, match="no Python control flow"):
         prune(Undecided(), (torch.ones(1, 4),), target="macs=0.5")
+
+
+def test_parameters_that_forward_uses_itself() -> None:
+    class Own(nn.Module):
+        def __init__(self) -> None:
+            super().__init__()
+            torch.manual_seed(0)
+            self.kernel, self.matrix = (
+                nn.Parameter(torch.randn(16, 3, 3, 3)),
+                nn.Parameter(torch.randn(16, 4)),
+            )
+            self.scale = nn.Parameter(torch.randn(16, 1, 1))
+
+        def forward(self, x: Any) -> Any:
+            return (F.conv2d(x, self.kernel).relu() * self.scale).mean((2, 3)) @ self.matrix
+
+    pruned = prune(Own(), PICTURE, target="macs=0.6")
+    assert removed(pruned.report) == {"kernel": (16, 8)}
+    assert [tuple(each.shape) for each in pruned.module.parameters()] == [(8, 3, 3, 3), (8, 4), (8, 1, 1)]
+
+
+def test_a_computed_weight_is_kept_and_said() -> None:
+    network = nn.Sequential(
+        nn.Conv1d(3, 32, 1), nn.ReLU(), nn.utils.parametrizations.weight_norm(nn.Conv1d(32, 32, 1)), nn.ReLU(),
+        nn.Conv1d(32, 32, 1), nn.ReLU(), nn.Conv1d(32, 4, 1),
+    )  # fmt: skip
+    pruned = prune(network, (torch.randn(1, 3, 8),), target="macs=0.8")
+    assert set(removed(pruned.report)) == {"4"}
+    assert any("its weight is computed" in note for note in pruned.report.notes)
+
+
+@pytest.mark.parametrize("target", [0.3, 0.45, 0.5, 0.55, 0.7])
+def test_nothing_could_be_given_back(target: float) -> None:
+    """One step more in any layer would be above the target."""
+
+    def macs(a: int, b: int, c: int) -> int:
+        return 4 * a + a * b + b * c + c * 4
+
+    torch.manual_seed(0)
+    sizes = (16, 64, 64)
+    network = nn.Sequential(
+        nn.Linear(4, 16),
+        nn.ReLU(),
+        nn.Linear(16, 64),
+        nn.ReLU(),
+        nn.Linear(64, 64),
+        nn.ReLU(),
+        nn.Linear(64, 4),
+    )
+    gone = removed(prune(network, (torch.randn(1, 4),), target=f"macs={target}", scope="uniform").report)
+    left = [gone.get(name, (size, size))[1] for name, size in zip("024", sizes, strict=True)]
+    assert macs(*left) <= target * macs(*sizes)
+    for place, size in enumerate(sizes):
+        more = [each + 8 if other == place else each for other, each in enumerate(left)]
+        assert left[place] == size or macs(*more) > target * macs(*sizes)
