@@ -1,1 +1,31 @@
 """Structured pruning: channels, units, heads and ranks are removed, so that what is left is smaller and faster."""
+
+from __future__ import annotations
+
+import importlib
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from edgemm.quantize.prune.modules.pruning import Pruned, prune
+    from edgemm.quantize.prune.modules.sensitivity import Sensitivity, sensitivity
+    from edgemm.quantize.prune.removal import PruneReport, Removal
+    from edgemm.quantize.prune.target import Target
+
+_WHERE = {
+    "PruneReport": "removal",
+    "Pruned": "modules.pruning",
+    "Removal": "removal",
+    "Sensitivity": "modules.sensitivity",
+    "Target": "target",
+    "prune": "modules.pruning",
+    "sensitivity": "modules.sensitivity",
+}
+"""Public name -> module that it lives in; loaded when first asked for."""
+
+__all__ = ["PruneReport", "Pruned", "Removal", "Sensitivity", "Target", "prune", "sensitivity"]
+
+
+def __getattr__(name: str) -> Any:
+    if name not in _WHERE:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    return getattr(importlib.import_module(f"{__name__}.{_WHERE[name]}"), name)

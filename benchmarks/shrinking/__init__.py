@@ -1,0 +1,15 @@
+"""Smaller and still right: networks are trained, pruned to a fraction of their MACs, trained again, and measured.
+
+    python -m benchmarks shrinking --row resnet8_half --seed 0
+
+Each row is a command of its own and resumes where it was interrupted: checkpoints, and a line for each finished row in
+`rows.jsonl`, are in the folder given by --out. A row has the accuracies of the whole and the pruned network on held-out
+data, what is left of its MACs, and its latency as a fraction of the whole network's, in both runtimes, float and int8.
+
+data.py       real pictures, and digits read line by line
+networks.py   ResNet8, the digits CNN, LSTM, GRU, Transformer
+fit.py        the training loop
+foreign.py    the same with torch-pruning
+latency.py    float and int8 files, timed in turns
+rows.py       what is measured
+"""

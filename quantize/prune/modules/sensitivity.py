@@ -1,0 +1,108 @@
+"""How sensitive a network is to pruning: each width alone, before anything is trained."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from edgemm.errors import InputError
+from edgemm.quantize.prune.modules.counting import count_macs
+from edgemm.quantize.prune.modules.families import Family
+from edgemm.quantize.prune.modules.importance import Importance, Loss, rank
+from edgemm.quantize.prune.modules.plan import allowed, gone
+from edgemm.quantize.prune.modules.prunable import prunable
+
+Score = Callable[[Any], float]
+"""Of a module: its accuracy, or another number that is better when it is larger."""
+FRACTIONS = (0.25, 0.5, 0.75)
+
+
+@dataclass(frozen=True, slots=True)
+class Point:
+    """One width with a part of it removed, all others whole."""
+
+    layers: tuple[str, ...]
+    kind: str
+    before: int
+    after: int
+    score: float
+    macs: float
+    """The fraction of the network's MACs that is left."""
+
+
+@dataclass(frozen=True, slots=True)
+class Sensitivity:
+    """What each width costs when it is pruned alone."""
+
+    score: float
+    """Of the whole network."""
+    points: tuple[Point, ...]
+    """In the order of the network; of each width, the smallest removal first."""
+    notes: tuple[str, ...]
+
+    def to_json(self) -> dict[str, object]:
+        """A plain dict for a JSON file."""
+        points = [
+            {"layers": list(each.layers), "kind": each.kind, "before": each.before, "after": each.after,
+             "score": each.score, "macs": each.macs}
+            for each in self.points
+        ]  # fmt: skip
+        return {"score": self.score, "points": points, "notes": list(self.notes)}
+
+
+def sensitivity(
+    module: Any,
+    example_inputs: tuple[Any, ...],
+    score: Score,
+    *,
+    fractions: Sequence[float] = FRACTIONS,
+    importance: Importance = "l1",
+    data: Iterable[Any] | None = None,
+    loss: Loss | None = None,
+    keep: Sequence[str] = (),
+    multiple_of: int = 8,
+    progress: Callable[[str], None] | None = None,
+) -> Sensitivity:
+    """Prunes each width of a network alone, by some fractions, and scores what is left without training.
+
+    `edgemm.cli.sensitivity_page.write_page` makes a page of it.
+
+    Args:
+        score: called with a pruned copy of the module; larger is better.
+        fractions: of a width's channels that are removed, each in (0, 1). The nearest count that is allowed is taken.
+        importance, data, loss, keep, multiple_of: as in `prune`.
+        progress: called with a line of text before each width.
+
+    Raises:
+        InputError: an argument does not fit, or the module cannot be traced.
+    """
+    if not fractions or not all(0 < each < 1 for each in fractions):
+        raise InputError(f"fractions are numbers between 0 and 1, not {list(fractions)}")
+    inputs = tuple(example_inputs) if isinstance(example_inputs, tuple | list) else example_inputs
+    found = prunable(module, inputs, keep, multiple_of)
+    scores = rank(module, found.structure, importance, data, loss)
+    whole = count_macs(module, inputs)
+    points = []
+    for index, family in enumerate(found.families):
+        if any(number not in scores for numbers in family.sets for number in numbers):
+            continue
+        if progress is not None:
+            progress(f"{family.name}: {index + 1} of {len(found.families)}")
+        for count in _counts(family, fractions, multiple_of):
+            left = tuple(count if place == index else each.count for place, each in enumerate(found.families))
+            pruned = found.build(gone(found.families, scores, left), left)
+            share = count_macs(pruned, inputs) / whole
+            points.append(Point(family.layers, family.kind, family.count, count, float(score(pruned)), share))
+    return Sensitivity(float(score(module)), tuple(points), found.notes)
+
+
+def _counts(family: Family, fractions: Sequence[float], multiple_of: int) -> list[int]:
+    """The allowed counts nearest to the fractions, largest first, the whole left out."""
+    counts = allowed(family, multiple_of)[1:]
+    wanted = [family.count * (1 - each) for each in sorted(fractions)]
+    return (
+        list(dict.fromkeys(min(counts, key=lambda count: abs(count - each)) for each in wanted))
+        if counts
+        else []
+    )
