@@ -1,0 +1,70 @@
+"""Looks at the whole network once: what each layer reads, what it computes, and what the outputs are."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+
+import numpy as np
+import numpy.typing as npt
+import onnx_ir as ir
+
+from edgemm.quantize.prune.graph.features import Array, Consumer
+from edgemm.quantize.prune.graph.moments import Moments
+from edgemm.quantize.prune.graph.watch import Values, Watch, ends
+from edgemm.quantize.reference import Sample
+
+ROWS = 8192
+"""Places of each layer that are looked at, over all samples."""
+FEWEST = 4
+"""Places of one sample at least."""
+Tick = Callable[[int, int], None]
+"""Called with (done, total)."""
+
+
+@dataclass(slots=True)
+class Observed:
+    """Of the network before anything is removed."""
+
+    samples: Sequence[Sample]
+    ends: tuple[str, ...]
+    moments: dict[str, Moments] = field(default_factory=dict)
+    """Layer -> moments of what it reads."""
+    places: dict[str, list[npt.NDArray[np.int64]]] = field(default_factory=dict)
+    """Layer -> of each sample, where it was looked at."""
+    results: dict[str, list[Array]] = field(default_factory=dict)
+    """Layer -> of each sample, what it computes there (what it reads, where taps are left out)."""
+    outputs: list[Values] = field(default_factory=list)
+    """Of each sample."""
+
+
+def observe(
+    model: ir.Model, consumers: Sequence[Consumer], samples: Sequence[Sample], seed: int, tick: Tick | None = None
+) -> Observed:
+    """Runs every sample once."""
+    found = Observed(samples, ends(model))
+    rng = np.random.default_rng(seed)
+    count = max(FEWEST, ROWS // max(len(samples), 1))
+    names = [str(value.name) for each in consumers for value in (each.source, each.result)]
+    watch = Watch(model, [*names, *found.ends])
+    for done, sample in enumerate(samples, 1):
+        values = watch.run(sample)
+        for each in consumers:
+            _look(found, each, values, count, rng)
+        found.outputs.append({name: values[name] for name in found.ends})
+        if tick is not None:
+            tick(done, len(samples))
+    return found
+
+
+def _look(found: Observed, each: Consumer, values: Values, count: int, rng: np.random.Generator) -> None:
+    name = each.layer.name
+    places = each.places(count, rng)
+    rows = each.rows(values[str(each.source.name)], places)
+    if name not in found.moments:
+        found.moments[name] = Moments.of(rows.shape[1], 0)
+        found.places[name], found.results[name] = [], []
+    found.moments[name].add(rows, np.zeros((len(rows), 0), np.float32))
+    found.places[name].append(places)
+    result = each.results(values[str(each.result.name)], places) if each.whole else rows
+    found.results[name].append(result.copy())
