@@ -29,7 +29,7 @@ class State:
 def multiple_of(group: Group, multiple: int) -> int:
     """Columns are removed in so many at once: kernels like multiples of 8, and a narrow layer cannot spare 8."""
     channels = len(group.columns) * group.width
-    while multiple > 1 and multiple * 4 > channels:
+    while multiple > 1 and multiple * 8 > channels:
         multiple //= 2
     return group.step(multiple)
 
@@ -47,7 +47,6 @@ def stops(ranking: Ranking, multiple: int) -> list[int]:
 
 def path(
     rankings: Sequence[Ranking],
-    scales: Sequence[float],
     costs: Costs,
     measure: Callable[[Counts], int],
     multiple: int,
@@ -55,7 +54,6 @@ def path(
     """From nothing removed to all that can be, each time where the least error is paid for what is saved.
 
     Args:
-        scales: of each group: how much the network's output feels of its error.
         measure: what is saved, of sizes.
     """
     choices = [stops(ranking, multiple) for ranking in rankings]
@@ -64,11 +62,11 @@ def path(
     found = [State((0,) * len(rankings))]
     while True:
         now, best = measure(counts), None
-        for group, (ranking, scale) in enumerate(zip(rankings, scales, strict=True)):
+        for group, ranking in enumerate(rankings):
             here = choices[group][at[group]]
             for there in choices[group][at[group] + 1 : at[group] + 1 + AHEAD]:
                 saved = now - measure(costs.without(counts, ranking.order[here:there]))
-                paid = scale * float(ranking.errors[there] - ranking.errors[here])
+                paid = float(ranking.errors[there] - ranking.errors[here])
                 price = (paid + 1e-15) / saved if saved > 0 else float("inf")
                 if best is None or price < best[0]:
                     best = (price, group)
@@ -83,7 +81,6 @@ def path(
 def give_back(
     state: State,
     rankings: Sequence[Ranking],
-    scales: Sequence[float],
     fits: Callable[[State], bool],
     multiple: int,
 ) -> State:
@@ -94,7 +91,7 @@ def give_back(
             earlier = [stop for stop in stops(ranking, multiple) if stop < state.removed[group]]
             if earlier:
                 removed = (*state.removed[:group], earlier[-1], *state.removed[group + 1 :])
-                worth = scales[group] * float(ranking.errors[state.removed[group]] - ranking.errors[earlier[-1]])
+                worth = float(ranking.errors[state.removed[group]] - ranking.errors[earlier[-1]])
                 options.append((worth, State(removed)))
         options.sort(key=lambda each: -each[0])
         better = next((option for _, option in options if fits(option)), None)

@@ -6,20 +6,20 @@ computed in the whole one. So it also makes up for what earlier layers have lost
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Mapping, Sequence
+from collections.abc import Callable, Collection, Sequence
 
 import numpy as np
 import onnx_ir as ir
 
+from edgemm.quantize.prune.graph.aims import Aim
 from edgemm.quantize.prune.graph.cut import Array, Cut, cut
 from edgemm.quantize.prune.graph.features import Consumer, bias_place
-from edgemm.quantize.prune.graph.moments import Matrix, Moments, fit
+from edgemm.quantize.prune.graph.moments import Matrix
 from edgemm.quantize.prune.graph.observe import Observed
+from edgemm.quantize.prune.graph.solve import Rows, solve
 from edgemm.quantize.prune.graph.trace import Trace
 from edgemm.quantize.prune.graph.watch import Watch
 
-RIDGES = (1e-4, 1e-3, 1e-2, 1e-1, 1.0, 1e9)
-"""How strongly the weights are drawn to what they were; the last leaves them, and corrects the bias alone."""
 JUDGED = 4
 """One sample of so many chooses among them."""
 Weights = dict[tuple[str, int], Array]
@@ -29,24 +29,36 @@ def compensate(
     model: ir.Model,
     found: Trace,
     gone: Collection[int],
-    consumers: Sequence[Consumer],
+    aims: Sequence[Aim],
     seen: Observed,
     tick: Callable[[int, int], None] | None = None,
+    *,
+    numbers: Sequence[int] | None = None,
+    reach: int | None = None,
 ) -> Weights:
-    """(node, input index) -> the constant that stands there once these channels are gone."""
+    """(node, input index) -> the constant that stands there once these channels are gone.
+
+    Args:
+        numbers: of the samples that are fitted on; None for all.
+        reach: only so many layers are fitted.
+    """
     plan, weights = Cut(found, gone), Weights()
-    changed = False
-    for done, each in enumerate(consumers, 1):
-        changed = changed or plan.kept(each.layer.into) is not None
-        if changed:
-            weights |= _fitted(cut(model, found, gone, weights), found, plan, each, seen)
+    changed, fitted = False, 0
+    for done, each in enumerate(aims, 1):
+        changed = changed or plan.kept(each.consumer.layer.into) is not None
+        if changed and (reach is None or fitted < reach):
+            current = cut(model, found, gone, weights)
+            weights |= _fitted(current, found, plan, each, seen, numbers or range(len(seen.samples)))
+            fitted += 1
         if tick is not None:
-            tick(done, len(consumers))
+            tick(done, len(aims))
     return weights
 
 
-def _fitted(current: ir.Model, found: Trace, plan: Cut, each: Consumer, seen: Observed) -> Weights:
-    outs = plan.kept(each.layer.out)
+def _fitted(
+    current: ir.Model, found: Trace, plan: Cut, aim: Aim, seen: Observed, numbers: Sequence[int]
+) -> Weights:
+    each = aim.consumer
     weight = _constant(each.layer.node, 1)
     axes = found.operands[each.layer.node, 1]
     into = 0 if each.layer.node.op_type in ("MatMul", "ConvTranspose") else 1
@@ -55,8 +67,8 @@ def _fitted(current: ir.Model, found: Trace, plan: Cut, each: Consumer, seen: Ob
     kept = _features(plan, each)
     prior = matrix[:, kept] if each.whole else np.eye(matrix.shape[1])[:, kept]
     place = bias_place(each.layer) if each.whole else None
-    fitting, judging = _moments(current, each, seen, prior.shape, outs if each.whole else None)
-    solution, bias = _best(fitting, judging, prior, centered=place is not None)
+    fitting, judging = _rows(current, aim, seen, numbers, plan.kept(each.layer.out) if each.whole else None)
+    solution, bias = solve(fitting, judging, prior, aim.limits, centered=place is not None)
     smaller = plan.array(weight, axes).shape
     made: Weights = {}
     made[each.layer.name, 1] = each.weight(solution if each.whole else matrix @ solution, smaller)
@@ -90,54 +102,27 @@ def _features(plan: Cut, each: Consumer) -> np.ndarray:  # type: ignore[type-arg
     return (channels[:, None] * taps + np.arange(taps)[None, :]).reshape(-1)
 
 
-def _moments(
+def _rows(
     current: ir.Model,
-    each: Consumer,
+    aim: Aim,
     seen: Observed,
-    shape: tuple[int, ...],
+    numbers: Sequence[int],
     outs: np.ndarray | None,  # type: ignore[type-arg]
-) -> tuple[Moments, Moments]:
-    """Of the smaller network's inputs with the whole network's results: to fit, and to judge the fit."""
+) -> tuple[Rows, Rows]:
+    """The smaller network's inputs with the whole network's results: to fit, and to judge the fit."""
+    each = aim.consumer
     name, source = each.layer.name, str(each.source.name)
-    parts = Moments.of(shape[1], shape[0]), Moments.of(shape[1], shape[0])
-    watch = Watch(current, [source])
-    for index, sample in enumerate(seen.samples):
-        rows = each.rows(watch.run(sample)[source], seen.places[name][index])
-        results = seen.results[name][index]
-        judged = index % JUDGED == JUDGED // 2 and len(seen.samples) >= 2 * JUDGED
-        parts[int(judged)].add(rows, results if outs is None else results[:, outs])
+    other = None if aim.other is None else str(aim.other.name)
+    parts = Rows(), Rows()
+    watch = Watch(current, [source] + ([other] if other else []))
+    for place, index in enumerate(numbers):
+        values, places = watch.run(seen.samples[index]), seen.places[name][index]
+        rows, results = each.rows(values[source], places), seen.results[name][index]
+        judged = place % JUDGED == JUDGED // 2 and len(numbers) >= 2 * JUDGED
+        parts[int(judged)].add(
+            rows,
+            results if outs is None else results[:, outs],
+            None if other is None else each.results(values[other], places),
+        )
     return parts
 
-
-def _best(fitting: Moments, judging: Moments, prior: Matrix, *, centered: bool) -> tuple[Matrix, Matrix]:
-    """The ridge that explains other samples best, then fitted on all."""
-    ridge = RIDGES[2]
-    if judging.count:
-        errors = {each: judging.error(*fit(fitting, prior, each, centered=centered)) for each in RIDGES}
-        ridge = min(errors, key=errors.__getitem__)
-    return fit(fitting.plus(judging), prior, ridge, centered=centered)
-
-
-def trial_weights(
-    found: Trace,
-    gone: Collection[int],
-    consumers: Sequence[Consumer],
-    matrices: Mapping[str, Matrix],
-    seen: Observed,
-) -> Weights:
-    """The constants of the layers right behind one group, as ranking it has left them."""
-    plan, made = Cut(found, gone), Weights()
-    for each in consumers:
-        matrix = matrices.get(each.layer.name)
-        if matrix is None:
-            continue
-        weight = _constant(each.layer.node, 1)
-        changed = each.weight(matrix, weight.shape)
-        made[each.layer.name, 1] = plan.array(changed, found.operands[each.layer.node, 1])
-        place = bias_place(each.layer) if each.whole else None
-        if place is not None:
-            moments = seen.moments[each.layer.name]
-            shift = (each.matrix(weight) - matrix) @ (moments.x / max(moments.count, 1))
-            bias = np.asarray(_constant(*place) + shift, np.float32)
-            made[str(place[0].name), place[1]] = plan.array(bias, found.operands.get(place, (None,)))
-    return made

@@ -9,7 +9,8 @@ import numpy as np
 import numpy.typing as npt
 import onnx_ir as ir
 
-from edgemm.quantize.prune.graph.features import Array, Consumer
+from edgemm.quantize.prune.graph.aims import Aim
+from edgemm.quantize.prune.graph.features import Array
 from edgemm.quantize.prune.graph.moments import Moments
 from edgemm.quantize.prune.graph.watch import Values, Watch, ends
 from edgemm.quantize.reference import Sample
@@ -33,23 +34,23 @@ class Observed:
     places: dict[str, list[npt.NDArray[np.int64]]] = field(default_factory=dict)
     """Layer -> of each sample, where it was looked at."""
     results: dict[str, list[Array]] = field(default_factory=dict)
-    """Layer -> of each sample, what it computes there (what it reads, where taps are left out)."""
+    """Layer -> of each sample, what it is to be fitted to there."""
     outputs: list[Values] = field(default_factory=list)
     """Of each sample."""
 
 
 def observe(
-    model: ir.Model, consumers: Sequence[Consumer], samples: Sequence[Sample], seed: int, tick: Tick | None = None
+    model: ir.Model, aims: Sequence[Aim], samples: Sequence[Sample], seed: int, tick: Tick | None = None
 ) -> Observed:
     """Runs every sample once."""
     found = Observed(samples, ends(model))
     rng = np.random.default_rng(seed)
     count = max(FEWEST, ROWS // max(len(samples), 1))
-    names = [str(value.name) for each in consumers for value in (each.source, each.result)]
+    names = [str(value.name) for each in aims for value in (each.consumer.source, each.value)]
     watch = Watch(model, [*names, *found.ends])
     for done, sample in enumerate(samples, 1):
         values = watch.run(sample)
-        for each in consumers:
+        for each in aims:
             _look(found, each, values, count, rng)
         found.outputs.append({name: values[name] for name in found.ends})
         if tick is not None:
@@ -57,7 +58,8 @@ def observe(
     return found
 
 
-def _look(found: Observed, each: Consumer, values: Values, count: int, rng: np.random.Generator) -> None:
+def _look(found: Observed, aim: Aim, values: Values, count: int, rng: np.random.Generator) -> None:
+    each = aim.consumer
     name = each.layer.name
     places = each.places(count, rng)
     rows = each.rows(values[str(each.source.name)], places)
@@ -66,5 +68,4 @@ def _look(found: Observed, each: Consumer, values: Values, count: int, rng: np.r
         found.places[name], found.results[name] = [], []
     found.moments[name].add(rows, np.zeros((len(rows), 0), np.float32))
     found.places[name].append(places)
-    result = each.results(values[str(each.result.name)], places) if each.whole else rows
-    found.results[name].append(result.copy())
+    found.results[name].append(each.results(values[str(aim.value.name)], places).copy())

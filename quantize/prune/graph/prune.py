@@ -3,15 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Literal
 
 import numpy as np
 import onnx_ir as ir
 
 from edgemm.errors import InputError
+from edgemm.quantize.prune.graph.aims import Aim, aims
 from edgemm.quantize.prune.graph.allocate import State, give_back, least_of, path
-from edgemm.quantize.prune.graph.compensate import Weights, compensate, trial_weights
+from edgemm.quantize.prune.graph.compensate import Weights, compensate
 from edgemm.quantize.prune.graph.cost import Costs, Counts, total_macs, total_parameters
 from edgemm.quantize.prune.graph.cut import cut
 from edgemm.quantize.prune.graph.features import Consumer, bias_place, consumer
@@ -20,13 +21,17 @@ from edgemm.quantize.prune.graph.observe import Observed, observe
 from edgemm.quantize.prune.graph.operators import OPERATORS
 from edgemm.quantize.prune.graph.rank import Ranking, Reader, rank, rank_by_norm
 from edgemm.quantize.prune.graph.trace import Trace, shape_of, trace
-from edgemm.quantize.prune.graph.watch import Watch, relative_error
+from edgemm.quantize.prune.graph.watch import Watch, output_error
 from edgemm.quantize.prune.removal import PruneReport, Removal
 from edgemm.quantize.prune.target import Target
 from edgemm.quantize.reference import Sample, serialize
 
-TRIED = 48
-"""Samples on which one group's weight on the outputs is measured."""
+TRIED = 192
+"""Samples on which one group's weight on the outputs is fitted, and as many on which it is measured."""
+DEPTHS = (0.2, 0.5, 0.8)
+"""Of the channels that a group can lose: where that is measured."""
+REACH = 4
+"""Layers behind a group that are fitted for that."""
 WITHIN = 1.1
 """A latency target is met up to this factor: clocks are not steadier."""
 
@@ -65,6 +70,7 @@ class _Work:
     groups: tuple[Group, ...]
     costs: Costs
     consumers: list[Consumer]
+    aims: list[Aim]
     settings: Settings
     target: Target
     latency: Latency | None
@@ -102,21 +108,21 @@ def prune_graph(
     groups = groups_of(found, keep)
     if not groups:
         raise InputError("nothing can be removed: " + _why(found, keep))
+    consumers = [consumer(each) for each in found.layers]
     work = _Work(
-        model, found, groups, Costs(model, found), [consumer(each) for each in found.layers], settings or Settings(),
-        target, latency, tell,
+        model, found, groups, Costs(model, found), consumers, aims(consumers), settings or Settings(), target,
+        latency, tell,
     )  # fmt: skip
     seen = observe(
-        model, work.consumers, samples, work.settings.seed, lambda done, total: tell("observing", done, total)
+        model, work.aims, samples, work.settings.seed, lambda done, total: tell("observing", done, total)
     )
-    rankings = _ranked(work, seen)
-    scales = _scales(work, seen, rankings)
-    state = _chosen(work, rankings, scales)
+    rankings = _weighed(work, seen, _ranked(work, seen))
+    state = _chosen(work, rankings)
     gone = state.gone(rankings)
     weights = Weights()
     if work.settings.compensate:
         weights = compensate(
-            model, found, gone, work.consumers, seen, lambda done, total: tell("compensating", done, total)
+            model, found, gone, work.aims, seen, lambda done, total: tell("compensating", done, total)
         )
     made = cut(model, found, gone, weights)
     return Pruned(made, _report(work, gone, made))
@@ -176,30 +182,53 @@ def _norms(work: _Work) -> Mapping[int, float]:
     return found
 
 
-def _scales(work: _Work, seen: Observed, rankings: Sequence[Ranking]) -> list[float]:
-    """Of each group: how much of its error the outputs feel, measured with half of it gone."""
+def _weighed(work: _Work, seen: Observed, rankings: Sequence[Ranking]) -> list[Ranking]:
+    """The same with errors that the outputs feel: measured at a few depths, interpolated between them."""
     if work.settings.rank == "norm" or work.settings.spread == "even":
-        return [1.0] * len(rankings)
-    numbers = np.unique(np.linspace(0, len(seen.samples) - 1, min(TRIED, len(seen.samples))).astype(int))
-    scales = []
+        return list(rankings)
+    fitted, judged = _divided(len(seen.samples))
+    made = []
     for done, ranking in enumerate(rankings, 1):
-        gone = ranking.order[: ranking.trial]
-        weights = trial_weights(work.found, gone, work.consumers, ranking.matrices, seen)
-        watch = Watch(cut(work.model, work.found, gone, weights), seen.ends)
-        answers = [watch.run(seen.samples[number]) for number in numbers]
-        error = relative_error([seen.outputs[number] for number in numbers], answers)
-        predicted = float(ranking.errors[ranking.trial])
-        scales.append(max(error, 1e-12) / max(predicted, 1e-12))
+        depths = sorted({max(1, round(share * len(ranking.order))) for share in DEPTHS})
+        ratios = [_felt(work, seen, ranking, depth, fitted, judged) for depth in depths]
+        scale = np.exp(np.interp(np.arange(len(ranking.errors)), depths, np.log(ratios)))
+        errors = np.maximum.accumulate(ranking.errors * scale)
+        made.append(replace(ranking, errors=errors))
         work.tell("measuring groups", done, len(rankings))
-    return scales
+    return made
 
 
-def _chosen(work: _Work, rankings: Sequence[Ranking], scales: Sequence[float]) -> State:
+def _felt(
+    work: _Work, seen: Observed, ranking: Ranking, depth: int, fitted: Sequence[int], judged: Sequence[int]
+) -> float:
+    """Error of the outputs with so many channels of one group gone, over that of the layers right behind it."""
+    gone, weights = ranking.order[:depth], Weights()
+    if work.settings.compensate:
+        weights = compensate(work.model, work.found, gone, work.aims, seen, numbers=fitted, reach=REACH)
+    watch = Watch(cut(work.model, work.found, gone, weights), seen.ends)
+    answers = [watch.run(seen.samples[number]) for number in judged]
+    error = output_error([seen.outputs[number] for number in judged], answers)
+    return max(error, 1e-12) / max(float(ranking.errors[depth]), 1e-12)
+
+
+def _divided(count: int) -> tuple[list[int], list[int]]:
+    """Numbers of the samples that a trial is fitted on, and of those that it is judged on."""
+    judged = range(2, count, 4) if count >= 8 else range(count)
+    fitted = [number for number in range(count) if number not in judged] or list(judged)
+    return _some(fitted), _some(list(judged))
+
+
+def _some(numbers: list[int]) -> list[int]:
+    chosen = np.unique(np.linspace(0, len(numbers) - 1, min(TRIED, len(numbers))).astype(int))
+    return [numbers[index] for index in chosen]
+
+
+def _chosen(work: _Work, rankings: Sequence[Ranking]) -> State:
     """How far to go, so that the target is met."""
     multiple = work.settings.multiple
     measure = work.costs.parameters if work.target.measure in ("parameters", "size") else work.costs.macs
     states = (
-        _even(rankings) if work.settings.spread == "even" else path(rankings, scales, work.costs, measure, multiple)
+        _even(rankings) if work.settings.spread == "even" else path(rankings, work.costs, measure, multiple)
     )
     if work.target.measure == "ms":
         return _within_ms(work, rankings, states)
@@ -219,7 +248,7 @@ def _chosen(work: _Work, rankings: Sequence[Ranking], scales: Sequence[float]) -
         )
     if work.settings.spread == "even":
         return first
-    return give_back(first, rankings, scales, fits, multiple)
+    return give_back(first, rankings, fits, multiple)
 
 
 def _measured(work: _Work, measure: Callable[[Counts], int], counts: Counts) -> float:

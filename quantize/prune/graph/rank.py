@@ -7,7 +7,7 @@ Optimal Brain Surgeon (Hassibi and Stork, 1993) for whole channels, on the secon
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 
 import numpy as np
 import numpy.typing as npt
@@ -80,10 +80,6 @@ class Ranking:
     """Channels, the one that goes first first; the last ones always stay."""
     errors: npt.NDArray[np.float64]
     """[i]: error of the layers behind, as a fraction of their output's power, with the first i gone."""
-    trial: int = 0
-    """How many were gone when the matrices were noted."""
-    matrices: Mapping[str, Matrix] = field(default_factory=dict)
-    """Layer -> its matrix then, what is gone is zero in it."""
 
 
 def rank(group: Group, readers: Sequence[Reader], least: int) -> Ranking:
@@ -95,7 +91,6 @@ def rank(group: Group, readers: Sequence[Reader], least: int) -> Ranking:
     left = group.columns.tolist()
     errors, order = [0.0], []
     at_once = -(-len(left) // STEPS)
-    trial, noted = 0, {}
     while len(left) > least:
         costs = np.zeros(len(left))
         for reader in readers:
@@ -108,9 +103,7 @@ def rank(group: Group, readers: Sequence[Reader], least: int) -> Ranking:
         left = [each for each in left if each not in set(columns)]
         for reader in readers:
             reader.remove(columns)
-        if not noted and 2 * len(order) >= len(group.columns) - least:
-            trial, noted = len(order), {r.consumer.layer.name: r.matrix.copy() for r in readers}
-    return Ranking(group, tuple(order), np.array(errors), trial, noted)
+    return Ranking(group, tuple(order), np.array(errors))
 
 
 def rank_by_norm(group: Group, norms: Mapping[int, float], least: int) -> Ranking:

@@ -59,11 +59,27 @@ def ends(model: ir.Model) -> tuple[str, ...]:
     return tuple(dict.fromkeys(found)) or tuple(str(value.name) for value in model.graph.outputs)
 
 
-def relative_error(truth: Sequence[Mapping[str, Any]], found: Sequence[Mapping[str, Any]]) -> float:
-    """Power of the difference over that of the truth around its mean, averaged over the values."""
-    shares = []
+def output_error(truth: Sequence[Mapping[str, Any]], found: Sequence[Mapping[str, Any]]) -> float:
+    """How far outputs are from what they were, averaged over them: 0 for the same, about 1 where nothing is left.
+
+    Of the scores of classes, the Kullback-Leibler divergence of their softmax; of other numbers, the power of the
+    difference over that of the truth around its mean.
+    """
+    errors = []
     for name in truth[0]:
         one, other = (np.stack([np.asarray(each[name], np.float64) for each in side]) for side in (truth, found))
-        power = float(np.mean((one - one.mean(axis=0)) ** 2)) or float(np.mean(one**2)) or 1.0
-        shares.append(float(np.mean((one - other) ** 2)) / power)
-    return float(np.mean(shares))
+        scores = one.ndim == 3 and one.shape[1] == 1 and one.shape[2] > 1
+        errors.append(divergence(one[:, 0], other[:, 0]) if scores else relative_error(one, other))
+    return float(np.mean(errors))
+
+
+def relative_error(truth: npt.NDArray[np.float64], found: npt.NDArray[np.float64]) -> float:
+    """[samples, ...]."""
+    power = float(np.mean((truth - truth.mean(axis=0)) ** 2)) or float(np.mean(truth**2)) or 1.0
+    return float(np.mean((truth - found) ** 2)) / power
+
+
+def divergence(truth: npt.NDArray[np.float64], found: npt.NDArray[np.float64]) -> float:
+    """[samples, classes], scores."""
+    one, other = (each - np.logaddexp.reduce(each, axis=1, keepdims=True) for each in (truth, found))
+    return float((np.exp(one) * (one - other)).sum(axis=1).mean())
