@@ -1,4 +1,4 @@
-"""An ONNX graph pruned to 0.7 of its multiply-accumulates with calibration data and no training: what accuracy it keeps.
+"""An ONNX graph pruned to 0.7 of its multiply-accumulates with calibration data and no training: what accuracy is kept.
 
 Networks: the bundled digits CNN, and the ResNet8 of MLPerf Tiny (CIFAR-10), whose float .tflite file is read from the
 folder that EDGEMM_SHARED names. Each on three seeds, that is on three draws of calibration pictures; judged on pictures
@@ -15,7 +15,7 @@ import argparse
 import json
 import tempfile
 import zipfile
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -36,8 +36,8 @@ class Case(NamedTuple):
 
     name: str
     model: Any
-    calibration: list[dict[str, Array]]
-    judged: list[dict[str, Array]]
+    calibration: Sequence[Mapping[str, Array]]
+    judged: Sequence[Mapping[str, Array]]
     labels: Array
 
 
@@ -63,7 +63,9 @@ def digits(seed: int, judged: int = 1000) -> Case:
 def _mnist(path: Path, name: str, count: int, like: Any) -> tuple[list[dict[str, Array]], Array]:
     """Pictures that are not bundled, scaled as those."""
     with np.load(path) as arrays:
-        pictures, labels = (arrays[key] for key in sorted(arrays.files, key=lambda key: -arrays[key].ndim)[:2])
+        pictures, labels = (
+            arrays[key] for key in sorted(arrays.files, key=lambda key: -arrays[key].ndim)[:2]
+        )
     largest = max(float(each[name].max()) for each in like.inputs)
     pictures = pictures.reshape(-1, 1, 1, 28, 28).astype(np.float32)
     pictures *= largest / float(pictures.max())
@@ -127,7 +129,9 @@ def tflite_to_onnx(payload: bytes) -> bytes:
 
     def constant(index: int, name: str, order: tuple[int, ...] | None = None) -> str:
         tensor = graph.tensors[index]
-        array = np.frombuffer(bytes(model.buffers[tensor.buffer].data), np.float32).reshape(list(tensor.shape))
+        array = np.frombuffer(bytes(model.buffers[tensor.buffer].data), np.float32).reshape(
+            list(tensor.shape)
+        )
         array = array if order is None else array.transpose(order)
         constants.append(numpy_helper.from_array(np.ascontiguousarray(array), name))
         return name
@@ -135,7 +139,11 @@ def tflite_to_onnx(payload: bytes) -> bytes:
     for number, operator in enumerate(graph.operators):
         code = model.operatorCodes[operator.opcodeIndex]
         kind = codes[max(code.builtinCode, code.deprecatedBuiltinCode)]
-        ins, out, options = [int(each) for each in operator.inputs], int(operator.outputs[0]), operator.builtinOptions
+        ins, out, options = (
+            [int(each) for each in operator.inputs],
+            int(operator.outputs[0]),
+            operator.builtinOptions,
+        )
         name, made = f"{kind.lower()}_{number}", f"v{out}"
         names[out] = made
         if kind == "CONV_2D":
@@ -145,7 +153,9 @@ def tflite_to_onnx(payload: bytes) -> bytes:
             pads = [around // 2, around // 2, around - around // 2, around - around // 2]
             weights = [constant(ins[1], f"{name}.weight", (0, 3, 1, 2)), constant(ins[2], f"{name}.bias")]
             strides = [options.strideH, options.strideW]
-            nodes.append(helper.make_node("Conv", [names[ins[0]], *weights], [made], name, pads=pads, strides=strides))
+            nodes.append(
+                helper.make_node("Conv", [names[ins[0]], *weights], [made], name, pads=pads, strides=strides)
+            )
         elif kind == "ADD":
             nodes.append(helper.make_node("Add", [names[each] for each in ins], [made], name))
         elif kind == "AVERAGE_POOL_2D":
@@ -165,7 +175,7 @@ def tflite_to_onnx(payload: bytes) -> bytes:
     made_graph = helper.make_graph(
         nodes, "network",
         [helper.make_tensor_value_info("image", TensorProto.FLOAT, shape)],
-        [helper.make_tensor_value_info(names[last], TensorProto.FLOAT, [int(size) for size in graph.tensors[last].shape])],
+        [helper.make_tensor_value_info(names[last], TensorProto.FLOAT, list(map(int, graph.tensors[last].shape)))],
         constants,
     )  # fmt: skip
     proto = helper.make_model(made_graph, opset_imports=[helper.make_opsetid("", 17)], ir_version=8)
@@ -194,7 +204,10 @@ def measure(case: Case, macs: float, seed: int) -> dict[str, Any]:
         "uncompensated": Settings(seed=seed, compensate=False),
         "l1": Settings(rank="norm", compensate=False, spread="even"),
     }
-    found: dict[str, Any] = {"name": f"prune_graph {case.name} seed {seed}", "source": accuracy(case.model, case)}
+    found: dict[str, Any] = {
+        "name": f"prune_graph {case.name} seed {seed}",
+        "source": accuracy(case.model, case),
+    }
     for way, settings in ways.items():
         pruned = prune_graph(case.model, case.calibration, target, settings=settings)
         found[way] = accuracy(pruned.model, case)
@@ -216,7 +229,9 @@ def run() -> list[dict[str, Any]]:
                 print(json.dumps(rows[-1]), flush=True)
         if not rows:
             continue
-        ours, plain = (100 * float(np.mean([row["source"] - row[way] for row in rows])) for way in ("ours", "l1"))
+        ours, plain = (
+            100 * float(np.mean([row["source"] - row[way] for row in rows])) for way in ("ours", "l1")
+        )
         limit = min(most, plain / 2) if make is resnet8 else most
         results.append(
             {"name": f"prune_graph: points lost by {make.__name__} at 0.7 of its MACs, no training; L1 loses "

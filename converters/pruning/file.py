@@ -31,8 +31,8 @@ from edgemm.quantize.prune.removal import PruneReport
 from edgemm.quantize.prune.target import Target
 
 ZEROS = (
-    "what is removed are whole channels: single zeros in the weights would make the file smaller to download, but these "
-    "runtimes would not run it faster"
+    "what is removed are whole channels: single zeros in the weights would make the file smaller to download, but "
+    "these runtimes would not run it faster"
 )
 WITHIN = 1.1
 """A latency target is met up to this factor."""

@@ -58,7 +58,9 @@ def in_turns(files: Sequence[Written], sample: Sample) -> list[Latency]:
     return [summarize(each) for each in times]
 
 
-def both_runtimes(before: ir.Model, after: ir.Model, sample: Sample) -> tuple[dict[str, tuple[Latency, Latency]], str]:
+def both_runtimes(
+    before: ir.Model, after: ir.Model, sample: Sample
+) -> tuple[dict[str, tuple[Latency, Latency]], str]:
     """Format -> latency before and after; and what to say of a format that is left out."""
     found: dict[str, tuple[Latency, Latency]] = {}
     one, other = in_turns([written_float(before), written_float(after)], sample)

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 
 from edgemm.cli.output import FIDELITY_HEADER, emit_json, fidelity_rows, size, table
 from edgemm.cli.parser import CommandParser, whole
+from edgemm.cli.prune_rows import MEASURE_HEADER, REMOVED_HEADER, measure_rows, removed_rows
 from edgemm.cli.words import add_preset
 from edgemm.errors import InputError
 
@@ -91,38 +92,6 @@ def run(options: argparse.Namespace) -> int:
     for note in done.notes:
         print(f"note: {note}")
     return 0
-
-
-REMOVED_HEADER = ("layer", "removed", "left", "of", "what")
-MEASURE_HEADER = ("measure", "before", "after", "left")
-
-
-def removed_rows(done: PrunedFile) -> list[tuple[str, ...]]:
-    """What was removed, layer by layer."""
-    return [
-        (each.layer, str(each.before - each.after), str(each.after), str(each.before), each.kind)
-        for each in done.report.removed
-    ]
-
-
-def measure_rows(done: PrunedFile) -> list[tuple[str, ...]]:
-    """Work, size and latency before and after."""
-    before, after = done.report.before, done.report.after
-    rows = [
-        ("multiply-accumulates", f"{before['macs']:,.0f}", f"{after['macs']:,.0f}", f"{done.report.left('macs'):.3f}"),
-        (
-            "parameters",
-            f"{before['parameters']:,.0f}",
-            f"{after['parameters']:,.0f}",
-            f"{done.report.left('parameters'):.3f}",
-        ),
-        ("size", size(int(before["size"])), size(int(after["size"])), f"{done.report.left('size'):.3f}"),
-    ]
-    names = {"onnx": "latency, ONNX Runtime", "tflite": "latency, LiteRT"}
-    for each, (one, other) in done.latencies.items():
-        share = other.median_ms / one.median_ms if one.median_ms else 0.0
-        rows.append((names.get(each, each), str(one), str(other), f"{share:.3f}"))
-    return rows
 
 
 def _page(options: argparse.Namespace) -> Path | None:

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 from edgemm import atomic
 from edgemm.cli.demo.report import Section, page, paragraph, table
 from edgemm.cli.output import FIDELITY_HEADER, fidelity_rows
-from edgemm.cli.prune import MEASURE_HEADER, REMOVED_HEADER, measure_rows, removed_rows
+from edgemm.cli.prune_rows import MEASURE_HEADER, REMOVED_HEADER, measure_rows, removed_rows
 
 if TYPE_CHECKING:
     from edgemm.converters.pruning import PrunedFile

@@ -35,10 +35,10 @@ def aims(consumers: Sequence[Consumer]) -> list[Aim]:
     order = list(consumers)
     for each in consumers:
         rival = _rival(each, order)
-        if rival is not None and rival.source is not each.source and order.index(rival) > order.index(each):
-            if _size(each) > _size(rival):  # the larger one comes last: it can make up for more
-                order.remove(each)
-                order.insert(order.index(rival) + 1, each)
+        if rival is None or order.index(rival) < order.index(each) or _size(each) <= _size(rival):
+            continue
+        order.remove(each)  # the larger one comes last: it can make up for more
+        order.insert(order.index(rival) + 1, each)
     return [_aim(each, {one.layer.node for one in order[:place]}) for place, each in enumerate(order)]
 
 

@@ -22,7 +22,9 @@ class State:
     def gone(self, rankings: Sequence[Ranking]) -> list[int]:
         """The channels."""
         return [
-            column for ranking, count in zip(rankings, self.removed, strict=True) for column in ranking.order[:count]
+            column
+            for ranking, count in zip(rankings, self.removed, strict=True)
+            for column in ranking.order[:count]
         ]
 
 

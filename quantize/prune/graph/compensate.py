@@ -81,7 +81,7 @@ def _bias(plan: Cut, found: Trace, each: Consumer, place: tuple[ir.Node, int], b
     """The layer's own bias is in what was fitted; that of an addition behind it comes on top."""
     if place[0] is not each.layer.node:
         axes = found.operands.get(place, (None,))
-        bias = bias + plan.array(_constant(*place), axes)
+        bias = bias + np.asarray(plan.array(_constant(*place), axes), np.float64)
     return np.asarray(bias, np.float32)
 
 
@@ -92,7 +92,7 @@ def _constant(node: ir.Node, index: int) -> Array:
     return value.const_value.numpy()
 
 
-def _features(plan: Cut, each: Consumer) -> np.ndarray:  # type: ignore[type-arg]
+def _features(plan: Cut, each: Consumer) -> np.ndarray:
     """Places of the features that are left."""
     weight = each.kernel
     count = weight[0] if each.layer.node.op_type in ("MatMul", "ConvTranspose") else weight[1]
@@ -107,7 +107,7 @@ def _rows(
     aim: Aim,
     seen: Observed,
     numbers: Sequence[int],
-    outs: np.ndarray | None,  # type: ignore[type-arg]
+    outs: np.ndarray | None,
 ) -> tuple[Rows, Rows]:
     """The smaller network's inputs with the whole network's results: to fit, and to judge the fit."""
     each = aim.consumer
@@ -125,4 +125,3 @@ def _rows(
             None if other is None else each.results(values[other], places),
         )
     return parts
-

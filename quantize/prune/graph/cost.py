@@ -43,7 +43,9 @@ class Costs:
         self._sizes: list[int] = [1]
         self._losses: dict[int, list[tuple[int, int]]] = {}
         self._macs = self._table(_factors(found, node) for node in model.graph if node.op_type in WEIGHTED)
-        other = {value: (None,) * rank(value) for value in model.graph.initializers.values()}
+        other: dict[ir.Value | None, Axes] = {
+            value: (None,) * rank(value) for value in model.graph.initializers.values()
+        }
         cut = {node.inputs[index]: axes for (node, index), axes in found.operands.items()}
         self._parameters = self._table(
             (shape_of(value), axes)

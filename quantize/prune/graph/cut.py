@@ -47,7 +47,10 @@ class Cut:
 
 
 def cut(
-    model: ir.Model, found: Trace, gone: Collection[int], weights: Mapping[tuple[str, int], Array] | None = None
+    model: ir.Model,
+    found: Trace,
+    gone: Collection[int],
+    weights: Mapping[tuple[str, int], Array] | None = None,
 ) -> ir.Model:
     """A copy of the traced graph without these channels.
 
@@ -92,7 +95,9 @@ def _put(copy: ir.Model, twin: ir.Node, index: int, array: Array) -> None:
         count += 1
         name = f"{stem}_{count}"
     tensor = ir.tensor(np.ascontiguousarray(array), name=name)
-    value = ir.Value(name=name, shape=ir.Shape(array.shape), type=ir.TensorType(tensor.dtype), const_value=tensor)
+    value = ir.Value(
+        name=name, shape=ir.Shape(array.shape), type=ir.TensorType(tensor.dtype), const_value=tensor
+    )
     twin.replace_input_with(index, value)
     copy.graph.register_initializer(value)
 
@@ -127,21 +132,17 @@ def _split(copy: ir.Model, found: Trace, plan: Cut, node: ir.Node, twin: ir.Node
 
 
 def _slice(copy: ir.Model, found: Trace, plan: Cut, node: ir.Node, twin: ir.Node) -> None:
-    starts, ends, axes, _ = slice_numbers(node)
-    before = found.of(node.inputs[0])
-    if starts is None or ends is None or axes is None:
+    numbers = slice_numbers(node)
+    if numbers is None:
         return
-    starts, ends = starts.copy(), ends.copy()
+    before = found.of(node.inputs[0])
+    starts, ends, axes, _ = (each.copy() for each in numbers)
     for place, axis in enumerate(axes.tolist()):
         kept = plan.kept(before[axis])
         if kept is not None:
             starts[place], ends[place] = np.searchsorted(kept, [starts[place], ends[place]])
     _put(copy, twin, 1, starts.astype(np.int64))
     _put(copy, twin, 2, ends.astype(np.int64))
-    if len(node.inputs) > 3 and node.inputs[3] is not None:
-        _put(copy, twin, 3, axes.astype(np.int64))
-    elif len(node.inputs) > 4:
-        _put(copy, twin, 4, np.ones(len(axes), np.int64))
 
 
 def _gather(copy: ir.Model, found: Trace, plan: Cut, node: ir.Node, twin: ir.Node) -> None:

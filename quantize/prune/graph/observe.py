@@ -64,8 +64,8 @@ def _look(found: Observed, aim: Aim, values: Values, count: int, rng: np.random.
     places = each.places(count, rng)
     rows = each.rows(values[str(each.source.name)], places)
     if name not in found.moments:
-        found.moments[name] = Moments.of(rows.shape[1], 0)
+        found.moments[name] = Moments.of(rows.shape[1])
         found.places[name], found.results[name] = [], []
-    found.moments[name].add(rows, np.zeros((len(rows), 0), np.float32))
+    found.moments[name].add(rows)
     found.places[name].append(places)
     found.results[name].append(each.results(values[str(aim.value.name)], places).copy())

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, replace
 from typing import Literal
 
 import numpy as np
@@ -75,7 +75,6 @@ class _Work:
     target: Target
     latency: Latency | None
     tell: Callable[[str, int, int], None]
-    notes: list[str] = field(default_factory=list)
 
 
 def prune_graph(
@@ -134,7 +133,9 @@ def _why(found: Trace, keep: Sequence[str]) -> str:
     if keep:
         return "every layer that could lose channels is kept by name (--keep)"
     stops = ", ".join(f"{node} ({kind})" for node, kind in list(found.stopped.items())[:5])
-    return "every channel reaches an output or an operator that needs all of them" + (f": {stops}" if stops else "")
+    return "every channel reaches an output or an operator that needs all of them" + (
+        f": {stops}" if stops else ""
+    )
 
 
 def _ranked(work: _Work, seen: Observed) -> list[Ranking]:
@@ -322,13 +323,16 @@ def _report(work: _Work, gone: Sequence[int], made: ir.Model) -> PruneReport:
     names = {name for group in work.groups for name in group.layers}
     fixed = [each.name for each in work.found.layers if each.name not in names]
     notes = [f"not pruned, all of its channels are needed: {', '.join(fixed)}"] if fixed else []
-    notes += [f"channels were not followed through {node} ({kind})" for node, kind in work.found.stopped.items()]
+    notes += [
+        f"channels were not followed through {node} ({kind})" for node, kind in work.found.stopped.items()
+    ]
     before, after_ = (
-        {"macs": float(total_macs(each)), "parameters": float(total_parameters(each))} for each in (work.model, made)
+        {"macs": float(total_macs(each)), "parameters": float(total_parameters(each))}
+        for each in (work.model, made)
     )
     order = {layer.name: number for number, layer in enumerate(work.found.layers)}
     removed.sort(key=lambda each: order[each.layer])
-    return PruneReport(tuple(removed), before, after_, tuple([*work.notes, *notes]))
+    return PruneReport(tuple(removed), before, after_, tuple(notes))
 
 
 __all__ = ["Pruned", "Settings", "prune_graph", "shape_of"]

@@ -35,11 +35,13 @@ class Reader:
     """Channel -> its places among the features."""
 
     @classmethod
-    def of(cls, consumer: Consumer, matrix: Matrix, covariance: Matrix, roots: npt.NDArray[np.int64]) -> Reader:
+    def of(
+        cls, consumer: Consumer, matrix: Matrix, covariance: Matrix, roots: npt.NDArray[np.int64]
+    ) -> Reader:
         """Of a layer whose inputs are channels `roots`."""
         power = float(np.einsum("ij,jk,ik->", matrix, covariance, matrix, optimize=True))
         ridge = RIDGE * max(float(np.trace(covariance)) / len(covariance), 1e-30)
-        inverse = np.linalg.inv(covariance + ridge * np.eye(len(covariance)))
+        inverse = np.asarray(np.linalg.inv(covariance + ridge * np.eye(len(covariance))), np.float64)
         taps = np.arange(len(covariance)).reshape(len(roots), -1)
         places = {int(root): taps[roots == root].reshape(-1) for root in np.unique(roots)}
         return cls(consumer, matrix.copy(), inverse, max(power, 1e-30), places)

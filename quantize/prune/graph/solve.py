@@ -59,7 +59,11 @@ def solve(
         return system.fit(RIDGES[3], limits)
     held = judging.joined()
     best = min(RIDGES, key=lambda ridge: _error(*held, *system.fit(ridge, NO_LIMITS), limits))
-    both = Rows(fitting.features + judging.features, fitting.results + judging.results, fitting.others + judging.others)
+    both = Rows(
+        fitting.features + judging.features,
+        fitting.results + judging.results,
+        fitting.others + judging.others,
+    )
     return System(both, prior, centered=centered).fit(best, limits)
 
 
@@ -71,8 +75,11 @@ class System:
         self._centered, self._start = centered, prior.astype(np.float32)
         self._mean = x.mean(axis=0) if centered else np.zeros(x.shape[1], np.float32)
         self._x = x - self._mean
-        gram = (self._x.T @ self._x) / np.float32(len(x))
-        self._power = max(float(np.trace(gram)) / len(gram), 1e-30)
+        self._dual = len(x) < x.shape[1]
+        """Fewer rows than features: the system of the rows is the smaller one."""
+        side = self._x.T if self._dual else self._x
+        gram = (side.T @ side) / np.float32(len(x))
+        self._power = max(float(np.trace(gram)) / x.shape[1], 1e-30)
         values, self._vectors = np.linalg.eigh(np.asarray(gram, np.float64))
         self._values = np.maximum(values, 0.0)
         self._now = self._x @ self._start.T
@@ -84,14 +91,19 @@ class System:
         matrix, bias = self._linear(aim, ridge)
         for _ in range(ROUNDS if limited else 0):
             now = self._x @ matrix.T.astype(np.float32) + bias.astype(np.float32) + self._other
-            matrix, bias = self._linear(_as_good(now, self._y, limits) - self._other, ridge)
+            matrix, bias = self._linear(
+                _as_good(now.astype(np.float32), self._y, limits) - self._other, ridge
+            )
         return matrix, bias - matrix @ self._mean
 
     def _linear(self, aim: Array, ridge: float) -> tuple[Matrix, Matrix]:
         shift = aim.mean(axis=0) if self._centered else np.zeros(aim.shape[1], np.float32)
-        missing = (self._x.T @ (aim - shift - self._now)).astype(np.float64) / len(aim)
+        missing = (aim - shift - self._now) / np.float32(len(aim))
         inverse = self._vectors / (self._values + ridge * self._power)
-        step = inverse @ (self._vectors.T @ missing)
+        if self._dual:
+            step = self._x.T.astype(np.float64) @ (inverse @ (self._vectors.T @ missing))
+        else:
+            step = inverse @ (self._vectors.T @ (self._x.T @ missing).astype(np.float64))
         return self._start.astype(np.float64) + step.T, shift.astype(np.float64)
 
 

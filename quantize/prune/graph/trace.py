@@ -48,7 +48,8 @@ class Trace:
 
     def close(self, node: ir.Node, *axes: Axis) -> None:
         """Nothing may be removed along these, because of this node."""
-        if any([self.channels.close(each) for each in axes]):
+        opened = [self.channels.close(each) for each in axes]
+        if any(opened):
             self.stopped[str(node.name)] = node.op_type
 
     def close_value(self, node: ir.Node, value: ir.Value | None) -> None:
@@ -76,7 +77,10 @@ def trace(model: ir.Model, operators: Mapping[str, Operator]) -> Trace:
     """Reads a canonical graph from its inputs to its outputs."""
     found = Trace()
     for node in model.graph:
-        if any(value is not None and value in found.axes for value in node.inputs) or node.op_type in WEIGHTED:
+        if (
+            any(value is not None and value in found.axes for value in node.inputs)
+            or node.op_type in WEIGHTED
+        ):
             read = operators.get(node.op_type, unknown)
             for value, axes in zip(node.outputs, read(found, node), strict=False):
                 if any(axis is not None for axis in axes):

@@ -51,7 +51,11 @@ def ends(model: ir.Model) -> tuple[str, ...]:
     found = []
     for value in model.graph.outputs:
         node = value.producer()
-        if node is not None and node.op_type in ("Softmax", "LogSoftmax", "Sigmoid") and node.inputs[0] is not None:
+        if (
+            node is not None
+            and node.op_type in ("Softmax", "LogSoftmax", "Sigmoid")
+            and node.inputs[0] is not None
+        ):
             before = node.inputs[0]
             value = before if before.producer() is not None else value
         if value.dtype is not None and value.dtype.is_floating_point():
@@ -67,7 +71,9 @@ def output_error(truth: Sequence[Mapping[str, Any]], found: Sequence[Mapping[str
     """
     errors = []
     for name in truth[0]:
-        one, other = (np.stack([np.asarray(each[name], np.float64) for each in side]) for side in (truth, found))
+        one, other = (
+            np.stack([np.asarray(each[name], np.float64) for each in side]) for side in (truth, found)
+        )
         scores = one.ndim == 3 and one.shape[1] == 1 and one.shape[2] > 1
         errors.append(divergence(one[:, 0], other[:, 0]) if scores else relative_error(one, other))
     return float(np.mean(errors))

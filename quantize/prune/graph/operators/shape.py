@@ -25,7 +25,11 @@ def reshape(found: Trace, node: ir.Node) -> Sequence[Axes]:
     before, shape = found.of(value), shape_of(value)
     made: list[Axis] = []
     for ins, outs in _segments(shape, shape_of(node.outputs[0])):
-        last = all(size == 1 for size in shape[ins[-1] + 1 :]) and sum(shape[i] > 1 for i in ins) == 1 if ins else False
+        last = (
+            all(size == 1 for size in shape[ins[-1] + 1 :]) and sum(shape[i] > 1 for i in ins) == 1
+            if ins
+            else False
+        )
         made += _segment(found, node, [before[i] for i in ins], [shape[i] for i in ins], outs, last=last)
     return [tuple(made)]
 
@@ -75,7 +79,7 @@ def _segment(
     return [rows[:, 0].copy() if index == chosen else None for index in range(len(after))]
 
 
-def _home(numbers: np.ndarray, after: Sequence[int], *, last: bool) -> int | None:  # type: ignore[type-arg]
+def _home(numbers: np.ndarray, after: Sequence[int], *, last: bool) -> int | None:
     """The axis that channels go on along. Attention divides its width into (heads, size), (3, width) or
     (3, heads, size), 3 for queries, keys and values: it is the heads; else the axis that leaves most channels apart."""
     wide = [index for index, size in enumerate(after) if size > 1]
@@ -86,7 +90,7 @@ def _home(numbers: np.ndarray, after: Sequence[int], *, last: bool) -> int | Non
     return max(wide, key=lambda index: (_apart(np.moveaxis(numbers, index, 0)), -index))
 
 
-def _apart(numbers: np.ndarray) -> int:  # type: ignore[type-arg]
+def _apart(numbers: np.ndarray) -> int:
     """Into how many sets rows with channels in common fall."""
     sets: list[set[int]] = []
     for row in numbers.reshape(len(numbers), -1):
@@ -141,9 +145,11 @@ def split(found: Trace, node: ir.Node) -> Sequence[Axes]:
 
 def slice_(found: Trace, node: ir.Node) -> Sequence[Axes]:
     """Constant slices; a step other than 1 along channels is not followed."""
+    numbers = slice_numbers(node)
+    if numbers is None:
+        return unknown(found, node)
     made = list(found.of(node.inputs[0]))
-    starts, ends, axes, steps = ([] if each is None else each.tolist() for each in slice_numbers(node))
-    for start, end, axis, step in zip(starts, ends, axes, steps, strict=True):
+    for start, end, axis, step in zip(*(each.tolist() for each in numbers), strict=True):
         along = made[axis]
         if along is None:
             continue
@@ -155,28 +161,26 @@ def slice_(found: Trace, node: ir.Node) -> Sequence[Axes]:
     return [tuple(made)]
 
 
-def slice_numbers(node: ir.Node) -> tuple[np.ndarray | None, ...]:  # type: ignore[type-arg]
-    """starts, ends, axes >= 0, steps of a constant Slice; None four times where they are not constant."""
-    shape = shape_of(node.inputs[0])  # type: ignore[arg-type]
-    given = [None if value is None else value for value in node.inputs[1:]]
-    if any(value is not None and not is_constant(value) for value in given):
-        return None, None, None, None
-    arrays = [None if value is None else value.const_value.numpy() for value in given]  # type: ignore[union-attr]
+def slice_numbers(node: ir.Node) -> tuple[np.ndarray, np.ndarray, np.ndarray, np.ndarray] | None:
+    """starts, ends, axes >= 0 and steps of a constant Slice; starts and ends within the axis where the step is 1."""
+    value, given = node.inputs[0], node.inputs[1:]
+    if value is None or any(each is not None and not is_constant(each) for each in given):
+        return None
+    arrays = [None if each is None else each.const_value.numpy() for each in given]  # type: ignore[union-attr]
     arrays += [None] * (4 - len(arrays))
     starts, ends, axes, steps = arrays
-    axes = np.arange(len(starts)) if axes is None else np.asarray(axes) % len(shape)  # type: ignore[arg-type]
+    if starts is None or ends is None:
+        return None
+    shape = shape_of(value)
+    axes = np.arange(len(starts)) if axes is None else axes % len(shape)
     steps = np.ones(len(axes), np.int64) if steps is None else steps
     sizes = np.array([shape[axis] for axis in axes.tolist()])
-    starts, ends = (
-        np.clip(np.where(each < 0, each + sizes, each), 0, sizes) if (steps == 1).all() else each
-        for each in (starts, ends)
-    )
-    return starts, ends, axes, steps
 
+    def inside(places: np.ndarray) -> np.ndarray:
+        bounded = np.clip(np.where(places < 0, places + sizes, places), 0, sizes)
+        return np.where(steps == 1, bounded, places)
 
-def slice_checked(found: Trace, node: ir.Node) -> Sequence[Axes]:
-    """A Slice whose numbers are constant; another one is not followed."""
-    return unknown(found, node) if slice_numbers(node)[0] is None else slice_(found, node)
+    return inside(starts), inside(ends), axes, steps
 
 
 def gather(found: Trace, node: ir.Node) -> Sequence[Axes]:
@@ -241,7 +245,7 @@ OPERATORS: Mapping[str, Operator] = {
     "Gather": gather,
     "Reshape": reshape,
     "Shape": shape_only,
-    "Slice": slice_checked,
+    "Slice": slice_,
     "SpaceToDepth": space_to_depth,
     "Split": split,
     "Transpose": transpose,

@@ -34,7 +34,7 @@ def resize(found: Trace, node: ir.Node) -> Sequence[Axes]:
     sizes, after = shape_of(node.inputs[0]), shape_of(node.outputs[0])  # type: ignore[arg-type]
     made: list[Axis] = []
     for axis, size, new in zip(before, sizes, after, strict=True):
-        if size != new or len(node.inputs) > 1 and node.inputs[1] is not None:
+        if size != new or (len(node.inputs) > 1 and node.inputs[1] is not None):
             found.close(node, axis)
             axis = None
         made.append(axis)
