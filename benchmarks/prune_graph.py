@@ -105,6 +105,8 @@ def _cifar(path: Path, count: int, seed: int) -> tuple[list[dict[str, Array]], A
         inputs, labels = [], []
         for index in chosen:
             picture = cv2.imdecode(np.frombuffer(archive.read(names[index]), np.uint8), cv2.IMREAD_COLOR)
+            if picture is None:
+                raise ValueError(f"{names[index]} is no picture")
             array = picture[:, :, ::-1].astype(np.float32).transpose(2, 0, 1)[None]
             inputs.append({"image": np.ascontiguousarray(array)})
             labels.append(classes.index(names[index].split("/")[1]))

@@ -26,7 +26,9 @@ WORDS = ["--target", "macs=0.6", "--calibrate", str(PICTURES)]
 def small(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, dict[str, Any]]:
     """The pruned file, and what was said; torch cannot be imported while it is made."""
     out = tmp_path_factory.mktemp("pruned") / "small.onnx"
-    code = "import sys; sys.modules['torch'] = None; from edgemm.cli import main; sys.exit(main(sys.argv[1:]))"
+    code = (
+        "import sys; sys.modules['torch'] = None; from edgemm.cli import main; sys.exit(main(sys.argv[1:]))"
+    )
     page = str(out.with_suffix(".html"))
     words = ["prune", str(SOURCE), "-o", str(out), *WORDS, "--report", page, "--json"]
     done = subprocess.run([sys.executable, "-c", code, *words], capture_output=True, text=True, check=False)
@@ -71,7 +73,9 @@ def test_the_page_names_the_layers(small: tuple[Path, dict[str, Any]]) -> None:
         assert each["layer"] in page
 
 
-def test_convert_takes_the_file_and_keeps_the_history(small: tuple[Path, dict[str, Any]], tmp_path: Path) -> None:
+def test_convert_takes_the_file_and_keeps_the_history(
+    small: tuple[Path, dict[str, Any]], tmp_path: Path
+) -> None:
     out = tmp_path / "small.tflite"
     words = ["convert", str(small[0]), "-o", str(out), "--calibrate", str(PICTURES), "--gate", "warn"]
     assert main(words) == 0
@@ -97,7 +101,10 @@ REFUSED: dict[str, tuple[list[str], str]] = {
     "no equals": (["--target", "0.5", "--calibrate", str(PICTURES)], "MEASURE=VALUE"),
     "not to be reached": (["--target", "macs=0.001", "--calibrate", str(PICTURES)], "the nearest is macs="),
     "no such layer": ([*WORDS, "--keep", "/conv1/Con"], "/conv1/Conv"),
-    "all layers kept": ([*WORDS, "--keep", "/conv1/Conv", "--keep", "/conv2/Conv", "--keep", "/fc1/Gemm"], "--keep"),
+    "all layers kept": (
+        [*WORDS, "--keep", "/conv1/Conv", "--keep", "/conv2/Conv", "--keep", "/fc1/Gemm"],
+        "--keep",
+    ),
     "no such data": (["--target", "macs=0.6", "--calibrate", "nowhere"], "nowhere"),
 }
 
@@ -112,7 +119,9 @@ def test_what_cannot_be_done_is_refused_and_nothing_written(
     assert list(tmp_path.iterdir()) == []
 
 
-@pytest.mark.parametrize(("name", "said"), [("small.tflite", "*.onnx"), ("small.txt", "*.onnx"), ("no/small.onnx", "no")])
+@pytest.mark.parametrize(
+    ("name", "said"), [("small.tflite", "*.onnx"), ("small.txt", "*.onnx"), ("no/small.onnx", "no")]
+)
 def test_an_output_that_cannot_be_is_refused(
     name: str, said: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
@@ -132,11 +141,16 @@ def test_the_source_is_never_written_over(tmp_path: Path, capsys: pytest.Capture
 def test_a_refusal_leaves_an_output_of_before_as_it_was(tmp_path: Path) -> None:
     out = tmp_path / "small.onnx"
     out.write_bytes(b"before")
-    assert main(["prune", str(SOURCE), "-o", str(out), "--target", "macs=0.001", "--calibrate", str(PICTURES)]) == 2
+    assert (
+        main(["prune", str(SOURCE), "-o", str(out), "--target", "macs=0.001", "--calibrate", str(PICTURES)])
+        == 2
+    )
     assert out.read_bytes() == b"before"
 
 
-def test_a_quantized_source_is_refused_with_what_to_do(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+def test_a_quantized_source_is_refused_with_what_to_do(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
     int8, out = tmp_path / "int8.onnx", tmp_path / "small.onnx"
     assert main(["convert", str(SOURCE), "-o", str(int8), "--calibrate", str(PICTURES)]) == 0
     assert main(["prune", str(int8), "-o", str(out), *WORDS]) == 2
@@ -144,14 +158,18 @@ def test_a_quantized_source_is_refused_with_what_to_do(tmp_path: Path, capsys: p
     assert not out.exists()
 
 
-def test_a_tflite_source_is_refused_with_what_to_do(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+def test_a_tflite_source_is_refused_with_what_to_do(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
     source = tmp_path / "model.tflite"
     source.write_bytes(b"")
     assert main(["prune", str(source), "-o", str(tmp_path / "small.onnx"), *WORDS]) == 2
     assert "Prune the ONNX model" in capsys.readouterr().err
 
 
-def test_an_open_dimension_is_refused_and_a_shape_helps(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+def test_an_open_dimension_is_refused_and_a_shape_helps(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
     model = onnx.load(SOURCE)
     model.graph.input[0].type.tensor_type.shape.dim[2].dim_param = "height"
     source, out = tmp_path / "open.onnx", tmp_path / "small.onnx"

@@ -43,13 +43,16 @@ class Costs:
         self._sizes: list[int] = [1]
         self._losses: dict[int, list[tuple[int, int]]] = {}
         self._macs = self._table(_factors(found, node) for node in model.graph if node.op_type in WEIGHTED)
-        other: dict[ir.Value | None, Axes] = {
-            value: (None,) * rank(value) for value in model.graph.initializers.values()
-        }
-        cut = {node.inputs[index]: axes for (node, index), axes in found.operands.items()}
+        cut = [(node.inputs[index], axes) for (node, index), axes in found.operands.items()]
+        uncut = [
+            (value, (None,) * rank(value))
+            for value in model.graph.initializers.values()
+            for node, index in value.uses()
+            if (node, index) not in found.operands
+        ]
         self._parameters = self._table(
             (shape_of(value), axes)
-            for value, axes in {**other, **cut}.items()
+            for value, axes in (*cut, *uncut)
             if value is not None and value.dtype is not None and value.dtype.is_floating_point()
         )
         self._fixed = sum(macs(node) for node in model.graph if node.op_type in RECURRENT)
@@ -94,7 +97,7 @@ class Costs:
         return self._fixed + int((fixed * counts[places].prod(axis=1)).sum())
 
     def parameters(self, counts: Counts) -> int:
-        """Of sizes."""
+        """Of sizes; a constant that several layers share is counted for each, since each may fit its own."""
         fixed, places = self._parameters
         return int((fixed * counts[places].prod(axis=1)).sum())
 

@@ -23,6 +23,8 @@ class Group:
     """Channels to choose from; each stands for those that are removed with it."""
     width: int
     """How many channels of a layer one of them is: 1, or the size of an attention head."""
+    parts: tuple[tuple[int, ...], ...] = ()
+    """Columns of each layer, of each part of a split tensor and the like: of each, one stays."""
 
     @property
     def name(self) -> str:
@@ -58,7 +60,8 @@ def groups_of(found: Trace, keep: Sequence[str] = ()) -> tuple[Group, ...]:
     for layer, roots in open_.items():
         if len(roots):
             made.setdefault(counted.root(int(roots[0])), []).append(layer)
-    groups = (_group(found, layers, open_) for layers in made.values())
+    parts = _parts(found)
+    groups = (_group(found, layers, open_, parts) for layers in made.values())
     return tuple(each for each in groups if len(each.columns) > 1)
 
 
@@ -70,7 +73,16 @@ def _open(found: Trace, layer: Layer) -> Ids:
     return np.array([each for each in roots if not found.channels.is_closed(each)], np.int64)
 
 
-def _group(found: Trace, layers: Sequence[Layer], open_: dict[Layer, Ids]) -> Group:
+def _parts(found: Trace) -> list[frozenset[int]]:
+    """The channels along each axis of each tensor, each set once."""
+    everything = (*found.axes.values(), *found.operands.values())
+    arrays = {id(axis): axis for axes in everything for axis in axes if axis is not None}
+    return list(dict.fromkeys(frozenset(found.channels.roots(axis).tolist()) for axis in arrays.values()))
+
+
+def _group(
+    found: Trace, layers: Sequence[Layer], open_: dict[Layer, Ids], parts: Sequence[frozenset[int]]
+) -> Group:
     columns = dict.fromkeys(each for layer in layers for each in open_[layer].tolist())
     width = 1
     for layer in layers:
@@ -78,7 +90,10 @@ def _group(found: Trace, layers: Sequence[Layer], open_: dict[Layer, Ids]) -> Gr
             counts = np.unique(found.channels.roots(layer.out), return_counts=True)[1]
             width = max(width, int(counts.max()))
     names = tuple(layer.name for layer in layers)
-    return Group(names, np.array(list(columns), np.int64), width)
+    mine = [tuple(each for each in columns if each in part) for part in parts]
+    return Group(
+        names, np.array(list(columns), np.int64), width, tuple(dict.fromkeys(each for each in mine if each))
+    )
 
 
 def check_names(found: Trace, keep: Iterable[str]) -> None:

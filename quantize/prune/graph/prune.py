@@ -233,7 +233,7 @@ def _chosen(work: _Work, rankings: Sequence[Ranking]) -> State:
     )
     if work.target.measure == "ms":
         return _within_ms(work, rankings, states)
-    limit = work.target.value * _measured(work, measure, work.costs.whole)
+    limit = work.target.value * _whole(work)
 
     def fits(state: State) -> bool:
         counts = work.costs.without(work.costs.whole, state.gone(rankings))
@@ -242,7 +242,7 @@ def _chosen(work: _Work, rankings: Sequence[Ranking]) -> State:
     first = next((state for state in states if fits(state)), None)
     if first is None:
         least = work.costs.without(work.costs.whole, states[-1].gone(rankings))
-        share = _measured(work, measure, least) / _measured(work, measure, work.costs.whole)
+        share = _measured(work, measure, least) / _whole(work)
         raise InputError(
             f"the target {work.target} cannot be reached: the nearest is {work.target.measure}="
             f"{np.ceil(share * 1000) / 1000:g}. {_limits(work)}"
@@ -252,12 +252,18 @@ def _chosen(work: _Work, rankings: Sequence[Ranking]) -> State:
     return give_back(first, rankings, fits, multiple)
 
 
+def _whole(work: _Work) -> float:
+    """What the target is a fraction of."""
+    if work.target.measure == "size":
+        return float(len(serialize(work.model)))
+    return float((total_parameters if work.target.measure == "parameters" else total_macs)(work.model))
+
+
 def _measured(work: _Work, measure: Callable[[Counts], int], counts: Counts) -> float:
     """What a target limits, of sizes; of the file, the bytes of its weights and all else."""
     if work.target.measure != "size":
         return measure(counts)
-    whole = len(serialize(work.model))
-    return whole - 4.0 * (measure(work.costs.whole) - measure(counts))
+    return len(serialize(work.model)) - 4.0 * (total_parameters(work.model) - measure(counts))
 
 
 def _even(rankings: Sequence[Ranking]) -> list[State]:

@@ -73,6 +73,28 @@ class Reader:
         self.matrix[:, gone] = 0.0
 
 
+class Spare:
+    """How many channels each part of a group can still lose: the last one of a part stays."""
+
+    def __init__(self, group: Group) -> None:
+        self._left = [len(part) for part in group.parts]
+        self._parts: dict[int, list[int]] = {}
+        for index, part in enumerate(group.parts):
+            for column in part:
+                self._parts.setdefault(column, []).append(index)
+
+    def first(self, order: Sequence[int], columns: Sequence[int], most: int) -> list[int]:
+        """The first places of `order` whose columns may go, at most so many; they count as gone."""
+        found: list[int] = []
+        for place in order:
+            parts = self._parts.get(columns[place], [])
+            if len(found) < most and all(self._left[part] > 1 for part in parts):
+                found.append(place)
+                for part in parts:
+                    self._left[part] -= 1
+        return found
+
+
 @dataclass(frozen=True, slots=True, eq=False)
 class Ranking:
     """The order in which the channels of a group go."""
@@ -90,14 +112,17 @@ def rank(group: Group, readers: Sequence[Reader], least: int) -> Ranking:
     Args:
         least: channels that stay.
     """
-    left = group.columns.tolist()
+    left, spare = group.columns.tolist(), Spare(group)
     errors, order = [0.0], []
     at_once = -(-len(left) // STEPS)
     while len(left) > least:
         costs = np.zeros(len(left))
         for reader in readers:
             costs += reader.costs(left)
-        chosen = np.argsort(costs, kind="stable")[: min(at_once, len(left) - least)]
+        most = min(at_once, len(left) - least)
+        chosen = spare.first([int(index) for index in np.argsort(costs, kind="stable")], left, most)
+        if not chosen:
+            break
         columns = [left[index] for index in chosen]
         for index in chosen:
             errors.append(errors[-1] + max(float(costs[index]), 0.0))
@@ -110,6 +135,7 @@ def rank(group: Group, readers: Sequence[Reader], least: int) -> Ranking:
 
 def rank_by_norm(group: Group, norms: Mapping[int, float], least: int) -> Ranking:
     """By the absolute sum of the weights that make each channel, smallest first: what compensation is compared with."""
-    order = sorted(group.columns.tolist(), key=lambda column: norms.get(column, 0.0))
-    order = order[: max(len(order) - least, 0)]
+    whole = sorted(group.columns.tolist(), key=lambda column: norms.get(column, 0.0))
+    chosen = Spare(group).first(list(range(len(whole))), whole, max(len(whole) - least, 0))
+    order = [whole[index] for index in chosen]
     return Ranking(group, tuple(order), np.arange(len(order) + 1) / max(len(group.columns), 1))

@@ -4,16 +4,17 @@ from __future__ import annotations
 
 import warnings
 from collections.abc import Callable
-from functools import lru_cache
+from functools import cache
 from typing import Any
 
 import numpy as np
 import onnx_ir as ir
 import torch
-from benchmarks.networks import NETWORKS, Network, seeded
 from torch import Tensor, nn
 from torch.nn import functional
 
+from benchmarks.networks import NETWORKS, Network, seeded
+from edgemm.converters.passes.rewrite import shape_of
 from edgemm.converters.prepare import prepare
 
 
@@ -21,7 +22,7 @@ def conv(i: int, o: int, k: int = 3, g: int = 1) -> nn.Sequential:
     return nn.Sequential(nn.Conv2d(i, o, k, 1, k // 2, groups=g), nn.Sigmoid())
 
 
-class Dense(nn.Module):
+class Dense(nn.Module):  # type: ignore[misc]
     """Concatenations that grow, with an input that passes through."""
 
     def __init__(self) -> None:
@@ -35,7 +36,7 @@ class Dense(nn.Module):
         return self.last(x)
 
 
-class Grouped(nn.Module):
+class Grouped(nn.Module):  # type: ignore[misc]
     """A grouped convolution, a residual sum over a concatenation, scales and shifts by channel."""
 
     def __init__(self) -> None:
@@ -50,7 +51,7 @@ class Grouped(nn.Module):
         return self.last(functional.pad(joined + self.skip(x) * self.scale + 0.5, (1, 1, 1, 1)))
 
 
-class Shuffle(nn.Module):
+class Shuffle(nn.Module):  # type: ignore[misc]
     """Channel shuffle, split into halves, squeeze and excitation."""
 
     def __init__(self) -> None:
@@ -68,7 +69,7 @@ class Shuffle(nn.Module):
         return self.last(functional.avg_pool2d(x, 4).flatten(1)).softmax(-1)
 
 
-class Pixels(nn.Module):
+class Pixels(nn.Module):  # type: ignore[misc]
     """Pixel shuffle, a resize, slices of channels, an instance norm, channels last."""
 
     def __init__(self) -> None:
@@ -83,7 +84,9 @@ class Pixels(nn.Module):
 
 
 def mlp() -> nn.Module:
-    return nn.Sequential(nn.Linear(12, 32), nn.GELU(), nn.Linear(32, 24), nn.LayerNorm(24), nn.ReLU(), nn.Linear(24, 4))
+    return nn.Sequential(
+        nn.Linear(12, 32), nn.GELU(), nn.Linear(32, 24), nn.LayerNorm(24), nn.ReLU(), nn.Linear(24, 4)
+    )
 
 
 OWN: tuple[tuple[str, Callable[[], nn.Module], tuple[int, ...]], ...] = (
@@ -97,7 +100,7 @@ ALL = (*(Network(*each) for each in OWN), *NETWORKS)
 NAMES = tuple(each.name for each in ALL)
 
 
-@lru_cache(maxsize=None)
+@cache
 def network(name: str) -> ir.Model:
     """The canonical graph; not to be changed."""
     chosen = next(each for each in ALL if each.name == name)
@@ -110,6 +113,6 @@ def samples(model: ir.Model, count: int, seed: int = 0) -> list[dict[str, Any]]:
     """Seeded inputs."""
     rng = np.random.default_rng(seed)
     return [
-        {str(v.name): rng.standard_normal([int(s) for s in v.shape]).astype(np.float32) for v in model.graph.inputs}  # type: ignore[union-attr]
+        {str(v.name): rng.standard_normal(shape_of(v)).astype(np.float32) for v in model.graph.inputs}
         for _ in range(count)
     ]
