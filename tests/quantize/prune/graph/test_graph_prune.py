@@ -19,13 +19,17 @@ from edgemm.quantize.prune.target import Target
 from edgemm.quantize.reference import serialize
 
 
-@pytest.mark.parametrize("name", ["residual", "inverted", "transformer", "dcgan_g", "shuffle"])
+@pytest.mark.parametrize("name", ["transformer", "dcgan_g", "shuffle"])
 @pytest.mark.parametrize("measure", ["macs", "parameters", "size"])
 def test_a_target_is_met_and_inputs_and_outputs_stay(name: str, measure: str) -> None:
     model = network(name)
     target = Target(measure, 0.85)  # type: ignore[arg-type]
     made = prune_graph(model, samples(model, 12), target).model
     counts: dict[str, Callable[[ir.Model], int]] = {
+        "macs": total_macs,
+        "parameters": total_parameters,
+        "size": lambda each: len(serialize(each)),
+    }
         "macs": total_macs,
         "parameters": total_parameters,
         "size": lambda each: len(serialize(each)),
