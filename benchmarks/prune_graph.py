@@ -1,6 +1,6 @@
 """An ONNX graph pruned to 0.7 of its multiply-accumulates with calibration data and no training: what accuracy is kept.
 
-Networks: the bundled digits CNN (MNIST), and the ResNet8 of MLPerf Tiny (CIFAR-10), whose float .tflite file is read from the
+Networks: the bundled digits CNN (MNIST), and the ResNet8 of MLPerf Tiny (CIFAR-10), whose float .tflite file is in the
 folder that EDGEMM_SHARED names. Each on three seeds, that is on three draws of calibration pictures; judged on pictures
 that calibrate nothing. Compared with the usual way without data: filters with the smallest L1 norm go, the same
 fraction of every layer, nothing is compensated.
