@@ -10,6 +10,7 @@ passes/        any ONNX graph             -> the canonical graph
 tflite/        canonical graph and plan   -> .tflite
 onnx_writer/   canonical graph and plan   -> .onnx with Q/DQ nodes
 measure.py     the file against the float source
+pruning/       a float .onnx file         -> a smaller float .onnx file: `prune_file`
 """
 
 from __future__ import annotations
@@ -19,8 +20,17 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from edgemm.converters.convert import Conversion as Conversion
     from edgemm.converters.convert import convert as convert
+    from edgemm.converters.pruning import PrunedFile as PrunedFile
+    from edgemm.converters.pruning import prune_file as prune_file
 
-__all__ = ["Conversion", "convert"]
+_HOMES = {
+    "Conversion": "edgemm.converters.convert",
+    "PrunedFile": "edgemm.converters.pruning",
+    "convert": "edgemm.converters.convert",
+    "prune_file": "edgemm.converters.pruning",
+}
+"""Name -> the module that it is in, which is imported when the name is asked for."""
+__all__ = ["Conversion", "PrunedFile", "convert", "prune_file"]
 
 
 def __getattr__(name: str) -> Any:
@@ -33,7 +43,8 @@ def __getattr__(name: str) -> Any:
             from edgemm.errors import MissingDependency
 
             raise MissingDependency(f"{package}, which conversion needs,", "all")
-    module = import_module("edgemm.converters.convert")
-    for each in __all__:
-        globals()[each] = getattr(module, each)
+    module = import_module(_HOMES[name])
+    for each, home in _HOMES.items():
+        if home == _HOMES[name]:
+            globals()[each] = getattr(module, each)
     return globals()[name]

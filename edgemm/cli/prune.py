@@ -1,0 +1,134 @@
+"""`edgemm prune`."""
+
+from __future__ import annotations
+
+import argparse
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from edgemm.cli.output import FIDELITY_HEADER, emit_json, fidelity_rows, size, table
+from edgemm.cli.parser import CommandParser, whole
+from edgemm.cli.prune_rows import MEASURE_HEADER, REMOVED_HEADER, measure_rows, removed_rows
+from edgemm.cli.words import add_preset
+from edgemm.errors import InputError
+
+if TYPE_CHECKING:
+    from edgemm.converters.pruning import PrunedFile
+
+EPILOG = """\
+examples:
+  edgemm prune digits.onnx -o small.onnx --target macs=0.6 --calibrate pictures/ --card digits.card.json
+  edgemm prune mobilenet.onnx -o small.onnx --target ms=12 --calibrate photos/ --preset imagenet
+  edgemm convert small.onnx -o small.tflite --calibrate pictures/
+
+Whole channels and attention heads are removed, and the layers behind them are fitted anew on the data of --calibrate,
+so that they compute what they computed before. Right answers are not needed, and nothing is trained. Single zeros in
+the weights are not made: the runtimes do not run them faster.
+
+A target is the fraction that is left (macs=0.6, parameters=0.5, size=0.5), or milliseconds on this machine (ms=4).
+"""
+
+
+def add_arguments(parser: CommandParser) -> None:
+    """The options of `prune`."""
+    parser.epilog = EPILOG
+    parser.add_argument("source", metavar="SOURCE", help="the trained float model: .onnx")
+    parser.add_argument("-o", "--output", required=True, metavar="OUT", help="the .onnx file to write")
+    parser.add_argument(
+        "--target", required=True, metavar="MEASURE=VALUE",
+        help="what shall be left: macs=0.6, parameters=0.5 or size=0.5 of the whole, or ms=4 milliseconds here",
+    )  # fmt: skip
+    parser.add_argument(
+        "--calibrate", metavar="DATA",
+        help="real data that shows which channels matter: a folder of pictures or recordings, or an .npz of tensors",
+    )  # fmt: skip
+    parser.add_argument(
+        "--samples", type=whole(1, 1_000_000), default=512, metavar="N",
+        help="use at most N samples of it (default 512)",
+    )  # fmt: skip
+    parser.add_argument(
+        "--evaluate", metavar="DATA", help="other data to measure on (default: a part of --calibrate)"
+    )
+    parser.add_argument(
+        "--keep", action="append", default=[], metavar="LAYER",
+        help="a layer that keeps all its channels, by the name of its node; may be given several times",
+    )  # fmt: skip
+    parser.add_argument(
+        "--card", metavar="CARD.json", help="what the model takes and gives: preprocessing, labels, task"
+    )
+    add_preset(parser, "the card of a common kind of model")
+    parser.add_argument(
+        "--shape", action="append", default=[], metavar="NAME=SIZES",
+        help="the shape of an input whose dimensions are open, such as input=1,3,224,224; may be given several times",
+    )  # fmt: skip
+    parser.add_argument(
+        "--set", action="append", default=[], dest="constants", metavar="NAME=VALUE",
+        help="the value of an input that is always the same, such as sr=16000; it is not an input any more",
+    )  # fmt: skip
+    parser.add_argument(
+        "--seed", type=whole(0, 2**32 - 1), default=0, metavar="N",
+        help="chooses the places of large tensors that are looked at (default 0); the same seed gives the same file",
+    )  # fmt: skip
+    parser.add_argument("--report", metavar="PAGE.html", help="write what was removed as a page")
+    parser.set_defaults(run=run)
+
+
+def run(options: argparse.Namespace) -> int:
+    """Prunes, and prints what was removed and what is left."""
+    page = _page(options)
+    done = _pruned(options)
+    if page is not None:
+        from edgemm.cli.prune_page import write_page
+
+        write_page(page, done)
+    if options.json:
+        content = done.to_json()
+        emit_json(content.pop("schema"), content)
+        return 0
+    print(f"{done.output}: {size(int(done.report.after['size']))}, target {done.target}")
+    print(table(removed_rows(done), REMOVED_HEADER))
+    print(table(measure_rows(done), MEASURE_HEADER))
+    print(table(fidelity_rows(done.fidelity), FIDELITY_HEADER))
+    for note in done.notes:
+        print(f"note: {note}")
+    return 0
+
+
+def _page(options: argparse.Namespace) -> Path | None:
+    """Where the page goes; checked before any work is done."""
+    if options.report is None:
+        return None
+    from edgemm import atomic
+    from edgemm.converters.options import refuse_overwriting
+
+    page = Path(options.report)
+    if not page.parent.is_dir():
+        raise InputError(f"--report {page}: the folder {page.parent} does not exist")
+    refuse_overwriting(options.source, page, "--report")
+    atomic.check(page, "--report")
+    if page.absolute() == Path(options.output).absolute():
+        raise InputError(f"--report {page}: that is the output. Choose another name")
+    return page
+
+
+def _pruned(options: argparse.Namespace) -> PrunedFile:
+    from edgemm.cli.convert import constants, shapes
+    from edgemm.cli.progress import ProgressBar
+    from edgemm.converters import prune_file
+
+    with ProgressBar(quiet=options.json) as progress:
+        return prune_file(
+            options.source,
+            output=options.output,
+            target=options.target,
+            calibrate=options.calibrate,
+            evaluate=options.evaluate,
+            keep=options.keep,
+            card=options.card,
+            preset=options.preset,
+            shapes=shapes(options.shape),
+            constants=constants(options.constants),
+            limit=options.samples,
+            seed=options.seed,
+            progress=progress,
+        )
