@@ -16,14 +16,22 @@ def names() -> list[str]:
     return sorted(name for name in found if name not in ("__main__", "timing", "networks", "shared"))
 
 
+def _split(arguments: list[str]) -> tuple[list[str], list[str]]:
+    """Names, and the options of one benchmark that takes some: `aware --row gru --seed 1`."""
+    first = next((at for at, each in enumerate(arguments) if each.startswith("--")), len(arguments))
+    return (arguments[:first], arguments[first:]) if first else (arguments, [])
+
+
 def main() -> int:
     """Exit 1 when any limit is missed."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("name", nargs="*", help=f"of {', '.join(names())}")
-    chosen = parser.parse_args().name or names()
+    given, options = _split(sys.argv[1:])
+    chosen = parser.parse_args(given).name or names()
     missed = []
     for name in chosen:
-        measured = importlib.import_module(f"benchmarks.{name}").run()
+        run = importlib.import_module(f"benchmarks.{name}").run
+        measured = run(options) if options else run()
         for result in measured if isinstance(measured, list) else [measured]:
             print(json.dumps(result), flush=True)
             if not result["ok"]:

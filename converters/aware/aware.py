@@ -136,5 +136,10 @@ class Aware:
 
 def _stacked(parts: Sequence[Array]) -> Array:
     """[1, ...] each -> [samples, ...]"""
-    return np.concatenate(parts) if parts[0].shape[:1] == (1,) else np.stack(parts) if len(parts) > 1 else parts[0]
-
+    return (
+        np.concatenate(parts)
+        if parts[0].shape[:1] == (1,)
+        else np.stack(parts)
+        if len(parts) > 1
+        else parts[0]
+    )

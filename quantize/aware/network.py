@@ -36,13 +36,21 @@ class QuantizedNetwork(nn.Module):  # type: ignore[misc]
         plan: of that graph.
         learned: the ends of activation ranges, and how much of the largest weights is cut off, are parameters.
         pairs: (output, input) names of states, which are on one grid.
+        rows: layers that store weights alone round what they multiply them with row by row, as LiteRT does; False: as
+            ONNX Runtime does, where dense layers round whole tensors and recurrent ones nothing.
 
     Raises:
         UnsupportedOperator: operators that have no form in torch here; all of them are named.
     """
 
     def __init__(
-        self, model: ir.Model, plan: Plan, *, learned: bool = True, pairs: Iterable[tuple[str, str]] = ()
+        self,
+        model: ir.Model,
+        plan: Plan,
+        *,
+        learned: bool = True,
+        pairs: Iterable[tuple[str, str]] = (),
+        rows: bool = False,
     ) -> None:
         super().__init__()
         _require_known(model)
@@ -59,7 +67,7 @@ class QuantizedNetwork(nn.Module):  # type: ignore[misc]
         )
         self.constants = Constants(model, plan, learned=learned)
         self._others = _other_constants(model)
-        self._steps = [_Step(node, plan) for node in model.graph]
+        self._steps = [_Step(node, plan, rows=rows) for node in model.graph]
 
     def scale_parameters(self) -> list[nn.Parameter]:
         """What is learned of ranges and scales: wants no weight decay."""
@@ -95,7 +103,9 @@ class QuantizedNetwork(nn.Module):  # type: ignore[misc]
             found = tuple(_joined(part, shape) for part, shape in zip(run(*each), outputs, strict=True))
         return found[0] if len(found) == 1 else found
 
-    def _run(self, inputs: Sequence[Tensor], scales: Scales, constants: Mapping[Key, Tensor]) -> tuple[Tensor, ...]:
+    def _run(
+        self, inputs: Sequence[Tensor], scales: Scales, constants: Mapping[Key, Tensor]
+    ) -> tuple[Tensor, ...]:
         """One sample."""
         values: dict[str, Tensor] = {}
         for name, given in zip(self.input_names, inputs, strict=True):
@@ -106,7 +116,9 @@ class QuantizedNetwork(nn.Module):  # type: ignore[misc]
                 values[name] = on_grid(result, *scales[name]) if stored else result
         return tuple(values[name] for name in self.output_names)
 
-    def _operand_of(self, constants: Mapping[Key, Tensor], values: Mapping[str, Tensor], scales: Scales) -> Any:
+    def _operand_of(
+        self, constants: Mapping[Key, Tensor], values: Mapping[str, Tensor], scales: Scales
+    ) -> Any:
         """(step, index) -> what the node reads there."""
         device = self.ranges.scale.device
 
@@ -120,7 +132,7 @@ class QuantizedNetwork(nn.Module):  # type: ignore[misc]
                 return self._others[name].to(device)
             if index in step.rounds:
                 return on_grid(values[name], *scales[name])
-            return dynamic(values[name]) if step.dynamic and index == 0 else values[name]
+            return dynamic(values[name], rows=step.rows) if step.dynamic and index == 0 else values[name]
 
         return operand
 
@@ -128,25 +140,28 @@ class QuantizedNetwork(nn.Module):  # type: ignore[misc]
 class _Step:
     """One node, and which of its operands and results are on a grid."""
 
-    __slots__ = ("dynamic", "function", "inputs", "name", "node", "outputs", "rounds", "stored")
+    __slots__ = ("dynamic", "function", "inputs", "name", "node", "outputs", "rounds", "rows", "stored")
 
-    def __init__(self, node: ir.Node, plan: Plan) -> None:
+    def __init__(self, node: ir.Node, plan: Plan, *, rows: bool) -> None:
         self.node = node
         self.name = str(node.name)
         self.function = OPERATORS[node.op_type]
         self.inputs = [None if value is None else str(value.name) for value in node.inputs]
         self.outputs = [str(value.name) for value in node.outputs]
         integer = plan.is_int8(self.name)
-        self.dynamic = plan.precision.get(self.name) is Precision.DYNAMIC and node.op_type in ("Gemm", "MatMul")
+        packed = plan.precision.get(self.name) is Precision.DYNAMIC
+        self.dynamic, self.rows = packed and node.op_type in ("Gemm", "MatMul"), packed and rows
         inner = fused_activation(node) is not None
         self.stored = [integer and not inner and name in plan.activations for name in self.outputs]
         operands = grid_operands(node, rule_of(node)) if integer else frozenset()
         self.rounds = frozenset(
-            index for index in operands if _is_real_before(node, index, plan) and self.inputs[index] is not None
+            index
+            for index in operands
+            if _is_real_before(node, index, plan) and self.inputs[index] is not None
         )
 
     def __call__(self, values: Mapping[str, Tensor], operand: Any) -> tuple[Tensor, ...]:
-        call = Call(self.node, tuple(operand(self, index) for index in range(len(self.inputs))))
+        call = Call(self.node, tuple(operand(self, index) for index in range(len(self.inputs))), self.rows)
         found = self.function(call)
         return found if isinstance(found, tuple) else (found,)
 
@@ -188,9 +203,7 @@ def _other_constants(model: ir.Model) -> dict[str, Tensor]:
     return found
 
 
-def _samples(
-    inputs: Sequence[Tensor], shapes: Sequence[tuple[int, ...]], names: Sequence[str]
-) -> int | None:
+def _samples(inputs: Sequence[Tensor], shapes: Sequence[tuple[int, ...]], names: Sequence[str]) -> int | None:
     """How many samples there are; None where the inputs are as the graph has them."""
     found = [tuple(each.shape) for each in inputs]
     if found == list(shapes):

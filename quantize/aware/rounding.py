@@ -43,10 +43,15 @@ def whole_steps(real: Tensor, scale: Tensor) -> Tensor:
     return (rounded(real.double() / scale.double()) * scale.double()).float()
 
 
-def dynamic(real: Tensor) -> Tensor:
-    """As DynamicQuantizeLinear does it: 256 steps over what the tensor holds now, 0.0 on one of them."""
-    low = torch.clamp(real.detach().amin(), max=0.0)
-    high = torch.clamp(real.detach().amax(), min=0.0)
+def dynamic(real: Tensor, *, rows: bool = False) -> Tensor:
+    """As DynamicQuantizeLinear does it: 256 steps over what the tensor holds now, 0.0 on one of them.
+
+    Args:
+        rows: each row of the last dimension has steps of its own, as in LiteRT.
+    """
+    held = real.detach()
+    low = torch.clamp(held.amin(dim=-1, keepdim=True) if rows else held.amin(), max=0.0)
+    high = torch.clamp(held.amax(dim=-1, keepdim=True) if rows else held.amax(), min=0.0)
     scale = torch.clamp((high - low) / 255.0, min=1e-12)
     zero_point = torch.clamp(torch.round(LOWEST - low / scale), LOWEST, HIGHEST)
     return on_grid(real, scale, zero_point)

@@ -97,7 +97,9 @@ class Constants(nn.Module):  # type: ignore[misc]
 
     def _keep(self, key: Key, array: np.ndarray) -> None:
         self._still[key] = f"still_{len(self._still)}"
-        self.register_buffer(self._still[key], torch.from_numpy(np.array(array, np.float32)), persistent=False)
+        self.register_buffer(
+            self._still[key], torch.from_numpy(np.array(array, np.float32)), persistent=False
+        )
 
     def _measure(self, key: Key, grid: Grid, array: np.ndarray, *, learned: bool) -> None:
         """How the plan's scale compares with the one that the largest weight asks for: 1, or what a quantized source or
@@ -161,7 +163,9 @@ class Constants(nn.Module):  # type: ignore[misc]
 
 def _plain_scale(weights: Tensor, axis: int | None) -> Tensor:
     """The scale that the largest weight asks for, as `grid.weight_grid` has it."""
-    rows = weights.reshape(1, -1) if axis is None else weights.movedim(axis, 0).reshape(weights.shape[axis], -1)
+    rows = (
+        weights.reshape(1, -1) if axis is None else weights.movedim(axis, 0).reshape(weights.shape[axis], -1)
+    )
     return torch.clamp(rows.abs().amax(dim=1).double() / HIGHEST, min=MIN_WEIGHT_SCALE).float()
 
 
@@ -172,4 +176,3 @@ def _shaped(scale: Tensor, like: Tensor, axis: int | None) -> Tensor:
     shape = [1] * like.dim()
     shape[axis] = -1
     return scale.reshape(shape)
-

@@ -17,6 +17,8 @@ class Call:
 
     node: ir.Node
     operands: tuple[Tensor | None, ...]
+    rows: bool = False
+    """What a recurrent layer multiplies its stored weights with is rounded row by row while it runs, as in LiteRT."""
 
     def __getitem__(self, index: int) -> Tensor:
         """An operand that must be there."""
@@ -66,7 +68,9 @@ class Call:
 def axes_of(call: Call, rank: int) -> list[int]:
     """Of a reduction: its attribute or its second operand, counted from the front."""
     given = call.integers("axes", ()) or tuple(call.whole(1) or ())
-    return [axis % rank for axis in given] or ([] if call.integer("noop_with_empty_axes", 0) else list(range(rank)))
+    return [axis % rank for axis in given] or (
+        [] if call.integer("noop_with_empty_axes", 0) else list(range(rank))
+    )
 
 
 def type_of(kind: int) -> np.dtype[Any]:

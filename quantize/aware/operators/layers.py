@@ -63,7 +63,11 @@ def _layer_norm(call: Call) -> Tensor:
     axis = call.integer("axis", -1) % call[0].dim()
     bias = call[2] if call.has(2) else None
     return functional.layer_norm(
-        call[0], call[0].shape[axis:], call[1].expand(call[0].shape[axis:]), bias, call.number("epsilon", 1e-5)
+        call[0],
+        call[0].shape[axis:],
+        call[1].expand(call[0].shape[axis:]),
+        bias,
+        call.number("epsilon", 1e-5),
     )
 
 

@@ -51,7 +51,9 @@ def _reduced(function: Callable[..., Tensor]) -> Callable[[Call], Tensor]:
 
 
 def _index(function: Callable[..., Tensor]) -> Callable[[Call], Tensor]:
-    return lambda call: function(call[0], dim=call.integer("axis", 0), keepdim=bool(call.integer("keepdims", 1)))
+    return lambda call: function(
+        call[0], dim=call.integer("axis", 0), keepdim=bool(call.integer("keepdims", 1))
+    )
 
 
 POOLING: dict[str, Callable[[Call], Tensor]] = {

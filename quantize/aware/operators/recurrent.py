@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import dataclass
 
 import torch
 from torch import Tensor
 
 from edgemm.quantize.aware.operators.call import Call
+from edgemm.quantize.aware.rounding import dynamic
 
 GATES = {"GRU": 3, "LSTM": 4, "RNN": 1}
 FUNCTIONS: dict[str, Callable[[Tensor], Tensor]] = {
@@ -17,6 +19,20 @@ FUNCTIONS: dict[str, Callable[[Tensor], Tensor]] = {
 }
 DEFAULTS = {"GRU": ("sigmoid", "tanh"), "LSTM": ("sigmoid", "tanh", "tanh"), "RNN": ("tanh",)}
 State = tuple[Tensor, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class _Options:
+    before_reset: bool
+    rows: bool
+
+    def seen(self, state: Tensor) -> Tensor:
+        """A state as the product with stored weights reads it."""
+        return dynamic(state, rows=True) if self.rows else state
+
+
+def _seen(source: Tensor, call: Call) -> Tensor:
+    return dynamic(source, rows=True) if call.rows else source
 
 
 def recurrent(call: Call) -> tuple[Tensor, ...]:
@@ -42,11 +58,11 @@ def _direction(call: Call, index: int, *, backwards: bool) -> tuple[Tensor, Stat
     functions = _functions(call, index)
     places = range(source.shape[0])
     told: dict[int, Tensor] = {}
-    projected = torch.matmul(source, inner.T) + biases[:rows]
+    projected = torch.matmul(_seen(source, call), inner.T) + biases[:rows]
     step = {"GRU": _gru, "LSTM": _lstm, "RNN": _rnn}[kind]
-    before_reset = bool(call.integer("linear_before_reset", 0))
+    options = _Options(bool(call.integer("linear_before_reset", 0)), call.rows)
     for place in reversed(places) if backwards else places:
-        state = step(projected[place], outer, biases[rows:], state, functions, before_reset)
+        state = step(projected[place], outer, biases[rows:], state, functions, options)
         told[place] = state[0]
     return torch.stack([told[place] for place in places]), state
 
@@ -59,9 +75,14 @@ def _functions(call: Call, index: int) -> list[Callable[[Tensor], Tensor]]:
 
 
 def _lstm(
-    now: Tensor, outer: Tensor, bias: Tensor, state: State, functions: list[Callable[[Tensor], Tensor]], _: bool
+    now: Tensor,
+    outer: Tensor,
+    bias: Tensor,
+    state: State,
+    functions: list[Callable[[Tensor], Tensor]],
+    options: _Options,
 ) -> State:
-    gates = now + torch.matmul(state[0], outer.T) + bias
+    gates = now + torch.matmul(options.seen(state[0]), outer.T) + bias
     enter, leave, forget, cell = gates.chunk(4, dim=-1)
     opened, shaped, shown = functions
     memory = opened(forget) * state[1] + opened(enter) * shaped(cell)
@@ -74,24 +95,31 @@ def _gru(
     bias: Tensor,
     state: State,
     functions: list[Callable[[Tensor], Tensor]],
-    before_reset: bool,
+    options: _Options,
 ) -> State:
     units = outer.shape[0] // 3
     opened, shaped = functions
-    fixed = now[..., : 2 * units] + torch.matmul(state[0], outer[: 2 * units].T) + bias[: 2 * units]
+    fixed = (
+        now[..., : 2 * units] + torch.matmul(options.seen(state[0]), outer[: 2 * units].T) + bias[: 2 * units]
+    )
     update, reset = opened(fixed).chunk(2, dim=-1)
-    if before_reset:
-        held = reset * (torch.matmul(state[0], outer[2 * units :].T) + bias[2 * units :])
+    if options.before_reset:
+        held = reset * (torch.matmul(options.seen(state[0]), outer[2 * units :].T) + bias[2 * units :])
     else:
-        held = torch.matmul(reset * state[0], outer[2 * units :].T) + bias[2 * units :]
+        held = torch.matmul(options.seen(reset * state[0]), outer[2 * units :].T) + bias[2 * units :]
     fresh = shaped(now[..., 2 * units :] + held)
     return ((1.0 - update) * fresh + update * state[0],)
 
 
 def _rnn(
-    now: Tensor, outer: Tensor, bias: Tensor, state: State, functions: list[Callable[[Tensor], Tensor]], _: bool
+    now: Tensor,
+    outer: Tensor,
+    bias: Tensor,
+    state: State,
+    functions: list[Callable[[Tensor], Tensor]],
+    options: _Options,
 ) -> State:
-    return (functions[0](now + torch.matmul(state[0], outer.T) + bias),)
+    return (functions[0](now + torch.matmul(options.seen(state[0]), outer.T) + bias),)
 
 
 RECURRENT_LAYERS: dict[str, Callable[[Call], tuple[Tensor, ...]]] = dict.fromkeys(GATES, recurrent)

@@ -37,7 +37,9 @@ def resize(call: Call) -> Tensor:
     """Every dimension whose size changes, one after the other."""
     found, scales = call[0], call.known(2)
     for axis, (size, out) in enumerate(zip(call[0].shape, call.shape, strict=True)):
-        given = None if scales is None or not scales.size or call.integers("axes", ()) else float(scales[axis])
+        given = (
+            None if scales is None or not scales.size or call.integers("axes", ()) else float(scales[axis])
+        )
         if size != out:
             matrix = torch.from_numpy(_matrix(call, size, out, given or out / size)).to(found.device)
             found = torch.matmul(found.movedim(axis, -1), matrix.T).movedim(-1, axis)

@@ -106,9 +106,7 @@ SHAPE: dict[str, Callable[[Call], Any]] = {
     "Split": _split,
     "Squeeze": lambda call: call[0].reshape(call.shape),
     "Tile": lambda call: call[0].repeat(call.whole(1) or ()),
-    "Transpose": lambda call: call[0].permute(
-        call.integers("perm", tuple(reversed(range(call[0].dim()))))
-    ),
+    "Transpose": lambda call: call[0].permute(call.integers("perm", tuple(reversed(range(call[0].dim()))))),
     "Unsqueeze": lambda call: call[0].reshape(call.shape),
 }
 """ONNX operator -> its result, or results."""

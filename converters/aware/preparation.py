@@ -54,8 +54,8 @@ def prepare(
         preset: name of a card for a common kind of model.
         shapes: sizes for dimensions that the source leaves open, by input name.
         constants: values for inputs that are always the same.
-        format: train for one format alone. None: the graph has only operators that TFLite has, and both formats can
-            be written of it.
+        format: train for one format alone: "onnx" keeps operators whole that TFLite lacks, and "tflite" rounds in
+            recurrent and dynamic layers as LiteRT does. None: both formats can be written of what is trained.
         limit: the most calibration samples that are used.
 
     Raises:
@@ -76,7 +76,9 @@ def prepare(
     model = prepared.model
     data = load_data(calibrate, prepared, limit)
     if data is None:
-        raise InputError("calibrate: expected real data, found None. Training begins with the ranges of real data")
+        raise InputError(
+            "calibrate: expected real data, found None. Training begins with the ranges of real data"
+        )
     try:
         lint(model, data.inputs, prepared.card.inputs)
     except (InputError, CalibrationError) as error:
@@ -93,7 +95,12 @@ def prepare(
     )
     check_plan(model, plan)
     pairs = [(pair.output, pair.input) for pair in prepared.card.states]
-    return Aware(QuantizedNetwork(model, plan, learned=learned, pairs=pairs), plan, prepared, data)
+    return Aware(
+        QuantizedNetwork(model, plan, learned=learned, pairs=pairs, rows=format == "tflite"),
+        plan,
+        prepared,
+        data,
+    )
 
 
 def _check(source: Any, target: str, scheme: str, format_: Any, limit: Any, learned: Any) -> None:
@@ -111,5 +118,6 @@ def _check(source: Any, target: str, scheme: str, format_: Any, limit: Any, lear
         raise InputError(f"learned: expected True or False, found {learned!r}")
     if isinstance(source, str | Path) and Path(source).suffix.lower() == ".tflite":
         raise UnsupportedOperator(
-            f"{Path(source).name}: a .tflite source has no graph that can be trained. Start from the ONNX or torch model"
+            f"{Path(source).name}: a .tflite source has no graph that can be trained. "
+            "Start from the ONNX or torch model"
         )
