@@ -54,8 +54,10 @@ def prepare(
         preset: name of a card for a common kind of model.
         shapes: sizes for dimensions that the source leaves open, by input name.
         constants: values for inputs that are always the same.
-        format: train for one format alone: "onnx" keeps operators whole that TFLite lacks, and "tflite" rounds in
-            recurrent and dynamic layers as LiteRT does. None: both formats can be written of what is trained.
+        format: train for one format alone. "onnx" keeps operators whole that TFLite lacks, and leaves the inputs of
+            float operators real; "tflite" rounds in recurrent and dynamic layers as LiteRT does. None: both formats can
+            be written of what is trained, and both compute it where all is integer; recurrent networks and attention
+            are better trained for each.
         limit: the most calibration samples that are used.
 
     Raises:
@@ -95,12 +97,10 @@ def prepare(
     )
     check_plan(model, plan)
     pairs = [(pair.output, pair.input) for pair in prepared.card.states]
-    return Aware(
-        QuantizedNetwork(model, plan, learned=learned, pairs=pairs, rows=format == "tflite"),
-        plan,
-        prepared,
-        data,
+    network = QuantizedNetwork(
+        model, plan, learned=learned, pairs=pairs, rows=format == "tflite", real_inputs=format == "onnx"
     )
+    return Aware(network, plan, prepared, data)
 
 
 def _check(source: Any, target: str, scheme: str, format_: Any, limit: Any, learned: Any) -> None:

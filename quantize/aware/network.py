@@ -38,6 +38,8 @@ class QuantizedNetwork(nn.Module):  # type: ignore[misc]
         pairs: (output, input) names of states, which are on one grid.
         rows: layers that store weights alone round what they multiply them with row by row, as LiteRT does; False: as
             ONNX Runtime does, where dense layers round whole tensors and recurrent ones nothing.
+        real_inputs: float operators read the graph's inputs as they are given, as in ONNX files; False: as integers
+            hold them, as in TFLite files.
 
     Raises:
         UnsupportedOperator: operators that have no form in torch here; all of them are named.
@@ -51,10 +53,12 @@ class QuantizedNetwork(nn.Module):  # type: ignore[misc]
         learned: bool = True,
         pairs: Iterable[tuple[str, str]] = (),
         rows: bool = False,
+        real_inputs: bool = False,
     ) -> None:
         super().__init__()
         _require_known(model)
         self._model, self._plan = model, plan
+        self._real_inputs = real_inputs
         self.input_names = tuple(str(value.name) for value in model.graph.inputs)
         self.output_names = tuple(str(value.name) for value in model.graph.outputs)
         shared = shared_grids(model, plan, pairs)
@@ -67,7 +71,7 @@ class QuantizedNetwork(nn.Module):  # type: ignore[misc]
         )
         self.constants = Constants(model, plan, learned=learned)
         self._others = _other_constants(model)
-        self._steps = [_Step(node, plan, rows=rows) for node in model.graph]
+        self._steps = [_Step(node, plan, rows=rows, real_inputs=real_inputs) for node in model.graph]
 
     def scale_parameters(self) -> list[nn.Parameter]:
         """What is learned of ranges and scales: wants no weight decay."""
@@ -109,7 +113,7 @@ class QuantizedNetwork(nn.Module):  # type: ignore[misc]
         """One sample."""
         values: dict[str, Tensor] = {}
         for name, given in zip(self.input_names, inputs, strict=True):
-            values[name] = on_grid(given, *scales[name]) if name in scales else given
+            values[name] = given if self._real_inputs or name not in scales else on_grid(given, *scales[name])
         for step in self._steps:
             results = step(values, self._operand_of(constants, values, scales))
             for name, result, stored in zip(step.outputs, results, step.stored, strict=False):
@@ -142,7 +146,7 @@ class _Step:
 
     __slots__ = ("dynamic", "function", "inputs", "name", "node", "outputs", "rounds", "rows", "stored")
 
-    def __init__(self, node: ir.Node, plan: Plan, *, rows: bool) -> None:
+    def __init__(self, node: ir.Node, plan: Plan, *, rows: bool, real_inputs: bool) -> None:
         self.node = node
         self.name = str(node.name)
         self.function = OPERATORS[node.op_type]
@@ -157,7 +161,7 @@ class _Step:
         self.rounds = frozenset(
             index
             for index in operands
-            if _is_real_before(node, index, plan) and self.inputs[index] is not None
+            if _is_real_before(node, index, plan, real_inputs=real_inputs) and self.inputs[index] is not None
         )
 
     def __call__(self, values: Mapping[str, Tensor], operand: Any) -> tuple[Tensor, ...]:
@@ -166,12 +170,14 @@ class _Step:
         return found if isinstance(found, tuple) else (found,)
 
 
-def _is_real_before(node: ir.Node, index: int, plan: Plan) -> bool:
-    """True for an operand that a float operator computes, and that is rounded for its integer readers alone."""
+def _is_real_before(node: ir.Node, index: int, plan: Plan, *, real_inputs: bool) -> bool:
+    """True for an operand that a float operator computes, or that is given in float, and that is rounded for its integer readers alone."""
     value = node.inputs[index] if index < len(node.inputs) else None
     producer = value.producer() if value is not None else None
-    if value is None or producer is None or str(value.name) not in plan.activations:
+    if value is None or str(value.name) not in plan.activations:
         return False
+    if producer is None:
+        return real_inputs
     return not plan.is_int8(str(producer.name))
 
 
