@@ -171,7 +171,7 @@ class _Step:
 
 
 def _is_real_before(node: ir.Node, index: int, plan: Plan, *, real_inputs: bool) -> bool:
-    """True for an operand that a float operator computes, or that is given in float, and that is rounded for its integer readers alone."""
+    """True for an operand that is computed or given in float, and rounded for its integer readers alone."""
     value = node.inputs[index] if index < len(node.inputs) else None
     producer = value.producer() if value is not None else None
     if value is None or str(value.name) not in plan.activations:
