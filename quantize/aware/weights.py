@@ -144,7 +144,8 @@ class Constants(nn.Module):  # type: ignore[misc]
     ) -> Tensor:
         source, rule = self._sources[key[0]]
         weight = (key[0], rule.weight if rule.weight is not None else 1)
-        scale = steps[weight] if weight in steps else torch.from_numpy(self._plan.weights[weight].scale)
+        given = torch.from_numpy(self._plan.weights[weight].scale).to(scales[source][0].device)
+        scale = steps.get(weight, given)
         return scales[source][0] * scale
 
     def arrays(self, scales: Mapping[str, tuple[Tensor, Tensor]]) -> dict[str, np.ndarray]:
