@@ -168,3 +168,17 @@ def test_a_state_goes_on_where_it_was() -> None:
     other.load_state_dict(net.state_dict())
     x = samples(3)
     assert torch.equal(net(x), other(x))
+
+
+@pytest.mark.parametrize(("end", "low", "high"), [(0, 2.0, 1.0), (1, 1.0, 2.0)])
+def test_each_end_of_a_range_moves_by_itself(end: int, low: float, high: float) -> None:
+    _, plan, net = made()
+    with torch.no_grad():
+        net.ranges.ends[:, end] = float(np.log(2.0))
+    before, after = plan.activations["x"], net.grids()["x"]
+    assert (-128 - after.zero_point) * after.scalar == pytest.approx(
+        low * (-128 - before.zero_point) * before.scalar, abs=after.scalar
+    )
+    assert (127 - after.zero_point) * after.scalar == pytest.approx(
+        high * (127 - before.zero_point) * before.scalar, abs=after.scalar
+    )
