@@ -182,3 +182,26 @@ def test_each_end_of_a_range_moves_by_itself(end: int, low: float, high: float) 
     assert (127 - after.zero_point) * after.scalar == pytest.approx(
         high * (127 - before.zero_point) * before.scalar, abs=after.scalar
     )
+
+
+@pytest.mark.parametrize("steps", [0, 100])
+@pytest.mark.parametrize("target", ["cpu", "coral"])
+def test_constants_are_computed_with_as_the_writers_store_them(
+    steps: int, target: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """`steps`: weights that were integers before, on a grid that ends at so many steps and not at 127."""
+    if steps:
+        whole = G.integers(-steps, steps + 1, (4, 3, 3, 3))
+        whole[:, 0, 0, 0] = steps
+        monkeypatch.setitem(WEIGHTS, "w", whole * 0.0123)
+    model, plan, net = made(target=target)
+    seen = net.constants(net.ranges())
+    checked = 0
+    for node in model.graph:
+        for index, value in enumerate(node.inputs):
+            grid = plan.weights.get((str(node.name), index))
+            if grid is not None and value is not None:
+                stored = grid.dequantize(grid.quantize(array_of(value)))
+                assert np.allclose(seen[str(node.name), index].detach().numpy(), stored, rtol=2e-6, atol=1e-9)
+                checked += 1
+    assert checked == 4, "two weights and two biases"
