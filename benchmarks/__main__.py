@@ -18,6 +18,12 @@ def names() -> list[str]:
     )
 
 
+def _split(arguments: list[str]) -> tuple[list[str], list[str]]:
+    """Names, and the options of one benchmark that takes some: `aware --row gru --seed 1`."""
+    first = next((at for at, each in enumerate(arguments) if each.startswith("--")), len(arguments))
+    return (arguments[:first], arguments[first:]) if first else (arguments, [])
+
+
 def main() -> int:
     """Exit 1 when any limit is missed. `shrinking` trains for an hour a row and has options of its own."""
     if sys.argv[1:2] == ["shrinking"]:
@@ -26,10 +32,12 @@ def main() -> int:
         return shrinking(sys.argv[2:])
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("name", nargs="*", help=f"of {', '.join(names())}")
-    chosen = parser.parse_args().name or names()
+    given, options = _split(sys.argv[1:])
+    chosen = parser.parse_args(given).name or names()
     missed = []
     for name in chosen:
-        measured = importlib.import_module(f"benchmarks.{name}").run()
+        run = importlib.import_module(f"benchmarks.{name}").run
+        measured = run(options) if options else run()
         for result in measured if isinstance(measured, list) else [measured]:
             print(json.dumps(result), flush=True)
             if not result["ok"]:

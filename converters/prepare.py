@@ -16,6 +16,7 @@ from edgemm.card import HistoryStep, ModelCard
 from edgemm.card.fit import Entry, read_card_file
 from edgemm.card.fit import fit_card as fit_to_tensors
 from edgemm.card.keys import refuse_unknown, without_help
+from edgemm.converters.aware.source import TrainedSource
 from edgemm.converters.file_source import FileSource
 from edgemm.converters.importers import export_program, export_torch, read_onnx
 from edgemm.converters.importers.input_shapes import set_inputs
@@ -100,6 +101,8 @@ def prepare(
     set_inputs(model, constants or {})
     separate_outputs(model)
     original, rounds = model.clone(), not _is_float32(model)
+    if isinstance(source, TrainedSource):
+        original, rounds = (source.original or model).clone(), True
     canonicalize(model)
     given, unsaid = given_card(source, card, preset), ""
     known = given is not None
@@ -122,16 +125,20 @@ def prepare(
     if isinstance(source, str | Path):
         file = source_file(source)  # with its external weights
         digest, size = file.sha256(), file.size_bytes
+    elif isinstance(source, TrainedSource):
+        digest, size = source.sha256, source.size_bytes
     notes += [each for each in (unsaid, shaped) if each]
     return Prepared(
         model, inputs, outputs, fitted, digest, size, tuple(notes), original, rounds,
-        _module_source(source, example_inputs, original) if time_axis is None else None, None, time_axis,
+        _runtime_of(source, example_inputs, original) if time_axis is None else None, None, time_axis,
         pieces,
     )  # fmt: skip
 
 
-def _module_source(source: Any, example_inputs: tuple[Any, ...] | None, graph: ir.Model) -> Source | None:
-    """The torch module that was given, where its arguments are the graph's inputs one by one."""
+def _runtime_of(source: Any, example_inputs: tuple[Any, ...] | None, graph: ir.Model) -> Source | None:
+    """The torch module that was given, or trained on, where its arguments are the graph's inputs one by one."""
+    if isinstance(source, TrainedSource):
+        return source.runs_in
     if example_inputs is None or not hasattr(source, "state_dict"):
         return None
     inputs = [value for value in graph.graph.inputs if not value.is_initializer()]
@@ -234,6 +241,8 @@ def _read(
         if path.suffix.lower() == ".pt2":
             return export_program(path), path.read_bytes()
         return read_onnx(path, shapes), path.read_bytes()
+    if isinstance(source, TrainedSource):
+        return source.model.clone(), b""
     if isinstance(source, ir.Model):
         model = source.clone()
     elif hasattr(source, "state_dict"):
@@ -253,6 +262,8 @@ def _read(
 def _name(source: Any) -> str:
     if isinstance(source, str | Path):
         return Path(source).stem
+    if isinstance(source, TrainedSource):
+        return source.name
     return type(source).__name__ if hasattr(source, "state_dict") else "model"
 
 
@@ -285,6 +296,8 @@ def given_card(source: Any, card: ModelCard | str | Path | None, preset: str | N
 
 def _carried(source: Any) -> ModelCard | None:
     """The card inside the source file; None where there is none, and where the source is no file."""
+    if isinstance(source, TrainedSource):
+        return source.card
     if isinstance(source, str | Path) and Path(source).suffix.lower() != ".pt2":
         from edgemm.artifact import read_artifact
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 
 from edgemm.card import ModelCard
+from edgemm.converters.aware.source import TrainedSource
 from edgemm.converters.evaluation import input_ranges
 from edgemm.converters.onnx_writer.transposed import spread_transposed
 from edgemm.converters.passes import canonicalize
@@ -42,10 +43,23 @@ def plan(work: Work) -> None:
     if scheme == "dynamic":
         work.notes.append("weights are int8, activations are quantized while running")
     work.plan = make_plan(
-        model, work.calibration, target=target, scheme=scheme, input_ranges=input_ranges(work.prepared.card)
+        model,
+        work.calibration,
+        target=target,
+        scheme=scheme,
+        input_ranges=input_ranges(work.prepared.card),
+        float_nodes=_float_in_training(work),
     )
     check_plan(model, work.plan)
     work.explanation = explain_plan(model, work.plan)
+
+
+def _float_in_training(work: Work) -> frozenset[str]:
+    """Nodes of a trained source that computed in float: they learned nothing of rounding."""
+    source = work.options.source
+    if not isinstance(source, TrainedSource):
+        return frozenset()
+    return source.float_nodes() & {str(node.name) for node in work.prepared.model.graph}
 
 
 def _integer_io(work: Work, scheme: str) -> None:
@@ -79,7 +93,9 @@ def _calibration(work: Work) -> Calibration:
     found = calibrate(model, inputs, progress=lambda done, total: work.tell("calibrating", done, total))
     kept = declared_ranges(model)
     if kept:
-        work.notes.append(f"the source is quantized: {len(kept)} of its ranges are kept")
+        trained = isinstance(work.options.source, TrainedSource)
+        said = "ranges were trained, and are kept" if trained else "of its ranges are kept"
+        work.notes.append(f"the source is quantized: {len(kept)} {said}")
     return with_shared_states(found, work.prepared.card)
 
 
