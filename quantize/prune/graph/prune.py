@@ -41,7 +41,7 @@ Latency = Callable[[Sequence[ir.Model]], Sequence[float]]
 
 @dataclass(frozen=True, slots=True)
 class Settings:
-    """How channels are chosen; the defaults are what measured best."""
+    """How channels are chosen; the other values are there to be compared with."""
 
     multiple: int = 8
     """So many channels, or a multiple, are left of a layer; fewer in layers of less than four times that."""
