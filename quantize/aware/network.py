@@ -16,7 +16,6 @@ from edgemm.quantize.aware.ranges import ActivationRanges
 from edgemm.quantize.aware.rounding import dynamic, on_grid
 from edgemm.quantize.aware.sharing import shared_grids
 from edgemm.quantize.aware.weights import Constants, Key
-from edgemm.quantize.fusion import fused_activation
 from edgemm.quantize.grid import Grid
 from edgemm.quantize.legality import grid_operands, rule_of
 from edgemm.quantize.plan import Plan, Precision
@@ -155,8 +154,7 @@ class _Step:
         integer = plan.is_int8(self.name)
         packed = plan.precision.get(self.name) is Precision.DYNAMIC
         self.dynamic, self.rows = packed and node.op_type in ("Gemm", "MatMul"), packed and rows
-        inner = fused_activation(node) is not None
-        self.stored = [integer and not inner and name in plan.activations for name in self.outputs]
+        self.stored = [integer and name in plan.activations for name in self.outputs]
         operands = grid_operands(node, rule_of(node)) if integer else frozenset()
         self.rounds = frozenset(
             index
