@@ -58,6 +58,7 @@ lint: $(VENV)/.test  ## format, lint, types
 	$(BIN)/mypy
 
 bench: $(VENV)/.test  ## speed and size, as ratios taken in one run
+	$(PIP) torch-pruning
 	$(BIN)/python -m benchmarks
 
 wheel: $(VENV)/.made  ## dist/edgemm-*.whl
