@@ -47,7 +47,7 @@ _HOME = {
         ("EdgemmError", "InputError", "LatencyMissed", "DelegateError", "DelegateMissing", "DelegateFailed",
          "MachineShortage", "ArtifactError", "DamagedArtifact", "CardError", "UnsupportedVersion", "SourceError",
          "SourceNotFound", "UnknownSource", "SourceLost", "SourceTimeout", "MissingDependency", "ConversionError",
-         "UnsupportedOperator", "CalibrationError", "FidelityMissed"), "edgemm.errors"),
+         "UnsupportedOperator", "CalibrationError", "FidelityMissed", "TrainingError"), "edgemm.errors"),
 }  # fmt: skip
 
 __all__ = [*_HOME]

@@ -61,6 +61,7 @@ EXIT_CODES = {
     "EdgemmError": 1,
     "InputError": 2,
     "FidelityMissed": 3,
+    "TrainingError": 3,
     "LatencyMissed": 4,
     "DelegateMissing": 5,
     "DelegateFailed": 5,
