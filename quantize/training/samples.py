@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import itertools
 import zlib
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sized
 from dataclasses import dataclass
 from typing import Any, NamedTuple
 
@@ -13,7 +13,8 @@ import numpy as np
 from edgemm.errors import InputError
 
 Data = Any
-"""`Samples`, or a callable: number of the epoch, from 0 -> its batches. Each is a `Batch`, or (inputs, targets)."""
+"""`Samples`; or a callable: number of the epoch, from 0 -> its batches; or what gives an epoch
+whenever it is iterated, such as a DataLoader. A batch is a `Batch`, or (inputs, targets)."""
 
 
 Seed = Callable[[int, int], int]
@@ -60,7 +61,7 @@ class Samples:
         """One epoch in random order.
 
         Args:
-            size: samples in a batch; the last may have fewer.
+            size: samples in a batch; the last may have fewer, or one more: a batch norm cannot train on one alone.
             seed: of the order.
             start: so many batches are left out.
         """
@@ -71,12 +72,22 @@ class Samples:
             None if self.targets is None else tuple(torch.as_tensor(each) for each in _several(self.targets))
         )
         order = torch.randperm(len(self), generator=torch.Generator().manual_seed(seed))
-        for chosen in order.split(size)[start:]:
+        for chosen in order.split(self._sizes(size))[start:]:
             answers = None if targets is None else tuple(each[chosen] for each in targets)
             if answers is not None and not isinstance(self.targets, tuple):
                 answers = answers[0]
             batch = Batch(tuple(each[chosen] for each in inputs), answers)
             yield batch if self.augment is None else self.augment(batch)
+
+    def steps(self, size: int) -> int:
+        """Batches of an epoch."""
+        return len(self._sizes(size))
+
+    def _sizes(self, size: int) -> list[int]:
+        whole, rest = divmod(len(self), size)
+        if not whole or rest > 1 or (rest and size == 1):
+            return [size] * whole + [rest]
+        return [size] * (whole - 1) + [size + rest]
 
     def fingerprint(self) -> str:
         """Of the samples themselves: other data have another."""
@@ -117,13 +128,15 @@ def batches_of(data: Data, epoch: int, size: int, seed: Seed, start: int) -> Ite
 
 
 def _called(data: Data, epoch: int) -> Iterable[Any]:
-    if not callable(data):
+    if callable(data):
+        batches: Iterable[Any] = data(epoch)
+        return batches
+    if not isinstance(data, Iterable) or hasattr(data, "shape"):
         raise InputError(
-            "expected Samples, or a callable that takes the number of the epoch and gives batches, found "
+            "expected Samples, a DataLoader, or a callable that takes the number of the epoch and gives batches, found "
             f"{type(data).__name__}"
         )
-    batches: Iterable[Any] = data(epoch)
-    return batches
+    return data
 
 
 def as_batch(value: Any) -> Batch:
@@ -149,6 +162,9 @@ def _tensors(value: Any) -> Any:
 def steps_in(data: Data, size: int, limit: int | None) -> int | None:
     """Batches in an epoch; None where nobody knows."""
     if isinstance(data, Samples):
-        whole = -(-len(data) // size)
-        return whole if limit is None else min(whole, limit)
-    return limit
+        whole = data.steps(size)
+    elif isinstance(data, Sized) and not hasattr(data, "shape"):
+        whole = len(data)
+    else:
+        return limit
+    return whole if limit is None else min(whole, limit)

@@ -37,7 +37,8 @@ def train(
 
     Args:
         module: called with the inputs of a batch. Parameters without `requires_grad` stay as they are.
-        data: `Samples`, or a callable: number of the epoch, from 0 -> its batches, each (inputs, targets).
+        data: `Samples`; a DataLoader; or a callable: number of the epoch, from 0 -> its batches, each (inputs,
+            targets).
         loss: what is made small: a name (see `edgemm.quantize.training.losses`), or a callable of what the module
             gives and the targets.
         settings: epochs, optimizer, schedule and so on.

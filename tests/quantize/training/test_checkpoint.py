@@ -113,6 +113,32 @@ def test_a_callers_own_batches_go_on_where_they_were(tmp_path: Path) -> None:
     assert equal(found[0], found[1])
 
 
+def test_a_data_loader_goes_on_where_it_was(tmp_path: Path) -> None:
+    found = []
+    for path, stop in ((None, 0), (tmp_path / "a", 13), (tmp_path / "a", 0)):
+        net, hook = network(), Once(stop)
+        data = torch.utils.data.DataLoader(torch.utils.data.TensorDataset(X, Y), batch_size=8, shuffle=True)
+
+        def loss(given: Any, truth: Any, hook: Once = hook) -> Any:
+            hook(Batch((torch.zeros(1),)))
+            return nn.functional.cross_entropy(given, truth)
+
+        try:
+            train(
+                net,
+                data,
+                loss=loss,
+                settings=Settings(epochs=4),
+                checkpoint=path,
+                save_every=3,
+                progress=False,
+            )
+        except Interruption:
+            continue
+        found.append(net)
+    assert equal(*found)
+
+
 def test_a_gan_goes_on_too(tmp_path: Path) -> None:
     def play(path: Path | None, stop: int) -> nn.Module:
         torch.manual_seed(0)

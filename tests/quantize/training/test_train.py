@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -222,6 +223,48 @@ def test_ctc_is_the_sum_over_all_ways() -> None:
     assert report.losses["loss"][0] == pytest.approx(float(expected), rel=1e-5)
 
 
+class Counts(nn.Module):  # type: ignore[misc]
+    """Notes how many samples come at once."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.net, self.seen = network(), list[int]()
+
+    def forward(self, x: torch.Tensor) -> torch.Tensor:
+        self.seen.append(len(x))
+        found: torch.Tensor = self.net(x)
+        return found
+
+
+@pytest.mark.parametrize(
+    ("size", "batches"),
+    [(7, [7] * 6 + [8]), (49, [50]), (50, [50]), (60, [50]), (16, [16, 16, 16, 2]), (25, [25, 25])],
+)
+def test_no_sample_is_alone_in_a_batch(size: int, batches: list[int]) -> None:
+    net = Counts()
+    settings = Settings(epochs=1, batch_size=size, schedule="cosine")
+    report = train(net, Samples(X, Y), settings=settings, progress=False)
+    assert net.seen == batches
+    assert report.steps == len(batches)
+
+
+def test_a_data_loader_is_data(tmp_path: Path) -> None:
+    def loader() -> Any:
+        return torch.utils.data.DataLoader(torch.utils.data.TensorDataset(X, Y), batch_size=10, shuffle=True)
+
+    found = []
+    for _ in range(2):
+        net = network()
+        settings = Settings(epochs=2, schedule="one_cycle")
+        report = train(
+            net, loader(), settings=settings, checkpoint=tmp_path / "a", save_every=3, progress=False
+        )
+        assert (report.steps, report.resumed) == (10, False)
+        (tmp_path / "a").unlink()
+        found.append(net)
+    assert equal(found[0], found[1])
+
+
 # bad input
 
 
@@ -238,7 +281,7 @@ def test_ctc_is_the_sum_over_all_ways() -> None:
         (Samples(X[:, :4], Y), "cross_entropy", r"cannot be trained with inputs of \[50, 4\] float32"),
         (lambda _: [], "cross_entropy", "no batch in epoch 1"),
         (lambda _: [(X, Y, Y)], "cross_entropy", r"expected a batch of \(inputs, targets\), found 3"),
-        (X, "cross_entropy", "expected Samples, or a callable"),
+        (X, "cross_entropy", "expected Samples, a DataLoader, or a callable"),
     ],
 )
 def test_data_that_do_not_fit_are_refused_before_anything_is_trained(data: Any, loss: Any, said: str) -> None:
