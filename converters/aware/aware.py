@@ -87,7 +87,9 @@ class Aware:
             prepared.card.name,
             prepared.sha256,
             prepared.size_bytes,
-            prepared.card,
+            prepared.card.after(
+                "quantization_aware", {"target": self.plan.target.name, "scheme": self.plan.scheme}
+            ),
         )
 
     def answers(self, sample: Mapping[str, Array]) -> dict[str, Array]:

@@ -91,7 +91,10 @@ def test_a_file_says_that_it_was_trained_and_how_near_it_is(suffix: str, tmp_pat
     assert any("of the trained network" in note for note in done.notes)
     assert not any("another grid" in note or "another precision" in note for note in done.notes)
     assert done.card.source_sha256 == made.prepared.sha256
-    assert edgemm.load(done.output).card.name == done.card.name
+    with edgemm.load(done.output) as model:
+        assert model.card.name == done.card.name
+        (step,) = model.card.history
+        assert (step.step, step.details) == ("quantization_aware", {"target": "cpu", "scheme": "static"})
 
 
 @pytest.mark.parametrize("suffix", FORMATS)
