@@ -4,7 +4,8 @@ trace.py        which index of which tensor is the same channel; operators/ has 
 groups.py       channels that are counted together
 observe.py      one run of the calibration data: what each layer reads and computes
 rank.py         in which order the channels of a group are best removed
-allocate.py     how much of each group goes
+weigh.py        what the outputs lose with them, measured at a few depths
+choose.py       how many go of each group, so that the target is met; allocate.py is the path it goes along
 cut.py          removes channels from the graph
 compensate.py   fits the layers behind them anew, by least squares
 cost.py         MACs and parameters, without building the graph
@@ -12,6 +13,7 @@ cost.py         MACs and parameters, without building the graph
 features.py and moments.py are the linear algebra: a layer as a matrix, and sums over data.
 """
 
-from edgemm.quantize.prune.graph.prune import Pruned, Settings, prune_graph
+from edgemm.quantize.prune.graph.prune import Pruned, prune_graph
+from edgemm.quantize.prune.graph.work import Settings
 
 __all__ = ["Pruned", "Settings", "prune_graph"]
