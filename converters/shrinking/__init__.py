@@ -1,0 +1,24 @@
+"""Shrinking a model file: pruned, trained to answer as the source does while it rounds as the device does, converted.
+
+file.py   the steps
+loss.py   how near an answer is to the source's
+"""
+
+from __future__ import annotations
+
+import importlib
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from edgemm.converters.shrinking.file import ShrunkFile, Step, shrink_file
+
+_WHERE = {"ShrunkFile": "file", "Step": "file", "shrink_file": "file"}
+"""Public name -> module that it lives in; loaded when first asked for."""
+
+__all__ = ["ShrunkFile", "Step", "shrink_file"]
+
+
+def __getattr__(name: str) -> Any:
+    if name not in _WHERE:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    return getattr(importlib.import_module(f"{__name__}.{_WHERE[name]}"), name)
