@@ -4,31 +4,14 @@ from __future__ import annotations
 
 import hashlib
 import io
-import json
 from pathlib import Path
 from typing import Any
 
 from edgemm import atomic
 from edgemm.errors import InputError
-from edgemm.quantize.training.samples import Data, Samples
-from edgemm.quantize.training.settings import Settings
 
-VERSION = 1
-
-
-def fingerprint(modules: dict[str, Any], data: Data, settings: Settings, objective: str) -> str:
-    """Of all that decides what is trained, but not of the weights: hexadecimal."""
-    shapes = {
-        name: [[key, list(value.shape), str(value.dtype)] for key, value in module.state_dict().items()]
-        for name, module in modules.items()
-    }
-    shown = (
-        data.fingerprint()
-        if isinstance(data, Samples)
-        else getattr(data, "__qualname__", type(data).__qualname__)
-    )
-    said = json.dumps([VERSION, shapes, shown, settings.to_json(), objective], sort_keys=True, default=str)
-    return hashlib.sha256(said.encode()).hexdigest()
+MAGIC = b"edgemm checkpoint\n"
+"""At the head of the file; the SHA-256 of what follows comes next."""
 
 
 def save(path: Path, state: dict[str, Any]) -> None:
@@ -42,7 +25,7 @@ def save(path: Path, state: dict[str, Any]) -> None:
     buffer = io.BytesIO()
     torch.save(state, buffer)
     try:
-        atomic.write(path, [buffer.getbuffer()])
+        atomic.write(path, [MAGIC, hashlib.sha256(buffer.getbuffer()).digest(), buffer.getbuffer()])
     except OSError as error:
         raise InputError(f"the checkpoint {path} cannot be written: {error.strerror or error}") from error
 
@@ -57,15 +40,19 @@ def read(path: Path, expected: str) -> dict[str, Any] | None:
 
     if not path.exists():
         return None
-    try:
-        state: Any = torch.load(path, map_location="cpu", weights_only=True)
-    except Exception as error:  # torch names its own, and those of pickle and zip
+    content = path.read_bytes()
+    head = len(MAGIC) + hashlib.sha256().digest_size
+    if (
+        content[: len(MAGIC)] != MAGIC
+        or hashlib.sha256(content[head:]).digest() != content[len(MAGIC) : head]
+    ):
         raise InputError(
-            f"the checkpoint {path} cannot be read ({type(error).__name__}): remove it to begin anew, or name another"
-        ) from error
-    if not isinstance(state, dict) or state.get("fingerprint") != expected:
+            f"the checkpoint {path} is damaged, or no checkpoint: remove it to begin anew, or name another"
+        )
+    state: dict[str, Any] = torch.load(io.BytesIO(content[head:]), map_location="cpu", weights_only=True)
+    if state.get("fingerprint") != expected:
         raise InputError(
-            f"the checkpoint {path} is of another training: network, data, settings or loss differ. Remove it to begin "
-            "anew, or name another"
+            f"the checkpoint {path} is of another training: the weights that it begins with (seed them), the network, "
+            "data, settings, loss or teacher differ. Remove it to begin anew, or name another"
         )
     return state

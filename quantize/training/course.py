@@ -16,6 +16,7 @@ import numpy as np
 from edgemm.errors import InputError, TrainingError
 from edgemm.quantize.training import checkpoint as disk
 from edgemm.quantize.training.bar import Bar
+from edgemm.quantize.training.identity import fingerprint
 from edgemm.quantize.training.optimizers import make_schedule
 from edgemm.quantize.training.report import TrainingReport
 from edgemm.quantize.training.samples import Batch, Data, batches_of, steps_in
@@ -89,7 +90,13 @@ class Course:
         self._check()
         began = time.monotonic()
         modules = list(self.learner.modules.values())
-        with torch.random.fork_rng(devices=[]), _threads(self.settings.threads), _modes(modules), self.bar:
+        with (
+            torch.enable_grad(),
+            torch.random.fork_rng(devices=[]),
+            _threads(self.settings.threads),
+            _modes(modules),
+            self.bar,
+        ):
             resumed = self._open()
             while not self._state.done:
                 self._epoch()
@@ -116,7 +123,7 @@ class Course:
             for name, each in self.learner.optimizers.items()
         }
         self._schedules = {name: each for name, each in made.items() if each is not None}
-        self._fingerprint = disk.fingerprint(
+        self._fingerprint = fingerprint(
             self.learner.modules, self.data, self.settings, self.learner.objective
         )
         self._saved = time.monotonic()
@@ -162,10 +169,12 @@ class Course:
             self._save()
 
     def _stepped(self, batch: Batch) -> dict[str, float]:
-        state = self._state
+        state, statistics = self._state, self._statistics()
         try:
             return self.learner.step(batch)
         except TrainingError as error:
+            for buffer, before in statistics:
+                buffer.copy_(before)
             raise TrainingError(
                 f"step {state.step + 1} of epoch {state.epoch + 1}: {error}. The weights are those of the step before; "
                 "a lower learning rate or clip_norm helps, if the data are finite"
@@ -179,6 +188,19 @@ class Course:
                 f"{list(each.shape)} {str(each.dtype).removeprefix('torch.')}" for each in batch.inputs
             )
             raise InputError(f"the network cannot be trained with inputs of {shapes}: {error}") from error
+
+    def _statistics(self) -> list[tuple[Any, Any]]:
+        """Buffers of normalisations, which every run changes, and what is in them now."""
+        import torch
+
+        kind = torch.nn.modules.batchnorm._NormBase
+        parts = [
+            part
+            for each in self.learner.modules.values()
+            for part in each.modules()
+            if isinstance(part, kind)
+        ]
+        return [(buffer, buffer.clone()) for part in parts for buffer in part.buffers(recurse=False)]
 
     def _is_due(self) -> bool:
         if self.checkpoint is None:
@@ -197,7 +219,7 @@ class Course:
         state.done = state.stopped_early or state.epoch >= self.settings.epochs
         if state.done and state.best is not None:
             for name, module in self.learner.modules.items():
-                module.load_state_dict(state.best[name])
+                _put_back(module, state.best[name])
             state.best = None
         if self.checkpoint is not None:
             self._save()
@@ -221,7 +243,7 @@ class Course:
         if score > state.best_score or state.best is None:
             state.best_score, state.best_epoch, state.waited = score, state.epoch, 0
             state.best = {
-                name: copy.deepcopy(each.state_dict()) for name, each in self.learner.modules.items()
+                name: copy.deepcopy(_everything(each)) for name, each in self.learner.modules.items()
             }
         else:
             state.waited += 1
@@ -238,7 +260,7 @@ class Course:
             {
                 "fingerprint": self._fingerprint,
                 "state": {name: getattr(state, name) for name in _State.__dataclass_fields__},
-                "modules": {name: each.state_dict() for name, each in self.learner.modules.items()},
+                "modules": {name: _everything(each) for name, each in self.learner.modules.items()},
                 "optimizers": {name: each.state_dict() for name, each in self.learner.optimizers.items()},
                 "schedules": {name: each.state_dict() for name, each in self._schedules.items()},
             },
@@ -246,12 +268,30 @@ class Course:
         self._saved = time.monotonic()
 
     def _load(self, found: dict[str, Any]) -> None:
-        for kind, owners in (
-            ("modules", self.learner.modules), ("optimizers", self.learner.optimizers), ("schedules", self._schedules),
-        ):  # fmt: skip
+        for name, module in self.learner.modules.items():
+            _put_back(module, found["modules"][name])
+        for kind, owners in (("optimizers", self.learner.optimizers), ("schedules", self._schedules)):
             for name, owner in owners.items():
                 owner.load_state_dict(found[kind][name])
         self._state = _State(**found["state"])
+
+
+def _everything(module: Any) -> dict[str, Any]:
+    """A module's state, with the buffers that it does not keep in a file of its own."""
+    kept = module.state_dict()
+    beside = {name: each for name, each in module.named_buffers() if name not in kept}
+    return {"kept": kept, "beside": beside}
+
+
+def _put_back(module: Any, found: dict[str, Any]) -> None:
+    """The state that `_everything` gave."""
+    import torch
+
+    module.load_state_dict(found["kept"])
+    with torch.no_grad():
+        for name, each in module.named_buffers():
+            if name in found["beside"]:
+                each.copy_(found["beside"][name])
 
 
 def _freeze(module: Any) -> None:

@@ -10,6 +10,7 @@ from typing import Any, Literal, get_args
 from edgemm.choices import hint
 from edgemm.errors import InputError
 from edgemm.quantize.training.course import Validate
+from edgemm.quantize.training.identity import digest, said_of
 from edgemm.quantize.training.losses import Loss, LossName, find_loss
 from edgemm.quantize.training.report import TrainingReport
 from edgemm.quantize.training.samples import Batch, Data
@@ -89,7 +90,15 @@ def distil(
         return how.weight * alike + (1 - how.weight) * of_labels(answered, batch.targets)
 
     return fit(
-        student, data, objective, f"distil {how!r}", settings, validate, checkpoint, save_every, progress
+        student,
+        data,
+        objective,
+        f"distil {how.likeness} {how.temperature} {how.weight} {said_of(how.labels)} {digest(master)}",
+        settings,
+        validate,
+        checkpoint,
+        save_every,
+        progress,
     )
 
 

@@ -11,6 +11,7 @@ from edgemm.choices import hint
 from edgemm.errors import InputError
 from edgemm.quantize.training.bar import Bar
 from edgemm.quantize.training.course import Course, Learner, Validate
+from edgemm.quantize.training.identity import said_of
 from edgemm.quantize.training.optimizers import make_optimizer
 from edgemm.quantize.training.report import TrainingReport
 from edgemm.quantize.training.samples import Batch, Data
@@ -91,9 +92,8 @@ class _Player:
         """What the course trains. The averaged generator is the one that is validated."""
         modules = {"average": self._average} if self._average is not None else {}
         modules |= {"generator": self._generator, "discriminator": self._discriminator}
-        named = (
-            f"gan {self._game} {self._noise if isinstance(self._noise, Sequence) else 'drawn'} {self._share}"
-        )
+        noise = list(self._noise) if isinstance(self._noise, Sequence) else said_of(self._noise)
+        named = f"gan {self._game} {noise} {self._share}"
         return Learner(modules, self._optimizers, self.step, named)
 
     def step(self, batch: Batch) -> dict[str, float]:

@@ -44,11 +44,7 @@ def cross_entropy(found: Any, targets: Any) -> Any:
                 f"cross_entropy: the scores have shape {list(found.shape)}, so labels of shape {list(expected)} are "
                 f"expected, found {list(targets.shape)}"
             )
-        if targets.numel() and not 0 <= int(targets.min()) <= int(targets.max()) < found.shape[1]:
-            raise InputError(
-                f"cross_entropy: expected labels of 0..{found.shape[1] - 1}, found {int(targets.min())}.."
-                f"{int(targets.max())}"
-            )
+        _are_classes(targets, found.shape[1])
         targets = targets.long()
     return torch.nn.functional.cross_entropy(found, targets)
 
@@ -68,10 +64,7 @@ def bce(found: Any, targets: Any) -> Any:
 
     _needed(targets, "bce")
     _same_shape(found, targets, "bce")
-    if targets.numel() and not 0 <= float(targets.min()) <= float(targets.max()) <= 1:
-        raise InputError(
-            f"bce: expected targets of 0..1, found {float(targets.min()):g}..{float(targets.max()):g}"
-        )
+    _in_range(targets)
     return torch.nn.functional.binary_cross_entropy_with_logits(found, targets.to(found.dtype))
 
 
@@ -79,11 +72,101 @@ def ctc(found: Any, targets: Any) -> Any:
     """Of sequences whose labels stand in order, but nobody knows where."""
     import torch
 
+    labels, of_outputs, of_labels = _of_ctc(targets)
+    if found.ndim != 3:
+        raise InputError(f"ctc: expected scores of the shape [time, n, classes], found {list(found.shape)}")
+    steps, count, classes = found.shape
+    if len(of_outputs) != count or len(of_labels) != count:
+        raise InputError(
+            f"ctc: expected {count} lengths of each kind, found {len(of_outputs)} and {len(of_labels)}"
+        )
+    if int(of_outputs.max()) > steps or int(of_outputs.min()) < 1:
+        raise InputError(
+            f"ctc: expected lengths of the outputs of 1..{steps}, found {of_outputs.tolist()[:8]}"
+        )
+    check_labels(labels, of_outputs, of_labels, classes)
+    scores = torch.nn.functional.log_softmax(found, dim=-1)
+    return torch.nn.functional.ctc_loss(scores, labels, of_outputs, of_labels)
+
+
+def _of_ctc(targets: Any) -> tuple[Any, Any, Any]:
     if not isinstance(targets, tuple) or len(targets) != 3:
         raise InputError("ctc: expected targets of (labels, lengths of the outputs, lengths of the labels)")
+    if any(each.is_floating_point() for each in targets):
+        raise InputError("ctc: expected whole numbers for labels and lengths")
     labels, of_outputs, of_labels = targets
-    scores = torch.nn.functional.log_softmax(found, dim=-1)
-    return torch.nn.functional.ctc_loss(scores, labels, of_outputs, of_labels, zero_infinity=True)
+    return labels, of_outputs.reshape(-1), of_labels.reshape(-1)
+
+
+def check_labels(labels: Any, of_outputs: Any, of_labels: Any, classes: int) -> None:
+    """That each row of labels can be spelt in its steps: torch does not look, and reads what is not there.
+
+    Args:
+        labels: int[n, longest], or one after the other, int[sum of the lengths].
+
+    Raises:
+        InputError: names the sample.
+    """
+    rows = list(labels) if labels.ndim == 2 else []
+    if labels.ndim == 1 and int(of_labels.min()) >= 0 and int(of_labels.sum()) == len(labels):
+        rows = list(labels.split(of_labels.tolist()))
+    if len(rows) != len(of_labels):
+        raise InputError(
+            f"ctc: expected labels of the shape [n, longest], or all one after the other, found {list(labels.shape)} "
+            f"for {len(of_labels)} samples of {int(of_labels.sum())} labels"
+        )
+    for at, (row, steps, length) in enumerate(
+        zip(rows, of_outputs.tolist(), of_labels.tolist(), strict=True)
+    ):
+        if not 0 <= length <= len(row):
+            raise InputError(f"ctc: sample {at}: expected 0 to {len(row)} labels, found the length {length}")
+        said = row[:length]
+        if length and not 1 <= int(said.min()) <= int(said.max()) < classes:
+            raise InputError(
+                f"ctc: sample {at}: expected labels of 1..{classes - 1} (0 is the blank), found {said.tolist()[:12]}"
+            )
+        needed = length + int((said[1:] == said[:-1]).sum())
+        if needed > steps:
+            raise InputError(
+                f"ctc: sample {at}: its {length} labels need {needed} steps, a blank between equal ones, and it has "
+                f"{steps}"
+            )
+
+
+def check_all(loss: str, found: Any, targets: Any) -> None:
+    """All right answers of all samples, before anything is trained, against the shape of what the network gives.
+
+    Raises:
+        InputError: one of them is none.
+    """
+    import torch
+
+    if targets is None:
+        return
+    several: Any = (
+        torch.as_tensor(targets) if not isinstance(targets, tuple) else tuple(map(torch.as_tensor, targets))
+    )
+    if loss == "ctc":
+        labels, of_outputs, of_labels = _of_ctc(several)
+        check_labels(labels, of_outputs, of_labels, found.shape[-1])
+    elif loss == "bce":
+        _in_range(several)
+    elif loss == "cross_entropy" and not several.is_floating_point():
+        _are_classes(several, found.shape[1])
+
+
+def _are_classes(targets: Any, count: int) -> None:
+    if targets.numel() and not 0 <= int(targets.min()) <= int(targets.max()) < count:
+        raise InputError(
+            f"cross_entropy: expected labels of 0..{count - 1}, found {int(targets.min())}..{int(targets.max())}"
+        )
+
+
+def _in_range(targets: Any) -> None:
+    if targets.numel() and not 0 <= float(targets.min()) <= float(targets.max()) <= 1:
+        raise InputError(
+            f"bce: expected targets of 0..1, found {float(targets.min()):g}..{float(targets.max()):g}"
+        )
 
 
 def _needed(targets: Any, name: str) -> None:

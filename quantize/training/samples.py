@@ -34,7 +34,8 @@ class Samples:
     """All samples, in memory.
 
     Args:
-        inputs: an array or tensor [n, ...], or a tuple of them for a network with several inputs.
+        inputs: an array or tensor [n, ...], or a tuple of them for a network with several inputs. Arrays of float64
+            become float32.
         targets: of the same length: labels, numbers, or a tuple (for "ctc": labels, their lengths ...); None without.
         augment: changes the inputs and targets of one batch: called with a `Batch`, gives a `Batch`. It draws from
             torch's own generator, which is seeded for each step.
@@ -67,10 +68,8 @@ class Samples:
         """
         import torch
 
-        inputs = tuple(torch.as_tensor(each) for each in _several(self.inputs))
-        targets = (
-            None if self.targets is None else tuple(torch.as_tensor(each) for each in _several(self.targets))
-        )
+        inputs = tuple(map(_tensor, _several(self.inputs)))
+        targets = None if self.targets is None else tuple(map(_tensor, _several(self.targets)))
         order = torch.randperm(len(self), generator=torch.Generator().manual_seed(seed))
         for chosen in order.split(self._sizes(size))[start:]:
             answers = None if targets is None else tuple(each[chosen] for each in targets)
@@ -101,6 +100,17 @@ class Samples:
 
 def _several(value: Any) -> tuple[Any, ...]:
     return value if isinstance(value, tuple) else (value,)
+
+
+def _tensor(value: Any) -> Any:
+    """NumPy's float64 becomes float32, which networks have; what may not be written to is copied."""
+    import torch
+
+    if isinstance(value, torch.Tensor):
+        return value
+    array = np.asarray(value)
+    array = array.astype(np.float32) if array.dtype == np.float64 else array
+    return torch.from_numpy(array if array.flags.writeable else array.copy())
 
 
 def batches_of(data: Data, epoch: int, size: int, seed: Seed, start: int) -> Iterator[Batch]:

@@ -10,10 +10,11 @@ from typing import Any
 from edgemm.errors import TrainingError
 from edgemm.quantize.training.bar import Bar
 from edgemm.quantize.training.course import Course, Learner, Validate
-from edgemm.quantize.training.losses import Loss, LossName, find_loss
+from edgemm.quantize.training.identity import said_of
+from edgemm.quantize.training.losses import Loss, LossName, check_all, find_loss
 from edgemm.quantize.training.optimizers import make_optimizer
 from edgemm.quantize.training.report import TrainingReport
-from edgemm.quantize.training.samples import Batch, Data
+from edgemm.quantize.training.samples import Batch, Data, Samples
 from edgemm.quantize.training.settings import Settings
 
 DEFAULTS = Settings()
@@ -56,14 +57,17 @@ def train(
     """
     find = find_loss(loss)
 
-    def objective(batch: Batch) -> Any:
-        return find(module(*batch.inputs), batch.targets)
+    unseen = True
 
-    named = (
-        loss
-        if isinstance(loss, str)
-        else f"{loss.__module__}.{getattr(loss, '__qualname__', type(loss).__qualname__)}"
-    )
+    def objective(batch: Batch) -> Any:
+        nonlocal unseen
+        found = module(*batch.inputs)
+        if unseen and isinstance(data, Samples) and data.augment is None and isinstance(loss, str):
+            check_all(loss, found, data.targets)
+        unseen = False
+        return find(found, batch.targets)
+
+    named = said_of(loss)
     return fit(module, data, objective, named, settings, validate, checkpoint, save_every, progress)
 
 

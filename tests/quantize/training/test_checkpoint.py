@@ -15,7 +15,7 @@ import torch
 from torch import nn
 
 from edgemm.errors import InputError
-from edgemm.quantize.training import Batch, Samples, Settings, TrainingReport, train, train_gan
+from edgemm.quantize.training import Batch, Samples, Settings, TrainingReport, distil, train, train_gan
 
 SETTINGS = Settings(epochs=4, batch_size=8, schedule="one_cycle", clip_norm=1.0, learning_rate=0.01)
 STEPS = 4 * 5
@@ -213,7 +213,7 @@ def test_a_damaged_checkpoint_is_refused_and_kept(tmp_path: Path, content: Any) 
         trained(path)
         content = path.read_bytes()[:-100]
     path.write_bytes(content)
-    with pytest.raises(InputError, match="cannot be read"):
+    with pytest.raises(InputError, match="is damaged, or no checkpoint"):
         trained(path)
     assert path.read_bytes() == content
 
@@ -229,3 +229,97 @@ def test_the_report_is_json() -> None:
     _, report = trained(None)
     said = json.loads(json.dumps(report.to_json()))
     assert (said["best_epoch"], said["steps"], len(said["scores"])) == (report.best_epoch, STEPS, 4)
+
+
+@pytest.mark.parametrize("place", [5, 40, 300, -300, -3])
+def test_one_bit_that_flipped_is_seen(tmp_path: Path, place: int) -> None:
+    path = tmp_path / "a.checkpoint"
+    trained(path)
+    content = bytearray(path.read_bytes())
+    content[place] ^= 4
+    path.write_bytes(content)
+    with pytest.raises(InputError, match="is damaged, or no checkpoint"):
+        trained(path)
+
+
+def test_buffers_that_no_file_keeps_go_on_too(tmp_path: Path) -> None:
+    class Counting(nn.Module):  # type: ignore[misc]
+        def __init__(self) -> None:
+            super().__init__()
+            self.net = network()
+            self.register_buffer("steps", torch.zeros(1), persistent=False)
+
+        def forward(self, x: torch.Tensor) -> torch.Tensor:
+            if self.training:
+                self.steps += 1
+            found: torch.Tensor = self.net(x) * (1 + self.steps / 10)
+            return found
+
+    found = []
+    for path, stop in ((None, 0), (tmp_path / "a", 7), (tmp_path / "a", 0)):
+        net = Counting()
+        try:
+            train(
+                net,
+                Samples(X, Y, Once(stop)),
+                settings=SETTINGS,
+                checkpoint=path,
+                save_every=2,
+                progress=False,
+            )
+        except Interruption:
+            continue
+        found.append(net)
+    assert equal(*found)
+    assert torch.equal(found[0].steps, found[1].steps)
+
+
+def _other_start() -> tuple[nn.Module, dict[str, Any]]:
+    torch.manual_seed(2)
+    return nn.Sequential(
+        nn.Linear(6, 16), nn.BatchNorm1d(16), nn.ReLU(), nn.Dropout(0.3), nn.Linear(16, 3)
+    ), {}
+
+
+def _other_activation() -> tuple[nn.Module, dict[str, Any]]:
+    net = network()
+    net[2] = nn.Tanh()
+    return net, {}
+
+
+def _other_frozen() -> tuple[nn.Module, dict[str, Any]]:
+    net = network()
+    net[0].requires_grad_(False)
+    return net, {}
+
+
+@pytest.mark.parametrize(
+    "other",
+    [
+        _other_start, _other_activation, _other_frozen,
+        lambda: (network(), {"loss": nn.CrossEntropyLoss(label_smoothing=0.2)}),
+        lambda: (network(), {"data": Samples(X, Y, lambda batch: batch)}),
+    ],
+)  # fmt: skip
+def test_what_decides_the_weights_is_part_of_the_checkpoint(tmp_path: Path, other: Any) -> None:
+    path = tmp_path / "a.checkpoint"
+    loss = nn.CrossEntropyLoss(label_smoothing=0.1)
+    train(network(), Samples(X, Y), loss=loss, settings=SETTINGS, checkpoint=path, progress=False)
+    net, changed = other()
+    given: dict[str, Any] = {"data": Samples(X, Y), "loss": loss} | changed
+    with pytest.raises(InputError, match="is of another training"):
+        train(net, settings=SETTINGS, checkpoint=path, progress=False, **given)
+
+
+def test_the_teacher_is_part_of_the_checkpoint(tmp_path: Path) -> None:
+    def student() -> nn.Module:
+        torch.manual_seed(1)
+        return nn.Linear(6, 3)
+
+    path = tmp_path / "a.checkpoint"
+    distil(student(), network(), Samples(X), settings=SETTINGS, checkpoint=path, progress=False)
+    other, _ = _other_start()
+    with pytest.raises(InputError, match="is of another training"):
+        distil(student(), other, Samples(X), settings=SETTINGS, checkpoint=path, progress=False)
+    again = distil(student(), network(), Samples(X), settings=SETTINGS, checkpoint=path, progress=False)
+    assert again.resumed

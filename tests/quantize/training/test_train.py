@@ -347,3 +347,75 @@ def test_a_loss_that_is_not_finite_stops_before_it_harms(where: str) -> None:
 def test_a_score_that_is_not_a_number() -> None:
     with pytest.raises(TrainingError, match="validate gave NaN after epoch 1"):
         train(network(), Samples(X, Y), validate=lambda _: float("nan"), progress=False)
+
+
+def ctc_of(labels: Any, of_outputs: Any, of_labels: Any, steps: int = 4) -> None:
+    class Scores(nn.Module):  # type: ignore[misc]
+        def __init__(self) -> None:
+            super().__init__()
+            self.net = nn.Linear(2, 5)
+
+        def forward(self, x: torch.Tensor) -> torch.Tensor:
+            found: torch.Tensor = self.net(x).transpose(0, 1)
+            return found
+
+    targets = tuple(torch.tensor(each) for each in (labels, of_outputs, of_labels))
+    x = torch.zeros(len(of_labels), steps, 2)
+    train(Scores(), lambda _: [(x, targets)], loss="ctc", settings=Settings(epochs=1), progress=False)
+
+
+@pytest.mark.parametrize(
+    ("labels", "of_outputs", "of_labels", "said"),
+    [
+        ([[1, 9]], [4], [2], r"sample 0: expected labels of 1\.\.4 \(0 is the blank\), found \[1, 9\]"),
+        ([[1, 2], [0, 2]], [4, 4], [2, 1], "sample 1: expected labels of"),
+        ([[1, -1]], [4], [2], "expected labels of"),
+        ([[1, 2]], [4], [3], "expected 0 to 2 labels, found the length 3"),
+        ([[1, 2]], [5], [2], r"lengths of the outputs of 1\.\.4"),
+        ([[3, 3, 3]], [4], [3], "its 3 labels need 5 steps"),
+        ([1, 2, 3], [4, 4], [2, 2], "for 2 samples of 4 labels"),
+        ([[1, 2]], [4, 4], [2], "lengths of each kind"),
+    ],
+)
+def test_ctc_of_labels_that_cannot_be_is_refused(
+    labels: Any, of_outputs: Any, of_labels: Any, said: str
+) -> None:
+    with pytest.raises(InputError, match=said):
+        ctc_of(labels, of_outputs, of_labels)
+
+
+def test_ctc_of_labels_in_both_forms() -> None:
+    ctc_of([[1, 2], [3, 0]], [4, 4], [2, 1])
+    ctc_of([1, 2, 3], [4, 4], [2, 1])
+
+
+@pytest.mark.parametrize(("loss", "targets"), [("cross_entropy", Y), ("bce", (X[:, :3] > 0).float())])
+def test_a_wrong_answer_far_behind_is_found_before_anything_is_trained(
+    loss: Any, targets: torch.Tensor
+) -> None:
+    wrong = targets.clone()
+    wrong[N - 3] = 7
+    net = network()
+    with pytest.raises(InputError, match="expected"):
+        train(net, Samples(X, wrong), loss=loss, settings=Settings(batch_size=2), progress=False)
+    assert all(torch.equal(a, b) for a, b in zip(net.parameters(), network().parameters(), strict=True))
+
+
+def test_statistics_of_a_step_that_failed_are_put_back() -> None:
+    nets = [network(), network()]
+    bad = X.clone()
+    bad[:] = float("nan")
+    with pytest.raises(TrainingError, match="step 2 of epoch 1"):
+        train(nets[0], lambda _: [(X, Y), (bad, Y)], progress=False)
+    train(nets[1], lambda _: [(X, Y)], settings=Settings(epochs=1), progress=False)
+    assert equal(nets[0], nets[1])
+
+
+def test_arrays_as_numpy_makes_them() -> None:
+    inputs = X.numpy().astype(np.float64)
+    inputs.setflags(write=False)
+    nets = [network(), network()]
+    with torch.no_grad():
+        train(nets[0], Samples(inputs, Y.numpy()), settings=Settings(epochs=1), progress=False)
+    train(nets[1], Samples(X, Y), settings=Settings(epochs=1), progress=False)
+    assert equal(nets[0], nets[1])
