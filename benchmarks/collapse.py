@@ -20,7 +20,7 @@ import onnx_ir as ir
 
 import edgemm
 from edgemm.converters import convert
-from edgemm.converters.convert import Conversion
+from edgemm.converters.conversion import Conversion
 from edgemm.converters.options import RepairMode
 from edgemm.errors import FidelityMissed
 

@@ -11,6 +11,8 @@ tflite/        canonical graph and plan   -> .tflite
 onnx_writer/   canonical graph and plan   -> .onnx with Q/DQ nodes
 measure.py     the file against the float source
 pruning/       a float .onnx file         -> a smaller float .onnx file: `prune_file`
+aware/         a model                    -> a torch module that rounds as the device does, and its file
+shrinking/     a float .onnx file         -> pruned, trained, int8: `shrink_file`
 """
 
 from __future__ import annotations
@@ -18,15 +20,15 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from edgemm.converters.convert import Conversion as Conversion
-    from edgemm.converters.convert import convert as convert
+    from edgemm.converters.conversion import Conversion as Conversion
+    from edgemm.converters.conversion import convert as convert
     from edgemm.converters.pruning import PrunedFile as PrunedFile
     from edgemm.converters.pruning import prune_file as prune_file
 
 _HOMES = {
-    "Conversion": "edgemm.converters.convert",
+    "Conversion": "edgemm.converters.conversion",
     "PrunedFile": "edgemm.converters.pruning",
-    "convert": "edgemm.converters.convert",
+    "convert": "edgemm.converters.conversion",
     "prune_file": "edgemm.converters.pruning",
 }
 """Name -> the module that it is in, which is imported when the name is asked for."""

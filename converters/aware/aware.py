@@ -119,7 +119,7 @@ class Aware:
             InputError: such an option was given.
             EdgemmError: as `edgemm.converters.convert` says; nothing was written.
         """
-        from edgemm.converters.convert import convert
+        from edgemm.converters import convert
 
         again = sorted(set(options) & set(TAKEN))
         if again:

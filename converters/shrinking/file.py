@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import copy
 import tempfile
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -28,7 +29,7 @@ if TYPE_CHECKING:
 
 SAMPLES = 2048
 """Samples that are used at most, where nothing else is said."""
-USUAL = Settings(epochs=20, batch_size=32, learning_rate=1e-3, schedule="cosine", warm_up=0.05, clip_norm=1.0)
+USUAL = Settings(epochs=20, batch_size=32, learning_rate=5e-4, schedule="cosine", warm_up=0.05, clip_norm=1.0)
 FASTER = 5.0
 """Ends of ranges and scales of weights learn so many times faster than weights."""
 
@@ -114,7 +115,8 @@ def shrink_file(
         prune: what shall be left, as `prune_file` takes it; None: nothing is removed.
         evaluate: other data to measure on.
         keep: layers that keep all their channels.
-        card, preset, target, scheme, gate, shapes, constants: as `convert` takes them. The gate compares with the source.
+        card, preset, target, scheme, gate, shapes, constants: as `convert` takes them. The gate compares with the
+            source.
         settings: of the training.
         checkpoint: a file that the training's state is kept in: one that was interrupted goes on from there.
         limit: the most samples of `calibrate` that are used.
@@ -161,12 +163,12 @@ def shrink_file(
             "progress": tell,
         }
         plain = made.convert(Path(folder, f"plain{path.suffix}"), gate="off", repair="off", **measured)
-        report = _trained(made, settings, checkpoint, whole=evaluate is not None, tell=tell)
-        made = _with_card(made, report, settings)
+        report, said = _trained(made, settings, checkpoint, whole=evaluate is not None, tell=tell)
+        made = made if said else _with_card(made, report, settings)
         done = made.convert(path, gate=gate, repair="off", **measured)
     return ShrunkFile(
         path, (*_source_step(source, removed, plain), *steps, _step("int8", plain), _step("trained", done)), removed,
-        report, done.card, done.notes,
+        report, done.card, (*done.notes, *said),
     )  # fmt: skip
 
 
@@ -190,34 +192,69 @@ def _held_to(made: Aware, source: str | Path, given: Mapping[str, Any], path: Pa
 
 def _trained(
     made: Aware, settings: Settings, checkpoint: str | Path | None, *, whole: bool, tell: Progress
-) -> TrainingReport:
-    """The network learns what the source answers to the data that are not held out."""
-    import numpy as np
+) -> tuple[TrainingReport, tuple[str, ...]]:
+    """The network learns what the source answers to the data that are not held out; and what is to be said of that.
+
+    The weights are those of the epoch that is best on a quarter of these data, if it is better than none at all.
+    """
     import torch
 
     from edgemm.quantize.training import Samples as Learned
     from edgemm.quantize.training import train
 
-    data: Samples = made.samples if whole else held_out(made.samples).calibration
-    names = made.module.input_names
-    inputs = tuple(torch.from_numpy(np.concatenate([each[name] for each in data.inputs])) for name in names)
+    learned = held_out(made.samples if whole else held_out(made.samples).calibration)
     tell("asking the source", 0, 1)
-    answers = made.teacher(*inputs)
+    inputs, answers = _asked(made, learned.calibration)
+    others, right = _asked(made, learned.gate)
+    loss = answers_alike(made.prepared.card.outputs)
+
+    def score(module: Any) -> float:
+        return -float(loss(module(*others), right))
+
     scales = {id(each) for each in made.module.scale_parameters()}
 
     def optimizer(free: Sequence[Any]) -> Any:
         slow, fast = ([each for each in free if (id(each) in scales) is kind] for kind in (False, True))
-        groups = [{"params": slow}, {"params": fast, "lr": settings.learning_rate * FASTER}]
+        groups: list[dict[str, Any]] = [
+            {"params": slow},
+            {"params": fast, "lr": settings.learning_rate * FASTER},
+        ]
         return torch.optim.Adam([each for each in groups if each["params"]], settings.learning_rate)
 
     tell("training", 0, 1)
-    return train(
-        made.module,
-        Learned(inputs, answers),
-        loss=answers_alike(made.prepared.card.outputs),
-        settings=replace(settings, optimizer=optimizer),
+    module = made.module
+    start, before = copy.deepcopy(module.state_dict()), _judged(module, score)
+    report = train(
+        module, Learned(inputs, answers), loss=loss, settings=replace(settings, optimizer=optimizer), validate=score,
         checkpoint=checkpoint,
+    )  # fmt: skip
+    after = report.scores[report.best_epoch - 1]
+    if after > before:
+        return report, ()
+    module.load_state_dict(start)
+    return report, (
+        f"training did not help: on samples held out from it, the difference to the source was {-before:.3g} before "
+        f"and {-after:.3g} after. What was not trained is kept. More data or epochs may help",
     )
+
+
+def _judged(module: Any, score: Callable[[Any], float]) -> float:
+    import torch
+
+    with torch.no_grad():
+        return score(module.eval())
+
+
+def _asked(made: Aware, samples: Samples) -> tuple[tuple[Any, ...], Any]:
+    """Inputs as tensors [n, ...], and what the source answers to them."""
+    import numpy as np
+    import torch
+
+    inputs = tuple(
+        torch.from_numpy(np.concatenate([each[name] for each in samples.inputs]))
+        for name in made.module.input_names
+    )
+    return inputs, made.teacher(*inputs)
 
 
 def _with_card(made: Aware, report: TrainingReport, settings: Settings) -> Aware:

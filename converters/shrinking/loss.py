@@ -15,8 +15,8 @@ Loss = Callable[[Any, Any], Any]
 def answers_alike(outputs: Sequence[OutputCard]) -> Loss:
     """The loss: what the network gives and what the source gave -> a tensor of one number, 0 where they are equal.
 
-    Scores of classes, as the card says: the divergence of the probabilities. All else: the mean squared difference,
-    in parts of the source's variance.
+    The mean squared difference, in parts of the source's variance; of scores of classes, as the card says, the
+    divergence of the probabilities too. That alone hardly changes where a network is sure.
     """
     decodes = [each.decode for each in outputs]
 
@@ -35,10 +35,11 @@ def answers_alike(outputs: Sequence[OutputCard]) -> Loss:
 def _apart(found: Any, wanted: Any, decode: str) -> Any:
     import torch
 
-    if decode == "logits" and found.shape[-1] > 1:
+    off = (found - wanted).square().mean() / wanted.var(unbiased=False).clamp(min=LEAST)
+    if found.shape[-1] < 2 or decode not in ("logits", "probabilities"):
+        return off
+    if decode == "logits":
         mine, his = (torch.log_softmax(each, dim=-1) for each in (found, wanted))
-    elif decode == "probabilities" and found.shape[-1] > 1:
-        mine, his = (each.clamp(min=LEAST).log() for each in (found, wanted))
     else:
-        return (found - wanted).square().mean() / wanted.var(unbiased=False).clamp(min=LEAST)
-    return (his.exp() * (his - mine)).sum(-1).mean()
+        mine, his = (each.clamp(min=LEAST).log() for each in (found, wanted))
+    return off + (his.exp() * (his - mine)).sum(-1).mean()

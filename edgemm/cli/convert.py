@@ -9,11 +9,12 @@ from typing import TYPE_CHECKING
 
 from edgemm.cli.output import FIDELITY_HEADER, emit_json, fidelity_rows, of_source, size, table
 from edgemm.cli.parser import CommandParser, real, whole
+from edgemm.cli.report_page import report_page
 from edgemm.cli.words import add_preset, add_target
 from edgemm.errors import InputError
 
 if TYPE_CHECKING:
-    from edgemm.converters.convert import Conversion
+    from edgemm.converters.conversion import Conversion
 
 EPILOG = """\
 examples:
@@ -205,16 +206,16 @@ def run(options: argparse.Namespace) -> int:
     """Converts, and prints the measured fidelity."""
     from edgemm.errors import FidelityMissed
 
-    _check_report(options)
+    page = report_page(options)
     try:
         done = _converted(options)
     except FidelityMissed as error:
         if error.conversion is not None:  # what was asked for is told all the same
-            _explain(options, error.conversion)
+            _explain(options, page, error.conversion)
             if options.json:
                 _emit(error.conversion)
         raise
-    _explain(options, done)
+    _explain(options, page, done)
     if options.json:
         _emit(done)
         return 0
@@ -234,28 +235,12 @@ def _emit(done: Conversion) -> None:
     emit_json(content.pop("schema"), content)
 
 
-def _check_report(options: argparse.Namespace) -> None:
-    """Checks that the page can be written, and is neither the source nor the output."""
-    if options.report is None:
-        return
-    from edgemm import atomic
-    from edgemm.converters.options import refuse_overwriting
-
-    page = Path(options.report)
-    if not page.parent.is_dir():
-        raise InputError(f"--report {page}: the folder {page.parent} does not exist")
-    refuse_overwriting(options.source, page, "--report")
-    atomic.check(page, "--report")
-    if page.absolute() == Path(options.output).absolute():
-        raise InputError(f"--report {page}: that is the output. Choose another name")
-
-
-def _explain(options: argparse.Namespace, done: Conversion) -> None:
+def _explain(options: argparse.Namespace, page: Path | None, done: Conversion) -> None:
     """The page and the tables that were asked for; under --json they go to stderr."""
-    if options.report is not None:
+    if page is not None:
         from edgemm.cli.convert_page import write_page
 
-        write_page(Path(options.report), done)
+        write_page(page, done)
     if options.explain:
         where = sys.stderr if options.json else sys.stdout
         print(done.explanation, file=where)

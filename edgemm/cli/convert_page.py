@@ -11,7 +11,7 @@ from edgemm.cli.demo.report import Section, page, paragraph, preformatted, table
 from edgemm.cli.output import FIDELITY_HEADER, fidelity_rows, of_source, size
 
 if TYPE_CHECKING:
-    from edgemm.converters.convert import Conversion
+    from edgemm.converters.conversion import Conversion
     from edgemm.converters.diagnose import Diagnosis
 
 SHOWN = 24

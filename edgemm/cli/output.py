@@ -13,7 +13,7 @@ from edgemm.cli.columns import columns
 from edgemm.strict_json import line
 
 if TYPE_CHECKING:
-    from edgemm.converters.convert import Conversion
+    from edgemm.converters.conversion import Conversion
     from edgemm.converters.fidelity import Fidelity
 
 _held: list[dict[str, Any]] | None = None

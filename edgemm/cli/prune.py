@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 import argparse
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 from edgemm.cli.output import FIDELITY_HEADER, emit_json, fidelity_rows, size, table
 from edgemm.cli.parser import CommandParser, whole
 from edgemm.cli.prune_rows import MEASURE_HEADER, REMOVED_HEADER, measure_rows, removed_rows
+from edgemm.cli.report_page import report_page
 from edgemm.cli.words import add_preset
-from edgemm.errors import InputError
 
 if TYPE_CHECKING:
     from edgemm.converters.pruning import PrunedFile
@@ -75,7 +74,7 @@ def add_arguments(parser: CommandParser) -> None:
 
 def run(options: argparse.Namespace) -> int:
     """Prunes, and prints what was removed and what is left."""
-    page = _page(options)
+    page = report_page(options)
     done = _pruned(options)
     if page is not None:
         from edgemm.cli.prune_page import write_page
@@ -92,23 +91,6 @@ def run(options: argparse.Namespace) -> int:
     for note in done.notes:
         print(f"note: {note}")
     return 0
-
-
-def _page(options: argparse.Namespace) -> Path | None:
-    """Where the page goes; checked before any work is done."""
-    if options.report is None:
-        return None
-    from edgemm import atomic
-    from edgemm.converters.options import refuse_overwriting
-
-    page = Path(options.report)
-    if not page.parent.is_dir():
-        raise InputError(f"--report {page}: the folder {page.parent} does not exist")
-    refuse_overwriting(options.source, page, "--report")
-    atomic.check(page, "--report")
-    if page.absolute() == Path(options.output).absolute():
-        raise InputError(f"--report {page}: that is the output. Choose another name")
-    return page
 
 
 def _pruned(options: argparse.Namespace) -> PrunedFile:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import importlib
+import pkgutil
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -311,3 +313,21 @@ def test_a_figure_on_few_samples_says_so(model: Path, data: Path, tmp_path: Path
     told = [[note for note in done.notes if "held out" in note] for done in (few, many)]
     assert ["so few say little" in note for notes in told for note in notes] == [True, False]
     assert told[0][0].startswith("fidelity was measured on 6 of 24 samples")
+
+
+@pytest.mark.parametrize(
+    "package",
+    [
+        "converters",
+        "converters.aware",
+        "converters.shrinking",
+        "quantize",
+        "quantize.prune",
+        "quantize.training",
+    ],
+)
+def test_no_module_is_named_as_a_function_of_its_package(package: str) -> None:
+    """It would take the function's place when it is imported. `lint` is in its place before that can be."""
+    found = importlib.import_module(f"edgemm.{package}")
+    modules = {each.name for each in pkgutil.iter_modules(found.__path__)}
+    assert modules & set(found.__all__) <= {"lint"}

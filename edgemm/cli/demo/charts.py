@@ -181,3 +181,36 @@ def sensitivity(layers: Mapping[str, tuple[float, float]], title: str) -> str:
             _text(left + length + 6, y + 12, f"{share:.1%}, {snr_db:.1f} dB"),
         ]
     return _svg(width, 30 + step * len(layers), parts, title)
+
+
+def over_latency(points: Mapping[str, tuple[float, float]], what: str) -> str:
+    """Each step as a dot: milliseconds to the right, the figure upwards; a line through them in their order.
+
+    Args:
+        points: name -> milliseconds, and the figure.
+        what: the figure's name.
+    """
+    width, height, left, below = 560, 260, 60, 36
+    times, figures = [each[0] for each in points.values()], [each[1] for each in points.values()]
+    most, low, high = max(times, default=1.0) or 1.0, min(figures, default=0.0), max(figures, default=1.0)
+    span = (high - low) or abs(high) or 1.0
+    at = {
+        name: (left + (width - left - 110) * ms / most, 20 + (height - below - 40) * (high - figure) / span)
+        for name, (ms, figure) in points.items()
+    }
+    parts = [
+        f'<path d="M {left} 10 V {height - below} H {width}" fill="none" stroke="{GREY}"/>',
+        _text(width, height - 8, "ms", anchor="end"), _text(left - 6, 24, f"{high:.4g}", anchor="end"),
+        _text(left - 6, height - below - 16, f"{low:.4g}", anchor="end"), _text(left, height - 8, "0"),
+        _text(left + (width - left - 110), height - 8, f"{most:.3g}", anchor="middle"),
+    ]  # fmt: skip
+    line = " L ".join(f"{x:.1f} {y:.1f}" for x, y in at.values())
+    parts.append(f'<path d="M {line}" fill="none" stroke="{GREY}" stroke-dasharray="4 3"/>')
+    for name, (x, y) in at.items():
+        ms, figure = points[name]
+        parts.append(
+            f'<circle cx="{x:.1f}" cy="{y:.1f}" r="5" fill="{BLUE}"><title>{escape(name)}: {figure:.4g}, {ms:.4g} ms'
+            "</title></circle>"
+        )
+        parts.append(_text(x + 9, y + 4, name))
+    return _svg(width, height, parts, f"{what} over latency")

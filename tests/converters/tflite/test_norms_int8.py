@@ -13,7 +13,7 @@ import pytest
 from ai_edge_litert.interpreter import Interpreter
 
 from edgemm.converters import convert
-from edgemm.converters.convert import Settings
+from edgemm.converters.conversion import Settings
 from edgemm.converters.fidelity import snr_db
 
 GAIN = np.array([1.0, 1.0, 1.0, 0.1], np.float32)

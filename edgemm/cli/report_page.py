@@ -1,0 +1,32 @@
+"""Where a page of `--report` goes."""
+
+from __future__ import annotations
+
+import argparse
+from pathlib import Path
+
+from edgemm import atomic
+from edgemm.errors import InputError
+
+
+def report_page(options: argparse.Namespace) -> Path | None:
+    """The path of the page; None where none is wanted. Called before any work is done.
+
+    Args:
+        options: with report, source and output.
+
+    Raises:
+        InputError: the page cannot be written, or is the source or the output.
+    """
+    if options.report is None:
+        return None
+    from edgemm.converters.options import refuse_overwriting
+
+    page = Path(options.report)
+    if not page.parent.is_dir():
+        raise InputError(f"--report {page}: the folder {page.parent} does not exist")
+    refuse_overwriting(options.source, page, "--report")
+    atomic.check(page, "--report")
+    if page.absolute() == Path(options.output).absolute():
+        raise InputError(f"--report {page}: that is the output. Choose another name")
+    return page
