@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -29,6 +29,7 @@ from edgemm.tensors import TensorSpec
 
 if TYPE_CHECKING:
     from edgemm.tasks.decoder import Decoder, Task
+from edgemm.tasks.doubt import Doubt
 
 LOW_THRESHOLD = 0.05
 """Score from which on detections count against the truth: precision is measured at every recall."""
@@ -42,6 +43,8 @@ class TaskJudge:
 
     task: Task
     recipe: Any
+    doubt: Doubt = field(default_factory=Doubt)
+    """What was said already: a conversion is judged several times."""
 
     def judge(
         self,
@@ -80,6 +83,16 @@ class TaskJudge:
                 return ()
             except _FileFails as error:
                 return (undecodable(self.task.name, str(error)),)
+        if figures[0] is None:
+            self.doubt.say(
+                "found", "%s: the source finds nothing in the samples that are measured on, so that its results and "
+                "the file's were not compared. Give other data (--evaluate)", self.task.name,
+            )  # fmt: skip
+        if figures[1:] == [None]:
+            self.doubt.say(
+                "true", "%s: the truths show nothing that counts, so that nothing was measured against them. Give "
+                "other data (--evaluate)", self.task.name,
+            )  # fmt: skip
         return tuple(each for each in figures if each is not None)
 
     def _pairs(

@@ -91,6 +91,8 @@ def _made(path: Path, origin: str, draft: Draft) -> ForeignCard | None:
     except ArtifactError as error:
         LOG.warning("%s: its %s makes no card (%s) and is ignored", path, origin, error)
         return None
+    for each in draft.missed:
+        LOG.warning("%s: %s", path, each)
     return ForeignCard(card, origin, tuple(draft.said), content)
 
 

@@ -52,10 +52,18 @@ class Draft:
     said: list[str] = field(default_factory=list)
     """Sentences for people: what was read, what was left out and why."""
 
+    missed: list[str] = field(default_factory=list)
+    """Of these, what users will miss."""
+
     def say(self, sentence: str) -> None:
         """Adds a sentence, once."""
         if sentence not in self.said:
             self.said.append(sentence)
+
+    def leave_out(self, sentence: str) -> None:
+        """Says what was left out though users will miss it: it is logged when the model is loaded, too."""
+        self.say(sentence)
+        self.missed.append(sentence)
 
     def about(self, *, name: str = "", version: str = "", licence: str = "", **notes: str) -> None:
         """What people want to know of the model; `notes` become keys of their own with "x-" before them."""
@@ -75,7 +83,9 @@ class Draft:
             return
         if len(labels) > MAX_LABELS or (count and len(labels) != count):
             most = count or f"at most {MAX_LABELS}"
-            self.say(f"{what} has {len(labels)} labels, and the model {most} classes: labels are left out")
+            self.leave_out(
+                f"{what} has {len(labels)} labels, and the model {most} classes: labels are left out"
+            )
             return
         self.content["labels"] = [clean(each) for each in labels]
         self.say(f"{len(labels)} labels from {what}")

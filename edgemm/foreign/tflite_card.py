@@ -152,7 +152,7 @@ class _Labels:
             return "", ()
         content = self._associated.get(file.name)
         if content is None:
-            self._draft.say(
+            self._draft.leave_out(
                 f"the label file {file.name[:80]!r} is named and not in the file: labels are left out"
             )
             return "", ()

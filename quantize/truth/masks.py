@@ -13,6 +13,7 @@ import numpy.typing as npt
 
 from edgemm.errors import InputError
 from edgemm.judge import TrueClasses
+from edgemm.log import LOG
 from edgemm.quantize.truth.labelled import Labelled, LabelledData, Truth
 from edgemm.quantize.truth.names import names_beside
 from edgemm.quantize.truth.pictures import pictures_in, read_bounded
@@ -55,6 +56,13 @@ def read_masks(folder: Path) -> LabelledData:
     if not samples:
         raise InputError(
             f"{masks}: expected a mask named as its picture, such as {pairs[0][1].name}, found none"
+        )
+    if len(samples) < len(pairs):
+        LOG.warning(
+            "%s: %d of %d pictures have no mask: they are left out",
+            masks,
+            len(pairs) - len(samples),
+            len(pairs),
         )
     names = names_beside(folder) or (VOC_NAMES if masks.name == "SegmentationClass" else ())
     return LabelledData(samples, names, str(folder))

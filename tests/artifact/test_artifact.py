@@ -298,6 +298,25 @@ def with_labels(path: Path) -> Path:
     return path
 
 
+@pytest.mark.parametrize("damage", ["bit", "cut", "none"])
+def test_a_damaged_archive_of_others_is_told(
+    tmp_path: Path, damage: str, caplog: pytest.LogCaptureFixture
+) -> None:
+    """Its labels would be missed, and nobody would know why."""
+    path = tmp_path / "model.tflite"
+    payload = read_artifact(ASSETS / "add.tflite").payload
+    path.write_bytes(payload)
+    with zipfile.ZipFile(path, "a") as archive:
+        archive.writestr("labels.txt", "cat\ndog\n")
+    content = bytearray(path.read_bytes())
+    if damage == "bit":
+        content[len(payload) + 41] ^= 1
+    path.write_bytes(content[:-30] if damage == "cut" else content)
+    found = read_artifact(path)
+    assert bool(found.associated) is (damage == "none")
+    assert ("the archive behind the model is damaged" in caplog.text) is (damage != "none")
+
+
 def test_any_zip_program_reads_the_card(tmp_path: Path) -> None:
     path = write_artifact(tmp_path / "a.tflite", (ASSETS / "add.tflite").read_bytes(), CARD, GOLDENS).path
     with zipfile.ZipFile(path) as archive:

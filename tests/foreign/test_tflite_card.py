@@ -69,17 +69,19 @@ def test_a_language_that_is_not_there_is_the_first(tmp_path: Path) -> None:
     assert made(tmp_path, "classifier", image(), [SCORES], locale="fr").card.labels == ("robin", "wren")
 
 
-def test_labels_of_another_number_are_left_out(tmp_path: Path) -> None:
+def test_labels_of_another_number_are_left_out(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
     found = made(tmp_path, "classifier", image(), [TensorSpec("scores", (1, 3), "float32")])
     assert (found.content["task"], found.card.labels) == ("classification", ())
     assert any("2 labels" in said and "3 classes" in said for said in found.said)
+    assert "2 labels, and the model 3 classes: labels are left out" in caplog.text
 
 
-def test_a_label_file_that_is_not_there_is_said(tmp_path: Path) -> None:
+def test_a_label_file_that_is_not_there_is_said(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
     operators = [("SOFTMAX", [0], [1])]
     found = made(tmp_path, "classifier", image(), [SCORES], files={"other.txt": "x"}, operators=operators)
     assert (found.content["task"], found.card.labels) == ("classification", ())
     assert any("'en.txt'" in said for said in found.said)
+    assert "'en.txt' is named and not in the file" in caplog.text
 
 
 @pytest.mark.parametrize(

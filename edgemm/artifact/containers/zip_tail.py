@@ -7,12 +7,14 @@ https://ai.google.dev/edge/litert/models/metadata
 from __future__ import annotations
 
 import io
+import re
 import struct
 import zipfile
 
 from edgemm.artifact.containers import archive
 from edgemm.artifact.containers.contents import MAX_MEMBERS, MAX_VALUE, Contents
 from edgemm.errors import DamagedArtifact
+from edgemm.log import LOG
 
 CARD, GOLDENS = "edgemm/card.json", "edgemm/goldens.npz"
 IDENTIFIER = b"TFL3"
@@ -37,6 +39,11 @@ def split(data: bytes) -> Contents:
             raise DamagedArtifact(
                 f"the archive with the card is damaged: {error}. Copy the file again"
             ) from error
+        if end >= 0 or _begins_a_file(data):
+            LOG.warning(
+                "the archive behind the model is damaged (%s): the files in it, such as labels, are ignored. Copy the "
+                "file again", error,
+            )  # fmt: skip
         return Contents(data)
     if contents.card is None and _was_ours(data, end):
         raise DamagedArtifact("the card is damaged: its name is there, and no card. Copy the file again")
@@ -83,6 +90,15 @@ def _was_ours(data: bytes, end: int) -> bool:
         return True
     # A flatbuffer is a multiple of 4 bytes long; one, two or three bytes of a header are not.
     return len(data) % 4 != 0 and data.endswith((HEADER[:1], HEADER[:2], HEADER[:3]))
+
+
+def _begins_a_file(data: bytes) -> bool:
+    """True where a file of an archive begins near the end: its header, and a name with an ending."""
+    at = data.rfind(HEADER, max(len(data) - MAX_TAIL, 0))
+    if at < 0 or at + HEADER_BYTES > len(data):
+        return False
+    size = int.from_bytes(data[at + 26 : at + 28], "little")
+    return re.fullmatch(rb"[\w .()/-]{1,200}\.\w{1,8}", data[at + HEADER_BYTES :][:size]) is not None
 
 
 class OffsetBytes(io.BytesIO):

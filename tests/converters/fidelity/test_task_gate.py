@@ -343,6 +343,20 @@ def test_noise_shows_no_detections_to_compare(tmp_path: Path) -> None:
     assert done.fidelity.task == ()
 
 
+def test_truths_of_nothing_are_told(caplog: pytest.LogCaptureFixture) -> None:
+    port = Port("out", TensorSpec("rows", (1, 4, 6), "float32"))
+    nothing = TrueBoxes(np.zeros((0, 4)), np.zeros(0, np.int64))
+    _judge(rows(4)[:, :4], port, truths=(lambda: nothing,))
+    assert "the truths show nothing that counts" in caplog.text
+
+
+def test_a_source_that_finds_nothing_is_told(caplog: pytest.LogCaptureFixture) -> None:
+    port = Port("out", TensorSpec("rows", (1, 4, 6), "float32"))
+    nothing = np.zeros((1, 4, 6), np.float32)
+    assert _judge(nothing, port, nothing) == ()
+    assert "the source finds nothing in the samples that are measured on" in caplog.text
+
+
 def test_a_part_of_the_samples_keeps_truths_and_places() -> None:
     truths = tuple((lambda at=at: at) for at in range(10))
     places = tuple(Context(begin_ns=at) for at in range(10))

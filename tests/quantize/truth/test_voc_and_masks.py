@@ -171,7 +171,9 @@ def test_a_bomb_is_refused_by_its_size(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("folders", [("images", "masks"), ("JPEGImages", "SegmentationClass")])
-def test_masks_beside_pictures(tmp_path: Path, folders: tuple[str, str]) -> None:
+def test_masks_beside_pictures(
+    tmp_path: Path, folders: tuple[str, str], caplog: pytest.LogCaptureFixture
+) -> None:
     images, masks = (tmp_path / each for each in folders)
     images.mkdir()
     masks.mkdir()
@@ -182,6 +184,7 @@ def test_masks_beside_pictures(tmp_path: Path, folders: tuple[str, str]) -> None
     data = read_truth(tmp_path, "segmentation")
     truth: Any = data.samples[0].truth((4, 2))
     assert len(data.samples) == 1
+    assert "1 of 2 pictures have no mask: they are left out" in caplog.text
     assert truth.classes.tolist() == NUMBERS.tolist()
     assert truth.ignore == 255
     assert ("aeroplane" in data.names) == (folders[0] == "JPEGImages")
