@@ -52,17 +52,21 @@ def test_killed_trainings(tmp_path: Path, rounds: Callable[[int, int], int]) -> 
     assert finished(started("", tmp_path / "whole", 1000)) == 0
     seconds = time.monotonic() - begun
     whole = torch.load(tmp_path / "whole", weights_only=True)
-    killed = 0
     for number in range(rounds(20, 1)):
         path, out = tmp_path / f"{number}.checkpoint", tmp_path / f"{number}.weights"
+        process = started(str(path), out, 1)
+        while not path.exists():  # its first step
+            assert process.poll() is None
+        process.kill()
+        assert finished(process) == -9
+        tries = 0
         while not out.exists():
             process = started(str(path), out, draw.choice([1, 7, 50]))
             try:
-                process.wait(draw.uniform(0, seconds) if killed < 3 * (number + 1) else 60)
+                process.wait(draw.uniform(0, seconds) if tries < 2 else 60)
             except subprocess.TimeoutExpired:
                 process.kill()
-                killed += 1
+            tries += 1
             assert finished(process) in (0, -9)
         found = torch.load(out, weights_only=True)
         assert all(torch.equal(found[name], value) for name, value in whole.items())
-    assert killed
