@@ -1,9 +1,9 @@
 """Quantization-aware training: how much of what int8 costs is regained, and whether the device runs what was trained.
 
 One row is one network on real digits (`data/mnist10k` below EDGEMM_SHARED): trained in float, given a form that int8
-does not suit, converted without training, then trained as the device runs it, by distillation from its own float answers, and
-converted again in each format. `python -m benchmarks aware --row NAME --seed N`; without them the cheapest row. Every
-epoch is saved in `--folder`, and an interrupted row goes on where it was.
+does not suit, converted without training, then trained as the device runs it, by distillation from its own float
+answers, and converted again in each format. `python -m benchmarks aware --row NAME --seed N`; without them the cheapest
+row. Every epoch is saved in `--folder`, and an interrupted row goes on where it was.
 """
 
 from __future__ import annotations
