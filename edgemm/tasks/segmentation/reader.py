@@ -115,14 +115,12 @@ class MapReader:
             return numbers.view(np.uint8)
         if not numbers.size:
             return numbers
-        low, high = int(numbers.min()), int(numbers.max())
-        if self._labels <= high != _VOID and self._labels:
-            self._doubt.say(
-                "class", "output %r: the model gave class %d, and the card has %d labels. Correct the labels",
-                self._form.spec.name, high, self._labels,
-            )  # fmt: skip
         if numbers.dtype == self._dtype:
+            if self._labels:
+                self._look_at_class(int(numbers.max()))
             return numbers
+        low, high = int(numbers.min()), int(numbers.max())
+        self._look_at_class(high)
         if low < 0 or high > self._largest:
             raise ArtifactError(
                 f"output {self._form.spec.name!r}: expected class numbers from 0 to {self._largest}, found {low} to "
@@ -132,6 +130,13 @@ class MapReader:
         classes = room.array("classes", numbers.shape, self._dtype)
         np.copyto(classes, numbers, casting="unsafe")
         return classes
+
+    def _look_at_class(self, highest: int) -> None:
+        if self._labels and self._labels <= highest != _VOID:
+            self._doubt.say(
+                "class", "output %r: the model gave class %d, and the card has %d labels. Correct the labels",
+                self._form.spec.name, highest, self._labels,
+            )  # fmt: skip
 
     def _refuse_nan(self, scores: Array) -> None:
         """One pass: NaN carries over to the minimum."""
