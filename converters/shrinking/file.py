@@ -134,23 +134,15 @@ def shrink_file(
     refuse_overwriting(source, path, "-o")
     given: dict[str, Any] = {"shapes": shapes, "constants": constants, "limit": limit}
     with tempfile.TemporaryDirectory(prefix="edgemm-shrink-") as folder:
-        start, removed, steps = source, None, []
+        start, removed, steps = source, None, list[Step]()
         if prune is not None:
             pruned = prune_file(
                 source, output=Path(folder, "pruned.onnx"), target=prune, calibrate=calibrate, evaluate=evaluate,
                 keep=keep, card=card, preset=preset, progress=tell, **given,
             )  # fmt: skip
-            start, removed, card, preset, shapes, constants = (
-                pruned.output,
-                pruned.report,
-                pruned.card,
-                None,
-                None,
-                None,
-            )
-            steps = [
-                Step("pruned", int(removed.after["size"]), removed.after["ms"], pruned.fidelity),
-            ]
+            start, removed, card = pruned.output, pruned.report, pruned.card
+            preset = shapes = constants = None  # the pruned file has all of that
+            steps = [Step("pruned", int(removed.after["size"]), removed.after["ms"], pruned.fidelity)]
         made = aware.prepare(
             start, calibrate=calibrate, target=target, scheme=scheme, card=card, preset=preset, shapes=shapes,
             constants=constants, format="onnx" if path.suffix == ".onnx" else "tflite", limit=limit,

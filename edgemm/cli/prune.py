@@ -9,7 +9,7 @@ from edgemm.cli.output import FIDELITY_HEADER, emit_json, fidelity_rows, size, t
 from edgemm.cli.parser import CommandParser, whole
 from edgemm.cli.prune_rows import MEASURE_HEADER, REMOVED_HEADER, measure_rows, removed_rows
 from edgemm.cli.report_page import report_page
-from edgemm.cli.words import add_preset
+from edgemm.cli.words import add_pruned_model
 
 if TYPE_CHECKING:
     from edgemm.converters.pruning import PrunedFile
@@ -48,14 +48,7 @@ def add_arguments(parser: CommandParser) -> None:
     parser.add_argument(
         "--evaluate", metavar="DATA", help="other data to measure on (default: a part of --calibrate)"
     )
-    parser.add_argument(
-        "--keep", action="append", default=[], metavar="LAYER",
-        help="a layer that keeps all its channels, by the name of its node; may be given several times",
-    )  # fmt: skip
-    parser.add_argument(
-        "--card", metavar="CARD.json", help="what the model takes and gives: preprocessing, labels, task"
-    )
-    add_preset(parser, "the card of a common kind of model")
+    add_pruned_model(parser)
     parser.add_argument(
         "--shape", action="append", default=[], metavar="NAME=SIZES",
         help="the shape of an input whose dimensions are open, such as input=1,3,224,224; may be given several times",

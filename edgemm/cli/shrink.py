@@ -12,7 +12,7 @@ from edgemm.cli.output import emit_json, size, table
 from edgemm.cli.parser import CommandParser, whole
 from edgemm.cli.report_page import report_page
 from edgemm.cli.shrink_rows import HEADER, step_rows
-from edgemm.cli.words import add_preset
+from edgemm.cli.words import add_pruned_model
 from edgemm.errors import InputError
 
 if TYPE_CHECKING:
@@ -63,14 +63,7 @@ def add_arguments(parser: CommandParser) -> None:
         "--checkpoint", metavar="FILE",
         help="keep the state of the training there: a command that was interrupted goes on from it",
     )  # fmt: skip
-    parser.add_argument(
-        "--keep", action="append", default=[], metavar="LAYER",
-        help="a layer that keeps all its channels, by the name of its node; may be given several times",
-    )  # fmt: skip
-    parser.add_argument(
-        "--card", metavar="CARD.json", help="what the model takes and gives: preprocessing, labels, task"
-    )
-    add_preset(parser, "the card of a common kind of model")
+    add_pruned_model(parser)
     parser.add_argument(
         "--target",
         default="cpu",

@@ -64,3 +64,15 @@ def _delegate(name: str) -> str:
         except InputError as error:
             raise argparse.ArgumentTypeError(str(error).removeprefix("delegate: ")) from error
     return name
+
+
+def add_pruned_model(parser: argparse.ArgumentParser) -> None:
+    """What commands that prune are told of the model: `--keep`, `--card` and `--preset`."""
+    parser.add_argument(
+        "--keep", action="append", default=[], metavar="LAYER",
+        help="a layer that keeps all its channels, by the name of its node; may be given several times",
+    )  # fmt: skip
+    parser.add_argument(
+        "--card", metavar="CARD.json", help="what the model takes and gives: preprocessing, labels, task"
+    )
+    add_preset(parser, "the card of a common kind of model")
