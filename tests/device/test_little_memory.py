@@ -10,6 +10,7 @@ import resource
 import struct
 import subprocess
 import sys
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -28,7 +29,7 @@ from edgemm.shortage import has_room
 pytestmark = pytest.mark.device
 ASSETS = Path(__file__).parents[1] / "assets"
 OPEN = "edgemm.load({path!r}).close()"
-KINDS = {
+KINDS: dict[str, tuple[Callable[[], object], str, str, list[int]]] = {
     "ONNX Runtime": (
         onnx_runtime,
         "onnxruntime",
