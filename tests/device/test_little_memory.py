@@ -131,8 +131,9 @@ def test_a_model_that_is_known_to_run_is_not_called_damaged(tmp_path: Path, feat
         OPEN.format(path=str(model)), range(1, 30), tmp_path / "cache", probed
     )  # the runtime is imported
     assert wrong(ends) == {}
-    assert ends[1]
     assert not ends[29]
+    if feature == "ONNX Runtime" or not find_litert().version.startswith("1."):  # LiteRT 1: at the first run
+        assert ends[1]
 
 
 def test_a_damaged_model_is_called_so_with_enough_memory(
