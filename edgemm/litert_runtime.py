@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from importlib import import_module
 from typing import Any
 
-from edgemm.dependency import import_error, missing_litert
+from edgemm.dependency import check_room, import_error, missing_litert
 
 _PACKAGES = (("litert", "ai_edge_litert"), ("tflite-runtime", "tflite_runtime"))
 """Our name, and the package to import; the successor first."""
@@ -36,6 +36,7 @@ def find_litert() -> LitertRuntime:
     """
     broken: tuple[BaseException, str] | None = None
     for name, package in _PACKAGES:
+        check_room(f"{package}.interpreter", "LiteRT")
         try:
             module = import_module(f"{package}.interpreter")
         except ModuleNotFoundError as e:

@@ -7,6 +7,7 @@ required dependencies"), so the whole chain of an error is searched, by number a
 from __future__ import annotations
 
 import errno
+import mmap
 import os
 from collections.abc import Iterator
 
@@ -54,6 +55,25 @@ def shortage_in(text: str) -> str:
     if any(words in said for words in _OTHER):
         return ""
     return next((_SENTENCES[number] for words, number in _WORDS.items() if words in said), "")
+
+
+def has_room(megabytes: int) -> bool:
+    """Whether this process can have so much more memory: a trial, which touches none of it and gives it back at once.
+
+    For what does not fail but crashes, or tells something else, when there is less.
+    """
+    try:
+        mmap.mmap(-1, megabytes << 20, flags=mmap.MAP_PRIVATE | mmap.MAP_ANONYMOUS).close()
+    except MemoryError:
+        return False
+    except OSError as error:
+        return error.errno != errno.ENOMEM
+    return True
+
+
+def no_memory() -> str:
+    """The sentence on memory."""
+    return _SENTENCES[errno.ENOMEM]
 
 
 def _chain(error: BaseException) -> Iterator[BaseException]:

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import os
 import threading
+import time
 from collections.abc import Callable
 from typing import Any
 
@@ -24,7 +26,9 @@ class Worker:
         name: of the thread, as debuggers show it.
         run: what it does, with `arguments`.
         """
-        self._thread = _Thread(target=run, args=arguments, name=name, daemon=True)
+        self._ended = threading.Event()
+        self._process = os.getpid()
+        self._thread = _Thread(target=_run, args=(self._ended, run, *arguments), name=name, daemon=True)
 
     def start(self) -> None:
         """Begins.
@@ -47,15 +51,28 @@ class Worker:
         return self._thread is threading.current_thread()
 
     def join(self, timeout_s: float) -> bool:
-        """Waits until it has ended. True when it does not run: it has ended, or was never started. It does not
-        wait for itself."""
+        """Waits until it has ended. True when it does not run: it has ended, was never started, or belongs to the
+        process that this one was forked from. It does not wait for itself.
+
+        A signal handler may raise meanwhile. Before Python 3.13 `threading.Thread.join` then takes a thread that runs
+        for one that has ended, so its end is waited for by an event of our own first.
+        """
         if self.is_current:
             return False
-        try:
-            self._thread.join(timeout_s)
-        except RuntimeError:  # never started, or interrupted by a signal handler while it was
-            return self._thread.ident is None
+        if self._thread.ident is None or self._process != os.getpid():
+            return True
+        until_s = time.monotonic() + timeout_s
+        if not self._ended.wait(timeout_s):
+            return False
+        self._thread.join(max(0.0, until_s - time.monotonic()))
         return not self._thread.is_alive()
+
+
+def _run(ended: threading.Event, run: Callable[..., object], *arguments: Any) -> None:
+    try:
+        run(*arguments)
+    finally:
+        ended.set()
 
 
 class _Thread(threading.Thread):

@@ -50,7 +50,8 @@ def draw(frame: Captured | npt.NDArray[np.uint8], result: Result) -> npt.NDArray
         uint8[height, width, 3] RGB, of the frame's size; a `Picture` is shown itself, in its own size.
 
     Raises:
-        InputError: no picture, such as a block of sound; or no result, such as a whole item.
+        InputError: no picture, such as a block of sound; or no result, such as a whole item; or a class map of
+            a picture whose sides have another ratio.
         MissingDependency: OpenCV is not installed.
     """
     if not isinstance(result, Result):

@@ -10,6 +10,7 @@ import numpy.typing as npt
 
 from edgemm.drawing.canvas import Canvas
 from edgemm.drawing.palette import color_of, table
+from edgemm.errors import InputError
 from edgemm.opencv import opencv
 from edgemm.results import Segmentation
 
@@ -23,7 +24,11 @@ _FEW = 256
 
 
 def paint(canvas: Canvas, result: Segmentation) -> None:
-    """Where nothing but background was found the picture stays as it is."""
+    """Where nothing but background was found the picture stays as it is.
+
+    Raises:
+        InputError: the map is of another picture: its sides have another ratio.
+    """
     classes = _in_size(result.classes, canvas)
     if classes is None:
         return
@@ -44,14 +49,25 @@ def is_clear(class_id: int, labels: Sequence[str]) -> bool:
 
 
 def _in_size(classes: npt.NDArray[Any], canvas: Canvas) -> npt.NDArray[Any] | None:
-    """The class map in the canvas's size; None where it is empty."""
+    """The class map in the canvas's size, as for a thumbnail; None where it is empty."""
     if classes.ndim != 2 or not classes.size:
         return None
     classes = np.ascontiguousarray(classes)
     if classes.shape == canvas.pixels.shape[:2]:
         return classes
+    if not _is_scaled(classes.shape, canvas.pixels.shape):
+        (height, width), (wide, high) = classes.shape, canvas.size_wh
+        raise InputError(
+            f"expected a class map of a picture of {wide}x{high} pixels, or of one with the same ratio of its sides; "
+            f"found one of {width}x{height}. Draw it on the picture that the model was given"
+        )
     cv2 = opencv()
     return cv2.resize(classes, canvas.size_wh, interpolation=cv2.INTER_NEAREST)  # type: ignore[no-any-return]
+
+
+def _is_scaled(one: Sequence[int], other: Sequence[int]) -> bool:
+    """Whether both have the same ratio of height to width, but for the rounding of either to whole pixels."""
+    return abs(one[0] * other[1] - one[1] * other[0]) <= max(sum(one[:2]), sum(other[:2]))
 
 
 def _sizes(classes: npt.NDArray[Any]) -> npt.NDArray[np.int64]:

@@ -19,15 +19,21 @@ def read_labels(content: bytes, counts: Collection[int] = ()) -> tuple[str, ...]
 
     Args:
         content: of the file.
-        counts: how many labels would fit. Lines are labels as they stand, "5 euro", where only so they do.
+        counts: how many labels would fit. Lines are labels as they stand, "5 euro", where only so they do; and blank
+            lines at the beginning are left out where only so they do. Otherwise a blank line is a class without a name.
     """
     text = content[:MAX_BYTES].decode("utf-8-sig", "replace")
     lines = [line.strip() for line in text.replace("\r\n", "\n").replace("\r", "\n").split("\n")]
     while lines and not lines[-1]:
         lines.pop()
+    lines = next((each for each in (lines, _from_first_name(lines)) if len(each) in counts), lines)
     numbered = _numbered(lines)
     plain = len(numbered) not in counts and len(lines) in counts
     return tuple(lines) if plain or not numbered else numbered
+
+
+def _from_first_name(lines: list[str]) -> list[str]:
+    return lines[next((place for place, line in enumerate(lines) if line), 0) :]
 
 
 def _numbered(lines: list[str]) -> tuple[str, ...]:

@@ -162,7 +162,7 @@ def _named(
     if not rows:
         draft.say("no label file: classes are numbered")
         return {}
-    first = rows[0].lower() in (UNNAMED, "background")
+    first = rows[0].lower() in ("", UNNAMED, "background")
     if classes and len(rows) not in (classes, classes + 1):
         draft.label(rows, classes, name)
         return {}

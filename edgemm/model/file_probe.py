@@ -29,7 +29,7 @@ from edgemm.errors import (
     MissingDependency,
     UnsupportedVersion,
 )
-from edgemm.model.probe_limits import PATIENCE, TOO_LARGE, too_large
+from edgemm.model.probe_limits import LOW_LIMIT, PATIENCE, TOO_LARGE, too_large
 from edgemm.onnx_runtime import TELEMETRY
 from edgemm.shortage import shortage, shortage_in
 
@@ -126,7 +126,7 @@ def _ended(report: dict[str, Any], artifact: Artifact, first_s: float) -> tuple[
     if report["memory_is_short"] and code:
         return (
             "MachineShortage",
-            f"{_NOT_TRIED}: the limit on this process's memory (`ulimit -v`) is low",
+            f"{_NOT_TRIED}: {LOW_LIMIT}",
             False,
         )
     if -code == TOO_LARGE or shortage_in(said):

@@ -11,7 +11,7 @@ from edgemm.backends import open_backend
 from edgemm.backends.backend import Backend
 from edgemm.card.fit import CardLike, find_card, fit_card
 from edgemm.card.keys import warn_unknown
-from edgemm.errors import CardError, InputError, MachineShortage, naming
+from edgemm.errors import CardError, DamagedArtifact, InputError, MachineShortage, naming
 from edgemm.log import LOG
 from edgemm.model.exchange import check_card
 from edgemm.model.model import Model
@@ -53,6 +53,21 @@ def load(
     Warns:
         CardWarning: the card has a key that is not known, as a misspelt one.
     """
+    try:
+        return _load(path, delegate, threads, card, options)
+    except (MemoryError, OSError, ImportError) as error:
+        if lacking := shortage(error):
+            raise MachineShortage(f"{path}: {lacking}") from error
+        raise
+
+
+def _load(
+    path: str | Path,
+    delegate: str | tuple[str, ...],
+    threads: int,
+    card: CardLike | None,
+    options: dict[str, Any],
+) -> Model:
     from edgemm.artifact import read_artifact
     from edgemm.artifact.trust import is_trusted
 
@@ -66,7 +81,7 @@ def load(
         from edgemm.model.file_probe import probe
 
         probe(artifact)
-    open_ = partial(open_backend, artifact, delegate=delegate, threads=threads)
+    open_ = partial(_open_trusted, artifact, delegate=delegate, threads=threads)
     backend = open_()
     try:
         decoder = None
@@ -90,18 +105,27 @@ def load(
 
 
 def _told(artifact: Artifact) -> ForeignCard | None:
-    """What the file says about itself in another project's way.
+    """What the file says about itself in another project's way."""
+    from edgemm.foreign import foreign_card
 
-    Raises:
-        MachineShortage: there was no memory or no file descriptor to load what reads it.
+    return foreign_card(artifact)
+
+
+def _open_trusted(artifact: Artifact, *, delegate: str | tuple[str, ...], threads: int) -> Backend:
+    """`open_backend` for a file that is known to run: where it does not, and memory is limited, that is the reason.
+
+    Runtimes do not say so: XNNPACK "failed to reshape" a model that it has no memory for.
     """
     try:
-        from edgemm.foreign import foreign_card
+        return open_backend(artifact, delegate=delegate, threads=threads)
+    except DamagedArtifact as error:
+        from edgemm.model.file_probe import memory_limit
+        from edgemm.model.probe_limits import LOW_LIMIT, leaves_less_than
 
-        return foreign_card(artifact)
-    except (MemoryError, OSError) as error:
-        if lack := shortage(error):
-            raise MachineShortage(f"{artifact.path}: {lack}") from error
+        lacking = shortage(error) or (LOW_LIMIT if leaves_less_than(memory_limit(artifact)) else "")
+        if lacking:
+            said = str(error).removeprefix(f"{artifact.path}: ")
+            raise MachineShortage(f"{artifact.path}: {lacking}. The runtime says: {said}") from error
         raise
 
 

@@ -19,10 +19,11 @@ from edgemm.artifact.goldens import Goldens
 from edgemm.card import InputCard, ModelCard, OutputCard
 from edgemm.errors import ArtifactError, DamagedArtifact, DelegateError, EdgemmError, MachineShortage
 from edgemm.model.probe_limits import (
+    LOW_LIMIT,
     Limits,
     allow,
     die_with,
-    memory_is_short,
+    leaves_less_than,
     set_limits,
     too_large,
     unlimited_but_watched,
@@ -71,7 +72,7 @@ def _fork(question: dict[str, Any], payload: bytes, goldens: bytes) -> dict[str,
     said, (out, into) = os.memfd_create("edgemm-probe"), os.pipe()
     try:
         limits = Limits(question["first_s"], question["memory_bytes"])
-        short = memory_is_short(limits)
+        short = leaves_less_than(limits.memory_bytes)
         parent = os.getpid()
         child = os.fork()
         if not child:
@@ -138,7 +139,7 @@ def _forked(
 
 def _tried(question: dict[str, Any], payload: bytes, goldens: bytes, limits: Limits) -> tuple[str, str]:
     """(kind of error, what it says); ("", "") when the file runs."""
-    short = memory_is_short(limits)
+    short = leaves_less_than(limits.memory_bytes)
     set_limits(limits)
     try:
         _try(question, payload, goldens, limits)
@@ -155,6 +156,8 @@ def _explained(error: BaseException, limits: Limits, short: bool) -> tuple[str, 
         return ArtifactError.__name__, too_large(limits.memory_bytes)
     if lacking:
         return MachineShortage.__name__, lacking
+    if short and (isinstance(error, DamagedArtifact) or not isinstance(error, EdgemmError)):
+        return MachineShortage.__name__, f"{LOW_LIMIT}. The runtime says: {text or type(error).__name__}"
     if isinstance(error, EdgemmError):
         return type(error).__name__, text
     return DamagedArtifact.__name__, f"the runtime refused it: {text or type(error).__name__}"

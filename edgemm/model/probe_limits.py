@@ -16,6 +16,7 @@ OUTPUT_BYTES = 1 << 20
 """What the process may print, or write into any file."""
 TOO_LARGE = signal.SIGUSR1
 """What a process is killed with that takes more memory than it may."""
+LOW_LIMIT = "the limit on this process's memory (`ulimit -v`) is low"
 PATIENCE = 4
 _PR_SET_PDEATHSIG = 1
 
@@ -35,10 +36,10 @@ class Limits:
         return max(self.first_s / 6, 0.01)
 
 
-def memory_is_short(limits: Limits) -> bool:
+def leaves_less_than(memory_bytes: int) -> bool:
     """True where a limit that this process was started with (`ulimit -v`) leaves less memory than a file may need."""
     soft, _ = resource.getrlimit(resource.RLIMIT_AS)
-    return soft != resource.RLIM_INFINITY and soft < _address_space(os.getpid()) + limits.memory_bytes
+    return soft != resource.RLIM_INFINITY and soft < _address_space(os.getpid()) + memory_bytes
 
 
 def set_limits(limits: Limits) -> None:

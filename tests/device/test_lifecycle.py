@@ -2,7 +2,11 @@
 
 from __future__ import annotations
 
+import os
+import signal
 import threading
+import warnings
+from types import FrameType
 
 import pytest
 
@@ -108,6 +112,57 @@ def test_a_worker_may_be_waited_for_before_while_and_after_it_runs() -> None:
     leave.set()
     assert worker.join(WAIT_S)
     assert (seen, in_worker()) == ([("argument", True, False)], False)
+
+
+class Interrupted(BaseException):
+    """What a signal handler raises."""
+
+
+def test_a_worker_runs_on_when_who_waits_for_it_is_interrupted() -> None:
+    waits, leave = threading.Event(), threading.Event()
+
+    def interrupt(_: int, frame: FrameType | None) -> None:
+        """Only while it is waited for."""
+        while frame is not None:
+            if frame.f_code is Worker.join.__code__:
+                waits.set()
+                raise Interrupted
+            frame = frame.f_back
+
+    def run() -> None:
+        while not waits.wait(0.01):
+            signal.pthread_kill(main, signal.SIGUSR1)
+        leave.wait(WAIT_S)
+
+    main, before = threading.get_ident(), signal.signal(signal.SIGUSR1, interrupt)
+    worker = Worker("edgemm test", run)
+    try:
+        worker.start()
+        with pytest.raises(Interrupted):
+            worker.join(WAIT_S)
+        assert not worker.join(0)
+        leave.set()
+        assert worker.join(WAIT_S)
+    finally:
+        signal.signal(signal.SIGUSR1, before)
+
+
+def test_in_a_forked_process_there_is_nothing_to_wait_for() -> None:
+    leave = threading.Event()
+    worker = Worker("edgemm test", leave.wait, WAIT_S)
+    worker.start()
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", DeprecationWarning)  # Python 3.12: a fork of a process with threads
+        child = os.fork()
+    if not child:
+        ended = False
+        try:
+            ended = worker.join(WAIT_S)
+        finally:
+            os._exit(0 if ended else 1)
+    assert os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]) == 0
+    leave.set()
+    assert worker.join(WAIT_S)
 
 
 @pytest.mark.parametrize("error", [RuntimeError("can't start new thread"), MemoryError()])

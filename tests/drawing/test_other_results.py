@@ -11,6 +11,7 @@ from needs import needs
 
 import edgemm
 from edgemm.drawing.palette import color_of
+from edgemm.errors import InputError
 from edgemm.opencv import opencv
 from edgemm.results import Classification, Keyword, Landmarks, Segmentation, Transcript
 
@@ -124,7 +125,23 @@ def test_the_legend_names_the_classes_that_are_there_the_largest_first(grey: Pic
     assert list(dict.fromkeys(rows)) == [color_of(3), color_of(1), (100, 100, 100)]
 
 
-def test_a_map_of_another_size_is_stretched(grey: Picture) -> None:
+@pytest.mark.parametrize(
+    "size_wh", [(640, 481), (319, 240), (321, 240), (161, 120), (54, 40), (1000, 750), (3, 2), (1281, 961)]
+)
+def test_a_map_of_the_same_picture_is_scaled(grey: Picture, size_wh: tuple[int, int]) -> None:
+    classes = np.ones(size_wh[::-1], np.uint8)
+    below_the_legend = edgemm.draw(grey, Segmentation(classes))[100:]
+    assert (below_the_legend == edgemm.draw(grey, Segmentation(np.ones((480, 640), np.uint8)))[100:]).all()
+
+
+@pytest.mark.parametrize("size_wh", [(480, 640), (257, 257), (640, 360), (640, 470), (1, 480)])
+def test_a_map_of_another_picture_is_not_stretched(grey: Picture, size_wh: tuple[int, int]) -> None:
+    found = f"640x480.* found one of {size_wh[0]}x{size_wh[1]}"
+    with pytest.raises(InputError, match=found):
+        edgemm.draw(grey, Segmentation(np.ones(size_wh[::-1], np.uint8)))
+
+
+def test_a_small_map_is_scaled_to_the_nearest_pixel(grey: Picture) -> None:
     small = np.zeros((2, 2), np.uint8)
     small[1, 1] = 1
     drawn = edgemm.draw(grey, Segmentation(small))

@@ -95,6 +95,9 @@ def test_labels_of_another_model_beside_it_are_left_out(tmp_path: Path) -> None:
         ("???\ncat", 0, 1),
         ("cat\ndog", 0, 0),
         ("cat\n???", 2, 0),
+        ("\ncat\ndog", 2, 1),
+        ("\ncat\ndog", 3, 0),
+        ("\ncat\ndog", 0, 1),
     ],
 )
 def test_a_first_label_of_no_class(tmp_path: Path, labels: str, classes: int, offset: int) -> None:
@@ -102,7 +105,7 @@ def test_a_first_label_of_no_class(tmp_path: Path, labels: str, classes: int, of
     found = made(tmp_path, files={"labelmap.txt": labels}, said=said)
     assert found is not None
     assert found.content["detection"].get("label_offset", 0) == offset
-    assert len(found.card.labels) == len(labels.split())
+    assert len(found.card.labels) == len(labels.split("\n"))
 
 
 @pytest.mark.parametrize("classes", [float("inf"), float("nan"), -1, 1 << 60, 2.5])

@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from needs import enforces_memory_limits
 
 import edgemm
 from edgemm import child_process
@@ -123,16 +124,6 @@ def test_a_file_cannot_print_an_answer_of_its_own(run_instead: Run) -> None:
     run_instead('import os; os.write(1, b\'["", ""]\\n\'); os.write(2, b\'["", ""]\\n\'); os._exit(0)')
     with pytest.raises(DamagedArtifact, match="ended with 0"):
         probe(foreign("bad.tflite", b"x"))
-
-
-def enforces_memory_limits() -> bool:
-    """False under emulators of processors, which ignore them."""
-    code = (
-        "import resource; resource.setrlimit(resource.RLIMIT_AS, (1 << 30, 1 << 30))\n"
-        "try: bytearray(2 << 30)\nexcept MemoryError: print('enforced')"
-    )
-    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=False)
-    return done.stdout.strip() == "enforced"
 
 
 @pytest.mark.parametrize(

@@ -5,7 +5,9 @@ from __future__ import annotations
 import importlib
 import shutil
 import subprocess
+import sys
 from collections.abc import Callable
+from functools import lru_cache
 from typing import Any, TypeVar
 
 import pytest
@@ -35,6 +37,17 @@ def package(name: str) -> Any:
         return importlib.import_module(name)
     except (ImportError, OSError) as error:
         pytest.skip(f"{name} cannot be imported: {error}", allow_module_level=True)
+
+
+@lru_cache(maxsize=1)
+def enforces_memory_limits() -> bool:
+    """False under emulators of processors, which ignore them."""
+    code = (
+        "import resource; resource.setrlimit(resource.RLIMIT_AS, (1 << 30, 1 << 30))\n"
+        "try: bytearray(2 << 30)\nexcept MemoryError: print('enforced')"
+    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=False)
+    return done.stdout.strip() == "enforced"
 
 
 def c_compiler() -> str:
