@@ -6,9 +6,10 @@ Each row is a command of its own and resumes where it was interrupted: checkpoin
 `rows.jsonl`, are in the folder given by --out. A row has the accuracies of the whole and the pruned network on held-out
 data, what is left of its MACs, and its latency as a fraction of the whole network's, in both runtimes, float and int8.
 
-data.py       real pictures, and digits read line by line
-networks.py   ResNet8, the digits CNN, LSTM, GRU, Transformer
-fit.py        the training loop
+data.py       real pictures, words, and digits read line by line
+networks.py   ResNet8, the digits CNN, a keyword network, LSTM, GRU, Transformer, a generator and its discriminator
+fit.py        training
+frechet.py    how good a generator is
 foreign.py    the same with torch-pruning
 latency.py    float and int8 files, timed in turns
 rows.py       what is measured

@@ -1,4 +1,4 @@
-"""A plain training loop that resumes: one checkpoint after each epoch."""
+"""Training, with a checkpoint: what was interrupted goes on."""
 
 from __future__ import annotations
 
@@ -7,67 +7,49 @@ from pathlib import Path
 from typing import Any
 
 import torch
-import torch.nn.functional as F
 
 from benchmarks.shrinking.data import Data
+from edgemm.quantize.training import Distillation, Samples, Settings, distil, train, train_gan
 
-BATCH = 64
-SOFTNESS = 4.0
-"""The temperature of distillation."""
+HOW = Distillation(temperature=4.0, weight=0.5)
+"""Half the labels, half the teacher's answers."""
 
 
-def fit(
-    network: Any, data: Data, epochs: int, *, seed: int, rate: float, checkpoint: Path, teacher: Any = None
-) -> None:
-    """Trains in place, from the checkpoint on where there is one.
-
-    Args:
-        rate: the highest of the learning rate, which rises and falls once.
-        teacher: a network whose answers are learned too, half and half with the labels.
-    """
-    x, y = data.train
-    steps = epochs * -(-len(x) // BATCH)
-    optimizer = torch.optim.AdamW(network.parameters(), lr=rate, weight_decay=0.02)
-    schedule = torch.optim.lr_scheduler.OneCycleLR(optimizer, rate, total_steps=steps)
-    begun = 0
-    if checkpoint.exists():
-        state = torch.load(checkpoint, weights_only=True)
-        network.load_state_dict(state["network"])
-        optimizer.load_state_dict(state["optimizer"])
-        schedule.load_state_dict(state["schedule"])
-        begun = state["epochs"]
-    for epoch in range(begun, epochs):
-        network.train()
-        generator = torch.Generator().manual_seed(1000 * seed + epoch)
-        torch.manual_seed(1000 * seed + epoch)  # dropout
-        for chosen in torch.randperm(len(x), generator=generator).split(BATCH):
-            given = _changed(x[chosen], generator) if data.flips else x[chosen]
-            optimizer.zero_grad()
-            _loss(network(given), y[chosen], given, teacher).backward()
-            torch.nn.utils.clip_grad_norm_(network.parameters(), 1.0)
-            optimizer.step()
-            schedule.step()
-        save({"network": network.state_dict(), "optimizer": optimizer.state_dict(),
-              "schedule": schedule.state_dict(), "epochs": epoch + 1}, checkpoint)  # fmt: skip
+def fit(network: Any, data: Data, settings: Settings, checkpoint: Path, teacher: Any = None) -> None:
+    """Trains in place; with a teacher its answers are learned too."""
+    samples = Samples(*data.train, data.augment)
+    if teacher is None:
+        train(network, samples, settings=settings, checkpoint=checkpoint)
+    else:
+        distil(network, teacher, samples, how=HOW, settings=settings, checkpoint=checkpoint)
     network.eval()
 
 
-def _loss(found: Any, labels: Any, given: Any, teacher: Any) -> Any:
-    hard = F.cross_entropy(found, labels)
-    if teacher is None:
-        return hard
-    with torch.no_grad():
-        wanted = F.log_softmax(teacher.eval()(given) / SOFTNESS, -1)
-    soft = F.kl_div(F.log_softmax(found / SOFTNESS, -1), wanted, reduction="batchmean", log_target=True)
-    return 0.5 * hard + 0.5 * soft * SOFTNESS**2
+def settings_of(name: str, epochs: int, *, seed: int, rate: float) -> Settings:
+    """AdamW with one cycle of the learning rate. ResNet8 computes in bfloat16 where the processor can."""
+    half = name == "resnet8" and "avx512_bf16" in Path("/proc/cpuinfo").read_text()
+    return Settings(
+        epochs, batch_size=128 if name == "resnet8" else 64, optimizer="adamw", learning_rate=rate, weight_decay=0.02,
+        schedule="one_cycle", clip_norm=1.0, seed=seed, precision="bfloat16" if half else "float32",
+    )  # fmt: skip
 
 
-def _changed(x: Any, generator: Any) -> Any:
-    """Mirrored by chance, picture by picture; moved by up to four pixels, all alike."""
-    mirrored = torch.rand(len(x), generator=generator) < 0.5
-    x = torch.where(mirrored[:, None, None, None], x.flip(3), x)
-    down, right = (int(n) for n in torch.randint(0, 9, (2,), generator=generator))
-    return F.pad(x, (4,) * 4)[:, :, down : down + x.shape[2], right : right + x.shape[3]]
+def play(generator: Any, discriminator: Any, data: Data, epochs: int, seed: int, checkpoint: Path) -> None:
+    """Trains a generator against a discriminator, both in place."""
+    settings = Settings(epochs, optimizer="adam", learning_rate=2e-4, betas=(0.5, 0.999), seed=seed)
+    train_gan(generator, discriminator, Samples(data.train[0]), noise=(100, 1, 1), settings=settings, average=0.999,
+              checkpoint=checkpoint)  # fmt: skip
+    generator.eval()
+
+
+def imitate(generator: Any, teacher: Any, epochs: int, seed: int, checkpoint: Path) -> None:
+    """Trains a generator to draw what another one draws of the same noise."""
+    noise = torch.randn(8000, 100, 1, 1, generator=torch.Generator().manual_seed(seed))
+    settings = Settings(epochs, learning_rate=1e-3, schedule="one_cycle", seed=seed)
+    distil(
+        generator, teacher, Samples(noise), how=Distillation("mse"), settings=settings, checkpoint=checkpoint
+    )
+    generator.eval()
 
 
 def accuracy(network: Any, data: Data) -> float:

@@ -71,11 +71,58 @@ class Transformer(nn.Module):
         return self.decide(self.layers(self.given(x) + self.places).mean(1))
 
 
+class Keywords(nn.Module):
+    """Spoken words: float32[n, 1, 50, 24] (time, mel bands) -> ten scores; 3.4 million MACs.
+
+    The bands are narrowed to one, and the maximum over time finds the word wherever it is.
+    """
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.layers = nn.Sequential(
+            *_heard(1, 16), nn.MaxPool2d(2), *_heard(16, 24), nn.MaxPool2d((1, 2)), *_heard(24, 32), nn.MaxPool2d(2),
+            *_heard(32, 56), *_heard(56, 56, (5, 3), (2, 0)), nn.MaxPool2d((12, 1)), nn.Flatten(), nn.Dropout(0.3),
+        )  # fmt: skip
+        self.decide = nn.Linear(56, 10)
+
+    def forward(self, x: Any) -> Any:
+        return self.decide(self.layers(x))
+
+
+def _heard(given: int, made: int, kernel: Any = 3, padding: Any = 1) -> list[nn.Module]:
+    return [nn.Conv2d(given, made, kernel, padding=padding, bias=False), nn.BatchNorm2d(made), nn.ReLU()]
+
+
+def generator() -> Any:
+    """DCGAN: float32[n, 100, 1, 1] noise -> [n, 1, 28, 28] in -1..1; 7.3 million MACs."""
+    return nn.Sequential(
+        nn.ConvTranspose2d(100, 128, 7, bias=False), nn.BatchNorm2d(128), nn.ReLU(),
+        nn.ConvTranspose2d(128, 64, 4, 2, 1, bias=False), nn.BatchNorm2d(64), nn.ReLU(),
+        nn.ConvTranspose2d(64, 1, 4, 2, 1, bias=False), nn.Tanh(),
+    )  # fmt: skip
+
+
+def discriminator() -> Any:
+    """float32[n, 1, 28, 28] -> [n, 1, 1, 1] scores, the higher the more real."""
+    return nn.Sequential(
+        nn.Conv2d(1, 64, 4, 2, 1, bias=False), nn.LeakyReLU(0.2), nn.Conv2d(64, 128, 4, 2, 1, bias=False),
+        nn.BatchNorm2d(128), nn.LeakyReLU(0.2), nn.Conv2d(128, 1, 7, bias=False),
+    )  # fmt: skip
+
+
 def make(name: str) -> tuple[Any, tuple[Any, ...]]:
     """A network with new weights, and an input of one sample."""
-    if name == "resnet8":
-        return ResNet8(), (torch.randn(1, 3, 32, 32),)
-    if name == "digits":
-        return digits(), (torch.rand(1, 1, 28, 28),)
+    if name in _MADE:
+        build, shape = _MADE[name]
+        return build(), (torch.rand(shape),)
     made = Transformer() if name == "transformer" else Recurrent(nn.LSTM if name == "lstm" else nn.GRU)
     return made, (torch.rand(1, 28, 28),)
+
+
+_MADE: dict[str, tuple[Any, tuple[int, ...]]] = {
+    "resnet8": (ResNet8, (1, 3, 32, 32)),
+    "digits": (digits, (1, 1, 28, 28)),
+    "keywords": (Keywords, (1, 1, 50, 24)),
+    "generator": (generator, (1, 100, 1, 1)),
+}
+"""Name -> what makes it, and the shape of one input."""

@@ -12,6 +12,7 @@ from edgemm.errors import InputError
 from edgemm.quantize.training.course import Validate
 from edgemm.quantize.training.identity import digest, said_of
 from edgemm.quantize.training.losses import Loss, LossName, find_loss
+from edgemm.quantize.training.precision import answered
 from edgemm.quantize.training.report import TrainingReport
 from edgemm.quantize.training.samples import Batch, Data
 from edgemm.quantize.training.settings import Settings
@@ -80,14 +81,14 @@ def distil(
         import torch
 
         with torch.no_grad():
-            wanted = outputs_of(master(*batch.inputs))
-        answered = student(*batch.inputs)
-        found = outputs_of(answered)
+            wanted = outputs_of(answered(master, batch.inputs, settings.precision))
+        given = answered(student, batch.inputs, settings.precision)
+        found = outputs_of(given)
         _check_outputs(found, wanted)
         alike = sum(likeness(mine, his, how) for mine, his in zip(found, wanted, strict=True)) / len(found)
         if how.weight == 1:
             return alike
-        return how.weight * alike + (1 - how.weight) * of_labels(answered, batch.targets)
+        return how.weight * alike + (1 - how.weight) * of_labels(given, batch.targets)
 
     return fit(
         student,

@@ -13,6 +13,7 @@ from edgemm.quantize.training.bar import Bar
 from edgemm.quantize.training.course import Course, Learner, Validate
 from edgemm.quantize.training.identity import said_of
 from edgemm.quantize.training.optimizers import make_optimizer
+from edgemm.quantize.training.precision import answered
 from edgemm.quantize.training.report import TrainingReport
 from edgemm.quantize.training.samples import Batch, Data
 from edgemm.quantize.training.settings import Settings
@@ -81,7 +82,8 @@ class _Player:
         self, generator: Any, discriminator: Any, noise: Noise, game: str, settings: Settings, average: float
     ) -> None:
         self._generator, self._discriminator = generator, discriminator
-        self._noise, self._game, self._clip, self._share = noise, game, settings.clip_norm, average
+        self._noise, self._game, self._share = noise, game, average
+        self._clip, self._precision = settings.clip_norm, settings.precision
         self._average = copy.deepcopy(generator).requires_grad_(False) if average else None
         self._optimizers = {
             "generator": make_optimizer(generator.parameters(), settings),
@@ -99,19 +101,22 @@ class _Player:
     def step(self, batch: Batch) -> dict[str, float]:
         """Both losses of one step."""
         real = batch.inputs[0]
-        made = self._generator(self._drawn(len(real)))
+        made = answered(self._generator, (self._drawn(len(real)),), self._precision)
         if made.shape != real.shape:
             raise InputError(
                 f"the generator gives shape {list(made.shape)}, and the data have {list(real.shape)}"
             )
-        of_real, of_made = _judgement(self._game, self._discriminator, real, made.detach())
+        of_real, of_made = _judgement(self._game, self._judged(real), self._judged(made.detach()))
         wrong = descend(
             of_real + of_made, self._optimizers["discriminator"], self._clip, "discriminator's loss"
         )
-        fooled = _persuasion(self._game, self._discriminator(made))
+        fooled = _persuasion(self._game, self._judged(made))
         found = descend(fooled, self._optimizers["generator"], self._clip, "generator's loss")
         self._follow()
         return {"generator": found, "discriminator": wrong}
+
+    def _judged(self, samples: Any) -> Any:
+        return answered(self._discriminator, (samples,), self._precision)
 
     def _drawn(self, count: int) -> Any:
         import torch
@@ -136,11 +141,10 @@ class _Player:
             self._generator.load_state_dict(self._average.state_dict())
 
 
-def _judgement(game: str, discriminator: Any, real: Any, made: Any) -> tuple[Any, Any]:
-    """What the discriminator makes small, of real and of made samples."""
+def _judgement(game: str, of_real: Any, of_made: Any) -> tuple[Any, Any]:
+    """What the discriminator makes small, of its scores for real and for made samples."""
     import torch
 
-    of_real, of_made = discriminator(real), discriminator(made)
     if game == "hinge":
         return torch.relu(1 - of_real).mean(), torch.relu(1 + of_made).mean()
     if game == "least_squares":

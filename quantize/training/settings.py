@@ -9,6 +9,7 @@ from typing import Any, Literal, get_args
 
 from edgemm.choices import hint
 from edgemm.errors import InputError
+from edgemm.quantize.training.precision import Precision
 
 OptimizerName = Literal["sgd", "adam", "adamw"]
 ScheduleName = Literal["constant", "cosine", "step", "one_cycle"]
@@ -45,6 +46,7 @@ class Settings:
     """Epochs without a better score after which training stops; needs `validate`. None: all epochs are trained."""
     freeze_batch_norm: bool = False
     """Batch norms keep their mean and variance, as in evaluation."""
+    precision: Precision = "float32"
     seed: int = 0
     threads: int = 1
 
@@ -71,6 +73,11 @@ class Settings:
             _between("clip_norm", self.clip_norm, 0, math.inf, above=True)
         _word("optimizer", self.optimizer, get_args(OptimizerName))
         _word("schedule", self.schedule, get_args(ScheduleName))
+        if self.precision not in get_args(Precision):
+            raise InputError(
+                f"precision: expected one of {', '.join(get_args(Precision))}, found {self.precision!r}"
+                f"{hint(str(self.precision), get_args(Precision))}"
+            )
 
     def to_json(self) -> dict[str, Any]:
         """Plain values; a callable by its name."""

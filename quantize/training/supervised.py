@@ -13,6 +13,7 @@ from edgemm.quantize.training.course import Course, Learner, Validate
 from edgemm.quantize.training.identity import said_of
 from edgemm.quantize.training.losses import Loss, LossName, check_all, find_loss
 from edgemm.quantize.training.optimizers import make_optimizer
+from edgemm.quantize.training.precision import answered
 from edgemm.quantize.training.report import TrainingReport
 from edgemm.quantize.training.samples import Batch, Data, Samples
 from edgemm.quantize.training.settings import Settings
@@ -61,7 +62,7 @@ def train(
 
     def objective(batch: Batch) -> Any:
         nonlocal unseen
-        found = module(*batch.inputs)
+        found = answered(module, batch.inputs, settings.precision)
         if unseen and isinstance(data, Samples) and data.augment is None and isinstance(loss, str):
             check_all(loss, found, data.targets)
         unseen = False
