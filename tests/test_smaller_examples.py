@@ -1,4 +1,4 @@
-"""The examples that make a network smaller: every step leaves its files, a line of the table, and its place in the card."""
+"""The examples that make a network smaller: every step leaves files, lines of the table, and a place in the card."""
 
 from __future__ import annotations
 

@@ -195,3 +195,11 @@ def test_a_step_that_fails_changes_neither_player(how: str, call: int) -> None:
 
     failed, whole = play(4, judge(2 * 3 + call)), play(2, judge(99))
     assert all(torch.equal(a, b) for a, b in zip(failed, whole, strict=True))
+
+
+def test_the_teacher_answers_as_in_evaluation() -> None:
+    student = linear(1)
+    teacher = nn.Sequential(linear(1), nn.Dropout(0.9)).train()
+    report = distil(student, teacher, Samples(X), how=Distillation("mse"), settings=ONE, progress=False)
+    assert report.losses["loss"][0] == 0
+    assert teacher[1].training

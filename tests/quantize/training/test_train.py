@@ -440,3 +440,16 @@ def test_patience_begins_anew_with_every_better_score() -> None:
         network(), Samples(X, Y), settings=settings, validate=lambda _: next(scores), progress=False
     )
     assert (report.epochs, report.best_epoch, report.stopped_early) == (6, 5, False)
+
+
+def test_the_best_weights_are_kept_where_all_epochs_are_trained() -> None:
+    scores, kept = iter([0.1, 0.9, 0.3]), []
+
+    def validate(module: nn.Module) -> float:
+        kept.append(weights(module))
+        return next(scores)
+
+    net = network()
+    report = train(net, Samples(X, Y), settings=Settings(epochs=3), validate=validate, progress=False)
+    assert (report.best_epoch, report.stopped_early) == (2, False)
+    assert all(torch.equal(kept[1][name], value) for name, value in net.state_dict().items())
