@@ -17,6 +17,8 @@ from pathlib import Path
 import numpy as np
 import numpy.typing as npt
 
+from edgemm import data
+
 SPLIT_SEED = 1
 HELD_OUT = 100
 """Pictures of each digit, for the test and as many for validation."""
@@ -64,15 +66,26 @@ def package_file(package: Path, name: str) -> bytes:
         return file.read()
 
 
-def split_digits(pictures: Pictures) -> Split:
-    """Test, validation and training pictures; each shuffled."""
+def bundled_digits() -> Pictures:
+    """The 1,100 pictures that come with edgemm, 110 of each digit: enough to try things without the package."""
+    parts = [data.digits(), data.calibration_digits()]
+    images, labels = (np.concatenate(each) for each in zip(*parts, strict=True))
+    return Pictures(images, labels)
+
+
+def split_digits(pictures: Pictures, held_out: int = HELD_OUT) -> Split:
+    """Test, validation and training pictures; each shuffled.
+
+    Args:
+        held_out: pictures of each digit for the test, and as many for validation.
+    """
     shuffle = np.random.RandomState(SPLIT_SEED).permutation  # this generator's numbers are frozen by numpy
     train, validation, test = [], [], []
     for digit in range(10):
         order = shuffle(np.flatnonzero(pictures.labels == digit))
-        test.append(order[:HELD_OUT])
-        validation.append(order[HELD_OUT : 2 * HELD_OUT])
-        train.append(order[2 * HELD_OUT :])
+        test.append(order[:held_out])
+        validation.append(order[held_out : 2 * held_out])
+        train.append(order[2 * held_out :])
     return Split(*(pictures.pick(shuffle(np.concatenate(part))) for part in (train, validation, test)))
 
 

@@ -169,38 +169,34 @@ class Course:
             self._save()
 
     def _stepped(self, batch: Batch) -> dict[str, float]:
-        state, statistics = self._state, self._statistics()
+        modules = self.learner.modules.values()
+        before = [(module, _copied_buffers(module)) for module in modules]
         try:
             return self.learner.step(batch)
-        except TrainingError as error:
-            for buffer, before in statistics:
-                buffer.copy_(before)
-            raise TrainingError(
+        except Exception as error:
+            for module, buffers in before:
+                _put_back_buffers(module, buffers)
+            explained = self._explained(error, batch)
+            if explained is error:
+                raise
+            raise explained from error
+
+    def _explained(self, error: Exception, batch: Batch) -> Exception:
+        """What a step's error means for the caller."""
+        state = self._state
+        if isinstance(error, TrainingError):
+            return TrainingError(
                 f"step {state.step + 1} of epoch {state.epoch + 1}: {error}. The weights are those of the step before; "
                 "a lower learning rate or clip_norm helps, if the data are finite"
-            ) from error
-        except InputError:
-            raise
-        except (RuntimeError, ValueError, TypeError, IndexError) as error:
-            if state.steps:
-                raise
-            shapes = ", ".join(
-                f"{list(each.shape)} {str(each.dtype).removeprefix('torch.')}" for each in batch.inputs
             )
-            raise InputError(f"the network cannot be trained with inputs of {shapes}: {error}") from error
-
-    def _statistics(self) -> list[tuple[Any, Any]]:
-        """Buffers of normalisations, which every run changes, and what is in them now."""
-        import torch
-
-        kind = torch.nn.modules.batchnorm._NormBase
-        parts = [
-            part
-            for each in self.learner.modules.values()
-            for part in each.modules()
-            if isinstance(part, kind)
-        ]
-        return [(buffer, buffer.clone()) for part in parts for buffer in part.buffers(recurse=False)]
+        if isinstance(error, InputError) or state.steps:
+            return error
+        if not isinstance(error, RuntimeError | ValueError | TypeError | IndexError):
+            return error
+        shapes = ", ".join(
+            f"{list(each.shape)} {str(each.dtype).removeprefix('torch.')}" for each in batch.inputs
+        )
+        return InputError(f"the network cannot be trained with inputs of {shapes}: {error}")
 
     def _is_due(self) -> bool:
         if self.checkpoint is None:
@@ -285,13 +281,22 @@ def _everything(module: Any) -> dict[str, Any]:
 
 def _put_back(module: Any, found: dict[str, Any]) -> None:
     """The state that `_everything` gave."""
+    module.load_state_dict(found["kept"])
+    _put_back_buffers(module, found["beside"])
+
+
+def _copied_buffers(module: Any) -> dict[str, Any]:
+    """Name -> a copy of a buffer, such as the mean of a batch norm: running a network may change it."""
+    return {name: each.clone() for name, each in module.named_buffers()}
+
+
+def _put_back_buffers(module: Any, found: dict[str, Any]) -> None:
     import torch
 
-    module.load_state_dict(found["kept"])
     with torch.no_grad():
         for name, each in module.named_buffers():
-            if name in found["beside"]:
-                each.copy_(found["beside"][name])
+            if name in found:
+                each.copy_(found[name])
 
 
 def _freeze(module: Any) -> None:

@@ -106,14 +106,27 @@ class _Player:
             raise InputError(
                 f"the generator gives shape {list(made.shape)}, and the data have {list(real.shape)}"
             )
+        before = [each.detach().clone() for each in self._discriminator.parameters()]
         of_real, of_made = _judgement(self._game, self._judged(real), self._judged(made.detach()))
         wrong = descend(
             of_real + of_made, self._optimizers["discriminator"], self._clip, "discriminator's loss"
         )
-        fooled = _persuasion(self._game, self._judged(made))
-        found = descend(fooled, self._optimizers["generator"], self._clip, "generator's loss")
+        try:
+            fooled = _persuasion(self._game, self._judged(made))
+            found = descend(fooled, self._optimizers["generator"], self._clip, "generator's loss")
+        except Exception:
+            self._take_back(before)
+            raise
         self._follow()
         return {"generator": found, "discriminator": wrong}
+
+    def _take_back(self, weights: list[Any]) -> None:
+        """The discriminator gets the weights that it had before a step in which the generator failed."""
+        import torch
+
+        with torch.no_grad():
+            for mine, before in zip(self._discriminator.parameters(), weights, strict=True):
+                mine.copy_(before)
 
     def _judged(self, samples: Any) -> Any:
         return answered(self._discriminator, (samples,), self._precision)

@@ -102,9 +102,11 @@ def _by_scale(module: Any, structure: Structure) -> dict[int, float]:
     for family in structure.families:
         place = {number: index for index, number in enumerate(family.sets[0])}
         found = [
-            _summed(structure, axis, line, place) for axis, line in lines.items() if axis in structure.axes
+            _summed(structure, axis, line, place)
+            for axis, line in lines.items()
+            if place.keys() <= set(map(int, structure.axes.get(axis, ())))
         ]
-        own = [each for each in found if each is not None and each.all()]
+        own = [each for each in found if each is not None]
         if own and len(family.sets) == 1:
             scores |= dict(zip(family.sets[0], map(float, np.mean(own, 0)), strict=True))
     if not scores:

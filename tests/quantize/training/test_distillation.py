@@ -10,7 +10,7 @@ import pytest
 import torch
 from torch import nn
 
-from edgemm.errors import InputError
+from edgemm.errors import InputError, TrainingError
 from edgemm.quantize.training import Distillation, Samples, Settings, distil, train_gan
 
 X = torch.randn(60, 5, generator=torch.Generator().manual_seed(0))
@@ -151,3 +151,55 @@ def test_a_game_that_cannot_be_played() -> None:
     ):
         with pytest.raises(InputError, match=said):
             play(**changes)
+
+
+class Failing(nn.Module):  # type: ignore[misc]
+    """Judges well until a chosen call; from then on in the way asked for."""
+
+    def __init__(self, call: int, how: str) -> None:
+        super().__init__()
+        self.score = nn.utils.parametrizations.spectral_norm(nn.Linear(2, 3))
+        self.left, self.how = call, how
+
+    def forward(self, x: torch.Tensor) -> torch.Tensor:
+        found: torch.Tensor = self.score(x)
+        self.left -= 1
+        if self.left >= 0:
+            return found
+        if self.how == "error":
+            raise RuntimeError("it broke")
+        return found * math.nan if self.how == "loss" else (found * 0).sqrt() * found
+
+
+@pytest.mark.parametrize("how", ["loss", "gradient", "error"])
+@pytest.mark.parametrize("call", [2, 1])
+def test_a_step_that_fails_changes_neither_player(how: str, call: int) -> None:
+    """A step asks the discriminator three times: of real samples, of made ones, and for the generator."""
+
+    def play(steps: int, judge: nn.Module) -> list[torch.Tensor]:
+        torch.manual_seed(3)
+        make = nn.Sequential(nn.Linear(2, 4), nn.BatchNorm1d(4), nn.Linear(4, 2))
+        settings = Settings(epochs=1, batch_size=10, steps_per_epoch=steps, learning_rate=0.01)
+        data = Samples(X[:, :2])
+        if steps == 4:
+            with pytest.raises(RuntimeError if how == "error" else TrainingError) as caught:
+                train_gan(make, judge, data, noise=(2,), settings=settings, progress=False)
+            assert how == "error" or "step 3 of epoch 1: the" in str(caught.value)
+        else:
+            train_gan(make, judge, data, noise=(2,), settings=settings, progress=False)
+        return [*make.state_dict().values(), *judge.state_dict().values()]
+
+    def judge(left: int) -> Failing:
+        torch.manual_seed(4)
+        return Failing(left, how)
+
+    failed, whole = play(4, judge(2 * 3 + call)), play(2, judge(99))
+    assert all(torch.equal(a, b) for a, b in zip(failed, whole, strict=True))
+
+
+def test_the_teacher_answers_as_in_evaluation() -> None:
+    student = linear(1)
+    teacher = nn.Sequential(linear(1), nn.Dropout(0.9)).train()
+    report = distil(student, teacher, Samples(X), how=Distillation("mse"), settings=ONE, progress=False)
+    assert report.losses["loss"][0] == 0
+    assert teacher[1].training

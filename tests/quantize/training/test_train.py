@@ -419,3 +419,37 @@ def test_arrays_as_numpy_makes_them() -> None:
         train(nets[0], Samples(inputs, Y.numpy()), settings=Settings(epochs=1), progress=False)
     train(nets[1], Samples(X, Y), settings=Settings(epochs=1), progress=False)
     assert equal(nets[0], nets[1])
+
+
+def test_every_step_draws_its_own_numbers() -> None:
+    drawn: list[float] = []
+
+    def note(batch: Batch) -> Batch:
+        drawn.append(float(torch.randn(1)))
+        return batch
+
+    settings = Settings(epochs=2, batch_size=10)
+    train(network(), Samples(X, Y, note), settings=settings, progress=False)
+    assert len(set(drawn)) == len(drawn) == 10
+
+
+def test_patience_begins_anew_with_every_better_score() -> None:
+    scores = iter([0.1, 0.05, 0.5, 0.4, 0.9, 0.8])
+    settings = Settings(epochs=6, patience=2)
+    report = train(
+        network(), Samples(X, Y), settings=settings, validate=lambda _: next(scores), progress=False
+    )
+    assert (report.epochs, report.best_epoch, report.stopped_early) == (6, 5, False)
+
+
+def test_the_best_weights_are_kept_where_all_epochs_are_trained() -> None:
+    scores, kept = iter([0.1, 0.9, 0.3]), []
+
+    def validate(module: nn.Module) -> float:
+        kept.append(weights(module))
+        return next(scores)
+
+    net = network()
+    report = train(net, Samples(X, Y), settings=Settings(epochs=3), validate=validate, progress=False)
+    assert (report.best_epoch, report.stopped_early) == (2, False)
+    assert all(torch.equal(kept[1][name], value) for name, value in net.state_dict().items())

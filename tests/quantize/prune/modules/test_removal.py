@@ -238,6 +238,15 @@ def test_batch_norm_scales_choose() -> None:
     assert pruned.module[1].weight.tolist() == [float(n) for n in range(9, 17)]
 
 
+def test_a_batch_norm_scale_of_zero_goes_first() -> None:
+    network = nn.Sequential(nn.Conv2d(3, 16, 3), nn.BatchNorm2d(16), nn.ReLU(), nn.Conv2d(16, 4, 3)).eval()
+    with torch.no_grad():
+        network[1].weight.copy_(torch.arange(16) % 2)
+    pruned = prune(network, PICTURE, target="macs=0.5", importance="batch_norm")
+    assert pruned.module[1].weight.tolist() == [1.0] * 8
+    torch.testing.assert_close(pruned.module(*PICTURE), network(*PICTURE))
+
+
 def test_taylor_keeps_what_the_loss_needs() -> None:
     """Rows are large where the answer does not use them: norms of rows alone would choose wrongly."""
     torch.manual_seed(0)
@@ -356,3 +365,48 @@ def test_nothing_could_be_given_back(target: float) -> None:
     for place, size in enumerate(sizes):
         more = [each + 8 if other == place else each for other, each in enumerate(left)]
         assert left[place] == size or macs(*more) > target * macs(*sizes)
+
+
+def test_l1_and_l2_rank_differently() -> None:
+    """A channel of one large weight against one of many small ones: the first has the larger L2 norm alone."""
+    network = nn.Sequential(nn.Linear(9, 2), nn.ReLU(), nn.Linear(2, 3))
+    with torch.no_grad():
+        network[0].weight[0], network[0].weight[1] = 1.0, torch.eye(9)[0] * 6
+        network[2].weight.fill_(1.0)
+    left = {
+        importance: prune(network, (torch.randn(1, 9),), target="macs=0.6", importance=importance).module
+        for importance in ("l1", "l2")
+    }
+    assert torch.equal(left["l1"][0].weight[0], network[0].weight[0])
+    assert torch.equal(left["l2"][0].weight[0], network[0].weight[1])
+
+
+def test_frozen_parameters_stay_frozen() -> None:
+    network = chain(16, 16)
+    network[0].requires_grad_(False)
+    pruned = prune(network, PICTURE, target="macs=0.5").module
+    assert [each.requires_grad for each in pruned.parameters()] == [False, False, True, True, True, True]
+
+
+def test_taylor_changes_nothing_and_reads_all_batches() -> None:
+    """Two batches: what the first says of the units is the opposite of the second, which counts ten times more."""
+    network = nn.Sequential(nn.Linear(2, 2, bias=False), nn.ReLU(), nn.Linear(2, 1, bias=False))
+    with torch.no_grad():
+        network[0].weight.copy_(torch.eye(2))
+        network[2].weight.fill_(1.0)
+    network[0].requires_grad_(False)
+    much, little = torch.tensor([[9.0, 0.1]]), torch.tensor([[0.1, 1.0]])
+    batches = [(much, torch.zeros(1, 1)), (little, torch.zeros(1, 1))]
+    pruned = prune(
+        network, (torch.randn(1, 2),), target="macs=0.6", importance="taylor", data=batches, multiple_of=1
+    )
+    assert pruned.module[0].weight.tolist() == [[1.0, 0.0]]
+    assert [each.requires_grad for each in network.parameters()] == [False, True]
+    assert all(each.grad is None for each in network.parameters())
+
+
+def test_a_kept_name_is_not_the_head_of_another() -> None:
+    network = chain(*[16] * 6)
+    assert {name for name, _ in network.named_children()} >= {"1", "10"}
+    pruned = prune(network, PICTURE, target="macs=0.3", keep=["1"])
+    assert "10" in removed(pruned.report)
