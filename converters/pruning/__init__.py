@@ -2,6 +2,7 @@
 
 options.py   what may be asked for, checked before anything is read
 file.py      the steps: read, prune, write, measure
+modules.py   a torch module, pruned as such
 turns.py     latency of several files, measured in turns
 """
 

@@ -9,6 +9,7 @@ from edgemm.cli.output import FIDELITY_HEADER, emit_json, fidelity_rows, size, t
 from edgemm.cli.parser import CommandParser, whole
 from edgemm.cli.prune_rows import MEASURE_HEADER, REMOVED_HEADER, measure_rows, removed_rows
 from edgemm.cli.report_page import report_page
+from edgemm.cli.sources import add_graph, constants, shapes
 from edgemm.cli.words import add_pruned_model
 
 if TYPE_CHECKING:
@@ -49,14 +50,7 @@ def add_arguments(parser: CommandParser) -> None:
         "--evaluate", metavar="DATA", help="other data to measure on (default: a part of --calibrate)"
     )
     add_pruned_model(parser)
-    parser.add_argument(
-        "--shape", action="append", default=[], metavar="NAME=SIZES",
-        help="the shape of an input whose dimensions are open, such as input=1,3,224,224; may be given several times",
-    )  # fmt: skip
-    parser.add_argument(
-        "--set", action="append", default=[], dest="constants", metavar="NAME=VALUE",
-        help="the value of an input that is always the same, such as sr=16000; it is not an input any more",
-    )  # fmt: skip
+    add_graph(parser)
     parser.add_argument(
         "--seed", type=whole(0, 2**32 - 1), default=0, metavar="N",
         help="chooses the places of large tensors that are looked at (default 0); the same seed gives the same file",
@@ -87,7 +81,6 @@ def run(options: argparse.Namespace) -> int:
 
 
 def _pruned(options: argparse.Namespace) -> PrunedFile:
-    from edgemm.cli.convert import constants, shapes
     from edgemm.cli.progress import ProgressBar
     from edgemm.converters import prune_file
 

@@ -6,7 +6,7 @@ from collections.abc import Callable, Sequence
 
 import numpy as np
 
-from edgemm.errors import InputError
+from edgemm.errors import InputError, LatencyMissed
 from edgemm.quantize.prune.graph.allocate import State, give_back, path
 from edgemm.quantize.prune.graph.cost import Counts, total_macs, total_parameters
 from edgemm.quantize.prune.graph.cut import cut
@@ -95,7 +95,7 @@ def _within_ms(work: Work, rankings: Sequence[Ranking], states: Sequence[State])
     low, high = 0, len(states) - 1
     fastest = ms(high)
     if fastest > work.target.value * WITHIN:
-        raise InputError(
+        raise LatencyMissed(
             f"the target {work.target} cannot be reached: the nearest measured here is ms={fastest:.3g} (the whole "
             f"network takes {whole:.3g} ms). {_limits(work)}"
         )
