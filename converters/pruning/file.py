@@ -140,7 +140,7 @@ def pruned_file(
     work = Work(replace(options, scheme="float", target="cpu", gate="off", repair="off", keep_outputs=True))
     read(work)
     source = work.prepared
-    _require_float(work)
+    require_float(work)
     prepare(work)
     before = source.model
     pruned = _pruned(work, target, keep, seed, runtime)
@@ -163,7 +163,7 @@ def pruned_file(
     return done, source
 
 
-def _require_float(work: Work) -> None:
+def require_float(work: Work) -> None:
     """Raises:
     InputError: the source is quantized.
     """
