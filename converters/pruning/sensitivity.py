@@ -100,12 +100,13 @@ def _measured(work: Work, keep: Sequence[str], fractions: Sequence[float], seed:
 
 def _few(work: Work) -> Judge:
     """What compares graphs with the source, on some of the samples."""
-    numbers = evaluation_part(work.judged_on, JUDGED)
-    if len(numbers) < len(work.judged_on):
-        ids = {id(each) for each in numbers.inputs}
+    some = evaluation_part(work.judged_on, JUDGED)
+    if len(some) < len(work.judged_on):
+        work.notes.append(f"measured on {len(some)} of {len(work.judged_on)} samples, spread evenly")
+        ids = {id(each) for each in some.inputs}
         both = zip(work.judged_on.inputs, work.expected, strict=True)
         work.expected = tuple(answer for each, answer in both if id(each) in ids)
-        work.judged_on = numbers
+        work.judged_on = some
     return replace(judge_of(work), tick=None)
 
 
