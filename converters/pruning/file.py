@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -40,6 +40,8 @@ ZEROS = (
 )
 WITHIN = 1.1
 """A latency target is met up to this factor."""
+TRIES = 3
+"""Times that the latency of what was pruned is measured before a target counts as missed."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -145,10 +147,12 @@ def pruned_file(
     before = source.model
     pruned = _pruned(work, target, keep, seed, runtime)
     check_canonical(pruned.model)
-    latencies, left_out = both_runtimes(before, pruned.model, work.judged_on.inputs[0])
-    report = _measured(pruned.report, before, pruned.model, latencies.get(runtime, latencies["onnx"]))
+    sample = work.judged_on.inputs[0]
+    latencies, left_out = both_runtimes(before, pruned.model, sample)
     if target.measure == "ms":
-        _require_ms(target, report)
+        again = [written_float(model, runtime) for model in (before, pruned.model)]
+        latencies[runtime] = _within(target, latencies[runtime], lambda: in_turns(again, sample))
+    report = _measured(pruned.report, before, pruned.model, latencies.get(runtime, latencies["onnx"]))
     work.prepared = replace(source, model=pruned.model, source=None, runs_in=None)
     plan(work)
     write(work)
@@ -208,17 +212,30 @@ def _measured(
     return replace(report, before=sides[0], after=sides[1])
 
 
-def _require_ms(target: Target, report: PruneReport) -> None:
-    """Raises:
-    LatencyMissed: measured once more, in turns with the source, it takes too long.
+def _within(
+    target: Target, first: tuple[Latency, Latency], measure: Callable[[], Sequence[Latency]]
+) -> tuple[Latency, Latency]:
+    """Latency of the source and of the pruned network, in turns.
+
+    Where it is too long it is measured again: a machine is busy at times.
+
+    Raises:
+        LatencyMissed: it always takes too long.
     """
-    found = report.after["ms"]
+    best = first
+    for _ in range(TRIES - 1):
+        if best[1].median_ms <= target.value * WITHIN:
+            break
+        before, after = measure()
+        best = min(best, (before, after), key=lambda each: each[1].median_ms)
+    found = best[1].median_ms
     if found > target.value * WITHIN:
         raise LatencyMissed(
             f"the target {target} was not met: measured in turns with the source, the pruned network takes {found:.3g} "
-            f"ms and the source {report.before['ms']:.3g} ms. Nothing was written. Try ms={found:.3g}, or on a machine "
+            f"ms and the source {best[0].median_ms:.3g} ms. Nothing was written. Try ms={found:.3g}, or on a machine "
             "that is less busy"
         )
+    return best
 
 
 def _with_history(work: Work, target: Target, report: PruneReport) -> ModelCard:
