@@ -53,7 +53,9 @@ def run(words: Sequence[str] = ()) -> list[dict[str, Any]]:
     with tempfile.TemporaryDirectory() as folder:
         for name in options.network or (*BUNDLED, *SHARED):
             source = network(name, Path(folder))
-            for runtime in (options.runtime or RUNTIMES) if source is not None else ():
+            if source is None:
+                continue
+            for runtime in options.runtime or RUNTIMES:
                 rows += _shares(name, source, runtime, options.share or SHARES, Path(folder))
     return rows
 
@@ -119,8 +121,8 @@ def _pruned(
             calibrate=samples, evaluate=samples[:8],
         )  # fmt: skip
     except (LatencyMissed, InputError) as error:
-        named = re.search(r"ms=[\d.]+", str(error).replace(f"ms={share * before_ms:g}", ""))
-        return {**asked, "refused": str(error)[:160], "ratio": 0.0, "ok": named is not None}
+        reached = _nearest_ms(str(error), f"ms={share * before_ms:g}") / before_ms / share
+        return {**asked, "refused": str(error)[:160], "ratio": round(reached, 3), "ok": reached > WITHIN}
     small = _float(output, output.with_name(f"{output.stem}-small.{runtime}"), samples)
     turns = [(process_ms(whole), process_ms(small)) for _ in range(ROUNDS)]
     got = median(after / before for before, after in turns)
@@ -133,6 +135,12 @@ def _pruned(
         "ratio": round(got / share, 3),
         "ok": got <= share * WITHIN,
     }
+
+
+def _nearest_ms(said: str, asked: str) -> float:
+    """The point that a refusal names; 0 where it names none."""
+    named = re.search(r"ms=([\d.]+)", said.replace(asked, ""))
+    return float(named[1].rstrip(".")) if named is not None else 0.0
 
 
 def process_ms(path: Path) -> float:
