@@ -108,7 +108,8 @@ def prune_file(
         target: what shall be left: `Target("macs", 0.6)`, or "macs=0.6", "parameters=0.5", "size=0.5", "ms=4".
         calibrate: real data, as `convert` takes it; right answers are not needed.
         evaluate: other data to measure on; without it, a quarter of the calibration data is held out.
-        keep: layers that keep all their channels: names of nodes, or of a torch module's layers.
+        keep: layers that keep all their channels, by the names of their nodes; layers of a torch module that are not
+            touched at all, by their names in it.
         card, preset, shapes, constants: as `convert` takes them.
         limit: the most calibration samples that are used.
         seed: chooses the places of large tensors that are looked at.

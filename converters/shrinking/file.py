@@ -121,7 +121,8 @@ def shrink_file(
         prune: what shall be left, as `prune_file` takes it; None: nothing is removed. Milliseconds are those of the
             float network in the runtime of the output.
         evaluate: other data to measure on.
-        keep: layers that keep all their channels: names of nodes, or of a torch module's layers.
+        keep: layers that keep all their channels, by the names of their nodes; layers of a torch module that are not
+            touched at all, by their names in it.
         card, preset, target, scheme, gate, min_db, shapes, constants: as `convert` takes them. The gate compares with
             the source.
         settings: of the training.
