@@ -97,7 +97,8 @@ def _cifar(path: Path, count: int, seed: int) -> tuple[list[dict[str, Array]], A
 
 
 def tflite_to_onnx(payload: bytes) -> bytes:
-    """A plain float CNN in TFLite (convolutions, sums, an average over all places, a linear layer) as ONNX."""
+    """A plain float CNN in TFLite (convolutions, also depthwise, sums, an average over all places, a linear layer) as
+    ONNX."""
     import onnx
     from onnx import TensorProto, helper, numpy_helper
 
@@ -107,7 +108,15 @@ def tflite_to_onnx(payload: bytes) -> bytes:
     graph = model.subgraphs[0]
     codes = {
         enum("BuiltinOperator", kind): kind
-        for kind in ("CONV_2D", "ADD", "AVERAGE_POOL_2D", "RESHAPE", "FULLY_CONNECTED", "SOFTMAX")
+        for kind in (
+            "CONV_2D",
+            "DEPTHWISE_CONV_2D",
+            "ADD",
+            "AVERAGE_POOL_2D",
+            "RESHAPE",
+            "FULLY_CONNECTED",
+            "SOFTMAX",
+        )
     }
     nodes, constants = [], []
     names = {int(graph.inputs[0]): "image"}
@@ -131,15 +140,20 @@ def tflite_to_onnx(payload: bytes) -> bytes:
         )
         name, made = f"{kind.lower()}_{number}", f"v{out}"
         names[out] = made
-        if kind == "CONV_2D":
+        if kind in ("CONV_2D", "DEPTHWISE_CONV_2D"):
+            each_alone = kind == "DEPTHWISE_CONV_2D"
             size = int(graph.tensors[ins[0]].shape[1])
             kernel = int(graph.tensors[ins[1]].shape[1])
+            order = (3, 0, 1, 2) if each_alone else (0, 3, 1, 2)
+            groups = int(graph.tensors[ins[0]].shape[3]) if each_alone else 1
             around = max((-(-size // options.strideH) - 1) * options.strideH + kernel - size, 0)
             pads = [around // 2, around // 2, around - around // 2, around - around // 2]
-            weights = [constant(ins[1], f"{name}.weight", (0, 3, 1, 2)), constant(ins[2], f"{name}.bias")]
+            weights = [constant(ins[1], f"{name}.weight", order), constant(ins[2], f"{name}.bias")]
             strides = [options.strideH, options.strideW]
             nodes.append(
-                helper.make_node("Conv", [names[ins[0]], *weights], [made], name, pads=pads, strides=strides)
+                helper.make_node(
+                    "Conv", [names[ins[0]], *weights], [made], name, pads=pads, strides=strides, group=groups
+                )
             )
         elif kind == "ADD":
             nodes.append(helper.make_node("Add", [names[each] for each in ins], [made], name))

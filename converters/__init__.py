@@ -23,16 +23,18 @@ if TYPE_CHECKING:
     from edgemm.converters.conversion import Conversion as Conversion
     from edgemm.converters.conversion import convert as convert
     from edgemm.converters.pruning import PrunedFile as PrunedFile
+    from edgemm.converters.pruning import file_sensitivity as file_sensitivity
     from edgemm.converters.pruning import prune_file as prune_file
 
 _HOMES = {
     "Conversion": "edgemm.converters.conversion",
     "PrunedFile": "edgemm.converters.pruning",
     "convert": "edgemm.converters.conversion",
+    "file_sensitivity": "edgemm.converters.pruning",
     "prune_file": "edgemm.converters.pruning",
 }
 """Name -> the module that it is in, which is imported when the name is asked for."""
-__all__ = ["Conversion", "PrunedFile", "convert", "prune_file"]
+__all__ = ["Conversion", "PrunedFile", "convert", "file_sensitivity", "prune_file"]
 
 
 def __getattr__(name: str) -> Any:

@@ -16,8 +16,15 @@ from edgemm.converters.shape_outputs import ClassMap
 
 def measure(work: Work) -> None:
     """The fidelity of the written file."""
+    work.judge = judge_of(work)
+    work.fidelity, work.latency = work.judge.written(work.written, work.plan)
+    work.notes += _without_decibels(work)
+
+
+def judge_of(work: Work) -> Judge:
+    """What compares files with the source."""
     options = work.options
-    work.judge = Judge(
+    return Judge(
         work.judged_on,
         work.expected,
         ({} if work.noise else _roles(work.prepared)) | _class_numbers(work.prepared),
@@ -27,8 +34,6 @@ def measure(work: Work) -> None:
         lambda done, total: work.tell("measuring", done, total),
         None if work.noise else work.prepared.card,
     )
-    work.fidelity, work.latency = work.judge.written(work.written, work.plan)
-    work.notes += _without_decibels(work)
 
 
 def _without_decibels(work: Work) -> list[str]:

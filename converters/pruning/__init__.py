@@ -1,10 +1,15 @@
 """Pruning of a model file: `prune_file`, from a float ONNX model and calibration data to a smaller one.
 
+`file_sensitivity` says beforehand what each group of layers would cost.
+
 options.py   what may be asked for, checked before anything is read
 file.py      the steps: read, prune, write, measure
+modules.py   a torch module, pruned as such
 turns.py     latency of several files, measured in turns
+sensitivity.py  each group of layers alone
 """
 
 from edgemm.converters.pruning.file import PrunedFile, prune_file
+from edgemm.converters.pruning.sensitivity import file_sensitivity
 
-__all__ = ["PrunedFile", "prune_file"]
+__all__ = ["PrunedFile", "file_sensitivity", "prune_file"]

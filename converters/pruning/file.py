@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -10,9 +10,10 @@ from typing import Any
 import onnx_ir as ir
 
 from edgemm.card import ModelCard
+from edgemm.choices import choice
 from edgemm.converters.fidelity import Fidelity
 from edgemm.converters.latency import Latency
-from edgemm.converters.options import Options, Progress
+from edgemm.converters.options import Options, Progress, silent
 from edgemm.converters.passes import check_canonical
 from edgemm.converters.passes.quantized import is_quantized
 from edgemm.converters.pipeline.describe import describe
@@ -23,9 +24,12 @@ from edgemm.converters.pipeline.read import read
 from edgemm.converters.pipeline.reload import reload
 from edgemm.converters.pipeline.work import Work
 from edgemm.converters.pipeline.write import write
-from edgemm.converters.pruning.options import SAMPLES, check_keep, options_of, target_of
+from edgemm.converters.prepare import Prepared
+from edgemm.converters.pruning.modules import is_module, pruned_module
+from edgemm.converters.pruning.options import SAMPLES, check_keep, check_source, output_of, target_of
 from edgemm.converters.pruning.turns import both_runtimes, in_turns, written_float
-from edgemm.errors import InputError
+from edgemm.converters.written import Format
+from edgemm.errors import InputError, LatencyMissed
 from edgemm.quantize.prune import graph
 from edgemm.quantize.prune.removal import PruneReport
 from edgemm.quantize.prune.target import Target
@@ -36,6 +40,8 @@ ZEROS = (
 )
 WITHIN = 1.1
 """A latency target is met up to this factor."""
+TRIES = 3
+"""Times that the latency of what was pruned is measured before a target counts as missed."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,6 +77,7 @@ class PrunedFile:
 
 def prune_file(
     source: Any,
+    example_inputs: tuple[Any, ...] | None = None,
     *,
     output: str | Path,
     target: Target | str,
@@ -83,6 +90,7 @@ def prune_file(
     constants: Mapping[str, float] | None = None,
     limit: int = SAMPLES,
     seed: int = 0,
+    runtime: Format = "onnx",
     progress: Progress | None = None,
 ) -> PrunedFile:
     """Removes channels and attention heads of a float model until a target is met, and writes what is left.
@@ -90,51 +98,77 @@ def prune_file(
     The layers behind are fitted anew, by least squares on the calibration data, to compute what they computed before.
     There is no training, and torch is not needed. The file is float ONNX, with its card: a source for `convert`.
 
+    A torch module is pruned by `edgemm.quantize.prune.prune`: hidden units of LSTM and GRU are removed too, but what
+    is removed is chosen by the weights, and nothing is fitted anew.
+
     Args:
-        source: path of a float .onnx file, or an `onnx_ir.Model`.
+        source: path of a float .onnx or .pt2 file, an `onnx_ir.Model`, or a torch module (with `example_inputs`).
+        example_inputs: the tensors that a torch module is exported with; they fix its shapes.
         output: the .onnx file to write.
         target: what shall be left: `Target("macs", 0.6)`, or "macs=0.6", "parameters=0.5", "size=0.5", "ms=4".
         calibrate: real data, as `convert` takes it; right answers are not needed.
         evaluate: other data to measure on; without it, a quarter of the calibration data is held out.
-        keep: layers (names of nodes) that keep all their channels.
+        keep: layers that keep all their channels, by the names of their nodes; layers of a torch module that are not
+            touched at all, by their names in it.
         card, preset, shapes, constants: as `convert` takes them.
         limit: the most calibration samples that are used.
         seed: chooses the places of large tensors that are looked at.
+        runtime: what a target in milliseconds is measured in: "onnx" is ONNX Runtime, "tflite" is LiteRT.
         progress: called with (stage, done, total).
 
     Raises:
         InputError: an argument does not fit, the source is quantized, no such layer, or the target cannot be reached;
             then the message names the nearest that can. Nothing was written.
+        LatencyMissed: a target in milliseconds cannot be reached here. Nothing was written.
         EdgemmError: as `convert` raises them.
     """
     wanted, kept = target_of(target), check_keep(keep)
-    work = Work(
-        options_of(source, output, calibrate, evaluate, card, preset, shapes, constants, limit, progress)
-    )
+    check_source(source, example_inputs, calibrate)
+    choice("runtime", runtime, ("onnx", "tflite"))
+    options = Options(
+        source, output_of(output), example_inputs, calibrate, evaluate, card, preset, shapes=shapes,
+        constants=constants, limit=limit, progress=progress or silent,
+    )  # fmt: skip
+    return pruned_file(options, wanted, kept, seed=seed, runtime=runtime)[0]
+
+
+def pruned_file(
+    options: Options, target: Target, keep: Sequence[str], *, seed: int = 0, runtime: Format = "onnx"
+) -> tuple[PrunedFile, Prepared]:
+    """`prune_file` with its arguments checked; also the source as it was read.
+
+    Args:
+        options: what is told of source, data and output; how it is written is decided here.
+    """
+    work = Work(replace(options, scheme="float", target="cpu", gate="off", repair="off", keep_outputs=True))
     read(work)
-    _require_float(work)
+    source = work.prepared
+    require_float(work)
     prepare(work)
-    before = work.prepared.model
-    pruned = _pruned(work, wanted, kept, seed)
+    before = source.model
+    pruned = _pruned(work, target, keep, seed, runtime)
     check_canonical(pruned.model)
-    latencies, left_out = both_runtimes(before, pruned.model, work.judged_on.inputs[0])
-    report = _measured(pruned.report, before, pruned.model, latencies["onnx"])
-    if wanted.measure == "ms":
-        _require_ms(wanted, report)
-    work.prepared = replace(work.prepared, model=pruned.model, source=None, runs_in=None)
+    sample = work.judged_on.inputs[0]
+    latencies, left_out = both_runtimes(before, pruned.model, sample)
+    if target.measure == "ms":
+        again = [written_float(model, runtime) for model in (before, pruned.model)]
+        latencies[runtime] = _within(target, latencies[runtime], lambda: in_turns(again, sample))
+    report = _measured(pruned.report, before, pruned.model, latencies.get(runtime, latencies["onnx"]))
+    work.prepared = replace(source, model=pruned.model, source=None, runs_in=None)
     plan(work)
     write(work)
     measure(work)
     describe(work)
-    work.card = _with_history(work, wanted, report)
+    work.card = _with_history(work, target, report)
     reload(work)
     notes = [*work.notes, *report.notes, *([left_out] if left_out else []), ZEROS]
-    return PrunedFile(
-        work.options.output, wanted, report, work.fidelity, latencies, work.card, tuple(dict.fromkeys(notes))
+    done = PrunedFile(
+        work.options.output, target, report, work.fidelity, latencies, work.card, tuple(dict.fromkeys(notes))
     )
+    return done, source
 
 
-def _require_float(work: Work) -> None:
+def require_float(work: Work) -> None:
     """Raises:
     InputError: the source is quantized.
     """
@@ -150,12 +184,17 @@ def _name(options: Options) -> str:
     return Path(options.source).name if isinstance(options.source, str | Path) else "the model"
 
 
-def _pruned(work: Work, target: Target, keep: Sequence[str], seed: int) -> graph.Pruned:
+def _pruned(work: Work, target: Target, keep: Sequence[str], seed: int, runtime: Format) -> graph.Pruned:
+    if is_module(work.options.source):
+        return pruned_module(work, target, keep, runtime)
     data = work.calibration_data
     samples = data.inputs if data is not None else ()
 
     def latency(models: Sequence[ir.Model]) -> list[float]:
-        return [each.median_ms for each in in_turns([written_float(model) for model in models], samples[0])]
+        return [
+            each.median_ms
+            for each in in_turns([written_float(model, runtime) for model in models], samples[0])
+        ]
 
     return graph.prune_graph(
         work.prepared.model, samples, target, keep=keep, settings=graph.Settings(seed=seed), latency=latency,
@@ -174,27 +213,41 @@ def _measured(
     return replace(report, before=sides[0], after=sides[1])
 
 
-def _require_ms(target: Target, report: PruneReport) -> None:
-    """Raises:
-    InputError: measured once more, in turns with the source, it takes too long.
+def _within(
+    target: Target, first: tuple[Latency, Latency], measure: Callable[[], Sequence[Latency]]
+) -> tuple[Latency, Latency]:
+    """Latency of the source and of the pruned network, in turns.
+
+    Where it is too long it is measured again: a machine is busy at times.
+
+    Raises:
+        LatencyMissed: it always takes too long.
     """
-    found = report.after["ms"]
+    best = first
+    for _ in range(TRIES - 1):
+        if best[1].median_ms <= target.value * WITHIN:
+            break
+        before, after = measure()
+        best = min(best, (before, after), key=lambda each: each[1].median_ms)
+    found = best[1].median_ms
     if found > target.value * WITHIN:
-        raise InputError(
+        raise LatencyMissed(
             f"the target {target} was not met: measured in turns with the source, the pruned network takes {found:.3g} "
-            f"ms and the source {report.before['ms']:.3g} ms. Nothing was written. Try ms={found:.3g}, or on a machine "
+            f"ms and the source {best[0].median_ms:.3g} ms. Nothing was written. Try ms={found:.3g}, or on a machine "
             "that is less busy"
         )
+    return best
 
 
 def _with_history(work: Work, target: Target, report: PruneReport) -> ModelCard:
     """The card, which says what was removed, and from which file."""
+    data = work.calibration_data
     details = {
         "target": str(target),
         "macs_left": round(report.left("macs"), 4),
         "parameters_left": round(report.left("parameters"), 4),
         "removed": [str(each) for each in report.removed],
-        "compensated_on": len(work.calibration_data) if work.calibration_data is not None else 0,
+        "compensated_on": 0 if data is None or is_module(work.options.source) else len(data),
     }
     card = work.card if work.card is not None else work.prepared.card
     return card.after("pruned", details, work.prepared.sha256)

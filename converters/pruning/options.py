@@ -2,12 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from edgemm.card import ModelCard
-from edgemm.converters.options import Options, Progress, silent
 from edgemm.errors import InputError
 from edgemm.quantize.prune.target import Target
 
@@ -28,43 +25,39 @@ def target_of(target: Target | str) -> Target:
     return Target.parse(target)
 
 
-def options_of(
-    source: Any,
-    output: str | Path,
-    calibrate: Any,
-    evaluate: Any,
-    card: ModelCard | str | Path | None,
-    preset: str | None,
-    shapes: Mapping[str, Sequence[int]] | None,
-    constants: Mapping[str, float] | None,
-    limit: int,
-    progress: Progress | None,
-) -> Options:
-    """The options of a conversion to a float .onnx file, which the steps share with `convert`.
+def check_source(source: Any, example_inputs: Any, calibrate: Any) -> None:
+    """Refuses what cannot be pruned.
 
     Raises:
-        InputError: something does not fit; nothing has been read.
+        InputError: a .tflite file, a module without example inputs, or no data.
     """
     if isinstance(source, str | Path) and Path(source).suffix.lower() == ".tflite":
         raise InputError(
             f"{Path(source).name}: a .tflite file cannot be pruned. Prune the ONNX model that it was made from, then "
             "run edgemm convert"
         )
+    if hasattr(source, "state_dict") and example_inputs is None:
+        raise InputError("a torch module needs example_inputs: a tuple of tensors of the shapes to prune for")
+    if calibrate is None:
+        raise InputError(
+            "calibrate (--calibrate): pruning needs data to see which channels matter: a folder of pictures or "
+            "recordings, or an .npz of tensors; right answers are not needed"
+        )
+
+
+def output_of(output: Any) -> Any:
+    """The path of the file to write; `Options` refuses what is no path.
+
+    Raises:
+        InputError: its name does not end in .onnx.
+    """
     path = Path(output) if isinstance(output, str) else output
     if isinstance(path, Path) and path.suffix.lower() != ".onnx":
         raise InputError(
             f"{path}: pruning writes a float .onnx file. Name the output *.onnx; edgemm convert makes a .tflite or an "
             "int8 file of it"
         )
-    if calibrate is None:
-        raise InputError(
-            "calibrate (--calibrate): pruning needs data to see which channels matter: a folder of pictures or "
-            "recordings, or an .npz of tensors; right answers are not needed"
-        )
-    return Options(
-        source, path, None, calibrate, evaluate, card, preset, "float", "cpu", "off", shapes=shapes,
-        constants=constants, limit=limit, repair="off", keep_outputs=True, progress=progress or silent,
-    )  # fmt: skip
+    return path
 
 
 def check_keep(keep: Any) -> tuple[str, ...]:

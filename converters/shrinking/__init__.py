@@ -1,7 +1,8 @@
-"""Shrinking a model file: pruned, trained to answer as the source does while it rounds as the device does, converted.
+"""Shrinking a model: pruned, trained to answer as the source does while it rounds as the device does, converted.
 
-file.py   the steps
-loss.py   how near an answer is to the source's
+options.py   what may be asked for, checked before anything is read
+file.py      the steps
+loss.py      how near an answer is to the source's
 """
 
 from __future__ import annotations

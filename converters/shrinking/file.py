@@ -1,4 +1,4 @@
-"""`shrink_file`: a float ONNX model becomes a smaller int8 file that was trained to answer as the model did."""
+"""`shrink_file`: a float model becomes a smaller int8 file that was trained to answer as the model did."""
 
 from __future__ import annotations
 
@@ -11,15 +11,15 @@ from typing import TYPE_CHECKING, Any
 
 from edgemm.card import ModelCard
 from edgemm.converters import aware
-from edgemm.converters.fidelity import Fidelity, held_out
-from edgemm.converters.options import GateMode, Progress, Scheme, refuse_overwriting, silent
+from edgemm.converters.fidelity import MIN_SNR_DB, Fidelity, held_out
+from edgemm.converters.options import GateMode, Options, Progress, Scheme, silent
 from edgemm.converters.pipeline import Conversion
-from edgemm.converters.prepare import prepare as prepared_source
-from edgemm.converters.pruning import prune_file
+from edgemm.converters.pruning.file import PrunedFile, pruned_file
 from edgemm.converters.samples import Samples
 from edgemm.converters.shrinking.loss import answers_alike
+from edgemm.converters.shrinking.options import SAMPLES, USUAL, Shrinking, pruning_of
 from edgemm.dependency import load_dependency
-from edgemm.errors import InputError
+from edgemm.quantize.prune.target import Target
 from edgemm.quantize.training.settings import Settings
 
 if TYPE_CHECKING:
@@ -27,9 +27,6 @@ if TYPE_CHECKING:
     from edgemm.quantize.prune.removal import PruneReport
     from edgemm.quantize.training import TrainingReport
 
-SAMPLES = 2048
-"""Samples that are used at most, where nothing else is said."""
-USUAL = Settings(epochs=20, batch_size=32, learning_rate=5e-4, schedule="cosine", warm_up=0.05, clip_norm=1.0)
 FASTER = 5.0
 """Ends of ranges and scales of weights learn so many times faster than weights."""
 
@@ -42,7 +39,8 @@ class Step:
     """source, pruned, int8 (without training), trained."""
     size_bytes: int
     latency_ms: float
-    """The median of one inference here, one thread, in the format of the output; the pruned file's in ONNX Runtime."""
+    """The median of one inference here, one thread, in the runtime of the output: the source and the pruned model are
+    float, the others int8."""
     fidelity: Fidelity | None
     """Against the source, on samples that nothing was fitted to; None for the source itself."""
 
@@ -83,11 +81,12 @@ class ShrunkFile:
 
 
 def shrink_file(
-    source: str | Path,
+    source: Any,
+    example_inputs: tuple[Any, ...] | None = None,
     *,
     output: str | Path,
     calibrate: str | Path | Sequence[Any],
-    prune: str | None = "macs=0.5",
+    prune: Target | str | None = "macs=0.5",
     evaluate: str | Path | Sequence[Any] | None = None,
     keep: Sequence[str] = (),
     card: ModelCard | str | Path | None = None,
@@ -95,6 +94,7 @@ def shrink_file(
     target: str = "cpu",
     scheme: Scheme = "auto",
     gate: GateMode = "fail",
+    min_db: float = MIN_SNR_DB,
     shapes: Mapping[str, Sequence[int]] | None = None,
     constants: Mapping[str, float] | None = None,
     settings: Settings = USUAL,
@@ -108,15 +108,23 @@ def shrink_file(
     the aim is what the source answers to the calibration data. A quarter of the data is held out from all of it where
     no other data are given to measure on.
 
+    Files are pruned as graphs: what is removed is chosen with the data, and the layers behind are fitted anew. A torch
+    module is pruned as a module: hidden units of LSTM and GRU are removed too, but what is removed is chosen by the
+    weights, and only training makes up for it. Give an .onnx or .pt2 file of the module for the former.
+
     Args:
-        source: path of a float .onnx file.
+        source: path of a float .onnx or .pt2 file, an `onnx_ir.Model`, or a torch module (with `example_inputs`), which
+            is left as it is.
+        example_inputs: the tensors that a torch module is exported with; they fix its shapes.
         output: the file to write, ".tflite" or ".onnx".
         calibrate: real data, as `convert` takes it: as much as there is.
-        prune: what shall be left, as `prune_file` takes it; None: nothing is removed.
+        prune: what shall be left, as `prune_file` takes it; None: nothing is removed. Milliseconds are those of the
+            float network in the runtime of the output.
         evaluate: other data to measure on.
-        keep: layers that keep all their channels.
-        card, preset, target, scheme, gate, shapes, constants: as `convert` takes them. The gate compares with the
-            source.
+        keep: layers that keep all their channels, by the names of their nodes; layers of a torch module that are not
+            touched at all, by their names in it.
+        card, preset, target, scheme, gate, min_db, shapes, constants: as `convert` takes them. The gate compares with
+            the source.
         settings: of the training.
         checkpoint: a file that the training's state is kept in: one that was interrupted goes on from there.
         limit: the most samples of `calibrate` that are used.
@@ -128,63 +136,65 @@ def shrink_file(
         EdgemmError: as `prune_file`, `aware.prepare`, `train` and `convert` raise them; nothing was written.
     """
     load_dependency("torch", "PyTorch", "torch")
-    path, tell = Path(output), progress or silent
-    if path.suffix not in (".tflite", ".onnx"):
-        raise InputError(f"{path}: expected an output that ends in .tflite or .onnx")
-    refuse_overwriting(source, path, "-o")
-    given: dict[str, Any] = {"shapes": shapes, "constants": constants, "limit": limit}
+    options = Options(
+        source, Path(output) if isinstance(output, str) else output, example_inputs, calibrate, evaluate, card, preset,
+        scheme, target, gate, min_db, shapes, constants, limit=limit, repair="off", keep_outputs=True,
+        progress=progress or silent,
+    )  # fmt: skip
+    kept = None if checkpoint is None else Path(checkpoint)
+    return _shrunk(Shrinking(options, *pruning_of(prune, keep), settings, kept))
+
+
+def _shrunk(asked: Shrinking) -> ShrunkFile:
+    options = asked.options
     with tempfile.TemporaryDirectory(prefix="edgemm-shrink-") as folder:
-        start, removed, steps = source, None, list[Step]()
-        if prune is not None:
-            pruned = prune_file(
-                source, output=Path(folder, "pruned.onnx"), target=prune, calibrate=calibrate, evaluate=evaluate,
-                keep=keep, card=card, preset=preset, progress=tell, **given,
-            )  # fmt: skip
-            start, removed, card = pruned.output, pruned.report, pruned.card
-            preset = shapes = constants = None  # the pruned file has all of that
-            steps = [Step("pruned", int(removed.after["size"]), removed.after["ms"], pruned.fidelity)]
-        made = aware.prepare(
-            start, calibrate=calibrate, target=target, scheme=scheme, card=card, preset=preset, shapes=shapes,
-            constants=constants, format="onnx" if path.suffix == ".onnx" else "tflite", limit=limit,
-        )  # fmt: skip
-        made = _held_to(made, source, given, path)
-        measured: dict[str, Any] = {
-            "calibrate": calibrate,
-            "evaluate": evaluate,
-            "limit": limit,
-            "progress": tell,
-        }
-        plain = made.convert(Path(folder, f"plain{path.suffix}"), gate="off", repair="off", **measured)
-        report, said = _trained(made, settings, checkpoint, whole=evaluate is not None, tell=tell)
-        made = made if said else _with_card(made, report, settings)
-        done = made.convert(path, gate=gate, repair="off", **measured)
-    return ShrunkFile(
-        path, (*_source_step(source, removed, plain), *steps, _step("int8", plain), _step("trained", done)), removed,
-        report, done.card, (*done.notes, *said),
+        made, pruned = _begun(asked, Path(folder))
+        plain = _converted(made, options, Path(folder, f"plain{options.output.suffix}"), "off")
+        report, said = _trained(made, asked)
+        made = made if said else _with_card(made, report, asked.settings)
+        done = _converted(made, options, options.output, options.gate)
+    steps = (*_steps_before(pruned, plain), _step("int8", plain), _step("trained", done))
+    notes = (*(pruned.notes if pruned is not None else ()), *done.notes, *said)
+    removed = None if pruned is None else pruned.report
+    return ShrunkFile(options.output, steps, removed, report, done.card, tuple(dict.fromkeys(notes)))
+
+
+def _begun(asked: Shrinking, folder: Path) -> tuple[Aware, PrunedFile | None]:
+    """The pruned network as it is trained, its answers compared with those of the source itself."""
+    options = asked.options
+    if asked.prune is None:
+        return _aware(options), None
+    to_prune = replace(options, output=folder / "pruned.onnx")
+    pruned, source = pruned_file(to_prune, asked.prune, asked.keep, runtime=options.format)
+    made = _aware(
+        replace(
+            options, source=pruned.output, example_inputs=None, card=pruned.card, preset=None, shapes=None,
+            constants=None,
+        )
+    )  # fmt: skip
+    held = replace(
+        made.prepared, source=source.source, runs_in=source.runs_in, sha256=source.sha256,
+        size_bytes=source.size_bytes,
+    )  # fmt: skip
+    return replace(made, prepared=held), pruned
+
+
+def _aware(options: Options) -> Aware:
+    return aware.prepare(
+        options.source, options.example_inputs, calibrate=options.calibrate or (), target=options.target,
+        scheme=options.scheme, card=options.card, preset=options.preset, shapes=options.shapes,
+        constants=options.constants, format=options.format, limit=options.limit,
     )  # fmt: skip
 
 
-def _held_to(made: Aware, source: str | Path, given: Mapping[str, Any], path: Path) -> Aware:
-    """The same network, whose answers are compared with those of the source itself."""
-    whole = prepared_source(
-        source, None, card=made.prepared.card.with_(inputs=(), outputs=()), preset=None, shapes=given["shapes"],
-        constants=given["constants"], format_="tflite" if path.suffix == ".tflite" else "onnx",
+def _converted(made: Aware, options: Options, output: Path, gate: GateMode) -> Conversion:
+    return made.convert(
+        output, calibrate=options.calibrate, evaluate=options.evaluate, limit=options.limit, gate=gate,
+        min_db=options.min_db, repair="off", progress=options.progress,
     )  # fmt: skip
-    return replace(
-        made,
-        prepared=replace(
-            made.prepared,
-            source=whole.source,
-            runs_in=whole.runs_in,
-            sha256=whole.sha256,
-            size_bytes=whole.size_bytes,
-        ),
-    )
 
 
-def _trained(
-    made: Aware, settings: Settings, checkpoint: str | Path | None, *, whole: bool, tell: Progress
-) -> tuple[TrainingReport, tuple[str, ...]]:
+def _trained(made: Aware, asked: Shrinking) -> tuple[TrainingReport, tuple[str, ...]]:
     """The network learns what the source answers to the data that are not held out; and what is to be said of that.
 
     The weights are those of the epoch that is best on a quarter of these data, if it is better than none at all.
@@ -194,7 +204,9 @@ def _trained(
     from edgemm.quantize.training import Samples as Learned
     from edgemm.quantize.training import train
 
-    learned = held_out(made.samples if whole else held_out(made.samples).calibration)
+    settings, tell = asked.settings, asked.options.progress
+    others_judge = asked.options.evaluate is not None
+    learned = held_out(made.samples if others_judge else held_out(made.samples).calibration)
     tell("asking the source", 0, 1)
     inputs, answers = _asked(made, learned.calibration)
     others, right = _asked(made, learned.gate)
@@ -218,7 +230,7 @@ def _trained(
     start, before = copy.deepcopy(module.state_dict()), _judged(module, score)
     report = train(
         module, Learned(inputs, answers), loss=loss, settings=replace(settings, optimizer=optimizer), validate=score,
-        checkpoint=checkpoint,
+        checkpoint=asked.checkpoint,
     )  # fmt: skip
     after = report.scores[report.best_epoch - 1]
     if after > before:
@@ -260,10 +272,15 @@ def _with_card(made: Aware, report: TrainingReport, settings: Settings) -> Aware
     return replace(made, prepared=replace(made.prepared, card=card))
 
 
-def _source_step(source: str | Path, removed: PruneReport | None, plain: Conversion) -> tuple[Step, ...]:
-    if removed is None:
+def _steps_before(pruned: PrunedFile | None, plain: Conversion) -> tuple[Step, ...]:
+    """The source, and what was pruned."""
+    if pruned is None:
         return (Step("source", plain.source_size_bytes, plain.float_latency_ms, None),)
-    return (Step("source", int(removed.before["size"]), removed.before["ms"], None),)
+    before, after = pruned.report.before, pruned.report.after
+    return (
+        Step("source", int(before["size"]), before["ms"], None),
+        Step("pruned", int(after["size"]), after["ms"], pruned.fidelity),
+    )
 
 
 def _step(name: str, done: Conversion) -> Step:

@@ -2,6 +2,7 @@
 
 with opened(payload, "tflite") as session:
     session.run(arrays) -> arrays          # session.elapsed_ns: of that run, without the way there and back
+    session.time(arrays, 10) -> [ns, ...]  # of runs one right after the other
 
 client.py   starts the process, asks it, and starts it again when it has died
 child.py    what the process does

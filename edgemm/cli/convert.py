@@ -10,8 +10,8 @@ from typing import TYPE_CHECKING
 from edgemm.cli.output import FIDELITY_HEADER, emit_json, fidelity_rows, of_source, size, table
 from edgemm.cli.parser import CommandParser, real, whole
 from edgemm.cli.report_page import report_page
-from edgemm.cli.words import add_preset, add_target
-from edgemm.errors import InputError
+from edgemm.cli.sources import add_graph, constants, shapes
+from edgemm.cli.words import add_gate, add_preset, add_target
 
 if TYPE_CHECKING:
     from edgemm.converters.conversion import Conversion
@@ -100,20 +100,7 @@ def _add_numbers(parser: CommandParser) -> None:
 
 
 def _add_gate(parser: CommandParser) -> None:
-    parser.add_argument(
-        "--gate",
-        choices=("fail", "warn", "off"),
-        default="fail",
-        help="what to do when fidelity is below the limit: write nothing and exit 3 (fail, the default), write and "
-        "note it (warn), or write (off)",
-    )
-    parser.add_argument(
-        "--min-db",
-        type=real(0.0, 200.0, "decibels"),
-        default=20.0,
-        metavar="DB",
-        help="that limit, an SNR in dB, for outputs that are not classes (default 20)",
-    )
+    add_gate(parser)
     parser.add_argument(
         "--repair",
         choices=("auto", "off"),
@@ -131,21 +118,7 @@ def _add_gate(parser: CommandParser) -> None:
 
 
 def _add_graph(parser: CommandParser) -> None:
-    parser.add_argument(
-        "--shape",
-        action="append",
-        default=[],
-        metavar="NAME=SIZES",
-        help="the shape of an input whose dimensions are open, such as input=1,3,224,224; may be given several times",
-    )
-    parser.add_argument(
-        "--set",
-        action="append",
-        default=[],
-        dest="constants",
-        metavar="NAME=VALUE",
-        help="the value of an input that is always the same, such as sr=16000; it is not an input any more",
-    )
+    add_graph(parser)
     parser.add_argument(
         "--stepwise",
         type=whole(-8, 8),
@@ -171,35 +144,6 @@ def _add_report(parser: CommandParser) -> None:
     parser.add_argument(
         "--report", metavar="PAGE.html", help="write the same as a page with a picture of the layers' losses"
     )
-
-
-def shapes(given: list[str]) -> dict[str, tuple[int, ...]]:
-    """ "input=1,3,224,224" -> {"input": (1, 3, 224, 224)}."""
-    found = {}
-    for each in given:
-        name, _, sizes = each.rpartition("=")
-        try:
-            shape = tuple(int(part) for part in sizes.split(","))
-        except ValueError:
-            shape = ()
-        if not name or not shape or min(shape) < 1:
-            raise InputError(f"--shape {each}: expected NAME=SIZES, such as input=1,3,224,224")
-        found[name] = shape
-    return found
-
-
-def constants(given: list[str]) -> dict[str, float]:
-    """ "sr=16000" -> {"sr": 16000.0}."""
-    found = {}
-    for each in given:
-        name, _, text = each.rpartition("=")
-        try:
-            found[name] = float(text)
-        except ValueError:
-            name = ""
-        if not name:
-            raise InputError(f"--set {each}: expected NAME=VALUE with a number, such as sr=16000")
-    return found
 
 
 def run(options: argparse.Namespace) -> int:

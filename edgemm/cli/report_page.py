@@ -20,13 +20,26 @@ def report_page(options: argparse.Namespace) -> Path | None:
     """
     if options.report is None:
         return None
-    from edgemm.converters.options import refuse_overwriting
-
-    page = Path(options.report)
-    if not page.parent.is_dir():
-        raise InputError(f"--report {page}: the folder {page.parent} does not exist")
-    refuse_overwriting(options.source, page, "--report")
-    atomic.check(page, "--report")
+    page = checked_page(options.report, options.source, "--report")
     if page.absolute() == Path(options.output).absolute():
         raise InputError(f"--report {page}: that is the output. Choose another name")
+    return page
+
+
+def checked_page(path: str, source: str, option: str) -> Path:
+    """The path of a page that can be written.
+
+    Args:
+        option: what it was given as, for messages.
+
+    Raises:
+        InputError: it cannot, or it is the source.
+    """
+    from edgemm.converters.options import refuse_overwriting
+
+    page = Path(path)
+    if not page.parent.is_dir():
+        raise InputError(f"{option} {page}: the folder {page.parent} does not exist")
+    refuse_overwriting(source, page, option)
+    atomic.check(page, option)
     return page

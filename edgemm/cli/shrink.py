@@ -4,16 +4,14 @@ from __future__ import annotations
 
 import argparse
 from dataclasses import replace
-from pathlib import Path
 from typing import TYPE_CHECKING
 
-from edgemm.choices import TARGET_INSTEAD, choice
 from edgemm.cli.output import emit_json, size, table
 from edgemm.cli.parser import CommandParser, whole
 from edgemm.cli.report_page import report_page
 from edgemm.cli.shrink_rows import HEADER, step_rows
-from edgemm.cli.words import add_pruned_model
-from edgemm.errors import InputError
+from edgemm.cli.sources import add_graph, constants, shapes
+from edgemm.cli.words import add_gate, add_pruned_model, add_target
 
 if TYPE_CHECKING:
     from edgemm.converters.shrinking import ShrunkFile
@@ -36,14 +34,14 @@ of the file that was written.
 def add_arguments(parser: CommandParser) -> None:
     """The options of `shrink`."""
     parser.epilog = EPILOG
-    parser.add_argument("source", metavar="SOURCE", help="the trained float model: .onnx")
+    parser.add_argument("source", metavar="SOURCE", help="the trained float model: .onnx or .pt2")
     parser.add_argument(
         "-o", "--output", required=True, metavar="OUT", help="the file to write: .tflite or .onnx"
     )
     parser.add_argument(
         "--prune", default="macs=0.5", metavar="MEASURE=VALUE",
-        help="what shall be left: macs=0.5, parameters=0.5, size=0.5, or ms=4 milliseconds here; none removes nothing "
-        "(default macs=0.5)",
+        help="what shall be left: macs=0.5, parameters=0.5, size=0.5, or ms=4 milliseconds of the float network here, "
+        "in the runtime of the output; none removes nothing (default macs=0.5)",
     )  # fmt: skip
     parser.add_argument(
         "--calibrate", required=True, metavar="DATA",
@@ -64,16 +62,14 @@ def add_arguments(parser: CommandParser) -> None:
         help="keep the state of the training there: a command that was interrupted goes on from it",
     )  # fmt: skip
     add_pruned_model(parser)
+    add_graph(parser)
+    add_target(parser)
     parser.add_argument(
-        "--target",
-        default="cpu",
-        metavar="NAME",
-        help="the machine that the file is made for, as of `edgemm convert`",
-    )
-    parser.add_argument(
-        "--gate", choices=("fail", "warn", "off"), default="fail",
-        help="what to do when too little is kept of the source's answers (default fail: nothing is written)",
+        "--scheme", choices=("auto", "static", "dynamic"), default="auto",
+        help="how to quantize, as of `edgemm convert` (default auto: static, but dynamic for recurrent networks and "
+        "attention)",
     )  # fmt: skip
+    add_gate(parser)
     parser.add_argument(
         "--seed", type=whole(0, 2**32 - 1), default=0, metavar="N", help="of the training (default 0)"
     )
@@ -85,9 +81,6 @@ def add_arguments(parser: CommandParser) -> None:
 
 def run(options: argparse.Namespace) -> int:
     """Prunes, trains, converts, and prints what each step cost and saved."""
-    from edgemm.quantize.target import TARGETS
-
-    choice("--target", options.target, TARGETS, TARGET_INSTEAD)
     page = report_page(options)
     done = _shrunk(options)
     if page is not None:
@@ -110,10 +103,8 @@ def run(options: argparse.Namespace) -> int:
 def _shrunk(options: argparse.Namespace) -> ShrunkFile:
     from edgemm.cli.progress import ProgressBar
     from edgemm.converters.shrinking import shrink_file
-    from edgemm.converters.shrinking.file import USUAL
+    from edgemm.converters.shrinking.options import USUAL
 
-    if not Path(options.source).is_file():
-        raise InputError(f"{options.source}: there is no such file")
     with ProgressBar(quiet=options.json) as progress:
         return shrink_file(
             options.source,
@@ -125,7 +116,11 @@ def _shrunk(options: argparse.Namespace) -> ShrunkFile:
             card=options.card,
             preset=options.preset,
             target=options.target,
+            scheme=options.scheme,
             gate=options.gate,
+            min_db=options.min_db,
+            shapes=shapes(options.shape),
+            constants=constants(options.constants),
             settings=replace(USUAL, epochs=options.epochs, seed=options.seed),
             checkpoint=options.checkpoint,
             limit=options.samples,

@@ -23,6 +23,26 @@ def add_target(parser: CommandParser) -> None:
     parser.instead["--target"] = TARGET_INSTEAD
 
 
+def add_gate(parser: argparse._ActionsContainer) -> None:
+    """`--gate` and `--min-db`."""
+    from edgemm.cli.parser import real
+
+    parser.add_argument(
+        "--gate",
+        choices=("fail", "warn", "off"),
+        default="fail",
+        help="what to do when fidelity is below the limit: write nothing and exit 3 (fail, the default), write and "
+        "note it (warn), or write (off)",
+    )
+    parser.add_argument(
+        "--min-db",
+        type=real(0.0, 200.0, "decibels"),
+        default=20.0,
+        metavar="DB",
+        help="that limit, an SNR in dB, for outputs that are not classes (default 20)",
+    )
+
+
 def add_preset(parser: argparse._ActionsContainer, about: str) -> None:
     """`--preset`."""
     from edgemm.card.presets import PRESETS

@@ -7,7 +7,8 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from edgemm.quantize.prune.modules.pruning import Pruned, prune
-    from edgemm.quantize.prune.modules.sensitivity import Sensitivity, sensitivity
+    from edgemm.quantize.prune.modules.sensitivity import sensitivity
+    from edgemm.quantize.prune.points import Sensitivity
     from edgemm.quantize.prune.removal import PruneReport, Removal
     from edgemm.quantize.prune.target import Target
 
@@ -15,7 +16,7 @@ _WHERE = {
     "PruneReport": "removal",
     "Pruned": "modules.pruning",
     "Removal": "removal",
-    "Sensitivity": "modules.sensitivity",
+    "Sensitivity": "points",
     "Target": "target",
     "prune": "modules.pruning",
     "sensitivity": "modules.sensitivity",

@@ -6,9 +6,9 @@ import json
 
 import pytest
 
-from edgemm.cli.convert import shapes
 from edgemm.cli.failure import report
 from edgemm.cli.output import size, table
+from edgemm.cli.sources import shapes
 from edgemm.errors import DamagedArtifact, InputError
 
 pytestmark = pytest.mark.device

@@ -146,7 +146,7 @@ def test_a_training_that_is_done_is_not_done_again(made: tuple[Path, dict[str, A
 def _settings(epochs: int) -> Any:
     from dataclasses import replace
 
-    from edgemm.converters.shrinking.file import USUAL
+    from edgemm.converters.shrinking.options import USUAL
 
     return replace(USUAL, epochs=epochs)
 
@@ -165,7 +165,7 @@ def test_nothing_pruned_is_training_alone(made: tuple[Path, dict[str, Any]], tmp
     ("changed", "code", "said"),
     [
         ({"SOURCE": "none.onnx"}, 2, "there is no such file"),
-        ({"-o": "a.bin"}, 2, "ends in .tflite or .onnx"),
+        ({"-o": "a.bin"}, 2, "end in .tflite or .onnx"),
         ({"--prune": "macs"}, 2, "MEASURE=VALUE"),
         ({"--prune": "macs=2"}, 2, "fraction that is left"),
         ({"--prune": "macs=0.0001"}, 2, "cannot be reached"),

@@ -16,7 +16,7 @@ from edgemm.quantize.prune.graph.cost import Costs, total_macs, total_parameters
 from edgemm.quantize.prune.graph.cut import cut
 from edgemm.quantize.prune.graph.features import consumer
 from edgemm.quantize.prune.graph.groups import groups_of
-from edgemm.quantize.prune.graph.observe import observe
+from edgemm.quantize.prune.graph.observe import Observed, observe
 from edgemm.quantize.prune.graph.operators import OPERATORS
 from edgemm.quantize.prune.graph.trace import Trace, trace
 from edgemm.quantize.prune.graph.weigh import ranked, weighed
@@ -58,6 +58,34 @@ def prune_graph(
         InputError: no samples, no such layer, nothing that can be removed, or a target that cannot be reached; the
             message names the nearest that can.
     """
+    work = begun(model, samples, target, keep, settings or Settings(), latency, tell)
+    seen = seen_by(work, samples)
+    rankings = weighed(work, seen, ranked(work, seen))
+    state = chosen(work, rankings)
+    gone = state.gone(rankings)
+    weights = Weights()
+    if work.settings.compensate:
+        weights = compensate(
+            model, work.found, gone, work.aims, seen, lambda done, total: tell("compensating", done, total)
+        )
+    made = cut(model, work.found, gone, weights)
+    return Pruned(made, _report(work, gone, made))
+
+
+def begun(
+    model: ir.Model,
+    samples: Sequence[Sample],
+    target: Target,
+    keep: Sequence[str],
+    settings: Settings,
+    latency: Latency | None,
+    tell: Callable[[str, int, int], None],
+) -> Work:
+    """The groups of a graph's channels, before anything is run.
+
+    Raises:
+        InputError: no samples, no such layer, or nothing that can be removed.
+    """
     if not len(samples):
         raise InputError("pruning needs calibration data, found none. Give at least 64 samples")
     found = trace(model, OPERATORS)
@@ -65,23 +93,18 @@ def prune_graph(
     if not groups:
         raise InputError("nothing can be removed: " + _why(found, keep))
     consumers = [consumer(each) for each in found.layers]
-    work = Work(
-        model, found, groups, Costs(model, found), consumers, aims(consumers), settings or Settings(), target,
+    return Work(
+        model, found, groups, Costs(model, found), consumers, aims(consumers), settings, target,
         latency, tell,
     )  # fmt: skip
-    seen = observe(
-        model, work.aims, samples, work.settings.seed, lambda done, total: tell("observing", done, total)
-    )
-    rankings = weighed(work, seen, ranked(work, seen))
-    state = chosen(work, rankings)
-    gone = state.gone(rankings)
-    weights = Weights()
-    if work.settings.compensate:
-        weights = compensate(
-            model, found, gone, work.aims, seen, lambda done, total: tell("compensating", done, total)
-        )
-    made = cut(model, found, gone, weights)
-    return Pruned(made, _report(work, gone, made))
+
+
+def seen_by(work: Work, samples: Sequence[Sample]) -> Observed:
+    """The whole network, run once on every sample."""
+    return observe(
+        work.model, work.aims, samples, work.settings.seed,
+        lambda done, total: work.tell("observing", done, total),
+    )  # fmt: skip
 
 
 def _why(found: Trace, keep: Sequence[str]) -> str:

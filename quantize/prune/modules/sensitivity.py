@@ -3,52 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Sequence
-from dataclasses import dataclass
 from typing import Any
 
-from edgemm.errors import InputError
 from edgemm.quantize.prune.modules.counting import count_macs
-from edgemm.quantize.prune.modules.families import Family
 from edgemm.quantize.prune.modules.importance import Importance, Loss, rank
 from edgemm.quantize.prune.modules.plan import allowed, gone
 from edgemm.quantize.prune.modules.prunable import prunable
+from edgemm.quantize.prune.points import FRACTIONS, Point, Sensitivity, check_fractions, nearest_counts
 
 Score = Callable[[Any], float]
 """Of a module: its accuracy, or another number that is better when it is larger."""
-FRACTIONS = (0.25, 0.5, 0.75)
-
-
-@dataclass(frozen=True, slots=True)
-class Point:
-    """One width with a part of it removed, all others whole."""
-
-    layers: tuple[str, ...]
-    kind: str
-    before: int
-    after: int
-    score: float
-    macs: float
-    """The fraction of the network's MACs that is left."""
-
-
-@dataclass(frozen=True, slots=True)
-class Sensitivity:
-    """What each width costs when it is pruned alone."""
-
-    score: float
-    """Of the whole network."""
-    points: tuple[Point, ...]
-    """In the order of the network; of each width, the smallest removal first."""
-    notes: tuple[str, ...]
-
-    def to_json(self) -> dict[str, object]:
-        """A plain dict for a JSON file."""
-        points = [
-            {"layers": list(each.layers), "kind": each.kind, "before": each.before, "after": each.after,
-             "score": each.score, "macs": each.macs}
-            for each in self.points
-        ]  # fmt: skip
-        return {"score": self.score, "points": points, "notes": list(self.notes)}
 
 
 def sensitivity(
@@ -77,8 +41,7 @@ def sensitivity(
     Raises:
         InputError: an argument does not fit, or the module cannot be traced.
     """
-    if not fractions or not all(0 < each < 1 for each in fractions):
-        raise InputError(f"fractions are numbers between 0 and 1, not {list(fractions)}")
+    check_fractions(fractions)
     inputs = tuple(example_inputs) if isinstance(example_inputs, tuple | list) else example_inputs
     found = prunable(module, inputs, keep, multiple_of)
     scores = rank(module, found.structure, importance, data, loss)
@@ -89,20 +52,9 @@ def sensitivity(
             continue
         if progress is not None:
             progress(f"{family.name}: {index + 1} of {len(found.families)}")
-        for count in _counts(family, fractions, multiple_of):
+        for count in nearest_counts(family.count, allowed(family, multiple_of)[1:], fractions):
             left = tuple(count if place == index else each.count for place, each in enumerate(found.families))
             pruned = found.build(gone(found.families, scores, left), left)
             share = count_macs(pruned, inputs) / whole
             points.append(Point(family.layers, family.kind, family.count, count, float(score(pruned)), share))
     return Sensitivity(float(score(module)), tuple(points), found.notes)
-
-
-def _counts(family: Family, fractions: Sequence[float], multiple_of: int) -> list[int]:
-    """The allowed counts nearest to the fractions, largest first, the whole left out."""
-    counts = allowed(family, multiple_of)[1:]
-    wanted = [family.count * (1 - each) for each in sorted(fractions)]
-    return (
-        list(dict.fromkeys(min(counts, key=lambda count: abs(count - each)) for each in wanted))
-        if counts
-        else []
-    )

@@ -11,7 +11,7 @@ import onnx_ir as ir
 import pytest
 from graph_networks import network, samples
 
-from edgemm.errors import InputError
+from edgemm.errors import InputError, LatencyMissed
 from edgemm.quantize.prune.graph import Settings, prune_graph
 from edgemm.quantize.prune.graph.cost import total_macs, total_parameters
 from edgemm.quantize.prune.graph.watch import Watch, ends, output_error
@@ -107,7 +107,7 @@ def test_a_latency_target_takes_the_largest_network_that_is_fast_enough() -> Non
     whole = total_macs(model) / 1e6
     report = prune_graph(model, data, Target("ms", 0.6 * whole), latency=by_work).report
     assert 0.4 < report.left("macs") <= 0.6
-    with pytest.raises(InputError, match="the nearest measured here is ms="):
+    with pytest.raises(LatencyMissed, match="the nearest measured here is ms="):
         prune_graph(model, data, Target("ms", 0.001 * whole), latency=by_work)
     with pytest.raises(InputError, match="is met without pruning"):
         prune_graph(model, data, Target("ms", 2 * whole), latency=by_work)

@@ -46,7 +46,7 @@ def test_the_page_has_a_bar_for_each_point(tmp_path: Path) -> None:
     write_page(tmp_path / "page.html", found)
     text = (tmp_path / "page.html").read_text()
     assert text.count("<rect") == len(found.points)
-    assert "8 of 16: " in text
+    assert "8 of 16, " in text
     assert "src=" not in text
 
 
