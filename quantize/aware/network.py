@@ -14,7 +14,7 @@ from edgemm.errors import InputError, UnsupportedOperator
 from edgemm.quantize.aware.kernels import Integers, kernel_of, stored_by
 from edgemm.quantize.aware.operators import OPERATORS, Call, is_known
 from edgemm.quantize.aware.ranges import ActivationRanges
-from edgemm.quantize.aware.rounding import dynamic, on_grid
+from edgemm.quantize.aware.rounding import dynamic, dynamic_rows, on_grid
 from edgemm.quantize.aware.sharing import shared_grids
 from edgemm.quantize.aware.weights import Constants, Key
 from edgemm.quantize.fusion import stored_output
@@ -136,7 +136,9 @@ class QuantizedNetwork(nn.Module):  # type: ignore[misc]
                 return self._others[name].to(device)
             if index in step.rounds:
                 return on_grid(values[name], *scales[name])
-            return dynamic(values[name], rows=step.rows) if step.dynamic and index == 0 else values[name]
+            if step.dynamic and index == 0:
+                return dynamic_rows(values[name]) if step.rows else dynamic(values[name])
+            return values[name]
 
         return operand
 
