@@ -3,7 +3,7 @@
 One row is one network on real digits (`data/mnist10k` below EDGEMM_SHARED): trained in float, given a form that int8
 does not suit, converted without training, then trained as the device runs it, by distillation from its own float
 answers, and converted again in each format. `python -m benchmarks aware --row NAME --seed N`; without them the cheapest
-row. Every epoch is saved in `--folder`, and an interrupted row goes on where it was.
+row. Both trainings keep a checkpoint in `--folder`, and an interrupted row goes on where it was.
 """
 
 from __future__ import annotations
@@ -18,14 +18,14 @@ from typing import Any
 import numpy as np
 import torch
 from torch import Tensor, nn
-from torch.nn import functional
 
 from benchmarks.shared import find
+from benchmarks.timing import instruction_set
 from edgemm.converters import aware
 from edgemm.converters.measure import run_artifact
 from edgemm.converters.samples import Samples
 from edgemm.converters.written import Format, Settings, write_plan
-from edgemm.quantize import calibrate, make_plan
+from edgemm.quantize import calibrate, make_plan, training
 
 DATA = "data/mnist10k/mnist10k.npz"
 REGAINED = 0.75
@@ -33,7 +33,9 @@ FLOAT_EPOCHS = 6
 COSTLY = 0.02
 """Accuracy that int8 must lose before there is something to regain."""
 TEST = 2000
-BATCH = 64
+FLOAT_RATE, RATE = 2e-3, 1e-3
+FASTER = 5.0
+"""The learning rate of ranges and scales, as a multiple of the weights'."""
 
 
 def spread(seed: int, count: int, reach: float) -> Tensor:
@@ -151,33 +153,44 @@ def _measured(name: str, seed: int, folder: Path, data: Path) -> dict[str, Any]:
     row, state = ROWS[name], folder / f"{name}_{seed}"
     torch.manual_seed(seed)
     x, y = _digits(data, row)
-    train, test = (x[TEST:], y[TEST:]), (x[:TEST], y[:TEST])
+    digits, test = training.Samples(x[TEST:], y[TEST:]), (x[:TEST], y[:TEST])
     net = row.make()
-    _train(net, train, FLOAT_EPOCHS, seed, state.with_suffix(".float.pt"), _labelled, 2e-3)
+    training.train(
+        net, digits, settings=_settings(FLOAT_EPOCHS, FLOAT_RATE, seed),
+        checkpoint=state.with_suffix(".float.checkpoint"), progress=False,
+    )  # fmt: skip
     before = _accuracy(net.eval()(test[0]).detach().numpy(), test[1])
     net.unbalance(seed, row.reach)
     result: dict[str, Any] = {"name": f"aware_{name}", "seed": seed, "target": row.target, "float": before}
     for format_ in row.formats if row.apart else (None,):
-        result |= _trained(row, net, format_, (train, test), seed, state, before)
+        result |= _trained(row, net, format_, digits, test, seed, state, before)
     parts = [result[each] for each in row.formats]
-    result |= {"ratio": min(each["regained"] for each in parts), "limit": REGAINED, "cpu": _instructions()}
+    result |= {"ratio": min(each["regained"] for each in parts), "limit": REGAINED, "cpu": instruction_set()}
     result["ok"] = all(each["lost"] >= COSTLY and each["regained"] >= REGAINED for each in parts)
     return result
 
 
 def _trained(
-    row: Row, net: nn.Module, format_: Format | None, data: Any, seed: int, state: Path, before: float
+    row: Row,
+    net: nn.Module,
+    format_: Format | None,
+    digits: training.Samples,
+    test: tuple[Tensor, Tensor],
+    seed: int,
+    state: Path,
+    before: float,
 ) -> dict[str, Any]:
     """By format: what int8 loses without training, and with it."""
-    train, test = data
-    arrays = [each.numpy().reshape(row.shape) for each in train[0][:256]]
+    arrays = [each.numpy().reshape(row.shape) for each in digits.inputs[:256]]
     trained = aware.prepare(
         net, (torch.zeros(row.shape),), calibrate=arrays, target=row.target, scheme="static", format=format_
     )
     formats = (format_,) if format_ else row.formats
     plain = {each: _file(trained, each, test) for each in formats}
-    path = state.with_suffix(f".{format_ or 'both'}.pt")
-    _train(trained.module, train, row.epochs, seed, path, lambda ours, x, y: _distilled(ours, net, x), 1e-3)
+    training.distil(
+        trained.module, net, digits, settings=_settings(row.epochs, RATE, seed, trained.module.scale_parameters()),
+        checkpoint=state.with_suffix(f".{format_ or 'both'}.checkpoint"), progress=False,
+    )  # fmt: skip
     found: dict[str, Any] = {}
     for each in formats:
         after, lost = _file(trained, each, test), before - plain[each]["accuracy"]
@@ -189,77 +202,32 @@ def _trained(
     return found
 
 
-def _labelled(net: nn.Module, x: Tensor, y: Tensor) -> Tensor:
-    return functional.cross_entropy(net(x), y)
+def _settings(epochs: int, rate: float, seed: int, scales: Sequence[nn.Parameter] = ()) -> training.Settings:
+    """Adam with a cosine.
 
+    Args:
+        scales: what learns faster.
+    """
+    faster = {id(each) for each in scales}
 
-def _instructions() -> str:
-    """The widest that the processor has."""
-    text = Path("/proc/cpuinfo").read_text(encoding="utf-8") if Path("/proc/cpuinfo").exists() else ""
-    return next(
-        (each for each in ("amx_int8", "avx512_vnni", "avx512f", "avx2", "asimd") if each in text), ""
+    def adam(parameters: list[nn.Parameter]) -> torch.optim.Optimizer:
+        weights = [each for each in parameters if id(each) not in faster]
+        groups: list[dict[str, Any]] = [{"params": weights, "lr": rate}]
+        return torch.optim.Adam(
+            [*groups, {"params": list(scales), "lr": rate * FASTER}] if scales else groups
+        )
+
+    return training.Settings(
+        epochs=epochs, optimizer=adam, learning_rate=rate, schedule="cosine", clip_norm=5.0, seed=seed
     )
 
 
 def _digits(path: Path, row: Row) -> tuple[Tensor, Tensor]:
-    held = np.load(path)
-    names = {array.ndim: name for name, array in held.items() if len(array) == max(map(len, held.values()))}
-    pictures, labels = held[names[max(names)]], held[names[1]]
+    with np.load(path) as held:
+        pictures, labels = held["images"], held["labels"]
     order = np.random.default_rng(0).permutation(len(labels))
     x = torch.from_numpy(pictures[order].reshape(len(order), *row.shape[1:]).astype(np.float32) / 255.0)
     return x, torch.from_numpy(labels[order].astype(np.int64))
-
-
-def _distilled(net: nn.Module, teacher: nn.Module, x: Tensor) -> Tensor:
-    with torch.no_grad():
-        aim = torch.softmax(teacher(x) / 2.0, -1)
-    return functional.kl_div(torch.log_softmax(net(x) / 2.0, -1), aim, reduction="batchmean")
-
-
-def _train(
-    net: nn.Module,
-    data: tuple[Tensor, Tensor],
-    epochs: int,
-    seed: int,
-    path: Path,
-    loss_of: Callable[[nn.Module, Tensor, Tensor], Tensor],
-    rate: float,
-) -> None:
-    """Adam with a cosine; saved after each epoch."""
-    scales = net.scale_parameters() if hasattr(net, "scale_parameters") else []
-    own = {id(each) for each in scales}
-    groups: list[dict[str, Any]] = [
-        {
-            "params": [each for each in net.parameters() if each.requires_grad and id(each) not in own],
-            "lr": rate,
-        }
-    ]
-    groups += [{"params": scales, "lr": rate * 5}] if scales else []
-    optimizer = torch.optim.Adam(groups)
-    steps = epochs * -(-len(data[0]) // BATCH)
-    schedule = torch.optim.lr_scheduler.CosineAnnealingLR(optimizer, steps)
-    first = 0
-    if path.exists():
-        saved = torch.load(path, weights_only=True)
-        net.load_state_dict(saved["net"])
-        optimizer.load_state_dict(saved["optimizer"])
-        schedule.load_state_dict(saved["schedule"])
-        first = saved["epoch"]
-    for epoch in range(first, epochs):
-        order = torch.randperm(len(data[0]), generator=torch.Generator().manual_seed(seed * 1000 + epoch))
-        for part in order.split(BATCH):
-            optimizer.zero_grad()
-            loss_of(net, data[0][part], data[1][part]).backward()
-            nn.utils.clip_grad_norm_([each for group in groups for each in group["params"]], 5.0)
-            optimizer.step()
-            schedule.step()
-        whole = {
-            "net": net.state_dict(),
-            "optimizer": optimizer.state_dict(),
-            "schedule": schedule.state_dict(),
-        }
-        torch.save({**whole, "epoch": epoch + 1}, path.with_suffix(".part"))
-        path.with_suffix(".part").replace(path)
 
 
 def _file(trained: aware.Aware, suffix: Format, test: tuple[Tensor, Tensor]) -> dict[str, Any]:

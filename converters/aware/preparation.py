@@ -97,9 +97,7 @@ def prepare(
     )
     check_plan(model, plan)
     pairs = [(pair.output, pair.input) for pair in prepared.card.states]
-    network = QuantizedNetwork(
-        model, plan, learned=learned, pairs=pairs, rows=format == "tflite", real_inputs=format == "onnx"
-    )
+    network = QuantizedNetwork(model, plan, learned=learned, pairs=pairs, format=format)
     return Aware(network, plan, prepared, data)
 
 

@@ -11,11 +11,13 @@ import torch
 from torch import Tensor, nn
 
 from edgemm.errors import InputError, UnsupportedOperator
+from edgemm.quantize.aware.kernels import Integers, kernel_of, stored_by
 from edgemm.quantize.aware.operators import OPERATORS, Call, is_known
 from edgemm.quantize.aware.ranges import ActivationRanges
-from edgemm.quantize.aware.rounding import dynamic, on_grid
+from edgemm.quantize.aware.rounding import dynamic, dynamic_rows, on_grid
 from edgemm.quantize.aware.sharing import shared_grids
 from edgemm.quantize.aware.weights import Constants, Key
+from edgemm.quantize.fusion import stored_output
 from edgemm.quantize.grid import Grid
 from edgemm.quantize.legality import grid_operands, rule_of
 from edgemm.quantize.plan import Plan, Precision
@@ -35,10 +37,10 @@ class QuantizedNetwork(nn.Module):  # type: ignore[misc]
         plan: of that graph.
         learned: the ends of activation ranges, and how much of the largest weights is cut off, are parameters.
         pairs: (output, input) names of states, which are on one grid.
-        rows: layers that store weights alone round what they multiply them with row by row, as LiteRT does; False: as
-            ONNX Runtime does, where dense layers round whole tensors and recurrent ones nothing.
-        real_inputs: float operators read the graph's inputs as they are given, as in ONNX files; False: as integers
-            hold them, as in TFLite files.
+        format: whose kernels are followed. "onnx": float operators read the graph's inputs as they are given. "tflite":
+            integer operators round as LiteRT does, and layers that store weights alone round what they multiply them
+            with row by row. None: float operators read inputs as integers hold them, integers round as in ONNX
+            Runtime, dense layers with stored weights round whole tensors and recurrent ones nothing.
 
     Raises:
         UnsupportedOperator: operators that have no form in torch here; all of them are named.
@@ -51,13 +53,12 @@ class QuantizedNetwork(nn.Module):  # type: ignore[misc]
         *,
         learned: bool = True,
         pairs: Iterable[tuple[str, str]] = (),
-        rows: bool = False,
-        real_inputs: bool = False,
+        format: str | None = None,
     ) -> None:
         super().__init__()
         _require_known(model)
         self._model, self._plan = model, plan
-        self._real_inputs = real_inputs
+        self._real_inputs = format == "onnx"
         self.input_names = tuple(str(value.name) for value in model.graph.inputs)
         self.output_names = tuple(str(value.name) for value in model.graph.outputs)
         shared = shared_grids(model, plan, pairs)
@@ -70,7 +71,7 @@ class QuantizedNetwork(nn.Module):  # type: ignore[misc]
         )
         self.constants = Constants(model, plan, learned=learned)
         self._others = _other_constants(model)
-        self._steps = [_Step(node, plan, rows=rows, real_inputs=real_inputs) for node in model.graph]
+        self._steps = [_Step(node, plan, format) for node in model.graph]
 
     def scale_parameters(self) -> list[nn.Parameter]:
         """What is learned of ranges and scales: wants no weight decay."""
@@ -114,7 +115,7 @@ class QuantizedNetwork(nn.Module):  # type: ignore[misc]
         for name, given in zip(self.input_names, inputs, strict=True):
             values[name] = given if self._real_inputs or name not in scales else on_grid(given, *scales[name])
         for step in self._steps:
-            results = step(values, self._operand_of(constants, values, scales))
+            results = step(self._operand_of(constants, values, scales), scales)
             for name, result, stored in zip(step.outputs, results, step.stored, strict=False):
                 values[name] = on_grid(result, *scales[name]) if stored else result
         return tuple(values[name] for name in self.output_names)
@@ -135,17 +136,21 @@ class QuantizedNetwork(nn.Module):  # type: ignore[misc]
                 return self._others[name].to(device)
             if index in step.rounds:
                 return on_grid(values[name], *scales[name])
-            return dynamic(values[name], rows=step.rows) if step.dynamic and index == 0 else values[name]
+            if step.dynamic and index == 0:
+                return dynamic_rows(values[name]) if step.rows else dynamic(values[name])
+            return values[name]
 
         return operand
 
 
 class _Step:
-    """One node, and which of its operands and results are on a grid."""
+    """One node, which of its operands and results are on a grid, and the kernel that computes it."""
 
-    __slots__ = ("dynamic", "function", "inputs", "name", "node", "outputs", "rounds", "rows", "stored")
+    __slots__ = (
+        "dynamic", "function", "held", "inputs", "kept", "kernel", "name", "node", "outputs", "rounds", "rows", "stored",
+    )  # fmt: skip
 
-    def __init__(self, node: ir.Node, plan: Plan, *, rows: bool, real_inputs: bool) -> None:
+    def __init__(self, node: ir.Node, plan: Plan, format_: str | None) -> None:
         self.node = node
         self.name = str(node.name)
         self.function = OPERATORS[node.op_type]
@@ -153,19 +158,38 @@ class _Step:
         self.outputs = [str(value.name) for value in node.outputs]
         integer = plan.is_int8(self.name)
         packed = plan.precision.get(self.name) is Precision.DYNAMIC
-        self.dynamic, self.rows = packed and node.op_type in ("Gemm", "MatMul"), packed and rows
+        self.dynamic = packed and node.op_type in ("Gemm", "MatMul")
+        self.rows = packed and format_ == "tflite"
         self.stored = [integer and name in plan.activations for name in self.outputs]
+        self.kernel = kernel_of(node, format_) if integer else None
+        self.kept = str(stored_output(node).name) if integer else ""
+        self.held = {index: grid for (name, index), grid in plan.weights.items() if name == self.name}
         operands = grid_operands(node, rule_of(node)) if integer else frozenset()
         self.rounds = frozenset(
             index
             for index in operands
-            if _is_real_before(node, index, plan, real_inputs=real_inputs) and self.inputs[index] is not None
+            if _is_real_before(node, index, plan, real_inputs=format_ == "onnx")
+            and self.inputs[index] is not None
         )
 
-    def __call__(self, values: Mapping[str, Tensor], operand: Any) -> tuple[Tensor, ...]:
+    def __call__(self, operand: Any, scales: Scales) -> tuple[Tensor, ...]:
         call = Call(self.node, tuple(operand(self, index) for index in range(len(self.inputs))), self.rows)
         found = self.function(call)
+        if self.kernel is not None and self.kept in scales:
+            found = stored_by(self.kernel, Integers(call, found, self._grids(scales), scales[self.kept]))
         return found if isinstance(found, tuple) else (found,)
+
+    def _grids(self, scales: Scales) -> tuple[tuple[Tensor, Tensor] | None, ...]:
+        """Of each operand."""
+        return tuple(
+            _ends_of(self.held[index]) if index in self.held else scales.get(name or "")
+            for index, name in enumerate(self.inputs)
+        )
+
+
+def _ends_of(grid: Grid) -> tuple[Tensor, Tensor]:
+    """Scale and zero point of a grid for a tensor, as float32[] each."""
+    return torch.tensor(grid.scalar), torch.tensor(float(grid.zero_point))
 
 
 def _is_real_before(node: ir.Node, index: int, plan: Plan, *, real_inputs: bool) -> bool:

@@ -8,13 +8,12 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
-from edgemm.quantize.aware.rounding import HIGHEST, LOWEST, rounded
+from edgemm.quantize.aware.rounding import HIGHEST, LOWEST, STEPS, rounded
 from edgemm.quantize.aware.sharing import SharedGrid
 from edgemm.quantize.grid import Grid
 
 MOST = 6.0
 """A learned end moves by at most e to that power."""
-STEPS = HIGHEST - LOWEST
 
 
 class ActivationRanges(nn.Module):  # type: ignore[misc]

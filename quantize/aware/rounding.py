@@ -10,6 +10,7 @@ import torch
 from torch import Tensor
 
 LOWEST, HIGHEST = -128.0, 127.0
+STEPS = HIGHEST - LOWEST
 
 
 def rounded(real: Tensor) -> Tensor:
@@ -43,15 +44,27 @@ def whole_steps(real: Tensor, scale: Tensor) -> Tensor:
     return (rounded(real.double() / scale.double()) * scale.double()).float()
 
 
-def dynamic(real: Tensor, *, rows: bool = False) -> Tensor:
-    """As DynamicQuantizeLinear does it: 256 steps over what the tensor holds now, 0.0 on one of them.
-
-    Args:
-        rows: each row of the last dimension has steps of its own, as in LiteRT.
-    """
+def dynamic(real: Tensor) -> Tensor:
+    """As DynamicQuantizeLinear does it: 256 steps over what the tensor holds now, 0.0 on one of them."""
     held = real.detach()
-    low = torch.clamp(held.amin(dim=-1, keepdim=True) if rows else held.amin(), max=0.0)
-    high = torch.clamp(held.amax(dim=-1, keepdim=True) if rows else held.amax(), min=0.0)
-    scale = torch.clamp((high - low) / 255.0, min=1e-12)
+    low, high = torch.clamp(held.amin(), max=0.0), torch.clamp(held.amax(), min=0.0)
+    scale = torch.clamp((high - low) / STEPS, min=1e-12)
     zero_point = torch.clamp(torch.round(LOWEST - low / scale), LOWEST, HIGHEST)
     return on_grid(real, scale, zero_point)
+
+
+def dynamic_rows(real: Tensor) -> Tensor:
+    """The same for each row of the last dimension, as XNNPACK does it: numbers are multiplied with steps per unit. What
+    was on a grid before often falls on a half, and a division would round it to the other side."""
+    held = real.detach()
+    low = torch.clamp(held.amin(dim=-1, keepdim=True), max=0.0)
+    high = torch.clamp(held.amax(dim=-1, keepdim=True), min=0.0)
+    flat = low == high
+    width = torch.where(flat, STEPS, high - low)
+    per_unit = torch.full_like(width, STEPS) / width  # STEPS / width would multiply with a rounded reciprocal
+    below, above = low * per_unit, high * per_unit
+    nearer = (LOWEST + below) + (HIGHEST + above) > 0
+    zero_point = torch.where(nearer, LOWEST - below, HIGHEST - above)
+    zero_point = torch.round(torch.clamp(zero_point, LOWEST, HIGHEST))
+    steps = torch.clamp(rounded(real * per_unit) + zero_point, LOWEST, HIGHEST)
+    return (steps - zero_point) * (1.0 / per_unit)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
+import numpy as np
 import torch
 from torch import Tensor
 from torch.nn import functional
@@ -28,14 +29,25 @@ def _max_pool(call: Call) -> Tensor:
     return MAXIMA[rank](source, kernel, strides, dilation=call.integers("dilations", (1,) * rank))
 
 
-def _average_pool(call: Call) -> Tensor:
-    """Padding counts, or does not, as the node says."""
+def window_sums(call: Call, source: Tensor) -> tuple[Tensor, Tensor]:
+    """Of each window: the sum, and how many numbers it has; padding counts, or does not, as the node says."""
     rank, kernel, strides, pads = _windows(call)
-    sums = MEANS[rank](padded(call[0], pads), kernel, strides)
-    if not any(pads) or call.integer("count_include_pad", 0):
-        return sums
-    ones = torch.ones((1, 1, *call[0].shape[2:]), dtype=call[0].dtype, device=call[0].device)
-    return sums / MEANS[rank](padded(ones, pads), kernel, strides)
+    size = float(np.prod(kernel))
+    sums = MEANS[rank](padded(source, pads), kernel, strides) * size
+    ones = torch.ones((1, 1, *source.shape[2:]), dtype=source.dtype, device=source.device)
+    if any(pads) and not call.integer("count_include_pad", 0):
+        counts = MEANS[rank](padded(ones, pads), kernel, strides) * size
+    else:
+        counts = torch.full_like(ones.reshape(-1)[:1], size)
+    if source.dtype == torch.float64:
+        sums, counts = torch.round(sums), torch.round(counts)
+    return sums, counts
+
+
+def window_means(call: Call, source: Tensor) -> Tensor:
+    """The mean of each window."""
+    sums, counts = window_sums(call, source)
+    return sums / counts
 
 
 def _over_space(function: Callable[..., Tensor]) -> Callable[[Call], Tensor]:
@@ -59,7 +71,7 @@ def _index(function: Callable[..., Tensor]) -> Callable[[Call], Tensor]:
 POOLING: dict[str, Callable[[Call], Tensor]] = {
     "ArgMax": _index(torch.argmax),
     "ArgMin": _index(torch.argmin),
-    "AveragePool": _average_pool,
+    "AveragePool": lambda call: window_means(call, call[0]),
     "GlobalAveragePool": _over_space(torch.mean),
     "GlobalMaxPool": _over_space(torch.amax),
     "MaxPool": _max_pool,

@@ -10,7 +10,7 @@ from onnx import parser
 from edgemm.quantize.grid import Grid, weight_grid
 
 torch = pytest.importorskip("torch", reason="training needs PyTorch: pip install 'edgemm[torch]'")
-from edgemm.quantize.aware.rounding import dynamic, on_grid, rounded, symmetric, whole_steps  # noqa: E402
+from edgemm.quantize.aware.rounding import dynamic, dynamic_rows, on_grid, rounded, symmetric, whole_steps  # noqa: E402
 
 DRAWN = np.random.default_rng(0).standard_normal(4000).astype(np.float32) * 3
 
@@ -76,5 +76,5 @@ def test_dynamic_rounding_is_that_of_onnxruntime(shift: float) -> None:
 
 def test_rows_have_steps_of_their_own() -> None:
     rows = torch.tensor([[0.0, 1.0, 0.4999], [0.0, 1000.0, 400.0]])
-    assert torch.allclose(dynamic(rows, rows=True), rows, rtol=5e-3)
+    assert torch.allclose(dynamic_rows(rows), rows, rtol=5e-3)
     assert not torch.allclose(dynamic(rows), rows, rtol=5e-3)

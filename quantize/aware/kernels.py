@@ -1,0 +1,159 @@
+"""The arithmetic of integer kernels that do not round as the plan says: half to even, of the real number.
+
+Each function computes what a kernel stores, from the integers that it reads. The gradient stays that of the float
+operator. Found by running operators by themselves in ONNX Runtime 1.31 and LiteRT 2.3 (with XNNPACK), which they equal
+bit for bit.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+
+import onnx_ir as ir
+import torch
+from torch import Tensor
+
+from edgemm.quantize.aware.fixed_point import half_away, multiplied
+from edgemm.quantize.aware.operators import Call
+from edgemm.quantize.aware.operators.pooling import window_means, window_sums
+
+Ends = tuple[Tensor, Tensor]
+"""Scale float32[] and zero point float32[] of a grid."""
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Integers:
+    """A node on integers."""
+
+    call: Call
+    plain: Tensor
+    """Its result in float."""
+    grids: tuple[Ends | None, ...]
+    """Of each operand; None for what has none."""
+    out: Ends
+    """The grid that the result is stored on, behind a fused activation too."""
+
+    def steps(self, index: int) -> Tensor:
+        """An operand in whole steps from its zero point, float64."""
+        return torch.round(self.call[index].double() / self.scale(index))
+
+    def scale(self, index: int) -> Tensor:
+        """float64[] of an operand."""
+        return self._grid(index)[0].double()
+
+    def zero_point(self, index: int) -> Tensor:
+        """float64[] of an operand, -128..127."""
+        return self._grid(index)[1].double()
+
+    def _grid(self, index: int) -> Ends:
+        found = self.grids[index]
+        if found is None:
+            raise IndexError(index)
+        return found
+
+    def ratio(self, index: int) -> Tensor:
+        """Scale of an operand over the result's, divided in float32 as the kernels do it: float64[]."""
+        found: Tensor = (self._grid(index)[0] / self.out[0]).double()
+        return found
+
+
+Kernel = Callable[[Integers], Tensor]
+"""Gives the result in whole steps from its zero point, not cut off, float64."""
+
+
+def _pool_onnx(node: Integers) -> Tensor:
+    """QLinearAveragePool: half to even of the mean of the stored numbers, their zero point among them."""
+    zero = node.zero_point(0)
+    return torch.round(window_means(node.call, node.steps(0)) + zero) - zero
+
+
+def _pool_tflite(node: Integers) -> Tensor:
+    """AVERAGE_POOL_2D: sums of the stored numbers, divided with halves away from zero. Pads that TFLite has no word for
+    are written as a float pool and a factor."""
+    zero = node.zero_point(0)
+    if _is_corrected(node.call):
+        return torch.round(node.plain.double() / node.out[0].double())
+    sums, counts = window_sums(node.call, node.steps(0))
+    return half_away((sums + counts * zero) / counts) - zero
+
+
+def _is_corrected(call: Call) -> bool:
+    """True for pads that are neither none nor those of TensorFlow's SAME."""
+    rank = len(call.integers("kernel_shape", ()))
+    pads = call.integers("pads", (0,) * 2 * rank)
+    if not any(pads):
+        return False
+    strides = call.integers("strides", (1,) * rank)
+    for axis, (kernel, stride) in enumerate(zip(call.integers("kernel_shape", ()), strides, strict=True)):
+        size = call[0].shape[2 + axis]
+        whole = max((-(-size // stride) - 1) * stride + kernel - size, 0)
+        if (pads[axis], pads[axis + rank]) != (whole // 2, whole - whole // 2):
+            return True
+    return False
+
+
+def _sum(sign: int) -> Kernel:
+    """ADD and SUB in XNNPACK: factors of 20 to 21 bits, one shift, halves upwards."""
+
+    def kernel(node: Integers) -> Tensor:
+        first, second = node.ratio(0), node.ratio(1)
+        shift = 21 - torch.frexp(torch.maximum(first, second))[1]
+        factors = [torch.round(torch.ldexp(each, shift)) for each in (first, second)]
+        whole = node.steps(0) * factors[0] + sign * node.steps(1) * factors[1]
+        return torch.floor(torch.ldexp(whole, -shift) + 0.5)
+
+    return kernel
+
+
+def _leaky_relu(node: Integers) -> Tensor:
+    """LEAKY_RELU in XNNPACK: factors in 256ths, halves upwards."""
+    slope = torch.tensor(node.call.number("alpha", 0.01), dtype=torch.float32)
+    above = node.ratio(0)
+    below = (above.float() * slope.to(above.device)).double()
+    steps = node.steps(0)
+    factor = torch.where(steps >= 0, torch.round(above * 256), torch.round(below * 256))
+    return torch.floor(steps * factor / 256 + 0.5)
+
+
+def _prelu(node: Integers) -> Tensor:
+    """PRELU in LiteRT: two fixed-point factors, each of which rounds twice."""
+    above = node.scale(0) / node.out[0].double()
+    below = node.scale(0) * node.scale(1) / node.out[0].double()
+    steps = node.steps(0)
+    return torch.where(steps >= 0, multiplied(steps, above), multiplied(steps * node.steps(1), below))
+
+
+def _matmul(node: Integers) -> Tensor:
+    """BATCH_MATMUL in LiteRT, both sides computed: a fixed-point factor that rounds twice."""
+    factor = node.scale(0) * node.scale(1) / node.out[0].double()
+    return multiplied(torch.matmul(node.steps(0), node.steps(1)), factor)
+
+
+KERNELS: Mapping[str | None, Mapping[str, Kernel]] = {
+    None: {"AveragePool": _pool_onnx},
+    "onnx": {"AveragePool": _pool_onnx},
+    "tflite": {
+        "Add": _sum(1),
+        "AveragePool": _pool_tflite,
+        "LeakyRelu": _leaky_relu,
+        "MatMul": _matmul,
+        "PRelu": _prelu,
+        "Sub": _sum(-1),
+    },
+}
+"""Format (None: both) -> ONNX operator -> its kernel, where that does not round as the plan says."""
+
+
+def kernel_of(node: ir.Node, format_: str | None) -> Kernel | None:
+    """The kernel of an integer node; None where it rounds as the plan says."""
+    if node.op_type == "MatMul" and node.inputs[1] is not None and node.inputs[1].const_value is not None:
+        return None
+    return KERNELS[format_].get(node.op_type)
+
+
+def stored_by(kernel: Kernel, node: Integers) -> Tensor:
+    """The real numbers that a kernel's integers stand for, with the gradient of the float operator."""
+    with torch.no_grad():
+        exact = (kernel(node) * node.out[0].double()).to(node.plain.dtype)
+    return node.plain + (exact - node.plain).detach()
