@@ -29,8 +29,11 @@ demo: $(VENV)/.demo  ## convert four models to int8, run them on films, pictures
 	$(BIN)/edgemm demo --output out/demo
 
 # Two at a time where a test needs nothing but a processor; alone where it keeps time, or has a camera or a sound card.
-SIDE_BY_SIDE := $(wildcard $(addprefix tests/,artifact audio_models benchmarks card cli/test_demo_vision.py converters data \
-	differential drawing foreign judge preprocess quantize spikes tasks test_survey.py))
+# Of tests/soak those that count; of the commands and examples all but those with a camera, signals or measured times.
+SIDE_BY_SIDE := $(wildcard $(addprefix tests/,artifact audio_models backends benchmarks card converters data delegates \
+	differential drawing foreign judge model preprocess quantize spikes tasks $(addprefix soak/test_, \
+	command_line.py detections.py foreign_cards.py mutants.py pruned_modules.py vision.py))) $(filter-out \
+	%/test_commands.py %/test_signals.py %/test_examples.py,$(wildcard tests/cli/test_*.py tests/test_*.py))
 
 test: $(VENV)/.test lint  ## everything that must hold, under 15 minutes
 	$(BIN)/python -m pytest -n 2 --dist loadfile -m "not network and not shared and not devices" $(SIDE_BY_SIDE)
