@@ -147,7 +147,8 @@ class _Step:
     """One node, which of its operands and results are on a grid, and the kernel that computes it."""
 
     __slots__ = (
-        "dynamic", "function", "held", "inputs", "kept", "kernel", "name", "node", "outputs", "rounds", "rows", "stored",
+        "dynamic", "function", "held", "inputs", "kept", "kernel", "name", "node", "outputs", "rounds", "rows",
+        "stored",
     )  # fmt: skip
 
     def __init__(self, node: ir.Node, plan: Plan, format_: str | None) -> None:
