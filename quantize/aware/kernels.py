@@ -3,7 +3,7 @@
 Each function computes what a kernel stores, from the integers that it reads. The gradient stays that of the float
 operator. Found by running operators by themselves in ONNX Runtime 1.31 and LiteRT 2.3 (with XNNPACK). They are equal
 but for sums that fall on a half to within float32, in less than 1 of 10,000 numbers, and for two kinds of pools, which
-say so. Operators that are not here round as the plan says in both; LiteRT's HardSwish differs by a step in 1 of 100,000.
+say so. Operators that are not here round as the plan says in both; LiteRT's HardSwish is a step away in 1 of 100,000.
 """
 
 from __future__ import annotations
