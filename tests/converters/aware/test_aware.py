@@ -58,7 +58,9 @@ def train(made: aware.Aware, data: list[Any], rounds: int = 4, rate: float = 1e-
     return losses
 
 
-CASES = [(name, suffix, suffix) for name in NETWORKS for suffix in FORMATS]
+CASES: list[tuple[str, Format, Format | None]] = [
+    (name, suffix, suffix) for name in NETWORKS for suffix in FORMATS
+]
 CASES += [(name, suffix, None) for name in NETWORKS if name not in APART for suffix in FORMATS]
 
 

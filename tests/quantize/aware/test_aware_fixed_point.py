@@ -23,7 +23,7 @@ def reference(number: int, real: float) -> int:
     right = max(-exponent, 0)
     mask = 2**right - 1
     threshold = (mask >> 1) + (1 if high < 0 else 0)
-    return (high >> right) + (1 if (high & mask) > threshold else 0)
+    return int(high >> right) + (1 if (high & mask) > threshold else 0)
 
 
 @pytest.mark.parametrize("real", [0.0123, 0.25, 0.5, 0.7071, 1.0, 1.5, 3.7, 1 - 2.0**-40, 2.0**-12])
