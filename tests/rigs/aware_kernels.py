@@ -27,13 +27,15 @@ OPERATORS: dict[str, tuple[tuple[int, ...], str]] = {
     "difference": (PICTURE, "a = Conv(x, w) y = Sub(x, a)"),
     "LeakyRelu": (PICTURE, "y = LeakyRelu<alpha=0.2>(x)"),
     "PRelu": (PICTURE, "y = PRelu(x, c)"),
+    "product with weights": (ROWS, "y = MatMul(x, v)"),
     "product of two activations": (ROWS, "a = Transpose<perm=[0,2,1]>(x) y = MatMul(x, a)"),
 }
 """Name -> the shape of its input, and its graph."""
 
 
 def model_of(shape: tuple[int, ...], nodes: str, seed: int = 0) -> ir.Model:
-    """A canonical graph; `w` is a 1 x 1 convolution of 8 channels, `c` one number for each."""
+    """A canonical graph; `w` is a 1 x 1 convolution of 8 channels, `c` one number for each, `v` a dense
+    layer."""
     size = ",".join(map(str, shape))
     proto = parser.parse_model(
         f'<ir_version: 8, opset_import: ["": 17]> g (float[{size}] x) => (float y) {{ {nodes} }}'
@@ -41,7 +43,7 @@ def model_of(shape: tuple[int, ...], nodes: str, seed: int = 0) -> ir.Model:
     proto.graph.output[0].type.tensor_type.ClearField("shape")
     generator = np.random.default_rng(seed)
     used = {name for node in proto.graph.node for name in node.input}
-    for name, each in {"w": (8, 8, 1, 1), "c": (8, 1, 1)}.items():
+    for name, each in {"w": (8, 8, 1, 1), "c": (8, 1, 1), "v": (16, 10)}.items():
         if name in used:
             array = generator.standard_normal(each).astype(np.float32)
             proto.graph.initializer.append(numpy_helper.from_array(array, name))
