@@ -55,9 +55,10 @@ def prepare(
         shapes: sizes for dimensions that the source leaves open, by input name.
         constants: values for inputs that are always the same.
         format: train for one format alone. "onnx" keeps operators whole that TFLite lacks, and leaves the inputs of
-            float operators real; "tflite" rounds in recurrent and dynamic layers as LiteRT does. None: both formats can
-            be written of what is trained, and both compute it where all is integer; recurrent networks and attention
-            are better trained for each.
+            float operators real; "tflite" rounds as LiteRT's kernels do, in recurrent and dynamic layers too. What is
+            written in that format is then within a step of the output's grid of what was trained. None: both formats
+            can be written of what is trained; .tflite files are up to two steps away behind average pools, and more
+            where layers are recurrent or products are of two activations.
         limit: the most calibration samples that are used.
 
     Raises:

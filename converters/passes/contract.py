@@ -95,6 +95,18 @@ def _check_values(model: ir.Model) -> None:
             raise ConversionError(f"initializer {value.name!r} is also an input; run canonicalize first")
 
 
+QCDQ = (
+    "Export it with standard QuantizeLinear and DequantizeLinear: "
+    "brevitas.export.export_onnx_qcdq(module, args=example, export_path=path, dynamo=False)"
+)
+INSTEAD = {
+    "qonnx": QCDQ,
+    "brevitas": QCDQ,
+    "openvinotoolkit": "Quantize the ONNX file itself, nncf.quantize(onnx.load(path), dataset), and save that",
+}
+"""Part of a domain -> what to export instead, for the operators that quantization tools have of their own."""
+
+
 def refuse_inexpressible(model: ir.Model) -> int:
     """Refuses operators that no pass can bring to the canonical form.
 
@@ -111,9 +123,12 @@ def refuse_inexpressible(model: ir.Model) -> int:
 
 def _check_operator(node: ir.Node) -> None:
     if node.domain != "":
+        instead = next(
+            (advice for part, advice in INSTEAD.items() if part in node.domain),
+            "Export the model before a runtime optimizes it",
+        )
         raise UnsupportedOperator(
-            f"node {node.name!r}: {node.op_type} of domain {node.domain!r} is not a standard ONNX operator. "
-            "Export the model before a runtime optimizes it"
+            f"node {node.name!r}: {node.op_type} of domain {node.domain!r} is not a standard ONNX operator. {instead}"
         )
 
 

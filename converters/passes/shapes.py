@@ -35,6 +35,12 @@ def name_defaults(model: ir.Model) -> int:
     return sum(set_ints(node, **{name: value}) for node, name, value in left)
 
 
+WIDER = (
+    "Integers of 4 and 16 bits need opset 21: bring the float model to opset 21 before it is quantized, or quantize "
+    "it to 8 bits"
+)
+
+
 def infer_shapes(model: ir.Model) -> int:
     """Static shapes and types by onnx's own inference; what the file says of inner tensors is not believed.
 
@@ -57,9 +63,9 @@ def infer_shapes(model: ir.Model) -> int:
     try:
         proto = onnx.shape_inference.infer_shapes(proto, check_type=True, strict_mode=True, data_prop=True)
     except onnx.shape_inference.InferenceError as e:
-        raise ConversionError(
-            f"the model's shapes or types contradict each other: {_reason(e)}. Export the model again"
-        ) from e
+        reason = _reason(e)
+        advice = WIDER if "int4)" in reason or "int16)" in reason else "Export the model again"
+        raise ConversionError(f"the model's shapes or types contradict each other: {reason}. {advice}") from e
     inferred = _value_infos(proto.graph)
     for value in values:
         info = inferred.get(str(value.name))

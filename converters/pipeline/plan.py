@@ -9,7 +9,7 @@ from edgemm.converters.aware.source import TrainedSource
 from edgemm.converters.evaluation import input_ranges
 from edgemm.converters.onnx_writer.transposed import spread_transposed
 from edgemm.converters.passes import canonicalize
-from edgemm.converters.passes.quantized import declared_ranges
+from edgemm.converters.passes.quantized import declared_ranges, grids_of_other_widths
 from edgemm.converters.pipeline.work import Work
 from edgemm.errors import InputError
 from edgemm.quantize import Calibration, calibrate, check_plan, explain_plan, make_plan
@@ -96,6 +96,11 @@ def _calibration(work: Work) -> Calibration:
         trained = isinstance(work.options.source, TrainedSource)
         said = "ranges were trained, and are kept" if trained else "of its ranges are kept"
         work.notes.append(f"the source is quantized: {len(kept)} {said}")
+        other = grids_of_other_widths(model)
+        if other:
+            work.notes.append(
+                f"{other} of these ranges had other than 8 bits: the written file has 8, from one end to the other"
+            )
     return with_shared_states(found, work.prepared.card)
 
 

@@ -11,6 +11,7 @@ Read in the order the data flows:
     ranges.py     the grids of activations, learned or fixed
     weights.py    weights, biases and other constants on their grids
     operators/    ONNX operators in torch
+    fixed_point.py, kernels.py    integer kernels that round otherwise than the plan
     network.py    the module
     trained.py    trained numbers and grids, back in the graph
 

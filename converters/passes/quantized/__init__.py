@@ -56,9 +56,16 @@ def declared_ranges(model: ir.Model) -> dict[str, tuple[float, float]]:
     return {name: (found.low, found.high) for name, found in told if found is not None}
 
 
+def grids_of_other_widths(model: ir.Model) -> int:
+    """How many of the source's grids had more or fewer than 8 bits: these keep their ends, and not their steps."""
+    values = [*model.graph.inputs, *(value for node in model.graph for value in node.outputs)]
+    return sum((found := declared(value)) is not None and not found.step for value in values)
+
+
 __all__ = [
     "change_grids_at_joins",
     "declared_ranges",
+    "grids_of_other_widths",
     "is_quantized",
     "read_quantized",
     "read_runtime_operators",

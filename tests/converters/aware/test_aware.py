@@ -26,12 +26,8 @@ from edgemm.converters.written import Format, Settings, write_plan  # noqa: E402
 from edgemm.quantize import calibrate, make_plan  # noqa: E402
 
 FORMATS: tuple[Format, ...] = ("onnx", "tflite")
-BEYOND = 0.005
-"""Share of numbers that may be more than one step away: one sum that float32 rounds to the other side of a half is a
-step inside the network, and what follows may make two of it at the output."""
-MOST = 3.0
-APART = ("attention", "gru", "lstm", "rnn")
-"""Float operators of the two formats read other numbers there."""
+APART = ("attention", "gru", "lstm", "pools", "rnn")
+"""Their formats round otherwise, so that these are trained for each."""
 
 
 def drawn(shape: tuple[int, ...], count: int, seed: int = 0) -> list[Any]:
@@ -62,24 +58,41 @@ def train(made: aware.Aware, data: list[Any], rounds: int = 4, rate: float = 1e-
     return losses
 
 
-@pytest.mark.parametrize("name", NETWORKS)
-def test_both_formats_compute_what_was_trained(name: str) -> None:
-    for suffix in FORMATS:
-        made, data = prepared(name, format=suffix if name in APART else None)
-        train(made, data)
-        source = made.source()
-        ranges = calibrate(source.model, made.samples.inputs)
-        plan = make_plan(source.model, ranges, scheme="static", float_nodes=source.float_nodes())
-        written = write_plan(source.model, plan, suffix, Settings())
-        samples = Samples(
-            tuple({made.module.input_names[0]: each} for each in drawn(data[0].shape, 60, seed=9))
-        )
-        (port,) = written.outputs
-        step = plan.activations[port.name].scalar
-        ours = np.stack([each[port.name] for each in run_artifact(written, samples).outputs])
-        far = np.abs(ours - np.stack([source.answers(each)[port.name] for each in samples.inputs])) / step
-        assert far.max() <= MOST * 1.01
-        assert (far > 1.01).mean() <= BEYOND
+CASES: list[tuple[str, Format, Format | None]] = [
+    (name, suffix, suffix) for name in NETWORKS for suffix in FORMATS
+]
+CASES += [(name, suffix, None) for name in NETWORKS if name not in APART for suffix in FORMATS]
+
+
+@pytest.mark.parametrize(("name", "suffix", "format_"), CASES)
+def test_the_file_is_within_a_step_of_what_was_trained(
+    name: str, suffix: Format, format_: str | None
+) -> None:
+    made, data = prepared(name, format=format_)
+    train(made, data)
+    assert apart(made, suffix, drawn(data[0].shape, 60, seed=9)).max() <= 1.01
+
+
+def test_pools_that_are_trained_for_no_format_are_within_two_steps_in_tflite() -> None:
+    """Halves go to even in ONNX Runtime and away from zero in LiteRT, and what follows makes two steps of it."""
+    made, data = prepared("pools")
+    train(made, data)
+    far = apart(made, "tflite", drawn(data[0].shape, 60, seed=9))
+    assert far.max() <= 2.01
+    assert (far > 1.01).mean() < 0.01
+
+
+def apart(made: aware.Aware, suffix: Format, data: list[Any]) -> Any:
+    """In steps of the output's grid: the file in its runtime against the network in torch."""
+    source = made.source()
+    ranges = calibrate(source.model, made.samples.inputs)
+    plan = make_plan(source.model, ranges, scheme="static", float_nodes=source.float_nodes())
+    written = write_plan(source.model, plan, suffix, Settings())
+    samples = Samples(tuple({made.module.input_names[0]: each} for each in data))
+    (port,) = written.outputs
+    ours = np.stack([each[port.name] for each in run_artifact(written, samples).outputs])
+    theirs = np.stack([source.answers(each)[port.name] for each in samples.inputs])
+    return np.abs(ours - theirs) / plan.activations[port.name].scalar
 
 
 @pytest.mark.parametrize("suffix", FORMATS)
