@@ -7,6 +7,7 @@ import os
 import signal
 import subprocess
 import sys
+import time
 from pathlib import Path
 from typing import Any
 
@@ -181,7 +182,7 @@ def test_a_killed_process_leaves_a_whole_checkpoint(tmp_path: Path, how: signal.
     assert first.stdout is not None
     first.stdout.readline()
     while first.poll() is None and not path.exists():
-        pass
+        time.sleep(0.005)
     first.send_signal(how)
     first.wait()
     first.stdout.close()
