@@ -372,6 +372,7 @@ def ctc_of(labels: Any, of_outputs: Any, of_labels: Any, steps: int = 4) -> None
         ([[1, -1]], [4], [2], "expected labels of"),
         ([[1, 2]], [4], [3], "expected 0 to 2 labels, found the length 3"),
         ([[1, 2]], [5], [2], r"lengths of the outputs of 1\.\.4"),
+        ([[1, 2]], [0], [0], r"lengths of the outputs of 1\.\.4"),
         ([[3, 3, 3]], [4], [3], "its 3 labels need 5 steps"),
         ([1, 2, 3], [4, 4], [2, 2], "for 2 samples of 4 labels"),
         ([[1, 2]], [4, 4], [2], "lengths of each kind"),
@@ -399,6 +400,29 @@ def test_a_wrong_answer_far_behind_is_found_before_anything_is_trained(
     with pytest.raises(InputError, match="expected"):
         train(net, Samples(X, wrong), loss=loss, settings=Settings(batch_size=2), progress=False)
     assert all(torch.equal(a, b) for a, b in zip(net.parameters(), network().parameters(), strict=True))
+
+
+def test_a_label_of_ctc_far_behind_is_found_before_anything_is_trained() -> None:
+    class Scores(nn.Module):  # type: ignore[misc]
+        def __init__(self) -> None:
+            super().__init__()
+            torch.manual_seed(0)
+            self.net = nn.Linear(2, 5)
+
+        def forward(self, x: torch.Tensor) -> torch.Tensor:
+            found: torch.Tensor = self.net(x).transpose(0, 1)
+            return found
+
+    for place in range(12):
+        labels = torch.ones(12, 2, dtype=torch.int64)
+        labels[:, 1] = 2
+        labels[place, 1] = 9
+        targets = (labels, torch.full((12,), 4), torch.full((12,), 2))
+        net = Scores()
+        with pytest.raises(InputError, match="expected labels of"):
+            train(net, Samples(torch.zeros(12, 4, 2), targets), loss="ctc", settings=Settings(batch_size=2),
+                  progress=False)  # fmt: skip
+        assert all(torch.equal(a, b) for a, b in zip(net.parameters(), Scores().parameters(), strict=True))
 
 
 def test_statistics_of_a_step_that_failed_are_put_back() -> None:
