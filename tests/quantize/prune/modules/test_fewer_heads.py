@@ -75,8 +75,8 @@ def test_layers_of_torch_leave_their_fast_path() -> None:
     layer = nn.TransformerEncoderLayer(16, 4, 32, batch_first=True)
     network = nn.Sequential(nn.TransformerEncoder(layer, 2), nn.Linear(16, 3)).eval()
     x = torch.randn(2, 5, 16)
-    small = prune(network, (x,), target="macs=0.7", scope="uniform", multiple_of=1).module
-    assert all(each.self_attn.num_heads < 4 for each in small[0].layers)
+    small = prune(network, (x,), target="macs=0.52", scope="uniform", multiple_of=1).module
+    assert [each.self_attn.num_heads for each in small[0].layers] == [2, 2]  # of odd numbers it knows none
     wanted = small(x)
     with torch.no_grad():
         torch.testing.assert_close(small(x), wanted, rtol=1e-4, atol=1e-5)

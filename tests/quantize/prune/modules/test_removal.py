@@ -13,6 +13,8 @@ from torch import nn  # noqa: E402
 
 from edgemm.errors import InputError  # noqa: E402
 from edgemm.quantize.prune import Target, prune  # noqa: E402
+from edgemm.quantize.prune.modules.families import Family  # noqa: E402
+from edgemm.quantize.prune.modules.plan import allowed  # noqa: E402
 
 PICTURE = (torch.randn(1, 3, 8, 8, generator=torch.Generator().manual_seed(0)),)
 
@@ -410,3 +412,17 @@ def test_a_kept_name_is_not_the_head_of_another() -> None:
     assert {name for name, _ in network.named_children()} >= {"1", "10"}
     pruned = prune(network, PICTURE, target="macs=0.3", keep=["1"])
     assert "10" in removed(pruned.report)
+
+
+@pytest.mark.parametrize(
+    ("kind", "count", "counts"),
+    [
+        ("channels", 20, [20, 16, 8]),
+        ("units", 16, [16, 8]),
+        ("channels", 6, [6, 5, 4, 3, 2, 1]),
+        ("heads", 12, [12, 11, 10, 9, 8, 7, 6, 5, 4, 3, 2, 1]),
+    ],
+)
+def test_counts_that_a_width_may_have(kind: Any, count: int, counts: list[int]) -> None:
+    """Multiples of eight; heads, and what is narrower than eight, by one."""
+    assert allowed(Family(("layer",), kind, (tuple(range(count)),)), 8) == counts
