@@ -228,3 +228,11 @@ def test_the_generator_ends_with_the_average_of_its_weights() -> None:
     found = play(0.9)[1]
     assert torch.allclose(found, wanted, atol=1e-6)
     assert not torch.allclose(found, last, atol=1e-3)
+
+
+def test_student_and_teacher_compute_in_the_same_precision() -> None:
+    settings = Settings(epochs=1, batch_size=60, precision="bfloat16")
+    report = distil(
+        linear(1), linear(1), Samples(X), how=Distillation("mse"), settings=settings, progress=False
+    )
+    assert report.losses["loss"][0] == 0

@@ -477,3 +477,15 @@ def test_the_best_weights_are_kept_where_all_epochs_are_trained() -> None:
     report = train(net, Samples(X, Y), settings=Settings(epochs=3), validate=validate, progress=False)
     assert (report.best_epoch, report.stopped_early) == (2, False)
     assert all(torch.equal(kept[1][name], value) for name, value in net.state_dict().items())
+
+
+def test_bfloat16_is_computed_with_and_not_kept() -> None:
+    seen: list[torch.dtype] = []
+    nets = [network(), network()]
+    for precision, net in zip(("float32", "bfloat16"), nets, strict=True):
+        net[4].register_forward_hook(lambda _, given, found: seen.append(found.dtype))
+        settings = Settings(epochs=1, batch_size=N, precision=precision)  # type: ignore[arg-type]
+        train(net, Samples(X, Y), settings=settings, progress=False)
+    assert seen == [torch.float32, torch.bfloat16]
+    assert {each.dtype for each in nets[1].parameters()} == {torch.float32}
+    assert not equal(*nets)

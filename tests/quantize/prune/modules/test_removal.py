@@ -426,3 +426,17 @@ def test_a_kept_name_is_not_the_head_of_another() -> None:
 def test_counts_that_a_width_may_have(kind: Any, count: int, counts: list[int]) -> None:
     """Multiples of eight; heads, and what is narrower than eight, by one."""
     assert allowed(Family(("layer",), kind, (tuple(range(count)),)), 8) == counts
+
+
+def test_global_takes_what_matters_least_and_uniform_takes_from_all() -> None:
+    """Half the units of the first width are nearly nothing; those of the second are all alike."""
+    network = nn.Sequential(nn.Linear(4, 32), nn.ReLU(), nn.Linear(32, 32), nn.ReLU(), nn.Linear(32, 4))
+    with torch.no_grad():
+        for layer in network[::2]:
+            layer.weight.fill_(1.0)
+        network[0].weight[:16], network[2].weight[:, :16] = 1e-3, 1e-3
+    given = (torch.randn(1, 4),)
+    least = prune(network, given, target="macs=0.6", scope="global").report
+    alike = prune(network, given, target="macs=0.6", scope="uniform").report
+    assert removed(least) == {"0": (32, 16)}
+    assert removed(alike) == {"0": (32, 24), "2": (32, 24)}
