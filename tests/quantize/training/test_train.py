@@ -489,3 +489,20 @@ def test_bfloat16_is_computed_with_and_not_kept() -> None:
     assert seen == [torch.float32, torch.bfloat16]
     assert {each.dtype for each in nets[1].parameters()} == {torch.float32}
     assert not equal(*nets)
+
+
+def test_one_cycle_rises_over_the_warm_up() -> None:
+    rates: list[float] = []
+
+    class Watched(torch.optim.SGD):  # type: ignore[misc]
+        def step(self, closure: Any = None) -> Any:
+            rates.append(self.param_groups[0]["lr"])
+            return super().step(closure)
+
+    settings = Settings(
+        epochs=10, batch_size=25, optimizer=lambda free: Watched(free, 1.0), schedule="one_cycle",
+        warm_up=0.6, learning_rate=0.1,
+    )  # fmt: skip
+    train(network(), Samples(X, Y), settings=settings, progress=False)
+    assert int(np.argmax(rates)) == 11  # 0.6 of 20 steps, counted from 0
+    assert max(rates) == pytest.approx(0.1)

@@ -440,3 +440,11 @@ def test_global_takes_what_matters_least_and_uniform_takes_from_all() -> None:
     alike = prune(network, given, target="macs=0.6", scope="uniform").report
     assert removed(least) == {"0": (32, 16)}
     assert removed(alike) == {"0": (32, 24), "2": (32, 24)}
+
+
+@pytest.mark.parametrize("kind", [nn.Conv2d, nn.ConvTranspose2d])
+def test_groups_of_depthwise_layers_follow(kind: Any) -> None:
+    torch.manual_seed(0)
+    network = nn.Sequential(nn.Conv2d(3, 32, 1), nn.ReLU(), kind(32, 32, 3, groups=32), nn.Conv2d(32, 4, 1))
+    small = prune(network, PICTURE, target="macs=0.6").module[2]
+    assert (small.groups, small.in_channels, small.out_channels) == (16, 16, 16)
