@@ -448,3 +448,19 @@ def test_groups_of_depthwise_layers_follow(kind: Any) -> None:
     network = nn.Sequential(nn.Conv2d(3, 32, 1), nn.ReLU(), kind(32, 32, 3, groups=32), nn.Conv2d(32, 4, 1))
     small = prune(network, PICTURE, target="macs=0.6").module[2]
     assert (small.groups, small.in_channels, small.out_channels) == (16, 16, 16)
+
+
+def test_a_projection_of_an_lstm_follows() -> None:
+    class Projected(nn.Module):
+        def __init__(self) -> None:
+            super().__init__()
+            torch.manual_seed(0)
+            self.lstm, self.decide = nn.LSTM(6, 32, proj_size=16, batch_first=True), nn.Linear(16, 3)
+
+        def forward(self, x: Any) -> Any:
+            return self.decide(self.lstm(x)[0])
+
+    x = torch.randn(2, 5, 6)
+    small = prune(Projected(), (x,), target="macs=0.5", scope="uniform").module
+    assert small.lstm.proj_size == small.lstm.weight_hr_l0.shape[0] == small.decide.in_features == 8
+    assert small(x).shape == (2, 5, 3)
