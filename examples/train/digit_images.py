@@ -67,7 +67,7 @@ def package_file(package: Path, name: str) -> bytes:
 
 
 def bundled_digits() -> Pictures:
-    """The 1,100 pictures that come with edgemm, 110 of each digit: enough to try things without the package."""
+    """The 1,100 pictures that come with edgemm: enough to try things without the package."""
     parts = [data.digits(), data.calibration_digits()]
     images, labels = (np.concatenate(each) for each in zip(*parts, strict=True))
     return Pictures(images, labels)

@@ -56,8 +56,8 @@ def drawn(path: Path, noise: Array) -> Pictures:
             )
             for each in noise
         ]
-    pictures: Pictures = (np.stack(made).reshape(-1, 28, 28).astype(np.float32) + 1) / 2
-    return pictures
+    levels = np.stack(made).reshape(-1, 28, 28).astype(np.float32)
+    return (levels + np.float32(1)) / np.float32(2)
 
 
 def write_grid(path: Path, *several: Pictures) -> None:

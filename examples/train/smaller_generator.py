@@ -53,7 +53,9 @@ def main(arguments: list[str] | None = None) -> None:
     options = read_options(__doc__, arguments, "out/smaller_generator", target="macs=0.5", steps=1000)
     split = read_split(options.data)
     images, _ = tensors(split.train)
-    real = features(np.concatenate([split.test.images, split.validation.images]).astype(np.float32) / 255)
+    real = features(
+        np.concatenate([tensors(each)[0][:, 0].numpy() for each in (split.test, split.validation)])
+    )
     draws = np.random.default_rng(options.seed).standard_normal((DRAWS, NOISE), np.float32)
     noise = torch.randn(options.steps * BATCH, NOISE, 1, 1)
     known = list(noise[:128, None].numpy())

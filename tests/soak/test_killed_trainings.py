@@ -57,6 +57,7 @@ def test_killed_trainings(tmp_path: Path, rounds: Callable[[int, int], int]) -> 
         process = started(str(path), out, 1)
         while not path.exists():  # its first step
             assert process.poll() is None
+            time.sleep(0.005)
         process.kill()
         assert finished(process) == -9
         tries = 0

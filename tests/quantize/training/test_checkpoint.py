@@ -7,6 +7,7 @@ import os
 import signal
 import subprocess
 import sys
+import time
 from pathlib import Path
 from typing import Any
 
@@ -181,7 +182,7 @@ def test_a_killed_process_leaves_a_whole_checkpoint(tmp_path: Path, how: signal.
     assert first.stdout is not None
     first.stdout.readline()
     while first.poll() is None and not path.exists():
-        pass
+        time.sleep(0.005)
     first.send_signal(how)
     first.wait()
     first.stdout.close()
@@ -323,3 +324,19 @@ def test_the_teacher_is_part_of_the_checkpoint(tmp_path: Path) -> None:
         distil(student(), other, Samples(X), settings=SETTINGS, checkpoint=path, progress=False)
     again = distil(student(), network(), Samples(X), settings=SETTINGS, checkpoint=path, progress=False)
     assert again.resumed
+
+
+@pytest.mark.parametrize(("seconds", "steps"), [(0.0, 4), (1e9, 0)])
+def test_it_is_kept_by_the_clock_where_no_steps_are_given(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, seconds: float, steps: int
+) -> None:
+    monkeypatch.setattr("edgemm.quantize.training.course.SAVE_SECONDS", seconds)
+    path = tmp_path / "a.checkpoint"
+    for stop, resumed in ((5, False), (0, steps > 0)):
+        data = Samples(X, Y, Once(stop))
+        try:
+            report = train(network(), data, settings=SETTINGS, checkpoint=path, progress=False)
+        except Interruption:
+            assert path.exists() == (steps > 0)
+        else:
+            assert report.resumed is resumed

@@ -203,3 +203,36 @@ def test_the_teacher_answers_as_in_evaluation() -> None:
     report = distil(student, teacher, Samples(X), how=Distillation("mse"), settings=ONE, progress=False)
     assert report.losses["loss"][0] == 0
     assert teacher[1].training
+
+
+def test_the_generator_ends_with_the_average_of_its_weights() -> None:
+    def play(average: float) -> tuple[list[torch.Tensor], torch.Tensor]:
+        generator, before = Shift(), []
+
+        def noise(count: int) -> torch.Tensor:
+            before.append(generator.by.detach().clone())
+            return torch.randn(count, 2)
+
+        torch.manual_seed(5)
+        settings = Settings(epochs=4, batch_size=8, learning_rate=0.1)
+        train_gan(
+            generator, nn.Linear(2, 1), Samples(X[:8, :2]), noise=noise, average=average, settings=settings,
+            progress=False,
+        )  # fmt: skip
+        return before, generator.by.detach()
+
+    (start, *between), last = play(0.0)
+    wanted = start
+    for each in (*between, last):
+        wanted = 0.9 * wanted + 0.1 * each
+    found = play(0.9)[1]
+    assert torch.allclose(found, wanted, atol=1e-6)
+    assert not torch.allclose(found, last, atol=1e-3)
+
+
+def test_student_and_teacher_compute_in_the_same_precision() -> None:
+    settings = Settings(epochs=1, batch_size=60, precision="bfloat16")
+    report = distil(
+        linear(1), linear(1), Samples(X), how=Distillation("mse"), settings=settings, progress=False
+    )
+    assert report.losses["loss"][0] == 0

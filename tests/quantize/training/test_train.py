@@ -372,6 +372,7 @@ def ctc_of(labels: Any, of_outputs: Any, of_labels: Any, steps: int = 4) -> None
         ([[1, -1]], [4], [2], "expected labels of"),
         ([[1, 2]], [4], [3], "expected 0 to 2 labels, found the length 3"),
         ([[1, 2]], [5], [2], r"lengths of the outputs of 1\.\.4"),
+        ([[1, 2]], [0], [0], r"lengths of the outputs of 1\.\.4"),
         ([[3, 3, 3]], [4], [3], "its 3 labels need 5 steps"),
         ([1, 2, 3], [4, 4], [2, 2], "for 2 samples of 4 labels"),
         ([[1, 2]], [4, 4], [2], "lengths of each kind"),
@@ -399,6 +400,29 @@ def test_a_wrong_answer_far_behind_is_found_before_anything_is_trained(
     with pytest.raises(InputError, match="expected"):
         train(net, Samples(X, wrong), loss=loss, settings=Settings(batch_size=2), progress=False)
     assert all(torch.equal(a, b) for a, b in zip(net.parameters(), network().parameters(), strict=True))
+
+
+def test_a_label_of_ctc_far_behind_is_found_before_anything_is_trained() -> None:
+    class Scores(nn.Module):  # type: ignore[misc]
+        def __init__(self) -> None:
+            super().__init__()
+            torch.manual_seed(0)
+            self.net = nn.Linear(2, 5)
+
+        def forward(self, x: torch.Tensor) -> torch.Tensor:
+            found: torch.Tensor = self.net(x).transpose(0, 1)
+            return found
+
+    for place in range(12):
+        labels = torch.ones(12, 2, dtype=torch.int64)
+        labels[:, 1] = 2
+        labels[place, 1] = 9
+        targets = (labels, torch.full((12,), 4), torch.full((12,), 2))
+        net = Scores()
+        with pytest.raises(InputError, match="expected labels of"):
+            train(net, Samples(torch.zeros(12, 4, 2), targets), loss="ctc", settings=Settings(batch_size=2),
+                  progress=False)  # fmt: skip
+        assert all(torch.equal(a, b) for a, b in zip(net.parameters(), Scores().parameters(), strict=True))
 
 
 def test_statistics_of_a_step_that_failed_are_put_back() -> None:
@@ -453,3 +477,32 @@ def test_the_best_weights_are_kept_where_all_epochs_are_trained() -> None:
     report = train(net, Samples(X, Y), settings=Settings(epochs=3), validate=validate, progress=False)
     assert (report.best_epoch, report.stopped_early) == (2, False)
     assert all(torch.equal(kept[1][name], value) for name, value in net.state_dict().items())
+
+
+def test_bfloat16_is_computed_with_and_not_kept() -> None:
+    seen: list[torch.dtype] = []
+    nets = [network(), network()]
+    for precision, net in zip(("float32", "bfloat16"), nets, strict=True):
+        net[4].register_forward_hook(lambda _, given, found: seen.append(found.dtype))
+        settings = Settings(epochs=1, batch_size=N, precision=precision)  # type: ignore[arg-type]
+        train(net, Samples(X, Y), settings=settings, progress=False)
+    assert seen == [torch.float32, torch.bfloat16]
+    assert {each.dtype for each in nets[1].parameters()} == {torch.float32}
+    assert not equal(*nets)
+
+
+def test_one_cycle_rises_over_the_warm_up() -> None:
+    rates: list[float] = []
+
+    class Watched(torch.optim.SGD):  # type: ignore[misc]
+        def step(self, closure: Any = None) -> Any:
+            rates.append(self.param_groups[0]["lr"])
+            return super().step(closure)
+
+    settings = Settings(
+        epochs=10, batch_size=25, optimizer=lambda free: Watched(free, 1.0), schedule="one_cycle",
+        warm_up=0.6, learning_rate=0.1,
+    )  # fmt: skip
+    train(network(), Samples(X, Y), settings=settings, progress=False)
+    assert int(np.argmax(rates)) == 11  # 0.6 of 20 steps, counted from 0
+    assert max(rates) == pytest.approx(0.1)

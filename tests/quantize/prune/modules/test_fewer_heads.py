@@ -10,6 +10,7 @@ import pytest
 torch = pytest.importorskip("torch")
 from torch import nn  # noqa: E402
 
+from edgemm.quantize.prune import prune  # noqa: E402
 from edgemm.quantize.prune.modules.fewer_heads import FewerHeads  # noqa: E402
 
 
@@ -56,3 +57,28 @@ def test_without_a_batch() -> None:
         other(x, x, x, key_padding_mask=mask), whole(x, x, x, key_padding_mask=mask), strict=True
     ):
         torch.testing.assert_close(found, wanted, rtol=1e-4, atol=1e-5)
+
+
+def test_dropout_while_training() -> None:
+    whole, other = pair(dropout=0.4, batch_first=True)
+    x = torch.randn(2, 5, 16)
+    answers = []
+    for each in (whole.train(), other.train()):
+        torch.manual_seed(1)
+        answers.append(each(x, x, x)[0])
+    torch.testing.assert_close(*answers, rtol=1e-4, atol=1e-5)
+
+
+def test_layers_of_torch_leave_their_fast_path() -> None:
+    """Without gradients torch's encoder layers call a kernel that knows attention of the full width alone."""
+    torch.manual_seed(0)
+    layer = nn.TransformerEncoderLayer(16, 4, 32, batch_first=True)
+    network = nn.Sequential(nn.TransformerEncoder(layer, 2), nn.Linear(16, 3)).eval()
+    x = torch.randn(2, 5, 16)
+    small = prune(network, (x,), target="macs=0.52", scope="uniform", multiple_of=1).module
+    assert [each.self_attn.num_heads for each in small[0].layers] == [2, 2]  # of odd numbers it knows none
+    wanted = small(x)
+    with torch.no_grad():
+        torch.testing.assert_close(small(x), wanted, rtol=1e-4, atol=1e-5)
+        padded = small[0](x, src_key_padding_mask=torch.arange(5).repeat(2, 1) > 3)
+    torch.testing.assert_close(padded[:, :4], small[0](x[:, :4]), rtol=1e-4, atol=1e-5)

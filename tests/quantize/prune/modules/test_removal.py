@@ -13,6 +13,8 @@ from torch import nn  # noqa: E402
 
 from edgemm.errors import InputError  # noqa: E402
 from edgemm.quantize.prune import Target, prune  # noqa: E402
+from edgemm.quantize.prune.modules.families import Family  # noqa: E402
+from edgemm.quantize.prune.modules.plan import allowed  # noqa: E402
 
 PICTURE = (torch.randn(1, 3, 8, 8, generator=torch.Generator().manual_seed(0)),)
 
@@ -410,3 +412,55 @@ def test_a_kept_name_is_not_the_head_of_another() -> None:
     assert {name for name, _ in network.named_children()} >= {"1", "10"}
     pruned = prune(network, PICTURE, target="macs=0.3", keep=["1"])
     assert "10" in removed(pruned.report)
+
+
+@pytest.mark.parametrize(
+    ("kind", "count", "counts"),
+    [
+        ("channels", 20, [20, 16, 8]),
+        ("units", 16, [16, 8]),
+        ("channels", 6, [6, 5, 4, 3, 2, 1]),
+        ("heads", 12, [12, 11, 10, 9, 8, 7, 6, 5, 4, 3, 2, 1]),
+    ],
+)
+def test_counts_that_a_width_may_have(kind: Any, count: int, counts: list[int]) -> None:
+    """Multiples of eight; heads, and what is narrower than eight, by one."""
+    assert allowed(Family(("layer",), kind, (tuple(range(count)),)), 8) == counts
+
+
+def test_global_takes_what_matters_least_and_uniform_takes_from_all() -> None:
+    """Half the units of the first width are nearly nothing; those of the second are all alike."""
+    network = nn.Sequential(nn.Linear(4, 32), nn.ReLU(), nn.Linear(32, 32), nn.ReLU(), nn.Linear(32, 4))
+    with torch.no_grad():
+        for layer in network[::2]:
+            layer.weight.fill_(1.0)
+        network[0].weight[:16], network[2].weight[:, :16] = 1e-3, 1e-3
+    given = (torch.randn(1, 4),)
+    least = prune(network, given, target="macs=0.6", scope="global").report
+    alike = prune(network, given, target="macs=0.6", scope="uniform").report
+    assert removed(least) == {"0": (32, 16)}
+    assert removed(alike) == {"0": (32, 24), "2": (32, 24)}
+
+
+@pytest.mark.parametrize("kind", [nn.Conv2d, nn.ConvTranspose2d])
+def test_groups_of_depthwise_layers_follow(kind: Any) -> None:
+    torch.manual_seed(0)
+    network = nn.Sequential(nn.Conv2d(3, 32, 1), nn.ReLU(), kind(32, 32, 3, groups=32), nn.Conv2d(32, 4, 1))
+    small = prune(network, PICTURE, target="macs=0.6").module[2]
+    assert (small.groups, small.in_channels, small.out_channels) == (16, 16, 16)
+
+
+def test_a_projection_of_an_lstm_follows() -> None:
+    class Projected(nn.Module):
+        def __init__(self) -> None:
+            super().__init__()
+            torch.manual_seed(0)
+            self.lstm, self.decide = nn.LSTM(6, 32, proj_size=16, batch_first=True), nn.Linear(16, 3)
+
+        def forward(self, x: Any) -> Any:
+            return self.decide(self.lstm(x)[0])
+
+    x = torch.randn(2, 5, 6)
+    small = prune(Projected(), (x,), target="macs=0.5", scope="uniform").module
+    assert small.lstm.proj_size == small.lstm.weight_hr_l0.shape[0] == small.decide.in_features == 8
+    assert small(x).shape == (2, 5, 3)
