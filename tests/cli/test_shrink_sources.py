@@ -192,7 +192,8 @@ def test_open_dimensions_and_constant_inputs_are_given_as_to_convert(tmp_path: P
     del model.graph.value_info[:]
     onnx.save(model, tmp_path / "open.onnx")
     images, _ = data.digits()
-    np.savez(tmp_path / "known.npz", **{name: (images[:64] / 255).astype(np.float32)[:, None]})
+    assert name == "image"
+    np.savez(tmp_path / "known.npz", image=(images[:64] / 255).astype(np.float32)[:, None])
     words = ["shrink", str(tmp_path / "open.onnx"), "-o", str(tmp_path / "a.tflite"), "--prune", "none"]
     words += ["--calibrate", str(tmp_path / "known.npz"), "--epochs", "1", "--gate", "off"]
     assert main(words) == 2
