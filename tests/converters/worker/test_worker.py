@@ -47,6 +47,16 @@ def test_of_inferences_in_a_row_the_first_is_left_out(payload: bytes, how: clien
         assert min(session.time(given, 3)) > 0
 
 
+def test_a_worker_that_is_about_to_end_is_replaced(payload: bytes, monkeypatch: pytest.MonkeyPatch) -> None:
+    """It has waited long enough and ends; at that moment it still counts as alive."""
+    with opened(payload, "onnx"):
+        pass
+    client._idle[-1].pipe.close()  # so it ends, with 0
+    monkeypatch.setattr(client._Process, "alive", property(lambda process: not process.idled))
+    with opened(payload, "onnx") as session:
+        assert session.run([np.ones((2, 3), np.float32), np.ones((2, 3), np.bool_)])[0].sum() == 6
+
+
 def test_one_process_serves_many_files(payload: bytes) -> None:
     with opened(payload, "onnx") as session:
         first = session._process
