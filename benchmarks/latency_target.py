@@ -2,8 +2,9 @@
 
 Each network is pruned to 0.8, 0.6 and 0.4 of its float latency here, in ONNX Runtime and in LiteRT. The target is what
 `edgemm bench` says, the median of several processes; whole and pruned file are then timed in turns, each time in a
-process of its own. A target is held when the pruned file's share of the whole one's time is at most 1.1 times what was
-asked for, or when it was refused, with the nearest point.
+process of its own. A target is held when the pruned file's share of the whole one's time is at most 1.1 times the share
+that was asked for (the target over the median of all times of the whole file, so that a machine that is busier at one
+time than at another counts on both sides), or when it was refused and the nearest point that is named is beyond that.
 
 Networks: the bundled ones; the ResNet8 and the MobileNetV1 of MLPerf Tiny, whose float .tflite files are in the folder
 that EDGEMM_SHARED names. What they are pruned with is seeded noise: only times are looked at.
@@ -113,7 +114,8 @@ def _pruned(
     from edgemm.converters import prune_file
     from edgemm.errors import InputError, LatencyMissed
 
-    before_ms = median(process_ms(whole) for _ in range(ROUNDS))
+    before = [process_ms(whole) for _ in range(ROUNDS)]
+    before_ms = median(before)
     asked: dict[str, Any] = {"asked_ms": round(share * before_ms, 4), "limit": WITHIN}
     try:
         done = prune_file(
@@ -125,15 +127,17 @@ def _pruned(
         return {**asked, "refused": str(error)[:160], "ratio": round(reached, 3), "ok": reached > WITHIN}
     small = _float(output, output.with_name(f"{output.stem}-small.{runtime}"), samples)
     turns = [(process_ms(whole), process_ms(small)) for _ in range(ROUNDS)]
-    got = median(after / before for before, after in turns)
+    got = median(small_ms / whole_ms for whole_ms, small_ms in turns)
+    asked_share = share * before_ms / median([*before, *(whole_ms for whole_ms, _ in turns)])
     return {
         **asked,
         "got_ms": round(median(after for _, after in turns), 4),
+        "asked_share": round(asked_share, 3),
         "got_share": round(got, 3),
         "told_ms": round(done.report.after["ms"], 4),
         "macs_left": round(done.report.left("macs"), 3),
-        "ratio": round(got / share, 3),
-        "ok": got <= share * WITHIN,
+        "ratio": round(got / asked_share, 3),
+        "ok": got <= asked_share * WITHIN,
     }
 
 

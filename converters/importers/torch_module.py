@@ -133,7 +133,8 @@ def _detached(exported: ir.Model) -> ir.Model:
 def evaluating(module: Any) -> Iterator[None]:
     """Evaluation mode; every submodule gets its own mode back."""
     modes = [(part, part.training) for part in module.modules()]
-    module.eval()
+    with contextlib.suppress(NotImplementedError):  # an exported program has one mode
+        module.eval()
     try:
         yield
     finally:

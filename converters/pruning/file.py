@@ -26,7 +26,7 @@ from edgemm.converters.pipeline.work import Work
 from edgemm.converters.pipeline.write import write
 from edgemm.converters.prepare import Prepared
 from edgemm.converters.pruning.modules import is_module, pruned_module
-from edgemm.converters.pruning.options import SAMPLES, check_keep, check_source, output_of, target_of
+from edgemm.converters.pruning.options import SAMPLES, check_keep, check_source, output_of
 from edgemm.converters.pruning.turns import both_runtimes, in_turns, written_float
 from edgemm.converters.written import Format
 from edgemm.errors import InputError, LatencyMissed
@@ -122,7 +122,7 @@ def prune_file(
         LatencyMissed: a target in milliseconds cannot be reached here. Nothing was written.
         EdgemmError: as `convert` raises them.
     """
-    wanted, kept = target_of(target), check_keep(keep)
+    wanted, kept = Target.of(target), check_keep(keep)
     check_source(source, example_inputs, calibrate)
     choice("runtime", runtime, ("onnx", "tflite"))
     options = Options(

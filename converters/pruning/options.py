@@ -6,23 +6,9 @@ from pathlib import Path
 from typing import Any
 
 from edgemm.errors import InputError
-from edgemm.quantize.prune.target import Target
 
 SAMPLES = 512
 """Calibration samples that are used at most, where nothing else is said."""
-
-
-def target_of(target: Target | str) -> Target:
-    """A target, or its text.
-
-    Raises:
-        InputError: it is neither, or out of range.
-    """
-    if isinstance(target, Target):
-        return target
-    if not isinstance(target, str):
-        raise InputError(f"target: expected a Target or text such as macs=0.6, found {type(target).__name__}")
-    return Target.parse(target)
 
 
 def check_source(source: Any, example_inputs: Any, calibrate: Any) -> None:

@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from edgemm.converters.options import Options, refuse_overwriting
-from edgemm.converters.pruning.options import check_keep, check_source, target_of
+from edgemm.converters.pruning.options import check_keep, check_source
 from edgemm.errors import InputError
 from edgemm.quantize.prune.target import Target
 from edgemm.quantize.training.settings import Settings
@@ -52,4 +52,4 @@ class Shrinking:
 
 def pruning_of(target: Target | str | None, keep: Any) -> tuple[Target | None, tuple[str, ...]]:
     """What shall be left, None for everything; and the names of layers that are kept."""
-    return (None if target is None else target_of(target)), check_keep(keep)
+    return (None if target is None else Target.of(target)), check_keep(keep)

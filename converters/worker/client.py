@@ -55,6 +55,11 @@ class _Process:
         """True while the process runs."""
         return self._child.poll() is None
 
+    @property
+    def idled(self) -> bool:
+        """It ended by itself, as it does when nobody has asked for a while."""
+        return self._child.poll() == 0
+
     def ask(self, content: Content, arrays: Sequence[Array] = ()) -> tuple[Content, list[Array]]:
         """One question and its answer.
 
@@ -106,11 +111,8 @@ def replayed(path: Path) -> list[tuple[str, float, float, bool]]:
     Raises:
         RunFailed: it cannot be loaded, or dies.
     """
-    process = _take()
-    try:
-        answer, _ = process.ask({"replay": str(path.absolute())})
-    finally:
-        _give(process)
+    process, answer = _begun({"replay": str(path.absolute())})
+    _give(process)
     return [(str(name), float(error), float(most), bool(ok)) for name, error, most, ok in answer["outcomes"]]
 
 
@@ -144,6 +146,31 @@ def _give(process: _Process) -> None:
         return
     with _lock:
         _idle.append(process)
+
+
+def _begun(content: Content, arrays: Sequence[Array] = ()) -> tuple[_Process, Content]:
+    """A worker and its answer to the first question; another one's where the first was about to end.
+
+    Raises:
+        RunFailed: as `_Process.ask`.
+    """
+    process = _take()
+    try:
+        return process, process.ask(content, arrays)[0]
+    except RunFailed:
+        idled = process.idled
+        _give(process)
+        if not idled:
+            raise
+    except BaseException:
+        _give(process)
+        raise
+    process = _Process()
+    try:
+        return process, process.ask(content, arrays)[0]
+    except BaseException:
+        _give(process)
+        raise
 
 
 class Session:
@@ -193,9 +220,8 @@ def opened(payload: bytes, format_: Format, how: How = "device") -> Iterator[Ses
         RunFailed: the runtime refused the file, or died of it.
         MissingDependency: there is no runtime for it.
     """
-    process = _take()
+    process, content = _begun({"open": format_, "how": how}, [np.frombuffer(payload, np.uint8)])
     try:
-        content, _ = process.ask({"open": format_, "how": how}, [np.frombuffer(payload, np.uint8)])
         yield Session(process, content)
     finally:
         _give(process)

@@ -31,6 +31,17 @@ class Target:
             )
 
     @classmethod
+    def of(cls, target: Target | str) -> Target:
+        """A target, or its text. Raises InputError where it is neither."""
+        if isinstance(target, Target):
+            return target
+        if not isinstance(target, str):
+            raise InputError(
+                f"target: expected a Target or text such as macs=0.6, found {type(target).__name__}"
+            )
+        return cls.parse(target)
+
+    @classmethod
     def parse(cls, text: str) -> Target:
         """A target written as `macs=0.6`, `parameters=0.5`, `size=0.5` or `ms=4`."""
         measure, equals, value = text.partition("=")

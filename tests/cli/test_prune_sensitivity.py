@@ -140,6 +140,29 @@ def test_the_source_itself_is_what_accuracy_is_of(tmp_path: Path, capsys: pytest
     assert json.loads(capsys.readouterr().out)["accuracy"] == pytest.approx((given == wrong).mean(), abs=1e-6)
 
 
+def test_some_of_many_samples_are_compared_with_their_own_answers() -> None:
+    """A group whose channels are all alike loses nothing, whichever samples are chosen."""
+    from edgemm.converters import file_sensitivity
+
+    images, _ = data.digits()
+    samples = list((images[:600] / 255).astype(np.float32)[:, None, None])
+    found = file_sensitivity(SOURCE, calibrate=samples[:64], evaluate=samples, fractions=[0.05])
+    assert any("256 of 600" in note for note in found.notes)
+    assert found.points[0].agreement is not None
+    assert min(each.agreement or 0.0 for each in found.points) > 0.97
+
+
+def test_layers_behind_are_fitted_anew(monkeypatch: pytest.MonkeyPatch) -> None:
+    from edgemm.converters import file_sensitivity
+    from edgemm.quantize.prune.graph import sensitivity
+
+    fitted = file_sensitivity(SOURCE, calibrate=PICTURES, fractions=[0.5])
+    monkeypatch.setattr(sensitivity, "compensate", lambda *rest, **more: {})
+    plain = file_sensitivity(SOURCE, calibrate=PICTURES, fractions=[0.5])
+    pairs = zip(fitted.points[:2], plain.points[:2], strict=True)
+    assert all(fitted.lost(one) < 0.7 * plain.lost(other) for one, other in pairs)
+
+
 REFUSED: dict[str, tuple[list[str], str]] = {
     "an output": (["-o", "small.onnx"], "leave out -o"),
     "a target": (["--target", "macs=0.5"], "leave out --target"),

@@ -167,6 +167,21 @@ def test_a_module_that_is_pruned_computes_what_the_pruned_module_does(tmp_path: 
             np.testing.assert_allclose(found, pruned(torch.from_numpy(each["image"])).numpy(), atol=1e-5)
 
 
+class Gained(Network):
+    def forward(self, image: Any, gain: Any) -> Any:
+        return super().forward(image * gain)
+
+
+def test_an_input_of_a_module_that_is_constant_is_no_input_any_more(tmp_path: Path) -> None:
+    _, inputs, given = made(Network, 1, 8, 8)
+    prune_file(
+        Gained().eval(), (*inputs, torch.tensor(2.0)), output=tmp_path / "small.onnx", target="macs=0.6",
+        constants={"gain": 2.0}, **given,
+    )  # fmt: skip
+    graph = onnx.load_model_from_string(read_artifact(tmp_path / "small.onnx").payload).graph
+    assert [each.name for each in graph.input] == ["image"]
+
+
 def test_the_source_is_read_once(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     read, opened = prepare._read, list[str]()
 
@@ -192,7 +207,8 @@ def test_open_dimensions_and_constant_inputs_are_given_as_to_convert(tmp_path: P
     del model.graph.value_info[:]
     onnx.save(model, tmp_path / "open.onnx")
     images, _ = data.digits()
-    np.savez(tmp_path / "known.npz", **{name: (images[:64] / 255).astype(np.float32)[:, None]})
+    assert name == "image"
+    np.savez(tmp_path / "known.npz", image=(images[:64] / 255).astype(np.float32)[:, None])
     words = ["shrink", str(tmp_path / "open.onnx"), "-o", str(tmp_path / "a.tflite"), "--prune", "none"]
     words += ["--calibrate", str(tmp_path / "known.npz"), "--epochs", "1", "--gate", "off"]
     assert main(words) == 2

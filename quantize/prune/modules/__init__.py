@@ -11,5 +11,6 @@ surgery.py       slices of parameters are taken out, and the attributes of layer
 trial.py         a pruned copy computes what the original does with the removed parts disconnected
 search.py        the least that is removed so that a target is met
 pruning.py       `prune`: all of it, in steps
+readings.py      numbers that the caller's functions give
 sensitivity.py   each width alone, before anything is trained
 """

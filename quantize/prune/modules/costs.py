@@ -8,6 +8,7 @@ from typing import Any
 
 from edgemm.errors import InputError
 from edgemm.quantize.prune.modules.counting import count_macs, count_parameters, onnx_bytes
+from edgemm.quantize.prune.modules.readings import reading
 from edgemm.quantize.prune.target import Target
 
 Measure = Callable[[Any], float]
@@ -54,13 +55,16 @@ class Costs:
         return self._beside_original(module)
 
     def _latency(self, module: Any) -> float:
-        assert self._measure is not None
-        return median(float(self._measure(module)) for _ in range(_ROUNDS))
+        return median(self._ms(module) for _ in range(_ROUNDS))
+
+    def _ms(self, module: Any) -> float:
+        """Raises InputError where what measures gives no time."""
+        found = self._measure(module) if self._measure is not None else None
+        return reading(found, "measure: expected milliseconds, a number above 0", above=0.0)
 
     def _beside_original(self, module: Any) -> float:
         """In turns with the original: what else the machine does then slows both, and is taken out."""
-        assert self._measure is not None
-        pairs = [(float(self._measure(module)), float(self._measure(self._module))) for _ in range(_ROUNDS)]
+        pairs = [(self._ms(module), self._ms(self._module)) for _ in range(_ROUNDS)]
         return self.original * median(own / other for own, other in pairs)
 
     def before(self) -> dict[str, float]:

@@ -153,6 +153,8 @@ def _gradients(module: Any, names: set[str], batch: Any, loss: Loss) -> dict[str
             each.requires_grad_(True)
         with evaluating(module), torch.enable_grad():
             value = loss(module, batch)
+            if not isinstance(value, torch.Tensor) or value.numel() != 1 or not bool(value.isfinite().all()):
+                raise InputError(f"the loss of a batch of data: expected one finite number, found {value}")
             found = torch.autograd.grad(value, list(tensors.values()), allow_unused=True)
     finally:
         for name, each in tensors.items():
@@ -183,12 +185,20 @@ def standard_loss(module: Any, batch: Any) -> Any:
             "loss=function(module, batch)"
         )
     inputs, labels = batch
-    output = module(*inputs) if isinstance(inputs, tuple | list) else module(inputs)
+    given = tuple(inputs) if isinstance(inputs, tuple | list) else (inputs,)
+    if not all(isinstance(each, torch.Tensor) for each in given):
+        raise InputError("data: expected batches of tensors; torch.from_numpy makes a tensor of an array")
+    output = module(*given)
     if not isinstance(output, torch.Tensor) or not isinstance(labels, torch.Tensor):
         raise InputError(
             "the module has several outputs, or the labels are no tensor: give a loss of your own"
         )
     if labels.dtype == torch.long and output.dim() >= 2 and labels.dim() == output.dim() - 1:
+        low, high = int(labels.min()), int(labels.max())
+        if low < 0 or high >= output.shape[1]:
+            raise InputError(
+                f"labels: expected classes from 0 to {output.shape[1] - 1}, found {low} to {high}"
+            )
         return F.cross_entropy(output, labels)
     if labels.is_floating_point() and labels.shape == output.shape:
         return F.mse_loss(output, labels)

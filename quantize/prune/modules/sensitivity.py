@@ -5,10 +5,12 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Sequence
 from typing import Any
 
+from edgemm.errors import InputError
 from edgemm.quantize.prune.modules.counting import count_macs
 from edgemm.quantize.prune.modules.importance import Importance, Loss, rank
 from edgemm.quantize.prune.modules.plan import allowed, gone
 from edgemm.quantize.prune.modules.prunable import prunable
+from edgemm.quantize.prune.modules.readings import reading
 from edgemm.quantize.prune.points import FRACTIONS, Point, Sensitivity, check_fractions, nearest_counts
 
 Score = Callable[[Any], float]
@@ -42,6 +44,12 @@ def sensitivity(
         InputError: an argument does not fit, or the module cannot be traced.
     """
     check_fractions(fractions)
+    if not callable(score):
+        raise InputError(f"score: expected a function of a module, found {type(score).__name__}")
+
+    def scored(network: Any) -> float:
+        return reading(score(network), "score: expected a finite number")
+
     inputs = tuple(example_inputs) if isinstance(example_inputs, tuple | list) else example_inputs
     found = prunable(module, inputs, keep, multiple_of)
     scores = rank(module, found.structure, importance, data, loss)
@@ -56,5 +64,5 @@ def sensitivity(
             left = tuple(count if place == index else each.count for place, each in enumerate(found.families))
             pruned = found.build(gone(found.families, scores, left), left)
             share = count_macs(pruned, inputs) / whole
-            points.append(Point(family.layers, family.kind, family.count, count, float(score(pruned)), share))
-    return Sensitivity(float(score(module)), tuple(points), found.notes)
+            points.append(Point(family.layers, family.kind, family.count, count, scored(pruned), share))
+    return Sensitivity(scored(module), tuple(points), found.notes)

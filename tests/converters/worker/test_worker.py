@@ -39,6 +39,24 @@ def test_arrays_of_every_kind_go_there_and_back(payload: bytes, how: client.How)
     assert (count.shape, count.dtype, int(count)) == ((), np.dtype(np.int64), 6)
 
 
+@pytest.mark.parametrize("how", ["device", "written"])
+def test_of_inferences_in_a_row_the_first_is_left_out(payload: bytes, how: client.How) -> None:
+    given = [np.zeros((2, 3), np.float32), np.zeros((2, 3), np.bool_)]
+    with opened(payload, "onnx", how) as session:
+        assert [len(session.time(given, most)) for most in (1, 2, 3)] == [1, 1, 2]
+        assert min(session.time(given, 3)) > 0
+
+
+def test_a_worker_that_is_about_to_end_is_replaced(payload: bytes, monkeypatch: pytest.MonkeyPatch) -> None:
+    """It has waited long enough and ends; at that moment it still counts as alive."""
+    with opened(payload, "onnx"):
+        pass
+    client._idle[-1].pipe.close()  # so it ends, with 0
+    monkeypatch.setattr(client._Process, "alive", property(lambda process: not process.idled))
+    with opened(payload, "onnx") as session:
+        assert session.run([np.ones((2, 3), np.float32), np.ones((2, 3), np.bool_)])[0].sum() == 6
+
+
 def test_one_process_serves_many_files(payload: bytes) -> None:
     with opened(payload, "onnx") as session:
         first = session._process

@@ -113,6 +113,27 @@ def test_a_latency_target_takes_the_largest_network_that_is_fast_enough() -> Non
         prune_graph(model, data, Target("ms", 2 * whole), latency=by_work)
 
 
+def test_a_machine_that_slows_down_does_not_change_what_is_removed() -> None:
+    """Each measurement is half as slow again as the one before: whole and pruned networks alike."""
+    model, data = network("residual"), samples(network("residual"), 8)
+    whole = total_macs(model) / 1e6
+    turn = 0
+
+    def slower(models: Sequence[ir.Model]) -> list[float]:
+        nonlocal turn
+        turn += 1
+        return [1.5**turn / 1.5 * total_macs(each) / 1e6 for each in models]
+
+    def steady(models: Sequence[ir.Model]) -> list[float]:
+        return [total_macs(each) / 1e6 for each in models]
+
+    found = [
+        prune_graph(model, data, Target("ms", 0.6 * whole), latency=clock).report.removed
+        for clock in (steady, slower)
+    ]
+    assert found[0] == found[1]
+
+
 def test_a_wrong_layer_name_gets_a_near_hint() -> None:
     model = network("residual")
     with pytest.raises(InputError, match="node_Conv_109"):
