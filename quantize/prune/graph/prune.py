@@ -78,8 +78,9 @@ def prune_graph(
     weights = Weights()
     if work.settings.compensate:
         weights = compensate(
-            model, found, gone, work.aims, seen, lambda done, total: tell("compensating", done, total)
-        )
+            model, found, gone, work.aims, seen, lambda done, total: tell("compensating", done, total),
+            pairs=work.settings.pairs,
+        )  # fmt: skip
     made = cut(model, found, gone, weights)
     return Pruned(made, _report(work, gone, made))
 
