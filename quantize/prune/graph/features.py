@@ -103,7 +103,9 @@ class Consumer:
         taps = np.indices(self.kernel[2:]).reshape(len(sizes), -1)
         found, outside = np.zeros((len(places), self.taps), np.int64), False
         for axis, size in enumerate(sizes):
-            start = at[axis][:, None] * attributes["strides"].as_ints()[axis] - attributes["pads"].as_ints()[axis]
+            start = (
+                at[axis][:, None] * attributes["strides"].as_ints()[axis] - attributes["pads"].as_ints()[axis]
+            )
             index = start + taps[axis][None, :] * attributes["dilations"].as_ints()[axis]
             found = found * size + index
             outside = outside | (index < 0) | (index >= size)

@@ -56,9 +56,7 @@ class Basis:
 class Problem:
     """Two layers on rows of some samples."""
 
-    def __init__(
-        self, rows: PairRows, between: tuple[float, float], after: tuple[float, float]
-    ) -> None:
+    def __init__(self, rows: PairRows, between: tuple[float, float], after: tuple[float, float]) -> None:
         self.front = joined(rows.front)
         self.taps: Places = np.concatenate(rows.taps)
         self.results = joined(rows.results)

@@ -91,9 +91,7 @@ class System:
         matrix, bias = self._linear(aim, ridge)
         for _ in range(ROUNDS if limited else 0):
             now = self._x @ matrix.T.astype(np.float32) + bias.astype(np.float32) + self._other
-            matrix, bias = self._linear(
-                as_good(now.astype(np.float32), self._y, limits) - self._other, ridge
-            )
+            matrix, bias = self._linear(as_good(now.astype(np.float32), self._y, limits) - self._other, ridge)
         return matrix, bias - matrix @ self._mean
 
     def _linear(self, aim: Array, ridge: float) -> tuple[Matrix, Matrix]:
