@@ -8,6 +8,8 @@ weigh.py        what the outputs lose with them, measured at a few depths
 choose.py       how many go of each group, so that the target is met; allocate.py is the path it goes along
 cut.py          removes channels from the graph
 compensate.py   fits the layers behind them anew, by least squares
+pairs.py        two layers with removed channels between them, fitted together; newton.py solves that
+zeros.py        sets single weights to zero, for a smaller download
 cost.py         MACs and parameters, without building the graph
 
 features.py and moments.py are the linear algebra: a layer as a matrix, and sums over data.

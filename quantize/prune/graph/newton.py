@@ -8,10 +8,11 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
+import numpy.typing as npt
 
-from edgemm.quantize.prune.graph.features import Array
 from edgemm.quantize.prune.graph.pairs import PairRows, Places, joined
 from edgemm.quantize.prune.graph.solve import as_good
 
@@ -21,6 +22,8 @@ STEPS, INNER = 6, 8
 """Steps at most, and conjugate gradients for each."""
 ENOUGH = 0.998
 """A step that leaves more than this of the error on the judging rows is the last."""
+Array = npt.NDArray[Any]
+"""In float32."""
 Layers = tuple[Array, Array, Array, Array]
 """Front matrix [channels, features] and bias, back matrix [results, channels * taps] and bias."""
 
