@@ -7,6 +7,7 @@ values keep their places there: a channel that is followed wrongly, or cut at th
 from __future__ import annotations
 
 from collections.abc import Callable
+from math import prod
 
 import numpy as np
 import onnx
@@ -36,7 +37,7 @@ class Maker:
 
     def constant(self, *shape: int) -> str:
         name = f"c{len(self.constants)}"
-        array = self.rng.standard_normal(shape) / np.sqrt(max(np.prod(shape[1:]), 1))
+        array = self.rng.standard_normal(shape) / np.sqrt(max(prod(shape[1:]), 1))
         self.constants.append(numpy_helper.from_array(array.astype(np.float32), name))
         return name
 
@@ -97,7 +98,7 @@ class Maker:
         ]
         graph = helper.make_graph(self.nodes, "network", ends[:1], ends[1:], self.constants)
         proto = helper.make_model(graph, opset_imports=[helper.make_opsetid("", 17)], ir_version=8)
-        made = ir.from_proto(onnx.shape_inference.infer_shapes(proto, strict_mode=True))
+        made: ir.Model = ir.from_proto(onnx.shape_inference.infer_shapes(proto, strict_mode=True))
         canonicalize(made)
         return made
 
@@ -113,10 +114,9 @@ def silenced(model: ir.Model, gone: list[int]) -> onnx.ModelProto:
     nodes = []
     for node in proto.graph.node:
         if node.name in masks:
-            mask = masks[node.name]
             shape = (1, -1, 1, 1) if node.op_type in ("Conv", "ConvTranspose") else (1, -1)
             name = f"{node.name}_mask"
-            proto.graph.initializer.append(numpy_helper.from_array(mask.reshape(shape), name))
+            proto.graph.initializer.append(numpy_helper.from_array(masks[node.name].reshape(shape), name))
             nodes.append(helper.make_node("Mul", [node.input[0], name], [f"{name}_out"], name))
             node.input[0] = f"{name}_out"
         nodes.append(node)

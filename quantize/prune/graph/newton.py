@@ -123,8 +123,9 @@ def _moved(problem: Problem, rows: Array, one: Basis, two: Basis, layers: Layers
     channels, scale = front.shape[0], np.float32(1.0 / len(inner))
 
     def forward(step: Layers) -> Array:
-        change = problem.spread(slopes * (rows @ step[0].T + step[1]))
-        return (change @ plain.T + inner @ step[2].T + step[3]) * counts
+        change: Array = problem.spread(slopes * (rows @ step[0].T + step[1]))
+        made: Array = (change @ plain.T + inner @ step[2].T + step[3]) * counts
+        return made
 
     def backward(error: Array) -> Layers:
         behind = problem.gather(error @ plain, channels) * slopes

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import numpy as np
 import onnx
 import onnx_ir as ir
 import pytest
-from graph_networks import network, samples
+from graph_networks import samples
 from onnx import TensorProto, helper, numpy_helper
 
 from edgemm.converters.passes import canonicalize
@@ -23,7 +25,7 @@ from edgemm.quantize.prune.target import Target
 RELU = (0.0, np.inf)
 
 
-def two(between: str = "Relu", **back: object) -> ir.Model:
+def two(between: str = "Relu", **back: Any) -> ir.Model:
     """Two convolutions with something between them, strided, padded and dilated."""
     rng = np.random.default_rng(3)
     shapes = {"w1": (6, 3, 3, 3), "b1": (6,), "w2": (4, 6, 3, 3), "b2": (4,)}
@@ -39,7 +41,7 @@ def two(between: str = "Relu", **back: object) -> ir.Model:
     constants = [numpy_helper.from_array(array, name) for name, array in arrays.items()]
     graph = helper.make_graph(nodes, "g", ends_, out, constants)
     proto = helper.make_model(graph, opset_imports=[helper.make_opsetid("", 17)], ir_version=8)
-    made = ir.from_proto(size(proto, strict_mode=True))
+    made: ir.Model = ir.from_proto(size(proto, strict_mode=True))
     canonicalize(made)
     return made
 
@@ -50,7 +52,7 @@ def the_pair(model: ir.Model) -> Pair | None:
 
 
 @pytest.mark.parametrize("back", [{}, {"strides": [2, 2]}, {"dilations": [2, 1]}])
-def test_two_matrices_on_the_rows_compute_what_the_graph_computes(back: dict[str, object]) -> None:
+def test_two_matrices_on_the_rows_compute_what_the_graph_computes(back: dict[str, Any]) -> None:
     model = two(**back)
     pair = the_pair(model)
     assert pair is not None
@@ -118,12 +120,13 @@ def test_layers_that_cannot_be_improved_stay() -> None:
 
 
 def test_pairs_lose_less_than_layers_alone() -> None:
-    model, data = network("residual"), samples(network("residual"), 160)
+    model = two()
+    data = samples(model, 96)
     errors = []
     for pairs in (True, False):
-        small = prune_graph(model, data[:128], Target("macs", 0.6), settings=Settings(pairs=pairs)).model
+        small = prune_graph(model, data[:64], Target("macs", 0.6), settings=Settings(pairs=pairs)).model
         one, other = Watch(model, ends(model)), Watch(small, ends(model))
         errors.append(
-            output_error([one.run(each) for each in data[128:]], [other.run(each) for each in data[128:]])
+            output_error([one.run(each) for each in data[64:]], [other.run(each) for each in data[64:]])
         )
-    assert errors[0] < errors[1]
+    assert errors[0] < 0.98 * errors[1]
