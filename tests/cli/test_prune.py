@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gzip
 import json
 import subprocess
 import sys
@@ -93,6 +94,27 @@ def test_it_prints_what_was_removed(tmp_path: Path, capsys: pytest.CaptureFixtur
     assert "/conv" in told
 
 
+def test_zeros_make_a_smaller_download_and_it_says_that_they_are_no_faster(
+    small: tuple[Path, dict[str, Any]], tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    out = tmp_path / "zeros.onnx"
+    assert main(["prune", str(SOURCE), "-o", str(out), *WORDS, "--zeros", "0.5"]) == 0
+    told = capsys.readouterr().out
+    assert "do not run it faster" in told
+    artifact = read_artifact(out)
+    plain, zeros = (gzip.compress(read_artifact(each).payload) for each in (small[0], out))
+    assert len(zeros) < 0.75 * len(plain)
+    weights = [
+        onnx.numpy_helper.to_array(each)
+        for each in onnx.load_model_from_string(artifact.payload).graph.initializer
+        if len(each.dims) > 1
+    ]
+    for each in weights:
+        assert 0.4 < float((each == 0).mean()) < 0.6
+    assert artifact.card is not None
+    assert artifact.card.history[-1].details["zeros"] == 0.5
+
+
 REFUSED: dict[str, tuple[list[str], str]] = {
     "no data": (["--target", "macs=0.6"], "--calibrate"),
     "no number": (["--target", "macs=few", "--calibrate", str(PICTURES)], "a number"),
@@ -105,6 +127,9 @@ REFUSED: dict[str, tuple[list[str], str]] = {
         [*WORDS, "--keep", "/conv1/Conv", "--keep", "/conv2/Conv", "--keep", "/fc1/Gemm"],
         "--keep",
     ),
+    "all weights zero": ([*WORDS, "--zeros", "1"], "above 0 and below 1"),
+    "a negative fraction of zeros": ([*WORDS, "--zeros=-0.5"], "above 0 and below 1"),
+    "zeros that are no number": ([*WORDS, "--zeros", "nan"], "above 0 and below 1"),
     "no such data": (["--target", "macs=0.6", "--calibrate", "nowhere"], "nowhere"),
 }
 

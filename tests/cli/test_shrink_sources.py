@@ -168,7 +168,7 @@ def test_a_module_that_is_pruned_computes_what_the_pruned_module_does(tmp_path: 
 
 
 class Gained(Network):
-    def forward(self, image: Any, gain: Any) -> Any:
+    def forward(self, image: Any, gain: Any) -> Any:  # type: ignore[override]
         return super().forward(image * gain)
 
 

@@ -9,6 +9,8 @@ choose.py       how many go of each group, so that the target is met; allocate.p
 cut.py          removes channels from the graph
 compensate.py   fits the layers behind them anew, by least squares
 sensitivity.py  each group alone, by some fractions
+pairs.py        two layers with removed channels between them, fitted together; newton.py solves that
+zeros.py        sets single weights to zero, for a smaller download
 cost.py         MACs and parameters, without building the graph
 
 features.py and moments.py are the linear algebra: a layer as a matrix, and sums over data.

@@ -15,7 +15,9 @@ from edgemm.quantize.prune.graph.aims import Aim
 from edgemm.quantize.prune.graph.cut import Array, Cut, cut
 from edgemm.quantize.prune.graph.features import Consumer, bias_place
 from edgemm.quantize.prune.graph.moments import Matrix
+from edgemm.quantize.prune.graph.newton import Problem, improve
 from edgemm.quantize.prune.graph.observe import Observed
+from edgemm.quantize.prune.graph.pairs import Pair, PairRows, pair_of, places_between
 from edgemm.quantize.prune.graph.solve import Rows, solve
 from edgemm.quantize.prune.graph.trace import Trace
 from edgemm.quantize.prune.graph.watch import Watch
@@ -35,20 +37,26 @@ def compensate(
     *,
     numbers: Sequence[int] | None = None,
     reach: int | None = None,
+    pairs: bool = False,
 ) -> Weights:
     """(node, input index) -> the constant that stands there once these channels are gone.
 
     Args:
         numbers: of the samples that are fitted on; None for all.
         reach: only so many layers are fitted.
+        pairs: each is fitted once more, together with the layer in front of it.
     """
     plan, weights = Cut(found, gone), Weights()
     changed, fitted = False, 0
+    consumers = {each.consumer.layer.node: each.consumer for each in aims}
     for done, each in enumerate(aims, 1):
         changed = changed or plan.kept(each.consumer.layer.into) is not None
         if changed and (reach is None or fitted < reach):
             current = cut(model, found, gone, weights)
             weights |= _fitted(current, found, plan, each, seen, numbers or range(len(seen.samples)))
+            pair = pair_of(each, consumers) if pairs else None
+            if pair is not None:
+                weights |= _fitted_together(model, found, gone, weights, pair, each, seen)
             fitted += 1
         if tick is not None:
             tick(done, len(aims))
@@ -75,6 +83,60 @@ def _fitted(
     if place is not None:
         made[str(place[0].name), place[1]] = _bias(plan, found, each, place, bias)
     return made
+
+
+def _fitted_together(
+    model: ir.Model,
+    found: Trace,
+    gone: Collection[int],
+    weights: Weights,
+    pair: Pair,
+    aim: Aim,
+    seen: Observed,
+) -> Weights:
+    """The constants of a layer and of the one in front of it."""
+    plan, current = Cut(found, gone), cut(model, found, gone, weights)
+    front, back = pair.front, pair.back
+    spots = [place for place in (bias_place(front.layer), bias_place(back.layer)) if place is not None]
+    if len(spots) < 2 or any(node.op_type == "Add" for node, _ in spots):
+        return {}
+    inside = {str(node.name): node for node in current.graph}
+    values = [_constant(inside[each.layer.name], index) for each in (front, back) for index in (1, 2)]
+    layers = (front.matrix(values[0]), values[1], back.matrix(values[2]), values[3])
+    start = tuple(np.asarray(each, np.float32) for each in layers)
+    fitting, judging = _pair_rows(current, pair, aim, seen, plan.kept(back.layer.out))
+    if not judging.front:
+        return {}
+    problems = [Problem(rows, pair.limits, aim.limits) for rows in (fitting, judging)]
+    made = improve(problems[0], problems[1], start)  # type: ignore[arg-type]
+    return {
+        (front.layer.name, 1): front.weight(np.asarray(made[0], np.float64), values[0].shape),
+        (front.layer.name, 2): made[1],
+        (back.layer.name, 1): back.weight(np.asarray(made[2], np.float64), values[2].shape),
+        (back.layer.name, 2): made[3],
+    }
+
+
+def _pair_rows(
+    current: ir.Model, pair: Pair, aim: Aim, seen: Observed, outs: np.ndarray | None
+) -> tuple[PairRows, PairRows]:
+    """Rows to fit two layers, and rows of other samples to judge the fit."""
+    name, source = pair.back.layer.name, str(pair.front.source.name)
+    other = None if aim.other is None else str(aim.other.name)
+    parts = PairRows(), PairRows()
+    watch = Watch(current, [source] + ([other] if other else []))
+    for index, sample in enumerate(seen.samples):
+        values, places = watch.run(sample), seen.places[name][index]
+        used, taps = places_between(pair, places)
+        results = seen.results[name][index]
+        judged = index % JUDGED == JUDGED // 2 and len(seen.samples) >= 2 * JUDGED
+        parts[int(judged)].add(
+            pair.front.rows(values[source], used),
+            taps,
+            results if outs is None else results[:, outs],
+            None if other is None else pair.back.results(values[other], places),
+        )
+    return parts
 
 
 def _bias(plan: Cut, found: Trace, each: Consumer, place: tuple[ir.Node, int], bias: Matrix) -> Array:

@@ -89,19 +89,27 @@ class Consumer:
         """Rows of features at places."""
         if not self.whole or self.layer.node.op_type != "Conv":
             return self.results(array, places)
-        attributes = self.layer.node.attributes
-        pads, count = attributes["pads"].as_ints(), len(self.kernel) - 2
-        around = [(0, 0), *zip(pads[:count], pads[count:], strict=True)]
-        padded = np.pad(array[0], around)
-        inside = np.zeros((len(places), self.taps), np.int64)
-        at = np.unravel_index(places, shape_of(self.result)[2:])
-        taps = np.indices(self.kernel[2:]).reshape(count, -1)
-        strides, dilations = attributes["strides"].as_ints(), attributes["dilations"].as_ints()
-        for axis in range(count):
-            index = at[axis][:, None] * strides[axis] + taps[axis][None, :] * dilations[axis]
-            inside = inside * padded.shape[1 + axis] + index
-        found = padded.reshape(len(padded), -1)[:, inside]  # [channels, places, taps]
+        spread = array.reshape(array.shape[1], -1)
+        padded = np.concatenate([spread, np.zeros((len(spread), 1), spread.dtype)], axis=1)
+        found = padded[:, self.sources(places)]  # [channels, places, taps]
         return np.ascontiguousarray(found.transpose(1, 0, 2)).reshape(len(places), -1)
+
+    def sources(self, places: npt.NDArray[np.int64]) -> npt.NDArray[np.int64]:
+        """[places, taps]: the places of the input that these of the output are computed of, -1 in the padding."""
+        if self.layer.node.op_type != "Conv":
+            return places[:, None]
+        attributes, sizes = self.layer.node.attributes, shape_of(self.source)[2:]
+        at = np.unravel_index(places, shape_of(self.result)[2:])
+        taps = np.indices(self.kernel[2:]).reshape(len(sizes), -1)
+        found, outside = np.zeros((len(places), self.taps), np.int64), False
+        for axis, size in enumerate(sizes):
+            start = (
+                at[axis][:, None] * attributes["strides"].as_ints()[axis] - attributes["pads"].as_ints()[axis]
+            )
+            index = start + taps[axis][None, :] * attributes["dilations"].as_ints()[axis]
+            found = found * size + index
+            outside = outside | (index < 0) | (index >= size)
+        return np.where(outside, -1, found)
 
 
 def consumer(layer: Layer, *, taps: bool = True) -> Consumer:

@@ -66,8 +66,9 @@ def prune_graph(
     weights = Weights()
     if work.settings.compensate:
         weights = compensate(
-            model, work.found, gone, work.aims, seen, lambda done, total: tell("compensating", done, total)
-        )
+            model, work.found, gone, work.aims, seen, lambda done, total: tell("compensating", done, total),
+            pairs=work.settings.pairs,
+        )  # fmt: skip
     made = cut(model, work.found, gone, weights)
     return Pruned(made, _report(work, gone, made))
 

@@ -91,9 +91,7 @@ class System:
         matrix, bias = self._linear(aim, ridge)
         for _ in range(ROUNDS if limited else 0):
             now = self._x @ matrix.T.astype(np.float32) + bias.astype(np.float32) + self._other
-            matrix, bias = self._linear(
-                _as_good(now.astype(np.float32), self._y, limits) - self._other, ridge
-            )
+            matrix, bias = self._linear(as_good(now.astype(np.float32), self._y, limits) - self._other, ridge)
         return matrix, bias - matrix @ self._mean
 
     def _linear(self, aim: Array, ridge: float) -> tuple[Matrix, Matrix]:
@@ -107,7 +105,7 @@ class System:
         return self._start.astype(np.float64) + step.T, shift.astype(np.float64)
 
 
-def _as_good(now: Array, wanted: Array, limits: tuple[float, float]) -> Array:
+def as_good(now: Array, wanted: Array, limits: tuple[float, float]) -> Array:
     """The value nearest to `now` of which the limits make the same as of `wanted`."""
     low, high = limits
     made = np.where(wanted <= low, np.minimum(now, low), wanted)

@@ -31,6 +31,8 @@ class Settings:
     """By the error that is left once the layers behind are compensated, or by the sum of the weights."""
     compensate: bool = True
     """Fit the layers behind anew."""
+    pairs: bool = True
+    """Fit two layers together where channels between them are removed."""
     spread: Literal["sensitivity", "even"] = "sensitivity"
     """Remove where it costs the outputs least, or the same fraction everywhere."""
 
