@@ -174,6 +174,7 @@ def test_nothing_pruned_is_training_alone(made: tuple[Path, dict[str, Any]], tmp
         ({"--target": "cpus"}, 2, "Did you mean 'cpu'"),
         ({"--keep": "nothing"}, 2, "nothing"),
         ({"--report": "no/folder/page.html"}, 2, "does not exist"),
+        ({"--report": "/proc/page.html", "--epochs": "1"}, 2, "cannot be written"),
     ],
 )
 def test_what_is_refused_writes_nothing(
