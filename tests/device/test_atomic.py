@@ -238,7 +238,9 @@ def test_what_cannot_be_written_is_a_sentence(tmp_path: Path, place: str, said: 
         atomic.check(tmp_path / place)
 
 
-@pytest.mark.skipif(not Path("/proc/self").exists(), reason="needs /proc: a folder in which nobody can make files")
+@pytest.mark.skipif(
+    not Path("/proc/self").exists(), reason="needs /proc: a folder in which nobody can make files"
+)
 def test_a_folder_that_only_seems_writable_is_found_beforehand() -> None:
     """The permissions of /proc allow root to write; making a file fails."""
     with pytest.raises(InputError, match="cannot be written"):
