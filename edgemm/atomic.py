@@ -187,7 +187,7 @@ def save(path: str | Path, text: str, what: str = "") -> None:
 
 
 def check(path: str | Path, what: str = "") -> None:
-    """Whether `path` could be written, asked before hours of work.
+    """Whether `path` could be written, asked before hours of work: an empty file is made beside it, and removed.
 
     Raises:
         InputError: it is a link, a folder or a device, or its folder is not there or not writable.
@@ -197,10 +197,10 @@ def check(path: str | Path, what: str = "") -> None:
         _what_is_there(target)
         if not target.parent.is_dir():
             raise OSError(errno.ENOENT, os.strerror(errno.ENOENT))
-        if not os.access(
-            target.parent, os.W_OK | os.X_OK, effective_ids=os.access in os.supports_effective_ids
-        ):
-            raise OSError(errno.EACCES, os.strerror(errno.EACCES))
+        part, handle = _new_part(target, 0o600)
+        os.close(handle)
+        with suppress(FileNotFoundError):  # another program took it for a leftover
+            os.unlink(part)
     except OSError as error:
         raise InputError(cannot_write(path, error, what)) from error
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -15,6 +16,7 @@ from edgemm.converters.prepare import Prepared
 from edgemm.converters.reference import GraphSource, Source
 from edgemm.converters.samples import Samples
 from edgemm.errors import InputError
+from edgemm.quantize.grid import Grid
 from edgemm.quantize.plan import Plan
 
 if TYPE_CHECKING:
@@ -39,6 +41,13 @@ class Aware:
     prepared: Prepared
     samples: Samples
     """What it was calibrated on."""
+    start: str
+    """`parameters_hash` of the module before training."""
+
+    @property
+    def trained(self) -> bool:
+        """Whether the module has other weights or ranges than before training."""
+        return parameters_hash(self.module) != self.start
 
     def teacher(self, *inputs: torch.Tensor) -> Any:
         """What the float model before training answers: the aim of distillation, which needs no labels.
@@ -76,21 +85,27 @@ class Aware:
         """What is trained so far, as a source of `edgemm.converters.convert`."""
         from edgemm.quantize.aware.trained import trained_graph
 
-        prepared = self.prepared
+        prepared, trained, grids = self.prepared, self.trained, self.module.grids()
+        step = {"target": self.plan.target.name, "scheme": self.plan.scheme}
         return TrainedSource(
             trained_graph(prepared.model, self.module),
             self.answers,
-            self.module.grids(),
+            grids,
             self.plan.precision,
             prepared.source,
             prepared.runs_in,
             prepared.card.name,
             prepared.sha256,
             prepared.size_bytes,
-            prepared.card.after(
-                "quantization_aware", {"target": self.plan.target.name, "scheme": self.plan.scheme}
-            ),
+            prepared.card.after("quantization_aware", step) if trained else prepared.card,
+            trained,
+            self._other_ranges(grids) if trained else 0,
         )
+
+    def _other_ranges(self, grids: Mapping[str, Grid]) -> int:
+        """How many grids differ from those of the calibration."""
+        planned = self.plan.activations
+        return sum(name not in planned or not planned[name].same_as(grid) for name, grid in grids.items())
 
     def answers(self, sample: Mapping[str, Array]) -> dict[str, Array]:
         """What the network under training answers to one sample, by output name."""
@@ -134,6 +149,15 @@ class Aware:
             keep_outputs=options.pop("keep_outputs", True),
             **options,
         )
+
+
+def parameters_hash(module: torch.nn.Module) -> str:
+    """SHA-256 of all that can be trained, hexadecimal."""
+    found = hashlib.sha256()
+    for name, each in module.named_parameters():
+        found.update(name.encode())
+        found.update(each.detach().cpu().contiguous().numpy().tobytes())
+    return found.hexdigest()
 
 
 def _stacked(parts: Sequence[Array]) -> Array:

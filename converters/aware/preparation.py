@@ -8,7 +8,7 @@ from typing import Any
 
 from edgemm.card import ModelCard
 from edgemm.choices import TARGET_INSTEAD, choice
-from edgemm.converters.aware.aware import Aware
+from edgemm.converters.aware.aware import Aware, parameters_hash
 from edgemm.converters.evaluation import input_ranges, load_data
 from edgemm.converters.importers.outputs import require_elements
 from edgemm.converters.options import MAX_SAMPLES, SCHEMES, Scheme
@@ -99,7 +99,7 @@ def prepare(
     check_plan(model, plan)
     pairs = [(pair.output, pair.input) for pair in prepared.card.states]
     network = QuantizedNetwork(model, plan, learned=learned, pairs=pairs, format=format)
-    return Aware(network, plan, prepared, data)
+    return Aware(network, plan, prepared, data, parameters_hash(network))
 
 
 def _check(source: Any, target: str, scheme: str, format_: Any, limit: Any, learned: Any) -> None:

@@ -43,6 +43,10 @@ class TrainedSource:
     size_bytes: int
     """Of the source."""
     card: ModelCard
+    trained: bool = True
+    """Whether any weight or range differs from before training."""
+    trained_ranges: int = 0
+    """How many grids do."""
 
     def float_nodes(self) -> frozenset[str]:
         """Nodes that computed in float."""

@@ -8,7 +8,7 @@ meaning.py      what is known of a value's axes (axes.py: where an axis goes)
 trace.py        the same, followed through the graph
 role.py         what an output means: numbers, parts of unlike meaning, classes along an axis
 finite.py       NaN and infinity: equal in both, or wrong
-agreement.py    the same best class, near-ties aside
+agreement.py    the same best class
 parts.py        unlike parts of an output, each on its own scale (decibels.py: signal to noise)
 gate.py         the limits, and sentences about those that were missed
 account.py      the measured figures, for card and report

@@ -27,7 +27,8 @@ class OutputFidelity:
     range: float
     """Largest minus smallest finite value of the source."""
     top1_agreement: float | None = None
-    """Share of samples (steps, pixels) with the same best class, ties counted as the same; None for numbers."""
+    """Share of samples (steps, pixels) with the same best class (the first of the best scores, as runtimes answer;
+    where the source's own best scores are equal, any of them); None for numbers."""
     accuracy_float: float | None = None
     """0..1, of the source, where the right answers are known."""
     accuracy: float | None = None

@@ -1,7 +1,6 @@
-"""Whether the best class is the same; near-ties count as the same.
+"""Whether the best class is the same, as runtimes answer: the first of the best scores.
 
-What counts as a tie follows from the scores that can win: a class that never comes near the best, whose bias is -3000,
-does not make ties of the others.
+Where the source's own best scores are equal, any of them is the same answer.
 """
 
 from __future__ import annotations
@@ -14,12 +13,8 @@ import numpy.typing as npt
 
 Array = npt.NDArray[Any]
 
-TIE_MARGIN = 0.02
-"""Two best classes nearer than this share of the usual distance between scores that can win are a tie."""
-REACH = 50.0
-"""What is further below the best than this many usual gaps to the second cannot win: it is masked, or far off."""
-SCALE_ROWS = 1024
-"""Rows, spread evenly, that the distances are taken from."""
+ROUNDING = 4.0 * float(np.finfo(np.float32).eps)
+"""Of a score: what the order of a sum changes in float32. Scores no further apart are equal."""
 COMMON = 2 / 3
 """A class that is the answer in more rows than this share hides what happens in the others."""
 
@@ -59,8 +54,7 @@ def equal_numbers(expected: Array, found: Array) -> Agreement:
 
 
 def top1_agreement(expected: Array, found: Array) -> float:
-    """Share of rows with the same best column; a near-tie in `expected` counts as the same when `found` picks one of
-    the tied."""
+    """Share of rows with the same best column; where `expected` has several best, any of them is the same."""
     return agreement(expected, found, -1).share
 
 
@@ -73,42 +67,16 @@ def _rows(array: Array, axis: int) -> Array:
 
 
 def _same(scores: Array, answered: npt.NDArray[np.intp]) -> npt.NDArray[np.bool_]:
+    """Whether each answer has the best score: the very number, or one that differs by rounding alone."""
     best = scores.max(axis=1)
     picked = np.take_along_axis(scores, answered[:, None], axis=1)[:, 0]
     same: npt.NDArray[np.bool_] = picked == best
     unsure = ~same & np.isfinite(best) & np.isfinite(picked)
-    same[unsure] = best[unsure].astype(np.float64) - picked[unsure] <= tie_margin(scores)
+    if scores.dtype.kind == "f" and unsure.any():
+        usual = float(np.median(np.abs(best[np.isfinite(best)])))
+        top = best[unsure].astype(np.float64)
+        same[unsure] = top - picked[unsure] <= ROUNDING * np.maximum(np.abs(top), usual)
     return same
-
-
-def tie_margin(scores: Array) -> float:
-    """How near two scores are a tie: TIE_MARGIN of the usual distance between the best score and the others that can
-    win.
-
-    Those are of the classes that are among the best two in any row, and no further off than REACH usual gaps; so
-    neither a class that never wins nor what a mask put far below widens the margin.
-
-    Args:
-        scores: [rows, classes]: logits, probabilities or their logarithms.
-    """
-    if scores.shape[0] == 0 or scores.shape[1] < 2:
-        return 0.0
-    chosen = np.unique(np.linspace(0, len(scores) - 1, SCALE_ROWS).astype(int))
-    rows = scores[chosen].astype(np.float64)
-    two = np.argpartition(rows, -2, axis=1)[:, -2:]
-    best = rows.max(axis=1)
-    with np.errstate(invalid="ignore"):  # the distance between two infinities
-        gaps = _positive(best - np.take_along_axis(rows, two, axis=1).min(axis=1))
-        below = _positive((best[:, None] - rows[:, np.unique(two)]).reshape(-1))
-    if not gaps.size:
-        return 0.0
-    near = below[below <= REACH * np.quantile(gaps, 1 / 3)]
-    rounding = 4.0 * float(np.finfo(np.float32).eps) * float(np.abs(best[np.isfinite(best)]).max(initial=0.0))
-    return max(TIE_MARGIN * float(np.median(near)), rounding)
-
-
-def _positive(distances: npt.NDArray[np.float64]) -> npt.NDArray[np.float64]:
-    return distances[np.isfinite(distances) & (distances > 0)]
 
 
 def _counted(

@@ -91,17 +91,21 @@ def _calibration(work: Work) -> Calibration:
     model, data = work.prepared.model, work.calibration_data
     inputs = data.inputs if data is not None else ()
     found = calibrate(model, inputs, progress=lambda done, total: work.tell("calibrating", done, total))
-    kept = declared_ranges(model)
-    if kept:
-        trained = isinstance(work.options.source, TrainedSource)
-        said = "ranges were trained, and are kept" if trained else "of its ranges are kept"
-        work.notes.append(f"the source is quantized: {len(kept)} {said}")
-        other = grids_of_other_widths(model)
-        if other:
-            work.notes.append(
-                f"{other} of these ranges had other than 8 bits: the written file has 8, from one end to the other"
-            )
+    kept = _kept_ranges(work.options.source, len(declared_ranges(model)))
+    other = grids_of_other_widths(model)
+    widths = (
+        f"{other} of these ranges had other than 8 bits: the written file has 8, from one end to the other"
+    )
+    work.notes += [note for note in (kept, widths if kept and other else "") if note]
     return with_shared_states(found, work.prepared.card)
+
+
+def _kept_ranges(source: object, declared: int) -> str:
+    """What is to be said of ranges that are not calibrated; "" for nothing."""
+    if isinstance(source, TrainedSource):
+        count = source.trained_ranges
+        return f"{count} ranges were trained, and are kept" if count else ""
+    return f"the source is quantized: {declared} of its ranges are kept" if declared else ""
 
 
 def with_shared_states(calibration: Calibration, card: ModelCard) -> Calibration:

@@ -29,6 +29,8 @@ if TYPE_CHECKING:
 
 FASTER = 5.0
 """Ends of ranges and scales of weights learn so many times faster than weights."""
+UNTRAINED = "int8, untrained kept"
+"""Name of the last step where training was thrown away."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,18 +38,15 @@ class Step:
     """The model after one step."""
 
     name: str
-    """source, pruned, int8 (without training), trained."""
+    """source, pruned, int8 (without training), and trained; or UNTRAINED, where training did not help."""
     size_bytes: int
     latency_ms: float
     """The median of one inference here, one thread, in the runtime of the output: the source and the pruned model are
     float, the others int8."""
     fidelity: Fidelity | None
     """Against the source, on samples that nothing was fitted to; None for the source itself."""
-
-    @property
-    def accuracy(self) -> float | None:
-        """0..1 of the first output, where right answers are known."""
-        return None if self.fidelity is None else self.fidelity.outputs[0].accuracy
+    accuracy: float | None = None
+    """0..1 of the first output, where right answers are known."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,6 +58,8 @@ class ShrunkFile:
     removed: PruneReport | None
     """None where nothing was pruned."""
     training: TrainingReport
+    trained: bool
+    """Whether the output is what was trained; False where training did not help, and was thrown away."""
     card: ModelCard
     notes: tuple[str, ...] = ()
 
@@ -70,11 +71,13 @@ class ShrunkFile:
             "steps": [
                 {
                     "name": each.name, "size_bytes": each.size_bytes, "latency_ms": round(each.latency_ms, 4),
+                    **({} if each.accuracy is None else {"accuracy": round(each.accuracy, 6)}),
                     **({} if each.fidelity is None else each.fidelity.to_json()),
                 }
                 for each in self.steps
             ],
             "removed": None if self.removed is None else self.removed.to_json(),
+            "trained": self.trained,
             "training": self.training.to_json(),
             "notes": list(self.notes),
         }  # fmt: skip
@@ -151,12 +154,18 @@ def _shrunk(asked: Shrinking) -> ShrunkFile:
         made, pruned = _begun(asked, Path(folder))
         plain = _converted(made, options, Path(folder, f"plain{options.output.suffix}"), "off")
         report, said = _trained(made, asked)
-        made = made if said else _with_card(made, report, asked.settings)
+        made = _with_card(made, report, asked.settings, helped=not said)
         done = _converted(made, options, options.output, options.gate)
-    steps = (*_steps_before(pruned, plain), _step("int8", plain), _step("trained", done))
+    steps = (
+        *_steps_before(pruned, plain),
+        _step("int8", plain),
+        _step(UNTRAINED if said else "trained", done),
+    )
     notes = (*(pruned.notes if pruned is not None else ()), *done.notes, *said)
     removed = None if pruned is None else pruned.report
-    return ShrunkFile(options.output, steps, removed, report, done.card, tuple(dict.fromkeys(notes)))
+    return ShrunkFile(
+        options.output, steps, removed, report, not said, done.card, tuple(dict.fromkeys(notes))
+    )
 
 
 def _begun(asked: Shrinking, folder: Path) -> tuple[Aware, PrunedFile | None]:
@@ -261,30 +270,38 @@ def _asked(made: Aware, samples: Samples) -> tuple[tuple[Any, ...], Any]:
     return inputs, made.teacher(*inputs)
 
 
-def _with_card(made: Aware, report: TrainingReport, settings: Settings) -> Aware:
+def _with_card(made: Aware, report: TrainingReport, settings: Settings, *, helped: bool) -> Aware:
+    """The card's history tells of the training, also where it was thrown away."""
     details = {
         "epochs": report.epochs,
         "steps": report.steps,
         "seed": settings.seed,
         "loss": report.losses["loss"][-1],
     }
-    card = made.prepared.card.after("distilled", details, made.prepared.sha256)
+    card = made.prepared.card.after(
+        "distilled" if helped else "distillation_discarded", details, made.prepared.sha256
+    )
     return replace(made, prepared=replace(made.prepared, card=card))
 
 
 def _steps_before(pruned: PrunedFile | None, plain: Conversion) -> tuple[Step, ...]:
     """The source, and what was pruned."""
+    right = None if plain.fidelity is None else plain.fidelity.outputs[0].accuracy_float
     if pruned is None:
-        return (Step("source", plain.source_size_bytes, plain.float_latency_ms, None),)
+        return (Step("source", plain.source_size_bytes, plain.float_latency_ms, None, right),)
     before, after = pruned.report.before, pruned.report.after
     return (
-        Step("source", int(before["size"]), before["ms"], None),
-        Step("pruned", int(after["size"]), after["ms"], pruned.fidelity),
+        Step("source", int(before["size"]), before["ms"], None, right),
+        Step("pruned", int(after["size"]), after["ms"], pruned.fidelity, _accuracy(pruned.fidelity)),
     )
 
 
 def _step(name: str, done: Conversion) -> Step:
-    return Step(name, done.size_bytes, done.int8_latency_ms, done.fidelity)
+    return Step(name, done.size_bytes, done.int8_latency_ms, done.fidelity, _accuracy(done.fidelity))
+
+
+def _accuracy(fidelity: Fidelity | None) -> float | None:
+    return None if fidelity is None else fidelity.outputs[0].accuracy
 
 
 __all__ = ["ShrunkFile", "Step", "shrink_file"]

@@ -37,10 +37,8 @@ def _figures(done: ShrunkFile) -> tuple[dict[str, tuple[float, float]], str]:
     """Step -> milliseconds and the figure that is known of it: accuracy, agreement with the source, or dB."""
     last = done.steps[-1].fidelity
     kept = None if last is None else last.outputs[0]
-    if kept is not None and kept.accuracy is not None and kept.accuracy_float is not None:
-        found = {"source": kept.accuracy_float} | {
-            each.name: each.accuracy for each in done.steps if each.accuracy is not None
-        }
+    if kept is not None and kept.accuracy is not None:
+        found = {each.name: each.accuracy for each in done.steps if each.accuracy is not None}
         what = "Accuracy"
     elif kept is not None and kept.top1_agreement is not None:
         found = {"source": 1.0} | {

@@ -58,7 +58,13 @@ def made(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, dict[str, Any]
 def test_every_step_is_told(made: tuple[Path, dict[str, Any]]) -> None:
     content = made[1]
     assert content["schema"] == "edgemm.shrink/1"
-    assert [each["name"] for each in content["steps"]] == ["source", "pruned", "int8", "trained"]
+    assert [each["name"] for each in content["steps"]] == [
+        "source",
+        "pruned",
+        "int8",
+        _last(content["notes"]),
+    ]
+    assert content["trained"] == bool(_helped(content["notes"]))
     sizes = [each["size_bytes"] for each in content["steps"]]
     assert sizes[0] > sizes[1] > sizes[2]
     assert sizes[3] == (made[0] / "small.tflite").stat().st_size
@@ -89,7 +95,7 @@ def test_what_was_kept_is_of_the_source_itself(made: tuple[Path, dict[str, Any]]
 def test_the_card_tells_the_chain(made: tuple[Path, dict[str, Any]]) -> None:
     card = read_artifact(made[0] / "small.tflite").card
     assert card is not None
-    assert _steps(card) == ["pruned", *_helped(made[1]["notes"]), "quantization_aware"]
+    assert _steps(card) == ["pruned", *_history(made[1]["notes"])]
     assert card.labels == tuple("0123456789")
 
 
@@ -100,6 +106,16 @@ def _steps(card: ModelCard) -> list[str]:
 def _helped(notes: Sequence[str]) -> list[str]:
     """The step that is told where training helped."""
     return [] if any("training did not help" in note for note in notes) else ["distilled"]
+
+
+def _history(notes: Sequence[str]) -> list[str]:
+    """What the card tells of the training."""
+    return ["distilled", "quantization_aware"] if _helped(notes) else ["distillation_discarded"]
+
+
+def _last(notes: Sequence[str]) -> str:
+    """The name of the last step."""
+    return "trained" if _helped(notes) else "int8, untrained kept"
 
 
 def test_training_regains_what_int8_loses(made: tuple[Path, dict[str, Any]], tmp_path: Path) -> None:
@@ -128,7 +144,22 @@ def test_training_regains_what_int8_loses(made: tuple[Path, dict[str, Any]], tmp
 def test_the_page_has_the_picture(made: tuple[Path, dict[str, Any]]) -> None:
     text = (made[0] / "page.html").read_text(encoding="utf-8")
     assert "Accuracy over latency" in text
-    assert all(f">{name}</text>" in text for name in ("source", "pruned", "int8", "trained"))
+    assert all(f">{name}</text>" in text for name in ("source", "pruned", "int8", _last(made[1]["notes"])))
+
+
+def test_the_accuracy_of_the_source_stands_in_its_row(made: tuple[Path, dict[str, Any]]) -> None:
+    """Counted anew in ONNX Runtime."""
+    folder, content = made
+    session = onnxruntime.InferenceSession(read_artifact(SOURCE).payload)
+    given = np.load(folder / "other.npz")
+    name = session.get_inputs()[0].name
+    right = np.mean([
+        int(session.run(None, {name: picture[None]})[0].argmax()) == label
+        for picture, label in zip(given["image"], given["labels"], strict=True)
+    ])  # fmt: skip
+    assert content["steps"][0]["accuracy"] == pytest.approx(right, abs=1e-5)
+    row = (folder / "page.html").read_text(encoding="utf-8").split("<td>source</td>")[1].split("</tr>")[0]
+    assert f"{right:.1%}" in row
 
 
 def test_a_training_that_is_done_is_not_done_again(made: tuple[Path, dict[str, Any]], tmp_path: Path) -> None:
@@ -155,9 +186,9 @@ def test_nothing_pruned_is_training_alone(made: tuple[Path, dict[str, Any]], tmp
     done = shrink_file(
         SOURCE, output=tmp_path / "a.onnx", calibrate=made[0] / "known.npz", prune=None, settings=_settings(1)
     )
-    assert [each.name for each in done.steps] == ["source", "int8", "trained"]
+    assert [each.name for each in done.steps] == ["source", "int8", _last(done.notes)]
     assert done.removed is None
-    assert _steps(done.card) == [*_helped(done.notes), "quantization_aware"]
+    assert _steps(done.card) == _history(done.notes)
     assert (tmp_path / "a.onnx").exists()
 
 
@@ -174,6 +205,7 @@ def test_nothing_pruned_is_training_alone(made: tuple[Path, dict[str, Any]], tmp
         ({"--target": "cpus"}, 2, "Did you mean 'cpu'"),
         ({"--keep": "nothing"}, 2, "nothing"),
         ({"--report": "no/folder/page.html"}, 2, "does not exist"),
+        ({"--report": "/proc/page.html", "--epochs": "1"}, 2, "cannot be written"),
     ],
 )
 def test_what_is_refused_writes_nothing(
@@ -215,3 +247,11 @@ def test_training_that_harms_is_left_out(made: tuple[Path, dict[str, Any]], tmp_
     assert trained is not None
     assert trained.outputs[0].snr_db == pytest.approx(plain.outputs[0].snr_db)
     assert any("training did not help" in note for note in done.notes)
+    assert not any(
+        "was trained" in note or "were trained" in note or "quantized" in note for note in done.notes
+    )
+    assert [each.name for each in done.steps] == ["source", "int8", "int8, untrained kept"]
+    assert not done.to_json()["trained"]
+    (step,) = done.card.history
+    assert (step.step, step.details["epochs"]) == ("distillation_discarded", 1)
+    assert "training" not in done.card.quantization

@@ -90,7 +90,8 @@ def test_an_exported_program_is_shrunk_by_the_command(
     assert main(["shrink", str(source), "-o", str(out), "--prune", "macs=0.5", *words, "--json"]) == 0
     content = json.loads(capsys.readouterr().out)
     assert content["removed"]["after"]["macs"] <= 0.5 * content["removed"]["before"]["macs"]
-    assert [each["name"] for each in content["steps"]] == ["source", "pruned", "int8", "trained"]
+    assert [each["name"] for each in content["steps"]][:3] == ["source", "pruned", "int8"]
+    assert content["steps"][3]["name"] == ("trained" if content["trained"] else "int8, untrained kept")
     assert "over latency" in (tmp_path / "page.html").read_text(encoding="utf-8")
     card = read_artifact(out).card
     assert card is not None
@@ -110,7 +111,7 @@ def test_a_module_is_shrunk_and_left_as_it_is(tmp_path: Path) -> None:
         gate="off",
     )
     assert [str(each) for each in done.removed.removed if each.layer in ("one", "two")]  # type: ignore[union-attr]
-    assert [each.name for each in done.steps] == ["source", "pruned", "int8", "trained"]
+    assert [each.name for each in done.steps][:3] == ["source", "pruned", "int8"]
     assert all(bool((each == network.state_dict()[name]).all()) for name, each in before.items())
     assert any("ranked by their weights" in note for note in done.notes)
     assert done.card.history[0].details["compensated_on"] == 0

@@ -238,6 +238,23 @@ def test_what_cannot_be_written_is_a_sentence(tmp_path: Path, place: str, said: 
         atomic.check(tmp_path / place)
 
 
+@pytest.mark.skipif(
+    not Path("/proc/self").exists(), reason="needs /proc: a folder in which nobody can make files"
+)
+def test_a_folder_that_only_seems_writable_is_found_beforehand() -> None:
+    """The permissions of /proc allow root to write; making a file fails."""
+    with pytest.raises(InputError, match="cannot be written"):
+        atomic.check("/proc/page.html", "--report")
+
+
+def test_asking_leaves_nothing_behind(tmp_path: Path) -> None:
+    (tmp_path / "old.html").write_text("old")
+    for name in ("new.html", "old.html"):
+        atomic.check(tmp_path / name)
+    assert [each.name for each in tmp_path.iterdir()] == ["old.html"]
+    assert (tmp_path / "old.html").read_text() == "old"
+
+
 def test_a_full_disk_is_a_sentence_and_leaves_nothing(tmp_path: Path) -> None:
     code = (
         "import resource, signal, sys; from edgemm import atomic; from edgemm.errors import InputError\n"

@@ -103,6 +103,8 @@ def test_a_file_says_that_it_was_trained_and_how_near_it_is(suffix: str, tmp_pat
     assert done.card.quantization["training"] == "quantization-aware"
     assert any("of the trained network" in note for note in done.notes)
     assert not any("another grid" in note or "another precision" in note for note in done.notes)
+    assert any("ranges were trained" in note for note in done.notes)
+    assert not any("source is quantized" in note for note in done.notes)
     assert done.card.source_sha256 == made.prepared.sha256
     with edgemm.load(done.output) as model:
         assert model.card.name == done.card.name
@@ -119,6 +121,31 @@ def test_untrained_it_is_the_plain_conversion(suffix: str, tmp_path: Path) -> No
         module, (torch.zeros(shape),), output=tmp_path / f"plain.{suffix}", calibrate=data[:16], evaluate=data
     )
     assert ours.fidelity.outputs[0].snr_db == pytest.approx(plain.fidelity.outputs[0].snr_db, abs=0.5)
+    _says_nothing_of_training(ours)
+
+
+def _says_nothing_of_training(done: Any) -> None:
+    told = [note for note in done.notes if "train" in note or "source is quantized" in note]
+    assert told == ["weights and ranges are those before training"]
+    assert [each.step for each in done.card.history] == []
+    assert "training" not in done.card.quantization
+
+
+def test_training_that_is_undone_is_not_told(tmp_path: Path) -> None:
+    made, data = prepared("conv")
+    start = {name: value.clone() for name, value in made.module.state_dict().items()}
+    train(made, data, rounds=1)
+    made.module.load_state_dict(start)
+    _says_nothing_of_training(made.convert(tmp_path / "made.tflite", evaluate=data))
+
+
+def test_weights_alone_were_trained(tmp_path: Path) -> None:
+    """Ranges stay as calibrated, so no trained range is told of."""
+    made, data = prepared("conv", learned=False)
+    train(made, data, rounds=1)
+    done = made.convert(tmp_path / "made.tflite", evaluate=data)
+    assert not any("ranges were trained" in note for note in done.notes)
+    assert [each.step for each in done.card.history] == ["quantization_aware"]
 
 
 def test_training_regains_what_badly_scaled_channels_lose() -> None:
