@@ -201,8 +201,21 @@ def check(path: str | Path, what: str = "") -> None:
             target.parent, os.W_OK | os.X_OK, effective_ids=os.access in os.supports_effective_ids
         ):
             raise OSError(errno.EACCES, os.strerror(errno.EACCES))
+        _try_a_file(target)
     except OSError as error:
         raise InputError(cannot_write(path, error, what)) from error
+
+
+def _try_a_file(target: Path) -> None:
+    """Makes an empty temporary file and removes it: folders such as /proc let everybody write, and take no file.
+
+    Raises:
+        OSError: it cannot be made.
+    """
+    part, handle = _new_part(target, 0o600)
+    os.close(handle)
+    with suppress(OSError):
+        os.unlink(part)
 
 
 def cannot_write(path: str | Path, error: OSError, what: str = "") -> str:
