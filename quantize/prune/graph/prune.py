@@ -15,6 +15,7 @@ from edgemm.quantize.prune.graph.compensate import Weights, compensate
 from edgemm.quantize.prune.graph.cost import Costs, total_macs, total_parameters
 from edgemm.quantize.prune.graph.cut import cut
 from edgemm.quantize.prune.graph.features import consumer
+from edgemm.quantize.prune.graph.finite import check_weights
 from edgemm.quantize.prune.graph.groups import groups_of
 from edgemm.quantize.prune.graph.observe import Observed, observe
 from edgemm.quantize.prune.graph.operators import OPERATORS
@@ -84,10 +85,11 @@ def begun(
     """The groups of a graph's channels, before anything is run.
 
     Raises:
-        InputError: no samples, no such layer, or nothing that can be removed.
+        InputError: no samples, no such layer, nothing that can be removed, or a weight is NaN or infinite.
     """
     if not len(samples):
         raise InputError("pruning needs calibration data, found none. Give at least 64 samples")
+    check_weights(model)
     found = trace(model, OPERATORS)
     groups = groups_of(found, keep)
     if not groups:
