@@ -31,6 +31,7 @@ from edgemm.converters.pruning.turns import both_runtimes, in_turns, written_flo
 from edgemm.converters.written import Format
 from edgemm.errors import InputError, LatencyMissed
 from edgemm.quantize.prune import graph
+from edgemm.quantize.prune.graph.shared import share_again
 from edgemm.quantize.prune.removal import PruneReport
 from edgemm.quantize.prune.target import Target
 
@@ -145,6 +146,7 @@ def pruned_file(
     source = work.prepared
     require_float(work)
     prepare(work)
+    keep_shared(work)
     before = source.model
     pruned = _pruned(work, target, keep, seed, runtime)
     check_canonical(pruned.model)
@@ -178,6 +180,12 @@ def require_float(work: Work) -> None:
             f"{_name(work.options)}: it is quantized, and its rounded weights cannot be fitted anew. Prune the float "
             "model that it was made from, then run edgemm convert"
         )
+
+
+def keep_shared(work: Work) -> None:
+    """Weights that several layers of the source share are one in its canonical graph too."""
+    if work.prepared.source is not None:
+        share_again(work.prepared.model, work.prepared.source)
 
 
 def _name(options: Options) -> str:

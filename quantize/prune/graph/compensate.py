@@ -17,7 +17,7 @@ from edgemm.quantize.prune.graph.features import Consumer, bias_place
 from edgemm.quantize.prune.graph.moments import Matrix
 from edgemm.quantize.prune.graph.observe import Observed
 from edgemm.quantize.prune.graph.solve import Rows, solve
-from edgemm.quantize.prune.graph.trace import Trace
+from edgemm.quantize.prune.graph.trace import Trace, is_shared
 from edgemm.quantize.prune.graph.watch import Watch
 
 JUDGED = 4
@@ -46,7 +46,10 @@ def compensate(
     changed, fitted = False, 0
     for done, each in enumerate(aims, 1):
         changed = changed or plan.kept(each.consumer.layer.into) is not None
-        if changed and (reach is None or fitted < reach):
+        alone = not is_shared(
+            each.consumer.layer.node.inputs[1]
+        )  # what is fitted to one layer would not fit another
+        if changed and alone and (reach is None or fitted < reach):
             current = cut(model, found, gone, weights)
             weights |= _fitted(current, found, plan, each, seen, numbers or range(len(seen.samples)))
             fitted += 1
