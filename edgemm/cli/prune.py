@@ -28,6 +28,8 @@ so that they compute what they computed before. Right answers are not needed, an
 the weights are not made: the runtimes do not run them faster.
 
 A target is the fraction that is left (macs=0.6, parameters=0.5, size=0.5), or milliseconds on this machine (ms=4).
+The size is that of the file on the disk, with its card and test inputs, against the source's file. The file takes one
+sample at a time, also where the source leaves its batch open.
 
 --sensitivity prunes nothing: it makes a page with a picture of what each group of layers would cost.
 """
@@ -63,6 +65,9 @@ def add_arguments(parser: CommandParser) -> None:
         "--seed", type=whole(0, 2**32 - 1), default=0, metavar="N",
         help="chooses the places of large tensors that are looked at (default 0); the same seed gives the same file",
     )  # fmt: skip
+    parser.add_argument(
+        "--opset", type=whole(1), default=17, metavar="N", help="operator set of the .onnx file (default 17)"
+    )
     parser.add_argument("--report", metavar="PAGE.html", help="write what was removed as a page")
     parser.add_argument(
         "--sensitivity", metavar="PAGE.html",
@@ -95,6 +100,8 @@ def run(options: argparse.Namespace) -> int:
     print(table(removed_rows(done), REMOVED_HEADER))
     print(table(measure_rows(done), MEASURE_HEADER))
     print(table(fidelity_rows(done.fidelity), FIDELITY_HEADER))
+    for warning in done.warnings:
+        print(f"warning: {warning}")
     for note in done.notes:
         print(f"note: {note}")
     return 0
@@ -106,8 +113,8 @@ def _pruned(options: argparse.Namespace) -> PrunedFile:
 
     with ProgressBar(quiet=options.json) as progress:
         return prune_file(
-            options.source, output=options.output, target=options.target, runtime=options.runtime, progress=progress,
-            **_common(options),
+            options.source, output=options.output, target=options.target, runtime=options.runtime, opset=options.opset,
+            progress=progress, **_common(options),
         )  # fmt: skip
 
 

@@ -52,7 +52,10 @@ ALSO_ADDED = """(float[16,12] x) => (float[16,4] y) {
 CASES = {
     "several scales": (SCALES, {"stem": (32, 3, 3, 3), "bias": (32,), "shared": (32, 32, 3, 3), "last": (4, 32, 1, 1)}),
     "steps": (STEPS, {"first": (12, 16), "again": (16, 16), "out": (16, 4)}),
-    "also added": (ALSO_ADDED, {"first": (12, 64), "middle": (64, 16), "bias": (16,), "again": (16, 16), "out": (16, 4)}),
+    "also added": (
+        ALSO_ADDED,
+        {"first": (12, 64), "middle": (64, 16), "bias": (16,), "again": (16, 16), "out": (16, 4)},
+    ),
 }  # fmt: skip
 
 
@@ -130,7 +133,7 @@ def test_equal_weights_of_a_source_that_holds_each_of_them_stay_apart() -> None:
 
 
 def test_a_bias_that_becomes_several_is_said() -> None:
-    model, made = pruned("several scales")
+    _, made = pruned("several scales")
     values = [node.inputs[2] for node in made.model.graph if node.op_type == "Conv" and len(node.inputs) > 2]
     assert len({str(each.name) for each in values if each is not None}) > 1
     assert any("'bias'" in note for note in made.report.notes)
