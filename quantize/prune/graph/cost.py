@@ -46,7 +46,7 @@ class Costs:
         held = [
             (value, found.operands.get((node, index), (None,) * rank(value)))
             for value in model.graph.initializers.values()
-            for node, index in (value.uses()[:1] if is_shared(value) else value.uses())
+            for node, index in (list(value.uses())[:1] if is_shared(value) else value.uses())
         ]
         self._parameters = self._table(
             (shape_of(value), axes)

@@ -118,8 +118,9 @@ def is_shared(value: ir.Value | None) -> bool:
 def _join_users(found: Trace, value: ir.Value) -> None:
     """The same channels are removed of a constant wherever it is used; none, where one user needs all."""
     whole: Axes = (None,) * rank(value)
-    used = [found.operands.get((node, index), whole) for node, index in value.uses()]
-    node = value.uses()[0].node
+    uses = list(value.uses())
+    used = [found.operands.get((node, index), whole) for node, index in uses]
+    node = uses[0].node
     for axes in zip(*used, strict=True):
         found.join(node, axes)
 
