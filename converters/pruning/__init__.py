@@ -3,6 +3,9 @@
 `file_sensitivity` says beforehand what each group of layers would cost.
 
 options.py   what may be asked for, checked before anything is read
+disk.py      the size of the file on the disk, and targets for it
+poor.py      warnings: little is kept, the file has grown
+unlike.py    in what else the file is unlike its source
 file.py      the steps: read, prune, write, measure
 modules.py   a torch module, pruned as such
 turns.py     latency of several files, measured in turns

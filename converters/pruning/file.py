@@ -16,29 +16,27 @@ from edgemm.converters.latency import Latency
 from edgemm.converters.options import Options, Progress, silent
 from edgemm.converters.passes import check_canonical
 from edgemm.converters.passes.quantized import is_quantized
-from edgemm.converters.pipeline.describe import describe
-from edgemm.converters.pipeline.measure import measure
-from edgemm.converters.pipeline.plan import plan
 from edgemm.converters.pipeline.prepare import prepare
 from edgemm.converters.pipeline.read import read
 from edgemm.converters.pipeline.reload import reload
 from edgemm.converters.pipeline.work import Work
-from edgemm.converters.pipeline.write import write
 from edgemm.converters.prepare import Prepared
+from edgemm.converters.pruning.disk import Budget, budget_of, finish, size_before, size_on_disk
 from edgemm.converters.pruning.modules import is_module, pruned_module
 from edgemm.converters.pruning.options import SAMPLES, check_keep, check_source, output_of
+from edgemm.converters.pruning.poor import warnings_of
+from edgemm.converters.pruning.single_zeros import NONE, with_zeros
 from edgemm.converters.pruning.turns import both_runtimes, in_turns, written_float
-from edgemm.converters.written import Format
+from edgemm.converters.pruning.unlike import unlike
+from edgemm.converters.written import Format, Settings
 from edgemm.errors import InputError, LatencyMissed
 from edgemm.quantize.prune import graph
-from edgemm.quantize.prune.graph.zeros import check_fraction, download_bytes, zeroed
+from edgemm.quantize.prune.graph.shared import share_again
+from edgemm.quantize.prune.graph.zeros import check_fraction
 from edgemm.quantize.prune.removal import PruneReport
 from edgemm.quantize.prune.target import Target
+from edgemm.quantize.reference import serialize
 
-ZEROS = (
-    "what is removed are whole channels: single zeros in the weights would make the file smaller to download, but "
-    "these runtimes would not run it faster"
-)
 WITHIN = 1.1
 """A latency target is met up to this factor."""
 TRIES = 3
@@ -59,6 +57,8 @@ class PrunedFile:
     """"onnx" and, where it could be made, "tflite" -> latency of the float file before and after."""
     card: ModelCard
     notes: tuple[str, ...] = ()
+    warnings: tuple[str, ...] = ()
+    """What is poor: an output of which little is kept, a file that has grown. Empty where all is well."""
 
     def to_json(self) -> dict[str, Any]:
         """The keys that scripts rely on."""
@@ -73,6 +73,7 @@ class PrunedFile:
                 for each, (before, after) in self.latencies.items()
             },
             "notes": list(self.notes),
+            "warnings": list(self.warnings),
         }
 
 
@@ -93,12 +94,14 @@ def prune_file(
     seed: int = 0,
     runtime: Format = "onnx",
     zeros: float | None = None,
+    opset: int = Settings().opset,
     progress: Progress | None = None,
 ) -> PrunedFile:
     """Removes channels and attention heads of a float model until a target is met, and writes what is left.
 
     The layers behind are fitted anew, by least squares on the calibration data, to compute what they computed before.
-    There is no training, and torch is not needed. The file is float ONNX, with its card: a source for `convert`.
+    There is no training, and torch is not needed. The file is float ONNX, with its card: a source for `convert`. It
+    takes one sample at a time, also where the source's batch is open.
 
     A torch module is pruned by `edgemm.quantize.prune.prune`: hidden units of LSTM and GRU are removed too, but what
     is removed is chosen by the weights, and nothing is fitted anew.
@@ -107,7 +110,8 @@ def prune_file(
         source: path of a float .onnx or .pt2 file, an `onnx_ir.Model`, or a torch module (with `example_inputs`).
         example_inputs: the tensors that a torch module is exported with; they fix its shapes.
         output: the .onnx file to write.
-        target: what shall be left: `Target("macs", 0.6)`, or "macs=0.6", "parameters=0.5", "size=0.5", "ms=4".
+        target: what shall be left: `Target("macs", 0.6)`, or "macs=0.6", "parameters=0.5", "size=0.5", "ms=4". The size
+            is that of the file on the disk, card and test inputs included, against the source's file.
         calibrate: real data, as `convert` takes it; right answers are not needed.
         evaluate: other data to measure on; without it, a quarter of the calibration data is held out.
         keep: layers that keep all their channels, by the names of their nodes; layers of a torch module that are not
@@ -118,6 +122,7 @@ def prune_file(
         runtime: what a target in milliseconds is measured in: "onnx" is ONNX Runtime, "tflite" is LiteRT.
         zeros: of the weights that are left, this fraction is set to zero: the smallest of each layer. The file is then
             smaller once it is compressed, and not faster. None: no weight is.
+        opset: of the file, 13 or newer; 17 loads everywhere.
         progress: called with (stage, done, total).
 
     Raises:
@@ -132,7 +137,7 @@ def prune_file(
     choice("runtime", runtime, ("onnx", "tflite"))
     options = Options(
         source, output_of(output), example_inputs, calibrate, evaluate, card, preset, shapes=shapes,
-        constants=constants, limit=limit, progress=progress or silent,
+        constants=constants, limit=limit, settings=Settings(opset=opset), progress=progress or silent,
     )  # fmt: skip
     return pruned_file(options, wanted, kept, seed=seed, runtime=runtime, zeros=fraction)[0]
 
@@ -156,30 +161,56 @@ def pruned_file(
     source = work.prepared
     require_float(work)
     prepare(work)
+    keep_shared(work)
     before = source.model
-    pruned = _pruned(work, target, keep, seed, runtime)
-    said = ZEROS
-    if zeros is not None:
-        pruned, said = _with_zeros(pruned, zeros)
-    check_canonical(pruned.model)
+    pruned, said = _finished(work, source, target, keep, seed, runtime, zeros)
     sample = work.judged_on.inputs[0]
     latencies, left_out = both_runtimes(before, pruned.model, sample)
     if target.measure == "ms":
         again = [written_float(model, runtime) for model in (before, pruned.model)]
         latencies[runtime] = _within(target, latencies[runtime], lambda: in_turns(again, sample))
-    report = _measured(pruned.report, before, pruned.model, latencies.get(runtime, latencies["onnx"]))
-    work.prepared = replace(source, model=pruned.model, source=None, runs_in=None)
-    plan(work)
-    write(work)
-    measure(work)
-    describe(work)
-    work.card = _with_history(work, target, report, zeros)
     reload(work)
-    notes = [*work.notes, *report.notes, *([left_out] if left_out else []), said]
+    after = work.options.output.stat().st_size
+    sizes = size_before(work, source, after), after
+    report = _measured(pruned.report, sizes, latencies.get(runtime, latencies["onnx"]))
+    differences = unlike(options.source, options.settings.opset)
+    notes = [*work.notes, *report.notes, *differences, *([left_out] if left_out else []), said]
     done = PrunedFile(
-        work.options.output, target, report, work.fidelity, latencies, work.card, tuple(dict.fromkeys(notes))
-    )
+        work.options.output, target, report, work.fidelity, latencies, work.card, tuple(dict.fromkeys(notes)),
+        warnings_of(work.fidelity, report),
+    )  # fmt: skip
     return done, source
+
+
+def _finished(
+    work: Work, source: Prepared, target: Target, keep: Sequence[str], seed: int, runtime: Format,
+    zeros: float | None,
+) -> tuple[graph.Pruned, str]:  # fmt: skip
+    """Pruned, measured and described, and what is to be said of single zeros. A target for the size is held by the file as it will be on the disk.
+
+    Raises:
+        InputError: it is not.
+    """
+    budget = budget_of(work, source, target) if target.measure == "size" else None
+    notes = list(work.notes)
+    for _ in range(TRIES):
+        pruned, said = _pruned(work, target, keep, seed, runtime, budget), NONE
+        if zeros is not None:
+            pruned, said = with_zeros(pruned, zeros)
+        check_canonical(pruned.model)
+        finish(work, source, pruned.model)
+        work.card = _with_history(work, target, pruned.report, zeros)
+        if budget is None:
+            return pruned, said
+        found = size_on_disk(work)
+        if found <= budget.allowed:
+            return pruned, said
+        budget = budget.less(found - budget.allowed)
+        work.prepared, work.notes = source, list(notes)
+    raise InputError(
+        f"the target {target} was not met: it allows {budget.allowed if budget else 0} bytes, and the pruned file "
+        f"would take {found}. Nothing was written. Give a larger size"
+    )
 
 
 def require_float(work: Work) -> None:
@@ -194,13 +225,27 @@ def require_float(work: Work) -> None:
         )
 
 
+def keep_shared(work: Work) -> None:
+    """Weights that several layers of the source share are one in its canonical graph too."""
+    if work.prepared.source is not None:
+        share_again(work.prepared.model, work.prepared.source)
+
+
 def _name(options: Options) -> str:
     return Path(options.source).name if isinstance(options.source, str | Path) else "the model"
 
 
-def _pruned(work: Work, target: Target, keep: Sequence[str], seed: int, runtime: Format) -> graph.Pruned:
+def _pruned(
+    work: Work, target: Target, keep: Sequence[str], seed: int, runtime: Format, budget: Budget | None
+) -> graph.Pruned:
     if is_module(work.options.source):
+        if budget is not None:
+            share = (budget.allowed - budget.beside) / len(serialize(work.prepared.model))
+            target = replace(target, value=min(max(share, 1e-6), target.value))
         return pruned_module(work, target, keep, runtime)
+    settings = graph.Settings(seed=seed)
+    if budget is not None:
+        settings = replace(settings, whole_bytes=budget.whole, beside_bytes=budget.beside)
     data = work.calibration_data
     samples = data.inputs if data is not None else ()
 
@@ -211,27 +256,12 @@ def _pruned(work: Work, target: Target, keep: Sequence[str], seed: int, runtime:
         ]
 
     return graph.prune_graph(
-        work.prepared.model, samples, target, keep=keep, settings=graph.Settings(seed=seed), latency=latency,
+        work.prepared.model, samples, target, keep=keep, settings=settings, latency=latency,
         tell=work.tell,
     )  # fmt: skip
 
 
-def _with_zeros(pruned: graph.Pruned, fraction: float) -> tuple[graph.Pruned, str]:
-    """The same with single zeros, and what is to be said of them."""
-    made = zeroed(pruned.model, fraction)
-    sizes = [download_bytes(written_float(model).payload) for model in (pruned.model, made.model)]
-    said = (
-        f"{made.zeros:,} of {made.weights:,} weights are zero: compressed for a download, the file is {sizes[1]:,} "
-        f"bytes instead of {sizes[0]:,}. ONNX Runtime and LiteRT do not run it faster: they multiply by zeros as by "
-        "other numbers"
-    )
-    return replace(pruned, model=made.model), said
-
-
-def _measured(
-    report: PruneReport, before: ir.Model, after: ir.Model, latency: tuple[Latency, Latency]
-) -> PruneReport:
-    sizes = [len(written_float(model).payload) for model in (before, after)]
+def _measured(report: PruneReport, sizes: tuple[int, int], latency: tuple[Latency, Latency]) -> PruneReport:
     sides = [
         {**counts, "size": float(size), "ms": each.median_ms}
         for counts, size, each in zip((report.before, report.after), sizes, latency, strict=True)

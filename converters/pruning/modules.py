@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 from edgemm.converters.pipeline.work import Work
 from edgemm.converters.prepare import prepare
 from edgemm.quantize.prune.graph import Pruned
+from edgemm.quantize.prune.graph.finite import check_weights
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -36,6 +37,7 @@ def pruned_module(work: Work, target: Target, keep: Sequence[str], runtime: Form
     from edgemm.converters.module_latency import ModuleLatency
     from edgemm.quantize.prune import prune
 
+    check_weights(work.prepared.model)
     options = work.options
     inputs = options.example_inputs or ()
     measure = ModuleLatency(inputs, runtime) if target.measure == "ms" else None

@@ -18,7 +18,7 @@ from edgemm.converters.pipeline.measure import judge_of
 from edgemm.converters.pipeline.prepare import prepare
 from edgemm.converters.pipeline.read import read
 from edgemm.converters.pipeline.work import Work
-from edgemm.converters.pruning.file import require_float
+from edgemm.converters.pruning.file import keep_shared, require_float
 from edgemm.converters.pruning.modules import is_module
 from edgemm.converters.pruning.options import SAMPLES, check_keep, check_source
 from edgemm.errors import InputError
@@ -79,6 +79,7 @@ def file_sensitivity(
         read(work)
         require_float(work)
         prepare(work)
+        keep_shared(work)
         return _measured(work, kept, fractions, seed)
 
 

@@ -28,6 +28,8 @@ so that they compute what they computed before. Right answers are not needed, an
 the weights (--zeros) make a compressed file smaller; the runtimes do not run it faster.
 
 A target is the fraction that is left (macs=0.6, parameters=0.5, size=0.5), or milliseconds on this machine (ms=4).
+The size is that of the file on the disk, with its card and test inputs, against the source's file. The file takes one
+sample at a time, also where the source leaves its batch open.
 
 --sensitivity prunes nothing: it makes a page with a picture of what each group of layers would cost.
 """
@@ -68,6 +70,9 @@ def add_arguments(parser: CommandParser) -> None:
         help="set this fraction of the weights that are left to zero, such as 0.5: a smaller download once compressed, "
         "not a faster model",
     )  # fmt: skip
+    parser.add_argument(
+        "--opset", type=whole(1), default=17, metavar="N", help="operator set of the .onnx file (default 17)"
+    )
     parser.add_argument("--report", metavar="PAGE.html", help="write what was removed as a page")
     parser.add_argument(
         "--sensitivity", metavar="PAGE.html",
@@ -100,6 +105,8 @@ def run(options: argparse.Namespace) -> int:
     print(table(removed_rows(done), REMOVED_HEADER))
     print(table(measure_rows(done), MEASURE_HEADER))
     print(table(fidelity_rows(done.fidelity), FIDELITY_HEADER))
+    for warning in done.warnings:
+        print(f"warning: {warning}")
     for note in done.notes:
         print(f"note: {note}")
     return 0
@@ -111,7 +118,8 @@ def _pruned(options: argparse.Namespace) -> PrunedFile:
 
     with ProgressBar(quiet=options.json) as progress:
         return prune_file(
-            options.source, output=options.output, target=options.target, runtime=options.runtime, zeros=options.zeros,
+            options.source, output=options.output, target=options.target, runtime=options.runtime, opset=options.opset,
+            zeros=options.zeros,
             progress=progress, **_common(options),
         )  # fmt: skip
 

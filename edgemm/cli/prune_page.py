@@ -16,7 +16,8 @@ if TYPE_CHECKING:
 
 def write_page(path: Path, done: PrunedFile) -> None:
     """One self-contained HTML file about one pruned model."""
-    notes = "".join(paragraph(note, small=True) for note in done.notes)
+    poor = "".join(paragraph(f"Warning: {each}") for each in done.warnings)
+    notes = poor + "".join(paragraph(note, small=True) for note in done.notes)
     sections = [
         Section("What is left", table(measure_rows(done), MEASURE_HEADER)),
         Section("What was removed", table(removed_rows(done), REMOVED_HEADER)),

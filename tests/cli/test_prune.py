@@ -202,3 +202,26 @@ def test_an_open_dimension_is_refused_and_a_shape_helps(
     assert main(["prune", str(source), "-o", str(out), *WORDS]) == 2
     assert "--shape" in capsys.readouterr().err
     assert not out.exists()
+
+
+@pytest.mark.parametrize("option", ["--report", "--sensitivity", "-o"])
+def test_a_folder_that_takes_no_file_is_refused_before_any_work(
+    option: str, tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    if not Path("/proc/self").exists():
+        pytest.skip("there is no /proc here: a folder that root may write to, and that takes no file")
+    for work in ("prune_file", "file_sensitivity"):
+        monkeypatch.setattr(f"edgemm.converters.{work}", lambda *_, **__: pytest.fail("work was begun"))
+    if option == "-o":
+        monkeypatch.undo()
+        monkeypatch.setattr(
+            "edgemm.converters.pruning.file.read", lambda _: pytest.fail("the source was read")
+        )
+    words = ["prune", str(SOURCE), "--calibrate", str(PICTURES)]
+    if option != "--sensitivity":
+        words += ["--target", "macs=0.6"]
+    if option == "--report":
+        words += ["-o", str(tmp_path / "small.onnx")]
+    assert main([*words, option, "/proc/page.onnx"]) == 2
+    assert "/proc/page.onnx: cannot be written" in capsys.readouterr().err
+    assert list(tmp_path.iterdir()) == []

@@ -52,7 +52,7 @@ def chosen(work: Work, rankings: Sequence[Ranking]) -> State:
 def _whole(work: Work) -> float:
     """What the target is a fraction of."""
     if work.target.measure == "size":
-        return float(len(serialize(work.model)))
+        return float(work.settings.whole_bytes or len(serialize(work.model)))
     return float((total_parameters if work.target.measure == "parameters" else total_macs)(work.model))
 
 
@@ -60,7 +60,8 @@ def _measured(work: Work, measure: Callable[[Counts], int], counts: Counts) -> f
     """What a target limits, of sizes; of the file, the bytes of its weights and all else."""
     if work.target.measure != "size":
         return measure(counts)
-    return len(serialize(work.model)) - 4.0 * (total_parameters(work.model) - measure(counts))
+    gone = 4.0 * (total_parameters(work.model) - measure(counts))
+    return len(serialize(work.model)) + work.settings.beside_bytes - gone
 
 
 def _even(rankings: Sequence[Ranking]) -> list[State]:

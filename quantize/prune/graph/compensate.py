@@ -19,7 +19,7 @@ from edgemm.quantize.prune.graph.newton import Problem, improve
 from edgemm.quantize.prune.graph.observe import Observed
 from edgemm.quantize.prune.graph.pairs import Pair, PairRows, pair_of, places_between
 from edgemm.quantize.prune.graph.solve import Rows, solve
-from edgemm.quantize.prune.graph.trace import Trace
+from edgemm.quantize.prune.graph.trace import Trace, is_shared
 from edgemm.quantize.prune.graph.watch import Watch
 
 JUDGED = 4
@@ -51,7 +51,10 @@ def compensate(
     consumers = {each.consumer.layer.node: each.consumer for each in aims}
     for done, each in enumerate(aims, 1):
         changed = changed or plan.kept(each.consumer.layer.into) is not None
-        if changed and (reach is None or fitted < reach):
+        alone = not is_shared(
+            each.consumer.layer.node.inputs[1]
+        )  # what is fitted to one layer would not fit another
+        if changed and alone and (reach is None or fitted < reach):
             current = cut(model, found, gone, weights)
             weights |= _fitted(current, found, plan, each, seen, numbers or range(len(seen.samples)))
             pair = pair_of(each, consumers) if pairs else None

@@ -11,7 +11,7 @@ import onnx_ir as ir
 
 from edgemm.quantize.cost import RECURRENT, WEIGHTED, macs
 from edgemm.quantize.prune.graph.channels import Axes
-from edgemm.quantize.prune.graph.trace import Trace, rank, shape_of
+from edgemm.quantize.prune.graph.trace import Trace, is_shared, rank, shape_of
 
 Counts = npt.NDArray[np.int64]
 """Sizes of the axes that can become smaller; the first is always 1."""
@@ -43,17 +43,15 @@ class Costs:
         self._sizes: list[int] = [1]
         self._losses: dict[int, list[tuple[int, int]]] = {}
         self._macs = self._table(_factors(found, node) for node in model.graph if node.op_type in WEIGHTED)
-        cut = [(node.inputs[index], axes) for (node, index), axes in found.operands.items()]
-        uncut = [
-            (value, (None,) * rank(value))
+        held = [
+            (value, found.operands.get((node, index), (None,) * rank(value)))
             for value in model.graph.initializers.values()
-            for node, index in value.uses()
-            if (node, index) not in found.operands
+            for node, index in (list(value.uses())[:1] if is_shared(value) else value.uses())
         ]
         self._parameters = self._table(
             (shape_of(value), axes)
-            for value, axes in (*cut, *uncut)
-            if value is not None and value.dtype is not None and value.dtype.is_floating_point()
+            for value, axes in held
+            if value.dtype is not None and value.dtype.is_floating_point()
         )
         self._fixed = sum(macs(node) for node in model.graph if node.op_type in RECURRENT)
         self.whole: Counts = np.array(self._sizes, np.int64)
@@ -97,7 +95,7 @@ class Costs:
         return self._fixed + int((fixed * counts[places].prod(axis=1)).sum())
 
     def parameters(self, counts: Counts) -> int:
-        """Of sizes; a constant that several layers share is counted for each, since each may fit its own."""
+        """Of sizes; a vector that several layers share is counted for each, since each may fit its own."""
         fixed, places = self._parameters
         return int((fixed * counts[places].prod(axis=1)).sum())
 

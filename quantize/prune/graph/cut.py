@@ -62,6 +62,7 @@ def cut(
     plan = Cut(found, gone)
     given = weights or {}
     pairs = list(zip(model.graph, copy.graph, strict=True))
+    made: dict[ir.Value, list[ir.Value]] = {}
     for node, twin in pairs:
         for index, value in enumerate(node.inputs):
             if value is None or not is_constant(value):
@@ -73,7 +74,7 @@ def cut(
                 array = plan.array(whole, axes)
                 array = None if array.shape == whole.shape else array
             if array is not None:
-                _put(copy, twin, index, array)
+                _share(copy, twin, index, array, made.setdefault(value, []))
         if any(value is not None and value in found.axes for value in node.inputs):
             SIZES.get(node.op_type, _nothing)(copy, found, plan, node, twin)
     for node, twin in pairs:
@@ -84,7 +85,16 @@ def cut(
     return copy
 
 
-def _put(copy: ir.Model, twin: ir.Node, index: int, array: Array) -> None:
+def _share(copy: ir.Model, twin: ir.Node, index: int, array: Array, made: list[ir.Value]) -> None:
+    """Puts an array in place of a constant; users of that constant that get the same numbers share one."""
+    for value in made:
+        if value.const_value is not None and np.array_equal(value.const_value.numpy(), array):
+            twin.replace_input_with(index, value)
+            return
+    made.append(_put(copy, twin, index, array))
+
+
+def _put(copy: ir.Model, twin: ir.Node, index: int, array: Array) -> ir.Value:
     old = twin.inputs[index]
     stem = str(old.name) if old is not None else f"{twin.name}_{index}"
     alone = old is not None and len(old.uses()) == 1
@@ -100,6 +110,7 @@ def _put(copy: ir.Model, twin: ir.Node, index: int, array: Array) -> None:
     )
     twin.replace_input_with(index, value)
     copy.graph.register_initializer(value)
+    return value
 
 
 def _drop_unused(copy: ir.Model) -> None:

@@ -11,6 +11,7 @@ import onnx_ir as ir
 
 from edgemm.quantize.prune.graph.aims import Aim
 from edgemm.quantize.prune.graph.features import Array
+from edgemm.quantize.prune.graph.finite import check_values
 from edgemm.quantize.prune.graph.moments import Moments
 from edgemm.quantize.prune.graph.watch import Values, Watch, ends
 from edgemm.quantize.reference import Sample
@@ -42,7 +43,11 @@ class Observed:
 def observe(
     model: ir.Model, aims: Sequence[Aim], samples: Sequence[Sample], seed: int, tick: Tick | None = None
 ) -> Observed:
-    """Runs every sample once."""
+    """Runs every sample once.
+
+    Raises:
+        InputError: what is computed is NaN, infinite, or beyond 1e15; the first such tensor is named.
+    """
     found = Observed(samples, ends(model))
     rng = np.random.default_rng(seed)
     count = max(FEWEST, ROWS // max(len(samples), 1))
@@ -50,6 +55,8 @@ def observe(
     watch = Watch(model, [*names, *found.ends])
     for done, sample in enumerate(samples, 1):
         values = watch.run(sample)
+        for name in dict.fromkeys((*names, *found.ends)):
+            check_values(name, values[name], done - 1)
         for each in aims:
             _look(found, each, values, count, rng)
         found.outputs.append({name: values[name] for name in found.ends})

@@ -15,6 +15,7 @@ from edgemm.quantize.prune.graph.compensate import Weights, compensate
 from edgemm.quantize.prune.graph.cost import Costs, total_macs, total_parameters
 from edgemm.quantize.prune.graph.cut import cut
 from edgemm.quantize.prune.graph.features import consumer
+from edgemm.quantize.prune.graph.finite import check_weights
 from edgemm.quantize.prune.graph.groups import groups_of
 from edgemm.quantize.prune.graph.observe import Observed, observe
 from edgemm.quantize.prune.graph.operators import OPERATORS
@@ -85,10 +86,11 @@ def begun(
     """The groups of a graph's channels, before anything is run.
 
     Raises:
-        InputError: no samples, no such layer, or nothing that can be removed.
+        InputError: no samples, no such layer, nothing that can be removed, or a weight is NaN or infinite.
     """
     if not len(samples):
         raise InputError("pruning needs calibration data, found none. Give at least 64 samples")
+    check_weights(model)
     found = trace(model, OPERATORS)
     groups = groups_of(found, keep)
     if not groups:
@@ -139,6 +141,7 @@ def _report(work: Work, gone: Sequence[int], made: ir.Model) -> PruneReport:
     notes += [
         f"channels were not followed through {node} ({kind})" for node, kind in work.found.stopped.items()
     ]
+    notes += _separated(work, made)
     before, after_ = (
         {"macs": float(total_macs(each)), "parameters": float(total_parameters(each))}
         for each in (work.model, made)
@@ -146,3 +149,25 @@ def _report(work: Work, gone: Sequence[int], made: ir.Model) -> PruneReport:
     order = {layer.name: number for number, layer in enumerate(work.found.layers)}
     removed.sort(key=lambda each: order[each.layer])
     return PruneReport(tuple(removed), before, after_, tuple(notes))
+
+
+def _separated(work: Work, made: ir.Model) -> list[str]:
+    """What to say of vectors that several layers shared, and that are several now."""
+    twins = zip(work.model.graph, made.graph, strict=True)
+    users: dict[str, set[str]] = {}
+    for node, twin in twins:
+        for value, other in zip(node.inputs, twin.inputs, strict=False):
+            if (
+                value is not None
+                and other is not None
+                and value.const_value is not None
+                and len(value.uses()) > 1
+            ):
+                users.setdefault(str(value.name), set()).add(str(other.name))
+    names = [repr(name) for name, others in users.items() if len(others) > 1]
+    if not names:
+        return []
+    more = f" and {len(names) - 5} more" if len(names) > 5 else ""
+    return [
+        f"shared by several layers before, and now one for each, fitted to it: {', '.join(names[:5])}{more}"
+    ]

@@ -86,6 +86,9 @@ def trace(model: ir.Model, operators: Mapping[str, Operator]) -> Trace:
                 if any(axis is not None for axis in axes):
                     found.axes[value] = axes
         _close_captured(found, node)
+    for value in model.graph.initializers.values():
+        if is_shared(value):
+            _join_users(found, value)
     for value in model.graph.outputs:
         for axis in found.of(value):
             found.channels.close(axis)
@@ -100,6 +103,26 @@ def unknown(found: Trace, node: ir.Node) -> Sequence[Axes]:
     for value in node.inputs:
         found.close_value(node, value)
     return [(None,) * rank(value) for value in node.outputs]
+
+
+def is_shared(value: ir.Value | None) -> bool:
+    """Whether it is a constant matrix, or of more dimensions, that is used in several places: it stays one constant.
+
+    Vectors are not counted: each layer that shares a bias may get its own.
+    """
+    if value is None or not is_constant(value) or len(value.uses()) < 2:
+        return False
+    return sum(size > 1 for size in shape_of(value)) > 1
+
+
+def _join_users(found: Trace, value: ir.Value) -> None:
+    """The same channels are removed of a constant wherever it is used; none, where one user needs all."""
+    whole: Axes = (None,) * rank(value)
+    uses = list(value.uses())
+    used = [found.operands.get((node, index), whole) for node, index in uses]
+    node = uses[0].node
+    for axes in zip(*used, strict=True):
+        found.join(node, axes)
 
 
 def _close_captured(found: Trace, node: ir.Node) -> None:

@@ -27,6 +27,10 @@ class Settings:
     """So many channels, or a multiple, are left of a layer; fewer in layers of less than four times that."""
     seed: int = 0
     """Chooses the places of large tensors that are looked at."""
+    whole_bytes: int = 0
+    """What a target for the size is a fraction of; 0: the graph as a file."""
+    beside_bytes: int = 0
+    """What the file of the smaller graph holds besides it."""
     rank: Literal["error", "norm"] = "error"
     """By the error that is left once the layers behind are compensated, or by the sum of the weights."""
     compensate: bool = True
