@@ -12,6 +12,7 @@ import numpy as np
 
 from edgemm.errors import InputError
 from edgemm.quantize.prune.modules.atoms import Axis
+from edgemm.quantize.prune.modules.checks import check_module, check_outputs
 from edgemm.quantize.prune.modules.counting import evaluating
 from edgemm.quantize.prune.modules.families import Family, Structure, find_families, fold, layer_of
 from edgemm.quantize.prune.modules.plan import Left, allowed
@@ -95,6 +96,7 @@ def prunable(module: Any, example_inputs: tuple[Any, ...], keep: Sequence[str], 
     """
     check_module(module, example_inputs)
     own = copy.deepcopy(module)
+    check_outputs(own, example_inputs)
     with evaluating(own):
         walked = trace(own, example_inputs)
         structure = find_families(walked)
@@ -110,25 +112,6 @@ def _checked(
 ) -> tuple[_Tried, list[str]]:
     families, notes = _without_kept(module, structure, keep)
     return _tried(module, replace(structure, families=families), inputs, multiple_of), notes
-
-
-def check_module(module: Any, example_inputs: Any) -> None:
-    """Refuses what is no module, and what its `forward` cannot be called with.
-
-    Raises:
-        MissingDependency: torch is not installed.
-        InputError: one of the two is not what was expected.
-    """
-    from edgemm.dependency import load_dependency
-
-    torch = load_dependency("torch", "PyTorch", "torch")
-    if not isinstance(module, torch.nn.Module):
-        raise InputError(f"expected a torch.nn.Module, found {type(module).__name__}")
-    if not isinstance(example_inputs, tuple | list):
-        raise InputError(
-            f"example_inputs: expected a tuple of tensors, found {type(example_inputs).__name__}; "
-            "write (x,) for a module that takes one tensor x"
-        )
 
 
 def _without_kept(

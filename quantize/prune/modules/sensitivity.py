@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Iterable, Sequence
 from typing import Any
 
+from edgemm.errors import InputError
 from edgemm.quantize.prune.modules.counting import count_macs
 from edgemm.quantize.prune.modules.importance import Importance, Loss, rank
 from edgemm.quantize.prune.modules.plan import allowed, gone
@@ -56,5 +58,18 @@ def sensitivity(
             left = tuple(count if place == index else each.count for place, each in enumerate(found.families))
             pruned = found.build(gone(found.families, scores, left), left)
             share = count_macs(pruned, inputs) / whole
-            points.append(Point(family.layers, family.kind, family.count, count, float(score(pruned)), share))
-    return Sensitivity(float(score(module)), tuple(points), found.notes)
+            points.append(
+                Point(family.layers, family.kind, family.count, count, _scored(score, pruned), share)
+            )
+    return Sensitivity(_scored(score, module), tuple(points), found.notes)
+
+
+def _scored(score: Score, module: Any) -> float:
+    value = score(module)
+    try:
+        number = float(value)
+    except (TypeError, ValueError):
+        number = math.nan
+    if math.isnan(number):
+        raise InputError(f"score: expected a number, found {type(value).__name__} {value!r}")
+    return number
