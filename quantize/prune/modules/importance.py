@@ -162,8 +162,8 @@ def _checked_gradients(
         found = _gradients(module, names, batch, loss or standard_loss)
     except InputError as error:
         raise InputError(f"{where}: {error}") from error
-    for name, each in found.items():
-        if not _is_finite(each):
+    for name in sorted(found):
+        if not _is_finite(found[name]):
             raise InputError(
                 f"{where}: the gradient of {name!r} is not finite, so that nobody knows what matters"
             )
@@ -242,10 +242,10 @@ def standard_loss(module: Any, batch: Any) -> Any:
         raise InputError(
             "the module has several outputs, or the labels are no tensor: give a loss of your own"
         )
-    if labels.dtype == torch.long and output.dim() >= 2 and labels.dim() == output.dim() - 1:
-        if labels.shape == (output.shape[0], *output.shape[2:]):
-            _check_labels(labels, output.shape[1])
-            return F.cross_entropy(output, labels)
+    of_classes = labels.dtype == torch.long and output.dim() >= 2
+    if of_classes and labels.shape == (output.shape[0], *output.shape[2:]):
+        _check_labels(labels, output.shape[1])
+        return F.cross_entropy(output, labels)
     if labels.is_floating_point() and labels.shape == output.shape:
         return F.mse_loss(output, labels)
     raise InputError(
