@@ -164,10 +164,7 @@ def _tried(module: Any, structure: Structure, inputs: tuple[Any, ...], multiple_
         left, own = chosen[index]
         own_rules = _rules(module, structure, trials, index, left, own, (gone, rules, chosen))
         if own_rules is None:
-            notes.append(
-                f"{families[index].name}: kept, for forward() works with its present size only: a size that is "
-                "written into forward() can stand in an attribute, or be taken from the tensor"
-            )
+            notes.append(_why_kept(module, families[index], trials, own, left))
             failed = failed.union(*families[index].sets)
             continue
         gone |= own
@@ -178,6 +175,25 @@ def _tried(module: Any, structure: Structure, inputs: tuple[Any, ...], multiple_
     return _Tried(
         replace(structure, families=tuple(families[index] for index in found)), moved, tuple(notes), failed
     )
+
+
+def _why_kept(module: Any, family: Family, trials: Trials, own: frozenset[int], left: int) -> str:
+    """What in forward() keeps a family's size: the line that fails once the attributes follow."""
+    sizes = [each for each in candidates(module, family.layers, {family.count: left}) if each]
+    where = trials.failure(own, sizes[0]) if sizes else ""
+    where = where or trials.failure(own)
+    if family.kind == "heads":
+        advice = (
+            "heads that are left keep their size, so that it may not be computed from the whole width (width // "
+            "heads): keep the size of a head and heads x size in attributes, and reshape the result to (batch, time, "
+            "heads x size)"
+        )
+    else:
+        advice = (
+            "a size that is written into forward() can stand in an attribute, or be taken from the tensor"
+        )
+    line = f". With fewer, this line does not run: {where}" if where else ""
+    return f"{family.name}: kept, for forward() works with its present size only: {advice}{line}"
 
 
 def _some(family: Family, multiple_of: int) -> tuple[int, frozenset[int]]:
