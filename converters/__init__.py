@@ -52,3 +52,7 @@ def __getattr__(name: str) -> Any:
         if home == _HOMES[name]:
             globals()[each] = getattr(module, each)
     return globals()[name]
+
+
+def __dir__() -> list[str]:
+    return sorted({*globals(), *_HOMES})

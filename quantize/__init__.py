@@ -7,9 +7,9 @@ rules, `explain` shows it. `reference` runs a float graph as it stands.
 
 from __future__ import annotations
 
-import importlib
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
+from edgemm.lazy_names import lazy_names
 from edgemm.quantize.lint import lint  # here and not lazy: a name of a module of the package
 
 if TYPE_CHECKING:
@@ -42,8 +42,4 @@ __all__ = [
     "calibrate", "check_plan", "explain_plan", "lint", "make_plan",
 ]  # fmt: skip
 
-
-def __getattr__(name: str) -> Any:
-    if name not in _WHERE:
-        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
-    return getattr(importlib.import_module(f"{__name__}.{_WHERE[name]}"), name)
+__getattr__, __dir__ = lazy_names(__name__, _WHERE)

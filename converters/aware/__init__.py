@@ -8,8 +8,9 @@ held.py         the written file against what was trained
 
 from __future__ import annotations
 
-import importlib
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
+
+from edgemm.lazy_names import lazy_names
 
 if TYPE_CHECKING:
     from edgemm.converters.aware.aware import Aware
@@ -20,8 +21,4 @@ _WHERE = {"Aware": "aware", "prepare": "preparation"}
 
 __all__ = ["Aware", "prepare"]
 
-
-def __getattr__(name: str) -> Any:
-    if name not in _WHERE:
-        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
-    return getattr(importlib.import_module(f"{__name__}.{_WHERE[name]}"), name)
+__getattr__, __dir__ = lazy_names(__name__, _WHERE)

@@ -186,7 +186,9 @@ def _finished(
     work: Work, source: Prepared, target: Target, keep: Sequence[str], seed: int, runtime: Format,
     zeros: float | None,
 ) -> tuple[graph.Pruned, str]:  # fmt: skip
-    """Pruned, measured and described, and what is to be said of single zeros. A target for the size is held by the file as it will be on the disk.
+    """Pruned, measured and described, and what is to be said of single zeros.
+
+    A target for the size is held by the file as it will be on the disk.
 
     Raises:
         InputError: it is not.

@@ -7,8 +7,9 @@ loss.py      how near an answer is to the source's
 
 from __future__ import annotations
 
-import importlib
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
+
+from edgemm.lazy_names import lazy_names
 
 if TYPE_CHECKING:
     from edgemm.converters.shrinking.file import ShrunkFile, Step, shrink_file
@@ -18,8 +19,4 @@ _WHERE = {"ShrunkFile": "file", "Step": "file", "shrink_file": "file"}
 
 __all__ = ["ShrunkFile", "Step", "shrink_file"]
 
-
-def __getattr__(name: str) -> Any:
-    if name not in _WHERE:
-        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
-    return getattr(importlib.import_module(f"{__name__}.{_WHERE[name]}"), name)
+__getattr__, __dir__ = lazy_names(__name__, _WHERE)

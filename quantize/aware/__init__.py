@@ -20,8 +20,9 @@ Needs PyTorch (`edgemm[torch]`), which is imported by the modules of this folder
 
 from __future__ import annotations
 
-import importlib
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
+
+from edgemm.lazy_names import lazy_names
 
 if TYPE_CHECKING:
     from edgemm.quantize.aware.network import QuantizedNetwork
@@ -32,11 +33,4 @@ _WHERE = {"QuantizedNetwork": "network", "trained_graph": "trained"}
 
 __all__ = ["QuantizedNetwork", "trained_graph"]
 
-
-def __getattr__(name: str) -> Any:
-    if name not in _WHERE:
-        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
-    from edgemm.dependency import load_dependency
-
-    load_dependency("torch", "PyTorch", "torch")
-    return getattr(importlib.import_module(f"{__name__}.{_WHERE[name]}"), name)
+__getattr__, __dir__ = lazy_names(__name__, _WHERE, needs={"torch": ("PyTorch", "torch")})

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-import importlib
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
+
+from edgemm.lazy_names import lazy_names
 
 if TYPE_CHECKING:
     from edgemm.quantize.prune.modules.pruning import Pruned, prune
@@ -25,8 +26,4 @@ _WHERE = {
 
 __all__ = ["PruneReport", "Pruned", "Removal", "Sensitivity", "Target", "prune", "sensitivity"]
 
-
-def __getattr__(name: str) -> Any:
-    if name not in _WHERE:
-        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
-    return getattr(importlib.import_module(f"{__name__}.{_WHERE[name]}"), name)
+__getattr__, __dir__ = lazy_names(__name__, _WHERE)

@@ -23,7 +23,8 @@ class Target:
     def __post_init__(self) -> None:
         if self.measure not in MEASURES:
             raise InputError(f"a target is one of {', '.join(MEASURES)}, not {self.measure!r}")
-        if not math.isfinite(self.value) or self.value <= 0:
+        number = isinstance(self.value, int | float) and not isinstance(self.value, bool)
+        if not number or not math.isfinite(self.value) or self.value <= 0:
             raise InputError(f"the target {self.measure} is a number above 0, not {self.value!r}")
         if self.measure != "ms" and self.value >= 1:
             raise InputError(
@@ -32,12 +33,12 @@ class Target:
 
     @classmethod
     def of(cls, target: Target | str) -> Target:
-        """A target, or its text. Raises InputError where it is neither."""
+        """A target, or one as text. Raises InputError for anything else."""
         if isinstance(target, Target):
             return target
         if not isinstance(target, str):
             raise InputError(
-                f"target: expected a Target or text such as macs=0.6, found {type(target).__name__}"
+                f'target: expected a Target or a text such as "macs=0.5", found {type(target).__name__} {target!r}'
             )
         return cls.parse(target)
 

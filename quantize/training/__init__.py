@@ -10,8 +10,9 @@ Needs the extra `torch`.
 
 from __future__ import annotations
 
-import importlib
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
+
+from edgemm.lazy_names import lazy_names
 
 if TYPE_CHECKING:
     from edgemm.quantize.training.distillation import Distillation, distil
@@ -37,8 +38,4 @@ __all__ = [
     "Batch", "Distillation", "Samples", "Settings", "TrainingReport", "distil", "train", "train_gan",
 ]  # fmt: skip
 
-
-def __getattr__(name: str) -> Any:
-    if name not in _WHERE:
-        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
-    return getattr(importlib.import_module(f"{__name__}.{_WHERE[name]}"), name)
+__getattr__, __dir__ = lazy_names(__name__, _WHERE)

@@ -4,14 +4,34 @@ from __future__ import annotations
 
 import hashlib
 import io
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
 from edgemm import atomic
 from edgemm.errors import InputError
+from edgemm.quantize.training.identity import differing
 
 MAGIC = b"edgemm checkpoint\n"
 """At the head of the file; the SHA-256 of what follows comes next."""
+
+
+def path_of(checkpoint: str | Path | None) -> Path | None:
+    """Where the state is kept.
+
+    Raises:
+        InputError: it is no path, or a folder.
+    """
+    if checkpoint is None:
+        return None
+    if not isinstance(checkpoint, str | Path):
+        raise InputError(f"checkpoint: expected the path of a file, found {type(checkpoint).__name__}")
+    path = Path(checkpoint)
+    if path.is_dir():
+        raise InputError(
+            f"the checkpoint {path} is a folder: name a file in it, {path / 'my.checkpoint'} for instance"
+        )
+    return path
 
 
 def save(path: Path, state: dict[str, Any]) -> None:
@@ -30,7 +50,7 @@ def save(path: Path, state: dict[str, Any]) -> None:
         raise InputError(f"the checkpoint {path} cannot be written: {error.strerror or error}") from error
 
 
-def read(path: Path, expected: str) -> dict[str, Any] | None:
+def read(path: Path, expected: Mapping[str, str]) -> dict[str, Any] | None:
     """The state that is there; None where there is no file.
 
     Raises:
@@ -40,7 +60,10 @@ def read(path: Path, expected: str) -> dict[str, Any] | None:
 
     if not path.exists():
         return None
-    content = path.read_bytes()
+    try:
+        content = path.read_bytes()
+    except OSError as error:
+        raise InputError(f"the checkpoint {path} cannot be read: {error.strerror or error}") from error
     head = len(MAGIC) + hashlib.sha256().digest_size
     if (
         content[: len(MAGIC)] != MAGIC
@@ -52,7 +75,7 @@ def read(path: Path, expected: str) -> dict[str, Any] | None:
     state: dict[str, Any] = torch.load(io.BytesIO(content[head:]), map_location="cpu", weights_only=True)
     if state.get("fingerprint") != expected:
         raise InputError(
-            f"the checkpoint {path} is of another training: the weights that it begins with (seed them), the network, "
-            "data, settings, loss or teacher differ. Remove it to begin anew, or name another"
+            f"the checkpoint {path} is of another training: {differing(state.get('fingerprint'), expected)}. Remove it "
+            "to begin anew, or name another"
         )
     return state

@@ -5,7 +5,7 @@ from __future__ import annotations
 import copy
 import math
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -13,13 +13,15 @@ from typing import Any
 
 import numpy as np
 
+from edgemm import atomic
 from edgemm.errors import InputError, TrainingError
 from edgemm.quantize.training import checkpoint as disk
 from edgemm.quantize.training.bar import Bar
+from edgemm.quantize.training.callables import as_number, check_callable
 from edgemm.quantize.training.identity import fingerprint
 from edgemm.quantize.training.optimizers import make_schedule
 from edgemm.quantize.training.report import TrainingReport
-from edgemm.quantize.training.samples import Batch, Data, batches_of, steps_in
+from edgemm.quantize.training.samples import Batch, Data, batches_of, check_data, steps_in
 from edgemm.quantize.training.settings import Settings
 
 SAVE_SECONDS = 60.0
@@ -38,8 +40,8 @@ class Learner:
     step: Callable[[Batch], dict[str, float]]
     """Changes the weights by one batch. Name of each loss -> its value. It raises TrainingError before it changes
     anything where a loss is not finite."""
-    objective: str
-    """Of the fingerprint: what is being learned."""
+    objective: Mapping[str, str]
+    """Of the fingerprint: what is being learned, by name."""
 
 
 @dataclass(slots=True)
@@ -75,7 +77,7 @@ class Course:
     bar: Bar
     _state: _State = field(default_factory=_State)
     _schedules: dict[str, Any] = field(default_factory=dict)
-    _fingerprint: str = ""
+    _fingerprint: dict[str, str] = field(default_factory=dict)
     _saved: float = 0.0
 
     def run(self) -> TrainingReport:
@@ -98,6 +100,8 @@ class Course:
             self.bar,
         ):
             resumed = self._open()
+            if self.checkpoint is not None and not self._state.done:
+                atomic.check(self.checkpoint, "the checkpoint")
             while not self._state.done:
                 self._epoch()
         state = self._state
@@ -113,6 +117,9 @@ class Course:
             raise InputError(
                 f"save_every: expected a number of steps of at least 1, found {self.save_every!r}"
             )
+        check_data(self.data)
+        if self.validate is not None:
+            check_callable(self.validate, "validate", "the network and gives a score")
 
     def _open(self) -> bool:
         """Schedules, and the checkpoint's state where there is one."""
@@ -231,7 +238,13 @@ class Course:
         first = next(iter(self.learner.modules.values()))
         first.eval()
         with torch.no_grad():
-            score = float(self.validate(first))
+            given = self.validate(first)
+        score = as_number(given)
+        if score is None:
+            raise TrainingError(
+                f"validate gave {type(given).__name__} {given!r} after epoch {state.epoch}: expected a number, higher "
+                "is better"
+            )
         if math.isnan(score):
             raise TrainingError(f"validate gave NaN after epoch {state.epoch}")
         state.scores.append(score)

@@ -12,6 +12,7 @@ from edgemm.errors import InputError
 from edgemm.quantize.training.course import Validate
 from edgemm.quantize.training.identity import digest, said_of
 from edgemm.quantize.training.losses import Loss, LossName, find_loss
+from edgemm.quantize.training.outputs import outputs_of
 from edgemm.quantize.training.precision import answered
 from edgemm.quantize.training.report import TrainingReport
 from edgemm.quantize.training.samples import Batch, Data
@@ -94,7 +95,13 @@ def distil(
         student,
         data,
         objective,
-        f"distil {how.likeness} {how.temperature} {how.weight} {said_of(how.labels)} {digest(master)}",
+        {
+            "loss": f"distil {how.likeness}",
+            "temperature": str(how.temperature),
+            "weight": str(how.weight),
+            "labels": said_of(how.labels),
+            "teacher": digest(master),
+        },
         settings,
         validate,
         checkpoint,
@@ -115,19 +122,6 @@ def likeness(found: Any, wanted: Any, how: Distillation) -> Any:
     his = torch.nn.functional.log_softmax(wanted / how.temperature, dim=1)
     apart = torch.nn.functional.kl_div(mine, his, reduction="none", log_target=True)
     return apart.sum(1).mean() * how.temperature**2
-
-
-def outputs_of(value: Any) -> list[Any]:
-    """The tensors in what a module gives, which may be nested: floating ones alone."""
-    import torch
-
-    if isinstance(value, torch.Tensor):
-        return [value] if value.is_floating_point() else []
-    if isinstance(value, dict):
-        value = list(value.values())
-    if isinstance(value, list | tuple):
-        return [tensor for each in value for tensor in outputs_of(each)]
-    return []
 
 
 def _check_outputs(found: list[Any], wanted: list[Any]) -> None:

@@ -10,6 +10,7 @@ from typing import Any, Literal, get_args
 from edgemm.choices import hint
 from edgemm.errors import InputError
 from edgemm.quantize.training.bar import Bar
+from edgemm.quantize.training.checkpoint import path_of
 from edgemm.quantize.training.course import Course, Learner, Validate
 from edgemm.quantize.training.identity import said_of
 from edgemm.quantize.training.optimizers import make_optimizer
@@ -67,7 +68,7 @@ def train_gan(
         raise InputError(f"the game {game!r} needs scores: leave the discriminator's sigmoid out")
     kind = "probabilities" if probabilities else game
     player = _Player(generator, discriminator, noise, kind, settings, average)
-    path = None if checkpoint is None else Path(checkpoint)
+    path = path_of(checkpoint)
     bar = Bar(type(generator).__name__, shown=progress)
     course = Course(player.learner(), data, settings, validate, path, save_every, bar)
     report = course.run()
@@ -95,7 +96,7 @@ class _Player:
         modules = {"average": self._average} if self._average is not None else {}
         modules |= {"generator": self._generator, "discriminator": self._discriminator}
         noise = list(self._noise) if isinstance(self._noise, Sequence) else said_of(self._noise)
-        named = f"gan {self._game} {noise} {self._share}"
+        named = {"loss": f"gan {self._game}", "noise": str(noise), "average": str(self._share)}
         return Learner(modules, self._optimizers, self.step, named)
 
     def step(self, batch: Batch) -> dict[str, float]:

@@ -7,6 +7,7 @@ from typing import Any, Literal, get_args
 
 from edgemm.choices import hint
 from edgemm.errors import InputError
+from edgemm.quantize.training.outputs import only_output
 
 LossName = Literal["cross_entropy", "mse", "bce", "ctc"]
 Loss = Callable[[Any, Any], Any]
@@ -27,7 +28,8 @@ def find_loss(loss: LossName | Loss) -> Loss:
         raise InputError(
             f"loss: expected one of {', '.join(names)}, or a callable, found {loss!r}{hint(str(loss), names)}"
         )
-    return _BY_NAME[loss]
+    of_one = _BY_NAME[loss]
+    return lambda found, targets: of_one(only_output(found, loss), targets)
 
 
 def cross_entropy(found: Any, targets: Any) -> Any:
@@ -36,7 +38,7 @@ def cross_entropy(found: Any, targets: Any) -> Any:
 
     _needed(targets, "cross_entropy")
     if targets.is_floating_point():
-        _same_shape(found, targets, "cross_entropy")
+        _are_probabilities(found, targets)
     else:
         expected = (found.shape[0], *found.shape[2:])
         if tuple(targets.shape) != expected:
@@ -143,6 +145,7 @@ def check_all(loss: str, found: Any, targets: Any) -> None:
 
     if targets is None:
         return
+    found = only_output(found, loss)
     several: Any = (
         torch.as_tensor(targets) if not isinstance(targets, tuple) else tuple(map(torch.as_tensor, targets))
     )
@@ -153,6 +156,16 @@ def check_all(loss: str, found: Any, targets: Any) -> None:
         _in_range(several)
     elif loss == "cross_entropy" and not several.is_floating_point():
         _are_classes(several, found.shape[1])
+
+
+def _are_probabilities(found: Any, targets: Any) -> None:
+    kind, shape = str(targets.dtype).removeprefix("torch."), tuple(found.shape)
+    if tuple(targets.shape) in ((shape[0], *shape[2:]), (shape[0], 1, *shape[2:])):
+        raise InputError(
+            f"cross_entropy: labels are whole numbers, found {kind}: give labels.long(). Only probabilities are "
+            f"{kind}, and have the shape of the scores, {list(shape)}"
+        )
+    _same_shape(found, targets, "cross_entropy")
 
 
 def _are_classes(targets: Any, count: int) -> None:

@@ -11,6 +11,7 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from edgemm.errors import InputError
+from edgemm.quantize.training.callables import check_callable
 
 Data = Any
 """`Samples`; or a callable: number of the epoch, from 0 -> its batches; or what gives an epoch
@@ -46,6 +47,10 @@ class Samples:
     augment: Callable[[Batch], Batch] | None = None
 
     def __post_init__(self) -> None:
+        for each in _several(self.inputs):
+            _check_numbers(each, "inputs")
+        for each in () if self.targets is None else _several(self.targets):
+            _check_numbers(each, "targets")
         arrays = [*_several(self.inputs), *(() if self.targets is None else _several(self.targets))]
         sizes = {len(each) for each in arrays}
         if not _several(self.inputs) or 0 in sizes:
@@ -102,6 +107,27 @@ def _several(value: Any) -> tuple[Any, ...]:
     return value if isinstance(value, tuple) else (value,)
 
 
+def _check_numbers(value: Any, name: str) -> None:
+    """That something is an array of numbers, or a tensor."""
+    if hasattr(value, "numel"):
+        return
+    try:
+        found = np.asarray(value)
+    except ValueError as error:
+        raise InputError(f"{name}: expected numbers, and the rows are not equally long: {error}") from error
+    if not found.ndim:
+        raise InputError(
+            f"{name}: expected an array with one row for each sample, found {type(value).__name__}"
+        )
+    if found.dtype.kind in "US":
+        advice = ". Give each class a number: its place in sorted(set(labels))" if name == "targets" else ""
+        raise InputError(
+            f"{name}: expected numbers, found text such as {str(found.reshape(-1)[0])!r}{advice}"
+        )
+    if found.size and found.dtype.kind not in "biufc":
+        raise InputError(f"{name}: expected numbers, found {found.dtype}")
+
+
 def _tensor(value: Any) -> Any:
     """NumPy's float64 becomes float32, which networks have; what may not be written to is copied."""
     import torch
@@ -138,15 +164,34 @@ def batches_of(data: Data, epoch: int, size: int, seed: Seed, start: int) -> Ite
 
 
 def _called(data: Data, epoch: int) -> Iterable[Any]:
+    if not callable(data):
+        return data  # type: ignore[no-any-return]  # checked by check_data
+    batches = data(epoch)
+    if not isinstance(batches, Iterable):
+        raise InputError(f"data gave {type(batches).__name__} for epoch {epoch + 1}: expected batches")
+    return batches
+
+
+def check_data(data: Data) -> None:
+    """That it can give the batches of every epoch.
+
+    Raises:
+        InputError: it cannot; says what can.
+    """
+    if isinstance(data, Samples):
+        return
+    if type(data).__module__ in ("builtins", "itertools") and isinstance(data, Iterator):
+        raise InputError(
+            f"data: a {type(data).__name__} gives its batches once, and every epoch needs them: give a list, a "
+            "DataLoader, or a callable that makes it anew: lambda epoch: ..."
+        )
     if callable(data):
-        batches: Iterable[Any] = data(epoch)
-        return batches
-    if not isinstance(data, Iterable) or hasattr(data, "shape"):
+        check_callable(data, "data", "the number of the epoch and gives batches")
+    elif not isinstance(data, Iterable) or hasattr(data, "shape"):
         raise InputError(
             "expected Samples, a DataLoader, or a callable that takes the number of the epoch and gives batches, found "
             f"{type(data).__name__}"
         )
-    return data
 
 
 def as_batch(value: Any) -> Batch:
@@ -156,17 +201,22 @@ def as_batch(value: Any) -> Batch:
     if isinstance(value, tuple | list):
         if len(value) != 2:
             raise InputError(f"expected a batch of (inputs, targets), found {len(value)} things")
-        return Batch(_several(_tensors(value[0])), _tensors(value[1]))
-    return Batch((_tensors(value),))
+        return Batch(_several(_tensors(value[0], "inputs")), _tensors(value[1], "targets"))
+    return Batch((_tensors(value, "inputs"),))
 
 
-def _tensors(value: Any) -> Any:
+def _tensors(value: Any, name: str) -> Any:
     import torch
 
     if value is None:
         return None
-    several = isinstance(value, tuple) or (isinstance(value, list) and hasattr(value[0], "shape"))
-    return tuple(map(torch.as_tensor, value)) if several else torch.as_tensor(value)
+    several = isinstance(value, tuple) or (isinstance(value, list) and value and hasattr(value[0], "shape"))
+    try:
+        return tuple(map(torch.as_tensor, value)) if several else torch.as_tensor(value)
+    except (TypeError, ValueError, RuntimeError) as error:
+        raise InputError(
+            f"a batch's {name}: expected numbers, found {type(value).__name__} {repr(value)[:60]}: {error}"
+        ) from error
 
 
 def steps_in(data: Data, size: int, limit: int | None) -> int | None:

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
 from edgemm.errors import TrainingError
 from edgemm.quantize.training.bar import Bar
+from edgemm.quantize.training.callables import check_loss
+from edgemm.quantize.training.checkpoint import path_of
 from edgemm.quantize.training.course import Course, Learner, Validate
 from edgemm.quantize.training.identity import said_of
 from edgemm.quantize.training.losses import Loss, LossName, check_all, find_loss
@@ -42,7 +44,7 @@ def train(
         data: `Samples`; a DataLoader; or a callable: number of the epoch, from 0 -> its batches, each (inputs,
             targets).
         loss: what is made small: a name (see `edgemm.quantize.training.losses`), or a callable of what the module
-            gives and the targets.
+            gives and the targets. By its name, it is of the one output of the module, which may be in a dict.
         settings: epochs, optimizer, schedule and so on.
         validate: called after each epoch with the module in evaluation mode, without gradients; gives a score,
             higher is better. The weights of the best epoch are those that the module has in the end.
@@ -68,7 +70,7 @@ def train(
         unseen = False
         return find(found, batch.targets)
 
-    named = said_of(loss)
+    named = {"loss": said_of(loss)}
     return fit(module, data, objective, named, settings, validate, checkpoint, save_every, progress)
 
 
@@ -76,7 +78,7 @@ def fit(
     module: Any,
     data: Data,
     objective: Callable[[Batch], Any],
-    named: str,
+    named: Mapping[str, str],
     settings: Settings,
     validate: Validate | None,
     checkpoint: str | Path | None,
@@ -87,7 +89,7 @@ def fit(
 
     Args:
         objective: a batch -> a tensor of one number, made with the module.
-        named: what stands in the checkpoint's fingerprint for it.
+        named: what stands in the checkpoint's fingerprint for it, by name.
     """
     optimizer = make_optimizer(module.parameters(), settings)
 
@@ -95,7 +97,7 @@ def fit(
         return {"loss": descend(objective(batch), optimizer, settings.clip_norm, "loss")}
 
     learner = Learner({"module": module}, {"module": optimizer}, step, named)
-    path = None if checkpoint is None else Path(checkpoint)
+    path = path_of(checkpoint)
     bar = Bar(type(module).__name__, shown=progress)
     return Course(learner, data, settings, validate, path, save_every, bar).run()
 
@@ -104,10 +106,12 @@ def descend(loss: Any, optimizer: Any, clip_norm: float | None, name: str) -> fl
     """One step of an optimizer down a loss, which it returns.
 
     Raises:
+        InputError: the loss is no tensor of one number.
         TrainingError: the loss or a gradient is not finite; no weight was changed.
     """
     import torch
 
+    check_loss(loss)
     value = float(loss.detach())
     if not math.isfinite(value):
         raise TrainingError(f"the {name} is {value}")

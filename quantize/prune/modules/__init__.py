@@ -1,5 +1,6 @@
 """Structured pruning of torch modules.
 
+checks.py        what cannot be pruned, found before anything is tried
 trace.py         the module as torch exports it, walked operator by operator
 atoms.py         what must be removed together: one atom for each channel, unit or head
 rules/           what each operator ties together

@@ -12,10 +12,13 @@ from edgemm.errors import InputError
 from edgemm.quantize.prune.modules.atoms import Axis
 from edgemm.quantize.prune.modules.counting import evaluating
 from edgemm.quantize.prune.modules.families import Structure
+from edgemm.quantize.prune.modules.values import leaves
 
 Importance = Literal["l1", "l2", "batch_norm", "taylor"]
 IMPORTANCES: tuple[Importance, ...] = get_args(Importance)
 Loss = Callable[[Any, Any], Any]
+_LEFT_OUT = -100
+"""The label that torch's cross entropy leaves out."""
 Scores = Mapping[int, float]
 """Number of a channel -> how much it matters."""
 
@@ -126,7 +129,7 @@ def _by_taylor(
     total: dict[Axis, npt.NDArray[np.float64]] = {}
     batches = 0
     for batch in data:
-        gradients = _gradients(module, names, batch, loss or standard_loss)
+        gradients = _checked_gradients(module, names, batch, loss, f"batch {batches + 1} of data")
         for axis in _weights(structure):
             change = _tensor(module, axis) * gradients[axis[0]]
             total[axis] = total.get(axis, 0) + np.abs(_line(change, axis))
@@ -143,6 +146,55 @@ def _by_taylor(
     return scores
 
 
+def _checked_gradients(
+    module: Any, names: set[str], batch: Any, loss: Loss | None, where: str
+) -> dict[str, Any]:
+    """Gradients that can be ranked by; what is wrong with a batch is said with its number.
+
+    Raises:
+        InputError: numbers are not finite, or the batch does not fit.
+    """
+    if isinstance(batch, tuple | list) and len(batch) == 2:
+        for part, what in zip(batch, ("inputs", "labels"), strict=True):
+            if not all(_is_finite(each) for each in leaves(part)):
+                raise InputError(f"{where}: its {what} have NaN or infinite numbers")
+    try:
+        found = _gradients(module, names, batch, loss or standard_loss)
+    except InputError as error:
+        raise InputError(f"{where}: {error}") from error
+    for name in sorted(found):
+        if not _is_finite(found[name]):
+            raise InputError(
+                f"{where}: the gradient of {name!r} is not finite, so that nobody knows what matters"
+            )
+    return found
+
+
+def _is_finite(value: Any) -> bool:
+    import torch
+
+    return (
+        not isinstance(value, torch.Tensor) or not value.is_floating_point() or bool(value.isfinite().all())
+    )
+
+
+def _check_value(value: Any) -> None:
+    """A loss that can be derived."""
+    import torch
+
+    if not isinstance(value, torch.Tensor) or value.numel() != 1:
+        found = (
+            f"a tensor of shape {tuple(value.shape)}"
+            if isinstance(value, torch.Tensor)
+            else type(value).__name__
+        )
+        raise InputError(f"loss: expected a tensor of one number, found {found}")
+    if not _is_finite(value):
+        raise InputError(f"the loss is {float(value.detach())}, so that nobody knows what matters")
+    if not value.requires_grad:
+        raise InputError("loss: what it gives does not depend on the module's parameters (is it detached?)")
+
+
 def _gradients(module: Any, names: set[str], batch: Any, loss: Loss) -> dict[str, Any]:
     import torch
 
@@ -153,8 +205,7 @@ def _gradients(module: Any, names: set[str], batch: Any, loss: Loss) -> dict[str
             each.requires_grad_(True)
         with evaluating(module), torch.enable_grad():
             value = loss(module, batch)
-            if not isinstance(value, torch.Tensor) or value.numel() != 1 or not bool(value.isfinite().all()):
-                raise InputError(f"the loss of a batch of data: expected one finite number, found {value}")
+            _check_value(value)
             found = torch.autograd.grad(value, list(tensors.values()), allow_unused=True)
     finally:
         for name, each in tensors.items():
@@ -185,20 +236,15 @@ def standard_loss(module: Any, batch: Any) -> Any:
             "loss=function(module, batch)"
         )
     inputs, labels = batch
-    given = tuple(inputs) if isinstance(inputs, tuple | list) else (inputs,)
-    if not all(isinstance(each, torch.Tensor) for each in given):
-        raise InputError("data: expected batches of tensors; torch.from_numpy makes a tensor of an array")
-    output = module(*given)
+    several = tuple(inputs) if isinstance(inputs, tuple | list) else (inputs,)
+    output = _output(module, several)
     if not isinstance(output, torch.Tensor) or not isinstance(labels, torch.Tensor):
         raise InputError(
             "the module has several outputs, or the labels are no tensor: give a loss of your own"
         )
-    if labels.dtype == torch.long and output.dim() >= 2 and labels.dim() == output.dim() - 1:
-        low, high = int(labels.min()), int(labels.max())
-        if low < 0 or high >= output.shape[1]:
-            raise InputError(
-                f"labels: expected classes from 0 to {output.shape[1] - 1}, found {low} to {high}"
-            )
+    of_classes = labels.dtype == torch.long and output.dim() >= 2
+    if of_classes and labels.shape == (output.shape[0], *output.shape[2:]):
+        _check_labels(labels, output.shape[1])
         return F.cross_entropy(output, labels)
     if labels.is_floating_point() and labels.shape == output.shape:
         return F.mse_loss(output, labels)
@@ -206,3 +252,23 @@ def standard_loss(module: Any, batch: Any) -> Any:
         f"labels of shape {tuple(labels.shape)} and type {labels.dtype} do not fit outputs of shape "
         f"{tuple(output.shape)}: give a loss of your own"
     )
+
+
+def _output(module: Any, inputs: tuple[Any, ...]) -> Any:
+    try:
+        return module(*inputs)
+    except Exception as error:  # whatever the module raises
+        shapes = " and ".join(
+            f"shape {tuple(each.shape)}" if hasattr(each, "shape") else type(each).__name__ for each in inputs
+        )
+        reason = " ".join(str(error).split())[:200]
+        raise InputError(f"the module does not run on inputs of {shapes}: {reason}") from error
+
+
+def _check_labels(labels: Any, classes: int) -> None:
+    """Labels that are classes; cross entropy leaves out those of -100."""
+    counted = labels[labels != _LEFT_OUT]
+    if counted.numel() and not 0 <= int(counted.min()) <= int(counted.max()) < classes:
+        raise InputError(
+            f"expected labels of 0..{classes - 1}, found {int(counted.min())}..{int(counted.max())}"
+        )

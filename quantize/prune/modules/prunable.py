@@ -12,6 +12,7 @@ import numpy as np
 
 from edgemm.errors import InputError
 from edgemm.quantize.prune.modules.atoms import Axis
+from edgemm.quantize.prune.modules.checks import check_module, check_outputs
 from edgemm.quantize.prune.modules.counting import evaluating
 from edgemm.quantize.prune.modules.families import Family, Structure, find_families, fold, layer_of
 from edgemm.quantize.prune.modules.plan import Left, allowed
@@ -95,6 +96,7 @@ def prunable(module: Any, example_inputs: tuple[Any, ...], keep: Sequence[str], 
     """
     check_module(module, example_inputs)
     own = copy.deepcopy(module)
+    check_outputs(own, example_inputs)
     with evaluating(own):
         walked = trace(own, example_inputs)
         structure = find_families(walked)
@@ -110,25 +112,6 @@ def _checked(
 ) -> tuple[_Tried, list[str]]:
     families, notes = _without_kept(module, structure, keep)
     return _tried(module, replace(structure, families=families), inputs, multiple_of), notes
-
-
-def check_module(module: Any, example_inputs: Any) -> None:
-    """Refuses what is no module, and what its `forward` cannot be called with.
-
-    Raises:
-        MissingDependency: torch is not installed.
-        InputError: one of the two is not what was expected.
-    """
-    from edgemm.dependency import load_dependency
-
-    torch = load_dependency("torch", "PyTorch", "torch")
-    if not isinstance(module, torch.nn.Module):
-        raise InputError(f"expected a torch.nn.Module, found {type(module).__name__}")
-    if not isinstance(example_inputs, tuple | list):
-        raise InputError(
-            f"example_inputs: expected a tuple of tensors, found {type(example_inputs).__name__}; "
-            "write (x,) for a module that takes one tensor x"
-        )
 
 
 def _without_kept(
@@ -181,10 +164,7 @@ def _tried(module: Any, structure: Structure, inputs: tuple[Any, ...], multiple_
         left, own = chosen[index]
         own_rules = _rules(module, structure, trials, index, left, own, (gone, rules, chosen))
         if own_rules is None:
-            notes.append(
-                f"{families[index].name}: kept, for forward() works with its present size only: a size that is "
-                "written into forward() can stand in an attribute, or be taken from the tensor"
-            )
+            notes.append(_why_kept(module, families[index], trials, own, left))
             failed = failed.union(*families[index].sets)
             continue
         gone |= own
@@ -195,6 +175,25 @@ def _tried(module: Any, structure: Structure, inputs: tuple[Any, ...], multiple_
     return _Tried(
         replace(structure, families=tuple(families[index] for index in found)), moved, tuple(notes), failed
     )
+
+
+def _why_kept(module: Any, family: Family, trials: Trials, own: frozenset[int], left: int) -> str:
+    """What in forward() keeps a family's size: the line that fails once the attributes follow."""
+    sizes = [each for each in candidates(module, family.layers, {family.count: left}) if each]
+    where = trials.failure(own, sizes[0]) if sizes else ""
+    where = where or trials.failure(own)
+    if family.kind == "heads":
+        advice = (
+            "heads that are left keep their size, so that it may not be computed from the whole width (width // "
+            "heads): keep the size of a head and heads x size in attributes, and reshape the result to (batch, time, "
+            "heads x size)"
+        )
+    else:
+        advice = (
+            "a size that is written into forward() can stand in an attribute, or be taken from the tensor"
+        )
+    line = f". With fewer, this line does not run: {where}" if where else ""
+    return f"{family.name}: kept, for forward() works with its present size only: {advice}{line}"
 
 
 def _some(family: Family, multiple_of: int) -> tuple[int, frozenset[int]]:

@@ -90,6 +90,9 @@ def prune(
         LatencyMissed: no pruned copy was measured within 1.1 times the target.
     """
     goal = Target.of(target)
+    for name, each in (("loss", loss), ("between", between), ("measure", measure), ("progress", progress)):
+        if each is not None and not callable(each):
+            raise InputError(f"{name}: expected a callable or None, found {type(each).__name__} {each!r}")
     options = _checked(example_inputs, importance, scope, data, loss, steps, keep, multiple_of, progress)
     found = prunable(module, options.inputs, options.keep, multiple_of)
     costs = Costs(module, options.inputs, goal, measure)
@@ -123,8 +126,10 @@ def _checked(
             raise InputError(f"{name} is a whole number of at least 1, not {value!r}")
     if isinstance(keep, str):
         raise InputError(f"keep is a list of layer names: write [{keep!r}]")
-    if not isinstance(keep, list | tuple) or not all(isinstance(each, str) for each in keep):
-        raise InputError(f"keep is a list of layer names, not {keep!r}")
+    if not isinstance(keep, Iterable) or not all(isinstance(each, str) for each in keep):
+        raise InputError(f"keep: expected a list of layer names, found {keep!r}")
+    if data is not None and not isinstance(data, Iterable):
+        raise InputError(f"data: expected batches of (inputs, labels), found {type(data).__name__}")
     if steps > 1 and data is not None and iter(data) is data:
         raise InputError("data is read once for each step: give a list or a DataLoader, not a generator")
     inputs = tuple(example_inputs) if isinstance(example_inputs, tuple | list) else example_inputs

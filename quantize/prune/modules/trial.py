@@ -7,7 +7,10 @@ family that fails (a size is written into `forward`, say) is kept, and the repor
 from __future__ import annotations
 
 import copy
+import os
+import traceback
 import warnings
+from pathlib import Path
 from typing import Any
 
 from edgemm.quantize.prune.modules.counting import evaluating
@@ -28,18 +31,45 @@ class Trials:
         self._structure = structure
         self._module, self._inputs = _doubled(module, example_inputs)
 
+    def failure(self, gone: frozenset[int], sizes: Sizes = ()) -> str:
+        """Where the module's own code does not run after a removal, and why; "" where it runs."""
+        try:
+            self._pruned(gone, sizes)
+        except Exception as error:  # noqa: BLE001 - whatever a module raises when its shapes do not fit
+            return _place_of(error)
+        return ""
+
     def fits(self, gone: frozenset[int], sizes: Sizes = ()) -> bool:
         """Whether this removal, with these attributes changed, is exact."""
-        pruned = copy.deepcopy(self._module)
         try:
-            remove(pruned, self._structure, gone)
-            resize(pruned, sizes)
-            found = _run(pruned, self._inputs)
+            found = self._pruned(gone, sizes)
         except Exception:  # noqa: BLE001 - whatever a module raises when its shapes do not fit
             return False
         reference = copy.deepcopy(self._module)
         disconnect(reference, self._structure, gone)
         return _alike(found, _run(reference, self._inputs))
+
+    def _pruned(self, gone: frozenset[int], sizes: Sizes) -> list[Any]:
+        pruned = copy.deepcopy(self._module)
+        remove(pruned, self._structure, gone)
+        resize(pruned, sizes)
+        return _run(pruned, self._inputs)
+
+
+def _place_of(error: Exception) -> str:
+    """The last line of an error's way that is neither torch's nor edgemm's: file, line, its text, and the error."""
+    ours = str(Path(__file__).resolve().parents[2])
+    frames = [
+        each
+        for each in traceback.extract_tb(error.__traceback__)
+        if f"{os.sep}torch{os.sep}" not in each.filename
+        and not str(Path(each.filename).resolve()).startswith(ours)
+    ]
+    if not frames:
+        return ""
+    last = frames[-1]
+    reason = " ".join(str(error).split())[:120]
+    return f"{Path(last.filename).name}, line {last.lineno}: `{last.line or last.name}` ({reason})"
 
 
 def _doubled(module: Any, inputs: tuple[Any, ...]) -> tuple[Any, tuple[Any, ...]]:

@@ -464,3 +464,34 @@ def test_a_projection_of_an_lstm_follows() -> None:
     small = prune(Projected(), (x,), target="macs=0.5", scope="uniform").module
     assert small.lstm.proj_size == small.lstm.weight_hr_l0.shape[0] == small.decide.in_features == 8
     assert small(x).shape == (2, 5, 3)
+
+
+class HeadsOfTheWidth(nn.Module):
+    """Attention as it is often written: the size of a head is the width by the number of heads."""
+
+    def __init__(self, apart: bool) -> None:
+        super().__init__()
+        torch.manual_seed(3)
+        self.h, self.apart, self.size, self.inner = 4, apart, 8, 32
+        self.qkv, self.out, self.decide = nn.Linear(32, 96), nn.Linear(32, 32), nn.Linear(32, 3)
+
+    def forward(self, x: Any) -> Any:
+        batch, time, width = x.shape
+        size = self.size if self.apart else width // self.h
+        q, k, v = self.qkv(x).reshape(batch, time, 3, self.h, size).permute(2, 0, 3, 1, 4)
+        mixed = F.scaled_dot_product_attention(q, k, v).transpose(1, 2)
+        whole = mixed.reshape(batch, time, self.inner if self.apart else width)
+        return self.decide((x + self.out(whole)).mean(1))
+
+
+def test_what_keeps_heads_is_named_by_its_line_and_the_advice_helps() -> None:
+    inputs = (torch.randn(2, 5, 32),)
+    with pytest.raises(InputError, match="nothing can be removed") as caught:
+        prune(HeadsOfTheWidth(False), inputs, target="macs=0.8")
+    said = str(caught.value)
+    assert "qkv: kept" in said
+    assert "the size of a head and heads x size in attributes" in said
+    assert "test_removal.py, line" in said
+    assert "`q, k, v = self.qkv(x).reshape(batch, time, 3, self.h, size).permute(2, 0, 3, 1, 4)`" in said
+    pruned = prune(HeadsOfTheWidth(True), inputs, target="macs=0.8")
+    assert {each.kind for each in pruned.report.removed} == {"heads"}
