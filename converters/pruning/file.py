@@ -155,7 +155,7 @@ def pruned_file(
     prepare(work)
     keep_shared(work)
     before = source.model
-    pruned = _finished(work, source, target, keep, seed, runtime)
+    pruned, written_card = _finished(work, source, target, keep, seed, runtime)
     sample = work.judged_on.inputs[0]
     latencies, left_out = both_runtimes(before, pruned.model, sample)
     if target.measure == "ms":
@@ -168,7 +168,7 @@ def pruned_file(
     differences = unlike(options.source, options.settings.opset)
     notes = [*work.notes, *report.notes, *differences, *([left_out] if left_out else []), ZEROS]
     done = PrunedFile(
-        work.options.output, target, report, work.fidelity, latencies, work.card, tuple(dict.fromkeys(notes)),
+        work.options.output, target, report, work.fidelity, latencies, written_card, tuple(dict.fromkeys(notes)),
         warnings_of(work.fidelity, report),
     )  # fmt: skip
     return done, source
@@ -176,7 +176,7 @@ def pruned_file(
 
 def _finished(
     work: Work, source: Prepared, target: Target, keep: Sequence[str], seed: int, runtime: Format
-) -> graph.Pruned:
+) -> tuple[graph.Pruned, ModelCard]:
     """Pruned, measured and described. A target for the size is held by the file as it will be on the disk.
 
     Raises:
@@ -188,12 +188,12 @@ def _finished(
         pruned = _pruned(work, target, keep, seed, runtime, budget)
         check_canonical(pruned.model)
         finish(work, source, pruned.model)
-        work.card = _with_history(work, target, pruned.report)
+        card = work.card = _with_history(work, target, pruned.report)
         if budget is None:
-            return pruned
+            return pruned, card
         found = size_on_disk(work)
         if found <= budget.allowed:
-            return pruned
+            return pruned, card
         budget = budget.less(found - budget.allowed)
         work.prepared, work.notes = source, list(notes)
     raise InputError(
