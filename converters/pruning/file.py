@@ -163,7 +163,7 @@ def pruned_file(
     prepare(work)
     keep_shared(work)
     before = source.model
-    pruned, said = _finished(work, source, target, keep, seed, runtime, zeros)
+    pruned, said, written_card = _finished(work, source, target, keep, seed, runtime, zeros)
     sample = work.judged_on.inputs[0]
     latencies, left_out = both_runtimes(before, pruned.model, sample)
     if target.measure == "ms":
@@ -176,7 +176,7 @@ def pruned_file(
     differences = unlike(options.source, options.settings.opset)
     notes = [*work.notes, *report.notes, *differences, *([left_out] if left_out else []), said]
     done = PrunedFile(
-        work.options.output, target, report, work.fidelity, latencies, work.card, tuple(dict.fromkeys(notes)),
+        work.options.output, target, report, work.fidelity, latencies, written_card, tuple(dict.fromkeys(notes)),
         warnings_of(work.fidelity, report),
     )  # fmt: skip
     return done, source
@@ -185,8 +185,8 @@ def pruned_file(
 def _finished(
     work: Work, source: Prepared, target: Target, keep: Sequence[str], seed: int, runtime: Format,
     zeros: float | None,
-) -> tuple[graph.Pruned, str]:  # fmt: skip
-    """Pruned, measured and described, and what is to be said of single zeros.
+) -> tuple[graph.Pruned, str, ModelCard]:  # fmt: skip
+    """Pruned, measured and described; what is to be said of single zeros; the card.
 
     A target for the size is held by the file as it will be on the disk.
 
@@ -201,12 +201,12 @@ def _finished(
             pruned, said = with_zeros(pruned, zeros)
         check_canonical(pruned.model)
         finish(work, source, pruned.model)
-        work.card = _with_history(work, target, pruned.report, zeros)
+        work.card = card = _with_history(work, target, pruned.report, zeros)
         if budget is None:
-            return pruned, said
+            return pruned, said, card
         found = size_on_disk(work)
         if found <= budget.allowed:
-            return pruned, said
+            return pruned, said, card
         budget = budget.less(found - budget.allowed)
         work.prepared, work.notes = source, list(notes)
     raise InputError(

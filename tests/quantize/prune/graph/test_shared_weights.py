@@ -49,7 +49,7 @@ ALSO_ADDED = """(float[16,12] x) => (float[16,4] y) {
     e = Relu(d)
     y = MatMul(e, out)
 }"""
-CASES = {
+CASES: dict[str, tuple[str, dict[str, tuple[int, ...]]]] = {
     "several scales": (SCALES, {"stem": (32, 3, 3, 3), "bias": (32,), "shared": (32, 32, 3, 3), "last": (4, 32, 1, 1)}),
     "steps": (STEPS, {"first": (12, 16), "again": (16, 16), "out": (16, 4)}),
     "also added": (
