@@ -135,6 +135,14 @@ def test_scores_that_differ_by_rounding_alone_are_a_tie() -> None:
     assert top1_agreement(*ones) == 1.0
 
 
+def test_sums_that_cancel_are_rounded_as_the_others_are() -> None:
+    """Two scores near 0, of a network whose scores are mostly near 10."""
+    scores = np.array([[10.0, 0.0], [0.0, 12.0], [2e-7, 1e-7]])
+    found = scores.copy()
+    found[2] = [1e-7, 2e-7]
+    assert top1_agreement(scores, found) == 1.0
+
+
 def test_whole_numbers_have_no_rounding() -> None:
     assert top1_agreement(np.array([[2**26, 2**26 + 1]]), np.array([[1, 0]])) == 0.0
 
