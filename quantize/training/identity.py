@@ -25,7 +25,7 @@ def fingerprint(
     found["augment"] = said_of(data.augment) if own else ""
     for name, module in modules.items():
         found[f"structure of {name}"] = _structure(module)
-        found[f"weights of {name}"] = digest(module)
+        found[f"weights of {name}"] = _weights(module)
     return found | {name: str(value) for name, value in settings.to_json().items()} | dict(objective)
 
 
@@ -61,6 +61,14 @@ def _structure(module: Any) -> str:
     said = [_text(module), *(f"{name} {each.dtype} {tuple(each.shape)} {each.requires_grad}"
                              for name, each in _tensors(module))]  # fmt: skip
     return hashlib.sha256("\n".join(said).encode()).hexdigest()
+
+
+def _weights(module: Any) -> str:
+    found = hashlib.sha256()
+    for name, value in _tensors(module):
+        found.update(name.encode())
+        found.update(_bytes(value))
+    return found.hexdigest()
 
 
 def _text(module: Any) -> str:

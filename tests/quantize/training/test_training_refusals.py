@@ -192,11 +192,18 @@ def _wide() -> nn.Module:
     return nn.Sequential(nn.Linear(6, 9), nn.ReLU(), nn.Linear(9, 3))
 
 
+def _smooth() -> nn.Module:
+    net = network()
+    net[1] = nn.Tanh()
+    return net
+
+
 @pytest.mark.parametrize(
     ("changed", "said"),
     [
         ({"module": _other(network(), "0.bias")}, "these differ: the weights that it begins with"),
         ({"module": _wide()}, "these differ: the network's structure, the weights"),
+        ({"module": _smooth()}, r"these differ: the network's structure\."),
         ({"data": Samples(X + 1, Y)}, r"these differ: the data\."),
         ({"data": Samples(X, Y, lambda batch: batch)}, r"these differ: augment\."),
         (
