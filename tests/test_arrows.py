@@ -36,8 +36,8 @@ ROOMS: dict[str, Room] = {
     "values": Room(("affine", "media", "results", "session", "tensors"), ERRORS),
     "ground": Room(
         ("amounts", "atomic", "cache", "child_process", "choices", "dependency", "exit_guard", "gate", "installed",
-         "lifecycle", "litert_runtime", "log", "onnx_runtime", "opencv", "runtime_noise", "shortage", "signals",
-         "strict_json", "version", "worker"),
+         "lazy_names", "lifecycle", "litert_runtime", "log", "onnx_runtime", "opencv", "runtime_noise", "shortage",
+         "signals", "strict_json", "version", "worker"),
         ERRORS,
     ),
     # Files.

@@ -7,6 +7,7 @@ with a warning, since they may be of a later version.
 
 from __future__ import annotations
 
+import sys
 import warnings
 from collections.abc import Iterator
 from dataclasses import fields, is_dataclass, replace
@@ -58,7 +59,7 @@ def refuse_unknown(card: ModelCard) -> None:
 
 
 def warn_unknown(card: ModelCard, where: str, correct: str) -> None:
-    """Warns of each unknown key (`CardWarning`), once per file and key, in the name of the caller's caller.
+    """Warns of each unknown key (`CardWarning`), once per file and key, in the name of the program that called edgemm.
 
     Args:
         where: what the card was read from.
@@ -71,7 +72,15 @@ def warn_unknown(card: ModelCard, where: str, correct: str) -> None:
 @lru_cache(maxsize=256)
 def _warn_once(where: str, sentence: str, correct: str) -> None:
     said = f"{where}: {ended(sentence)} The key is ignored; {correct}"
-    warnings.warn(without_secrets(said), CardWarning, stacklevel=4)
+    warnings.warn(without_secrets(said), CardWarning, stacklevel=_level_outside())
+
+
+def _level_outside() -> int:
+    """The `stacklevel` with which the caller warns in the name of the program that called edgemm."""
+    frame, level = sys._getframe(1), 1
+    while frame.f_back is not None and frame.f_globals.get("__name__", "").partition(".")[0] == "edgemm":
+        frame, level = frame.f_back, level + 1
+    return level
 
 
 def without_help(card: ModelCard) -> ModelCard:

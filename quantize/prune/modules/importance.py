@@ -237,6 +237,8 @@ def standard_loss(module: Any, batch: Any) -> Any:
         )
     inputs, labels = batch
     several = tuple(inputs) if isinstance(inputs, tuple | list) else (inputs,)
+    if not all(isinstance(each, torch.Tensor) for each in several):
+        raise InputError("expected batches of tensors; torch.from_numpy makes a tensor of an array")
     output = _output(module, several)
     if not isinstance(output, torch.Tensor) or not isinstance(labels, torch.Tensor):
         raise InputError(

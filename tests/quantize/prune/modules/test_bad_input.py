@@ -27,17 +27,17 @@ def network() -> Any:
 @pytest.mark.parametrize(
     ("words", "said"),
     [
-        ({"target": None}, "expected a Target or text"),
+        ({"target": None}, "expected a Target or a text"),
         ({"target": 0.5}, "found float"),
         ({"keep": [3]}, "list of layer names"),
         ({"keep": 3}, "list of layer names"),
-        ({"importance": "taylor", "data": [(PICTURES, CLASSES + 9)]}, "classes from 0 to 3, found 9 to 9"),
-        ({"importance": "taylor", "data": [(PICTURES, CLASSES - 1)]}, "found -1 to -1"),
+        ({"importance": "taylor", "data": [(PICTURES, CLASSES + 9)]}, "labels of 0..3, found 9..9"),
+        ({"importance": "taylor", "data": [(PICTURES, CLASSES - 1)]}, "found -1..-1"),
         ({"importance": "taylor", "data": [(PICTURES.numpy(), CLASSES)]}, "torch.from_numpy"),
-        ({"importance": "taylor", "data": [(PICTURES * np.nan, CLASSES)]}, "one finite number"),
+        ({"importance": "taylor", "data": [(PICTURES * np.nan, CLASSES)]}, "inputs have NaN"),
         (
             {"importance": "taylor", "data": [(PICTURES, CLASSES)], "loss": lambda m, b: 3},
-            "one finite number",
+            "expected a tensor of one number, found int",
         ),
         ({"importance": "taylor", "data": [PICTURES]}, "needs labels"),
         ({"target": "ms=1", "measure": lambda module: None}, "found None"),
