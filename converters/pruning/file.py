@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -15,32 +15,30 @@ from edgemm.converters.fidelity import Fidelity
 from edgemm.converters.latency import Latency
 from edgemm.converters.options import Options, Progress, silent
 from edgemm.converters.passes import check_canonical
-from edgemm.converters.passes.quantized import is_quantized
 from edgemm.converters.pipeline.prepare import prepare
 from edgemm.converters.pipeline.read import read
 from edgemm.converters.pipeline.reload import reload
 from edgemm.converters.pipeline.work import Work
 from edgemm.converters.prepare import Prepared
 from edgemm.converters.pruning.disk import Budget, budget_of, finish, size_before, size_on_disk
+from edgemm.converters.pruning.milliseconds import within
 from edgemm.converters.pruning.modules import is_module, pruned_module
 from edgemm.converters.pruning.options import SAMPLES, check_keep, check_source, output_of
 from edgemm.converters.pruning.poor import warnings_of
 from edgemm.converters.pruning.single_zeros import NONE, with_zeros
+from edgemm.converters.pruning.sources import keep_shared, require_float
 from edgemm.converters.pruning.turns import both_runtimes, in_turns, written_float
 from edgemm.converters.pruning.unlike import unlike
 from edgemm.converters.written import Format, Settings
-from edgemm.errors import InputError, LatencyMissed
+from edgemm.errors import InputError
 from edgemm.quantize.prune import graph
-from edgemm.quantize.prune.graph.shared import share_again
 from edgemm.quantize.prune.graph.zeros import check_fraction
 from edgemm.quantize.prune.removal import PruneReport
 from edgemm.quantize.prune.target import Target
 from edgemm.quantize.reference import serialize
 
-WITHIN = 1.1
-"""A latency target is met up to this factor."""
 TRIES = 3
-"""Times that the latency of what was pruned is measured before a target counts as missed."""
+"""Networks that are pruned for a size on the disk before it counts as missed."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -168,7 +166,7 @@ def pruned_file(
     latencies, left_out = both_runtimes(before, pruned.model, sample)
     if target.measure == "ms":
         again = [written_float(model, runtime) for model in (before, pruned.model)]
-        latencies[runtime] = _within(target, latencies[runtime], lambda: in_turns(again, sample))
+        latencies[runtime] = within(target, latencies[runtime], lambda: in_turns(again, sample))
     reload(work)
     after = work.options.output.stat().st_size
     sizes = size_before(work, source, after), after
@@ -215,28 +213,6 @@ def _finished(
     )
 
 
-def require_float(work: Work) -> None:
-    """Raises:
-    InputError: the source is quantized.
-    """
-    source = work.prepared.source
-    if source is not None and is_quantized(source):
-        raise InputError(
-            f"{_name(work.options)}: it is quantized, and its rounded weights cannot be fitted anew. Prune the float "
-            "model that it was made from, then run edgemm convert"
-        )
-
-
-def keep_shared(work: Work) -> None:
-    """Weights that several layers of the source share are one in its canonical graph too."""
-    if work.prepared.source is not None:
-        share_again(work.prepared.model, work.prepared.source)
-
-
-def _name(options: Options) -> str:
-    return Path(options.source).name if isinstance(options.source, str | Path) else "the model"
-
-
 def _pruned(
     work: Work, target: Target, keep: Sequence[str], seed: int, runtime: Format, budget: Budget | None
 ) -> graph.Pruned:
@@ -269,32 +245,6 @@ def _measured(report: PruneReport, sizes: tuple[int, int], latency: tuple[Latenc
         for counts, size, each in zip((report.before, report.after), sizes, latency, strict=True)
     ]
     return replace(report, before=sides[0], after=sides[1])
-
-
-def _within(
-    target: Target, first: tuple[Latency, Latency], measure: Callable[[], Sequence[Latency]]
-) -> tuple[Latency, Latency]:
-    """Latency of the source and of the pruned network, in turns.
-
-    Where it is too long it is measured again: a machine is busy at times.
-
-    Raises:
-        LatencyMissed: it always takes too long.
-    """
-    best = first
-    for _ in range(TRIES - 1):
-        if best[1].median_ms <= target.value * WITHIN:
-            break
-        before, after = measure()
-        best = min(best, (before, after), key=lambda each: each[1].median_ms)
-    found = best[1].median_ms
-    if found > target.value * WITHIN:
-        raise LatencyMissed(
-            f"the target {target} was not met: measured in turns with the source, the pruned network takes {found:.3g} "
-            f"ms and the source {best[0].median_ms:.3g} ms. Nothing was written. Try ms={found:.3g}, or on a machine "
-            "that is less busy"
-        )
-    return best
 
 
 def _with_history(work: Work, target: Target, report: PruneReport, zeros: float | None) -> ModelCard:

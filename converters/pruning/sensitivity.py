@@ -18,9 +18,9 @@ from edgemm.converters.pipeline.measure import judge_of
 from edgemm.converters.pipeline.prepare import prepare
 from edgemm.converters.pipeline.read import read
 from edgemm.converters.pipeline.work import Work
-from edgemm.converters.pruning.file import keep_shared, require_float
 from edgemm.converters.pruning.modules import is_module
 from edgemm.converters.pruning.options import SAMPLES, check_keep, check_source
+from edgemm.converters.pruning.sources import keep_shared, require_float
 from edgemm.errors import InputError
 from edgemm.quantize import make_plan
 from edgemm.quantize.prune.graph import Settings

@@ -12,7 +12,7 @@ import pytest
 from edgemm import data
 from edgemm.converters import prune_file
 from edgemm.converters.latency import Latency
-from edgemm.converters.pruning import file as steps
+from edgemm.converters.pruning.milliseconds import within
 from edgemm.converters.pruning.turns import in_turns
 from edgemm.errors import InputError, LatencyMissed
 from edgemm.quantize.prune.target import Target
@@ -31,19 +31,19 @@ def in_order(*pairs: tuple[float, float]) -> Iterator[tuple[Latency, Latency]]:
 
 def test_a_busy_moment_is_measured_again() -> None:
     later = in_order((2.0, 1.4), (2.0, 1.05))
-    found = steps._within(TARGET, (ms(3.0), ms(1.5)), lambda: next(later))
+    found = within(TARGET, (ms(3.0), ms(1.5)), lambda: next(later))
     assert [each.median_ms for each in found] == [2.0, 1.05]
 
 
 def test_what_is_within_a_tenth_is_not_measured_again() -> None:
-    found = steps._within(TARGET, (ms(2.0), ms(1.09)), lambda: pytest.fail("measured again"))
+    found = within(TARGET, (ms(2.0), ms(1.09)), lambda: pytest.fail("measured again"))
     assert found[1].median_ms == 1.09
 
 
 def test_what_is_always_too_slow_is_refused_with_the_nearest() -> None:
     later = in_order((2.0, 1.2), (2.0, 1.3))
     with pytest.raises(LatencyMissed, match=r"Try ms=1\.2,"):
-        steps._within(TARGET, (ms(3.0), ms(1.5)), lambda: next(later))
+        within(TARGET, (ms(3.0), ms(1.5)), lambda: next(later))
 
 
 @pytest.mark.parametrize("runtime", ["onnx", "tflite"])
