@@ -33,7 +33,7 @@ def _pruned(network: Any, inputs: tuple[Any, ...], ratio: float) -> Any:
         made = copy.deepcopy(network).eval()
         last = [part for part in made.modules() if isinstance(part, nn.Linear)][-1]
         torch_pruning.pruner.MagnitudePruner(
-            made, inputs, importance=torch_pruning.importance.GroupMagnitudeImportance(p=1), pruning_ratio=ratio,
+            made, inputs, importance=torch_pruning.importance.GroupMagnitudeImportance(p=2), pruning_ratio=ratio,
             ignored_layers=[last], round_to=8,
         ).step()  # fmt: skip
     return made
