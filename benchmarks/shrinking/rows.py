@@ -39,6 +39,8 @@ class Row:
     """Accuracy that may be lost, in percentage points."""
     slowest: float
     """The largest latency, as a fraction of the whole network's."""
+    rate: float = 0.5
+    """The highest learning rate after pruning, as a fraction of the whole network's."""
     scope: Any = "global"
     importance: Any = "l1"
     foreign: bool = False
@@ -46,10 +48,10 @@ class Row:
 
 
 ROWS = {
-    "resnet8_half": Row("resnet8", "pictures", 0.5, 24, 30, 1.5, 0.7, importance="taylor"),
-    "resnet8_third": Row("resnet8", "pictures", 0.35, 24, 30, 1.5, 0.6, importance="taylor"),
-    "resnet8_half_foreign": Row("resnet8", "pictures", 0.5, 24, 30, 1.5, 0.7, foreign=True),
-    "resnet8_third_foreign": Row("resnet8", "pictures", 0.35, 24, 30, 1.5, 0.6, foreign=True),
+    "resnet8_half": Row("resnet8", "pictures", 0.5, 40, 60, 1.5, 0.7, importance="taylor", rate=1.0),
+    "resnet8_third": Row("resnet8", "pictures", 0.35, 40, 60, 1.5, 0.6, importance="taylor", rate=1.0),
+    "resnet8_half_foreign": Row("resnet8", "pictures", 0.5, 40, 60, 1.5, 0.7, foreign=True, rate=1.0),
+    "resnet8_third_foreign": Row("resnet8", "pictures", 0.35, 40, 60, 1.5, 0.6, foreign=True, rate=1.0),
     "digits": Row("digits", "digits", 0.4, 12, 10, 1.0, 1.0),
     "keywords": Row("keywords", "words", 0.4, 30, 20, 1.5, 1.0),
     "lstm": Row("lstm", "lines", 0.3, 15, 12, 1.5, 0.7),
@@ -125,7 +127,7 @@ def _classifier(
     )
     pruned = _pruned(row, whole, inputs, data, out / f"{name}-{seed}-pruned.pt")
     scores = [accuracy(whole, data), accuracy(pruned, data)]
-    again = settings_of(row.network, row.more, seed=seed + 500, rate=rate / 2)
+    again = settings_of(row.network, row.more, seed=seed + 500, rate=rate * row.rate)
     fit(pruned, data, again, out / f"{name}-{seed}.pt", None if row.foreign else whole)
     scores.append(accuracy(pruned, data))
     lost = 100 * (scores[0] - scores[2])
