@@ -7,6 +7,7 @@ disk.py      the size of the file on the disk, and targets for it
 poor.py      warnings: little is kept, the file has grown
 unlike.py    in what else the file is unlike its source
 file.py      the steps: read, prune, write, measure
+graphs.py    a graph, pruned with its data
 modules.py   a torch module, pruned as such
 turns.py     latency of several files, measured in turns
 sensitivity.py  each group of layers alone

@@ -7,8 +7,6 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
-import onnx_ir as ir
-
 from edgemm.card import ModelCard
 from edgemm.choices import choice
 from edgemm.converters.fidelity import Fidelity
@@ -21,9 +19,10 @@ from edgemm.converters.pipeline.reload import reload
 from edgemm.converters.pipeline.work import Work
 from edgemm.converters.prepare import Prepared
 from edgemm.converters.pruning.disk import Budget, budget_of, finish, size_before, size_on_disk
+from edgemm.converters.pruning.graphs import Ways, pruned_graph
 from edgemm.converters.pruning.milliseconds import within
 from edgemm.converters.pruning.modules import is_module, pruned_module
-from edgemm.converters.pruning.options import SAMPLES, check_keep, check_source, output_of
+from edgemm.converters.pruning.options import SAMPLES, check_keep, check_low_rank, check_source, output_of
 from edgemm.converters.pruning.poor import warnings_of
 from edgemm.converters.pruning.single_zeros import NONE, with_zeros
 from edgemm.converters.pruning.sources import keep_shared, require_float
@@ -32,6 +31,7 @@ from edgemm.converters.pruning.unlike import unlike
 from edgemm.converters.written import Format, Settings
 from edgemm.errors import InputError
 from edgemm.quantize.prune import graph
+from edgemm.quantize.prune.graph.lowrank.factor import check_energy
 from edgemm.quantize.prune.graph.zeros import check_fraction
 from edgemm.quantize.prune.removal import PruneReport
 from edgemm.quantize.prune.target import Target
@@ -92,6 +92,7 @@ def prune_file(
     seed: int = 0,
     runtime: Format = "onnx",
     zeros: float | None = None,
+    low_rank: float | None = None,
     opset: int = Settings().opset,
     progress: Progress | None = None,
 ) -> PrunedFile:
@@ -120,6 +121,10 @@ def prune_file(
         runtime: what a target in milliseconds is measured in: "onnx" is ONNX Runtime, "tflite" is LiteRT.
         zeros: of the weights that are left, this fraction is set to zero: the smallest of each layer. The file is then
             smaller once it is compressed, and not faster. None: no weight is.
+        low_rank: large fully connected layers, matrix products and convolutions become two of lower rank where the two
+            were measured to be faster in `runtime`, and keep at least this part of the energy (around its mean) of the
+            layer's output, such as 0.99. Only as many as the target asks for; channels go where that is not enough.
+            Which layers did not become two, and why, is in the notes. None: no layer does.
         opset: of the file, 13 or newer; 17 loads everywhere.
         progress: called with (stage, done, total).
 
@@ -131,22 +136,23 @@ def prune_file(
     """
     wanted, kept = Target.of(target), check_keep(keep)
     fraction = None if zeros is None else check_fraction(zeros)
+    energy = None if low_rank is None else check_energy(low_rank)
     check_source(source, example_inputs, calibrate)
+    check_low_rank(source, energy)
     choice("runtime", runtime, ("onnx", "tflite"))
     options = Options(
         source, output_of(output), example_inputs, calibrate, evaluate, card, preset, shapes=shapes,
         constants=constants, limit=limit, settings=Settings(opset=opset), progress=progress or silent,
     )  # fmt: skip
-    return pruned_file(options, wanted, kept, seed=seed, runtime=runtime, zeros=fraction)[0]
+    return pruned_file(options, wanted, kept, Ways(seed, runtime, energy), zeros=fraction)[0]
 
 
 def pruned_file(
     options: Options,
     target: Target,
     keep: Sequence[str],
+    ways: Ways,
     *,
-    seed: int = 0,
-    runtime: Format = "onnx",
     zeros: float | None = None,
 ) -> tuple[PrunedFile, Prepared]:
     """`prune_file` with its arguments checked; also the source as it was read.
@@ -160,8 +166,8 @@ def pruned_file(
     require_float(work)
     prepare(work)
     keep_shared(work)
-    before = source.model
-    pruned, said, written_card = _finished(work, source, target, keep, seed, runtime, zeros)
+    before, runtime = source.model, ways.runtime
+    pruned, said, written_card = _finished(work, source, target, keep, ways, zeros)
     sample = work.judged_on.inputs[0]
     latencies, left_out = both_runtimes(before, pruned.model, sample)
     if target.measure == "ms":
@@ -181,9 +187,8 @@ def pruned_file(
 
 
 def _finished(
-    work: Work, source: Prepared, target: Target, keep: Sequence[str], seed: int, runtime: Format,
-    zeros: float | None,
-) -> tuple[graph.Pruned, str, ModelCard]:  # fmt: skip
+    work: Work, source: Prepared, target: Target, keep: Sequence[str], ways: Ways, zeros: float | None
+) -> tuple[graph.Pruned, str, ModelCard]:
     """Pruned, measured and described; what is to be said of single zeros; the card.
 
     A target for the size is held by the file as it will be on the disk.
@@ -194,7 +199,7 @@ def _finished(
     budget = budget_of(work, source, target) if target.measure == "size" else None
     notes = list(work.notes)
     for _ in range(TRIES):
-        pruned, said = _pruned(work, target, keep, seed, runtime, budget), NONE
+        pruned, said = _pruned(work, target, keep, ways, budget), NONE
         if zeros is not None:
             pruned, said = with_zeros(pruned, zeros)
         check_canonical(pruned.model)
@@ -214,29 +219,14 @@ def _finished(
 
 
 def _pruned(
-    work: Work, target: Target, keep: Sequence[str], seed: int, runtime: Format, budget: Budget | None
+    work: Work, target: Target, keep: Sequence[str], ways: Ways, budget: Budget | None
 ) -> graph.Pruned:
     if is_module(work.options.source):
         if budget is not None:
             share = (budget.allowed - budget.beside) / len(serialize(work.prepared.model))
             target = replace(target, value=min(max(share, 1e-6), target.value))
-        return pruned_module(work, target, keep, runtime)
-    settings = graph.Settings(seed=seed)
-    if budget is not None:
-        settings = replace(settings, whole_bytes=budget.whole, beside_bytes=budget.beside)
-    data = work.calibration_data
-    samples = data.inputs if data is not None else ()
-
-    def latency(models: Sequence[ir.Model]) -> list[float]:
-        return [
-            each.median_ms
-            for each in in_turns([written_float(model, runtime) for model in models], samples[0])
-        ]
-
-    return graph.prune_graph(
-        work.prepared.model, samples, target, keep=keep, settings=settings, latency=latency,
-        tell=work.tell,
-    )  # fmt: skip
+        return pruned_module(work, target, keep, ways.runtime)
+    return pruned_graph(work, target, keep, ways, budget)
 
 
 def _measured(report: PruneReport, sizes: tuple[int, int], latency: tuple[Latency, Latency]) -> PruneReport:
@@ -247,7 +237,9 @@ def _measured(report: PruneReport, sizes: tuple[int, int], latency: tuple[Latenc
     return replace(report, before=sides[0], after=sides[1])
 
 
-def _with_history(work: Work, target: Target, report: PruneReport, zeros: float | None) -> ModelCard:
+def _with_history(
+    work: Work, target: Target, report: PruneReport, ways: Ways, zeros: float | None
+) -> ModelCard:
     """The card, which says what was removed, and from which file."""
     data = work.calibration_data
     details = {
@@ -257,6 +249,7 @@ def _with_history(work: Work, target: Target, report: PruneReport, zeros: float 
         "removed": [str(each) for each in report.removed],
         "compensated_on": 0 if data is None or is_module(work.options.source) else len(data),
         **({} if zeros is None else {"zeros": zeros}),
+        **({} if ways.low_rank is None else {"low_rank": ways.low_rank}),
     }
     card = work.card if work.card is not None else work.prepared.card
     return card.after("pruned", details, work.prepared.sha256)

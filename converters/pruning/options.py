@@ -31,6 +31,16 @@ def check_source(source: Any, example_inputs: Any, calibrate: Any) -> None:
         )
 
 
+def check_low_rank(source: Any, energy: float | None) -> None:
+    """Raises:
+    InputError: low ranks are asked for of a torch module.
+    """
+    if energy is not None and hasattr(source, "state_dict"):
+        raise InputError(
+            "low_rank: a torch module is pruned as a module, which has no low ranks. Give an .onnx or .pt2 file of it"
+        )
+
+
 def output_of(output: Any) -> Any:
     """The path of the file to write; `Options` refuses what is no path.
 

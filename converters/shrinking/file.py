@@ -15,6 +15,7 @@ from edgemm.converters.fidelity import MIN_SNR_DB, Fidelity, held_out
 from edgemm.converters.options import GateMode, Options, Progress, Scheme, silent
 from edgemm.converters.pipeline import Conversion
 from edgemm.converters.pruning.file import PrunedFile, pruned_file
+from edgemm.converters.pruning.graphs import Ways
 from edgemm.converters.samples import Samples
 from edgemm.converters.shrinking.loss import answers_alike
 from edgemm.converters.shrinking.options import SAMPLES, USUAL, Shrinking, pruning_of
@@ -174,7 +175,7 @@ def _begun(asked: Shrinking, folder: Path) -> tuple[Aware, PrunedFile | None]:
     if asked.prune is None:
         return _aware(options), None
     to_prune = replace(options, output=folder / "pruned.onnx")
-    pruned, source = pruned_file(to_prune, asked.prune, asked.keep, runtime=options.format)
+    pruned, source = pruned_file(to_prune, asked.prune, asked.keep, Ways(runtime=options.format))
     made = _aware(
         replace(
             options, source=pruned.output, example_inputs=None, card=pruned.card, preset=None, shapes=None,

@@ -21,11 +21,16 @@ examples:
   edgemm prune digits.onnx -o small.onnx --target macs=0.6 --calibrate pictures/ --card digits.card.json
   edgemm prune mobilenet.onnx -o small.onnx --target ms=12 --calibrate photos/ --preset imagenet
   edgemm convert small.onnx -o small.tflite --calibrate pictures/
+  edgemm prune recogniser.onnx -o small.onnx --target macs=0.7 --low-rank 0.99 --calibrate lines.npz
   edgemm prune digits.onnx --sensitivity page.html --calibrate pictures/
 
 Whole channels and attention heads are removed, and the layers behind them are fitted anew on the data of --calibrate,
 so that they compute what they computed before. Right answers are not needed, and nothing is trained. Single zeros in
 the weights (--zeros) make a compressed file smaller; the runtimes do not run it faster.
+
+--low-rank 0.99 first makes two layers of lower rank of large fully connected layers, matrix products and convolutions:
+as many as the target asks for, and only where two were measured to be faster than the one, in the runtime of --runtime.
+The notes list the layers that stay as they are, and why. Channels are removed where that does not reach the target.
 
 A target is the fraction that is left (macs=0.6, parameters=0.5, size=0.5), or milliseconds on this machine (ms=4).
 The size is that of the file on the disk, with its card and test inputs, against the source's file. The file takes one
@@ -69,6 +74,11 @@ def add_arguments(parser: CommandParser) -> None:
         "--zeros", type=float, metavar="FRACTION",
         help="set this fraction of the weights that are left to zero, such as 0.5: a smaller download once compressed, "
         "not a faster model",
+    )  # fmt: skip
+    parser.add_argument(
+        "--low-rank", type=float, metavar="ENERGY",
+        help="make two layers of lower rank of large layers where that is measured to be faster, and keeps this part "
+        "of the energy of the layer's output, such as 0.99",
     )  # fmt: skip
     parser.add_argument(
         "--opset", type=whole(1), default=17, metavar="N", help="operator set of the .onnx file (default 17)"
@@ -119,7 +129,7 @@ def _pruned(options: argparse.Namespace) -> PrunedFile:
     with ProgressBar(quiet=options.json) as progress:
         return prune_file(
             options.source, output=options.output, target=options.target, runtime=options.runtime, opset=options.opset,
-            zeros=options.zeros,
+            zeros=options.zeros, low_rank=options.low_rank,
             progress=progress, **_common(options),
         )  # fmt: skip
 

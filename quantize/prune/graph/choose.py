@@ -51,8 +51,10 @@ def chosen(work: Work, rankings: Sequence[Ranking]) -> State:
 
 def _whole(work: Work) -> float:
     """What the target is a fraction of."""
+    if work.settings.whole:
+        return work.settings.whole
     if work.target.measure == "size":
-        return float(work.settings.whole_bytes or len(serialize(work.model)))
+        return float(len(serialize(work.model)))
     return float((total_parameters if work.target.measure == "parameters" else total_macs)(work.model))
 
 

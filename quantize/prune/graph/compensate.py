@@ -38,6 +38,7 @@ def compensate(
     numbers: Sequence[int] | None = None,
     reach: int | None = None,
     pairs: bool = False,
+    begin: Collection[str] = (),
 ) -> Weights:
     """(node, input index) -> the constant that stands there once these channels are gone.
 
@@ -45,12 +46,14 @@ def compensate(
         numbers: of the samples that are fitted on; None for all.
         reach: only so many layers are fitted.
         pairs: each is fitted once more, together with the layer in front of it.
+        begin: layers that are fitted, and all behind them, although no channel in front of them is gone.
     """
     plan, weights = Cut(found, gone), Weights()
     changed, fitted = False, 0
     consumers = {each.consumer.layer.node: each.consumer for each in aims}
     for done, each in enumerate(aims, 1):
-        changed = changed or plan.kept(each.consumer.layer.into) is not None
+        name = each.consumer.layer.name
+        changed = changed or name in begin or plan.kept(each.consumer.layer.into) is not None
         alone = not is_shared(
             each.consumer.layer.node.inputs[1]
         )  # what is fitted to one layer would not fit another

@@ -75,7 +75,7 @@ def weighed(work: Work, seen: Observed, rankings: Sequence[Ranking]) -> list[Ran
     """The same with errors that the outputs feel: measured at a few depths, interpolated between them."""
     if work.settings.rank == "norm" or work.settings.spread == "even":
         return list(rankings)
-    fitted, judged = _divided(len(seen.samples))
+    fitted, judged = divided(len(seen.samples))
     made = []
     for done, ranking in enumerate(rankings, 1):
         depths = sorted({max(1, round(share * len(ranking.order))) for share in DEPTHS})
@@ -100,7 +100,7 @@ def _felt(
     return max(error, 1e-12) / max(float(ranking.errors[depth]), 1e-12)
 
 
-def _divided(count: int) -> tuple[list[int], list[int]]:
+def divided(count: int) -> tuple[list[int], list[int]]:
     """Numbers of the samples that a trial is fitted on, and of those that it is judged on."""
     judged = range(2, count, 4) if count >= 8 else range(count)
     fitted = [number for number in range(count) if number not in judged] or list(judged)

@@ -27,8 +27,8 @@ class Settings:
     """So many channels, or a multiple, are left of a layer; fewer in layers of less than four times that."""
     seed: int = 0
     """Chooses the places of large tensors that are looked at."""
-    whole_bytes: int = 0
-    """What a target for the size is a fraction of; 0: the graph as a file."""
+    whole: float = 0.0
+    """What the target is a fraction of: MACs, parameters or bytes; 0: those of the graph."""
     beside_bytes: int = 0
     """What the file of the smaller graph holds besides it."""
     rank: Literal["error", "norm"] = "error"

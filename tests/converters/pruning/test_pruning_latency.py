@@ -58,6 +58,7 @@ def test_the_runtime_that_is_asked_for_is_timed(
         return [ms(len(each.payload) / 1e6) for each in files]
 
     monkeypatch.setattr("edgemm.converters.pruning.file.in_turns", by_size)
+    monkeypatch.setattr("edgemm.converters.pruning.graphs.in_turns", by_size)
     monkeypatch.setattr("edgemm.converters.pruning.turns.in_turns", by_size)
     done = prune_file(
         SOURCE, output=tmp_path / "a.onnx", target="ms=0.5", calibrate=PICTURES, runtime=runtime
