@@ -1,4 +1,4 @@
-"""How far a generator's digits are from real ones: the Frechet distance of a classifier's features, and a picture."""
+"""A generator's digits: what a classifier sees in them, and a picture."""
 
 from __future__ import annotations
 
@@ -26,16 +26,6 @@ def features(classifier: Any, pictures: Any) -> npt.NDArray[np.float64]:
         found = [classifier.eval()[:-1]((part + 1) / 2) for part in pictures.split(500)]
     features: npt.NDArray[np.float64] = torch.cat(found).double().numpy()
     return features
-
-
-def frechet(first: npt.NDArray[np.float64], second: npt.NDArray[np.float64]) -> float:
-    """Squared distance of two normal distributions with the means and covariances of these features."""
-    one, other = np.cov(first, rowvar=False), np.cov(second, rowvar=False)
-    values, vectors = np.linalg.eigh(one)
-    root = vectors * np.sqrt(values.clip(0)) @ vectors.T
-    common = np.sqrt(np.linalg.eigvalsh(root @ other @ root).clip(0)).sum()
-    apart = first.mean(0) - second.mean(0)
-    return float(apart @ apart + np.trace(one) + np.trace(other) - 2 * common)
 
 
 def grid(generators: dict[str, Any], path: Path) -> None:

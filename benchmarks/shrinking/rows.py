@@ -13,12 +13,13 @@ import torch
 from benchmarks.shrinking.data import Data, load
 from benchmarks.shrinking.fit import accuracy, fit, imitate, play, save, settings_of
 from benchmarks.shrinking.foreign import prune_foreign
-from benchmarks.shrinking.frechet import drawn, features, frechet, grid
+from benchmarks.shrinking.frechet import drawn, features, grid
 from benchmarks.shrinking.latency import ratios
 from benchmarks.shrinking.networks import discriminator, make
 from benchmarks.timing import instruction_set
 from edgemm.quantize.prune import prune
 from edgemm.quantize.prune.modules.counting import count_macs
+from edgemm.quantize.training.frechet import frechet_distance
 
 RATE = {"resnet8": 8e-3, "digits": 4e-3, "keywords": 4e-3, "lstm": 4e-3, "gru": 4e-3, "transformer": 2e-3}
 
@@ -155,7 +156,7 @@ def _generator(
         out / "judge.pt",
     )
     real = features(judge, data.held_out[0])
-    before, after = (frechet(features(judge, drawn(each)), real) for each in (whole, pruned))
+    before, after = (frechet_distance(features(judge, drawn(each)), real) for each in (whole, pruned))
     grid({"whole": whole, "pruned": pruned}, out / f"generator-{seed}.png")
     return pruned, {
         "frechet_whole": round(before, 3), "frechet_pruned": round(after, 3), "further": round(after / before, 3),

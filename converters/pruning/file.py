@@ -204,7 +204,7 @@ def _finished(
             pruned, said = with_zeros(pruned, zeros)
         check_canonical(pruned.model)
         finish(work, source, pruned.model)
-        work.card = card = _with_history(work, target, pruned.report, zeros)
+        work.card = card = _with_history(work, target, pruned.report, ways, zeros)
         if budget is None:
             return pruned, said, card
         found = size_on_disk(work)

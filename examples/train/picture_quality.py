@@ -1,4 +1,4 @@
-"""How good generated digits are: the Frechet distance between them and real ones, and a picture to look at."""
+"""How good generated digits are: what a classifier sees in them, and a picture to look at."""
 
 from __future__ import annotations
 
@@ -32,18 +32,6 @@ def features(pictures: Pictures) -> Array:
         found = torch.cat([net[:-1](part) for part in parts])
     values: Array = found.double().numpy()
     return values
-
-
-def frechet_distance(ours: Array, real: Array) -> float:
-    """Between two clouds of features [n, d], each taken for a normal distribution (Heusel et al. 2017):
-    |m1 - m2|^2 + trace(C1 + C2 - 2 (C1 C2)^0.5), with means m and covariances C.
-    """
-    apart = float(np.square(ours.mean(0) - real.mean(0)).sum())
-    one, other = np.cov(ours.T), np.cov(real.T)
-    values, vectors = np.linalg.eigh(one)
-    root = (vectors * np.sqrt(values.clip(0))) @ vectors.T
-    shared = np.sqrt(np.linalg.eigvalsh(root @ other @ root).clip(0)).sum()
-    return apart + float(np.trace(one) + np.trace(other)) - 2 * float(shared)
 
 
 def drawn(path: Path, noise: Array) -> Pictures:

@@ -15,7 +15,7 @@ from pathlib import Path
 import numpy as np
 import torch
 from digits import tensors
-from picture_quality import drawn, features, frechet_distance, write_grid
+from picture_quality import drawn, features, write_grid
 from shrinking_steps import BATCH, Steps, read_options, read_split, said_of
 from torch import nn
 
@@ -23,6 +23,7 @@ from edgemm.card import InputCard, ModelCard, OutputCard
 from edgemm.converters import aware
 from edgemm.quantize.prune import prune
 from edgemm.quantize.training import Distillation, Samples, Settings, distil, train_gan
+from edgemm.quantize.training.frechet import frechet_distance
 
 NOISE = 64
 DRAWS = 5000

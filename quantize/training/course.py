@@ -5,8 +5,7 @@ from __future__ import annotations
 import copy
 import math
 import time
-from collections.abc import Callable, Iterator, Mapping
-from contextlib import contextmanager
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -15,14 +14,19 @@ import numpy as np
 
 from edgemm import atomic
 from edgemm.errors import InputError, TrainingError
+from edgemm.quantize.readings import as_number
 from edgemm.quantize.training import checkpoint as disk
 from edgemm.quantize.training.bar import Bar
-from edgemm.quantize.training.callables import as_number, check_callable
+from edgemm.quantize.training.callables import check_callable
+from edgemm.quantize.training.contents import copied_buffers, everything, put_back, put_back_buffers
 from edgemm.quantize.training.identity import fingerprint
+from edgemm.quantize.training.modes import freeze, modes, threads
 from edgemm.quantize.training.optimizers import make_schedule
 from edgemm.quantize.training.report import TrainingReport
 from edgemm.quantize.training.samples import Batch, Data, batches_of, check_data, steps_in
 from edgemm.quantize.training.settings import Settings
+from edgemm.quantize.training.state import State
+from edgemm.quantize.training.step_errors import explained
 
 SAVE_SECONDS = 60.0
 """Time between two checkpoints inside an epoch, where nobody says."""
@@ -44,26 +48,6 @@ class Learner:
     """Of the fingerprint: what is being learned, by name."""
 
 
-@dataclass(slots=True)
-class _State:
-    """Where the training is."""
-
-    epoch: int = 0
-    step: int = 0
-    """Of the epoch."""
-    steps: int = 0
-    """In all."""
-    sums: dict[str, float] = field(default_factory=dict)
-    losses: dict[str, list[float]] = field(default_factory=dict)
-    scores: list[float] = field(default_factory=list)
-    best_score: float = -math.inf
-    best_epoch: int = 0
-    best: dict[str, Any] | None = None
-    waited: int = 0
-    stopped_early: bool = False
-    done: bool = False
-
-
 @dataclass(slots=True, eq=False)
 class Course:
     """One training, from its first step or its checkpoint to its end."""
@@ -75,7 +59,7 @@ class Course:
     checkpoint: Path | None
     save_every: int | None
     bar: Bar
-    _state: _State = field(default_factory=_State)
+    _state: State = field(default_factory=State)
     _schedules: dict[str, Any] = field(default_factory=dict)
     _fingerprint: dict[str, str] = field(default_factory=dict)
     _saved: float = 0.0
@@ -91,12 +75,12 @@ class Course:
 
         self._check()
         began = time.monotonic()
-        modules = list(self.learner.modules.values())
+        trained = list(self.learner.modules.values())
         with (
             torch.enable_grad(),
             torch.random.fork_rng(devices=[]),
-            _threads(self.settings.threads),
-            _modes(modules),
+            threads(self.settings.threads),
+            modes(trained),
             self.bar,
         ):
             resumed = self._open()
@@ -145,7 +129,7 @@ class Course:
         for module in self.learner.modules.values():
             module.train()
             if settings.freeze_batch_norm:
-                _freeze(module)
+                freeze(module)
         seed = self._seed
         steps = steps_in(self.data, settings.batch_size, settings.steps_per_epoch)
         self.bar.epoch(state.epoch, settings.epochs, steps)
@@ -177,33 +161,16 @@ class Course:
 
     def _stepped(self, batch: Batch) -> dict[str, float]:
         modules = self.learner.modules.values()
-        before = [(module, _copied_buffers(module)) for module in modules]
+        before = [(module, copied_buffers(module)) for module in modules]
         try:
             return self.learner.step(batch)
         except Exception as error:
             for module, buffers in before:
-                _put_back_buffers(module, buffers)
-            explained = self._explained(error, batch)
-            if explained is error:
+                put_back_buffers(module, buffers)
+            meant = explained(error, self._state, batch)
+            if meant is error:
                 raise
-            raise explained from error
-
-    def _explained(self, error: Exception, batch: Batch) -> Exception:
-        """What a step's error means for the caller."""
-        state = self._state
-        if isinstance(error, TrainingError):
-            return TrainingError(
-                f"step {state.step + 1} of epoch {state.epoch + 1}: {error}. The weights are those of the step before; "
-                "a lower learning rate or clip_norm helps, if the data are finite"
-            )
-        if isinstance(error, InputError) or state.steps:
-            return error
-        if not isinstance(error, RuntimeError | ValueError | TypeError | IndexError):
-            return error
-        shapes = ", ".join(
-            f"{list(each.shape)} {str(each.dtype).removeprefix('torch.')}" for each in batch.inputs
-        )
-        return InputError(f"the network cannot be trained with inputs of {shapes}: {error}")
+            raise meant from error
 
     def _is_due(self) -> bool:
         if self.checkpoint is None:
@@ -222,7 +189,7 @@ class Course:
         state.done = state.stopped_early or state.epoch >= self.settings.epochs
         if state.done and state.best is not None:
             for name, module in self.learner.modules.items():
-                _put_back(module, state.best[name])
+                put_back(module, state.best[name])
             state.best = None
         if self.checkpoint is not None:
             self._save()
@@ -252,7 +219,7 @@ class Course:
         if score > state.best_score or state.best is None:
             state.best_score, state.best_epoch, state.waited = score, state.epoch, 0
             state.best = {
-                name: copy.deepcopy(_everything(each)) for name, each in self.learner.modules.items()
+                name: copy.deepcopy(everything(each)) for name, each in self.learner.modules.items()
             }
         else:
             state.waited += 1
@@ -268,8 +235,8 @@ class Course:
             self.checkpoint,
             {
                 "fingerprint": self._fingerprint,
-                "state": {name: getattr(state, name) for name in _State.__dataclass_fields__},
-                "modules": {name: _everything(each) for name, each in self.learner.modules.items()},
+                "state": {name: getattr(state, name) for name in State.__dataclass_fields__},
+                "modules": {name: everything(each) for name, each in self.learner.modules.items()},
                 "optimizers": {name: each.state_dict() for name, each in self.learner.optimizers.items()},
                 "schedules": {name: each.state_dict() for name, each in self._schedules.items()},
             },
@@ -278,67 +245,8 @@ class Course:
 
     def _load(self, found: dict[str, Any]) -> None:
         for name, module in self.learner.modules.items():
-            _put_back(module, found["modules"][name])
+            put_back(module, found["modules"][name])
         for kind, owners in (("optimizers", self.learner.optimizers), ("schedules", self._schedules)):
             for name, owner in owners.items():
                 owner.load_state_dict(found[kind][name])
-        self._state = _State(**found["state"])
-
-
-def _everything(module: Any) -> dict[str, Any]:
-    """A module's state, with the buffers that it does not keep in a file of its own."""
-    kept = module.state_dict()
-    beside = {name: each for name, each in module.named_buffers() if name not in kept}
-    return {"kept": kept, "beside": beside}
-
-
-def _put_back(module: Any, found: dict[str, Any]) -> None:
-    """The state that `_everything` gave."""
-    module.load_state_dict(found["kept"])
-    _put_back_buffers(module, found["beside"])
-
-
-def _copied_buffers(module: Any) -> dict[str, Any]:
-    """Name -> a copy of a buffer, such as the mean of a batch norm: running a network may change it."""
-    return {name: each.clone() for name, each in module.named_buffers()}
-
-
-def _put_back_buffers(module: Any, found: dict[str, Any]) -> None:
-    import torch
-
-    with torch.no_grad():
-        for name, each in module.named_buffers():
-            if name in found:
-                each.copy_(found[name])
-
-
-def _freeze(module: Any) -> None:
-    """Batch norms in evaluation mode."""
-    import torch
-
-    for each in module.modules():
-        if isinstance(each, torch.nn.modules.batchnorm._BatchNorm):
-            each.eval()
-
-
-@contextmanager
-def _modes(modules: list[Any]) -> Iterator[None]:
-    """Afterwards each module and each part of it is in training or evaluation mode as before."""
-    before = [(part, part.training) for module in modules for part in module.modules()]
-    try:
-        yield
-    finally:
-        for part, training in before:
-            part.training = training
-
-
-@contextmanager
-def _threads(count: int) -> Iterator[None]:
-    import torch
-
-    before = torch.get_num_threads()
-    torch.set_num_threads(count)
-    try:
-        yield
-    finally:
-        torch.set_num_threads(before)
+        self._state = State(**found["state"])

@@ -7,6 +7,7 @@ from typing import Any, Literal, get_args
 
 from edgemm.choices import hint
 from edgemm.errors import InputError
+from edgemm.quantize.class_labels import check_classes
 from edgemm.quantize.training.outputs import only_output
 
 LossName = Literal["cross_entropy", "mse", "bce", "ctc"]
@@ -46,7 +47,7 @@ def cross_entropy(found: Any, targets: Any) -> Any:
                 f"cross_entropy: the scores have shape {list(found.shape)}, so labels of shape {list(expected)} are "
                 f"expected, found {list(targets.shape)}"
             )
-        _are_classes(targets, found.shape[1])
+        check_classes(targets, found.shape[1], "cross_entropy")
         targets = targets.long()
     return torch.nn.functional.cross_entropy(found, targets)
 
@@ -155,7 +156,7 @@ def check_all(loss: str, found: Any, targets: Any) -> None:
     elif loss == "bce":
         _in_range(several)
     elif loss == "cross_entropy" and not several.is_floating_point():
-        _are_classes(several, found.shape[1])
+        check_classes(several, found.shape[1], "cross_entropy")
 
 
 def _are_probabilities(found: Any, targets: Any) -> None:
@@ -166,13 +167,6 @@ def _are_probabilities(found: Any, targets: Any) -> None:
             f"{kind}, and have the shape of the scores, {list(shape)}"
         )
     _same_shape(found, targets, "cross_entropy")
-
-
-def _are_classes(targets: Any, count: int) -> None:
-    if targets.numel() and not 0 <= int(targets.min()) <= int(targets.max()) < count:
-        raise InputError(
-            f"cross_entropy: expected labels of 0..{count - 1}, found {int(targets.min())}..{int(targets.max())}"
-        )
 
 
 def _in_range(targets: Any) -> None:

@@ -8,8 +8,8 @@ from pathlib import Path
 from typing import Any
 
 from edgemm.errors import TrainingError
+from edgemm.quantize.loss_value import check_loss
 from edgemm.quantize.training.bar import Bar
-from edgemm.quantize.training.callables import check_loss
 from edgemm.quantize.training.checkpoint import path_of
 from edgemm.quantize.training.course import Course, Learner, Validate
 from edgemm.quantize.training.identity import said_of

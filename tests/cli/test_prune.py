@@ -115,6 +115,21 @@ def test_zeros_make_a_smaller_download_and_it_says_that_they_are_no_faster(
     assert artifact.card.history[-1].details["zeros"] == 0.5
 
 
+def test_low_ranks_come_first_and_layers_that_stay_are_listed(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Every two layers are said to be faster."""
+    monkeypatch.setattr("edgemm.quantize.prune.graph.lowrank.timed.FASTER", 1e9)
+    out = tmp_path / "small.onnx"
+    assert main(["prune", str(SOURCE), "-o", str(out), *WORDS, "--low-rank", "0.8"]) == 0
+    told = capsys.readouterr().out
+    assert " rank" in told
+    assert "no low rank: " in told
+    card = read_artifact(out).card
+    assert card is not None
+    assert card.history[-1].details["low_rank"] == 0.8
+
+
 REFUSED: dict[str, tuple[list[str], str]] = {
     "no data": (["--target", "macs=0.6"], "--calibrate"),
     "no number": (["--target", "macs=few", "--calibrate", str(PICTURES)], "a number"),
@@ -130,6 +145,8 @@ REFUSED: dict[str, tuple[list[str], str]] = {
     "all weights zero": ([*WORDS, "--zeros", "1"], "above 0 and below 1"),
     "a negative fraction of zeros": ([*WORDS, "--zeros=-0.5"], "above 0 and below 1"),
     "zeros that are no number": ([*WORDS, "--zeros", "nan"], "above 0 and below 1"),
+    "all energy kept": ([*WORDS, "--low-rank", "1"], "above 0 and below 1"),
+    "energy that is no number": ([*WORDS, "--low-rank", "nan"], "above 0 and below 1"),
     "no such data": (["--target", "macs=0.6", "--calibrate", "nowhere"], "nowhere"),
 }
 

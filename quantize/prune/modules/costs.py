@@ -8,8 +8,8 @@ from typing import Any
 
 from edgemm.errors import InputError
 from edgemm.quantize.prune.modules.counting import count_macs, count_parameters, onnx_bytes
-from edgemm.quantize.prune.modules.readings import reading
 from edgemm.quantize.prune.target import Target
+from edgemm.quantize.readings import reading
 
 Measure = Callable[[Any], float]
 """A module's latency in milliseconds."""

@@ -9,6 +9,8 @@ import numpy as np
 import numpy.typing as npt
 
 from edgemm.errors import InputError
+from edgemm.quantize.class_labels import LEFT_OUT, check_classes
+from edgemm.quantize.loss_value import check_loss
 from edgemm.quantize.prune.modules.atoms import Axis
 from edgemm.quantize.prune.modules.counting import evaluating
 from edgemm.quantize.prune.modules.families import Structure
@@ -17,8 +19,6 @@ from edgemm.quantize.prune.modules.values import leaves
 Importance = Literal["l1", "l2", "batch_norm", "taylor"]
 IMPORTANCES: tuple[Importance, ...] = get_args(Importance)
 Loss = Callable[[Any, Any], Any]
-_LEFT_OUT = -100
-"""The label that torch's cross entropy leaves out."""
 Scores = Mapping[int, float]
 """Number of a channel -> how much it matters."""
 
@@ -178,23 +178,6 @@ def _is_finite(value: Any) -> bool:
     )
 
 
-def _check_value(value: Any) -> None:
-    """A loss that can be derived."""
-    import torch
-
-    if not isinstance(value, torch.Tensor) or value.numel() != 1:
-        found = (
-            f"a tensor of shape {tuple(value.shape)}"
-            if isinstance(value, torch.Tensor)
-            else type(value).__name__
-        )
-        raise InputError(f"loss: expected a tensor of one number, found {found}")
-    if not _is_finite(value):
-        raise InputError(f"the loss is {float(value.detach())}, so that nobody knows what matters")
-    if not value.requires_grad:
-        raise InputError("loss: what it gives does not depend on the module's parameters (is it detached?)")
-
-
 def _gradients(module: Any, names: set[str], batch: Any, loss: Loss) -> dict[str, Any]:
     import torch
 
@@ -205,7 +188,9 @@ def _gradients(module: Any, names: set[str], batch: Any, loss: Loss) -> dict[str
             each.requires_grad_(True)
         with evaluating(module), torch.enable_grad():
             value = loss(module, batch)
-            _check_value(value)
+            check_loss(value)
+            if not _is_finite(value):
+                raise InputError(f"the loss is {float(value.detach())}, so that nobody knows what matters")
             found = torch.autograd.grad(value, list(tensors.values()), allow_unused=True)
     finally:
         for name, each in tensors.items():
@@ -246,7 +231,7 @@ def standard_loss(module: Any, batch: Any) -> Any:
         )
     of_classes = labels.dtype == torch.long and output.dim() >= 2
     if of_classes and labels.shape == (output.shape[0], *output.shape[2:]):
-        _check_labels(labels, output.shape[1])
+        check_classes(labels[labels != LEFT_OUT], output.shape[1])
         return F.cross_entropy(output, labels)
     if labels.is_floating_point() and labels.shape == output.shape:
         return F.mse_loss(output, labels)
@@ -265,12 +250,3 @@ def _output(module: Any, inputs: tuple[Any, ...]) -> Any:
         )
         reason = " ".join(str(error).split())[:200]
         raise InputError(f"the module does not run on inputs of {shapes}: {reason}") from error
-
-
-def _check_labels(labels: Any, classes: int) -> None:
-    """Labels that are classes; cross entropy leaves out those of -100."""
-    counted = labels[labels != _LEFT_OUT]
-    if counted.numel() and not 0 <= int(counted.min()) <= int(counted.max()) < classes:
-        raise InputError(
-            f"expected labels of 0..{classes - 1}, found {int(counted.min())}..{int(counted.max())}"
-        )

@@ -10,8 +10,8 @@ from edgemm.quantize.prune.modules.counting import count_macs
 from edgemm.quantize.prune.modules.importance import Importance, Loss, rank
 from edgemm.quantize.prune.modules.plan import allowed, gone
 from edgemm.quantize.prune.modules.prunable import prunable
-from edgemm.quantize.prune.modules.readings import reading
 from edgemm.quantize.prune.points import FRACTIONS, Point, Sensitivity, check_fractions, nearest_counts
+from edgemm.quantize.readings import reading
 
 Score = Callable[[Any], float]
 """Of a module: its accuracy, or another number that is better when it is larger."""

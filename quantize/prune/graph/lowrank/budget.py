@@ -62,21 +62,26 @@ def chosen(choices: Sequence[Choice], fits: Callable[[Ranks], bool]) -> tuple[di
     while high - low > 1:
         middle = (low + high) // 2
         low, high = (low, middle) if fits(states[middle]) else (middle, high)
-    return _raised(states[max(low, 0)], states[high], choices, fits), True
+    return _raised(states[high], choices, fits), True
 
 
 def _raised(
-    before: Ranks, after: dict[str, int], choices: Sequence[Choice], fits: Callable[[Ranks], bool]
+    ranks: dict[str, int], choices: Sequence[Choice], fits: Callable[[Ranks], bool]
 ) -> dict[str, int]:
-    """The last step made as small as the target allows."""
-    for each in choices:
+    """Ranks as high as the target allows, of the layer that loses most first; its layers whole, where it does."""
+    now = dict(ranks)
+    for each in sorted(choices, key=lambda one: -one.lost.get(now.get(one.layer.name, 0), 0.0)):
         name = each.layer.name
-        if after.get(name) != before.get(name):
-            higher = [rank for rank in each.ranks if rank > after[name] and rank < before.get(name, each.layer.full)]
-            low, high = -1, len(higher)
-            while high - low > 1:
-                middle = (low + high) // 2
-                low, high = (middle, high) if fits({**after, name: higher[middle]}) else (low, middle)
-            if low >= 0:
-                return {**after, name: higher[low]}
-    return after
+        if name not in now:
+            continue
+        without = {other: rank for other, rank in now.items() if other != name}
+        if fits(without):
+            now = without
+            continue
+        higher = [rank for rank in each.ranks if rank >= now[name]]
+        low, high = 0, len(higher)
+        while high - low > 1:
+            middle = (low + high) // 2
+            low, high = (middle, high) if fits({**without, name: higher[middle]}) else (low, middle)
+        now[name] = higher[low]
+    return now

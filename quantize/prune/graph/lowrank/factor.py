@@ -99,7 +99,9 @@ def factor_graph(
     layers, left = splittable(model, keep)
     ranks, met, work = dict[str, int](), False, None
     if layers:
-        seen = look(model, layers, samples, asked.seed, lambda done, total: tell("observing layers", done, total))
+        seen = look(
+            model, layers, samples, asked.seed, lambda done, total: tell("observing layers", done, total)
+        )
         work = _Work(model, samples, seen, {each.name: each for each in layers})
         choices = _choices(work, energy, left, tell)
         clock = Clock(latency, work.factors, seen.inputs)
@@ -110,7 +112,9 @@ def factor_graph(
     if work is None or not ranks:
         return Factored(model, _report(model, model, {}, {}, left), False, ())
     small = work.split(ranks, to_refit=True)
-    made = refitted(model, small, ranks, samples, asked.seed, lambda done, total: tell("compensating", done, total))
+    made = refitted(
+        model, small, ranks, samples, asked.seed, lambda done, total: tell("compensating", done, total)
+    )
     before = {str(node.name) for node in model.graph}
     added = tuple(str(node.name) for node in made.graph if str(node.name) not in before)
     return Factored(made, _report(model, made, ranks, work.layers, left), met, added)
@@ -164,7 +168,8 @@ def _report(
         for node in model.graph if str(node.name) in ranks
     )  # fmt: skip
     before, after = (
-        {"macs": float(total_macs(each)), "parameters": float(total_parameters(each))} for each in (model, made)
+        {"macs": float(total_macs(each)), "parameters": float(total_parameters(each))}
+        for each in (model, made)
     )
     return PruneReport(removed, before, after, tuple(_notes(left)))
 

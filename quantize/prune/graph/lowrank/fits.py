@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from dataclasses import dataclass, field
 
 import onnx_ir as ir
@@ -53,4 +53,3 @@ def measured(model: ir.Model, target: Target, settings: Settings) -> float:
         "size": lambda each: len(serialize(each)) + settings.beside_bytes,
     }
     return float(counts[target.measure](model))
-

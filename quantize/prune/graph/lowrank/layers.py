@@ -49,14 +49,14 @@ class Splittable:
     @property
     def full(self) -> int:
         """The rank that its weight has at most."""
-        return min(self.matrix.shape)
+        return int(min(self.matrix.shape))
 
     def saved(self, rank: int) -> int:
         """MACs of one inference that two layers of this rank save; 0 of the full rank: one layer."""
         if rank >= self.full:
             return 0
         outputs, inputs = self.matrix.shape
-        return self.places * (outputs * inputs - rank * (outputs + inputs))
+        return int(self.places * (outputs * inputs - rank * (outputs + inputs)))
 
     def rows(self, array: npt.NDArray[np.generic]) -> npt.NDArray[np.generic]:
         """[places, outputs] of the output."""

@@ -66,6 +66,7 @@ def look(
         outputs.append({name: values[name] for name in ends(model)})
         tell(number + 1, len(samples))
     spectra = {
-        each.name: Spectrum(spaces[each.name], *sums[each.name], centered=each.bias is not None) for each in layers
+        each.name: Spectrum(spaces[each.name], *sums[each.name], centered=each.bias is not None)
+        for each in layers
     }
     return Looked(spectra, means, inputs, outputs)

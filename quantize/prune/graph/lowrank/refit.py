@@ -1,4 +1,4 @@
-"""Layers behind a pair of low rank are fitted anew, and the second of the pair with them, as behind removed channels."""
+"""Layers from the second of a pair of low rank on are fitted anew, as behind removed channels."""
 
 from __future__ import annotations
 
@@ -31,7 +31,9 @@ def refitted(
     found = trace(made, OPERATORS)
     names = {str(node.name) for node in model.graph}
     wanted = [
-        each for each in aims([consumer(layer) for layer in found.layers]) if each.consumer.layer.name in names
+        each
+        for each in aims([consumer(layer) for layer in found.layers])
+        if each.consumer.layer.name in names
     ]
     seen = _seen(model, wanted, samples, seed)
     weights = compensate(made, found, (), wanted, seen, tell, begin=split)

@@ -3,8 +3,9 @@
 Two layers of rank r compute U (U^T W x), with U of r orthonormal columns: the error of the output is smallest where
 U spans the r strongest principal components of the output on real data, centred where a bias makes up for the means
 (the singular value decomposition of W S^(1/2), with S the covariance of the inputs, gives the same). Where data are few
-the directions that they do not show count too, as the weight has them: how much they count is chosen on other samples. At most only they
-count, which is the weight's own singular value decomposition; it is taken where the data are better by chance alone.
+the directions that they do not show count too, as the weight has them: how much is chosen on other samples. If nothing
+but the weight counts, this is the weight's own singular value decomposition; it is taken where the data are better by
+no more than chance.
 """
 
 from __future__ import annotations

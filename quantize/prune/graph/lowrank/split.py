@@ -32,7 +32,7 @@ class Factors:
     @property
     def rank(self) -> int:
         """Numbers between the two layers."""
-        return self.basis.shape[1]
+        return int(self.basis.shape[1])
 
     @property
     def first(self) -> npt.NDArray[np.float32]:
@@ -111,7 +111,9 @@ def alone(layer: Splittable) -> ir.Model:
         for index, value in enumerate(node.inputs)
         if value is not None and value.const_value is not None
     ]
-    twin = ir.Node("", node.op_type, [entry, *held], list(node.attributes.values()), num_outputs=1, name=node.name)
+    twin = ir.Node(
+        "", node.op_type, [entry, *held], list(node.attributes.values()), num_outputs=1, name=node.name
+    )
     out = twin.outputs[0]
     out.name, out.shape, out.type = "y", ir.Shape(shape_of(layer.output)), ir.TensorType(ir.DataType.FLOAT)
     graph = ir.Graph([entry], [out], nodes=[twin], initializers=held, opset_imports={"": 17}, name="layer")
@@ -138,7 +140,11 @@ def _put(copy: ir.Model, node: ir.Node, factors: Factors) -> None:
     _replace(copy, node, 1, factors.second)
     if kind == "Conv":
         axes = len(shape) - 2
-        for key, numbers in (("kernel_shape", [1] * axes), ("strides", [1] * axes), ("dilations", [1] * axes)):
+        for key, numbers in (
+            ("kernel_shape", [1] * axes),
+            ("strides", [1] * axes),
+            ("dilations", [1] * axes),
+        ):
             if key in node.attributes:
                 node.attributes.add(ir.AttrInt64s(key, numbers))
         node.attributes.add(ir.AttrInt64s("pads", [0] * (2 * axes)))

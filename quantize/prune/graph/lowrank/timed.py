@@ -73,4 +73,3 @@ def faster_ranks(
         if each.layer.name not in ranks:
             left[each.layer.name] = "the target is met without it"
     return ranks, met
-

@@ -7,6 +7,14 @@ import math
 from edgemm.errors import InputError
 
 
+def as_number(value: object) -> float | None:
+    """A number, also of NumPy or torch, as a float; None where it is none."""
+    try:
+        return float(value)  # type: ignore[arg-type]
+    except (TypeError, ValueError, RuntimeError):
+        return None
+
+
 def reading(found: object, expected: str, *, above: float = -math.inf) -> float:
     """A number, also of NumPy or torch, as a float.
 
@@ -17,10 +25,7 @@ def reading(found: object, expected: str, *, above: float = -math.inf) -> float:
     Raises:
         InputError: it is none, or not finite, or too small.
     """
-    try:
-        number = float(found)  # type: ignore[arg-type]
-    except (TypeError, ValueError, RuntimeError):
-        number = math.nan
-    if not (math.isfinite(number) and number > above):
+    number = as_number(found)
+    if number is None or not (math.isfinite(number) and number > above):
         raise InputError(f"{expected}, found {found!r}")
     return number
