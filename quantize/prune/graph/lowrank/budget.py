@@ -7,6 +7,8 @@ from dataclasses import dataclass, replace
 
 from edgemm.quantize.prune.graph.lowrank.layers import Splittable
 
+NOTHING = 1e-7
+"""Of what the outputs can lose: the rounding of float32."""
 Ranks = Mapping[str, int]
 """Layer -> rank, of the layers that become two."""
 
@@ -72,13 +74,14 @@ def _raised(
     now = dict(ranks)
     for each in sorted(choices, key=lambda one: -one.lost.get(now.get(one.layer.name, 0), 0.0)):
         name = each.layer.name
-        if name not in now:
+        if name not in now or each.lost[now[name]] <= NOTHING:
             continue
         without = {other: rank for other, rank in now.items() if other != name}
         if fits(without):
             now = without
             continue
-        higher = [rank for rank in each.ranks if rank >= now[name]]
+        enough = next((rank for rank in each.ranks if each.lost[rank] <= NOTHING), each.layer.full)
+        higher = [rank for rank in each.ranks if now[name] <= rank <= enough]
         low, high = 0, len(higher)
         while high - low > 1:
             middle = (low + high) // 2

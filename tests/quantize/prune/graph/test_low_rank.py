@@ -373,3 +373,12 @@ def test_the_cheapest_loss_per_mac_goes_first() -> None:
         each.saved(one.get(each.name, each.full)) for each in (small, large)) >= need)  # fmt: skip
     assert (ranks, met) == ({large.name: 24}, True)
     assert chosen(choices, lambda one: False) == (states[-1], False)
+
+
+def test_a_rank_that_loses_nothing_is_not_raised_for_a_mild_target() -> None:
+    """It saves MACs for nothing; and a higher rank than is needed to lose nothing is not taken either."""
+    each = splittable(two(), ())[0][1]
+    for free, wanted in ((each.ranks[0], each.ranks[0]), (24, 24)):
+        lost = {rank: 0.0 if rank >= free else 0.1 for rank in each.ranks}
+        ranks, met = chosen([Choice(each, each.ranks, lost)], lambda one: bool(one))
+        assert (ranks, met) == ({each.name: wanted}, True)
