@@ -42,7 +42,8 @@ def path(choices: Sequence[Choice]) -> list[dict[str, int]]:
             for rank in each.ranks:
                 more = each.layer.saved(rank) - had
                 if rank < now and more > 0:
-                    price = (max(each.lost[rank] - lost, 0.0) + 1e-15) / more
+                    paid = 0.0 if each.lost[rank] <= NOTHING else max(each.lost[rank] - lost, 0.0)
+                    price = (paid + 1e-15) / more
                     if best is None or price < best[0]:
                         best = (price, each.layer.name, rank)
         if best is None:

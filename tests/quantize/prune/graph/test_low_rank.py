@@ -379,6 +379,6 @@ def test_a_rank_that_loses_nothing_is_not_raised_for_a_mild_target() -> None:
     """It saves MACs for nothing; and a higher rank than is needed to lose nothing is not taken either."""
     each = splittable(two(), ())[0][1]
     for free, wanted in ((each.ranks[0], each.ranks[0]), (24, 24)):
-        lost = {rank: 0.0 if rank >= free else 0.1 for rank in each.ranks}
+        lost = {rank: 1e-12 / rank if rank >= free else 0.1 for rank in each.ranks}  # rounding
         ranks, met = chosen([Choice(each, each.ranks, lost)], lambda one: bool(one))
         assert (ranks, met) == ({each.name: wanted}, True)
