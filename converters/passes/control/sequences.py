@@ -106,9 +106,8 @@ def _at(model: ir.Model, node: ir.Node, lists: Known) -> bool:
 def _gathered(model: ir.Model, node: ir.Node, lists: Known) -> bool:
     """An element whose number is computed, of elements of one shape."""
     listed = lists.get(data_of(node))
-    shapes = {value.shape for value in listed or ()}
-    shape = next(iter(shapes), None)
-    if not listed or len(shapes) != 1 or shape is None or not shape.is_static():
+    shapes = {str(value.shape) for value in listed or ()}
+    if not listed or len(shapes) != 1 or listed[0].shape is None or not listed[0].shape.is_static():
         return False
     copies = Copies(model, node)
     return _becomes(node, copies.op("Gather", [stack(copies, listed, 0), node.inputs[1]], axis=0))

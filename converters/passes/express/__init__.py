@@ -12,6 +12,7 @@ from collections.abc import Callable
 import onnx_ir as ir
 
 from edgemm.converters.passes.express.bits import expand_bitwise, expand_bitwise_not
+from edgemm.converters.passes.express.einsum import expand_einsum
 from edgemm.converters.passes.express.picking import (
     expand_bool_extreme,
     expand_compress,
@@ -84,6 +85,7 @@ NEWER: dict[str, tuple[Callable[[ir.Node, int], bool], Callable[[ir.Node], bool]
     "Compress": (_known_condition, expand_compress),
     "DFT": (_since(20), expand_newer_dft),
     "DeformConv": (_always, expand_deform_conv),
+    "Einsum": (_always, expand_einsum),
     "GridSample": (_volume, expand_grid_sample),
     "LpPool": (_has("dilations", "ceil_mode"), expand_lp_pool),
     "MaxUnpool": (_always, expand_max_unpool),
