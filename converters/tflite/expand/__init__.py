@@ -60,6 +60,7 @@ from edgemm.converters.tflite.expand.scatter import (
     expand_scatter_nd,
     expand_top_k,
 )
+from edgemm.converters.tflite.expand.wide import expand_wide_div
 from edgemm.converters.tflite.lower import LOWERINGS
 from edgemm.errors import ConversionError
 
@@ -118,6 +119,7 @@ EXPANSIONS: dict[str, Callable[[ir.Node], bool]] = {
     "Trilu": expand_trilu,
     **dict.fromkeys(FORMULAS, expand_formula),
     **dict.fromkeys(WIDENED, widen),
+    "Div": _first_of(expand_wide_div, widen),
     **dict.fromkeys(PAIRS, expand_many),
     **dict.fromkeys(
         ("ReduceL1", "ReduceL2", "ReduceLogSum", "ReduceLogSumExp", "ReduceSumSquare"), expand_reduction
