@@ -75,13 +75,8 @@ def bits_of(draft: Draft, value: ir.Value) -> ir.Value:
     """
     kind = value.dtype or INT32
     below = 30 if kind == INT32 else 62
-    half = 1 << (below - 1)
     negative = draft("Less", value, 0)
-    step = draft.where(negative, draft.constant(half, kind), draft.constant(0, kind))
-    raised = value
-    for _ in range(4):  # in steps that do not leave the type
-        raised = draft("Add", raised, step)
-    column = draft.reshape(raised, (*shape_of(value), 1))
+    column = draft.reshape(raised(draft, value), (*shape_of(value), 1))
     powers = [1 << bit for bit in range(below)]
     rests = draft("Mod", column, np.array([2 * each for each in powers], kind.numpy()))
     lower = draft("GreaterOrEqual", rests, np.array(powers, kind.numpy()))
@@ -89,3 +84,13 @@ def bits_of(draft: Draft, value: ir.Value) -> ir.Value:
     sign = draft.reshape(negative, (*shape_of(value), 1))
     parts = [draft.cast(each, kind) for each in (lower, upper, sign)]
     return draft.concat(parts, len(shape_of(value)))
+
+
+def raised(draft: Draft, value: ir.Value) -> ir.Value:
+    """int32 or int64 without the bit of the sign, in steps that do not leave the type."""
+    kind = value.dtype or INT32
+    quarter = 1 << (29 if kind == INT32 else 61)
+    step = draft.where(draft("Less", value, 0), draft.constant(quarter, kind), draft.constant(0, kind))
+    for _ in range(4):
+        value = draft("Add", value, step)
+    return value

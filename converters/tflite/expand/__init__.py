@@ -35,7 +35,9 @@ from edgemm.converters.tflite.expand.integers import (
     expand_bit_shift,
     expand_clip,
     expand_integer_power,
+    expand_integer_sign,
     expand_mod,
+    expand_small_cast,
     expand_wide_abs,
 )
 from edgemm.converters.tflite.expand.layer_norm import (
@@ -85,6 +87,7 @@ EXPANSIONS: dict[str, Callable[[ir.Node], bool]] = {
     "ArgMin": expand_last_index,
     "AveragePool": _over_volumes(expand_average_pool),
     "BitShift": expand_bit_shift,
+    "Cast": expand_small_cast,
     "CastLike": expand_cast_like,
     "Clip": expand_clip,
     "Conv": _over_volumes(expand_conv_3d),
@@ -114,6 +117,7 @@ EXPANSIONS: dict[str, Callable[[ir.Node], bool]] = {
     "ScatterElements": expand_scatter_elements,
     "ScatterND": expand_scatter_nd,
     "Slice": expand_slice,
+    "Sign": expand_integer_sign,
     "SpaceToDepth": expand_space_to_depth,
     "TopK": expand_top_k,
     "Trilu": expand_trilu,
