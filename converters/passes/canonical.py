@@ -9,6 +9,7 @@ import onnx_ir as ir
 
 from edgemm.converters.passes.axes import normalize_axes
 from edgemm.converters.passes.batch_norm import fold_batch_norms
+from edgemm.converters.passes.cast_like import name_types
 from edgemm.converters.passes.clip import normalize_clips
 from edgemm.converters.passes.contract import check_canonical, refuse_inexpressible
 from edgemm.converters.passes.control import (
@@ -102,6 +103,8 @@ PASSES: tuple[Pass, ...] = (
     expand_operators,
     unique_names,
     lift_constants,
+    settle_shapes,
+    name_types,
     settle_shapes,
     refuse_control,
     put_time_first,

@@ -49,7 +49,6 @@ from edgemm.converters.tflite.expand.layer_norm import (
     expand_mean_variance,
 )
 from edgemm.converters.tflite.expand.rearrange import (
-    expand_cast_like,
     expand_depth_to_space,
     expand_space_to_depth,
     expand_trilu,
@@ -88,7 +87,6 @@ EXPANSIONS: dict[str, Callable[[ir.Node], bool]] = {
     "AveragePool": _over_volumes(expand_average_pool),
     "BitShift": expand_bit_shift,
     "Cast": expand_small_cast,
-    "CastLike": expand_cast_like,
     "Clip": expand_clip,
     "Conv": _over_volumes(expand_conv_3d),
     "ConvTranspose": _over_volumes(expand_conv_transpose_3d),
