@@ -27,9 +27,9 @@ from typing import Any
 import numpy as np
 
 RTOL, ATOL = 1e-3, 1e-4
-LIMIT = 855
+LIMIT = 861
 """Cases that pass, of 886: what has been reached and must not be lost."""
-LIMIT_EXPANDED = 370
+LIMIT_EXPANDED = 378
 """The same for the written out ones."""
 TIMEOUT_S = 60.0
 NAMES = Path(__file__).with_suffix(".txt")
@@ -44,7 +44,7 @@ BAD = ("wrong", "does not run", "crash")
 TYPES = frozenset({1, 2, 3, 6, 7, 9})
 """Of NAMES, in ONNX's numbers: float32, uint8, int8, int32, int64, bool."""
 REASONS = {
-    "its shape depends on data": ("has no static shape", "depends on the inputs", "from a computation"),
+    "its shape depends on data": ("has no static shape", "depends on the data", "depends on the inputs"),
     "a tensor without elements": ("without elements", "explicit sizes"),
     "random numbers": ("random numbers",),
     "runtimes differ": ("on which runtimes differ",),

@@ -33,6 +33,7 @@ from edgemm.converters.passes.identity import remove_identities
 from edgemm.converters.passes.matmul import matmuls_to_gemms
 from edgemm.converters.passes.names import strip_metadata, unique_names
 from edgemm.converters.passes.nan_guard import remove_nan_guards
+from edgemm.converters.passes.open_shapes import refuse_open_shapes
 from edgemm.converters.passes.opset import lower_opset, upgrade_opset
 from edgemm.converters.passes.pad import normalize_pads
 from edgemm.converters.passes.pad_folding import fold_pads
@@ -107,6 +108,7 @@ PASSES: tuple[Pass, ...] = (
     name_types,
     settle_shapes,
     refuse_control,
+    refuse_open_shapes,
     put_time_first,
     lower_opset,
     to_float32,

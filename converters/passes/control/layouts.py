@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 import onnx_ir as ir
 
-from edgemm.converters.passes.draft import Draft
-from edgemm.converters.passes.rewrite import graph_of, input_of, nodes_of, shape_of
+from edgemm.converters.passes.rewrite import graph_of, input_of, insert_before, nodes_of
 
 RECURRENT = ("GRU", "LSTM", "RNN")
 
@@ -13,7 +14,7 @@ RECURRENT = ("GRU", "LSTM", "RNN")
 def put_time_first(model: ir.Model) -> int:
     """layout 1 -> layout 0 between Transposes: ONNX Runtime refuses layout 1.
 
-    Precondition: shapes are static.
+    Shapes need not be known. Sources are brought to this form too before ONNX Runtime answers for them.
 
     Returns:
         How many nodes changed.
@@ -22,28 +23,39 @@ def put_time_first(model: ir.Model) -> int:
 
 
 def _turn(node: ir.Node) -> bool:
-    draft = Draft(node)
     for index in (0, 5, 6):
         value = input_of(node, index)
         if value is not None:
-            node.replace_input_with(index, draft.transpose(value, (1, 0, 2)))
+            perm = [1, 0, 2]
+            turned = insert_before(
+                node, "Transpose", [value], {"perm": perm}, suffix=f"time_first{index}", shape=_moved(value, perm)
+            )
+            node.replace_input_with(index, turned)
     node.attributes.add(ir.AttrInt64("layout", 0))
     for index, perm in enumerate(((2, 0, 1, 3), (1, 0, 2), (1, 0, 2))):
-        if draft.used(index):
+        if index < len(node.outputs) and (node.outputs[index].uses() or node.outputs[index].is_graph_output()):
             _turn_output(node, index, perm)
     return True
+
+
+def _moved(value: ir.Value, perm: Sequence[int]) -> list[int] | None:
+    """The shape with its axes in another order; None where it is not known."""
+    if value.shape is None or not value.shape.is_static():
+        return None
+    sizes = value.shape.numpy()
+    return [int(sizes[axis]) for axis in perm]
 
 
 def _turn_output(node: ir.Node, index: int, perm: tuple[int, ...]) -> None:
     """What reads the output reads its transpose, under its name."""
     old = node.outputs[index]
-    name, shape = old.name, shape_of(old)
+    name, back = old.name, [perm.index(axis) for axis in range(len(perm))]
     made = ir.node("Transpose", [old], {"perm": list(perm)}, name=f"{node.name}_batch_first{index}")
     turned = made.outputs[0]
-    turned.type, turned.shape = old.type, ir.Shape(shape)
+    turned.type, turned.shape = old.type, old.shape
     old.replace_all_uses_with(turned, replace_graph_outputs=True)
     made.replace_input_with(0, old)
-    back = [perm.index(axis) for axis in range(len(perm))]
-    old.shape = ir.Shape([shape[axis] for axis in back])
+    shape = _moved(old, back)
+    old.shape = None if shape is None else ir.Shape(shape)
     old.name, turned.name = f"{name}_time_first", name
     graph_of(node).insert_after(node, made)
