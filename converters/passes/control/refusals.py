@@ -12,6 +12,8 @@ from edgemm.converters.passes.rewrite import Array, array_of, input_of
 from edgemm.errors import UnsupportedOperator
 
 GRAPHS = (ir.AttributeType.GRAPH, ir.AttributeType.GRAPHS)
+MADE = frozenset({"Optional", "SequenceConstruct", "SequenceEmpty"})
+"""What can always be resolved: left only because of what reads it."""
 RETURN = "Return its tensors one by one, as a tuple, or as one tensor (torch.stack, torch.cat)"
 
 
@@ -33,12 +35,15 @@ def refuse_control(model: ir.Model) -> int:
                     + (RETURN if kind == "output" else "Make each of its tensors an input of its own")
                 )
     for node in model.graph:
+        if node.domain == "" and node.op_type in OF_LISTS - MADE:
+            _refuse(node, *_about_list(node))
+    for node in model.graph:
         if node.domain != "":
             continue
-        if node.op_type in OF_LISTS:
-            _refuse(node, *_about_list(node))
         if any(attribute.type in GRAPHS for attribute in node.attributes.values()):
             _refuse(node, *_about_flow(node))
+        if node.op_type in MADE:
+            _refuse(node, *_about_list(node))
     return 0
 
 
