@@ -57,7 +57,11 @@ def fold_constants(model: ir.Model) -> int:
 
 def is_constant(node: ir.Node) -> bool:
     """The node computes one tensor or more from constants alone."""
-    if node.domain != "" or node.op_type in DRAWS | OF_LISTS or any(map(_is_subgraph, node.attributes.values())):
+    if (
+        node.domain != ""
+        or node.op_type in DRAWS | OF_LISTS
+        or any(map(_is_subgraph, node.attributes.values()))
+    ):
         return False
     if node.op_type == "Reshape" and node.outputs[0].is_graph_output():
         return False  # how a constant output is told

@@ -11,7 +11,7 @@ FINDS = {
     "Compress": "Multiply by the mask, or choose with torch.where, which keep the shape",
     "NonMaxSuppression": "Export the detector without it: edgemm suppresses boxes on the device (a card with "
     'task "detection")',
-    "NonZero": "Multiply by the mask, or choose with torch.where, which keep the shape; torch.topk takes a fixed number",
+    "NonZero": "Multiply by the mask, or choose with torch.where, which keep the shape, or use torch.topk",
     "StringSplit": "Split text before it is given to the model",
     "Unique": "Take it out of the model, and call numpy.unique on its output",
 }
@@ -54,11 +54,15 @@ def refuse_open_shapes(model: ir.Model) -> int:
         if node.domain != "" or all(map(_is_fixed, node.outputs)):
             continue
         if node.op_type in FINDS:
-            _refuse(node, "how much it finds depends on the data, and files for devices have fixed shapes", FINDS)
+            _refuse(
+                node, "how much it finds depends on the data, and files for devices have fixed shapes", FINDS
+            )
         for index in ASKS.get(node.op_type, ()):
             value = input_of(node, index)
             if value is not None and array_of(value) is None:
-                reason = f"the shape of its result depends on the data: input {index} ({value.name!r}) is computed"
+                reason = (
+                    f"the shape of its result depends on the data: input {index} ({value.name!r}) is computed"
+                )
                 _refuse(node, reason, {})
     return 0
 

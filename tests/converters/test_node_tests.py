@@ -19,5 +19,7 @@ def test_no_file_is_wrong_or_broken_and_as_many_pass_as_did(expanded: bool, limi
 
 
 def test_a_refusal_is_sorted_by_its_reason() -> None:
-    assert reason_of("node 'n' (NonZero): how much it finds depends on the data") == "its shape depends on data"
+    assert (
+        reason_of("node 'n' (NonZero): how much it finds depends on the data") == "its shape depends on data"
+    )
     assert reason_of("something new") == "something new"

@@ -26,14 +26,21 @@ def _turn(node: ir.Node) -> bool:
     for index in (0, 5, 6):
         value = input_of(node, index)
         if value is not None:
-            perm = [1, 0, 2]
+            swap = [1, 0, 2]
             turned = insert_before(
-                node, "Transpose", [value], {"perm": perm}, suffix=f"time_first{index}", shape=_moved(value, perm)
+                node,
+                "Transpose",
+                [value],
+                {"perm": swap},
+                suffix=f"time_first{index}",
+                shape=_moved(value, swap),
             )
             node.replace_input_with(index, turned)
     node.attributes.add(ir.AttrInt64("layout", 0))
     for index, perm in enumerate(((2, 0, 1, 3), (1, 0, 2), (1, 0, 2))):
-        if index < len(node.outputs) and (node.outputs[index].uses() or node.outputs[index].is_graph_output()):
+        if index < len(node.outputs) and (
+            node.outputs[index].uses() or node.outputs[index].is_graph_output()
+        ):
             _turn_output(node, index, perm)
     return True
 

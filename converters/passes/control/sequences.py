@@ -158,9 +158,9 @@ def _split(model: ir.Model, node: ir.Node, lists: Known) -> bool:
 
 def _sizes(node: ir.Node, source: ir.Value, axis: int) -> list[int] | None:
     """How large the parts are along the axis; None where that is not known yet."""
-    if source.shape is None or not isinstance(source.shape[axis], int):
+    whole = None if source.shape is None else source.shape[axis]
+    if not isinstance(whole, int):
         return None
-    whole = int(source.shape[axis])
     given = input_of(node, 1)
     if given is None:
         return [1] * whole

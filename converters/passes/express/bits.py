@@ -45,11 +45,9 @@ def expand_bitwise(node: ir.Node) -> bool:
 def _working(draft: Draft) -> ir.DataType:
     """The signed type that holds the numbers."""
     kind = draft.input().dtype
-    if kind in NARROW:
-        return INT32
-    if kind in WIDE:
-        return INT64
-    draft.refuse(f"{draft.node.op_type} of {kind}", "Cast to int64")
+    if kind not in NARROW | WIDE:
+        draft.refuse(f"{draft.node.op_type} of {kind}", "Cast to int64")
+    return INT32 if kind in NARROW else INT64
 
 
 def _number(draft: Draft, bits: ir.Value, shape: tuple[int, ...]) -> ir.Value:
@@ -61,7 +59,9 @@ def _number(draft: Draft, bits: ir.Value, shape: tuple[int, ...]) -> ir.Value:
     if kind == INT32:
         return draft.sum(draft("Mul", bits, np.array(high, np.int64).astype(np.int32)), (axis,))
     sums = [
-        draft.sum(draft("Mul", draft.slice(bits, start, start + 32, axis), np.array(weights, np.int64)), (axis,))
+        draft.sum(
+            draft("Mul", draft.slice(bits, start, start + 32, axis), np.array(weights, np.int64)), (axis,)
+        )
         for start, weights in ((0, low), (32, high))
     ]
     return draft("Add", draft("Mul", sums[1], 1 << 32), sums[0])

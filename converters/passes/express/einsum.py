@@ -40,9 +40,7 @@ def expand_einsum(node: ir.Node) -> bool:
         sizes = _sizes(ins, [shape_of(value) for value in values])
     except ValueError as error:
         raise ConversionError(f"node {node.name!r} (Einsum): {error}. Export the model again") from error
-    terms = [
-        _without_ones(draft, Term(value, labels)) for value, labels in zip(values, ins, strict=True)
-    ]
+    terms = [_without_ones(draft, Term(value, labels)) for value, labels in zip(values, ins, strict=True)]
     terms = [_diagonal(draft, term) for term in terms]
     wanted = tuple(label for label in out if sizes[label] != 1)
     total = terms[0]
@@ -84,7 +82,7 @@ def parse_equation(equation: str, ranks: Sequence[int]) -> tuple[list[tuple[str,
 def _labels(text: str, rank: int, equation: str) -> tuple[str, ...]:
     before, dots, after = text.partition("...")
     rest = rank - len(before) - len(after)
-    if rest < 0 or (rest and not dots) or not (before + after).isalpha() and before + after:
+    if rest < 0 or (rest and not dots) or (not (before + after).isalpha() and before + after):
         raise ValueError(f"equation {equation!r}: {text!r} does not fit {rank} dimensions")
     return (*before, *(f"...{place}" for place in reversed(range(rest))), *after)
 
@@ -140,7 +138,9 @@ def _product(draft: Draft, left: Term, right: Term, later: set[str]) -> Term:
     inner = [label for label in shared if label not in later]
     rows = [label for label in left.labels if label not in shared]
     columns = [label for label in right.labels if label not in shared]
-    sizes = dict(zip((*left.labels, *right.labels), (*shape_of(left.value), *shape_of(right.value)), strict=True))
+    sizes = dict(
+        zip((*left.labels, *right.labels), (*shape_of(left.value), *shape_of(right.value)), strict=True)
+    )
     whole = [sizes[label] for label in batch]
     b = whole if len(batch) + 2 <= MAX_RANK else [prod(whole)]
     m, k, n = (prod(sizes[label] for label in group) for group in (rows, inner, columns))
@@ -154,7 +154,9 @@ def _product(draft: Draft, left: Term, right: Term, later: set[str]) -> Term:
         made = draft.sum(draft("Mul", first, second), (3,))
     else:
         first = _arranged(draft, left, (*batch, *rows), [*b, m, 1] if columns else [*b, *[m] * bool(rows)])
-        second = _arranged(draft, right, (*batch, *columns), [*b, 1, n] if rows else [*b, *[n] * bool(columns)])
+        second = _arranged(
+            draft, right, (*batch, *columns), [*b, 1, n] if rows else [*b, *[n] * bool(columns)]
+        )
         if rows and not columns:
             second = draft.reshape(second, [*b, 1])
         if columns and not rows:

@@ -24,9 +24,7 @@ Arrays = Mapping[str, Array]
 
 def from_text(text: str, opset: int = 17, **constants: Any) -> onnx.ModelProto:
     """A graph in ONNX's own notation, with initializers by name."""
-    proto: onnx.ModelProto = onnx.parser.parse_model(
-        f'<ir_version: 8, opset_import: ["": {opset}]>\n{text}'
-    )
+    proto: onnx.ModelProto = onnx.parser.parse_model(f'<ir_version: 8, opset_import: ["": {opset}]>\n{text}')
     proto.graph.initializer.extend(
         onnx.numpy_helper.from_array(np.asarray(array), name) for name, array in constants.items()
     )
@@ -39,9 +37,7 @@ def in_onnxruntime(proto: onnx.ModelProto, feeds: Arrays) -> list[Array]:
     options.graph_optimization_level = ort.GraphOptimizationLevel.ORT_DISABLE_ALL
     options.intra_op_num_threads = 1
     options.log_severity_level = 4
-    session = ort.InferenceSession(
-        proto.SerializeToString(), options, providers=["CPUExecutionProvider"]
-    )
+    session = ort.InferenceSession(proto.SerializeToString(), options, providers=["CPUExecutionProvider"])
     found: list[Array] = session.run(None, dict(feeds))
     return found
 

@@ -13,7 +13,9 @@ from edgemm.converters.passes.folding import lift_constants
 from edgemm.errors import UnsupportedOperator
 
 X = "float[2,4] x"
-STEP = """b (int64 i, bool ci, float[2,4] s) => (bool co, float[2,4] so) { co = Identity(ci) so = Add(s, x) }"""
+STEP = (
+    """b (int64 i, bool ci, float[2,4] s) => (bool co, float[2,4] so) { co = Identity(ci) so = Add(s, x) }"""
+)
 LOOPS = {
     "with the number of the round, and what each round tells": """
         g (float[2,4] x) => (float[2,4] y, float[3,2,4] z) { M = Constant<value_int=3>()
@@ -75,7 +77,8 @@ REFUSED = {
     "its condition depends on the inputs": """
         g (float[2,4] x) => (float[2,4] y) { M = Constant<value_int=4>()
         y = Loop<body = b (int64 i, bool ci, float[2,4] s) => (bool co, float[2,4] so) {
-            so = Add(s, x) m = ReduceMax<keepdims=0>(so) k = Constant<value_float=5.0>() co = Less(m, k) }>(M, , x) }""",
+            so = Add(s, x) m = ReduceMax<keepdims=0>(so)
+            k = Constant<value_float=5.0>() co = Less(m, k) }>(M, , x) }""",
     "more than 1024 rounds or 4096 nodes": f"""
         g ({X}) => (float[2,4] y) {{ M = Constant<value_int=5000>() y = Loop<body = {STEP}>(M, , x) }}""",
     "never ends": f"""

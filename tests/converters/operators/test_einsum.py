@@ -33,7 +33,11 @@ def _graph(equation: str, arrays: list[Any], fixed: set[int]) -> onnx.ModelProto
     graph = onnx.helper.make_graph(
         [onnx.helper.make_node("Einsum", list(names), ["y"], equation=equation)],
         "g",
-        [made(name, kind, array.shape) for i, (name, array) in enumerate(zip(names, arrays)) if i not in fixed],
+        [
+            made(name, kind, array.shape)
+            for i, (name, array) in enumerate(zip(names, arrays, strict=False))
+            if i not in fixed
+        ],
         [made("y", kind, np.einsum(equation.replace(" ", ""), *arrays).shape)],
         [onnx.numpy_helper.from_array(arrays[i], names[i]) for i in fixed],
     )
@@ -53,7 +57,7 @@ def test_every_equation_is_numpys(
     ]
     proto = _graph(equation, arrays, {0} if kind == "first constant" else set())
     truth = np.asarray(np.einsum(equation.replace(" ", ""), *arrays), arrays[0].dtype)
-    agree(proto, dict(zip("abcdefg", arrays)), [truth])
+    agree(proto, dict(zip("abcdefg", arrays, strict=False)), [truth])
     assert "Einsum" not in operators(proto)
 
 
@@ -79,5 +83,7 @@ def test_an_equation_that_does_not_fit_is_refused(equation: str, ranks: list[int
 
 def test_sizes_that_contradict_each_other_are_an_error(operators: Any, graph: Any) -> None:
     with pytest.raises(ConversionError):
-        operators(graph("""g (float[2,3] a, float[4,5] b) => (float[2,5] y) {
-            y = Einsum<equation="ij,jk->ik">(a, b) }"""))
+        operators(
+            graph("""g (float[2,3] a, float[4,5] b) => (float[2,5] y) {
+            y = Einsum<equation="ij,jk->ik">(a, b) }""")
+        )

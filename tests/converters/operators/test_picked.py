@@ -66,7 +66,7 @@ def test_the_batch_may_come_first(
     outs = "y, h, c" if name == "LSTM" else "y, h"
 
     def layer(layout: int, seen: str, told: list[str]) -> Any:
-        shapes = ", ".join(f"float{shape} {out}" for shape, out in zip(told, outs.split(", ")))
+        shapes = ", ".join(f"float{shape} {out}" for shape, out in zip(told, outs.split(", "), strict=False))
         return graph(
             f"""g ({seen}) => ({shapes}) {{
                 {outs} = {name}<hidden_size=4, layout={layout}, direction="{direction}">(x, W, R, B, , h0) }}""",

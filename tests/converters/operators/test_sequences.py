@@ -95,5 +95,7 @@ def test_a_sequence_that_depends_on_data_is_refused_as_one(operators: Any, graph
 
 def test_an_element_that_is_not_there_is_an_error(operators: Any, graph: Any) -> None:
     with pytest.raises(ConversionError, match="element 3 of a sequence of 2"):
-        operators(graph("""g (float[2,4] x) => (float[1,4] y) {
-            i = Constant<value_int=3>() s = SplitToSequence<axis=0>(x) y = SequenceAt(s, i) }"""))
+        operators(
+            graph("""g (float[2,4] x) => (float[1,4] y) {
+            i = Constant<value_int=3>() s = SplitToSequence<axis=0>(x) y = SequenceAt(s, i) }""")
+        )

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any
 
 import numpy as np
@@ -24,7 +25,7 @@ def _cut(a: int, b: int) -> int:
     return abs(a) // abs(b) * (1 if (a < 0) == (b < 0) else -1)
 
 
-OPERATORS = {
+OPERATORS: dict[str, Callable[[int, int], int]] = {
     "y = Div(a, b)": _cut,
     "y = Mod(a, b)": lambda a, b: a % b,
 }
@@ -33,7 +34,7 @@ OPERATORS = {
 @pytest.mark.parametrize("node", OPERATORS)
 def test_every_bit_of_a_quotient_is_right(agree: Any, graph: Any, rng: Any, node: str) -> None:
     a, b = _pairs(rng)
-    truth = np.array([OPERATORS[node](int(x), int(y)) for x, y in zip(a, b)], np.int64)
+    truth = np.array([OPERATORS[node](int(x), int(y)) for x, y in zip(a, b, strict=False)], np.int64)
     proto = graph(f"g (int64[{len(a)}] a, int64[{len(a)}] b) => (int64[{len(a)}] y) {{ {node} }}")
     agree(proto, {"a": a, "b": b}, [truth])
 
@@ -114,7 +115,9 @@ def test_a_choice_of_small_numbers(agree: Any, graph: Any) -> None:
 
 def test_real_numbers_become_small_ones_over_large_ones(agree: Any, graph: Any) -> None:
     proto = graph("g (float[4] a) => (uint8[4] y) { y = Cast<to=2>(a) }")
-    agree(proto, {"a": np.array([0.0, 1.9, 254.5, 255.0], np.float32)}, [np.array([0, 1, 254, 255], np.uint8)])
+    agree(
+        proto, {"a": np.array([0.0, 1.9, 254.5, 255.0], np.float32)}, [np.array([0, 1, 254, 255], np.uint8)]
+    )
 
 
 def test_a_scalar_that_is_clipped_stays_one(agree: Any, graph: Any) -> None:
