@@ -131,6 +131,7 @@ def _start() -> tuple[Connection, Any]:
     child = context.Process(target=_serve, args=(theirs,), daemon=True)
     child.start()
     theirs.close()
+    parent.recv()  # it has collected the cases, which takes its time
     return parent, child
 
 
@@ -138,6 +139,7 @@ def _serve(pipe: Connection) -> None:
     """The child: names in, outcomes out."""
     warnings.simplefilter("ignore")
     cases = _cases()
+    pipe.send("ready")
     while True:
         name, only = pipe.recv()
         case = cases.get(name)

@@ -23,7 +23,6 @@ ASKS: dict[str, tuple[int, ...]] = {
     "HammingWindow": (0,),
     "HannWindow": (0,),
     "OneHot": (1,),
-    "Pad": (1, 3),
     "Range": (0, 1, 2),
     "Reshape": (1,),
     "Resize": (2, 3),

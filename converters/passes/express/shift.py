@@ -102,10 +102,10 @@ def _to_the_right(draft: Draft, value: ir.Value, by: ir.Value, bits: int, *, log
 
 
 def _of(draft: Draft, by: ir.Value, table: list[int], kind: ir.DataType) -> ir.Value:
-    """What the table has for each shift; beyond its end, the last."""
+    """What the table has for each shift; beyond its end, and for negative ones, the last."""
     numbers: Array = np.array(table, np.int64).astype(kind.numpy())
-    known = array_of(by)
+    known, last = array_of(by), len(table) - 1
     if known is not None:
-        return draft.constant(numbers[np.clip(known, 0, len(table) - 1)])
-    clipped = draft("Max", draft("Min", by, len(table) - 1), 0)
-    return draft.gather(draft.constant(numbers), draft.cast(clipped, INT64))
+        return draft.constant(numbers[np.where((known < 0) | (known > last), last, known)])
+    within = draft.where(draft("Less", by, 0), draft.constant(last, by.dtype), draft("Min", by, last))
+    return draft.gather(draft.constant(numbers), draft.cast(within, INT64))

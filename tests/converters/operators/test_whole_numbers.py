@@ -6,6 +6,7 @@ from collections.abc import Callable
 from typing import Any
 
 import numpy as np
+import onnx
 import pytest
 
 LOW, HIGH = -(2**63), 2**63 - 1
@@ -124,3 +125,23 @@ def test_a_scalar_that_is_clipped_stays_one(agree: Any, graph: Any) -> None:
     proto = graph("g (float[3] a) => (float y) { m = ReduceMax<keepdims=0>(a) y = Clip(m, low, high) }",
                   low=np.float32(-2), high=np.float32(0.5))  # fmt: skip
     agree(proto, {"a": np.array([0.0, 1.9, -3], np.float32)})
+
+
+@pytest.mark.skipif(onnx.defs.onnx_opset_version() < 28, reason="this onnx shifts no numbers with a sign")
+@pytest.mark.parametrize("kind", ["int8", "int32", "int64"])
+@pytest.mark.parametrize("computed", [True, False])
+def test_a_sign_comes_after_what_is_shifted_out(agree: Any, graph: Any, kind: str, computed: bool) -> None:
+    bits = np.iinfo(kind).bits
+    a = np.array([-8, 4, -1, 100, -100, -8, -8, 5, -128], kind)
+    by = np.array([1, 1, 3, 2, 2, bits, bits + 3, -1, bits - 1], kind)
+    given = (a, by) if computed else (a,)
+    truth = np.array(
+        [int(x) >> (int(k) if 0 <= k < bits else bits) for x, k in zip(a, by, strict=True)], kind
+    )
+    proto = graph(
+        f"""g ({kind}[9] a{f", {kind}[9] by" if computed else ""}) => ({kind}[9] y) {{
+            y = BitShift<direction="RIGHT">(a, by) }}""",
+        28,
+        **({} if computed else {"by": by}),
+    )
+    agree(proto, dict(zip(("a", "by"), given, strict=False)), [truth])
