@@ -1,4 +1,4 @@
-"""Copies the body of a branch, a loop or a function in front of a node, and computes there what is known."""
+"""Copies the body of a loop in front of it, round after round, and computes there what is known."""
 
 from __future__ import annotations
 
@@ -7,9 +7,10 @@ from collections.abc import Sequence
 import numpy as np
 import onnx_ir as ir
 
+from edgemm.converters.passes.control.branches import take_branch
+from edgemm.converters.passes.control.placing import own_outputs, place
 from edgemm.converters.passes.folding import fold_node, is_constant
 from edgemm.converters.passes.rewrite import constant, graph_of
-from edgemm.quantize import declared
 
 MAX_NODES = 4096
 """One loop becomes at most so many nodes."""
@@ -57,8 +58,6 @@ class Copies:
 
     def _settle(self, nodes: list[ir.Node]) -> None:
         """Folds what was copied, in order."""
-        from edgemm.converters.passes.control.branches import take_branch
-
         waiting = nodes[::-1]
         while waiting:
             node = waiting.pop()
@@ -74,62 +73,3 @@ class Copies:
         """Removes everything that was put in front of the node."""
         for node in reversed(self._made):
             graph_of(self.node).remove(node, safe=True)
-
-
-def own_outputs(graph: ir.Graph) -> None:
-    """A body that gives back a value from outside, as it is, copies it: clones know nothing of what is outside."""
-    inside = {*graph.inputs, *graph.initializers.values()}
-    for index, value in enumerate(graph.outputs):
-        producer = value.producer()
-        if value not in inside and (producer is None or producer.graph is not graph):
-            made = ir.node("Identity", [value], name=f"own{index}")
-            made.outputs[0].name, made.outputs[0].type = f"{value.name}_own{index}", value.type
-            graph.append(made)
-            graph.outputs[index] = made.outputs[0]
-    for node in graph:
-        for attribute in node.attributes.values():
-            if attribute.type == ir.AttributeType.GRAPH:
-                own_outputs(attribute.as_graph())
-
-
-def place(
-    node: ir.Node, body: ir.Graph, feeds: Sequence[ir.Value], tag: str
-) -> tuple[list[ir.Value], list[ir.Node]]:
-    """Moves the nodes of a body that nobody else needs in front of `node`; its inputs are `feeds`.
-
-    Returns:
-        What stands for the outputs of the body, and its nodes.
-    """
-    graph, fed = graph_of(node), dict(zip(body.inputs, feeds, strict=True))
-    outputs = [fed.get(value, value) for value in body.outputs]
-    body.outputs.clear()
-    for value, feed in fed.items():
-        value.replace_all_uses_with(feed)
-    for value in tuple(body.initializers.values()):
-        del body.initializers[str(value.name)]
-        value.name = f"{node.name}_{tag}_{value.name}"
-        graph.register_initializer(value)
-    nodes = list(body)
-    for each in nodes:
-        body.remove(each)
-        each.name = f"{node.name}_{tag}_{each.name}"
-        for value in each.outputs:
-            value.name = f"{node.name}_{tag}_{value.name}" if value.name else None
-    graph.insert_before(node, nodes)
-    return outputs, nodes
-
-
-def stands_for(node: ir.Node, index: int, value: ir.Value) -> None:
-    """`value` is read instead of an output of the node; one of the graph's outputs keeps its name, and is
-    written by a node of its own."""
-    old = node.outputs[index]
-    name = old.name
-    if old.is_graph_output():
-        made = ir.node("Identity", [value], name=f"{node.name}_copy{index}")
-        made.outputs[0].shape, made.outputs[0].type = value.shape or old.shape, value.type or old.type
-        graph_of(node).insert_before(node, made)
-        value = made.outputs[0]
-    old.replace_all_uses_with(value, replace_graph_outputs=True)
-    declared.move(old, value)
-    if value.is_graph_output():
-        old.name, value.name = f"{name}_gone", name

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import onnx_ir as ir
 
-from edgemm.converters.passes.control.body import place, stands_for
+from edgemm.converters.passes.control.placing import place, stands_for
 from edgemm.converters.passes.rewrite import array_of, data_of, graph_of, nodes_of
 
 

@@ -5,13 +5,8 @@ from __future__ import annotations
 import numpy as np
 import onnx_ir as ir
 
-from edgemm.converters.passes.control.body import (
-    MAX_GRAPH,
-    MAX_NODES,
-    MAX_ROUNDS,
-    Copies,
-    stands_for,
-)
+from edgemm.converters.passes.control.body import MAX_GRAPH, MAX_NODES, MAX_ROUNDS, Copies
+from edgemm.converters.passes.control.placing import stands_for
 from edgemm.converters.passes.rewrite import Array, array_of, graph_of, input_of, nodes_of
 
 

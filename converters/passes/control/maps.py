@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import onnx_ir as ir
 
-from edgemm.converters.passes.control.body import MAX_ROUNDS, Copies, stands_for
+from edgemm.converters.passes.control.body import MAX_ROUNDS, Copies
+from edgemm.converters.passes.control.placing import stands_for
 from edgemm.converters.passes.rewrite import data_of, graph_of, nodes_of
 
 

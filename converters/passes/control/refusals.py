@@ -29,10 +29,11 @@ def refuse_control(model: ir.Model) -> int:
     for kind, values in (("input", model.graph.inputs), ("output", model.graph.outputs)):
         for value in values:
             if isinstance(value.type, ir.SequenceType | ir.OptionalType):
-                what = "a sequence of tensors" if isinstance(value.type, ir.SequenceType) else "optional"
+                listed = isinstance(value.type, ir.SequenceType)
+                apart = "Make each of its tensors an input of its own" if listed else "Make it a tensor"
                 raise UnsupportedOperator(
-                    f"{kind} {value.name!r} is {what}, which no file for a device has. "
-                    + (RETURN if kind == "output" else "Make each of its tensors an input of its own")
+                    f"{kind} {value.name!r} is {'a sequence of tensors' if listed else 'optional'}, which no file for "
+                    f"a device has. {RETURN if kind == 'output' and listed else apart}"
                 )
     for node in model.graph:
         if node.domain == "" and node.op_type in OF_LISTS - MADE:

@@ -5,14 +5,9 @@ from __future__ import annotations
 import numpy as np
 import onnx_ir as ir
 
-from edgemm.converters.passes.control.body import (
-    MAX_GRAPH,
-    MAX_NODES,
-    MAX_ROUNDS,
-    Copies,
-    stands_for,
-)
+from edgemm.converters.passes.control.body import MAX_GRAPH, MAX_NODES, MAX_ROUNDS, Copies
 from edgemm.converters.passes.control.loops import stack
+from edgemm.converters.passes.control.placing import stands_for
 from edgemm.converters.passes.rewrite import data_of, graph_of, nodes_of
 
 

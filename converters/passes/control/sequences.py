@@ -10,8 +10,9 @@ from collections.abc import Callable
 import numpy as np
 import onnx_ir as ir
 
-from edgemm.converters.passes.control.body import Copies, stands_for
+from edgemm.converters.passes.control.body import Copies
 from edgemm.converters.passes.control.loops import stack
+from edgemm.converters.passes.control.placing import stands_for
 from edgemm.converters.passes.rewrite import array_of, data_of, graph_of, input_of
 from edgemm.errors import ConversionError
 
