@@ -104,3 +104,13 @@ def test_a_refused_loop_leaves_nothing_behind(graph: Any, monkeypatch: pytest.Mo
     monkeypatch.setattr(loops, "MAX_ROUNDS", 2)
     assert loops.unroll_loops(model) == 0
     assert [node.op_type for node in model.graph] == ["Loop"]
+
+
+def test_what_a_body_says_of_its_shapes_is_not_believed(operators: Any, graph: Any) -> None:
+    """It grows by two rows each round, whatever is written down: nobody knows here when it has eight."""
+    proto = graph("""g (float[2,4] x) => (float[N,4] y) { M = Constant<value_int=9>()
+        y = Loop<body = b (int64 i, bool ci, float[N,4] s) => (bool co, float[K,4] so) <float[4,4] t> {
+            t = Concat<axis=0>(s, x) so = Identity(t) h = Shape<start=0, end=1>(t) z = Constant<value_ints=[0]>()
+            rows = Squeeze(h, z) eight = Constant<value_int=8>() co = Less(rows, eight) }>(M, , x) }""")
+    with pytest.raises(UnsupportedOperator, match="its condition depends"):
+        operators(proto)

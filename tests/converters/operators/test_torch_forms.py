@@ -60,7 +60,7 @@ FORMS: dict[str, tuple[Callable[..., Any], list[Any], tuple[str, ...]]] = {
 CASES = [(form, way) for form, (_, _, ways) in FORMS.items() for way in ways]
 
 
-class _Module(torch.nn.Module):  # type: ignore[misc]
+class _Module(torch.nn.Module):  # type: ignore[misc, name-defined]
     def __init__(self, function: Callable[..., Any]) -> None:
         super().__init__()
         self.function = function
@@ -106,7 +106,7 @@ def test_an_lstm_may_have_the_batch_first(agree: Any, way: str) -> None:
     torch.manual_seed(0)
     layer = torch.nn.LSTM(3, 4, batch_first=True, bidirectional=True)
 
-    class Whole(torch.nn.Module):  # type: ignore[misc]
+    class Whole(torch.nn.Module):  # type: ignore[misc, name-defined]
         def __init__(self) -> None:
             super().__init__()
             self.layer = layer
@@ -118,12 +118,12 @@ def test_an_lstm_may_have_the_batch_first(agree: Any, way: str) -> None:
 
 
 def test_a_scripted_loop_is_written_out(agree: Any) -> None:
-    class Steps(torch.nn.Module):  # type: ignore[misc]
+    class Steps(torch.nn.Module):  # type: ignore[misc, name-defined]
         def __init__(self) -> None:
             super().__init__()
             self.turn = torch.nn.Linear(4, 4)
 
-        def forward(self, x: torch.Tensor) -> torch.Tensor:
+        def forward(self, x: torch.Tensor) -> torch.Tensor:  # type: ignore[name-defined]
             state, told = torch.zeros_like(x[:, 0]), []
             for step in range(x.shape[1]):
                 state = torch.tanh(self.turn(state) + x[:, step])
