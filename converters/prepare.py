@@ -24,6 +24,7 @@ from edgemm.converters.importers.outputs import separate_outputs
 from edgemm.converters.importers.source_file import source_file
 from edgemm.converters.importers.torch_module import check_example_inputs
 from edgemm.converters.passes import canonicalize
+from edgemm.converters.passes.control import put_time_first
 from edgemm.converters.passes.quantized import is_quantized
 from edgemm.converters.passes.rewrite import shape_of
 from edgemm.converters.passes.stepwise import add_states
@@ -103,6 +104,7 @@ def prepare(
     original, rounds = model.clone(), not _is_float32(model)
     if isinstance(source, TrainedSource):
         original, rounds = (source.original or model).clone(), True
+    put_time_first(original)
     canonicalize(model)
     given, unsaid = given_card(source, card, preset), ""
     known = given is not None

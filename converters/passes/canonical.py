@@ -9,9 +9,18 @@ import onnx_ir as ir
 
 from edgemm.converters.passes.axes import normalize_axes
 from edgemm.converters.passes.batch_norm import fold_batch_norms
-from edgemm.converters.passes.branches import refuse_branches, take_branches
+from edgemm.converters.passes.cast_like import name_types
 from edgemm.converters.passes.clip import normalize_clips
 from edgemm.converters.passes.contract import check_canonical, refuse_inexpressible
+from edgemm.converters.passes.control import (
+    put_time_first,
+    refuse_control,
+    resolve_sequences,
+    take_branches,
+    unroll_loops,
+    unroll_maps,
+    unroll_scans,
+)
 from edgemm.converters.passes.conv import normalize_convs
 from edgemm.converters.passes.dead_code import remove_dead_code, sort_nodes
 from edgemm.converters.passes.draws import refuse_draws
@@ -24,6 +33,7 @@ from edgemm.converters.passes.identity import remove_identities
 from edgemm.converters.passes.matmul import matmuls_to_gemms
 from edgemm.converters.passes.names import strip_metadata, unique_names
 from edgemm.converters.passes.nan_guard import remove_nan_guards
+from edgemm.converters.passes.open_shapes import refuse_open_shapes
 from edgemm.converters.passes.opset import lower_opset, upgrade_opset
 from edgemm.converters.passes.pad import normalize_pads
 from edgemm.converters.passes.pad_folding import fold_pads
@@ -43,8 +53,13 @@ MAX_ROUNDS = 32
 """Of shape inference and folding: each round must settle something, real models take two or three."""
 
 
+CONTROL: tuple[Pass, ...] = (take_branches, unroll_loops, unroll_scans, unroll_maps, resolve_sequences)
+"""What resolves control flow; without it they do nothing."""
+
+
 def settle_shapes(model: ir.Model) -> int:
-    """Infers shapes, folds constants and takes known branches, in turns, until there is nothing left to do.
+    """Infers shapes, folds constants, takes known branches, writes out loops and resolves sequences, in turns,
+    until there is nothing left to do.
 
     Returns:
         How many nodes went.
@@ -55,7 +70,9 @@ def settle_shapes(model: ir.Model) -> int:
         while round_up_pools(model):
             infer_shapes(model)
         folded = fold_constants(model)
-        taken = take_branches(model)
+        taken = sum(each(model) for each in CONTROL)
+        if not folded + taken:
+            taken = resolve_sequences(model, computed=True)
         if taken:
             unique_names(model)
             remove_dead_code(model)
@@ -80,7 +97,7 @@ PASSES: tuple[Pass, ...] = (
     settle_shapes,
     settle_resizes,
     settle_hardmaxes,
-    refuse_branches,
+    refuse_control,
     refuse_draws,
     read_quantized,
     express_newer,
@@ -88,6 +105,11 @@ PASSES: tuple[Pass, ...] = (
     unique_names,
     lift_constants,
     settle_shapes,
+    name_types,
+    settle_shapes,
+    refuse_control,
+    refuse_open_shapes,
+    put_time_first,
     lower_opset,
     to_float32,
     settle_shapes,

@@ -20,6 +20,13 @@ OF_SHAPES = ("EyeLike", "Shape", "Size")
 """Operators that look at nothing but the shape of their input."""
 
 
+OF_LISTS = frozenset({
+    "ConcatFromSequence", "Optional", "OptionalGetElement", "OptionalHasElement", "SequenceAt", "SequenceConstruct",
+    "SequenceEmpty", "SequenceErase", "SequenceInsert", "SequenceLength", "SequenceMap", "SplitToSequence",
+})  # fmt: skip
+"""Operators of sequences and optional values, which are resolved, not computed."""
+
+
 def lift_constants(model: ir.Model) -> int:
     """Constant nodes become initializers; initializers are no longer inputs.
 
@@ -45,11 +52,16 @@ def fold_constants(model: ir.Model) -> int:
     Raises:
         ConversionError: a node's result would take more than LIMIT_BYTES, or it cannot be computed.
     """
-    return sum(_fold(model, node) for node in tuple(model.graph) if _is_constant(node))
+    return sum(fold_node(model, node) for node in tuple(model.graph) if is_constant(node))
 
 
-def _is_constant(node: ir.Node) -> bool:
-    if node.domain != "" or node.op_type in DRAWS or any(map(_is_subgraph, node.attributes.values())):
+def is_constant(node: ir.Node) -> bool:
+    """The node computes one tensor or more from constants alone."""
+    if (
+        node.domain != ""
+        or node.op_type in DRAWS | OF_LISTS
+        or any(map(_is_subgraph, node.attributes.values()))
+    ):
         return False
     if node.op_type == "Reshape" and node.outputs[0].is_graph_output():
         return False  # how a constant output is told
@@ -63,7 +75,8 @@ def _is_subgraph(attribute: ir.Attr) -> bool:
     return attribute.type in (ir.AttributeType.GRAPH, ir.AttributeType.GRAPHS)
 
 
-def _fold(model: ir.Model, node: ir.Node) -> int:
+def fold_node(model: ir.Model, node: ir.Node) -> int:
+    """Constants take the place of what one node computes; 1."""
     results = _of_shape(node) if node.op_type in OF_SHAPES else _evaluate(model, node)
     draft = Draft(node)
     for index, array in enumerate(results[1 : len(node.outputs)], 1):

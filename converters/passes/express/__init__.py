@@ -12,6 +12,7 @@ from collections.abc import Callable
 import onnx_ir as ir
 
 from edgemm.converters.passes.express.bits import expand_bitwise, expand_bitwise_not
+from edgemm.converters.passes.express.einsum import expand_einsum
 from edgemm.converters.passes.express.picking import (
     expand_bool_extreme,
     expand_compress,
@@ -28,6 +29,7 @@ from edgemm.converters.passes.express.sampling import (
     expand_deform_conv,
     expand_grid_sample,
 )
+from edgemm.converters.passes.express.shift import expand_signed_shift, use_signed_words
 from edgemm.converters.passes.express.spectrum import expand_newer_dft
 from edgemm.converters.passes.express.volumes import expand_col2im
 from edgemm.converters.passes.opset import opset_of
@@ -58,6 +60,11 @@ def _of_bools(node: ir.Node, opset: int) -> bool:
     return data_of(node).dtype == ir.DataType.BOOL
 
 
+def _signed(node: ir.Node, opset: int) -> bool:
+    """Numbers with a sign, which opset 17 does not shift."""
+    return data_of(node).dtype in (ir.DataType.INT8, ir.DataType.INT16, ir.DataType.INT32, ir.DataType.INT64)
+
+
 def _dilated(node: ir.Node, opset: int) -> bool:
     """Elements are left out between taps."""
     return set(node.attributes.get_ints("dilations") or (1,)) != {1}
@@ -76,6 +83,7 @@ def _known_condition(node: ir.Node, opset: int) -> bool:
 NEWER: dict[str, tuple[Callable[[ir.Node, int], bool], Callable[[ir.Node], bool]]] = {
     "AffineGrid": (_always, expand_affine_grid),
     "AveragePool": (_dilated, expand_average_pool),
+    "BitShift": (_signed, expand_signed_shift),
     "BitwiseAnd": (_always, expand_bitwise),
     "BitwiseNot": (_always, expand_bitwise_not),
     "BitwiseOr": (_always, expand_bitwise),
@@ -84,6 +92,7 @@ NEWER: dict[str, tuple[Callable[[ir.Node, int], bool], Callable[[ir.Node], bool]
     "Compress": (_known_condition, expand_compress),
     "DFT": (_since(20), expand_newer_dft),
     "DeformConv": (_always, expand_deform_conv),
+    "Einsum": (_always, expand_einsum),
     "GridSample": (_volume, expand_grid_sample),
     "LpPool": (_has("dilations", "ceil_mode"), expand_lp_pool),
     "MaxUnpool": (_always, expand_max_unpool),
@@ -106,7 +115,7 @@ def express_newer(model: ir.Model) -> int:
     Raises:
         UnsupportedOperator: a form that cannot be expressed.
     """
-    opset, count = opset_of(model), 0
+    opset, count = opset_of(model), use_signed_words(model)
     for node in tuple(model.graph):
         if node.domain != "" or node.op_type not in NEWER:
             continue

@@ -65,6 +65,9 @@ def expand_bool_extreme(node: ir.Node) -> bool:
     """ReduceMax and ReduceMin of truth values: of zeros and ones."""
     draft = Draft(node)
     kind = ir.DataType.INT32
+    if 0 in shape_of(draft.input()):
+        empty = np.full(shape_of(node.outputs[0]), node.op_type == "ReduceMin")
+        return draft.becomes(draft.copy(draft.constant(empty)))
     ones = draft.cast(draft.input(), kind)
     attributes = {name: attribute.value for name, attribute in node.attributes.items()}
     found = draft.op(node.op_type, [ones, *node.inputs[1:]], (), kind, **attributes)

@@ -115,13 +115,16 @@ def _cubic(draft: Draft, part: ir.Value) -> list[ir.Value]:
     return [far(draft("Add", part, 1.0)), near(part), near(rest), far(draft("Add", rest, 1.0))]
 
 
-def _weighted(draft: Draft, source: ir.Value, taps: list[list[Tap]], pictures: ir.Value | None) -> ir.Value:
+def _weighted(
+    draft: Draft, source: ir.Value, taps: list[list[Tap]], pictures: ir.Value | None, join: str = "Add"
+) -> ir.Value:
     """float32[N, C, P]: the weighted sum over all combinations of taps.
 
     Args:
         source: [B, C, *sizes].
         taps: per spatial axis, values of [N, P].
         pictures: int32[N, 1], which picture each row reads; None: its own.
+        join: "Max": the largest of the weighted elements, not their sum.
     """
     batch, channels, *sizes = shape_of(source)
     rank = len(sizes)
@@ -139,7 +142,7 @@ def _weighted(draft: Draft, source: ir.Value, taps: list[list[Tap]], pictures: i
         found = draft.gather(rows, place)
         if weight is not None:
             found = draft("Mul", found, draft.reshape(weight, (*shape_of(weight), 1)))
-        total = found if total is None else draft("Add", total, found)
+        total = found if total is None else draft(join, total, found)
     if total is None:
         draft.refuse("a picture without dimensions", "Export the model again")
     return draft.transpose(total, (0, 2, 1))
@@ -210,11 +213,13 @@ def _still(draft: Draft, kernel: tuple[int, ...], out: tuple[int, ...], axis: in
 
 
 def expand_roi_align(node: ir.Node) -> bool:
-    """RoiAlign that averages, with a sampling ratio that is given."""
+    """RoiAlign with a sampling ratio that is given. "max" is the largest weighted element of all samples, as ONNX
+    has it, not the largest sample."""
     draft = Draft(node)
     ratio = draft.integer("sampling_ratio", 0)
-    if draft.text("mode", "avg") != "avg" or ratio < 1:
-        draft.refuse("the largest sample, or as many samples as a region has pixels", "Give sampling_ratio")
+    largest = draft.text("mode", "avg") == "max"
+    if ratio < 1:
+        draft.refuse("as many samples as a region has pixels, which depends on data", "Give sampling_ratio")
     source, rois, pictures = draft.input(), draft.input(1), draft.input(2)
     _, channels, *sizes = shape_of(source)
     count = shape_of(rois)[0]
@@ -231,9 +236,13 @@ def expand_roi_align(node: ir.Node) -> bool:
         place = draft.reshape(spread, (count, prod(grid)))
         taps.append(_bounded_taps(draft, place, size))
     which = draft.reshape(draft.cast(pictures, INT), (count, 1))
-    found = draft.reshape(_weighted(draft, source, taps, which), (count * channels, *grid))
+    join = "Max" if largest else "Add"
+    found = draft.reshape(_weighted(draft, source, taps, which, join), (count * channels, *grid))
     cells = draft.reshape(found, (count * channels, out[0], ratio, out[1], ratio))
-    mean = draft("Mul", draft.sum(cells, (2, 4)), 1.0 / ratio**2)
+    if largest:
+        mean = draft.op("ReduceMax", [cells], (count * channels, *out), axes=[2, 4], keepdims=0)
+    else:
+        mean = draft("Mul", draft.sum(cells, (2, 4)), 1.0 / ratio**2)
     return draft.becomes(draft.reshape(mean, (count, channels, *out)))
 
 

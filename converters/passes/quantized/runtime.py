@@ -71,7 +71,7 @@ class Integers(Draft):
         scales = array_of(self.input(scale))
         if scales is not None and scales.size != 1:
             self.refuse(f"input {index} is computed and has several scales", "Quantize per tensor")
-        inputs = [self.input(index), self.input(scale), *([self.input(zero)] if self.has(zero) else [])]
+        inputs = [self.input(index), self.step(scale), *([self.input(zero)] if self.has(zero) else [])]
         return self.op("DequantizeLinear", inputs, None, FLOAT)
 
     def _numbers(self, array: Array, scale: int, zero: int, axis: int | None) -> Array:
@@ -104,10 +104,20 @@ class Integers(Draft):
         """Those attributes that the node has."""
         return {name: self.node.attributes[name].value for name in names if name in self.node.attributes}
 
+    def step(self, index: int) -> ir.Value:
+        """A scale in float32, as QuantizeLinear wants it; sources have it in half precision too."""
+        value = self.input(index)
+        if value.dtype in (None, FLOAT):
+            return value
+        known = array_of(value)
+        if known is not None:
+            return self.constant(known.astype(np.float32))
+        return self.op("Cast", [value], None, FLOAT, to=int(FLOAT))
+
     def quantized(self, value: ir.Value, scale: int, zero: int) -> None:
         """`value`, on the grid of these inputs, takes the node's place."""
         point = self.input(zero) if self.has(zero) else self.constant(np.zeros((), np.uint8))
-        self.becomes(self.op("QuantizeLinear", [value, self.input(scale), point], None, point.dtype))
+        self.becomes(self.op("QuantizeLinear", [value, self.step(scale), point], None, point.dtype))
 
     def require_channels_first(self) -> None:
         """Refuses the layout of another execution provider."""

@@ -35,7 +35,9 @@ from edgemm.converters.tflite.expand.integers import (
     expand_bit_shift,
     expand_clip,
     expand_integer_power,
+    expand_integer_sign,
     expand_mod,
+    expand_small_cast,
     expand_wide_abs,
 )
 from edgemm.converters.tflite.expand.layer_norm import (
@@ -47,7 +49,6 @@ from edgemm.converters.tflite.expand.layer_norm import (
     expand_mean_variance,
 )
 from edgemm.converters.tflite.expand.rearrange import (
-    expand_cast_like,
     expand_depth_to_space,
     expand_space_to_depth,
     expand_trilu,
@@ -60,6 +61,7 @@ from edgemm.converters.tflite.expand.scatter import (
     expand_scatter_nd,
     expand_top_k,
 )
+from edgemm.converters.tflite.expand.wide import expand_wide_div
 from edgemm.converters.tflite.lower import LOWERINGS
 from edgemm.errors import ConversionError
 
@@ -84,7 +86,7 @@ EXPANSIONS: dict[str, Callable[[ir.Node], bool]] = {
     "ArgMin": expand_last_index,
     "AveragePool": _over_volumes(expand_average_pool),
     "BitShift": expand_bit_shift,
-    "CastLike": expand_cast_like,
+    "Cast": expand_small_cast,
     "Clip": expand_clip,
     "Conv": _over_volumes(expand_conv_3d),
     "ConvTranspose": _over_volumes(expand_conv_transpose_3d),
@@ -113,11 +115,13 @@ EXPANSIONS: dict[str, Callable[[ir.Node], bool]] = {
     "ScatterElements": expand_scatter_elements,
     "ScatterND": expand_scatter_nd,
     "Slice": expand_slice,
+    "Sign": expand_integer_sign,
     "SpaceToDepth": expand_space_to_depth,
     "TopK": expand_top_k,
     "Trilu": expand_trilu,
     **dict.fromkeys(FORMULAS, expand_formula),
     **dict.fromkeys(WIDENED, widen),
+    "Div": _first_of(expand_wide_div, widen),
     **dict.fromkeys(PAIRS, expand_many),
     **dict.fromkeys(
         ("ReduceL1", "ReduceL2", "ReduceLogSum", "ReduceLogSumExp", "ReduceSumSquare"), expand_reduction

@@ -21,6 +21,7 @@ WIDENED = (
     "GreaterOrEqual",
     "Less",
     "LessOrEqual",
+    "Where",
 )
 
 
@@ -53,12 +54,14 @@ def _number(node: ir.Node, value: float, name: str) -> ir.Value:
 
 
 def widen(node: ir.Node) -> bool:
-    """Arithmetic and comparisons of 8-bit integers, in 32 bits; the way back wraps as the short type does."""
-    kinds = {value.dtype for value in node.inputs if value is not None}
+    """Arithmetic, comparisons and choices of 8-bit integers, in 32 bits; the way back wraps as the short type does."""
+    kinds = {value.dtype for value in node.inputs if value is not None} - {ir.DataType.BOOL}
     if len(kinds) != 1 or not kinds <= SMALL:
         return False
     wide = [
-        insert_before(
+        value
+        if value.dtype == ir.DataType.BOOL
+        else insert_before(
             node,
             "Cast",
             [value],

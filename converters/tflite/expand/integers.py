@@ -23,10 +23,40 @@ def expand_mod(node: ir.Node) -> bool:
         return draft.becomes(draft.cast(rest, a.dtype))
     if not draft.integer("fmod", 0) or (never_negative(a) and never_negative(b)):
         return False  # of sizes, both kinds of remainder are one
+    if a.dtype in (INT32, ir.DataType.INT64):
+        return draft.becomes(_signed_rest(draft, a, b))
     sizes = [_size(draft, a), _size(draft, b)]
     kind = int(a.dtype == ir.DataType.FLOAT)  # onnxruntime, which calibrates, has one kind for real numbers
     rest = draft.op("Mod", sizes, shape_of(node.outputs[0]), a.dtype, fmod=kind)
     return draft.becomes(draft.where(draft("Less", a, 0), draft("Neg", rest), rest))
+
+
+def _signed_rest(draft: Draft, a: ir.Value, b: ir.Value) -> ir.Value:
+    """The floored remainder, less the divisor where dividend and divisor have unlike signs and it is not 0."""
+    rest = draft("Mod", a, b)
+    unlike = draft("Not", draft("Equal", *(draft.cast(draft("Less", each, 0), INT32) for each in (a, b))))
+    taken = draft("And", draft("Not", draft("Equal", rest, 0)), unlike)
+    return draft("Sub", rest, draft("Mul", draft.cast(taken, a.dtype or INT32), b))
+
+
+def expand_integer_sign(node: ir.Node) -> bool:
+    """Sign of whole numbers: whether it is above 0, less whether it is below."""
+    draft = Draft(node)
+    value = draft.input()
+    if value.dtype not in (INT32, ir.DataType.INT64, *SMALL):
+        return False
+    wide = draft.cast(value, INT32) if value.dtype in SMALL else value
+    above, below = (draft.cast(draft(each, wide, 0), INT32) for each in ("Greater", "Less"))
+    return draft.becomes(draft.cast(draft("Sub", above, below), value.dtype or INT32))
+
+
+def expand_small_cast(node: ir.Node) -> bool:
+    """Cast of real numbers to 8 bits: over 32, which cuts off towards zero, and then wraps, in every runtime."""
+    draft = Draft(node)
+    kind = node.outputs[0].dtype
+    if draft.input().dtype != ir.DataType.FLOAT or kind not in SMALL:
+        return False
+    return draft.becomes(draft.cast(draft.cast(draft.input(), INT32), kind or INT32))
 
 
 def _size(draft: Draft, value: ir.Value) -> ir.Value:

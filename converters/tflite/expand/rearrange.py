@@ -68,19 +68,3 @@ def expand_trilu(node: ir.Node) -> bool:
         ),
     )
     return True
-
-
-def expand_cast_like(node: ir.Node) -> bool:
-    """CastLike -> Cast to the other's type, which is known."""
-    other = node.inputs[1]
-    if node.inputs[0] is None or other is None or other.dtype is None:
-        return False
-    shape = shape_of(node.outputs[0])
-    attributes = {"to": int(other.dtype)}
-    take_place(
-        node,
-        insert_before(
-            node, "Cast", [node.inputs[0]], attributes, suffix="cast", shape=shape, dtype=other.dtype
-        ),
-    )
-    return True

@@ -129,7 +129,7 @@ def lower_clip(ctx: Lowering, node: ir.Node) -> None:
 
 
 def _limit(ctx: Lowering, final: Tensor, limit: float) -> Tensor:
-    array = np.array([limit], np.float32)
+    array = np.array([limit] if final.shape else limit, np.float32)  # a vector would make one of a scalar
     if final.grid is not None:
         return ctx.graph.constant(f"{final.name}_limit", final.grid.quantize(array), final.grid)
     return ctx.graph.constant(f"{final.name}_limit", array)

@@ -66,8 +66,24 @@ def never_negative(value: ir.Value | None) -> bool:
         return False
     if value.const_value is not None:
         return bool((value.const_value.numpy() >= 0).all())
+    if value.dtype in UNSIGNED:
+        return True
     producer = value.producer()
-    return producer is not None and producer.op_type == "Abs"
+    if producer is None:
+        return False
+    if producer.op_type in MOVES:
+        return never_negative(producer.inputs[0])
+    if producer.op_type == "TopK":
+        return value is producer.outputs[1]
+    if producer.op_type == "Mod":
+        divisor = producer.inputs[1]
+        return not producer.attributes.get_int("fmod", 0) and never_negative(divisor)
+    return producer.op_type in ("Abs", "ArgMax", "ArgMin")
+
+
+UNSIGNED = frozenset({ir.DataType.BOOL, ir.DataType.UINT8, ir.DataType.UINT16, ir.DataType.UINT32})
+MOVES = frozenset({"Cast", "Expand", "Gather", "Identity", "Reshape", "Slice", "Split", "Tile", "Transpose"})
+"""Operators whose numbers are those of their first input."""
 
 
 def joined_axes(

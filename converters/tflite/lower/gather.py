@@ -6,12 +6,14 @@ import numpy as np
 import onnx_ir as ir
 
 from edgemm.converters.tflite.attributes import Attributes, refuse
+from edgemm.converters.tflite.graph import Tensor
+from edgemm.converters.tflite.lower.arithmetic import never_negative
 from edgemm.converters.tflite.lower.weights import weights
 from edgemm.converters.tflite.lowering import Lowering, identity
 
 
 def lower_gather(ctx: Lowering, node: ir.Node) -> None:
-    """Gather -> GATHER; constant numbers may count from the end. An embedding in int8 is made real behind it."""
+    """Gather -> GATHER; numbers may count from the end. An embedding in int8 is made real behind it."""
     attributes = Attributes(node)
     shape = ctx.shape(ctx.value(node))
     axis = attributes.integer("axis", 0) % max(len(shape), 1)
@@ -29,6 +31,8 @@ def lower_gather(ctx: Lowering, node: ir.Node) -> None:
     )
     if numbers is None:
         which = ctx.get(node, 1, identity(len(ctx.shape(picked))))
+        if not never_negative(picked):
+            which = from_the_front(ctx, which, shape[axis])
     else:
         wrapped = np.where(numbers < 0, numbers + shape[axis], numbers).astype(np.int32)
         which = ctx.graph.constant(str(picked.name), wrapped.reshape(numbers.shape))
@@ -38,3 +42,18 @@ def lower_gather(ctx: Lowering, node: ir.Node) -> None:
     numbers_picked = ctx.graph.tensor(f"{final.name}_int8", final.shape, "int8", source.grid)
     ctx.op("GATHER", [source, which], [numbers_picked], {"axis": axis}, "int8")
     ctx.op("DEQUANTIZE", [numbers_picked], [final])
+
+
+def from_the_front(ctx: Lowering, numbers: Tensor, size: int) -> Tensor:
+    """Computed numbers, none of which counts from the end: kernels refuse those that do."""
+    kind = np.dtype(numbers.dtype)
+    zero = ctx.graph.constant(f"{numbers.name}_zero", np.zeros((), kind))
+    whole = ctx.graph.constant(f"{numbers.name}_size", np.array(size, kind))
+    flat = ctx.reshape(numbers, (int(np.prod(numbers.shape)),))
+    below = ctx.graph.tensor(f"{numbers.name}_below", flat.shape, "bool")
+    moved = ctx.graph.tensor(f"{numbers.name}_moved", flat.shape, numbers.dtype)
+    chosen = ctx.graph.tensor(f"{numbers.name}_wrapped", flat.shape, numbers.dtype)
+    ctx.op("LESS", [flat, zero], [below])
+    ctx.op("ADD", [flat, whole], [moved])
+    ctx.op("SELECT_V2", [below, moved, flat], [chosen])
+    return ctx.reshape(chosen, numbers.shape)

@@ -1,0 +1,81 @@
+"""Loops with a known number of rounds are written out, one round after the other."""
+
+from __future__ import annotations
+
+import numpy as np
+import onnx_ir as ir
+
+from edgemm.converters.passes.control.body import MAX_GRAPH, MAX_NODES, MAX_ROUNDS, Copies
+from edgemm.converters.passes.control.placing import stands_for
+from edgemm.converters.passes.rewrite import Array, array_of, graph_of, input_of, nodes_of
+
+
+def unroll_loops(model: ir.Model) -> int:
+    """Writes out every Loop whose number of rounds is constant, or follows from constants round by round.
+
+    Precondition: constants are initializers. Names may be used twice afterwards, and shapes are open.
+
+    Returns:
+        How many Loops went.
+    """
+    return sum(_unroll(model, node) for node in nodes_of(model, "Loop"))
+
+
+def known(node: ir.Node, index: int) -> Array | None:
+    """The content of an input of a Loop: an empty array where it is left out, None where it is computed."""
+    value = input_of(node, index)
+    return np.empty(0) if value is None else array_of(value)
+
+
+def _unroll(model: ir.Model, node: ir.Node) -> bool:
+    rounds, going = known(node, 0), known(node, 1)
+    if rounds is None or going is None:
+        return False
+    limit = int(rounds.reshape(-1)[0]) if rounds.size else None
+    active = bool(going.reshape(-1)[0]) if going.size else True
+    body = node.attributes["body"].as_graph()
+    state = [value for value in node.inputs[2:] if value is not None]
+    copies, told = Copies(model, node), list[list[ir.Value]]()
+    while active and (limit is None or copies.count < limit):
+        if not _room(model, body, copies.count + 1):
+            copies.take_back()
+            return False
+        number = copies.constant(np.array(copies.count, np.int64), "number")
+        condition, *found = copies.body(body, [number, copies.constant(np.array(True), "going"), *state])
+        decided = array_of(condition)
+        if decided is None:
+            copies.take_back()
+            return False
+        active = bool(decided.reshape(()))
+        state = found[: len(state)]
+        told.append(found[len(state) :])
+    stacked = [stack(copies, list(rows), 0) for rows in zip(*told, strict=True)]
+    if not told and len(body.outputs) > len(state) + 1:
+        empty = [empty_of(copies, value) for value in body.outputs[len(state) + 1 :]]
+        if None in empty:
+            return False
+        stacked = [value for value in empty if value is not None]
+    for index, value in enumerate((*state, *stacked)):
+        stands_for(node, index, value)
+    graph_of(node).remove(node, safe=True)
+    return True
+
+
+def _room(model: ir.Model, body: ir.Graph, rounds: int) -> bool:
+    """The loop does not grow beyond the bounds with that many rounds."""
+    size = max(sum(1 for _ in body.all_nodes()), 1)
+    return rounds <= MAX_ROUNDS and rounds * size <= MAX_NODES and len(model.graph) + size <= MAX_GRAPH
+
+
+def stack(copies: Copies, rows: list[ir.Value], axis: int) -> ir.Value:
+    """The values of all rounds along a new axis."""
+    axes = copies.constant(np.array([axis], np.int64), "axes")
+    columns = [copies.op("Unsqueeze", [row, axes]) for row in rows]
+    return columns[0] if len(columns) == 1 else copies.op("Concat", columns, axis=axis)
+
+
+def empty_of(copies: Copies, value: ir.Value) -> ir.Value | None:
+    """No rounds of a value whose shape is known."""
+    if value.shape is None or not value.shape.is_static() or value.dtype is None:
+        return None
+    return copies.constant(np.zeros((0, *value.shape.numpy()), value.dtype.numpy()), "none")

@@ -1,0 +1,101 @@
+"""Sequences and optional values are resolved while converting."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+import pytest
+
+from edgemm.errors import ConversionError, UnsupportedOperator
+
+NUMBERS = "z = Constant<value_int=0>() i = Constant<value_int=1>() j = Constant<value_int=-1>()"
+FORMS = {
+    "parts of one size": f"""g (float[2,7,3] x) => (float[2,3,3] y, int64 n, float[2,1,3] w) {{ {NUMBERS}
+        k = Constant<value_int=3>() s = SplitToSequence<axis=1>(x, k)
+        y = SequenceAt(s, i) n = SequenceLength(s) w = SequenceAt(s, j) }}""",
+    "parts of given sizes, from the last axis": f"""g (float[2,7,3] x) => (float[2,7,2] y) {{ {NUMBERS}
+        k = Constant<value_ints=[1,2]>() s = SplitToSequence<axis=-1>(x, k) y = SequenceAt(s, i) }}""",
+    "single elements, one left out": f"""g (float[2,7,3] x) => (float[2,18] y, float[2,6,3] w) {{ {NUMBERS}
+        s = SplitToSequence<axis=1, keepdims=0>(x) e = SequenceErase(s, i)
+        y = ConcatFromSequence<axis=1>(e) w = ConcatFromSequence<axis=1, new_axis=1>(e) }}""",
+    "the last left out": """g (float[2,7,3] x) => (float[2,6,3] y) {
+        s = SplitToSequence<axis=1>(x) e = SequenceErase(s) y = ConcatFromSequence<axis=1>(e) }""",
+    "put in at the front and at the end": f"""g (float[2,7,3] x) => (float[3,2,7,3] y) {{ {NUMBERS}
+        e = SequenceEmpty() a = SequenceInsert(e, x) t = Tanh(x) b = SequenceInsert(a, t, z)
+        u = Exp(x) c = SequenceInsert(b, u) y = ConcatFromSequence<axis=0, new_axis=1>(c) }}""",
+    "put in before the last": f"""g (float[2,7,3] x) => (float[3,2,7,3] y) {{ {NUMBERS}
+        t = Tanh(x) u = Exp(x) a = SequenceConstruct(x, t) c = SequenceInsert(a, u, j)
+        y = ConcatFromSequence<axis=0, new_axis=1>(c) }}""",
+    "gathered in a loop": """g (float[2,7,3] x) => (float[3,2,7,3] y) {
+        e = SequenceEmpty() M = Constant<value_int=3>()
+        s = Loop<body = b (int64 i, bool ci, seq(float[2,7,3]) s0) => (bool co, seq(float[2,7,3]) s1) {
+            co = Identity(ci) f = Cast<to=1>(i) u = Add(x, f) s1 = SequenceInsert(s0, u) }>(M, , e)
+        y = ConcatFromSequence<axis=0, new_axis=1>(s) }""",
+    "mapped": """g (float[2,7,3] x) => (float[2,14,3] y) { t = Tanh(x) s = SequenceConstruct(x, t)
+        m = SequenceMap<body = b (float[2,7,3] a, float[2,7,3] c) => (float[2,7,3] o) { o = Add(a, c) }>(s, x)
+        y = ConcatFromSequence<axis=1>(m) }""",
+    "one element, as an output": f"""g (float[2,7,3] x) => (float[2,7,3] y) {{ {NUMBERS}
+        s = SequenceConstruct(x, x) y = SequenceAt(s, z) }}""",
+}
+
+
+@pytest.mark.parametrize("form", FORMS)
+def test_a_sequence_leaves_only_tensors(agree: Any, graph: Any, operators: Any, rng: Any, form: str) -> None:
+    proto = graph(FORMS[form])
+    agree(proto, {"x": rng.standard_normal((2, 7, 3)).astype(np.float32)})
+    assert not [name for name in operators(proto) if "Sequence" in name or name == "Loop"]
+
+
+@pytest.mark.parametrize("at", [1, -1])
+def test_an_element_whose_number_is_computed_is_gathered(agree: Any, graph: Any, rng: Any, at: int) -> None:
+    proto = graph("""g (float[3,4] x, int64 i) => (float[1,4] y) {
+        s = SplitToSequence<axis=0>(x) y = SequenceAt(s, i) }""")
+    agree(proto, {"x": rng.standard_normal((3, 4)).astype(np.float32), "i": np.array(at)})
+
+
+OPTIONAL = {
+    "given": ("g (float[2] x) => (float[2] y) { o = Optional(x) h = OptionalHasElement(o)", np.abs),
+    "left out": ("g (float[2] x) => (float[2] y) { h = OptionalHasElement()", np.exp),
+    "a tensor": ("g (float[2] x) => (float[2] y) { o = Identity(x) h = OptionalHasElement(o)", np.abs),
+}
+
+
+@pytest.mark.parametrize("form", OPTIONAL)
+def test_an_optional_value_is_there_or_not(agree: Any, graph: Any, form: str) -> None:
+    text, truth = OPTIONAL[form]
+    get = "v = Identity(x)" if form == "left out" else "v = OptionalGetElement(o)"
+    proto = graph(
+        f"""{text} y = If<then_branch = t () => (a) {{ {get} a = Abs(v) }},
+                          else_branch = e () => (b) {{ b = Exp(x) }}>(h) }}""",
+        18,
+    )
+    x = np.array([-1.0, 2.0], np.float32)
+    agree(proto, {"x": x}, [truth(x)])
+
+
+REFUSED = {
+    "input 'x' is a sequence of tensors": """g (seq(float[2,4]) x) => (float[2,4] y) {
+        i = Constant<value_int=0>() y = SequenceAt(x, i) }""",
+    "output 'y' is a sequence of tensors": "g (float[2,4] x) => (seq(float[1,4]) y) { y = SplitToSequence(x) }",
+    "the sizes of the parts depend": """g (float[2,4] x, int64[2] k) => (float[N,4] y) {
+        i = Constant<value_int=0>() s = SplitToSequence(x, k) y = SequenceAt(s, i) }""",
+    "which element of a sequence is meant": """g (float[3,4] x, int64 i) => (float[N,4] y) {
+        k = Constant<value_ints=[1,2]>() s = SplitToSequence(x, k) y = SequenceAt(s, i) }""",
+}
+
+
+@pytest.mark.parametrize("reason", REFUSED)
+def test_a_sequence_that_depends_on_data_is_refused_as_one(operators: Any, graph: Any, reason: str) -> None:
+    with pytest.raises(UnsupportedOperator) as told:
+        operators(graph(REFUSED[reason]))
+    assert reason in str(told.value)
+    assert "open shape" not in str(told.value)
+
+
+def test_an_element_that_is_not_there_is_an_error(operators: Any, graph: Any) -> None:
+    with pytest.raises(ConversionError, match="element 3 of a sequence of 2"):
+        operators(
+            graph("""g (float[2,4] x) => (float[1,4] y) {
+            i = Constant<value_int=3>() s = SplitToSequence<axis=0>(x) y = SequenceAt(s, i) }""")
+        )
