@@ -14,6 +14,8 @@ from onnx.external_data_helper import ExternalDataInfo, _get_all_tensors, uses_e
 
 from edgemm.converters.importers.input_shapes import fix_input_shapes
 from edgemm.converters.importers.source_file import external_file, external_files
+from edgemm.converters.passes.contrib import runs_as_standard
+from edgemm.converters.passes.contrib.node import DOMAIN as RUNTIME
 from edgemm.errors import ConversionError, DamagedArtifact, InputError
 
 LIMIT_BYTES = 2 * 1024**3 - 1
@@ -42,15 +44,32 @@ def read_onnx(path: str | Path, shapes: Mapping[str, Sequence[int]] | None = Non
     _check_version(file, proto)
     _load_external(file, proto)
     _name_output_shapes(proto)
+    _check(file, proto)
+    model: ir.Model = ir.from_proto(proto)
+    fix_input_shapes(model, shapes or {})
+    return model
+
+
+def _check(file: Path, proto: onnx.ModelProto) -> None:
+    """onnx's own check. Operators that ONNX Runtime writes into the standard domain, which does not have them, count as
+    its own meanwhile."""
+    opset = next(entry.version for entry in proto.opset_import if entry.domain in ("", "ai.onnx"))
+    foreign = [node for node in proto.graph.node if not node.domain and runs_as_standard(node.op_type, opset)]
+    entries = len(proto.opset_import)
+    if foreign and not any(entry.domain == RUNTIME for entry in proto.opset_import):
+        proto.opset_import.add(domain=RUNTIME, version=1)
+    for node in foreign:
+        node.domain = RUNTIME
     try:
         onnx.checker.check_model(proto)
     except onnx.checker.ValidationError as e:
         raise DamagedArtifact(
             f"{file.name}: not a valid ONNX model: {_first_line(e)}. Export the model again"
         ) from e
-    model: ir.Model = ir.from_proto(proto)
-    fix_input_shapes(model, shapes or {})
-    return model
+    finally:
+        for node in foreign:
+            node.ClearField("domain")
+        del proto.opset_import[entries:]
 
 
 def _parse(file: Path) -> onnx.ModelProto:

@@ -12,6 +12,7 @@ from edgemm.converters.passes.batch_norm import fold_batch_norms
 from edgemm.converters.passes.branches import refuse_branches, take_branches
 from edgemm.converters.passes.clip import normalize_clips
 from edgemm.converters.passes.contract import check_canonical, refuse_inexpressible
+from edgemm.converters.passes.contrib import adopt_operators, expand_fused, require_expanded
 from edgemm.converters.passes.conv import normalize_convs
 from edgemm.converters.passes.dead_code import remove_dead_code, sort_nodes
 from edgemm.converters.passes.draws import refuse_draws
@@ -44,14 +45,21 @@ MAX_ROUNDS = 32
 
 
 def settle_shapes(model: ir.Model) -> int:
-    """Infers shapes, folds constants and takes known branches, in turns, until there is nothing left to do.
+    """Infers shapes, writes fused operators out, folds constants and takes known branches, in turns, until there is
+    nothing left to do.
 
     Returns:
         How many nodes went.
     """
-    total = 0
-    for _ in range(MAX_ROUNDS):
+    total, rounds = 0, 0
+    while rounds < MAX_ROUNDS:
         infer_shapes(model)
+        written = 0
+        while count := expand_fused(model):
+            written += count
+            unique_names(model)
+            infer_shapes(model)
+        rounds += not written  # every one of those leaves fewer nodes to write out
         while round_up_pools(model):
             infer_shapes(model)
         folded = fold_constants(model)
@@ -59,9 +67,9 @@ def settle_shapes(model: ir.Model) -> int:
         if taken:
             unique_names(model)
             remove_dead_code(model)
-        if not folded + taken:
+        if not written + folded + taken:
             return total
-        total += folded + taken
+        total += written + folded + taken
     raise ConversionError(f"shapes are not settled after {MAX_ROUNDS} rounds of constant folding")
 
 
@@ -69,6 +77,7 @@ PASSES: tuple[Pass, ...] = (
     strip_metadata,
     sort_nodes,
     inline_functions,
+    adopt_operators,
     unique_names,
     read_runtime_operators,
     unique_names,
@@ -78,6 +87,7 @@ PASSES: tuple[Pass, ...] = (
     refuse_inexpressible,
     name_defaults,
     settle_shapes,
+    require_expanded,
     settle_resizes,
     settle_hardmaxes,
     refuse_branches,
