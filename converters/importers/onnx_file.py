@@ -12,6 +12,7 @@ import onnx_ir as ir
 from google.protobuf.message import DecodeError  # type: ignore[import-untyped]
 from onnx.external_data_helper import ExternalDataInfo, _get_all_tensors, uses_external_data
 
+from edgemm.converters.importers.cut import Cut
 from edgemm.converters.importers.input_shapes import fix_input_shapes
 from edgemm.converters.importers.source_file import external_file, external_files
 from edgemm.converters.passes.contrib import runs_as_standard
@@ -25,7 +26,9 @@ OLDEST_OPSET = 9
 _SIGNATURES = {b"PK\x03\x04": "a ZIP archive, such as a PyTorch checkpoint", b"\x80\x02": "a Python pickle"}
 
 
-def read_onnx(path: str | Path, shapes: Mapping[str, Sequence[int]] | None = None) -> ir.Model:
+def read_onnx(
+    path: str | Path, shapes: Mapping[str, Sequence[int]] | None = None, cut: Cut | None = None
+) -> ir.Model:
     """Reads an ONNX model with its external data and fixes the shapes of its inputs.
 
     A batch dimension that the file leaves open becomes 1.
@@ -33,9 +36,10 @@ def read_onnx(path: str | Path, shapes: Mapping[str, Sequence[int]] | None = Non
     Args:
         path: the .onnx file; tensors stored in files beside it are read too.
         shapes: input name -> its whole shape, where the file leaves other dimensions open.
+        cut: the part of the graph that is wanted.
 
     Raises:
-        InputError: no such file, or a dimension is open that `shapes` does not give.
+        InputError: no such file, a dimension is open that `shapes` does not give, or the graph cannot be cut there.
         DamagedArtifact: not an ONNX model, or damaged.
         ConversionError: larger than 2 GB, or of an unknown version.
     """
@@ -46,6 +50,8 @@ def read_onnx(path: str | Path, shapes: Mapping[str, Sequence[int]] | None = Non
     _name_output_shapes(proto)
     _check(file, proto)
     model: ir.Model = ir.from_proto(proto)
+    if cut:
+        cut.apply(model, shapes)
     fix_input_shapes(model, shapes or {})
     return model
 

@@ -73,6 +73,20 @@ def settle_shapes(model: ir.Model) -> int:
     raise ConversionError(f"shapes are not settled after {MAX_ROUNDS} rounds of constant folding")
 
 
+def known_shapes(model: ir.Model) -> list[ir.Value]:
+    """Settles shapes as far as the passes do before anything but operators of runtimes is rewritten; the model changes.
+
+    Returns:
+        The tensors that are left, those of the source by their own names.
+
+    Raises:
+        EdgemmError: an operator that is refused, or a shape that is open.
+    """
+    for each in PASSES[: PASSES.index(require_expanded)]:
+        each(model)
+    return [value for node in model.graph for value in node.outputs]
+
+
 PASSES: tuple[Pass, ...] = (
     strip_metadata,
     sort_nodes,
