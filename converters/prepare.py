@@ -26,6 +26,7 @@ from edgemm.converters.importers.outputs import separate_outputs
 from edgemm.converters.importers.source_file import source_file
 from edgemm.converters.importers.torch_module import check_example_inputs
 from edgemm.converters.passes import canonicalize
+from edgemm.converters.passes.names import free_runtime_names
 from edgemm.converters.passes.quantized import is_quantized
 from edgemm.converters.passes.rewrite import shape_of
 from edgemm.converters.passes.stepwise import add_states
@@ -104,6 +105,7 @@ def prepare(
     model, payload = _read(source, example_inputs, shapes, cut)
     set_inputs(model, constants or {})
     separate_outputs(model)
+    free_runtime_names(model)
     original, rounds = model.clone(), not _is_float32(model)
     if isinstance(source, TrainedSource):
         original, rounds = (source.original or model).clone(), True

@@ -45,21 +45,29 @@ MAX_ROUNDS = 32
 
 
 def settle_shapes(model: ir.Model) -> int:
-    """Infers shapes, writes fused operators out, folds constants and takes known branches, in turns, until there is
-    nothing left to do.
+    """Infers shapes, folds constants and takes known branches, in turns, until there is nothing left to do.
 
     Returns:
         How many nodes went.
     """
+    return _settled(model, lambda each: 0)
+
+
+def settle_fused(model: ir.Model) -> int:
+    """The same, and writes out fused operators of runtimes as soon as the shapes of their inputs are known.
+
+    Returns:
+        How many nodes went.
+    """
+    return _settled(model, _write_out)
+
+
+def _settled(model: ir.Model, write_out: Pass) -> int:
     total, rounds = 0, 0
     while rounds < MAX_ROUNDS:
         infer_shapes(model)
-        written = 0
-        while count := expand_fused(model):
-            written += count
-            unique_names(model)
-            infer_shapes(model)
-        rounds += not written  # every one of those leaves fewer nodes to write out
+        written = write_out(model)
+        rounds += not written  # a round that writes nodes out leaves fewer of them
         while round_up_pools(model):
             infer_shapes(model)
         folded = fold_constants(model)
@@ -71,6 +79,16 @@ def settle_shapes(model: ir.Model) -> int:
             return total
         total += written + folded + taken
     raise ConversionError(f"shapes are not settled after {MAX_ROUNDS} rounds of constant folding")
+
+
+def _write_out(model: ir.Model) -> int:
+    """Fused operators, those behind others too."""
+    total = 0
+    while count := expand_fused(model):
+        total += count
+        unique_names(model)
+        infer_shapes(model)
+    return total
 
 
 def known_shapes(model: ir.Model) -> list[ir.Value]:
@@ -100,7 +118,7 @@ PASSES: tuple[Pass, ...] = (
     lift_constants,
     refuse_inexpressible,
     name_defaults,
-    settle_shapes,
+    settle_fused,
     require_expanded,
     settle_resizes,
     settle_hardmaxes,
