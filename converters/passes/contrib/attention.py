@@ -14,16 +14,18 @@ PLAIN = "Export the model without ONNX Runtime's optimizer"
 
 def expand_attention(draft: FusedNode) -> None:
     """input, weights, bias, mask, past, attention_bias -> output, present."""
-    if draft.integer("do_rotary", 0) or draft.integer("past_present_share_buffer", 0) or draft.has(PAST_LENGTH):
+    if (
+        draft.integer("do_rotary", 0)
+        or draft.integer("past_present_share_buffer", 0)
+        or draft.has(PAST_LENGTH)
+    ):
         draft.refuse("rotary positions, or past and present in one buffer", PLAIN)
     heads = draft.integer("num_heads", 0)
     query, key, value = _projected(draft, heads)
     past = 0
     if draft.has(PAST):
         past = draft.shape(PAST)[3]
-        key, value = (
-            draft.concat([_part(draft, index), own], 2) for index, own in enumerate((key, value))
-        )
+        key, value = (draft.concat([_part(draft, index), own], 2) for index, own in enumerate((key, value)))
     parts = Heads(query, key, value, past)
     if draft.used(1):
         draft.replace(1, _present(draft, key, value))

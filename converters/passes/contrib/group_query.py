@@ -11,7 +11,9 @@ from edgemm.converters.passes.contrib.rotary import turn
 from edgemm.converters.passes.rewrite import array_of, shape_of
 
 QUERY, KEY, VALUE, PAST_KEY, PAST_VALUE, LENGTHS, TOTAL, COSINES, SINES, POSITIONS, ADDED, *NEWER = range(16)
-PLAIN = "Export the model for attention of plain operators (torch.onnx.export with attn_implementation='eager')"
+PLAIN = (
+    "Export the model for attention of plain operators (torch.onnx.export with attn_implementation='eager')"
+)
 
 
 def expand_group_query(draft: FusedNode) -> None:
@@ -33,7 +35,9 @@ def expand_group_query(draft: FusedNode) -> None:
             draft.replace(index, made)
     query = draft("Mul", query, factor_of(draft, shape_of(query)[3]))
     parts = Heads(query, *(_shared(draft, each, heads // groups) for each in (key, value)), past)
-    masks = [causal(draft, parts, draft.integer("local_window_size", -1))] if draft.integer("causal", 1) else []
+    masks = (
+        [causal(draft, parts, draft.integer("local_window_size", -1))] if draft.integer("causal", 1) else []
+    )
     if draft.has(ADDED):
         masks.append(draft.input(ADDED))
     draft.becomes(attend(draft, parts, masks)[0])
@@ -63,7 +67,9 @@ def _require_plain(draft: FusedNode, tokens: int) -> None:
             "Make the attention mask a constant, such as --set attention_mask=1. " + PLAIN,
         )
     if (lengths != tokens - 1).any():
-        draft.refuse(f"rows of {(lengths + 1).tolist()} of {tokens} tokens: past and present in one buffer", PLAIN)
+        draft.refuse(
+            f"rows of {(lengths + 1).tolist()} of {tokens} tokens: past and present in one buffer", PLAIN
+        )
     number = draft.number
     if number("softcap", 0.0) or draft.integer("smooth_softmax", 0) == 1 or draft.integer("qk_output", 0):
         draft.refuse("softcap, smooth_softmax or qk_output", PLAIN)

@@ -121,7 +121,11 @@ def _seen(draft: FusedNode, mask: ir.Value, parts: Heads) -> ir.Value:
     elif shape[3] >= keys:  # for every number of tokens up to the longest
         mask = draft.slice(mask, parts.past, parts.past + shape_of(parts.query)[2], 2)
         mask = draft.slice(mask, 0, keys, 3)
-    if len(shape_of(mask)) != 4 or shape_of(mask)[3] != keys or shape_of(mask)[2] not in (1, shape_of(parts.query)[2]):
+    if (
+        len(shape_of(mask)) != 4
+        or shape_of(mask)[3] != keys
+        or shape_of(mask)[2] not in (1, shape_of(parts.query)[2])
+    ):
         draft.refuse(
             f"a mask of shape {list(shape)} over {keys} tokens",
             "Export the model again",

@@ -47,9 +47,7 @@ def _operands(draft: FusedNode) -> tuple[ir.Value, ir.Value, ir.Value]:
     given = [_joined(draft, value) for value in _unpacked(draft)]
     if draft.has(BIAS):
         given = _biased(draft, given, heads)
-    query, key, value = (
-        each if len(shape_of(each)) == 4 else split(draft, each, heads) for each in given
-    )
+    query, key, value = (each if len(shape_of(each)) == 4 else split(draft, each, heads) for each in given)
     return query, key, value
 
 

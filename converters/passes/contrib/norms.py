@@ -24,9 +24,7 @@ def layer_norm(
     return draft.op("LayerNormalization", inputs, shape_of(x), axis=axis, epsilon=epsilon)
 
 
-def rms_norm(
-    draft: FusedNode, x: ir.Value, scale: ir.Value, epsilon: float, axes: Sequence[int]
-) -> ir.Value:
+def rms_norm(draft: FusedNode, x: ir.Value, scale: ir.Value, epsilon: float, axes: Sequence[int]) -> ir.Value:
     """x / sqrt(mean(x^2) + epsilon) * scale."""
     root = draft.unary("Sqrt", draft("Add", draft.mean(draft.power(x, 2.0), axes), epsilon))
     return draft("Mul", draft("Div", x, root), scale)
@@ -113,7 +111,8 @@ def _grouped(draft: FusedNode, x: ir.Value, last: bool) -> ir.Value:
     normed = draft.op("InstanceNormalization", [rows, one, none], shape_of(rows), epsilon=epsilon)
     back = draft.reshape(normed, (batch, channels, *sizes))
     scale, bias = (
-        draft.reshape(draft.cast(draft.input(index), _type(x)), (channels, *(1,) * len(sizes))) for index in (1, 2)
+        draft.reshape(draft.cast(draft.input(index), _type(x)), (channels, *(1,) * len(sizes)))
+        for index in (1, 2)
     )
     result = draft("Add", draft("Mul", back, scale), bias)
     return draft.transpose(result, (0, *range(2, rank), 1)) if last else result

@@ -50,7 +50,9 @@ def _scaled_side(sides: list[ir.Value]) -> int:
 def expand_gemm(draft: FusedNode) -> None:
     """FusedGemm: a Gemm and an activation."""
     inputs = [draft.input(0), draft.input(1), *([draft.input(2)] if draft.has(2) else [])]
-    made = draft.op("Gemm", inputs, None, inputs[0].dtype, **_kept(draft, "alpha", "beta", "transA", "transB"))
+    made = draft.op(
+        "Gemm", inputs, None, inputs[0].dtype, **_kept(draft, "alpha", "beta", "transA", "transB")
+    )
     draft.becomes(activated(draft, made))
 
 

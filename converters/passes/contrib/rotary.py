@@ -59,7 +59,8 @@ def turn(draft: FusedNode, x: ir.Value, cosine: ir.Value, sine: ir.Value, *, int
     if interleaved:
         pairs = draft.reshape(turned, (*shape_of(turned)[:-1], half, 2))
         even, odd = (
-            draft.reshape(draft.slice(pairs, i, i + 1, axis + 1), (*shape_of(turned)[:-1], half)) for i in (0, 1)
+            draft.reshape(draft.slice(pairs, i, i + 1, axis + 1), (*shape_of(turned)[:-1], half))
+            for i in (0, 1)
         )
     else:
         even, odd = (draft.slice(turned, i * half, (i + 1) * half, axis) for i in (0, 1))
