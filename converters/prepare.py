@@ -276,8 +276,9 @@ def _read_file(
 def _part(model: ir.Model, shapes: Mapping[str, Sequence[int]] | None, cut: Cut | None) -> ir.Model:
     """A graph with known sizes, cut in place."""
     if cut:
-        cut.apply(model, shapes)
-        fix_input_shapes(model, {})
+        given = cut.apply(model, shapes)
+        there = {str(value.name) for value in model.graph.inputs}
+        fix_input_shapes(model, {name: shape for name, shape in given.items() if name in there})
     return model
 
 

@@ -37,16 +37,21 @@ class Cut:
         said = {"inputs": self.inputs, "outputs": self.outputs}
         return {name: list(names) for name, names in said.items() if names}
 
-    def apply(self, model: ir.Model, shapes: Mapping[str, Sequence[int]] | None = None) -> None:
+    def apply(
+        self, model: ir.Model, shapes: Mapping[str, Sequence[int]] | None = None
+    ) -> dict[str, Sequence[int]]:
         """Cuts, in place.
 
         Args:
             shapes: sizes of the model's inputs and of the new ones, by name, where the file leaves them open.
 
+        Returns:
+            `shapes` without those of inputs that went.
+
         Raises:
             InputError: there is no such tensor, an input is not needed, or an output needs more inputs.
         """
-        graph = model.graph
+        graph, before = model.graph, {str(value.name) for value in model.graph.inputs}
         names = _Names(graph)
         ends = [names.find(name, "--outputs") for name in self.outputs] or list(graph.outputs)
         starts = list(dict.fromkeys(names.find(name, "--inputs") for name in self.inputs))
@@ -56,6 +61,8 @@ class Cut:
         if starts:
             _require_covered(graph, _begin(graph, starts))
         _remove_unneeded(graph)
+        gone = before - {str(value.name) for value in graph.inputs}
+        return {name: shape for name, shape in (shapes or {}).items() if name not in gone}
 
 
 class _Names:

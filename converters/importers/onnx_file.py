@@ -50,9 +50,8 @@ def read_onnx(
     _name_output_shapes(proto)
     _check(file, proto)
     model: ir.Model = ir.from_proto(proto)
-    if cut:
-        cut.apply(model, shapes)
-    fix_input_shapes(model, shapes or {})
+    given = cut.apply(model, shapes) if cut else shapes
+    fix_input_shapes(model, given or {})
     return model
 
 

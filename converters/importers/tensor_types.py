@@ -31,6 +31,8 @@ def give_types(model: ir.Model, values: Sequence[ir.Value], shapes: Mapping[str,
         info = found.get(str(value.name))
         if info is not None:
             value.shape, value.type = info.shape, info.type or value.type
+        if value.name in shapes:
+            value.shape = None  # the given one is taken as it is
         if value.type is None:
             raise InputError(
                 f"tensor {value.name!r}: its type cannot be inferred, so the graph cannot be cut there. Cut at a tensor "
