@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 
 import onnx
@@ -59,7 +59,8 @@ def _check(file: Path, proto: onnx.ModelProto) -> None:
     """onnx's own check. Operators that ONNX Runtime writes into the standard domain, which does not have them, count as
     its own meanwhile."""
     opset = next(entry.version for entry in proto.opset_import if entry.domain in ("", "ai.onnx"))
-    foreign = [node for node in proto.graph.node if not node.domain and runs_as_standard(node.op_type, opset)]
+    nodes = _nodes(proto.graph)
+    foreign = [node for node in nodes if not node.domain and runs_as_standard(node.op_type, opset)]
     entries = len(proto.opset_import)
     if foreign and not any(entry.domain == RUNTIME for entry in proto.opset_import):
         proto.opset_import.add(domain=RUNTIME, version=1)
@@ -75,6 +76,15 @@ def _check(file: Path, proto: onnx.ModelProto) -> None:
         for node in foreign:
             node.ClearField("domain")
         del proto.opset_import[entries:]
+
+
+def _nodes(graph: onnx.GraphProto) -> Iterator[onnx.NodeProto]:
+    """All nodes, those in branches and loop bodies too."""
+    for node in graph.node:
+        yield node
+        for attribute in node.attribute:
+            for inner in (attribute.g, *attribute.graphs):
+                yield from _nodes(inner)
 
 
 def _parse(file: Path) -> onnx.ModelProto:
