@@ -204,14 +204,14 @@ def _require_covered(graph: ir.Graph, starts: Sequence[ir.Value]) -> None:
     missing = [value for value in graph.inputs if value in values and _is_open(value, starts)]
     if missing:
         raise InputError(
-            f"--inputs: the outputs also need {_listed(missing)}. Name {'it' if len(missing) == 1 else 'them'} among "
+            f"--inputs: the outputs also need {_listed(missing)}. Name {_them(missing)} among "
             "the inputs, or cut further back"
         )
     idle = [value for value in starts if value not in values]
     if idle:
         raise InputError(
             f"--inputs {_listed(idle)}: the outputs {_listed(graph.outputs)} do not need "
-            f"{'it' if len(idle) == 1 else 'them'} once the graph is cut there. Leave {'it' if len(idle) == 1 else 'them'} out"
+            f"{_them(idle)} once the graph is cut there. Leave {_them(idle)} out"
         )
 
 
@@ -229,6 +229,10 @@ def _remove_unneeded(graph: ir.Graph) -> None:
         graph.inputs.remove(value)
     for name in [name for name, value in graph.initializers.items() if value not in values]:
         del graph.initializers[name]
+
+
+def _them(values: Sequence[ir.Value]) -> str:
+    return "it" if len(values) == 1 else "them"
 
 
 def _listed(values: Iterable[ir.Value]) -> str:

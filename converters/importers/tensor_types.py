@@ -35,8 +35,8 @@ def give_types(model: ir.Model, values: Sequence[ir.Value], shapes: Mapping[str,
             value.shape = None  # the given one is taken as it is
         if value.type is None:
             raise InputError(
-                f"tensor {value.name!r}: its type cannot be inferred, so the graph cannot be cut there. Cut at a tensor "
-                "before or behind it"
+                f"tensor {value.name!r}: its type cannot be inferred, so the graph cannot be cut there. Cut at a "
+                "tensor before or behind it"
             )
 
 

@@ -26,8 +26,8 @@ def unique_names(model: ir.Model) -> int:
 
 
 def free_runtime_names(model: ir.Model) -> int:
-    """Tensors inside that ONNX Runtime's optimizer has named, in a file that it saved, get other names: it would use the
-    same ones again, and fail.
+    """Tensors inside that ONNX Runtime's optimizer has named, in a file that it saved, get other names: it would use
+    the same ones again, and fail.
 
     Returns:
         How many there were.

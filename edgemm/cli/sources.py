@@ -34,8 +34,8 @@ def add_cut(parser: argparse._ActionsContainer) -> None:
         nargs="+",
         action="extend",
         metavar="NAME",
-        help="cut the graph: these tensors inside it become the outputs, and what they do not need goes. A name is that "
-        "of a tensor, or of a node as --explain prints it",
+        help="cut the graph: these tensors inside it become the outputs, and what they do not need goes. A name is "
+        "that of a tensor, or of a node as --explain prints it",
     )
     parser.add_argument(
         "--inputs",

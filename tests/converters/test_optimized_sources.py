@@ -11,6 +11,7 @@ import onnx
 import onnx_ir as ir
 import onnxruntime as ort
 import pytest
+from fused_nodes import Array, Fused, in_runtime, model_of, worst
 
 from edgemm.converters import convert
 from edgemm.converters.importers import read_onnx
@@ -18,7 +19,6 @@ from edgemm.converters.passes import canonicalize
 from edgemm.converters.passes.quantized import declared_ranges, is_quantized, rounded
 from edgemm.errors import DamagedArtifact
 from edgemm.quantize.reference import Reference
-from tests.rigs.fused_nodes import Array, Fused, in_runtime, model_of, worst
 
 torch = pytest.importorskip("torch")
 pytest.importorskip("onnxscript")
@@ -167,7 +167,7 @@ def test_a_transformer_from_an_optimizer(kind: str, ending: str, exported: Path)
     """Float: 100 dB. Quantized sources round by themselves: their own rounding stays in the comparison."""
     path = source(kind, exported)
     assert EXPECTED[kind] <= operators(path)
-    shapes = {name: (1, TOKENS) for name in ("words", "seen")}
+    shapes = dict.fromkeys(("words", "seen"), (1, TOKENS))
     done = convert(
         path,
         output=path.with_name(f"o.{ending}"),
@@ -183,7 +183,7 @@ def test_a_transformer_from_an_optimizer(kind: str, ending: str, exported: Path)
 
 def test_grids_of_a_statically_quantized_transformer_are_kept(exported: Path) -> None:
     path = source("QOperator", exported)
-    model = read_onnx(path, {name: (1, TOKENS) for name in ("words", "seen")})
+    model = read_onnx(path, dict.fromkeys(("words", "seen"), (1, TOKENS)))
     canonicalize(model)
     assert len(declared_ranges(model)) > 10
 
@@ -208,9 +208,8 @@ def test_norms_in_the_standard_domain_of_old_opsets_are_read(tmp_path: Path) -> 
 
 def test_a_norm_in_a_branch_is_written_out_with_it(tmp_path: Path) -> None:
     """A known condition decides: what was in the branch is expanded once it is in the graph."""
-    proto, feeds = model_of(
-        Fused("SimplifiedLayerNormalization", [("x", np.ones((2, 8), np.float32)), ("c", np.ones(8, np.float32))], domain="")
-    )  # fmt: skip
+    operands = [("x", np.ones((2, 8), np.float32)), ("c", np.ones(8, np.float32))]
+    proto, feeds = model_of(Fused("SimplifiedLayerNormalization", operands, domain=""))
     output = onnx.helper.make_tensor_value_info("y0", 1, [2, 8])
     then = onnx.helper.make_graph(list(proto.graph.node), "then", [], [output])
     other = onnx.helper.make_graph([onnx.helper.make_node("Neg", ["x0"], ["y0"])], "else", [], [output])

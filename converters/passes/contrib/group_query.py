@@ -34,7 +34,8 @@ def expand_group_query(draft: FusedNode) -> None:
         if draft.used(index):
             draft.replace(index, made)
     query = draft("Mul", query, factor_of(draft, shape_of(query)[3]))
-    parts = Heads(query, *(_shared(draft, each, heads // groups) for each in (key, value)), past)
+    key, value = (_shared(draft, each, heads // groups) for each in (key, value))
+    parts = Heads(query, key, value, past)
     masks = (
         [causal(draft, parts, draft.integer("local_window_size", -1))] if draft.integer("causal", 1) else []
     )

@@ -86,10 +86,9 @@ def mask_of(draft: FusedNode, index: int, parts: Heads) -> ir.Value:
     """
     mask, keys = draft.input(index), shape_of(parts.key)[2]
     shape = shape_of(mask)
-    if len(shape) == 1:
-        seen = _within(draft, mask, shape_of(parts.query)[0], keys)
-    else:
-        seen = _seen(draft, mask, parts)
+    seen = (
+        _within(draft, mask, shape_of(parts.query)[0], keys) if len(shape) == 1 else _seen(draft, mask, parts)
+    )
     kind = parts.query.dtype
     zero, filtered = (draft.constant(each, kind) for each in (0.0, draft.number("mask_filter_value", FILTER)))
     return draft.where(seen, zero, filtered)

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 import numpy as np
 import onnx_ir as ir
 
-from edgemm.converters.passes.draft import Draft, Operand
+from edgemm.converters.passes.draft import Draft
 from edgemm.converters.passes.rewrite import shape_of
 
 DOMAIN = "com.microsoft"
@@ -56,7 +56,7 @@ class FusedNode(Draft):
         """Pow with a constant."""
         return self("Pow", value, exponent)
 
-    def lowest(self, value: ir.Value) -> Operand:
+    def lowest(self, value: ir.Value) -> float:
         """The smallest number of a value's type."""
         kind = value.dtype
         return -65504.0 if kind == ir.DataType.FLOAT16 else float(np.finfo(np.float32).min)

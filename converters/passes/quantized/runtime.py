@@ -216,13 +216,13 @@ def _product(draft: Integers, left: ir.Value, right: ir.Value, bias: int) -> Non
 
 def _attention(draft: Integers) -> None:
     """Attention on integers: X, weights, bias, both scales, a mask, both zero points, the past. The result is real."""
-    inputs = [draft.real(0, 3, 6), draft.real(1, 4, 7, axis=-1)]
+    inputs: list[ir.Value | None] = [draft.real(0, 3, 6), draft.real(1, 4, 7, axis=-1)]
     inputs += [input_of(draft.node, index) for index in (2, 5, 8)]
     _as_real(draft, "Attention", inputs)
 
 
 def _embedding(draft: Integers) -> None:
-    """Ids, then tables, gamma and beta on integers (2 to 6), a mask (7), their scales (8 to 12), zero points (13 to 17)."""
+    """Ids, then tables, gamma and beta on integers (2 to 6), a mask (7), scales (8 to 12), zero points (13 to 17)."""
     tables = [draft.real(2 + i, 8 + i, 13 + i) if draft.has(2 + i) else None for i in range(5)]
     ids = [input_of(draft.node, index) for index in (0, 1)]
     _as_real(draft, "EmbedLayerNormalization", [*ids, *tables, input_of(draft.node, 7)])

@@ -59,7 +59,7 @@ def branched() -> onnx.ModelProto:
 
 def cut(proto: onnx.ModelProto, outputs: Any = (), inputs: Any = ()) -> ir.Model:
     """With batches of two where the file leaves them open."""
-    made = ir.from_proto(proto)
+    made: ir.Model = ir.from_proto(proto)
     Cut(tuple(outputs), tuple(inputs)).apply(made, {str(each.name): (2, 4) for each in made.graph.inputs})
     return made
 
@@ -156,7 +156,7 @@ def test_a_given_shape_has_the_last_word_on_new_inputs(tmp_path: Path) -> None:
     for given in (three, {"x": (3, 4), "extra": (3, 4)}):
         part = read_onnx(tmp_path / "m.onnx", given, both)
         assert [each.shape for each in part.graph.inputs] == [ir.Shape((3, 4))] * 2
-    with pytest.raises(InputError, match="--shape lefft=.*no such input.*'left'"):
+    with pytest.raises(InputError, match=r"--shape lefft=.*no such input.*'left'"):
         read_onnx(tmp_path / "m.onnx", {"lefft": (3, 4)}, both)
 
 
@@ -241,7 +241,7 @@ def test_a_loop_keeps_what_it_reads_from_outside() -> None:
     with pytest.raises(InputError, match=r"also need x\."):
         cut(proto, ["y"], ["start"])  # for t
     with pytest.raises(
-        InputError, match="--outputs next: it is inside a branch or loop of node 'loop' .Loop.*: y"
+        InputError, match=r"--outputs next: it is inside a branch or loop of node 'loop' .Loop.*: y"
     ):
         cut(proto, ["next"])
 

@@ -6,9 +6,9 @@ from typing import Any
 
 import numpy as np
 import pytest
+from fused_nodes import Array, Fused, error_of, in_runtime, model_of, worst, written_out
 
 from edgemm.errors import UnsupportedOperator
-from tests.rigs.fused_nodes import Array, Fused, error_of, in_runtime, model_of, worst, written_out
 
 RNG = np.random.default_rng(1)
 EXACT = 1e-5

@@ -10,13 +10,13 @@ from typing import Any
 import numpy as np
 import onnx_ir as ir
 import pytest
+from fused_nodes import Array, Fused, error_of, model_of, worst, written_out
 from onnx import helper
 
 from edgemm.converters.passes import canonicalize
 from edgemm.converters.passes.contrib import FUSED
 from edgemm.converters.passes.quantized import is_quantized
 from edgemm.errors import UnsupportedOperator
-from tests.rigs.fused_nodes import Array, Fused, error_of, model_of, worst, written_out
 
 RNG = np.random.default_rng(0)
 EXACT = 1e-5
@@ -54,63 +54,173 @@ CASES: dict[str, Fused] = {
     "QuickGelu": Fused("QuickGelu", [x(2, 3, 8)], {"alpha": 1.3}),
     "QuickGelu, the default": Fused("QuickGelu", [x(2, 3, 8)]),
     "QuickGelu as SiLU": Fused("QuickGelu", [x(2, 3, 8)], {"alpha": 1.0}),
-    "LayerNormalization, opset 11": Fused("LayerNormalization", [x(2, 3, 8), *SCALES], {"epsilon": 0.1}, domain="", opset=11),
-    "LayerNormalization over two axes": Fused("LayerNormalization", [x(2, 3, 8), c(3, 8)], {"axis": 1}, domain="", opset=12),
-    "SimplifiedLayerNormalization": Fused("SimplifiedLayerNormalization", [x(2, 3, 8), c(8)], {"epsilon": 0.1}, domain=""),
-    "SimplifiedLayerNormalization over two axes": Fused("SimplifiedLayerNormalization", [x(2, 3, 8), c(3, 8)], {"axis": 1}, domain="", opset=18),
-    "SkipLayerNormalization": Fused("SkipLayerNormalization", [x(2, 3, 8), x(2, 3, 8), *SCALES], {"epsilon": 0.1}),
-    "SkipLayerNormalization with a bias, and its sum": Fused("SkipLayerNormalization", [x(2, 3, 8), x(2, 3, 8), *SCALES, c(8)], outputs=SUM, opset=13),
-    "SkipLayerNormalization, one skip for all rows": Fused("SkipLayerNormalization", [x(2, 3, 8), x(3, 8), c(8)]),
-    "SkipLayerNormalization of two axes": Fused("SkipLayerNormalization", [x(6, 8), x(6, 8), c(8), None, c(8)]),
-    "SkipSimplifiedLayerNormalization": Fused("SkipSimplifiedLayerNormalization", [x(2, 3, 8), x(2, 3, 8), c(8)], {"epsilon": 0.1}),
-    "SkipSimplifiedLayerNormalization with a bias, and its sum": Fused("SkipSimplifiedLayerNormalization", [x(2, 3, 8), x(2, 3, 8), *SCALES], outputs=SUM, opset=21),
-    "EmbedLayerNormalization": Fused("EmbedLayerNormalization", [ints(9, 2, 5), ints(2, 2, 5), *TABLES, c(2, 8), *SCALES, MASK], {"epsilon": 0.1}, (True, True, True), **EMBED),
-    "EmbedLayerNormalization without segments": Fused("EmbedLayerNormalization", [ints(9, 2, 5), None, *TABLES, None, *SCALES], {}, (True, True), **EMBED),
-    "EmbedLayerNormalization with positions": Fused("EmbedLayerNormalization", [ints(9, 2, 5), None, *TABLES, None, *SCALES, None, ints(7, 2, 5)], {"mask_index_type": 0}),
-    "EmbedLayerNormalization with positions for all rows": Fused("EmbedLayerNormalization", [ints(9, 2, 5), None, *TABLES, None, *SCALES, MASK, ints(7, 1, 5)], {}, (True, True), **EMBED),
-    "FusedMatMul of batches behind": Fused("FusedMatMul", [x(3, 2, 6, 4), x(4, 2, 6, 5)], {"transBatchA": 1, "transBatchB": 1}),
-    "FusedMatMul of batches behind, transposed": Fused("FusedMatMul", [x(4, 2, 6, 3), x(4, 2, 6, 5)], {"transBatchA": 1, "transBatchB": 1, "transA": 1}),
+    "LayerNormalization, opset 11": Fused(
+        "LayerNormalization", [x(2, 3, 8), *SCALES], {"epsilon": 0.1}, domain="", opset=11
+    ),
+    "LayerNormalization over two axes": Fused(
+        "LayerNormalization", [x(2, 3, 8), c(3, 8)], {"axis": 1}, domain="", opset=12
+    ),
+    "SimplifiedLayerNormalization": Fused(
+        "SimplifiedLayerNormalization", [x(2, 3, 8), c(8)], {"epsilon": 0.1}, domain=""
+    ),
+    "SimplifiedLayerNormalization over two axes": Fused(
+        "SimplifiedLayerNormalization", [x(2, 3, 8), c(3, 8)], {"axis": 1}, domain="", opset=18
+    ),
+    "SkipLayerNormalization": Fused(
+        "SkipLayerNormalization", [x(2, 3, 8), x(2, 3, 8), *SCALES], {"epsilon": 0.1}
+    ),
+    "SkipLayerNormalization with a bias, and its sum": Fused(
+        "SkipLayerNormalization", [x(2, 3, 8), x(2, 3, 8), *SCALES, c(8)], outputs=SUM, opset=13
+    ),
+    "SkipLayerNormalization, one skip for all rows": Fused(
+        "SkipLayerNormalization", [x(2, 3, 8), x(3, 8), c(8)]
+    ),
+    "SkipLayerNormalization of two axes": Fused(
+        "SkipLayerNormalization", [x(6, 8), x(6, 8), c(8), None, c(8)]
+    ),
+    "SkipSimplifiedLayerNormalization": Fused(
+        "SkipSimplifiedLayerNormalization", [x(2, 3, 8), x(2, 3, 8), c(8)], {"epsilon": 0.1}
+    ),
+    "SkipSimplifiedLayerNormalization with a bias, and its sum": Fused(
+        "SkipSimplifiedLayerNormalization", [x(2, 3, 8), x(2, 3, 8), *SCALES], outputs=SUM, opset=21
+    ),
+    "EmbedLayerNormalization": Fused(
+        "EmbedLayerNormalization",
+        [ints(9, 2, 5), ints(2, 2, 5), *TABLES, c(2, 8), *SCALES, MASK],
+        {"epsilon": 0.1},
+        (True, True, True),
+        **EMBED,
+    ),
+    "EmbedLayerNormalization without segments": Fused(
+        "EmbedLayerNormalization", [ints(9, 2, 5), None, *TABLES, None, *SCALES], {}, (True, True), **EMBED
+    ),
+    "EmbedLayerNormalization with positions": Fused(
+        "EmbedLayerNormalization",
+        [ints(9, 2, 5), None, *TABLES, None, *SCALES, None, ints(7, 2, 5)],
+        {"mask_index_type": 0},
+    ),
+    "EmbedLayerNormalization with positions for all rows": Fused(
+        "EmbedLayerNormalization",
+        [ints(9, 2, 5), None, *TABLES, None, *SCALES, MASK, ints(7, 1, 5)],
+        {},
+        (True, True),
+        **EMBED,
+    ),
+    "FusedMatMul of batches behind": Fused(
+        "FusedMatMul", [x(3, 2, 6, 4), x(4, 2, 6, 5)], {"transBatchA": 1, "transBatchB": 1}
+    ),
+    "FusedMatMul of batches behind, transposed": Fused(
+        "FusedMatMul", [x(4, 2, 6, 3), x(4, 2, 6, 5)], {"transBatchA": 1, "transBatchB": 1, "transA": 1}
+    ),
     "FusedMatMul of a vector": Fused("FusedMatMul", [x(4), x(4, 5)], {"alpha": 0.5, "transA": 1}),
     "FusedMatMul by a vector": Fused("FusedMatMul", [x(3, 4), x(4)], {"alpha": 0.5}),
     "FusedMatMul by a constant": Fused("FusedMatMul", [x(2, 3, 4), c(5, 4)], {"alpha": 0.5, "transB": 1}),
-    "FusedConv with a sum": Fused("FusedConv", [x(1, 4, 6, 6), c(5, 4, 3, 3), c(5), x(1, 5, 4, 4)], {"activation": "Relu"}),
+    "FusedConv with a sum": Fused(
+        "FusedConv", [x(1, 4, 6, 6), c(5, 4, 3, 3), c(5), x(1, 5, 4, 4)], {"activation": "Relu"}
+    ),
     "FusedConv with a sum alone": Fused("FusedConv", [x(1, 4, 6, 6), c(5, 4, 3, 3), None, x(1, 5, 4, 4)]),
-    "MatMulNBits with groups": Fused("MatMulNBits", [x(2, 3, 40), ("c", RNG.integers(0, 256, (6, 3, 8)).astype(np.uint8)), ("c", np.abs(r(18))), None, ("c", RNG.integers(0, 3, 40).astype(np.int32))], {"N": 6, "K": 40, "bits": 4, "block_size": 16}),
+    "MatMulNBits with groups": Fused(
+        "MatMulNBits",
+        [
+            x(2, 3, 40),
+            ("c", RNG.integers(0, 256, (6, 3, 8)).astype(np.uint8)),
+            ("c", np.abs(r(18))),
+            None,
+            ("c", RNG.integers(0, 3, 40).astype(np.int32)),
+        ],
+        {"N": 6, "K": 40, "bits": 4, "block_size": 16},
+    ),
     **{
-        f"{op} {a}{b}": Fused(op, [x(2, *((4, 3) if a else (3, 4))), x(2, *((5, 4) if b else (4, 5)))], {"transA": a, "transB": b, "alpha": 0.3})
-        for op in ("FusedMatMul", "TransposeMatMul") for a in (0, 1) for b in (0, 1)
+        f"{op} {a}{b}": Fused(
+            op,
+            [x(2, *((4, 3) if a else (3, 4))), x(2, *((5, 4) if b else (4, 5)))],
+            {"transA": a, "transB": b, "alpha": 0.3},
+        )
+        for op in ("FusedMatMul", "TransposeMatMul")
+        for a in (0, 1)
+        for b in (0, 1)
     },
     **{
-        f"FusedGemm, {name}": Fused("FusedGemm", [x(3, 4), c(5, 4), c(5)], {"activation": name, "transB": 1, "alpha": 0.5, "beta": 2.0, **numbers})
-        for name, numbers in {"Relu": {}, "Tanh": {}, "Sigmoid": {}, "Softplus": {}, "Softsign": {}, "LeakyRelu": {"activation_alpha": 0.2}, "Elu": {"activation_alpha": 0.7}, "HardSigmoid": {"activation_alpha": 0.3, "activation_beta": 0.4}, "ThresholdedRelu": {"activation_alpha": 0.4}}.items()
+        f"FusedGemm, {name}": Fused(
+            "FusedGemm",
+            [x(3, 4), c(5, 4), c(5)],
+            {"activation": name, "transB": 1, "alpha": 0.5, "beta": 2.0, **numbers},
+        )
+        for name, numbers in {
+            "Relu": {},
+            "Tanh": {},
+            "Sigmoid": {},
+            "Softplus": {},
+            "Softsign": {},
+            "LeakyRelu": {"activation_alpha": 0.2},
+            "Elu": {"activation_alpha": 0.7},
+            "HardSigmoid": {"activation_alpha": 0.3, "activation_beta": 0.4},
+            "ThresholdedRelu": {"activation_alpha": 0.4},
+        }.items()
     },
     **{
-        f"FusedConv, {name}": Fused("FusedConv", [x(1, 4, 6, 6), c(5, 4, 3, 3), c(5)], {"activation": name, "pads": [1] * 4, **({"activation_params": numbers} if numbers else {})})
-        for name, numbers in {"Relu": [], "Tanh": [], "Sigmoid": [], "LeakyRelu": [0.2], "HardSigmoid": [0.3, 0.4], "Clip": [-0.5, 0.6]}.items()
+        f"FusedConv, {name}": Fused(
+            "FusedConv",
+            [x(1, 4, 6, 6), c(5, 4, 3, 3), c(5)],
+            {"activation": name, "pads": [1] * 4, **({"activation_params": numbers} if numbers else {})},
+        )
+        for name, numbers in {
+            "Relu": [],
+            "Tanh": [],
+            "Sigmoid": [],
+            "LeakyRelu": [0.2],
+            "HardSigmoid": [0.3, 0.4],
+            "Clip": [-0.5, 0.6],
+        }.items()
     },
     **{
-        f"RotaryEmbedding {list(shape)}, positions {list(where[1].shape)}, interleaved {way}": Fused("RotaryEmbedding", [x(*shape), where, c(9, half), c(9, half)], {"interleaved": way, **rest})
-        for shape, half, rest in (((2, 5, 16), 4, {}), ((2, 2, 5, 8), 4, {}), ((2, 5, 16), 2, {"num_heads": 2, "rotary_embedding_dim": 4}))
+        f"RotaryEmbedding {list(shape)}, positions {list(where[1].shape)}, interleaved {way}": Fused(
+            "RotaryEmbedding", [x(*shape), where, c(9, half), c(9, half)], {"interleaved": way, **rest}
+        )
+        for shape, half, rest in (
+            ((2, 5, 16), 4, {}),
+            ((2, 2, 5, 8), 4, {}),
+            ((2, 5, 16), 2, {"num_heads": 2, "rotary_embedding_dim": 4}),
+        )
         for where in (("x", RNG.integers(0, 7, (2, 5))), ("x", np.array([2])))
         for way in (0, 1)
     },
     **{
         f"MatMulNBits of {bits} bits, zero points {zero}": Fused(
             "MatMulNBits",
-            [x(2, 3, 40), ("c", RNG.integers(0, 256, (6, 3, 2 * bits)).astype(np.uint8)), ("c", np.abs(r(18)) * 0.1),
-             {"none": None, "packed": ("c", RNG.integers(0, 256, 6 * -(-3 * bits // 8)).astype(np.uint8)), "real": c(6, 3)}[zero], None, c(6)],
-            {"N": 6, "K": 40, "bits": bits, "block_size": 16})
-        for bits in (2, 4, 8) for zero in ("none", "packed", "real") if (bits, zero) != (8, "real")
+            [
+                x(2, 3, 40),
+                ("c", RNG.integers(0, 256, (6, 3, 2 * bits)).astype(np.uint8)),
+                ("c", np.abs(r(18)) * 0.1),
+                {
+                    "none": None,
+                    "packed": ("c", RNG.integers(0, 256, 6 * -(-3 * bits // 8)).astype(np.uint8)),
+                    "real": c(6, 3),
+                }[zero],
+                None,
+                c(6),
+            ],
+            {"N": 6, "K": 40, "bits": bits, "block_size": 16},
+        )
+        for bits in (2, 4, 8)
+        for zero in ("none", "packed", "real")
+        if (bits, zero) != (8, "real")
     },
     **{
         f"GatherBlockQuantized of {bits} bits, zero points {zero}": Fused(
             "GatherBlockQuantized",
-            [("c", RNG.integers(0, 256, (7, 4 * bits)).astype(np.uint8)), ints(7, 2, 5), ("c", np.abs(r(7, 2))),
-             *([("c", RNG.integers(0, 256, (7, -(-2 * bits // 8))).astype(np.uint8))] if zero else [])],
-            {"bits": bits, "block_size": 16, "quantize_axis": 1})
-        for bits in (2, 4, 8) for zero in (False, True)
+            [
+                ("c", RNG.integers(0, 256, (7, 4 * bits)).astype(np.uint8)),
+                ints(7, 2, 5),
+                ("c", np.abs(r(7, 2))),
+                *([("c", RNG.integers(0, 256, (7, -(-2 * bits // 8))).astype(np.uint8))] if zero else []),
+            ],
+            {"bits": bits, "block_size": 16, "quantize_axis": 1},
+        )
+        for bits in (2, 4, 8)
+        for zero in (False, True)
     },
-}  # fmt: skip
+}
 
 
 @pytest.mark.parametrize("name", CASES)
@@ -218,14 +328,37 @@ def test_operators_called_as_standard_ones_are_standard_ones() -> None:
 @pytest.mark.parametrize(
     ("case", "match"),
     [
-        (Fused("FusedGemm", [x(3, 4), c(4, 5)], {"activation": "Mish"}), "'fused' .FusedGemm.: the activation 'Mish'.*without ONNX Runtime's"),
-        (Fused("SkipLayerNormalization", [x(2, 3, 8), x(2, 3, 8), c(8)], outputs=(True, True)), "output 1 .a statistic"),
+        (
+            Fused("FusedGemm", [x(3, 4), c(4, 5)], {"activation": "Mish"}),
+            "'fused' .FusedGemm.: the activation 'Mish'.*without ONNX Runtime's",
+        ),
+        (
+            Fused("SkipLayerNormalization", [x(2, 3, 8), x(2, 3, 8), c(8)], outputs=(True, True)),
+            "output 1 .a statistic",
+        ),
         (Fused("GroupNorm", [x(2, 3, 4, 8), c(8), c(8)], {"groups": 3}), "8 channels in 3 groups"),
-        (Fused("MatMulNBits", [x(2, 32), ("x", np.zeros((6, 2, 8), np.uint8)), c(12)], {"N": 6, "K": 32, "bits": 4, "block_size": 16}), "input 1 is computed"),
-        (Fused("RotaryEmbedding", [x(2, 5, 16), ("x", np.array([2])), c(9, 4), c(9, 4)], {"is_packed_batching": 1}), "padded batch"),
-        (Fused("CDist", [x(3, 4), x(2, 4)], {"metric": "euclidean"}), "CDist of domain 'com.microsoft' is not a standard"),
+        (
+            Fused(
+                "MatMulNBits",
+                [x(2, 32), ("x", np.zeros((6, 2, 8), np.uint8)), c(12)],
+                {"N": 6, "K": 32, "bits": 4, "block_size": 16},
+            ),
+            "input 1 is computed",
+        ),
+        (
+            Fused(
+                "RotaryEmbedding",
+                [x(2, 5, 16), ("x", np.array([2])), c(9, 4), c(9, 4)],
+                {"is_packed_batching": 1},
+            ),
+            "padded batch",
+        ),
+        (
+            Fused("CDist", [x(3, 4), x(2, 4)], {"metric": "euclidean"}),
+            "CDist of domain 'com.microsoft' is not a standard",
+        ),
     ],
-)  # fmt: skip
+)
 def test_what_is_refused_names_the_node_and_what_to_do(case: Fused, match: str) -> None:
     with pytest.raises(UnsupportedOperator, match=match):
         found(case)
@@ -242,7 +375,7 @@ def test_a_fused_operator_behind_an_open_shape_is_refused_by_name() -> None:
     graph = helper.make_graph(nodes, "g", ends[:1], ends[1:])
     opsets = [helper.make_opsetid("", 17), helper.make_opsetid("com.microsoft", 1)]
     model = ir.from_proto(helper.make_model(graph, opset_imports=opsets, ir_version=8))
-    with pytest.raises(UnsupportedOperator, match="'gelu': Gelu .* shape of 'real' is open.*--shape"):
+    with pytest.raises(UnsupportedOperator, match=r"'gelu': Gelu .* shape of 'real' is open.*--shape"):
         canonicalize(model)
 
 
