@@ -222,6 +222,27 @@ CASES: dict[str, Fused] = {
     },
 }
 
+SMALL = ("x", r(2, 3, 8) * 1e-3)
+SMALL_TABLES = [("c", r(9, 8) * 1e-3), ("c", r(7, 8) * 1e-3)]
+CASES |= {
+    "SkipLayerNormalization of small numbers": Fused("SkipLayerNormalization", [SMALL, SMALL, *SCALES]),
+    "SkipSimplifiedLayerNormalization of small numbers": Fused(
+        "SkipSimplifiedLayerNormalization", [SMALL, SMALL, c(8)]
+    ),
+    "SimplifiedLayerNormalization of small numbers": Fused(
+        "SimplifiedLayerNormalization", [SMALL, c(8)], domain=""
+    ),
+    "LayerNormalization of small numbers": Fused("LayerNormalization", [SMALL, c(8)], domain="", opset=14),
+    "EmbedLayerNormalization of small numbers": Fused(
+        "EmbedLayerNormalization",
+        [ints(9, 2, 5), None, *SMALL_TABLES, None, *SCALES],
+        {},
+        (True, True),
+        **EMBED,
+    ),
+}
+"""Where the default epsilon counts."""
+
 
 @pytest.mark.parametrize("name", CASES)
 def test_a_fused_operator_is_written_out_exactly(name: str) -> None:
