@@ -188,6 +188,46 @@ def test_grids_of_a_statically_quantized_transformer_are_kept(exported: Path) ->
     assert len(declared_ranges(model)) > 10
 
 
+def test_a_file_that_names_tensors_as_the_runtime_does_runs_again(tmp_path: Path) -> None:
+    """A product of three axes and a sum become a Gemm between reshapes, in this session and in the next."""
+    rng = np.random.default_rng(0)
+    data = rng.normal(size=(2, 3, 4)).astype(np.float32)
+    nodes, constants, value = [], [], "x"
+    for index in range(3):
+        for name, shape in ((f"w{index}", (4, 4)), (f"b{index}", (4,))):
+            constants.append(onnx.numpy_helper.from_array(rng.normal(size=shape).astype(np.float32), name))
+        nodes.append(onnx.helper.make_node("MatMul", [value, f"w{index}"], [f"m{index}"]))
+        nodes.append(onnx.helper.make_node("Add", [f"m{index}", f"b{index}"], [f"s{index}"]))
+        nodes.append(onnx.helper.make_node("Erf", [f"s{index}"], [f"e{index}"]))
+        value = f"e{index}"
+    ports = [onnx.helper.make_tensor_value_info(name, 1, data.shape) for name in ("x", value)]
+    graph = onnx.helper.make_graph(nodes, "g", ports[:1], ports[1:], constants)
+    opsets = [onnx.helper.make_opsetid("", 17)]
+    onnx.save(onnx.helper.make_model(graph, opset_imports=opsets, ir_version=8), tmp_path / "m.onnx")
+    path = saved(tmp_path / "m.onnx", tmp_path / "saved.onnx")
+    assert "gemm_input_shape" in {each.name for each in onnx.load(path).graph.initializer}
+    done = convert(path, output=tmp_path / "o.onnx", scheme="float")
+    assert done.fidelity.outputs[0].snr_db > 100
+
+
+def test_constants_of_any_shape_are_gathered() -> None:
+    """onnx's own evaluator gathers elements of tensors of equal shapes alone."""
+    data, places = np.arange(64.0, dtype=np.float32)[None] * 2, np.arange(16)[None] * 3
+    node = onnx.helper.make_node("GatherElements", ["data", "places"], ["found"], axis=1)
+    nodes = [node, onnx.helper.make_node("Add", ["x", "found"], ["y"])]
+    ports = [onnx.helper.make_tensor_value_info(name, 1, [1, 16]) for name in ("x", "y")]
+    constants = [
+        onnx.numpy_helper.from_array(each, name) for each, name in ((data, "data"), (places, "places"))
+    ]
+    graph = onnx.helper.make_graph(nodes, "g", ports[:1], ports[1:], constants)
+    opsets = [onnx.helper.make_opsetid("", 17)]
+    model = ir.from_proto(onnx.helper.make_model(graph, opset_imports=opsets, ir_version=8))
+    canonicalize(model)
+    assert [each.op_type for each in model.graph] == ["Add"]
+    found = Reference(model).run({"x": np.zeros((1, 16), np.float32)})["y"]
+    np.testing.assert_array_equal(found, places * 2.0)
+
+
 def test_norms_in_the_standard_domain_of_old_opsets_are_read(tmp_path: Path) -> None:
     """ONNX Runtime writes them there, where onnx's own check knows none."""
     x = np.random.default_rng(0).normal(size=(2, 8)).astype(np.float32)
