@@ -144,19 +144,8 @@ def _as_input(graph: ir.Graph, value: ir.Value) -> ir.Value:
         if value.is_graph_input():
             graph.inputs.remove(value)
     value.replace_all_uses_with(new, replace_graph_outputs=True)
-    for each in (graph, *(g for node in graph for g in _all_subgraphs(node))):
-        for index, output in enumerate(each.outputs):
-            if output is value:
-                each.outputs[index] = new
     value.name = _free(graph, f"{value.name}_before_the_cut")
     return new
-
-
-def _all_subgraphs(node: ir.Node) -> Iterator[ir.Graph]:
-    for graph in _subgraphs(node):
-        yield graph
-        for each in graph:
-            yield from _all_subgraphs(each)
 
 
 def _free(graph: ir.Graph, name: str) -> str:
@@ -190,8 +179,6 @@ def _read_by(node: ir.Node) -> Iterable[ir.Value]:
     """What a node reads, its branches and loop bodies included."""
     for each in (node, *_subgraph_nodes(node)):
         yield from (value for value in each.inputs if value is not None)
-    for graph in _all_subgraphs(node):
-        yield from graph.outputs
 
 
 def _require_covered(graph: ir.Graph, starts: Sequence[ir.Value]) -> None:
