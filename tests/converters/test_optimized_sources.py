@@ -206,6 +206,13 @@ def test_a_file_that_names_tensors_as_the_runtime_does_runs_again(tmp_path: Path
     onnx.save(onnx.helper.make_model(graph, opset_imports=opsets, ir_version=8), tmp_path / "m.onnx")
     path = saved(tmp_path / "m.onnx", tmp_path / "saved.onnx")
     assert "gemm_input_shape" in {each.name for each in onnx.load(path).graph.initializer}
+    proto = onnx.load(path)
+    proto.graph.node.append(onnx.helper.make_node("MatMul", [value, "w"], ["m"]))
+    proto.graph.node.append(onnx.helper.make_node("Add", ["m", "b"], ["y"]))
+    for name, shape in (("w", (4, 4)), ("b", (4,))):
+        proto.graph.initializer.append(onnx.numpy_helper.from_array(np.ones(shape, np.float32), name))
+    proto.graph.output[0].name = "y"
+    onnx.save(proto, path)
     done = convert(path, output=tmp_path / "o.onnx", scheme="float")
     assert done.fidelity.outputs[0].snr_db > 100
 
