@@ -366,3 +366,14 @@ def test_the_card_of_the_whole_model_says_of_a_part_what_is_still_true() -> None
         (),
         2,
     )
+
+
+def test_a_constant_that_old_files_list_among_the_inputs_needs_no_name() -> None:
+    proto = branched()
+    proto.graph.input.append(value("w", [1, 4]))
+    part = cut(proto, ["left"], ["x"])
+    np.testing.assert_array_equal(Reference(part).run({"x": X})["left"], np.maximum(X * 3, 0))
+
+
+def test_a_tensor_and_its_node_are_one_input() -> None:
+    assert names(cut(branched(), ["left"], ["/a/shared:0", "/a/Mul"]).graph.inputs) == ["/a/shared:0"]
