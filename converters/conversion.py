@@ -46,6 +46,8 @@ def convert(
     stepwise: int | None = None,
     keep_outputs: bool = False,
     progress: Progress | None = None,
+    outputs: Sequence[str] | None = None,
+    inputs: Sequence[str] | None = None,
 ) -> Conversion:
     """Converts a trained float model and writes the artifact with its card and goldens.
 
@@ -80,6 +82,11 @@ def convert(
             on their form. Of a detector whose boxes and scores are joined, each becomes an output of its own, with its
             own int8 scale; of a segmenter's scores, the class with the highest is written for each pixel. Those of a
             .tflite source and of a stepwise model are always kept.
+        progress: called with (stage, done, total).
+        outputs: names of tensors inside the graph, or of nodes as the explanation prints them, that become the outputs;
+            what they do not need goes. The source that the file is compared with is cut in the same way.
+        inputs: names of tensors that become the inputs, all that the outputs need; data for calibration then go to
+            them by these names. Shapes and types are inferred; `shapes` gives a shape that is open.
 
     Raises:
         InputError: an argument, the card or the data does not fit.
@@ -93,7 +100,7 @@ def convert(
         Options(
             source, _path(output), example_inputs, calibrate, evaluate, card, preset, scheme, target, gate, min_db,
             shapes, constants, settings or Settings(), limit, repair, repair_seconds, explain, stepwise,
-            keep_outputs, progress or silent,
+            keep_outputs, progress or silent, outputs, inputs,
         )
     )  # fmt: skip
 

@@ -6,7 +6,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from numbers import Integral
 from pathlib import Path
-from typing import Any, Literal
+from typing import TYPE_CHECKING, Any, Literal
 
 from edgemm import atomic
 from edgemm.card import ModelCard
@@ -14,6 +14,9 @@ from edgemm.converters.fidelity import MIN_SNR_DB, Gate
 from edgemm.converters.fidelity.gate import MAX_DB
 from edgemm.converters.written import Format, Settings
 from edgemm.errors import InputError
+
+if TYPE_CHECKING:
+    from edgemm.converters.importers.cut import Cut
 
 Scheme = Literal["auto", "static", "dynamic", "float"]
 GateMode = Literal["fail", "warn", "off"]
@@ -60,10 +63,13 @@ class Options:
     stepwise: int | None = None
     keep_outputs: bool = False
     progress: Progress = silent
+    outputs: Sequence[str] | None = None
+    inputs: Sequence[str] | None = None
 
     def __post_init__(self) -> None:
         _check_kinds(self)
         _check_words(self)
+        _check_cut(self)
         _check_card(self.card, self.preset)
         _check_numbers(self)
         _check_paths(self)
@@ -83,6 +89,13 @@ class Options:
         return isinstance(self.source, str | Path) and Path(self.source).suffix.lower() == ".tflite"
 
     @property
+    def cut(self) -> Cut:
+        """The part of the graph that is converted."""
+        from edgemm.converters.importers.cut import Cut
+
+        return Cut(tuple(self.outputs or ()), tuple(self.inputs or ()))
+
+    @property
     def limits(self) -> Gate:
         """What the file must keep."""
         return Gate(min_snr_db=self.min_db)
@@ -98,6 +111,19 @@ def _check_kinds(options: Options) -> None:
             raise InputError(f"{name}: expected {wanted}, found {type(value).__name__}")
     if not callable(options.progress):
         raise InputError(f"progress: expected a function, found {type(options.progress).__name__}")
+
+
+def _check_cut(options: Options) -> None:
+    """Names of tensors, each once."""
+    for option, names in (("outputs (--outputs)", options.outputs), ("inputs (--inputs)", options.inputs)):
+        if names is None:
+            continue
+        listed = isinstance(names, Sequence) and not isinstance(names, str | bytes)
+        if not listed or not names or not all(isinstance(name, str) and name for name in names):
+            raise InputError(f"{option}: expected a list of names of tensors, found {names!r}")
+        twice = sorted({name for name in names if list(names).count(name) > 1})
+        if twice:
+            raise InputError(f"{option}: {', '.join(twice)} is named twice. Name each tensor once")
 
 
 def _check_words(options: Options) -> None:
@@ -232,6 +258,8 @@ def _check_tflite_source(options: Options) -> None:
         "--shape": bool(options.shapes),
         "--set": bool(options.constants),
         "--stepwise": options.stepwise is not None,
+        "--outputs": bool(options.outputs),
+        "--inputs": bool(options.inputs),
         "--explain": options.explain,
         "--keep-layout": options.settings.keep_layout,
     }

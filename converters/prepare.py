@@ -19,12 +19,15 @@ from edgemm.card.keys import refuse_unknown, without_help
 from edgemm.converters.aware.source import TrainedSource
 from edgemm.converters.file_source import FileSource
 from edgemm.converters.importers import export_program, export_torch, read_onnx
-from edgemm.converters.importers.input_shapes import set_inputs
+from edgemm.converters.importers.cut import Cut
+from edgemm.converters.importers.cut_card import card_of_part
+from edgemm.converters.importers.input_shapes import fix_input_shapes, set_inputs
 from edgemm.converters.importers.outputs import separate_outputs
 from edgemm.converters.importers.source_file import source_file
 from edgemm.converters.importers.torch_module import check_example_inputs
 from edgemm.converters.passes import canonicalize
 from edgemm.converters.passes.control import put_time_first
+from edgemm.converters.passes.names import free_runtime_names
 from edgemm.converters.passes.quantized import is_quantized
 from edgemm.converters.passes.rewrite import shape_of
 from edgemm.converters.passes.stepwise import add_states
@@ -80,6 +83,7 @@ def prepare(
     keep_outputs: bool = True,
     keep_scores: bool = False,
     limits: bool = False,
+    cut: Cut | None = None,
 ) -> Prepared:
     """Reads `source` (a path, a torch module, an `onnx_ir.Model`), makes it canonical, and fits its card.
 
@@ -93,24 +97,28 @@ def prepare(
             `edgemm.converters.shape_outputs`. Those of a model that runs step by step are kept.
         keep_scores: scores do not become classes.
         limits: a detector's logits are limited to what its sigmoid shows.
+        cut: the part of the graph that is wanted; the rest goes before anything else is done.
 
     Raises:
         InputError: no such file, or the card does not fit the model.
         UnsupportedOperator: an operator that cannot be expressed.
     """
-    model, payload = _read(source, example_inputs, shapes)
+    model, payload = _read(source, example_inputs, shapes, cut)
     set_inputs(model, constants or {})
     separate_outputs(model)
+    free_runtime_names(model)
     original, rounds = model.clone(), not _is_float32(model)
     if isinstance(source, TrainedSource):
         original, rounds = (source.original or model).clone(), True
     put_time_first(original)
     canonicalize(model)
     given, unsaid = given_card(source, card, preset), ""
+    if cut:
+        given = card_of_part(given, cut, model, named=card is not None or preset is not None)
     known = given is not None
     if time_axis is not None:
         bare = given or ModelCard(_name(source))
-        given, unsaid = _stepwise(model, source, example_inputs, time_axis, bare)
+        given, unsaid = _stepwise(model, source, example_inputs, time_axis, bare, cut)
         original, rounds = model.clone(), False
     pieces: tuple[Piece, ...] = ()
     shaped = ""
@@ -129,10 +137,12 @@ def prepare(
         digest, size = file.sha256(), file.size_bytes
     elif isinstance(source, TrainedSource):
         digest, size = source.sha256, source.size_bytes
+    if cut:
+        fitted = fitted.after("cut", cut.to_dict(), digest)
     notes += [each for each in (unsaid, shaped) if each]
     return Prepared(
         model, inputs, outputs, fitted, digest, size, tuple(notes), original, rounds,
-        _runtime_of(source, example_inputs, original) if time_axis is None else None, None, time_axis,
+        _runtime_of(source, example_inputs, original) if time_axis is None and not cut else None, None, time_axis,
         pieces,
     )  # fmt: skip
 
@@ -185,7 +195,12 @@ def prepare_tflite(source: Path, *, card: ModelCard | str | Path | None, preset:
 
 
 def _stepwise(
-    model: ir.Model, source: Any, example_inputs: tuple[Any, ...] | None, axis: int, card: ModelCard
+    model: ir.Model,
+    source: Any,
+    example_inputs: tuple[Any, ...] | None,
+    axis: int,
+    card: ModelCard,
+    cut: Cut | None = None,
 ) -> tuple[ModelCard, str]:
     """Gives the canonical model its states, in place, and the card their pairs."""
     if (
@@ -208,9 +223,9 @@ def _stepwise(
         if example_inputs is not None:
             import torch
 
-            made, _ = _read(source, (torch.cat([example_inputs[0]] * ROUNDS, dim=axis),), None)
+            made, _ = _read(source, (torch.cat([example_inputs[0]] * ROUNDS, dim=axis),), None, cut)
         elif isinstance(source, str | Path):
-            made, _ = _read(source, None, {name: shape})
+            made, _ = _read(source, None, {name: shape}, cut)
         else:
             raise InputError("an onnx_ir.Model has the sizes that it has")
         separate_outputs(made)
@@ -229,36 +244,59 @@ def _is_float32(model: ir.Model) -> bool:
 
 
 def _read(
-    source: Any, example_inputs: tuple[Any, ...] | None, shapes: Mapping[str, Sequence[int]] | None
+    source: Any,
+    example_inputs: tuple[Any, ...] | None,
+    shapes: Mapping[str, Sequence[int]] | None,
+    cut: Cut | None,
 ) -> tuple[ir.Model, bytes]:
+    """The graph, or the part of it that is wanted, and the bytes that tell sources apart."""
     if isinstance(source, str | Path):
-        path = Path(source)
-        if path.suffix.lower() in (".pt", ".pth", ".h5", ".keras"):
-            raise UnsupportedOperator(
-                f"{path.name}: this converts .onnx, .pt2 and .tflite files and torch modules, not {path.suffix} files. "
-                "Export the model to ONNX first (torch.onnx.export, or tf2onnx for Keras)"
-            )
-        if not os.path.isfile(path):
-            raise InputError(f"{str(path)[:200]}: there is no such file. Give the path of an .onnx model")
-        if path.suffix.lower() == ".pt2":
-            return export_program(path), path.read_bytes()
-        return read_onnx(path, shapes), path.read_bytes()
+        return _read_file(Path(source), shapes, cut)
     if isinstance(source, TrainedSource):
-        return source.model.clone(), b""
-    if isinstance(source, ir.Model):
-        model = source.clone()
-    elif hasattr(source, "state_dict"):
-        if example_inputs is None:
-            raise InputError(
-                "a torch module needs example_inputs: a tuple of tensors of the shapes to convert for"
-            )
-        check_example_inputs(example_inputs)
-        model = export_torch(source, tuple(example_inputs))
+        model, payload = source.model.clone(), b""
     else:
+        model = _graph_of(source, example_inputs)
+        payload = ir.serde.serialize_model(model).SerializeToString(deterministic=True)
+    return _part(model, shapes, cut), payload
+
+
+def _read_file(
+    path: Path, shapes: Mapping[str, Sequence[int]] | None, cut: Cut | None
+) -> tuple[ir.Model, bytes]:
+    if path.suffix.lower() in (".pt", ".pth", ".h5", ".keras"):
+        raise UnsupportedOperator(
+            f"{path.name}: this converts .onnx, .pt2 and .tflite files and torch modules, not {path.suffix} files. "
+            "Export the model to ONNX first (torch.onnx.export, or tf2onnx for Keras)"
+        )
+    if not os.path.isfile(path):
+        raise InputError(f"{str(path)[:200]}: there is no such file. Give the path of an .onnx model")
+    if path.suffix.lower() == ".pt2":
+        return _part(export_program(path), shapes, cut), path.read_bytes()
+    return read_onnx(path, shapes, cut), path.read_bytes()
+
+
+def _part(model: ir.Model, shapes: Mapping[str, Sequence[int]] | None, cut: Cut | None) -> ir.Model:
+    """A graph with known sizes, cut in place."""
+    if cut:
+        given = cut.apply(model, shapes)
+        there = {str(value.name) for value in model.graph.inputs}
+        fix_input_shapes(model, {name: shape for name, shape in given.items() if name in there})
+    return model
+
+
+def _graph_of(source: Any, example_inputs: tuple[Any, ...] | None) -> ir.Model:
+    if isinstance(source, ir.Model):
+        return source.clone()
+    if not hasattr(source, "state_dict"):
         raise InputError(
             f"expected a path, a torch module or an onnx_ir.Model, found {type(source).__name__}"
         )
-    return model, ir.serde.serialize_model(model).SerializeToString(deterministic=True)
+    if example_inputs is None:
+        raise InputError(
+            "a torch module needs example_inputs: a tuple of tensors of the shapes to convert for"
+        )
+    check_example_inputs(example_inputs)
+    return export_torch(source, tuple(example_inputs))
 
 
 def _name(source: Any) -> str:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 
 import onnx
@@ -12,8 +12,11 @@ import onnx_ir as ir
 from google.protobuf.message import DecodeError  # type: ignore[import-untyped]
 from onnx.external_data_helper import ExternalDataInfo, _get_all_tensors, uses_external_data
 
+from edgemm.converters.importers.cut import Cut
 from edgemm.converters.importers.input_shapes import fix_input_shapes
 from edgemm.converters.importers.source_file import external_file, external_files
+from edgemm.converters.passes.contrib import runs_as_standard
+from edgemm.converters.passes.contrib.node import DOMAIN as RUNTIME
 from edgemm.errors import ConversionError, DamagedArtifact, InputError
 
 LIMIT_BYTES = 2 * 1024**3 - 1
@@ -23,7 +26,9 @@ OLDEST_OPSET = 9
 _SIGNATURES = {b"PK\x03\x04": "a ZIP archive, such as a PyTorch checkpoint", b"\x80\x02": "a Python pickle"}
 
 
-def read_onnx(path: str | Path, shapes: Mapping[str, Sequence[int]] | None = None) -> ir.Model:
+def read_onnx(
+    path: str | Path, shapes: Mapping[str, Sequence[int]] | None = None, cut: Cut | None = None
+) -> ir.Model:
     """Reads an ONNX model with its external data and fixes the shapes of its inputs.
 
     A batch dimension that the file leaves open becomes 1.
@@ -31,9 +36,10 @@ def read_onnx(path: str | Path, shapes: Mapping[str, Sequence[int]] | None = Non
     Args:
         path: the .onnx file; tensors stored in files beside it are read too.
         shapes: input name -> its whole shape, where the file leaves other dimensions open.
+        cut: the part of the graph that is wanted.
 
     Raises:
-        InputError: no such file, or a dimension is open that `shapes` does not give.
+        InputError: no such file, a dimension is open that `shapes` does not give, or the graph cannot be cut there.
         DamagedArtifact: not an ONNX model, or damaged.
         ConversionError: larger than 2 GB, or of an unknown version.
     """
@@ -42,15 +48,43 @@ def read_onnx(path: str | Path, shapes: Mapping[str, Sequence[int]] | None = Non
     _check_version(file, proto)
     _load_external(file, proto)
     _name_output_shapes(proto)
+    _check(file, proto)
+    model: ir.Model = ir.from_proto(proto)
+    given = cut.apply(model, shapes) if cut else shapes
+    fix_input_shapes(model, given or {})
+    return model
+
+
+def _check(file: Path, proto: onnx.ModelProto) -> None:
+    """onnx's own check. Operators that ONNX Runtime writes into the standard domain, which does not have them, count as
+    its own meanwhile."""
+    opset = next(entry.version for entry in proto.opset_import if entry.domain in ("", "ai.onnx"))
+    nodes = _nodes(proto.graph)
+    foreign = [node for node in nodes if not node.domain and runs_as_standard(node.op_type, opset)]
+    entries = len(proto.opset_import)
+    if foreign and not any(entry.domain == RUNTIME for entry in proto.opset_import):
+        proto.opset_import.add(domain=RUNTIME, version=1)
+    for node in foreign:
+        node.domain = RUNTIME
     try:
         onnx.checker.check_model(proto)
     except onnx.checker.ValidationError as e:
         raise DamagedArtifact(
             f"{file.name}: not a valid ONNX model: {_first_line(e)}. Export the model again"
         ) from e
-    model: ir.Model = ir.from_proto(proto)
-    fix_input_shapes(model, shapes or {})
-    return model
+    finally:
+        for node in foreign:
+            node.ClearField("domain")
+        del proto.opset_import[entries:]
+
+
+def _nodes(graph: onnx.GraphProto) -> Iterator[onnx.NodeProto]:
+    """All nodes, those in branches and loop bodies too."""
+    for node in graph.node:
+        yield node
+        for attribute in node.attribute:
+            for inner in (attribute.g, *attribute.graphs):
+                yield from _nodes(inner)
 
 
 def _parse(file: Path) -> onnx.ModelProto:

@@ -12,6 +12,7 @@ from edgemm.converters.passes.batch_norm import fold_batch_norms
 from edgemm.converters.passes.cast_like import name_types
 from edgemm.converters.passes.clip import normalize_clips
 from edgemm.converters.passes.contract import check_canonical, refuse_inexpressible
+from edgemm.converters.passes.contrib import adopt_operators, expand_fused, require_expanded
 from edgemm.converters.passes.control import (
     put_time_first,
     refuse_control,
@@ -64,9 +65,24 @@ def settle_shapes(model: ir.Model) -> int:
     Returns:
         How many nodes went.
     """
-    total = 0
-    for _ in range(MAX_ROUNDS):
+    return _settled(model, lambda each: 0)
+
+
+def settle_fused(model: ir.Model) -> int:
+    """The same, and writes out fused operators of runtimes as soon as the shapes of their inputs are known.
+
+    Returns:
+        How many nodes went.
+    """
+    return _settled(model, _write_out)
+
+
+def _settled(model: ir.Model, write_out: Pass) -> int:
+    total, rounds = 0, 0
+    while rounds < MAX_ROUNDS:
         infer_shapes(model)
+        written = write_out(model)
+        rounds += not written  # a round that writes nodes out leaves fewer of them
         while round_up_pools(model):
             infer_shapes(model)
         folded = fold_constants(model)
@@ -76,16 +92,41 @@ def settle_shapes(model: ir.Model) -> int:
         if taken:
             unique_names(model)
             remove_dead_code(model)
-        if not folded + taken:
+        if not written + folded + taken:
             return total
-        total += folded + taken
+        total += written + folded + taken
     raise ConversionError(f"shapes are not settled after {MAX_ROUNDS} rounds of constant folding")
+
+
+def _write_out(model: ir.Model) -> int:
+    """Fused operators, those behind others too."""
+    total = 0
+    while count := expand_fused(model):
+        total += count
+        unique_names(model)
+        infer_shapes(model)
+    return total
+
+
+def known_shapes(model: ir.Model) -> list[ir.Value]:
+    """Settles shapes as far as the passes do before anything but operators of runtimes is rewritten; the model changes.
+
+    Returns:
+        The tensors that are left, those of the source by their own names.
+
+    Raises:
+        EdgemmError: an operator that is refused, or a shape that is open.
+    """
+    for each in PASSES[: PASSES.index(require_expanded)]:
+        each(model)
+    return [value for node in model.graph for value in node.outputs]
 
 
 PASSES: tuple[Pass, ...] = (
     strip_metadata,
     sort_nodes,
     inline_functions,
+    adopt_operators,
     unique_names,
     read_runtime_operators,
     unique_names,
@@ -94,7 +135,8 @@ PASSES: tuple[Pass, ...] = (
     lift_constants,
     refuse_inexpressible,
     name_defaults,
-    settle_shapes,
+    settle_fused,
+    require_expanded,
     settle_resizes,
     settle_hardmaxes,
     refuse_control,

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import numpy as np
+import onnx
 import onnx_ir as ir
 from onnx.reference import ReferenceEvaluator
 from onnx_ir.passes.common import LiftConstantsToInitializersPass, RemoveInitializersFromInputsPass
@@ -11,7 +12,8 @@ from edgemm.converters.passes.draft import Draft
 from edgemm.converters.passes.draws import DRAWS
 from edgemm.converters.passes.opset import opset_of
 from edgemm.converters.passes.rewrite import Array, array_of, constant, graph_of, take_place
-from edgemm.errors import ConversionError
+from edgemm.errors import ConversionError, EdgemmError
+from edgemm.quantize.reference import Reference
 
 LIMIT_BYTES = 256 * 1024**2
 """A folded tensor may be so large: a file of a few bytes can ask for gigabytes."""
@@ -115,10 +117,30 @@ def _evaluate(model: ir.Model, node: ir.Node) -> list[Array]:
         with np.errstate(all="ignore"):
             return [np.asarray(result) for result in evaluator.run(None, feeds)]
     except Exception as e:  # the reference evaluator raises whatever numpy does
+        found = _in_runtime(model, node)
+        if found is not None:
+            return found
         raise ConversionError(
             f"node {node.name!r}: {node.op_type} of constants cannot be computed: {type(e).__name__}: {e}. "
             "Export the model with constant folding"
         ) from e
+
+
+def _in_runtime(model: ir.Model, node: ir.Node) -> list[Array] | None:
+    """The same in ONNX Runtime, for what the reference evaluator cannot do (GatherElements of some shapes); None where
+    that cannot either."""
+    values = {value.name: value for value in node.inputs if value is not None}
+    held = [onnx.numpy_helper.from_array(np.asarray(array_of(v)), name) for name, v in values.items()]
+    proto = ir.to_proto(node)
+    ends = [onnx.helper.make_empty_tensor_value_info(name) for name in proto.output if name]
+    graph = onnx.helper.make_graph([proto], "constant", [], ends, held)
+    opsets = [onnx.helper.make_opsetid("", opset_of(model))]
+    payload = onnx.helper.make_model(graph, opset_imports=opsets, ir_version=8).SerializeToString()
+    try:
+        made = Reference(payload, optimize=False).run({})
+    except EdgemmError:
+        return None
+    return [made[name] if name else np.zeros(0, np.float32) for name in proto.output]
 
 
 def _require_small(node: ir.Node) -> None:

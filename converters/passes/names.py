@@ -7,6 +7,9 @@ from onnx_ir.passes.common import ClearMetadataAndDocStringPass, NameFixPass
 
 from edgemm.quantize.declared import KEY
 
+OF_RUNTIME = ("gemm_input_", "gemm_output_")
+"""How the names begin that ONNX Runtime gives to tensors around a MatMul that it makes a Gemm."""
+
 
 def unique_names(model: ir.Model) -> int:
     """Gives a name to what has none and another to what shares one; inputs and outputs keep theirs.
@@ -20,6 +23,20 @@ def unique_names(model: ir.Model) -> int:
             node.name = _from_output(node)
     NameFixPass()(model)
     return sum(old != new for old, new in zip(before, _names(model), strict=True))
+
+
+def free_runtime_names(model: ir.Model) -> int:
+    """Tensors inside that ONNX Runtime's optimizer has named, in a file that it saved, get other names: it would use
+    the same ones again, and fail.
+
+    Returns:
+        How many there were.
+    """
+    kept = {id(value) for value in (*model.graph.inputs, *model.graph.outputs)}
+    found = [v for v in _values(model) if str(v.name).startswith(OF_RUNTIME) and id(v) not in kept]
+    for value in found:
+        value.name = f"saved_{value.name}"
+    return len(found)
 
 
 def strip_metadata(model: ir.Model) -> int:

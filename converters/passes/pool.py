@@ -56,6 +56,9 @@ def round_up_pools(model: ir.Model) -> int:
 def _round_up(node: ir.Node) -> bool:
     if node.attributes.get_int("ceil_mode", 0) == 0 or _auto_pad(node) != "NOTSET":
         return False
+    known = data_of(node).shape
+    if known is None or not known.is_static():
+        return False  # behind an operator that is still to be written out
     channels, sizes = shape_of(data_of(node))[:2], shape_of(data_of(node))[2:]
     declared = windows_of(node, sizes, tuple(node.attributes["kernel_shape"].as_ints()))
     windows = tuple(window.rounded_up() for window in declared)

@@ -35,6 +35,7 @@ def read(work: Work) -> None:
             time_axis=options.stepwise,
             keep_outputs=options.keep_outputs or not _judged(options),
             keep_scores=target(options.target).integer_only,
+            cut=options.cut,
             limits=options.calibrate is not None and options.scheme in ("auto", "static"),
         )
     require_elements(work.prepared.model)

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 from edgemm.cli.output import FIDELITY_HEADER, emit_json, fidelity_rows, of_source, size, table
 from edgemm.cli.parser import CommandParser, real, whole
 from edgemm.cli.report_page import report_page
-from edgemm.cli.sources import add_graph, constants, shapes
+from edgemm.cli.sources import add_cut, add_graph, constants, shapes
 from edgemm.cli.words import add_gate, add_preset, add_target
 
 if TYPE_CHECKING:
@@ -21,6 +21,7 @@ examples:
   edgemm convert digits.onnx -o digits.tflite --calibrate pictures/ --card digits.card.json
   edgemm convert mobilenet.onnx -o mobilenet.int8.onnx --preset imagenet --calibrate photos/ --target arm
   edgemm convert encoder.onnx -o encoder.tflite
+  edgemm convert classifier.onnx -o features.tflite --outputs /pool/GlobalAveragePool_output_0
 
 Without --calibrate the weights become int8 and activations are quantized while the model runs (scheme dynamic).
 
@@ -119,6 +120,7 @@ def _add_gate(parser: CommandParser) -> None:
 
 def _add_graph(parser: CommandParser) -> None:
     add_graph(parser)
+    add_cut(parser)
     parser.add_argument(
         "--stepwise",
         type=whole(-8, 8),
@@ -219,4 +221,6 @@ def _converted(options: argparse.Namespace) -> Conversion:
             stepwise=options.stepwise,
             keep_outputs=options.keep_outputs,
             progress=progress,
+            outputs=options.outputs,
+            inputs=options.inputs,
         )

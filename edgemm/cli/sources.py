@@ -1,4 +1,5 @@
-"""What commands are told of a source model whose graph leaves something open: `--shape` and `--set`."""
+"""What commands are told of a source model's graph: what it leaves open (`--shape`, `--set`), and which part of it is
+wanted (`--outputs`, `--inputs`)."""
 
 from __future__ import annotations
 
@@ -23,6 +24,26 @@ def add_graph(parser: argparse._ActionsContainer) -> None:
         dest="constants",
         metavar="NAME=VALUE",
         help="the value of an input that is always the same, such as sr=16000; it is not an input any more",
+    )
+
+
+def add_cut(parser: argparse._ActionsContainer) -> None:
+    """`--outputs` and `--inputs`."""
+    parser.add_argument(
+        "--outputs",
+        nargs="+",
+        action="extend",
+        metavar="NAME",
+        help="cut the graph: these tensors inside it become the outputs, and what they do not need goes. A name is "
+        "that of a tensor, or of a node as --explain prints it",
+    )
+    parser.add_argument(
+        "--inputs",
+        nargs="+",
+        action="extend",
+        metavar="NAME",
+        help="cut the graph: these tensors become the inputs, all that the outputs need; --shape gives a shape that "
+        "cannot be inferred",
     )
 
 

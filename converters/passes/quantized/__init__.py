@@ -17,6 +17,7 @@ from __future__ import annotations
 import onnx_ir as ir
 
 from edgemm.converters.passes.contract import QUANTIZED
+from edgemm.converters.passes.contrib.blocks import rounds
 from edgemm.converters.passes.quantized.arithmetic import compute_integers, compute_products
 from edgemm.converters.passes.quantized.dynamic import read_dynamic_layers
 from edgemm.converters.passes.quantized.joins import change_grids_at_joins
@@ -45,6 +46,7 @@ def is_quantized(model: ir.Model) -> bool:
     return any(
         (node.op_type in QUANTIZED and node.domain in ("", RUNTIME))
         or (node.domain, node.op_type) in OPERATORS
+        or (node.domain == RUNTIME and rounds(node))
         for node in model.graph
     )
 

@@ -7,7 +7,7 @@ https://github.com/microsoft/onnxruntime/blob/main/docs/ContribOperators.md
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 
 import numpy as np
 import onnx_ir as ir
@@ -17,7 +17,7 @@ from edgemm.converters.passes.folding import lift_constants
 from edgemm.converters.passes.opset import opset_of
 from edgemm.converters.passes.quantized.pairs import RUNTIME, remove_pairs
 from edgemm.converters.passes.quantized.recurrent import read_lstm
-from edgemm.converters.passes.rewrite import Array, array_of, graph_of
+from edgemm.converters.passes.rewrite import Array, array_of, graph_of, input_of
 
 FLOAT = ir.DataType.FLOAT
 SOFTMAX_CHANGED = 13
@@ -224,6 +224,29 @@ def _product(draft: Integers, left: ir.Value, right: ir.Value, bias: int) -> Non
     draft.becomes(draft.make("Add", made, draft.input(bias)) if draft.has(bias) else made)
 
 
+def _attention(draft: Integers) -> None:
+    """Attention on integers: X, weights, bias, both scales, a mask, both zero points, the past. The result is real."""
+    inputs: list[ir.Value | None] = [draft.real(0, 3, 6), draft.real(1, 4, 7, axis=-1)]
+    inputs += [input_of(draft.node, index) for index in (2, 5, 8)]
+    _as_real(draft, "Attention", inputs)
+
+
+def _embedding(draft: Integers) -> None:
+    """Ids, then tables, gamma and beta on integers (2 to 6), a mask (7), scales (8 to 12), zero points (13 to 17)."""
+    tables = [draft.real(2 + i, 8 + i, 13 + i) if draft.has(2 + i) else None for i in range(5)]
+    ids = [input_of(draft.node, index) for index in (0, 1)]
+    _as_real(draft, "EmbedLayerNormalization", [*ids, *tables, input_of(draft.node, 7)])
+
+
+def _as_real(draft: Integers, op_type: str, inputs: Sequence[ir.Value | None]) -> None:
+    """The node itself becomes the fused operator on real numbers, which `converters/passes/contrib` writes out."""
+    node = draft.node
+    node.resize_inputs(len(inputs))
+    for index, value in enumerate(inputs):
+        node.replace_input_with(index, value)
+    node.op_type = op_type
+
+
 def _lstm(draft: Integers) -> None:
     read_lstm(draft.node, lambda index, scale, zero: _rows(draft, index, scale, zero))
 
@@ -248,6 +271,8 @@ OPERATORS: dict[tuple[str, str], Callable[[Integers], None]] = {
     (RUNTIME, "DynamicQuantizeLSTM"): _lstm,
     (RUNTIME, "DynamicQuantizeMatMul"): _dynamic_matmul,
     (RUNTIME, "MatMulIntegerToFloat"): _integer_product,
+    (RUNTIME, "QAttention"): _attention,
+    (RUNTIME, "QEmbedLayerNormalization"): _embedding,
     (RUNTIME, "QGemm"): _gemm,
     (RUNTIME, "QLinearAdd"): _pairwise("Add"),
     (RUNTIME, "QLinearAveragePool"): _single("AveragePool", *POOL),

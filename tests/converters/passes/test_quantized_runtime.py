@@ -172,9 +172,9 @@ def test_an_operator_on_integers_is_a_real_one_between_its_grids(name: str) -> N
 
 def test_an_unknown_operator_on_integers_is_refused_by_name() -> None:
     proto = graph("QLinearAdd")
-    proto.graph.node[1].op_type = "QAttention"
+    proto.graph.node[1].op_type = "QLinearSub"
     model = ir.from_proto(proto)
-    with pytest.raises(UnsupportedOperator, match="QAttention"):
+    with pytest.raises(UnsupportedOperator, match="QLinearSub"):
         canonicalize(model)
 
 
