@@ -77,7 +77,7 @@ def _require_lowerings(model: ir.Model) -> None:
     missing = [
         f"{node.op_type} ({node.name})"
         for node in model.graph
-        if node.op_type not in LOWERINGS or node.domain not in ("", "ai.onnx")
+        if node.op_type not in LOWERINGS or not is_known(node)
     ]
     if missing:
         raise UnsupportedOperator(
