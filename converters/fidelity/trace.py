@@ -14,6 +14,7 @@ import numpy as np
 
 from edgemm.converters.fidelity.axes import Shape, carried, cut_from, permuted
 from edgemm.converters.fidelity.meaning import NOTHING, Kind, Trace, chosen, moved, shape_of, unbounded
+from edgemm.quantize.functions import is_known
 
 if TYPE_CHECKING:
     import onnx_ir as ir

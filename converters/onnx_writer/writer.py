@@ -12,13 +12,15 @@ import onnx_ir as ir
 
 from edgemm.converters.onnx_writer.constants import Constants, stored_dtype, stored_zero_point
 from edgemm.converters.onnx_writer.dynamic import make_dynamic
-from edgemm.converters.onnx_writer.placement import Placement
+from edgemm.converters.onnx_writer.functions import write_functions
+from edgemm.converters.onnx_writer.placement import FLOAT_MARK, Placement
 from edgemm.converters.onnx_writer.saturation import drop_saturating
 from edgemm.converters.passes.dead_code import remove_dead_code, sort_nodes
 from edgemm.converters.passes.names import strip_grids, strip_metadata, unique_names
 from edgemm.converters.passes.opset import OPSET
 from edgemm.converters.passes.rewrite import shape_of
 from edgemm.errors import ConversionError, InputError
+from edgemm.quantize.functions import DOMAIN
 from edgemm.quantize.grid import Grid
 from edgemm.quantize.plan import Plan
 from edgemm.tensors import TensorSpec
@@ -71,6 +73,8 @@ def write_onnx(
     if plan.precision:
         placement.place()
         make_dynamic(copy.graph, plan, constants)
+    write_functions(copy.graph, opset, FLOAT_MARK if plan.precision else "")
+    copy.opset_imports.pop(DOMAIN, None)
     remove_dead_code(copy)
     sort_nodes(copy)
     unique_names(copy)

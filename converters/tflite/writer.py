@@ -21,6 +21,7 @@ from edgemm.converters.tflite.lowering import (
 )
 from edgemm.converters.tflite.tidy import tidy
 from edgemm.errors import UnsupportedOperator
+from edgemm.quantize.functions import is_known
 from edgemm.quantize.fusion import hosts
 from edgemm.quantize.plan import Plan
 from edgemm.tensors import TensorSpec

@@ -9,7 +9,14 @@ import onnx_ir as ir
 
 from edgemm.converters.passes.recognize.place import close, is_closed, is_float, scalar
 from edgemm.converters.passes.recognize.polynomial import MAX_DEPTH, Expansion, Polynomial, matches
-from edgemm.converters.passes.rewrite import data_of, input_of, insert_before, shape_of, sole_consumer, take_place
+from edgemm.converters.passes.rewrite import (
+    data_of,
+    input_of,
+    insert_before,
+    shape_of,
+    sole_consumer,
+    take_place,
+)
 from edgemm.quantize.functions import DOMAIN, is_written_out
 from edgemm.quantize.fusion import bounds
 

@@ -109,7 +109,9 @@ def _straightened(node: ir.Node) -> bool:
     x, limit = data_of(softplus), scalar(input_of(condition, 1))
     if data_of(condition) is not x or large is not x or limit is None or limit < STRAIGHT:
         return False
-    if shape_of(node.outputs[0]) != shape_of(x) or not is_closed([node, condition, softplus], node.outputs[0]):
+    if shape_of(node.outputs[0]) != shape_of(x) or not is_closed(
+        [node, condition, softplus], node.outputs[0]
+    ):
         return False
     take_place(node, insert_before(node, "Softplus", [x], suffix="function", shape=shape_of(x)))
     return True

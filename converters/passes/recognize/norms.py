@@ -103,7 +103,9 @@ def _sum(value: ir.Value) -> tuple[ir.Value, tuple[int, ...], list[ir.Node]] | N
     if node is None or node.attributes.get_int("keepdims", 1) != 1:
         return None
     axes = input_of(node, 1)
-    return (data_of(node), reduction_axes(node), [node]) if axes is None or array_of(axes) is not None else None
+    return (
+        (data_of(node), reduction_axes(node), [node]) if axes is None or array_of(axes) is not None else None
+    )
 
 
 def _square(value: ir.Value) -> tuple[ir.Value, ir.Node] | None:
@@ -288,7 +290,11 @@ def _root_mean_square(node: ir.Node, match: Match, *, inverse: bool) -> bool:
         return False
     result, behind = found
     root = result.producer()
-    if root is None or not is_closed([*match.inside, *behind], result) or shape_of(result) != shape_of(match.x):
+    if (
+        root is None
+        or not is_closed([*match.inside, *behind], result)
+        or shape_of(result) != shape_of(match.x)
+    ):
         return False
     if _is_fused_form(node, match, root):
         return False

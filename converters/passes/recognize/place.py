@@ -39,7 +39,7 @@ def scalar_operand(node: ir.Node) -> tuple[ir.Value, float] | None:
 
 
 def is_closed(inside: Iterable[ir.Node], result: ir.Value) -> bool:
-    """True when only the nodes themselves read what they compute, `result` left out, and no grid is prescribed there."""
+    """True when only the nodes themselves read what they compute, but for `result`, and no grid is prescribed there."""
     nodes = list({id(node): node for node in inside}.values())
     known = {id(node) for node in nodes}
     for node in nodes:

@@ -40,6 +40,24 @@ class Normalized:
         self.result = insert_before(node, "Mul", [off, self.inverse], suffix="unit", shape=shape)
 
 
+def expand_root_quotient(node: ir.Node) -> bool:
+    """x / sqrt(y) with y smaller than x: x * (1 / sqrt(y)), of which TFLite has the second as one operator."""
+    source, root = node.inputs[0], node.inputs[1]
+    maker = root.producer() if root is not None else None
+    if source is None or root is None or maker is None or maker.op_type != "Sqrt" or maker.domain != "":
+        return False
+    if source.const_value is not None or len(shape_of(root)) != len(shape_of(source)):
+        return False
+    if prod(shape_of(root)) >= prod(shape_of(source)):
+        return False
+    one = constant(graph_of(node), f"{node.name}_one", np.array(1.0, np.float32))
+    inverse = insert_before(node, "Div", [one, root], suffix="inverse", shape=shape_of(root))
+    take_place(
+        node, insert_before(node, "Mul", [source, inverse], suffix="times", shape=shape_of(node.outputs[0]))
+    )
+    return True
+
+
 def expand_layer_norm(node: ir.Node) -> bool:
     """LayerNormalization: over the axes from `axis` on, then scale and bias; its mean and deviation too."""
     source, scale = node.inputs[0], node.inputs[1]
