@@ -134,6 +134,7 @@ def _hard(node: ir.Node) -> bool:
     if found is None:
         return False
     value, top, limiting = found
+    lines = []
     for x in _operands(value):
         expansion = Expansion(x)
         line = expansion.of(value)
@@ -143,9 +144,9 @@ def _hard(node: ir.Node) -> bool:
         inside = [*limiting, *expansion.inside]
         if _hard_swish(node, x, alpha, beta, 1.0 / top, inside):
             return True
-        if x is not value and _hard_sigmoid(node, x, alpha, beta, top, inside):
-            return True
-    return False
+        if x is not value:
+            lines.append((x, alpha, beta, inside))
+    return any(_hard_sigmoid(node, x, alpha, beta, top, inside) for x, alpha, beta, inside in reversed(lines))
 
 
 def _limited(node: ir.Node) -> tuple[ir.Value, float, list[ir.Node]] | None:
