@@ -131,6 +131,8 @@ def _same_form(node: onnx.NodeProto, opset: int) -> bool:
     """True when the node means the same in that opset: versions mostly differ in the types that they admit."""
     if not onnx.defs.has(node.op_type, opset):
         return False
+    if not onnx.defs.has(node.op_type, OPSET):
+        return True  # written for that very opset
     schema = onnx.defs.get_schema(node.op_type, opset)
     if schema.since_version == onnx.defs.get_schema(node.op_type, OPSET).since_version:
         return True
