@@ -30,7 +30,9 @@ def strip_metadata(model: ir.Model) -> int:
     Returns:
         1 when there were any.
     """
-    kept = [(each, KEY) for each in _values(model) if KEY in each.metadata_props]
+    kept: list[tuple[ir.Value | ir.Node, str]] = [
+        (each, KEY) for each in _values(model) if KEY in each.metadata_props
+    ]
     kept += [(node, functions.KEY) for node in model.graph if functions.is_written_out(node)]
     texts = [each.metadata_props.pop(key) for each, key in kept]
     found = bool(ClearMetadataAndDocStringPass()(model).modified or model.metadata_props)

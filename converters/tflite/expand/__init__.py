@@ -92,7 +92,6 @@ EXPANSIONS: dict[str, Callable[[ir.Node], bool]] = {
     "Conv": _over_volumes(expand_conv_3d),
     "ConvTranspose": _over_volumes(expand_conv_transpose_3d),
     "DFT": expand_dft,
-    "Div": expand_root_quotient,
     "DepthToSpace": expand_depth_to_space,
     "Det": expand_determinant,
     "Erf": expand_erf,
@@ -122,6 +121,7 @@ EXPANSIONS: dict[str, Callable[[ir.Node], bool]] = {
     "Trilu": expand_trilu,
     **dict.fromkeys(FORMULAS, expand_formula),
     **dict.fromkeys(WIDENED, widen),
+    "Div": _first_of(expand_root_quotient, widen),
     **dict.fromkeys(PAIRS, expand_many),
     **dict.fromkeys(
         ("ReduceL1", "ReduceL2", "ReduceLogSum", "ReduceLogSumExp", "ReduceSumSquare"), expand_reduction

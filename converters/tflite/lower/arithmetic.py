@@ -68,11 +68,11 @@ def _is_inverse_root(node: ir.Node) -> bool:
     if node.op_type != "Div":
         return False
     one, root = node.inputs[0], node.inputs[1].producer() if node.inputs[1] is not None else None
-    known = one is not None and one.const_value is not None and one.const_value.size == 1
-    if not known or root is None or root.op_type != "Sqrt" or root.inputs[0] is None:
+    number = one.const_value if one is not None else None
+    if number is None or number.size != 1 or root is None or root.op_type != "Sqrt" or root.inputs[0] is None:
         return False
     same = node.outputs[0].shape == root.inputs[0].shape and root.inputs[0].const_value is None
-    return same and one is not None and float(one.const_value.numpy().reshape(-1)[0]) == 1.0
+    return same and float(number.numpy().reshape(-1)[0]) == 1.0
 
 
 def lower_inverse_root(ctx: Lowering, node: ir.Node) -> None:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import numpy as np
 import onnx
 import onnx.parser
@@ -20,14 +22,14 @@ NORM = "f = LayerNormalization<axis=-1>(z, g, b)"
 MEAN_SQUARE = "p = Mul(z, z)  m = ReduceMean<axes=[-1]>(p)  a = Add(m, small)  s = Sqrt(a)  f = Div(z, s)"
 LENGTH = "n = ReduceL2<axes=[-1]>(z)  l = Clip(n, tiny)  f = Div(z, l)"
 BARE_ERF = "f = Erf(z)"
-NUMBERS = {
+NUMBERS: dict[str, Any] = {
     "root": np.float32(np.sqrt(2)), "one": np.float32(1), "half": np.float32(0.5), "three": np.float32(3),
     "cubic": np.float32(0.044715), "steep": np.float32(np.sqrt(2 / np.pi)), "small": np.float32(1e-6),
     "tiny": np.float32(1e-12), "g": normal(16, scale=1.0), "b": normal(16, seed=1),
 }  # fmt: skip
 
 
-def layers(function: str) -> tuple[str, dict[str, np.ndarray]]:
+def layers(function: str) -> tuple[str, dict[str, Any]]:
     """Two fully connected layers, the function between them, and the constants."""
     used = {name: array for name, array in NUMBERS.items() if f", {name}" in function}
     first, second = "z = Gemm<transB=1>(x, w1, c1)", "y = Gemm<transB=1>(f, w2, c2)"

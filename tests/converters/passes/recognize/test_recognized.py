@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from typing import Any
 
 import numpy as np
 import onnx_ir as ir
@@ -10,7 +11,7 @@ import pytest
 
 from tests.converters.passes.conftest import from_text
 
-CONSTANTS = {
+CONSTANTS: dict[str, Any] = {
     "root2": np.float32(1.4142135),
     "half_root": np.float32(0.70710677),
     "short_root": np.float32(0.7071),
