@@ -70,11 +70,11 @@ def _gelu(node: ir.Node) -> None:
 
 
 def _fast_gelu(node: ir.Node) -> None:
-    """x sigmoid(2 sqrt(2 / pi) (x + 0.044715 x^3)): the same function in fewer operators, which nobody fuses."""
     draft, x = Draft(node), data_of(node)
-    steep = 2.0 * sqrt(2.0 / pi)
-    slope = draft("Add", draft("Mul", draft("Mul", x, x), 0.044715 * steep), steep)
-    draft.becomes(draft("Mul", x, draft("Sigmoid", draft("Mul", x, slope))))
+    half = draft("Mul", x, 0.5)
+    cubic = draft("Add", x, draft("Mul", draft("Pow", x, 3.0), 0.044715))
+    gate = draft("Add", draft("Tanh", draft("Mul", cubic, sqrt(2.0 / pi))), 1.0)
+    draft.becomes(draft("Mul", half, gate))
 
 
 def _hard_swish(node: ir.Node) -> None:
