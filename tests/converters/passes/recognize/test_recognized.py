@@ -15,6 +15,8 @@ CONSTANTS: dict[str, Any] = {
     "root2": np.float32(1.4142135),
     "half_root": np.float32(0.70710677),
     "short_root": np.float32(0.7071),
+    "coarse": np.float32(0.707),
+    "almost": np.float32(0.5001),
     "one": np.float32(1),
     "ones": np.ones((1, 1), np.float32),
     "half": np.float32(0.5),
@@ -143,6 +145,10 @@ def test_spelling_is_recognized(
 
 NEARLY = {
     "gelu, another factor": "d=Div(x,two) e=Erf(d) a=Add(e,one) m=Mul(x,a) y=Mul(m,half)",
+    "gelu, 0.707": "d=Mul(x,coarse) e=Erf(d) a=Add(e,one) m=Mul(x,a) y=Mul(m,half)",
+    "gelu, 0.5001": "d=Div(x,root2) e=Erf(d) a=Add(e,one) m=Mul(x,a) y=Mul(m,almost)",
+    "norm, mean along another axis": "m=ReduceMean<axes=[0]>(x) f=Sub(x,m) p=Mul(f,f) v=ReduceMean<axes=[-1]>(p) "
+    "a=Add(v,epsilon) s=Sqrt(a) y=Div(f,s)",
     "gelu without its half": "d=Div(x,root2) e=Erf(d) a=Add(e,one) y=Mul(x,a)",
     "gelu minus one": "d=Div(x,root2) e=Erf(d) a=Sub(e,one) m=Mul(x,a) y=Mul(m,half)",
     "gelu of another x": "z=Abs(x) d=Div(z,root2) e=Erf(d) a=Add(e,one) m=Mul(x,a) y=Mul(m,half)",
