@@ -14,6 +14,7 @@ ALL = Range(-np.inf, np.inf)
 SATURATES: dict[str, Range] = {
     "Elu": Range(-8.0, np.inf),
     "Erf": Range(-4.0, 4.0),
+    "FastGelu": Range(-6.0, np.inf),
     "Gelu": Range(-6.0, np.inf),
     "HardSwish": Range(-3.0, np.inf),
     "Selu": Range(-8.0, np.inf),

@@ -15,6 +15,7 @@ import numpy as np
 import onnx_ir as ir
 
 from edgemm.quantize.declared import saturates
+from edgemm.quantize.functions import stays_float
 from edgemm.quantize.fusion import FUSED_BOUNDS, bounds
 from edgemm.quantize.grid import Grid, Range, symmetric
 from edgemm.quantize.target import Target
@@ -137,7 +138,7 @@ FLOAT = Rule(Form.FLOAT)
 
 def rule_of(node: ir.Node) -> Rule:
     """The rule for a node, its operands considered: FLOAT where the int8 form does not cover them."""
-    if node.domain not in ("", "ai.onnx"):
+    if node.domain not in ("", "ai.onnx") or stays_float(node):
         return FLOAT
     if node.op_type == "Clip":
         return _clip(node)

@@ -14,6 +14,7 @@ import numpy as np
 
 from edgemm.converters.fidelity.axes import Shape, carried, cut_from, permuted
 from edgemm.converters.fidelity.meaning import NOTHING, Kind, Trace, chosen, moved, shape_of, unbounded
+from edgemm.quantize.functions import is_known
 
 if TYPE_CHECKING:
     import onnx_ir as ir
@@ -34,7 +35,7 @@ def trace(model: ir.Model) -> dict[str, Trace]:
     """
     known: dict[str, Trace] = {}
     for node in model.graph:
-        rule = RULES.get(node.op_type) if node.domain in ("", "ai.onnx") else None
+        rule = RULES.get(node.op_type) if is_known(node) else None
         if rule is None or any(shape_of(value) is None for value in node.outputs):
             continue
         first = node.inputs[0] if node.inputs else None
@@ -245,7 +246,7 @@ _LAYERS: dict[str, Rule] = {
     "MatMul": _matmul,
 }
 _REARRANGES = ("Flatten", "Reshape", "Squeeze", "Unsqueeze")
-_POINTWISE = ("Clip", "Elu", "Exp", "Gelu", "HardSwish", "LeakyRelu", "Neg", "Selu", "Softplus", "Sqrt",
+_POINTWISE = ("Clip", "Elu", "Exp", "FastGelu", "Gelu", "HardSwish", "LeakyRelu", "Neg", "Selu", "Softplus", "Sqrt",
               "Tanh")  # fmt: skip
 _FEATURES = ("GlobalAveragePool", "GlobalMaxPool", "PRelu", "Relu")
 _SPATIAL = ("AveragePool", "BatchNormalization", "DepthToSpace", "MaxPool", "Pad", "Resize")

@@ -12,13 +12,15 @@ import onnx_ir as ir
 
 from edgemm.converters.onnx_writer.constants import Constants, stored_dtype, stored_zero_point
 from edgemm.converters.onnx_writer.dynamic import make_dynamic
-from edgemm.converters.onnx_writer.placement import Placement
+from edgemm.converters.onnx_writer.functions import write_functions
+from edgemm.converters.onnx_writer.placement import FLOAT_MARK, Placement
 from edgemm.converters.onnx_writer.saturation import drop_saturating
 from edgemm.converters.passes.dead_code import remove_dead_code, sort_nodes
 from edgemm.converters.passes.names import strip_grids, strip_metadata, unique_names
 from edgemm.converters.passes.opset import OPSET
 from edgemm.converters.passes.rewrite import shape_of
 from edgemm.errors import ConversionError, InputError
+from edgemm.quantize.functions import DOMAIN
 from edgemm.quantize.grid import Grid
 from edgemm.quantize.plan import Plan
 from edgemm.tensors import TensorSpec
@@ -71,6 +73,8 @@ def write_onnx(
     if plan.precision:
         placement.place()
         make_dynamic(copy.graph, plan, constants)
+    write_functions(copy.graph, opset, FLOAT_MARK if plan.precision else "")
+    copy.opset_imports.pop(DOMAIN, None)
     remove_dead_code(copy)
     sort_nodes(copy)
     unique_names(copy)
@@ -127,6 +131,8 @@ def _same_form(node: onnx.NodeProto, opset: int) -> bool:
     """True when the node means the same in that opset: versions mostly differ in the types that they admit."""
     if not onnx.defs.has(node.op_type, opset):
         return False
+    if not onnx.defs.has(node.op_type, OPSET):
+        return True  # written for that very opset
     schema = onnx.defs.get_schema(node.op_type, opset)
     if schema.since_version == onnx.defs.get_schema(node.op_type, OPSET).since_version:
         return True

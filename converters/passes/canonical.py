@@ -41,6 +41,7 @@ from edgemm.converters.passes.pad_folding import fold_pads
 from edgemm.converters.passes.pool import normalize_pools, round_up_pools
 from edgemm.converters.passes.precision import to_float32
 from edgemm.converters.passes.quantized import change_grids_at_joins, read_quantized, read_runtime_operators
+from edgemm.converters.passes.recognize import recognize_functions
 from edgemm.converters.passes.reduce_mean import means_to_global_pools
 from edgemm.converters.passes.reshape import merge_reshapes, normalize_reshapes
 from edgemm.converters.passes.resize import settle_resizes
@@ -157,6 +158,7 @@ PASSES: tuple[Pass, ...] = (
     settle_shapes,
     remove_identities,
     remove_nan_guards,
+    recognize_functions,
     normalize_convs,
     normalize_gemms,
     matmuls_to_gemms,

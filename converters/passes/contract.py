@@ -12,6 +12,7 @@ from edgemm.converters.passes.contrib import is_fused
 from edgemm.converters.passes.opset import OPSET, opset_of
 from edgemm.converters.passes.rewrite import array_of, data_of, input_of, shape_of
 from edgemm.errors import ConversionError, UnsupportedOperator
+from edgemm.quantize.functions import is_function
 
 GONE = frozenset({"Constant", "Identity", "Dropout", "Flatten", "Squeeze", "Unsqueeze", "BatchNormalization"})
 QUANTIZED = frozenset(
@@ -125,7 +126,7 @@ def refuse_inexpressible(model: ir.Model) -> int:
 
 
 def _check_operator(node: ir.Node) -> None:
-    if node.domain != "":
+    if node.domain != "" and not is_function(node):
         instead = next(
             (advice for part, advice in INSTEAD.items() if part in node.domain),
             "Export the model before a runtime optimizes it",

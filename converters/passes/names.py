@@ -5,6 +5,7 @@ from __future__ import annotations
 import onnx_ir as ir
 from onnx_ir.passes.common import ClearMetadataAndDocStringPass, NameFixPass
 
+from edgemm.quantize import functions
 from edgemm.quantize.declared import KEY
 
 OF_RUNTIME = ("gemm_input_", "gemm_output_")
@@ -41,25 +42,29 @@ def free_runtime_names(model: ir.Model) -> int:
 
 def strip_metadata(model: ir.Model) -> int:
     """Removes remarks: exporters leave stack traces and paths of the machine that they ran on. What passes have
-    written on values (the grids of a quantized source) stays.
+    written on values (the grids of a quantized source) and on nodes (that an operator was written out in them) stays.
 
     Returns:
         1 when there were any.
     """
-    kept = [(value, value.metadata_props[KEY]) for value in _values(model) if KEY in value.metadata_props]
-    for value, _ in kept:
-        del value.metadata_props[KEY]
+    kept: list[tuple[ir.Value | ir.Node, str]] = [
+        (each, KEY) for each in _values(model) if KEY in each.metadata_props
+    ]
+    kept += [(node, functions.KEY) for node in model.graph if functions.is_written_out(node)]
+    texts = [each.metadata_props.pop(key) for each, key in kept]
     found = bool(ClearMetadataAndDocStringPass()(model).modified or model.metadata_props)
     model.metadata_props.clear()
-    for value, text in kept:
-        value.metadata_props[KEY] = text
+    for (each, key), text in zip(kept, texts, strict=True):
+        each.metadata_props[key] = text
     return int(found)
 
 
 def strip_grids(model: ir.Model) -> None:
-    """Removes from values the grids that a quantized source prescribed, for a file that is done."""
+    """Removes what passes have written on values and nodes, for a file that is done."""
     for value in _values(model):
         value.metadata_props.pop(KEY, None)
+    for node in model.graph:
+        node.metadata_props.pop(functions.KEY, None)
 
 
 def _from_output(node: ir.Node) -> str:

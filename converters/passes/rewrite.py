@@ -99,6 +99,7 @@ def insert_before(
     suffix: str,
     shape: Sequence[int] | None,
     dtype: ir.DataType | None = None,
+    domain: str = "",
 ) -> ir.Value:
     """A new one-output node before `anchor`, named after it; returns its output. Shape None: not known yet."""
     like = dtype or next((value.dtype for value in inputs if value is not None), None)
@@ -107,7 +108,8 @@ def insert_before(
         shape=None if shape is None else ir.Shape(tuple(shape)),
         type=ir.TensorType(like) if like is not None else None,
     )
-    node = ir.node(op_type, inputs, attributes, outputs=[output], name=f"{anchor.name}_{suffix}")
+    name = f"{anchor.name}_{suffix}"
+    node = ir.node(op_type, inputs, attributes, domain=domain, outputs=[output], name=name)
     graph_of(anchor).insert_before(anchor, node)
     return output
 

@@ -11,6 +11,7 @@ import onnx_ir as ir
 
 from edgemm.converters.passes.rewrite import nodes_of, set_ints
 from edgemm.errors import ConversionError, InputError
+from edgemm.quantize.functions import DOMAIN, FUNCTIONS
 
 LARGE_BYTES = 1024
 """No shape is computed from a constant of more."""
@@ -60,6 +61,7 @@ def infer_shapes(model: ir.Model) -> int:
         value.shape = None
     with _without_weights(model.graph):
         proto = ir.to_proto(model)
+    _hide_functions(proto)
     try:
         proto = onnx.shape_inference.infer_shapes(proto, check_type=True, strict_mode=True, data_prop=True)
     except onnx.shape_inference.InferenceError as e:
@@ -72,6 +74,13 @@ def infer_shapes(model: ir.Model) -> int:
         if info is not None:
             value.shape, value.type = info.shape, info.type or value.type
     return sum(value.shape != old for value, old in zip(values, before, strict=True))
+
+
+def _hide_functions(proto: onnx.ModelProto) -> None:
+    """Operators that onnx does not know are of the shape of their operand."""
+    for node in proto.graph.node:
+        if node.domain == DOMAIN and node.op_type in FUNCTIONS:
+            node.domain, node.op_type = "", "Identity"
 
 
 @contextlib.contextmanager

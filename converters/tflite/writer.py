@@ -21,6 +21,7 @@ from edgemm.converters.tflite.lowering import (
 )
 from edgemm.converters.tflite.tidy import tidy
 from edgemm.errors import UnsupportedOperator
+from edgemm.quantize.functions import is_known
 from edgemm.quantize.fusion import hosts
 from edgemm.quantize.plan import Plan
 from edgemm.tensors import TensorSpec
@@ -77,7 +78,7 @@ def _require_lowerings(model: ir.Model) -> None:
     missing = [
         f"{node.op_type} ({node.name})"
         for node in model.graph
-        if node.op_type not in LOWERINGS or node.domain not in ("", "ai.onnx")
+        if node.op_type not in LOWERINGS or not is_known(node)
     ]
     if missing:
         raise UnsupportedOperator(

@@ -13,6 +13,7 @@ import onnx_ir as ir
 
 from edgemm.converters.passes.express.bits import expand_bitwise, expand_bitwise_not
 from edgemm.converters.passes.express.einsum import expand_einsum
+from edgemm.converters.passes.express.gelu import express_gelu, express_swish
 from edgemm.converters.passes.express.picking import (
     expand_bool_extreme,
     expand_compress,
@@ -34,6 +35,7 @@ from edgemm.converters.passes.express.spectrum import expand_newer_dft
 from edgemm.converters.passes.express.volumes import expand_col2im
 from edgemm.converters.passes.opset import opset_of
 from edgemm.converters.passes.rewrite import array_of, data_of, shape_of
+from edgemm.quantize.functions import DOMAIN, is_function
 
 
 def _has(*names: str) -> Callable[[ir.Node, int], bool]:
@@ -93,12 +95,14 @@ NEWER: dict[str, tuple[Callable[[ir.Node, int], bool], Callable[[ir.Node], bool]
     "DFT": (_since(20), expand_newer_dft),
     "DeformConv": (_always, expand_deform_conv),
     "Einsum": (_always, expand_einsum),
+    "Gelu": (_always, express_gelu),
     "GridSample": (_volume, expand_grid_sample),
     "LpPool": (_has("dilations", "ceil_mode"), expand_lp_pool),
     "MaxUnpool": (_always, expand_max_unpool),
     "ReduceMax": (_of_bools, expand_bool_extreme),
     "ReduceMin": (_of_bools, expand_bool_extreme),
     "Resize": (_has("axes", "antialias", "keep_aspect_ratio_policy"), expand_resize),
+    "Swish": (_always, express_swish),
     "TensorScatter": (_always, expand_tensor_scatter),
 }
 """Operator -> which nodes of it, and what writes them out."""
@@ -121,4 +125,6 @@ def express_newer(model: ir.Model) -> int:
             continue
         concerns, expand = NEWER[node.op_type]
         count += concerns(node, opset) and expand(node)
+    if any(map(is_function, model.graph)):
+        model.opset_imports.setdefault(DOMAIN, 1)
     return count

@@ -24,6 +24,7 @@ from edgemm.converters.tflite.expand.combine import (
     WIDENED,
     expand_many,
     expand_power,
+    expand_small_power,
     expand_vector_product,
     widen,
 )
@@ -47,6 +48,7 @@ from edgemm.converters.tflite.expand.layer_norm import (
     expand_layer_norm,
     expand_lp_norm,
     expand_mean_variance,
+    expand_root_quotient,
 )
 from edgemm.converters.tflite.expand.rearrange import (
     expand_depth_to_space,
@@ -64,6 +66,7 @@ from edgemm.converters.tflite.expand.scatter import (
 from edgemm.converters.tflite.expand.wide import expand_wide_div
 from edgemm.converters.tflite.lower import LOWERINGS
 from edgemm.errors import ConversionError
+from edgemm.quantize.functions import is_written_out, mark_written_out, stays_float
 
 
 def _over_volumes(expand: Callable[[ir.Node], bool]) -> Callable[[ir.Node], bool]:
@@ -108,7 +111,7 @@ EXPANSIONS: dict[str, Callable[[ir.Node], bool]] = {
     "Mod": expand_mod,
     "OneHot": expand_one_hot,
     "Pad": expand_pad,
-    "Pow": _first_of(expand_power, expand_integer_power),
+    "Pow": _first_of(expand_power, expand_small_power, expand_integer_power),
     "Resize": expand_resize,
     "RoiAlign": expand_roi_align,
     "STFT": expand_stft,
@@ -121,13 +124,33 @@ EXPANSIONS: dict[str, Callable[[ir.Node], bool]] = {
     "Trilu": expand_trilu,
     **dict.fromkeys(FORMULAS, expand_formula),
     **dict.fromkeys(WIDENED, widen),
-    "Div": _first_of(expand_wide_div, widen),
+    "Div": _first_of(expand_root_quotient, expand_wide_div, widen),
     **dict.fromkeys(PAIRS, expand_many),
     **dict.fromkeys(
         ("ReduceL1", "ReduceL2", "ReduceLogSum", "ReduceLogSumExp", "ReduceSumSquare"), expand_reduction
     ),
 }
 """ONNX operator -> what writes a node of it out; False where the node is fine as it is."""
+
+WHOLE = frozenset(
+    {
+        "Div",
+        "Erf",
+        "InstanceNormalization",
+        "LayerNormalization",
+        "LpNormalization",
+        "MeanVarianceNormalization",
+        "ReduceL2",
+        "ReduceLogSum",
+        "ReduceLogSumExp",
+        *(set(FORMULAS) - {"HardSigmoid", "ThresholdedRelu", "Shrink"}),
+    }
+)
+"""Operators that compute in float as a whole: part of what they are written out in has no integer form, and the rest
+holds numbers (e^x, 1 / x, a factor of 1e30) that fit no grid."""
+
+RECOGNIZED = frozenset({"HardSigmoid", "Pow"})
+"""Others of which canonicalize would make the operator again."""
 
 MAX_ROUNDS = 8
 """Of expansions of what expansions leave."""
@@ -144,10 +167,23 @@ def expand_for_tflite(model: ir.Model) -> int:
         nodes = [
             node for node in model.graph if node.domain in ("", "ai.onnx") and node.op_type in EXPANSIONS
         ]
-        count = sum(EXPANSIONS[node.op_type](node) for node in nodes)
+        count = sum(_expand(node) for node in nodes)
         count += inline_definitions(model, {*LOWERINGS, *EXPANSIONS})
         if not count:
             return total
         total += count
         canonicalize(model)
     raise ConversionError(f"operators are still being written out after {MAX_ROUNDS} rounds")
+
+
+def _expand(node: ir.Node) -> bool:
+    """Writes a node out, and marks what it is written out in."""
+    graph, written = node.graph, is_written_out(node)
+    whole = node.op_type in WHOLE or stays_float(node)
+    before = {id(each) for each in graph} if graph is not None else set()
+    if graph is None or not EXPANSIONS[node.op_type](node):
+        return False
+    for each in graph:
+        if id(each) not in before and (whole or written or node.op_type in RECOGNIZED):
+            mark_written_out(each, whole=whole)
+    return True

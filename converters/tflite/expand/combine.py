@@ -110,6 +110,24 @@ def expand_power(node: ir.Node) -> bool:
     return True
 
 
+def expand_small_power(node: ir.Node) -> bool:
+    """x^2 and x^3 as products: POW computes logarithms, and is in no delegate."""
+    base, exponent = node.inputs[0], node.inputs[1]
+    if base is None or exponent is None or base.dtype != ir.DataType.FLOAT or base.const_value is not None:
+        return False
+    array = exponent.const_value.numpy() if exponent.const_value is not None else None
+    shape = shape_of(base)
+    if array is None or array.size != 1 or shape_of(node.outputs[0]) != shape:
+        return False
+    if float(array.reshape(-1)[0]) not in (2.0, 3.0):
+        return False
+    made = insert_before(node, "Mul", [base, base], suffix="square", shape=shape)
+    if float(array.reshape(-1)[0]) == 3.0:
+        made = insert_before(node, "Mul", [made, base], suffix="cube", shape=shape)
+    take_place(node, made)
+    return True
+
+
 def expand_vector_product(node: ir.Node) -> bool:
     """MatMul with a vector: as a matrix of one row or one column."""
     left, right = node.inputs[0], node.inputs[1]

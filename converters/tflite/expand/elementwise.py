@@ -66,8 +66,11 @@ def _selu(f: Formula) -> ir.Value:
 
 
 def _hard_sigmoid(f: Formula) -> ir.Value:
-    line = f("Add", f("Mul", f.x, f.attribute("alpha", 0.2)), f.attribute("beta", 0.5))
-    return f("Min", f("Relu", line), 1.0)
+    """A line from 0 to 6, whose limits TFLite's ADD has, and a sixth of it."""
+    steep, start = 6.0 * f.attribute("alpha", 0.2), 6.0 * f.attribute("beta", 0.5)
+    line = f.x if abs(steep - 1.0) < 1e-6 else f("Mul", f.x, steep)
+    limited = f("Clip", f("Add", line, start), 0.0, 6.0)
+    return f("Mul", limited, 1.0 / 6.0)
 
 
 def _thresholded(f: Formula) -> ir.Value:

@@ -16,7 +16,9 @@ from edgemm.converters.passes.rewrite import constant, graph_of, insert_before, 
 
 
 class Normalized:
-    """(x - mean) / sqrt(variance + epsilon) over some axes, written in front of a node."""
+    """(x - mean) / sqrt(variance + epsilon) over some axes, written in front of a node.
+
+    TFLite has 1 / sqrt as one operator, and a product costs less than a quotient."""
 
     def __init__(self, node: ir.Node, source: ir.Value, axes: Sequence[int]) -> None:
         shape = shape_of(source)
@@ -33,7 +35,27 @@ class Normalized:
         variance = insert_before(node, "ReduceMean", [square], attributes, suffix="variance", shape=small)
         raised = insert_before(node, "Add", [variance, epsilon], suffix="raised", shape=small)
         self.deviation = insert_before(node, "Sqrt", [raised], suffix="deviation", shape=small)
-        self.result = insert_before(node, "Div", [off, self.deviation], suffix="unit", shape=shape)
+        one = constant(graph_of(node), f"{node.name}_one", np.array(1.0, np.float32))
+        self.inverse = insert_before(node, "Div", [one, self.deviation], suffix="inverse", shape=small)
+        self.result = insert_before(node, "Mul", [off, self.inverse], suffix="unit", shape=shape)
+
+
+def expand_root_quotient(node: ir.Node) -> bool:
+    """x / sqrt(y) with y smaller than x: x * (1 / sqrt(y)), of which TFLite has the second as one operator."""
+    source, root = node.inputs[0], node.inputs[1]
+    maker = root.producer() if root is not None else None
+    if source is None or root is None or maker is None or maker.op_type != "Sqrt" or maker.domain != "":
+        return False
+    if source.const_value is not None or len(shape_of(root)) != len(shape_of(source)):
+        return False
+    if prod(shape_of(root)) >= prod(shape_of(source)):
+        return False
+    one = constant(graph_of(node), f"{node.name}_one", np.array(1.0, np.float32))
+    inverse = insert_before(node, "Div", [one, root], suffix="inverse", shape=shape_of(root))
+    take_place(
+        node, insert_before(node, "Mul", [source, inverse], suffix="times", shape=shape_of(node.outputs[0]))
+    )
+    return True
 
 
 def expand_layer_norm(node: ir.Node) -> bool:
@@ -51,11 +73,7 @@ def expand_layer_norm(node: ir.Node) -> bool:
     if len(node.outputs) > 1 and _used(node.outputs[1]):
         _replace(node.outputs[1], unit.mean)
     if len(node.outputs) > 2 and _used(node.outputs[2]):
-        one = constant(graph_of(node), f"{node.name}_one", np.array(1.0, np.float32))
-        small = shape_of(unit.deviation)
-        _replace(
-            node.outputs[2], insert_before(node, "Div", [one, unit.deviation], suffix="inverse", shape=small)
-        )
+        _replace(node.outputs[2], unit.inverse)
     take_place(node, result)
     return True
 
@@ -91,8 +109,8 @@ def expand_lp_norm(node: ir.Node) -> bool:
     """LpNormalization: x / sum(|x|), or x / sqrt(sum(x^2)); zeros stay zeros."""
     source = node.inputs[0]
     power = node.attributes.get_int("p", 2)
-    if source is None or power not in (1, 2):
-        return False
+    if source is None or power not in (1, 2) or power == 2:
+        return False  # TFLite's own L2_NORMALIZATION
     shape = shape_of(source)
     axis = node.attributes.get_int("axis", -1) % len(shape)
     small = tuple(1 if index == axis else size for index, size in enumerate(shape))

@@ -7,7 +7,7 @@ import onnx_ir as ir
 
 from edgemm.converters.tflite.attributes import Attributes, refuse
 from edgemm.converters.tflite.graph import Tensor
-from edgemm.converters.tflite.lowering import Lowering, channels_last
+from edgemm.converters.tflite.lowering import Lowering, Perm, channels_last
 from edgemm.quantize.declared import cuts, saturates
 from edgemm.quantize.fusion import FUSED_BOUNDS, bounds
 
@@ -91,6 +91,31 @@ def lower_elu(ctx: Lowering, node: ir.Node) -> None:
     ctx.op("ELU", [ctx.get(node, 0, perm)], [ctx.result(node, perm)])
 
 
+def lower_gelu(ctx: Lowering, node: ir.Node) -> None:
+    """Gelu and FastGelu -> GELU."""
+    Attributes(node).done()
+    perm = ctx.perm(node)
+    options = {"approximate": node.op_type == "FastGelu"}
+    ctx.op("GELU", [ctx.get(node, 0, perm)], [ctx.result(node, perm)], options)
+
+
+def lower_length(ctx: Lowering, node: ir.Node) -> None:
+    """LpNormalization of p 2 over any axis -> L2_NORMALIZATION, which is over the last."""
+    attributes = Attributes(node)
+    axis, power = attributes.integer("axis", -1), attributes.integer("p", 2)
+    attributes.done()
+    if power != 2:
+        refuse(node, f"p is {power}", "This is a fault: it is written out before")
+    perm = _ending_with(ctx.perm(node), axis % len(ctx.shape(node.outputs[0])))
+    options = {"fusedActivationFunction": ctx.activation(node)}
+    ctx.op("L2_NORMALIZATION", [ctx.get(node, 0, perm)], [ctx.result(node, perm)], options)
+
+
+def _ending_with(perm: Perm, axis: int) -> Perm:
+    """The layout, or one like it that has the axis last."""
+    return perm if perm[-1] == axis else (*(each for each in perm if each != axis), axis)
+
+
 def lower_clip(ctx: Lowering, node: ir.Node) -> None:
     """Clip -> a ReLU where its limits are those of one, else MAXIMUM and MINIMUM on the output's grid; nothing, or a
     change of grid, where the limits are the ends of a grid that it reads or writes."""
@@ -142,8 +167,7 @@ def lower_softmax(ctx: Lowering, node: ir.Node) -> None:
     axis = attributes.integer("axis", -1) % rank
     attributes.done()
     perm = ctx.perm(node)
-    if perm[-1] != axis:
-        perm = (*(each for each in perm if each != axis), axis)
+    perm = _ending_with(perm, axis)
     source = ctx.get(node, 0, perm)
     code = "SOFTMAX" if node.op_type == "Softmax" else "LOG_SOFTMAX"
     ctx.op(code, [source], [ctx.result(node, perm)], {"beta": 1.0}, ctx.form(node))

@@ -45,6 +45,9 @@ def lower_binary(ctx: Lowering, node: ir.Node) -> None:
     attributes.done()
     if len(node.inputs) != 2:
         refuse(node, f"{node.op_type} of {len(node.inputs)} operands", "Nest it in pairs")
+    if _is_inverse_root(node):
+        lower_inverse_root(ctx, node)
+        return
     code = BINARY[node.op_type]
     rank = len(ctx.shape(node.outputs[0]))
     perm = broadcast_layout(ctx, node, rank)
@@ -58,6 +61,27 @@ def lower_binary(ctx: Lowering, node: ir.Node) -> None:
         sides = [ctx.as_int8(side, final.grid) if side.data is None else side for side in sides]
     options = {"fusedActivationFunction": ctx.activation(node)} if code in FUSES else {}
     write_joined(ctx, code, sides, final, joined, options, ctx.form(node))
+
+
+def _is_inverse_root(node: ir.Node) -> bool:
+    """1 / sqrt(x)."""
+    if node.op_type != "Div":
+        return False
+    one, root = node.inputs[0], node.inputs[1].producer() if node.inputs[1] is not None else None
+    number = one.const_value if one is not None else None
+    if number is None or number.size != 1 or root is None or root.op_type != "Sqrt" or root.inputs[0] is None:
+        return False
+    same = node.outputs[0].shape == root.inputs[0].shape and root.inputs[0].const_value is None
+    return same and float(number.numpy().reshape(-1)[0]) == 1.0
+
+
+def lower_inverse_root(ctx: Lowering, node: ir.Node) -> None:
+    """1 / sqrt(x) -> RSQRT; the SQRT goes where nobody else reads it."""
+    root = node.inputs[1].producer() if node.inputs[1] is not None else None
+    if root is None:
+        refuse(node, "no root is divided by", "This is a fault: please report the model")
+    perm = ctx.perm(root)
+    ctx.op("RSQRT", [ctx.get(root, 0, perm)], [ctx.result(node, perm)])
 
 
 def never_negative(value: ir.Value | None) -> bool:

@@ -22,6 +22,7 @@ from edgemm.quantize.aware.operators.pooling import POOLING
 from edgemm.quantize.aware.operators.recurrent import RECURRENT_LAYERS
 from edgemm.quantize.aware.operators.resize import RESIZE, can_resize
 from edgemm.quantize.aware.operators.shape import SHAPE
+from edgemm.quantize.functions import is_known as is_known_operator
 
 OPERATORS: dict[str, Callable[[Call], Any]] = {
     **ARITHMETIC, **LAYERS, **POOLING, **SHAPE, **RESIZE, **RECURRENT_LAYERS,
@@ -31,7 +32,7 @@ OPERATORS: dict[str, Callable[[Call], Any]] = {
 
 def is_known(node: ir.Node) -> bool:
     """True for a node that is written here, with the attributes and operands that it has."""
-    if node.domain not in ("", "ai.onnx") or node.op_type not in OPERATORS:
+    if not is_known_operator(node) or node.op_type not in OPERATORS:
         return False
     call = Call(node, ())
     if node.op_type == "Resize":

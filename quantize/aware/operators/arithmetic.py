@@ -73,6 +73,7 @@ ARITHMETIC: dict[str, Callable[[Call], Tensor]] = {
     "Equal": _binary(torch.eq),
     "Erf": _unary(torch.erf),
     "Exp": _unary(torch.exp),
+    "FastGelu": lambda call: functional.gelu(call[0], approximate="tanh"),
     "Floor": _unary(torch.floor),
     "Gelu": _gelu,
     "Greater": _binary(torch.gt),

@@ -1,0 +1,67 @@
+"""Functions in .onnx files: standard nodes of every opset, that onnxruntime fuses."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import onnx
+import onnxruntime as ort
+import pytest
+
+from edgemm.converters.onnx_writer import check_onnx, write_onnx
+from edgemm.converters.passes import canonicalize
+from edgemm.quantize import make_plan
+from tests.converters.passes.conftest import from_text, run
+
+ONE = {"g": np.linspace(0.5, 2, 8, dtype=np.float32), "b": np.linspace(-1, 1, 8, dtype=np.float32)}
+CASES = {
+    "Gelu": ("y = Gelu(x)", 20),
+    "FastGelu": ('y = Gelu<approximate="tanh">(x)', 20),
+    "LayerNormalization": ("y = LayerNormalization<axis=-1, epsilon=0.1>(x, g, b)", 17),
+    "HardSwish": ("y = HardSwish(x)", 17),
+}
+
+
+def written(case: str, opset: int) -> tuple[bytes, list[np.ndarray]]:
+    """The file, and what the source computes."""
+    body, version = CASES[case]
+    used = {
+        name: array for name, array in ONE.items() if f" {name}" in body.replace(",", " ").replace(")", " ")
+    }
+    source = from_text(f"g (float[4,8] x) => (float[4,8] y) {{ {body} }}", opset=version, **used)
+    expected = run(source)
+    canonicalize(source)
+    return write_onnx(source, make_plan(source, None, scheme="float"), opset=opset).payload, expected
+
+
+@pytest.mark.parametrize("case", CASES)
+@pytest.mark.parametrize("opset", [13, 14, 17, 20, 21])
+def test_every_opset_computes_the_same(case: str, opset: int) -> None:
+    payload, expected = written(case, opset)
+    check_onnx(payload)
+    model = onnx.load_model_from_string(payload)
+    assert {node.domain for node in model.graph.node} == {""}
+    assert "com.microsoft" not in {entry.domain for entry in model.opset_import}
+    session = ort.InferenceSession(payload, providers=["CPUExecutionProvider"])
+    x = np.random.default_rng(0).standard_normal((4, 8)).astype(np.float32)
+    np.testing.assert_allclose(session.run(None, {"x": x})[0], expected[0], rtol=1e-5, atol=1e-6)
+
+
+def test_gelu_is_one_operator_from_its_opset_on() -> None:
+    payload, _ = written("FastGelu", 20)
+    nodes = onnx.load_model_from_string(payload).graph.node
+    assert [(node.op_type, node.attribute[0].s) for node in nodes] == [("Gelu", b"tanh")]
+
+
+@pytest.mark.parametrize("case", ["Gelu", "FastGelu"])
+def test_onnxruntime_fuses_the_nodes_again(case: str, tmp_path: Path) -> None:
+    body = CASES[case][0].replace("(x)", "(a)").replace("y =", "b =")
+    source = from_text(f"g (float[4,8] x) => (float[4,8] y) {{ a = Sin(x)  {body}  y = Cos(b) }}", opset=20)
+    canonicalize(source)
+    payload = write_onnx(source, make_plan(source, None, scheme="float")).payload
+    options = ort.SessionOptions()
+    options.optimized_model_filepath = str(tmp_path / "fused.onnx")
+    options.log_severity_level = 3
+    ort.InferenceSession(payload, options, providers=["CPUExecutionProvider"])
+    assert [node.op_type for node in onnx.load(tmp_path / "fused.onnx").graph.node] == ["Sin", case, "Cos"]

@@ -1,0 +1,108 @@
+"""Functions that TFLite has as one operator, and what becomes of the others: operators, numbers, int8."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+import onnx
+import onnx.parser
+import onnx_ir as ir
+import pytest
+
+from edgemm.converters.tflite.expand import expand_for_tflite
+from edgemm.quantize import Precision
+from edgemm.quantize.reference import Reference
+from tests.converters.tflite.conftest import Network, normal, operator_codes, run_tflite
+
+ERF = "d = Div(z, root)  e = Erf(d)  a = Add(e, one)  m = Mul(z, a)  f = Mul(m, half)"
+TANH = "p = Pow(z, three)  q = Mul(p, cubic)  r = Add(z, q)  t = Mul(r, steep)  u = Tanh(t)  v = Add(u, one) "
+TANH += "w = Mul(z, half)  f = Mul(w, v)"
+NORM = "f = LayerNormalization<axis=-1>(z, g, b)"
+MEAN_SQUARE = "p = Mul(z, z)  m = ReduceMean<axes=[-1]>(p)  a = Add(m, small)  s = Sqrt(a)  f = Div(z, s)"
+LENGTH = "n = ReduceL2<axes=[-1]>(z)  l = Clip(n, tiny)  f = Div(z, l)"
+BARE_ERF = "f = Erf(z)"
+NUMBERS: dict[str, Any] = {
+    "root": np.float32(np.sqrt(2)), "one": np.float32(1), "half": np.float32(0.5), "three": np.float32(3),
+    "cubic": np.float32(0.044715), "steep": np.float32(np.sqrt(2 / np.pi)), "small": np.float32(1e-6),
+    "tiny": np.float32(1e-12), "g": normal(16, scale=1.0), "b": normal(16, seed=1),
+}  # fmt: skip
+
+
+def layers(function: str) -> tuple[str, dict[str, Any]]:
+    """Two fully connected layers, the function between them, and the constants."""
+    used = {name: array for name, array in NUMBERS.items() if f", {name}" in function}
+    first, second = "z = Gemm<transB=1>(x, w1, c1)", "y = Gemm<transB=1>(f, w2, c2)"
+    text = f"g (float[4,8] x) => (float[4,5] y) {{ {first}  {function}  {second} }}"
+    return text, {
+        "w1": normal(16, 8, scale=1.0),
+        "c1": normal(16),
+        "w2": normal(5, 16),
+        "c2": normal(5),
+        **used,
+    }
+
+
+def between_layers(function: str) -> Network:
+    """The network, ready for TFLite."""
+    text, constants = layers(function)
+    made = Network(text, **constants)
+    expand_for_tflite(made.model)
+    return made
+
+
+def reference(function: str) -> Reference:
+    """The source as onnxruntime runs it, nothing recognized."""
+    text, constants = layers(function)
+    proto = onnx.parser.parse_model(f'<ir_version: 8, opset_import: ["": 17]>\n{text}')
+    proto.graph.initializer.extend(onnx.numpy_helper.from_array(a, n) for n, a in constants.items())
+    return Reference(ir.from_proto(proto))
+
+
+CODES = {
+    ERF: ["GELU"],
+    TANH: ["GELU"],
+    NORM: ["MEAN", "SUB", "MUL", "MEAN", "ADD", "RSQRT", "MUL", "MUL", "ADD"],
+    MEAN_SQUARE: ["MUL", "MEAN", "ADD", "RSQRT", "MUL"],
+    LENGTH: ["L2_NORMALIZATION"],
+}
+
+
+@pytest.mark.parametrize(("function", "codes"), CODES.items())
+@pytest.mark.parametrize("kernels", ["xnnpack", "builtin"])
+def test_operators_and_numbers_in_float(function: str, codes: list[str], kernels: str) -> None:
+    network = between_layers(function)
+    file = network.write(network.float_plan())
+    assert operator_codes(file)[1:-1] == codes
+    plain = reference(function)
+    for sample in network.samples[:4]:
+        # a few float32 roundings of sums of 16 products
+        np.testing.assert_allclose(
+            run_tflite(file, sample, kernels)[0], plain.run(sample)["y"], rtol=1e-4, atol=2e-5
+        )
+
+
+@pytest.mark.parametrize("function", [*CODES, BARE_ERF])
+def test_int8_keeps_the_function(function: str) -> None:
+    network, plain = between_layers(function), reference(function)
+    file = network.write(network.static_plan())
+    expected = np.stack([plain.run(sample)["y"] for sample in network.samples])
+    found = np.stack([run_tflite(file, sample)[0] for sample in network.samples])
+    noise = 10 * np.log10(np.mean(expected**2) / np.mean((found - expected) ** 2))
+    assert noise > 25  # two int8 layers leave about 30 dB, a function on bad grids 0 to 15
+
+
+def test_inner_values_of_a_written_out_function_are_on_no_grid() -> None:
+    network = between_layers(BARE_ERF)
+    plan = network.static_plan()
+    inside = [node for node in network.model.graph if node.op_type != "Gemm"]
+    assert len(inside) > 10
+    assert all(plan.precision[str(node.name)] is not Precision.INT8 for node in inside)
+
+
+def test_function_over_channels_is_last_in_the_files_layout() -> None:
+    text = "g (float[1,4,3,5] x) => (float[1,4,3,5] y) { c = Conv(x, w)  y = LpNormalization<axis=1>(c) }"
+    network = Network(text, w=normal(4, 4, 1, 1))
+    expand_for_tflite(network.model)
+    file = network.write(network.float_plan())
+    assert operator_codes(file) == ["CONV_2D", "L2_NORMALIZATION"]
