@@ -9,7 +9,6 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-import numpy as np
 import onnx_ir as ir
 
 from edgemm.card import HistoryStep, ModelCard
@@ -22,6 +21,7 @@ from edgemm.converters.importers import export_program, export_torch, read_onnx
 from edgemm.converters.importers.input_shapes import set_inputs
 from edgemm.converters.importers.outputs import separate_outputs
 from edgemm.converters.importers.source_file import source_file
+from edgemm.converters.importers.tflite_graph import Imported, import_tflite
 from edgemm.converters.importers.torch_module import check_example_inputs
 from edgemm.converters.passes import canonicalize
 from edgemm.converters.passes.quantized import is_quantized
@@ -31,7 +31,7 @@ from edgemm.converters.piece import Piece
 from edgemm.converters.reference import Source, TorchSource
 from edgemm.converters.shape_outputs import shape_outputs
 from edgemm.converters.stepwise import ROUNDS, check_whole, with_states
-from edgemm.converters.written import Format, Written
+from edgemm.converters.written import Format
 from edgemm.errors import ArtifactError, CardError, InputError, UnsupportedOperator
 from edgemm.tensors import TensorSpec
 
@@ -53,13 +53,11 @@ class Prepared:
     notes: tuple[str, ...] = ()
     """What is missing in the card because it was not known."""
     source: ir.Model | None = None
-    """The graph as it was read, which every file is held against; None for a .tflite source."""
+    """The graph as it was read, which every file is held against."""
     rounds: bool = False
     """The source itself rounds: it is quantized, or not in float32."""
     runs_in: Source | None = None
     """What runs the source in place of its graph: the torch module, the .tflite file."""
-    tflite: tuple[bytes, Written] | None = None
-    """A .tflite source: its payload in float32, and the same with its ports."""
     time_axis: int | None = None
     """Of the first input, where the model runs step by step; the others are its states."""
     pieces: tuple[Piece, ...] = ()
@@ -97,10 +95,12 @@ def prepare(
         InputError: no such file, or the card does not fit the model.
         UnsupportedOperator: an operator that cannot be expressed.
     """
-    model, payload = _read(source, example_inputs, shapes)
+    model, payload, file = _read(source, example_inputs, shapes)
+    if file is not None and constants:
+        raise InputError("--set: cannot be used with a .tflite source. Leave it out, or convert from ONNX")
     set_inputs(model, constants or {})
     separate_outputs(model)
-    original, rounds = model.clone(), not _is_float32(model)
+    original, rounds = model.clone(), not _is_float32(model) or (file is not None and file.rounds)
     if isinstance(source, TrainedSource):
         original, rounds = (source.original or model).clone(), True
     canonicalize(model)
@@ -127,16 +127,20 @@ def prepare(
         digest, size = file.sha256(), file.size_bytes
     elif isinstance(source, TrainedSource):
         digest, size = source.sha256, source.size_bytes
-    notes += [each for each in (unsaid, shaped) if each]
+    notes += [*(file.notes if file is not None else ()), *(each for each in (unsaid, shaped) if each)]
     return Prepared(
         model, inputs, outputs, fitted, digest, size, tuple(notes), original, rounds,
-        _runtime_of(source, example_inputs, original) if time_axis is None else None, None, time_axis,
-        pieces,
+        _runtime_of(source, example_inputs, original, file) if time_axis is None else None, time_axis, pieces,
     )  # fmt: skip
 
 
-def _runtime_of(source: Any, example_inputs: tuple[Any, ...] | None, graph: ir.Model) -> Source | None:
-    """The torch module that was given, or trained on, where its arguments are the graph's inputs one by one."""
+def _runtime_of(
+    source: Any, example_inputs: tuple[Any, ...] | None, graph: ir.Model, file: Imported | None
+) -> Source | None:
+    """The .tflite file; or the torch module that was given, or trained on, where its arguments are the graph's inputs
+    one by one."""
+    if file is not None:
+        return FileSource(file.file)
     if isinstance(source, TrainedSource):
         return source.runs_in
     if example_inputs is None or not hasattr(source, "state_dict"):
@@ -150,36 +154,6 @@ def _runtime_of(source: Any, example_inputs: tuple[Any, ...] | None, graph: ir.M
         tuple(str(value.name) for value in inputs),
         tuple(str(value.name) for value in graph.graph.outputs),
     )
-
-
-def prepare_tflite(source: Path, *, card: ModelCard | str | Path | None, preset: str | None) -> Prepared:
-    """Reads a float .tflite file; its graph stays its own, and only its tensors are known.
-
-    Raises:
-        UnsupportedOperator: it is quantized.
-    """
-    from edgemm.artifact import read_artifact
-    from edgemm.converters.importers.tflite import described, read_tflite
-
-    original = read_artifact(source).payload
-    payload = read_tflite(original, source.name)
-    file = described(payload)
-    ins, outs = (tuple(port.spec for port in ports) for ports in (file.inputs, file.outputs))
-    fitted, notes = fit_card(given_card(source, card, preset), source.stem, ins, outs)
-    digest = hashlib.sha256(original).hexdigest()
-    values = [
-        ir.Value(
-            name=spec.name,
-            shape=ir.Shape(spec.shape),
-            type=ir.TensorType(ir.DataType.from_numpy(np.dtype(spec.dtype))),
-        )
-        for spec in ins
-    ]
-    bare = ir.Model(ir.Graph(values, [], nodes=[], name=source.stem), ir_version=8)
-    return Prepared(
-        bare, ins, outs, fitted, digest, len(original), tuple(notes),
-        runs_in=FileSource(file), tflite=(payload, file),
-    )  # fmt: skip
 
 
 def _stepwise(
@@ -206,9 +180,9 @@ def _stepwise(
         if example_inputs is not None:
             import torch
 
-            made, _ = _read(source, (torch.cat([example_inputs[0]] * ROUNDS, dim=axis),), None)
+            made, _, _ = _read(source, (torch.cat([example_inputs[0]] * ROUNDS, dim=axis),), None)
         elif isinstance(source, str | Path):
-            made, _ = _read(source, None, {name: shape})
+            made, _, _ = _read(source, None, {name: shape})
         else:
             raise InputError("an onnx_ir.Model has the sizes that it has")
         separate_outputs(made)
@@ -228,7 +202,8 @@ def _is_float32(model: ir.Model) -> bool:
 
 def _read(
     source: Any, example_inputs: tuple[Any, ...] | None, shapes: Mapping[str, Sequence[int]] | None
-) -> tuple[ir.Model, bytes]:
+) -> tuple[ir.Model, bytes, Imported | None]:
+    """The graph, its bytes, and what else is known of a .tflite source."""
     if isinstance(source, str | Path):
         path = Path(source)
         if path.suffix.lower() in (".pt", ".pth", ".h5", ".keras"):
@@ -239,10 +214,12 @@ def _read(
         if not os.path.isfile(path):
             raise InputError(f"{str(path)[:200]}: there is no such file. Give the path of an .onnx model")
         if path.suffix.lower() == ".pt2":
-            return export_program(path), path.read_bytes()
-        return read_onnx(path, shapes), path.read_bytes()
+            return export_program(path), path.read_bytes(), None
+        if path.suffix.lower() == ".tflite":
+            return _tflite(path, shapes)
+        return read_onnx(path, shapes), path.read_bytes(), None
     if isinstance(source, TrainedSource):
-        return source.model.clone(), b""
+        return source.model.clone(), b"", None
     if isinstance(source, ir.Model):
         model = source.clone()
     elif hasattr(source, "state_dict"):
@@ -256,7 +233,17 @@ def _read(
         raise InputError(
             f"expected a path, a torch module or an onnx_ir.Model, found {type(source).__name__}"
         )
-    return model, ir.serde.serialize_model(model).SerializeToString(deterministic=True)
+    return model, ir.serde.serialize_model(model).SerializeToString(deterministic=True), None
+
+
+def _tflite(
+    path: Path, shapes: Mapping[str, Sequence[int]] | None
+) -> tuple[ir.Model, bytes, Imported | None]:
+    from edgemm.artifact import read_artifact
+
+    payload = read_artifact(path).payload
+    found = import_tflite(payload, path.name, shapes)
+    return found.model, payload, found
 
 
 def _name(source: Any) -> str:

@@ -31,7 +31,7 @@ def repair(work: Work) -> None:
         FidelityMissed: the gate does not hold, and was to fail.
     """
     options = work.options
-    able = work.plan.scheme != "float" and work.prepared.tflite is None and not work.fidelity.beyond_repair
+    able = work.plan.scheme != "float" and not work.fidelity.beyond_repair
     if work.fidelity.missed and options.gate != "off" and options.repair == "auto" and able:
         _take(work, _repaired(work))
     explain(work)
