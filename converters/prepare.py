@@ -95,12 +95,12 @@ def prepare(
         InputError: no such file, or the card does not fit the model.
         UnsupportedOperator: an operator that cannot be expressed.
     """
-    model, payload, file = _read(source, example_inputs, shapes)
-    if file is not None and constants:
+    model, payload, imported = _read(source, example_inputs, shapes)
+    if imported is not None and constants:
         raise InputError("--set: cannot be used with a .tflite source. Leave it out, or convert from ONNX")
     set_inputs(model, constants or {})
     separate_outputs(model)
-    original, rounds = model.clone(), not _is_float32(model) or (file is not None and file.rounds)
+    original, rounds = model.clone(), not _is_float32(model) or (imported is not None and imported.rounds)
     if isinstance(source, TrainedSource):
         original, rounds = (source.original or model).clone(), True
     canonicalize(model)
@@ -127,20 +127,20 @@ def prepare(
         digest, size = file.sha256(), file.size_bytes
     elif isinstance(source, TrainedSource):
         digest, size = source.sha256, source.size_bytes
-    notes += [*(file.notes if file is not None else ()), *(each for each in (unsaid, shaped) if each)]
+    notes += [*(imported.notes if imported is not None else ()), *(each for each in (unsaid, shaped) if each)]
     return Prepared(
         model, inputs, outputs, fitted, digest, size, tuple(notes), original, rounds,
-        _runtime_of(source, example_inputs, original, file) if time_axis is None else None, time_axis, pieces,
+        _runtime_of(source, example_inputs, original, imported) if time_axis is None else None, time_axis, pieces,
     )  # fmt: skip
 
 
 def _runtime_of(
-    source: Any, example_inputs: tuple[Any, ...] | None, graph: ir.Model, file: Imported | None
+    source: Any, example_inputs: tuple[Any, ...] | None, graph: ir.Model, imported: Imported | None
 ) -> Source | None:
     """The .tflite file; or the torch module that was given, or trained on, where its arguments are the graph's inputs
     one by one."""
-    if file is not None:
-        return FileSource(file.file)
+    if imported is not None:
+        return FileSource(imported.file)
     if isinstance(source, TrainedSource):
         return source.runs_in
     if example_inputs is None or not hasattr(source, "state_dict"):
