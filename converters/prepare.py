@@ -11,6 +11,7 @@ from typing import Any
 
 import onnx_ir as ir
 
+from edgemm.artifact import Artifact
 from edgemm.card import HistoryStep, ModelCard
 from edgemm.card.fit import Entry, read_card_file
 from edgemm.card.fit import fit_card as fit_to_tensors
@@ -288,8 +289,19 @@ def _carried(source: Any) -> ModelCard | None:
     if isinstance(source, str | Path) and Path(source).suffix.lower() != ".pt2":
         from edgemm.artifact import read_artifact
 
-        return read_artifact(source).card
+        artifact = read_artifact(source)
+        if artifact.card is None and artifact.format == "tflite":
+            return _said_by_tflite(artifact)
+        return artifact.card
     return None
+
+
+def _said_by_tflite(artifact: Artifact) -> ModelCard | None:
+    """What a .tflite file's metadata says: labels, normalisation, what its outputs are."""
+    from edgemm.foreign import foreign_card
+
+    found = foreign_card(artifact)
+    return None if found is None else found.card
 
 
 def _history(source: Any) -> tuple[HistoryStep, ...]:
