@@ -41,5 +41,8 @@ def _larger(work: Work) -> list[str]:
         return []
     why = {
         "float": "weights are stored in float32; scheme static or dynamic stores them in a quarter of that",
-    }.get(work.plan.scheme, "layers that stay float, or the operators around integers, take more than the source's")
+    }.get(
+        work.plan.scheme,
+        "layers that stay float, or the operators around integers, take more than the source's",
+    )
     return [f"the output is larger than its source ({size} bytes, {before} before): {why}"]
