@@ -42,6 +42,7 @@ class Step:
     options: tuple[str, Mapping[str, Any]] | None = None
     version: int = 1
     custom: str = ""
+    custom_options: bytes = b""
 
 
 @dataclass(slots=True)
@@ -78,6 +79,8 @@ class Model:
             code.customCode = each.custom or None
             model.operatorCodes.append(code)
             made = s.OperatorT()
+            if each.custom_options:
+                made.customOptions = np.frombuffer(each.custom_options, np.uint8)
             made.opcodeIndex = len(model.operatorCodes) - 1
             made.inputs, made.outputs = np.int32(each.inputs), np.int32(each.outputs)
             if each.options is not None:

@@ -52,6 +52,8 @@ class Sketch:
         self.complex: dict[int, tuple[ir.Value, ir.Value]] = {}
         """Complex tensors: real and imaginary part."""
         self._held: dict[int, Held] = {}
+        self._turned: dict[tuple[int, Perm], ir.Value] = {}
+        self._all: list[Held] = []
         self._names: set[str] = set()
         self.at = "start"
         """Name of the operator that is drawn."""
@@ -113,7 +115,11 @@ class Sketch:
         turn = [held.perm.index(axis) for axis in wanted]
         if held.value.const_value is not None:
             return self.constant(held.value.const_value.numpy().transpose(turn), self.tensor(index).name)
-        return self.node("Transpose", [held.value], perm=turn)
+        self._all.append(held)  # an id is that of an object only as long as it lives
+        key = (id(held), wanted)
+        if key not in self._turned:
+            self._turned[key] = self.node("Transpose", [held.value], perm=turn)
+        return self._turned[key]
 
     def as_indices(self, index: int) -> ir.Value:
         """Whole numbers as int64."""
