@@ -67,24 +67,24 @@ class Model:
         model.buffers = [s.BufferT()]
         graph = s.SubGraphT()
         graph.tensors, graph.operators = [], []
-        graph.inputs, graph.outputs = np.int32(self.inputs), np.int32(self.outputs)
+        graph.inputs, graph.outputs = np.asarray(self.inputs, np.int32), np.asarray(self.outputs, np.int32)
         for number, each in enumerate(self.tensors):
             graph.tensors.append(self._tensor(s, model, number, each))
         model.operatorCodes = []
-        for each in self.steps:
+        for step in self.steps:
             code = s.OperatorCodeT()
-            code.builtinCode = getattr(s.BuiltinOperator, each.code)
+            code.builtinCode = getattr(s.BuiltinOperator, step.code)
             code.deprecatedBuiltinCode = min(code.builtinCode, 127)
-            code.version = each.version
-            code.customCode = each.custom or None
+            code.version = step.version
+            code.customCode = step.custom or None
             model.operatorCodes.append(code)
             made = s.OperatorT()
-            if each.custom_options:
-                made.customOptions = np.frombuffer(each.custom_options, np.uint8)
+            if step.custom_options:
+                made.customOptions = np.frombuffer(step.custom_options, np.uint8)
             made.opcodeIndex = len(model.operatorCodes) - 1
-            made.inputs, made.outputs = np.int32(each.inputs), np.int32(each.outputs)
-            if each.options is not None:
-                name, fields = each.options
+            made.inputs, made.outputs = np.asarray(step.inputs, np.int32), np.asarray(step.outputs, np.int32)
+            if step.options is not None:
+                name, fields = step.options
                 made.builtinOptionsType = getattr(s.BuiltinOptions, name)
                 made.builtinOptions = getattr(s, name + "T")()
                 for key, value in fields.items():
@@ -98,13 +98,13 @@ class Model:
     def _tensor(self, s: Any, model: Any, number: int, given: Given) -> Any:
         made = s.TensorT()
         made.name = self.names.get(number, f"t{number}")
-        made.shape = np.int32(given.shape)
+        made.shape = np.asarray(given.shape, np.int32)
         made.type = getattr(s.TensorType, given.kind.upper())
         made.buffer = 0
         made.hasRank = True
         made.isVariable = number in self.variables
         if given.signature is not None:
-            made.shapeSignature = np.int32(given.signature)
+            made.shapeSignature = np.asarray(given.signature, np.int32)
         if given.content is not None:
             buffer = s.BufferT()
             buffer.data = np.frombuffer(np.ascontiguousarray(given.content).tobytes(), np.uint8)
@@ -112,8 +112,8 @@ class Model:
             made.buffer = len(model.buffers) - 1
         if len(given.scales):
             made.quantization = s.QuantizationParametersT()
-            made.quantization.scale = np.float32(given.scales)
-            made.quantization.zeroPoint = np.int64(given.zeros)
+            made.quantization.scale = np.asarray(given.scales, np.float32)
+            made.quantization.zeroPoint = np.asarray(given.zeros, np.int64)
             made.quantization.quantizedDimension = given.axis
         return made
 

@@ -6,8 +6,7 @@ import numpy as np
 import onnx_ir as ir
 
 from edgemm.converters.importers.tflite_graph.file import Operator
-from edgemm.converters.importers.tflite_graph.fused import LIMITS, limited
-from edgemm.converters.importers.tflite_graph.sketch import Perm, Sketch, identity
+from edgemm.converters.importers.tflite_graph.sketch import LIMITS, Perm, Sketch, identity
 
 UNARY = {
     "ABS": "Abs", "CEIL": "Ceil", "COS": "Cos", "ELU": "Elu", "EXP": "Exp", "FLOOR": "Floor",
@@ -116,7 +115,7 @@ def select(sketch: Sketch, op: Operator) -> None:
 def clip(sketch: Sketch, op: Operator) -> None:
     """RELU6, RELU_N1_TO_1, RELU_0_TO_1."""
     held = sketch.held(op.inputs[0])
-    sketch.write(op.outputs[0], limited(sketch, held.value, *LIMITS[op.code]), held.perm)
+    sketch.write(op.outputs[0], sketch.limited(held.value, *LIMITS[op.code]), held.perm)
 
 
 def leaky_relu(sketch: Sketch, op: Operator) -> None:

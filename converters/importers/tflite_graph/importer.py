@@ -60,7 +60,7 @@ def import_tflite(payload: bytes, name: str, shapes: Mapping[str, Sequence[int]]
     payload = _with_sizes(payload, name, model, shapes or {})
     sizes = tensor_shapes(payload, name, len(model.tensors))
     graph = _drawn(model, sizes, name)
-    notes = ()
+    notes: tuple[str, ...] = ()
     if model.graphs > 1:
         notes = (f"the file has {model.graphs} subgraphs: the first is converted",)
     rounds = any(tensor.on_grid for tensor in model.tensors)

@@ -15,10 +15,13 @@ import numpy.typing as npt
 import onnx_ir as ir
 
 from edgemm.converters.importers.tflite_graph.file import Model, Operator, Tensor
+from edgemm.converters.tflite.schema import enum_names
 from edgemm.errors import UnsupportedOperator
 
 Array = npt.NDArray[Any]
 Perm = tuple[int, ...]
+LIMITS = {"RELU6": (0.0, 6.0), "RELU_N1_TO_1": (-1.0, 1.0), "RELU_0_TO_1": (0.0, 1.0)}
+"""Activation function -> the numbers that it limits to."""
 ROUNDED = ("int8", "uint8")
 """Grids that are drawn. Finer ones change no number that 8 bits show."""
 
@@ -177,10 +180,7 @@ class Sketch:
         Args:
             activation: number of a fused activation function.
         """
-        from edgemm.converters.importers.tflite_graph.fused import activated
-
-        value = activated(self, value, activation)
-        value = self._on_grid(self.tensor(index), value)
+        value = self._on_grid(self.tensor(index), self._activated(value, activation))
         self._held[index] = Held(value, identity(len(self.shape(index))) if perm is None else perm)
 
     def alias(self, index: int, held: Held) -> None:
@@ -195,6 +195,22 @@ class Sketch:
             if name not in self._names:
                 value.name = self._unique(name)
         return value
+
+    def limited(self, value: ir.Value, low: float, high: float) -> ir.Value:
+        """Clip."""
+        limits = [self.constant(np.array(each, np.float32)) for each in (low, high)]
+        return self.node("Clip", [value, *limits])
+
+    def _activated(self, value: ir.Value, number: int) -> ir.Value:
+        """The value with the fused activation function of that number behind it."""
+        name = enum_names("ActivationFunctionType").get(number, str(number))
+        if name == "NONE":
+            return value
+        if name in ("RELU", "TANH"):
+            return self.node(name.capitalize(), [value])
+        if name not in LIMITS:
+            self.refuse(f"fused activation {name} is unknown", "Export the model without it")
+        return self.limited(value, *LIMITS[name])
 
     def refuse(self, reason: str, remedy: str) -> NoReturn:
         """Raises UnsupportedOperator in the words that all of them use."""

@@ -59,7 +59,7 @@ def test_open_sizes_are_asked_for() -> None:
 
 def test_given_sizes_hold_for_the_graph_and_for_the_file() -> None:
     found = import_tflite(convolutions(2, (-1, -1, -1, 4)).payload(), "keras", {"t0": (1, 12, 6, 4)})
-    samples = Samples([{"t0": np.random.default_rng(0).normal(0, 1, (1, 12, 6, 4)).astype(np.float32)}])
+    samples = Samples(({"t0": np.random.default_rng(0).normal(0, 1, (1, 12, 6, 4)).astype(np.float32)},))
     (expected,), (mine,) = FileSource(found.file).answers(samples), GraphSource(found.model).answers(samples)
     (name,) = expected
     assert expected[name].shape == (1, 12, 6, 4)

@@ -318,8 +318,8 @@ CASES: dict[str, Callable[[RNG], Model]] = {
     **{code: resizing(code) for code in ("RESIZE_BILINEAR", "RESIZE_NEAREST_NEIGHBOR")},
     **{
         code: unary(code, *UNARY_RANGES.get(code, (-3.0, 3.0)))
-        for code in ("ABS", "CEIL", "COS", "ELU", "EXP", "FLOOR", "HARD_SWISH", "LOG", "LOGISTIC", "NEG", "RELU", "RELU6",
-                     "RELU_N1_TO_1", "RELU_0_TO_1", "ROUND", "RSQRT", "SIGN", "SIN", "SQRT", "SQUARE", "TANH",
+        for code in ("ABS", "CEIL", "COS", "ELU", "EXP", "FLOOR", "HARD_SWISH", "LOG", "LOGISTIC", "NEG", "RELU",
+                     "RELU6", "RELU_N1_TO_1", "RELU_0_TO_1", "ROUND", "RSQRT", "SIGN", "SIN", "SQRT", "SQUARE", "TANH",
                      "LOG_SOFTMAX", "ZEROS_LIKE")
     },
     **{code: binary(code, table) for code, table in {
@@ -355,8 +355,10 @@ CASES: dict[str, Callable[[RNG], Model]] = {
     "CONCATENATION": concat, "SPLIT": split,
     "SPLIT_V": lambda rng: one("SPLIT_V", [real(1, 6, 5), ints(1, 3, 2), ints(1)], ("SplitVOptions", {"numSplits": 3}),
                                outputs=[Given()] * 3),
-    "PACK": lambda rng: one("PACK", [real(4, 3)] * 3, ("PackOptions", {"axis": int(pick(rng, 0, 1, -1)), "valuesCount": 3})),
-    "UNPACK": lambda rng: one("UNPACK", [real(4, 3, 2)], ("UnpackOptions", {"axis": 1, "num": 3}), outputs=[Given()] * 3),
+    "PACK": lambda rng: one("PACK", [real(4, 3)] * 3,
+                            ("PackOptions", {"axis": int(pick(rng, 0, 1, -1)), "valuesCount": 3})),
+    "UNPACK": lambda rng: one("UNPACK", [real(4, 3, 2)],
+                              ("UnpackOptions", {"axis": 1, "num": 3}), outputs=[Given()] * 3),
     "SLICE": lambda rng: one("SLICE", [real(1, 6, 5, 3), ints(0, 2, 1, 0), ints(1, 3, -1, 2)]),
     "STRIDED_SLICE": strided,
     "GATHER": lambda rng: one("GATHER", [real(4, 5, 3), constant(rng.integers(0, 3, (2, 2)), "int32")],
@@ -367,13 +369,15 @@ CASES: dict[str, Callable[[RNG], Model]] = {
     "FULLY_CONNECTED": fully_connected, "BATCH_MATMUL": batch_matmul,
     "SELECT_V2": select,
     "SELECT": lambda rng: one("SELECT", [constant(rng.integers(0, 2, 4) > 0), real(4, 3), real(4, 3)]),
-    "CAST": lambda rng: one("CAST", [picture(rng)], ("CastOptions", {"inDataType": 0, "outDataType": 2}), outputs=[INT]),
+    "CAST": lambda rng: one("CAST", [picture(rng)],
+                            ("CastOptions", {"inDataType": 0, "outDataType": 2}), outputs=[INT]),
     "TILE": lambda rng: one("TILE", [real(2, 3, 2), ints(2, 1, 3)]),
     "BROADCAST_TO": lambda rng: one("BROADCAST_TO", [real(1, 3, 1), ints(2, 3, 4)], version=2),
     "REVERSE_V2": lambda rng: one("REVERSE_V2", [real(2, 5, 3), ints(1)]),
     "TOPK_V2": lambda rng: one("TOPK_V2", [real(3, 8), constant(3, "int32")], outputs=[Given(), INT]),
     "CUMSUM": lambda rng: one("CUMSUM", [real(3, 8), constant(1, "int32")],
-                              ("CumsumOptions", {"exclusive": bool(rng.integers(2)), "reverse": bool(rng.integers(2))})),
+                              ("CumsumOptions", {"exclusive": bool(rng.integers(2)),
+                                                 "reverse": bool(rng.integers(2))})),
     "ONE_HOT": lambda rng: one(
         "ONE_HOT", [Given((2, 3), "int32"), constant(4, "int32"), constant(np.float32(2)), constant(np.float32(-1))],
         ("OneHotOptions", {"axis": int(pick(rng, -1, 1))})),
@@ -388,20 +392,16 @@ ELSEWHERE = {"RFFT2D", "QUANTIZE", "DENSIFY", "SHAPE", "RANK"}
 
 
 def fed(imported: Imported, rng: RNG, low: float = -3.0, high: float = 3.0) -> Samples:
-    kinds = {
-        "bool": lambda shape: rng.integers(0, 2, shape) > 0,
-        "int32": lambda shape: rng.integers(0, 4, shape).astype(np.int32),
-    }
-    return Samples(
-        [
-            {
-                port.name: kinds.get(port.spec.dtype, lambda s: rng.uniform(low, high, s).astype(np.float32))(
-                    port.spec.shape
-                )
-                for port in imported.file.inputs
-            }
-        ]
-    )
+    """One sample of random numbers, of the types that the inputs have."""
+
+    def numbers(kind: str, shape: tuple[int, ...]) -> np.ndarray:
+        if kind == "bool":
+            return rng.integers(0, 2, shape) > 0
+        if kind == "int32":
+            return rng.integers(0, 4, shape).astype(np.int32)
+        return rng.uniform(low, high, shape).astype(np.float32)
+
+    return Samples(({port.name: numbers(port.spec.dtype, port.spec.shape) for port in imported.file.inputs},))
 
 
 @pytest.mark.parametrize("seed", range(4))

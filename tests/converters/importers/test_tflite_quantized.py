@@ -37,7 +37,7 @@ def weights(kind: str, shape: tuple[int, ...], axis: int, rng: np.random.Generat
     low, high = (-127, 128) if kind == "int8" else (1, 256)
     content = rng.integers(low, high, shape).astype(kind)
     made = constant(content, scales=scales, zeros=[0 if kind == "int8" else 120] * len(scales), axis=axis)
-    steps = np.float32(IN) * np.float32(scales)
+    steps = np.float32(IN) * np.asarray(scales, np.float32)
     bias = constant(rng.integers(-2000, 2000, channels), "int32", scales=steps, zeros=[0] * len(steps))
     return made, bias
 
@@ -136,7 +136,12 @@ def test_within_one_step_of_litert(case, kind: str) -> None:  # type: ignore[no-
     imported = import_tflite(case(kind, rng).payload(), case.__name__)
     assert imported.rounds
     samples = Samples(
-        [{port.name: rng.uniform(-2, 2, port.spec.shape).astype(np.float32) for port in imported.file.inputs}]
+        (
+            {
+                port.name: rng.uniform(-2, 2, port.spec.shape).astype(np.float32)
+                for port in imported.file.inputs
+            },
+        )
     )
     (expected,) = FileSource(imported.file).answers(samples)
     (found,) = GraphSource(imported.model).answers(samples)
@@ -150,7 +155,7 @@ def test_grids_stay_with_their_values() -> None:
     imported = import_tflite(joined("int8", np.random.default_rng(0)).payload(), "add")
     canonicalize(imported.model)
     ends = sorted(declared_ranges(imported.model).values())
-    assert ((-128 + 3) * OUT, (127 + 3) * OUT) == pytest.approx(ends[0])
+    assert ends[0] == pytest.approx(((-128 + 3) * OUT, (127 + 3) * OUT))
 
 
 def test_weights_of_a_layer_that_quantizes_while_it_runs_are_real_numbers() -> None:
@@ -162,7 +167,7 @@ def test_weights_of_a_layer_that_quantizes_while_it_runs_are_real_numbers() -> N
         one("FULLY_CONNECTED", [Given((2, 64)), made, bias], options, version=9).payload(), "hybrid"
     )
     assert imported.rounds
-    samples = Samples([{"t0": rng.uniform(-2, 2, (2, 64)).astype(np.float32)}])
+    samples = Samples(({"t0": rng.uniform(-2, 2, (2, 64)).astype(np.float32)},))
     (expected,) = FileSource(imported.file).answers(samples)
     (found,) = GraphSource(imported.model).answers(samples)
     error = np.abs(found["t3"] - expected["t3"]).max()
@@ -178,7 +183,7 @@ def test_int16_activations_become_real_numbers() -> None:
     )
     imported = import_tflite(file.payload(), "wide")
     rng = np.random.default_rng(1)
-    samples = Samples([{name: rng.uniform(-2, 2, (2, 9)).astype(np.float32) for name in ("t0", "t1")}])
+    samples = Samples(({name: rng.uniform(-2, 2, (2, 9)).astype(np.float32) for name in ("t0", "t1")},))
     (expected,) = FileSource(imported.file).answers(samples)
     (found,) = GraphSource(imported.model).answers(samples)
     assert np.abs(found["t2"] - expected["t2"]).max() <= 2 / 4096
