@@ -61,6 +61,8 @@ class Prepared:
     """What runs the source in place of its graph: the torch module, the .tflite file."""
     time_axis: int | None = None
     """Of the first input, where the model runs step by step; the others are its states."""
+    float_nodes: frozenset[str] = frozenset()
+    """Of a quantized .tflite source: nodes that it computes in float."""
     pieces: tuple[Piece, ...] = ()
     """What has become of outputs of the source; () where the file has the source's outputs."""
 
@@ -131,8 +133,16 @@ def prepare(
     notes += [*(imported.notes if imported is not None else ()), *(each for each in (unsaid, shaped) if each)]
     return Prepared(
         model, inputs, outputs, fitted, digest, size, tuple(notes), original, rounds,
-        _runtime_of(source, example_inputs, original, imported) if time_axis is None else None, time_axis, pieces,
+        _runtime_of(source, example_inputs, original, imported) if time_axis is None else None, time_axis,
+        _float_nodes(model, imported), pieces,
     )  # fmt: skip
+
+
+def _float_nodes(model: ir.Model, imported: Imported | None) -> frozenset[str]:
+    """Nodes of the canonical graph that a quantized source computes in float."""
+    begin = imported.float_operators if imported is not None else ()
+    names = [str(node.name) for node in model.graph]
+    return frozenset(name for name in names if begin and name.startswith(begin))
 
 
 def _runtime_of(

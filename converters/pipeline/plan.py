@@ -40,10 +40,15 @@ def plan(work: Work) -> None:
         target=target,
         scheme=scheme,
         input_ranges=input_ranges(work.prepared.card),
-        float_nodes=_float_in_training(work),
+        float_nodes=_float_in_training(work) | float_in_source(work, target.integer_only),
     )
     check_plan(model, work.plan)
     work.explanation = explain_plan(model, work.plan)
+
+
+def float_in_source(work: Work, integer_only: bool) -> frozenset[str]:
+    """Nodes that a quantized .tflite source computes in float, where the target can."""
+    return frozenset() if integer_only else work.prepared.float_nodes
 
 
 def _float_in_training(work: Work) -> frozenset[str]:

@@ -71,7 +71,8 @@ class Tensor:
         if scale.size > 1:
             along = [-1 if each == self.axis else 1 for each in range(self.raw.ndim)]
             scale, zero = scale.reshape(along), zero.reshape(along) if zero.size > 1 else zero
-        return np.asarray((self.raw.astype(np.float32) - zero) * scale, np.float32)
+        with np.errstate(over="ignore"):  # a damaged file's scale
+            return np.asarray((self.raw.astype(np.float32) - zero) * scale, np.float32)
 
 
 @dataclass(frozen=True, slots=True, eq=False)

@@ -36,6 +36,8 @@ class Imported:
     """The file with fixed sizes, which answers in LiteRT."""
     rounds: bool
     """It computes with integers, some of which the graph may show as real numbers."""
+    float_operators: tuple[str, ...] = ()
+    """Of a file that computes with integers: operators that it computes in float, as their nodes' names begin."""
     notes: tuple[str, ...] = ()
 
 
@@ -64,7 +66,23 @@ def import_tflite(payload: bytes, name: str, shapes: Mapping[str, Sequence[int]]
     if model.graphs > 1:
         notes = (f"the file has {model.graphs} subgraphs: the first is converted",)
     rounds = any(tensor.on_grid for tensor in model.tensors)
-    return Imported(graph, _ports(payload, model, sizes, graph), rounds, notes)
+    return Imported(graph, _ports(payload, model, sizes, graph), rounds, _float_operators(model), notes)
+
+
+def _float_operators(model: Model) -> tuple[str, ...]:
+    """Operators between float tensors alone, where others compute on grids: whoever made the file left them so."""
+    made = {index for operator in model.operators for index in operator.outputs}
+    if not any(model.tensors[index].on_grid for index in made):
+        return ()
+    found = []
+    for number, operator in enumerate(model.operators):
+        seen = [
+            *operator.outputs,
+            *(index for index in operator.inputs if index in made or index in model.inputs),
+        ]
+        if not any(model.tensors[index].on_grid for index in seen):
+            found.append(f"{operator.code}_{number}_")
+    return tuple(found)
 
 
 def _require_operators(model: Model, name: str) -> None:

@@ -187,3 +187,17 @@ def test_int16_activations_become_real_numbers() -> None:
     (expected,) = FileSource(imported.file).answers(samples)
     (found,) = GraphSource(imported.model).answers(samples)
     assert np.abs(found["t2"] - expected["t2"]).max() <= 2 / 4096
+
+
+def test_what_a_quantized_file_computes_in_float_is_known() -> None:
+    tensors = [Given((2, 9)), Given((2, 9)), result("int8", IN), result("int8"), Given((2, 9))]
+    for each in tensors[2:4]:
+        each.shape = (2, 9)
+    steps = [
+        Step("ABS", [0], [1]),
+        Step("QUANTIZE", [1], [2]),
+        Step("ADD", [2, 2], [3], ("AddOptions", {}), 2),
+        Step("DEQUANTIZE", [3], [4], None, 2),
+    ]
+    assert import_tflite(Model(tensors, steps, [0], [4]).payload(), "mixed").float_operators == ("ABS_0_",)
+    assert import_tflite(one("ABS", [Given((2, 3))]).payload(), "float").float_operators == ()
