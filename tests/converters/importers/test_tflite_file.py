@@ -138,3 +138,34 @@ def test_a_sparse_constant_is_written_out() -> None:
     found = densified(np.arange(1, 7, dtype=np.float32), (3, 6), Sparsity())
     wanted = [[0, 0, 1, 2, 0, 0], [0] * 6, [3, 4, 0, 0, 5, 6]]
     np.testing.assert_array_equal(found, wanted)
+
+
+BEHIND: dict[str, tuple[list[Given], tuple[str, dict[str, object]] | None, int]] = {
+    "CONCATENATION": ([], ("ConcatenationOptions", {"axis": 3}), 1),
+    "PAD": ([constant([[0, 0], [1, 2], [0, 3], [0, 1]], "int32")], None, 1),
+    "MEAN": ([constant([1], "int32")], ("ReducerOptions", {"keepDims": True}), 1),
+    "SUM": ([constant([2], "int32")], ("ReducerOptions", {}), 1),
+    "REDUCE_MAX": ([constant([3], "int32")], ("ReducerOptions", {}), 1),
+    "ARG_MAX": ([constant(2, "int32")], ("ArgMaxOptions", {"outputType": 4}), 1),
+    "SLICE": ([constant([0, 1, 2, 1], "int32"), constant([1, 4, 3, 2], "int32")], None, 1),
+    "RESHAPE": ([constant([1, -1], "int32")], ("ReshapeOptions", {"newShape": [1, -1]}), 1),
+}
+"""Operators that know axes: constants behind the data, options, version."""
+
+
+@pytest.mark.parametrize("code", BEHIND)
+def test_axes_are_those_of_the_file_behind_a_convolution(code: str) -> None:
+    more, options, version = BEHIND[code]
+    file = convolutions(1)
+    at = len(file.tensors)
+    value = file.steps[0].outputs[0]
+    out = Given(kind="int64" if code == "ARG_MAX" else "float32")
+    file.tensors += [*more, out]
+    data = [value, value] if code == "CONCATENATION" else [value]
+    file.steps[1:] = [Step(code, [*data, *range(at, at + len(more))], [at + len(more)], options, version)]
+    file.outputs = [at + len(more)]
+    found = import_tflite(file.payload(), code)
+    samples = Samples(({"t0": np.random.default_rng(0).normal(0, 1, (1, 8, 8, 4)).astype(np.float32)},))
+    (expected,), (mine,) = FileSource(found.file).answers(samples), GraphSource(found.model).answers(samples)
+    for name, array in expected.items():
+        np.testing.assert_allclose(mine[name], array, rtol=1e-4, atol=1e-4)
