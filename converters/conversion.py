@@ -52,7 +52,7 @@ def convert(
     """Converts a trained float model and writes the artifact with its card and goldens.
 
     Args:
-        source: path of an .onnx, .pt2 or float .tflite file, a torch module (with `example_inputs`), or an
+        source: path of an .onnx, .pt2 or .tflite file, a torch module (with `example_inputs`), or an
             `onnx_ir.Model`.
         example_inputs: the tensors that a torch module is exported with; they fix its shapes.
         output: the file to write; its ending, ".tflite" or ".onnx", is the format.
@@ -81,7 +81,7 @@ def convert(
         keep_outputs: the file has the source's outputs. False: with data, or the scheme float, a card's task decides
             on their form. Of a detector whose boxes and scores are joined, each becomes an output of its own, with its
             own int8 scale; of a segmenter's scores, the class with the highest is written for each pixel. Those of a
-            .tflite source and of a stepwise model are always kept.
+            stepwise model are always kept.
         progress: called with (stage, done, total).
         outputs: names of tensors inside the graph, or of nodes as the explanation prints them, that become the outputs;
             what they do not need goes. The source that the file is compared with is cut in the same way.

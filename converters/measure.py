@@ -31,6 +31,8 @@ Tick = Callable[[int, int], None]
 """Called with (done, total) after each sample."""
 
 
+TIES = 1e-3
+"""Of the whole numbers of an output: two classes may score alike, and either number is right."""
 BEFORE = 4
 """Inferences of which the last is counted: after a wait for the next question, caches are cold and clocks low."""
 
@@ -147,6 +149,8 @@ def check_float(
     expected, again = stack(plain), stack(optimized)
     for name, values in stack(found).items():
         error, spread = worst_error(expected[name], values)
+        if values.dtype.kind in "iu" and float(np.mean(values != expected[name])) <= TIES:
+            continue
         if not error <= float_tolerance(again[name], expected[name]):
             raise ConversionError(
                 f"output {name!r} of the float {format_} differs from the source by {error:.3g} on a range of "

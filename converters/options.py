@@ -75,18 +75,11 @@ class Options:
         _check_paths(self)
         _check_target(self)
         _check_settings(self)
-        if self.from_tflite:
-            _check_tflite_source(self)
 
     @property
     def format(self) -> Format:
         """By the output's name."""
         return FORMATS[self.output.suffix.lower()]
-
-    @property
-    def from_tflite(self) -> bool:
-        """The source is a .tflite file."""
-        return isinstance(self.source, str | Path) and Path(self.source).suffix.lower() == ".tflite"
 
     @property
     def cut(self) -> Cut:
@@ -197,7 +190,7 @@ def _check_target(options: Options) -> None:
             f"target (--target) {target.name}: runs {runs} files, and the output is a {options.output.suffix} file. "
             f"Name the output *.{target.formats[0]}, or choose another target"
         )
-    if not target.integer_only or options.from_tflite:
+    if not target.integer_only:
         return
     if options.scheme in ("dynamic", "float"):
         raise InputError(
@@ -238,34 +231,3 @@ def refuse_overwriting(source: Any, path: Path, what: str) -> None:
     named = isinstance(source, str | Path) and Path(source).exists()
     if named and path.exists() and path.samefile(source):
         raise InputError(f"{path}: {what} is the source file itself. Choose another name")
-
-
-def _check_tflite_source(options: Options) -> None:
-    """A .tflite source is quantized by ai-edge-quantizer: options that it does not have are refused.
-
-    Raises:
-        UnsupportedOperator: another format is wanted.
-    """
-    from edgemm.errors import UnsupportedOperator
-
-    if options.format != "tflite":
-        raise UnsupportedOperator(
-            f"{Path(options.source).name}: a .tflite source converts to .tflite only. For "
-            f"{options.output.suffix}, start from the ONNX or torch model"
-        )
-    asked = {
-        "--target": options.target != "cpu",
-        "--shape": bool(options.shapes),
-        "--set": bool(options.constants),
-        "--stepwise": options.stepwise is not None,
-        "--outputs": bool(options.outputs),
-        "--inputs": bool(options.inputs),
-        "--explain": options.explain,
-        "--keep-layout": options.settings.keep_layout,
-    }
-    wrong = [name for name, given in asked.items() if given]
-    if wrong:
-        raise InputError(
-            f"{', '.join(wrong)}: cannot be used with a .tflite source, which ai-edge-quantizer quantizes. "
-            "Leave it out, or convert from the ONNX or torch model"
-        )

@@ -9,9 +9,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-import numpy as np
 import onnx_ir as ir
 
+from edgemm.artifact import Artifact
 from edgemm.card import HistoryStep, ModelCard
 from edgemm.card.fit import Entry, read_card_file
 from edgemm.card.fit import fit_card as fit_to_tensors
@@ -24,6 +24,7 @@ from edgemm.converters.importers.cut_card import card_of_part
 from edgemm.converters.importers.input_shapes import fix_input_shapes, set_inputs
 from edgemm.converters.importers.outputs import separate_outputs
 from edgemm.converters.importers.source_file import source_file
+from edgemm.converters.importers.tflite_graph import Imported, import_tflite
 from edgemm.converters.importers.torch_module import check_example_inputs
 from edgemm.converters.passes import canonicalize
 from edgemm.converters.passes.control import put_time_first
@@ -35,7 +36,7 @@ from edgemm.converters.piece import Piece
 from edgemm.converters.reference import Source, TorchSource
 from edgemm.converters.shape_outputs import shape_outputs
 from edgemm.converters.stepwise import ROUNDS, check_whole, with_states
-from edgemm.converters.written import Format, Written
+from edgemm.converters.written import Format
 from edgemm.errors import ArtifactError, CardError, InputError, UnsupportedOperator
 from edgemm.tensors import TensorSpec
 
@@ -57,15 +58,15 @@ class Prepared:
     notes: tuple[str, ...] = ()
     """What is missing in the card because it was not known."""
     source: ir.Model | None = None
-    """The graph as it was read, which every file is held against; None for a .tflite source."""
+    """The graph as it was read, which every file is held against."""
     rounds: bool = False
     """The source itself rounds: it is quantized, or not in float32."""
     runs_in: Source | None = None
     """What runs the source in place of its graph: the torch module, the .tflite file."""
-    tflite: tuple[bytes, Written] | None = None
-    """A .tflite source: its payload in float32, and the same with its ports."""
     time_axis: int | None = None
     """Of the first input, where the model runs step by step; the others are its states."""
+    float_nodes: frozenset[str] = frozenset()
+    """Of a quantized .tflite source: nodes that it computes in float."""
     pieces: tuple[Piece, ...] = ()
     """What has become of outputs of the source; () where the file has the source's outputs."""
 
@@ -103,11 +104,13 @@ def prepare(
         InputError: no such file, or the card does not fit the model.
         UnsupportedOperator: an operator that cannot be expressed.
     """
-    model, payload = _read(source, example_inputs, shapes, cut)
+    model, payload, imported = _read(source, example_inputs, shapes, cut)
+    if imported is not None and constants:
+        raise InputError("--set: cannot be used with a .tflite source. Leave it out, or convert from ONNX")
     set_inputs(model, constants or {})
     separate_outputs(model)
     free_runtime_names(model)
-    original, rounds = model.clone(), not _is_float32(model)
+    original, rounds = model.clone(), not _is_float32(model) or (imported is not None and imported.rounds)
     if isinstance(source, TrainedSource):
         original, rounds = (source.original or model).clone(), True
     put_time_first(original)
@@ -139,16 +142,29 @@ def prepare(
         digest, size = source.sha256, source.size_bytes
     if cut:
         fitted = fitted.after("cut", cut.to_dict(), digest)
-    notes += [each for each in (unsaid, shaped) if each]
+    notes += [*(imported.notes if imported is not None else ()), *(each for each in (unsaid, shaped) if each)]
+    alone = time_axis is None and not cut
     return Prepared(
         model, inputs, outputs, fitted, digest, size, tuple(notes), original, rounds,
-        _runtime_of(source, example_inputs, original) if time_axis is None and not cut else None, None, time_axis,
-        pieces,
+        _runtime_of(source, example_inputs, original, imported) if alone else None, time_axis,
+        _float_nodes(model, imported), pieces,
     )  # fmt: skip
 
 
-def _runtime_of(source: Any, example_inputs: tuple[Any, ...] | None, graph: ir.Model) -> Source | None:
-    """The torch module that was given, or trained on, where its arguments are the graph's inputs one by one."""
+def _float_nodes(model: ir.Model, imported: Imported | None) -> frozenset[str]:
+    """Nodes of the canonical graph that a quantized source computes in float."""
+    begin = imported.float_operators if imported is not None else ()
+    names = [str(node.name) for node in model.graph]
+    return frozenset(name for name in names if begin and name.startswith(begin))
+
+
+def _runtime_of(
+    source: Any, example_inputs: tuple[Any, ...] | None, graph: ir.Model, imported: Imported | None
+) -> Source | None:
+    """The .tflite file; or the torch module that was given, or trained on, where its arguments are the graph's inputs
+    one by one."""
+    if imported is not None:
+        return FileSource(imported.file)
     if isinstance(source, TrainedSource):
         return source.runs_in
     if example_inputs is None or not hasattr(source, "state_dict"):
@@ -162,36 +178,6 @@ def _runtime_of(source: Any, example_inputs: tuple[Any, ...] | None, graph: ir.M
         tuple(str(value.name) for value in inputs),
         tuple(str(value.name) for value in graph.graph.outputs),
     )
-
-
-def prepare_tflite(source: Path, *, card: ModelCard | str | Path | None, preset: str | None) -> Prepared:
-    """Reads a float .tflite file; its graph stays its own, and only its tensors are known.
-
-    Raises:
-        UnsupportedOperator: it is quantized.
-    """
-    from edgemm.artifact import read_artifact
-    from edgemm.converters.importers.tflite import described, read_tflite
-
-    original = read_artifact(source).payload
-    payload = read_tflite(original, source.name)
-    file = described(payload)
-    ins, outs = (tuple(port.spec for port in ports) for ports in (file.inputs, file.outputs))
-    fitted, notes = fit_card(given_card(source, card, preset), source.stem, ins, outs)
-    digest = hashlib.sha256(original).hexdigest()
-    values = [
-        ir.Value(
-            name=spec.name,
-            shape=ir.Shape(spec.shape),
-            type=ir.TensorType(ir.DataType.from_numpy(np.dtype(spec.dtype))),
-        )
-        for spec in ins
-    ]
-    bare = ir.Model(ir.Graph(values, [], nodes=[], name=source.stem), ir_version=8)
-    return Prepared(
-        bare, ins, outs, fitted, digest, len(original), tuple(notes),
-        runs_in=FileSource(file), tflite=(payload, file),
-    )  # fmt: skip
 
 
 def _stepwise(
@@ -223,9 +209,9 @@ def _stepwise(
         if example_inputs is not None:
             import torch
 
-            made, _ = _read(source, (torch.cat([example_inputs[0]] * ROUNDS, dim=axis),), None, cut)
+            made, _, _ = _read(source, (torch.cat([example_inputs[0]] * ROUNDS, dim=axis),), None, cut)
         elif isinstance(source, str | Path):
-            made, _ = _read(source, None, {name: shape}, cut)
+            made, _, _ = _read(source, None, {name: shape}, cut)
         else:
             raise InputError("an onnx_ir.Model has the sizes that it has")
         separate_outputs(made)
@@ -248,8 +234,8 @@ def _read(
     example_inputs: tuple[Any, ...] | None,
     shapes: Mapping[str, Sequence[int]] | None,
     cut: Cut | None,
-) -> tuple[ir.Model, bytes]:
-    """The graph, or the part of it that is wanted, and the bytes that tell sources apart."""
+) -> tuple[ir.Model, bytes, Imported | None]:
+    """The graph, or the part of it that is wanted; the bytes that tell sources apart; what else is known of a .tflite."""
     if isinstance(source, str | Path):
         return _read_file(Path(source), shapes, cut)
     if isinstance(source, TrainedSource):
@@ -257,12 +243,12 @@ def _read(
     else:
         model = _graph_of(source, example_inputs)
         payload = ir.serde.serialize_model(model).SerializeToString(deterministic=True)
-    return _part(model, shapes, cut), payload
+    return _part(model, shapes, cut), payload, None
 
 
 def _read_file(
     path: Path, shapes: Mapping[str, Sequence[int]] | None, cut: Cut | None
-) -> tuple[ir.Model, bytes]:
+) -> tuple[ir.Model, bytes, Imported | None]:
     if path.suffix.lower() in (".pt", ".pth", ".h5", ".keras"):
         raise UnsupportedOperator(
             f"{path.name}: this converts .onnx, .pt2 and .tflite files and torch modules, not {path.suffix} files. "
@@ -271,8 +257,20 @@ def _read_file(
     if not os.path.isfile(path):
         raise InputError(f"{str(path)[:200]}: there is no such file. Give the path of an .onnx model")
     if path.suffix.lower() == ".pt2":
-        return _part(export_program(path), shapes, cut), path.read_bytes()
-    return read_onnx(path, shapes, cut), path.read_bytes()
+        return _part(export_program(path), shapes, cut), path.read_bytes(), None
+    if path.suffix.lower() == ".tflite":
+        return _tflite(path, shapes, cut)
+    return read_onnx(path, shapes, cut), path.read_bytes(), None
+
+
+def _tflite(
+    path: Path, shapes: Mapping[str, Sequence[int]] | None, cut: Cut | None
+) -> tuple[ir.Model, bytes, Imported | None]:
+    from edgemm.artifact import read_artifact
+
+    payload = read_artifact(path).payload
+    found = import_tflite(payload, path.name, shapes)
+    return _part(found.model, shapes, cut), payload, found
 
 
 def _part(model: ir.Model, shapes: Mapping[str, Sequence[int]] | None, cut: Cut | None) -> ir.Model:
@@ -341,8 +339,19 @@ def _carried(source: Any) -> ModelCard | None:
     if isinstance(source, str | Path) and Path(source).suffix.lower() != ".pt2":
         from edgemm.artifact import read_artifact
 
-        return read_artifact(source).card
+        artifact = read_artifact(source)
+        if artifact.card is None and artifact.format == "tflite":
+            return _said_by_tflite(artifact)
+        return artifact.card
     return None
+
+
+def _said_by_tflite(artifact: Artifact) -> ModelCard | None:
+    """What a .tflite file's metadata says: labels, normalisation, what its outputs are."""
+    from edgemm.foreign import foreign_card
+
+    found = foreign_card(artifact)
+    return None if found is None else found.card
 
 
 def _history(source: Any) -> tuple[HistoryStep, ...]:

@@ -124,27 +124,6 @@ def _segmentation(
     return changed, (found,), said
 
 
-def left_as_they_are(card: ModelCard, outputs: Sequence[TensorSpec]) -> str:
-    """Of a source whose graph is not changed: a sentence where `shape_outputs` would change its outputs; "" elsewhere.
-
-    Args:
-        card: fitted to the outputs.
-    """
-    wanted = ""
-    if card.task == "segmentation" and _scores_of(
-        outputs, card.recipe or SegmentationRecipe(), len(card.labels)
-    ):
-        wanted = "the class of each pixel"
-    if card.task == "detection" and _is_joined(outputs, card.recipe or DetectionRecipe(), card.labels):
-        wanted = "boxes and scores as outputs of their own"
-    if not wanted:
-        return ""
-    return (
-        f"the outputs of a .tflite source stay as they are; for {wanted}, as the task {card.task} wants them, convert "
-        "from the ONNX or torch model"
-    )
-
-
 def _is_joined(outputs: Sequence[TensorSpec], recipe: DetectionRecipe, labels: Sequence[str]) -> bool:
     """Boxes and scores share an output."""
     if recipe.head == "distances":

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 from edgemm.converters.aware.held import notes_of
 from edgemm.converters.aware.source import TrainedSource
 from edgemm.converters.describe import describe as described
@@ -11,12 +13,16 @@ from edgemm.converters.pipeline.work import Work
 UNTRAINED = "weights and ranges are those before training"
 
 
+GROWN = 1.05
+"""Of the source's size: less is the description of tensors."""
+
+
 def describe(work: Work) -> None:
     """Card and goldens of what was written."""
     work.goldens = make_goldens(work.written, work.judged_on, work.plan.scheme)
     if work.goldens is None:
         work.notes.append("no goldens: one input is larger than 256 KB, or the answers are not finite")
-    work.notes += work.fidelity.notes
+    work.notes += [*work.fidelity.notes, *_larger(work)]
     source = work.options.source
     if isinstance(source, TrainedSource):
         work.notes += (
@@ -26,3 +32,17 @@ def describe(work: Work) -> None:
     if isinstance(source, TrainedSource) and source.trained:
         trained = {"training": "quantization-aware", "compared_with": "the float model before training"}
         work.card = work.card.with_(quantization={**work.card.quantization, **trained})
+
+
+def _larger(work: Work) -> list[str]:
+    """A sentence, where the file is larger than the one it was made from."""
+    size, before = len(work.written.payload), work.prepared.size_bytes
+    if not isinstance(work.options.source, str | Path) or size <= GROWN * before:
+        return []
+    why = {
+        "float": "weights are stored in float32; scheme static or dynamic stores them in a quarter of that",
+    }.get(
+        work.plan.scheme,
+        "layers that stay float, or the operators around integers, take more than the source's",
+    )
+    return [f"the output is larger than its source ({size} bytes, {before} before): {why}"]

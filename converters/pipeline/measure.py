@@ -51,11 +51,7 @@ def _without_decibels(work: Work) -> list[str]:
 def _roles(prepared: Prepared) -> dict[str, Role]:
     """What each output means."""
     task = None if prepared.card.task == "tensors" else prepared.card.task
-    if prepared.tflite is None:
-        return roles_of(prepared.model, task, [pair.output for pair in prepared.card.states])
-    if task not in ("classification", "keyword"):
-        return {}
-    return {spec.name: Role(class_axis=-1) for spec in prepared.outputs if len(spec.shape) == 2}
+    return roles_of(prepared.model, task, [pair.output for pair in prepared.card.states])
 
 
 def _class_numbers(prepared: Prepared) -> dict[str, Role]:
@@ -92,7 +88,7 @@ def _behind(value: ir.Value) -> list[ir.Value]:
 
 def explain(work: Work) -> None:
     """Which layer loses how much, where that was asked for."""
-    if not work.options.explain or work.plan.scheme == "float" or work.prepared.tflite is not None:
+    if not work.options.explain or work.plan.scheme == "float":
         return
     if work.fidelity.beyond_repair:
         work.notes.append("explain: no layer's loss is measured where the source answers nothing finite")

@@ -13,13 +13,9 @@ from edgemm.converters.passes.quantized import declared_ranges, grids_of_other_w
 from edgemm.converters.pipeline.work import Work
 from edgemm.errors import InputError
 from edgemm.quantize import Calibration, calibrate, check_plan, explain_plan, make_plan
-from edgemm.quantize.plan import Plan
 from edgemm.quantize.scheme import automatic_scheme
 from edgemm.quantize.target import Target
 from edgemm.quantize.target import target as target_named
-
-FOREIGN = "quantized by ai-edge-quantizer, which decides the grids"
-
 
 SCORED = ("classification", "keyword")
 """Tasks whose answers are made of scores."""
@@ -31,10 +27,6 @@ def plan(work: Work) -> None:
     scheme = _scheme(work, target)
     if work.options.settings.io == "int8":
         _integer_io(work, scheme)
-    if work.prepared.tflite is not None:
-        work.plan, work.explanation = Plan(target, scheme), FOREIGN
-        work.notes.append(FOREIGN)
-        return
     model = work.prepared.model
     if scheme == "static" and work.options.format == "onnx" and spread_transposed(model):
         canonicalize(model)
@@ -48,10 +40,15 @@ def plan(work: Work) -> None:
         target=target,
         scheme=scheme,
         input_ranges=input_ranges(work.prepared.card),
-        float_nodes=_float_in_training(work),
+        float_nodes=_float_in_training(work) | float_in_source(work, target.integer_only),
     )
     check_plan(model, work.plan)
     work.explanation = explain_plan(model, work.plan)
+
+
+def float_in_source(work: Work, integer_only: bool) -> frozenset[str]:
+    """Nodes that a quantized .tflite source computes in float, where the target can."""
+    return frozenset() if integer_only else work.prepared.float_nodes
 
 
 def _float_in_training(work: Work) -> frozenset[str]:
@@ -79,8 +76,6 @@ def _scheme(work: Work, target: Target) -> str:
     wanted, calibrated = work.options.scheme, work.calibration_data is not None
     if wanted != "auto":
         return wanted
-    if work.prepared.tflite is not None:
-        return "static" if calibrated else "dynamic"
     decided, reason = automatic_scheme(work.prepared.model, target, calibrated=calibrated)
     if decided == "dynamic":
         work.notes.append(f"scheme dynamic, because {reason}")

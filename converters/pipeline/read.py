@@ -2,13 +2,10 @@
 
 from __future__ import annotations
 
-from pathlib import Path
-
 from edgemm.converters.importers.outputs import require_elements
 from edgemm.converters.options import Options
 from edgemm.converters.pipeline.work import Work
-from edgemm.converters.prepare import Prepared, prepare, prepare_tflite
-from edgemm.converters.shape_outputs import left_as_they_are
+from edgemm.converters.prepare import Prepared, prepare
 from edgemm.errors import CardError
 from edgemm.quantize.target import target
 from edgemm.tasks import open_decoder
@@ -21,29 +18,23 @@ def read(work: Work) -> None:
     """The first step."""
     options = work.options
     work.tell("reading")
-    if options.from_tflite:
-        work.prepared = prepare_tflite(Path(options.source), card=options.card, preset=options.preset)
-    else:
-        work.prepared = prepare(
-            options.source,
-            options.example_inputs,
-            card=options.card,
-            preset=options.preset,
-            shapes=options.shapes,
-            constants=options.constants,
-            format_=options.format,
-            time_axis=options.stepwise,
-            keep_outputs=options.keep_outputs or not _judged(options),
-            keep_scores=target(options.target).integer_only,
-            cut=options.cut,
-            limits=options.calibrate is not None and options.scheme in ("auto", "static"),
-        )
+    work.prepared = prepare(
+        options.source,
+        options.example_inputs,
+        card=options.card,
+        preset=options.preset,
+        shapes=options.shapes,
+        constants=options.constants,
+        format_=options.format,
+        time_axis=options.stepwise,
+        keep_outputs=options.keep_outputs or not _judged(options),
+        keep_scores=target(options.target).integer_only,
+        cut=options.cut,
+        limits=options.calibrate is not None and options.scheme in ("auto", "static"),
+    )
     require_elements(work.prepared.model)
     _require_readable(work.prepared)
     work.notes += work.prepared.notes
-    if options.from_tflite and not options.keep_outputs:
-        said = left_as_they_are(work.prepared.card, work.prepared.outputs)
-        work.notes += [said] if said else []
 
 
 def _judged(options: Options) -> bool:

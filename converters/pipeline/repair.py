@@ -9,7 +9,7 @@ import onnx_ir as ir
 from edgemm.converters.evaluation import input_ranges
 from edgemm.converters.passes.quantized import declared_ranges
 from edgemm.converters.pipeline.measure import explain, not_finite_because
-from edgemm.converters.pipeline.plan import with_shared_states
+from edgemm.converters.pipeline.plan import float_in_source, with_shared_states
 from edgemm.converters.pipeline.work import Work
 from edgemm.converters.pipeline.write import check_written_float
 from edgemm.converters.repair import Repaired, State
@@ -31,7 +31,7 @@ def repair(work: Work) -> None:
         FidelityMissed: the gate does not hold, and was to fail.
     """
     options = work.options
-    able = work.plan.scheme != "float" and work.prepared.tflite is None and not work.fidelity.beyond_repair
+    able = work.plan.scheme != "float" and not work.fidelity.beyond_repair
     if work.fidelity.missed and options.gate != "off" and options.repair == "auto" and able:
         _take(work, _repaired(work))
     explain(work)
@@ -69,7 +69,7 @@ def _planned(
         shared,
         target=work.plan.target,
         scheme=scheme,
-        float_nodes=kept,
+        float_nodes=kept | float_in_source(work, work.plan.target.integer_only),
         input_ranges=input_ranges(work.prepared.card),
     )
 

@@ -20,9 +20,6 @@ CHECKED = 16
 def write(work: Work) -> None:
     """The float file, for a guard on passes and writer, then the planned one."""
     prepared, options = work.prepared, work.options
-    if prepared.tflite is not None:
-        _write_tflite(work)
-        return
     check_written_float(work)
     work.written = write_plan(prepared.model, work.plan, options.format, options.settings)
     require_runs(prepared.model, work.written, work.plan, options.format, options.settings, work.judged_on)
@@ -46,24 +43,6 @@ def check_written_float(work: Work, *, exact: bool = True) -> None:
 
         plan = make_plan(prepared.model, None, scheme="float")
         raise _blamed(prepared.model, plan, options.format, options.settings, few, error) from error
-
-
-def _write_tflite(work: Work) -> None:
-    from edgemm.converters.importers.tflite import described, quantize_tflite
-
-    payload, source = work.prepared.tflite or (b"", None)
-    if source is None:
-        return
-    stored, data = payload, work.calibration_data
-    if work.plan.scheme != "float":
-        work.tell("calibrating")
-        inputs = data.inputs if data is not None else ()
-        scheme = "static" if work.plan.scheme == "static" else "dynamic"
-        stored = quantize_tflite(payload, scheme, inputs, source)  # type: ignore[arg-type]
-    names = [port.name for port in source.inputs], [port.name for port in source.outputs]
-    work.written = described(stored, names)
-    few = evaluation_part(work.judged_on, CHECKED)
-    work.float_latency = run_artifact(source, few, timed=True).latency
 
 
 def require_runs(

@@ -30,6 +30,9 @@ SPATIAL = frozenset({"Conv", "MaxPool", "AveragePool", "GlobalAveragePool", "Glo
 """Operators that want channels last: a model that has one takes its pictures that way."""
 
 
+TO_CHANNELS_FIRST = (0, 3, 1, 2)
+
+
 @dataclass(frozen=True, slots=True)
 class TflitePort:
     """One input or output of the file."""
@@ -101,6 +104,7 @@ def _require_elements(model: ir.Model) -> None:
 def _input(ctx: Lowering, value: ir.Value, keep_layout: bool) -> TflitePort:
     shape = ctx.shape(value)
     picture = len(shape) == 4 and any(node.op_type in SPATIAL for node in ctx.model.graph)
+    picture = picture and not _has_channels_last(value)
     perm = channels_last(4) if picture and not keep_layout else identity(len(shape))
     grid = ctx.plan.activations.get(str(value.name)) if ctx.plan.scheme == "static" else None
     if not ctx.plan.target.io_integer:
@@ -109,7 +113,18 @@ def _input(ctx: Lowering, value: ir.Value, keep_layout: bool) -> TflitePort:
     tensor = ctx.graph.tensor(str(value.name), permuted(shape, perm), dtype, grid)
     ctx.graph.inputs.append(tensor)
     ctx.put(value, tensor, perm)
-    return _port(tensor, perm)
+    return _port(tensor, perm, _has_channels_last(value))
+
+
+def _has_channels_last(value: ir.Value) -> bool:
+    """The source's pictures have their channels last already: all that is done with the input begins with that."""
+    readers = [each for each in value.consumers() if each.op_type not in ("Clip", "Identity")]
+    inner = [each.outputs[0] for each in value.consumers() if each not in readers]
+    turned = all(
+        each.op_type == "Transpose" and tuple(each.attributes.get_ints("perm") or ()) == TO_CHANNELS_FIRST
+        for each in readers
+    )
+    return bool(readers or inner) and turned and all(_has_channels_last(each) for each in inner)
 
 
 def _output(ctx: Lowering, value: ir.Value, keep_layout: bool) -> TflitePort:
@@ -149,11 +164,11 @@ def _copy(ctx: Lowering, tensor: Tensor) -> Tensor:
     return made
 
 
-def _port(tensor: Tensor, perm: Perm) -> TflitePort:
+def _port(tensor: Tensor, perm: Perm, last: bool = False) -> TflitePort:
     scale = tensor.grid.scalar if tensor.grid is not None else 0.0
     zero_point = tensor.grid.zero_point if tensor.grid is not None else 0
     layout: Literal["NHWC", "NCHW", ""] = ""
     if len(perm) == 4:
-        layout = "NHWC" if perm == channels_last(4) else "NCHW"
+        layout = "NHWC" if perm == channels_last(4) or last else "NCHW"
     spec = TensorSpec(tensor.name, tensor.shape, tensor.dtype, scale, zero_point)
     return TflitePort(spec, layout, None if perm == identity(len(perm)) else perm)

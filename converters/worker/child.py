@@ -100,6 +100,9 @@ def main() -> int:
             if "replay" in question:
                 send(pipe, {"outcomes": _replayed(str(question["replay"]))})
                 continue
+            if "tensors" in question:
+                send(pipe, {"tensors": _tensors(arrays[0].tobytes(), bool(question["tensors"]))})
+                continue
             if "open" in question:
                 current = None  # the one before it is freed first
                 current = _open(question, arrays)
@@ -124,6 +127,23 @@ def _open(question: Content, arrays: Sequence[Array]) -> Opened:
     if question["open"] == "onnx" and question["how"] != "device":
         return _AsWritten(payload, question["how"] == "optimized")
     return _AsOnDevices(payload, question["open"])
+
+
+def _tensors(payload: bytes, allocate: bool) -> list[tuple[int, list[int]]]:
+    """Number and sizes of each tensor of a .tflite file's first graph; without `allocate`, as they stand there."""
+    from edgemm.litert_runtime import find_litert
+
+    module = find_litert().module
+    plain = module.OpResolverType.BUILTIN_WITHOUT_DEFAULT_DELEGATES
+    interpreter = module.Interpreter(
+        model_content=payload, experimental_op_resolver_type=plain, num_threads=1
+    )
+    if allocate:
+        interpreter.allocate_tensors()
+    return [
+        (int(each["index"]), [int(size) for size in each["shape"]])
+        for each in interpreter.get_tensor_details()
+    ]
 
 
 def _replayed(path: str) -> list[tuple[str, float, float, bool]]:

@@ -116,6 +116,23 @@ def replayed(path: Path) -> list[tuple[str, float, float, bool]]:
     return [(str(name), float(error), float(most), bool(ok)) for name, error, most, ok in answer["outcomes"]]
 
 
+def tensors_of(payload: bytes, *, allocate: bool) -> dict[int, tuple[int, ...]]:
+    """Loads a .tflite file in the worker, without delegates.
+
+    Args:
+        allocate: sizes are computed from those of the inputs; without it they are as they stand in the file.
+
+    Returns:
+        Number of each tensor of the first graph -> its sizes.
+
+    Raises:
+        RunFailed: LiteRT refuses the file, or dies of it.
+    """
+    process, answer = _begun({"tensors": allocate}, [np.frombuffer(payload, np.uint8)])
+    _give(process)
+    return {int(index): tuple(int(size) for size in shape) for index, shape in answer["tensors"]}
+
+
 _idle: list[_Process] = []
 _lock = threading.Lock()
 

@@ -1,19 +1,30 @@
-"""A float .tflite as the source."""
+"""A .tflite file as the source, to both formats."""
 
 from __future__ import annotations
 
+from collections import Counter
 from pathlib import Path
 
 import numpy as np
 import pytest
+from needs import package
+from tflite_operators import Given, Model, Step, constant
 
 import edgemm
 from edgemm import data
-from edgemm.converters import convert
-from edgemm.converters.importers.tflite import described, quantize_tflite, read_tflite
-from edgemm.errors import FidelityMissed, InputError, UnsupportedOperator
 
-pytest.importorskip("ai_edge_quantizer")
+package("onnx_ir")
+package("ai_edge_litert.interpreter")
+
+from edgemm.converters import convert  # noqa: E402
+from edgemm.errors import (  # noqa: E402
+    ArtifactError,
+    ConversionError,
+    FidelityMissed,
+    InputError,
+)
+
+FORMATS = ("tflite", "onnx")
 
 
 @pytest.fixture(scope="module")
@@ -24,25 +35,47 @@ def source(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return path
 
 
-def test_static_keeps_the_answers_and_the_card(source: Path, tmp_path: Path) -> None:
-    done = convert(source, output=tmp_path / "digits.tflite", calibrate=data.path("digits"))
+def operators(path: Path) -> Counter[str]:
+    from ai_edge_litert import schema_py_generated as s
+
+    names = {value: name for name, value in vars(s.BuiltinOperator).items() if isinstance(value, int)}
+    model = s.ModelT.InitFromPackedBuf(path.read_bytes(), 0)
+    return Counter(
+        names[model.operatorCodes[each.opcodeIndex].builtinCode] for each in model.subgraphs[0].operators
+    )
+
+
+@pytest.mark.parametrize("suffix", FORMATS)
+def test_float_keeps_the_numbers(source: Path, tmp_path: Path, suffix: str) -> None:
+    done = convert(
+        source, output=tmp_path / f"digits.{suffix}", evaluate=data.path("digits"), scheme="float", limit=20
+    )
+    assert done.fidelity.outputs[0].snr_db > 100  # dB: rounding of float32 alone
+
+
+@pytest.mark.parametrize("suffix", FORMATS)
+def test_static_keeps_the_answers_and_the_card(source: Path, tmp_path: Path, suffix: str) -> None:
+    output = tmp_path / f"digits.{suffix}"
+    done = convert(source, output=output, calibrate=data.path("digits"))
     assert done.scheme == "static"
-    assert done.size_bytes < 0.3 * done.source_size_bytes
-    (output,) = done.fidelity.outputs
-    assert output.top1_agreement is not None
-    assert output.top1_agreement >= 0.99
-    with edgemm.load(tmp_path / "digits.tflite") as model:
-        assert model.inputs[0].dtype == "int8"
+    assert (done.fidelity.outputs[0].top1_agreement or 0) >= 0.99
+    with edgemm.load(output) as model:
         assert model.card.labels == tuple("0123456789")
         assert all(outcome.ok for outcome in model.replay_goldens())
+
+
+def test_a_plain_cnn_has_no_transpose(source: Path, tmp_path: Path) -> None:
+    convert(source, output=tmp_path / "again.tflite", calibrate=data.path("digits"), limit=32)
+    assert not operators(tmp_path / "again.tflite")["TRANSPOSE"]
+    with edgemm.load(source) as first, edgemm.load(tmp_path / "again.tflite") as again:
+        assert [each.shape for each in first.inputs] == [each.shape for each in again.inputs]
+        assert first.card.inputs[0].layout == again.card.inputs[0].layout
 
 
 def test_dynamic_needs_no_data(source: Path, tmp_path: Path) -> None:
     done = convert(source, output=tmp_path / "digits.tflite")
     assert done.scheme == "dynamic"
     assert done.fidelity.outputs[0].snr_db > 30  # dB
-    with edgemm.load(tmp_path / "digits.tflite") as model:
-        assert model.inputs[0].dtype == "float32"
 
 
 def test_equal_conversions_are_equal_bytes(source: Path, tmp_path: Path) -> None:
@@ -51,26 +84,39 @@ def test_equal_conversions_are_equal_bytes(source: Path, tmp_path: Path) -> None
     assert (tmp_path / "a.tflite").read_bytes() == (tmp_path / "b.tflite").read_bytes()
 
 
-def test_ranges_are_the_true_extremes(source: Path) -> None:
-    payload = read_tflite(source.read_bytes(), "digits")
-    model = described(payload)
-    name, shape = model.inputs[0].name, model.inputs[0].spec.shape
-    samples = [{name: np.full(shape, level, np.float32)} for level in (0.0, 1.0, *[0.5] * 30)]
-    stored = described(quantize_tflite(payload, "static", samples, model))
-    scale = stored.inputs[0].spec.scale
-    assert scale == pytest.approx(1 / 255, rel=0.01)  # a moving average would have forgotten the 1.0
+@pytest.mark.parametrize("suffix", FORMATS)
+def test_a_quantized_source_keeps_its_grids(source: Path, tmp_path: Path, suffix: str) -> None:
+    convert(source, output=tmp_path / "int8.tflite", calibrate=data.path("digits"), limit=64)
+    done = convert(
+        tmp_path / "int8.tflite", output=tmp_path / f"again.{suffix}", calibrate=data.path("digits"), limit=64
+    )
+    assert any("of its ranges are kept" in note for note in done.notes)
+    assert done.fidelity.outputs[0].snr_db > 35  # dB, against the int8 source in LiteRT
+    assert not done.repaired_layers
 
 
-def test_a_quantized_source_is_refused(source: Path, tmp_path: Path) -> None:
-    convert(source, output=tmp_path / "int8.tflite", calibrate=data.path("digits"), limit=20)
-    with pytest.raises(UnsupportedOperator, match="quantized already"):
-        convert(tmp_path / "int8.tflite", output=tmp_path / "again.tflite")
+def test_a_target_is_honoured(source: Path, tmp_path: Path) -> None:
+    done = convert(
+        source, output=tmp_path / "d.tflite", calibrate=data.path("digits"), target="coral", limit=64
+    )
+    assert done.target == "coral"
+    with edgemm.load(tmp_path / "d.tflite") as model:
+        assert model.inputs[0].dtype == model.outputs[0].dtype == "int8"
 
 
-def test_another_format_is_refused(source: Path, tmp_path: Path) -> None:
-    with pytest.raises(UnsupportedOperator, match=r"converts to \.tflite only"):
-        convert(source, output=tmp_path / "digits.onnx")
-    assert not (tmp_path / "digits.onnx").exists()
+def test_explain_says_which_layers_lose(source: Path, tmp_path: Path) -> None:
+    done = convert(
+        source, output=tmp_path / "d.tflite", calibrate=data.path("digits"), limit=32, explain=True
+    )
+    assert done.diagnosis is not None
+    assert "CONV_2D" in done.explanation
+
+
+def test_min_db_is_honoured(source: Path, tmp_path: Path) -> None:
+    with pytest.raises(FidelityMissed):
+        convert(source, output=tmp_path / "d.tflite", min_db=130, scheme="dynamic", repair="off",
+                card=edgemm.ModelCard(name="numbers"))  # fmt: skip
+    assert not (tmp_path / "d.tflite").exists()
 
 
 def test_static_without_data_is_an_error(source: Path, tmp_path: Path) -> None:
@@ -78,9 +124,37 @@ def test_static_without_data_is_an_error(source: Path, tmp_path: Path) -> None:
         convert(source, output=tmp_path / "digits.tflite", scheme="static")
 
 
-def test_the_gate_leaves_no_file(source: Path, tmp_path: Path) -> None:
-    tiny = [np.full((1, 28, 28, 1), level, np.float32) for level in np.linspace(0, 0.02, 16)]
-    real = [np.float32(array / 255.0).reshape(1, 28, 28, 1) for array in data.calibration_digits()[0][:32]]
-    with pytest.raises(FidelityMissed):
-        convert(source, output=tmp_path / "digits.tflite", calibrate=tiny, evaluate=real)
-    assert not (tmp_path / "digits.tflite").exists()
+def halves() -> bytes:
+    """A network whose weights are in half precision."""
+    rng = np.random.default_rng(0)
+    tensors = [
+        Given((1, 8, 8, 32)), constant(rng.normal(0, 0.1, (64, 3, 3, 32)).astype(np.float16)), Given((64, 3, 3, 32)),
+        constant(np.zeros(64, np.float32)), Given((1, 8, 8, 64)),
+    ]  # fmt: skip
+    options = ("Conv2DOptions", {"strideH": 1, "strideW": 1})
+    steps = [Step("DEQUANTIZE", [1], [2], None, 3), Step("CONV_2D", [0, 2, 3], [4], options)]
+    return Model(tensors, steps, [0], [4]).payload()
+
+
+def test_half_precision_is_read_and_growth_is_told(tmp_path: Path) -> None:
+    (tmp_path / "half.tflite").write_bytes(halves())
+    grown = convert(tmp_path / "half.tflite", output=tmp_path / "f.tflite", scheme="float")
+    assert grown.fidelity.outputs[0].snr_db > 100
+    assert any("larger than its source" in note for note in grown.notes)
+    smaller = convert(tmp_path / "half.tflite", output=tmp_path / "d.tflite", scheme="dynamic")
+    assert not any("larger than its source" in note for note in smaller.notes)
+
+
+def test_mutants_end_in_one_of_our_errors(source: Path, tmp_path: Path) -> None:
+    payload, rng, ends = source.read_bytes(), np.random.default_rng(5), Counter[str]()
+    for _ in range(24):
+        mutant = bytearray(payload)
+        for at in rng.integers(0, len(payload), int(rng.integers(1, 30))):
+            mutant[at] = int(rng.integers(256))
+        (tmp_path / "m.tflite").write_bytes(mutant[: int(rng.integers(len(mutant) // 2, len(mutant) + 1))])
+        try:
+            convert(tmp_path / "m.tflite", output=tmp_path / "o.onnx", scheme="float", gate="off")
+            ends["written"] += 1
+        except (ArtifactError, ConversionError, InputError) as error:
+            ends[type(error).__name__] += 1
+    assert ends.total() == 24

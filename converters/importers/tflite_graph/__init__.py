@@ -1,0 +1,12 @@
+"""Imports .tflite files: float, half precision and quantized ones, as an ONNX graph.
+
+file.py         the bytes: tensors, operators, constants as real numbers, sparse ones written out
+shapes.py       the sizes of all tensors, as LiteRT itself computes them
+sketch.py       the ONNX graph that is drawn: values with their layout, and grids as QuantizeLinear and DequantizeLinear
+table.py        TFLite operator -> the function that draws it; the functions stand in one file per family
+importer.py     all of it in order
+"""
+
+from edgemm.converters.importers.tflite_graph.importer import Imported, import_tflite
+
+__all__ = ["Imported", "import_tflite"]

@@ -1,0 +1,187 @@
+"""`import_tflite`: a .tflite file as an ONNX graph, and the file itself with fixed sizes, to be compared with."""
+
+from __future__ import annotations
+
+import struct
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import onnx_ir as ir
+
+from edgemm.converters.importers.input_shapes import fix_input_shapes
+from edgemm.converters.importers.tflite_graph.file import Model, packed, read_model
+from edgemm.converters.importers.tflite_graph.shapes import checked, tensor_shapes
+from edgemm.converters.importers.tflite_graph.sketch import Sketch
+from edgemm.converters.importers.tflite_graph.table import COMPLEX, OPERATORS, REMEDY, STATELESS, VARIABLES
+from edgemm.converters.passes.shapes import infer_shapes
+from edgemm.converters.tflite.builder import pack_model
+from edgemm.converters.written import Port, Written
+from edgemm.errors import ConversionError, EdgemmError, UnsupportedOperator
+from edgemm.tensors import TensorSpec
+
+OPSET = 17
+PORTS = ("float32", "int32", "int64", "bool", "int8", "uint8")
+"""Types that inputs and outputs may have."""
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Imported:
+    """A .tflite file, read."""
+
+    model: ir.Model
+    """What it computes, on real numbers; grids of 8 bits as QuantizeLinear and DequantizeLinear."""
+    file: Written
+    """The file with fixed sizes, which answers in LiteRT."""
+    rounds: bool
+    """It computes with integers, some of which the graph may show as real numbers."""
+    float_operators: tuple[str, ...] = ()
+    """Of a file that computes with integers: operators that it computes in float, as their nodes' names begin."""
+    notes: tuple[str, ...] = ()
+
+
+def import_tflite(payload: bytes, name: str, shapes: Mapping[str, Sequence[int]] | None = None) -> Imported:
+    """Draws the first graph of a .tflite file.
+
+    A batch dimension that the file leaves open becomes 1.
+
+    Args:
+        payload: the bytes of the file.
+        name: of the file, for messages.
+        shapes: input name -> its whole shape, where the file leaves other dimensions open.
+
+    Raises:
+        DamagedArtifact: not a model, or damaged.
+        InputError: a dimension is open that `shapes` does not give.
+        UnsupportedOperator: an operator that cannot be expressed; all of them are named.
+    """
+    checked(payload, name)
+    model = read_model(payload, name)
+    _require_operators(model, name)
+    payload = _with_sizes(payload, name, model, shapes or {})
+    sizes = tensor_shapes(payload, name, len(model.tensors))
+    graph = _drawn(model, sizes, name)
+    notes: tuple[str, ...] = ()
+    if model.graphs > 1:
+        notes = (f"the file has {model.graphs} subgraphs: the first is converted",)
+    rounds = any(tensor.on_grid for tensor in model.tensors)
+    return Imported(graph, _ports(payload, model, sizes, graph), rounds, _float_operators(model), notes)
+
+
+def _float_operators(model: Model) -> tuple[str, ...]:
+    """Operators between float tensors alone, where others compute on grids: whoever made the file left them so."""
+    made = {index for operator in model.operators for index in operator.outputs}
+    if not any(model.tensors[index].on_grid for index in made):
+        return ()
+    found = []
+    for number, operator in enumerate(model.operators):
+        seen = [
+            *operator.outputs,
+            *(index for index in operator.inputs if index in made or index in model.inputs),
+        ]
+        if not any(model.tensors[index].on_grid for index in seen):
+            found.append(f"{operator.code}_{number}_")
+    return tuple(found)
+
+
+def _require_operators(model: Model, name: str) -> None:
+    codes = {each.code: None for each in model.operators}
+    states = [code for code in codes if code in VARIABLES]
+    if states:
+        raise UnsupportedOperator(
+            f"{name}: keeps its states in variables of its own ({', '.join(states)}), which neither format has. "
+            f"{STATELESS}"
+        )
+    missing = [code for code in codes if code not in OPERATORS]
+    if missing:
+        raise UnsupportedOperator(f"{name}: no form for {', '.join(missing[:12])}. {REMEDY}")
+    for tensor in (model.tensors[index] for index in (*model.inputs, *model.outputs)):
+        if tensor.kind not in PORTS and not tensor.on_grid:
+            raise UnsupportedOperator(
+                f"{name}: {tensor.name!r} is {tensor.kind}, expected one of {', '.join(PORTS)}. "
+                "Export the model with one of these types"
+            )
+
+
+def _with_sizes(payload: bytes, name: str, model: Model, shapes: Mapping[str, Sequence[int]]) -> bytes:
+    """The file with fixed sizes of its inputs.
+
+    Raises:
+        InputError: they are open, or given otherwise than the file has them.
+    """
+    values = [
+        ir.Value(
+            name=model.tensors[index].name,
+            shape=ir.Shape([size if size > 0 else None for size in _declared(model, index)]),
+            type=ir.TensorType(ir.DataType.FLOAT),
+        )
+        for index in model.inputs
+    ]
+    fix_input_shapes(ir.Model(ir.Graph(values, [], nodes=[], name="inputs"), ir_version=8), shapes)
+    wanted = {index: tuple(value.shape.numpy()) for index, value in zip(model.inputs, values, strict=True)}  # type: ignore[union-attr]
+    if all(model.tensors[index].shape == sizes for index, sizes in wanted.items()):
+        return payload
+    found = packed(payload, name)
+    for index, sizes in wanted.items():
+        found.subgraphs[0].tensors[index].shape = np.array(sizes, np.int32)
+    return pack_model(found)
+
+
+def _declared(model: Model, index: int) -> tuple[int, ...]:
+    tensor = model.tensors[index]
+    return tensor.signature if len(tensor.signature) == len(tensor.shape) else tensor.shape
+
+
+def _drawn(model: Model, sizes: Sequence[tuple[int, ...]], name: str) -> ir.Model:
+    sketch = Sketch(model, sizes)
+    inputs = [
+        sketch.add_input(index, "float32" if model.tensors[index].on_grid else model.tensors[index].kind)
+        for index in model.inputs
+    ]
+    for number, operator in enumerate(model.operators):
+        sketch.begin(number, operator)
+        complex_ = COMPLEX.get(operator.code)
+        draw = complex_ if complex_ and operator.inputs[0] in sketch.complex else OPERATORS[operator.code]
+        try:
+            draw(sketch, operator)
+        except EdgemmError:
+            raise
+        except (IndexError, ValueError, TypeError, KeyError, ZeroDivisionError, struct.error) as error:
+            raise ConversionError(
+                f"{name}: operator {sketch.at} contradicts itself ({error}). Export the model again"
+            ) from error
+    outputs = [sketch.output(index) for index in model.outputs]
+    graph = ir.Graph(
+        inputs,
+        outputs,
+        nodes=sketch.nodes,
+        initializers=sketch.initializers,
+        opset_imports={"": OPSET},
+        name=name,
+    )
+    made = ir.Model(graph, ir_version=8, producer_name="tflite")
+    infer_shapes(made)
+    return made
+
+
+def _ports(payload: bytes, model: Model, sizes: Sequence[tuple[int, ...]], graph: ir.Model) -> Written:
+    """The file, by the names that the graph has."""
+
+    def ports(indexes: Sequence[int], values: Sequence[Any]) -> tuple[Port, ...]:
+        return tuple(
+            Port(str(value.name), _spec(model, index, sizes[index]))
+            for index, value in zip(indexes, values, strict=True)
+        )
+
+    return Written(
+        "tflite", payload, ports(model.inputs, graph.graph.inputs), ports(model.outputs, graph.graph.outputs)
+    )
+
+
+def _spec(model: Model, index: int, shape: tuple[int, ...]) -> TensorSpec:
+    tensor = model.tensors[index]
+    if not tensor.on_grid:
+        return TensorSpec(tensor.name, shape, tensor.kind)
+    zero = int(tensor.zero_point.reshape(-1)[0])
+    return TensorSpec(tensor.name, shape, tensor.kind, float(tensor.scale[0]), zero)
