@@ -235,7 +235,7 @@ def _read(
     shapes: Mapping[str, Sequence[int]] | None,
     cut: Cut | None,
 ) -> tuple[ir.Model, bytes, Imported | None]:
-    """The graph, or the part of it that is wanted; the bytes that tell sources apart; what else is known of a .tflite."""
+    """The graph, or the part of it that is wanted; the bytes that tell sources apart; more of a .tflite file."""
     if isinstance(source, str | Path):
         return _read_file(Path(source), shapes, cut)
     if isinstance(source, TrainedSource):
