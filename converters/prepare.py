@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import hashlib
-import os
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -11,21 +10,15 @@ from typing import Any
 
 import onnx_ir as ir
 
-from edgemm.artifact import Artifact
-from edgemm.card import HistoryStep, ModelCard
-from edgemm.card.fit import Entry, read_card_file
-from edgemm.card.fit import fit_card as fit_to_tensors
-from edgemm.card.keys import refuse_unknown, without_help
+from edgemm.card import ModelCard
 from edgemm.converters.aware.source import TrainedSource
 from edgemm.converters.file_source import FileSource
-from edgemm.converters.importers import export_program, export_torch, read_onnx
 from edgemm.converters.importers.cut import Cut
 from edgemm.converters.importers.cut_card import card_of_part
-from edgemm.converters.importers.input_shapes import fix_input_shapes, set_inputs
+from edgemm.converters.importers.input_shapes import set_inputs
 from edgemm.converters.importers.outputs import separate_outputs
 from edgemm.converters.importers.source_file import source_file
-from edgemm.converters.importers.tflite_graph import Imported, import_tflite
-from edgemm.converters.importers.torch_module import check_example_inputs
+from edgemm.converters.importers.tflite_graph import Imported
 from edgemm.converters.passes import canonicalize
 from edgemm.converters.passes.control import put_time_first
 from edgemm.converters.passes.names import free_runtime_names
@@ -35,9 +28,11 @@ from edgemm.converters.passes.stepwise import add_states
 from edgemm.converters.piece import Piece
 from edgemm.converters.reference import Source, TorchSource
 from edgemm.converters.shape_outputs import shape_outputs
+from edgemm.converters.source_card import fit_card, given_card
+from edgemm.converters.source_graph import source_graph
 from edgemm.converters.stepwise import ROUNDS, check_whole, with_states
 from edgemm.converters.written import Format
-from edgemm.errors import ArtifactError, CardError, InputError, UnsupportedOperator
+from edgemm.errors import InputError
 from edgemm.tensors import TensorSpec
 
 
@@ -104,7 +99,7 @@ def prepare(
         InputError: no such file, or the card does not fit the model.
         UnsupportedOperator: an operator that cannot be expressed.
     """
-    model, payload, imported = _read(source, example_inputs, shapes, cut)
+    model, payload, imported = source_graph(source, example_inputs, shapes, cut)
     if imported is not None and constants:
         raise InputError("--set: cannot be used with a .tflite source. Leave it out, or convert from ONNX")
     set_inputs(model, constants or {})
@@ -209,9 +204,9 @@ def _stepwise(
         if example_inputs is not None:
             import torch
 
-            made, _, _ = _read(source, (torch.cat([example_inputs[0]] * ROUNDS, dim=axis),), None, cut)
+            made, _, _ = source_graph(source, (torch.cat([example_inputs[0]] * ROUNDS, dim=axis),), None, cut)
         elif isinstance(source, str | Path):
-            made, _, _ = _read(source, None, {name: shape}, cut)
+            made, _, _ = source_graph(source, None, {name: shape}, cut)
         else:
             raise InputError("an onnx_ir.Model has the sizes that it has")
         separate_outputs(made)
@@ -229,74 +224,6 @@ def _is_float32(model: ir.Model) -> bool:
     return not any(value.dtype in other for value in values) and not is_quantized(model)
 
 
-def _read(
-    source: Any,
-    example_inputs: tuple[Any, ...] | None,
-    shapes: Mapping[str, Sequence[int]] | None,
-    cut: Cut | None,
-) -> tuple[ir.Model, bytes, Imported | None]:
-    """The graph, or the part of it that is wanted; the bytes that tell sources apart; more of a .tflite file."""
-    if isinstance(source, str | Path):
-        return _read_file(Path(source), shapes, cut)
-    if isinstance(source, TrainedSource):
-        model, payload = source.model.clone(), b""
-    else:
-        model = _graph_of(source, example_inputs)
-        payload = ir.serde.serialize_model(model).SerializeToString(deterministic=True)
-    return _part(model, shapes, cut), payload, None
-
-
-def _read_file(
-    path: Path, shapes: Mapping[str, Sequence[int]] | None, cut: Cut | None
-) -> tuple[ir.Model, bytes, Imported | None]:
-    if path.suffix.lower() in (".pt", ".pth", ".h5", ".keras"):
-        raise UnsupportedOperator(
-            f"{path.name}: this converts .onnx, .pt2 and .tflite files and torch modules, not {path.suffix} files. "
-            "Export the model to ONNX first (torch.onnx.export, or tf2onnx for Keras)"
-        )
-    if not os.path.isfile(path):
-        raise InputError(f"{str(path)[:200]}: there is no such file. Give the path of an .onnx model")
-    if path.suffix.lower() == ".pt2":
-        return _part(export_program(path), shapes, cut), path.read_bytes(), None
-    if path.suffix.lower() == ".tflite":
-        return _tflite(path, shapes, cut)
-    return read_onnx(path, shapes, cut), path.read_bytes(), None
-
-
-def _tflite(
-    path: Path, shapes: Mapping[str, Sequence[int]] | None, cut: Cut | None
-) -> tuple[ir.Model, bytes, Imported | None]:
-    from edgemm.artifact import read_artifact
-
-    payload = read_artifact(path).payload
-    found = import_tflite(payload, path.name, shapes)
-    return _part(found.model, shapes, cut), payload, found
-
-
-def _part(model: ir.Model, shapes: Mapping[str, Sequence[int]] | None, cut: Cut | None) -> ir.Model:
-    """A graph with known sizes, cut in place."""
-    if cut:
-        given = cut.apply(model, shapes)
-        there = {str(value.name) for value in model.graph.inputs}
-        fix_input_shapes(model, {name: shape for name, shape in given.items() if name in there})
-    return model
-
-
-def _graph_of(source: Any, example_inputs: tuple[Any, ...] | None) -> ir.Model:
-    if isinstance(source, ir.Model):
-        return source.clone()
-    if not hasattr(source, "state_dict"):
-        raise InputError(
-            f"expected a path, a torch module or an onnx_ir.Model, found {type(source).__name__}"
-        )
-    if example_inputs is None:
-        raise InputError(
-            "a torch module needs example_inputs: a tuple of tensors of the shapes to convert for"
-        )
-    check_example_inputs(example_inputs)
-    return export_torch(source, tuple(example_inputs))
-
-
 def _name(source: Any) -> str:
     if isinstance(source, str | Path):
         return Path(source).stem
@@ -312,101 +239,3 @@ def _specs(values: Sequence[ir.Value]) -> tuple[TensorSpec, ...]:
             raise InputError(f"tensor {value.name!r} has no static shape; give --shape {value.name}=...")
         specs.append(TensorSpec(str(value.name), tuple(value.shape.numpy()), value.dtype.numpy().name))
     return tuple(specs)
-
-
-def given_card(source: Any, card: ModelCard | str | Path | None, preset: str | None) -> ModelCard | None:
-    """The card that was given, else the preset's, else the one that the source file carries.
-
-    A card that says nothing of its model's history gets that of the source file.
-    """
-    if card is None and preset is None:
-        return _carried(source)
-    if card is not None:
-        given = card if isinstance(card, ModelCard) else _card_file(Path(card))
-        refuse_unknown(given)
-        given = without_help(given)
-    else:
-        from edgemm.card.presets import preset as named
-
-        given = named(str(preset))
-    return given if given.history else given.with_(history=_history(source))
-
-
-def _carried(source: Any) -> ModelCard | None:
-    """The card inside the source file; None where there is none, and where the source is no file."""
-    if isinstance(source, TrainedSource):
-        return source.card
-    if isinstance(source, str | Path) and Path(source).suffix.lower() != ".pt2":
-        from edgemm.artifact import read_artifact
-
-        artifact = read_artifact(source)
-        if artifact.card is None and artifact.format == "tflite":
-            return _said_by_tflite(artifact)
-        return artifact.card
-    return None
-
-
-def _said_by_tflite(artifact: Artifact) -> ModelCard | None:
-    """What a .tflite file's metadata says: labels, normalisation, what its outputs are."""
-    from edgemm.foreign import foreign_card
-
-    found = foreign_card(artifact)
-    return None if found is None else found.card
-
-
-def _history(source: Any) -> tuple[HistoryStep, ...]:
-    """The history that the source file's own card tells; none where that card cannot be read."""
-    try:
-        card = _carried(source)
-    except (ArtifactError, InputError, OSError):  # reading the model will say what is wrong with the file
-        return ()
-    return card.history if card is not None else ()
-
-
-def _card_file(path: Path) -> ModelCard:
-    if not os.path.isfile(path):
-        raise InputError(f"--card {str(path)[:200]}: there is no such file")
-    return read_card_file(path)
-
-
-def fit_card(
-    given: ModelCard | None,
-    name: str,
-    inputs: Sequence[TensorSpec],
-    outputs: Sequence[TensorSpec],
-    *,
-    known: bool = True,
-) -> tuple[ModelCard, list[str]]:
-    """The card, or an empty one of that name, with one entry for each tensor; and what it leaves unsaid.
-
-    Args:
-        known: False where somebody made `given` up.
-    """
-    card = given or ModelCard(name=name)
-    notes = []
-    if given is None or not known:
-        notes.append("no card: task, preprocessing and labels are not known; the artifact takes raw tensors")
-    elif card.task in ("classification", "keyword") and not card.labels:
-        notes.append("the card has no labels: classes are named by their number")
-    try:
-        fitted = fit_to_tensors(card, inputs, outputs)
-    except CardError as error:
-        raise InputError(str(error)) from error
-    return fitted.with_(
-        inputs=_ordered(fitted.inputs, inputs), outputs=_ordered(fitted.outputs, outputs)
-    ), notes
-
-
-def _ordered(entries: Sequence[Entry], specs: Sequence[TensorSpec]) -> tuple[Entry, ...]:
-    """One for each tensor, in the order of the tensors.
-
-    Raises:
-        InputError: two entries are about one tensor.
-    """
-    named = {entry.name: entry for entry in entries}
-    if len(named) != len(specs):
-        raise InputError(
-            f"the card describes {', '.join(entry.name for entry in entries)}; expected one entry for each of "
-            f"{', '.join(spec.name for spec in specs)}"
-        )
-    return tuple(named[spec.name] for spec in specs)

@@ -21,6 +21,7 @@ torch = pytest.importorskip("torch", reason="training needs PyTorch: pip install
 from torch import nn  # noqa: E402
 
 from edgemm.converters import prepare, prune_file  # noqa: E402
+from edgemm.converters import source_graph as graphs  # noqa: E402
 from edgemm.converters.shrinking import shrink_file  # noqa: E402
 from edgemm.converters.shrinking.options import USUAL  # noqa: E402
 
@@ -184,13 +185,13 @@ def test_an_input_of_a_module_that_is_constant_is_no_input_any_more(tmp_path: Pa
 
 
 def test_the_source_is_read_once(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    read, opened = prepare._read, list[str]()
+    read, opened = graphs.source_graph, list[str]()
 
     def counted(source: Any, *rest: Any) -> Any:
         opened.append(str(source))
         return read(source, *rest)
 
-    monkeypatch.setattr(prepare, "_read", counted)
+    monkeypatch.setattr(prepare, "source_graph", counted)
     shrink_file(
         DIGITS, output=tmp_path / "a.tflite", calibrate=data.path("digits"), settings=ONE_EPOCH, gate="off"
     )

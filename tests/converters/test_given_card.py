@@ -14,7 +14,7 @@ from edgemm import data
 from edgemm.artifact import read_artifact, replace_card
 from edgemm.card import ModelCard
 from edgemm.converters import convert
-from edgemm.converters.prepare import given_card
+from edgemm.converters.source_card import given_card
 from edgemm.errors import CardError, InputError
 
 SOURCE = data.path("models/digits.onnx")

@@ -1,0 +1,86 @@
+"""The graph of a source: a file, a torch module or a graph in memory."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+import onnx_ir as ir
+
+from edgemm.converters.aware.source import TrainedSource
+from edgemm.converters.importers import export_program, export_torch, read_onnx
+from edgemm.converters.importers.cut import Cut
+from edgemm.converters.importers.input_shapes import fix_input_shapes
+from edgemm.converters.importers.tflite_graph import Imported, import_tflite
+from edgemm.converters.importers.torch_module import check_example_inputs
+from edgemm.errors import InputError, UnsupportedOperator
+
+
+def source_graph(
+    source: Any,
+    example_inputs: tuple[Any, ...] | None,
+    shapes: Mapping[str, Sequence[int]] | None,
+    cut: Cut | None,
+) -> tuple[ir.Model, bytes, Imported | None]:
+    """The graph, or the part of it that is wanted; the bytes that tell sources apart; more of a .tflite file."""
+    if isinstance(source, str | Path):
+        return _read_file(Path(source), shapes, cut)
+    if isinstance(source, TrainedSource):
+        model, payload = source.model.clone(), b""
+    else:
+        model = _graph_of(source, example_inputs)
+        payload = ir.serde.serialize_model(model).SerializeToString(deterministic=True)
+    return _part(model, shapes, cut), payload, None
+
+
+def _read_file(
+    path: Path, shapes: Mapping[str, Sequence[int]] | None, cut: Cut | None
+) -> tuple[ir.Model, bytes, Imported | None]:
+    if path.suffix.lower() in (".pt", ".pth", ".h5", ".keras"):
+        raise UnsupportedOperator(
+            f"{path.name}: this converts .onnx, .pt2 and .tflite files and torch modules, not {path.suffix} files. "
+            "Export the model to ONNX first (torch.onnx.export, or tf2onnx for Keras)"
+        )
+    if not os.path.isfile(path):
+        raise InputError(f"{str(path)[:200]}: there is no such file. Give the path of an .onnx model")
+    if path.suffix.lower() == ".pt2":
+        return _part(export_program(path), shapes, cut), path.read_bytes(), None
+    if path.suffix.lower() == ".tflite":
+        return _tflite(path, shapes, cut)
+    return read_onnx(path, shapes, cut), path.read_bytes(), None
+
+
+def _tflite(
+    path: Path, shapes: Mapping[str, Sequence[int]] | None, cut: Cut | None
+) -> tuple[ir.Model, bytes, Imported | None]:
+    from edgemm.artifact import read_artifact
+
+    payload = read_artifact(path).payload
+    found = import_tflite(payload, path.name, shapes)
+    return _part(found.model, shapes, cut), payload, found
+
+
+def _part(model: ir.Model, shapes: Mapping[str, Sequence[int]] | None, cut: Cut | None) -> ir.Model:
+    """A graph with known sizes, cut in place."""
+    if cut:
+        given = cut.apply(model, shapes)
+        there = {str(value.name) for value in model.graph.inputs}
+        fix_input_shapes(model, {name: shape for name, shape in given.items() if name in there})
+    return model
+
+
+def _graph_of(source: Any, example_inputs: tuple[Any, ...] | None) -> ir.Model:
+    if isinstance(source, ir.Model):
+        return source.clone()
+    if not hasattr(source, "state_dict"):
+        raise InputError(
+            f"expected a path, a torch module or an onnx_ir.Model, found {type(source).__name__}"
+        )
+    if example_inputs is None:
+        raise InputError(
+            "a torch module needs example_inputs: a tuple of tensors of the shapes to convert for"
+        )
+    check_example_inputs(example_inputs)
+    return export_torch(source, tuple(example_inputs))
