@@ -58,7 +58,7 @@ def _tflite(
     from edgemm.artifact import read_artifact
 
     payload = read_artifact(path).payload
-    found = import_tflite(payload, path.name, shapes)
+    found = import_tflite(payload, path.name, shapes, named=bool(cut))
     return _part(found.model, shapes, cut), payload, found
 
 

@@ -79,7 +79,7 @@ def infer_shapes(model: ir.Model) -> int:
 def _hide_functions(proto: onnx.ModelProto) -> None:
     """Operators that onnx does not know are of the shape of their operand."""
     for node in proto.graph.node:
-        if node.domain == DOMAIN and node.op_type in FUNCTIONS:
+        if node.domain == DOMAIN and node.op_type in FUNCTIONS and len(node.input) == 1:
             node.domain, node.op_type = "", "Identity"
 
 

@@ -5,8 +5,11 @@ from __future__ import annotations
 import json
 from pathlib import Path
 
+import numpy as np
 import onnx
+import onnxruntime
 import pytest
+from ai_edge_litert.interpreter import Interpreter
 
 from edgemm import data
 from edgemm.cli import main
@@ -37,8 +40,41 @@ def test_a_name_that_is_not_there(tmp_path: Path, capsys: pytest.CaptureFixture[
     assert not out.exists()
 
 
-def test_a_tflite_source_is_not_cut(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    made = tmp_path / "o.tflite"
-    assert main(["convert", str(SOURCE), "-o", str(made), "--scheme", "float"]) == 0
-    assert main(["convert", str(made), "-o", str(tmp_path / "p.tflite"), "--outputs", "x"]) != 0
-    assert "--outputs: cannot be used with a .tflite source" in capsys.readouterr().err
+@pytest.mark.parametrize(
+    "name", ["/relu1/Relu_output_0", "/flatten/Flatten_output_0", "/pool2/MaxPool_output_0"]
+)
+def test_a_tflite_source_is_cut_at_its_own_tensors(tmp_path: Path, name: str) -> None:
+    """Both parts answer as LiteRT computes the tensor: in the layout of the file."""
+    whole, first, rest = tmp_path / "whole.tflite", tmp_path / "first.onnx", tmp_path / "rest.tflite"
+    command = ["convert", str(whole), "--scheme", "float"]
+    assert main(["convert", str(SOURCE), "-o", str(whole), "--scheme", "float"]) == 0
+    assert main([*command, "-o", str(first), "--outputs", name]) == 0
+    assert main([*command, "-o", str(rest), "--inputs", name]) == 0
+
+    with pytest.warns(UserWarning, match="preserve_all_tensors"):
+        source = Interpreter(str(whole), experimental_preserve_all_tensors=True)
+    source.allocate_tensors()
+    picture = np.random.default_rng(0).uniform(0, 1, (1, 28, 28, 1)).astype(np.float32)
+    source.set_tensor(source.get_input_details()[0]["index"], picture)
+    source.invoke()
+    inner = next(each for each in source.get_tensor_details() if each["name"] == name)
+    expected = source.get_tensor(inner["index"])
+    session = onnxruntime.InferenceSession(str(first))
+    found = session.run(None, {session.get_inputs()[0].name: picture})[0]
+    np.testing.assert_allclose(found, expected, atol=1e-5)
+
+    second = Interpreter(str(rest))
+    second.allocate_tensors()
+    second.set_tensor(second.get_input_details()[0]["index"], expected)
+    second.invoke()
+    answer, truth = (each.get_tensor(each.get_output_details()[0]["index"]) for each in (second, source))
+    np.testing.assert_allclose(answer, truth, atol=1e-4)
+
+
+def test_names_that_a_tflite_source_lacks_are_told_with_those_that_it_has(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    whole = tmp_path / "whole.tflite"
+    assert main(["convert", str(SOURCE), "-o", str(whole), "--scheme", "float"]) == 0
+    assert main(["convert", str(whole), "-o", str(tmp_path / "p.onnx"), "--outputs", "/relu1/Relu"]) == 2
+    assert "/relu1/Relu_output_0" in capsys.readouterr().err

@@ -52,6 +52,6 @@ def test_convert_takes_these() -> None:
     expected = [
         "source", "example_inputs", "output", "calibrate", "evaluate", "card", "preset", "scheme", "target", "gate",
         "min_db", "shapes", "constants", "settings", "limit", "repair", "repair_seconds", "explain", "stepwise",
-        "keep_outputs", "progress",
+        "keep_outputs", "progress", "outputs", "inputs",
     ]  # fmt: skip
     assert list(inspect.signature(convert).parameters) == expected

@@ -41,7 +41,9 @@ class Imported:
     notes: tuple[str, ...] = ()
 
 
-def import_tflite(payload: bytes, name: str, shapes: Mapping[str, Sequence[int]] | None = None) -> Imported:
+def import_tflite(
+    payload: bytes, name: str, shapes: Mapping[str, Sequence[int]] | None = None, *, named: bool = False
+) -> Imported:
     """Draws the first graph of a .tflite file.
 
     A batch dimension that the file leaves open becomes 1.
@@ -50,6 +52,7 @@ def import_tflite(payload: bytes, name: str, shapes: Mapping[str, Sequence[int]]
         payload: the bytes of the file.
         name: of the file, for messages.
         shapes: input name -> its whole shape, where the file leaves other dimensions open.
+        named: each tensor that is computed is a value of the graph by its own name, in its own layout.
 
     Raises:
         DamagedArtifact: not a model, or damaged.
@@ -61,7 +64,7 @@ def import_tflite(payload: bytes, name: str, shapes: Mapping[str, Sequence[int]]
     _require_operators(model, name)
     payload = _with_sizes(payload, name, model, shapes or {})
     sizes = tensor_shapes(payload, name, len(model.tensors))
-    graph = _drawn(model, sizes, name)
+    graph = _drawn(model, sizes, name, named=named)
     notes: tuple[str, ...] = ()
     if model.graphs > 1:
         notes = (f"the file has {model.graphs} subgraphs: the first is converted",)
@@ -133,8 +136,8 @@ def _declared(model: Model, index: int) -> tuple[int, ...]:
     return tensor.signature if len(tensor.signature) == len(tensor.shape) else tensor.shape
 
 
-def _drawn(model: Model, sizes: Sequence[tuple[int, ...]], name: str) -> ir.Model:
-    sketch = Sketch(model, sizes)
+def _drawn(model: Model, sizes: Sequence[tuple[int, ...]], name: str, *, named: bool) -> ir.Model:
+    sketch = Sketch(model, sizes, named=named)
     inputs = [
         sketch.add_input(index, "float32" if model.tensors[index].on_grid else model.tensors[index].kind)
         for index in model.inputs

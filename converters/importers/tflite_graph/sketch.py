@@ -47,8 +47,13 @@ def channels_first(rank: int) -> Perm:
 class Sketch:
     """Draws nodes, and knows what each tensor is by now."""
 
-    def __init__(self, model: Model, shapes: Sequence[tuple[int, ...]]) -> None:
+    def __init__(self, model: Model, shapes: Sequence[tuple[int, ...]], *, named: bool = False) -> None:
+        """
+        Args:
+            named: each tensor that is computed is also there under its name, in the layout of the file.
+        """
         self.model = model
+        self.named = named
         self.shapes = tuple(shapes)
         self.nodes: list[ir.Node] = []
         self.initializers: list[ir.Value] = []
@@ -181,11 +186,16 @@ class Sketch:
             activation: number of a fused activation function.
         """
         value = self._on_grid(self.tensor(index), self._activated(value, activation))
-        self._held[index] = Held(value, identity(len(self.shape(index))) if perm is None else perm)
+        self.alias(index, Held(value, identity(len(self.shape(index))) if perm is None else perm))
 
     def alias(self, index: int, held: Held) -> None:
         """A tensor that is another one."""
         self._held[index] = held
+        name = self.tensor(index).name
+        if self.named and name and name not in self._names and held.value.const_value is None:
+            value = self.node("Identity", [self.read(index)])
+            value.name = self._unique(name)
+            self._held[index] = Held(value, identity(len(held.perm)))
 
     def output(self, index: int) -> ir.Value:
         """A graph's output: the tensor in the layout of the file, under its name."""

@@ -19,7 +19,6 @@ from edgemm.converters.passes.contrib.embedding import expand_embedding
 from edgemm.converters.passes.contrib.gelu import (
     expand_bias_gelu,
     expand_fast_gelu,
-    expand_gelu,
     expand_gemm_fast_gelu,
     expand_quick_gelu,
     expand_split_gelu,
@@ -46,6 +45,7 @@ from edgemm.converters.passes.contrib.products import (
 from edgemm.converters.passes.contrib.rotary import expand_rotary
 from edgemm.converters.passes.opset import opset_of
 from edgemm.errors import UnsupportedOperator
+from edgemm.quantize.functions import is_function
 
 FUSED: dict[str, Callable[[FusedNode], None]] = {
     "Attention": expand_attention,
@@ -61,7 +61,6 @@ FUSED: dict[str, Callable[[FusedNode], None]] = {
     "FusedMatMul": expand_matmul,
     "FusedMatMulActivation": expand_matmul,
     "GatherBlockQuantized": expand_block_gather,
-    "Gelu": expand_gelu,
     "GemmFastGelu": expand_gemm_fast_gelu,
     "GroupNorm": expand_group_norm,
     "GroupQueryAttention": expand_group_query,
@@ -112,8 +111,8 @@ def runs_as_standard(op_type: str, opset: int) -> bool:
 
 
 def is_fused(node: ir.Node) -> bool:
-    """This package writes such a node out."""
-    return node.domain == DOMAIN and node.op_type in FUSED
+    """This package writes such a node out. A Gelu, and a FastGelu without a bias, is canonical as it is."""
+    return node.domain == DOMAIN and node.op_type in FUSED and not is_function(node)
 
 
 def expand_fused(model: ir.Model) -> int:

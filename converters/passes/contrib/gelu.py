@@ -23,11 +23,6 @@ def by_tanh(draft: FusedNode, x: ir.Value) -> ir.Value:
     return draft("Mul", draft("Mul", x, 0.5), draft("Add", tanh, 1.0))
 
 
-def expand_gelu(draft: FusedNode) -> None:
-    """Gelu: X."""
-    draft.becomes(exact(draft, draft.input(0)))
-
-
 def expand_bias_gelu(draft: FusedNode) -> None:
     """BiasGelu: A, then a bias B along its last axis."""
     draft.becomes(exact(draft, draft.plus(draft.input(0), 1)))
