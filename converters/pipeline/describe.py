@@ -45,4 +45,6 @@ def _larger(work: Work) -> list[str]:
         work.plan.scheme,
         "layers that stay float, or the operators around integers, take more than the source's",
     )
-    return [f"the output is larger than its source ({size} bytes, {before} before): {why}"]
+    return [
+        f"card and goldens apart, the output is larger than its source ({size} bytes, {before} before): {why}"
+    ]
