@@ -42,7 +42,7 @@ test: $(VENV)/.test lint  ## everything that must hold, under 15 minutes
 test-all: $(VENV)/.test lint  ## also the tests that need models and data named by EDGEMM_SHARED
 	$(BIN)/python -m pytest -m "not devices"
 
-sweep: $(VENV)/.test  ## 500 seeded conversions held against their sources, and the soaks of tests/soak; FLAGS=--all for all conversions
+sweep: $(VENV)/.test zoo  ## the zoo, 500 seeded conversions held against their sources, and the soaks of tests/soak; FLAGS=--all for all conversions
 	$(BIN)/python -m tests.differential --points 500 --seed 0 --jobs 2 $(FLAGS)
 	EDGEMM_SWEEP=1 $(BIN)/python -m pytest tests/soak tests/converters/test_resize_matrix.py
 
