@@ -95,20 +95,30 @@ def decibels(artifact: Path, samples: list[dict[str, Any]], truth: Any) -> float
     """Signal to noise of a file's own answers against the module's."""
     import edgemm
 
+    found = []
     with edgemm.load(artifact) as model:
         (answered,) = model.outputs
-        found = np.stack(
-            [
-                answered.dequantize(
-                    model.run({spec.name: spec.quantize(each[spec.name]) for spec in model.inputs})[
-                        answered.name
-                    ]
-                )
-                for each in samples
-            ]
-        )
-    noise = np.square(found.reshape(truth.shape).astype(np.float64) - truth).sum()
-    return round(float(10 * np.log10(np.square(truth.astype(np.float64)).sum() / max(noise, 1e-30))), 1)
+        for sample in samples:
+            given = {
+                spec.name: spec.quantize(_channels_last(sample[spec.name], spec.shape))
+                for spec in model.inputs
+            }
+            found.append(answered.dequantize(model.run(given)[answered.name]))
+    right = truth.astype(np.float64)
+    noise = sum(
+        np.square(_channels_first(one, each.shape).astype(np.float64) - each).sum()
+        for one, each in zip(found, right, strict=True)
+    )
+    return round(float(10 * np.log10(np.square(right).sum() / max(float(noise), 1e-30))), 1)
+
+
+def _channels_last(values: Any, shape: tuple[int, ...]) -> Any:
+    """As the file takes them: .tflite has channels last."""
+    return values if values.shape == shape else np.ascontiguousarray(np.moveaxis(values, 1, -1))
+
+
+def _channels_first(values: Any, shape: tuple[int, ...]) -> Any:
+    return values if values.shape == shape else np.moveaxis(values, -1, 1)
 
 
 def table(rows: list[dict[str, Any]]) -> str:
