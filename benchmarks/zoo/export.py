@@ -80,6 +80,9 @@ def _write(family: str, name: str, exporter: str, out: Path) -> None:
 
     warnings.simplefilter("ignore")
     logging.disable(logging.WARNING)
+    torch.backends.mha.set_fastpath_enabled(
+        False
+    )  # an operator of PyTorch's own, which exporters cannot write
     build, makers = importlib.import_module(f"benchmarks.zoo.{family}").NETWORKS[name]
     torch.manual_seed(0)
     module = build().eval()

@@ -25,6 +25,11 @@ class First(nn.Module):
         return self.network(**dict(zip(self.names, inputs, strict=True)), **self.fixed, return_dict=False)[0]
 
 
+def _all_seen() -> Tensor:
+    """A mask. Without one, transformers looks for packed sequences, which the older exporter cannot write."""
+    return torch.ones(1, TOKENS, dtype=torch.int64)
+
+
 def distilbert() -> nn.Module:
     from transformers import DistilBertConfig, DistilBertForSequenceClassification
 
@@ -59,7 +64,7 @@ def gpt2() -> nn.Module:
     from transformers import GPT2Config, GPT2LMHeadModel
 
     config = GPT2Config(vocab_size=WORDS, n_positions=TOKENS, n_embd=WIDTH, n_layer=2, n_head=4)
-    return First(GPT2LMHeadModel(config), "input_ids", use_cache=False)
+    return First(GPT2LMHeadModel(config), "input_ids", use_cache=False, attention_mask=_all_seen())
 
 
 def llama() -> nn.Module:
@@ -69,7 +74,7 @@ def llama() -> nn.Module:
         vocab_size=WORDS, hidden_size=WIDTH, intermediate_size=3 * WIDTH, num_hidden_layers=2, num_attention_heads=4,
         num_key_value_heads=2, max_position_embeddings=TOKENS,
     )  # fmt: skip
-    return First(LlamaForCausalLM(config), "input_ids", use_cache=False)
+    return First(LlamaForCausalLM(config), "input_ids", use_cache=False, attention_mask=_all_seen())
 
 
 def t5_encoder() -> nn.Module:
@@ -97,7 +102,8 @@ def whisper_encoder() -> nn.Module:
 
 
 def whisper_decoder() -> nn.Module:
-    return First(_whisper().decoder, "input_ids", "encoder_hidden_states", use_cache=False)
+    decoder = _whisper().decoder
+    return First(decoder, "input_ids", "encoder_hidden_states", use_cache=False, attention_mask=_all_seen())
 
 
 def wav2vec2() -> nn.Module:
