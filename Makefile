@@ -6,7 +6,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 PIP := $(BIN)/python -m pip install --quiet --disable-pip-version-check -c constraints.txt
 
-.PHONY: help demo test test-all sweep devices arm64 bare lint bench wheel wheelhouse offline versions runtimes clean
+.PHONY: help demo test test-all sweep zoo devices arm64 bare lint bench wheel wheelhouse offline versions runtimes clean
 
 help:  ## what can be made
 	@grep -E '^[a-z0-9-]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*## /\t/' | expand -t 14
@@ -42,9 +42,20 @@ test: $(VENV)/.test lint  ## everything that must hold, under 15 minutes
 test-all: $(VENV)/.test lint  ## also the tests that need models and data named by EDGEMM_SHARED
 	$(BIN)/python -m pytest -m "not devices"
 
-sweep: $(VENV)/.test  ## 500 seeded conversions held against their sources, and the soaks of tests/soak; FLAGS=--all for all conversions
+sweep: $(VENV)/.test zoo  ## the zoo, 500 seeded conversions held against their sources, and the soaks of tests/soak; FLAGS=--all for all conversions
 	$(BIN)/python -m tests.differential --points 500 --seed 0 --jobs 2 $(FLAGS)
 	EDGEMM_SWEEP=1 $(BIN)/python -m pytest tests/soak tests/converters/test_resize_matrix.py
+
+.venv-zoo/.made: $(VENV)/.test
+	$(PYTHON) -m venv .venv-zoo
+	.venv-zoo/bin/python -m pip install --quiet --disable-pip-version-check -c constraints.txt torch==2.13.0 onnx onnxscript \
+		transformers==5.24.0 safetensors pyyaml pillow huggingface-hub
+	.venv-zoo/bin/python -m pip install --quiet --disable-pip-version-check --no-deps timm==1.0.31
+	touch $@
+
+zoo: .venv-zoo/.made  ## forty networks of timm, transformers and PyTorch, both exporters, converted to both formats; hours
+	OMP_NUM_THREADS=1 .venv-zoo/bin/python -m benchmarks.zoo.export --out out/zoo
+	OMP_NUM_THREADS=1 $(BIN)/python -m benchmarks.zoo.measure out/zoo
 
 devices: $(VENV)/.test  ## cameras and sound cards of the kernel's own making, in an emulated machine
 	scripts/devices
