@@ -36,9 +36,11 @@ PLAIN: dict[str, dict[str, Any]] = {
     "xcit_nano_12_p16_224": {"img_size": SIZE},
     "mlp_mixer": {"img_size": SIZE, "patch_size": 8, "embed_dim": 128, "num_blocks": 4},
     "efficientformerv2_s0": {"img_size": SIZE},
-    "poolformer_s12": {"dims": (32, 64, 128, 160), "depths": (1, 1, 2, 1)},
+    "metaformer": {"dims": (32, 64, 128, 160), "depths": (1, 1, 2, 1)},
 }  # fmt: skip
 """Name in timm -> what is other than its own."""
+CLASSES = {"mlp_mixer": "MlpMixer", "metaformer": "MetaFormer"}
+"""Module -> class: families whose named networks take no sizes."""
 
 
 def make(name: str) -> Any:
@@ -46,8 +48,8 @@ def make(name: str) -> Any:
     without_torchvision()
     import timm
 
-    if name == "mlp_mixer":  # the only one whose maker takes no sizes
-        return timm.models.mlp_mixer.MlpMixer(num_classes=10, **PLAIN[name])
+    if name in CLASSES:
+        return getattr(getattr(timm.models, name), CLASSES[name])(num_classes=10, **PLAIN[name])
     return timm.create_model(name, pretrained=False, num_classes=10, **PLAIN[name])
 
 
