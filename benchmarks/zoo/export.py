@@ -104,7 +104,7 @@ def _write(family: str, name: str, exporter: str, out: Path) -> None:
 
 
 def _settle(module: Any) -> None:
-    """Batch norms with statistics as after training."""
+    """Batch norms with statistics as after training; no layer that is zero before it."""
     import torch
 
     for part in module.modules():
@@ -113,6 +113,8 @@ def _settle(module: Any) -> None:
             assert part.running_var is not None
             part.running_mean.normal_(0, 0.2)
             part.running_var.uniform_(0.5, 1.5)
+        if isinstance(part, torch.nn.Linear) and not part.weight.any():
+            torch.nn.init.normal_(part.weight, std=0.05)
 
 
 if __name__ == "__main__":
