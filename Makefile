@@ -56,6 +56,7 @@ sweep: $(VENV)/.test zoo  ## the zoo, 500 seeded conversions held against their 
 zoo: .venv-zoo/.made  ## forty networks of timm, transformers and PyTorch, both exporters, converted to both formats; hours
 	OMP_NUM_THREADS=1 .venv-zoo/bin/python -m benchmarks.zoo.export --out out/zoo
 	OMP_NUM_THREADS=1 $(BIN)/python -m benchmarks.zoo.measure out/zoo
+	cp out/zoo/table.md benchmarks/zoo/table.md
 
 devices: $(VENV)/.test  ## cameras and sound cards of the kernel's own making, in an emulated machine
 	scripts/devices

@@ -16,6 +16,9 @@ from typing import Any
 
 import numpy as np
 
+from benchmarks.timing import instruction_set
+from benchmarks.zoo.export import SAMPLES
+
 FORMATS = ("tflite", "onnx")
 CALIBRATE = 32
 FLOAT_DB = 80.0
