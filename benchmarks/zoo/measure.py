@@ -128,6 +128,9 @@ def table(rows: list[dict[str, Any]]) -> str:
     """Markdown."""
     keys = [f"{suffix} {scheme}" for scheme in ("float", "auto") for suffix in FORMATS]
     lines = [
+        f"One thread, {instruction_set()}. Decibels of the file against the PyTorch module, on {SAMPLES - CALIBRATE}",
+        f"samples that calibration did not see; int8 by `--scheme auto` with {CALIBRATE} samples, gate and repair on.",
+        "",
         f"| network and exporter | {' | '.join(keys)} | seconds |",
         f"| --- |{' --- |' * (len(keys) + 1)}",
     ]
