@@ -15,13 +15,8 @@ def check_source(source: Any, example_inputs: Any, calibrate: Any) -> None:
     """Refuses what cannot be pruned.
 
     Raises:
-        InputError: a .tflite file, a module without example inputs, or no data.
+        InputError: a module without example inputs, or no data.
     """
-    if isinstance(source, str | Path) and Path(source).suffix.lower() == ".tflite":
-        raise InputError(
-            f"{Path(source).name}: a .tflite file cannot be pruned. Prune the ONNX model that it was made from, then "
-            "run edgemm convert"
-        )
     if hasattr(source, "state_dict") and example_inputs is None:
         raise InputError("a torch module needs example_inputs: a tuple of tensors of the shapes to prune for")
     if calibrate is None:

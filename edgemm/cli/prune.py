@@ -43,7 +43,7 @@ sample at a time, also where the source leaves its batch open.
 def add_arguments(parser: CommandParser) -> None:
     """The options of `prune`."""
     parser.epilog = EPILOG
-    parser.add_argument("source", metavar="SOURCE", help="the trained float model: .onnx or .pt2")
+    parser.add_argument("source", metavar="SOURCE", help="the trained float model: .onnx, .pt2 or .tflite")
     parser.add_argument("-o", "--output", metavar="OUT", help="the .onnx file to write")
     parser.add_argument(
         "--target", metavar="MEASURE=VALUE",

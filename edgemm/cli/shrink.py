@@ -35,7 +35,7 @@ of the file that was written. Training that did not help is thrown away, and the
 def add_arguments(parser: CommandParser) -> None:
     """The options of `shrink`."""
     parser.epilog = EPILOG
-    parser.add_argument("source", metavar="SOURCE", help="the trained float model: .onnx or .pt2")
+    parser.add_argument("source", metavar="SOURCE", help="the trained float model: .onnx, .pt2 or .tflite")
     parser.add_argument(
         "-o", "--output", required=True, metavar="OUT", help="the file to write: .tflite or .onnx"
     )

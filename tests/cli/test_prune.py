@@ -200,13 +200,29 @@ def test_a_quantized_source_is_refused_with_what_to_do(
     assert not out.exists()
 
 
-def test_a_tflite_source_is_refused_with_what_to_do(
-    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+def test_a_tflite_source_loses_the_channels_that_its_onnx_form_loses(
+    small: tuple[Path, dict[str, Any]], tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    source = tmp_path / "model.tflite"
+    source, out = tmp_path / "whole.tflite", tmp_path / "small.onnx"
+    assert main(["convert", str(SOURCE), "-o", str(source), "--scheme", "float"]) == 0
+    capsys.readouterr()
+    assert main(["prune", str(source), "-o", str(out), *WORDS, "--json"]) == 0
+    said = json.loads(capsys.readouterr().out)
+    assert said["after"]["macs"] == small[1]["after"]["macs"]
+    sessions = [onnxruntime.InferenceSession(path.read_bytes()) for path in (small[0], out)]
+    picture = np.random.default_rng(0).uniform(0, 1, (1, 1, 28, 28)).astype(np.float32)
+    name = sessions[1].get_inputs()[0].name
+    expected = sessions[0].run(None, {"image": picture})[0]
+    found = sessions[1].run(None, {name: picture.transpose(0, 2, 3, 1)})[0]
+    np.testing.assert_allclose(found, expected, atol=1e-3 * float(np.abs(expected).max()))
+
+
+def test_a_damaged_tflite_source_writes_nothing(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    source, out = tmp_path / "model.tflite", tmp_path / "small.onnx"
     source.write_bytes(b"")
-    assert main(["prune", str(source), "-o", str(tmp_path / "small.onnx"), *WORDS]) == 2
-    assert "Prune the ONNX model" in capsys.readouterr().err
+    assert main(["prune", str(source), "-o", str(out), *WORDS]) == 6
+    assert "model.tflite" in capsys.readouterr().err
+    assert not out.exists()
 
 
 def test_an_open_dimension_is_refused_and_a_shape_helps(
