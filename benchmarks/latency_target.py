@@ -28,7 +28,7 @@ from typing import Any
 
 import numpy as np
 
-from benchmarks.prune_graph import RESNET8, tflite_to_onnx
+from benchmarks.prune_graph import RESNET8
 from benchmarks.shared import find
 
 BUNDLED = ("digits", "keywords", "scene_detector")
@@ -53,7 +53,7 @@ def run(words: Sequence[str] = ()) -> list[dict[str, Any]]:
     rows = []
     with tempfile.TemporaryDirectory() as folder:
         for name in options.network or (*BUNDLED, *SHARED):
-            source = network(name, Path(folder))
+            source = network(name)
             if source is None:
                 continue
             for runtime in options.runtime or RUNTIMES:
@@ -61,18 +61,14 @@ def run(words: Sequence[str] = ()) -> list[dict[str, Any]]:
     return rows
 
 
-def network(name: str, folder: Path) -> Path | None:
-    """The network as a float .onnx file; None where it is not there."""
+def network(name: str) -> Path | None:
+    """The float file of the network; None where it is not there."""
     from edgemm import data
 
     if name in BUNDLED:
         return data.path(f"models/{name}.onnx")
     root = find(SHARED[name])
-    if root is None:
-        return None
-    path = folder / f"{name}.onnx"
-    path.write_bytes(tflite_to_onnx((root / SHARED[name]).read_bytes()))
-    return path
+    return None if root is None else root / SHARED[name]
 
 
 def noise(source: Path) -> list[dict[str, Any]]:

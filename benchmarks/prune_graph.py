@@ -13,7 +13,6 @@ from __future__ import annotations
 
 import argparse
 import json
-import tempfile
 import zipfile
 from collections.abc import Mapping, Sequence
 from pathlib import Path
@@ -68,16 +67,14 @@ def resnet8(seed: int, judged: int = 2000) -> Case | None:
         return None
     from edgemm.converters.prepare import prepare
 
-    with tempfile.TemporaryDirectory() as folder:
-        path = Path(folder) / "resnet8.onnx"
-        path.write_bytes(tflite_to_onnx((root / RESNET8).read_bytes()))
-        model = prepare(path).model
-    calibration, _ = _cifar(root / CIFAR10 / "train.zip", CALIBRATED, seed)
-    others, labels = _cifar(root / CIFAR10 / "test.zip", judged, 99)
+    model = prepare(root / RESNET8).model
+    name = str(model.graph.inputs[0].name)
+    calibration, _ = _cifar(root / CIFAR10 / "train.zip", name, CALIBRATED, seed)
+    others, labels = _cifar(root / CIFAR10 / "test.zip", name, judged, 99)
     return Case("resnet8", model, calibration, others, labels)
 
 
-def _cifar(path: Path, count: int, seed: int) -> tuple[list[dict[str, Array]], Array]:
+def _cifar(path: Path, name: str, count: int, seed: int) -> tuple[list[dict[str, Array]], Array]:
     """Pictures of a zip with a folder for each class, 0..255 as that network takes them."""
     import cv2
 
@@ -90,96 +87,9 @@ def _cifar(path: Path, count: int, seed: int) -> tuple[list[dict[str, Array]], A
             picture = cv2.imdecode(np.frombuffer(archive.read(names[index]), np.uint8), cv2.IMREAD_COLOR)
             if picture is None:
                 raise ValueError(f"{names[index]} is no picture")
-            array = picture[:, :, ::-1].astype(np.float32).transpose(2, 0, 1)[None]
-            inputs.append({"image": np.ascontiguousarray(array)})
+            inputs.append({name: np.ascontiguousarray(picture[:, :, ::-1].astype(np.float32)[None])})
             labels.append(classes.index(names[index].split("/")[1]))
     return inputs, np.array(labels)
-
-
-def tflite_to_onnx(payload: bytes) -> bytes:
-    """A plain float CNN in TFLite (convolutions, also depthwise, sums, an average over all places, a linear layer) as
-    ONNX."""
-    import onnx
-    from onnx import TensorProto, helper, numpy_helper
-
-    from edgemm.converters.tflite.schema import enum, schema
-
-    model = schema().ModelT.InitFromPackedBuf(payload, 0)
-    graph = model.subgraphs[0]
-    codes = {
-        enum("BuiltinOperator", kind): kind
-        for kind in (
-            "CONV_2D",
-            "DEPTHWISE_CONV_2D",
-            "ADD",
-            "AVERAGE_POOL_2D",
-            "RESHAPE",
-            "FULLY_CONNECTED",
-            "SOFTMAX",
-        )
-    }
-    nodes, constants = [], []
-    names = {int(graph.inputs[0]): "image"}
-
-    def constant(index: int, name: str, order: tuple[int, ...] | None = None) -> str:
-        tensor = graph.tensors[index]
-        array = np.frombuffer(bytes(model.buffers[tensor.buffer].data), np.float32).reshape(
-            list(tensor.shape)
-        )
-        array = array if order is None else array.transpose(order)
-        constants.append(numpy_helper.from_array(np.ascontiguousarray(array), name))
-        return name
-
-    for number, operator in enumerate(graph.operators):
-        code = model.operatorCodes[operator.opcodeIndex]
-        kind = codes[max(code.builtinCode, code.deprecatedBuiltinCode)]
-        ins, out, options = (
-            [int(each) for each in operator.inputs],
-            int(operator.outputs[0]),
-            operator.builtinOptions,
-        )
-        name, made = f"{kind.lower()}_{number}", f"v{out}"
-        names[out] = made
-        if kind in ("CONV_2D", "DEPTHWISE_CONV_2D"):
-            each_alone = kind == "DEPTHWISE_CONV_2D"
-            size = int(graph.tensors[ins[0]].shape[1])
-            kernel = int(graph.tensors[ins[1]].shape[1])
-            order = (3, 0, 1, 2) if each_alone else (0, 3, 1, 2)
-            groups = int(graph.tensors[ins[0]].shape[3]) if each_alone else 1
-            around = max((-(-size // options.strideH) - 1) * options.strideH + kernel - size, 0)
-            pads = [around // 2, around // 2, around - around // 2, around - around // 2]
-            weights = [constant(ins[1], f"{name}.weight", order), constant(ins[2], f"{name}.bias")]
-            strides = [options.strideH, options.strideW]
-            nodes.append(
-                helper.make_node(
-                    "Conv", [names[ins[0]], *weights], [made], name, pads=pads, strides=strides, group=groups
-                )
-            )
-        elif kind == "ADD":
-            nodes.append(helper.make_node("Add", [names[each] for each in ins], [made], name))
-        elif kind == "AVERAGE_POOL_2D":
-            nodes.append(helper.make_node("GlobalAveragePool", [names[ins[0]]], [made], name))
-        elif kind == "RESHAPE":
-            nodes.append(helper.make_node("Flatten", [names[ins[0]]], [made], name))
-        elif kind == "FULLY_CONNECTED":
-            weights = [constant(ins[1], f"{name}.weight"), constant(ins[2], f"{name}.bias")]
-            nodes.append(helper.make_node("Gemm", [names[ins[0]], *weights], [made], name, transB=1))
-        else:
-            nodes.append(helper.make_node("Softmax", [names[ins[0]]], [made], name))
-        if getattr(options, "fusedActivationFunction", 0) == 1:
-            nodes.append(helper.make_node("Relu", [made], [f"{made}_relu"], f"{name}_relu"))
-            names[out] = f"{made}_relu"
-    shape = [int(graph.tensors[int(graph.inputs[0])].shape[axis]) for axis in (0, 3, 1, 2)]
-    last = int(graph.outputs[0])
-    made_graph = helper.make_graph(
-        nodes, "network",
-        [helper.make_tensor_value_info("image", TensorProto.FLOAT, shape)],
-        [helper.make_tensor_value_info(names[last], TensorProto.FLOAT, list(map(int, graph.tensors[last].shape)))],
-        constants,
-    )  # fmt: skip
-    proto = helper.make_model(made_graph, opset_imports=[helper.make_opsetid("", 17)], ir_version=8)
-    onnx.checker.check_model(proto)
-    return bytes(proto.SerializeToString())
 
 
 def accuracy(model: Any, case: Case) -> float:
