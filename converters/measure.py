@@ -15,8 +15,10 @@ from edgemm.converters.described_tensors import described_tensors
 from edgemm.converters.fidelity import Fidelity, Gate, Role, compare, stack
 from edgemm.converters.fidelity import float_tolerance as float_tolerance
 from edgemm.converters.fidelity import worst_error as worst_error
+from edgemm.converters.fidelity.meaning import NOTHING
 from edgemm.converters.fidelity.task_gate import TaskFidelity
 from edgemm.converters.fidelity.task_judge import task_judge
+from edgemm.converters.fidelity.trace import trace
 from edgemm.converters.latency import NOT_MEASURED, WARM_UP, Latency, measure_latency
 from edgemm.converters.piece import Piece
 from edgemm.converters.reference import GraphSource, Outputs
@@ -33,8 +35,6 @@ Tick = Callable[[int, int], None]
 
 TIES = 1e-3
 """Of the numbers of classes in an output: two classes may score alike, and either number is right."""
-UNCHANGED = frozenset({"Cast", "Flatten", "Identity", "Reshape", "Squeeze", "Transpose", "Unsqueeze"})
-"""Operators behind which a class's number is still one."""
 BEFORE = 4
 """Inferences of which the last is counted: after a wait for the next question, caches are cold and clocks low."""
 
@@ -148,10 +148,10 @@ def check_float(
         ]
         for way in (False, True)
     )
-    expected, again, chosen = stack(plain), stack(optimized), _chosen(compared)
+    expected, again, known = stack(plain), stack(optimized), trace(compared)
     for name, values in stack(found).items():
         error, spread = worst_error(expected[name], values)
-        if name in chosen and float(np.mean(values != expected[name])) <= TIES:
+        if known.get(name, NOTHING).numbered and float(np.mean(values != expected[name])) <= TIES:
             continue
         if not error <= float_tolerance(again[name], expected[name]):
             raise ConversionError(
@@ -159,18 +159,6 @@ def check_float(
                 f"{spread:.3g}; nothing was written. This is a fault in the converter: please report the model"
             )
     return measured
-
-
-def _chosen(model: ir.Model) -> frozenset[str]:
-    """Outputs that say which of several numbers is the largest, or the smallest."""
-    found = []
-    for output in model.graph.outputs:
-        node = output.producer()
-        while node is not None and node.op_type in UNCHANGED and node.inputs[0] is not None:
-            node = node.inputs[0].producer()
-        if node is not None and node.op_type in ("ArgMax", "ArgMin"):
-            found.append(str(output.name))
-    return frozenset(found)
 
 
 @dataclass(frozen=True, slots=True, eq=False)

@@ -23,7 +23,6 @@ from edgemm.converters.passes.rewrite import data_of, shape_of
 from edgemm.converters.piece import Piece
 from edgemm.errors import CardError
 from edgemm.tasks.detection.recipe import DetectionRecipe
-from edgemm.tasks.detection.rows import Parts
 from edgemm.tasks.segmentation.form import Form, find_form
 from edgemm.tasks.segmentation.recipe import SegmentationRecipe
 from edgemm.tensors import TensorSpec
@@ -124,30 +123,12 @@ def _segmentation(
     return changed, (found,), said
 
 
-def _is_joined(outputs: Sequence[TensorSpec], recipe: DetectionRecipe, labels: Sequence[str]) -> bool:
-    """Boxes and scores share an output."""
-    if recipe.head == "distances":
-        return not recipe.scores_outputs
-    if recipe.head not in ("yolo", "grid"):
-        return False
-    try:
-        parts = Parts(recipe, outputs, max(len(labels) - recipe.label_offset, 0) if labels else 0)
-    except CardError:
-        return False
-    boxes = {block.spec.name for block in parts.boxes.blocks}
-    return bool(boxes & {block.spec.name for block in parts.scores.blocks})
-
-
 def _scores(model: ir.Model, recipe: SegmentationRecipe, labels: int) -> Form | None:
     """The output with scores; None where there is none, or the scores themselves are wanted."""
-    return _scores_of(_specs(model), recipe, labels)
-
-
-def _scores_of(outputs: Sequence[TensorSpec], recipe: SegmentationRecipe, labels: int) -> Form | None:
     if recipe.smooth or recipe.kind in ("classes", "binary"):
         return None
     try:
-        form = find_form(recipe, labels, list(outputs))
+        form = find_form(recipe, labels, _specs(model))
     except CardError:  # told where the file is decoded
         return None
     return form if form.kind == "scores" and form.spec.dtype.startswith("float") else None

@@ -14,6 +14,7 @@ import onnx_ir as ir
 from edgemm.choices import hint
 from edgemm.converters.importers.tensor_types import give_types
 from edgemm.errors import InputError
+from edgemm.quantize.names import unused_name
 
 SHOWN = 6
 """Names in a message."""
@@ -110,20 +111,12 @@ class _Names:
 
 def _subgraph_nodes(node: ir.Node) -> Iterator[ir.Node]:
     """All nodes in the branches and loop bodies of a node."""
-    for graph in _subgraphs(node):
-        for each in graph:
-            yield each
-            yield from _subgraph_nodes(each)
-
-
-def _subgraphs(node: ir.Node) -> list[ir.Graph]:
-    found: list[ir.Graph] = []
     for attribute in node.attributes.values():
         if attribute.type == ir.AttributeType.GRAPH:
-            found.append(attribute.as_graph())
+            yield from attribute.as_graph().all_nodes()
         elif attribute.type == ir.AttributeType.GRAPHS:
-            found.extend(attribute.as_graphs())
-    return found
+            for graph in attribute.as_graphs():
+                yield from graph.all_nodes()
 
 
 def _begin(graph: ir.Graph, starts: Sequence[ir.Value]) -> list[ir.Value]:
@@ -144,17 +137,9 @@ def _as_input(graph: ir.Graph, value: ir.Value) -> ir.Value:
         if value.is_graph_input():
             graph.inputs.remove(value)
     value.replace_all_uses_with(new, replace_graph_outputs=True)
-    value.name = _free(graph, f"{value.name}_before_the_cut")
+    taken = {each.name for node in graph for each in node.outputs} | set(graph.initializers)
+    value.name = unused_name(f"{value.name}_before_the_cut", taken)
     return new
-
-
-def _free(graph: ir.Graph, name: str) -> str:
-    """The name, or one like it that no tensor has."""
-    taken = {value.name for node in graph for value in node.outputs} | set(graph.initializers)
-    count, found = 1, name
-    while found in taken:
-        count, found = count + 1, f"{name}_{count}"
-    return found
 
 
 def _needed(graph: ir.Graph) -> tuple[set[ir.Node], set[ir.Value]]:

@@ -10,6 +10,7 @@ import numpy.typing as npt
 
 from edgemm.converters.tflite.schema import Form
 from edgemm.quantize.grid import Grid
+from edgemm.quantize.names import unused_name
 
 
 @dataclass(slots=True, eq=False)
@@ -58,9 +59,7 @@ class Graph:
 
     def unique(self, name: str) -> str:
         """`name`, or with a number behind it when there is one of that name."""
-        chosen, number = name, 1
-        while chosen in self.names:
-            chosen, number = f"{name}_{number}", number + 1
+        chosen = unused_name(name, self.names)
         self.names.add(chosen)
         return chosen
 

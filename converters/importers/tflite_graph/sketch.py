@@ -17,6 +17,7 @@ import onnx_ir as ir
 from edgemm.converters.importers.tflite_graph.file import Model, Operator, Tensor
 from edgemm.converters.tflite.schema import enum_names
 from edgemm.errors import UnsupportedOperator
+from edgemm.quantize.names import unused_name
 
 Array = npt.NDArray[Any]
 Perm = tuple[int, ...]
@@ -240,8 +241,6 @@ class Sketch:
         return self.node("DequantizeLinear", [integers, *grid])
 
     def _unique(self, name: str) -> str:
-        chosen, number = name, 1
-        while chosen in self._names:
-            chosen, number = f"{name}_{number}", number + 1
+        chosen = unused_name(name, self._names)
         self._names.add(chosen)
         return chosen

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import onnx_ir as ir
 
-from edgemm.converters.passes.contrib.heads import Heads, attend, causal, factor_of, split
+from edgemm.converters.passes.contrib.heads import Heads, attend, causal, factor_of, split, with_past
 from edgemm.converters.passes.contrib.node import FusedNode
 from edgemm.converters.passes.contrib.rotary import turn
 from edgemm.converters.passes.rewrite import array_of, shape_of
@@ -27,12 +27,7 @@ def expand_group_query(draft: FusedNode) -> None:
     _require_plain(draft, past + shape_of(query)[2])
     if draft.integer("do_rotary", 0):
         query, key = _turned(draft, query, past), _turned(draft, key, past)
-    if past:
-        key = draft.concat([draft.input(PAST_KEY), key], 2)
-        value = draft.concat([draft.input(PAST_VALUE), value], 2)
-    for index, made in ((1, key), (2, value)):
-        if draft.used(index):
-            draft.replace(index, made)
+    key, value = with_past(draft, key, value, (PAST_KEY, PAST_VALUE))
     query = draft("Mul", query, factor_of(draft, shape_of(query)[3]))
     key, value = (_shared(draft, each, heads // groups) for each in (key, value))
     parts = Heads(query, key, value, past)

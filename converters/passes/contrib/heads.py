@@ -34,6 +34,23 @@ def split(draft: FusedNode, value: ir.Value, heads: int) -> ir.Value:
     return draft.transpose(draft.reshape(value, (batch, tokens, heads, width // heads)), (0, 2, 1, 3))
 
 
+def with_past(
+    draft: FusedNode, key: ir.Value, value: ir.Value, at: tuple[int, int]
+) -> tuple[ir.Value, ir.Value]:
+    """Keys and values behind those of earlier tokens, where the node has them; outputs 1 and 2 are these.
+
+    Args:
+        at: which inputs the earlier keys and values are.
+    """
+    if draft.has(at[0]) and draft.shape(at[0])[2]:
+        key = draft.concat([draft.input(at[0]), key], 2)
+        value = draft.concat([draft.input(at[1]), value], 2)
+    for index, made in ((1, key), (2, value)):
+        if draft.used(index):
+            draft.replace(index, made)
+    return key, value
+
+
 def factor_of(draft: FusedNode, size: int) -> float:
     """The factor of the scores: as the node says, else 1 / sqrt(size of a head)."""
     return draft.number("scale", 0.0) or 1.0 / sqrt(size)

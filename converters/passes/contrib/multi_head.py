@@ -4,7 +4,16 @@ from __future__ import annotations
 
 import onnx_ir as ir
 
-from edgemm.converters.passes.contrib.heads import Heads, attend, causal, factor_of, has_mask, mask_of, split
+from edgemm.converters.passes.contrib.heads import (
+    Heads,
+    attend,
+    causal,
+    factor_of,
+    has_mask,
+    mask_of,
+    split,
+    with_past,
+)
 from edgemm.converters.passes.contrib.node import FusedNode
 from edgemm.converters.passes.rewrite import shape_of
 
@@ -20,14 +29,8 @@ def expand_multi_head(draft: FusedNode) -> None:
             "Export the model without ONNX Runtime's optimizer",
         )
     query, key, value = _operands(draft)
-    past = 0
-    if draft.has(PAST_KEY):
-        past = draft.shape(PAST_KEY)[2]
-        key = draft.concat([draft.input(PAST_KEY), key], 2)
-        value = draft.concat([draft.input(PAST_VALUE), value], 2)
-    for index, made in ((1, key), (2, value)):
-        if draft.used(index):
-            draft.replace(index, made)
+    past = draft.shape(PAST_KEY)[2] if draft.has(PAST_KEY) else 0
+    key, value = with_past(draft, key, value, (PAST_KEY, PAST_VALUE))
     query = draft("Mul", query, factor_of(draft, shape_of(query)[3]))
     parts = Heads(query, key, value, past)
     masks = [causal(draft, parts, last=True)] if draft.integer("unidirectional", 0) else []

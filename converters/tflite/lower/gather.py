@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import numpy as np
+import numpy.typing as npt
 import onnx_ir as ir
 
 from edgemm.converters.tflite.attributes import Attributes, refuse
@@ -32,7 +35,7 @@ def lower_gather(ctx: Lowering, node: ir.Node) -> None:
     if numbers is None:
         which = ctx.get(node, 1, identity(len(ctx.shape(picked))))
         if not never_negative(picked):
-            which = from_the_front(ctx, which, shape[axis])
+            which = from_the_front(ctx, which, (int(np.prod(which.shape)),), np.array(shape[axis]))
     else:
         wrapped = np.where(numbers < 0, numbers + shape[axis], numbers).astype(np.int32)
         which = ctx.graph.constant(str(picked.name), wrapped.reshape(numbers.shape))
@@ -44,12 +47,17 @@ def lower_gather(ctx: Lowering, node: ir.Node) -> None:
     ctx.op("DEQUANTIZE", [numbers_picked], [final])
 
 
-def from_the_front(ctx: Lowering, numbers: Tensor, size: int) -> Tensor:
-    """Computed numbers, none of which counts from the end: kernels refuse those that do."""
+def from_the_front(ctx: Lowering, numbers: Tensor, form: tuple[int, ...], sizes: npt.NDArray[Any]) -> Tensor:
+    """Computed numbers, none of which counts from the end: kernels refuse those that do.
+
+    Args:
+        form: the shape in which they are computed with; kernels take few axes.
+        sizes: what a number below zero counts from, broadcast to `form`.
+    """
     kind = np.dtype(numbers.dtype)
-    zero = ctx.graph.constant(f"{numbers.name}_zero", np.zeros((), kind))
-    whole = ctx.graph.constant(f"{numbers.name}_size", np.array(size, kind))
-    flat = ctx.reshape(numbers, (int(np.prod(numbers.shape)),))
+    zero = ctx.graph.constant(f"{numbers.name}_zero", np.zeros_like(sizes, kind))
+    whole = ctx.graph.constant(f"{numbers.name}_size", sizes.astype(kind))
+    flat = ctx.reshape(numbers, form)
     below = ctx.graph.tensor(f"{numbers.name}_below", flat.shape, "bool")
     moved = ctx.graph.tensor(f"{numbers.name}_moved", flat.shape, numbers.dtype)
     chosen = ctx.graph.tensor(f"{numbers.name}_wrapped", flat.shape, numbers.dtype)

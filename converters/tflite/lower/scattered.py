@@ -7,6 +7,7 @@ import onnx_ir as ir
 
 from edgemm.converters.tflite.attributes import Attributes, refuse
 from edgemm.converters.tflite.graph import Tensor
+from edgemm.converters.tflite.lower.gather import from_the_front
 from edgemm.converters.tflite.lowering import Lowering, identity
 
 PICKED = frozenset({"float32", "int8", "uint8", "int32", "int64", "bool"})
@@ -19,7 +20,7 @@ def lower_gather_nd(ctx: Lowering, node: ir.Node) -> None:
         refuse(node, "batch_dims", "This is a fault: it is written out before")
     attributes.done()
     source, places = _plain(ctx, node, 0), _plain(ctx, node, 1)
-    places = _from_the_front(ctx, places, source.shape)
+    places = _tuples_from_the_front(ctx, places, source.shape)
     if source.dtype not in PICKED:
         refuse(node, f"GatherND of {source.dtype}", "Cast to float32 or int32")
     final = ctx.result(node, identity(len(ctx.shape(node.outputs[0]))))
@@ -36,7 +37,7 @@ def lower_scatter_nd(ctx: Lowering, node: ir.Node) -> None:
         refuse(node, "ScatterND onto other numbers than zeros", "This is a fault: it is written out before")
     places, updates = _plain(ctx, node, 1), _plain(ctx, node, 2)
     final = ctx.result(node, identity(zeros.ndim))
-    places = _from_the_front(ctx, places, zeros.shape)
+    places = _tuples_from_the_front(ctx, places, zeros.shape)
     if places.dtype != "int32":
         narrow = ctx.graph.tensor(f"{places.name}_32", places.shape, "int32")
         ctx.op("CAST", [places], [narrow])
@@ -104,19 +105,9 @@ def _plain(ctx: Lowering, node: ir.Node, index: int) -> Tensor:
     return ctx.get(node, index, identity(len(ctx.shape(ctx.value(node, index)))))
 
 
-def _from_the_front(ctx: Lowering, places: Tensor, shape: tuple[int, ...]) -> Tensor:
+def _tuples_from_the_front(ctx: Lowering, places: Tensor, shape: tuple[int, ...]) -> Tensor:
     """Tuples of numbers, none of which counts from the end."""
     if places.data is not None:
         return places
-    kind = np.dtype(places.dtype)
     depth = places.shape[-1]
-    flat = ctx.reshape(places, (int(np.prod(places.shape[:-1])), depth))
-    sizes = ctx.graph.constant(f"{places.name}_sizes", np.array([shape[:depth]], kind))
-    zero = ctx.graph.constant(f"{places.name}_zero", np.zeros((1, 1), kind))
-    below = ctx.graph.tensor(f"{places.name}_below", flat.shape, "bool")
-    moved = ctx.graph.tensor(f"{places.name}_moved", flat.shape, places.dtype)
-    chosen = ctx.graph.tensor(f"{places.name}_wrapped", flat.shape, places.dtype)
-    ctx.op("LESS", [flat, zero], [below])
-    ctx.op("ADD", [flat, sizes], [moved])
-    ctx.op("SELECT_V2", [below, moved, flat], [chosen])
-    return ctx.reshape(chosen, places.shape)
+    return from_the_front(ctx, places, (int(np.prod(places.shape[:-1])), depth), np.array([shape[:depth]]))

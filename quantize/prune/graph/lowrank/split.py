@@ -9,6 +9,7 @@ import numpy as np
 import numpy.typing as npt
 import onnx_ir as ir
 
+from edgemm.quantize.names import unused_name
 from edgemm.quantize.prune.graph.lowrank.layers import Splittable
 from edgemm.quantize.prune.graph.trace import shape_of
 
@@ -173,11 +174,7 @@ def _free(copy: ir.Model, stem: str) -> str:
     taken = {str(node.name) for node in copy.graph} | set(copy.graph.initializers)
     taken |= {str(value.name) for node in copy.graph for value in node.outputs}
     taken |= {str(value.name) for value in copy.graph.inputs}
-    name, count = stem, 0
-    while name in taken:
-        count += 1
-        name = f"{stem}_{count}"
-    return name
+    return unused_name(stem, taken)
 
 
 def _weight(node: ir.Node) -> npt.NDArray[np.generic]:
