@@ -50,9 +50,9 @@ class Row:
 
 ROWS = {
     "resnet8_half": Row("resnet8", "pictures", 0.5, 40, 60, 1.5, 0.7, importance="taylor", rate=1.0),
-    "resnet8_third": Row("resnet8", "pictures", 0.35, 40, 60, 1.5, 0.6, importance="taylor", rate=1.0),
+    "resnet8_third": Row("resnet8", "pictures", 0.35, 40, 100, 1.5, 0.6, importance="taylor", rate=1.0),
     "resnet8_half_foreign": Row("resnet8", "pictures", 0.5, 40, 60, 1.5, 0.7, foreign=True, rate=1.0),
-    "resnet8_third_foreign": Row("resnet8", "pictures", 0.35, 40, 60, 1.5, 0.6, foreign=True, rate=1.0),
+    "resnet8_third_foreign": Row("resnet8", "pictures", 0.35, 40, 100, 1.5, 0.6, foreign=True, rate=1.0),
     "digits": Row("digits", "digits", 0.4, 12, 10, 1.0, 1.0),
     "keywords": Row("keywords", "words", 0.4, 30, 20, 1.5, 1.0),
     "lstm": Row("lstm", "lines", 0.3, 15, 12, 1.5, 0.7),
