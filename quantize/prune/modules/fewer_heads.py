@@ -28,13 +28,13 @@ class FewerHeads(nn.MultiheadAttention):
         is_causal: bool = False,
     ) -> tuple[Any, Any]:
         """The output, shaped as `query`, and the weights (None without `need_weights`)."""
-        batched = query.dim() == 3
+        batched, alike = query.dim() == 3, query is key is value
         if not batched:
             query, key, value = (each.unsqueeze(0 if self.batch_first else 1) for each in (query, key, value))
             key_padding_mask = None if key_padding_mask is None else key_padding_mask.unsqueeze(0)
         if not self.batch_first:
             query, key, value = (each.transpose(0, 1) for each in (query, key, value))
-        q, k, v = self._projected(query, key, value)
+        q, k, v = self._projected(query, None if alike else key, value)
         mask = self._mask(q, k, attn_mask, key_padding_mask)
         scores = q @ k.transpose(-2, -1) * self.head_dim**-0.5
         weights = (scores if mask is None else scores + mask).softmax(-1)
@@ -49,20 +49,26 @@ class FewerHeads(nn.MultiheadAttention):
         return output, weights if need_weights else None
 
     def _projected(self, query: Any, key: Any, value: Any) -> list[Any]:
-        """Queries, keys and values, each of shape (batch, heads, time, channels)."""
-        biases = (None,) * 3 if self.in_proj_bias is None else self.in_proj_bias.chunk(3)
-        matrices = (
-            (self.q_proj_weight, self.k_proj_weight, self.v_proj_weight)
-            if self.in_proj_weight is None
-            else self.in_proj_weight.chunk(3)
-        )
-        made = [F.linear(*each) for each in zip((query, key, value), matrices, biases, strict=True)]
+        """Queries, keys and values, each (batch, heads, time, channels); all of `query` where `key` is None."""
+        if key is None and self.in_proj_weight is not None:
+            made = list(F.linear(query, self.in_proj_weight, self.in_proj_bias).chunk(3, -1))
+        else:
+            made = self._projected_apart(query, query if key is None else key, value)
         for place, extra in ((1, self.bias_k), (2, self.bias_v)):
             if extra is not None:
                 made[place] = torch.cat((made[place], extra.expand(len(made[place]), -1, -1)), 1)
             if self.add_zero_attn:
                 made[place] = F.pad(made[place], (0, 0, 0, 1))
         return [each.unflatten(-1, (-1, self.head_dim)).transpose(1, 2) for each in made]
+
+    def _projected_apart(self, query: Any, key: Any, value: Any) -> list[Any]:
+        biases = (None,) * 3 if self.in_proj_bias is None else self.in_proj_bias.chunk(3)
+        matrices = (
+            (self.q_proj_weight, self.k_proj_weight, self.v_proj_weight)
+            if self.in_proj_weight is None
+            else self.in_proj_weight.chunk(3)
+        )
+        return [F.linear(*each) for each in zip((query, key, value), matrices, biases, strict=True)]
 
     def _mask(self, q: Any, k: Any, attn_mask: Any, key_padding_mask: Any) -> Any:
         """What is added to the scores, or None."""

@@ -59,6 +59,19 @@ def test_without_a_batch() -> None:
         torch.testing.assert_close(found, wanted, rtol=1e-4, atol=1e-5)
 
 
+@pytest.mark.parametrize("batch_first", [True, False])
+@pytest.mark.parametrize("options", [{}, {"bias": False}, {"add_bias_kv": True, "add_zero_attn": True}])
+def test_attention_to_itself_is_projected_at_once(options: dict[str, Any], batch_first: bool) -> None:
+    whole, other = pair(batch_first=batch_first, **options)
+    x = torch.randn(3, 5, 16)
+    masks = {"attn_mask": torch.ones(5, 5, dtype=torch.bool).triu(1)} if batch_first else {}
+    for found, wanted in zip(other(x, x, x, **masks), whole(x, x, x, **masks), strict=True):
+        torch.testing.assert_close(found, wanted, rtol=1e-4, atol=1e-5)
+    program = torch.export.export(other, (x, x, x))
+    projections = [node for node in program.graph.nodes if node.target == torch.ops.aten.linear.default]
+    assert len(projections) == 2  # queries, keys and values; the output
+
+
 def test_dropout_while_training() -> None:
     whole, other = pair(dropout=0.4, batch_first=True)
     x = torch.randn(2, 5, 16)
