@@ -39,7 +39,7 @@ def make_exchange(backend: Backend, lock: Lock) -> Exchange:
     acquire, release = lock.acquire, lock.release
 
     def exchange(arrays: Arrays, out: Arrays | None) -> dict[str, npt.NDArray[Any]]:
-        if len(arrays) != count:
+        if len(_named("inputs", arrays)) != count:
             raise _names_differ("inputs", arrays, names_in)
         acquire()
         try:
@@ -51,7 +51,7 @@ def make_exchange(backend: Backend, lock: Lock) -> Exchange:
                 except (KeyError, AttributeError):  # missing, or no array
                     _check_inputs(arrays, backend.inputs)
                 buffer[...] = array
-            if out is not None and not out.keys() <= known_out:
+            if out is not None and not _named("out", out).keys() <= known_out:
                 raise _names_differ("out", out, names_out)
             run()
             found = {}
@@ -72,8 +72,8 @@ def _moving_exchange(backend: Backend, lock: Lock) -> Exchange:
     """For a backend whose buffers may move while it runs, or that must forget before."""
 
     def exchange(arrays: Arrays, out: Arrays | None) -> dict[str, npt.NDArray[Any]]:
-        given, names = out or {}, [spec.name for spec in backend.outputs]
-        _check_inputs(arrays, backend.inputs)
+        given, names = {} if out is None else _named("out", out), [spec.name for spec in backend.outputs]
+        _check_inputs(_named("inputs", arrays), backend.inputs)
         if not given.keys() <= set(names):
             raise _names_differ("out", given, names)
         with lock:
@@ -137,6 +137,15 @@ def _check_inputs(arrays: Mapping[str, Any], specs: Sequence[TensorSpec]) -> Non
                 f"input {spec.name!r}: expected {_form(spec.dtype, spec.shape)}, "
                 f"found {_form(found.dtype.name, found.shape)}{hint}"
             )
+
+
+def _named(what: str, arrays: Any) -> Arrays:
+    """`arrays`, where each has a name."""
+    if type(arrays) is dict or isinstance(arrays, Mapping):
+        return arrays
+    raise InputError(
+        f"{what}: expected a mapping of names to arrays, {{name: array}}, found {type(arrays).__name__}"
+    )
 
 
 def _names_differ(what: str, arrays: Arrays, names: Sequence[str]) -> InputError:

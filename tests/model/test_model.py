@@ -62,6 +62,9 @@ def test_run_keeps_integers_as_the_file_stores_them(quadrant: edgemm.Model) -> N
         ({"x": pair(1, 2)[0], "before": pair(1, 2)}, r"'x': expected float32\[1, 2\], found float32\[2\]"),
         ({"x": pair(1, 2).astype(float), "before": pair(1, 2)}, r"'x'.*found float64\[1, 2\]"),
         ({"x": [[1, 2]], "before": pair(1, 2)}, "'x': expected a numpy array, found list"),
+        (pair(1, 2), "mapping of names to arrays.*found ndarray"),
+        ([pair(1, 2), pair(1, 2)], "mapping of names to arrays.*found list"),
+        (None, "found NoneType"),
     ],
 )
 def test_run_refuses_what_does_not_fit(total: edgemm.Model, inputs: Any, message: str) -> None:
@@ -79,6 +82,7 @@ def test_run_says_how_real_numbers_become_stored_ones(quadrant: edgemm.Model) ->
     [
         ({"sum": pair(0, 0)}, "unknown 'sum'"),
         ({"total": pair(0, 0)[0]}, r"'total': expected a writeable float32\[1, 2\], found float32\[2\]"),
+        (pair(0, 0), "out: expected a mapping of names to arrays.*found ndarray"),
     ],
 )
 def test_run_refuses_an_out_that_does_not_fit(total: edgemm.Model, out: Any, message: str) -> None:
@@ -95,6 +99,8 @@ def test_run_refuses_an_out_that_is_read_only(total: edgemm.Model) -> None:
 
 def test_run_gives_an_output_whose_size_is_found_while_running(make: Make) -> None:
     model = make("where.tflite")
+    with pytest.raises(InputError, match="found ndarray"):
+        model.run(np.ones(4, bool))  # type: ignore[arg-type]
     for wanted in ([1], [0, 2, 3], []):
         found = model.run({"x": np.isin(np.arange(4), wanted)})
         np.testing.assert_array_equal(found["places"].ravel(), wanted)
