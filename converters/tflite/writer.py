@@ -53,11 +53,16 @@ class TfliteFile:
     outputs: tuple[TflitePort, ...]
 
 
+FROM_TFLITE = "edgemm.tflite"
+"""Producer of a graph that was read from a .tflite file: its inputs and outputs have that file's layout already."""
+
+
 def write_tflite(model: ir.Model, plan: Plan, *, keep_layout: bool = False) -> TfliteFile:
     """Writes a canonical graph with the plan's numbers.
 
     Args:
-        keep_layout: inputs and outputs stay as in ONNX; without it pictures are NHWC.
+        keep_layout: inputs and outputs stay as in the graph; without it pictures are NHWC, which they are already
+            in a graph that was read from a .tflite file.
 
     Raises:
         UnsupportedOperator: an operator, attribute or shape that TFLite cannot express; all the nodes
@@ -66,6 +71,7 @@ def write_tflite(model: ir.Model, plan: Plan, *, keep_layout: bool = False) -> T
     _require_lowerings(model)
     _require_elements(model)
     ctx = Lowering(model, plan)
+    keep_layout = keep_layout or _channels_last_already(model)
     ins = [_input(ctx, value, keep_layout) for value in model.graph.inputs]
     inside = hosts(model)
     for node in model.graph:
@@ -113,7 +119,12 @@ def _input(ctx: Lowering, value: ir.Value, keep_layout: bool) -> TflitePort:
     tensor = ctx.graph.tensor(str(value.name), permuted(shape, perm), dtype, grid)
     ctx.graph.inputs.append(tensor)
     ctx.put(value, tensor, perm)
-    return _port(tensor, perm, _has_channels_last(value))
+    return _port(tensor, perm, _has_channels_last(value) or _channels_last_already(ctx.model))
+
+
+def _channels_last_already(model: ir.Model) -> bool:
+    """The source is a .tflite file."""
+    return model.producer_name == FROM_TFLITE
 
 
 def _has_channels_last(value: ir.Value) -> bool:
@@ -136,7 +147,7 @@ def _output(ctx: Lowering, value: ir.Value, keep_layout: bool) -> TflitePort:
         tensor = _copy(ctx, tensor)
     _name(ctx, tensor, str(value.name))
     ctx.graph.outputs.append(tensor)
-    return _port(tensor, perm)
+    return _port(tensor, perm, _channels_last_already(ctx.model))
 
 
 def _settled(ctx: Lowering, perm: Perm) -> Perm:

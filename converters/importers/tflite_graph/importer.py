@@ -17,6 +17,7 @@ from edgemm.converters.importers.tflite_graph.sketch import Sketch
 from edgemm.converters.importers.tflite_graph.table import COMPLEX, OPERATORS, REMEDY, STATELESS, VARIABLES
 from edgemm.converters.passes.shapes import infer_shapes
 from edgemm.converters.tflite.builder import pack_model
+from edgemm.converters.tflite.writer import FROM_TFLITE
 from edgemm.converters.written import Port, Written
 from edgemm.errors import ConversionError, EdgemmError, UnsupportedOperator
 from edgemm.tensors import TensorSpec
@@ -163,7 +164,7 @@ def _drawn(model: Model, sizes: Sequence[tuple[int, ...]], name: str, *, named: 
         opset_imports={"": OPSET},
         name=name,
     )
-    made = ir.Model(graph, ir_version=8, producer_name="tflite")
+    made = ir.Model(graph, ir_version=8, producer_name=FROM_TFLITE)
     infer_shapes(made)
     return made
 
