@@ -68,3 +68,18 @@ def test_the_size_against_the_source(made: int, told: str) -> None:
 @pytest.mark.parametrize(("snr_db", "told"), [(200.0, "exact"), (199.0, "199.0"), (-200.0, "-200.0")])
 def test_no_difference_is_exact(snr_db: float, told: str) -> None:
     assert fidelity_rows(Fidelity(1, (OutputFidelity("y", snr_db, 0.0, 1.0),)))[0][1] == told
+
+
+@pytest.mark.parametrize(
+    ("shares", "told"),
+    [
+        ((0.9, None, None), "90.0%"),
+        ((0.75, 0.0, 2), "75.0% (0.0% of 2)"),
+        ((0.75, 0.9, 20), "75.0%"),
+        ((None, None, None), "-"),
+    ],
+)
+def test_the_same_class_is_that_of_all_samples(shares: Any, told: str) -> None:
+    all_, besides, rows = shares
+    one = OutputFidelity("y", 30.0, 0.0, 1.0, all_, besides_agreement=besides, besides_rows=rows)
+    assert fidelity_rows(Fidelity(1, (one,)))[0][3] == told
