@@ -2,9 +2,14 @@
 
 from __future__ import annotations
 
+import math
+
 import onnx_ir as ir
 
 from edgemm.errors import UnsupportedOperator
+
+MOST_ELEMENTS = 1 << 26
+"""Of one input or output: 256 MB as float32; 4096 x 4096 pixels have three quarters of it."""
 
 
 def separate_outputs(model: ir.Model) -> int:
@@ -38,7 +43,8 @@ def _copy(graph: ir.Graph, value: ir.Value, taken: set[str | None]) -> ir.Value:
 
 
 def require_elements(model: ir.Model) -> None:
-    """Refuses outputs without elements: runtimes hand out no memory for them, and a card has no such shape.
+    """Refuses inputs and outputs without elements: runtimes hand out no memory for them, and a card has no such shape.
+    Likewise those with more than `MOST_ELEMENTS`, before anything is made for them.
 
     Raises:
         UnsupportedOperator: there is one.
@@ -50,3 +56,10 @@ def require_elements(model: ir.Model) -> None:
                     f"{what} {value.name!r} has no elements (shape {value.shape}): expected at least one. "
                     f"Take it out of the model's {what}s"
                 )
+            if value.shape is not None and value.shape.is_static():
+                count = math.prod(value.shape.numpy())
+                if count > MOST_ELEMENTS:
+                    raise UnsupportedOperator(
+                        f"{what} {value.name!r} has {count} elements (shape {value.shape}): expected at most "
+                        f"{MOST_ELEMENTS}. Export the model for smaller sizes"
+                    )
