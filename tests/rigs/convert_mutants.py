@@ -60,11 +60,22 @@ def convert(source: Path, data: Path, number: int) -> tuple[int, str]:
     return code, said.read_text(encoding="utf-8", errors="replace")
 
 
-def highest_mb() -> int:
-    """The most memory that this process had since it was last asked."""
-    status = Path("/proc/self/status").read_text(encoding="ascii")
-    Path("/proc/self/clear_refs").write_text("5", encoding="ascii")
-    return int(status.partition("VmHWM:")[2].split()[0]) // 1024
+def highest_mb(process: int | str = "self") -> int:
+    """The most memory that a process had since it was last asked, or since it began."""
+    try:
+        status = Path(f"/proc/{process}/status").read_text(encoding="ascii")
+        Path(f"/proc/{process}/clear_refs").write_text("5", encoding="ascii")
+    except OSError:  # it ended meanwhile
+        return 0
+    said = status.partition("VmHWM:")[2].split()
+    return int(said[0]) // 1024 if said else 0  # a process that ended and is not waited for has none
+
+
+def of_children_mb() -> int:
+    """The same of the processes that this one started, whichever had most; those that ended are counted in."""
+    ended = resource.getrusage(resource.RUSAGE_CHILDREN).ru_maxrss // 1024
+    alive = Path("/proc/thread-self/children").read_text(encoding="ascii").split()
+    return max([ended, *map(highest_mb, alive)])
 
 
 def main() -> int:
@@ -75,7 +86,7 @@ def main() -> int:
     work.mkdir(exist_ok=True)
     ends: Counter[str] = Counter()
     faults: list[str] = []
-    slowest_s, most_mb = 0.0, 0
+    slowest_s, most_mb, children_mb = 0.0, 0, 0
     for number in range(first, first + count):
         sound = sources[number % len(sources)]
         name, changed = mutant(sound.read_bytes(), sound.suffix, number)
@@ -84,12 +95,15 @@ def main() -> int:
         begun = time.monotonic()
         code, said = convert(target, sound.with_suffix(".npz"), number)
         slowest_s, used_mb = max(slowest_s, time.monotonic() - begun), highest_mb()
-        most_mb = max(most_mb, used_mb)
+        most_mb, children_mb = max(most_mb, used_mb), max(children_mb, of_children_mb())
         ends[f"{sound.suffix} {code}"] += 1
-        if not (code in ENDS or (code == 2 and ASKED.search(said))) or "Traceback" in said or used_mb > LIMIT_MB:
+        if (
+            not (code in ENDS or (code == 2 and ASKED.search(said)))
+            or "Traceback" in said
+            or used_mb > LIMIT_MB
+        ):
             faults.append(f"{number} {sound.name} {name}: exit {code}, {used_mb} MB: {said[-600:]}")
             target.rename(folder / f"fault-{number}{sound.suffix}.bad")
-    children_mb = resource.getrusage(resource.RUSAGE_CHILDREN).ru_maxrss // 1024
     report = {
         "ends": ends, "faults": faults, "mb": most_mb, "children_mb": children_mb, "slowest_s": round(slowest_s, 2),
     }  # fmt: skip

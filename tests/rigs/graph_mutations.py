@@ -344,7 +344,9 @@ def _type(model: Any, rng: random.Random) -> None:
 
 def _name(model: Any, rng: random.Random) -> None:
     tensors = model.subgraphs[0].tensors
-    rng.choice(tensors).name = rng.choice((None, b"", b"\xff\xfe", rng.choice(tensors).name, b"a:0", b"\x1b[31m"))
+    rng.choice(tensors).name = rng.choice(
+        (None, b"", b"\xff\xfe", rng.choice(tensors).name, b"a:0", b"\x1b[31m")
+    )
 
 
 def _buffer(model: Any, rng: random.Random) -> None:
@@ -355,7 +357,9 @@ def _buffer(model: Any, rng: random.Random) -> None:
         return
     each = rng.choice(model.buffers)
     content = bytes(_of(each.data))
-    each.data = list(rng.choice((content[: len(content) // 2], content + b"\0\0", b"\xff" * len(content), b"")))
+    each.data = list(
+        rng.choice((content[: len(content) // 2], content + b"\0\0", b"\xff" * len(content), b""))
+    )
 
 
 def _grid(model: Any, rng: random.Random) -> None:
@@ -388,7 +392,10 @@ def _graphs(model: Any, rng: random.Random) -> None:
         from edgemm.converters.tflite.schema import schema
 
         model.subgraphs = [schema().SubGraphT()]
-        model.subgraphs[0].tensors, model.subgraphs[0].operators = [schema().TensorT()], [schema().OperatorT()]
+        model.subgraphs[0].tensors, model.subgraphs[0].operators = (
+            [schema().TensorT()],
+            [schema().OperatorT()],
+        )
 
 
 TFLITE_CHANGES: tuple[Callable[[Any, random.Random], None], ...] = (
