@@ -10,6 +10,8 @@ from edgemm.errors import UnsupportedOperator
 
 MOST_ELEMENTS = 1 << 26
 """Of one input or output: 256 MB as float32; 4096 x 4096 pixels have three quarters of it."""
+MOST_COMPUTED = 1 << 30
+"""Of one value inside: 4 GB as float32."""
 
 
 def separate_outputs(model: ir.Model) -> int:
@@ -40,6 +42,23 @@ def _copy(graph: ir.Graph, value: ir.Value, taken: set[str | None]) -> ir.Value:
     output = ir.Value(name=name, shape=value.shape, type=value.type)
     graph.append(ir.node("Identity", [value], outputs=[output], name=f"{name}_copy"))
     return output
+
+
+def require_memory(model: ir.Model) -> None:
+    """Refuses values that no machine holds, before anything is made for them: a size in the file is wrong.
+
+    Raises:
+        UnsupportedOperator: there is one.
+    """
+    for node in model.graph:
+        for value in node.outputs:
+            if value.shape is not None and value.shape.is_static():
+                count = math.prod(value.shape.numpy())
+                if count > MOST_COMPUTED:
+                    raise UnsupportedOperator(
+                        f"{node.op_type} {node.name!r} makes {value.name!r} of {count} elements (shape {value.shape}): "
+                        f"expected at most {MOST_COMPUTED}. Export the model for smaller sizes"
+                    )
 
 
 def require_elements(model: ir.Model) -> None:

@@ -22,7 +22,7 @@ def wrong_onnx(sound: bytes, rng: random.Random) -> bytes:
     model = onnx.load_from_string(sound)
     for _ in range(rng.choice((1, 1, 2, 3))):
         rng.choice(ONNX_CHANGES)(model, rng)
-    return model.SerializeToString()
+    return bytes(model.SerializeToString())
 
 
 def _node(model: Any, rng: random.Random) -> Any:

@@ -48,7 +48,7 @@ def sources(tmp_path_factory: pytest.TempPathFactory) -> Path:
             name: np.stack([each[name] for each in source.data.calibration[:SAMPLES]])
             for name in source.inputs
         }
-        np.savez(Path(source.convertible).with_suffix(".npz"), **data)
+        np.savez(Path(source.convertible).with_suffix(".npz"), **data)  # type: ignore[arg-type]
         for scheme in ("float", "static"):
             given = [dict(each) for each in source.data.calibration[:SAMPLES]] if scheme == "static" else None
             output = folder / f"{family}.{scheme}.tflite"
