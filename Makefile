@@ -28,23 +28,32 @@ $(VENV)/.test: $(VENV)/.demo
 demo: $(VENV)/.demo  ## convert four models to int8, run them on films, pictures and speech, write a report page
 	$(BIN)/edgemm demo --output out/demo
 
-# Two at a time where a test needs nothing but a processor; alone where it keeps time, or has a camera or a sound card.
-# Of tests/soak those that count; of the commands and examples all but those with a camera, signals or measured times.
+# Two at a time, one thread each, where a test needs nothing but a processor; alone where it keeps time, or has a camera,
+# a sound card or signals.
 SIDE_BY_SIDE := $(wildcard $(addprefix tests/,artifact audio_models backends benchmarks card converters data delegates \
 	differential drawing foreign judge model preprocess quantize spikes tasks $(addprefix soak/test_, \
-	command_line.py detections.py foreign_cards.py mutants.py pruned_modules.py vision.py))) $(filter-out \
-	%/test_commands.py %/test_signals.py %/test_examples.py,$(wildcard tests/cli/test_*.py tests/test_*.py))
+	aware_kernels_soak.py command_line.py detections.py foreign_cards.py fused_nodes.py killed_trainings.py mutants.py \
+	mutated_sources.py pruned_graphs.py pruned_modules.py tflite_sources.py vision.py) \
+	app/test_secrets.py capture/test_jpeg_decoder.py capture/files/test_picture_size.py capture/files/test_wav.py \
+	capture/live/test_jpeg_parts.py recorder/test_sample_clock.py $(addprefix device/test_,assets.py atomic.py \
+	dependency.py exit_guard.py little_memory.py memory.py onnx_runtime.py redaction.py) \
+	$(addprefix sinks/test_,directory.py grid.py video.py))) $(filter-out \
+	%/test_demo_devices.py %/test_signals.py %/test_examples.py,$(wildcard tests/cli/test_*.py tests/test_*.py))
+ONE_THREAD := OMP_NUM_THREADS=1 OPENBLAS_NUM_THREADS=1
 
 test: $(VENV)/.test lint  ## everything that must hold, under 15 minutes
-	$(BIN)/python -m pytest -n 2 --dist loadfile -m "not network and not shared and not devices" $(SIDE_BY_SIDE)
+	$(ONE_THREAD) $(BIN)/python -m pytest -n 2 --dist loadfile -m "not network and not shared and not devices" $(SIDE_BY_SIDE)
 	$(BIN)/python -m pytest -m "not network and not shared and not devices" $(addprefix --ignore=,$(SIDE_BY_SIDE))
 
 test-all: $(VENV)/.test lint  ## also the tests that need models and data named by EDGEMM_SHARED
 	$(BIN)/python -m pytest -m "not devices"
 
+# Besides the soaks, whose part in `make test` is named in them: what asks tests/rigs/sweep.py.
+SWEPT := $(filter-out tests/soak/%,$(shell grep -rlE '^from sweep import' --include='test_*.py' tests))
+
 sweep: $(VENV)/.test zoo  ## the zoo, 500 seeded conversions held against their sources, and the soaks of tests/soak; FLAGS=--all for all conversions
 	$(BIN)/python -m tests.differential --points 500 --seed 0 --jobs 2 $(FLAGS)
-	EDGEMM_SWEEP=1 $(BIN)/python -m pytest tests/soak tests/converters/test_resize_matrix.py
+	EDGEMM_SWEEP=1 $(BIN)/python -m pytest tests/soak $(SWEPT)
 
 .venv-zoo/.made: $(VENV)/.test
 	$(PYTHON) -m venv .venv-zoo

@@ -7,6 +7,7 @@ from typing import Any
 
 import numpy as np
 import numpy.typing as npt
+import onnx_ir as ir
 
 from edgemm.card import ImageRecipe, ModelCard
 from edgemm.converters.prepare import Prepared
@@ -60,7 +61,7 @@ def _require_finite(samples: Sequence[Sample], prepared: Prepared, option: str) 
 def noise(prepared: Prepared) -> Samples:
     """Seeded random inputs, where no data were given."""
     generator = np.random.default_rng(0)
-    bounds = input_ranges(prepared.card)
+    bounds, divisors = input_ranges(prepared.card), _divisors(prepared.model)
     axis, inputs = prepared.time_axis, []
     for _ in range(NOISE_SAMPLES):
         sample = {}
@@ -69,12 +70,25 @@ def noise(prepared: Prepared) -> Samples:
             if spec.name in bounds:
                 array = generator.uniform(bounds[spec.name].low, bounds[spec.name].high, spec.shape)
             elif np.dtype(spec.dtype).kind != "f":
-                array = array > 0
+                array = (array > 0) + int(spec.name in divisors)
             sample[spec.name] = array.astype(spec.dtype)
         inputs.append(sample)
     if axis is not None:
         return run_along(prepared.model, prepared.card.states, inputs, axis, NOISE_SAMPLES)
     return Samples(tuple(inputs))
+
+
+def _divisors(model: ir.Model) -> set[str]:
+    """Names of inputs of whole numbers by which something is divided: runtimes refuse to divide by 0."""
+    found: set[ir.Value | None] = set()
+    waiting = [node.inputs[1] for node in model.graph if node.op_type in ("Div", "Mod")]
+    while waiting:
+        value = waiting.pop()
+        if value is not None and value not in found and value.dtype is not None and value.dtype.is_integer():
+            found.add(value)
+            node = value.producer()
+            waiting += list(node.inputs) if node is not None else []
+    return {str(each.name) for each in model.graph.inputs if each in found}
 
 
 def input_ranges(card: ModelCard) -> dict[str, Range]:

@@ -16,7 +16,7 @@ from edgemm.converters.file_source import FileSource
 from edgemm.converters.importers.cut import Cut
 from edgemm.converters.importers.cut_card import card_of_part
 from edgemm.converters.importers.input_shapes import set_inputs
-from edgemm.converters.importers.outputs import separate_outputs
+from edgemm.converters.importers.outputs import require_memory, separate_outputs
 from edgemm.converters.importers.source_file import source_file
 from edgemm.converters.importers.tflite_graph import Imported
 from edgemm.converters.passes import canonicalize
@@ -110,6 +110,7 @@ def prepare(
         original, rounds = (source.original or model).clone(), True
     put_time_first(original)
     canonicalize(model)
+    require_memory(model)
     given, unsaid = given_card(source, card, preset), ""
     if cut:
         given = card_of_part(given, cut, model, named=card is not None or preset is not None)

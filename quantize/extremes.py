@@ -109,7 +109,7 @@ class Probe:
         Returns:
             Value name -> its extremes, and softmax node name -> the extremes of what it can see of its rows.
         """
-        while True:
+        while self._names or self._depths:  # whole numbers alone: there is nothing to measure
             found = np.array(list(self._reference.run(sample).values()), np.float32)
             values, doubtful = self._values(found)
             if not doubtful:
@@ -119,6 +119,7 @@ class Probe:
                 }
             self._careful |= doubtful
             self._reference = self._built()
+        return {}, {}
 
     def _values(self, found: npt.NDArray[np.float32]) -> tuple[dict[str, Extremes], set[str]]:
         values, doubtful, at = {}, set(), 0

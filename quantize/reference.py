@@ -53,6 +53,7 @@ class Reference:
 
         Raises:
             InputError: an input is missing, or has another shape or type than the model's.
+            UnsupportedOperator: a node fails on inputs that fit.
         """
         return dict(zip(self.outputs, self._run(sample), strict=True))
 
@@ -65,7 +66,10 @@ class Reference:
             found: list[npt.NDArray[Any]] = self._session.run(None, feed)
         except Exception as error:
             found_shapes = {name: (array.dtype.name, array.shape) for name, array in feed.items()}
-            raise InputError(f"the model does not run on inputs of {found_shapes}: {error}") from error
+            said = f"the model does not run on inputs of {found_shapes}: {error}"
+            if type(error).__name__ == "InvalidArgument":  # what ONNX Runtime says of inputs that do not fit
+                raise InputError(said) from error
+            raise UnsupportedOperator(f"{said}. Check the model with onnx.checker") from error
         return found
 
 

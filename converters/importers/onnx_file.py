@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 
@@ -10,11 +11,11 @@ import onnx.checker
 import onnx.shape_inference
 import onnx_ir as ir
 from google.protobuf.message import DecodeError  # type: ignore[import-untyped]
-from onnx.external_data_helper import ExternalDataInfo, _get_all_tensors, uses_external_data
+from onnx.external_data_helper import _get_all_tensors, uses_external_data
 
 from edgemm.converters.importers.cut import Cut
 from edgemm.converters.importers.input_shapes import fix_input_shapes
-from edgemm.converters.importers.source_file import external_file, external_files
+from edgemm.converters.importers.source_file import external_data, external_file, external_files
 from edgemm.converters.passes.contrib import runs_as_standard
 from edgemm.converters.passes.contrib.node import DOMAIN as RUNTIME
 from edgemm.errors import ConversionError, DamagedArtifact, InputError
@@ -49,6 +50,7 @@ def read_onnx(
     _load_external(file, proto)
     _name_output_shapes(proto)
     _check(file, proto)
+    _check_constants(file, proto)
     model: ir.Model = ir.from_proto(proto)
     given = cut.apply(model, shapes) if cut else shapes
     fix_input_shapes(model, given or {})
@@ -72,10 +74,32 @@ def _check(file: Path, proto: onnx.ModelProto) -> None:
         raise DamagedArtifact(
             f"{file.name}: not a valid ONNX model: {_first_line(e)}. Export the model again"
         ) from e
+    except UnicodeDecodeError as e:
+        raise DamagedArtifact(
+            f"{file.name}: not a valid ONNX model: a name in it is not UTF-8 text ({e.reason}). Export the model again"
+        ) from e
     finally:
         for node in foreign:
             node.ClearField("domain")
         del proto.opset_import[entries:]
+
+
+def _check_constants(file: Path, proto: onnx.ModelProto) -> None:
+    """Each constant that is stored as bytes has as many as its shape and type say, which onnx's check leaves open.
+
+    Raises:
+        DamagedArtifact: one has not.
+    """
+    for tensor in _get_all_tensors(proto):
+        if not tensor.HasField("raw_data") or tensor.data_type == onnx.TensorProto.STRING:
+            continue
+        kind, count = ir.DataType(tensor.data_type), math.prod(tensor.dims)
+        expected = -(-count * kind.bitwidth // 8)
+        if min(tensor.dims, default=0) < 0 or len(tensor.raw_data) != expected:
+            raise DamagedArtifact(
+                f"{file.name}: constant {tensor.name!r} of {kind.name}{list(tensor.dims)} has {len(tensor.raw_data)} "
+                f"bytes, expected {expected}. Export the model again"
+            )
 
 
 def _nodes(graph: onnx.GraphProto) -> Iterator[onnx.NodeProto]:
@@ -166,7 +190,7 @@ def _load_external(file: Path, proto: onnx.ModelProto) -> None:
 
 def _load_tensor(file: Path, tensor: onnx.TensorProto) -> None:
     """Puts the bytes of one tensor into it; they are read from where `external_files` found them."""
-    info = ExternalDataInfo(tensor)
+    info = external_data(tensor)
     offset, length = info.offset or 0, info.length
     path = external_file(file, info.location)
     size = path.stat().st_size

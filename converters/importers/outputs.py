@@ -2,9 +2,16 @@
 
 from __future__ import annotations
 
+import math
+
 import onnx_ir as ir
 
 from edgemm.errors import UnsupportedOperator
+
+MOST_ELEMENTS = 1 << 26
+"""Of one input or output: 256 MB as float32; 4096 x 4096 pixels have three quarters of it."""
+MOST_COMPUTED = 1 << 30
+"""Of one value inside: 4 GB as float32."""
 
 
 def separate_outputs(model: ir.Model) -> int:
@@ -37,8 +44,26 @@ def _copy(graph: ir.Graph, value: ir.Value, taken: set[str | None]) -> ir.Value:
     return output
 
 
+def require_memory(model: ir.Model) -> None:
+    """Refuses values that no machine holds, before anything is made for them: a size in the file is wrong.
+
+    Raises:
+        UnsupportedOperator: there is one.
+    """
+    for node in model.graph:
+        for value in node.outputs:
+            if value.shape is not None and value.shape.is_static():
+                count = math.prod(value.shape.numpy())
+                if count > MOST_COMPUTED:
+                    raise UnsupportedOperator(
+                        f"{node.op_type} {node.name!r} makes {value.name!r} of {count} elements (shape {value.shape}): "
+                        f"expected at most {MOST_COMPUTED}. Export the model for smaller sizes"
+                    )
+
+
 def require_elements(model: ir.Model) -> None:
-    """Refuses outputs without elements: runtimes hand out no memory for them, and a card has no such shape.
+    """Refuses inputs and outputs without elements: runtimes hand out no memory for them, and a card has no such shape.
+    Likewise those with more than `MOST_ELEMENTS`, before anything is made for them.
 
     Raises:
         UnsupportedOperator: there is one.
@@ -50,3 +75,10 @@ def require_elements(model: ir.Model) -> None:
                     f"{what} {value.name!r} has no elements (shape {value.shape}): expected at least one. "
                     f"Take it out of the model's {what}s"
                 )
+            if value.shape is not None and value.shape.is_static():
+                count = math.prod(value.shape.numpy())
+                if count > MOST_ELEMENTS:
+                    raise UnsupportedOperator(
+                        f"{what} {value.name!r} has {count} elements (shape {value.shape}): expected at most "
+                        f"{MOST_ELEMENTS}. Export the model for smaller sizes"
+                    )

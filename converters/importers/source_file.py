@@ -11,7 +11,7 @@ import onnx
 from google.protobuf.message import DecodeError  # type: ignore[import-untyped]
 from onnx.external_data_helper import ExternalDataInfo, _get_all_tensors, uses_external_data
 
-from edgemm.errors import ConversionError
+from edgemm.errors import ConversionError, DamagedArtifact
 
 PIECE = 1 << 20
 """Bytes read at once."""
@@ -73,7 +73,21 @@ def external_files(file: Path, proto: onnx.ModelProto) -> tuple[Path, ...]:
 def _locations(proto: onnx.ModelProto) -> Iterator[str]:
     for tensor in _get_all_tensors(proto):
         if uses_external_data(tensor):
-            yield ExternalDataInfo(tensor).location
+            yield external_data(tensor).location
+
+
+def external_data(tensor: onnx.TensorProto) -> ExternalDataInfo:
+    """Where the bytes of one tensor are.
+
+    Raises:
+        DamagedArtifact: its offset or length is no number, or below 0.
+    """
+    try:
+        return ExternalDataInfo(tensor)
+    except ValueError as error:
+        raise DamagedArtifact(
+            f"tensor {tensor.name!r}: where its external data lies is not valid ({error}). Export the model again"
+        ) from error
 
 
 def external_file(file: Path, location: str) -> Path:

@@ -21,6 +21,7 @@ from edgemm.converters.pipeline.reload import reload
 from edgemm.converters.pipeline.repair import repair
 from edgemm.converters.pipeline.work import Work
 from edgemm.converters.pipeline.write import write
+from edgemm.converters.source_refused import telling_damage
 from edgemm.errors import FidelityMissed
 from edgemm.quantize.plan import Plan
 
@@ -93,12 +94,13 @@ def run(options: Options) -> Conversion:
         EdgemmError: as `edgemm.converters.convert` says.
     """
     work = Work(options)
-    for step in STEPS:
-        try:
-            step(work)
-        except FidelityMissed as error:
-            error.conversion = _conversion(work)
-            raise
+    with telling_damage(options.source):
+        for step in STEPS:
+            try:
+                step(work)
+            except FidelityMissed as error:
+                error.conversion = _conversion(work)
+                raise
     return _conversion(work)
 
 

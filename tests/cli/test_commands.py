@@ -12,12 +12,10 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from process import RigProcess
 
 from edgemm import data
 from edgemm.capture.live.cameras import Camera
 from edgemm.cli import main
-from edgemm.cli.demo import pages
 from edgemm.cli.demo.devices import try_devices
 
 SOURCE = data.path("models/digits.onnx")
@@ -310,20 +308,3 @@ def test_the_demo_says_which_device_failed_and_goes_on(converted: dict[str, Path
 
 def test_the_demo_without_devices_tries_none(tmp_path: Path) -> None:
     assert try_devices(tmp_path, "none", "none", lambda *_: None) == ()
-
-
-@pytest.mark.slow
-def test_the_demo_uses_a_camera_and_a_microphone(converted: dict[str, Path], tmp_path: Path) -> None:
-    shutil.copy(converted["tflite"], tmp_path / "digits.int8.tflite")
-    words = ["convert", str(data.path("models/keywords.onnx")), "-o", str(tmp_path / "keywords.int8.tflite")]
-    assert main([*words, "--calibrate", str(data.path("calibration_words"))]) == 0
-    with RigProcess("mjpeg_server.py") as camera:
-        address = f"http://127.0.0.1:{camera.port}/"
-        tried = try_devices(tmp_path, address, str(data.path("spoken_digits")), lambda *_: None)
-    seen, heard = (each.to_json() for each in tried)
-    assert (seen["trouble"], heard["trouble"]) == ("", "")
-    assert seen["summary"]["delivered"] > 60  # in four seconds of 30 a second
-    assert seen["summary"]["p50_ms"] < 33
-    assert heard["summary"]["samples"]["captured"] >= 4 * 8000
-    shown = "".join(map(pages._device, tried))
-    assert "http://" not in shown.replace("http://www.w3.org", "").replace(address, "")

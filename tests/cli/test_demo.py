@@ -15,6 +15,7 @@ from needs import needs
 
 from edgemm import data
 from edgemm.cli import main
+from edgemm.cli.demo.vision import SHOWN
 from edgemm.opencv import opencv
 
 needs(opencv)
@@ -34,6 +35,9 @@ def commands(part: str) -> list[list[str]]:
     return [each[1:] for each in words if each and each[0] == "edgemm"]
 
 
+SCENES = (("scene_detector", "mAP50", 0.95, 0.95), ("scene_segmenter", "mIoU", 0.7, 0.9))
+"""Network, what it is measured by, what that is at least in float, and how much of float's answers int8 keeps: thin ink
+differs at its edges."""
 FIRST_STEPS = README[README.index("## First steps") : README.index("## What you can do")]
 
 
@@ -61,13 +65,17 @@ def test_the_demo_tells_the_whole_story(folder: Path) -> None:
         assert small["size_bytes"] <= 0.3 * whole["size_bytes"]
         assert abs(small["accuracy"] - whole["accuracy"]) <= 0.005
         assert small["agreement"] >= 0.99
-        for network, figure in (("scene_detector", "mAP50"), ("scene_segmenter", "mIoU")):
+        for network, figure, least, kept in SCENES:
             whole, small = by_name[network, format_, "float"], by_name[network, format_, "int8"]
+            assert whole[figure] >= least
             assert small[figure] >= whole[figure] - 0.01
+            assert small["kept"] >= kept
             assert small["size_bytes"] <= 0.4 * whole["size_bytes"]
     page = (folder / "out" / "demo" / "report.html").read_text(encoding="utf-8")
     assert "http://" not in page.replace("http://www.w3.org", "")
     assert page.count("<svg") >= 8
+    for scheme in ("float", "int8"):  # frames of the film under each network
+        assert page.count(f'alt="{scheme} .tflite"') == len(SCENES) * len(SHOWN)
 
 
 def test_the_first_commands_run_as_printed(

@@ -23,6 +23,7 @@ from onnxruntime.quantization import (
     quantize_dynamic,
     quantize_static,
 )
+from sweep import swept
 
 import edgemm
 from edgemm.converters import convert
@@ -219,7 +220,10 @@ def output_step(source: Path) -> float:
     return float(constants[last.input[1]])
 
 
-@pytest.fixture(params=[(QuantFormat.QDQ, QuantType.QInt8), (QuantFormat.QOperator, QuantType.QUInt8)])
+FORMS = ((QuantFormat.QDQ, QuantType.QInt8), (QuantFormat.QOperator, QuantType.QUInt8))
+
+
+@pytest.fixture(params=FORMS)
 def quantized(request: pytest.FixtureRequest, tmp_path: Path) -> Callable[[Network], tuple[Path, Path, str]]:
     """Writes a network and what onnxruntime's quantizer makes of it."""
     form, activations = request.param
@@ -241,7 +245,11 @@ def quantized(request: pytest.FixtureRequest, tmp_path: Path) -> Callable[[Netwo
     return write
 
 
-@pytest.mark.parametrize("name", NETWORKS)
+# Every network in one of the forms, the forms by turns.
+IN_FORMS = [(name, FORMS[(at + turn) % 2]) for turn in range(2) for at, name in enumerate(NETWORKS)]
+
+
+@pytest.mark.parametrize(("name", "quantized"), swept(IN_FORMS, slice(len(NETWORKS))), indirect=["quantized"])
 def test_a_quantized_source_keeps_what_its_grids_clip(name: str, quantized: Any, tmp_path: Path) -> None:
     network = NETWORKS[name]()
     plain, source, form = quantized(network)

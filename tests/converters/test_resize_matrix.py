@@ -6,7 +6,6 @@ A slice of the product runs here; all of it with EDGEMM_SWEEP=1.
 from __future__ import annotations
 
 import logging
-import os
 import warnings
 from itertools import product
 from pathlib import Path
@@ -18,6 +17,7 @@ import onnx
 import onnxruntime as ort
 import pytest
 from onnx import TensorProto, helper, numpy_helper
+from sweep import WHOLE
 
 from edgemm.converters.importers import read_onnx
 from edgemm.converters.onnx_writer import check_onnx, write_onnx
@@ -34,7 +34,6 @@ STATIC_DB = 28.0
 """Two int8 convolutions of random weights leave 33 to 43 dB; a wrong row or mode leaves less than 20."""
 SCALES = (1.5, 2.0, 3.0, 4.0, 0.6)
 SIZE = (8, 10)
-WHOLE = bool(os.environ.get("EDGEMM_SWEEP"))
 
 
 def normal(*shape: int, seed: int = 0, scale: float = 0.3) -> Array:

@@ -1,6 +1,6 @@
 """A slice of the differential test: some points of every family, each in another format and scheme by chance.
 
-`make sweep` runs more of them.
+`make sweep` runs more of them, and these of four seeds.
 """
 
 from __future__ import annotations
@@ -8,6 +8,7 @@ from __future__ import annotations
 import os
 
 import pytest
+from sweep import swept
 
 from tests.differential.graphs import FAMILIES, TORCH_FAMILIES
 from tests.differential.points import every_point, graphs, sample
@@ -18,7 +19,7 @@ pytestmark = pytest.mark.slow
 JOBS = min(2, len(os.sched_getaffinity(0)))
 
 
-@pytest.mark.parametrize("seed", range(1, 5))
+@pytest.mark.parametrize("seed", swept(range(1, 5), slice(1)))
 def test_graphs_of_every_family_are_right(seed: int) -> None:
     direct = every_point(key for key in graphs() if key.exporter == "direct")
     found = list(results(sample(len(FAMILIES), seed, direct), JOBS))

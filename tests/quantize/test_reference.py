@@ -51,3 +51,12 @@ def test_a_model_that_fails_while_it_runs_says_so_in_its_error_alone(
     with pytest.raises(InputError, match=r"out of (data )?bounds"):
         reference.run({"x": np.zeros((1, 4), np.float32), "i": np.array([1, 9])})
     assert capfd.readouterr().err == ""
+
+
+def test_a_node_that_fails_on_inputs_that_fit_is_the_models() -> None:
+    model = onnx.parser.parse_model(
+        '<ir_version: 8, opset_import: ["": 17]> g (float[1,4] x, int64[2] n) => (float[a,b] y) { y = Reshape(x, n) }'
+    )
+    reference = Reference(model.SerializeToString())
+    with pytest.raises(UnsupportedOperator, match="does not run on inputs"):
+        reference.run({"x": np.zeros((1, 4), np.float32), "n": np.array([3, 3])})

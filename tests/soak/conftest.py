@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Callable
 
 import pytest
+from sweep import WHOLE
 
 
 @pytest.fixture(scope="session")
 def rounds() -> Callable[[int, int], int]:
     """(rounds of the whole soak, rounds of the slice) -> as many as this run shall do."""
-    return lambda whole, part: whole if os.environ.get("EDGEMM_SWEEP") else part
+    return lambda whole, part: whole if WHOLE else part

@@ -11,6 +11,7 @@ import numpy as np
 import onnx_ir as ir
 
 from edgemm.converters.importers.input_shapes import fix_input_shapes
+from edgemm.converters.importers.outputs import separate_outputs
 from edgemm.converters.importers.tflite_graph.file import Model, packed, read_model
 from edgemm.converters.importers.tflite_graph.shapes import checked, tensor_shapes
 from edgemm.converters.importers.tflite_graph.sketch import Sketch
@@ -165,6 +166,7 @@ def _drawn(model: Model, sizes: Sequence[tuple[int, ...]], name: str, *, named: 
         name=name,
     )
     made = ir.Model(graph, ir_version=8, producer_name=FROM_TFLITE)
+    separate_outputs(made)
     infer_shapes(made)
     return made
 

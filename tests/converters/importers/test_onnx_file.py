@@ -131,3 +131,39 @@ def test_weights_among_the_inputs_do_not_hinder_a_given_shape(tmp_path: Path) ->
     onnx.save(made, tmp_path / "m.onnx")
     found = read_onnx(tmp_path / "m.onnx", {"x": (1, 8)})
     assert next(each.shape for each in found.graph.inputs if each.name == "x") == (1, 8)
+
+
+@pytest.mark.parametrize("dims", [[5], [2, 4], [], [-4]])
+def test_a_constant_whose_bytes_are_not_what_its_shape_says_is_damage(
+    tmp_path: Path, dims: list[int]
+) -> None:
+    proto = onnx.load(write(tmp_path / "e.onnx"))
+    del proto.graph.initializer[0].dims[:]
+    proto.graph.initializer[0].dims.extend(dims)
+    onnx.save(proto, tmp_path / "e.onnx")
+    with pytest.raises(DamagedArtifact, match=r"'w'|not a valid"):
+        read_onnx(tmp_path / "e.onnx")
+
+
+def test_a_name_that_is_no_text_is_damage(tmp_path: Path) -> None:
+    proto = onnx.load(write(tmp_path / "f.onnx"))
+    proto.graph.node[0].op_type = "Nobody"  # the checker's message has the name in it
+    proto.graph.node[0].name = "beginning"
+    path = tmp_path / "f.onnx"
+    path.write_bytes(proto.SerializeToString().replace(b"beginning", b"begin\xa0\xffng"))
+    with pytest.raises(DamagedArtifact, match="not UTF-8"):
+        read_onnx(path)
+
+
+@pytest.mark.parametrize(("key", "value"), [("offset", "-1"), ("offset", "x"), ("length", "1e3")])
+def test_external_data_that_lies_nowhere_is_damage(tmp_path: Path, key: str, value: str) -> None:
+    proto = onnx.load(write(tmp_path / "g.onnx"))
+    constant = proto.graph.initializer[0]
+    constant.ClearField("raw_data")
+    constant.data_location = onnx.TensorProto.EXTERNAL
+    constant.external_data.add(key="location", value="weights.bin")
+    constant.external_data.add(key=key, value=value)
+    (tmp_path / "g.onnx").write_bytes(proto.SerializeToString())
+    (tmp_path / "weights.bin").write_bytes(bytes(16))
+    with pytest.raises(DamagedArtifact, match="external data"):
+        read_onnx(tmp_path / "g.onnx")

@@ -40,13 +40,18 @@ def prepared(case: dict[str, Any], shape: tuple[int, ...] = (1, 4, 5, 6)) -> tup
     return ready, Samples(tuple(inputs))
 
 
+@pytest.fixture(scope="module", params=CASES, ids=str)
+def geometry(request: pytest.FixtureRequest) -> tuple[Any, Samples]:
+    """One case, exported once."""
+    return prepared(request.param)
+
+
 def stacked(measured: Any) -> Any:
     return np.stack([next(iter(each.values())) for each in measured])
 
 
-@pytest.mark.parametrize("geometry", CASES, ids=str)
-def test_float_is_the_same(geometry: dict[str, Any]) -> None:
-    ready, samples = prepared(geometry)
+def test_float_is_the_same(geometry: tuple[Any, Samples]) -> None:
+    ready, samples = geometry
     file = write_plan(ready.model, make_plan(ready.model, None, scheme="float"), "tflite", Settings())
     expected = stacked(run_float(ready.model, samples))
     assert np.abs(stacked(run_artifact(file, samples).outputs) - expected).max() <= FLOAT_ERROR * np.ptp(
@@ -54,9 +59,8 @@ def test_float_is_the_same(geometry: dict[str, Any]) -> None:
     )
 
 
-@pytest.mark.parametrize("geometry", CASES, ids=str)
-def test_int8_is_near(geometry: dict[str, Any]) -> None:
-    ready, samples = prepared(geometry)
+def test_int8_is_near(geometry: tuple[Any, Samples]) -> None:
+    ready, samples = geometry
     plan = make_plan(ready.model, calibrate(ready.model, samples.inputs), scheme="static")
     file = write_plan(ready.model, plan, "tflite", Settings())
     expected = stacked(run_float(ready.model, samples))
