@@ -8,6 +8,7 @@ from edgemm.converters.aware.held import notes_of
 from edgemm.converters.aware.source import TrainedSource
 from edgemm.converters.describe import describe as described
 from edgemm.converters.golden import make_goldens
+from edgemm.converters.kept_metadata import keep_metadata
 from edgemm.converters.pipeline.work import Work
 
 UNTRAINED = "weights and ranges are those before training"
@@ -19,6 +20,15 @@ GROWN = 1.05
 
 def describe(work: Work) -> None:
     """Card and goldens of what was written."""
+    keeping = keep_metadata(
+        work.options.source,
+        work.written,
+        work.prepared.card,
+        work.prepared.pieces,
+        whole=not work.options.cut,
+    )
+    work.written, work.associated = keeping.written, keeping.associated
+    work.notes += keeping.notes
     work.goldens = make_goldens(work.written, work.judged_on, work.plan.scheme)
     if work.goldens is None:
         work.notes.append("no goldens: one input is larger than 256 KB, or the answers are not finite")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import TypeVar
 
@@ -51,6 +52,8 @@ class Work:
     explanation: str = ""
     card: ModelCard | None = None
     goldens: Goldens | None = None
+    associated: Mapping[str, bytes] = field(default_factory=dict)
+    """Files of other tools in the archive behind a .tflite source, by name."""
     artifact: Artifact | None = None
 
     @property
