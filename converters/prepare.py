@@ -99,10 +99,9 @@ def prepare(
         InputError: no such file, or the card does not fit the model.
         UnsupportedOperator: an operator that cannot be expressed.
     """
-    model, payload, imported = source_graph(source, example_inputs, shapes, cut)
-    if imported is not None and constants:
-        raise InputError("--set: cannot be used with a .tflite source. Leave it out, or convert from ONNX")
-    set_inputs(model, constants or {})
+    model, payload, imported = source_graph(source, example_inputs, shapes, cut, constants)
+    known = imported.given if imported is not None else {}
+    set_inputs(model, {name: number for name, number in (constants or {}).items() if name not in known})
     separate_outputs(model)
     free_runtime_names(model)
     original, rounds = model.clone(), not _is_float32(model) or (imported is not None and imported.rounds)
@@ -113,7 +112,7 @@ def prepare(
     given, unsaid = given_card(source, card, preset), ""
     if cut:
         given = card_of_part(given, cut, model, named=card is not None or preset is not None)
-    known = given is not None
+    carded = given is not None
     if time_axis is not None:
         bare = given or ModelCard(_name(source))
         given, unsaid = _stepwise(model, source, example_inputs, time_axis, bare, cut)
@@ -128,7 +127,7 @@ def prepare(
 
         expand_for_tflite(model)
     inputs, outputs = _specs(model.graph.inputs), _specs(model.graph.outputs)
-    fitted, notes = fit_card(given, _name(source), inputs, outputs, known=known)
+    fitted, notes = fit_card(given, _name(source), inputs, outputs, known=carded)
     digest, size = hashlib.sha256(payload).hexdigest(), len(payload)
     if isinstance(source, str | Path):
         file = source_file(source)  # with its external weights
@@ -159,7 +158,7 @@ def _runtime_of(
     """The .tflite file; or the torch module that was given, or trained on, where its arguments are the graph's inputs
     one by one."""
     if imported is not None:
-        return FileSource(imported.file)
+        return FileSource(imported.file, imported.given)
     if isinstance(source, TrainedSource):
         return source.runs_in
     if example_inputs is None or not hasattr(source, "state_dict"):

@@ -107,12 +107,13 @@ def _missed(spec: TensorSpec, said: TensorMetadata) -> list[str]:
     if spec.dtype not in PICTURES:
         return [
             f"TFLITE_METADATA is kept, and input {spec.name!r} is {spec.dtype}: MediaPipe Tasks and the Task Library "
-            "feed pictures as uint8 or float32 alone. Scheme dynamic or float keeps a float32 input; edgemm feeds either"
+            "feed pictures as uint8 or float32 alone. Scheme dynamic or float keeps a float32 input; edgemm feeds "
+            "either"
         ]
     if spec.dtype == "float32" and not (said.mean and said.std):
         return [
-            f"TFLITE_METADATA is kept, and says no normalisation for input {spec.name!r}, which is float32 now: MediaPipe "
-            "Tasks and the Task Library ask for one. edgemm feeds it by the card"
+            f"TFLITE_METADATA is kept, and says no normalisation for input {spec.name!r}, which is float32 now: "
+            "MediaPipe Tasks and the Task Library ask for one. edgemm feeds it by the card"
         ]
     return []
 

@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 import struct
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Collection, Mapping, Sequence
+from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
+import numpy.typing as npt
 import onnx_ir as ir
 
 from edgemm.converters.importers.input_shapes import fix_input_shapes
+from edgemm.converters.importers.tflite_graph.constants import with_constants
 from edgemm.converters.importers.tflite_graph.file import Model, packed, read_model
 from edgemm.converters.importers.tflite_graph.shapes import checked, tensor_shapes
 from edgemm.converters.importers.tflite_graph.sketch import Sketch
@@ -39,10 +41,17 @@ class Imported:
     float_operators: tuple[str, ...] = ()
     """Of a file that computes with integers: operators that it computes in float, as their nodes' names begin."""
     notes: tuple[str, ...] = ()
+    given: Mapping[str, npt.NDArray[Any]] = field(default_factory=dict)
+    """Inputs of the file that are constants of the graph: name -> real numbers."""
 
 
 def import_tflite(
-    payload: bytes, name: str, shapes: Mapping[str, Sequence[int]] | None = None, *, named: bool = False
+    payload: bytes,
+    name: str,
+    shapes: Mapping[str, Sequence[int]] | None = None,
+    constants: Mapping[str, float] | None = None,
+    *,
+    named: bool = False,
 ) -> Imported:
     """Draws the first graph of a .tflite file.
 
@@ -52,6 +61,7 @@ def import_tflite(
         payload: the bytes of the file.
         name: of the file, for messages.
         shapes: input name -> its whole shape, where the file leaves other dimensions open.
+        constants: input name -> the number that all its elements have; what the file's inputs lack is passed over.
         named: each tensor that is computed is a value of the graph by its own name, in its own layout.
 
     Raises:
@@ -63,13 +73,26 @@ def import_tflite(
     model = read_model(payload, name)
     _require_operators(model, name)
     payload = _with_sizes(payload, name, model, shapes or {})
-    sizes = tensor_shapes(payload, name, len(model.tensors))
-    graph = _drawn(model, sizes, name, named=named)
+    known = {key: number for key, number in (constants or {}).items() if key in _names(model, model.inputs)}
+    baked = with_constants(payload, name, known) if known else payload
+    drawn = read_model(baked, name) if known else model
+    sizes = tensor_shapes(baked, name, len(model.tensors))
+    graph = _drawn(drawn, sizes, name, named=named)
     notes: tuple[str, ...] = ()
     if model.graphs > 1:
         notes = (f"the file has {model.graphs} subgraphs: the first is converted",)
     rounds = any(tensor.on_grid for tensor in model.tensors)
-    return Imported(graph, _ports(payload, model, sizes, graph), rounds, _float_operators(model), notes)
+    file = _ports(payload, model, sizes, graph, known)
+    given = {
+        port.name: port.restore(port.store(np.full(port.spec.shape, known[port.name])))
+        for port in file.inputs
+        if port.name in known
+    }
+    return Imported(graph, file, rounds, _float_operators(model), notes, given)
+
+
+def _names(model: Model, indexes: Sequence[int]) -> list[str]:
+    return [model.tensors[index].name for index in indexes]
 
 
 def _float_operators(model: Model) -> tuple[str, ...]:
@@ -168,18 +191,20 @@ def _drawn(model: Model, sizes: Sequence[tuple[int, ...]], name: str, *, named: 
     return made
 
 
-def _ports(payload: bytes, model: Model, sizes: Sequence[tuple[int, ...]], graph: ir.Model) -> Written:
-    """The file, by the names that the graph has."""
+def _ports(
+    payload: bytes, model: Model, sizes: Sequence[tuple[int, ...]], graph: ir.Model, known: Collection[str]
+) -> Written:
+    """The file, by the names that the graph has; inputs that are constants there have their own."""
 
-    def ports(indexes: Sequence[int], values: Sequence[Any]) -> tuple[Port, ...]:
+    def ports(indexes: Sequence[int], names: Sequence[str]) -> tuple[Port, ...]:
         return tuple(
-            Port(str(value.name), _spec(model, index, sizes[index]))
-            for index, value in zip(indexes, values, strict=True)
+            Port(each, _spec(model, index, sizes[index])) for index, each in zip(indexes, names, strict=True)
         )
 
-    return Written(
-        "tflite", payload, ports(model.inputs, graph.graph.inputs), ports(model.outputs, graph.graph.outputs)
-    )
+    left = iter([str(value.name) for value in graph.graph.inputs])
+    ins = [each if each in known else next(left) for each in _names(model, model.inputs)]
+    outs = [str(value.name) for value in graph.graph.outputs]
+    return Written("tflite", payload, ports(model.inputs, ins), ports(model.outputs, outs))
 
 
 def _spec(model: Model, index: int, shape: tuple[int, ...]) -> TensorSpec:
