@@ -39,6 +39,10 @@ def describe(work: Work) -> None:
             notes_of(source, work.written, work.plan, work.judged_on) if source.trained else [UNTRAINED]
         )
     work.card = described(work.prepared, work.written, work.plan, work.fidelity, work.repaired)
+    if work.own_ranges is not None and work.plan.scheme == "static":
+        work.card = work.card.with_(
+            quantization={**work.card.quantization, "ranges": "of the quantized source; no calibration data"}
+        )
     if isinstance(source, TrainedSource) and source.trained:
         trained = {"training": "quantization-aware", "compared_with": "the float model before training"}
         work.card = work.card.with_(quantization={**work.card.quantization, **trained})

@@ -14,6 +14,7 @@ from edgemm.converters.fidelity import Fidelity
 from edgemm.converters.latency import NOT_MEASURED, Latency
 from edgemm.converters.measure import Judge
 from edgemm.converters.options import Options
+from edgemm.converters.own_ranges import OwnRanges
 from edgemm.converters.prepare import Prepared
 from edgemm.converters.reference import Outputs
 from edgemm.converters.repair import Repaired
@@ -40,6 +41,8 @@ class Work:
     """Outputs of the source on the evaluation samples."""
     noise: bool = False
     """There are no data: seeded noise is measured on."""
+    own_ranges: OwnRanges | None = None
+    """Of a quantized source without calibration data."""
     calibration: Calibration | None = None
     _plan: Plan | None = None
     float_latency: Latency = NOT_MEASURED
@@ -47,6 +50,8 @@ class Work:
     _judge: Judge | None = None
     _fidelity: Fidelity | None = None
     latency: Latency = NOT_MEASURED
+    measured_s: float = 0.0
+    """Seconds that the file took to be measured on all samples."""
     repaired: Repaired | None = None
     diagnosis: Diagnosis | None = None
     explanation: str = ""

@@ -238,3 +238,54 @@ def test_step_by_step_is_the_whole_sequence_in_litert(tmp_path: Path, suffix: st
     np.testing.assert_allclose(
         np.concatenate(found, axis=1), truth, atol=1e-5
     )  # float32 sums in another order
+
+
+@pytest.mark.parametrize("suffix", FORMATS)
+@pytest.mark.parametrize("first", FORMATS)
+def test_a_quantized_source_is_static_by_its_own_ranges(
+    source: Path, tmp_path: Path, first: str, suffix: str
+) -> None:
+    convert(source, output=tmp_path / f"int8.{first}", calibrate=data.path("digits"), limit=64)
+    done = convert(
+        tmp_path / f"int8.{first}",
+        output=tmp_path / f"again.{suffix}",
+        evaluate=data.path("digits"),
+        limit=64,
+    )
+    assert done.scheme == "static"
+    assert any("ranges are the quantized source's own" in note for note in done.notes)
+    assert "no calibration data" in done.card.quantization["ranges"]
+    assert done.fidelity.outputs[0].snr_db > 35  # dB, against the int8 source in its runtime
+    assert not done.repaired_layers
+
+
+def test_own_ranges_do_for_a_target_of_integers_alone(source: Path, tmp_path: Path) -> None:
+    with pytest.raises(InputError, match="runs integers only"):
+        convert(source, output=tmp_path / "c.tflite", target="coral")
+    convert(source, output=tmp_path / "int8.tflite", calibrate=data.path("digits"), limit=64)
+    done = convert(tmp_path / "int8.tflite", output=tmp_path / "c.tflite", target="coral")
+    assert (done.scheme, done.target) == ("static", "coral")
+
+
+@pytest.mark.parametrize("suffix", FORMATS)
+def test_layers_that_the_source_has_no_ranges_for_stay_float(tmp_path: Path, suffix: str) -> None:
+    """A float layer of few multiplications behind an int8 one."""
+    rng = np.random.default_rng(0)
+    grid: dict[str, Any] = {"scales": [0.05], "zeros": [0]}
+    steps = np.array([0.05 * 0.01], np.float32)
+    tensors = [
+        Given((1, 64), "int8", **grid), constant(rng.integers(-127, 128, (64, 64)), "int8", scales=[0.01], zeros=[0]),
+        constant(rng.integers(-500, 500, 64), "int32", scales=steps, zeros=[0]), Given((1, 64), "int8", **grid),
+        Given((1, 64)), constant(rng.normal(0, 1, (2, 64)).astype(np.float32)), Given((1, 2)),
+    ]  # fmt: skip
+    dense = ("FullyConnectedOptions", {})
+    operators = [
+        Step("FULLY_CONNECTED", [0, 1, 2], [3], dense, 4),
+        Step("DEQUANTIZE", [3], [4]),
+        Step("FULLY_CONNECTED", [4, 5, -1], [6], dense),
+    ]
+    (tmp_path / "m.tflite").write_bytes(Model(tensors, operators, [0], [6], {0: "x", 6: "y"}).payload())
+    done = convert(tmp_path / "m.tflite", output=tmp_path / f"o.{suffix}")
+    assert done.scheme == "static"
+    assert any("stay float" in note for note in done.notes)
+    assert done.fidelity.outputs[0].snr_db > 60  # dB: the same integers, and the same float layer
