@@ -10,7 +10,7 @@ from typing import Any
 
 import onnx_ir as ir
 
-from edgemm.card import ModelCard
+from edgemm.card import ModelCard, StatePair
 from edgemm.converters.aware.source import TrainedSource
 from edgemm.converters.file_source import FileSource
 from edgemm.converters.importers.cut import Cut
@@ -113,7 +113,10 @@ def prepare(
     if cut:
         given = card_of_part(given, cut, model, named=card is not None or preset is not None)
     carded = given is not None
-    if time_axis is not None:
+    own = imported.states if imported is not None else ()
+    if own:
+        given = _with_own_states(model, given or ModelCard(_name(source)), own, time_axis)
+    elif time_axis is not None:
         bare = given or ModelCard(_name(source))
         given, unsaid = _stepwise(model, source, example_inputs, time_axis, bare, cut)
         original, rounds = model.clone(), False
@@ -137,12 +140,36 @@ def prepare(
     if cut:
         fitted = fitted.after("cut", cut.to_dict(), digest)
     notes += [*(imported.notes if imported is not None else ()), *(each for each in (unsaid, shaped) if each)]
-    alone = time_axis is None and not cut
+    alone = (time_axis is None or bool(own)) and not cut
     return Prepared(
         model, inputs, outputs, fitted, digest, size, tuple(notes), original, rounds,
         _runtime_of(source, example_inputs, original, imported) if alone else None, time_axis,
         _float_nodes(model, imported), pieces,
     )  # fmt: skip
+
+
+def _with_own_states(
+    model: ir.Model, card: ModelCard, pairs: Sequence[StatePair], time_axis: int | None
+) -> ModelCard:
+    """The card with the states that the source keeps itself, of which a cut may have left some out.
+
+    Raises:
+        InputError: it is to run step by step, and has other inputs than one and its states.
+    """
+    ins, outs = (
+        {str(value.name) for value in values} for values in (model.graph.inputs, model.graph.outputs)
+    )
+    left = [pair for pair in pairs if pair.input in ins and pair.output in outs]
+    if time_axis is not None:
+        first = model.graph.inputs[0]
+        if len(ins) != 1 + len(left) or not 0 <= time_axis < len(first.shape or ()):
+            raise InputError(
+                f"stepwise: expected one input with time along dimension {time_axis} beside the states of the source, "
+                f"found {', '.join(f'{value.name} {value.shape}' for value in model.graph.inputs)}"
+            )
+    named = {pair.input for pair in card.states}
+    fresh = [pair for pair in left if pair.input not in named]
+    return with_states(card, fresh, len(ins) - len(fresh), len(outs) - len(fresh))
 
 
 def _float_nodes(model: ir.Model, imported: Imported | None) -> frozenset[str]:

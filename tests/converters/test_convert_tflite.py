@@ -278,7 +278,7 @@ def test_layers_that_the_source_has_no_ranges_for_stay_float(tmp_path: Path, suf
         constant(rng.integers(-500, 500, 64), "int32", scales=steps, zeros=[0]), Given((1, 64), "int8", **grid),
         Given((1, 64)), constant(rng.normal(0, 1, (2, 64)).astype(np.float32)), Given((1, 2)),
     ]  # fmt: skip
-    dense = ("FullyConnectedOptions", {})
+    dense: tuple[str, dict[str, Any]] = ("FullyConnectedOptions", {})
     operators = [
         Step("FULLY_CONNECTED", [0, 1, 2], [3], dense, 4),
         Step("DEQUANTIZE", [3], [4]),
@@ -289,3 +289,12 @@ def test_layers_that_the_source_has_no_ranges_for_stay_float(tmp_path: Path, suf
     assert done.scheme == "static"
     assert any("stay float" in note for note in done.notes)
     assert done.fidelity.outputs[0].snr_db > 60  # dB: the same integers, and the same float layer
+
+
+def test_a_sigmoid_of_far_below_zero_is_no_fault(tmp_path: Path) -> None:
+    """1e-7: ONNX Runtime and LiteRT differ in its second digit, and the whole output is of that size."""
+    tensors = [Given((1, 8)), constant(np.full((1, 8), -15.5, np.float32)), Given((1, 8)), Given((1, 8))]
+    steps = [Step("ADD", [0, 1], [2], ("AddOptions", {})), Step("LOGISTIC", [2], [3])]
+    (tmp_path / "m.tflite").write_bytes(Model(tensors, steps, [0], [3]).payload())
+    done = convert(tmp_path / "m.tflite", output=tmp_path / "o.tflite", scheme="float", gate="off")
+    assert done.fidelity.outputs[0].max_abs_error < 1e-6

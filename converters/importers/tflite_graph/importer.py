@@ -11,12 +11,14 @@ import numpy as np
 import numpy.typing as npt
 import onnx_ir as ir
 
+from edgemm.card import StatePair
 from edgemm.converters.importers.input_shapes import fix_input_shapes
 from edgemm.converters.importers.tflite_graph.constants import with_constants
 from edgemm.converters.importers.tflite_graph.file import Model, packed, read_model
 from edgemm.converters.importers.tflite_graph.shapes import checked, tensor_shapes
 from edgemm.converters.importers.tflite_graph.sketch import Sketch
-from edgemm.converters.importers.tflite_graph.table import COMPLEX, OPERATORS, REMEDY, STATELESS, VARIABLES
+from edgemm.converters.importers.tflite_graph.table import COMPLEX, OPERATORS, REMEDY
+from edgemm.converters.importers.tflite_graph.variables import with_explicit_states
 from edgemm.converters.passes.shapes import infer_shapes
 from edgemm.converters.tflite.builder import pack_model
 from edgemm.converters.written import Port, Written
@@ -24,6 +26,10 @@ from edgemm.errors import ConversionError, EdgemmError, UnsupportedOperator
 from edgemm.tensors import TensorSpec
 
 OPSET = 17
+STREAMS = (
+    "variables of the source are inputs and outputs of the file, and states of its card: {}. With --stepwise, data are "
+    "whole sequences"
+)
 PORTS = ("float32", "int32", "int64", "bool", "int8", "uint8")
 """Types that inputs and outputs may have."""
 
@@ -43,6 +49,8 @@ class Imported:
     notes: tuple[str, ...] = ()
     given: Mapping[str, npt.NDArray[Any]] = field(default_factory=dict)
     """Inputs of the file that are constants of the graph: name -> real numbers."""
+    states: tuple[StatePair, ...] = ()
+    """Inputs and outputs that were variables of the file."""
 
 
 def import_tflite(
@@ -70,6 +78,7 @@ def import_tflite(
         UnsupportedOperator: an operator that cannot be expressed; all of them are named.
     """
     checked(payload, name)
+    payload, states = with_explicit_states(payload, name)
     model = read_model(payload, name)
     _require_operators(model, name)
     payload = _with_sizes(payload, name, model, shapes or {})
@@ -81,6 +90,8 @@ def import_tflite(
     notes: tuple[str, ...] = ()
     if model.graphs > 1:
         notes = (f"the file has {model.graphs} subgraphs: the first is converted",)
+    if states:
+        notes += (STREAMS.format(", ".join(pair.input for pair in states)),)
     rounds = any(tensor.on_grid for tensor in model.tensors)
     file = _ports(payload, model, sizes, graph, known)
     given = {
@@ -88,7 +99,7 @@ def import_tflite(
         for port in file.inputs
         if port.name in known
     }
-    return Imported(graph, file, rounds, _float_operators(model), notes, given)
+    return Imported(graph, file, rounds, _float_operators(model), notes, given, states)
 
 
 def _names(model: Model, indexes: Sequence[int]) -> list[str]:
@@ -113,12 +124,6 @@ def _float_operators(model: Model) -> tuple[str, ...]:
 
 def _require_operators(model: Model, name: str) -> None:
     codes = {each.code: None for each in model.operators}
-    states = [code for code in codes if code in VARIABLES]
-    if states:
-        raise UnsupportedOperator(
-            f"{name}: keeps its states in variables of its own ({', '.join(states)}), which neither format has. "
-            f"{STATELESS}"
-        )
     missing = [code for code in codes if code not in OPERATORS]
     if missing:
         raise UnsupportedOperator(f"{name}: no form for {', '.join(missing[:12])}. {REMEDY}")

@@ -98,9 +98,4 @@ OPERATORS: dict[str, Draw] = {
 }
 COMPLEX: dict[str, Draw] = {"RESHAPE": spectrum.same_complex, "SQUEEZE": spectrum.same_complex}
 """The same for operators that read complex numbers."""
-VARIABLES = ("VAR_HANDLE", "READ_VARIABLE", "ASSIGN_VARIABLE", "CALL_ONCE")
 REMEDY = "Convert from the ONNX or torch model, or export the model without it"
-STATELESS = (
-    "Export the model with its states as inputs and outputs, or without streaming, and convert that with "
-    "--stepwise"
-)
