@@ -27,6 +27,8 @@ OPERATORS: dict[str, Draw] = {
     "AVERAGE_POOL_2D": windows.pool,
     "BATCH_MATMUL": reductions.batch_matmul,
     "BATCH_TO_SPACE_ND": windows.batch_to_space,
+    "BIDIRECTIONAL_SEQUENCE_LSTM": recurrent.bidirectional_lstm,
+    "BIDIRECTIONAL_SEQUENCE_RNN": recurrent.bidirectional_rnn,
     "BROADCAST_TO": arrange.broadcast_to,
     "CAST": elementwise.cast,
     "COMPLEX_ABS": spectrum.magnitude,
