@@ -32,9 +32,12 @@ class OwnRanges:
 
 
 def own_ranges(prepared: Prepared) -> OwnRanges | None:
-    """The source's ranges; None where they do not do for a static file."""
+    """The source's ranges; None where they do not do for a static file.
+
+    Those of grids of 16 bits do not count: whoever chose them wanted more than static 8 bits keep.
+    """
     model = prepared.model
-    told = prescribed(model)
+    told = {name: each for name, each in prescribed(model).items() if each.step}
     if not told:
         return None
     known = _known(model, set(told))

@@ -17,7 +17,7 @@ from edgemm.converters.importers.tflite_graph.constants import with_constants
 from edgemm.converters.importers.tflite_graph.file import Model, packed, read_model
 from edgemm.converters.importers.tflite_graph.shapes import checked, tensor_shapes
 from edgemm.converters.importers.tflite_graph.sketch import Sketch
-from edgemm.converters.importers.tflite_graph.table import COMPLEX, OPERATORS, REMEDY
+from edgemm.converters.importers.tflite_graph.table import COMPLEX, OPERATORS, REMEDIES, REMEDY
 from edgemm.converters.importers.tflite_graph.variables import with_explicit_states
 from edgemm.converters.passes.shapes import infer_shapes
 from edgemm.converters.tflite.builder import pack_model
@@ -26,6 +26,8 @@ from edgemm.errors import ConversionError, EdgemmError, UnsupportedOperator
 from edgemm.tensors import TensorSpec
 
 OPSET = 17
+SHOWN = 12
+"""Operators in a message."""
 STREAMS = (
     "variables of the source are inputs and outputs of the file, and states of its card: {}. With --stepwise, data are "
     "whole sequences"
@@ -123,16 +125,27 @@ def _float_operators(model: Model) -> tuple[str, ...]:
 
 
 def _require_operators(model: Model, name: str) -> None:
-    codes = {each.code: None for each in model.operators}
-    missing = [code for code in codes if code not in OPERATORS]
+    missing: dict[str, str] = {}
+    for number, each in enumerate(model.operators):
+        if each.code not in OPERATORS:
+            missing.setdefault(each.code, _place(model, number))
     if missing:
-        raise UnsupportedOperator(f"{name}: no form for {', '.join(missing[:12])}. {REMEDY}")
+        listed = ", ".join(list(missing.values())[:SHOWN])
+        first = next((REMEDIES[code] for code in missing if code in REMEDIES), REMEDY)
+        raise UnsupportedOperator(f"{name}: no form for {listed}. {first}")
     for tensor in (model.tensors[index] for index in (*model.inputs, *model.outputs)):
         if tensor.kind not in PORTS and not tensor.on_grid:
             raise UnsupportedOperator(
                 f"{name}: {tensor.name!r} is {tensor.kind}, expected one of {', '.join(PORTS)}. "
                 "Export the model with one of these types"
             )
+
+
+def _place(model: Model, number: int) -> str:
+    """An operator by its number, and by what it computes."""
+    operator = model.operators[number]
+    made = next((model.tensors[index].name for index in operator.outputs if index >= 0), "")
+    return f"{operator.code} (operator {number}{f', which makes {made!r}' if made else ''})"
 
 
 def _with_sizes(payload: bytes, name: str, model: Model, shapes: Mapping[str, Sequence[int]]) -> bytes:

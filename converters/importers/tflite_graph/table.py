@@ -101,3 +101,9 @@ OPERATORS: dict[str, Draw] = {
 COMPLEX: dict[str, Draw] = {"RESHAPE": spectrum.same_complex, "SQUEEZE": spectrum.same_complex}
 """The same for operators that read complex numbers."""
 REMEDY = "Convert from the ONNX or torch model, or export the model without it"
+LOOPS = (
+    "Export the model with its loops unrolled (Keras: unroll=True), or convert from the ONNX or torch model"
+)
+BRANCHES = "Export the model with the branch that is wanted alone, or convert from the ONNX or torch model"
+REMEDIES = {"IF": BRANCHES, "WHILE": LOOPS, "STABLEHLO_WHILE": LOOPS}
+"""Operator -> what to do instead, where more can be said."""
