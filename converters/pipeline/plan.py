@@ -26,7 +26,8 @@ SCORED = ("classification", "keyword")
 def plan(work: Work) -> None:
     """The scheme, the ranges, the plan."""
     target = target_named(work.options.target)
-    if work.calibration_data is None and work.options.scheme in ("auto", "static"):
+    trained = isinstance(work.options.source, TrainedSource)  # its grids are those of the training's data
+    if work.calibration_data is None and work.options.scheme in ("auto", "static") and not trained:
         work.own_ranges = own_ranges(work.prepared)
     scheme = _scheme(work, target)
     if work.options.settings.io == "int8":

@@ -192,11 +192,10 @@ def test_int16_activations_become_real_numbers() -> None:
 def test_int16_layers_saturate_where_their_grids_end() -> None:
     """As a layer of 16-bit activations, 8-bit weights and a 64-bit bias."""
     rng = np.random.default_rng(2)
-    grid = {"scales": [3 / 32767], "zeros": [0]}
     weight = constant(rng.integers(-127, 128, (4, 64)), "int8", scales=[0.01], zeros=[0])
     bias = constant(rng.integers(-2000, 2000, 4), "int64", scales=[0.03 / 32767], zeros=[0])
     file = one(
-        "FULLY_CONNECTED", [Given((8, 64), "int16", None, **grid), weight, bias], ("FullyConnectedOptions", {}),
+        "FULLY_CONNECTED", [Given((8, 64), "int16", None, [3 / 32767], [0]), weight, bias], ("FullyConnectedOptions", {}),
         outputs=[Given((), "int16", None, [4 / 32767], [0])], version=7,
     )  # fmt: skip
     imported = import_tflite(file.payload(), "wide")
