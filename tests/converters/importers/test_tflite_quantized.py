@@ -195,9 +195,12 @@ def test_int16_layers_saturate_where_their_grids_end() -> None:
     weight = constant(rng.integers(-127, 128, (4, 64)), "int8", scales=[0.01], zeros=[0])
     bias = constant(rng.integers(-2000, 2000, 4), "int64", scales=[0.03 / 32767], zeros=[0])
     file = one(
-        "FULLY_CONNECTED", [Given((8, 64), "int16", None, [3 / 32767], [0]), weight, bias], ("FullyConnectedOptions", {}),
-        outputs=[Given((), "int16", None, [4 / 32767], [0])], version=7,
-    )  # fmt: skip
+        "FULLY_CONNECTED",
+        [Given((8, 64), "int16", None, [3 / 32767], [0]), weight, bias],
+        ("FullyConnectedOptions", {}),
+        outputs=[Given((), "int16", None, [4 / 32767], [0])],
+        version=7,
+    )
     imported = import_tflite(file.payload(), "wide")
     samples = Samples(({"t0": rng.uniform(-4, 4, (8, 64)).astype(np.float32)},))
     (expected,) = FileSource(imported.file).answers(samples)
