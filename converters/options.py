@@ -28,6 +28,11 @@ SCHEMES = ("auto", "static", "dynamic", "float")
 FORMATS: Mapping[str, Format] = {".tflite": "tflite", ".onnx": "onnx"}
 REPAIR_SECONDS = 60.0
 MAX_SAMPLES = 1_000_000
+NO_RANGES = "scheme static needs calibration data: --calibrate FOLDER or .npz, or --scheme dynamic"
+NO_RANGES_FOR = (
+    "target (--target) {}: runs integers only, so the ranges of the activations must be known: "
+    "give calibration data with --calibrate FOLDER or .npz"
+)
 
 
 def silent(stage: str, done: int, total: int) -> None:
@@ -131,10 +136,13 @@ def _check_words(options: Options) -> None:
     choice("io", options.settings.io, ("float", "int8"))
     if options.preset is not None:
         choice("preset", options.preset, PRESETS)
-    if options.scheme == "static" and options.calibrate is None:
-        raise InputError(
-            "scheme static needs calibration data: --calibrate FOLDER or .npz, or --scheme dynamic"
-        )
+    if options.scheme == "static" and options.calibrate is None and not _may_have_ranges(options.source):
+        raise InputError(NO_RANGES)
+
+
+def _may_have_ranges(source: Any) -> bool:
+    """A file may be quantized already: then its own ranges do."""
+    return isinstance(source, str | Path) and Path(source).suffix.lower() in FORMATS
 
 
 def _check_card(card: Any, preset: str | None) -> None:
@@ -196,11 +204,8 @@ def _check_target(options: Options) -> None:
         raise InputError(
             f"target (--target) {target.name}: runs integers only, found scheme {options.scheme}. Use the scheme static"
         )
-    if options.calibrate is None:
-        raise InputError(
-            f"target (--target) {target.name}: runs integers only, so the ranges of the activations must be known: "
-            "give calibration data with --calibrate FOLDER or .npz"
-        )
+    if options.calibrate is None and not _may_have_ranges(options.source):
+        raise InputError(NO_RANGES_FOR.format(target.name))
 
 
 def _check_settings(options: Options) -> None:

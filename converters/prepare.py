@@ -10,7 +10,7 @@ from typing import Any
 
 import onnx_ir as ir
 
-from edgemm.card import ModelCard
+from edgemm.card import ModelCard, StatePair
 from edgemm.converters.aware.source import TrainedSource
 from edgemm.converters.file_source import FileSource
 from edgemm.converters.importers.cut import Cut
@@ -99,10 +99,9 @@ def prepare(
         InputError: no such file, or the card does not fit the model.
         UnsupportedOperator: an operator that cannot be expressed.
     """
-    model, payload, imported = source_graph(source, example_inputs, shapes, cut)
-    if imported is not None and constants:
-        raise InputError("--set: cannot be used with a .tflite source. Leave it out, or convert from ONNX")
-    set_inputs(model, constants or {})
+    model, payload, imported = source_graph(source, example_inputs, shapes, cut, constants)
+    known = imported.given if imported is not None else {}
+    set_inputs(model, {name: number for name, number in (constants or {}).items() if name not in known})
     separate_outputs(model)
     free_runtime_names(model)
     original, rounds = model.clone(), not _is_float32(model) or (imported is not None and imported.rounds)
@@ -114,8 +113,11 @@ def prepare(
     given, unsaid = given_card(source, card, preset), ""
     if cut:
         given = card_of_part(given, cut, model, named=card is not None or preset is not None)
-    known = given is not None
-    if time_axis is not None:
+    carded = given is not None
+    own = imported.states if imported is not None else ()
+    if own:
+        given = _with_own_states(model, given or ModelCard(_name(source)), own, time_axis)
+    elif time_axis is not None:
         bare = given or ModelCard(_name(source))
         given, unsaid = _stepwise(model, source, example_inputs, time_axis, bare, cut)
         original, rounds = model.clone(), False
@@ -129,7 +131,7 @@ def prepare(
 
         expand_for_tflite(model)
     inputs, outputs = _specs(model.graph.inputs), _specs(model.graph.outputs)
-    fitted, notes = fit_card(given, _name(source), inputs, outputs, known=known)
+    fitted, notes = fit_card(given, _name(source), inputs, outputs, known=carded)
     digest, size = hashlib.sha256(payload).hexdigest(), len(payload)
     if isinstance(source, str | Path):
         file = source_file(source)  # with its external weights
@@ -139,12 +141,36 @@ def prepare(
     if cut:
         fitted = fitted.after("cut", cut.to_dict(), digest)
     notes += [*(imported.notes if imported is not None else ()), *(each for each in (unsaid, shaped) if each)]
-    alone = time_axis is None and not cut
+    alone = (time_axis is None or bool(own)) and not cut
     return Prepared(
         model, inputs, outputs, fitted, digest, size, tuple(notes), original, rounds,
         _runtime_of(source, example_inputs, original, imported) if alone else None, time_axis,
         _float_nodes(model, imported), pieces,
     )  # fmt: skip
+
+
+def _with_own_states(
+    model: ir.Model, card: ModelCard, pairs: Sequence[StatePair], time_axis: int | None
+) -> ModelCard:
+    """The card with the states that the source keeps itself, of which a cut may have left some out.
+
+    Raises:
+        InputError: it is to run step by step, and has other inputs than one and its states.
+    """
+    ins, outs = (
+        {str(value.name) for value in values} for values in (model.graph.inputs, model.graph.outputs)
+    )
+    left = [pair for pair in pairs if pair.input in ins and pair.output in outs]
+    if time_axis is not None:
+        first = model.graph.inputs[0]
+        if len(ins) != 1 + len(left) or not 0 <= time_axis < len(first.shape or ()):
+            raise InputError(
+                f"stepwise: expected one input with time along dimension {time_axis} beside the states of the source, "
+                f"found {', '.join(f'{value.name} {value.shape}' for value in model.graph.inputs)}"
+            )
+    named = {pair.input for pair in card.states}
+    fresh = [pair for pair in left if pair.input not in named]
+    return with_states(card, fresh, len(ins) - len(fresh), len(outs) - len(fresh))
 
 
 def _float_nodes(model: ir.Model, imported: Imported | None) -> frozenset[str]:
@@ -160,7 +186,7 @@ def _runtime_of(
     """The .tflite file; or the torch module that was given, or trained on, where its arguments are the graph's inputs
     one by one."""
     if imported is not None:
-        return FileSource(imported.file)
+        return FileSource(imported.file, imported.given)
     if isinstance(source, TrainedSource):
         return source.runs_in
     if example_inputs is None or not hasattr(source, "state_dict"):

@@ -5,7 +5,7 @@ Looked for where parts meet: in Concats, and behind the last layers, those after
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -102,8 +102,14 @@ def channel_axis(node: ir.Node) -> int:
     return -1 if node.op_type == "MatMul" or rule_of(node).weight is None else 1
 
 
-def channel_reaches(model: ir.Model, nodes: Sequence[ir.Node], samples: Samples) -> Mapping[str, Reach]:
-    """Node name -> the reach of each channel of what it writes; none for what has no channels."""
+def channel_reaches(
+    model: ir.Model, nodes: Sequence[ir.Node], samples: Samples, check: Callable[[], None] = lambda: None
+) -> Mapping[str, Reach]:
+    """Node name -> the reach of each channel of what it writes; none for what has no channels.
+
+    Args:
+        check: called for each sample; ends the search by raising.
+    """
     kept = [node for node in nodes if len(stored_output(node).shape or ()) > 1]
     if not kept:
         return {}
@@ -114,6 +120,7 @@ def channel_reaches(model: ir.Model, nodes: Sequence[ir.Node], samples: Samples)
     reference = Reference(copy, optimize=False)
     found: dict[str, Reach] = {}
     for sample in samples.inputs:
+        check()
         for name, array in reference.run(sample).items():
             node = values[name]
             rows = np.moveaxis(array, channel_axis(node), 0).reshape(array.shape[channel_axis(node)], -1)

@@ -23,10 +23,15 @@ def source_graph(
     example_inputs: tuple[Any, ...] | None,
     shapes: Mapping[str, Sequence[int]] | None,
     cut: Cut | None,
+    constants: Mapping[str, float] | None = None,
 ) -> tuple[ir.Model, bytes, Imported | None]:
-    """The graph, or the part of it that is wanted; the bytes that tell sources apart; more of a .tflite file."""
+    """The graph, or the part of it that is wanted; the bytes that tell sources apart; more of a .tflite file.
+
+    Args:
+        constants: inputs of a .tflite file that are to be constants; those of others are left to `set_inputs`.
+    """
     if isinstance(source, str | Path):
-        return _read_file(Path(source), shapes, cut)
+        return _read_file(Path(source), shapes, cut, constants)
     if isinstance(source, TrainedSource):
         model, payload = source.model.clone(), b""
     else:
@@ -36,7 +41,10 @@ def source_graph(
 
 
 def _read_file(
-    path: Path, shapes: Mapping[str, Sequence[int]] | None, cut: Cut | None
+    path: Path,
+    shapes: Mapping[str, Sequence[int]] | None,
+    cut: Cut | None,
+    constants: Mapping[str, float] | None,
 ) -> tuple[ir.Model, bytes, Imported | None]:
     if path.suffix.lower() in (".pt", ".pth", ".h5", ".keras"):
         raise UnsupportedOperator(
@@ -48,17 +56,20 @@ def _read_file(
     if path.suffix.lower() == ".pt2":
         return _part(export_program(path), shapes, cut), path.read_bytes(), None
     if path.suffix.lower() == ".tflite":
-        return _tflite(path, shapes, cut)
+        return _tflite(path, shapes, cut, constants)
     return read_onnx(path, shapes, cut), path.read_bytes(), None
 
 
 def _tflite(
-    path: Path, shapes: Mapping[str, Sequence[int]] | None, cut: Cut | None
+    path: Path,
+    shapes: Mapping[str, Sequence[int]] | None,
+    cut: Cut | None,
+    constants: Mapping[str, float] | None,
 ) -> tuple[ir.Model, bytes, Imported | None]:
     from edgemm.artifact import read_artifact
 
     payload = read_artifact(path).payload
-    found = import_tflite(payload, path.name, shapes, named=bool(cut))
+    found = import_tflite(payload, path.name, shapes, constants, named=bool(cut))
     return _part(found.model, shapes, cut), payload, found
 
 

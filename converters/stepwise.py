@@ -56,9 +56,9 @@ class StepRunner:
         self._pairs = pairs
         names = {pair.input for pair in pairs}
         self._zeros = {
-            str(value.name): np.zeros(value.shape.numpy(), np.float32)
+            str(value.name): np.zeros(value.shape.numpy(), value.dtype.numpy())
             for value in model.graph.inputs
-            if value.name in names and value.shape is not None
+            if value.name in names and value.shape is not None and value.dtype is not None
         }
         self.state: dict[str, Array] = dict(self._zeros)
 

@@ -61,20 +61,30 @@ def set_inputs(model: ir.Model, constants: Mapping[str, float]) -> int:
     """
     names = [str(value.name) for value in model.graph.inputs]
     for name, number in constants.items():
-        if name not in names:
-            raise InputError(
-                f"--set {name}=...: the model has no such input; it has {', '.join(names)}{hint(name, names)}"
-            )
+        require_input(name, names)
         value = next(each for each in model.graph.inputs if each.name == name)
         if value.shape is None or not value.shape.is_static() or value.dtype is None:
             raise InputError(f"--set {name}=...: the input has no fixed shape; give --shape {name}=... too")
-        if not isinstance(number, int | float | np.number) or not np.isfinite(number):
-            raise InputError(f"--set {name}={number!r}: expected a finite number")
+        require_finite(name, number)
         array = np.full(value.shape.numpy(), number, value.dtype.numpy())
         model.graph.inputs.remove(value)
         value.const_value = ir.tensor(array, name=name)
         model.graph.register_initializer(value)
     return len(constants)
+
+
+def require_input(name: str, names: Sequence[str]) -> None:
+    """Raises InputError where `--set` names an input that is none of these."""
+    if name not in names:
+        raise InputError(
+            f"--set {name}=...: the model has no such input; it has {', '.join(names)}{hint(name, names)}"
+        )
+
+
+def require_finite(name: str, number: object) -> None:
+    """Raises InputError where `--set` gives something else than a finite number."""
+    if not isinstance(number, int | float | np.number) or not np.isfinite(number):
+        raise InputError(f"--set {name}={number!r}: expected a finite number")
 
 
 def _refuse_what_is_no_shape(shapes: Mapping[str, Sequence[int]]) -> None:

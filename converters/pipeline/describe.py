@@ -8,6 +8,7 @@ from edgemm.converters.aware.held import notes_of
 from edgemm.converters.aware.source import TrainedSource
 from edgemm.converters.describe import describe as described
 from edgemm.converters.golden import make_goldens
+from edgemm.converters.kept_metadata import keep_metadata
 from edgemm.converters.pipeline.work import Work
 
 UNTRAINED = "weights and ranges are those before training"
@@ -19,6 +20,15 @@ GROWN = 1.05
 
 def describe(work: Work) -> None:
     """Card and goldens of what was written."""
+    keeping = keep_metadata(
+        work.options.source,
+        work.written,
+        work.prepared.card,
+        work.prepared.pieces,
+        whole=not work.options.cut,
+    )
+    work.written, work.associated = keeping.written, keeping.associated
+    work.notes += keeping.notes
     work.goldens = make_goldens(work.written, work.judged_on, work.plan.scheme)
     if work.goldens is None:
         work.notes.append("no goldens: one input is larger than 256 KB, or the answers are not finite")
@@ -29,6 +39,10 @@ def describe(work: Work) -> None:
             notes_of(source, work.written, work.plan, work.judged_on) if source.trained else [UNTRAINED]
         )
     work.card = described(work.prepared, work.written, work.plan, work.fidelity, work.repaired)
+    if work.own_ranges is not None and work.plan.scheme == "static":
+        work.card = work.card.with_(
+            quantization={**work.card.quantization, "ranges": "of the quantized source; no calibration data"}
+        )
     if isinstance(source, TrainedSource) and source.trained:
         trained = {"training": "quantization-aware", "compared_with": "the float model before training"}
         work.card = work.card.with_(quantization={**work.card.quantization, **trained})

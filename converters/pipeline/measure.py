@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from time import monotonic
+
 import numpy as np
 import onnx_ir as ir
 
@@ -17,7 +19,9 @@ from edgemm.converters.shape_outputs import ClassMap
 def measure(work: Work) -> None:
     """The fidelity of the written file."""
     work.judge = judge_of(work)
+    begin = monotonic()
     work.fidelity, work.latency = work.judge.written(work.written, work.plan)
+    work.measured_s = monotonic() - begin
     work.notes += _without_decibels(work)
 
 

@@ -8,6 +8,8 @@ from edgemm.card import ModelCard
 from edgemm.converters.aware.source import TrainedSource
 from edgemm.converters.evaluation import input_ranges
 from edgemm.converters.onnx_writer.transposed import spread_transposed
+from edgemm.converters.options import NO_RANGES, NO_RANGES_FOR
+from edgemm.converters.own_ranges import own_ranges
 from edgemm.converters.passes import canonicalize
 from edgemm.converters.passes.quantized import declared_ranges, grids_of_other_widths
 from edgemm.converters.pipeline.work import Work
@@ -24,14 +26,17 @@ SCORED = ("classification", "keyword")
 def plan(work: Work) -> None:
     """The scheme, the ranges, the plan."""
     target = target_named(work.options.target)
+    trained = isinstance(work.options.source, TrainedSource)  # its grids are those of the training's data
+    if work.calibration_data is None and work.options.scheme in ("auto", "static") and not trained:
+        work.own_ranges = own_ranges(work.prepared)
     scheme = _scheme(work, target)
     if work.options.settings.io == "int8":
         _integer_io(work, scheme)
     model = work.prepared.model
     if scheme == "static" and work.options.format == "onnx" and spread_transposed(model):
         canonicalize(model)
-    if scheme == "static" and work.calibration_data is not None:
-        work.calibration = _calibration(work)
+    if scheme == "static":
+        work.calibration = _calibration(work) if work.calibration_data is not None else _own(work)
     if scheme == "dynamic":
         work.notes.append("weights are int8, activations are quantized while running")
     work.plan = make_plan(
@@ -47,8 +52,11 @@ def plan(work: Work) -> None:
 
 
 def float_in_source(work: Work, integer_only: bool) -> frozenset[str]:
-    """Nodes that a quantized .tflite source computes in float, where the target can."""
-    return frozenset() if integer_only else work.prepared.float_nodes
+    """Nodes that a quantized source computes in float, or has no ranges for, where the target can."""
+    if integer_only:
+        return frozenset()
+    own = work.own_ranges
+    return work.prepared.float_nodes | (own.unknown if own is not None else frozenset())
 
 
 def _float_in_training(work: Work) -> frozenset[str]:
@@ -73,13 +81,30 @@ def _integer_io(work: Work, scheme: str) -> None:
 
 
 def _scheme(work: Work, target: Target) -> str:
-    wanted, calibrated = work.options.scheme, work.calibration_data is not None
+    wanted = work.options.scheme
+    calibrated = work.calibration_data is not None or work.own_ranges is not None
+    if not calibrated and target.integer_only:
+        raise InputError(NO_RANGES_FOR.format(target.name))
+    if not calibrated and wanted == "static":
+        raise InputError(NO_RANGES)
     if wanted != "auto":
         return wanted
     decided, reason = automatic_scheme(work.prepared.model, target, calibrated=calibrated)
     if decided == "dynamic":
         work.notes.append(f"scheme dynamic, because {reason}")
     return decided
+
+
+def _own(work: Work) -> Calibration | None:
+    """The ranges that the source has itself."""
+    own = work.own_ranges
+    if own is None:
+        return None
+    rest = f"; {len(own.unknown)} operators that it has none for stay float" if own.unknown else ""
+    work.notes.append(
+        f"static without calibration data: {own.count} ranges are the quantized source's own{rest}"
+    )
+    return with_shared_states(own.calibration, work.prepared.card)
 
 
 def _calibration(work: Work) -> Calibration:

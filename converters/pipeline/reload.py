@@ -24,13 +24,13 @@ def reload(work: Work) -> None:
     try:
         with atomic.trial_folder(output) as folder:
             tried = folder / output.name
-            write_artifact(tried, work.written.payload, work.card, work.goldens)
+            write_artifact(tried, work.written.payload, work.card, work.goldens, work.associated)
             _require_answers(tried)
     except OSError as error:
         raise InputError(
             f"{output}: nothing can be written beside it ({error}). Choose another folder"
         ) from error
-    work.artifact = write_artifact(output, work.written.payload, work.card, work.goldens)
+    work.artifact = write_artifact(output, work.written.payload, work.card, work.goldens, work.associated)
     remember(work.artifact, "made")
 
 

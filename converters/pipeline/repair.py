@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from time import monotonic
 
 import onnx_ir as ir
 
@@ -12,7 +13,7 @@ from edgemm.converters.pipeline.measure import explain, not_finite_because
 from edgemm.converters.pipeline.plan import float_in_source, with_shared_states
 from edgemm.converters.pipeline.work import Work
 from edgemm.converters.pipeline.write import check_written_float
-from edgemm.converters.repair import Repaired, State
+from edgemm.converters.repair import Clock, Repaired, State
 from edgemm.converters.repair import repair as repaired_by
 from edgemm.converters.written import write_plan
 from edgemm.quantize import Calibration, explain_plan, make_plan
@@ -20,6 +21,8 @@ from edgemm.quantize.plan import Plan
 
 SCREENED_ON = 16
 """Samples that candidates are measured on."""
+TIMED_ON = 8
+"""Samples that the repaired file's latency is measured behind."""
 ALTERNATIVE = {"static": "dynamic"}
 """Scheme -> what to try instead, where the scheme was left open."""
 
@@ -43,8 +46,10 @@ def repair(work: Work) -> None:
 
 
 def _repaired(work: Work) -> Repaired:
-    options, judge = work.options, work.judge
-    few = judge.few(SCREENED_ON)
+    options = work.options
+    clock = Clock(monotonic() + options.repair_seconds)
+    judge = replace(work.judge, tick=clock.on_sample)
+    few = replace(work.judge.few(SCREENED_ON), tick=clock.on_sample)
     integer_only = work.plan.target.integer_only
     other = ALTERNATIVE.get(work.plan.scheme) if options.scheme == "auto" and not integer_only else None
     return repaired_by(
@@ -54,7 +59,8 @@ def _repaired(work: Work) -> Repaired:
         judge.planned,
         few.planned,
         tick=lambda step: work.tell(f"repairing: {step}"),
-        seconds=options.repair_seconds,
+        clock=clock,
+        measured_s=work.measured_s,
         other_scheme=other,
         ranges_are_kept=bool(declared_ranges(work.prepared.model)),
     )
@@ -89,6 +95,7 @@ def _take(work: Work, found: Repaired) -> None:
     work.plan, work.calibration = state.plan, state.calibration
     check_written_float(work, exact=found.exact)
     work.written = write_plan(state.model, state.plan, work.options.format, work.options.settings)
-    work.fidelity, work.latency = work.judge.written(work.written, work.plan)
+    work.fidelity = state.fidelity  # of this file, on all samples, when it was chosen
+    _, work.latency = work.judge.few(TIMED_ON).written(work.written, work.plan)
     work.explanation = explain_plan(state.model, state.plan)
     work.notes += [f"repaired: {step}" for step in found.steps]

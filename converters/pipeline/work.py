@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import TypeVar
 
@@ -13,6 +14,7 @@ from edgemm.converters.fidelity import Fidelity
 from edgemm.converters.latency import NOT_MEASURED, Latency
 from edgemm.converters.measure import Judge
 from edgemm.converters.options import Options
+from edgemm.converters.own_ranges import OwnRanges
 from edgemm.converters.prepare import Prepared
 from edgemm.converters.reference import Outputs
 from edgemm.converters.repair import Repaired
@@ -39,6 +41,8 @@ class Work:
     """Outputs of the source on the evaluation samples."""
     noise: bool = False
     """There are no data: seeded noise is measured on."""
+    own_ranges: OwnRanges | None = None
+    """Of a quantized source without calibration data."""
     calibration: Calibration | None = None
     _plan: Plan | None = None
     float_latency: Latency = NOT_MEASURED
@@ -46,11 +50,15 @@ class Work:
     _judge: Judge | None = None
     _fidelity: Fidelity | None = None
     latency: Latency = NOT_MEASURED
+    measured_s: float = 0.0
+    """Seconds that the file took to be measured on all samples."""
     repaired: Repaired | None = None
     diagnosis: Diagnosis | None = None
     explanation: str = ""
     card: ModelCard | None = None
     goldens: Goldens | None = None
+    associated: Mapping[str, bytes] = field(default_factory=dict)
+    """Files of other tools in the archive behind a .tflite source, by name."""
     artifact: Artifact | None = None
 
     @property

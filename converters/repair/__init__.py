@@ -39,6 +39,28 @@ DOUBT_DB = 1.0
 RANKED_ON = 2
 """Samples that layers are ranked on."""
 
+
+class OutOfTime(Exception):
+    """The time limit ends a step in the middle: what it was about is dropped."""
+
+
+@dataclass(slots=True)
+class Clock:
+    """A time limit. What runs for long asks it after each sample and each tensor."""
+
+    deadline: float
+    """time.monotonic()"""
+
+    def check(self) -> None:
+        """Raises OutOfTime where the limit has passed."""
+        if monotonic() > self.deadline:
+            raise OutOfTime
+
+    def on_sample(self, done: int, total: int) -> None:
+        """The same, as a report of progress."""
+        self.check()
+
+
 Planner = Callable[[ir.Model, Calibration | None, frozenset[str], str], Plan]
 """(graph, calibration, names of nodes that stay float, scheme) -> plan."""
 Measure = Callable[[ir.Model, Plan], Fidelity]
@@ -91,6 +113,8 @@ def repair(
     *,
     tick: Tick,
     seconds: float = SECONDS,
+    clock: Clock | None = None,
+    measured_s: float = 0.0,
     other_scheme: str | None = None,
     ranges_are_kept: bool = False,
 ) -> Repaired:
@@ -102,25 +126,36 @@ def repair(
         measure: on all samples that judge.
         screen: on a few of them, for candidates.
         seconds: time limit for the whole.
+        clock: the same limit, where `measure` and `screen` ask it too.
+        measured_s: seconds that `measure` takes: the last of them must fit into the limit.
         other_scheme: tried first, where the scheme was left open.
         ranges_are_kept: they are the source's own and stay as they are.
     """
-    worker = _Worker(state, samples, planner, measure, screen, monotonic() + seconds)
-    if other_scheme is not None:
-        tick(f"scheme {other_scheme}")
-        worker.keep(f"scheme {other_scheme}", worker.scheme(other_scheme))
-    if worker.state.calibration is not None and worker.state.plan.scheme == "static":
-        _free_of_cost(worker, tick, ranges_are_kept)
-    while worker.goes_on and not state.plan.target.integer_only:
-        tick("layers back to float")
-        if not worker.to_float():
-            break
+    kept = clock or Clock(monotonic() + seconds)
+    worker = _Worker(state, samples, planner, measure, screen, kept, measured_s)
+    try:
+        _try_all(worker, tick, other_scheme, ranges_are_kept)
+    except OutOfTime:
+        worker.out_of_time = True
     end = worker.state
     given = tuple(sorted(worker.given))
     share = float_share(end.model, worker.given)
     return Repaired(
         end, tuple(worker.steps), state.fidelity.missed, given, share, worker.exact, worker.out_of_time
     )
+
+
+def _try_all(worker: _Worker, tick: Tick, other_scheme: str | None, ranges_are_kept: bool) -> None:
+    """Every step in order."""
+    if other_scheme is not None:
+        tick(f"scheme {other_scheme}")
+        worker.keep(f"scheme {other_scheme}", worker.scheme(other_scheme))
+    if worker.state.calibration is not None and worker.state.plan.scheme == "static":
+        _free_of_cost(worker, tick, ranges_are_kept)
+    while worker.goes_on and not worker.state.plan.target.integer_only:
+        tick("layers back to float")
+        if not worker.to_float():
+            break
 
 
 def _free_of_cost(worker: _Worker, tick: Tick, ranges_are_kept: bool) -> None:
@@ -159,7 +194,8 @@ class _Worker:
         planner: Planner,
         measure: Measure,
         screen: Measure,
-        deadline: float,
+        clock: Clock,
+        measured_s: float = 0.0,
     ) -> None:
         self.state = state
         self.steps: list[str] = []
@@ -170,7 +206,8 @@ class _Worker:
         self._planner = planner
         self._measure = measure
         self._screen = screen
-        self._deadline = deadline
+        self._clock = clock
+        self._measured_s = measured_s
 
     @property
     def goes_on(self) -> bool:
@@ -179,7 +216,7 @@ class _Worker:
 
     def half_time(self) -> float:
         """The moment at which half of the time that is left will be gone."""
-        return (monotonic() + self._deadline) / 2
+        return (monotonic() + self._clock.deadline - self._measured_s) / 2
 
     def is_later_than(self, moment: float) -> bool:
         """True, and on record, when a limit of time cuts something off."""
@@ -188,7 +225,8 @@ class _Worker:
         return late
 
     def _in_time(self) -> bool:
-        return not self.is_later_than(self._deadline)
+        """There is time for another try, with the measurement on all samples that ends it."""
+        return not self.is_later_than(self._clock.deadline - self._measured_s)
 
     def _with(
         self,
@@ -207,7 +245,10 @@ class _Worker:
 
     def _whole(self, state: State) -> State:
         """The same, measured on all samples."""
-        return replace(state, fidelity=self._measure(state.model, state.plan))
+        begin = monotonic()
+        found = replace(state, fidelity=self._measure(state.model, state.plan))
+        self._measured_s = monotonic() - begin
+        return found
 
     def scheme(self, name: str) -> State | None:
         """The plan of another scheme."""
@@ -235,13 +276,18 @@ class _Worker:
         pairs = equalize(copy)
         if not pairs:
             return None
-        return self._with(copy, calibrate(copy, self._samples.inputs), remark=_counted(pairs, "pair"))
+        return self._with(copy, self._calibrated(copy), remark=_counted(pairs, "pair"))
+
+    def _calibrated(self, model: ir.Model) -> Calibration:
+        return calibrate(model, self._samples.inputs, progress=self._clock.on_sample)
 
     def ranges(self, method: str) -> Callable[[], State | None]:
         def tried() -> State | None:
             if self.state.calibration is None:
                 return None
-            ranges = tightened(self.state.model, self.state.calibration, self._samples, method)
+            ranges = tightened(
+                self.state.model, self.state.calibration, self._samples, method, self._clock.check
+            )
             return self._with(calibration=ranges)
 
         return tried
@@ -255,10 +301,10 @@ class _Worker:
         if self.state.plan.target.integer_only:
             return None
         copy = self.state.model.clone()
-        layers, behind = split_scales(copy, self.state.plan, self._samples)
+        layers, behind = split_scales(copy, self.state.plan, self._samples, self._clock.check)
         if not layers or self.state.calibration is None:
             return None
-        fresh = calibrate(copy, self._samples.inputs)
+        fresh = self._calibrated(copy)
         known = {name: each for name, each in self.state.calibration.ranges.items() if name in fresh.ranges}
         ranges = replace(fresh, ranges={**fresh.ranges, **known})
         return self._with(copy, ranges, self.state.float_nodes | behind, ", ".join(layers))

@@ -29,16 +29,24 @@ Values = npt.NDArray[np.floating[Any]]
 """Within the range that they are given with."""
 
 
-def tightened(model: ir.Model, calibration: Calibration, samples: Samples, method: str) -> Calibration:
+def tightened(
+    model: ir.Model,
+    calibration: Calibration,
+    samples: Samples,
+    method: str,
+    check: Callable[[], None] = lambda: None,
+) -> Calibration:
     """The calibration with other ranges for everything that is computed.
 
     Args:
         method: "mse", "percentile" or "entropy".
+        check: called for each tensor; ends the search by raising.
     """
     choose = METHODS[method]
     inputs = {str(value.name) for value in model.graph.inputs}
     ranges = dict(calibration.ranges)
     for name, values in _kept(model, samples).items():
+        check()
         if name in ranges and name not in inputs:
             ranges[name] = _chosen(choose, values, ranges[name].with_zero())
     return replace(calibration, ranges=ranges)

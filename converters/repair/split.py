@@ -6,7 +6,7 @@ scores.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 
 import numpy as np
 import onnx_ir as ir
@@ -21,15 +21,20 @@ from edgemm.quantize.plan import Plan
 MAX_PARTS = 4
 
 
-def split_scales(model: ir.Model, plan: Plan, samples: Samples) -> tuple[tuple[str, ...], frozenset[str]]:
+def split_scales(
+    model: ir.Model, plan: Plan, samples: Samples, check: Callable[[], None] = lambda: None
+) -> tuple[tuple[str, ...], frozenset[str]]:
     """Splits every integer Conv and Gemm at the end of the graph whose channels are unlike, in place.
+
+    Args:
+        check: called for each sample; ends the search by raising.
 
     Returns:
         Names of the layers that were split, and of the nodes behind them, which are to stay float. The plan is to be
         made again.
     """
     able = [node for node in last_layers(model) if plan.is_int8(str(node.name)) and _can(node)]
-    reaches = channel_reaches(model, able, samples)
+    reaches = channel_reaches(model, able, samples, check)
     done: list[str] = []
     behind: set[str] = set()
     for node in able:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections import Counter
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -158,3 +159,142 @@ def test_mutants_end_in_one_of_our_errors(source: Path, tmp_path: Path) -> None:
         except (ArtifactError, ConversionError, InputError) as error:
             ends[type(error).__name__] += 1
     assert ends.total() == 24
+
+
+@pytest.mark.parametrize("kind", ["float32", "int8"])
+@pytest.mark.parametrize("suffix", FORMATS)
+def test_an_input_that_is_set_is_a_constant_of_the_file(tmp_path: Path, suffix: str, kind: str) -> None:
+    grids: dict[str, Any] = {} if kind == "float32" else {"scales": [0.05], "zeros": [3]}
+    tensors = [Given((1, 6), kind, **grids), Given((1, 6), kind, **grids), Given((1, 6), kind, **grids)]
+    step = Step("ADD", [0, 1], [2], ("AddOptions", {}))
+    (tmp_path / "m.tflite").write_bytes(Model(tensors, [step], [0, 1], [2], {0: "x", 1: "gain"}).payload())
+    done = convert(
+        tmp_path / "m.tflite", output=tmp_path / f"o.{suffix}", constants={"gain": 1.5}, scheme="float"
+    )
+    assert [each.name for each in done.card.inputs] == ["x"]
+    # Half a step of the grid at most, against the source in LiteRT, whose input "gain" is 1.5.
+    assert done.fidelity.outputs[0].max_abs_error <= (1e-6 if kind == "float32" else 0.026)
+    with edgemm.load(done.output) as model:
+        x = np.array([[-1, -0.5, 0, 0.5, 1, 2]], np.float32)
+        np.testing.assert_allclose(model.run({"x": x})["t2"], x + 1.5, atol=0.026)  # half a step of the grid
+
+
+def test_a_set_input_may_decide_sizes(tmp_path: Path) -> None:
+    tensors = [Given((1, 6)), Given((2,), "int32"), Given((1, 6))]
+    step = Step("TILE", [0, 1], [2], ("TileOptions", {}))
+    (tmp_path / "m.tflite").write_bytes(Model(tensors, [step], [0, 1], [2], {0: "x", 1: "times"}).payload())
+    done = convert(tmp_path / "m.tflite", output=tmp_path / "o.onnx", constants={"times": 2}, scheme="float")
+    with edgemm.load(done.output) as model:
+        assert model.outputs[0].shape == (2, 12)
+
+
+def test_setting_an_input_that_is_not_there_names_those_that_are(source: Path, tmp_path: Path) -> None:
+    with pytest.raises(InputError, match="no such input; it has"):
+        convert(source, output=tmp_path / "o.onnx", constants={"nothing": 1.0})
+
+
+def lstm(path: Path, hidden: int = 4, features: int = 3) -> Path:
+    """x [1, time, features] -> [1, time, hidden], any time, as Keras writes it."""
+    rng = np.random.default_rng(3)
+
+    def weights(*shape: int) -> Given:
+        return constant(rng.normal(0, 0.5, shape).astype(np.float32))
+
+    tensors = [Given((1, 1, features), signature=(1, -1, features))]
+    tensors += [weights(hidden, features) for _ in range(4)] + [weights(hidden, hidden) for _ in range(4)]
+    tensors += [weights(hidden) for _ in range(4)] + [
+        Given((1, hidden)),
+        Given((1, hidden)),
+        Given((1, 1, hidden)),
+    ]
+    inputs = [0, *range(1, 9), -1, -1, -1, *range(9, 13), -1, -1, 13, 14]
+    options = ("UnidirectionalSequenceLSTMOptions", {"fusedActivationFunction": 4, "timeMajor": False})
+    step = Step("UNIDIRECTIONAL_SEQUENCE_LSTM", inputs, [15], options)
+    path.write_bytes(Model(tensors, [step], [0], [15], {0: "x", 15: "y"}, variables=[13, 14]).payload())
+    return path
+
+
+@pytest.mark.parametrize("suffix", FORMATS)
+def test_step_by_step_is_the_whole_sequence_in_litert(tmp_path: Path, suffix: str) -> None:
+    from ai_edge_litert.interpreter import Interpreter
+
+    path, x = lstm(tmp_path / "m.tflite"), np.random.default_rng(4).normal(0, 1, (1, 9, 3)).astype(np.float32)
+    whole = Interpreter(model_path=str(path))
+    whole.resize_tensor_input(0, x.shape)
+    whole.allocate_tensors()
+    whole.set_tensor(0, x)
+    whole.invoke()
+    truth = whole.get_tensor(15)
+    done = convert(path, output=tmp_path / f"o.{suffix}", shapes={"x": (1, 1, 3)}, stepwise=1, scheme="float")
+    assert len(done.card.states) == 2
+    assert not any("not held against the whole" in note for note in done.notes)
+    with edgemm.load(done.output) as model:
+        state = {pair.input: np.zeros((1, 1, 4), np.float32) for pair in done.card.states}
+        found = []
+        for step in range(9):
+            answers = model.run({"x": x[:, step : step + 1], **state})
+            state = {pair.input: answers[pair.output] for pair in done.card.states}
+            found.append(answers["y"])
+    np.testing.assert_allclose(
+        np.concatenate(found, axis=1), truth, atol=1e-5
+    )  # float32 sums in another order
+
+
+@pytest.mark.parametrize("suffix", FORMATS)
+@pytest.mark.parametrize("first", FORMATS)
+def test_a_quantized_source_is_static_by_its_own_ranges(
+    source: Path, tmp_path: Path, first: str, suffix: str
+) -> None:
+    convert(source, output=tmp_path / f"int8.{first}", calibrate=data.path("digits"), limit=64)
+    done = convert(
+        tmp_path / f"int8.{first}",
+        output=tmp_path / f"again.{suffix}",
+        evaluate=data.path("digits"),
+        limit=64,
+    )
+    assert done.scheme == "static"
+    assert any("ranges are the quantized source's own" in note for note in done.notes)
+    assert "no calibration data" in done.card.quantization["ranges"]
+    assert done.fidelity.outputs[0].snr_db > 35  # dB, against the int8 source in its runtime
+    assert not done.repaired_layers
+
+
+def test_own_ranges_do_for_a_target_of_integers_alone(source: Path, tmp_path: Path) -> None:
+    with pytest.raises(InputError, match="runs integers only"):
+        convert(source, output=tmp_path / "c.tflite", target="coral")
+    convert(source, output=tmp_path / "int8.tflite", calibrate=data.path("digits"), limit=64)
+    done = convert(tmp_path / "int8.tflite", output=tmp_path / "c.tflite", target="coral")
+    assert (done.scheme, done.target) == ("static", "coral")
+
+
+@pytest.mark.parametrize("suffix", FORMATS)
+def test_layers_that_the_source_has_no_ranges_for_stay_float(tmp_path: Path, suffix: str) -> None:
+    """A float layer of few multiplications behind an int8 one."""
+    rng = np.random.default_rng(0)
+    grid: dict[str, Any] = {"scales": [0.05], "zeros": [0]}
+    steps = np.array([0.05 * 0.01], np.float32)
+    tensors = [
+        Given((1, 64), "int8", **grid), constant(rng.integers(-127, 128, (64, 64)), "int8", scales=[0.01], zeros=[0]),
+        constant(rng.integers(-500, 500, 64), "int32", scales=steps, zeros=[0]), Given((1, 64), "int8", **grid),
+        Given((1, 64)), constant(rng.normal(0, 1, (2, 64)).astype(np.float32)), Given((1, 2)),
+    ]  # fmt: skip
+    dense: tuple[str, dict[str, Any]] = ("FullyConnectedOptions", {})
+    operators = [
+        Step("FULLY_CONNECTED", [0, 1, 2], [3], dense, 4),
+        Step("DEQUANTIZE", [3], [4]),
+        Step("FULLY_CONNECTED", [4, 5, -1], [6], dense),
+    ]
+    (tmp_path / "m.tflite").write_bytes(Model(tensors, operators, [0], [6], {0: "x", 6: "y"}).payload())
+    done = convert(tmp_path / "m.tflite", output=tmp_path / f"o.{suffix}")
+    assert done.scheme == "static"
+    assert any("stay float" in note for note in done.notes)
+    assert done.fidelity.outputs[0].snr_db > 60  # dB: the same integers, and the same float layer
+
+
+def test_a_sigmoid_of_far_below_zero_is_no_fault(tmp_path: Path) -> None:
+    """1e-7: ONNX Runtime and LiteRT differ in its second digit, and the whole output is of that size."""
+    tensors = [Given((1, 8)), constant(np.full((1, 8), -15.5, np.float32)), Given((1, 8)), Given((1, 8))]
+    steps = [Step("ADD", [0, 1], [2], ("AddOptions", {})), Step("LOGISTIC", [2], [3])]
+    (tmp_path / "m.tflite").write_bytes(Model(tensors, steps, [0], [3]).payload())
+    done = convert(tmp_path / "m.tflite", output=tmp_path / "o.tflite", scheme="float", gate="off")
+    assert done.fidelity.outputs[0].max_abs_error < 1e-6

@@ -189,3 +189,42 @@ def test_corrected_biases_are_measured_against_the_graph_as_it_was() -> None:
     )
     assert itself.outputs[0].snr_db > 100  # dB
     assert before.outputs[0].max_abs_error == pytest.approx(1.0, abs=1e-5)
+
+
+def test_the_time_limit_ends_a_measurement_in_the_middle(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Each sample takes long, of which there are many: the limit holds to within one of them."""
+    from edgemm.converters.fidelity import Fidelity
+    from edgemm.converters.repair import Clock, State, repair
+
+    now = [0.0]
+    monkeypatch.setattr("edgemm.converters.repair.monotonic", lambda: now[0])
+    model = neck()
+    canonicalize(model)
+    samples = Samples(tuple({"x": each} for each in SAMPLES))
+    ranges = calibrate(model, samples.inputs)
+    plan = make_plan(model, ranges, scheme="static")
+    clock = Clock(20.0)
+
+    def measured(model: ir.Model, plan: object) -> Fidelity:
+        for done in range(100):
+            now[0] += 2.0
+            clock.on_sample(done, 100)
+        raise AssertionError("200 s, and nobody stopped it")
+
+    missed = Fidelity(100, (), missed=("all of it",))
+    state = State(model, ranges, frozenset(), plan, missed)
+    found = repair(
+        state,
+        samples,
+        lambda *_: plan,
+        measured,
+        measured,
+        tick=lambda step: None,
+        clock=clock,
+        measured_s=1.0,
+    )
+    assert found.out_of_time
+    assert (found.state, found.steps) == (state, ())
+    assert 20.0 < now[0] <= 22.0

@@ -56,6 +56,8 @@ class Model:
     names: Mapping[int, str] = field(default_factory=dict)
     variables: Sequence[int] = ()
     """Tensors that keep their content from run to run."""
+    begins: Mapping[str, Given] = field(default_factory=dict)
+    """Shared name of a resource variable -> the constant that CALL_ONCE fills it with."""
 
     def payload(self) -> bytes:
         """Its bytes."""
@@ -91,9 +93,44 @@ class Model:
                     setattr(made.builtinOptions, key, value)
             graph.operators.append(made)
         model.subgraphs = [graph]
+        if self.begins:
+            self._begin(s, model)
         builder = flatbuffers.Builder(1024)
         builder.Finish(model.Pack(builder), b"TFL3")
         return bytes(builder.Output())
+
+    def _begin(self, s: Any, model: Any) -> None:
+        """A second graph that fills the variables, called once."""
+        first = s.SubGraphT()
+        first.tensors, first.operators = [], []
+        first.inputs = first.outputs = np.zeros(0, np.int32)
+
+        def add(graph: Any, code: str, inputs: Sequence[int], outputs: Sequence[int], options: Any) -> Any:
+            entry, made = s.OperatorCodeT(), s.OperatorT()
+            entry.builtinCode = getattr(s.BuiltinOperator, code)
+            entry.deprecatedBuiltinCode, entry.version = min(entry.builtinCode, 127), 1
+            model.operatorCodes.append(entry)
+            made.opcodeIndex = len(model.operatorCodes) - 1
+            made.inputs, made.outputs = np.asarray(inputs, np.int32), np.asarray(outputs, np.int32)
+            made.builtinOptionsType = getattr(s.BuiltinOptions, type(options).__name__.removesuffix("T"))
+            made.builtinOptions = options
+            graph.operators.append(made)
+
+        for name, content in self.begins.items():
+            at = len(first.tensors)
+            first.tensors += [
+                self._tensor(s, model, -1, Given((), "resource")),
+                self._tensor(s, model, -1, content),
+            ]
+            handle = s.VarHandleOptionsT()
+            handle.container, handle.sharedName = "", name
+            add(first, "VAR_HANDLE", [], [at], handle)
+            add(first, "ASSIGN_VARIABLE", [at, at + 1], [], s.AssignVariableOptionsT())
+        once = s.CallOnceOptionsT()
+        once.initSubgraphIndex = 1
+        add(model.subgraphs[0], "CALL_ONCE", [], [], once)
+        model.subgraphs[0].operators.insert(0, model.subgraphs[0].operators.pop())
+        model.subgraphs.append(first)
 
     def _tensor(self, s: Any, model: Any, number: int, given: Given) -> Any:
         made = s.TensorT()

@@ -1,6 +1,8 @@
 """Imports .tflite files: float, half precision and quantized ones, as an ONNX graph.
 
 file.py         the bytes: tensors, operators, constants as real numbers, sparse ones written out
+variables.py    variables that keep states become inputs and outputs
+constants.py    inputs that are set become constants
 shapes.py       the sizes of all tensors, as LiteRT itself computes them
 sketch.py       the ONNX graph that is drawn: values with their layout, and grids as QuantizeLinear and DequantizeLinear
 table.py        TFLite operator -> the function that draws it; the functions stand in one file per family

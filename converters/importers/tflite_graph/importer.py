@@ -3,19 +3,23 @@
 from __future__ import annotations
 
 import struct
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Collection, Mapping, Sequence
+from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
+import numpy.typing as npt
 import onnx_ir as ir
 
+from edgemm.card import StatePair
 from edgemm.converters.importers.input_shapes import fix_input_shapes
 from edgemm.converters.importers.outputs import separate_outputs
+from edgemm.converters.importers.tflite_graph.constants import with_constants
 from edgemm.converters.importers.tflite_graph.file import Model, packed, read_model
 from edgemm.converters.importers.tflite_graph.shapes import checked, tensor_shapes
 from edgemm.converters.importers.tflite_graph.sketch import Sketch
-from edgemm.converters.importers.tflite_graph.table import COMPLEX, OPERATORS, REMEDY, STATELESS, VARIABLES
+from edgemm.converters.importers.tflite_graph.table import COMPLEX, OPERATORS, REMEDIES, REMEDY
+from edgemm.converters.importers.tflite_graph.variables import with_explicit_states
 from edgemm.converters.passes.shapes import infer_shapes
 from edgemm.converters.tflite.builder import pack_model
 from edgemm.converters.tflite.writer import FROM_TFLITE
@@ -24,6 +28,12 @@ from edgemm.errors import ConversionError, EdgemmError, UnsupportedOperator
 from edgemm.tensors import TensorSpec
 
 OPSET = 17
+SHOWN = 12
+"""Operators in a message."""
+STREAMS = (
+    "variables of the source are inputs and outputs of the file, and states of its card: {}. With --stepwise, data are "
+    "whole sequences"
+)
 PORTS = ("float32", "int32", "int64", "bool", "int8", "uint8")
 """Types that inputs and outputs may have."""
 
@@ -41,10 +51,19 @@ class Imported:
     float_operators: tuple[str, ...] = ()
     """Of a file that computes with integers: operators that it computes in float, as their nodes' names begin."""
     notes: tuple[str, ...] = ()
+    given: Mapping[str, npt.NDArray[Any]] = field(default_factory=dict)
+    """Inputs of the file that are constants of the graph: name -> real numbers."""
+    states: tuple[StatePair, ...] = ()
+    """Inputs and outputs that were variables of the file."""
 
 
 def import_tflite(
-    payload: bytes, name: str, shapes: Mapping[str, Sequence[int]] | None = None, *, named: bool = False
+    payload: bytes,
+    name: str,
+    shapes: Mapping[str, Sequence[int]] | None = None,
+    constants: Mapping[str, float] | None = None,
+    *,
+    named: bool = False,
 ) -> Imported:
     """Draws the first graph of a .tflite file.
 
@@ -54,6 +73,7 @@ def import_tflite(
         payload: the bytes of the file.
         name: of the file, for messages.
         shapes: input name -> its whole shape, where the file leaves other dimensions open.
+        constants: input name -> the number that all its elements have; what the file's inputs lack is passed over.
         named: each tensor that is computed is a value of the graph by its own name, in its own layout.
 
     Raises:
@@ -62,16 +82,32 @@ def import_tflite(
         UnsupportedOperator: an operator that cannot be expressed; all of them are named.
     """
     checked(payload, name)
+    payload, states = with_explicit_states(payload, name)
     model = read_model(payload, name)
     _require_operators(model, name)
     payload = _with_sizes(payload, name, model, shapes or {})
-    sizes = tensor_shapes(payload, name, len(model.tensors))
-    graph = _drawn(model, sizes, name, named=named)
+    known = {key: number for key, number in (constants or {}).items() if key in _names(model, model.inputs)}
+    baked = with_constants(payload, name, known) if known else payload
+    drawn = read_model(baked, name) if known else model
+    sizes = tensor_shapes(baked, name, len(model.tensors))
+    graph = _drawn(drawn, sizes, name, named=named)
     notes: tuple[str, ...] = ()
     if model.graphs > 1:
         notes = (f"the file has {model.graphs} subgraphs: the first is converted",)
+    if states:
+        notes += (STREAMS.format(", ".join(pair.input for pair in states)),)
     rounds = any(tensor.on_grid for tensor in model.tensors)
-    return Imported(graph, _ports(payload, model, sizes, graph), rounds, _float_operators(model), notes)
+    file = _ports(payload, model, sizes, graph, known)
+    given = {
+        port.name: port.restore(port.store(np.full(port.spec.shape, known[port.name])))
+        for port in file.inputs
+        if port.name in known
+    }
+    return Imported(graph, file, rounds, _float_operators(model), notes, given, states)
+
+
+def _names(model: Model, indexes: Sequence[int]) -> list[str]:
+    return [model.tensors[index].name for index in indexes]
 
 
 def _float_operators(model: Model) -> tuple[str, ...]:
@@ -91,22 +127,27 @@ def _float_operators(model: Model) -> tuple[str, ...]:
 
 
 def _require_operators(model: Model, name: str) -> None:
-    codes = {each.code: None for each in model.operators}
-    states = [code for code in codes if code in VARIABLES]
-    if states:
-        raise UnsupportedOperator(
-            f"{name}: keeps its states in variables of its own ({', '.join(states)}), which neither format has. "
-            f"{STATELESS}"
-        )
-    missing = [code for code in codes if code not in OPERATORS]
+    missing: dict[str, str] = {}
+    for number, each in enumerate(model.operators):
+        if each.code not in OPERATORS:
+            missing.setdefault(each.code, _place(model, number))
     if missing:
-        raise UnsupportedOperator(f"{name}: no form for {', '.join(missing[:12])}. {REMEDY}")
+        listed = ", ".join(list(missing.values())[:SHOWN])
+        first = next((REMEDIES[code] for code in missing if code in REMEDIES), REMEDY)
+        raise UnsupportedOperator(f"{name}: no form for {listed}. {first}")
     for tensor in (model.tensors[index] for index in (*model.inputs, *model.outputs)):
         if tensor.kind not in PORTS and not tensor.on_grid:
             raise UnsupportedOperator(
                 f"{name}: {tensor.name!r} is {tensor.kind}, expected one of {', '.join(PORTS)}. "
                 "Export the model with one of these types"
             )
+
+
+def _place(model: Model, number: int) -> str:
+    """An operator by its number, and by what it computes."""
+    operator = model.operators[number]
+    made = next((model.tensors[index].name for index in operator.outputs if index >= 0), "")
+    return f"{operator.code} (operator {number}{f', which makes {made!r}' if made else ''})"
 
 
 def _with_sizes(payload: bytes, name: str, model: Model, shapes: Mapping[str, Sequence[int]]) -> bytes:
@@ -171,18 +212,20 @@ def _drawn(model: Model, sizes: Sequence[tuple[int, ...]], name: str, *, named: 
     return made
 
 
-def _ports(payload: bytes, model: Model, sizes: Sequence[tuple[int, ...]], graph: ir.Model) -> Written:
-    """The file, by the names that the graph has."""
+def _ports(
+    payload: bytes, model: Model, sizes: Sequence[tuple[int, ...]], graph: ir.Model, known: Collection[str]
+) -> Written:
+    """The file, by the names that the graph has; inputs that are constants there have their own."""
 
-    def ports(indexes: Sequence[int], values: Sequence[Any]) -> tuple[Port, ...]:
+    def ports(indexes: Sequence[int], names: Sequence[str]) -> tuple[Port, ...]:
         return tuple(
-            Port(str(value.name), _spec(model, index, sizes[index]))
-            for index, value in zip(indexes, values, strict=True)
+            Port(each, _spec(model, index, sizes[index])) for index, each in zip(indexes, names, strict=True)
         )
 
-    return Written(
-        "tflite", payload, ports(model.inputs, graph.graph.inputs), ports(model.outputs, graph.graph.outputs)
-    )
+    left = iter([str(value.name) for value in graph.graph.inputs])
+    ins = [each if each in known else next(left) for each in _names(model, model.inputs)]
+    outs = [str(value.name) for value in graph.graph.outputs]
+    return Written("tflite", payload, ports(model.inputs, ins), ports(model.outputs, outs))
 
 
 def _spec(model: Model, index: int, shape: tuple[int, ...]) -> TensorSpec:

@@ -83,10 +83,36 @@ def topk(sketch: Sketch, op: Operator) -> None:
 
 def gather(sketch: Sketch, op: Operator) -> None:
     """GATHER."""
-    if int(op.option("batchDims")):
-        sketch.refuse("gathers by batch", "Export the model with gather_nd, or without batch_dims")
     axis = int(op.option("axis")) % len(sketch.shape(op.inputs[0]))
+    batch = int(op.option("batchDims"))
+    if batch:
+        own = len(sketch.shape(op.inputs[1]))
+        _gather_by_batch(sketch, op, axis, batch if batch > 0 else own + batch)
+        return
     value = sketch.node("Gather", [sketch.read(op.inputs[0]), sketch.as_indices(op.inputs[1])], axis=axis)
+    sketch.write(op.outputs[0], value)
+
+
+def _gather_by_batch(sketch: Sketch, op: Operator, axis: int, batch: int) -> None:
+    """Each batch has places of its own: all of them along one axis, at which batch after batch begins."""
+    shape, places = sketch.shape(op.inputs[0]), sketch.shape(op.inputs[1])
+    rank, count, size = len(shape), int(np.prod(places[:batch])), shape[axis]
+    value = sketch.read(op.inputs[0])
+    rest = [each for each in range(batch, rank) if each != axis]
+    if axis != batch:
+        value = sketch.node("Transpose", [value], perm=[*range(batch), axis, *rest])
+    value = sketch.reshape(value, [count * size, *(shape[each] for each in rest)])
+    begins = sketch.constant(np.arange(count, dtype=np.int64)[:, None] * size)
+    at = sketch.reshape(sketch.as_indices(op.inputs[1]), [count, -1])
+    at = sketch.reshape(sketch.node("Add", [at, begins]), [-1])
+    value = sketch.node("Gather", [value, at], axis=0)
+    value = sketch.reshape(value, [*places, *(shape[each] for each in rest)])
+    if axis != batch:
+        first, picked = axis - batch, len(places) - batch
+        before = range(len(places), len(places) + first)
+        after = range(len(places) + first, len(places) + len(rest))
+        order = [*range(batch), *before, *range(batch, batch + picked), *after]
+        value = sketch.node("Transpose", [value], perm=order)
     sketch.write(op.outputs[0], value)
 
 

@@ -17,6 +17,7 @@ import onnx_ir as ir
 from edgemm.converters.importers.tflite_graph.file import Model, Operator, Tensor
 from edgemm.converters.tflite.schema import enum_names
 from edgemm.errors import UnsupportedOperator
+from edgemm.quantize.declared import declare
 from edgemm.quantize.names import unused_name
 
 Array = npt.NDArray[Any]
@@ -24,7 +25,9 @@ Perm = tuple[int, ...]
 LIMITS = {"RELU6": (0.0, 6.0), "RELU_N1_TO_1": (-1.0, 1.0), "RELU_0_TO_1": (0.0, 1.0)}
 """Activation function -> the numbers that it limits to."""
 ROUNDED = ("int8", "uint8")
-"""Grids that are drawn. Finer ones change no number that 8 bits show."""
+"""Grids that are drawn."""
+LIMITED = ("int16",)
+"""Grids whose ends are drawn: their steps change no number that 8 bits show."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -232,13 +235,24 @@ class Sketch:
         self.at = f"{operator.code}_{number}"
 
     def _on_grid(self, tensor: Tensor, value: ir.Value) -> ir.Value:
-        """Rounded to the grid that the file stores the tensor on."""
-        if not tensor.on_grid or tensor.kind not in ROUNDED or tensor.scale.size != 1:
+        """Rounded to the grid that the file stores the tensor on; one of 16 bits only ends where it does."""
+        if not tensor.on_grid or tensor.kind not in (*ROUNDED, *LIMITED) or tensor.scale.size != 1:
             return value
+        if tensor.kind in LIMITED:
+            return self._within_grid(tensor, value)
         zero = np.array(int(tensor.zero_point.reshape(-1)[0]), np.int64).astype(tensor.kind)
         grid = [self.constant(tensor.scale.reshape(())), self.constant(zero)]
         integers = self.node("QuantizeLinear", [value, *grid])
         return self.node("DequantizeLinear", [integers, *grid])
+
+    def _within_grid(self, tensor: Tensor, value: ir.Value) -> ir.Value:
+        """What the grid cuts off is a Clip, which a grid of 8 bits with the same ends saves."""
+        ends = int(np.iinfo(tensor.kind).min), int(np.iinfo(tensor.kind).max)
+        zero = int(tensor.zero_point.reshape(-1)[0])
+        whole = [(end - zero) * float(tensor.scale[0]) for end in ends]
+        limited = self.limited(value, *whole)
+        declare(limited, float(tensor.scale[0]), zero, ends)
+        return limited
 
     def _unique(self, name: str) -> str:
         chosen = unused_name(name, self._names)

@@ -27,6 +27,8 @@ OPERATORS: dict[str, Draw] = {
     "AVERAGE_POOL_2D": windows.pool,
     "BATCH_MATMUL": reductions.batch_matmul,
     "BATCH_TO_SPACE_ND": windows.batch_to_space,
+    "BIDIRECTIONAL_SEQUENCE_LSTM": recurrent.bidirectional_lstm,
+    "BIDIRECTIONAL_SEQUENCE_RNN": recurrent.bidirectional_rnn,
     "BROADCAST_TO": arrange.broadcast_to,
     "CAST": elementwise.cast,
     "COMPLEX_ABS": spectrum.magnitude,
@@ -98,9 +100,10 @@ OPERATORS: dict[str, Draw] = {
 }
 COMPLEX: dict[str, Draw] = {"RESHAPE": spectrum.same_complex, "SQUEEZE": spectrum.same_complex}
 """The same for operators that read complex numbers."""
-VARIABLES = ("VAR_HANDLE", "READ_VARIABLE", "ASSIGN_VARIABLE", "CALL_ONCE")
 REMEDY = "Convert from the ONNX or torch model, or export the model without it"
-STATELESS = (
-    "Export the model with its states as inputs and outputs, or without streaming, and convert that with "
-    "--stepwise"
+LOOPS = (
+    "Export the model with its loops unrolled (Keras: unroll=True), or convert from the ONNX or torch model"
 )
+BRANCHES = "Export the model with the branch that is wanted alone, or convert from the ONNX or torch model"
+REMEDIES = {"IF": BRANCHES, "WHILE": LOOPS, "STABLEHLO_WHILE": LOOPS}
+"""Operator -> what to do instead, where more can be said."""

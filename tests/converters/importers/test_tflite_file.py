@@ -95,15 +95,24 @@ def test_unknown_operators_are_named_all_at_once() -> None:
     tensors = [Given((2, 3)), Given(kind="int64"), Given((2, 3)), Given(kind="int32")]
     steps = [Step("WHERE", [0], [1]), Step("MATRIX_DIAG", [0], [2])]
     tensors[1] = Given((2, 2), "int64")
-    with pytest.raises(UnsupportedOperator, match="no form for WHERE, MATRIX_DIAG"):
+    with pytest.raises(UnsupportedOperator, match=r"WHERE \(operator 0.*'t1'\), MATRIX_DIAG \(operator 1"):
         import_tflite(Model(tensors[:3], steps, [0], [1, 2]).payload(), "odd.tflite")
+
+
+def test_a_loop_is_refused_with_what_to_export_instead() -> None:
+    options = ("WhileOptions", {"condSubgraphIndex": 0, "bodySubgraphIndex": 0})
+    file = Model([Given((1, 4)), Given((1, 4))], [Step("WHILE", [0], [1], options)], [0], [1])
+    with pytest.raises(UnsupportedOperator, match=r"WHILE \(operator 0.*unroll"):
+        import_tflite(file.payload(), "loop.tflite")
 
 
 def test_states_in_variables_are_refused_with_what_to_do() -> None:
     tensors = [Given((1, 4)), Given((), "resource"), Given((1, 4))]
     options = ("VarHandleOptions", {"container": "", "sharedName": "state"})
     steps = [Step("VAR_HANDLE", [], [1], options), Step("READ_VARIABLE", [1], [2])]
-    with pytest.raises(UnsupportedOperator, match=r"VAR_HANDLE, READ_VARIABLE.*--stepwise"):
+    with pytest.raises(
+        UnsupportedOperator, match=r"variable .* is read, and nothing writes it.*states as inputs"
+    ):
         import_tflite(Model(tensors, steps, [0], [2]).payload(), "wake.tflite")
 
 

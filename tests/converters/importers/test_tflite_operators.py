@@ -272,6 +272,65 @@ def rnn(rng: RNG) -> Model:
     return Model(tensors, [step], [0], [5], variables=(4,))
 
 
+def bidirectional_lstm(rng: RNG) -> Model:
+    """One sequence: LiteRT itself mixes up several that are merged and not time-major."""
+    hidden, size, merge, first = 3, 4, bool(rng.integers(2)), bool(rng.integers(2))
+    time = Given((5, 1, size) if first else (1, 5, size))
+    tensors, ways = [time], []
+    for _ in range(2):
+        own = [normal(rng, hidden, size) for _ in range(4)] + [normal(rng, hidden, hidden) for _ in range(4)]
+        own += [normal(rng, hidden) for _ in range(4)]
+        at = len(tensors)
+        tensors += own
+        ways.append([*range(at, at + 8), -1, -1, -1, *range(at + 8, at + 12), -1, -1])
+    states = len(tensors)
+    tensors += [Given((1, hidden)) for _ in range(4)]
+    ends = len(tensors)
+    tensors += [Given() for _ in range(1 if merge else 2)]
+    inputs = [0, *ways[0], *ways[1], *range(states, states + 4), *[-1] * 9]
+    options = ("BidirectionalSequenceLSTMOptions",
+               {"fusedActivationFunction": 4, "mergeOutputs": merge, "timeMajor": first})  # fmt: skip
+    outputs = list(range(ends, len(tensors)))
+    step = Step("BIDIRECTIONAL_SEQUENCE_LSTM", inputs, outputs, options, 3)
+    return Model(tensors, [step], [0], outputs, variables=range(states, states + 4))
+
+
+def bidirectional_rnn(rng: RNG) -> Model:
+    hidden, size, merge, first = 3, 4, bool(rng.integers(2)), bool(rng.integers(2))
+    tensors = [Given((5, 2, size) if first else (2, 5, size))]
+    for _ in range(2):
+        tensors += [
+            normal(rng, hidden, size),
+            normal(rng, hidden, hidden),
+            normal(rng, hidden),
+            Given((2, hidden)),
+        ]
+    ends = len(tensors)
+    tensors += [Given() for _ in range(1 if merge else 2)]
+    options = (
+        "BidirectionalSequenceRNNOptions",
+        {"fusedActivationFunction": int(pick(rng, 1, 4)), "mergeOutputs": merge, "timeMajor": first},
+    )
+    outputs = list(range(ends, len(tensors)))
+    step = Step("BIDIRECTIONAL_SEQUENCE_RNN", [*range(9), -1, -1, -1], outputs, options)
+    return Model(tensors, [step], [0], outputs, variables=[4, 8])
+
+
+def gather_batch(rng: RNG) -> Model:
+    """Axis behind the batches, or further back; places that are computed, or known."""
+    batch, axis = pick(rng, (1, 1), (1, 2), (2, 2), (1, 3), (2, 3))
+    shape = (2, 3, 4, 5)
+    places = rng.integers(0, 4, (*shape[:batch], *((2, 3)[: int(rng.integers(3))])))
+    places = (places % shape[axis]).astype(np.int32)
+    at = constant(places) if rng.integers(2) or axis == 1 else Given(places.shape, "int32")
+    return one(
+        "GATHER",
+        [real(*shape), at],
+        ("GatherOptions", {"axis": int(axis), "batchDims": int(batch)}),
+        version=5,
+    )
+
+
 def spectrum(code: str) -> Callable[[RNG], Model]:
     def made(rng: RNG) -> Model:
         tensors = [real(2, 1, 16), ints(1, 16), Given(kind="complex64"), Given()]
@@ -363,6 +422,7 @@ CASES: dict[str, Callable[[RNG], Model]] = {
     "STRIDED_SLICE": strided,
     "GATHER": lambda rng: one("GATHER", [real(4, 5, 3), constant(rng.integers(0, 3, (2, 2)), "int32")],
                               ("GatherOptions", {"axis": int(pick(rng, 0, 1, -1))})),
+    "GATHER batch": gather_batch,
     "GATHER_ND": gather_nd,
     "EMBEDDING_LOOKUP": lambda rng: one("EMBEDDING_LOOKUP", [constant([3, 0, 2], "int32"), real(4, 5)]),
     "SCATTER_ND": lambda rng: one("SCATTER_ND", [constant([[1], [3], [1]], "int32"), real(3, 4), ints(5, 4)]),
@@ -383,6 +443,7 @@ CASES: dict[str, Callable[[RNG], Model]] = {
         ("OneHotOptions", {"axis": int(pick(rng, -1, 1))})),
     "ADD_N": lambda rng: one("ADD_N", [real(2, 3)] * 3, ("AddNOptions", {})),
     "FILL": lambda rng: one("FILL", [ints(2, 3), real()]),
+    "BIDIRECTIONAL_SEQUENCE_LSTM": bidirectional_lstm, "BIDIRECTIONAL_SEQUENCE_RNN": bidirectional_rnn,
     "UNIDIRECTIONAL_SEQUENCE_LSTM": lstm, "UNIDIRECTIONAL_SEQUENCE_RNN": rnn,
     "COMPLEX_ABS": spectrum("COMPLEX_ABS"), "REAL": spectrum("REAL"), "IMAG": spectrum("IMAG"),
     "DEQUANTIZE": half,

@@ -189,6 +189,27 @@ def test_int16_activations_become_real_numbers() -> None:
     assert np.abs(found["t2"] - expected["t2"]).max() <= 2 / 4096
 
 
+def test_int16_layers_saturate_where_their_grids_end() -> None:
+    """As a layer of 16-bit activations, 8-bit weights and a 64-bit bias."""
+    rng = np.random.default_rng(2)
+    weight = constant(rng.integers(-127, 128, (4, 64)), "int8", scales=[0.01], zeros=[0])
+    bias = constant(rng.integers(-2000, 2000, 4), "int64", scales=[0.03 / 32767], zeros=[0])
+    file = one(
+        "FULLY_CONNECTED",
+        [Given((8, 64), "int16", None, [3 / 32767], [0]), weight, bias],
+        ("FullyConnectedOptions", {}),
+        outputs=[Given((), "int16", None, [4 / 32767], [0])],
+        version=7,
+    )
+    imported = import_tflite(file.payload(), "wide")
+    samples = Samples(({"t0": rng.uniform(-4, 4, (8, 64)).astype(np.float32)},))
+    (expected,) = FileSource(imported.file).answers(samples)
+    (found,) = GraphSource(imported.model).answers(samples)
+    assert 0.1 < np.mean(np.abs(expected["t3"]) >= 3.999) < 0.9  # some are cut off, some are not
+    # Its input is rounded to 3 / 32767, of which 64 add up with weights of at most 1.27.
+    assert np.abs(found["t3"] - expected["t3"]).max() <= 8 * 4 / 32767
+
+
 def test_what_a_quantized_file_computes_in_float_is_known() -> None:
     tensors = [Given((2, 9)), Given((2, 9)), result("int8", IN), result("int8"), Given((2, 9))]
     for each in tensors[2:4]:
