@@ -6,10 +6,12 @@ pictures.py   faces, bodies, masks, classes of pictures
 enhanced.py   larger pictures, styles, drawings
 letters.py    text in pictures
 sounds.py     keywords, tags, speech without noise
-files.py      one file written, run in its own runtime, compared
+runtimes.py   a file in its own runtime
+files.py      four files written, run and compared with the source
 rows.py       every row, each in a process of its own
 table.py      Markdown
-table.md      the figures of the last run
+../trained.md the figures of the last run
 
-python -m benchmarks.zoo.trained --out DIR [--network NAME ...]     needs EDGEMM_SHARED or ../shared
+make trained                                                needs EDGEMM_SHARED or ../shared
+python -m benchmarks.zoo.trained --out DIR [--network NAME] [--table FILE]
 """

@@ -3,17 +3,17 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Iterator, Sequence
-from contextlib import ExitStack, contextmanager
+from collections.abc import Sequence
+from contextlib import ExitStack
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
-from benchmarks.zoo.trained.network import Array, Data, Feeds, Network, Run, lost
+from benchmarks.zoo.trained.network import Array, Data, Network, Run, lost
+from benchmarks.zoo.trained.runtimes import opened, source_run
 from benchmarks.zoo.trained.table import FORMATS, MOST_LOST
-from tests.by_hand.runtimes import onnx_session
 
 SCHEMES = ("float", "auto")
 COMPARED = 16
@@ -38,7 +38,7 @@ def measure(network: Network, root: Path, out: Path) -> dict[str, Any]:
     """The row."""
     data = network.data(root)
     paths = [root / each for each in network.sources]
-    sources = [_source(path, network.shapes) for path in paths]
+    sources = [source_run(path) for path in paths]
     truth = [
         [run(each) for each in held[:COMPARED]] for run, held in zip(sources, data.held_out, strict=True)
     ]
@@ -71,7 +71,7 @@ def _form(bench: _Bench, out: Path, suffix: str, scheme: str) -> dict[str, Any]:
     cell |= _made(made)
     with ExitStack() as stack:
         runs = [
-            stack.enter_context(_opened(one.output, true[0]))
+            stack.enter_context(opened(one.output, true[0]))
             for one, true in zip(made, bench.truth, strict=True)
         ]
         found = [
@@ -149,60 +149,3 @@ def compared(
 
 def _kilobytes(paths: list[Path]) -> int:
     return round(sum(path.stat().st_size for path in paths) / 1000)
-
-
-def _source(path: Path, shapes: Any) -> Run:
-    """The source in its own runtime, by hand."""
-    if path.suffix == ".onnx":
-        session = onnx_session(path)
-        return lambda feeds: [np.asarray(each) for each in session.run(None, dict(feeds))]
-    from ai_edge_litert.interpreter import Interpreter
-
-    interpreter = Interpreter(str(path), num_threads=1)
-    interpreter.allocate_tensors()
-    places = {each["name"]: each["index"] for each in interpreter.get_input_details()}
-    answers = interpreter.get_output_details()
-
-    def run(feeds: Feeds) -> list[Array]:
-        for name, value in feeds.items():
-            interpreter.set_tensor(places[name], value)
-        interpreter.invoke()
-        return [_real(interpreter.get_tensor(each["index"]), each["quantization"]) for each in answers]
-
-    return run
-
-
-def _real(stored: Array, grid: tuple[float, int]) -> Array:
-    scale, zero = grid
-    return (stored.astype(np.float32) - zero) * np.float32(scale) if scale else stored
-
-
-@contextmanager
-def _opened(path: Path, expected: list[Array]) -> Iterator[Run]:
-    """A written file: tensors go in and come out in the source's layout and order."""
-    import edgemm
-
-    with edgemm.load(path) as model:
-
-        def run(feeds: Feeds) -> list[Array]:
-            given = dict(zip((spec.name for spec in model.inputs), feeds.values(), strict=True))
-            given |= {name: value for name, value in feeds.items() if name in given}
-            tensors = {
-                spec.name: _stored(spec, _moved(given[spec.name], spec.shape, 1, -1)) for spec in model.inputs
-            }
-            answers = model.run(tensors)
-            return [
-                _moved(spec.dequantize(answers[spec.name]), true.shape, -1, 1)
-                for spec, true in zip(model.outputs, expected, strict=True)
-            ]
-
-        yield run
-
-
-def _stored(spec: Any, real: Array) -> Array:
-    return real if real.dtype == np.dtype(spec.dtype) else np.asarray(spec.quantize(real))
-
-
-def _moved(values: Array, shape: tuple[int, ...], axis: int, to: int) -> Array:
-    """In the other layout, where the shape is not the one that is wanted."""
-    return values if values.shape == shape else np.ascontiguousarray(np.moveaxis(values, axis, to))

@@ -1,7 +1,7 @@
 """Every row in a process of its own: `python -m benchmarks.zoo.trained --out DIR [--network NAME ...]`.
 
-A line of JSON each in DIR/rows.jsonl, where finished ones are not measured again, and the table in DIR/table.md. A
-network whose files or data are not there is skipped, and said to be.
+A line of JSON each in DIR/rows.jsonl, where finished ones are not measured again, and the table where --table says. A
+network whose files or data are not there is skipped, and said to be; where there is no row, the table stays as it is.
 """
 
 from __future__ import annotations
@@ -16,10 +16,12 @@ from typing import Any
 from benchmarks import shared
 from benchmarks.zoo.trained.enhanced import ENHANCED
 from benchmarks.zoo.trained.files import measure
+from benchmarks.zoo.trained.letters import READING
 from benchmarks.zoo.trained.pictures import PICTURES
+from benchmarks.zoo.trained.sounds import SOUNDS
 from benchmarks.zoo.trained.table import table
 
-NETWORKS = {each.name: each for each in (*PICTURES, *ENHANCED)}
+NETWORKS = {each.name: each for each in (*PICTURES, *ENHANCED, *READING, *SOUNDS)}
 TIMEOUT_S = 1800
 
 
@@ -27,6 +29,7 @@ def main() -> int:
     """0 when every row that could be had was measured."""
     parser = argparse.ArgumentParser(prog="python -m benchmarks.zoo.trained", description=__doc__)
     parser.add_argument("--out", type=Path, default=Path("out/trained"))
+    parser.add_argument("--table", type=Path, help="Markdown file")
     parser.add_argument("--network", action="append", choices=sorted(NETWORKS))
     parser.add_argument("--one", choices=sorted(NETWORKS), help=argparse.SUPPRESS)
     given = parser.parse_args()
@@ -46,7 +49,8 @@ def main() -> int:
         if "error" not in rows[name]:
             with (given.out / "rows.jsonl").open("a") as file:
                 file.write(json.dumps(rows[name]) + "\n")
-    (given.out / "table.md").write_text(table([rows[name] for name in NETWORKS if name in rows]))
+    if rows and given.table:
+        given.table.write_text(table([rows[name] for name in NETWORKS if name in rows]))
     return int(any("error" in row for row in rows.values()))
 
 
