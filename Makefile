@@ -43,6 +43,7 @@ test-all: $(VENV)/.test lint  ## also the tests that need models and data named 
 	$(BIN)/python -m pytest -m "not devices"
 
 # One recipe, not prerequisites: what it takes is said first, and a part that misses a limit does not keep the next from running.
+# Plain `make`: a line with the variable MAKE would run under `make -n` too.
 sweep: $(VENV)/.test  ## everything long: the zoo, trained networks, 500 seeded conversions, the soaks; FLAGS=--all for all conversions
 	@echo "make sweep, one after another, on two cores:"
 	@echo "  zoo       a second environment as large as .venv (1.8 GB), then 11 minutes of conversions and more"
@@ -51,8 +52,8 @@ sweep: $(VENV)/.test  ## everything long: the zoo, trained networks, 500 seeded 
 	@echo "The first two go on where they were stopped: rows.jsonl in out/zoo and out/trained has what is done; delete it to"
 	@echo "measure again. Their tables are benchmarks/zoo/table.md and benchmarks/zoo/trained.md."
 	@missed=; \
-	$(MAKE) zoo || missed="$$missed zoo"; \
-	$(MAKE) trained || missed="$$missed trained"; \
+	make zoo || missed="$$missed zoo"; \
+	make trained || missed="$$missed trained"; \
 	$(BIN)/python -m tests.differential --points 500 --seed 0 --jobs 2 $(FLAGS) || missed="$$missed conversions"; \
 	EDGEMM_SWEEP=1 $(BIN)/python -m pytest tests/soak tests/converters/test_resize_matrix.py || missed="$$missed soaks"; \
 	test -z "$$missed" || { echo "make sweep: missed:$$missed"; exit 1; }
