@@ -41,7 +41,7 @@ def _larger(name: str, side: int, times: int, channels: int) -> Callable[[Path],
     def shown(picture: Array) -> Array:
         if channels == 3:
             return picture
-        return cv2.cvtColor(picture, cv2.COLOR_RGB2YCrCb)[:, :, :1]
+        return np.asarray(cv2.cvtColor(picture, cv2.COLOR_RGB2YCrCb)[:, :, :1])
 
     def fed(picture: Array) -> dict[str, Array]:
         return {name: np.ascontiguousarray(smaller(picture, times).transpose(2, 0, 1)[None])}

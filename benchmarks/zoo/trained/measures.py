@@ -79,7 +79,9 @@ def near_truth(samples: Sequence[Feeds], sharp: Sequence[Array], inside: Sequenc
 def psnr(found: Sequence[Array], true: Sequence[Array], top: float) -> float:
     """Mean of the pictures' decibels."""
     errors = [np.mean(np.square(a.astype(np.float64) - b)) for a, b in zip(found, true, strict=True)]
-    return float(np.mean([min(MOST_DB, 10 * np.log10(top**2 / max(each, 1e-30))) for each in errors]))
+    return float(
+        np.mean([min(MOST_DB, float(10 * np.log10(top**2 / max(float(each), 1e-30)))) for each in errors])
+    )
 
 
 def letters_right(found: Sequence[str], true: Sequence[str]) -> float:

@@ -78,7 +78,7 @@ def _ultraface(outputs: list[Array]) -> Array:
     scores, boxes = outputs
     kept = scores[0, :, 1] >= 0.7
     best = hard_nms(boxes[0, kept], scores[0, kept, 1], 0.5)
-    return boxes[0, kept][best].astype(np.float64)
+    return np.asarray(boxes[0, kept][best], np.float64)
 
 
 def _anchored(size: int, grids: Sequence[tuple[int, int]]) -> measures.Boxes:
