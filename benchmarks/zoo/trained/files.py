@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import time
 from collections.abc import Sequence
 from contextlib import ExitStack
@@ -122,12 +123,14 @@ class _Clock:
 def _convert(
     network: Network, source: Path, output: Path, scheme: str, samples: list[Any], clock: _Clock
 ) -> Any:
+    from edgemm.card import ModelCard
     from edgemm.converters import convert
 
     auto = scheme == "auto"
+    card = ModelCard.from_json(json.dumps(network.card)) if network.card else None
     return convert(
         source, output=output, scheme=scheme, calibrate=samples if auto else None, gate="warn",  # type: ignore[arg-type]
-        shapes=network.shapes, explain=auto, keep_outputs=True, progress=clock,
+        shapes=network.shapes, explain=auto, keep_outputs=True, progress=clock, card=card,
     )  # fmt: skip
 
 

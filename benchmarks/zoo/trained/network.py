@@ -50,6 +50,8 @@ class Network:
     side: float = 1.0
     """Of distances: the pixels that are 100 %."""
     shapes: Mapping[str, Sequence[int]] | None = None
+    card: Mapping[str, Any] | None = None
+    """Its gate is then that of the card's task."""
 
 
 def lost(network: Network, value: float, source: float) -> float:

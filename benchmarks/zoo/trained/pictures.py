@@ -12,6 +12,7 @@ import numpy as np
 
 from benchmarks.zoo.trained import measures
 from benchmarks.zoo.trained.network import Array, Data, Network, Run
+from tests.by_hand import cards
 from tests.by_hand.blazeface import anchors, letterbox
 from tests.by_hand.boxes import hard_nms, weighted_nms
 from tests.by_hand.landmarks import face_crop
@@ -210,19 +211,24 @@ PICTURES = (
         "ultraface", ("models/detect/ultraface_rfb320.onnx",), _SEEN,
         "faces as the source's, F1 at IoU 0.5, 36 pictures",
         _found("input", lambda picture: (planar(picture, WIDTH, HEIGHT) - 127) / np.float32(128), _ultraface),
-        against_source=True,
+        against_source=True, card=cards.ULTRAFACE,
     ),
     Network(
         "blazeface", ("models/blazeface_short_range.tflite",), _SEEN,
         "faces as the source's, F1 at IoU 0.5, 36 pictures",
         _found("input", _letterboxed(128), _anchored(128, ((16, 2), (8, 6)))), against_source=True,
+        card=cards.BLAZEFACE,
     ),
     Network(
         "pose_detection", ("models/pose/pose_detection.tflite",), _SEEN,
         "persons as the source's, F1 at IoU 0.5, 36 pictures",
         _found("input_1", _letterboxed(224), _anchored(224, ((28, 2), (14, 2), (7, 6)))), against_source=True,
+        card=cards.POSE_DETECTOR,
     ),
-    Network("sinet", ("models/segment/sinet_portrait.onnx",), (COCO,), "IoU of persons with their true masks", _sinet),
+    Network(
+        "sinet", ("models/segment/sinet_portrait.onnx",), (COCO,), "IoU of persons with their true masks", _sinet,
+        card=cards.SINET,
+    ),
     Network(
         "resnet8", ("models/mlperf_tiny/resnet8_cifar10_f32.tflite",), (CIFAR,), "CIFAR-10 accuracy, 500 pictures",
         _resnet8,
@@ -233,10 +239,10 @@ PICTURES = (
     ),
     Network(
         "face_landmark", ("models/face/face_landmark.tflite",), _SEEN, "mean distance of 468 points, 52 faces",
-        _face_marks,         unit="pixels", against_source=True, side=192.0,
+        _face_marks, unit="pixels", against_source=True, side=192.0, card=cards.FACE_MARKS,
     ),
     Network(
         "pose_landmark", ("models/pose/pose_landmark_lite.tflite",), (COCO,), "mean distance of 33 joints, 32 persons",
-        _body_marks, unit="pixels", against_source=True, side=256.0,
+        _body_marks, unit="pixels", against_source=True, side=256.0, card=cards.BODY_MARKS,
     ),
 )  # fmt: skip
