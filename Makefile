@@ -47,7 +47,7 @@ test-all: $(VENV)/.test lint  ## also the tests that need models and data named 
 sweep: $(VENV)/.test  ## everything long: the zoo, trained networks, 500 seeded conversions, the soaks; FLAGS=--all for all conversions
 	@echo "make sweep, one after another, on two cores:"
 	@echo "  zoo       a second environment as large as .venv (1.8 GB), then 11 minutes of conversions and more"
-	@echo "  trained   TRAINED_MINUTES minutes; needs EDGEMM_SHARED or ../shared, skipped without"
+	@echo "  trained   about half an hour on busy cores; needs EDGEMM_SHARED or ../shared, skipped without"
 	@echo "  500 conversions held against their sources, 3 minutes; then the soaks of tests/soak, the longest part"
 	@echo "The first two go on where they were stopped: rows.jsonl in out/zoo and out/trained has what is done; delete it to"
 	@echo "measure again. Their tables are benchmarks/zoo/table.md and benchmarks/zoo/trained.md."

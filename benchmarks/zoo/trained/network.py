@@ -52,6 +52,8 @@ class Network:
     shapes: Mapping[str, Sequence[int]] | None = None
     card: Mapping[str, Any] | None = None
     """Its gate is then that of the card's task."""
+    remark: str = ""
+    """What a reader of its figures should know, as a sentence."""
 
 
 def lost(network: Network, value: float, source: float) -> float:

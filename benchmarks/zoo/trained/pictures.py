@@ -206,6 +206,7 @@ def _letterboxed(size: int) -> Callable[[Array], Array]:
 
 
 _SEEN = (COCO, *PORTRAITS)
+_LIMITED = "In int8 its logits end where the sigmoid shows no difference, so that decibels say little."
 PICTURES = (
     Network(
         "ultraface", ("models/detect/ultraface_rfb320.onnx",), _SEEN,
@@ -217,13 +218,13 @@ PICTURES = (
         "blazeface", ("models/blazeface_short_range.tflite",), _SEEN,
         "faces as the source's, F1 at IoU 0.5, 36 pictures",
         _found("input", _letterboxed(128), _anchored(128, ((16, 2), (8, 6)))), against_source=True,
-        card=cards.BLAZEFACE,
+        card=cards.BLAZEFACE, remark=_LIMITED,
     ),
     Network(
         "pose_detection", ("models/pose/pose_detection.tflite",), _SEEN,
         "persons as the source's, F1 at IoU 0.5, 36 pictures",
         _found("input_1", _letterboxed(224), _anchored(224, ((28, 2), (14, 2), (7, 6)))), against_source=True,
-        card=cards.POSE_DETECTOR,
+        card=cards.POSE_DETECTOR, remark=_LIMITED,
     ),
     Network(
         "sinet", ("models/segment/sinet_portrait.onnx",), (COCO,), "IoU of persons with their true masks", _sinet,

@@ -50,7 +50,8 @@ def main() -> int:
             with (given.out / "rows.jsonl").open("a") as file:
                 file.write(json.dumps(rows[name]) + "\n")
     if rows and given.table:
-        given.table.write_text(table([rows[name] for name in NETWORKS if name in rows]))
+        remarks = {name: network.remark for name, network in NETWORKS.items()}
+        given.table.write_text(table([rows[name] for name in NETWORKS if name in rows], remarks))
     return int(any("error" in row for row in rows.values()))
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from benchmarks.timing import instruction_set
@@ -12,8 +12,12 @@ MOST_LOST = 0.01
 """Share of its measure that an int8 file may lose before it is named with its worst layer."""
 
 
-def table(rows: Sequence[dict[str, Any]]) -> str:
-    """Markdown: a line for each network and format, then every file that loses more than MOST_LOST."""
+def table(rows: Sequence[dict[str, Any]], remarks: Mapping[str, str] | None = None) -> str:
+    """Markdown: a line for each network and format, then every file that loses more than MOST_LOST.
+
+    Args:
+        remarks: a sentence about a row, by its name.
+    """
     lines = [
         f"One thread, {instruction_set()}. Each file in its own runtime on real data that calibration did not see,",
         "against the source in its own. Decibels are of the worst output; `error` is the largest, as a share of that",
@@ -27,7 +31,12 @@ def table(rows: Sequence[dict[str, Any]]) -> str:
         f"|{' --- |' * 16}",
     ]
     lines += [_line(row, each) for row in rows if "error" not in row for each in FORMATS]
-    lines += ["", *(f"- {row['name']}: {row['measure']}." for row in rows if "error" not in row)]
+    told = remarks or {}
+    measured = [row for row in rows if "error" not in row]
+    lines += [
+        "",
+        *(f"- {row['name']}: {row['measure']}. {told.get(row['name'], '')}".rstrip() for row in measured),
+    ]
     lines += ["", *_named(rows)]
     return "\n".join(lines) + "\n"
 
