@@ -137,6 +137,10 @@ def test_a_gate_that_is_missed_stands_in_the_table() -> None:
     assert "| missed |" not in table([row()])
 
 
+def test_a_network_without_a_row_is_named() -> None:
+    assert "Not measured in this run: two." in table([row()], absent=["two"])
+
+
 def test_rows_without_the_shared_folder_are_skipped_and_said_to_be(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:

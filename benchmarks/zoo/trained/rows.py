@@ -51,7 +51,8 @@ def main() -> int:
                 file.write(json.dumps(rows[name]) + "\n")
     if rows and given.table:
         remarks = {name: network.remark for name, network in NETWORKS.items()}
-        given.table.write_text(table([rows[name] for name in NETWORKS if name in rows], remarks))
+        absent = [name for name in NETWORKS if name not in rows]
+        given.table.write_text(table([rows[name] for name in NETWORKS if name in rows], remarks, absent))
     return int(any("error" in row for row in rows.values()))
 
 

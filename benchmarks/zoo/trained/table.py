@@ -12,11 +12,14 @@ MOST_LOST = 0.01
 """Share of its measure that an int8 file may lose before it is named with its worst layer."""
 
 
-def table(rows: Sequence[dict[str, Any]], remarks: Mapping[str, str] | None = None) -> str:
+def table(
+    rows: Sequence[dict[str, Any]], remarks: Mapping[str, str] | None = None, absent: Sequence[str] = ()
+) -> str:
     """Markdown: a line for each network and format, then every file that loses more than MOST_LOST.
 
     Args:
         remarks: a sentence about a row, by its name.
+        absent: names of networks that have no row.
     """
     lines = [
         f"One thread, {instruction_set()}. Each file in its own runtime on real data that calibration did not see,",
@@ -38,6 +41,7 @@ def table(rows: Sequence[dict[str, Any]], remarks: Mapping[str, str] | None = No
         *(f"- {row['name']}: {row['measure']}. {told.get(row['name'], '')}".rstrip() for row in measured),
     ]
     lines += ["", *_named(rows)]
+    lines += ["", f"Not measured in this run: {', '.join(absent)}."] if absent else []
     return "\n".join(lines) + "\n"
 
 
