@@ -6,7 +6,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 PIP := $(BIN)/python -m pip install --quiet --disable-pip-version-check -c constraints.txt
 
-.PHONY: help demo test test-all sweep zoo devices arm64 bare lint bench wheel wheelhouse offline versions runtimes clean
+.PHONY: help demo test test-all sweep zoo trained devices arm64 bare lint bench wheel wheelhouse offline versions runtimes clean
 
 help:  ## what can be made
 	@grep -E '^[a-z0-9-]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*## /\t/' | expand -t 14
@@ -51,9 +51,21 @@ test-all: $(VENV)/.test lint  ## also the tests that need models and data named 
 # Besides the soaks, whose part in `make test` is named in them: what asks tests/rigs/sweep.py.
 SWEPT := $(filter-out tests/soak/%,$(shell grep -rlE '^from sweep import' --include='test_*.py' tests))
 
-sweep: $(VENV)/.test zoo  ## the zoo, 500 seeded conversions held against their sources, and the soaks of tests/soak; FLAGS=--all for all conversions
-	$(BIN)/python -m tests.differential --points 500 --seed 0 --jobs 2 $(FLAGS)
-	EDGEMM_SWEEP=1 $(BIN)/python -m pytest tests/soak $(SWEPT)
+# One recipe, not prerequisites: what it takes is said first, and a part that misses a limit does not keep the next from running.
+# Plain `make`: a line with the variable MAKE would run under `make -n` too.
+sweep: $(VENV)/.test  ## everything long: the zoo, trained networks, 500 seeded conversions, the soaks; FLAGS=--all for all conversions
+	@echo "make sweep, one after another, on two cores:"
+	@echo "  zoo       a second environment as large as .venv (1.8 GB), then 11 minutes of conversions and more"
+	@echo "  trained   about half an hour on busy cores; needs EDGEMM_SHARED or ../shared, skipped without"
+	@echo "  500 conversions held against their sources, 3 minutes; then the soaks of tests/soak, the longest part"
+	@echo "The first two go on where they were stopped: rows.jsonl in out/zoo and out/trained has what is done; delete it to"
+	@echo "measure again. Their tables are benchmarks/zoo/table.md and benchmarks/zoo/trained.md."
+	@missed=; \
+	make zoo || missed="$$missed zoo"; \
+	make trained || missed="$$missed trained"; \
+	$(BIN)/python -m tests.differential --points 500 --seed 0 --jobs 2 $(FLAGS) || missed="$$missed conversions"; \
+	EDGEMM_SWEEP=1 $(BIN)/python -m pytest tests/soak $(SWEPT) || missed="$$missed soaks"; \
+	test -z "$$missed" || { echo "make sweep: missed:$$missed"; exit 1; }
 
 .venv-zoo/.made: $(VENV)/.test
 	$(PYTHON) -m venv .venv-zoo
@@ -64,8 +76,11 @@ sweep: $(VENV)/.test zoo  ## the zoo, 500 seeded conversions held against their 
 
 zoo: .venv-zoo/.made  ## forty networks of timm, transformers and PyTorch, both exporters, converted to both formats; hours
 	OMP_NUM_THREADS=1 .venv-zoo/bin/python -m benchmarks.zoo.export --out out/zoo
-	OMP_NUM_THREADS=1 $(BIN)/python -m benchmarks.zoo.measure out/zoo
-	cp out/zoo/table.md benchmarks/zoo/table.md
+	OMP_NUM_THREADS=1 $(BIN)/python -m benchmarks.zoo.measure out/zoo; \
+	code=$$?; cp out/zoo/table.md benchmarks/zoo/table.md; exit $$code
+
+trained: $(VENV)/.test  ## networks that people trained, in both formats, by the measure of their task; needs EDGEMM_SHARED, half an hour
+	OMP_NUM_THREADS=1 $(BIN)/python -m benchmarks.zoo.trained --out out/trained --table benchmarks/zoo/trained.md
 
 devices: $(VENV)/.test  ## cameras and sound cards of the kernel's own making, in an emulated machine
 	scripts/devices

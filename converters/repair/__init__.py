@@ -1,8 +1,8 @@
 """Repair: steps that improve a conversion whose fidelity is below the gate, cheapest first.
 
-The other scheme comes first, where it was left open. Equalized channels, better ranges, corrected biases, split scales
-cost nothing on the device; layers that compute in float again do, and come last, those first that regain most for each
-multiplication.
+Equalized channels, better ranges, corrected biases, split scales cost nothing on the device. Where the scheme was left
+open, the other one is taken if it does better than these; it comes before them where static is too far off for them.
+Layers that compute in float again come last, those first that regain most for each multiplication.
 """
 
 from __future__ import annotations
@@ -27,6 +27,8 @@ from edgemm.quantize.plan import Plan
 BIASES = "biases corrected"
 GAIN_DB = 0.2
 """A step that gains less is not kept."""
+NEAR_DB = 10.0
+"""Above it, what costs nothing may be enough for a static conversion, which no other scheme is as fast as."""
 MAX_FLOAT = 24
 """The most layers that go back to float."""
 MAX_FLOAT_SHARE = 0.5
@@ -128,7 +130,7 @@ def repair(
         seconds: time limit for the whole.
         clock: the same limit, where `measure` and `screen` ask it too.
         measured_s: seconds that `measure` takes: the last of them must fit into the limit.
-        other_scheme: tried first, where the scheme was left open.
+        other_scheme: tried too, where the scheme was left open.
         ranges_are_kept: they are the source's own and stay as they are.
     """
     kept = clock or Clock(monotonic() + seconds)
@@ -146,11 +148,16 @@ def repair(
 
 
 def _try_all(worker: _Worker, tick: Tick, other_scheme: str | None, ranges_are_kept: bool) -> None:
-    """Every step in order."""
-    if other_scheme is not None:
+    """Every step in order: near the gate first what costs nothing on the device."""
+    first = worker.state
+    static = first.calibration is not None and first.plan.scheme == "static"
+    near = static and first.worst_db >= NEAR_DB
+    if near:
+        _free_of_cost(worker, tick, ranges_are_kept)
+    if other_scheme is not None and worker.goes_on:
         tick(f"scheme {other_scheme}")
-        worker.keep(f"scheme {other_scheme}", worker.scheme(other_scheme))
-    if worker.state.calibration is not None and worker.state.plan.scheme == "static":
+        static &= not worker.instead(other_scheme, first)
+    if static and not near:
         _free_of_cost(worker, tick, ranges_are_kept)
     while worker.goes_on and not worker.state.plan.target.integer_only:
         tick("layers back to float")
@@ -234,13 +241,12 @@ class _Worker:
         calibration: Calibration | None = None,
         float_nodes: frozenset[str] | None = None,
         remark: str = "",
-        scheme: str | None = None,
     ) -> State:
         """Another way to convert, measured on a few samples."""
         model = self.state.model if model is None else model
         calibration = self.state.calibration if calibration is None else calibration
         float_nodes = self.state.float_nodes if float_nodes is None else float_nodes
-        plan = self._planner(model, calibration, float_nodes, scheme or self.state.plan.scheme)
+        plan = self._planner(model, calibration, float_nodes, self.state.plan.scheme)
         return State(model, calibration, float_nodes, plan, self._screen(model, plan), remark)
 
     def _whole(self, state: State) -> State:
@@ -250,9 +256,18 @@ class _Worker:
         self._measured_s = monotonic() - begin
         return found
 
-    def scheme(self, name: str) -> State | None:
-        """The plan of another scheme."""
-        return self._with(scheme=name)
+    def instead(self, scheme: str, first: State) -> bool:
+        """Takes another scheme for the state as it came, if that is better than all that was done to it since."""
+        plan = self._planner(first.model, first.calibration, first.float_nodes, scheme)
+        other = replace(first, plan=plan, fidelity=self._screen(first.model, plan))
+        if other.worst_db < self.state.worst_db - DOUBT_DB:
+            return False
+        other = self._whole(other)
+        if not self._is_better(other):
+            return False
+        self.steps = [f"scheme {scheme}: {first.worst_db:.1f} to {other.worst_db:.1f} dB"]
+        self.state, self.exact = other, True
+        return True
 
     def _is_better(self, other: State) -> bool:
         """Fewer outputs missed, or less noise."""
