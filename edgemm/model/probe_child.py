@@ -201,6 +201,8 @@ def _run_first(backend: Any, goldens: bytes) -> None:
     Raises:
         DamagedArtifact: it runs on none of these.
     """
+    from edgemm.model.probe_inputs import seeded_inputs
+
     try:
         _run(backend, {})
         return
