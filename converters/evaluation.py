@@ -61,7 +61,7 @@ def _require_finite(samples: Sequence[Sample], prepared: Prepared, option: str) 
 def noise(prepared: Prepared) -> Samples:
     """Seeded random inputs, where no data were given."""
     generator = np.random.default_rng(0)
-    bounds, divisors = input_ranges(prepared.card), _divisors(prepared.model)
+    bounds, divisors = input_ranges(prepared.card), _divisors(prepared.source or prepared.model)
     axis, inputs = prepared.time_axis, []
     for _ in range(NOISE_SAMPLES):
         sample = {}

@@ -37,7 +37,7 @@ def expand_wide_div(node: ir.Node) -> bool:
     for _ in range(2):
         below = draft.cast(_has_other_sign(draft, rest, b), INT64)
         total, rest = draft("Sub", total, below), draft("Add", rest, draft("Mul", below, b))
-    above = draft.cast(_holds_divisor(draft, rest, b), INT64)
+    above = _holds_divisor(draft, rest, b)
     total, rest = draft("Add", total, above), draft("Sub", rest, draft("Mul", above, b))
     cut = draft("And", draft("Not", draft("Equal", rest, 0)), _unlike(draft, a, b))
     return draft.becomes(draft("Add", total, draft.cast(cut, INT64)))
@@ -54,5 +54,6 @@ def _has_other_sign(draft: Draft, rest: ir.Value, b: ir.Value) -> ir.Value:
 
 
 def _holds_divisor(draft: Draft, rest: ir.Value, b: ir.Value) -> ir.Value:
-    """The rest, divided by the divisor, is 1 or more; it has the divisor's sign."""
-    return draft.where(draft("Less", b, 0), draft("LessOrEqual", rest, b), draft("GreaterOrEqual", rest, b))
+    """1 where the rest, divided by the divisor, is 1 or more, else 0; it has the divisor's sign."""
+    held = (draft.cast(draft(name, rest, b), INT64) for name in ("LessOrEqual", "GreaterOrEqual"))
+    return draft.where(draft("Less", b, 0), *held)  # ONNX Runtime, which calibrates, has no Where of booleans
