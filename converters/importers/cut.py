@@ -56,6 +56,7 @@ class Cut:
         names = _Names(graph)
         ends = [names.find(name, "--outputs") for name in self.outputs] or list(graph.outputs)
         starts = list(dict.fromkeys(names.find(name, "--inputs") for name in self.inputs))
+        _require_between(starts, ends)
         give_types(model, [*starts, *ends], shapes or {})
         graph.outputs.clear()
         graph.outputs.extend(ends)
@@ -64,6 +65,16 @@ class Cut:
         _remove_unneeded(graph)
         gone = before - {str(value.name) for value in graph.inputs}
         return {name: shape for name, shape in (shapes or {}).items() if name not in gone}
+
+
+def _require_between(starts: Sequence[ir.Value], ends: Sequence[ir.Value]) -> None:
+    """Something is computed between the inputs and the outputs."""
+    if all(value in starts or value.is_graph_input() for value in ends):
+        names = ", ".join(str(value.name) for value in ends)
+        raise InputError(
+            f"output {names}: it would be an input of the part that is left, with nothing computed between. Name a "
+            "tensor behind it with --outputs, or one before it with --inputs"
+        )
 
 
 class _Names:

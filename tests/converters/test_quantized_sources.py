@@ -454,3 +454,19 @@ def test_a_float_model_rounds_nowhere() -> None:
     assert not is_quantized(model)
     canonicalize(model)
     assert rounding_error(model, network.samples) == {"y": 0.0}
+
+
+@pytest.mark.parametrize("format_", ["onnx", "tflite"])
+def test_a_float_file_of_a_source_that_rounds_coarsely_holds_no_gate(format_: str, tmp_path: Path) -> None:
+    """Grids of 0.5 are 17 dB of noise that a float file does not have."""
+    text = (
+        '<ir_version: 8, opset_import: ["": 17]> g (float[1,64] x) => (float[1,64] y) <float s = {0.5}, int8 z = {0}>'
+        "{ q = QuantizeLinear(x, s, z) d = DequantizeLinear(q, s, z) y = Neg(d) }"
+    )
+    onnx.save(onnx.parser.parse_model(text), tmp_path / "coarse.onnx")
+    done = convert(tmp_path / "coarse.onnx", output=tmp_path / f"made.{format_}", scheme="float")
+    assert 10 < done.fidelity.worst_db < 20
+    assert any("the source rounds to integers" in note for note in done.notes)
+    x = np.linspace(-3, 3, 64, dtype=np.float32)[None]
+    with edgemm.load(done.output) as model:
+        np.testing.assert_allclose(model.run({"x": x})["y"], -x, rtol=1e-6)

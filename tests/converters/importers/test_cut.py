@@ -257,6 +257,9 @@ def test_a_loop_keeps_what_it_reads_from_outside() -> None:
         (["both"], ["left", "/a/shared:0"], "also need extra. Name it"),
         (["left"], ["/a/shared:0", "x"], "--inputs x: the outputs left do not need it"),
         (["left"], ["/a/shared:0", "right"], "--inputs right: "),
+        (["x"], [], "output x: .* nothing computed between"),
+        (["left"], ["left"], "output left: "),
+        ([], ["first", "second"], "output first, second: "),
     ],
 )
 def test_cuts_that_cannot_be(outputs: list[str], inputs: list[str], match: str) -> None:
@@ -276,8 +279,8 @@ def file(tmp_path: Path) -> Path:
     [
         (["left"], None),
         (["left", "both"], ["/a/shared:0", "extra"]),
-        (["x"], None),
-        (["left"], ["left"]),
+        (["left", "x"], None),
+        (["left", "both"], ["left", "right"]),
         (["w", "left"], None),
         (["left", "Relu_left"], None),
         (None, ["both"]),
