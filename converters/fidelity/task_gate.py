@@ -144,14 +144,17 @@ def _points(results: Sequence[tuple[Landmarks, Landmarks]]) -> TaskFidelity | No
     for expected, found in results:
         if expected.score >= SURE and len(expected.points_xy):
             judge.add(found, expected)
-    error = judge.value()
-    if np.isnan(error):
+    there, error = judge.report()["found"], judge.value()
+    if there == 0.0:
+        none = f"landmarks: none is found of the {judge.report()['samples']} things that the source finds"
+        return TaskFidelity("found", 0.0, MIN_KEPT, none, False, report=judge.report())
+    if there is None or np.isnan(error):
         return None
     sentence = (
         f"landmarks: {judge.mean_px():.2f} pixels from the source's on average, {error:.2%} of their extent (at most "
-        f"{MAX_POINT_ERROR:.0%})"
+        f"{MAX_POINT_ERROR:.0%}), of {there:.1%} of the things that the source finds (at least {MIN_KEPT:.0%})"
     )
-    holds = error <= MAX_POINT_ERROR + ROUNDING
+    holds = error <= MAX_POINT_ERROR + ROUNDING and there >= MIN_KEPT - ROUNDING
     return TaskFidelity("point error", error, MAX_POINT_ERROR, sentence, holds, report=judge.report())
 
 

@@ -20,8 +20,8 @@ class LandmarksMetric:
     """The mean distance of points, as a share of the thing's scale (`TruePoints.scale`); the report has pixels too.
 
     A truth is a `TruePoints`, the `Landmarks` of another model, or several of them where a picture shows several
-    things: the nearest counts. Points that are not known are not compared. A result of None is a thing that was not
-    found: it is counted, and is in no mean.
+    things: the nearest counts. Points that are not known are not compared. A result of None, or
+    without points, is a thing that was not found: it is counted, and is in no mean.
     """
 
     name: ClassVar[str] = "point error"
@@ -44,7 +44,7 @@ class LandmarksMetric:
         if not several:
             raise InputError("landmarks: expected the points of at least one thing as the truth, found none")
         truths = [_true_points(each) for each in several]
-        if result is None:
+        if result is None or not len(result.points_xy):
             self._samples += 1
             self._absent += 1
             return

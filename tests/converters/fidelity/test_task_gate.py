@@ -135,6 +135,15 @@ def test_landmarks_of_nothing_are_not_compared() -> None:
     assert agreed("landmarks", [(face(0, 0.2), face(20))]) is None
 
 
+@pytest.mark.parametrize(("missing", "holds"), [(1, True), (2, False), (20, False)])
+def test_things_whose_points_are_not_found_any_more_count(missing: int, holds: bool) -> None:
+    nothing = Landmarks(np.zeros((0, 2), np.float32), np.zeros(0, np.float32), 0.3)
+    made = agreed("landmarks", [(face(0), nothing)] * missing + [(face(0), face(0.1))] * (20 - missing))
+    assert made is not None
+    assert made.holds == holds
+    assert np.isfinite(made.figure)
+
+
 SQUARE: Any = np.array([[0, 0, 10, 10]], np.float32)
 
 
