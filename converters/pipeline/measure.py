@@ -31,7 +31,7 @@ def judge_of(work: Work) -> Judge:
     return Judge(
         work.judged_on,
         work.expected,
-        ({} if work.noise else _roles(work.prepared)) | _class_numbers(work.prepared),
+        (_bounded(work.prepared) if work.noise else _roles(work.prepared)) | _class_numbers(work.prepared),
         options.limits,
         options.format,
         options.settings,
@@ -56,6 +56,14 @@ def _roles(prepared: Prepared) -> dict[str, Role]:
     """What each output means."""
     task = None if prepared.card.task == "tensors" else prepared.card.task
     return roles_of(prepared.model, task, [pair.output for pair in prepared.card.states])
+
+
+def _bounded(prepared: Prepared) -> dict[str, Role]:
+    """What holds on noise too: scores in 0..1 that are all next to nothing are as good as each other."""
+    alone = Role(bounded=True)
+    return {
+        name: alone for name, role in _roles(prepared).items() if role.bounded and role.class_axis is None
+    }
 
 
 def _class_numbers(prepared: Prepared) -> dict[str, Role]:
