@@ -96,6 +96,7 @@ def adopt_operators(model: ir.Model) -> int:
     for node in model.graph.all_nodes():
         if node.domain == "" and runs_as_standard(node.op_type, opset):
             node.domain = DOMAIN
+            model.opset_imports.setdefault(DOMAIN, 1)
         elif node.domain == DOMAIN and node.op_type in SAME:
             node.domain = ""
         else:

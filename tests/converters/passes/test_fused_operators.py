@@ -8,6 +8,7 @@ from __future__ import annotations
 from typing import Any
 
 import numpy as np
+import onnx
 import onnx_ir as ir
 import pytest
 from fused_nodes import Array, Fused, error_of, model_of, worst, written_out
@@ -17,6 +18,7 @@ from edgemm.converters.passes import canonicalize
 from edgemm.converters.passes.contrib import FUSED
 from edgemm.converters.passes.quantized import is_quantized
 from edgemm.errors import UnsupportedOperator
+from edgemm.quantize.reference import Reference
 
 RNG = np.random.default_rng(0)
 EXACT = 1e-5
@@ -410,3 +412,16 @@ def test_every_operator_of_the_table_is_tested() -> None:
     }  # fmt: skip
     canonical = {"Gelu"}
     assert set(FUSED) == (own | attention | without_kernel) - canonical
+
+
+def test_a_model_needs_no_import_of_the_domain_for_what_stands_in_the_standard_one() -> None:
+    """ONNX Runtime's optimizer writes SimplifiedLayerNormalization there, and imports nothing more for it."""
+    model = onnx.parser.parse_model(
+        '<ir_version: 8, opset_import: ["": 17]> g (float[2,3,8] x) => (float[2,3,8] y) '
+        "<float[8] s = {1, 2, 3, 4, 5, 6, 7, 8}> { y = SimplifiedLayerNormalization<axis = -1, epsilon = 0.1>(x, s) }"
+    )
+    made = ir.from_proto(model)
+    canonicalize(made)
+    x = np.random.default_rng(0).normal(size=(2, 3, 8)).astype(np.float32)
+    right = x / np.sqrt(np.square(x).mean(-1, keepdims=True) + 0.1) * np.arange(1, 9, dtype=np.float32)
+    np.testing.assert_allclose(Reference(made).run({"x": x})["y"], right, rtol=1e-5)
