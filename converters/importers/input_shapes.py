@@ -177,9 +177,12 @@ def _size(value: ir.Value, position: int, symbols: Mapping[str, int]) -> int:
         return 1
     rank = shape.rank()
     example = EXAMPLE if rank == 4 else (*((1,) * min(1, rank - 1)), *((16,) * (rank - min(1, rank - 1))))
+    known = [each if isinstance(each, int) and each > 0 else 0 for each in shape]
+    example = tuple(each or usual for each, usual in zip(known, example, strict=True))
     called = f" ({_short(symbol)!r})" if symbol else ""
+    state = "0, which is an open one or nothing at all" if dim == 0 else "open"
     raise InputError(
-        f"input {value.name!r}: dimension {position}{called} of {brief(shape)} is open, and integer models need fixed "
+        f"input {value.name!r}: dimension {position}{called} of {brief(shape)} is {state}, and conversion needs fixed "
         f"sizes. Give the whole shape: --shape {value.name}={_text(example)}"
     )
 

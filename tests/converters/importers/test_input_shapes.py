@@ -31,7 +31,7 @@ def test_a_batch_that_is_given_stays() -> None:
 
 
 def test_another_open_dimension_is_named_with_the_option_to_give() -> None:
-    with pytest.raises(InputError, match=r"'in0': dimension 2 \('height'\).*--shape in0=1,3,224,224"):
+    with pytest.raises(InputError, match=r"'in0': dimension 2 \('height'\).*--shape in0=1,3,224,8"):
         fixed(model(["batch", 3, "height", 8]))
 
 
@@ -101,3 +101,10 @@ def test_a_constant_input_is_a_finite_number(number: object) -> None:
     made.graph.inputs[0].type = ir.TensorType(ir.DataType.FLOAT)
     with pytest.raises(InputError, match="expected a finite number"):
         set_inputs(made, {"in0": number})  # type: ignore[dict-item]
+
+
+def test_a_dimension_of_0_is_told_as_such_and_the_others_are_kept_in_the_advice() -> None:
+    with pytest.raises(
+        InputError, match=r"dimension 3 of .* is 0, .*--shape in0=2,2,4,16,4"
+    ):
+        fixed(model([2, 2, 4, 0, 4]))
