@@ -169,7 +169,7 @@ def _sizes(node: ir.Node, source: ir.Value, axis: int) -> list[int] | None:
     if sizes is None:
         return None
     if sizes.ndim:
-        return [int(size) for size in sizes]
+        return [int(size) for size in sizes.reshape(-1)]
     each = max(int(sizes), 1)
     return [min(each, whole - start) for start in range(0, whole, each)]
 

@@ -16,6 +16,8 @@ FORMS = {
         y = SequenceAt(s, i) n = SequenceLength(s) w = SequenceAt(s, j) }}""",
     "parts of given sizes, from the last axis": f"""g (float[2,7,3] x) => (float[2,7,2] y) {{ {NUMBERS}
         k = Constant<value_ints=[1,2]>() s = SplitToSequence<axis=-1>(x, k) y = SequenceAt(s, i) }}""",
+    "parts of sizes in two dimensions, which ONNX Runtime takes": f"""g (float[2,7,3] x) => (float[2,7,2] y) <
+        int64[1,2] k = {{1, 2}}> {{ {NUMBERS} s = SplitToSequence<axis=-1>(x, k) y = SequenceAt(s, i) }}""",
     "single elements, one left out": f"""g (float[2,7,3] x) => (float[2,18] y, float[2,6,3] w) {{ {NUMBERS}
         s = SplitToSequence<axis=1, keepdims=0>(x) e = SequenceErase(s, i)
         y = ConcatFromSequence<axis=1>(e) w = ConcatFromSequence<axis=1, new_axis=1>(e) }}""",
