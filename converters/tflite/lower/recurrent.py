@@ -97,7 +97,11 @@ def _read(ctx: Lowering, node: ir.Node) -> Layer:
     )
     lengths = _lengths(ctx, node, steps)
     if lengths is not None and "reverse" in directions:
-        refuse(node, "sequences of unlike lengths, read backwards", "Give sequences of one length")
+        refuse(
+            node,
+            "sequences of unlike lengths, read backwards",
+            "Give sequences of one length, or convert to .onnx",
+        )
     size = hidden or ctx.shape(ctx.value(node, 2))[-1]
     return Layer(node, steps, batch, size, directions, functions, batch_first, before_reset, lengths)
 
@@ -108,7 +112,11 @@ def _lengths(ctx: Lowering, node: ir.Node, steps: int) -> npt.NDArray[np.int32] 
         return None
     known = ctx.constant_of(value)
     if known is None:
-        refuse(node, "computed sequence lengths", "Give sequences of one length, without sequence_lens")
+        refuse(
+            node,
+            "computed sequence lengths",
+            "Give sequences of one length, without sequence_lens, or convert to .onnx",
+        )
     if (known == steps).all():
         return None
     return known.astype(np.int32)
