@@ -22,7 +22,8 @@ from edgemm.errors import UnsupportedOperator
 def normalize_clips(model: ir.Model) -> int:
     """Clip has two constant limits; without an upper one, and with 0 as the lower, it is a Relu.
 
-    Precondition: opset 11 or newer, constants are initializers. A missing limit becomes an infinite one.
+    Precondition: opset 11 or newer, constants are initializers. A missing limit becomes an infinite one,
+    and one of shape [1], which ONNX Runtime takes, a scalar.
 
     Returns:
         How many changed.
@@ -41,7 +42,8 @@ def _normalize(node: ir.Node) -> bool:
     if low == 0.0 and high >= float(np.finfo(np.float32).max):
         take_place(node, insert_before(node, "Relu", [value], suffix="relu", shape=shape_of(value)))
         return True
-    if all(array_of(input_of(node, index)) is not None for index in (1, 2)):
+    held = [array_of(input_of(node, index)) for index in (1, 2)]
+    if all(array is not None and array.ndim == 0 for array in held):
         return False
     node.resize_inputs(3)
     for index, name, limit in ((1, "min", low), (2, "max", high)):
