@@ -25,7 +25,7 @@ def bounds(node: ir.Node) -> tuple[float, float] | None:
             continue
         if value.const_value is None:
             return None
-        limits[index] = float(value.const_value.numpy())
+        limits[index] = float(value.const_value.numpy().reshape(()))
     return limits[0], limits[1]
 
 
