@@ -26,7 +26,7 @@ def test_a_missing_limit_becomes_infinite(build: Any, canonical: Any) -> None:
 
 def test_limits_of_one_dimension_become_scalars(build: Any, canonical: Any) -> None:
     """As ONNX Runtime takes them."""
-    low, high = np.array([-1], np.float32), np.array([[6]], np.float32)
+    low, high = np.array([-1], np.float32), np.array([6], np.float32)
     node = canonical(build(TEXT.format("Clip(x, low, high)"), low=low, high=high)).graph[0]
     assert [value.const_value.numpy().shape for value in node.inputs[1:]] == [(), ()]
 
