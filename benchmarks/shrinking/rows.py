@@ -45,14 +45,26 @@ class Row:
     scope: Any = "global"
     importance: Any = "l1"
     foreign: bool = False
-    """By torch-pruning, with plain training after it."""
+    """By torch-pruning."""
+    taught: bool = True
+    """The whole network teaches the pruned one besides the labels."""
 
 
 ROWS = {
     "resnet8_half": Row("resnet8", "pictures", 0.5, 40, 60, 1.5, 0.7, importance="taylor", rate=1.0),
     "resnet8_third": Row("resnet8", "pictures", 0.35, 40, 100, 1.5, 0.6, importance="taylor", rate=1.0),
-    "resnet8_half_foreign": Row("resnet8", "pictures", 0.5, 40, 60, 1.5, 0.7, foreign=True, rate=1.0),
-    "resnet8_third_foreign": Row("resnet8", "pictures", 0.35, 40, 100, 1.5, 0.6, foreign=True, rate=1.0),
+    "resnet8_half_labels": Row(
+        "resnet8", "pictures", 0.5, 40, 60, 1.5, 0.7, importance="taylor", rate=1.0, taught=False
+    ),
+    "resnet8_third_labels": Row(
+        "resnet8", "pictures", 0.35, 40, 100, 1.5, 0.6, importance="taylor", rate=1.0, taught=False
+    ),
+    "resnet8_half_foreign": Row(
+        "resnet8", "pictures", 0.5, 40, 60, 1.5, 0.7, foreign=True, rate=1.0, taught=False
+    ),
+    "resnet8_third_foreign": Row(
+        "resnet8", "pictures", 0.35, 40, 100, 1.5, 0.6, foreign=True, rate=1.0, taught=False
+    ),
     "digits": Row("digits", "digits", 0.4, 12, 10, 1.0, 1.0),
     "keywords": Row("keywords", "words", 0.4, 30, 20, 1.5, 1.0),
     "lstm": Row("lstm", "lines", 0.3, 15, 12, 1.5, 0.7),
@@ -129,7 +141,7 @@ def _classifier(
     pruned = _pruned(row, whole, inputs, data, out / f"{name}-{seed}-pruned.pt")
     scores = [accuracy(whole, data), accuracy(pruned, data)]
     again = settings_of(row.network, row.more, seed=seed + 500, rate=rate * row.rate)
-    fit(pruned, data, again, out / f"{name}-{seed}.pt", None if row.foreign else whole)
+    fit(pruned, data, again, out / f"{name}-{seed}.pt", whole if row.taught else None)
     scores.append(accuracy(pruned, data))
     lost = 100 * (scores[0] - scores[2])
     named = zip(("accuracy", "untrained", "pruned"), scores, strict=True)
