@@ -19,6 +19,7 @@ import numpy as np
 from benchmarks.repair import CASES, Array, Case, samples
 from benchmarks.shared import find
 from benchmarks.timing import instruction_set
+from edgemm.converters.fidelity import snr_db
 from edgemm.converters.pruning import prune_file
 from edgemm.errors import EdgemmError
 
@@ -69,12 +70,10 @@ def _decibels(source: Path, small: Path, data: list[Array]) -> float:
     import onnxruntime
 
     right, found = (
-        np.stack([session.run(None, {session.get_inputs()[0].name: each})[0] for each in data]).astype(
-            np.float64
-        )
+        np.stack([session.run(None, {session.get_inputs()[0].name: each})[0] for each in data])
         for session in (onnxruntime.InferenceSession(path) for path in (source, small))
     )
-    return float(10 * np.log10(np.square(right).sum() / np.square(found - right).sum()))
+    return snr_db(right, found)
 
 
 if __name__ == "__main__":

@@ -64,6 +64,8 @@ class Prepared:
     """Of a quantized .tflite source: nodes that it computes in float."""
     pieces: tuple[Piece, ...] = ()
     """What has become of outputs of the source; () where the file has the source's outputs."""
+    quantized: bool = False
+    """The source rounds to integers while it runs; a float file of it does not."""
 
 
 def prepare(
@@ -104,9 +106,10 @@ def prepare(
     set_inputs(model, {name: number for name, number in (constants or {}).items() if name not in known})
     separate_outputs(model)
     free_runtime_names(model)
-    original, rounds = model.clone(), not _is_float32(model) or (imported is not None and imported.rounds)
+    quantized = is_quantized(model) or (imported is not None and imported.rounds)
+    original, rounds = model.clone(), quantized or not _is_float32(model)
     if isinstance(source, TrainedSource):
-        original, rounds = (source.original or model).clone(), True
+        original, rounds, quantized = (source.original or model).clone(), True, False
     put_time_first(original)
     canonicalize(model)
     require_memory(model)
@@ -120,7 +123,7 @@ def prepare(
     elif time_axis is not None:
         bare = given or ModelCard(_name(source))
         given, unsaid = _stepwise(model, source, example_inputs, time_axis, bare, cut)
-        original, rounds = model.clone(), False
+        original, rounds, quantized = model.clone(), False, False
     pieces: tuple[Piece, ...] = ()
     shaped = ""
     if given is not None and not keep_outputs and time_axis is None:
@@ -145,7 +148,7 @@ def prepare(
     return Prepared(
         model, inputs, outputs, fitted, digest, size, tuple(notes), original, rounds,
         _runtime_of(source, example_inputs, original, imported) if alone else None, time_axis,
-        _float_nodes(model, imported), pieces,
+        _float_nodes(model, imported), pieces, quantized,
     )  # fmt: skip
 
 
@@ -248,7 +251,7 @@ def _is_float32(model: ir.Model) -> bool:
     """Its numbers are those that the float file computes with."""
     values = [*model.graph.inputs, *model.graph.initializers.values()]
     other = (ir.DataType.FLOAT16, ir.DataType.BFLOAT16, ir.DataType.DOUBLE)
-    return not any(value.dtype in other for value in values) and not is_quantized(model)
+    return not any(value.dtype in other for value in values)
 
 
 def _name(source: Any) -> str:

@@ -144,10 +144,11 @@ def _points(results: Sequence[tuple[Landmarks, Landmarks]]) -> TaskFidelity | No
     for expected, found in results:
         if expected.score >= SURE and len(expected.points_xy):
             judge.add(found, expected)
-    there, error = judge.report()["found"], judge.value()
+    report, error = judge.report(), judge.value()
+    there = report["found"]
     if there == 0.0:
-        none = f"landmarks: none is found of the {judge.report()['samples']} things that the source finds"
-        return TaskFidelity("found", 0.0, MIN_KEPT, none, False, report=judge.report())
+        none = f"landmarks: none is found of the {report['samples']} things that the source finds"
+        return TaskFidelity("found", 0.0, MIN_KEPT, none, False, report=report)
     if there is None or np.isnan(error):
         return None
     sentence = (
@@ -155,7 +156,7 @@ def _points(results: Sequence[tuple[Landmarks, Landmarks]]) -> TaskFidelity | No
         f"{MAX_POINT_ERROR:.0%}), of {there:.1%} of the things that the source finds (at least {MIN_KEPT:.0%})"
     )
     holds = error <= MAX_POINT_ERROR + ROUNDING and there >= MIN_KEPT - ROUNDING
-    return TaskFidelity("point error", error, MAX_POINT_ERROR, sentence, holds, report=judge.report())
+    return TaskFidelity("point error", error, MAX_POINT_ERROR, sentence, holds, report=report)
 
 
 _AGREED: Mapping[str, Callable[[Any], TaskFidelity | None]] = {

@@ -52,13 +52,7 @@ def require_memory(model: ir.Model) -> None:
     """
     for node in model.graph:
         for value in node.outputs:
-            if value.shape is not None and value.shape.is_static():
-                count = math.prod(value.shape.numpy())
-                if count > MOST_COMPUTED:
-                    raise UnsupportedOperator(
-                        f"{node.op_type} {node.name!r} makes {value.name!r} of {count} elements (shape {value.shape}): "
-                        f"expected at most {MOST_COMPUTED}. Export the model for smaller sizes"
-                    )
+            _require_at_most(MOST_COMPUTED, value, f"{node.op_type} {node.name!r} makes {value.name!r} of")
 
 
 def require_elements(model: ir.Model) -> None:
@@ -75,10 +69,15 @@ def require_elements(model: ir.Model) -> None:
                     f"{what} {value.name!r} has no elements (shape {value.shape}): expected at least one. "
                     f"Take it out of the model's {what}s"
                 )
-            if value.shape is not None and value.shape.is_static():
-                count = math.prod(value.shape.numpy())
-                if count > MOST_ELEMENTS:
-                    raise UnsupportedOperator(
-                        f"{what} {value.name!r} has {count} elements (shape {value.shape}): expected at most "
-                        f"{MOST_ELEMENTS}. Export the model for smaller sizes"
-                    )
+            _require_at_most(MOST_ELEMENTS, value, f"{what} {value.name!r} has")
+
+
+def _require_at_most(most: int, value: ir.Value, begin: str) -> None:
+    if value.shape is None or not value.shape.is_static():
+        return
+    count = math.prod(value.shape.numpy())
+    if count > most:
+        raise UnsupportedOperator(
+            f"{begin} {count} elements (shape {value.shape}): expected at most {most}. Export the model for smaller "
+            "sizes"
+        )

@@ -42,9 +42,10 @@ def repair(work: Work) -> None:
     if work.fidelity.missed and options.gate != "off" and options.repair == "auto" and able:
         _take(work, _repaired(work))
     explain(work)
-    if work.fidelity.missed and _only_rounding(work):
-        work.notes.append(ROUNDS.format(missed="; ".join(work.fidelity.missed)))
-    elif work.fidelity.missed and options.gate == "fail":
+    if work.fidelity.missed and options.gate == "fail":
+        if _only_rounding(work):
+            work.notes.append(ROUNDS.format(missed="; ".join(work.fidelity.missed)))
+            return
         places = work.diagnosis.table() if work.diagnosis is not None else ""
         work.fidelity.require(places, not_finite_because(work.prepared, work.fidelity))
     if options.gate == "warn":
@@ -53,7 +54,7 @@ def repair(work: Work) -> None:
 
 def _only_rounding(work: Work) -> bool:
     """A float file of a source that rounds to integers: the writer is held against a graph that does not."""
-    return work.plan.scheme == "float" and work.prepared.rounds and not work.fidelity.beyond_repair
+    return work.plan.scheme == "float" and work.prepared.quantized and not work.fidelity.beyond_repair
 
 
 def _repaired(work: Work) -> Repaired:

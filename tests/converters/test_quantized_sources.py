@@ -29,6 +29,7 @@ import edgemm
 from edgemm.converters import convert
 from edgemm.converters.passes import canonicalize
 from edgemm.converters.passes.quantized import is_quantized, rounded, rounding_error
+from edgemm.converters.prepare import prepare
 from edgemm.inspection import inspect
 from edgemm.quantize.reference import Reference
 from edgemm.results import Tensors
@@ -470,3 +471,25 @@ def test_a_float_file_of_a_source_that_rounds_coarsely_holds_no_gate(format_: st
     x = np.linspace(-3, 3, 64, dtype=np.float32)[None]
     with edgemm.load(done.output) as model:
         np.testing.assert_allclose(model.run({"x": x})["y"], -x, rtol=1e-6)
+
+
+def test_half_precision_is_no_rounding_to_integers(tmp_path: Path) -> None:
+    """So a float file of such a source holds its gate."""
+    half = (
+        '<ir_version: 8, opset_import: ["": 17]> g (float16[1,4] x) => (float16[1,4] y) <float16 k = {3}>'
+        "{ y = Mul(x, k) }"
+    )
+    onnx.save(onnx.parser.parse_model(half), tmp_path / "half.onnx")
+    found = prepare(tmp_path / "half.onnx")
+    assert (found.rounds, found.quantized) == (True, False)
+
+
+def test_a_gate_that_warns_says_what_is_missed_and_nothing_else(tmp_path: Path) -> None:
+    text = (
+        '<ir_version: 8, opset_import: ["": 17]> g (float[1,64] x) => (float[1,64] y) <float s = {0.5}, int8 z = {0}>'
+        "{ q = QuantizeLinear(x, s, z) d = DequantizeLinear(q, s, z) y = Neg(d) }"
+    )
+    onnx.save(onnx.parser.parse_model(text), tmp_path / "coarse.onnx")
+    done = convert(tmp_path / "coarse.onnx", output=tmp_path / "made.onnx", scheme="float", gate="warn")
+    assert any("gate missed" in note for note in done.notes)
+    assert not any("No gate is held" in note for note in done.notes)

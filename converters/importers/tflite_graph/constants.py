@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 
 from edgemm.converters.importers.input_shapes import require_finite
-from edgemm.converters.importers.tflite_graph.file import KINDS, packed, text
+from edgemm.converters.importers.tflite_graph.file import KINDS, grid_of, packed, text
 from edgemm.converters.tflite.builder import pack_model
 from edgemm.converters.tflite.schema import enum_names, schema
 from edgemm.tensors import TensorSpec
@@ -47,10 +47,7 @@ def with_constants(payload: bytes, name: str, constants: Mapping[str, float]) ->
 def _content(tensor: Any, number: float) -> Any:
     """All elements as the file stores them."""
     shape = tuple(int(size) for size in (tensor.shape if tensor.shape is not None else ()))
-    kind, grid = KINDS[enum_names("TensorType")[tensor.type]], tensor.quantization
-    if grid is None or grid.scale is None or not len(grid.scale):
+    kind, (scale, zero) = KINDS[enum_names("TensorType")[tensor.type]], grid_of(tensor)
+    if not scale:
         return np.full(shape, number, kind)
-    zero = int(grid.zeroPoint[0]) if grid.zeroPoint is not None else 0
-    return TensorSpec("", shape, kind, float(grid.scale[0]), zero).quantize(
-        np.full(shape, number, np.float32)
-    )
+    return TensorSpec("", shape, kind, scale[0], zero[0]).quantize(np.full(shape, number, np.float32))

@@ -133,7 +133,7 @@ def read_model(payload: bytes, name: str) -> Model:
     """
     found = packed(payload, name)
     try:
-        codes = [_code(each) for each in found.operatorCodes or ()]
+        codes = [operator_name(each) for each in found.operatorCodes or ()]
         graph = found.subgraphs[0]
         tensors = tuple(_tensor(each, found.buffers, payload) for each in graph.tensors or ())
         count = len(tensors)
@@ -160,10 +160,20 @@ def text(name: Any) -> str:
     return name.decode("utf-8", "replace") if isinstance(name, bytes) else str(name or "")
 
 
-def _code(entry: Any) -> str:
+def operator_name(entry: Any) -> str:
+    """What an entry of the file's operator codes is called: "CONV_2D", "CUSTOM name"."""
     number = max(entry.builtinCode, entry.deprecatedBuiltinCode)
     known = enum_names("BuiltinOperator").get(number, f"operator {number}")
     return f"CUSTOM {text(entry.customCode)}" if known == "CUSTOM" else known
+
+
+def grid_of(tensor: Any) -> tuple[list[float], list[int]]:
+    """Scales and zero points of one of the schema's tensors; none of a tensor without a grid."""
+    grid = tensor.quantization
+    if grid is None or grid.scale is None or not len(grid.scale):
+        return [], []
+    zero = grid.zeroPoint if grid.zeroPoint is not None else np.zeros(len(grid.scale), np.int64)
+    return [float(each) for each in grid.scale], [int(each) for each in zero]
 
 
 def _indexes(numbers: Any, count: int) -> tuple[int, ...]:

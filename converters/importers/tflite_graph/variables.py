@@ -13,7 +13,15 @@ from typing import Any, NoReturn
 import numpy as np
 
 from edgemm.card import StatePair
-from edgemm.converters.importers.tflite_graph.file import DAMAGE, KINDS, damaged, packed, text
+from edgemm.converters.importers.tflite_graph.file import (
+    DAMAGE,
+    KINDS,
+    damaged,
+    grid_of,
+    operator_name,
+    packed,
+    text,
+)
 from edgemm.converters.tflite.builder import pack_model
 from edgemm.converters.tflite.schema import enum, enum_names, schema
 from edgemm.errors import UnsupportedOperator
@@ -43,8 +51,7 @@ def with_explicit_states(payload: bytes, name: str) -> tuple[bytes, tuple[StateP
 
 
 def _code(model: Any, operator: Any) -> str:
-    entry = model.operatorCodes[operator.opcodeIndex]
-    return enum_names("BuiltinOperator").get(max(entry.builtinCode, entry.deprecatedBuiltinCode), "?")
+    return operator_name(model.operatorCodes[operator.opcodeIndex])
 
 
 def _key(operator: Any) -> Key:
@@ -107,7 +114,7 @@ class _Rewriting:
             return None
         kind = KINDS[enum_names("TensorType")[tensor.type]]
         numbers = np.frombuffer(np.asarray(data, np.uint8).tobytes(), kind)
-        scale, zero = _grid(tensor)
+        scale, zero = grid_of(tensor)
         return numbers if not scale else (numbers.astype(np.float64) - zero[0]) * scale[0]
 
     def _kept(self, operator: Any) -> bool:
@@ -130,7 +137,7 @@ class _Rewriting:
         if now is None:
             self.read[key] = tensor
             return
-        self._require_same_grid(key, now, tensor)
+        self._require_samegrid_of(key, now, tensor)
         self.same[tensor] = now
 
     def _is_state(self, key: Key, first: Mapping[Key, int | None]) -> bool:
@@ -149,7 +156,7 @@ class _Rewriting:
         """The variable as an input and an output of the graph."""
         graph = self.model.subgraphs[0]
         before, after = self.read[key], self.written[key]
-        self._require_same_grid(key, before, after)
+        self._require_samegrid_of(key, before, after)
         taken = {text(each.name) for each in graph.tensors}
         name = unused_name(key[1] or "state", taken)
         last = unused_name(f"{name}_after", taken)
@@ -187,18 +194,10 @@ class _Rewriting:
         graph.operators.append(operator)
         return len(graph.tensors) - 2
 
-    def _require_same_grid(self, key: Key, one: int, other: int) -> None:
+    def _require_samegrid_of(self, key: Key, one: int, other: int) -> None:
         tensors = self.model.subgraphs[0].tensors
-        if (tensors[one].type, _grid(tensors[one])) != (tensors[other].type, _grid(tensors[other])):
+        if (tensors[one].type, grid_of(tensors[one])) != (tensors[other].type, grid_of(tensors[other])):
             self._refuse(key, "is written on one grid and read on another")
 
     def _refuse(self, key: Key, reason: str) -> NoReturn:
         raise UnsupportedOperator(f"{self.name}: variable {key[1]!r} {reason}. {STATELESS}")
-
-
-def _grid(tensor: Any) -> tuple[list[float], list[int]]:
-    grid = tensor.quantization
-    if grid is None or grid.scale is None or not len(grid.scale):
-        return [], []
-    zero = grid.zeroPoint if grid.zeroPoint is not None else np.zeros(len(grid.scale), np.int64)
-    return [float(each) for each in grid.scale], [int(each) for each in zero]
