@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from dataclasses import replace
-from time import monotonic
 
 import onnx_ir as ir
 
@@ -59,7 +58,7 @@ def _only_rounding(work: Work) -> bool:
 
 def _repaired(work: Work) -> Repaired:
     options = work.options
-    clock = Clock(monotonic() + options.repair_seconds)
+    clock = Clock.of(options.repair_seconds)
     judge = replace(work.judge, tick=clock.on_sample)
     few = replace(work.judge.few(SCREENED_ON), tick=clock.on_sample)
     integer_only = work.plan.target.integer_only

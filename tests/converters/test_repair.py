@@ -199,7 +199,7 @@ def test_the_time_limit_ends_a_measurement_in_the_middle(
     from edgemm.converters.repair import Clock, State, repair
 
     now = [0.0]
-    monkeypatch.setattr("edgemm.converters.repair.monotonic", lambda: now[0])
+    monkeypatch.setattr("edgemm.converters.repair.clock.monotonic", lambda: now[0])
     model = neck()
     canonicalize(model)
     samples = Samples(tuple({"x": each} for each in SAMPLES))
