@@ -10,6 +10,7 @@ import onnx
 import onnx.version_converter
 import onnx_ir as ir
 
+from edgemm.backends import io_grids
 from edgemm.converters.onnx_writer.constants import Constants, stored_dtype, stored_zero_point
 from edgemm.converters.onnx_writer.dynamic import make_dynamic
 from edgemm.converters.onnx_writer.functions import write_functions
@@ -55,7 +56,7 @@ def write_onnx(
         opset: of the file, 13 or newer; 17 loads everywhere.
         ir_version: of the file, raised to what `opset` needs.
         io: "float" keeps the source's inputs and outputs; "int8" leaves those that are quantized as 8-bit
-            integers, u8 or s8 as the target has them.
+            integers, u8 or s8 as the target has them; the file's metadata tell their scales (`backends/io_grids.py`).
 
     Raises:
         InputError: no such opset or io.
@@ -78,12 +79,11 @@ def write_onnx(
     remove_dead_code(copy)
     sort_nodes(copy)
     unique_names(copy)
-    unsigned = placement.unsigned
-    return OnnxFile(
-        _payload(copy, opset, ir_version),
-        _specs(model.graph.inputs, placement.grids, unsigned=unsigned),
-        _specs(model.graph.outputs, placement.grids, unsigned=unsigned),
+    inputs, outputs = (
+        _specs(values, placement.grids, unsigned=placement.unsigned)
+        for values in (model.graph.inputs, model.graph.outputs)
     )
+    return OnnxFile(_payload(copy, opset, ir_version, io_grids.tell((*inputs, *outputs))), inputs, outputs)
 
 
 def check_opset(opset: int) -> None:
@@ -99,13 +99,15 @@ def check_opset(opset: int) -> None:
         )
 
 
-def _payload(model: ir.Model, opset: int, ir_version: int) -> bytes:
+def _payload(model: ir.Model, opset: int, ir_version: int, grids: str) -> bytes:
     model.graph.name = "edgemm"
     proto: onnx.ModelProto = ir.to_proto(model)
     if opset != OPSET:
         proto = _with_opset(proto, opset)
     proto.producer_name, proto.producer_version, proto.domain = "edgemm", "", ""
     proto.ClearField("model_version")
+    if grids:
+        proto.metadata_props.add(key=io_grids.KEY, value=grids)
     oldest = onnx.helper.find_min_ir_version_for(proto.opset_import, ignore_unknown=True)
     proto.ir_version = max(ir_version, oldest)
     payload: bytes = proto.SerializeToString(deterministic=True)

@@ -19,9 +19,6 @@ from edgemm.quantize.scheme import automatic_scheme
 from edgemm.quantize.target import Target
 from edgemm.quantize.target import target as target_named
 
-SCORED = ("classification", "keyword")
-"""Tasks whose answers are made of scores."""
-
 
 def plan(work: Work) -> None:
     """The scheme, the ranges, the plan."""
@@ -68,15 +65,10 @@ def _float_in_training(work: Work) -> frozenset[str]:
 
 
 def _integer_io(work: Work, scheme: str) -> None:
-    """Says where `io` int8 has no effect, and refuses it where nobody could read the outputs."""
+    """Says where `io` int8 has no effect."""
     if scheme != "static":
         work.notes.append(
             f"io (--io) int8 has no effect: with the scheme {scheme}, inputs and outputs stay float"
-        )
-    elif work.options.format == "onnx" and work.prepared.card.task in SCORED:
-        raise InputError(
-            f"io (--io) int8: ONNX Runtime does not tell the scale of integer outputs, so the scores of a "
-            f'{work.prepared.card.task} could not be read. Leave io at float, or give a card whose task is "tensors"'
         )
 
 

@@ -10,6 +10,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
+from edgemm.backends import io_grids
 from edgemm.backends.backend import Coverage, Shapes
 from edgemm.delegates.delegate import Delegate
 from edgemm.errors import (
@@ -132,8 +133,11 @@ class OrtBackend:
     ) -> None:
         self.version = version
         batches = {_batch(each) for each in session.get_inputs()} - {""}
-        self.inputs = tuple(_spec(each, "input", shapes, batches) for each in session.get_inputs())
-        self.outputs = tuple(_spec(each, "output", shapes, batches) for each in session.get_outputs())
+        grids = io_grids.read(session.get_modelmeta().custom_metadata_map.get(io_grids.KEY, ""))
+        self.inputs, self.outputs = (
+            tuple(io_grids.quantized(_spec(each, side, shapes, batches), grids) for each in given)
+            for side, given in (("input", session.get_inputs()), ("output", session.get_outputs()))
+        )
         placed = _placed(session)
         self.coverage = _coverage(placed, wanted)
         if must_take and placed and not self.coverage.delegated:

@@ -88,7 +88,8 @@ def _add_numbers(parser: CommandParser) -> None:
     add_target(parser)
     parser.add_argument(
         "--io", choices=("float", "int8"), default="float",
-        help="what inputs and outputs of an .onnx file are (default float); those of .tflite files follow the scheme",
+        help="what inputs and outputs of an .onnx file are: float (default), or int8, unsigned where the target's are; "
+        "`inspect` shows their scales. Those of .tflite files follow the scheme",
     )  # fmt: skip
     parser.add_argument(
         "--opset", type=whole(1), default=17, metavar="N", help="operator set of the .onnx file (default 17)"

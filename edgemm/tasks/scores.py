@@ -104,8 +104,8 @@ def _require_scores(spec: TensorSpec, task: str) -> None:
     if not (spec.quantized or spec.dtype.startswith("float")):
         raise CardError(
             f"output {spec.name!r}: a {task} needs scores, float or quantized integers with their scale, found "
-            f"{spec.dtype}. If the model answers with a class number, take the scores before its ArgMax; an "
-            '.onnx of --io int8 does not tell its scale. Or set "task": "tensors" in the card'
+            f"{spec.dtype}. If the model answers with a class number, take the scores before its ArgMax. Or set "
+            '"task": "tensors" in the card'
         )
 
 

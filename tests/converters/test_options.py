@@ -12,6 +12,7 @@ from edgemm import data
 from edgemm.converters import convert
 from edgemm.converters.written import Settings
 from edgemm.errors import CalibrationError, EdgemmError, InputError
+from edgemm.results import Classification
 
 SOURCE = data.path("models/digits.onnx")
 PICTURES = data.path("digits")
@@ -106,9 +107,24 @@ def test_int8_inputs_that_cannot_be_are_told(
             assert {spec.dtype for spec in (*model.inputs, *model.outputs)} <= {"int8", "uint8"}
 
 
-def test_int8_outputs_of_a_classifier_are_refused_where_the_runtime_tells_no_scale(tmp_path: Path) -> None:
-    told = refused(tmp_path, output=tmp_path / "a.onnx", calibrate=PICTURES, settings=Settings(io="int8"))
-    assert told.startswith("io (--io) int8: ONNX Runtime does not tell the scale")
+def test_a_classifier_with_integer_inputs_and_outputs_is_read_with_their_scales(tmp_path: Path) -> None:
+    import edgemm
+
+    files = {
+        io: convert(
+            SOURCE, output=tmp_path / f"{io}.onnx", calibrate=PICTURES, settings=Settings(io=io), gate="off"
+        ).output
+        for io in ("float", "int8")
+    }
+    picture = np.random.default_rng(0).integers(0, 256, (28, 28, 3), np.uint8)
+    with edgemm.load(files["float"]) as outside, edgemm.load(files["int8"]) as inside:
+        assert inside.inputs[0].dtype == inside.outputs[0].dtype == "uint8"
+        assert all(each.quantized for each in (*inside.inputs, *inside.outputs))
+        wanted, found = outside(picture), inside(picture)
+    assert isinstance(wanted, Classification)
+    assert isinstance(found, Classification)
+    assert found.labels == wanted.labels
+    np.testing.assert_allclose(found.scores, wanted.scores, atol=1e-6)
 
 
 @pytest.mark.parametrize(("min_db", "told"), [(20.0, False), (40.0, True)])

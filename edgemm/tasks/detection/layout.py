@@ -42,7 +42,7 @@ def numbers(spec: TensorSpec, what: str) -> TensorSpec:
     if not (spec.quantized or spec.dtype.startswith("float")):
         raise CardError(
             f"output {spec.name!r}: {what} are numbers, float or quantized integers with their scale, found "
-            f"{spec.dtype} without one. An .onnx of --io int8 does not tell its scale: convert with --io float"
+            f"{spec.dtype} without one: convert with --io float"
         )
     return spec
 
