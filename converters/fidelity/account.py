@@ -49,6 +49,11 @@ class OutputFidelity:
     """"source": none of its values is finite in the source, so there is nothing to compare with; "file": none is
     finite in source and file both. Empty where something was measured."""
 
+    class_numbers: bool = False
+    """The values are numbers of classes, whose size means nothing: see `top1_agreement`."""
+    constant: bool = False
+    """All its values, more than one, are the same in the source."""
+
     @property
     def agreement(self) -> float | None:
         """The lower of the two agreements."""
@@ -68,7 +73,9 @@ class OutputFidelity:
             {"axis": each.axis, "indices": each.indices, "snr_db": _round(each.snr_db)} for each in kept
         ]
         absent = [
-            key for key in ("parts", "infinite", "wrongly_infinite", "not_measured") if not content[key]
+            key
+            for key in ("parts", "infinite", "wrongly_infinite", "not_measured", "class_numbers", "constant")
+            if not content[key]
         ]
         return {key: value for key, value in content.items() if key not in absent}
 
@@ -97,9 +104,9 @@ class Fidelity:
 
     @property
     def notes(self) -> tuple[str, ...]:
-        """What the task's gate measured; and remarks on outputs that are infinite or NaN: in the source too, or so that
-        nothing was measured."""
-        return (*(each.sentence for each in self.task if each.holds), *self._infinite)
+        """What the task's gate measured; and remarks on outputs that are infinite or NaN, in the source too, or so that
+        nothing was measured, and on those that were one value everywhere."""
+        return (*(each.sentence for each in self.task if each.holds), *self._infinite, *self._constant)
 
     @property
     def _infinite(self) -> tuple[str, ...]:
@@ -110,6 +117,15 @@ class Fidelity:
             else f"output {each.name!r} has {each.infinite} infinite or NaN values, which are the same in the source"
             for each in self.outputs
             if each.infinite or each.not_measured
+        )
+
+    @property
+    def _constant(self) -> tuple[str, ...]:
+        return tuple(
+            f"output {each.name!r}: the source answers one value everywhere on these samples, so nothing is known of "
+            "any other answer. Give data on which it answers more (--evaluate)"
+            for each in self.outputs
+            if each.constant
         )
 
     def to_json(self) -> dict[str, Any]:

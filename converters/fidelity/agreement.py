@@ -28,7 +28,7 @@ class Agreement:
     rows: int
     besides: float | None = None
     """0..1, of the rows in which either side answers another class than the most common one; None where no class is
-    that common."""
+    that common, or the source answers no other."""
     besides_rows: int = 0
 
 
@@ -85,6 +85,7 @@ def _counted(
     share, rows = float(same.mean()), same.size
     common = int(np.bincount(right).argmax())
     besides = (right != common) | (answered != common)
-    if float(np.mean(right == common)) <= COMMON or not besides.any():
+    usual = float(np.mean(right == common))
+    if usual <= COMMON or usual == 1.0:
         return Agreement(share, rows)
     return Agreement(share, rows, float(same[besides].mean()), int(besides.sum()))

@@ -85,11 +85,12 @@ def _compare(
         return _not_measured(name, truth, finite)
     same = _agreement(truth, answer, role)
     right = _accuracies(truth, answer, role, labels)
+    spread = float(finite.expected.max()) - float(finite.expected.min()) if truth.size else 0.0
     one = OutputFidelity(
         name,
         snr_db(finite.expected, finite.found),
         _largest_error(finite),
-        float(finite.expected.max()) - float(finite.expected.min()) if truth.size else 0.0,
+        spread,
         top1_agreement=None if same is None else same.share,
         accuracy_float=None if right is None else right[0],
         accuracy=None if right is None else right[1],
@@ -99,6 +100,8 @@ def _compare(
         parts=judge_parts(finite.expected, finite.found, role) if same is None else (),
         infinite=finite.natural,
         wrongly_infinite=finite.wrong,
+        class_numbers=role.class_numbers,
+        constant=spread == 0.0 and truth.size > 1,
     )
     return one, missed(one, gate, finite.places, right is None or _fits(right[0], labels))
 

@@ -31,7 +31,7 @@ def judge_of(work: Work) -> Judge:
     return Judge(
         work.judged_on,
         work.expected,
-        (_bounded(work.prepared) if work.noise else _roles(work.prepared)) | _class_numbers(work.prepared),
+        (_on_noise(work.prepared) if work.noise else _roles(work.prepared)) | _class_numbers(work.prepared),
         options.limits,
         options.format,
         options.settings,
@@ -58,12 +58,14 @@ def _roles(prepared: Prepared) -> dict[str, Role]:
     return roles_of(prepared.model, task, [pair.output for pair in prepared.card.states])
 
 
-def _bounded(prepared: Prepared) -> dict[str, Role]:
-    """What holds on noise too: scores in 0..1 that are all next to nothing are as good as each other."""
-    alone = Role(bounded=True)
-    return {
-        name: alone for name, role in _roles(prepared).items() if role.bounded and role.class_axis is None
+def _on_noise(prepared: Prepared) -> dict[str, Role]:
+    """What holds on noise too: scores in 0..1 that are all next to nothing are as good as each other, and numbers of
+    classes have no size."""
+    held = {
+        name: Role(bounded=role.bounded and role.class_axis is None, class_numbers=role.class_numbers)
+        for name, role in _roles(prepared).items()
     }
+    return {name: role for name, role in held.items() if role != Role()}
 
 
 def _class_numbers(prepared: Prepared) -> dict[str, Role]:

@@ -102,11 +102,12 @@ def fidelity_rows(fidelity: Fidelity) -> list[tuple[str, ...]]:
     """What a conversion kept, a row for each output and for each of its unlike parts, under `FIDELITY_HEADER`."""
     rows: list[tuple[str, ...]] = []
     for each in fidelity.outputs:
+        no_size = each.not_measured or (each.class_numbers and each.max_abs_error)
         rows.append(
             (
                 each.name,
-                "-" if each.not_measured else _decibels(each.snr_db),
-                "-" if each.not_measured else f"{each.max_abs_error:.3g}",
+                "-" if no_size else _decibels(each.snr_db),
+                "-" if no_size else f"{each.max_abs_error:.3g}",
                 _same_class(each),
                 "-" if each.accuracy is None else f"{each.accuracy:.1%} ({each.accuracy_float:.1%})",
             )

@@ -317,6 +317,17 @@ def test_a_damaged_archive_of_others_is_told(
     assert ("the archive behind the model is damaged" in caplog.text) is (damage != "none")
 
 
+def test_an_archive_without_members_is_no_damage(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
+    path = tmp_path / "model.tflite"
+    payload = read_artifact(ASSETS / "add.tflite").payload
+    path.write_bytes(payload)
+    zipfile.ZipFile(path, "a").close()
+    assert path.stat().st_size == len(payload) + 22
+    found = read_artifact(path)
+    assert (found.payload, found.associated) == (payload, {})
+    assert caplog.text == ""
+
+
 def test_any_zip_program_reads_the_card(tmp_path: Path) -> None:
     path = write_artifact(tmp_path / "a.tflite", (ASSETS / "add.tflite").read_bytes(), CARD, GOLDENS).path
     with zipfile.ZipFile(path) as archive:

@@ -49,16 +49,18 @@ def check_end(data: bytes, at: int, members: int) -> int:
 
 
 def check_layout(archive: zipfile.ZipFile, count: int) -> int:
-    """That the members follow each other and have one name each; gives where the first one begins.
+    """That the members follow each other and have one name each; gives where the archive begins.
 
     Raises:
-        ValueError: they overlap, one name comes twice, or there are none or not `count`.
+        ValueError: they overlap, one name comes twice, or there are not `count`.
     """
     members = sorted(archive.infolist(), key=lambda info: info.header_offset)
-    if not members or len(members) != count:
+    if len(members) != count:
         raise ValueError(f"it has {len(members)} members and says {count}")
     if len({info.filename for info in members}) != len(members):
         raise ValueError("a member comes twice")
+    if not members:
+        return archive.start_dir
     starts = [*(info.header_offset for info in members[1:]), archive.start_dir]
     for info, next_start in zip(members, starts, strict=True):
         if info.header_offset + 30 + len(info.orig_filename) + info.compress_size > next_start:

@@ -20,6 +20,8 @@ CARD, GOLDENS = "edgemm/card.json", "edgemm/goldens.npz"
 IDENTIFIER = b"TFL3"
 HEADER = b"PK\x03\x04"
 HEADER_BYTES = 30
+EMPTY = b"PK\x05\x06"
+"""How an archive without members begins; some makers leave one behind the model."""
 MAX_TAIL = 24 << 20
 """Bytes of all members together, unpacked; and how far from the end an archive may begin."""
 
@@ -67,7 +69,7 @@ def _unpack(data: bytes, end: int) -> Contents:
     count = archive.check_end(data, end, MAX_MEMBERS)
     with zipfile.ZipFile(io.BytesIO(data)) as opened:
         begin = archive.check_layout(opened, count)
-        if begin < 16 or data[begin : begin + 4] != HEADER:
+        if begin < 16 or data[begin : begin + 4] != (HEADER if count else EMPTY):
             raise ValueError("it does not begin where it says")
         members = opened.infolist()
         if sum(info.file_size for info in members) > MAX_TAIL:

@@ -95,6 +95,22 @@ def test_numbers_of_classes_are_equal_or_wrong() -> None:
     assert found.missed
 
 
+def test_a_source_of_one_class_says_nothing_of_the_others() -> None:
+    truth = np.zeros((4, 50), np.int64)
+    answer = truth.copy()
+    answer[0, :2] = 16
+    found = compare({"y": truth}, {"y": answer}, roles={"y": Role(class_numbers=True)})
+    assert found.outputs[0].agreement == 0.99
+    assert not found.missed
+    assert "output 'y': the source answers one value everywhere" in found.notes[0]
+    assert found.to_json()["outputs"][0]["constant"] is True
+
+
+@pytest.mark.parametrize("truth", [SCORES, np.zeros((1, 1))])
+def test_what_varies_or_is_one_number_needs_no_such_note(truth: npt.NDArray[Any]) -> None:
+    assert compare({"y": truth}, {"y": truth}).notes == ()
+
+
 @pytest.mark.parametrize("limit", [math.nan, math.inf, -1.0, 1000.0, "20", True])
 @pytest.mark.parametrize("name", ["min_snr_db", "min_agreement", "max_accuracy_loss"])
 def test_a_limit_that_nothing_can_miss_or_hold_is_refused(name: str, limit: Any) -> None:
