@@ -15,6 +15,10 @@ FUNCTIONS = frozenset({"Gelu", "FastGelu"})
 
 KEY = "edgemm.written_out"
 """In the metadata of a node that stands for an operator which the format lacks."""
+LIMIT = "edgemm.limit"
+"""In the metadata of an LpNormalization: the least length that it divides by, which the operator itself lacks."""
+MARKS = (KEY, LIMIT)
+"""What passes write into the metadata of nodes."""
 FLOAT = "float"
 """Value of KEY: all nodes of that operator compute in float. Its inner values (e^x, 1 / x, large factors) do not fit a
 grid of 255 even steps, and part of them has no integer form anyway."""
@@ -30,6 +34,19 @@ def is_function(node: ir.Node) -> bool:
 def is_known(node: ir.Node) -> bool:
     """True for a standard operator and for one of FUNCTIONS."""
     return node.domain in ("", "ai.onnx") or is_function(node)
+
+
+def limit_length(value: ir.Value, limit: float) -> None:
+    """The LpNormalization that computes the value divides by `limit` where the length is less."""
+    node = value.producer()
+    if node is None or node.op_type != "LpNormalization":
+        raise ValueError(f"{value.name!r} is not made by LpNormalization")
+    node.metadata_props[LIMIT] = repr(limit)
+
+
+def least_length(node: ir.Node) -> float:
+    """What an LpNormalization divides by at least; 0: by the length itself, and zeros stay zeros."""
+    return float(node.metadata_props.get(LIMIT, 0.0))
 
 
 def mark_written_out(node: ir.Node, *, whole: bool) -> None:

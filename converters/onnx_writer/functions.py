@@ -13,7 +13,7 @@ import onnx_ir as ir
 
 from edgemm.converters.passes.draft import Draft
 from edgemm.converters.passes.rewrite import data_of, insert_before, shape_of, take_place
-from edgemm.quantize.functions import is_function
+from edgemm.quantize.functions import is_function, least_length
 
 FIRST_WITH_GELU = 20
 FIRST_WITH_LAYER_NORM = 17
@@ -52,6 +52,8 @@ def _writer(node: ir.Node, opset: int) -> Callable[[ir.Node], None] | None:
         return None
     if node.op_type == "LayerNormalization" and opset < FIRST_WITH_LAYER_NORM and len(node.outputs) == 1:
         return _layer_norm
+    if node.op_type == "LpNormalization" and least_length(node) > 0.0:
+        return _length
     if node.op_type == "HardSwish" and opset < FIRST_WITH_HARD_SWISH:
         return _hard_swish
     return None
@@ -81,6 +83,15 @@ def _hard_swish(node: ir.Node) -> None:
     draft, x = Draft(node), data_of(node)
     gate = draft.op("HardSigmoid", [x], shape_of(x), alpha=1.0 / 6.0, beta=0.5)
     draft.becomes(draft("Mul", x, gate))
+
+
+def _length(node: ir.Node) -> None:
+    """x / max(length, limit), as exporters write it: the operator knows no limit."""
+    draft, x = Draft(node), data_of(node)
+    axis = draft.integer("axis", -1) % len(shape_of(x))
+    small = [1 if each == axis else size for each, size in enumerate(shape_of(x))]
+    length = draft.op("ReduceL2", [x], small, axes=[axis], keepdims=1)
+    draft.becomes(draft("Div", x, draft("Max", length, least_length(node))))
 
 
 def _layer_norm(node: ir.Node) -> None:

@@ -50,7 +50,7 @@ def strip_metadata(model: ir.Model) -> int:
     kept: list[tuple[ir.Value | ir.Node, str]] = [
         (each, KEY) for each in _values(model) if KEY in each.metadata_props
     ]
-    kept += [(node, functions.KEY) for node in model.graph if functions.is_written_out(node)]
+    kept += [(node, mark) for node in model.graph for mark in functions.MARKS if mark in node.metadata_props]
     texts = [each.metadata_props.pop(key) for each, key in kept]
     found = bool(ClearMetadataAndDocStringPass()(model).modified or model.metadata_props)
     model.metadata_props.clear()

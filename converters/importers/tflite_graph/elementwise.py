@@ -188,7 +188,10 @@ def softmax(sketch: Sketch, op: Operator) -> None:
 
 
 def l2_normalize(sketch: Sketch, op: Operator) -> None:
-    """L2_NORMALIZATION along the last axis."""
+    """L2_NORMALIZATION along the last axis; what is shorter than 1e-6 is divided by that."""
     rank = len(sketch.shape(op.inputs[0]))
-    value = sketch.node("LpNormalization", [sketch.read(op.inputs[0])], p=2, axis=rank - 1)
+    source = sketch.read(op.inputs[0])
+    length = sketch.node("ReduceL2", [source], axes=[rank - 1], keepdims=1)
+    limited = sketch.node("Max", [length, sketch.constant(np.array(1e-6, np.float32))])
+    value = sketch.node("Div", [source, limited])
     sketch.write(op.outputs[0], value, activation=op.option("fusedActivationFunction"))

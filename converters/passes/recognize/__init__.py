@@ -5,7 +5,7 @@
     1 / (1 + e^-x), log(1 + e^x)                     Sigmoid, Softplus
     (x - mean) / sqrt(variance + epsilon) ...        LayerNormalization
     x / sqrt(mean(x^2) + epsilon)                    Pow, ReduceMean, Add, Sqrt, Div: as ONNX Runtime fuses it
-    x / max(|x|, epsilon)                            LpNormalization
+    x / max(|x|, limit)                             LpNormalization, and its limit (edgemm.quantize.functions)
 
 polynomial.py      what a value is in powers of two others: all orders of factors and addends are one
 activations.py     functions of one number

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from math import prod
+from math import prod, sqrt
 
 import numpy as np
 import onnx_ir as ir
@@ -22,9 +22,11 @@ from edgemm.converters.passes.rewrite import (
     sole_consumer,
     take_place,
 )
+from edgemm.quantize.functions import limit_length
 
-SMALLEST = 1e-6
-"""L2 norms below that may come out otherwise: TFLite's operator divides by no less."""
+LARGEST_LIMIT = 1e-6
+"""Of the length that a vector is divided by at least: TFLite's operator has this one. Beyond it, the limit is more than
+a guard against zeros."""
 
 
 @dataclass(slots=True, eq=False)
@@ -324,7 +326,7 @@ def _write_root_mean_square(root: ir.Node, match: Match) -> None:
 
 
 def recognize_l2_norm(node: ir.Node) -> bool:
-    """x / max(ReduceL2(x), epsilon)."""
+    """x / max(ReduceL2(x), limit)."""
     if maker(node.outputs[0], "Div") is None or len(node.inputs) != 2:
         return False
     x, inside = data_of(node), [node]
@@ -333,20 +335,20 @@ def recognize_l2_norm(node: ir.Node) -> bool:
     if spread is not None:
         value, inside = data_of(spread), [*inside, spread]
     limited = _at_least(value)
-    if limited is None or limited[1] > SMALLEST:
+    if limited is None or limited[1] > LARGEST_LIMIT:
         return False
-    value, inside = limited[0], [*inside, *limited[2]]
+    value, limit, inside = limited[0], limited[1], [*inside, *limited[2]]
     length = maker(value, "ReduceL2")
     if length is not None:
         if length.attributes.get_int("keepdims", 1) != 1 or data_of(length) is not x:
             return False
-        return _write_l2_norm(x, reduction_axes(length), [*inside, length], node)
+        return _write_l2_norm(x, reduction_axes(length), limit, [*inside, length], node)
     root = maker(value, "Sqrt")
     total = _sum(data_of(root)) if root is not None else None
     square = _square(total[0]) if total is not None else None
     if root is None or total is None or square is None or square[0] is not x:
         return False
-    return _write_l2_norm(x, total[1], [*inside, root, *total[2], square[1]], node)
+    return _write_l2_norm(x, total[1], limit, [*inside, root, *total[2], square[1]], node)
 
 
 def _at_least(value: ir.Value) -> tuple[ir.Value, float, list[ir.Node]] | None:
@@ -363,11 +365,11 @@ def _at_least(value: ir.Value) -> tuple[ir.Value, float, list[ir.Node]] | None:
 
 
 def _unit_length(node: ir.Node, *, inverse: bool) -> bool:
-    """x / sqrt(max(sum(x^2), epsilon)) and x * rsqrt(max(...))."""
+    """x / sqrt(max(sum(x^2), limit^2)) and x * rsqrt(max(...))."""
     limited = _at_least(data_of(node))
     total = _sum(limited[0]) if limited is not None else None
     square = _square(total[0]) if total is not None else None
-    if limited is None or total is None or square is None or limited[1] > SMALLEST**2 * (1 + 1e-6):
+    if limited is None or total is None or square is None or limited[1] > LARGEST_LIMIT**2 * (1 + 1e-6):
         return False
     match = Match(square[0], total[1], False)
     found = _quotient(node, match, inverse=inverse)
@@ -375,14 +377,18 @@ def _unit_length(node: ir.Node, *, inverse: bool) -> bool:
     if found is None or root is None:
         return False
     inside = [node, *limited[2], *total[2], square[1], *found[1]]
-    return _write_l2_norm(match.x, total[1], inside, root)
+    return _write_l2_norm(match.x, total[1], sqrt(limited[1]), inside, root)
 
 
-def _write_l2_norm(x: ir.Value, axes: tuple[int, ...], inside: list[ir.Node], root: ir.Node) -> bool:
+def _write_l2_norm(
+    x: ir.Value, axes: tuple[int, ...], limit: float, inside: list[ir.Node], root: ir.Node
+) -> bool:
+    """Writes the operator, and beside it the limit of the source."""
     result = root.outputs[0]
     if len(axes) != 1 or not is_float(x) or shape_of(result) != shape_of(x) or not is_closed(inside, result):
         return False
     attributes = {"axis": axes[0], "p": 2}
     made = insert_before(root, "LpNormalization", [x], attributes, suffix="function", shape=shape_of(x))
+    limit_length(made, limit)
     take_place(root, made)
     return True

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from math import isclose
+from typing import Any
+
 import numpy as np
 import onnx_ir as ir
 
@@ -9,6 +12,7 @@ from edgemm.converters.tflite.attributes import Attributes, refuse
 from edgemm.converters.tflite.graph import Tensor
 from edgemm.converters.tflite.lowering import Lowering, Perm, channels_last
 from edgemm.quantize.declared import cuts, saturates
+from edgemm.quantize.functions import least_length
 from edgemm.quantize.fusion import FUSED_BOUNDS, bounds
 
 UNARY = {
@@ -99,16 +103,65 @@ def lower_gelu(ctx: Lowering, node: ir.Node) -> None:
     ctx.op("GELU", [ctx.get(node, 0, perm)], [ctx.result(node, perm)], options)
 
 
+LEAST_LENGTH = 1e-6
+"""What the kernels of L2_NORMALIZATION divide by at least."""
+LEAST_SQUARE = 1e-36
+"""Of a limit that may be squared: float32 holds that in full."""
+
+
 def lower_length(ctx: Lowering, node: ir.Node) -> None:
-    """LpNormalization of p 2 over any axis -> L2_NORMALIZATION, which is over the last."""
+    """LpNormalization of p 2 over any axis -> L2_NORMALIZATION, which is over the last; written out where the limits of
+    the two differ and the operand can be that small."""
     attributes = Attributes(node)
     axis, power = attributes.integer("axis", -1), attributes.integer("p", 2)
     attributes.done()
     if power != 2:
         refuse(node, f"p is {power}", "This is a fault: it is written out before")
-    perm = _ending_with(ctx.perm(node), axis % len(ctx.shape(node.outputs[0])))
+    axis, limit = axis % len(ctx.shape(node.outputs[0])), least_length(node)
+    grid = ctx.stored(ctx.value(node)).tensor.grid
+    coarse = grid is not None and grid.scalar >= max(
+        limit, LEAST_LENGTH
+    )  # but for zeros, nothing is that short
+    if not coarse and not isclose(limit, LEAST_LENGTH, rel_tol=1e-6):
+        _divide_by_length(ctx, node, axis, limit)
+        return
+    perm = _ending_with(ctx.perm(node), axis)
     options = {"fusedActivationFunction": ctx.activation(node)}
     ctx.op("L2_NORMALIZATION", [ctx.get(node, 0, perm)], [ctx.result(node, perm)], options)
+
+
+def _divide_by_length(ctx: Lowering, node: ir.Node, axis: int, limit: float) -> None:
+    """x * rsqrt(max(sum(x^2), limit^2)); x / max(sqrt(sum), limit) where that square is too small."""
+    perm = ctx.perm(node)
+    source = ctx.get(node, 0, perm)
+    small = tuple(1 if each == axis else source.shape[place] for place, each in enumerate(perm))
+    final = ctx.result(node, perm)
+
+    def made(
+        code: str, *inputs: Tensor, options: dict[str, Any] | None = None, dtype: str = "float32"
+    ) -> Tensor:
+        shape = np.broadcast_shapes(*(each.shape for each in inputs)) if code == "MUL" else small
+        tensor = ctx.graph.tensor(f"{final.name}_{code.lower()}", shape, dtype)
+        ctx.op(code, list(inputs), [tensor], options)
+        return tensor
+
+    def number(name: str, value: float) -> Tensor:
+        return ctx.graph.constant(f"{final.name}_{name}", np.full([1] * len(small), value, np.float32))
+
+    over = ctx.graph.constant(f"{final.name}_axis", np.array([perm.index(axis)], np.int32))
+    total = made("SUM", made("MUL", source, source), over, options={"keepDims": True})
+    options = {"fusedActivationFunction": ctx.activation(node)}
+    if limit**2 >= LEAST_SQUARE:
+        inverse = made("RSQRT", made("MAXIMUM", total, number("limit", limit**2)))
+        ctx.op("MUL", [source, inverse], [final], options)
+        return
+    length = made("SQRT", total)
+    if limit > 0.0:
+        length = made("MAXIMUM", length, number("limit", limit))
+    else:
+        nothing = made("EQUAL", length, number("zero", 0.0), dtype="bool")
+        length = made("SELECT_V2", nothing, number("one", 1.0), length)
+    ctx.op("DIV", [source, length], [final], options)
 
 
 def _ending_with(perm: Perm, axis: int) -> Perm:

@@ -48,6 +48,25 @@ def test_every_opset_computes_the_same(case: str, opset: int) -> None:
     np.testing.assert_allclose(session.run(None, {"x": x})[0], expected[0], rtol=1e-5, atol=1e-6)
 
 
+@pytest.mark.parametrize("opset", [13, 17, 18])
+@pytest.mark.parametrize("length", [0.0, 6e-14, 1.0])
+@pytest.mark.parametrize("limited", [True, False])
+def test_short_vectors_keep_the_limit_of_the_source(opset: int, length: float, limited: bool) -> None:
+    body = (
+        "n = ReduceL2<axes=[-1]>(x)  l = Max(n, tiny)  y = Div(x, l)" if limited else "y = LpNormalization(x)"
+    )
+    source = from_text(f"g (float[4,8] x) => (float[4,8] y) {{ {body} }}", tiny=np.array(1e-12, np.float32))
+    canonicalize(source)
+    assert [node.op_type for node in source.graph] == ["LpNormalization"]
+    payload = write_onnx(source, make_plan(source, None, scheme="float"), opset=opset).payload
+    x = np.random.default_rng(0).standard_normal((4, 8)).astype(np.float32)
+    x *= np.float32(length) / np.linalg.norm(x, axis=1, keepdims=True)
+    size = np.sqrt((x.astype(np.float64) ** 2).sum(axis=1, keepdims=True))
+    expected = x / np.maximum(size, 1e-12 if limited else 1e-300)
+    session = ort.InferenceSession(payload, providers=["CPUExecutionProvider"])
+    np.testing.assert_allclose(session.run(None, {"x": x})[0], expected, rtol=1e-5, atol=1e-7)
+
+
 def test_gelu_is_one_operator_from_its_opset_on() -> None:
     payload, _ = written("FastGelu", 20)
     nodes = onnx.load_model_from_string(payload).graph.node

@@ -21,11 +21,15 @@ TANH += "w = Mul(z, half)  f = Mul(w, v)"
 NORM = "f = LayerNormalization<axis=-1>(z, g, b)"
 MEAN_SQUARE = "p = Mul(z, z)  m = ReduceMean<axes=[-1]>(p)  a = Add(m, small)  s = Sqrt(a)  f = Div(z, s)"
 LENGTH = "n = ReduceL2<axes=[-1]>(z)  l = Clip(n, tiny)  f = Div(z, l)"
+SHORT_LENGTH = "n = ReduceL2<axes=[-1]>(z)  l = Max(n, tiniest)  f = Div(z, l)"
+SQUARE_LENGTH = "p = Mul(z, z)  t = ReduceSum(p, last)  l = Max(t, tiny)  s = Sqrt(l)  f = Div(z, s)"
+BARE_LENGTH = "f = LpNormalization<axis=-1>(z)"
 BARE_ERF = "f = Erf(z)"
 NUMBERS: dict[str, Any] = {
     "root": np.float32(np.sqrt(2)), "one": np.float32(1), "half": np.float32(0.5), "three": np.float32(3),
     "cubic": np.float32(0.044715), "steep": np.float32(np.sqrt(2 / np.pi)), "small": np.float32(1e-6),
-    "tiny": np.float32(1e-12), "g": normal(16, scale=1.0), "b": normal(16, seed=1),
+    "tiny": np.float32(1e-12), "tiniest": np.float32(1e-20), "last": np.array([-1], np.int64),
+    "g": normal(16, scale=1.0), "b": normal(16, seed=1),
 }  # fmt: skip
 
 
@@ -64,7 +68,10 @@ CODES = {
     TANH: ["GELU"],
     NORM: ["MEAN", "SUB", "MUL", "MEAN", "ADD", "RSQRT", "MUL", "MUL", "ADD"],
     MEAN_SQUARE: ["MUL", "MEAN", "ADD", "RSQRT", "MUL"],
-    LENGTH: ["L2_NORMALIZATION"],
+    LENGTH: ["MUL", "SUM", "MAXIMUM", "RSQRT", "MUL"],
+    SHORT_LENGTH: ["MUL", "SUM", "SQRT", "MAXIMUM", "DIV"],
+    SQUARE_LENGTH: ["L2_NORMALIZATION"],
+    BARE_LENGTH: ["MUL", "SUM", "SQRT", "EQUAL", "SELECT_V2", "DIV"],
 }
 
 
@@ -100,9 +107,38 @@ def test_inner_values_of_a_written_out_function_are_on_no_grid() -> None:
     assert all(plan.precision[str(node.name)] is not Precision.INT8 for node in inside)
 
 
-def test_function_over_channels_is_last_in_the_files_layout() -> None:
-    text = "g (float[1,4,3,5] x) => (float[1,4,3,5] y) { c = Conv(x, w)  y = LpNormalization<axis=1>(c) }"
-    network = Network(text, w=normal(4, 4, 1, 1))
+LENGTHS = {"torch": LENGTH, "tensorflow": SQUARE_LENGTH, "operator": BARE_LENGTH, "short": SHORT_LENGTH}
+
+
+@pytest.mark.parametrize("function", LENGTHS.values(), ids=LENGTHS)
+@pytest.mark.parametrize("length", [0.0, 3e-17, 1e-12, 4e-8, 1e-6, 1.0])
+def test_short_vectors_keep_the_limit_of_the_source(function: str, length: float) -> None:
+    text = f"g (float[2,8] z) => (float[2,8] f) {{ {function} }}"
+    used = {name: array for name, array in NUMBERS.items() if f", {name}" in function}
+    proto = onnx.parser.parse_model(f'<ir_version: 8, opset_import: ["": 17]>\n{text}')
+    proto.graph.initializer.extend(onnx.numpy_helper.from_array(np.asarray(a), n) for n, a in used.items())
+    plain, network = Reference(ir.from_proto(proto)), Network(text, **used)
+    expand_for_tflite(network.model)
+    direction = normal(2, 8, scale=1.0)
+    sample = {"z": direction / np.linalg.norm(direction, axis=1, keepdims=True) * np.float32(length)}
+    found = run_tflite(network.write(network.float_plan()), sample)[0]
+    # a few float32 roundings of numbers up to 1; TFLite's limit in the place of the source's is 0.3 off and more
+    np.testing.assert_allclose(found, plain.run(sample)["f"], rtol=1e-5, atol=1e-7)
+
+
+def test_vectors_on_a_grid_are_never_that_short() -> None:
+    network = between_layers(BARE_LENGTH)
+    assert "L2_NORMALIZATION" in operator_codes(network.write(network.static_plan()))
+
+
+@pytest.mark.parametrize(
+    ("function", "codes"),
+    [(SQUARE_LENGTH, ["L2_NORMALIZATION"]), (LENGTH, ["MUL", "SUM", "MAXIMUM", "RSQRT", "MUL"])],
+)
+def test_function_over_channels_is_last_in_the_files_layout(function: str, codes: list[str]) -> None:
+    body = function.replace("[-1]", "[1]").replace("f =", "y =")
+    text = f"g (float[1,4,3,5] x) => (float[1,4,3,5] y) {{ z = Conv(x, w)  {body} }}"
+    network = Network(text, w=normal(4, 4, 1, 1), tiny=NUMBERS["tiny"], last=np.array([1], np.int64))
     expand_for_tflite(network.model)
     file = network.write(network.float_plan())
-    assert operator_codes(file) == ["CONV_2D", "L2_NORMALIZATION"]
+    assert operator_codes(file) == ["CONV_2D", *codes]
