@@ -27,6 +27,7 @@ from edgemm.converters.passes.dead_code import remove_dead_code, sort_nodes
 from edgemm.converters.passes.draws import refuse_draws
 from edgemm.converters.passes.express import express_newer
 from edgemm.converters.passes.folding import fold_constants, lift_constants
+from edgemm.converters.passes.foreign import refuse_strings
 from edgemm.converters.passes.functions import expand_operators, inline_functions
 from edgemm.converters.passes.gemm import normalize_gemms
 from edgemm.converters.passes.hardmax import settle_hardmaxes
@@ -135,6 +136,7 @@ PASSES: tuple[Pass, ...] = (
     unique_names,
     lift_constants,
     refuse_inexpressible,
+    refuse_strings,
     name_defaults,
     settle_fused,
     require_expanded,

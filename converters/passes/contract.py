@@ -9,6 +9,7 @@ import onnx_ir as ir
 
 from edgemm.converters.passes.axes import DEFAULT_AXIS, REDUCTIONS
 from edgemm.converters.passes.contrib import is_fused
+from edgemm.converters.passes.foreign import refuse_foreign
 from edgemm.converters.passes.opset import OPSET, opset_of
 from edgemm.converters.passes.rewrite import array_of, data_of, input_of, shape_of
 from edgemm.errors import ConversionError, UnsupportedOperator
@@ -98,18 +99,6 @@ def _check_values(model: ir.Model) -> None:
             raise ConversionError(f"initializer {value.name!r} is also an input; run canonicalize first")
 
 
-QCDQ = (
-    "Export it with standard QuantizeLinear and DequantizeLinear: "
-    "brevitas.export.export_onnx_qcdq(module, args=example, export_path=path, dynamo=False)"
-)
-INSTEAD = {
-    "qonnx": QCDQ,
-    "brevitas": QCDQ,
-    "openvinotoolkit": "Quantize the ONNX file itself, nncf.quantize(onnx.load(path), dataset), and save that",
-}
-"""Part of a domain -> what to export instead, for the operators that quantization tools have of their own."""
-
-
 def refuse_inexpressible(model: ir.Model) -> int:
     """Refuses operators that no pass can bring to the canonical form; fused ones are written out later.
 
@@ -127,13 +116,7 @@ def refuse_inexpressible(model: ir.Model) -> int:
 
 def _check_operator(node: ir.Node) -> None:
     if node.domain != "" and not is_function(node):
-        instead = next(
-            (advice for part, advice in INSTEAD.items() if part in node.domain),
-            "Export the model before a runtime optimizes it",
-        )
-        raise UnsupportedOperator(
-            f"node {node.name!r}: {node.op_type} of domain {node.domain!r} is not a standard ONNX operator. {instead}"
-        )
+        refuse_foreign(node)
 
 
 def _anything(node: ir.Node) -> Iterator[str]:

@@ -27,8 +27,8 @@ def refuse_draws(model: ir.Model) -> int:
     for node in _needed(model):
         if node.domain == "" and node.op_type in DRAWS:
             raise UnsupportedOperator(
-                f"node {node.name!r} ({node.op_type}) draws random numbers: two runs differ, and LiteRT has no such "
-                "operator. Make the noise an input of the model: an argument of forward() that the caller fills"
+                f"node {node.name!r} ({node.op_type}) draws random numbers: two runs differ, and what a file answers "
+                "cannot be compared. Make the noise an input of the model: an argument of forward() for the caller"
             )
         if node.domain == "" and node.op_type == "Dropout" and _trains(node):
             raise UnsupportedOperator(

@@ -43,6 +43,12 @@ from edgemm.converters.passes.contrib.products import (
     expand_nhwc_conv,
 )
 from edgemm.converters.passes.contrib.rotary import expand_rotary
+from edgemm.converters.passes.contrib.standard import (
+    expand_dims,
+    expand_distances,
+    expand_grid_sample,
+    expand_pad,
+)
 from edgemm.converters.passes.opset import opset_of
 from edgemm.errors import UnsupportedOperator
 from edgemm.quantize.functions import is_function
@@ -54,7 +60,9 @@ FUSED: dict[str, Callable[[FusedNode], None]] = {
     "BiasGelu": expand_bias_gelu,
     "BiasSoftmax": expand_bias_softmax,
     "BiasSplitGelu": expand_split_gelu,
+    "CDist": expand_distances,
     "EmbedLayerNormalization": expand_embedding,
+    "ExpandDims": expand_dims,
     "FastGelu": expand_fast_gelu,
     "FusedConv": expand_conv,
     "FusedGemm": expand_gemm,
@@ -62,12 +70,14 @@ FUSED: dict[str, Callable[[FusedNode], None]] = {
     "FusedMatMulActivation": expand_matmul,
     "GatherBlockQuantized": expand_block_gather,
     "GemmFastGelu": expand_gemm_fast_gelu,
+    "GridSample": expand_grid_sample,
     "GroupNorm": expand_group_norm,
     "GroupQueryAttention": expand_group_query,
     "LayerNormalization": expand_layer_norm,
     "MatMulNBits": expand_block_matmul,
     "MultiHeadAttention": expand_multi_head,
     "NhwcConv": expand_nhwc_conv,
+    "Pad": expand_pad,
     "QuickGelu": expand_quick_gelu,
     "RotaryEmbedding": expand_rotary,
     "SimplifiedLayerNormalization": expand_simplified_norm,

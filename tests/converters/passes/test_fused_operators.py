@@ -224,6 +224,35 @@ CASES: dict[str, Fused] = {
     },
 }
 
+CASES |= {
+    "Pad": Fused(
+        "Pad", [x(2, 5), ("c", np.array([0, 1, 2, 3])), ("c", np.float32([0.5]))], {"mode": "constant"}
+    ),
+    "Pad, one row of counts": Fused("Pad", [x(2, 5), ("c", np.array([[1, 0, 0, 2]]))]),
+    "Pad, reflected": Fused("Pad", [x(4, 5), ("c", np.array([1, 2, 3, 2]))], {"mode": "reflect"}),
+    "Pad that takes away": Fused("Pad", [x(4, 5), ("c", np.array([-1, 2, 0, -2]))], opset=18),
+    **{
+        f"ExpandDims at {axis}": Fused("ExpandDims", [x(3, 5), ("c", np.array(axis, np.int32))])
+        for axis in (0, 1, 2, -1, -2, -3)
+    },
+    **{
+        f"GridSample, {mode}, {padding}, {corners}, opset {opset}": Fused(
+            "GridSample",
+            [x(2, 3, 6, 5), x(2, 4, 3, 2)],
+            {"mode": mode, "padding_mode": padding, "align_corners": corners},
+            opset=opset,
+        )
+        for mode in ("bilinear", "nearest", "bicubic")
+        for padding in ("zeros", "border", "reflection")
+        for corners in (0, 1)
+        for opset in ((17, 20) if padding == "zeros" else (11,))
+    },
+    "GridSample, the defaults": Fused("GridSample", [x(1, 2, 5, 5), x(1, 4, 3, 2)]),
+    "CDist": Fused("CDist", [x(4, 6), x(5, 6)], {"metric": "euclidean"}),
+    "CDist, squared": Fused("CDist", [x(4, 6), c(3, 6)], {"metric": "sqeuclidean"}),
+    "CDist, the default": Fused("CDist", [x(4, 6), x(3, 6)]),
+}
+
 SMALL = ("x", r(2, 3, 8) * 1e-3)
 SMALL_TABLES = [("c", r(9, 8) * 1e-3), ("c", r(7, 8) * 1e-3)]
 CASES |= {
@@ -377,8 +406,19 @@ def test_operators_called_as_standard_ones_are_standard_ones() -> None:
             "padded batch",
         ),
         (
-            Fused("CDist", [x(3, 4), x(2, 4)], {"metric": "euclidean"}),
-            "CDist of domain 'com.microsoft' is not a standard",
+            Fused("Inverse", [x(2, 4, 4)]),
+            "Inverse of domain 'com.microsoft' is not a standard.*make the inverse an input",
+        ),
+        (Fused("NhwcMaxPool", [x(1, 4, 4, 2)]), "optimizer wrote it: convert the model from before"),
+        (Fused("Rfft", [x(2, 8)]), "ONNX Runtime alone has it. Export the model in standard operators"),
+        (Fused("Pad", [x(2, 5), ("x", np.array([0, 1, 2, 3]))]), "input 1 is computed"),
+        (
+            Fused("Normalizer", [x(2, 5)], domain="ai.onnx.ml"),
+            "compute it on the host, beside the model$",
+        ),
+        (
+            Fused("Scribble", [x(2, 5)], domain="my.domain"),
+            "Give the model a function of that name in standard operators",
         ),
     ],
 )
