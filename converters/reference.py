@@ -14,14 +14,19 @@ import numpy as np
 import numpy.typing as npt
 import onnx_ir as ir
 
+from edgemm.converters.halving import first_failing
 from edgemm.converters.samples import Sample, Samples
 from edgemm.converters.worker import RunFailed, opened
 from edgemm.errors import ConversionError
+from edgemm.excerpt import excerpt
 from edgemm.quantize.reference import serialize
 
 Outputs = dict[str, npt.NDArray[Any]]
 EXPORT_ERROR = 1e-3
 """Of an output's range: more than that between torch and its own export is a fault of the export."""
+MOST = 300
+"""Characters of what a runtime says."""
+REMEDY = "Check it with onnx.checker, or update its runtime"
 HALVES = (np.dtype(np.float16), np.dtype(np.float64))
 
 
@@ -99,21 +104,49 @@ class TorchSource:
         return {name: _single(each.numpy()) for name, each in zip(self.outputs, leaves, strict=True)}
 
 
-def answers_of(sources: Sequence[tuple[Source, str]], samples: Samples) -> tuple[tuple[Outputs, ...], str]:
-    """What the first of them that runs answers, and what to say about those before it.
+@dataclass(frozen=True, slots=True, eq=False)
+class Answered:
+    """What a source answers, and who answered in its place."""
+
+    outputs: tuple[Outputs, ...]
+    note: str = ""
+    """Why it was not the first of the sources; empty where it was."""
+    failed: int = 0
+    """How many sources before it did not run."""
+
+
+def answers_of(sources: Sequence[tuple[Source, str]], samples: Samples, remedy: str = REMEDY) -> Answered:
+    """What the first of them that runs answers.
 
     Args:
         sources: what may answer, best first, each with a note for when it cannot.
+        remedy: what to do where none runs.
 
     Raises:
         ConversionError: none of them runs.
     """
     said = ""
-    for source, note in sources:
+    for failed, (source, note) in enumerate(sources):
         try:
-            return source.answers(samples), said
+            return Answered(source.answers(samples), said, failed)
         except RunFailed as error:
-            said = said or f"{note} ({str(error)[:200]})"
-    raise ConversionError(
-        f"nothing runs the source: {said}. Check it with onnx.checker, or update its runtime"
-    )
+            where = _deadly(source, samples) if error.died else ""
+            said = said or f"{note} ({where}{excerpt(error, MOST)})"
+    raise ConversionError(f"nothing runs the source: {said}. {remedy}")
+
+
+def _deadly(source: Source, samples: Samples) -> str:
+    """At which node of a graph its runtime dies, for a sentence; "" where no node alone is to blame."""
+    if not isinstance(source, GraphSource):
+        return ""
+    one = Samples(samples.inputs[:1])
+
+    def runs(part: ir.Model) -> bool:
+        try:
+            GraphSource(part).answers(one)
+        except RunFailed as error:
+            return not error.died  # a part that is refused says nothing of what it dies of
+        return True
+
+    node = first_failing(source.model, runs)
+    return "" if node is None else f"node {node.name!r} ({node.op_type}): "

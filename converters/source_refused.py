@@ -11,6 +11,7 @@ from edgemm.artifact import read_artifact
 from edgemm.converters.importers.source_file import source_file
 from edgemm.converters.worker import RunFailed, opened
 from edgemm.errors import DamagedArtifact, EdgemmError
+from edgemm.excerpt import excerpt
 
 
 @contextmanager
@@ -35,7 +36,7 @@ def telling_damage(source: Any) -> Iterator[None]:
         if not reason:
             raise
         raise DamagedArtifact(
-            f"{Path(source).name}: not a valid model: {reason[:300]}. Export the model again"
+            f"{Path(source).name}: not a valid model: {excerpt(reason, 300)}. Export the model again"
         ) from error
 
 

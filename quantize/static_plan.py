@@ -12,6 +12,7 @@ from dataclasses import dataclass, field
 import onnx_ir as ir
 
 from edgemm.errors import ConversionError, UnsupportedOperator
+from edgemm.excerpt import excerpt
 from edgemm.quantize.addresses import address_values, computes_with
 from edgemm.quantize.calibration import Calibration
 from edgemm.quantize.constants import dynamic_grids, static_grids
@@ -162,7 +163,7 @@ class _Work:
             reasons = "; ".join(note for note in self.notes if ": float, " in note)
             raise UnsupportedOperator(
                 f"target {self.target.name} runs integers only, found {len(left)} nodes that cannot be integer: "
-                f"{', '.join(left[:8])}. Replace them in the model, or choose another target ({reasons[:400]})"
+                f"{', '.join(left[:8])}. Replace them in the model, or choose another target ({excerpt(reasons, 400)})"
             )
 
     def choose_grids(self) -> Plan:

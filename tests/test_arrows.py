@@ -35,9 +35,9 @@ ROOMS: dict[str, Room] = {
     "errors": Room(("errors", "harmless", "redaction"), ()),
     "values": Room(("affine", "media", "results", "session", "tensors"), ERRORS),
     "ground": Room(
-        ("amounts", "atomic", "cache", "child_process", "choices", "dependency", "exit_guard", "gate", "installed",
-         "lazy_names", "lifecycle", "litert_runtime", "log", "onnx_runtime", "opencv", "runtime_noise", "shortage",
-         "signals", "strict_json", "version", "worker"),
+        ("amounts", "atomic", "cache", "child_process", "choices", "dependency", "excerpt", "exit_guard", "gate",
+         "installed", "lazy_names", "lifecycle", "litert_runtime", "log", "onnx_runtime", "opencv", "runtime_noise",
+         "shortage", "signals", "strict_json", "version", "worker"),
         ERRORS,
     ),
     # Files.

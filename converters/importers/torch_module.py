@@ -15,11 +15,12 @@ import numpy as np
 import onnx_ir as ir
 from onnx_ir.passes.common import ClearMetadataAndDocStringPass
 
+from edgemm.converters.importers import torch_missing, torch_rnn
 from edgemm.converters.importers.input_shapes import fix_input_shapes
 from edgemm.converters.importers.output_names import name_outputs
-from edgemm.converters.importers.torch_rnn import translations
 from edgemm.dependency import load_dependency
-from edgemm.errors import ConversionError, InputError
+from edgemm.errors import ConversionError, InputError, UnsupportedOperator
+from edgemm.excerpt import excerpt
 from edgemm.onnx_runtime import disable_telemetry
 
 EXPORT_OPSET = 18
@@ -100,6 +101,7 @@ def _export(program: Any, example_inputs: tuple[Any, ...], name: str) -> ir.Mode
     """A module, or an exported program, through torch.onnx.export."""
     import torch
 
+    torch_missing.refuse_projections(program, name)
     with _quiet():
         try:
             exported = torch.onnx.export(
@@ -107,10 +109,14 @@ def _export(program: Any, example_inputs: tuple[Any, ...], name: str) -> ir.Mode
                 example_inputs,
                 dynamo=True,
                 opset_version=EXPORT_OPSET,
-                custom_translation_table=translations(),
+                custom_translation_table=torch_rnn.translations() | torch_missing.translations(),
                 verbose=False,
             )
         except Exception as e:  # the exporter wraps whatever the module raises in types of its own
+            if missing := torch_missing.missing_operator(_reason(e)):
+                raise UnsupportedOperator(
+                    f"torch cannot export {name}: its exporter has no ONNX form of {missing}. {torch_missing.INSTEAD}"
+                ) from e
             raise ConversionError(
                 f"torch cannot export {name}: {_reason(e)}. "
                 "Check that forward() runs on the example inputs and uses no Python control flow on their values"
@@ -187,4 +193,4 @@ def _reason(error: BaseException) -> str:
     while error.__cause__ is not None:
         error = error.__cause__
     lines = [line.strip() for line in str(error).splitlines() if line.strip()]
-    return (lines[0] if lines else type(error).__name__)[:300]
+    return excerpt(lines[0] if lines else type(error).__name__, 300)

@@ -11,6 +11,7 @@ import onnx_ir as ir
 
 from edgemm.converters.passes.rewrite import nodes_of, set_ints
 from edgemm.errors import ConversionError, InputError
+from edgemm.excerpt import excerpt
 from edgemm.quantize.functions import DOMAIN, FUNCTIONS
 
 LARGE_BYTES = 1024
@@ -119,4 +120,4 @@ def _require_static_inputs(model: ir.Model) -> None:
 
 def _reason(error: Exception) -> str:
     lines = [line.strip() for line in str(error).splitlines() if line.strip()]
-    return (lines[-1] if lines else type(error).__name__)[:300]
+    return excerpt(lines[-1] if lines else type(error).__name__, 300)

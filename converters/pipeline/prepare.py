@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 import onnx_ir as ir
 
@@ -92,8 +94,14 @@ def _answers(work: Work) -> tuple[Outputs, ...]:
             )
         )
     sources.append((GraphSource(prepared.model), "onnxruntime does not run the canonical graph"))
-    found, note = answers_of(sources, work.judged_on)
-    work.notes += [note] if note else []
+    answered = answers_of(sources, work.judged_on)
+    found, note = answered.outputs, answered.note
+    if note:
+        work.notes.append(note)
+    if (
+        answered.failed == len(sources) - 1
+    ):  # the graph as it was read does not run: nothing is compared with it
+        work.prepared = replace(prepared, source=None)
     if not note and isinstance(prepared.runs_in, TorchSource) and prepared.source is not None:
         _require_export(prepared.source, work.judged_on, found, EXPORTED)
     if (

@@ -5,6 +5,7 @@ from __future__ import annotations
 import onnx_ir as ir
 
 from edgemm.converters.fidelity import evaluation_part
+from edgemm.converters.halving import first_failing
 from edgemm.converters.measure import check_float, run_artifact
 from edgemm.converters.pipeline.work import Work
 from edgemm.converters.samples import Samples
@@ -75,40 +76,14 @@ def first_bad_node(
     model: ir.Model, plan: Plan, format_: Format, settings: Settings, samples: Samples
 ) -> ir.Node | None:
     """The first node, in order, with which the graph so far does not run; None where no part fails alone."""
-    nodes = list(model.graph)
-    low, high = 0, len(nodes)
-    if _runs(model, len(nodes), plan, format_, settings, samples):
-        return None
-    while high - low > 1:
-        middle = (low + high) // 2
-        if _runs(model, middle, plan, format_, settings, samples):
-            low = middle
-        else:
-            high = middle
-    return nodes[high - 1]
 
+    def runs(part: ir.Model) -> bool:
+        try:
+            run_artifact(write_plan(part, plan, format_, settings), samples)
+        except RunFailed:
+            return False
+        except ConversionError:
+            return True  # a part that cannot be written says nothing
+        return True
 
-def _runs(
-    model: ir.Model, count: int, plan: Plan, format_: Format, settings: Settings, samples: Samples
-) -> bool:
-    """Whether the first `count` nodes alone make a file that runs."""
-    part = model.clone()
-    nodes = list(part.graph)
-    kept = {id(node) for node in nodes[:count]}
-    ends = [
-        value
-        for node in nodes[:count]
-        for value in node.outputs
-        if value.is_graph_output() or any(id(each) not in kept for each in value.consumers())
-    ]
-    part.graph.outputs.clear()
-    part.graph.outputs.extend(ends)
-    for node in reversed(nodes[count:]):
-        part.graph.remove(node, safe=True)
-    try:
-        run_artifact(write_plan(part, plan, format_, settings), samples)
-    except RunFailed:
-        return False
-    except ConversionError:
-        return True  # a part that cannot be written says nothing
-    return True
+    return first_failing(model, runs)

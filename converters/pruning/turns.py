@@ -13,6 +13,7 @@ from edgemm.converters.samples import Sample
 from edgemm.converters.worker import opened
 from edgemm.converters.written import Format, Settings, Written, write_plan
 from edgemm.errors import ConversionError, MissingDependency, UnsupportedOperator
+from edgemm.excerpt import excerpt
 from edgemm.quantize import make_plan
 
 BLOCK = 10
@@ -71,6 +72,6 @@ def both_runtimes(
     try:
         one, other = in_turns([written_float(before, "tflite"), written_float(after, "tflite")], sample)
     except (ConversionError, UnsupportedOperator, MissingDependency) as error:
-        return found, f"latency as .tflite was not measured: {str(error)[:160]}"
+        return found, f"latency as .tflite was not measured: {excerpt(error, 160)}"
     found["tflite"] = one, other
     return found, ""

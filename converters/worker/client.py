@@ -18,6 +18,7 @@ from edgemm.artifact import Format
 from edgemm.child_process import cannot_start, start_piped
 from edgemm.converters.worker.wire import Array, Content, receive, send
 from edgemm.errors import ConversionError, MachineShortage, MissingDependency
+from edgemm.excerpt import excerpt
 
 TIMEOUT_S = 600.0
 """Time limit of one answer; after it the process is killed."""
@@ -31,6 +32,11 @@ class RunFailed(ConversionError):
 
     kind: str = ""
     """Name of the error that it raised; empty where it died."""
+
+    @property
+    def died(self) -> bool:
+        """It ended its process, or did not come back, and so says nothing of why."""
+        return not self.kind
 
 
 class _Process:
@@ -89,7 +95,8 @@ class _Process:
         code = self._child.poll()
         self._said.seek(0)
         lines = [line.strip() for line in self._said.read().decode("utf-8", "replace").splitlines()]
-        last = next((line for line in reversed(lines) if line), "")[:200]
+        told = (line for line in reversed(lines) if line and not line.startswith("INFO: "))
+        last = excerpt(next(told, ""), 200)
         how = f"ended with {code}"
         if code is not None and code < 0:
             with suppress(ValueError):  # a signal without a name

@@ -29,6 +29,7 @@ from edgemm.errors import (
     MissingDependency,
     UnsupportedVersion,
 )
+from edgemm.excerpt import excerpt
 from edgemm.model.probe_limits import LOW_LIMIT, PATIENCE, TOO_LARGE, too_large
 from edgemm.onnx_runtime import TELEMETRY
 from edgemm.shortage import shortage, shortage_in
@@ -178,7 +179,7 @@ class _Process:
             [line.strip() for line in said.splitlines() if line.strip()]
             or [f"exit status {self._child.returncode}"]
         )[-1]
-        return shortage_in(said) or f"the process that tries files ended ({last[:200]})"
+        return shortage_in(said) or f"the process that tries files ended ({excerpt(last, 200)})"
 
     def close(self) -> None:
         """Ends it, and what it forked."""

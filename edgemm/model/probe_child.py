@@ -18,6 +18,7 @@ from edgemm.artifact import Artifact
 from edgemm.artifact.goldens import Goldens
 from edgemm.card import InputCard, ModelCard, OutputCard
 from edgemm.errors import ArtifactError, DamagedArtifact, DelegateError, EdgemmError, MachineShortage
+from edgemm.excerpt import excerpt
 from edgemm.model.probe_limits import (
     LOW_LIMIT,
     Limits,
@@ -105,7 +106,9 @@ def _last_line(said: int) -> str:
     size = os.lseek(said, 0, os.SEEK_END)
     os.lseek(said, max(size - 4096, 0), os.SEEK_SET)
     lines = [printable(line) for line in os.read(said, 4096).decode("utf-8", "replace").splitlines()]
-    return next((line for line in reversed(lines) if line and not line.startswith("INFO: ")), "")[:200]
+    return excerpt(
+        next((line for line in reversed(lines) if line and not line.startswith("INFO: ")), ""), 200
+    )
 
 
 def printable(text: str) -> str:
@@ -168,7 +171,7 @@ def _is_memory(error: BaseException, lacking: str) -> bool:
 
 
 def _one_line(error: BaseException) -> str:
-    return printable(" ".join(str(error).removeprefix("model: ").split()))[:500]
+    return excerpt(printable(" ".join(str(error).removeprefix("model: ").split())), 500)
 
 
 def _try(question: dict[str, Any], payload: bytes, goldens: bytes, limits: Limits) -> None:

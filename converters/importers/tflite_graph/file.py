@@ -12,6 +12,7 @@ import numpy.typing as npt
 from edgemm.converters.importers.tflite_graph.sparse import densified
 from edgemm.converters.tflite.schema import enum_names, schema
 from edgemm.errors import DamagedArtifact, UnsupportedOperator
+from edgemm.excerpt import excerpt
 
 Array = npt.NDArray[Any]
 KINDS = {
@@ -120,7 +121,7 @@ def packed(payload: bytes, name: str) -> Any:
 
 def damaged(name: str, error: Exception) -> DamagedArtifact:
     """The error for bytes that do not hold together."""
-    reason = " ".join(str(error).split())[:160] or type(error).__name__
+    reason = excerpt(error, 160) or type(error).__name__
     return DamagedArtifact(f"{name}: not a valid .tflite model, or a damaged one ({reason}). Export it again")
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from edgemm.converters.importers.tflite_graph.file import damaged
 from edgemm.converters.worker import RunFailed, tensors_of
 from edgemm.errors import ConversionError
+from edgemm.excerpt import excerpt
 
 CUSTOM = "unresolved custom op"
 """What LiteRT says of a file that only lacks an operator: its structure is sound."""
@@ -32,5 +33,5 @@ def tensor_shapes(payload: bytes, name: str, count: int) -> list[tuple[int, ...]
     try:
         found = tensors_of(payload, allocate=True)
     except RunFailed as error:
-        raise ConversionError(f"{name}: LiteRT cannot run the source: {str(error)[:300]}") from error
+        raise ConversionError(f"{name}: LiteRT cannot run the source: {excerpt(error, 300)}") from error
     return [tuple(found.get(index, ())) for index in range(count)]

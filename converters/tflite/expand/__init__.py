@@ -29,7 +29,7 @@ from edgemm.converters.tflite.expand.combine import (
     widen,
 )
 from edgemm.converters.tflite.expand.edges import expand_pad, expand_slice
-from edgemm.converters.tflite.expand.elementwise import FORMULAS, expand_formula
+from edgemm.converters.tflite.expand.elementwise import FORMULAS, expand_formula, expand_log_sigmoid
 from edgemm.converters.tflite.expand.erf import expand_erf
 from edgemm.converters.tflite.expand.functions import inline_definitions
 from edgemm.converters.tflite.expand.integers import (
@@ -103,6 +103,7 @@ EXPANSIONS: dict[str, Callable[[ir.Node], bool]] = {
     "Hardmax": expand_hardmax,
     "InstanceNormalization": expand_instance_norm,
     "LayerNormalization": expand_layer_norm,
+    "Log": expand_log_sigmoid,
     "LpNormalization": expand_lp_norm,
     "LpPool": expand_lp_pool,
     "MatMul": expand_vector_product,
@@ -138,6 +139,7 @@ WHOLE = frozenset(
         "Erf",
         "InstanceNormalization",
         "LayerNormalization",
+        "Log",
         "LpNormalization",
         "MeanVarianceNormalization",
         "ReduceL2",

@@ -8,6 +8,7 @@ import numpy as np
 import onnx_ir as ir
 
 from edgemm.converters.passes.rewrite import constant, graph_of, insert_before, shape_of, take_place
+from edgemm.quantize import declared
 
 
 class Formula:
@@ -144,6 +145,20 @@ FORMULAS: dict[str, Callable[[Formula], ir.Value]] = {
     "ThresholdedRelu": _thresholded,
 }
 """ONNX operator -> its formula."""
+
+
+def expand_log_sigmoid(node: ir.Node) -> bool:
+    """Log of a Sigmoid: min(x, 0) - log(1 + exp(-|x|)), which stays finite where the sigmoid is 0."""
+    scores = node.inputs[0]
+    sigmoid = scores.producer() if scores is not None else None
+    if scores is None or sigmoid is None or sigmoid.op_type != "Sigmoid" or sigmoid.domain != "":
+        return False
+    if sigmoid.inputs[0] is None or declared.KEY in scores.metadata_props:
+        return False
+    formula, x = Formula(node), sigmoid.inputs[0]
+    tail = formula("Log", formula("Add", formula("Exp", formula("Neg", formula("Abs", x))), 1.0))
+    take_place(node, formula("Sub", formula("Min", x, 0.0), tail))
+    return True
 
 
 def expand_formula(node: ir.Node) -> bool:

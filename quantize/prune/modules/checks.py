@@ -7,6 +7,7 @@ from collections.abc import Iterator
 from typing import Any
 
 from edgemm.errors import InputError
+from edgemm.excerpt import excerpt
 from edgemm.quantize.prune.modules.counting import evaluating
 from edgemm.quantize.prune.modules.values import leaves
 
@@ -111,7 +112,7 @@ def _check_copy(module: Any) -> None:
                 f"{attribute!r} {where} is a tensor that was computed from parameters, and torch copies no such "
                 "tensor: compute it in forward(), or keep it with .detach() as a buffer"
             ) from error
-        reason = " ".join(str(error).split())[:200]
+        reason = excerpt(error, 200)
         raise InputError(
             f"{type(module).__name__} cannot be copied ({type(error).__name__}: {reason}), and what is pruned is a "
             "copy: copy.deepcopy(module) must work; take out of its attributes what is no number or tensor"

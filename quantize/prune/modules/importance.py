@@ -9,6 +9,7 @@ import numpy as np
 import numpy.typing as npt
 
 from edgemm.errors import InputError
+from edgemm.excerpt import excerpt
 from edgemm.quantize.class_labels import LEFT_OUT, check_classes
 from edgemm.quantize.loss_value import check_loss
 from edgemm.quantize.prune.modules.atoms import Axis
@@ -248,5 +249,5 @@ def _output(module: Any, inputs: tuple[Any, ...]) -> Any:
         shapes = " and ".join(
             f"shape {tuple(each.shape)}" if hasattr(each, "shape") else type(each).__name__ for each in inputs
         )
-        reason = " ".join(str(error).split())[:200]
+        reason = excerpt(error, 200)
         raise InputError(f"the module does not run on inputs of {shapes}: {reason}") from error

@@ -6,6 +6,7 @@ import operator
 from typing import Any
 
 from edgemm.errors import InputError
+from edgemm.excerpt import excerpt
 from edgemm.quantize.prune.modules.atoms import LOCKED, NONE, Atoms
 from edgemm.quantize.prune.modules.rules import rule_of
 from edgemm.quantize.prune.modules.values import Call, Trace, Value, leaves, reals_in, values_in
@@ -50,7 +51,7 @@ def export(module: Any, example_inputs: tuple[Any, ...]) -> Any:
             )
             return program.run_decompositions({})
     except Exception as error:  # whatever the module raises
-        reason = " ".join(str(error).split())[:300]
+        reason = excerpt(error, 300)
         raise InputError(
             f"{type(module).__name__} cannot be traced with these inputs: {type(error).__name__}: {reason}. "
             "Check that forward() runs on the example inputs and has no Python control flow on their values"

@@ -13,6 +13,7 @@ import warnings
 from pathlib import Path
 from typing import Any
 
+from edgemm.excerpt import excerpt
 from edgemm.quantize.prune.modules.counting import evaluating
 from edgemm.quantize.prune.modules.families import Structure
 from edgemm.quantize.prune.modules.sizes import Sizes, resize
@@ -68,7 +69,7 @@ def _place_of(error: Exception) -> str:
     if not frames:
         return ""
     last = frames[-1]
-    reason = " ".join(str(error).split())[:120]
+    reason = excerpt(error, 120)
     return f"{Path(last.filename).name}, line {last.lineno}: `{last.line or last.name}` ({reason})"
 
 

@@ -13,7 +13,7 @@ import pytest
 from edgemm.converters import convert
 from edgemm.converters.importers import export_program, export_torch
 from edgemm.converters.passes import canonicalize
-from edgemm.errors import ConversionError, InputError, MissingDependency
+from edgemm.errors import ConversionError, InputError, MissingDependency, UnsupportedOperator
 from edgemm.quantize.reference import Reference
 
 torch = pytest.importorskip("torch")
@@ -193,3 +193,55 @@ def test_outputs_have_the_keys_of_a_dictionary(give: Any, names: list[str | None
         np.testing.assert_allclose(
             ran[str(name)], expected.detach().numpy(), rtol=1e-5, atol=1e-6
         )  # float32 sums
+
+
+class Called(torch.nn.Module):  # type: ignore[misc, name-defined]
+    """A function as a module."""
+
+    def __init__(self, function: Any) -> None:
+        super().__init__()
+        self.function = function
+
+    def forward(self, *given: Any) -> Any:
+        return self.function(*given)
+
+
+LACKED = {
+    "cumprod": Called(lambda x: torch.cumprod(x, 1)),
+    "cdist": Called(lambda x: torch.cdist(x, x[:, :2] + 1)),
+    "cdist, sums": Called(lambda x: torch.cdist(x, x + 1, p=1.0)),
+    "cdist, cubes": Called(lambda x: torch.cdist(x, x + 1, p=3.0)),
+    "cdist, largest": Called(lambda x: torch.cdist(x, x + 1, p=float("inf"))),
+    "rrelu": torch.nn.RReLU(0.1, 0.5),
+    "log sigmoid": torch.nn.Sequential(Called(lambda x: x * 20), torch.nn.LogSigmoid()),
+}
+"""Operators that the exporter has no form of, or a poor one."""
+
+
+@pytest.mark.parametrize("name", LACKED)
+def test_operators_that_the_exporter_lacks(name: str) -> None:
+    module = LACKED[name].eval()
+    example = torch.randn(2, 4, 5, generator=torch.Generator().manual_seed(0))
+    model = export_torch(module, (example,))
+    canonicalize(model)
+    expected = module(example).numpy()
+    found = Reference(model, optimize=False).run({str(model.graph.inputs[0].name): example.numpy()})
+    np.testing.assert_allclose(next(iter(found.values())), expected, rtol=1e-5, atol=1e-6)  # float32 sums
+
+
+def test_an_operator_without_any_form_is_named_with_what_to_write() -> None:
+    module = Called(lambda x: torch.special.bessel_j0(x))
+    with pytest.raises(UnsupportedOperator, match=r"no ONNX form of [\w.:]*bessel_j0.*dynamo=False"):
+        export_torch(module, (torch.randn(2, 4),))
+
+
+@pytest.mark.filterwarnings("ignore:The tensor attribute:UserWarning")  # torch.export of an LSTM
+@pytest.mark.parametrize("way", ["module", "program"])
+def test_a_projection_of_an_lstm_is_named(way: str, tmp_path: Path) -> None:
+    layer = torch.nn.LSTM(4, 6, num_layers=2, proj_size=3, bidirectional=True)
+    module, example = torch.nn.Sequential(layer).eval(), (torch.randn(5, 2, 4),)
+    path = tmp_path / "projected.pt2"
+    if way == "program":
+        torch.export.save(torch.export.export(module, example), path)
+    with pytest.raises(UnsupportedOperator, match=r"layer '0' \(nn.LSTM\) has proj_size 3.*with proj_size 0"):
+        export_torch(module, example) if way == "module" else export_program(path)

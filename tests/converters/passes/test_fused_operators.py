@@ -226,7 +226,9 @@ CASES: dict[str, Fused] = {
 
 CASES |= {
     "Pad": Fused(
-        "Pad", [x(2, 5), ("c", np.array([0, 1, 2, 3])), ("c", np.float32([0.5]))], {"mode": "constant"}
+        "Pad",
+        [x(2, 5), ("c", np.array([0, 1, 2, 3])), ("c", np.array([0.5], np.float32))],
+        {"mode": "constant"},
     ),
     "Pad, one row of counts": Fused("Pad", [x(2, 5), ("c", np.array([[1, 0, 0, 2]]))]),
     "Pad, reflected": Fused("Pad", [x(4, 5), ("c", np.array([1, 2, 3, 2]))], {"mode": "reflect"}),

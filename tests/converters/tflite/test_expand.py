@@ -16,6 +16,7 @@ from edgemm.converters.tflite.expand import expand_for_tflite
 from edgemm.converters.tflite.lower import LOWERINGS
 from edgemm.quantize import make_plan
 from edgemm.quantize.reference import Reference
+from tests.converters.tflite.conftest import Network, run_tflite
 
 HEAD = '<ir_version: 8, opset_import: ["": 17]>\n'
 CASES: dict[str, tuple[str, dict[str, Any]]] = {
@@ -103,6 +104,15 @@ def test_what_is_written_out_can_be_written(written_out: str) -> None:
     model = network(written_out)
     expand_for_tflite(model)
     check_tflite(write_tflite(model, make_plan(model, None, scheme="float")).payload)
+
+
+def test_log_sigmoid_stays_finite_where_the_sigmoid_is_zero() -> None:
+    made = Network("g (float[1,8] x) => (float[1,8] y) { s = Sigmoid(x)  y = Log(s) }")
+    expand_for_tflite(made.model)
+    x = np.array([[-1e4, -200, -90, -15, -1, 0, 2, 80]], np.float32)
+    found = run_tflite(made.write(made.float_plan()), {"x": x})[0]
+    # log(1 + e) of a float32 e: its rounding of numbers around 1
+    np.testing.assert_allclose(found, -np.logaddexp(0.0, -x.astype(np.float64)), rtol=1e-6, atol=2e-7)
 
 
 def test_erf_of_zero_and_beyond() -> None:
