@@ -26,6 +26,12 @@ def first_failing(model: ir.Model, runs: Callable[[ir.Model], bool]) -> ir.Node 
     return nodes[high - 1] if nodes else None
 
 
+def told(node: ir.Node) -> str:
+    """The node as messages name it; one without a name by what it makes."""
+    made = next((value.name for value in node.outputs if value.name), "")
+    return f"node {node.name or made!r} ({node.op_type})"
+
+
 def _beginning(model: ir.Model, count: int) -> ir.Model:
     """The first `count` nodes alone; what others read is put out."""
     part = model.clone()

@@ -15,10 +15,12 @@ from edgemm.converters.described_tensors import described_tensors
 from edgemm.converters.fidelity import Fidelity, Gate, Role, compare, stack
 from edgemm.converters.fidelity import float_tolerance as float_tolerance
 from edgemm.converters.fidelity import worst_error as worst_error
+from edgemm.converters.fidelity.float_check import MAX_FLOAT_ERROR
 from edgemm.converters.fidelity.meaning import NOTHING
 from edgemm.converters.fidelity.task_gate import TaskFidelity
 from edgemm.converters.fidelity.task_judge import task_judge
 from edgemm.converters.fidelity.trace import trace
+from edgemm.converters.halving import first_failing, told
 from edgemm.converters.latency import NOT_MEASURED, WARM_UP, Latency, measure_latency
 from edgemm.converters.piece import Piece
 from edgemm.converters.reference import GraphSource, Outputs
@@ -131,19 +133,19 @@ def check_float(
     """
     from edgemm.quantize import make_plan
 
-    written = write_plan(model, make_plan(model, None, scheme="float"), format_, settings)
-    measured = run_artifact(written, samples, timed=True)
+    file = write_plan(model, make_plan(model, None, scheme="float"), format_, settings)
+    measured = run_artifact(file, samples, timed=True)
     compared, found = with_scores(model, pieces), measured.outputs
     if compared is not model:
-        scored = write_plan(compared, make_plan(compared, None, scheme="float"), format_, settings)
-        found = run_artifact(scored, samples).outputs
+        file = write_plan(compared, make_plan(compared, None, scheme="float"), format_, settings)
+        found = run_artifact(file, samples).outputs
     truth = source if source is not None else compared
     parts = [each for each in pieces if compared is model or not isinstance(each, ClassMap)]
     cut, renamed = without_final_softmax(truth)
     opened_end, names = without_final_softmax(compared)
     if names and set(names.values()) == set(renamed.values()):
-        ending = write_plan(opened_end, make_plan(opened_end, None, scheme="float"), format_, settings)
-        found, truth = tuple(_renamed(each, names) for each in run_artifact(ending, samples).outputs), cut
+        file = write_plan(opened_end, make_plan(opened_end, None, scheme="float"), format_, settings)
+        found, truth = tuple(_renamed(each, names) for each in run_artifact(file, samples).outputs), cut
     plain, optimized = (
         [
             pieces_of(_renamed(each, renamed), parts)
@@ -159,11 +161,41 @@ def check_float(
             continue
         least = SCORE_STEP if name in scores else 0.0
         if not error <= max(float_tolerance(again[name], expected[name]), least):
-            raise ConversionError(
-                f"output {name!r} of the float {format_} differs from the source by {error:.3g} on a range of "
-                f"{spread:.3g}; nothing was written. This is a fault in the converter: please report the model"
-            )
+            said = f"differs from the source by {error:.3g} on a range of {spread:.3g}; nothing was written."
+            fault = "This is a fault in the converter: please report the model"
+            if format_ == "onnx":
+                plainly = (
+                    _renamed(each, names) for each in run_artifact(file, samples, emulate=True).outputs
+                )
+                right = (
+                    worst_error(expected[name], stack(tuple(plainly))[name])[0] <= MAX_FLOAT_ERROR * spread
+                )
+                fault = _blamed_on_optimizer(truth, samples) if right else fault
+            raise ConversionError(f"output {name!r} of the float {format_} {said} {fault}")
     return measured
+
+
+def _blamed_on_optimizer(truth: ir.Model, samples: Samples) -> str:
+    """What to say of a file that is right node by node, and wrong as ONNX Runtime rewrites it."""
+    one = Samples(samples.inputs[:1])
+
+    def agrees(part: ir.Model) -> bool:
+        try:
+            plain, rewritten = (stack(GraphSource(part, optimize=way).answers(one)) for way in (False, True))
+        except ConversionError:
+            return True  # a part that does not run says nothing
+        return all(
+            worst_error(plain[name], rewritten[name])[0]
+            <= MAX_FLOAT_ERROR * worst_error(plain[name], plain[name])[1]
+            for name in plain
+        )
+
+    node = first_failing(truth, agrees)
+    where = "" if node is None else f", in the source too, up to {told(node)}"
+    return (
+        f"ONNX Runtime's optimizer changes what this graph computes{where}: without it the file is right. Convert to "
+        ".tflite, or write that part of the model in another way"
+    )
 
 
 def _is_score(value: ir.Value) -> bool:

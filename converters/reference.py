@@ -14,7 +14,7 @@ import numpy as np
 import numpy.typing as npt
 import onnx_ir as ir
 
-from edgemm.converters.halving import first_failing
+from edgemm.converters.halving import first_failing, told
 from edgemm.converters.samples import Sample, Samples
 from edgemm.converters.worker import RunFailed, opened
 from edgemm.errors import ConversionError
@@ -149,4 +149,4 @@ def _deadly(source: Source, samples: Samples) -> str:
         return True
 
     node = first_failing(source.model, runs)
-    return "" if node is None else f"node {node.name!r} ({node.op_type}): "
+    return "" if node is None else f"{told(node)}: "

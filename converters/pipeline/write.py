@@ -5,7 +5,7 @@ from __future__ import annotations
 import onnx_ir as ir
 
 from edgemm.converters.fidelity import evaluation_part
-from edgemm.converters.halving import first_failing
+from edgemm.converters.halving import first_failing, told
 from edgemm.converters.measure import check_float, run_artifact
 from edgemm.converters.pipeline.work import Work
 from edgemm.converters.samples import Samples
@@ -65,7 +65,7 @@ def _blamed(
     model: ir.Model, plan: Plan, format_: Format, settings: Settings, samples: Samples, error: RunFailed
 ) -> ConversionError:
     node = first_bad_node(model, plan, format_, settings, Samples(samples.inputs[:1]))
-    where = f"node {node.name!r} ({node.op_type})" if node is not None else "the graph as a whole"
+    where = told(node) if node is not None else "the graph as a whole"
     return UnsupportedOperator(
         f"{where}: the runtime cannot run the written {format_}: {error}. Nothing was written. This is a fault "
         "in the converter: please report the model; another --scheme or format may do until then"

@@ -37,6 +37,8 @@ class Match:
     axes: tuple[int, ...]
     centred: bool
     epsilon: float = 0.0
+    negated: bool = False
+    """mean - x is divided, in the place of x - mean."""
     inside: list[ir.Node] = field(default_factory=list)
     result: ir.Value | None = None
     scale: Array | None = None
@@ -78,9 +80,9 @@ def _moment(value: ir.Value) -> Match | None:
         return None
     x, axes, inside = square[0], mean[1], [*inside, *mean[2], square[1]]
     centred = _centred(x)
-    if centred is not None and centred[1] == axes:
-        return Match(centred[0], axes, True, epsilon, [*inside, *centred[2]])
-    return Match(x, axes, False, epsilon, inside) if is_float(x) and epsilon > 0 else None
+    if centred is not None and centred.axes == axes:
+        return Match(centred.x, axes, True, epsilon, inside=[*inside, *centred.inside])
+    return Match(x, axes, False, epsilon, inside=inside) if is_float(x) and epsilon > 0 else None
 
 
 def _mean(value: ir.Value) -> tuple[ir.Value, tuple[int, ...], list[ir.Node]] | None:
@@ -119,13 +121,23 @@ def _square(value: ir.Value) -> tuple[ir.Value, ir.Node] | None:
     return (data_of(node), node) if scalar(input_of(node, 1)) == 2.0 else None
 
 
-def _centred(value: ir.Value) -> tuple[ir.Value, tuple[int, ...], list[ir.Node]] | None:
-    """x - mean(x)."""
+@dataclass(frozen=True, slots=True)
+class Centred:
+    """x - mean(x), or mean(x) - x."""
+
+    x: ir.Value
+    axes: tuple[int, ...]
+    inside: list[ir.Node]
+    negated: bool
+
+
+def _centred(value: ir.Value) -> Centred | None:
     node = maker(value, "Sub")
-    mean = _mean(data_of(node, 1)) if node is not None else None
-    if node is None or mean is None or mean[0] is not node.inputs[0] or not is_float(mean[0]):
-        return None
-    return mean[0], mean[1], [node, *mean[2]]
+    for index in (0, 1) if node is not None else ():
+        x, mean = data_of(node, index), _mean(data_of(node, 1 - index))
+        if mean is not None and mean[0] is x and is_float(x):
+            return Centred(x, mean[1], [node, *mean[2]], negated=index == 1)
+    return None
 
 
 # what the root divides
@@ -170,9 +182,10 @@ def _quotient(node: ir.Node, match: Match, *, inverse: bool) -> tuple[ir.Value, 
     if not match.centred:
         return (reader.outputs[0], inside) if other is match.x else None
     centred = _centred(other)
-    if centred is None or centred[0] is not match.x or centred[1] != match.axes:
+    if centred is None or centred.x is not match.x or centred.axes != match.axes:
         return None
-    return reader.outputs[0], [*inside, *centred[2]]
+    match.negated = centred.negated
+    return reader.outputs[0], [*inside, *centred.inside]
 
 
 # LayerNormalization
@@ -274,6 +287,7 @@ def _write_layer_norm(match: Match) -> None:
         return
     graph, shape = graph_of(root), shape_of(match.x)
     scale = match.scale if match.scale is not None else np.ones(shape[match.axes[0] :], np.float32)
+    scale = -scale if match.negated else scale
     inputs = [match.x, constant(graph, f"{root.name}_scale", scale)]
     if match.bias is not None:
         inputs.append(constant(graph, f"{root.name}_bias", match.bias))

@@ -84,6 +84,12 @@ LAYER_NORM = {
     "as Keras folds it": MEAN
     + "p=Mul(f,f) v=ReduceMean<axes=[-1]>(p) a=Add(v,epsilon) s=Sqrt(a) r=Reciprocal(s) "
     "q=Mul(r,g) xq=Mul(x,q) mq=Mul(m,q) bq=Sub(b,mq) y=Add(xq,bq)",
+    "mean minus x": "m=ReduceMean<axes=[-1]>(x) f=Sub(m,x) p=Pow(f,two) v=ReduceMean<axes=[-1]>(p) a=Add(v,epsilon) "
+    "s=Sqrt(a) d=Div(f,s) z=Mul(d,g) y=Add(z,b)",
+    "mean minus x, bare": "m=ReduceMean<axes=[-1]>(x) f=Sub(m,x) p=Mul(f,f) v=ReduceMean<axes=[-1]>(p) "
+    "a=Add(v,epsilon) s=Sqrt(a) r=Reciprocal(s) y=Mul(f,r)",
+    "mean minus x for the variance alone": MEAN
+    + "h=Sub(m,x) p=Mul(h,h) v=ReduceMean<axes=[-1]>(p) a=Add(v,epsilon) s=Sqrt(a) d=Div(f,s) z=Mul(d,g) y=Add(z,b)",
     "sums": "t=ReduceSum(x,last) m=Mul(t,eighth) f=Sub(x,m) p=Mul(f,f) w=ReduceSum(p,last) v=Mul(w,eighth) "
     "a=Add(v,epsilon) s=Sqrt(a) d=Div(f,s) z=Mul(d,g) y=Add(z,b)",
 }
