@@ -180,9 +180,14 @@ def _size(value: ir.Value, position: int, symbols: Mapping[str, int]) -> int:
     known = [each if isinstance(each, int) and each > 0 else 0 for each in shape]
     example = tuple(each or usual for each, usual in zip(known, example, strict=True))
     called = f" ({_short(symbol)!r})" if symbol else ""
-    state = "0, which is an open one or nothing at all" if dim == 0 else "open"
+    if dim == 0:
+        raise InputError(
+            f"input {value.name!r}: dimension {position} of {brief(shape)} is 0, and files have no inputs without "
+            "elements. Export the model without that input, as a decoder's first step, or give it a size that it is "
+            f"used with: --shape {value.name}={_text(example)}"
+        )
     raise InputError(
-        f"input {value.name!r}: dimension {position}{called} of {brief(shape)} is {state}, and conversion needs fixed "
+        f"input {value.name!r}: dimension {position}{called} of {brief(shape)} is open, and conversion needs fixed "
         f"sizes. Give the whole shape: --shape {value.name}={_text(example)}"
     )
 

@@ -15,8 +15,9 @@ from edgemm.errors import ConversionError
 from tests.converters.passes.conftest import Array, from_text, run
 
 NORM = (
-    "g (float[2,6,16] x) => (float[2,6,16] y) {{ z = Relu(x)  m = ReduceMean<axes=[-1]>(z)  f = Sub({}) "
-    " p = Pow(f, two)  v = ReduceMean<axes=[-1]>(p)  a = Add(v, e)  s = Sqrt(a)  d = Div(f, s)  q = Mul(d, g)  y = Add(q, b) }}"
+    "g (float[2,6,16] x) => (float[2,6,16] y) {{ z = Relu(x)  m = ReduceMean<axes=[-1]>(z)  f = Sub({})"
+    "  p = Pow(f, two)  v = ReduceMean<axes=[-1]>(p)  a = Add(v, e)  s = Sqrt(a)  d = Div(f, s)  q = Mul(d, g)"
+    "  y = Add(q, b) }}"
 )
 SINGLE, BY_CHANNEL = np.array(1e-5, np.float32), np.linspace(1e-5, 0.5, 16, dtype=np.float32)
 

@@ -59,10 +59,16 @@ def dense_form(grid: Grid | None) -> Form:
 
 def functions_of(node: ir.Node, given: tuple[str, ...]) -> tuple[str, ...]:
     """The activation functions of one direction, as TFLite operators."""
-    found = [ACTIVATIONS.get(name.lower()) for name in given or DEFAULTS[node.op_type]]
-    if None in found:
-        refuse(node, f"activations {', '.join(given)}", "Use Sigmoid, Tanh or Relu, or convert to .onnx")
-    return tuple(name for name in found if name is not None)
+    names = given or DEFAULTS[node.op_type]
+    unknown = [name for name in names if name.lower() not in ACTIVATIONS]
+    if unknown:
+        missing = ", ".join(dict.fromkeys(unknown))
+        refuse(
+            node,
+            f"the activation {missing}, of its activations {', '.join(names)}",
+            "Use Sigmoid, Tanh or Relu, or convert to .onnx, which takes all of them",
+        )
+    return tuple(ACTIVATIONS[name.lower()] for name in names)
 
 
 class Step:

@@ -104,5 +104,7 @@ def test_a_constant_input_is_a_finite_number(number: object) -> None:
 
 
 def test_a_dimension_of_0_is_told_as_such_and_the_others_are_kept_in_the_advice() -> None:
-    with pytest.raises(InputError, match=r"dimension 3 of .* is 0, .*--shape in0=2,2,4,16,4"):
+    with pytest.raises(
+        InputError, match=r"dimension 3 of .* is 0, .*without that input.*--shape in0=2,2,4,16,4"
+    ):
         fixed(model([2, 2, 4, 0, 4]))

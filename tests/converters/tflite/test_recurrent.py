@@ -134,11 +134,22 @@ def test_other_functions(run: Callable[..., Any], function: str) -> None:
 
 @pytest.mark.parametrize(
     ("more", "reason"),
-    [(", clip=1.0", "clip"), (', activations=["HardSigmoid"]', "activations HardSigmoid")],
+    [
+        (", clip=1.0", "clip"),
+        (', activations=["HardSigmoid"]', "the activation HardSigmoid, .*to .onnx, which takes all of them"),
+    ],
 )
 def test_what_is_not_expressed_is_refused(more: str, reason: str) -> None:
     model = layer("RNN", 5, more=more)
     with pytest.raises(UnsupportedOperator, match=reason):
+        write_tflite(model, make_plan(model, None, scheme="float"))
+
+
+def test_the_activation_that_is_missing_is_named() -> None:
+    model = layer("LSTM", 5, more=', activations=["Sigmoid", "Softsign", "Tanh"]')
+    with pytest.raises(
+        UnsupportedOperator, match="the activation Softsign, of its activations Sigmoid, Softsign, Tanh"
+    ):
         write_tflite(model, make_plan(model, None, scheme="float"))
 
 
