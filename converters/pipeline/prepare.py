@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from pathlib import Path
+from typing import Any
 
 import numpy as np
 import onnx_ir as ir
@@ -11,7 +13,15 @@ from edgemm.converters.evaluation import NOISE, load_data, noise
 from edgemm.converters.fidelity import held_out, worst_error
 from edgemm.converters.file_source import FileSource
 from edgemm.converters.pipeline.work import Work
-from edgemm.converters.reference import EXPORT_ERROR, GraphSource, Outputs, Source, TorchSource, answers_of
+from edgemm.converters.reference import (
+    EXPORT_ERROR,
+    REMEDY,
+    GraphSource,
+    Outputs,
+    Source,
+    TorchSource,
+    answers_of,
+)
 from edgemm.converters.samples import Samples
 from edgemm.converters.shape_outputs import pieces_of
 from edgemm.errors import CalibrationError, ConversionError, InputError
@@ -31,6 +41,10 @@ TINY = 1e-6
 EXPORTED = (
     "torch's export differs from the module by {error:.3g} on a range of {spread:.3g}; nothing was written. Is the "
     "module in its final state, and does forward() compute the same twice?"
+)
+OF_TORCH = (
+    "What torch exported of it does not run: write the layer that is named there in other operators in forward(), or "
+    "convert what the older exporter writes, torch.onnx.export(module, inputs, 'model.onnx', dynamo=False)"
 )
 IMPORTED = (
     "the imported graph differs from the .tflite file in LiteRT by {error:.3g} on a range of {spread:.3g}; nothing "
@@ -94,7 +108,8 @@ def _answers(work: Work) -> tuple[Outputs, ...]:
             )
         )
     sources.append((GraphSource(prepared.model), "onnxruntime does not run the canonical graph"))
-    answered = answers_of(sources, work.judged_on)
+    exported = isinstance(prepared.runs_in, TorchSource) or _is_program(work.options.source)
+    answered = answers_of(sources, work.judged_on, OF_TORCH if exported else REMEDY)
     found, note = answered.outputs, answered.note
     if note:
         work.notes.append(note)
@@ -112,6 +127,10 @@ def _answers(work: Work) -> tuple[Outputs, ...]:
     ):
         _require_export(prepared.source, work.judged_on, found, IMPORTED)
     return tuple(pieces_of(each, prepared.pieces) for each in found)
+
+
+def _is_program(source: Any) -> bool:
+    return isinstance(source, str | Path) and Path(source).suffix.lower() == ".pt2"
 
 
 def _require_export(graph: ir.Model, samples: Samples, truth: tuple[Outputs, ...], said: str) -> None:

@@ -13,7 +13,10 @@ from onnx import helper, numpy_helper
 
 from edgemm.converters import convert
 from edgemm.converters.halving import first_failing
+from edgemm.converters.reference import Outputs, answers_of
+from edgemm.converters.samples import Samples
 from edgemm.converters.worker import RunFailed, opened
+from edgemm.errors import ConversionError
 from tests.converters.passes.conftest import Array, from_text
 
 HEADS, WIDTH = 2, 8
@@ -79,3 +82,19 @@ def test_halving_finds_the_first_node_of_a_kind(fatal: str | None) -> None:
     assert (found and found.op_type) == fatal
     assert found is None or found is next(node for node in model.graph if node.op_type == fatal)
     assert len(asked) <= 4  # the whole, and halves of five
+
+
+class Refusing:
+    """A source whose runtime refuses it, in many words."""
+
+    def answers(self, samples: Samples) -> tuple[Outputs, ...]:
+        error = RunFailed("Non-zero status code returned while running LSTM node. " + "Input initial_h " * 40)
+        error.kind = "Fail"
+        raise error
+
+
+def test_what_a_runtime_says_ends_at_a_word_and_the_remedy_fits() -> None:
+    with pytest.raises(
+        ConversionError, match=r"ran badly \(Non-zero .* LSTM node\. .* (Input|initial_h) \.\.\.\)\. Do this$"
+    ):
+        answers_of([(Refusing(), "ran badly")], Samples(()), "Do this")

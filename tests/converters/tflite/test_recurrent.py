@@ -148,7 +148,7 @@ def test_what_is_not_expressed_is_refused(more: str, reason: str) -> None:
 def test_the_activation_that_is_missing_is_named() -> None:
     model = layer("LSTM", 5, more=', activations=["Sigmoid", "Softsign", "Tanh"]')
     with pytest.raises(
-        UnsupportedOperator, match="the activation Softsign, of its activations Sigmoid, Softsign, Tanh"
+        UnsupportedOperator, match="activation Softsign, of its activations Sigmoid, Softsign, Tanh"
     ):
         write_tflite(model, make_plan(model, None, scheme="float"))
 
