@@ -133,7 +133,9 @@ class Centred:
 
 def _centred(value: ir.Value) -> Centred | None:
     node = maker(value, "Sub")
-    for index in (0, 1) if node is not None else ():
+    if node is None:
+        return None
+    for index in (0, 1):
         x, mean = data_of(node, index), _mean(data_of(node, 1 - index))
         if mean is not None and mean[0] is x and is_float(x):
             return Centred(x, mean[1], [node, *mean[2]], negated=index == 1)
