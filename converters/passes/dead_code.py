@@ -5,6 +5,8 @@ from __future__ import annotations
 import onnx_ir as ir
 from onnx_ir.passes.common import RemoveUnusedNodesPass
 
+from edgemm.converters.passes.rewrite import release
+
 
 def remove_dead_code(model: ir.Model) -> int:
     """Removes nodes and initializers that no output depends on; inputs stay, used or not.
@@ -13,8 +15,20 @@ def remove_dead_code(model: ir.Model) -> int:
         How many nodes and initializers went.
     """
     before = len(model.graph) + len(model.graph.initializers)
-    RemoveUnusedNodesPass()(model)
+    bodies = [node for node in model.graph if _has_body(node)]
+    while True:
+        RemoveUnusedNodesPass()(model)
+        gone = [node for node in bodies if node.graph is None]
+        if not gone:
+            break
+        bodies = [node for node in bodies if node.graph is not None]
+        for node in gone:
+            release(node)
     return before - len(model.graph) - len(model.graph.initializers)
+
+
+def _has_body(node: ir.Node) -> bool:
+    return any(attribute.type == ir.AttributeType.GRAPH for attribute in node.attributes.values())
 
 
 def sort_nodes(model: ir.Model) -> int:

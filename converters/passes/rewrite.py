@@ -70,6 +70,22 @@ def graph_of(node: ir.Node) -> ir.Graph:
     return node.graph
 
 
+def discard(node: ir.Node) -> None:
+    """The node goes, and what its bodies read from outside is no longer read by them."""
+    graph_of(node).remove(node, safe=True)
+    release(node)
+
+
+def release(node: ir.Node) -> None:
+    """Takes the bodies of a node that is gone apart: their nodes would count as readers of what is outside."""
+    for attribute in node.attributes.values():
+        if attribute.type == ir.AttributeType.GRAPH:
+            body = attribute.as_graph()
+            body.outputs.clear()
+            for each in reversed(body):
+                discard(each)
+
+
 def sole_consumer(value: ir.Value) -> ir.Node | None:
     """The one node that reads the value, once; None when there are more readers, or it is a graph output."""
     if value.is_graph_output() or len(value.uses()) != 1:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 
 import numpy as np
 import onnx_ir as ir
@@ -10,7 +10,7 @@ import onnx_ir as ir
 from edgemm.converters.passes.control.branches import take_branch
 from edgemm.converters.passes.control.placing import own_outputs, place
 from edgemm.converters.passes.folding import fold_node, is_constant
-from edgemm.converters.passes.rewrite import constant, graph_of
+from edgemm.converters.passes.rewrite import constant, discard, graph_of
 
 MAX_NODES = 4096
 """One loop becomes at most so many nodes."""
@@ -18,16 +18,25 @@ MAX_ROUNDS = 1024
 """One loop is written out at most so often."""
 MAX_GRAPH = 16384
 """A graph has at most so many nodes when its loops are written out, nested ones included."""
+Resolve = Callable[[ir.Node], bool]
+"""Puts other nodes in the place of one that was just copied; True when it is gone."""
 
 
 class Copies:
     """Bodies in front of one node, one after the other; all of them can be taken back."""
 
-    def __init__(self, model: ir.Model, node: ir.Node) -> None:
+    def __init__(self, model: ir.Model, node: ir.Node, resolve: Resolve = lambda each: False) -> None:
+        """
+        Args:
+            resolve: control flow and sequences in the bodies, of which an If is taken anyway.
+        """
         self.model = model
         self.node = node
         self.count = 0
-        self._made: list[ir.Node] = []
+        self._resolve = resolve
+        self._made = 0
+        self._nodes = frozenset(graph_of(node))
+        self._constants = frozenset(graph_of(node).initializers)
 
     def constant(self, array: object, name: str) -> ir.Value:
         """A constant."""
@@ -35,10 +44,10 @@ class Copies:
 
     def op(self, op_type: str, inputs: Sequence[ir.Value | None], **attributes: int) -> ir.Value:
         """A node of one output, whose shape is inferred later."""
-        made = ir.node(op_type, inputs, attributes, name=f"{self.node.name}_{op_type}{len(self._made)}")
+        made = ir.node(op_type, inputs, attributes, name=f"{self.node.name}_{op_type}{self._made}")
         made.outputs[0].name = f"{made.name}_out"
         graph_of(self.node).insert_before(self.node, made)
-        self._made.append(made)
+        self._made += 1
         return made.outputs[0]
 
     def body(self, graph: ir.Graph, feeds: Sequence[ir.Value]) -> list[ir.Value]:
@@ -57,7 +66,7 @@ class Copies:
         return settled
 
     def _settle(self, nodes: list[ir.Node]) -> None:
-        """Folds what was copied, in order."""
+        """Folds and resolves what was copied, in order."""
         waiting = nodes[::-1]
         while waiting:
             node = waiting.pop()
@@ -67,9 +76,20 @@ class Copies:
             elif is_constant(node):
                 fold_node(self.model, node)
             else:
-                self._made.append(node)
+                self._resolve(node)
 
     def take_back(self) -> None:
-        """Removes everything that was put in front of the node."""
-        for node in reversed(self._made):
-            graph_of(self.node).remove(node, safe=True)
+        """Removes everything that was put in front of the node, constants too."""
+        graph = graph_of(self.node)
+        for node in reversed(tuple(graph)):
+            if node not in self._nodes:
+                discard(node)
+        for name in graph.initializers.keys() - self._constants:
+            del graph.initializers[name]
+
+
+def stack(copies: Copies, rows: list[ir.Value], axis: int) -> ir.Value:
+    """The values of all rounds along a new axis."""
+    axes = copies.constant(np.array([axis], np.int64), "axes")
+    columns = [copies.op("Unsqueeze", [row, axes]) for row in rows]
+    return columns[0] if len(columns) == 1 else copies.op("Concat", columns, axis=axis)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import onnx_ir as ir
 
 from edgemm.converters.passes.control.placing import place, stands_for
-from edgemm.converters.passes.rewrite import array_of, data_of, graph_of, nodes_of
+from edgemm.converters.passes.rewrite import array_of, data_of, discard, nodes_of
 
 
 def take_branches(model: ir.Model) -> int:
@@ -29,5 +29,5 @@ def take_branch(node: ir.Node) -> list[ir.Node] | None:
     outputs, nodes = place(node, branch, [], "then" if taken else "else")
     for index, value in enumerate(outputs):
         stands_for(node, index, value)
-    graph_of(node).remove(node, safe=True)
+    discard(node)
     return nodes

@@ -6,7 +6,7 @@ import onnx_ir as ir
 
 from edgemm.converters.passes.control.body import MAX_ROUNDS, Copies
 from edgemm.converters.passes.control.placing import stands_for
-from edgemm.converters.passes.rewrite import data_of, graph_of, nodes_of
+from edgemm.converters.passes.rewrite import data_of, discard, nodes_of
 
 
 def unroll_maps(model: ir.Model) -> int:
@@ -34,7 +34,7 @@ def _unroll(model: ir.Model, node: ir.Node) -> bool:
     told = [copies.body(body, row) for row in rows]
     for index, values in enumerate(zip(*told, strict=True)):
         stands_for(node, index, copies.op("SequenceConstruct", list(values)))
-    graph_of(node).remove(node, safe=True)
+    discard(node)
     return True
 
 

@@ -5,10 +5,10 @@ from __future__ import annotations
 import onnx_ir as ir
 
 from edgemm.converters.passes.control.body import MAX_NODES, MAX_ROUNDS
-from edgemm.converters.passes.control.loops import known
+from edgemm.converters.passes.control.loops import left_because
 from edgemm.converters.passes.control.scans import steps_of
 from edgemm.converters.passes.folding import OF_LISTS
-from edgemm.converters.passes.rewrite import Array, array_of, input_of
+from edgemm.converters.passes.rewrite import array_of, input_of
 from edgemm.errors import UnsupportedOperator
 
 GRAPHS = (ir.AttributeType.GRAPH, ir.AttributeType.GRAPHS)
@@ -35,14 +35,13 @@ def refuse_control(model: ir.Model) -> int:
                     f"{kind} {value.name!r} is {'a sequence of tensors' if listed else 'optional'}, which no file for "
                     f"a device has. {RETURN if kind == 'output' and listed else apart}"
                 )
-    for node in model.graph:
-        if node.domain == "" and node.op_type in OF_LISTS - MADE:
-            _refuse(node, *_about_list(node))
-    for node in model.graph:
-        if node.domain != "":
-            continue
+    standard = [node for node in model.graph if node.domain == ""]
+    for node in standard:  # in order: what is left first is why others are
         if any(attribute.type in GRAPHS for attribute in node.attributes.values()):
-            _refuse(node, *_about_flow(node))
+            _refuse(node, *_about_flow(model, node))
+        if node.op_type in OF_LISTS - MADE:
+            _refuse(node, *_about_list(node))
+    for node in standard:
         if node.op_type in MADE:
             _refuse(node, *_about_list(node))
     return 0
@@ -52,7 +51,7 @@ def _refuse(node: ir.Node, reason: str, remedy: str) -> None:
     raise UnsupportedOperator(f"node {node.name!r} ({node.op_type}): {reason}. {remedy}")
 
 
-def _about_flow(node: ir.Node) -> tuple[str, str]:
+def _about_flow(model: ir.Model, node: ir.Node) -> tuple[str, str]:
     """Why it is left, and what to do."""
     fixed = "Fix the input that decides with --set NAME=VALUE"
     if node.op_type == "If":
@@ -60,29 +59,30 @@ def _about_flow(node: ir.Node) -> tuple[str, str]:
             "its condition depends on the inputs, so this control flow cannot be expressed",
             f"{fixed}, or compute both and choose with torch.where (Where)",
         )
-    if node.op_type == "Loop":
-        rounds, going = known(node, 0), known(node, 1)
-        if rounds is None:
-            return (
-                "the number of rounds depends on the inputs, so this control flow cannot be expressed",
-                f"{fixed}, or export with a number that is the same for all inputs",
-            )
-        if going is None or not _too_long(node, rounds.reshape(-1)):
-            return (
-                "its condition depends on the inputs, so this control flow cannot be expressed",
-                f"{fixed}, or run a fixed number of rounds and choose with torch.where (Where)",
-            )
+    why = left_because(model, node) if node.op_type == "Loop" else None
+    if why == "rounds":
+        return (
+            "the number of rounds depends on the inputs, so this control flow cannot be expressed",
+            f"{fixed}, or export with a number that is the same for all inputs",
+        )
+    if why == "condition":
+        return (
+            "its condition depends on the inputs, so this control flow cannot be expressed",
+            f"{fixed}, or run a fixed number of rounds and choose with torch.where (Where)",
+        )
+    if why == "shape":
+        return "it makes no rounds, and the shape of what it gives is open", "Export the model without it"
     if node.op_type == "Scan" and steps_of(node) is None:
         return "its inputs have no known length", "Give the sizes of the inputs with --shape"
+    if node.op_type == "SequenceMap":
+        return (
+            "the sequence that it goes over depends on the inputs",
+            "Use one tensor of all elements (torch.stack, torch.cat), or a tuple of constant length",
+        )
     return (
         f"written out, it has more than {MAX_ROUNDS} rounds or {MAX_NODES} nodes",
         "Convert for fewer steps (--shape), or use LSTM, GRU or RNN, which stay loops",
     )
-
-
-def _too_long(node: ir.Node, count: Array) -> bool:
-    size = max(sum(1 for _ in node.attributes["body"].as_graph().all_nodes()), 1)
-    return count.size == 0 or int(count[0]) > MAX_ROUNDS or int(count[0]) * size > MAX_NODES
 
 
 def _about_list(node: ir.Node) -> tuple[str, str]:

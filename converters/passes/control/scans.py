@@ -5,10 +5,10 @@ from __future__ import annotations
 import numpy as np
 import onnx_ir as ir
 
-from edgemm.converters.passes.control.body import MAX_GRAPH, MAX_NODES, MAX_ROUNDS, Copies
-from edgemm.converters.passes.control.loops import stack
+from edgemm.converters.passes.control.body import MAX_GRAPH, MAX_NODES, MAX_ROUNDS, Copies, stack
+from edgemm.converters.passes.control.loops import within
 from edgemm.converters.passes.control.placing import stands_for
-from edgemm.converters.passes.rewrite import data_of, graph_of, nodes_of
+from edgemm.converters.passes.rewrite import data_of, discard, nodes_of
 
 
 def unroll_scans(model: ir.Model) -> int:
@@ -49,7 +49,7 @@ def _unroll(model: ir.Model, node: ir.Node) -> bool:
     steps = steps_of(node)
     if steps is None or not fits(model, node, steps):
         return False
-    copies, first = Copies(model, node), len(node.inputs) - count
+    copies, first = Copies(model, node, within(model, body)), len(node.inputs) - count
     state = [data_of(node, index) for index in range(first)]
     sources = [data_of(node, index) for index in range(first, len(node.inputs))]
     axes = _listed(node, "scan_input_axes", count)
@@ -72,5 +72,5 @@ def _unroll(model: ir.Model, node: ir.Node) -> bool:
     ]
     for index, value in enumerate((*state, *stacked)):
         stands_for(node, index, value)
-    graph_of(node).remove(node, safe=True)
+    discard(node)
     return True

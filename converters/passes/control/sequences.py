@@ -10,8 +10,7 @@ from collections.abc import Callable
 import numpy as np
 import onnx_ir as ir
 
-from edgemm.converters.passes.control.body import Copies
-from edgemm.converters.passes.control.loops import stack
+from edgemm.converters.passes.control.body import Copies, stack
 from edgemm.converters.passes.control.placing import stands_for
 from edgemm.converters.passes.rewrite import array_of, data_of, graph_of, input_of
 from edgemm.errors import ConversionError
@@ -35,13 +34,32 @@ def resolve_sequences(model: ir.Model, *, computed: bool = False) -> int:
     lists: Known = {}
     count = 0
     for node in tuple(model.graph):
-        if node.domain == "" and node.op_type in MAKERS:
-            MAKERS[node.op_type](node, lists)
-        elif node.domain == "" and node.op_type in READERS:
-            count += READERS[node.op_type](model, node, lists)
+        count += resolve_list(model, node, lists)
         if computed and node.graph is not None and node.op_type == "SequenceAt":
             count += _gathered(model, node, lists)
     return count
+
+
+def resolve_list(model: ir.Model, node: ir.Node, lists: Known) -> bool:
+    """Notes the sequence that a node makes, or reads what it reads of one.
+
+    Returns:
+        Whether the node went.
+    """
+    if node.domain == "" and node.op_type in MAKERS:
+        MAKERS[node.op_type](node, lists)
+    elif node.domain == "" and node.op_type in READERS:
+        return READERS[node.op_type](model, node, lists)
+    return False
+
+
+def known_lists(model: ir.Model) -> Known:
+    """The sequences of a graph whose elements are known."""
+    lists: Known = {}
+    for node in model.graph:
+        if node.domain == "" and node.op_type in MAKERS:
+            MAKERS[node.op_type](node, lists)
+    return lists
 
 
 # what makes a sequence
@@ -149,7 +167,7 @@ def _split(model: ir.Model, node: ir.Node, lists: Known) -> bool:
     if input_of(node, 1) is None and not node.attributes.get_int("keepdims", 1):
         axes = copies.constant(np.array([axis], np.int64), "axes")
         parts = [copies.op("Squeeze", [value, axes]) for value in parts]
-    made = ir.node("SequenceConstruct", parts, name=f"{node.name}_parts")
+    made = ir.node("SequenceConstruct", parts, name=node.name)
     made.outputs[0].type, made.outputs[0].name = node.outputs[0].type, f"{node.name}_parts_out"
     graph.insert_before(node, made)
     _construct(made, lists)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from typing import Any
 
 import numpy as np
@@ -40,6 +41,60 @@ FORMS = {
     "one element, as an output": f"""g (float[2,7,3] x) => (float[2,7,3] y) {{ {NUMBERS}
         s = SequenceConstruct(x, x) y = SequenceAt(s, z) }}""",
 }
+
+OUTER = """g (float[2,6,4] x) => (float[N,M,K] y) { k = Constant<value_int=2>() c = Constant<value = bool {1}>()
+    n0 = Constant<value_int=0>() s = SplitToSequence<axis=1>(x, k) n = SequenceLength(s) """
+IN_BODIES = {
+    "a loop over its elements, as torch scripts it": f"""{OUTER} o0 = SequenceEmpty()
+        o = Loop<body = b (int64 i, bool ci, seq(float[2,4]) q) => (bool co, seq(float[2,4]) qo) {{
+            co = Identity(ci) e = SequenceAt(s, i) m = ReduceMax<axes=[1], keepdims=0>(e)
+            qo = SequenceInsert(q, m) }}>(n, , o0)
+        y = ConcatFromSequence<axis=0, new_axis=1>(o) }}""",
+    "a loop in the branch that is taken": f"""{OUTER} a0 = SequenceAt(s, n0)
+        y = If<then_branch = t () => (a) {{
+            a = Loop<body = b (int64 i, bool ci, float[2,2,4] a1) => (bool co, float[2,2,4] ao) {{
+                co = Identity(ci) e = SequenceAt(s, i) ao = Sub(e, a1) }}>(n, , a0) }},
+          else_branch = f () => (b) {{ r = SequenceAt(s, n0) b = Abs(r) }}>(c) }}""",
+    "a scan that counts": f"""{OUTER} a0 = SequenceAt(s, n0)
+        ns, y = Scan<num_scan_inputs=1, body = b (int64 j, float[2,2,4] a1, float[6,4] r) =>
+                (int64 jo, float[2,2,4] ao) {{
+            one = Constant<value_int=1>() three = Constant<value_int=3>() jm = Add(j, one) jo = Mod(jm, three)
+            e = SequenceAt(s, jo) f = ReduceSum(r) m = Mul(e, f) ao = Sub(m, a1) }}>(n0, a0, x) }}""",
+    "a loop over the parts of each part": f"""{OUTER} a0 = Slice(x, zero, ones, at)
+        y = Loop<body = b (int64 i, bool ci, float[2,1,4] a1) => (bool co, float[2,1,4] ao) {{
+            co = Identity(ci) e = SequenceAt(s, i) one = Constant<value_int=1>()
+            p = SplitToSequence<axis=1>(e, one) l = SequenceLength(p)
+            ao = Loop<body = b2 (int64 j, bool cj, float[2,1,4] a2) => (bool co2, float[2,1,4] ao2) {{
+                co2 = Identity(cj) f = SequenceAt(p, j) ao2 = Sub(f, a2) }}>(l, , a1) }}>(n, , a0) }}""",
+    "a loop until a sequence is long enough": f"""{OUTER} o0 = SequenceEmpty()
+        o = Loop<body = b (int64 i, bool ci, seq(float[2,2,4]) q) => (bool co, seq(float[2,2,4]) qo) {{
+            f = Cast<to=1>(i) e = SequenceAt(s, n0) u = Add(e, f) qo = SequenceInsert(q, u)
+            l = SequenceLength(qo) five = Constant<value_int=5>() co = Less(l, five) }}>(, c, o0)
+        y = ConcatFromSequence<axis=1>(o) }}""",
+    "a loop as often as another one counted": f"""{OUTER} a0 = SequenceAt(s, n0)
+        m = Loop<body = b (int64 i, bool ci, int64 j) => (bool co, int64 jo) {{
+            co = Identity(ci) one = Constant<value_int=1>() jo = Add(j, one) }}>(n, , n0)
+        y = Loop<body = b2 (int64 i2, bool ci2, float[2,2,4] a1) => (bool co2, float[2,2,4] ao) {{
+            co2 = Identity(ci2) e = SequenceAt(s, i2) ao = Sub(e, a1) }}>(m, , a0) }}""",
+    "a loop that an inner one ends": f"""{OUTER} a0 = SequenceAt(s, n0)
+        ns, y = Loop<body = b (int64 i, bool ci, int64 j, float[2,2,4] a1) =>
+                (bool co, int64 jo, float[2,2,4] ao) {{
+            three = Constant<value_int=3>() five = Constant<value_int=5>()
+            e = SequenceAt(s, i) ao = Sub(e, a1)
+            jo = Loop<body = b2 (int64 i2, bool ci2, int64 k) => (bool co2, int64 ko) {{
+                co2 = Identity(ci2) one = Constant<value_int=1>() ko = Add(k, one) }}>(three, , j)
+            co = Less(jo, five) }}>(, c, n0, a0) }}""",
+}
+
+
+@pytest.mark.parametrize("form", IN_BODIES)
+def test_a_body_reads_a_sequence_from_outside(
+    agree: Any, graph: Any, operators: Any, rng: Any, form: str
+) -> None:
+    zero = np.zeros(3, np.int64)
+    proto = graph(IN_BODIES[form], zero=zero, ones=np.array([9, 1, 9]), at=np.arange(3))
+    agree(proto, {"x": rng.standard_normal((2, 6, 4)).astype(np.float32)})
+    assert not {"Loop", "If", "Scan", "SequenceConstruct", "SequenceAt"} & {*operators(proto)}
 
 
 @pytest.mark.parametrize("form", FORMS)
@@ -85,6 +140,31 @@ REFUSED = {
     "which element of a sequence is meant": """g (float[3,4] x, int64 i) => (float[N,4] y) {
         k = Constant<value_ints=[1,2]>() s = SplitToSequence(x, k) y = SequenceAt(s, i) }""",
 }
+PART = "e = SequenceAt(s, i)"
+CAUSES = {
+    "node 'Loop_y' (Loop): the number of rounds depends": f"""g (float[2,6] x, int64 M) => (float[2,2] y) {{
+        k = Constant<value_ints=[2,2,2]>() s = SplitToSequence<axis=1>(x, k) i0 = Constant<value_int=0>()
+        z = SequenceAt(s, i0)
+        y = Loop<body = b (int64 i, bool ci, float[2,2] a) => (bool co, float[2,2] ao) {{
+            co = Identity(ci) {PART} ao = Add(a, e) }}>(M, , z) }}""",
+    "node 'Loop_o' (Loop): the number of rounds depends": """g (float[2,4] x, int64 M) => (float[N,2,4] y) {
+        o0 = SequenceEmpty()
+        o = Loop<body = b (int64 i, bool ci, seq(float[2,4]) q) => (bool co, seq(float[2,4]) qo) {
+            co = Identity(ci) qo = SequenceInsert(q, x) }>(M, , o0)
+        y = ConcatFromSequence<axis=0, new_axis=1>(o) }""",
+    "node 'If_y' (If): its condition depends": f"""g (float[2,6] x, bool c) => (float[2,2] y) {{
+        k = Constant<value_int=2>() i = Constant<value_int=0>() s = SplitToSequence<axis=1>(x, k)
+        y = If<then_branch = t () => (a) {{ {PART} a = Exp(e) }},
+               else_branch = f () => (b) {{ {PART} b = Abs(e) }}>(c) }}""",
+}
+
+
+@pytest.mark.parametrize("cause", CAUSES)
+def test_what_keeps_a_sequence_is_named(operators: Any, graph: Any, cause: str) -> None:
+    """Not the sequence, which is known but for that node."""
+    with pytest.raises(UnsupportedOperator, match=re.escape(cause)) as told:
+        operators(graph(CAUSES[cause]))
+    assert "--set NAME=VALUE" in str(told.value)
 
 
 @pytest.mark.parametrize("reason", REFUSED)
