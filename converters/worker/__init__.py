@@ -9,6 +9,14 @@ child.py    what the process does
 wire.py     how arrays go from one to the other
 """
 
-from edgemm.converters.worker.client import How, RunFailed, Session, opened, replayed, tensors_of
+from edgemm.converters.worker.client import (
+    How,
+    RunFailed,
+    Session,
+    evaluated,
+    opened,
+    replayed,
+    tensors_of,
+)
 
-__all__ = ["How", "RunFailed", "Session", "opened", "replayed", "tensors_of"]
+__all__ = ["How", "RunFailed", "Session", "evaluated", "opened", "replayed", "tensors_of"]

@@ -103,6 +103,9 @@ def main() -> int:
             if "tensors" in question:
                 send(pipe, {"tensors": _tensors(arrays[0].tobytes(), bool(question["tensors"]))})
                 continue
+            if "evaluate" in question:
+                send(pipe, {}, _evaluated(arrays[0].tobytes()))
+                continue
             if "open" in question:
                 current = None  # the one before it is freed first
                 current = _open(question, arrays)
@@ -129,15 +132,26 @@ def _open(question: Content, arrays: Sequence[Array]) -> Opened:
     return _AsOnDevices(payload, question["open"])
 
 
-def _tensors(payload: bytes, allocate: bool) -> list[tuple[int, list[int]]]:
-    """Number and sizes of each tensor of a .tflite file's first graph; without `allocate`, as they stand there."""
+def _undelegated(payload: bytes) -> Any:
+    """LiteRT's interpreter of a file, not allocated."""
     from edgemm.litert_runtime import find_litert
 
     module = find_litert().module
     plain = module.OpResolverType.BUILTIN_WITHOUT_DEFAULT_DELEGATES
-    interpreter = module.Interpreter(
-        model_content=payload, experimental_op_resolver_type=plain, num_threads=1
-    )
+    return module.Interpreter(model_content=payload, experimental_op_resolver_type=plain, num_threads=1)
+
+
+def _evaluated(payload: bytes) -> list[Array]:
+    """The outputs of a .tflite file without inputs, in their order."""
+    interpreter = _undelegated(payload)
+    interpreter.allocate_tensors()
+    interpreter.invoke()
+    return [interpreter.get_tensor(each["index"]) for each in interpreter.get_output_details()]
+
+
+def _tensors(payload: bytes, allocate: bool) -> list[tuple[int, list[int]]]:
+    """Number and sizes of each tensor of a .tflite file's first graph; without `allocate`, as they stand there."""
+    interpreter = _undelegated(payload)
     if allocate:
         interpreter.allocate_tensors()
     return [

@@ -123,6 +123,20 @@ def replayed(path: Path) -> list[tuple[str, float, float, bool]]:
     return [(str(name), float(error), float(most), bool(ok)) for name, error, most, ok in answer["outcomes"]]
 
 
+def evaluated(payload: bytes) -> list[Array]:
+    """Runs a .tflite file without inputs in the worker, without delegates.
+
+    Returns:
+        Its outputs as they are stored, in their order.
+
+    Raises:
+        RunFailed: LiteRT refuses the file, or dies of it.
+    """
+    process, _, found = _asked({"evaluate": True}, [np.frombuffer(payload, np.uint8)])
+    _give(process)
+    return found
+
+
 def tensors_of(payload: bytes, *, allocate: bool) -> dict[int, tuple[int, ...]]:
     """Loads a .tflite file in the worker, without delegates.
 
@@ -173,14 +187,19 @@ def _give(process: _Process) -> None:
 
 
 def _begun(content: Content, arrays: Sequence[Array] = ()) -> tuple[_Process, Content]:
-    """A worker and its answer to the first question; another one's where the first was about to end.
+    """A worker and its answer to the first question."""
+    return _asked(content, arrays)[:2]
+
+
+def _asked(content: Content, arrays: Sequence[Array] = ()) -> tuple[_Process, Content, list[Array]]:
+    """The same with the arrays of the answer; another worker's where the first was about to end.
 
     Raises:
         RunFailed: as `_Process.ask`.
     """
     process = _take()
     try:
-        return process, process.ask(content, arrays)[0]
+        return process, *process.ask(content, arrays)
     except RunFailed:
         idled = process.idled
         _give(process)
@@ -191,7 +210,7 @@ def _begun(content: Content, arrays: Sequence[Array] = ()) -> tuple[_Process, Co
         raise
     process = _Process()
     try:
-        return process, process.ask(content, arrays)[0]
+        return process, *process.ask(content, arrays)
     except BaseException:
         _give(process)
         raise

@@ -58,6 +58,8 @@ class Model:
     """Tensors that keep their content from run to run."""
     begins: Mapping[str, Given] = field(default_factory=dict)
     """Shared name of a resource variable -> the constant that CALL_ONCE fills it with."""
+    graphs: Sequence[Model] = ()
+    """Further graphs of the file, of IF and WHILE: 1, 2 ..."""
 
     def payload(self) -> bytes:
         """Its bytes."""
@@ -67,12 +69,20 @@ class Model:
         model = s.ModelT()
         model.version = 3
         model.buffers = [s.BufferT()]
+        model.operatorCodes = []
+        model.subgraphs = [each._graph(s, model) for each in (self, *self.graphs)]
+        if self.begins:
+            self._begin(s, model)
+        builder = flatbuffers.Builder(1024)
+        builder.Finish(model.Pack(builder), b"TFL3")
+        return bytes(builder.Output())
+
+    def _graph(self, s: Any, model: Any) -> Any:
         graph = s.SubGraphT()
         graph.tensors, graph.operators = [], []
         graph.inputs, graph.outputs = np.asarray(self.inputs, np.int32), np.asarray(self.outputs, np.int32)
         for number, each in enumerate(self.tensors):
             graph.tensors.append(self._tensor(s, model, number, each))
-        model.operatorCodes = []
         for step in self.steps:
             code = s.OperatorCodeT()
             code.builtinCode = getattr(s.BuiltinOperator, step.code)
@@ -92,12 +102,7 @@ class Model:
                 for key, value in fields.items():
                     setattr(made.builtinOptions, key, value)
             graph.operators.append(made)
-        model.subgraphs = [graph]
-        if self.begins:
-            self._begin(s, model)
-        builder = flatbuffers.Builder(1024)
-        builder.Finish(model.Pack(builder), b"TFL3")
-        return bytes(builder.Output())
+        return graph
 
     def _begin(self, s: Any, model: Any) -> None:
         """A second graph that fills the variables, called once."""

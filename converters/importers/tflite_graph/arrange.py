@@ -7,6 +7,7 @@ import onnx_ir as ir
 
 from edgemm.converters.importers.tflite_graph.elementwise import common_layout
 from edgemm.converters.importers.tflite_graph.file import Operator
+from edgemm.converters.importers.tflite_graph.parts import joined
 from edgemm.converters.importers.tflite_graph.sketch import Held, Sketch, identity
 
 
@@ -37,6 +38,10 @@ def transpose(sketch: Sketch, op: Operator) -> None:
 def concat(sketch: Sketch, op: Operator) -> None:
     """CONCATENATION."""
     rank = len(sketch.shape(op.outputs[0]))
+    if sketch.is_listed(op.outputs[0]) and not op.option("fusedActivationFunction"):
+        along = int(op.option("axis")) % rank
+        sketch.consists(op.outputs[0], joined(along, [sketch.parts(index, along) for index in op.inputs]))
+        return
     perm = common_layout(sketch, op.inputs, rank)
     axis = perm.index(int(op.option("axis")) % rank)
     value = sketch.node("Concat", [sketch.read(index, perm) for index in op.inputs], axis=axis)
@@ -152,11 +157,55 @@ def slice_(sketch: Sketch, op: Operator) -> None:
     """SLICE: size -1 is to the end."""
     begins = sketch.numbers(op.inputs[1], "begin")
     wanted = sketch.shape(op.outputs[0])
+    cut = [axis for axis, size in enumerate(sketch.shape(op.inputs[0])) if size != wanted[axis]]
+    if sketch.is_listed(op.outputs[0]) and len(cut) == 1:
+        begin, rows = begins[cut[0]], wanted[cut[0]]
+        sketch.consists(op.outputs[0], sketch.parts(op.inputs[0], cut[0]).cut(begin, begin + rows))
+        return
     held = sketch.held(op.inputs[0])
     starts = [begins[axis] for axis in held.perm]
     ends = [begins[axis] + wanted[axis] for axis in held.perm]
     limits = [sketch.constant(np.array(each, np.int64)) for each in (starts, ends, range(len(begins)))]
     sketch.write(op.outputs[0], sketch.node("Slice", [held.value, *limits]), held.perm)
+
+
+def update_slice(sketch: Sketch, op: Operator) -> None:
+    """DYNAMIC_UPDATE_SLICE: a block of the first operand is the second; one that would not fit begins earlier."""
+    shape, block = sketch.shape(op.inputs[0]), sketch.shape(op.inputs[1])
+    places = zip(sketch.numbers(op.inputs[2], "start"), shape, block, strict=True)
+    starts = [min(max(start, 0), whole - size) for start, whole, size in places]
+    axes = [axis for axis, size in enumerate(block) if size != shape[axis]]
+    if not axes or 0 in block:
+        held = sketch.held(op.inputs[0 if 0 in block else 1])
+        sketch.write(op.outputs[0], held.value, held.perm)
+    elif sketch.is_listed(op.outputs[0]) and len(axes) == 1:
+        whole, axis = sketch.parts(op.inputs[0], axes[0]), axes[0]
+        start, stop = starts[axis], starts[axis] + block[axis]
+        around = whole.cut(0, start), whole.cut(stop, shape[axis])
+        made = joined(axis, [around[0], sketch.parts(op.inputs[1], axis), around[1]])
+        sketch.consists(op.outputs[0], made)
+    else:
+        old, new = sketch.read(op.inputs[0]), sketch.read(op.inputs[1])
+        sketch.write(
+            op.outputs[0], _updated(sketch, old, new, [(a, shape[a], starts[a], block[a]) for a in axes])
+        )
+
+
+def _updated(
+    sketch: Sketch, old: ir.Value, new: ir.Value, places: list[tuple[int, int, int, int]]
+) -> ir.Value:
+    """Axis by axis (axis, whole size, start, size): what is before, what is replaced along the other axes, what is
+    behind."""
+    if not places:
+        return new
+    axis, whole, start, size = places[0]
+    inner = old if len(places) == 1 else sketch.rows(old, whole, axis, start, start + size)
+    blocks = [_updated(sketch, inner, new, places[1:])]
+    if start > 0:
+        blocks.insert(0, sketch.rows(old, whole, axis, 0, start))
+    if start + size < whole:
+        blocks.append(sketch.rows(old, whole, axis, start + size, whole))
+    return sketch.node("Concat", blocks, axis=axis)
 
 
 def strided_slice(sketch: Sketch, op: Operator) -> None:

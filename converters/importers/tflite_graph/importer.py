@@ -16,10 +16,12 @@ from edgemm.converters.importers.input_shapes import fix_input_shapes
 from edgemm.converters.importers.outputs import separate_outputs
 from edgemm.converters.importers.tflite_graph.constants import with_constants
 from edgemm.converters.importers.tflite_graph.file import Model, packed, read_model
+from edgemm.converters.importers.tflite_graph.flow import without_flow
 from edgemm.converters.importers.tflite_graph.shapes import checked, tensor_shapes
 from edgemm.converters.importers.tflite_graph.sketch import Sketch
 from edgemm.converters.importers.tflite_graph.table import COMPLEX, OPERATORS, REMEDIES, REMEDY
 from edgemm.converters.importers.tflite_graph.variables import with_explicit_states
+from edgemm.converters.passes.control.written_out import WrittenOut
 from edgemm.converters.passes.shapes import infer_shapes
 from edgemm.converters.tflite.builder import pack_model
 from edgemm.converters.tflite.writer import FROM_TFLITE
@@ -55,6 +57,8 @@ class Imported:
     """Inputs of the file that are constants of the graph: name -> real numbers."""
     states: tuple[StatePair, ...] = ()
     """Inputs and outputs that were variables of the file."""
+    written_out: tuple[WrittenOut, ...] = ()
+    """Loops of the file, which the graph has not."""
 
 
 def import_tflite(
@@ -84,26 +88,29 @@ def import_tflite(
     checked(payload, name)
     payload, states = with_explicit_states(payload, name)
     model = read_model(payload, name)
-    _require_operators(model, name)
+    _require_ports(model, name)
     payload = _with_sizes(payload, name, model, shapes or {})
     known = {key: number for key, number in (constants or {}).items() if key in _names(model, model.inputs)}
     baked = with_constants(payload, name, known) if known else payload
-    drawn = read_model(baked, name) if known else model
-    sizes = tensor_shapes(baked, name, len(model.tensors))
-    graph = _drawn(drawn, sizes, name, named=named)
+    baked, loops = without_flow(baked, name)
+    drawn = model if baked is payload else read_model(baked, name)
+    _require_operators(drawn, name)
+    sizes = tensor_shapes(baked, name, len(drawn.tensors))
+    graph = _drawn(drawn, sizes, name, named=named, loops=bool(loops))
     notes: tuple[str, ...] = ()
-    if model.graphs > 1:
-        notes = (f"the file has {model.graphs} subgraphs: the first is converted",)
+    if drawn.graphs > 1:
+        notes = (f"the file has {drawn.graphs} subgraphs: the first is converted",)
     if states:
         notes += (STREAMS.format(", ".join(pair.input for pair in states)),)
-    rounds = any(tensor.on_grid for tensor in model.tensors)
-    file = _ports(payload, model, sizes, graph, known)
+    rounds = any(tensor.on_grid for tensor in drawn.tensors)
+    shapes_out = [sizes[index] for index in drawn.outputs]
+    file = _ports(payload, model, [sizes[index] for index in model.inputs], shapes_out, graph, known)
     given = {
         port.name: port.restore(port.store(np.full(port.spec.shape, known[port.name])))
         for port in file.inputs
         if port.name in known
     }
-    return Imported(graph, file, rounds, _float_operators(model), notes, given, states)
+    return Imported(graph, file, rounds, _float_operators(drawn), notes, given, states, loops)
 
 
 def _names(model: Model, indexes: Sequence[int]) -> list[str]:
@@ -135,6 +142,9 @@ def _require_operators(model: Model, name: str) -> None:
         listed = ", ".join(list(missing.values())[:SHOWN])
         first = next((REMEDIES[code] for code in missing if code in REMEDIES), REMEDY)
         raise UnsupportedOperator(f"{name}: no form for {listed}. {first}")
+
+
+def _require_ports(model: Model, name: str) -> None:
     for tensor in (model.tensors[index] for index in (*model.inputs, *model.outputs)):
         if tensor.kind not in PORTS and not tensor.on_grid:
             raise UnsupportedOperator(
@@ -179,8 +189,10 @@ def _declared(model: Model, index: int) -> tuple[int, ...]:
     return tensor.signature if len(tensor.signature) == len(tensor.shape) else tensor.shape
 
 
-def _drawn(model: Model, sizes: Sequence[tuple[int, ...]], name: str, *, named: bool) -> ir.Model:
-    sketch = Sketch(model, sizes, named=named)
+def _drawn(
+    model: Model, sizes: Sequence[tuple[int, ...]], name: str, *, named: bool, loops: bool
+) -> ir.Model:
+    sketch = Sketch(model, sizes, named=named, loops=loops)
     inputs = [
         sketch.add_input(index, "float32" if model.tensors[index].on_grid else model.tensors[index].kind)
         for index in model.inputs
@@ -213,19 +225,29 @@ def _drawn(model: Model, sizes: Sequence[tuple[int, ...]], name: str, *, named: 
 
 
 def _ports(
-    payload: bytes, model: Model, sizes: Sequence[tuple[int, ...]], graph: ir.Model, known: Collection[str]
+    payload: bytes,
+    model: Model,
+    ins_shapes: Sequence[tuple[int, ...]],
+    outs_shapes: Sequence[tuple[int, ...]],
+    graph: ir.Model,
+    known: Collection[str],
 ) -> Written:
     """The file, by the names that the graph has; inputs that are constants there have their own."""
 
-    def ports(indexes: Sequence[int], names: Sequence[str]) -> tuple[Port, ...]:
+    def ports(
+        indexes: Sequence[int], names: Sequence[str], shapes: Sequence[tuple[int, ...]]
+    ) -> tuple[Port, ...]:
         return tuple(
-            Port(each, _spec(model, index, sizes[index])) for index, each in zip(indexes, names, strict=True)
+            Port(each, _spec(model, index, shape))
+            for index, each, shape in zip(indexes, names, shapes, strict=True)
         )
 
     left = iter([str(value.name) for value in graph.graph.inputs])
     ins = [each if each in known else next(left) for each in _names(model, model.inputs)]
     outs = [str(value.name) for value in graph.graph.outputs]
-    return Written("tflite", payload, ports(model.inputs, ins), ports(model.outputs, outs))
+    return Written(
+        "tflite", payload, ports(model.inputs, ins, ins_shapes), ports(model.outputs, outs, outs_shapes)
+    )
 
 
 def _spec(model: Model, index: int, shape: tuple[int, ...]) -> TensorSpec:

@@ -15,6 +15,7 @@ import numpy.typing as npt
 import onnx_ir as ir
 
 from edgemm.converters.importers.tflite_graph.file import Model, Operator, Tensor
+from edgemm.converters.importers.tflite_graph.parts import Part, Parts
 from edgemm.converters.tflite.schema import enum_names
 from edgemm.errors import UnsupportedOperator
 from edgemm.quantize.declared import declare
@@ -51,18 +52,24 @@ def channels_first(rank: int) -> Perm:
 class Sketch:
     """Draws nodes, and knows what each tensor is by now."""
 
-    def __init__(self, model: Model, shapes: Sequence[tuple[int, ...]], *, named: bool = False) -> None:
+    def __init__(
+        self, model: Model, shapes: Sequence[tuple[int, ...]], *, named: bool = False, loops: bool = False
+    ) -> None:
         """
         Args:
+            loops: some were written out: lists are followed through them (see parts.py).
             named: each tensor that is computed is also there under its name, in the layout of the file.
         """
         self.model = model
         self.named = named
+        self.loops = loops
         self.shapes = tuple(shapes)
         self.nodes: list[ir.Node] = []
         self.initializers: list[ir.Value] = []
         self.complex: dict[int, tuple[ir.Value, ir.Value]] = {}
         """Complex tensors: real and imaginary part."""
+        self._parts: dict[int, Parts] = {}
+        """Tensors that are drawn when they are read."""
         self._held: dict[int, Held] = {}
         self._turned: dict[tuple[int, Perm], ir.Value] = {}
         self._all: list[Held] = []
@@ -104,6 +111,9 @@ class Sketch:
     def held(self, index: int) -> Held:
         """A tensor as it is now."""
         found = self._held.get(index)
+        if found is None and index in self._parts:
+            self.write(index, self._of_parts(index))
+            found = self._held[index]
         if found is None:
             content = self.tensor(index).real()
             if content is None:
@@ -132,6 +142,36 @@ class Sketch:
         if key not in self._turned:
             self._turned[key] = self.node("Transpose", [held.value], perm=turn)
         return self._turned[key]
+
+    def parts(self, index: int, axis: int) -> Parts:
+        """A tensor as parts along an axis, one where nothing is known of it."""
+        known = self._parts.get(index)
+        if known is not None and known.axis == axis:
+            return known
+        size = self.shape(index)[axis]
+        return Parts(axis, (Part(self.read(index), size, 0, size),))
+
+    def consists(self, index: int, parts: Parts) -> None:
+        """A tensor consists of these parts."""
+        self._parts[index] = parts
+
+    def is_listed(self, index: int) -> bool:
+        """A tensor may be followed as parts: a loop was written out, and it is on no grid."""
+        return self.loops and not self.tensor(index).on_grid
+
+    def _of_parts(self, index: int) -> ir.Value:
+        found, shape = self._parts[index], self.shape(index)
+        rows = [self.rows(each.value, each.size, found.axis, each.start, each.stop) for each in found.parts]
+        if not rows:
+            return self.constant(np.zeros(shape, self.tensor(index).kind))
+        return rows[0] if len(rows) == 1 else self.node("Concat", rows, axis=found.axis)
+
+    def rows(self, value: ir.Value, size: int, axis: int, start: int, stop: int) -> ir.Value:
+        """Some rows of a value that has so many along the axis."""
+        if (start, stop) == (0, size):
+            return value
+        limits = [self.constant(np.array([each], np.int64)) for each in (start, stop, axis)]
+        return self.node("Slice", [value, *limits])
 
     def as_indices(self, index: int) -> ir.Value:
         """Whole numbers as int64."""

@@ -39,6 +39,7 @@ OPERATORS: dict[str, Draw] = {
     "DEPTHWISE_CONV_2D": windows.depthwise,
     "DEPTH_TO_SPACE": windows.depth,
     "DEQUANTIZE": elementwise.same,
+    "DYNAMIC_UPDATE_SLICE": arrange.update_slice,
     "EMBEDDING_LOOKUP": reductions.embedding,
     "EXPAND_DIMS": arrange.reshape,
     "FILL": arrange.fill,
@@ -104,6 +105,5 @@ REMEDY = "Convert from the ONNX or torch model, or export the model without it"
 LOOPS = (
     "Export the model with its loops unrolled (Keras: unroll=True), or convert from the ONNX or torch model"
 )
-BRANCHES = "Export the model with the branch that is wanted alone, or convert from the ONNX or torch model"
-REMEDIES = {"IF": BRANCHES, "WHILE": LOOPS, "STABLEHLO_WHILE": LOOPS}
+REMEDIES = {"STABLEHLO_WHILE": LOOPS}
 """Operator -> what to do instead, where more can be said."""

@@ -29,6 +29,8 @@ from edgemm.quantize.names import unused_name
 
 HANDLE, READ, ASSIGN, ONCE = "VAR_HANDLE", "READ_VARIABLE", "ASSIGN_VARIABLE", "CALL_ONCE"
 STATELESS = "Export the model with its states as inputs and outputs"
+FLOW = ("IF", "WHILE")
+"""Operators that have graphs of their own."""
 Key = tuple[str, str]
 """Container and shared name of a variable."""
 
@@ -83,7 +85,8 @@ class _Rewriting:
                 tensor
             ].name = f"variable_{number}"  # nothing uses it; its name is free for the state
         pairs = tuple(self._state(key) for key in self.read if self._is_state(key, first))
-        self.model.subgraphs = [graph]
+        if not any(_code(self.model, each) in FLOW for each in graph.operators):
+            self.model.subgraphs = [graph]
         self.model.signatureDefs = None  # they do not name the new inputs
         return pairs
 

@@ -99,13 +99,6 @@ def test_unknown_operators_are_named_all_at_once() -> None:
         import_tflite(Model(tensors[:3], steps, [0], [1, 2]).payload(), "odd.tflite")
 
 
-def test_a_loop_is_refused_with_what_to_export_instead() -> None:
-    options = ("WhileOptions", {"condSubgraphIndex": 0, "bodySubgraphIndex": 0})
-    file = Model([Given((1, 4)), Given((1, 4))], [Step("WHILE", [0], [1], options)], [0], [1])
-    with pytest.raises(UnsupportedOperator, match=r"WHILE \(operator 0.*unroll"):
-        import_tflite(file.payload(), "loop.tflite")
-
-
 def test_states_in_variables_are_refused_with_what_to_do() -> None:
     tensors = [Given((1, 4)), Given((), "resource"), Given((1, 4))]
     options = ("VarHandleOptions", {"container": "", "sharedName": "state"})

@@ -420,6 +420,9 @@ CASES: dict[str, Callable[[RNG], Model]] = {
                               ("UnpackOptions", {"axis": 1, "num": 3}), outputs=[Given()] * 3),
     "SLICE": lambda rng: one("SLICE", [real(1, 6, 5, 3), ints(0, 2, 1, 0), ints(1, 3, -1, 2)]),
     "STRIDED_SLICE": strided,
+    "DYNAMIC_UPDATE_SLICE": lambda rng: one(
+        "DYNAMIC_UPDATE_SLICE", [real(4, 5, 3), real(*map(int, rng.integers(1, (5, 6, 4)))),
+                                 constant(rng.integers(-1, 5, 3), "int32")]),
     "GATHER": lambda rng: one("GATHER", [real(4, 5, 3), constant(rng.integers(0, 3, (2, 2)), "int32")],
                               ("GatherOptions", {"axis": int(pick(rng, 0, 1, -1))})),
     "GATHER batch": gather_batch,
