@@ -60,7 +60,8 @@ def _print(file: str, content: dict[str, Any]) -> None:
     rows = [(o["name"], o["count"], o["precision"]) for o in content["operators"]]
     print(table(rows, ("operator", "count", "computes in")))
     left = content["float_operators"]
-    print("left in float: " + (", ".join(f"{o['name']} x{o['count']}" for o in left) if left else "none"))
+    named = ", ".join(f"{printable(o['name'])} x{o['count']}" for o in left)
+    print(f"left in float: {named or 'none'}")
 
 
 def _print_card(card: dict[str, Any] | None, foreign: dict[str, Any] | None) -> None:

@@ -15,6 +15,8 @@ MAX_ITEMS = 1 << 20
 MAX_RANK = 16
 
 INTEGER = frozenset({"INT8", "UINT8", "INT16", "INT4"})
+CUSTOM = "CUSTOM"
+"""An operator of somebody's own. It computes in what it gives: what it does with integers, only it knows."""
 CONVERSIONS = frozenset({"QUANTIZE", "DEQUANTIZE", "CAST", "SHAPE"})
 
 
@@ -62,11 +64,14 @@ def _operator(schema: Any, model: Any, graph: Any, index: int) -> tuple[str, Pre
 
     ins = kinds([operator.Inputs(i) for i in range(_bounded(operator.InputsLength()))])
     outs = kinds([operator.Outputs(i) for i in range(_bounded(operator.OutputsLength()))])
+    if name == CUSTOM:
+        custom = (code.CustomCode() or b"").decode("utf-8")
+        return f"{CUSTOM} {custom}".strip(), _precision(name, [], outs)
     return name, _precision(name, ins, outs)
 
 
 def _precision(name: str, inputs: list[str], outputs: list[str]) -> Precision:
-    if name in CONVERSIONS or not inputs or not outputs:
+    if name in CONVERSIONS or not (inputs or name == CUSTOM) or not outputs:
         return "other"
     if outputs[0] in INTEGER:
         return "int8"

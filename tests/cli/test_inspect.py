@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import re
 from pathlib import Path
 
 import pytest
+from tflite_operators import Given, Model, Step
 
 from edgemm.artifact import write_artifact
 from edgemm.card import ModelCard
@@ -32,3 +34,16 @@ def test_shares_are_in_percent(tmp_path: Path, capsys: pytest.CaptureFixture[str
     out = shown(tmp_path, ModelCard(fidelity={"outputs": [output]}), capsys)
     (row,) = [line.split() for line in out.splitlines() if line.startswith("y ")]
     assert row == ["y", "31.25", "100.0%", "98.8%", "100.0%"]
+
+
+def test_a_custom_operator_has_its_own_name_and_computes_in_what_it_gives(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    boxes = Given((1, 4), "uint8", scales=(0.1,), zeros=(128,))
+    step = Step("CUSTOM", [0], [1], custom="TFLite_Detection_PostProcess")
+    path = tmp_path / "m.tflite"
+    path.write_bytes(Model([boxes, Given((1, 4))], [step], [0], [1]).payload())
+    assert main(["inspect", str(path)]) == 0
+    out = capsys.readouterr().out
+    assert re.search(r"\nCUSTOM TFLite_Detection_PostProcess +1 +float\n", out)
+    assert "left in float: CUSTOM TFLite_Detection_PostProcess x1" in out
