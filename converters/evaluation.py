@@ -59,23 +59,35 @@ def _require_finite(samples: Sequence[Sample], prepared: Prepared, option: str) 
 
 
 def noise(prepared: Prepared) -> Samples:
-    """Seeded random inputs, where no data were given."""
+    """Seeded random inputs, where no data were given.
+
+    Whole numbers and truth values of the first sample are those that the source came with. Such as are drawn have no
+    row of zeros along their last dimension: a mask that hides everything has no answer that runtimes agree on.
+    """
     generator = np.random.default_rng(0)
     bounds, divisors = input_ranges(prepared.card), _divisors(prepared.source or prepared.model)
     axis, inputs = prepared.time_axis, []
-    for _ in range(NOISE_SAMPLES):
+    for number in range(NOISE_SAMPLES):
         sample = {}
         for spec in prepared.inputs if axis is None else prepared.inputs[:1]:
             array: npt.NDArray[Any] = generator.standard_normal(spec.shape)
             if spec.name in bounds:
                 array = generator.uniform(bounds[spec.name].low, bounds[spec.name].high, spec.shape)
             elif np.dtype(spec.dtype).kind != "f":
-                array = (array > 0) + int(spec.name in divisors)
+                array = _some(array > 0) + int(spec.name in divisors)
+                array = prepared.examples.get(spec.name, array) if number == 0 else array
             sample[spec.name] = array.astype(spec.dtype)
         inputs.append(sample)
     if axis is not None:
         return run_along(prepared.model, prepared.card.states, inputs, axis, NOISE_SAMPLES)
     return Samples(tuple(inputs))
+
+
+def _some(drawn: npt.NDArray[Any]) -> npt.NDArray[Any]:
+    """The same, with the first one of a row True where none is."""
+    if drawn.ndim and drawn.shape[-1] > 1:
+        drawn[..., 0] |= ~drawn.any(axis=-1)
+    return drawn
 
 
 def _divisors(model: ir.Model) -> set[str]:

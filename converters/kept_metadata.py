@@ -41,18 +41,22 @@ class Keeping:
 
 
 def keep_metadata(
-    source: Any, written: Written, card: ModelCard, pieces: Sequence[Piece] = (), *, whole: bool = True
+    source: Path | None,
+    written: Written,
+    card: ModelCard,
+    pieces: Sequence[Piece] = (),
+    *,
+    whole: bool = True,
 ) -> Keeping:
     """Puts the TFLITE_METADATA of a .tflite source into a written .tflite, with the files beside it.
 
     Args:
-        source: as it was given; what is no .tflite file has none.
+        source: the file that it was made of; one that is no .tflite file has none.
         card: of the written file.
         pieces: what has become of the source's outputs.
         whole: False for a part of the source: its tensors are told by their names alone.
     """
-    is_file = isinstance(source, str | Path) and Path(source).suffix.lower() == ".tflite"
-    if not is_file or written.format != "tflite":
+    if source is None or source.suffix.lower() != ".tflite" or written.format != "tflite":
         return Keeping(written, {})
     artifact = read_artifact(source)
     try:

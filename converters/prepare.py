@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -12,10 +12,9 @@ import onnx_ir as ir
 
 from edgemm.card import ModelCard, StatePair
 from edgemm.converters.aware.source import TrainedSource
-from edgemm.converters.file_source import FileSource
 from edgemm.converters.importers.cut import Cut
 from edgemm.converters.importers.cut_card import card_of_part
-from edgemm.converters.importers.input_shapes import set_inputs
+from edgemm.converters.importers.input_shapes import note_of_batch, set_inputs
 from edgemm.converters.importers.outputs import require_memory, separate_outputs
 from edgemm.converters.importers.source_file import source_file
 from edgemm.converters.importers.tflite_graph import Imported
@@ -26,10 +25,12 @@ from edgemm.converters.passes.quantized import is_quantized
 from edgemm.converters.passes.rewrite import shape_of
 from edgemm.converters.passes.stepwise import add_states
 from edgemm.converters.piece import Piece
-from edgemm.converters.reference import Source, TorchSource
+from edgemm.converters.reference import Source
 from edgemm.converters.shape_outputs import shape_outputs
 from edgemm.converters.source_card import fit_card, given_card
 from edgemm.converters.source_graph import source_graph
+from edgemm.converters.source_runtime import Examples, runtime_of
+from edgemm.converters.source_types import note_of_types
 from edgemm.converters.stepwise import ROUNDS, check_whole, with_states
 from edgemm.converters.written import Format
 from edgemm.errors import InputError
@@ -66,6 +67,12 @@ class Prepared:
     """What has become of outputs of the source; () where the file has the source's outputs."""
     quantized: bool = False
     """The source rounds to integers while it runs; a float file of it does not."""
+    examples: Examples = field(default_factory=dict)
+    """Input name -> the value that the source came with, of a torch module or program."""
+    file: Path | None = None
+    """The source, where it is a file; of a trained graph, the file that it came from."""
+    whole: bool = True
+    """False for a part of the source."""
 
 
 def prepare(
@@ -101,7 +108,8 @@ def prepare(
         InputError: no such file, or the card does not fit the model.
         UnsupportedOperator: an operator that cannot be expressed.
     """
-    model, payload, imported = source_graph(source, example_inputs, shapes, cut, constants)
+    model, payload, imported = source_graph(source, example_inputs, shapes, cut, constants, time_axis)
+    of_source = [*note_of_batch(model.graph.inputs), *note_of_types(model.graph)]
     known = imported.given if imported is not None else {}
     set_inputs(model, {name: number for name, number in (constants or {}).items() if name not in known})
     separate_outputs(model)
@@ -143,12 +151,16 @@ def prepare(
         digest, size = source.sha256, source.size_bytes
     if cut:
         fitted = fitted.after("cut", cut.to_dict(), digest)
-    notes += [*(imported.notes if imported is not None else ()), *(each for each in (unsaid, shaped) if each)]
+    notes += [
+        *of_source,
+        *(imported.notes if imported is not None else ()),
+        *(each for each in (unsaid, shaped) if each),
+    ]
     alone = (time_axis is None or bool(own)) and not cut
+    runs_in, examples = runtime_of(source, example_inputs, original, imported) if alone else (None, {})
     return Prepared(
         model, inputs, outputs, fitted, digest, size, tuple(notes), original, rounds,
-        _runtime_of(source, example_inputs, original, imported) if alone else None, time_axis,
-        _float_nodes(model, imported), pieces, quantized,
+        runs_in, time_axis, _float_nodes(model, imported), pieces, quantized, examples, *_origin(source, cut),
     )  # fmt: skip
 
 
@@ -181,28 +193,6 @@ def _float_nodes(model: ir.Model, imported: Imported | None) -> frozenset[str]:
     begin = imported.float_operators if imported is not None else ()
     names = [str(node.name) for node in model.graph]
     return frozenset(name for name in names if begin and name.startswith(begin))
-
-
-def _runtime_of(
-    source: Any, example_inputs: tuple[Any, ...] | None, graph: ir.Model, imported: Imported | None
-) -> Source | None:
-    """The .tflite file; or the torch module that was given, or trained on, where its arguments are the graph's inputs
-    one by one."""
-    if imported is not None:
-        return FileSource(imported.file, imported.given)
-    if isinstance(source, TrainedSource):
-        return source.runs_in
-    if example_inputs is None or not hasattr(source, "state_dict"):
-        return None
-    inputs = [value for value in graph.graph.inputs if not value.is_initializer()]
-    shapes = [tuple(getattr(each, "shape", ())) for each in example_inputs]
-    if shapes != [shape_of(value) for value in inputs]:
-        return None
-    return TorchSource(
-        source,
-        tuple(str(value.name) for value in inputs),
-        tuple(str(value.name) for value in graph.graph.outputs),
-    )
 
 
 def _stepwise(
@@ -252,6 +242,13 @@ def _is_float32(model: ir.Model) -> bool:
     values = [*model.graph.inputs, *model.graph.initializers.values()]
     other = (ir.DataType.FLOAT16, ir.DataType.BFLOAT16, ir.DataType.DOUBLE)
     return not any(value.dtype in other for value in values)
+
+
+def _origin(source: Any, cut: Cut | None) -> tuple[Path | None, bool]:
+    """The file that a source is, or came from, and whether it is the whole of it."""
+    if isinstance(source, TrainedSource):
+        return source.file, source.whole
+    return Path(source) if isinstance(source, str | Path) else None, not cut
 
 
 def _name(source: Any) -> str:

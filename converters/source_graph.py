@@ -24,20 +24,23 @@ def source_graph(
     shapes: Mapping[str, Sequence[int]] | None,
     cut: Cut | None,
     constants: Mapping[str, float] | None = None,
+    time_axis: int | None = None,
 ) -> tuple[ir.Model, bytes, Imported | None]:
-    """The graph, or the part of it that is wanted; the bytes that tell sources apart; more of a .tflite file.
+    """The graph with known sizes, or the part of it that is wanted; the bytes that tell sources apart; more of a
+    .tflite file.
 
     Args:
         constants: inputs of a .tflite file that are to be constants; those of others are left to `set_inputs`.
+        time_axis: the dimension of the inputs that is time, of a model that is to run step by step.
     """
     if isinstance(source, str | Path):
-        return _read_file(Path(source), shapes, cut, constants)
+        return _read_file(Path(source), shapes, cut, constants, time_axis)
     if isinstance(source, TrainedSource):
         model, payload = source.model.clone(), b""
     else:
         model = _graph_of(source, example_inputs)
         payload = ir.serde.serialize_model(model).SerializeToString(deterministic=True)
-    return _part(model, shapes, cut), payload, None
+    return _part(model, shapes, cut, time_axis), payload, None
 
 
 def _read_file(
@@ -45,6 +48,7 @@ def _read_file(
     shapes: Mapping[str, Sequence[int]] | None,
     cut: Cut | None,
     constants: Mapping[str, float] | None,
+    time_axis: int | None,
 ) -> tuple[ir.Model, bytes, Imported | None]:
     if path.suffix.lower() in (".pt", ".pth", ".h5", ".keras"):
         raise UnsupportedOperator(
@@ -54,10 +58,10 @@ def _read_file(
     if not os.path.isfile(path):
         raise InputError(f"{str(path)[:200]}: there is no such file. Give the path of an .onnx model")
     if path.suffix.lower() == ".pt2":
-        return _part(export_program(path), shapes, cut), path.read_bytes(), None
+        return _part(export_program(path), shapes, cut, time_axis), path.read_bytes(), None
     if path.suffix.lower() == ".tflite":
-        return _tflite(path, shapes, cut, constants)
-    return read_onnx(path, shapes, cut), path.read_bytes(), None
+        return _tflite(path, shapes, cut, constants, time_axis)
+    return read_onnx(path, shapes, cut, time_axis=time_axis), path.read_bytes(), None
 
 
 def _tflite(
@@ -65,20 +69,26 @@ def _tflite(
     shapes: Mapping[str, Sequence[int]] | None,
     cut: Cut | None,
     constants: Mapping[str, float] | None,
+    time_axis: int | None,
 ) -> tuple[ir.Model, bytes, Imported | None]:
     from edgemm.artifact import read_artifact
 
     payload = read_artifact(path).payload
-    found = import_tflite(payload, path.name, shapes, constants, named=bool(cut))
-    return _part(found.model, shapes, cut), payload, found
-
-
-def _part(model: ir.Model, shapes: Mapping[str, Sequence[int]] | None, cut: Cut | None) -> ir.Model:
-    """A graph with known sizes, cut in place."""
+    found = import_tflite(payload, path.name, shapes, constants, named=bool(cut), time_axis=time_axis)
     if cut:
-        given = cut.apply(model, shapes)
+        _part(found.model, shapes, cut, time_axis)
+    return found.model, payload, found
+
+
+def _part(
+    model: ir.Model, shapes: Mapping[str, Sequence[int]] | None, cut: Cut | None, time_axis: int | None
+) -> ir.Model:
+    """A graph with known sizes, cut in place."""
+    given = cut.apply(model, shapes) if cut else shapes or {}
+    if cut:
         there = {str(value.name) for value in model.graph.inputs}
-        fix_input_shapes(model, {name: shape for name, shape in given.items() if name in there})
+        given = {name: shape for name, shape in given.items() if name in there}
+    fix_input_shapes(model, given, time_axis=time_axis)
     return model
 
 

@@ -26,7 +26,9 @@ if TYPE_CHECKING:
     from edgemm.quantize.aware.network import QuantizedNetwork
 
 Array = npt.NDArray[Any]
-TAKEN = ("scheme", "target", "card", "preset", "shapes", "constants", "stepwise", "example_inputs")
+TAKEN = (
+    "scheme", "target", "card", "preset", "shapes", "constants", "stepwise", "example_inputs", "outputs", "inputs",
+)  # fmt: skip
 """Options of `convert` that `prepare` has decided."""
 
 
@@ -100,6 +102,8 @@ class Aware:
             prepared.card.after("quantization_aware", step) if trained else prepared.card,
             trained,
             self._other_ranges(grids) if trained else 0,
+            prepared.file,
+            prepared.whole,
         )
 
     def _other_ranges(self, grids: Mapping[str, Grid]) -> int:

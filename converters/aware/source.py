@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any, Protocol
 
 import numpy.typing as npt
@@ -47,6 +48,10 @@ class TrainedSource:
     """Whether any weight or range differs from before training."""
     trained_ranges: int = 0
     """How many grids do."""
+    file: Path | None = None
+    """That it came from."""
+    whole: bool = True
+    """False for a part of that file."""
 
     def float_nodes(self) -> frozenset[str]:
         """Nodes that computed in float."""

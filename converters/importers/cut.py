@@ -18,6 +18,8 @@ from edgemm.quantize.names import unused_name
 
 SHOWN = 6
 """Names in a message."""
+MADE_BY = "edgemm.made_by"
+"""Key of a graph's `meta`: operators of the file that it was drawn of -> the names of the tensors that they make."""
 HOW = "Give the name of a tensor, or of a node as --explain prints it"
 
 
@@ -26,7 +28,8 @@ class Cut:
     """Where a graph is cut."""
 
     outputs: tuple[str, ...] = ()
-    """Tensors that the part gives, or nodes whose first output it gives; () for the model's outputs."""
+    """Tensors that the part gives, or nodes whose first output it gives; () for the model's outputs. A node that was
+    drawn for an operator of a .tflite file stands for that operator, its fused activation included."""
     inputs: tuple[str, ...] = ()
     """All tensors that the part takes; () for those of the model's inputs that the outputs need."""
 
@@ -84,6 +87,7 @@ class _Names:
         self.values: dict[str, ir.Value] = {}
         self.nodes: dict[str, ir.Value] = {}
         self.inside: dict[str, ir.Node] = {}
+        self.operators: dict[str, str] = graph.meta.get(MADE_BY, {})
         for value in (*graph.inputs, *graph.initializers.values()):
             self.values[str(value.name)] = value
         for node in graph:
@@ -100,7 +104,7 @@ class _Names:
 
     def find(self, name: str, option: str) -> ir.Value:
         """The tensor of that name, else the first one of the node of that name."""
-        found = self.values.get(name) or self.nodes.get(name)
+        found = self.values.get(name) or self._made_by(name) or self.nodes.get(name)
         if found is not None:
             return found
         if name in self.inside:
@@ -111,6 +115,11 @@ class _Names:
             )
         near = hint(name, self.values) or hint(name, self.nodes) or f"; {self._beginnings(name)}"
         raise InputError(f"{option} {name}: the model has no tensor and no node of that name{near} {HOW}")
+
+    def _made_by(self, name: str) -> ir.Value | None:
+        """What the operator of that name makes, or the one that the node of that name was drawn for."""
+        at = next((at for at in self.operators if name == at or name.startswith(f"{at}_")), None)
+        return None if at is None else self.values.get(self.operators[at])
 
     def _beginnings(self, name: str) -> str:
         """Names that share something with the one given, else the last ones of the graph."""

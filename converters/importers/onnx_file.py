@@ -28,7 +28,11 @@ _SIGNATURES = {b"PK\x03\x04": "a ZIP archive, such as a PyTorch checkpoint", b"\
 
 
 def read_onnx(
-    path: str | Path, shapes: Mapping[str, Sequence[int]] | None = None, cut: Cut | None = None
+    path: str | Path,
+    shapes: Mapping[str, Sequence[int]] | None = None,
+    cut: Cut | None = None,
+    *,
+    time_axis: int | None = None,
 ) -> ir.Model:
     """Reads an ONNX model with its external data and fixes the shapes of its inputs.
 
@@ -38,6 +42,7 @@ def read_onnx(
         path: the .onnx file; tensors stored in files beside it are read too.
         shapes: input name -> its whole shape, where the file leaves other dimensions open.
         cut: the part of the graph that is wanted.
+        time_axis: the dimension of the inputs that is time, of a model that is to run step by step.
 
     Raises:
         InputError: no such file, a dimension is open that `shapes` does not give, or the graph cannot be cut there.
@@ -53,7 +58,7 @@ def read_onnx(
     _check_constants(file, proto)
     model: ir.Model = ir.from_proto(proto)
     given = cut.apply(model, shapes) if cut else shapes
-    fix_input_shapes(model, given or {})
+    fix_input_shapes(model, given or {}, time_axis=time_axis)
     return model
 
 

@@ -16,7 +16,6 @@ import onnx_ir as ir
 from onnx_ir.passes.common import ClearMetadataAndDocStringPass
 
 from edgemm.converters.importers import torch_missing, torch_rnn
-from edgemm.converters.importers.input_shapes import fix_input_shapes
 from edgemm.converters.importers.output_names import name_outputs
 from edgemm.dependency import load_dependency
 from edgemm.errors import ConversionError, InputError, UnsupportedOperator
@@ -79,22 +78,31 @@ def _torch() -> Any:
 
 
 def export_program(path: str | Path) -> ir.Model:
-    """Reads an exported program, a .pt2 file that `torch.export.save` wrote.
+    """Reads an exported program, a .pt2 file that `torch.export.save` wrote; sizes that it leaves open stay so.
 
     Raises:
         MissingDependency: torch or its exporter (onnxscript) is not installed.
         InputError: the file is not an exported program.
         ConversionError: torch cannot bring it to ONNX.
     """
+    return _export(read_program(path), (), Path(path).name)
+
+
+def read_program(path: str | Path) -> Any:
+    """The `torch.export.ExportedProgram` of a .pt2 file.
+
+    Raises:
+        MissingDependency: torch or its exporter (onnxscript) is not installed.
+        InputError: the file is not an exported program.
+    """
     torch = _torch()
     try:
         with _quiet():
-            program = torch.export.load(path)
+            return torch.export.load(path)
     except Exception as e:  # zipfile, json, pickle and torch each raise their own
         raise InputError(
             f"{path}: expected a .pt2 file of torch.export.save, torch says: {_reason(e)}"
         ) from e
-    return _export(program, (), Path(path).name)
 
 
 def _export(program: Any, example_inputs: tuple[Any, ...], name: str) -> ir.Model:
@@ -131,7 +139,6 @@ def _detached(exported: ir.Model) -> ir.Model:
     model: ir.Model = ir.from_proto(ir.to_proto(exported))
     ClearMetadataAndDocStringPass()(model)
     model.metadata_props.clear()
-    fix_input_shapes(model, {})
     return model
 
 

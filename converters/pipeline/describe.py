@@ -21,11 +21,11 @@ GROWN = 1.05
 def describe(work: Work) -> None:
     """Card and goldens of what was written."""
     keeping = keep_metadata(
-        work.options.source,
+        work.prepared.file,
         work.written,
         work.prepared.card,
         work.prepared.pieces,
-        whole=not work.options.cut,
+        whole=work.prepared.whole,
     )
     work.written, work.associated = keeping.written, keeping.associated
     work.notes += keeping.notes

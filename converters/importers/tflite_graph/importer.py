@@ -12,7 +12,8 @@ import numpy.typing as npt
 import onnx_ir as ir
 
 from edgemm.card import StatePair
-from edgemm.converters.importers.input_shapes import fix_input_shapes
+from edgemm.converters.importers.cut import MADE_BY
+from edgemm.converters.importers.input_shapes import fix_input_shapes, mark_batch
 from edgemm.converters.importers.outputs import separate_outputs
 from edgemm.converters.importers.tflite_graph.constants import with_constants
 from edgemm.converters.importers.tflite_graph.file import Model, packed, read_model
@@ -68,6 +69,7 @@ def import_tflite(
     constants: Mapping[str, float] | None = None,
     *,
     named: bool = False,
+    time_axis: int | None = None,
 ) -> Imported:
     """Draws the first graph of a .tflite file.
 
@@ -79,6 +81,7 @@ def import_tflite(
         shapes: input name -> its whole shape, where the file leaves other dimensions open.
         constants: input name -> the number that all its elements have; what the file's inputs lack is passed over.
         named: each tensor that is computed is a value of the graph by its own name, in its own layout.
+        time_axis: the dimension of the inputs that is time, of a model that is to run step by step.
 
     Raises:
         DamagedArtifact: not a model, or damaged.
@@ -89,7 +92,7 @@ def import_tflite(
     payload, states = with_explicit_states(payload, name)
     model = read_model(payload, name)
     _require_ports(model, name)
-    payload = _with_sizes(payload, name, model, shapes or {})
+    payload, opened = _with_sizes(payload, name, model, shapes or {}, time_axis)
     known = {key: number for key, number in (constants or {}).items() if key in _names(model, model.inputs)}
     baked = with_constants(payload, name, known) if known else payload
     baked, loops = without_flow(baked, name)
@@ -97,6 +100,9 @@ def import_tflite(
     _require_operators(drawn, name)
     sizes = tensor_shapes(baked, name, len(drawn.tensors))
     graph = _drawn(drawn, sizes, name, named=named, loops=bool(loops))
+    left = [each for each in _names(model, model.inputs) if each not in known]
+    drawn_inputs = dict(zip(left, graph.graph.inputs, strict=True))
+    mark_batch(graph, [drawn_inputs[each] for each in opened if each in drawn_inputs], time_axis)
     notes: tuple[str, ...] = ()
     if drawn.graphs > 1:
         notes = (f"the file has {drawn.graphs} subgraphs: the first is converted",)
@@ -160,8 +166,10 @@ def _place(model: Model, number: int) -> str:
     return f"{operator.code} (operator {number}{f', which makes {made!r}' if made else ''})"
 
 
-def _with_sizes(payload: bytes, name: str, model: Model, shapes: Mapping[str, Sequence[int]]) -> bytes:
-    """The file with fixed sizes of its inputs.
+def _with_sizes(
+    payload: bytes, name: str, model: Model, shapes: Mapping[str, Sequence[int]], time_axis: int | None
+) -> tuple[bytes, tuple[str, ...]]:
+    """The file with fixed sizes of its inputs; those whose open first dimension became 1.
 
     Raises:
         InputError: they are open, or given otherwise than the file has them.
@@ -174,14 +182,15 @@ def _with_sizes(payload: bytes, name: str, model: Model, shapes: Mapping[str, Se
         )
         for index in model.inputs
     ]
-    fix_input_shapes(ir.Model(ir.Graph(values, [], nodes=[], name="inputs"), ir_version=8), shapes)
+    bare = ir.Model(ir.Graph(values, [], nodes=[], name="inputs"), ir_version=8)
+    opened = fix_input_shapes(bare, shapes, time_axis=time_axis)
     wanted = {index: tuple(value.shape.numpy()) for index, value in zip(model.inputs, values, strict=True)}  # type: ignore[union-attr]
     if all(model.tensors[index].shape == sizes for index, sizes in wanted.items()):
-        return payload
+        return payload, opened
     found = packed(payload, name)
     for index, sizes in wanted.items():
         found.subgraphs[0].tensors[index].shape = np.array(sizes, np.int32)
-    return pack_model(found)
+    return pack_model(found), opened
 
 
 def _declared(model: Model, index: int) -> tuple[int, ...]:
@@ -218,6 +227,7 @@ def _drawn(
         opset_imports={"": OPSET},
         name=name,
     )
+    graph.meta[MADE_BY] = sketch.operators
     made = ir.Model(graph, ir_version=8, producer_name=FROM_TFLITE)
     separate_outputs(made)
     infer_shapes(made)

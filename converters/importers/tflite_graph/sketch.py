@@ -70,6 +70,8 @@ class Sketch:
         """Complex tensors: real and imaginary part."""
         self._parts: dict[int, Parts] = {}
         """Tensors that are drawn when they are read."""
+        self.operators: dict[str, str] = {}
+        """Operators -> the name of what they make; of their first output."""
         self._held: dict[int, Held] = {}
         self._turned: dict[tuple[int, Perm], ir.Value] = {}
         self._all: list[Held] = []
@@ -86,6 +88,10 @@ class Sketch:
     def shape(self, index: int) -> tuple[int, ...]:
         """Sizes of a tensor, as LiteRT computes them."""
         return self.shapes[index]
+
+    def maker(self, index: int) -> Operator | None:
+        """The operator that computes a tensor; None where there is none."""
+        return next((each for each in self.model.operators if index in each.outputs), None)
 
     def data(self, index: int) -> Array | None:
         """A constant as real numbers; None for what is computed."""
@@ -235,11 +241,11 @@ class Sketch:
     def alias(self, index: int, held: Held) -> None:
         """A tensor that is another one."""
         self._held[index] = held
-        name = self.tensor(index).name
-        if self.named and name and name not in self._names and held.value.const_value is None:
+        if self.named and held.value.const_value is None:
             value = self.node("Identity", [self.read(index)])
-            value.name = self._unique(name)
+            value.name = self._unique(self.tensor(index).name or f"{self.at}_tensor")
             self._held[index] = Held(value, identity(len(held.perm)))
+            self.operators.setdefault(self.at, value.name)
 
     def output(self, index: int) -> ir.Value:
         """A graph's output: the tensor in the layout of the file, under its name."""

@@ -36,7 +36,7 @@ OPERATORS: dict[str, Draw] = {
     "CONV_2D": windows.conv,
     "CUMSUM": reductions.cumsum,
     "DENSIFY": elementwise.same,
-    "DEPTHWISE_CONV_2D": windows.depthwise,
+    "DEPTHWISE_CONV_2D": windows.conv,
     "DEPTH_TO_SPACE": windows.depth,
     "DEQUANTIZE": elementwise.same,
     "DYNAMIC_UPDATE_SLICE": arrange.update_slice,

@@ -40,32 +40,35 @@ def _bias(sketch: Sketch, op: Operator, place: int) -> list[ir.Value]:
     return [sketch.read(op.inputs[place])] if given else []
 
 
-def _convolved(sketch: Sketch, op: Operator, weights: ir.Value, kernel: tuple[int, int], group: int) -> None:
-    dilations = _dilations(op)
-    value = sketch.node(
+def _convolved(
+    sketch: Sketch, op: Operator, source: int, dilations: tuple[int, int], pads: list[int]
+) -> ir.Value:
+    """What a CONV_2D or DEPTHWISE_CONV_2D makes of a tensor, in NCHW, its activation not included."""
+    depth_wise = op.code == "DEPTHWISE_CONV_2D"
+    _, height, width, depth = sketch.shape(op.inputs[1])
+    channels = sketch.shape(source)[3]
+    return sketch.node(
         "Conv",
-        [sketch.read(op.inputs[0], NCHW), weights, *_bias(sketch, op, 2)],
-        kernel_shape=list(kernel),
+        [
+            sketch.read(source, NCHW),
+            _weights(sketch, op.inputs[1], (3, 0, 1, 2) if depth_wise else (0, 3, 1, 2)),
+            *_bias(sketch, op, 2),
+        ],
+        kernel_shape=[height, width],
         strides=[int(op.option("strideH", 1)), int(op.option("strideW", 1))],
         dilations=list(dilations),
-        pads=_pads(sketch, op, kernel, dilations, op.inputs[0]),
-        group=group,
+        pads=pads,
+        group=channels if depth_wise else channels // depth,
     )
-    sketch.write(op.outputs[0], value, NCHW, activation=op.option("fusedActivationFunction"))
 
 
 def conv(sketch: Sketch, op: Operator) -> None:
-    """CONV_2D; weights [out, h, w, in]."""
-    _, height, width, depth = sketch.shape(op.inputs[1])
-    channels = sketch.shape(op.inputs[0])[3]
-    _convolved(sketch, op, _weights(sketch, op.inputs[1], (0, 3, 1, 2)), (height, width), channels // depth)
-
-
-def depthwise(sketch: Sketch, op: Operator) -> None:
-    """DEPTHWISE_CONV_2D; weights [1, h, w, channels * multiplier]."""
+    """CONV_2D, weights [out, h, w, in]; DEPTHWISE_CONV_2D, weights [1, h, w, channels * multiplier]."""
+    source, dilations = op.inputs[0], _dilations(op)
     _, height, width, _ = sketch.shape(op.inputs[1])
-    channels = sketch.shape(op.inputs[0])[3]
-    _convolved(sketch, op, _weights(sketch, op.inputs[1], (3, 0, 1, 2)), (height, width), channels)
+    pads = _pads(sketch, op, (height, width), dilations, source)
+    value = _convolved(sketch, op, source, dilations, pads)
+    sketch.write(op.outputs[0], value, NCHW, activation=op.option("fusedActivationFunction"))
 
 
 def transpose_conv(sketch: Sketch, op: Operator) -> None:
@@ -178,6 +181,8 @@ def space_to_batch(sketch: Sketch, op: Operator) -> None:
 
 def batch_to_space(sketch: Sketch, op: Operator) -> None:
     """BATCH_TO_SPACE_ND of pictures."""
+    if _dilated(sketch, op):
+        return
     sizes = sketch.numbers(op.inputs[1], "block")
     crops = np.array(sketch.numbers(op.inputs[2], "crops")).reshape(-1, 2)
     shape, count = list(sketch.shape(op.inputs[0])), len(sizes)
@@ -195,3 +200,32 @@ def batch_to_space(sketch: Sketch, op: Operator) -> None:
         limits = [crops[:, 0], ends, list(range(1, 1 + count))]
         value = sketch.node("Slice", [value, *(sketch.constant(np.array(each, np.int64)) for each in limits)])
     sketch.write(op.outputs[0], value)
+
+
+def _dilated(sketch: Sketch, op: Operator) -> bool:
+    """SPACE_TO_BATCH_ND, a convolution and BATCH_TO_SPACE_ND, which is how a dilated convolution was written before
+    there were dilations: it is drawn as one. What lies between stays, and goes where nothing else reads it.
+
+    Returns:
+        False, and nothing is drawn, where it is something else.
+    """
+    inner = sketch.maker(op.inputs[0])
+    spread = None if inner is None else sketch.maker(inner.inputs[0])
+    if inner is None or spread is None or spread.code != "SPACE_TO_BATCH_ND":
+        return False
+    if inner.code not in ("CONV_2D", "DEPTHWISE_CONV_2D") or len(sketch.shape(spread.inputs[0])) != len(NCHW):
+        return False
+    valid = enum_names("Padding").get(inner.option("padding")) == "VALID"
+    steps = inner.option("strideH", 1), inner.option("strideW", 1), *_dilations(inner)
+    block, apart = sketch.numbers(op.inputs[1], "block"), sketch.numbers(spread.inputs[1], "block")
+    crops, pads = sketch.numbers(op.inputs[2], "crops"), sketch.numbers(spread.inputs[2], "padding")
+    if not valid or set(steps) != {1} or len(block) != 2 or block != apart:
+        return False
+    left = [pad - crop for pad, crop in zip(pads, crops, strict=True)]  # begin h, end h, begin w, end w
+    if min(left) < 0:
+        return False
+    value = _convolved(
+        sketch, inner, spread.inputs[0], (block[0], block[1]), [left[0], left[2], left[1], left[3]]
+    )
+    sketch.write(op.outputs[0], value, NCHW, activation=inner.option("fusedActivationFunction"))
+    return True

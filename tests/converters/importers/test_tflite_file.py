@@ -11,6 +11,7 @@ package("ai_edge_litert.interpreter")
 package("onnxruntime")
 
 from edgemm.converters.file_source import FileSource  # noqa: E402
+from edgemm.converters.importers.input_shapes import note_of_batch  # noqa: E402
 from edgemm.converters.importers.tflite_graph import import_tflite  # noqa: E402
 from edgemm.converters.importers.tflite_graph.sparse import densified  # noqa: E402
 from edgemm.converters.passes import canonicalize  # noqa: E402
@@ -171,3 +172,31 @@ def test_axes_are_those_of_the_file_behind_a_convolution(code: str) -> None:
     (expected,), (mine,) = FileSource(found.file).answers(samples), GraphSource(found.model).answers(samples)
     for name, array in expected.items():
         np.testing.assert_allclose(mine[name], array, rtol=1e-4, atol=1e-4)
+
+
+def layer(*, time_major: bool, signature: tuple[int, ...]) -> Model:
+    """An RNN of 3 units over features of 4."""
+    options = ("SequenceRNNOptions", {"timeMajor": time_major, "fusedActivationFunction": 4})
+    tensors = [
+        Given((1, 1, 4), signature=signature),
+        *(constant(np.zeros(shape, np.float32)) for shape in ((3, 4), (3, 3), (3,))),
+        Given((1, 3)),
+        Given(),
+    ]
+    step = Step("UNIDIRECTIONAL_SEQUENCE_RNN", range(5), [5], options)
+    return Model(tensors, [step], [0], [5], variables=[4])
+
+
+def test_an_open_first_dimension_that_is_time_is_asked_for() -> None:
+    with pytest.raises(
+        InputError, match=r"'t0': dimension 0 .* is time, it feeds the first axis of RNN .*--shape t0=16,1,4"
+    ):
+        import_tflite(layer(time_major=True, signature=(-1, 1, 4)).payload(), "rnn")
+
+
+def test_an_open_batch_before_time_is_one() -> None:
+    found = import_tflite(layer(time_major=False, signature=(-1, 1, 4)).payload(), "rnn")
+    assert found.file.inputs[0].spec.shape == (1, 1, 4)
+    assert note_of_batch(found.model.graph.inputs) == (
+        "the open first dimension of 't0' was taken as a batch of 1; --shape gives another",
+    )
