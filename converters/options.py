@@ -74,7 +74,7 @@ class Options:
     def __post_init__(self) -> None:
         _check_kinds(self)
         _check_words(self)
-        _check_cut(self)
+        check_names(self.outputs, self.inputs)
         _check_card(self.card, self.preset)
         _check_numbers(self)
         _check_paths(self)
@@ -111,9 +111,13 @@ def _check_kinds(options: Options) -> None:
         raise InputError(f"progress: expected a function, found {type(options.progress).__name__}")
 
 
-def _check_cut(options: Options) -> None:
-    """Names of tensors, each once."""
-    for option, names in (("outputs (--outputs)", options.outputs), ("inputs (--inputs)", options.inputs)):
+def check_names(outputs: Any, inputs: Any) -> None:
+    """Where a graph is cut: names of tensors, each once.
+
+    Raises:
+        InputError: they are something else.
+    """
+    for option, names in (("outputs (--outputs)", outputs), ("inputs (--inputs)", inputs)):
         if names is None:
             continue
         listed = isinstance(names, Sequence) and not isinstance(names, str | bytes)

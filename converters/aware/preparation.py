@@ -10,8 +10,9 @@ from edgemm.card import ModelCard
 from edgemm.choices import TARGET_INSTEAD, choice
 from edgemm.converters.aware.aware import Aware, parameters_hash
 from edgemm.converters.evaluation import input_ranges, load_data
+from edgemm.converters.importers.cut import Cut
 from edgemm.converters.importers.outputs import require_elements
-from edgemm.converters.options import MAX_SAMPLES, SCHEMES, Scheme
+from edgemm.converters.options import MAX_SAMPLES, SCHEMES, Scheme, check_names
 from edgemm.converters.pipeline.plan import with_shared_states
 from edgemm.converters.prepare import prepare as prepared_source
 from edgemm.converters.written import Format
@@ -40,6 +41,8 @@ def prepare(
     constants: Mapping[str, float] | None = None,
     format: Format | None = None,
     limit: int = 256,
+    outputs: Sequence[str] | None = None,
+    inputs: Sequence[str] | None = None,
 ) -> Aware:
     """Reads a trained float model, calibrates it, plans it, and makes a network of the plan that can be trained.
 
@@ -60,6 +63,7 @@ def prepare(
             can be written of what is trained; .tflite files are up to two steps away behind average pools, and more
             where layers are recurrent or products are of two activations.
         limit: the most calibration samples that are used.
+        outputs, inputs: names of tensors inside the graph that become its outputs, or inputs, as `convert` takes them.
 
     Raises:
         MissingDependency: PyTorch is not installed.
@@ -71,9 +75,10 @@ def prepare(
     from edgemm.quantize.aware.network import QuantizedNetwork
 
     _check(source, target, scheme, format, limit, learned)
+    check_names(outputs, inputs)
     prepared = prepared_source(
         source, example_inputs, card=card, preset=preset, shapes=shapes, constants=constants,
-        format_=format or "tflite",
+        format_=format or "tflite", cut=Cut(tuple(outputs or ()), tuple(inputs or ())),
     )  # fmt: skip
     require_elements(prepared.model)
     model = prepared.model

@@ -95,5 +95,5 @@ def size_before(work: Work, source: Prepared, after: int) -> int:
 
 
 def is_file(work: Work) -> bool:
-    """The source is a file, not a module or a graph in memory."""
-    return isinstance(work.options.source, str | Path)
+    """The source is a whole file, not a module, a graph in memory or a part of a file."""
+    return isinstance(work.options.source, str | Path) and not work.options.cut

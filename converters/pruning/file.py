@@ -10,6 +10,7 @@ from typing import Any
 from edgemm.card import ModelCard
 from edgemm.choices import choice
 from edgemm.converters.fidelity import Fidelity
+from edgemm.converters.importers.input_shapes import OPEN_BATCH
 from edgemm.converters.latency import Latency
 from edgemm.converters.options import Options, Progress, silent
 from edgemm.converters.passes import check_canonical
@@ -22,12 +23,19 @@ from edgemm.converters.pruning.disk import Budget, budget_of, finish, size_befor
 from edgemm.converters.pruning.graphs import Ways, pruned_graph
 from edgemm.converters.pruning.milliseconds import within
 from edgemm.converters.pruning.modules import is_module, pruned_module
-from edgemm.converters.pruning.options import SAMPLES, check_keep, check_low_rank, check_source, output_of
+from edgemm.converters.pruning.options import (
+    SAMPLES,
+    check_cut,
+    check_keep,
+    check_low_rank,
+    check_source,
+    output_of,
+)
 from edgemm.converters.pruning.poor import warnings_of
 from edgemm.converters.pruning.single_zeros import NONE, with_zeros
 from edgemm.converters.pruning.sources import keep_shared, require_float
 from edgemm.converters.pruning.turns import both_runtimes, in_turns, written_float
-from edgemm.converters.pruning.unlike import unlike
+from edgemm.converters.pruning.unlike import OPEN_SIZES, unlike
 from edgemm.converters.written import Format, Settings
 from edgemm.errors import InputError
 from edgemm.quantize.prune import graph
@@ -95,6 +103,8 @@ def prune_file(
     low_rank: float | None = None,
     opset: int = Settings().opset,
     progress: Progress | None = None,
+    outputs: Sequence[str] | None = None,
+    inputs: Sequence[str] | None = None,
 ) -> PrunedFile:
     """Removes channels and attention heads of a float model until a target is met, and writes what is left.
 
@@ -127,6 +137,8 @@ def prune_file(
             Which layers did not become two, and why, is in the notes. None: no layer does.
         opset: of the file, 13 or newer; 17 loads everywhere.
         progress: called with (stage, done, total).
+        outputs, inputs: names of tensors inside the graph that become its outputs, or inputs, as `convert` takes them;
+            not of a torch module.
 
     Raises:
         InputError: an argument does not fit, the source is quantized, no such layer, or the target cannot be reached;
@@ -139,10 +151,12 @@ def prune_file(
     energy = None if low_rank is None else check_energy(low_rank)
     check_source(source, example_inputs, calibrate)
     check_low_rank(source, energy)
+    check_cut(source, outputs, inputs)
     choice("runtime", runtime, ("onnx", "tflite"))
     options = Options(
         source, output_of(output), example_inputs, calibrate, evaluate, card, preset, shapes=shapes,
         constants=constants, limit=limit, settings=Settings(opset=opset), progress=progress or silent,
+        outputs=outputs, inputs=inputs,
     )  # fmt: skip
     return pruned_file(options, wanted, kept, Ways(seed, runtime, energy), zeros=fraction)[0]
 
@@ -177,8 +191,11 @@ def pruned_file(
     after = work.options.output.stat().st_size
     sizes = size_before(work, source, after), after
     report = _measured(pruned.report, sizes, latencies.get(runtime, latencies["onnx"]))
-    differences = unlike(options.source, options.settings.opset)
-    notes = [*work.notes, *report.notes, *differences, *([left_out] if left_out else []), said]
+    there = [spec.name for spec in source.inputs]
+    differences = unlike(options.source, options.settings.opset, there)
+    told = any(each.startswith(OPEN_SIZES) for each in differences)
+    said_of_source = [each for each in work.notes if not (told and each.startswith(OPEN_BATCH))]
+    notes = [*said_of_source, *report.notes, *differences, *([left_out] if left_out else []), said]
     done = PrunedFile(
         work.options.output, target, report, work.fidelity, latencies, written_card, tuple(dict.fromkeys(notes)),
         warnings_of(work.fidelity, report),

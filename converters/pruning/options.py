@@ -36,6 +36,17 @@ def check_low_rank(source: Any, energy: float | None) -> None:
         )
 
 
+def check_cut(source: Any, outputs: Any, inputs: Any) -> None:
+    """Raises:
+    InputError: a part is asked for of a torch module.
+    """
+    if hasattr(source, "state_dict") and (outputs is not None or inputs is not None):
+        raise InputError(
+            "outputs, inputs: a torch module is pruned as a module, of which there are no parts. Give an .onnx or .pt2 "
+            "file of it"
+        )
+
+
 def output_of(output: Any) -> Any:
     """The path of the file to write; `Options` refuses what is no path.
 

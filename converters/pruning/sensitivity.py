@@ -46,6 +46,8 @@ def file_sensitivity(
     limit: int = SAMPLES,
     seed: int = 0,
     progress: Progress | None = None,
+    outputs: Sequence[str] | None = None,
+    inputs: Sequence[str] | None = None,
 ) -> Sensitivity:
     """Prunes each group of layers of a float model alone, as `prune_file` does, and measures what the outputs lose.
 
@@ -53,7 +55,8 @@ def file_sensitivity(
 
     Args:
         source: path of a float .onnx or .pt2 file, or an `onnx_ir.Model`.
-        calibrate, evaluate, keep, card, preset, shapes, constants, limit, seed: as `prune_file` takes them.
+        calibrate, evaluate, keep, card, preset, shapes, constants, limit, seed, outputs, inputs: as `prune_file` takes
+            them.
         fractions: of a group's channels that are removed, each in (0, 1). The nearest count that is allowed is taken.
         progress: called with (stage, done, total).
 
@@ -74,6 +77,7 @@ def file_sensitivity(
         options = Options(
             source, Path(folder, "not-written.onnx"), None, calibrate, evaluate, card, preset, "float", gate="off",
             shapes=shapes, constants=constants, limit=limit, keep_outputs=True, progress=progress or silent,
+            outputs=outputs, inputs=inputs,
         )  # fmt: skip
         work = Work(options)
         read(work)

@@ -105,6 +105,8 @@ def shrink_file(
     checkpoint: str | Path | None = None,
     limit: int = SAMPLES,
     progress: Progress | None = None,
+    outputs: Sequence[str] | None = None,
+    inputs: Sequence[str] | None = None,
 ) -> ShrunkFile:
     """Prunes a float model, trains what is left to answer as the source does, and writes it as int8.
 
@@ -133,6 +135,8 @@ def shrink_file(
         checkpoint: a file that the training's state is kept in: one that was interrupted goes on from there.
         limit: the most samples of `calibrate` that are used.
         progress: called with (stage, done, total).
+        outputs, inputs: names of tensors inside the graph that become its outputs, or inputs, as `convert` takes them;
+            not of a torch module.
 
     Raises:
         MissingDependency: PyTorch is not installed.
@@ -143,7 +147,7 @@ def shrink_file(
     options = Options(
         source, Path(output) if isinstance(output, str) else output, example_inputs, calibrate, evaluate, card, preset,
         scheme, target, gate, min_db, shapes, constants, limit=limit, repair="off", keep_outputs=True,
-        progress=progress or silent,
+        progress=progress or silent, outputs=outputs, inputs=inputs,
     )  # fmt: skip
     kept = None if checkpoint is None else Path(checkpoint)
     return _shrunk(Shrinking(options, *pruning_of(prune, keep), settings, kept))
@@ -162,7 +166,8 @@ def _shrunk(asked: Shrinking) -> ShrunkFile:
         _step("int8", plain),
         _step(UNTRAINED if said else "trained", done),
     )
-    notes = (*(pruned.notes if pruned is not None else ()), *done.notes, *said)
+    before = made.prepared.notes if pruned is None else pruned.notes
+    notes = (*before, *done.notes, *said)
     removed = None if pruned is None else pruned.report
     return ShrunkFile(
         options.output, steps, removed, report, not said, done.card, tuple(dict.fromkeys(notes))
@@ -179,12 +184,12 @@ def _begun(asked: Shrinking, folder: Path) -> tuple[Aware, PrunedFile | None]:
     made = _aware(
         replace(
             options, source=pruned.output, example_inputs=None, card=pruned.card, preset=None, shapes=None,
-            constants=None,
+            constants=None, outputs=None, inputs=None,
         )
     )  # fmt: skip
     held = replace(
         made.prepared, source=source.source, runs_in=source.runs_in, sha256=source.sha256,
-        size_bytes=source.size_bytes,
+        size_bytes=source.size_bytes, file=source.file, whole=source.whole,
     )  # fmt: skip
     return replace(made, prepared=held), pruned
 
@@ -193,7 +198,8 @@ def _aware(options: Options) -> Aware:
     return aware.prepare(
         options.source, options.example_inputs, calibrate=options.calibrate or (), target=options.target,
         scheme=options.scheme, card=options.card, preset=options.preset, shapes=options.shapes,
-        constants=options.constants, format=options.format, limit=options.limit,
+        constants=options.constants, format=options.format, limit=options.limit, outputs=options.outputs,
+        inputs=options.inputs,
     )  # fmt: skip
 
 

@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from edgemm.converters.options import Options, refuse_overwriting
-from edgemm.converters.pruning.options import check_keep, check_source
+from edgemm.converters.pruning.options import check_cut, check_keep, check_source
 from edgemm.errors import InputError
 from edgemm.quantize.prune.target import Target
 from edgemm.quantize.training.settings import Settings
@@ -34,6 +34,7 @@ class Shrinking:
 
     def __post_init__(self) -> None:
         options = self.options
+        check_cut(options.source, options.outputs, options.inputs)
         check_source(options.source, options.example_inputs, options.calibrate)
         if options.scheme == "float":
             raise InputError("scheme: expected auto, static or dynamic, found float: shrinking writes int8")

@@ -9,7 +9,7 @@ from edgemm.cli.output import FIDELITY_HEADER, emit_json, fidelity_rows, size, t
 from edgemm.cli.parser import CommandParser, whole
 from edgemm.cli.prune_rows import MEASURE_HEADER, REMOVED_HEADER, measure_rows, removed_rows
 from edgemm.cli.report_page import checked_page, report_page
-from edgemm.cli.sources import add_graph, constants, shapes
+from edgemm.cli.sources import add_cut, add_graph, constants, shapes
 from edgemm.cli.words import add_pruned_model
 from edgemm.errors import InputError
 
@@ -22,6 +22,7 @@ examples:
   edgemm prune mobilenet.onnx -o small.onnx --target ms=12 --calibrate photos/ --preset imagenet
   edgemm convert small.onnx -o small.tflite --calibrate pictures/
   edgemm prune recogniser.onnx -o small.onnx --target macs=0.7 --low-rank 0.99 --calibrate lines.npz
+  edgemm prune classifier.onnx -o features.onnx --target macs=0.7 --calibrate photos/ --outputs features
   edgemm prune digits.onnx --sensitivity page.html --calibrate pictures/
 
 Whole channels and attention heads are removed, and the layers behind them are fitted anew on the data of --calibrate,
@@ -66,6 +67,7 @@ def add_arguments(parser: CommandParser) -> None:
     )
     add_pruned_model(parser)
     add_graph(parser)
+    add_cut(parser)
     parser.add_argument(
         "--seed", type=whole(0, 2**32 - 1), default=0, metavar="N",
         help="chooses the places of large tensors that are looked at (default 0); the same seed gives the same file",
@@ -139,7 +141,7 @@ def _common(options: argparse.Namespace) -> dict[str, Any]:
     return {
         "calibrate": options.calibrate, "evaluate": options.evaluate, "keep": options.keep, "card": options.card,
         "preset": options.preset, "shapes": shapes(options.shape), "constants": constants(options.constants),
-        "limit": options.samples, "seed": options.seed,
+        "limit": options.samples, "seed": options.seed, "outputs": options.outputs, "inputs": options.inputs,
     }  # fmt: skip
 
 

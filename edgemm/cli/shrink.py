@@ -10,7 +10,7 @@ from edgemm.cli.output import emit_json, size, table
 from edgemm.cli.parser import CommandParser, whole
 from edgemm.cli.report_page import report_page
 from edgemm.cli.shrink_rows import HEADER, step_rows
-from edgemm.cli.sources import add_graph, constants, shapes
+from edgemm.cli.sources import add_cut, add_graph, constants, shapes
 from edgemm.cli.words import add_gate, add_pruned_model, add_target
 
 if TYPE_CHECKING:
@@ -21,6 +21,7 @@ examples:
   edgemm shrink digits.onnx -o digits.tflite --prune macs=0.4 --calibrate pictures/
   edgemm shrink mobilenet.onnx -o small.onnx --prune ms=12 --calibrate photos/ --evaluate labelled/ --preset imagenet
   edgemm shrink digits.onnx -o digits.tflite --prune none --calibrate pictures/ --target coral
+  edgemm shrink classifier.onnx -o features.tflite --calibrate photos/ --outputs features
 
 Channels are removed (as by `edgemm prune`), what is left is trained to answer as the source does, while it rounds as
 the device will, and that is written as int8. Right answers are not needed, but the more data the better. It needs
@@ -64,6 +65,7 @@ def add_arguments(parser: CommandParser) -> None:
     )  # fmt: skip
     add_pruned_model(parser)
     add_graph(parser)
+    add_cut(parser)
     add_target(parser)
     parser.add_argument(
         "--scheme", choices=("auto", "static", "dynamic"), default="auto",
@@ -125,5 +127,7 @@ def _shrunk(options: argparse.Namespace) -> ShrunkFile:
             settings=replace(USUAL, epochs=options.epochs, seed=options.seed),
             checkpoint=options.checkpoint,
             limit=options.samples,
+            outputs=options.outputs,
+            inputs=options.inputs,
             progress=progress,
         )

@@ -78,3 +78,60 @@ def test_names_that_a_tflite_source_lacks_are_told_with_those_that_it_has(
     assert main(["convert", str(SOURCE), "-o", str(whole), "--scheme", "float"]) == 0
     assert main(["convert", str(whole), "-o", str(tmp_path / "p.onnx"), "--outputs", "/relu1/Relu"]) == 2
     assert "/relu1/Relu_output_0" in capsys.readouterr().err
+
+
+INSIDE = "/flatten/Flatten_output_0"
+
+
+def test_a_part_of_a_model_is_pruned(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    out = tmp_path / "part.onnx"
+    command = [
+        "prune",
+        str(SOURCE),
+        "-o",
+        str(out),
+        "--target",
+        "macs=0.8",
+        "--calibrate",
+        str(data.path("digits")),
+    ]
+    assert main([*command, "--outputs", INSIDE, "--json"]) == 0
+    said = json.loads(capsys.readouterr().out)
+    assert [each["name"] for each in said["outputs"]] == [INSIDE]
+    assert said["after"]["macs"] <= 0.8 * said["before"]["macs"]
+    session = onnxruntime.InferenceSession(out.read_bytes(), providers=["CPUExecutionProvider"])
+    assert [each.name for each in session.get_outputs()] == [INSIDE]
+    assert main(["inspect", str(out), "--json"]) == 0
+    steps = [each["step"] for each in json.loads(capsys.readouterr().out)["card"]["history"]]
+    assert steps[-2:] == ["cut", "pruned"]
+
+
+@pytest.mark.parametrize("prune", ["none", "macs=0.8"])
+def test_a_part_of_a_model_is_shrunk(tmp_path: Path, prune: str, capsys: pytest.CaptureFixture[str]) -> None:
+    pytest.importorskip("torch", reason="training needs PyTorch: pip install 'edgemm[torch]'")
+    out = tmp_path / "part.tflite"
+    command = [
+        "shrink",
+        str(SOURCE),
+        "-o",
+        str(out),
+        "--calibrate",
+        str(data.path("digits")),
+        "--prune",
+        prune,
+    ]
+    given = ["--epochs", "1", "--samples", "64", "--gate", "off", "--outputs", INSIDE]
+    assert main([*command, *given]) == 0
+    capsys.readouterr()
+    assert main(["inspect", str(out), "--json"]) == 0
+    found = json.loads(capsys.readouterr().out)
+    assert [each["name"] for each in found["card"]["outputs"]] == [INSIDE]
+    assert "cut" in [each["step"] for each in found["card"]["history"]]
+
+
+def test_a_name_that_is_not_there_is_refused_by_prune(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    command = ["prune", str(SOURCE), "-o", str(tmp_path / "o.onnx"), "--target", "macs=0.8"]
+    assert main([*command, "--calibrate", str(data.path("digits")), "--outputs", "nowhere"]) == 2
+    assert "--outputs nowhere: the model has no tensor and no node of that name" in capsys.readouterr().err

@@ -307,3 +307,17 @@ def test_a_module_that_does_not_fit_is_refused_and_nothing_written(
         shrink_file(source, example, output=tmp_path / "a.tflite", settings=ONE_EPOCH, **asked)
     assert said in str(caught.value)
     assert list(tmp_path.iterdir()) == []
+
+
+def test_a_module_has_no_parts(tmp_path: Path) -> None:
+    network, inputs, given = made(Network, 1, 8, 8)
+    for run in (
+        lambda: shrink_file(network, inputs, output=tmp_path / "o.onnx", outputs=["relu"], **given),
+        lambda: prune_file(
+            network, inputs, output=tmp_path / "o.onnx", target="macs=0.5", inputs=["relu"], **given
+        ),
+    ):
+        with pytest.raises(
+            InputError, match="a torch module is pruned as a module, of which there are no parts"
+        ):
+            run()

@@ -135,3 +135,22 @@ def test_a_card_that_says_otherwise_is_told(tmp_path: Path) -> None:
 def test_tensors_that_are_not_described_are_refused(outputs: Sequence[int]) -> None:
     with pytest.raises(BadFlatbuffer, match="describes 4 tensors"):
         fitted(metadata("detector"), [0], outputs, [])
+
+
+def test_what_is_shrunk_keeps_it(tmp_path: Path) -> None:
+    """The picture and its scores are where they were, also behind pruning and training."""
+    package("torch")
+    from edgemm.converters.shrinking import shrink_file
+    from edgemm.converters.shrinking.options import USUAL
+
+    source = described(tmp_path / "m.tflite", classifier(), metadata("classifier"))
+    draw = np.random.default_rng(1)
+    data = [draw.uniform(-2, 2.5, (1, 8, 8, 3)).astype(np.float32) for _ in range(32)]
+    done = shrink_file(
+        source, output=tmp_path / "o.tflite", calibrate=data, prune="macs=0.8", gate="off",
+        settings=replace(USUAL, epochs=1),
+    )  # fmt: skip
+    assert told(done.output) == metadata("classifier")
+    assert sorted(read_artifact(done.output).associated) == sorted(LABELS)
+    (given,) = read_tflite(read_artifact(done.output).payload).inputs
+    assert given.shape == (1, 8, 8, 3)
