@@ -84,7 +84,7 @@ def _marked(model: ir.Model, inputs: Sequence[str]) -> ir.Model | None:
             value.shape = None
     for value in list(graph.initializers.values()):  # not copied: only the shape is looked at
         if value.const_value is not None and value.const_value.size > MOST_CONSTANT:
-            value.shape, value.dtype = ir.Shape(value.const_value.shape), value.const_value.dtype
+            value.shape, value.dtype = ir.Shape(value.const_value.shape.numpy()), value.const_value.dtype
             value.const_value = None
             graph.initializers.pop(str(value.name))
             if value not in graph.inputs:
