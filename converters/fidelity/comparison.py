@@ -49,11 +49,13 @@ def compare(
         states: outputs that hold what a recurrent network remembers: judged as numbers, whatever the task.
 
     Raises:
-        InputError: there are no samples.
+        InputError: there are no samples, or no output has as many classes as the labels number.
         ConversionError: an output is missing, or has another shape than in the source.
     """
     outputs, lost = [], [each.sentence for each in task if not each.holds]
     count = 0
+    if labels is not None:
+        _require_classes(expected, roles or {}, labels)
     for name, truth in expected.items():
         answer = _answer(name, truth, found)
         count = len(truth)
@@ -62,6 +64,27 @@ def compare(
         if not task or name in states or one.wrongly_infinite or one.not_measured:
             lost += words
     return Fidelity(count, tuple(outputs), tuple(lost), tuple(task))
+
+
+def _require_classes(expected: Mapping[str, Array], roles: Mapping[str, Role], labels: Labels) -> None:
+    """Labels are numbers of classes that an output has, counted from 0."""
+    sizes = {
+        name: truth.shape[axis]
+        for name, truth in expected.items()
+        if (axis := roles.get(name, NUMBERS).class_axis) is not None and _one_class(truth, axis)
+    }
+    if not sizes or not labels.size or labels.max() < max(sizes.values()):
+        return
+    name = max(sizes, key=sizes.__getitem__)
+    raise InputError(
+        f"labels: expected numbers of classes from 0 to {sizes[name] - 1}, of which output {name!r} has a score each, "
+        f"found {labels.min()} to {labels.max()}. Count them from 0, in the order of the model's outputs"
+    )
+
+
+def _one_class(truth: Array, axis: int) -> bool:
+    """A class for each sample, of two or more."""
+    return truth.shape[axis] > 1 and truth.size == len(truth) * truth.shape[axis]
 
 
 def _answer(name: str, truth: Array, found: Mapping[str, Array]) -> Array:
@@ -140,12 +163,7 @@ def _agreement(truth: Array, answer: Array, role: Role) -> Agreement | None:
 def _accuracies(truth: Array, answer: Array, role: Role, labels: Labels | None) -> tuple[float, float] | None:
     """Of source and file, where there is one class for each sample; as each answers, ties and all."""
     axis = role.class_axis
-    if (
-        labels is None
-        or axis is None
-        or truth.size != len(truth) * truth.shape[axis]
-        or truth.shape[axis] < 2
-    ):
+    if labels is None or axis is None or not _one_class(truth, axis) or labels.max() >= truth.shape[axis]:
         return None
     source, file = (
         float(np.mean(array.reshape(len(array), -1).argmax(axis=1) == labels)) for array in (truth, answer)

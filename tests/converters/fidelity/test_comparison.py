@@ -41,6 +41,20 @@ def test_known_answers_decide_for_classes() -> None:
         found.require()
 
 
+def test_labels_that_no_output_has_a_score_for_are_refused() -> None:
+    with pytest.raises(
+        InputError, match=r"^labels: expected .* 0 to 2, .* output 'y' .* found 1 to 3\. Count"
+    ):
+        compare({"y": SCORES}, {"y": SCORES}, roles={"y": CLASSES}, labels=np.array([1, 2, 3, 1]))
+
+
+def test_labels_judge_the_output_that_has_such_classes() -> None:
+    few = SCORES[:, :2]
+    roles = {"y": CLASSES, "few": CLASSES}
+    found = compare({"few": few, "y": SCORES}, {"few": few, "y": WRONG}, roles=roles, labels=LABELS)
+    assert [each.accuracy for each in found.outputs] == [None, 0.75]
+
+
 @pytest.mark.parametrize(("lost", "holds"), [(1, True), (2, True), (3, False)])
 def test_a_hundredth_of_the_accuracy_may_be_lost(lost: int, holds: bool) -> None:
     labels = np.arange(200) % 4
