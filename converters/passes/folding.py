@@ -120,9 +120,11 @@ def _evaluate(model: ir.Model, node: ir.Node) -> list[Array]:
         found = _in_runtime(model, node)
         if found is not None:
             return found
+        advice = "Export the model with constant folding"
+        if isinstance(e, IndexError):
+            advice = "Is an input larger than the model was made for (--shape)?"
         raise ConversionError(
-            f"node {node.name!r}: {node.op_type} of constants cannot be computed: {type(e).__name__}: {e}. "
-            "Export the model with constant folding"
+            f"node {node.name!r}: {node.op_type} of constants cannot be computed: {type(e).__name__}: {e}. {advice}"
         ) from e
 
 

@@ -102,6 +102,7 @@ def _take(work: Work, found: Repaired) -> None:
     work.repaired = found
     if not found.steps:
         return
+    work.notes.append(f"below the gate before it was repaired: {'; '.join(work.fidelity.missed)}")
     work.prepared = replace(work.prepared, model=state.model)
     work.plan, work.calibration = state.plan, state.calibration
     check_written_float(work, exact=found.exact)

@@ -36,6 +36,7 @@ def test_channels_over_three_decades_are_equalized(tmp_path: Path, suffix: str) 
     done = converted(spread(), path, "auto")
     assert done.fidelity.outputs[0].snr_db > 30  # dB
     assert any("equalized" in note for note in done.notes)
+    assert any(note.startswith("below the gate before it was repaired: output ") for note in done.notes)
     assert done.repaired_layers == ()
 
 

@@ -35,6 +35,13 @@ def test_a_constant_of_gigabytes_is_refused_before_it_is_computed(build: Any, ca
         canonical(build(text, size=np.array([2**40])))
 
 
+def test_a_row_beyond_a_constant_table_asks_after_the_shape(build: Any, canonical: Any) -> None:
+    text = "g (float[2, 3] x) => (float[n, 3] y) { r = Gather(table, rows) y = Add(x, r) }"
+    source = build(text, table=np.ones((4, 3), np.float32), rows=np.array([3, 4]))
+    with pytest.raises(ConversionError, match=r"Gather of constants .* larger than the model was made for"):
+        canonical(source)
+
+
 def test_initializers_are_no_inputs(build: Any, canonical: Any) -> None:
     source = build("g (float[2] x, float[2] c) => (float[2] y) { y = Add(x, c) }", c=np.ones(2, np.float32))
     assert [value.name for value in canonical(source).graph.inputs] == ["x"]
