@@ -20,6 +20,7 @@ from edgemm.converters.importers.source_file import source_file
 from edgemm.converters.importers.tflite_graph import Imported
 from edgemm.converters.passes import canonicalize
 from edgemm.converters.passes.control import put_time_first
+from edgemm.converters.passes.control.written_out import WrittenOut, written_out
 from edgemm.converters.passes.names import free_runtime_names
 from edgemm.converters.passes.quantized import is_quantized
 from edgemm.converters.passes.rewrite import shape_of
@@ -35,6 +36,10 @@ from edgemm.converters.stepwise import ROUNDS, check_whole, with_states
 from edgemm.converters.written import Format
 from edgemm.errors import InputError
 from edgemm.tensors import TensorSpec
+
+MANY_OPERATORS = 64
+"""A loop that becomes fewer is not worth a word."""
+WRITTEN_OUT = "{loop}: file and time grow with the rounds. LSTM, GRU and RNN stay one operator each in ONNX"
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -73,6 +78,8 @@ class Prepared:
     """The source, where it is a file; of a trained graph, the file that it came from."""
     whole: bool = True
     """False for a part of the source."""
+    written_out: tuple[WrittenOut, ...] = ()
+    """Loops of the source whose rounds stand one after the other."""
 
 
 def prepare(
@@ -151,6 +158,8 @@ def prepare(
         digest, size = source.sha256, source.size_bytes
     if cut:
         fitted = fitted.after("cut", cut.to_dict(), digest)
+    loops = _loops(model, imported)
+    notes += [WRITTEN_OUT.format(loop=each) for each in loops if each.operators >= MANY_OPERATORS]
     notes += [
         *of_source,
         *(imported.notes if imported is not None else ()),
@@ -161,6 +170,7 @@ def prepare(
     return Prepared(
         model, inputs, outputs, fitted, digest, size, tuple(notes), original, rounds,
         runs_in, time_axis, _float_nodes(model, imported), pieces, quantized, examples, *_origin(source, cut),
+        loops,
     )  # fmt: skip
 
 
@@ -186,6 +196,12 @@ def _with_own_states(
     named = {pair.input for pair in card.states}
     fresh = [pair for pair in left if pair.input not in named]
     return with_states(card, fresh, len(ins) - len(fresh), len(outs) - len(fresh))
+
+
+def _loops(model: ir.Model, imported: Imported | None) -> tuple[WrittenOut, ...]:
+    """Loops that were written out."""
+    found = (*(imported.written_out if imported is not None else ()), *written_out(model))
+    return tuple(each.at_most(len(model.graph)) for each in found)
 
 
 def _float_nodes(model: ir.Model, imported: Imported | None) -> frozenset[str]:

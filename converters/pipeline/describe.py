@@ -16,6 +16,7 @@ UNTRAINED = "weights and ranges are those before training"
 
 GROWN = 1.05
 """Of the source's size: less is the description of tensors."""
+LARGER = "card and goldens apart, the output is larger than its source ({size} bytes, {before} before): {why}"
 
 
 def describe(work: Work) -> None:
@@ -53,12 +54,14 @@ def _larger(work: Work) -> list[str]:
     size, before = len(work.written.payload), work.prepared.size_bytes
     if not isinstance(work.options.source, str | Path) or size <= GROWN * before:
         return []
+    loops = sum(each.operators for each in work.prepared.written_out)
+    if 2 * loops > len(work.prepared.model.graph):
+        written = "; ".join(map(str, work.prepared.written_out))
+        return [LARGER.format(size=size, before=before, why=written)]
     why = {
         "float": "weights are stored in float32; scheme static or dynamic stores them in a quarter of that",
     }.get(
         work.plan.scheme,
         "layers that stay float, or the operators around integers, take more than the source's",
     )
-    return [
-        f"card and goldens apart, the output is larger than its source ({size} bytes, {before} before): {why}"
-    ]
+    return [LARGER.format(size=size, before=before, why=why)]

@@ -90,7 +90,12 @@ class _Inlining:
     def run(self) -> tuple[WrittenOut, ...]:
         """Rewrites, in place."""
         graph = self.model.subgraphs[0]
-        count = len(graph.tensors)
+        count, taken = len(graph.tensors), {text(each.name) for each in graph.tensors}
+        for number, tensor in (
+            (n, each) for n, one in enumerate(self.model.subgraphs[1:], 1) for each in one.tensors
+        ):
+            if text(tensor.name) in taken:  # the first graph's are those that are seen from outside
+                tensor.name = f"{text(tensor.name)}_of_subgraph_{number}"
         scope = {index: index for index in range(count)}
         shapes = tensor_shapes(self.payload, self.name, count)
         self._place(0, scope, dict(enumerate(shapes)))

@@ -78,6 +78,11 @@ class Copies:
             else:
                 self._resolve(node)
 
+    @property
+    def operators(self) -> int:
+        """How many nodes stand in front of the node by now that did not before."""
+        return len(graph_of(self.node)) - len(self._nodes)
+
     def take_back(self) -> None:
         """Removes everything that was put in front of the node, constants too."""
         graph = graph_of(self.node)

@@ -10,6 +10,7 @@ import onnx_ir as ir
 from edgemm.converters.passes.control.body import MAX_GRAPH, MAX_NODES, MAX_ROUNDS, Copies, Resolve, stack
 from edgemm.converters.passes.control.placing import stands_for
 from edgemm.converters.passes.control.sequences import known_lists, resolve_list
+from edgemm.converters.passes.control.written_out import record
 from edgemm.converters.passes.folding import OF_LISTS
 from edgemm.converters.passes.rewrite import Array, array_of, discard, input_of, nodes_of
 
@@ -72,6 +73,7 @@ def left_because(model: ir.Model, node: ir.Node) -> Left | None:
         stacked = [value for value in empty if value is not None]
     for index, value in enumerate((*state, *stacked)):
         stands_for(node, index, value)
+    record(model, node, copies.count, copies.operators)
     discard(node)
     return None
 

@@ -6,8 +6,12 @@ from collections.abc import Sequence
 
 import onnx_ir as ir
 
+from edgemm.converters.passes.control.written_out import belongs
 from edgemm.converters.passes.rewrite import graph_of
 from edgemm.quantize import declared
+
+ROUNDS = ("Loop", "Scan")
+"""Operators whose bodies are written more than once."""
 
 
 def own_outputs(graph: ir.Graph) -> None:
@@ -46,6 +50,7 @@ def place(
     nodes = list(body)
     for each in nodes:
         body.remove(each)
+        belongs(each, node, round_of=node.op_type in ROUNDS)
         each.name = f"{node.name}_{tag}_{each.name}"
         for value in each.outputs:
             value.name = f"{node.name}_{tag}_{value.name}" if value.name else None

@@ -8,6 +8,7 @@ import onnx_ir as ir
 from edgemm.converters.passes.control.body import MAX_GRAPH, MAX_NODES, MAX_ROUNDS, Copies, stack
 from edgemm.converters.passes.control.loops import within
 from edgemm.converters.passes.control.placing import stands_for
+from edgemm.converters.passes.control.written_out import record
 from edgemm.converters.passes.rewrite import data_of, discard, nodes_of
 
 
@@ -72,5 +73,6 @@ def _unroll(model: ir.Model, node: ir.Node) -> bool:
     ]
     for index, value in enumerate((*state, *stacked)):
         stands_for(node, index, value)
+    record(model, node, steps, copies.operators)
     discard(node)
     return True
