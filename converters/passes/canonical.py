@@ -17,6 +17,7 @@ from edgemm.converters.passes.control import (
     put_time_first,
     refuse_control,
     resolve_sequences,
+    scans_to_cells,
     take_branches,
     unroll_loops,
     unroll_maps,
@@ -56,7 +57,14 @@ MAX_ROUNDS = 32
 """Of shape inference and folding: each round must settle something, real models take two or three."""
 
 
-CONTROL: tuple[Pass, ...] = (take_branches, unroll_loops, unroll_scans, unroll_maps, resolve_sequences)
+CONTROL: tuple[Pass, ...] = (
+    take_branches,
+    unroll_loops,
+    scans_to_cells,
+    unroll_scans,
+    unroll_maps,
+    resolve_sequences,
+)
 """What resolves control flow; without it they do nothing."""
 
 

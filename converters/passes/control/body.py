@@ -40,7 +40,8 @@ class Copies:
 
     def constant(self, array: object, name: str) -> ir.Value:
         """A constant."""
-        return constant(graph_of(self.node), f"{self.node.name}_{name}", np.asarray(array))
+        self._made += 1  # a name that is new is found at once
+        return constant(graph_of(self.node), f"{self.node.name}_{name}{self._made}", np.asarray(array))
 
     def op(self, op_type: str, inputs: Sequence[ir.Value | None], **attributes: int) -> ir.Value:
         """A node of one output, whose shape is inferred later."""

@@ -17,6 +17,7 @@ from edgemm.converters.passes.rewrite import Array, array_of, discard, input_of,
 Left = Literal["rounds", "condition", "size", "shape"]
 """Why a Loop stays: the number of its rounds or its condition is not known, it is too long, or no round tells the shape
 of its outputs."""
+_LEFT = "edgemm.left"
 
 
 def unroll_loops(model: ir.Model) -> int:
@@ -37,10 +38,17 @@ def known(node: ir.Node, index: int) -> Array | None:
 
 
 def _unroll(model: ir.Model, node: ir.Node) -> bool:
-    return left_because(model, node) is None
+    node.meta[_LEFT] = _written(model, node)
+    return node.meta[_LEFT] is None
 
 
-def left_because(model: ir.Model, node: ir.Node) -> Left | None:
+def left_because(node: ir.Node) -> Left | None:
+    """What stood in the way when a Loop was to be written out."""
+    found: Left | None = node.meta.get(_LEFT)
+    return found
+
+
+def _written(model: ir.Model, node: ir.Node) -> Left | None:
     """Writes a Loop out; what stands in the way where it is left as it was."""
     rounds, going = known(node, 0), known(node, 1)
     if rounds is None:
@@ -52,12 +60,13 @@ def left_because(model: ir.Model, node: ir.Node) -> Left | None:
     body = node.attributes["body"].as_graph()
     state = [value for value in node.inputs[2:] if value is not None]
     copies, told = Copies(model, node, within(model, body)), list[list[ir.Value]]()
+    ever = copies.constant(np.array(True), "going")
     while active and (limit is None or copies.count < limit):
         if not _room(model, body, copies.count + 1):
             copies.take_back()
             return "size"
         number = copies.constant(np.array(copies.count, np.int64), "number")
-        condition, *found = copies.body(body, [number, copies.constant(np.array(True), "going"), *state])
+        condition, *found = copies.body(body, [number, ever, *state])
         decided = array_of(condition)
         if decided is None:
             copies.take_back()

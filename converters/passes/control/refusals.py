@@ -38,7 +38,7 @@ def refuse_control(model: ir.Model) -> int:
     standard = [node for node in model.graph if node.domain == ""]
     for node in standard:  # in order: what is left first is why others are
         if any(attribute.type in GRAPHS for attribute in node.attributes.values()):
-            _refuse(node, *_about_flow(model, node))
+            _refuse(node, *_about_flow(node))
         if node.op_type in OF_LISTS - MADE:
             _refuse(node, *_about_list(node))
     for node in standard:
@@ -51,7 +51,7 @@ def _refuse(node: ir.Node, reason: str, remedy: str) -> None:
     raise UnsupportedOperator(f"node {node.name!r} ({node.op_type}): {reason}. {remedy}")
 
 
-def _about_flow(model: ir.Model, node: ir.Node) -> tuple[str, str]:
+def _about_flow(node: ir.Node) -> tuple[str, str]:
     """Why it is left, and what to do."""
     fixed = "Fix the input that decides with --set NAME=VALUE"
     if node.op_type == "If":
@@ -59,7 +59,7 @@ def _about_flow(model: ir.Model, node: ir.Node) -> tuple[str, str]:
             "its condition depends on the inputs, so this control flow cannot be expressed",
             f"{fixed}, or compute both and choose with torch.where (Where)",
         )
-    why = left_because(model, node) if node.op_type == "Loop" else None
+    why = left_because(node) if node.op_type == "Loop" else None
     if why == "rounds":
         return (
             "the number of rounds depends on the inputs, so this control flow cannot be expressed",

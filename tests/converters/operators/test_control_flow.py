@@ -71,6 +71,80 @@ def test_a_scan_goes_over_another_axis(agree: Any, graph: Any, rng: Any) -> None
     agree(proto, {"x": rng.standard_normal((3, 5)).astype(np.float32), "h": np.ones(3, np.float32)})
 
 
+CELL = """g (float[5,2,3] x, float[2,4] h) => (float[2,4] y, float[5,2,4] z) {{
+    y, z = Scan<num_scan_inputs=1{more}, body = b (float[2,4] s, float[2,3] e) => (float[2,4] so, float[2,4] t) {{
+        {step} t = Identity(so) }}>(h, x) }}"""
+STEPS = {
+    "two products": "u = MatMul(e, W) v = MatMul(s, R) a = Add(u, v) c = Add(a, B) so = Tanh(c)",
+    "two layers": "u = Gemm<transB=1>(e, T, B) v = Gemm(s, R, B) a = Add(v, u) so = Relu(a)",
+    "a turned matrix": "w = Transpose<perm=[1,0]>(T) u = MatMul(e, w) v = MatMul(s, R) a = Add(u, v) so = Tanh(a)",
+    "a state as it is": "u = MatMul(e, W) a = Add(s, u) so = Tanh(a)",
+}
+BACK = ", scan_input_directions=[1], scan_output_directions=[1]"
+
+
+def cell_constants(rng: Any) -> dict[str, Any]:
+    shapes = {"W": (3, 4), "T": (4, 3), "R": (4, 4), "B": (4,)}
+    return {name: rng.normal(0, 0.6, shape).astype(np.float32) for name, shape in shapes.items()}
+
+
+@pytest.mark.parametrize("more", ["", BACK])
+@pytest.mark.parametrize("form", STEPS)
+def test_a_scan_of_a_plain_cell_stays_a_loop(
+    agree: Any, graph: Any, operators: Any, rng: Any, form: str, more: str
+) -> None:
+    proto = graph(CELL.format(step=STEPS[form], more=more), **cell_constants(rng))
+    assert "RNN" in operators(proto)
+    feeds = {
+        name: rng.standard_normal(shape).astype(np.float32)
+        for name, shape in (("x", (5, 2, 3)), ("h", (2, 4)))
+    }
+    agree(proto, feeds)
+
+
+def test_a_cell_without_a_batch_stays_a_loop_of_any_length(
+    graph: Any, operators: Any, rng: Any, agree: Any
+) -> None:
+    proto = graph("""g (float[2000,4] x, float[4] h) => (float[4] y) {
+        y = Scan<num_scan_inputs=1, body = b (float[4] s, float[4] e) => (float[4] so) {
+            v = MatMul(s, R) a = Add(v, e) so = Tanh(a) }>(h, x) }""", R=cell_constants(rng)["R"])  # fmt: skip
+    assert operators(proto).count("RNN") == 1
+    agree(proto, {"x": rng.standard_normal((2000, 4)).astype(np.float32), "h": np.zeros(4, np.float32)})
+
+
+OTHER_CELLS = {
+    "another function": "u = MatMul(e, W) v = MatMul(s, R) a = Add(u, v) so = Sigmoid(a)",
+    "a difference": "u = MatMul(e, W) v = MatMul(s, R) a = Sub(u, v) so = Tanh(a)",
+    "a factor": "u = Gemm<alpha=2.0>(e, W) v = MatMul(s, R) a = Add(u, v) so = Tanh(a)",
+    "the state twice": "u = MatMul(e, W) v = MatMul(s, R) a = Add(u, v) c = Add(a, s) so = Tanh(c)",
+    "no state": "u = MatMul(e, W) so = Tanh(u)",
+    "something from outside": "u = MatMul(e, W) v = MatMul(s, R) a = Add(u, v) c = Add(a, h) so = Tanh(c)",
+}
+
+
+@pytest.mark.parametrize("form", OTHER_CELLS)
+def test_another_cell_is_written_out(agree: Any, graph: Any, operators: Any, rng: Any, form: str) -> None:
+    proto = graph(CELL.format(step=OTHER_CELLS[form], more=""), **cell_constants(rng))
+    assert "RNN" not in operators(proto)
+    feeds = {
+        name: rng.standard_normal(shape).astype(np.float32)
+        for name, shape in (("x", (5, 2, 3)), ("h", (2, 4)))
+    }
+    agree(proto, feeds)
+
+
+def test_a_cell_that_tells_another_value_or_order_is_written_out(
+    agree: Any, graph: Any, operators: Any, rng: Any
+) -> None:
+    for old, new in ((" t = Identity(so)", " t = Identity(a)"), ("{more}", ", scan_output_directions=[1]")):
+        text = CELL.replace(old, new).format(step=STEPS["two layers"], more="")
+        proto = graph(text, **cell_constants(rng))
+        assert "RNN" not in operators(proto)
+        agree(
+            proto, {"x": rng.standard_normal((5, 2, 3)).astype(np.float32), "h": np.ones((2, 4), np.float32)}
+        )
+
+
 REFUSED = {
     "the number of rounds depends on the inputs": f"""
         g ({X}, int64 M) => (float[2,4] y) {{ y = Loop<body = {STEP}>(M, , x) }}""",
