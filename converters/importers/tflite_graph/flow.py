@@ -192,7 +192,9 @@ class _Inlining:
                 self._refuse(place, f"written out, it has more than {MAX_ROUNDS} rounds", "WHILE")
             state = self._body(graphs[1], state)
         if self._depth == 1:
-            self.loops.append(WrittenOut(place, "WHILE", count, len(self.made) - first))
+            self.loops.append(
+                WrittenOut(place.removeprefix("WHILE ").strip("()"), "WHILE", count, len(self.made) - first)
+            )
         return state
 
     def _goes_on(self, place: str, graph: int, state: Sequence[int]) -> bool:
