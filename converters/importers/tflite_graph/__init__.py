@@ -1,6 +1,7 @@
 """Imports .tflite files: float, half precision and quantized ones, as an ONNX graph.
 
 file.py         the bytes: tensors, operators, constants as real numbers, sparse ones written out
+pieces.py       what the two that rewrite a file share
 variables.py    variables that keep states become inputs and outputs
 constants.py    inputs that are set become constants
 flow.py         loops are written out, branches taken

@@ -23,12 +23,12 @@ from edgemm.converters.importers.tflite_graph.file import (
     packed,
     text,
 )
+from edgemm.converters.importers.tflite_graph.pieces import copied, run_alone
 from edgemm.converters.importers.tflite_graph.shapes import tensor_shapes
 from edgemm.converters.passes.control.body import MAX_GRAPH, MAX_ROUNDS
 from edgemm.converters.passes.control.written_out import WrittenOut
 from edgemm.converters.tflite.builder import pack_model
-from edgemm.converters.tflite.schema import enum, enum_names, schema
-from edgemm.converters.worker import evaluated
+from edgemm.converters.tflite.schema import enum_names, schema
 from edgemm.errors import UnsupportedOperator
 
 FLOW = {"IF": ("thenSubgraphIndex", "elseSubgraphIndex"), "WHILE": ("condSubgraphIndex", "bodySubgraphIndex")}
@@ -113,7 +113,8 @@ class _Inlining:
         """An output, under its name; what is another one, an input or a constant as well is copied."""
         graph = self.model.subgraphs[0]
         if index in graph.inputs or ends.count(index) > 1 or self._content(index) is not None:
-            index = self._copied(index)
+            operator, index = copied(self.model, index)
+            self.made.append(operator)
         graph.tensors[index].name = name
         return index
 
@@ -257,7 +258,7 @@ class _Inlining:
                 wanted.append(operator)
         if not wanted:
             return
-        found = iter(self._run(number, wanted, scope))
+        found = iter(run_alone(self.model, number, wanted, lambda index: self._at(number, index, scope)))
         for operator in wanted:
             ends = [int(index) for index in operator.outputs]
             arrays = [next(found) for _ in ends]
@@ -294,71 +295,6 @@ class _Inlining:
         tensor.buffer = len(self.model.buffers)
         self.model.buffers.append(buffer)
         scope[index] = made
-
-    def _run(self, number: int, operators: Sequence[Any], scope: Scope) -> list[Array]:
-        """What these operators compute, in LiteRT."""
-        kinds, ends = schema(), [int(index) for operator in operators for index in operator.outputs]
-        graph, main = self.model.subgraphs[number], self.model.subgraphs[0]
-        one, numbers = kinds.SubGraphT(), dict[int, int]()
-        one.tensors, one.operators, one.inputs = [], [], np.zeros(0, np.int32)
-        model = copy.copy(self.model)
-        model.buffers, model.subgraphs, model.signatureDefs, model.metadata = (
-            [kinds.BufferT()],
-            [one],
-            None,
-            None,
-        )
-
-        def at(index: int) -> int:
-            if index < 0 or index in numbers:
-                return numbers.get(index, index)
-            computed = index in ends
-            tensor = copy.copy(
-                graph.tensors[index] if computed else main.tensors[self._at(number, index, scope)]
-            )
-            if not computed:
-                model.buffers.append(self.model.buffers[tensor.buffer])
-            tensor.buffer = 0 if computed else len(model.buffers) - 1
-            numbers[index] = len(one.tensors)
-            one.tensors.append(tensor)
-            return numbers[index]
-
-        for operator in operators:
-            made = copy.copy(operator)
-            made.inputs = np.array([at(int(index)) for index in operator.inputs], np.int32)
-            made.outputs = np.array([at(int(index)) for index in operator.outputs], np.int32)
-            one.operators.append(made)
-        one.outputs = np.array([numbers[index] for index in ends], np.int32)
-        return evaluated(pack_model(model))
-
-    def _copied(self, index: int) -> int:
-        """A tensor of its own with the same numbers."""
-        graph, kinds = self.model.subgraphs[0], schema()
-        tensor = copy.copy(graph.tensors[index])
-        tensor.buffer, shape = 0, copy.copy(tensor)
-        graph.tensors += [tensor, shape]
-        sizes, shape.type, shape.quantization = (
-            np.array(tensor.shape, np.int32),
-            enum("TensorType", "INT32"),
-            None,
-        )
-        shape.name, shape.shape, shape.shapeSignature = (
-            f"{text(tensor.name)}_shape",
-            np.array(sizes.shape),
-            None,
-        )
-        shape.buffer, buffer = len(self.model.buffers), kinds.BufferT()
-        buffer.data = np.frombuffer(sizes.tobytes(), np.uint8)
-        self.model.buffers.append(buffer)
-        code, operator = kinds.OperatorCodeT(), kinds.OperatorT()
-        code.builtinCode = code.deprecatedBuiltinCode = enum("BuiltinOperator", "RESHAPE")
-        code.version = 1
-        self.model.operatorCodes.append(code)
-        operator.opcodeIndex = len(self.model.operatorCodes) - 1
-        operator.inputs = np.array([index, len(graph.tensors) - 1], np.int32)
-        operator.outputs = np.array([len(graph.tensors) - 2], np.int32)
-        self.made.append(operator)
-        return len(graph.tensors) - 2
 
     def _code(self, operator: Any) -> str:
         return operator_name(self.model.operatorCodes[operator.opcodeIndex])

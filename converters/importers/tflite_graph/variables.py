@@ -22,8 +22,9 @@ from edgemm.converters.importers.tflite_graph.file import (
     packed,
     text,
 )
+from edgemm.converters.importers.tflite_graph.pieces import copied
 from edgemm.converters.tflite.builder import pack_model
-from edgemm.converters.tflite.schema import enum, enum_names, schema
+from edgemm.converters.tflite.schema import enum_names
 from edgemm.errors import UnsupportedOperator
 from edgemm.quantize.names import unused_name
 
@@ -164,7 +165,8 @@ class _Rewriting:
         name = unused_name(key[1] or "state", taken)
         last = unused_name(f"{name}_after", taken)
         if after in (*graph.inputs, *graph.outputs, *self.read.values()) or self._is_constant(after):
-            after = self._copied(after)
+            operator, after = copied(self.model, after)
+            graph.operators.append(operator)
         graph.tensors[before].name, graph.tensors[after].name = name, last
         graph.inputs = np.array([*graph.inputs, before], np.int32)
         graph.outputs = np.array([*graph.outputs, after], np.int32)
@@ -173,29 +175,6 @@ class _Rewriting:
     def _is_constant(self, index: int) -> bool:
         data = self.model.buffers[self.model.subgraphs[0].tensors[index].buffer].data
         return data is not None and len(data) > 0
-
-    def _copied(self, index: int) -> int:
-        """A tensor of its own with the same numbers: inputs and outputs of a graph are not each other."""
-        graph, kinds = self.model.subgraphs[0], schema()
-        source = graph.tensors[index]
-        made, shape, buffer = kinds.TensorT(), kinds.TensorT(), kinds.BufferT()
-        for each in ("shape", "shapeSignature", "type", "quantization", "hasRank"):
-            setattr(made, each, getattr(source, each))
-        buffer.data = np.frombuffer(np.asarray(source.shape, np.int32).tobytes(), np.uint8)
-        shape.shape, shape.type = np.array([len(source.shape)], np.int32), enum("TensorType", "INT32")
-        shape.name, shape.buffer = f"{text(source.name)}_shape", len(self.model.buffers)
-        self.model.buffers.append(buffer)
-        graph.tensors += [made, shape]
-        code = kinds.OperatorCodeT()
-        code.builtinCode = code.deprecatedBuiltinCode = enum("BuiltinOperator", "RESHAPE")
-        code.version = 1
-        self.model.operatorCodes.append(code)
-        operator = kinds.OperatorT()
-        operator.opcodeIndex = len(self.model.operatorCodes) - 1
-        operator.inputs = np.array([index, len(graph.tensors) - 1], np.int32)
-        operator.outputs = np.array([len(graph.tensors) - 2], np.int32)
-        graph.operators.append(operator)
-        return len(graph.tensors) - 2
 
     def _require_samegrid_of(self, key: Key, one: int, other: int) -> None:
         tensors = self.model.subgraphs[0].tensors
