@@ -122,9 +122,8 @@ def _answers(work: Work) -> tuple[Outputs, ...]:
     found, note = answered.outputs, answered.note
     if note:
         work.notes.append(note)
-    if (
-        answered.failed == len(sources) - 1
-    ):  # the graph as it was read does not run: nothing is compared with it
+    if answered.failed == len(sources) - 1:
+        # The graph as it was read does not run, and no file is compared with it.
         work.prepared = replace(prepared, source=None)
     if not note:
         _require_same(work, found)

@@ -110,22 +110,22 @@ LEAST_SQUARE = 1e-36
 
 
 def lower_length(ctx: Lowering, node: ir.Node) -> None:
-    """LpNormalization of p 2 over any axis -> L2_NORMALIZATION, which is over the last; written out where the limits of
-    the two differ and the operand can be that small."""
+    """LpNormalization of p 2 -> L2_NORMALIZATION, which is over the last axis.
+
+    Written out for another axis, which costs less than to move it, and where the limits of the two differ and the
+    operand can be that short; on a grid it is not, but for zeros.
+    """
     attributes = Attributes(node)
     axis, power = attributes.integer("axis", -1), attributes.integer("p", 2)
     attributes.done()
     if power != 2:
         refuse(node, f"p is {power}", "This is a fault: it is written out before")
     axis, limit = axis % len(ctx.shape(node.outputs[0])), least_length(node)
-    grid = ctx.stored(ctx.value(node)).tensor.grid
-    coarse = grid is not None and grid.scalar >= max(
-        limit, LEAST_LENGTH
-    )  # but for zeros, nothing is that short
-    if not coarse and not isclose(limit, LEAST_LENGTH, rel_tol=1e-6):
+    perm, grid = ctx.perm(node), ctx.stored(ctx.value(node)).tensor.grid
+    coarse = grid is not None and grid.scalar >= max(limit, LEAST_LENGTH)
+    if perm[-1] != axis or not (coarse or isclose(limit, LEAST_LENGTH, rel_tol=1e-6)):
         _divide_by_length(ctx, node, axis, limit)
         return
-    perm = _ending_with(ctx.perm(node), axis)
     options = {"fusedActivationFunction": ctx.activation(node)}
     ctx.op("L2_NORMALIZATION", [ctx.get(node, 0, perm)], [ctx.result(node, perm)], options)
 

@@ -131,6 +131,18 @@ def test_vectors_on_a_grid_are_never_that_short() -> None:
     assert "L2_NORMALIZATION" in operator_codes(network.write(network.static_plan()))
 
 
+@pytest.mark.parametrize("function", [LENGTH, SQUARE_LENGTH, BARE_LENGTH])
+def test_another_axis_than_the_last_is_not_moved(function: str) -> None:
+    text = f"g (float[2,6,8] z) => (float[2,6,8] f) {{ {function.replace('-1', '1')} }}"
+    network = Network(text, tiny=NUMBERS["tiny"], last=np.array([1], np.int64))
+    expand_for_tflite(network.model)
+    file = network.write(network.float_plan(), keep_layout=True)
+    assert not {"TRANSPOSE", "L2_NORMALIZATION"} & set(operator_codes(file))
+    z = network.samples[0]["z"]
+    expected = z / np.linalg.norm(z, axis=1, keepdims=True)
+    np.testing.assert_allclose(run_tflite(file, {"z": z})[0], expected, rtol=1e-5, atol=1e-6)
+
+
 @pytest.mark.parametrize(
     ("function", "codes"),
     [(SQUARE_LENGTH, ["L2_NORMALIZATION"]), (LENGTH, ["MUL", "SUM", "MAXIMUM", "RSQRT", "MUL"])],
