@@ -2,16 +2,20 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import Any
 
 import numpy as np
 import onnx
 import onnx.parser
 import onnx_ir as ir
+import onnxruntime as ort
 import pytest
 
+from edgemm.converters import convert
 from edgemm.converters.tflite.expand import expand_for_tflite
 from edgemm.quantize import Precision
+from edgemm.quantize.functions import limit_length
 from edgemm.quantize.reference import Reference
 from tests.converters.tflite.conftest import Network, normal, operator_codes, run_tflite
 
@@ -154,3 +158,16 @@ def test_function_over_channels_is_last_in_the_files_layout(function: str, codes
     expand_for_tflite(network.model)
     file = network.write(network.float_plan())
     assert operator_codes(file) == ["CONV_2D", *codes]
+
+
+def test_a_tflite_source_keeps_the_limit_of_its_kernel(tmp_path: Path) -> None:
+    made = Network(f"g (float[1,8] z) => (float[1,8] f) {{ {BARE_LENGTH} }}")
+    limit_length(next(iter(made.model.graph)).outputs[0], 1e-6)
+    file = made.write(made.float_plan())
+    assert operator_codes(file) == ["L2_NORMALIZATION"]
+    (tmp_path / "source.tflite").write_bytes(file.payload)
+    convert(tmp_path / "source.tflite", output=tmp_path / "made.onnx", scheme="float", gate="off")
+    session = ort.InferenceSession(tmp_path / "made.onnx", providers=["CPUExecutionProvider"])
+    short = np.full((1, 8), 4e-8, np.float32)
+    found = session.run(None, {session.get_inputs()[0].name: short})[0]
+    np.testing.assert_allclose(found, np.full((1, 8), 0.04), rtol=1e-5)
