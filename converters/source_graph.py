@@ -83,13 +83,21 @@ def _tflite(
 def _part(
     model: ir.Model, shapes: Mapping[str, Sequence[int]] | None, cut: Cut | None, time_axis: int | None
 ) -> ir.Model:
-    """A graph with known sizes, cut in place."""
+    """A graph with known sizes, cut in place; one that has them is left as it is."""
     given = cut.apply(model, shapes) if cut else shapes or {}
     if cut:
         there = {str(value.name) for value in model.graph.inputs}
         given = {name: shape for name, shape in given.items() if name in there}
+    elif not given and not any(map(_is_open, model.graph.inputs)):
+        return model
     fix_input_shapes(model, given, time_axis=time_axis)
     return model
+
+
+def _is_open(value: ir.Value) -> bool:
+    """A tensor with a size that is not known."""
+    shape = value.shape if isinstance(value.type, ir.TensorType) else None
+    return shape is not None and not shape.is_static()
 
 
 def _graph_of(source: Any, example_inputs: tuple[Any, ...] | None) -> ir.Model:

@@ -8,6 +8,7 @@ from typing import Any
 
 import numpy as np
 import onnx
+import onnx_ir as ir
 import pytest
 from onnx import TensorProto, helper, numpy_helper
 
@@ -193,3 +194,15 @@ def test_a_step_is_1_where_the_model_runs_step_by_step(tmp_path: Path) -> None:
     made = prepare(path, time_axis=0)
     assert made.inputs[0].shape == (1, 1, 4)
     assert "the open first dimension of 'x' was taken as one step; --shape gives another" in made.notes
+
+
+def test_the_open_batch_of_a_graph_in_memory_is_1(tmp_path: Path) -> None:
+    path = write(tmp_path / "m.onnx", [helper.make_node("Relu", ["x"], ["y"])], ["N", 3], rank=2)
+    made = prepare(ir.from_proto(onnx.load(path)))
+    assert made.inputs[0].shape == (1, 3)
+    assert any("a batch of 1" in each for each in made.notes)
+
+
+def test_a_graph_in_memory_without_elements_is_no_batch_of_1(tmp_path: Path) -> None:
+    path = write(tmp_path / "m.onnx", [helper.make_node("Relu", ["x"], ["y"])], [0, 3], rank=2)
+    assert prepare(ir.from_proto(onnx.load(path))).inputs[0].shape == (0, 3)
