@@ -25,22 +25,24 @@ STEPS, CHANNELS, TAPS = 4, 2, 3
 class Causal:
     """x [1, time, 2] -> two convolutions over time with a rectifier each."""
 
-    def __init__(self, *, steps: int, dilation: int, behind: int = 0) -> None:
+    def __init__(self, *, steps: int, dilation: int, pads: tuple[int, int] | None = None) -> None:
         self._draw = np.random.default_rng(0)
         self._tensors, self._steps = [Given((1, steps, CHANNELS))], list[Step]()
         value = 0
         for width in (4, 3):
-            value = self._layer(value, steps, width, dilation, behind)
+            value = self._layer(value, width, dilation, pads)
         self.model = Model(self._tensors, self._steps, [0], [value])
 
     def _add(self, given: Given) -> int:
         self._tensors.append(given)
         return len(self._tensors) - 1
 
-    def _layer(self, value: int, steps: int, width: int, dilation: int, behind: int) -> int:
-        channels, reach = self._tensors[value].shape[-1], (TAPS - 1) * dilation
-        longer, draw = steps + reach, self._draw
-        pads = self._add(constant(np.array([[0, 0], [reach - behind, behind], [0, 0]], np.int32)))
+    def _layer(self, value: int, width: int, dilation: int, given: tuple[int, int] | None) -> int:
+        (_, steps, channels), reach = self._tensors[value].shape, (TAPS - 1) * dilation
+        before, behind = given or (reach, 0)
+        longer, draw = steps + before + behind, self._draw
+        steps = longer - reach
+        pads = self._add(constant(np.array([[0, 0], [before, behind], [0, 0]], np.int32)))
         padded, axis = self._add(Given((1, longer, channels))), self._add(constant(1, "int32"))
         self._steps.append(Step("PAD", [value, pads], [padded], ("PadOptions", {})))
         flat = self._add(Given((1, 1, longer, channels)))
@@ -101,8 +103,11 @@ def test_step_by_step_is_the_whole_sequence(dilation: int, tmp_path: Path) -> No
     np.testing.assert_allclose(stream(made, x), whole(long, x), rtol=1e-5, atol=1e-6)
 
 
-def test_zeros_behind_the_sequence_are_refused(tmp_path: Path) -> None:
+@pytest.mark.parametrize("pads", [(1, 1), (2, 1), (3, 0), (1, 0)])
+def test_zeros_behind_the_sequence_or_too_few_or_many_before_are_refused(
+    pads: tuple[int, int], tmp_path: Path
+) -> None:
     source = tmp_path / "m.tflite"
-    source.write_bytes(Causal(steps=STEPS, dilation=1, behind=1).model.payload())
+    source.write_bytes(Causal(steps=STEPS, dilation=1, pads=pads).model.payload())
     with pytest.raises(UnsupportedOperator, match="cannot go step by step"):
         prepare(source, time_axis=1)

@@ -160,6 +160,20 @@ def test_a_batch_before_time_is_1(made: tuple[Nodes, dict[str, Any]], tmp_path: 
     assert read_onnx(path).graph.inputs[0].shape == [1, 4, 4]
 
 
+@pytest.mark.parametrize("name", ["?", "N"])
+def test_a_product_with_weights_is_no_comparison_of_steps(name: str, tmp_path: Path) -> None:
+    nodes = [helper.make_node("MatMul", ["x", "w"], ["y"])]
+    assert read_onnx(write(tmp_path / "m.onnx", nodes, [name, 4, 4], {"w": zeros(4, 2)})).graph.inputs[
+        0
+    ].shape == [1, 4, 4]
+
+
+def test_samples_that_are_compared_with_each_other_are_a_batch_by_its_name(tmp_path: Path) -> None:
+    nodes, constants = attention()
+    path = write(tmp_path / "m.onnx", nodes, ["batch", 4, 4], constants)
+    assert read_onnx(path).graph.inputs[0].shape == [1, 4, 4]
+
+
 @pytest.mark.parametrize(
     ("name", "time"),
     [
