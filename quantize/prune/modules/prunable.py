@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import copy
 import difflib
-from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 import numpy as np
@@ -19,7 +19,8 @@ from edgemm.quantize.prune.modules.plan import Left, allowed
 from edgemm.quantize.prune.modules.sizes import Sizes, candidates, resize
 from edgemm.quantize.prune.modules.surgery import kept, remove
 from edgemm.quantize.prune.modules.trace import trace
-from edgemm.quantize.prune.modules.trial import Trials
+from edgemm.quantize.prune.modules.trial import Trials, computes_as
+from edgemm.quantize.prune.modules.values import Trace
 from edgemm.quantize.prune.removal import Removal
 
 
@@ -43,6 +44,8 @@ class Prunable:
     structure: Structure
     rules: tuple[SizeRule, ...]
     notes: tuple[str, ...]
+    classes: Mapping[str, type] = field(default_factory=dict)
+    """Layer -> the class that it had: of attention whose own `forward` does not run with fewer heads."""
 
     @property
     def families(self) -> tuple[Family, ...]:
@@ -53,6 +56,8 @@ class Prunable:
         made = copy.deepcopy(self.module)
         remove(made, self.structure, gone)
         resize(made, self.sizes(gone, left))
+        if self.classes:
+            _give_back(made, self.classes)
         return made
 
     def sizes(self, gone: frozenset[int], left: Left) -> Sizes:
@@ -97,14 +102,47 @@ def prunable(module: Any, example_inputs: tuple[Any, ...], keep: Sequence[str], 
     check_module(module, example_inputs)
     own = copy.deepcopy(module)
     check_outputs(own, example_inputs)
-    with evaluating(own):
-        walked = trace(own, example_inputs)
-        structure = find_families(walked)
+    walked, structure = _walked(own, example_inputs)
     found, notes = _checked(own, structure, example_inputs, keep, multiple_of)
+    classes = dict[str, type]()
+    if found.failed:
+        own, classes = _with_free_heads(own, structure, found.failed, example_inputs)
+    if classes:
+        walked, structure = _walked(own, example_inputs)
+        found, notes = _checked(own, structure, example_inputs, keep, multiple_of)
     if found.failed and fold(walked, structure, found.failed):
         structure = find_families(walked)
         found, notes = _checked(own, structure, example_inputs, keep, multiple_of)
-    return Prunable(module, found.structure, found.rules, (*structure.notes, *notes, *found.notes))
+    base = own if classes else module
+    return Prunable(base, found.structure, found.rules, (*structure.notes, *notes, *found.notes), classes)
+
+
+def _walked(module: Any, inputs: tuple[Any, ...]) -> tuple[Trace, Structure]:
+    with evaluating(module):
+        found = trace(module, inputs)
+    return found, find_families(found)
+
+
+def _with_free_heads(
+    module: Any, structure: Structure, failed: frozenset[int], inputs: tuple[Any, ...]
+) -> tuple[Any, dict[str, type]]:
+    """The module with attention whose heads can go, where that computes the same; and the classes that it had."""
+    from edgemm.quantize.prune.modules.fused_heads import with_fused_heads
+
+    layers = [
+        layer
+        for family in structure.families
+        if family.kind == "heads" and any(failed.intersection(each) for each in family.sets)
+        for layer in family.layers
+    ]
+    made, classes = with_fused_heads(module, layers)
+    return (made, classes) if classes and computes_as(module, made, inputs) else (module, {})
+
+
+def _give_back(module: Any, classes: Mapping[str, type]) -> None:
+    from edgemm.quantize.prune.modules.fused_heads import give_back
+
+    give_back(module, classes)
 
 
 def _checked(

@@ -32,6 +32,7 @@ def remove(module: Any, structure: Structure, gone: frozenset[int]) -> None:
         if any(id(each) in changed for each in (*part._parameters.values(), *part._buffers.values())):
             _follow(part)
     _without_fast_path(module)
+    _fused_heads(module)
 
 
 def kept(structure: Structure, gone: frozenset[int]) -> dict[Axis, list[int]]:
@@ -176,3 +177,9 @@ def _without_fast_path(module: Any) -> None:
             isinstance(each, FewerHeads) for each in part.modules()
         ):
             part.enable_nested_tensor = part.use_nested_tensor = False
+
+
+def _fused_heads(module: Any) -> None:
+    from edgemm.quantize.prune.modules.fused_heads import follow
+
+    follow(module)

@@ -57,6 +57,14 @@ class Trials:
         return _run(pruned, self._inputs)
 
 
+def computes_as(module: Any, other: Any, example_inputs: tuple[Any, ...]) -> bool:
+    """Whether two modules of the same parameters give the same, in evaluation mode."""
+    try:
+        return _alike(*(_run(*_doubled(each, example_inputs)) for each in (module, other)))
+    except Exception:  # noqa: BLE001 - whatever a module raises
+        return False
+
+
 def _place_of(error: Exception) -> str:
     """The last line of an error's way that is neither torch's nor edgemm's: file, line, its text, and the error."""
     ours = str(Path(__file__).resolve().parents[2])

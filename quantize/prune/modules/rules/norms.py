@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from edgemm.quantize.prune.modules.atoms import as_channels, varies
+from edgemm.quantize.prune.modules.atoms import as_channels, first, varies
 from edgemm.quantize.prune.modules.rules.weighted import tie_channels
 from edgemm.quantize.prune.modules.values import Call, Value
 
@@ -44,10 +44,14 @@ def _count(call: Call, attribute: str) -> None:
 
 
 def layer_norm(call: Call) -> Any:
-    """The mean over all channels changes when one of them goes, so that all stay."""
+    """The mean over all channels changes when one of them goes, so that all stay; those of a head can go together."""
     labels = call.labels(0)
     shape = call.get("normalized_shape")
-    if any(varies(labels, labels.dim() - 1 - dim) for dim in range(len(shape))):
+    dims = [labels.dim() - 1 - dim for dim in range(len(shape))]
+    if any(varies(labels, dim) for dim in dims):
+        if any(varies(labels, dim) for dim in range(min(dims))):
+            call.atoms.tie(labels, first(labels, dims))
+            return _same(call)
         call.atoms.lock(labels)
         call.found.notes.append("widths that layer norm normalises over are kept")
     return _same(call)
