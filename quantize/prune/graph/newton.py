@@ -20,6 +20,8 @@ RIDGE = 1e-3
 """Of the mean power of a feature."""
 STEPS, INNER = 6, 8
 """Steps at most, and conjugate gradients for each."""
+SMALLEST = 1e-7
+"""Of the largest variance: what is smaller is the rounding of float32."""
 ENOUGH = 0.998
 """A step that leaves more than this of the error on the judging rows is the last."""
 Array = npt.NDArray[Any]
@@ -30,19 +32,28 @@ Layers = tuple[Array, Array, Array, Array]
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Basis:
-    """Features around their means, uncorrelated and of power 1."""
+    """Features around their means, uncorrelated and of power 1; where there are fewer rows than features, only those
+    directions that the rows have."""
 
     mean: Array
     into: Array
+    """[features, directions]."""
     back: Array
+    """[features, directions], whose transpose leads back."""
 
     @classmethod
     def of(cls, rows: Array) -> Basis:
         """Of [rows, features]."""
         mean = rows.mean(axis=0)
-        gram = (rows - mean).T @ (rows - mean) / np.float32(len(rows))
+        centered = rows - mean
+        few = len(rows) < rows.shape[1]
+        gram = (centered @ centered.T if few else centered.T @ centered) / np.float32(len(rows))
         values, vectors = np.linalg.eigh(gram.astype(np.float64))
-        power = max(float(np.trace(gram)) / len(gram), 1e-30)
+        power = max(float(np.trace(gram)) / rows.shape[1], 1e-30)
+        if few:
+            there = values > SMALLEST * max(float(values[-1]), 1e-30)
+            values = values[there]
+            vectors = centered.T @ (vectors[:, there] / np.sqrt(values * len(rows)))
         scale = np.sqrt(np.maximum(values, 0.0) + RIDGE * power)
         return cls(mean, (vectors / scale).astype(np.float32), (vectors * scale).astype(np.float32))
 
@@ -50,10 +61,10 @@ class Basis:
         """A layer's matrix and bias in these features."""
         return matrix @ self.back, bias + matrix @ self.mean
 
-    def leave(self, matrix: Array, bias: Array) -> tuple[Array, Array]:
-        """And back."""
-        made = matrix @ self.into.T
-        return made, bias - made @ self.mean
+    def moved(self, layer: tuple[Array, Array], step: tuple[Array, Array]) -> tuple[Array, Array]:
+        """A layer's matrix and bias after a step that was found in these features."""
+        change = step[0] @ self.into.T
+        return layer[0] + change, layer[1] + step[1] - change @ self.mean
 
 
 class Problem:
@@ -119,7 +130,7 @@ def _moved(problem: Problem, rows: Array, one: Basis, two: Basis, layers: Layers
     made = inner @ back.T + back_bias + problem.other
     missing = as_good(made, problem.results, problem.after) - made
     counts = (missing != 0.0).astype(np.float32)
-    plain = back @ two.into.T
+    plain = layers[2]
     channels, scale = front.shape[0], np.float32(1.0 / len(inner))
 
     def forward(step: Layers) -> Array:
@@ -132,8 +143,10 @@ def _moved(problem: Problem, rows: Array, one: Basis, two: Basis, layers: Layers
         return behind.T @ rows * scale, behind.sum(0) * scale, error.T @ inner * scale, error.sum(0) * scale
 
     step = _conjugate(lambda each: backward(forward(each)), backward(missing), damping)
-    found = [each + change for each, change in zip((front, front_bias, back, back_bias), step, strict=True)]
-    return (*one.leave(found[0], found[1]), *two.leave(found[2], found[3]))
+    return (
+        *one.moved((layers[0], layers[1]), (step[0], step[1])),
+        *two.moved((layers[2], layers[3]), (step[2], step[3])),
+    )
 
 
 def _conjugate(product: Callable[[Layers], Layers], aim: Layers, damping: float) -> list[Array]:

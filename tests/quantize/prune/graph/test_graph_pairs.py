@@ -15,7 +15,8 @@ from edgemm.converters.passes import canonicalize
 from edgemm.quantize.prune.graph import Settings, prune_graph
 from edgemm.quantize.prune.graph.aims import aims
 from edgemm.quantize.prune.graph.features import consumer
-from edgemm.quantize.prune.graph.newton import Problem, improve
+from edgemm.quantize.prune.graph.moments import AT_ONCE, Moments
+from edgemm.quantize.prune.graph.newton import Basis, Problem, improve
 from edgemm.quantize.prune.graph.operators import OPERATORS
 from edgemm.quantize.prune.graph.pairs import Pair, PairRows, pair_of, places_between
 from edgemm.quantize.prune.graph.trace import trace
@@ -117,6 +118,59 @@ def test_layers_that_cannot_be_improved_stay() -> None:
     layers = tuple(np.asarray(each, np.float32) for each in exact)
     made = improve(fitting, judging, layers)  # type: ignore[arg-type]
     assert judging.error(made) <= judging.error(layers)  # type: ignore[arg-type]
+
+
+@pytest.mark.parametrize("count", [20, 300])
+def test_a_basis_is_uncorrelated_with_fewer_rows_than_features_too(count: int) -> None:
+    rng = np.random.default_rng(7)
+    rows = (rng.standard_normal((count, 60)) @ rng.standard_normal((60, 60)) + 3).astype(np.float32)
+    basis = Basis.of(rows)
+    made = (rows - basis.mean) @ basis.into
+    gram = made.T @ made / len(rows)
+    assert gram.shape == (
+        (19, 19) if count == 20 else (60, 60)
+    )  # around the mean, 20 rows have 19 directions
+    np.testing.assert_allclose(gram, np.diag(np.diag(gram)), atol=2e-4)
+    assert np.median(np.diag(gram)) == pytest.approx(1, abs=0.01)
+    matrix, bias = rng.standard_normal((4, 60)).astype(np.float32), np.ones(4, np.float32)
+    inside, own = basis.enter(matrix, bias)
+    right = rows @ matrix.T + bias
+    np.testing.assert_allclose(made @ inside.T + own, right, atol=2e-4 * np.abs(right).max())
+    step = rng.standard_normal(inside.shape).astype(np.float32), np.full(4, 0.5, np.float32)
+    moved = basis.moved((matrix, bias), step)
+    wanted = right + made @ step[0].T + step[1]
+    np.testing.assert_allclose(rows @ moved[0].T + moved[1], wanted, atol=2e-4 * np.abs(wanted).max())
+
+
+def test_layers_of_more_features_than_rows_are_improved() -> None:
+    """What the rows do not show of a filter stays as it was."""
+    rng = np.random.default_rng(8)
+    wide, right = rng.standard_normal((40, 5)), rng.standard_normal((3, 40))
+    start = right + 0.2 * rng.standard_normal((3, 40))
+    sides = []
+    for count in (24, 30):
+        x = (rng.standard_normal((count, 5)) @ wide.T).astype(np.float32)
+        rows = PairRows()
+        rows.add(x, np.arange(count)[:, None], np.maximum(x @ right.T, 0).astype(np.float32), None)
+        sides.append(Problem(rows, RELU, RELU))
+    layers = tuple(np.asarray(each, np.float32) for each in (start, np.zeros(3), np.eye(3), np.zeros(3)))
+    made = improve(*sides, layers)  # type: ignore[arg-type]
+    assert sides[1].error(made) < 0.2 * sides[1].error(layers)  # type: ignore[arg-type]
+    unseen = np.linalg.svd(wide.T)[2][5:]
+    np.testing.assert_allclose(made[0] @ unseen.T, layers[0] @ unseen.T, atol=1e-4)
+
+
+@pytest.mark.parametrize("sizes", [(1,) * 5, (AT_ONCE - 1, 1, 3), (AT_ONCE + 1,)])
+def test_moments_are_those_of_all_rows(sizes: tuple[int, ...]) -> None:
+    rng = np.random.default_rng(0)
+    parts = [rng.standard_normal((size, 6)).astype(np.float32) for size in sizes]
+    found = Moments.of(6)
+    for each in parts:
+        found.add(each)
+    rows = np.concatenate(parts).astype(np.float64)
+    assert found.count == len(rows)
+    np.testing.assert_allclose(found.products, rows.T @ rows, atol=1e-3)
+    np.testing.assert_allclose(found.covariance(centered=True), np.cov(rows.T, bias=True), atol=1e-5)
 
 
 def test_pairs_lose_less_than_layers_alone() -> None:
