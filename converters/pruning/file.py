@@ -31,7 +31,7 @@ from edgemm.converters.pruning.options import (
     check_source,
     output_of,
 )
-from edgemm.converters.pruning.poor import warnings_of
+from edgemm.converters.pruning.poor import slower, warnings_of
 from edgemm.converters.pruning.single_zeros import NONE, with_zeros
 from edgemm.converters.pruning.sources import keep_shared, require_float
 from edgemm.converters.pruning.turns import both_runtimes, in_turns, written_float
@@ -195,7 +195,8 @@ def pruned_file(
     differences = unlike(options.source, options.settings.opset, there)
     told = any(each.startswith(OPEN_SIZES) for each in differences)
     said_of_source = [each for each in work.notes if not (told and each.startswith(OPEN_BATCH))]
-    notes = [*said_of_source, *report.notes, *differences, *([left_out] if left_out else []), said]
+    timed = [*slower(latencies), *([left_out] if left_out else [])]
+    notes = [*said_of_source, *report.notes, *differences, *timed, said]
     done = PrunedFile(
         work.options.output, target, report, work.fidelity, latencies, written_card, tuple(dict.fromkeys(notes)),
         warnings_of(work.fidelity, report),

@@ -2,12 +2,18 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+
 from edgemm.converters.fidelity import MIN_SNR_DB, Fidelity, OutputFidelity
+from edgemm.converters.latency import Latency
 from edgemm.quantize.prune.removal import PruneReport
 
 MOST_LOST = 0.02
 """Of the accuracy, 0..1: more is poor."""
 ROUNDING = 1e-9
+SLOWER = 1.05
+"""Of the source's time: clocks are not steadier."""
+_RUNTIMES = {"onnx": "ONNX Runtime", "tflite": "LiteRT"}
 INSTEAD = "Prune less, give more data with --calibrate, or train what is left (edgemm shrink)"
 
 
@@ -22,6 +28,21 @@ def warnings_of(fidelity: Fidelity, report: PruneReport) -> tuple[str, ...]:
             "several times, or in float32"
         )
     return tuple(found)
+
+
+def slower(latencies: Mapping[str, tuple[Latency, Latency]]) -> list[str]:
+    """Notes on the runtimes in which the pruned file takes longer than its source.
+
+    Args:
+        latencies: format -> before and after.
+    """
+    return [
+        f"it is slower than the source in {_RUNTIMES.get(each, each)} here: {after.median_ms:.3g} ms, and the source "
+        f"{before.median_ms:.3g} ms, measured in turns. Less work is not always less time: ask for milliseconds (ms=) "
+        "where it is time that counts"
+        for each, (before, after) in latencies.items()
+        if after.median_ms > SLOWER * before.median_ms
+    ]
 
 
 def _of(each: OutputFidelity) -> list[str]:

@@ -13,6 +13,7 @@ from edgemm import data
 from edgemm.converters import prune_file
 from edgemm.converters.latency import Latency
 from edgemm.converters.pruning.milliseconds import within
+from edgemm.converters.pruning.poor import slower
 from edgemm.converters.pruning.turns import in_turns
 from edgemm.errors import InputError, LatencyMissed
 from edgemm.quantize.prune.target import Target
@@ -66,6 +67,23 @@ def test_the_runtime_that_is_asked_for_is_timed(
     assert set(timed[:-4]) == {runtime}  # the last are both runtimes, for the report
     assert done.report.after["ms"] <= 0.5
     assert done.report.after["ms"] == done.latencies[runtime][1].median_ms
+
+
+def test_a_pruned_file_that_is_slower_says_so(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The clock says that the second of two files takes longer as .tflite, and as long as before in ONNX Runtime."""
+
+    def backwards(files: Sequence[Any], sample: Any) -> list[Latency]:
+        return [ms(2.0 + place * (each.format == "tflite")) for place, each in enumerate(files)]
+
+    monkeypatch.setattr("edgemm.converters.pruning.turns.in_turns", backwards)
+    done = prune_file(SOURCE, output=tmp_path / "a.onnx", target="macs=0.7", calibrate=PICTURES, limit=16)
+    (said,) = (each for each in done.notes if "slower" in each)
+    assert said.startswith("it is slower than the source in LiteRT here: 3 ms, and the source 2 ms")
+
+
+@pytest.mark.parametrize(("after", "count"), [(0.9, 0), (1.04, 0), (1.06, 1), (2.0, 1)])
+def test_what_a_clock_cannot_tell_apart_is_not_slower(after: float, count: int) -> None:
+    assert len(slower({"onnx": (ms(1.0), ms(after))})) == count
 
 
 def test_another_runtime_is_refused(tmp_path: Path) -> None:
