@@ -230,6 +230,29 @@ def test_the_generator_ends_with_the_average_of_its_weights() -> None:
     assert not torch.allclose(found, last, atol=1e-3)
 
 
+def test_the_averaged_generator_has_the_statistics_of_the_last_one() -> None:
+    def play(average: float) -> dict[str, torch.Tensor]:
+        torch.manual_seed(5)
+        generator, judge = nn.Sequential(nn.Linear(2, 2), nn.BatchNorm1d(2)), nn.Linear(2, 1)
+        settings = Settings(epochs=2, batch_size=8, learning_rate=0.1)
+        train_gan(
+            generator,
+            judge,
+            Samples(X[:8, :2]),
+            noise=(2,),
+            average=average,
+            settings=settings,
+            progress=False,
+        )
+        return dict(generator.state_dict())
+
+    plain, averaged = play(0.0), play(0.9)
+    for name in ("1.running_mean", "1.running_var", "1.num_batches_tracked"):
+        assert torch.equal(plain[name], averaged[name])
+        assert not torch.equal(plain[name], nn.BatchNorm1d(2).state_dict()[name.removeprefix("1.")])
+    assert not torch.equal(plain["0.weight"], averaged["0.weight"])
+
+
 def test_student_and_teacher_compute_in_the_same_precision() -> None:
     settings = Settings(epochs=1, batch_size=60, precision="bfloat16")
     report = distil(

@@ -174,6 +174,30 @@ def test_output_error_is_at_most_that_of_the_weights_own_svd(samples: int, seed:
         assert ((ours - right) ** 2).sum() <= slack * ((plain - right) ** 2).sum()
 
 
+@pytest.mark.parametrize("name", ["fully connected", "product with an addition behind it", "1x1 convolution"])
+def test_the_mean_output_stays_at_any_rank(name: str) -> None:
+    """A bias makes up for what the missing directions had in the mean, before and after layers are fitted anew."""
+    make, shape = LAYERS[name]
+    torch.manual_seed(0)
+    model = canonical(make(), *shape)
+    rng = np.random.default_rng(0)
+    data = inputs(model, 100, lambda whole: 2 + rng.standard_normal(whole))
+    (each,), _ = splittable(model, ())
+    seen = look(model, [each], data, 0, lambda done, total: None)
+    factors = Factors(each, seen.spectra[each.name].kept(8), seen.means[each.name])
+    made = factored(model, data, energy=0.1, target="macs=0.01")
+    assert made.report.removed[0].after <= 16
+    right = run(model, data)
+    places = tuple(
+        index for index in range(right.ndim) if index != (2 if "convolution" in name else right.ndim - 1)
+    )
+    for small in (split(model, {each.name: factors}), made.model):
+        off = run(small, data).mean(places) - right.mean(places)
+        assert (
+            np.abs(off).max() < 0.1 * right.std(places).max()
+        )  # what is missing has a mean of about twice that
+
+
 class Two(nn.Module):  # type: ignore[misc]
     """Two large layers, the first with less work; what the second loses counts for little."""
 
@@ -373,6 +397,41 @@ def test_the_cheapest_loss_per_mac_goes_first() -> None:
         each.saved(one.get(each.name, each.full)) for each in (small, large)) >= need)  # fmt: skip
     assert (ranks, met) == ({large.name: 24}, True)
     assert chosen(choices, lambda one: False) == (states[-1], False)
+
+
+def test_a_layer_that_is_split_already_pays_for_the_rest_only() -> None:
+    small, large, *_ = splittable(two(), ())[0]
+    choices = [Choice(small, (8,), {8: 7.4}), Choice(large, (32, 40), {40: 1.0, 32: 4.2})]
+    assert [large.saved(rank) for rank in (40, 32)] == [512, 2048]
+    assert path(choices) == [
+        {}, {large.name: 40}, {large.name: 32}, {large.name: 32, small.name: 8},
+    ]  # fmt: skip
+
+
+def test_what_is_left_over_goes_to_the_layer_that_loses_most() -> None:
+    small, large, *_ = splittable(two(), ())[0]
+    choices = [
+        Choice(small, (8, 16, 24), {8: 0.9, 16: 0.8, 24: 0.7}), Choice(large, (8, 16), {8: 0.1, 16: 0.05}),
+    ]  # fmt: skip
+    found = chosen(choices, lambda one: sum(
+        each.saved(one.get(each.name, each.full)) for each in (small, large)) >= 7000)  # fmt: skip
+    assert found == ({small.name: 24, large.name: 8}, True)
+
+
+def test_a_target_that_is_met_already_splits_nothing() -> None:
+    small, *_ = splittable(two(), ())[0]
+    assert chosen([Choice(small, (8,), {8: 0.0})], lambda one: True) == ({}, True)
+
+
+def test_layers_that_would_save_little_of_the_network_stay() -> None:
+    torch.manual_seed(0)
+    model = canonical(
+        nn.Sequential(nn.Linear(1024, 512), nn.ReLU(), nn.Linear(512, 32), nn.Linear(32, 24)), 1024
+    )
+    one, other, last = names_of(model)
+    found, left = splittable(model, ())
+    assert [each.name for each in found] == [one, other]
+    assert left == {last: "it is small"}  # rank 8 saves 320 of half a million MACs
 
 
 def test_a_rank_that_loses_nothing_is_not_raised_for_a_mild_target() -> None:
