@@ -78,7 +78,7 @@ def _fitted(
     into = 0 if each.layer.node.op_type in ("MatMul", "ConvTranspose") else 1
     only_out = tuple(None if index == into else axis for index, axis in enumerate(axes))
     matrix = each.matrix(plan.array(weight, only_out))
-    kept = _features(plan, each)
+    kept = features_left(plan, each)
     prior = matrix[:, kept] if each.whole else np.eye(matrix.shape[1])[:, kept]
     place = bias_place(each.layer) if each.whole else None
     fitting, judging = _rows(current, aim, seen, numbers, plan.kept(each.layer.out) if each.whole else None)
@@ -160,7 +160,7 @@ def _constant(node: ir.Node, index: int) -> Array:
     return value.const_value.numpy()
 
 
-def _features(plan: Cut, each: Consumer) -> np.ndarray:
+def features_left(plan: Cut, each: Consumer) -> np.ndarray:
     """Places of the features that are left."""
     weight = each.kernel
     count = weight[0] if each.layer.node.op_type in ("MatMul", "ConvTranspose") else weight[1]

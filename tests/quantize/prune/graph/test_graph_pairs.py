@@ -14,6 +14,8 @@ from onnx import TensorProto, helper, numpy_helper
 from edgemm.converters.passes import canonicalize
 from edgemm.quantize.prune.graph import Settings, prune_graph
 from edgemm.quantize.prune.graph.aims import aims
+from edgemm.quantize.prune.graph.compensate import features_left
+from edgemm.quantize.prune.graph.cut import Cut
 from edgemm.quantize.prune.graph.features import consumer
 from edgemm.quantize.prune.graph.moments import AT_ONCE, Moments
 from edgemm.quantize.prune.graph.newton import Basis, Problem, improve
@@ -73,6 +75,19 @@ def test_two_matrices_on_the_rows_compute_what_the_graph_computes(back: dict[str
 @pytest.mark.parametrize("between", ["Sigmoid", "Tanh"])
 def test_layers_with_another_activation_between_them_are_no_pair(between: str) -> None:
     assert the_pair(two(between)) is None
+
+
+@pytest.mark.parametrize("taps", [True, False])
+def test_features_that_are_left_are_those_of_the_weight_that_is_cut(taps: bool) -> None:
+    model = two()
+    found = trace(model, OPERATORS)
+    one, last = found.layers
+    assert one.out is not None
+    plan = Cut(found, one.out[[0, 3]].tolist())
+    each = consumer(last, taps=taps)
+    weight = last.node.inputs[1].const_value.numpy()  # type: ignore[union-attr]
+    left = each.matrix(weight[:, [1, 2, 4, 5]])
+    np.testing.assert_array_equal(each.matrix(weight)[:, features_left(plan, each)], left)
 
 
 def test_gathering_is_the_transpose_of_spreading() -> None:
