@@ -84,7 +84,7 @@ def _require_classes(expected: Mapping[str, Array], roles: Mapping[str, Role], l
 
 def _one_class(truth: Array, axis: int) -> bool:
     """A class for each sample, of two or more."""
-    return truth.shape[axis] > 1 and truth.size == len(truth) * truth.shape[axis]
+    return bool(truth.shape[axis] > 1 and truth.size == len(truth) * truth.shape[axis])
 
 
 def _answer(name: str, truth: Array, found: Mapping[str, Array]) -> Array:

@@ -44,7 +44,9 @@ class Moments:
         return self._products
 
     def _multiply(self) -> None:
-        rows = self._waiting[0] if len(self._waiting) == 1 else np.concatenate(self._waiting)
+        rows: npt.NDArray[np.float32] = (
+            self._waiting[0] if len(self._waiting) == 1 else np.concatenate(self._waiting)
+        )
         self._products += rows.T @ rows
         self._waiting = []
 

@@ -169,7 +169,7 @@ def test_layers_of_more_features_than_rows_are_improved() -> None:
         rows.add(x, np.arange(count)[:, None], np.maximum(x @ right.T, 0).astype(np.float32), None)
         sides.append(Problem(rows, RELU, RELU))
     layers = tuple(np.asarray(each, np.float32) for each in (start, np.zeros(3), np.eye(3), np.zeros(3)))
-    made = improve(*sides, layers)  # type: ignore[arg-type]
+    made = improve(sides[0], sides[1], layers)  # type: ignore[arg-type]
     assert sides[1].error(made) < 0.2 * sides[1].error(layers)  # type: ignore[arg-type]
     unseen = np.linalg.svd(wide.T)[2][5:]
     np.testing.assert_allclose(made[0] @ unseen.T, layers[0] @ unseen.T, atol=1e-4)
