@@ -20,7 +20,7 @@ class Moments:
     sums: Matrix
     """[features]."""
     count: int
-    _waiting: list[npt.NDArray[np.generic]] = field(default_factory=list)
+    _waiting: list[npt.NDArray[np.float32]] = field(default_factory=list)
     """Rows that are not in the products yet."""
 
     @classmethod
@@ -44,9 +44,8 @@ class Moments:
         return self._products
 
     def _multiply(self) -> None:
-        rows: npt.NDArray[np.float32] = (
-            self._waiting[0] if len(self._waiting) == 1 else np.concatenate(self._waiting)
-        )
+        one = len(self._waiting) == 1  # no copy of what is most often all
+        rows: npt.NDArray[np.float32] = self._waiting[0] if one else np.concatenate(self._waiting, axis=0)
         self._products += rows.T @ rows
         self._waiting = []
 
