@@ -118,14 +118,14 @@ def _refuse_time(model: ir.Model, taken: Sequence[ir.Value]) -> None:
     known: dict[str, str] = {}
     for value in taken:
         symbol = _symbol(value.shape[0]) if value.shape else None
-        if named_time(symbol):
-            raise _open(value, 0, f"time by its name, {_short(symbol)!r}")
         if symbol is None or symbol not in known:
             alike = [each for each in taken if symbol and each.shape and _symbol(each.shape[0]) == symbol]
             names = [str(each.name) for each in alike] or [str(value.name)]
             known[symbol or ""] = feeds_time(model, names, symbol)
         if known[symbol or ""]:
             raise _open(value, 0, f"time, it feeds {known[symbol or '']}")
+        if named_time(symbol):
+            raise _open(value, 0, "time by its name")
 
 
 def set_inputs(model: ir.Model, constants: Mapping[str, float]) -> int:

@@ -130,11 +130,12 @@ RUN_ALONG: dict[str, tuple[Callable[[], tuple[Nodes, dict[str, Any]]], str]] = {
 }
 
 
+@pytest.mark.parametrize("called", ["?", "T"])
 @pytest.mark.parametrize("kind", RUN_ALONG)
-def test_what_something_runs_along_is_asked_for(kind: str, tmp_path: Path) -> None:
+def test_what_something_runs_along_is_asked_for(kind: str, called: str, tmp_path: Path) -> None:
     make, what = RUN_ALONG[kind]
     nodes, constants = make()
-    path = write(tmp_path / "m.onnx", nodes, ["?", 4, 4], constants, rank=2 if kind == "Loop" else 3)
+    path = write(tmp_path / "m.onnx", nodes, [called, 4, 4], constants, rank=2 if kind == "Loop" else 3)
     with pytest.raises(InputError, match=ASKED.format(what, "16,4,4")):
         read_onnx(path)
 
@@ -187,7 +188,7 @@ def test_a_name_says_time(name: str | None, time: bool) -> None:
 
 def test_a_dimension_named_time_is_asked_for(tmp_path: Path) -> None:
     path = write(tmp_path / "m.onnx", [helper.make_node("Relu", ["x"], ["y"])], ["frames", 3], rank=2)
-    with pytest.raises(InputError, match=r"is time by its name, 'frames', .*--shape x=16,3"):
+    with pytest.raises(InputError, match=r"'frames'.* is time by its name, .*--shape x=16,3"):
         read_onnx(path)
 
 
