@@ -20,6 +20,7 @@ from edgemm.converters.samples import Samples
 from edgemm.converters.shrinking.loss import answers_alike
 from edgemm.converters.shrinking.options import SAMPLES, USUAL, Shrinking, pruning_of
 from edgemm.dependency import load_dependency
+from edgemm.quantize.prune.graph.lowrank.factor import check_energy
 from edgemm.quantize.prune.target import Target
 from edgemm.quantize.training.settings import Settings
 
@@ -93,6 +94,7 @@ def shrink_file(
     prune: Target | str | None = "macs=0.5",
     evaluate: str | Path | Sequence[Any] | None = None,
     keep: Sequence[str] = (),
+    low_rank: float | None = None,
     card: ModelCard | str | Path | None = None,
     preset: str | None = None,
     target: str = "cpu",
@@ -129,6 +131,7 @@ def shrink_file(
         evaluate: other data to measure on.
         keep: layers that keep all their channels, by the names of their nodes; layers of a torch module that are not
             touched at all, by their names in it.
+        low_rank: as `prune_file` takes it; not of a torch module.
         card, preset, target, scheme, gate, min_db, shapes, constants: as `convert` takes them. The gate compares with
             the source.
         settings: of the training.
@@ -150,7 +153,8 @@ def shrink_file(
         progress=progress or silent, outputs=outputs, inputs=inputs,
     )  # fmt: skip
     kept = None if checkpoint is None else Path(checkpoint)
-    return _shrunk(Shrinking(options, *pruning_of(prune, keep), settings, kept))
+    energy = None if low_rank is None else check_energy(low_rank)
+    return _shrunk(Shrinking(options, *pruning_of(prune, keep), settings, kept, energy))
 
 
 def _shrunk(asked: Shrinking) -> ShrunkFile:
@@ -180,7 +184,9 @@ def _begun(asked: Shrinking, folder: Path) -> tuple[Aware, PrunedFile | None]:
     if asked.prune is None:
         return _aware(options), None
     to_prune = replace(options, output=folder / "pruned.onnx")
-    pruned, source = pruned_file(to_prune, asked.prune, asked.keep, Ways(runtime=options.format))
+    pruned, source = pruned_file(
+        to_prune, asked.prune, asked.keep, Ways(runtime=options.format, low_rank=asked.low_rank)
+    )
     made = _aware(
         replace(
             options, source=pruned.output, example_inputs=None, card=pruned.card, preset=None, shapes=None,

@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from edgemm.converters.options import Options, refuse_overwriting
-from edgemm.converters.pruning.options import check_cut, check_keep, check_source
+from edgemm.converters.pruning.options import check_cut, check_keep, check_low_rank, check_source
 from edgemm.errors import InputError
 from edgemm.quantize.prune.target import Target
 from edgemm.quantize.training.settings import Settings
@@ -31,6 +31,7 @@ class Shrinking:
     keep: tuple[str, ...] = ()
     settings: Settings = USUAL
     checkpoint: Path | None = None
+    low_rank: float | None = None
 
     def __post_init__(self) -> None:
         options = self.options
@@ -40,6 +41,11 @@ class Shrinking:
             raise InputError("scheme: expected auto, static or dynamic, found float: shrinking writes int8")
         if self.prune is None and self.keep:
             raise InputError("keep (--keep): nothing is removed with prune none (--prune none). Leave it out")
+        if self.prune is None and self.low_rank is not None:
+            raise InputError(
+                "low_rank (--low-rank): nothing is removed with prune none (--prune none). Leave it out"
+            )
+        check_low_rank(options.source, self.low_rank)
         if self.checkpoint is not None:
             self._check_checkpoint(self.checkpoint)
 

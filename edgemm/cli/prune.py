@@ -78,11 +78,6 @@ def add_arguments(parser: CommandParser) -> None:
         "not a faster model",
     )  # fmt: skip
     parser.add_argument(
-        "--low-rank", type=float, metavar="ENERGY",
-        help="make two layers of lower rank of large layers where that is measured to be faster, and keeps this part "
-        "of the energy of the layer's output, such as 0.99",
-    )  # fmt: skip
-    parser.add_argument(
         "--opset", type=whole(1), default=17, metavar="N", help="operator set of the .onnx file (default 17)"
     )
     parser.add_argument("--report", metavar="PAGE.html", help="write what was removed as a page")

@@ -116,6 +116,7 @@ def _shrunk(options: argparse.Namespace) -> ShrunkFile:
             calibrate=options.calibrate,
             evaluate=options.evaluate,
             keep=options.keep,
+            low_rank=options.low_rank,
             card=options.card,
             preset=options.preset,
             target=options.target,

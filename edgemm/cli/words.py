@@ -87,10 +87,15 @@ def _delegate(name: str) -> str:
 
 
 def add_pruned_model(parser: argparse.ArgumentParser) -> None:
-    """What commands that prune are told of the model: `--keep`, `--card` and `--preset`."""
+    """What commands that prune are told of the model: `--keep`, `--low-rank`, `--card` and `--preset`."""
     parser.add_argument(
         "--keep", action="append", default=[], metavar="LAYER",
         help="a layer that keeps all its channels, by the name of its node; may be given several times",
+    )  # fmt: skip
+    parser.add_argument(
+        "--low-rank", type=float, metavar="ENERGY",
+        help="make two layers of lower rank of large layers where that is measured to be faster, and keeps this part "
+        "of the energy of the layer's output, such as 0.99",
     )  # fmt: skip
     parser.add_argument(
         "--card", metavar="CARD.json", help="what the model takes and gives: preprocessing, labels, task"

@@ -204,6 +204,8 @@ def test_nothing_pruned_is_training_alone(made: tuple[Path, dict[str, Any]], tmp
         ({"--epochs": "0"}, 2, "epochs"),
         ({"--target": "cpus"}, 2, "Did you mean 'cpu'"),
         ({"--keep": "nothing"}, 2, "nothing"),
+        ({"--low-rank": "1.5"}, 2, "above 0 and below 1"),
+        ({"--low-rank": "0.9", "--prune": "none"}, 2, "low_rank (--low-rank): nothing is removed"),
         ({"--report": "no/folder/page.html"}, 2, "does not exist"),
         ({"--report": "/proc/page.html", "--epochs": "1"}, 2, "cannot be written"),
     ],
@@ -232,6 +234,25 @@ def test_without_torch_it_says_what_to_install(tmp_path: Path) -> None:
     done = subprocess.run([sys.executable, "-c", code, *words], capture_output=True, text=True, check=False)
     assert done.returncode == 8
     assert "edgemm[torch]" in done.stderr
+
+
+def test_low_ranks_are_trained_and_converted_too(
+    made: tuple[Path, dict[str, Any]], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Every two layers are said to be faster."""
+    monkeypatch.setattr("edgemm.quantize.prune.graph.lowrank.timed.FASTER", 1e9)
+    folder = made[0]
+    done = shrink_file(
+        SOURCE, output=tmp_path / "small.onnx", prune="macs=0.6", low_rank=0.8, calibrate=folder / "known.npz",
+        evaluate=folder / "other.npz", settings=_settings(1), gate="off",
+    )  # fmt: skip
+    assert done.removed is not None
+    assert any("rank" in str(each) for each in done.removed.removed)
+    pruned = next(each for each in done.card.history if each.step == "pruned")
+    assert pruned.details["low_rank"] == 0.8
+    kept = done.steps[-1].fidelity
+    assert kept is not None
+    assert (kept.outputs[0].top1_agreement or 0.0) > 0.7
 
 
 def test_training_that_harms_is_left_out(made: tuple[Path, dict[str, Any]], tmp_path: Path) -> None:
