@@ -35,6 +35,8 @@ FLOW = {"IF": ("thenSubgraphIndex", "elseSubgraphIndex"), "WHILE": ("condSubgrap
 """Operator -> the fields of its options that number its graphs."""
 SMALL_BYTES = 4096
 """What decides, and what places elements, is no larger; weights are."""
+DEEPEST = 100
+"""Graphs within graphs."""
 LEFT = (
     "BROADCAST_TO", "CALL_ONCE", "FILL", "MULTINOMIAL", "PAD", "RANDOM_STANDARD_NORMAL", "RANDOM_UNIFORM", "TILE",
     "VAR_HANDLE",
@@ -171,8 +173,8 @@ class _Inlining:
         self._reached.update(graphs)
         given = [self._at(number, int(index), scope) for index in operator.inputs]
         self._depth += 1
-        if self._depth > len(self.model.subgraphs):
-            raise ValueError(f"{place} is part of itself")
+        if self._depth > min(len(self.model.subgraphs), DEEPEST):
+            raise ValueError(f"{place} is part of itself, or too deep")
         found = self._branch(place, graphs, given) if code == "IF" else self._rounds(place, graphs, given)
         self._depth -= 1
         if len(found) != len(operator.outputs):
