@@ -93,3 +93,27 @@ def test_pruning_finds_the_channels_that_nothing_reads(name: str) -> None:
     given = data[-1]
     for expected, answer in zip(runs(whole, given), runs(pruned.model, given), strict=True):
         np.testing.assert_allclose(answer, expected, rtol=0, atol=1e-3 * np.abs(expected).max())
+
+
+def test_channels_that_are_gathered_from_the_end_are_followed() -> None:
+    rng = np.random.default_rng(0)
+    made = onnx.parser.parse_model(
+        """<ir_version: 8, opset_import: ["" : 17]> g (float[1,3,5,5] x) => (float[1,2,5,5] y) {
+        a = Conv <kernel_shape = [1,1], pads = [0,0,0,0]> (x, w, b)
+        h = Gather <axis = 1> (a, i)
+        y = Conv <kernel_shape = [1,1], pads = [0,0,0,0]> (h, v, c)
+        }"""
+    )
+    sizes = {"w": (6, 3, 1, 1), "b": (6,), "v": (2, 4, 1, 1), "c": (2,)}
+    held = {name: rng.standard_normal(shape).astype(np.float32) for name, shape in sizes.items()}
+    held["i"] = np.array([-1, 0, -4, 4], np.int64)
+    made.graph.initializer.extend(onnx.numpy_helper.from_array(array, name) for name, array in held.items())
+    model = ir.from_proto(onnx.shape_inference.infer_shapes(made))
+    out = trace(model, OPERATORS).layers[0].out
+    assert out is not None
+    gone = out[[1, 4]].tolist()
+    whole, found = unread(model, gone)
+    given = {"x": rng.standard_normal((1, 3, 5, 5)).astype(np.float32)}
+    small = cut(whole, found, gone)
+    assert total_parameters(small) < total_parameters(whole)
+    np.testing.assert_allclose(runs(small, given)[0], runs(whole, given)[0], atol=1e-5)

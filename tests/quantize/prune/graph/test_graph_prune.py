@@ -15,7 +15,10 @@ from sweep import swept
 
 from edgemm.errors import InputError, LatencyMissed
 from edgemm.quantize.prune.graph import Settings, prune_graph
+from edgemm.quantize.prune.graph.allocate import stops
 from edgemm.quantize.prune.graph.cost import total_macs, total_parameters
+from edgemm.quantize.prune.graph.groups import Group
+from edgemm.quantize.prune.graph.rank import Ranking
 from edgemm.quantize.prune.graph.watch import Watch, ends, output_error
 from edgemm.quantize.prune.target import Target
 from edgemm.quantize.reference import serialize
@@ -152,6 +155,11 @@ def test_channels_go_in_eights_where_a_layer_has_enough() -> None:
     model = network("depthwise")
     for each in prune_graph(model, samples(model, 8), Target("macs", 0.5)).report.removed:
         assert each.after % (8 if each.before >= 64 else 4 if each.before >= 32 else 2) == 0
+
+
+def test_what_is_left_is_a_multiple_where_a_layer_has_an_odd_number_of_channels() -> None:
+    ranking = Ranking(Group(("a",), np.arange(67), 1), tuple(range(59)), np.zeros(60))
+    assert stops(ranking, 8) == [0, 3, 11, 19, 27, 35, 43, 51, 59]
 
 
 def test_it_imports_no_torch() -> None:
