@@ -117,3 +117,21 @@ def test_channels_that_are_gathered_from_the_end_are_followed() -> None:
     small = cut(whole, found, gone)
     assert total_parameters(small) < total_parameters(whole)
     np.testing.assert_allclose(runs(small, given)[0], runs(whole, given)[0], atol=1e-5)
+
+
+def test_what_a_product_of_tensors_sums_over_stays_and_what_it_passes_on_goes() -> None:
+    made = onnx.parser.parse_model(
+        """<ir_version: 8, opset_import: ["" : 17]> g (float[1,4,6] x) => (float[1,4,2] y) {
+        [one] q = MatMul(x, wq)
+        [two] k = MatMul(x, wk)
+        [three] v = MatMul(x, wv)
+        t = Transpose <perm = [0,2,1]> (k)
+        s = MatMul(q, t)
+        o = MatMul(s, v)
+        [last] y = MatMul(o, wo)
+        }"""
+    )
+    for name, shape in {"wq": (6, 8), "wk": (6, 8), "wv": (6, 8), "wo": (8, 2)}.items():
+        made.graph.initializer.append(onnx.numpy_helper.from_array(np.ones(shape, np.float32), name))
+    model = ir.from_proto(onnx.shape_inference.infer_shapes(made))
+    assert [each.layers for each in groups_of(trace(model, OPERATORS))] == [("three",)]
