@@ -65,6 +65,9 @@ def distil(
 ) -> TrainingReport:
     """Trains `student`, in place, to give what `teacher` gives; the other arguments are those of `train`.
 
+    A student learns at most what the teacher knows. Where there are right answers, and the teacher was trained for
+    fewer epochs than the student will be, `train` on the answers alone may end higher.
+
     Args:
         student, teacher: modules with the same inputs and outputs of the same shapes, one or several. The teacher is
             used in evaluation mode and not changed.
