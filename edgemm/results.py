@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field, fields
+from dataclasses import dataclass, field, fields, is_dataclass
 from typing import Any
 
 import numpy as np
@@ -18,6 +18,8 @@ def _jsonable(value: Any) -> Any:
         return {key: _jsonable(item) for key, item in value.items()}
     if isinstance(value, tuple):
         return [_jsonable(item) for item in value]
+    if is_dataclass(value):
+        return {each.name: _jsonable(getattr(value, each.name)) for each in fields(value)}
     return value
 
 
@@ -25,6 +27,11 @@ class Result:
     """Base of every result: gives `to_json()`."""
 
     __slots__ = ()
+
+    @property
+    def final(self) -> bool:
+        """False for a result that a later one replaces."""
+        return True
 
     def to_json(self) -> dict[str, Any]:
         """A dictionary of plain JSON values, one key per field."""
@@ -117,6 +124,20 @@ class Landmarks(Result):
     """float32[k], in the scale of the source's x, smaller is nearer; None where the model gives none."""
 
 
+@dataclass(frozen=True, slots=True)
+class Word:
+    """A word in running sound."""
+
+    text: str
+    """As the model writes it."""
+    begin_s: float
+    """Seconds since the stream began."""
+    end_s: float
+    """Seconds since the stream began."""
+    confidence: float = 1.0
+    """0..1: how probable its labels are where they are heard best, on average (geometric mean)."""
+
+
 @dataclass(frozen=True, slots=True, eq=False)
 class Transcript(Result):
     """Words heard."""
@@ -126,6 +147,10 @@ class Transcript(Result):
     """Seconds since the stream began."""
     end_s: float = 0.0
     """Seconds since the stream began."""
+    words: tuple[Word, ...] = ()
+    """Each with its times; empty where the model tells none."""
+    final: bool = True
+    """False for what was understood so far, which the next result replaces."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)

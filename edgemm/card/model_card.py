@@ -107,8 +107,8 @@ class ModelCard:
     payload_sha256: str = ""
     """SHA-256 of the model without its card, hexadecimal. Written by edgemm, and checked when the file is read."""
     task: str = "tensors"
-    """What the model is for: tensors gives the outputs as they are. transcription, audio, picture and embedding are
-    reserved for later versions."""
+    """What the model is for: tensors gives the outputs as they are. audio, picture and embedding are reserved for
+    later versions."""
     family: Family = ""
     """Kind of network; for people only."""
     inputs: tuple[InputCard, ...] = ()

@@ -20,10 +20,11 @@ TASKS: Mapping[str, str] = {
     "segmentation": "edgemm.tasks.segmentation.task:SegmentationTask",
     "landmarks": "edgemm.tasks.landmarks.task:LandmarksTask",
     "keyword": "edgemm.tasks.keyword.task:KeywordTask",
+    "transcription": "edgemm.tasks.transcription.task:TranscriptionTask",
     "tensors": "edgemm.tasks.tensors.task:TensorsTask",
 }
 """Task of a card -> module and class."""
-RESERVED = ("transcription", "audio", "picture", "embedding")
+RESERVED = ("audio", "picture", "embedding")
 """Names that a card may have, and this version does not decode."""
 GROUP = "edgemm.tasks"
 

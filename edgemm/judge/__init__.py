@@ -13,6 +13,7 @@ detection.py           mean average precision as COCO defines it (matching.py: w
                        precision.py: precision over recall)
 segmentation.py        mean intersection over union of the classes
 landmarks.py           mean distance of the points
+transcription.py       share of the words, and of the letters, that are wrong
 detection_agreement.py detections of one model against those of another
 
 Needs NumPy alone.

@@ -46,6 +46,7 @@ METRICS: Mapping[str, str] = {
     "detection": "edgemm.judge.detection:DetectionMetric",
     "segmentation": "edgemm.judge.segmentation:SegmentationMetric",
     "landmarks": "edgemm.judge.landmarks:LandmarksMetric",
+    "transcription": "edgemm.judge.transcription:TranscriptionMetric",
 }
 """Task of a card -> module and class of its metric, imported when it is asked for."""
 

@@ -7,8 +7,9 @@ Whatever a model remembers is kept here, behind one interface: windows that slid
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, Literal
 
 import numpy as np
@@ -27,7 +28,7 @@ from edgemm.preprocess.window import CLIP_STRIDES
 from edgemm.results import Result
 from edgemm.session import NO_CLOCK, Cancellation, Emission, Gap, StageClock
 from edgemm.tasks.context import Context
-from edgemm.tasks.decoder import Decoder
+from edgemm.tasks.decoder import Decoder, HearsOut
 from edgemm.tasks.outputs import Outputs
 
 
@@ -228,9 +229,11 @@ class AudioSession(ModelSession):
             raise InputError(f"input {card.name!r}: expected a card with `audio`, found none")
         self._window = compile_audio(card, engine.backend.inputs[index])
         self._rate, self._index, self._decoder = card.audio.sample_rate, index, decoder
+        self._tail_s = decoder.tail_s if isinstance(decoder, HearsOut) else 0.0
         self._state = decoder.begin()
         self._context = Context()
         self._began_s: float | None = None
+        self._newest: AudioBlock | None = None
 
     def feed(self, item: Captured, clock: StageClock) -> Iterator[Emission]:
         """The results of the windows that the block completes.
@@ -243,13 +246,17 @@ class AudioSession(ModelSession):
         self._cancelled.renew()
         if self._began_s is None:
             self._began_s = item.position / item.sample_rate
+        self._newest = item
+        yield from self._hear(item, clock)
+
+    def _hear(self, item: AudioBlock, clock: StageClock) -> Iterator[Emission]:
         clock.start("preprocess")
         for end in self._window.push(item.samples, item.sample_rate):
             context = self._context = self._place(end, item)
             results = self._run(context, clock)
             clock.stop()
             for each in results:
-                yield Emission(each, context.begin_ns, context.end_ns)
+                yield Emission(each, context.begin_ns, context.end_ns, each.final)
             if self._cancelled:
                 return
             clock.start("preprocess")
@@ -271,17 +278,28 @@ class AudioSession(ModelSession):
             self._window.write(runs.backend.input_buffer(self._index))
             return tuple(self._decoder.decode(runs.run(clock), context, self._state))
 
-    def finish(self, clock: StageClock) -> Iterable[Emission]:
-        """What the decoder has still to say of what was heard."""
+    def finish(self, clock: StageClock) -> Iterator[Emission]:
+        """What the decoder has still to say of what was heard, and of the silence behind it where it needs some."""
+        self._cancelled.renew()
+        last, self._newest = self._newest, None
+        if last is not None and self._tail_s > 0:
+            for each in self._hear(_silence(last, self._tail_s), clock):
+                newest_ns = min(each.newest_ns, _end_ns(last))  # what is heard of the silence is no younger
+                yield each._replace(begin_ns=min(each.begin_ns, newest_ns), newest_ns=newest_ns)
+            end_ns = _end_ns(last)
+            self._context = self._context._replace(
+                begin_ns=min(self._context.begin_ns, end_ns), end_ns=end_ns
+            )
         at = self._context
-        return [Emission(each, at.begin_ns, at.end_ns) for each in self._decoder.end(at, self._state)]
+        for result in self._decoder.end(at, self._state):
+            yield Emission(result, at.begin_ns, at.end_ns, result.final)
 
     def whole(self, block: AudioBlock) -> Result:
         """One result for a whole recording; the state of a stream is not kept."""
         self.reset()
         runs, windows = self._runs, []
-        strides = 1 if runs.remembers else CLIP_STRIDES
-        for tensor in self._window.clip(block.samples, block.sample_rate, strides):
+        strides = 1 if runs.remembers or self._tail_s > 0 else CLIP_STRIDES
+        for tensor in self._window.clip(block.samples, block.sample_rate, strides, tail_s=self._tail_s):
             with runs.lock:
                 runs.backend.input_buffer(self._index)[...] = tensor
                 windows.append(runs.run(NO_CLOCK).copy())
@@ -295,6 +313,20 @@ class AudioSession(ModelSession):
         self._runs.reset()
         self._state = self._decoder.begin()
         self._began_s = None
+        self._newest = None
+
+
+def _silence(last: AudioBlock, seconds: float) -> AudioBlock:
+    """What follows a block when nothing does."""
+    count = len(last.samples)
+    samples = np.zeros(math.ceil(seconds * last.sample_rate), np.float32)
+    return replace(
+        last, samples=samples, captured_ns=_end_ns(last), position=last.position + count, gap_samples=0
+    )
+
+
+def _end_ns(block: AudioBlock) -> int:
+    return block.captured_ns + round(len(block.samples) * 1e9 / block.sample_rate)
 
 
 class TensorSession(ModelSession):

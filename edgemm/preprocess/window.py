@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterator
 from dataclasses import replace
 from typing import Any
@@ -101,7 +102,12 @@ class AudioWindow:
         self._next_end = self.span - self._recipe.lead
 
     def clip(
-        self, samples: npt.NDArray[Any], sample_rate: int, strides: int = CLIP_STRIDES
+        self,
+        samples: npt.NDArray[Any],
+        sample_rate: int,
+        strides: int = CLIP_STRIDES,
+        *,
+        tail_s: float = 0.0,
     ) -> Iterator[npt.NDArray[Any]]:
         """Prepared tensors of a whole recording; the state of the stream is not touched.
 
@@ -112,6 +118,7 @@ class AudioWindow:
             samples: float32[n] in -1..1, or int16[n]; one channel.
             sample_rate: hertz; resampled to the card's when they differ.
             strides: 1 for a model that remembers, which must hear all of it.
+            tail_s: seconds of silence behind it.
 
         Yields:
             A new array of the spec's shape and type.
@@ -122,6 +129,8 @@ class AudioWindow:
         """
         _check_hertz(sample_rate)
         heard = resample(_checked_samples(samples), sample_rate, self._recipe.sample_rate)
+        if tail_s > 0:
+            heard = np.pad(heard, (0, math.ceil(tail_s * self._recipe.sample_rate)))
         missing = max(0, self.span - self._recipe.lead - len(heard))
         heard = np.pad(heard, (missing // 2, missing - missing // 2))
         recipe = replace(self._recipe, stride=self.stride * strides)

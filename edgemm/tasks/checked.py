@@ -9,7 +9,7 @@ from edgemm.card.tasks import origin
 from edgemm.errors import CardError, EdgemmError
 from edgemm.results import Result
 from edgemm.tasks.context import Context
-from edgemm.tasks.decoder import Decoder
+from edgemm.tasks.decoder import Decoder, HearsOut
 from edgemm.tasks.outputs import Outputs
 
 _METHODS = ("begin", "decode", "end", "whole")
@@ -34,6 +34,8 @@ class CheckedDecoder:
                 f"{self._name}: open() must give a decoder, found {_kind(decoder)}, which lacks {', '.join(missing)}. "
                 "See edgemm.tasks.decoder.Decoder"
             )
+        if isinstance(decoder, HearsOut):
+            self.tail_s = decoder.tail_s
 
     def begin(self) -> Any:
         """The state of a new stream."""

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
-from typing import Any, ClassVar, Protocol
+from typing import Any, ClassVar, Protocol, runtime_checkable
 
 from edgemm.results import Result
 from edgemm.tasks.context import Context
@@ -59,6 +59,18 @@ class Decoder(Protocol):
             stride_s: seconds between the beginnings of two windows, where the model keeps a state from one to the
                 next; 0: each stands for itself.
         """
+
+
+@runtime_checkable
+class HearsOut(Protocol):
+    """A decoder that writes down all that is said: it needs every window of a recording, and silence behind the end.
+
+    Exists so that a last word is not lost of which the end lies in a window that never fills, or that the model
+    answers later than it hears. Optional.
+    """
+
+    tail_s: float
+    """Seconds of silence that follow the end of a stream or a recording, and precede a gap."""
 
 
 class Task(Protocol):

@@ -1,0 +1,224 @@
+"""Windows to transcripts: partial and final results, silences, times, confidence; and cards that do not fit."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import Any
+
+import decoding
+import numpy as np
+import numpy.typing as npt
+import pytest
+
+from edgemm.card import AudioRecipe, InputCard, ModelCard, OutputCard
+from edgemm.card.options import with_options
+from edgemm.errors import ArtifactError, CardError, InputError
+from edgemm.results import Transcript
+from edgemm.tasks import open_decoder
+from edgemm.tasks.context import Context
+from edgemm.tasks.outputs import Outputs
+from edgemm.tasks.transcription import TranscriptionRecipe
+from edgemm.tasks.transcription.task import TranscriptionDecoder
+from edgemm.tensors import TensorSpec
+
+pytestmark = pytest.mark.device
+
+LABELS = ("-", " ", "a", "b", "c")
+STEPS, STEP_S = 4, 0.1
+SHAPE = (1, STEPS, len(LABELS))
+
+
+def card(samples: int = 400, stride: int = 400, **recipe: Any) -> ModelCard:
+    """Of a model that hears 1,000 samples a second, in four steps."""
+    audio = AudioRecipe(sample_rate=1000, feature="waveform", samples=samples, stride=stride)
+    return ModelCard(
+        task="transcription",
+        inputs=(InputCard("sound", "audio", (1, samples), "NT", audio=audio),),
+        outputs=(OutputCard("scores", SHAPE, "probabilities"),),
+        labels=LABELS,
+        recipe=TranscriptionRecipe(**{"endpoint_s": 0.5, **recipe}),
+    )
+
+
+def decoder(given: ModelCard, shape: tuple[int, ...] = SHAPE) -> TranscriptionDecoder:
+    opened = open_decoder(given, (TensorSpec("scores", shape, "float32"),))
+    assert isinstance(opened, TranscriptionDecoder)
+    return opened
+
+
+def outputs(text: str, sure: float = 0.9) -> Outputs:
+    """A step for each letter."""
+    scores = np.full(SHAPE, (1 - sure) / (len(LABELS) - 1), np.float32)
+    for step, letter in enumerate(text):
+        scores[0, step, LABELS.index(letter)] = sure
+    return decoding.outputs((TensorSpec("scores", SHAPE, "float32"),), scores)
+
+
+def windows(text: str) -> list[Outputs]:
+    padded = text + "-" * (-len(text) % STEPS)
+    return [outputs(padded[at : at + STEPS]) for at in range(0, len(padded), STEPS)]
+
+
+def stream(text: str, **recipe: Any) -> list[Transcript]:
+    """All results of windows that follow each other, and of the end."""
+    decode = decoder(card(**recipe))
+    state, found, end_s = decode.begin(), [], 0.0
+    for number, each in enumerate(windows(text), 1):
+        end_s = number * STEPS * STEP_S
+        found += decode.decode(each, Context(begin_s=end_s - STEPS * STEP_S, end_s=end_s), state)
+    return found + decode.end(Context(end_s=end_s), state)
+
+
+def told(found: list[Transcript]) -> list[tuple[str, bool]]:
+    return [(each.text, each.final) for each in found]
+
+
+@pytest.mark.parametrize("search", ["beam", "greedy"])
+def test_what_was_understood_so_far_is_told_and_then_what_was_said(search: str) -> None:
+    found = stream("aa-bb- -cc-c-------a----", search=search)
+    assert told(found) == [
+        ("ab", False), ("ab cc", False), ("ab cc", True), ("a", False), ("a", True),
+    ]  # fmt: skip
+
+
+def test_partial_results_can_be_left_out() -> None:
+    assert told(stream("aa-b-------a", partial=False)) == [("ab", True), ("a", True)]
+
+
+def test_what_is_said_up_to_the_end_is_not_lost() -> None:
+    assert told(stream("--ab"))[-1] == ("ab", True)
+
+
+def test_silence_says_nothing() -> None:
+    assert stream("-" * 80) == []
+
+
+def test_without_an_endpoint_all_is_one_result() -> None:
+    assert told(stream("a" + "-" * 30 + " b", endpoint_s=0, partial=False)) == [("a b", True)]
+
+
+@pytest.mark.parametrize(("blanks", "results"), [(4, 1), (5, 2)])
+def test_a_result_is_final_after_the_configured_silence(blanks: int, results: int) -> None:
+    found = stream("a" + "-" * blanks + " b", partial=False, endpoint_s=0.5)
+    assert len(found) == results
+
+
+def test_words_have_the_times_of_their_labels() -> None:
+    (found,) = stream("---aa-b- -cc", partial=False)
+    times = [(each.text, round(each.begin_s, 6), round(each.end_s, 6)) for each in found.words]
+    assert times == [("ab", 0.3, 0.7), ("c", 1.0, 1.2)]
+    assert (round(found.start_s, 6), round(found.end_s, 6)) == (0.3, 1.2)
+
+
+def test_a_model_that_answers_late_is_not_believed_about_times() -> None:
+    (found,) = stream("---aa-b-----", partial=False, delay_s=0.2)
+    assert [(round(each.begin_s, 6), round(each.end_s, 6)) for each in found.words] == [(0.1, 0.5)]
+
+
+def test_confidence_is_how_sure_the_labels_are() -> None:
+    decode = decoder(card())
+    for sure in (0.9, 0.5):
+        state = decode.begin()
+        decode.decode(outputs("-a--", sure), Context(end_s=0.4), state)
+        ((word,),) = (each.words for each in decode.end(Context(end_s=0.4), state))
+        assert word.confidence == pytest.approx(sure, abs=1e-4)
+
+
+def test_speech_without_a_pause_is_divided_between_labels_and_loses_none() -> None:
+    text = "ab-c " * 60  # 30 s
+    found = stream(text, longest_s=5.0, partial=False)
+    assert 5 <= len(found) <= 8
+    assert "".join(each.text.replace(" ", "") for each in found) == "abc" * 60
+
+
+def test_a_recording_says_what_its_stream_says() -> None:
+    text = "aa-b- -c--------ab------- - bb-b"
+    finals = [each for each in stream(text) if each.final]
+    whole = decoder(card()).whole(windows(text), Context(end_s=3.2), 0.0)
+    assert whole.text == " ".join(each.text for each in finals) == "ab c ab bb"
+    assert whole.words == tuple(word for each in finals for word in each.words)
+
+
+def overlapping(text: str, stride: int, wrong: str = "c") -> list[Outputs]:
+    """Windows of four steps, `stride` steps apart; what lies at the edge of a window is not understood."""
+    last = len(text) - STEPS
+    found = []
+    for at in range(0, last + 1, stride):
+        part = list(text[at : at + STEPS])
+        part[0] = part[0] if at == 0 else wrong
+        part[-1] = part[-1] if at == last else wrong
+        found.append(outputs("".join(part)))
+    return found
+
+
+def test_of_windows_that_overlap_the_middle_counts() -> None:
+    text = "-a-b-a-b-a"
+    whole = decoder(card(stride=200)).whole(overlapping(text, 2), Context(end_s=1.0), 0.0)
+    assert whole.text == "ababa"
+    assert [round(each.begin_s, 6) for each in whole.words] == [0.1]
+
+
+@pytest.mark.parametrize(
+    ("changes", "shape", "reason"),
+    [
+        ({"labels": LABELS[:4]}, SHAPE, r"each of the card's 4 labels .* found shape \[1, 4, 5\]"),
+        ({}, (1, 5, 4), "They stand in another dimension"),
+        ({}, (2, 4, 5), r"expected \[1, steps, labels\]"),
+        ({"labels": ()}, SHAPE, "labels: .* found none"),
+        ({"inputs": ()}, SHAPE, "an input made from sound"),
+        ({"outputs": (OutputCard("scores", SHAPE, "sigmoid"),)}, SHAPE, "found 'sigmoid'"),
+        ({"outputs": (OutputCard("scores", SHAPE, "raw"),)}, SHAPE, "found none"),
+        ({"recipe": TranscriptionRecipe(blank=5)}, SHAPE, "blank: expected 0 to 4"),
+        ({"recipe": TranscriptionRecipe(hot_words=("abz",))}, SHAPE, "'abz' cannot be written"),
+        ({"recipe": TranscriptionRecipe(hot_words=("a b",))}, SHAPE, "expected single words"),
+        ({"recipe": TranscriptionRecipe(hot_words=("a",), search="greedy")}, SHAPE, 'expected "search": "beam"'),
+    ],
+)  # fmt: skip
+def test_a_card_that_does_not_fit_is_refused(
+    changes: dict[str, Any], shape: tuple[int, ...], reason: str
+) -> None:
+    with pytest.raises(CardError, match=reason):
+        decoder(card().with_(**changes), shape)
+
+
+def test_a_stride_that_leaves_sound_out_is_refused() -> None:
+    with pytest.raises(CardError, match="stride: expected at most 400 samples"):
+        decoder(card(stride=401))
+
+
+def test_a_beam_of_nothing_is_refused() -> None:
+    with pytest.raises(InputError, match="option beam: .*1 to 512"):
+        with_options(card(), {"beam": 0})
+    text = card().to_json().replace('"beam": 8', '"beam": 0')
+    with pytest.raises(CardError, match="transcription.beam"):
+        ModelCard.from_json(text)
+
+
+def test_the_section_survives_being_written() -> None:
+    given = card(hot_words=("ab",), search="beam", beam=3)
+    assert ModelCard.from_json(given.to_json()).recipe == given.recipe
+
+
+def test_scores_that_are_not_finite_are_refused() -> None:
+    scores: npt.NDArray[np.float32] = np.full(SHAPE, np.nan, np.float32)
+    decode = decoder(card())
+    broken = decoding.outputs((TensorSpec("scores", SHAPE, "float32"),), scores)
+    with pytest.raises(ArtifactError, match="found NaN"):
+        decode.decode(broken, Context(end_s=0.4), decode.begin())
+
+
+@pytest.mark.parametrize("shape", [(4, 5), (4, 1, 5), (1, 4, 5)])
+def test_steps_may_stand_in_any_dimension_before_the_labels(shape: tuple[int, ...]) -> None:
+    changed = card().with_(outputs=(replace(card().outputs[0], shape=shape),))
+    spec = (TensorSpec("scores", shape, "float32"),)
+    scores = outputs("-ab-").real("scores").reshape(shape)
+    assert decoder(changed, shape).whole([decoding.outputs(spec, scores)], Context(), 0.0).text == "ab"
+
+
+def test_two_streams_of_one_decoder_do_not_touch() -> None:
+    decode = decoder(card())
+    one, other = decode.begin(), decode.begin()
+    decode.decode(outputs("-a--"), Context(end_s=0.4), one)
+    decode.decode(outputs("-b--"), Context(end_s=0.4), other)
+    assert [each.text for each in decode.end(Context(end_s=0.4), one)] == ["a"]
+    assert [each.text for each in decode.end(Context(end_s=0.4), other)] == ["b"]
