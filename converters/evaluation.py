@@ -11,6 +11,7 @@ import onnx_ir as ir
 
 from edgemm.card import ImageRecipe, ModelCard
 from edgemm.converters.prepare import Prepared
+from edgemm.converters.recordings import has_recordings, load_recordings
 from edgemm.converters.sample_truths import has_truths, load_truths
 from edgemm.converters.samples import Sample, Samples, load_samples
 from edgemm.converters.stepwise import load_sequences, run_along
@@ -27,6 +28,8 @@ def load_data(data: Any, prepared: Prepared, limit: int, option: str = "--calibr
     if data is None:
         return None
     axis = prepared.time_axis
+    if option == "--evaluate" and has_recordings(data, prepared.card):
+        return load_recordings(data, prepared, limit, option)
     if option == "--evaluate" and axis is None and has_truths(data, prepared.card):
         return load_truths(data, prepared.card, prepared.inputs, limit, option)
     if axis is not None:

@@ -18,10 +18,11 @@ from edgemm.converters.fidelity import worst_error as worst_error
 from edgemm.converters.fidelity.float_check import MAX_FLOAT_ERROR
 from edgemm.converters.fidelity.meaning import NOTHING
 from edgemm.converters.fidelity.task_gate import TaskFidelity
-from edgemm.converters.fidelity.task_judge import task_judge
+from edgemm.converters.fidelity.task_judge import task_judge, words_kept
 from edgemm.converters.fidelity.trace import trace
 from edgemm.converters.halving import first_failing, told
 from edgemm.converters.latency import NOT_MEASURED, WARM_UP, Latency, measure_latency
+from edgemm.converters.heard import file_hears
 from edgemm.converters.piece import Piece
 from edgemm.converters.reference import GraphSource, Outputs
 from edgemm.converters.samples import Samples
@@ -72,7 +73,7 @@ def run_artifact(
     Raises:
         RunFailed: the runtime refuses the file, fails in it, or dies of it.
     """
-    how: How = "written" if emulate and written.format == "onnx" else "device"
+    how = _how(written, emulate)
     outputs, latency = [], NOT_MEASURED
     given: list[npt.NDArray[Any]] = []
     with opened(written.payload, written.format, how) as session:
@@ -93,6 +94,11 @@ def run_artifact(
         if timed and outputs:
             latency = measure_latency(lambda: _timed(session, given), warm=len(outputs) >= WARM_UP)
     return Measured(tuple(outputs), latency)
+
+
+def _how(written: Written, emulate: bool) -> How:
+    """Q/DQ as written, or as a device would compute it."""
+    return "written" if emulate and written.format == "onnx" else "device"
 
 
 def _timed(session: Session, arrays: Sequence[npt.NDArray[Any]]) -> int:
@@ -220,6 +226,8 @@ class Judge:
     tick: Tick | None = None
     card: ModelCard | None = None
     """Of the source; where its task is judged by results, it is."""
+    heard: Sequence[Sequence[Outputs]] = ()
+    """What the source answers to each window of the samples' recordings."""
 
     def few(self, count: int) -> Judge:
         """The same on at most so many samples, evenly spread; right answers left out."""
@@ -243,6 +251,9 @@ class Judge:
         emulate = emulate and plan.scheme != "float"
         found = run_artifact(file, self.samples, emulate=emulate, timed=timed, tick=self.tick)
         task, states = self._by_task(file, found.outputs)
+        if self.samples.recordings and self.card is not None:
+            task = (*task, *self._by_words(file, self.card, _how(file, emulate)))
+            states = tuple(pair.output for pair in self.card.states)
         fidelity = compare(
             stack(self.expected),
             stack(found.outputs),
@@ -264,6 +275,12 @@ class Judge:
         states = tuple(pair.output for pair in self.card.states)
         card = described_tensors(self.card, file)
         return judge.judge(card, file.outputs, self.expected, found, self.samples), states
+
+    def _by_words(self, file: Written, card: ModelCard, how: How) -> tuple[TaskFidelity, ...]:
+        """What the file loses of the words of recordings."""
+        found = file_hears(file, card, self.samples.recordings, how)
+        texts = [each.text for each in self.samples.recordings]
+        return words_kept(described_tensors(card, file), file.outputs, self.heard, found, texts)
 
     def planned(self, model: ir.Model, plan: Plan) -> Fidelity:
         """What the file of a plan would keep."""

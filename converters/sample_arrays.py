@@ -30,6 +30,15 @@ LABEL_KEYS = ("labels", "label", "y")
 
 
 @dataclass(frozen=True, slots=True)
+class Recording:
+    """A recording as the model hears it, and what is said in it."""
+
+    windows: tuple[Array, ...]
+    """Of the main input, one after the other, up to the silence behind the end."""
+    text: str
+
+
+@dataclass(frozen=True, slots=True, eq=False)
 class Samples:
     """Prepared inputs, and the right answers where the data names them."""
 
@@ -40,6 +49,8 @@ class Samples:
     """What is right of each sample, in the terms of the task's metric, read when it is called; or None."""
     contexts: tuple[Context, ...] | None = None
     """Where each sample lies in its picture; None where that is not known."""
+    recordings: tuple[Recording, ...] = ()
+    """Recordings that the samples are windows of, where it is known what is said in them."""
 
     def __len__(self) -> int:
         return len(self.inputs)

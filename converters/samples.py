@@ -22,6 +22,7 @@ from edgemm.converters.sample_arrays import (
 from edgemm.converters.sample_classes import folder_classes
 from edgemm.errors import InputError, SourceError
 from edgemm.media import AudioBlock, Frame
+from edgemm.preprocess.window import CLIP_STRIDES
 from edgemm.tensors import TensorSpec
 
 __all__ = ["Sample", "Samples", "load_samples"]
@@ -35,6 +36,7 @@ def load_samples(
     classes: Sequence[str] = (),
     limit: int = 256,
     option: str = "--calibrate",
+    strides: int = CLIP_STRIDES,
 ) -> Samples:
     """Calibration data as the model's inputs.
 
@@ -48,6 +50,7 @@ def load_samples(
         classes: the card's labels, to give sub-folders their number.
         limit: at most so many samples, spread evenly over what is there.
         option: what the data was given as, for messages.
+        strides: of the card, between two windows of a recording; 1 for a model that goes on where it was.
 
     Raises:
         InputError: there is no usable data; the message says what was expected.
@@ -56,7 +59,7 @@ def load_samples(
         path = Path(data)
         kind = kind_of(path, option)
         if kind == "folder":
-            return _from_folder(path, specs, cards, classes, limit, option)
+            return _from_folder(path, specs, cards, classes, limit, option, strides)
         if kind == "arrays":
             return from_arrays(
                 *read_arrays(path, specs, option), specs, limit, f"{option} {path}", len(classes)
@@ -83,6 +86,7 @@ def _from_folder(
     classes: Sequence[str],
     limit: int,
     option: str,
+    strides: int,
 ) -> Samples:
     described = [card for card in cards if card.modality in ("image", "audio")]
     if len(specs) != 1 or len(described) != 1:
@@ -99,7 +103,7 @@ def _from_folder(
     inputs: list[Sample] = []
     labels: list[int] = []
     for file in spread(files, limit):
-        for array in _prepared(file, described[0], specs[0], option):
+        for array in _prepared(file, described[0], specs[0], option, strides):
             inputs.append({specs[0].name: array})
             labels.append(order.get(file.parent.name, -1) if file.parent != path else -1)
     if not inputs:
@@ -112,21 +116,25 @@ PICTURES = {".png", ".jpg", ".jpeg", ".bmp", ".webp", ".tif", ".tiff", ".pgm", "
 """File types that count as pictures in a folder."""
 
 
-def _prepared(file: Path, card: InputCard, spec: TensorSpec, option: str) -> Iterator[npt.NDArray[Any]]:
+def _prepared(
+    file: Path, card: InputCard, spec: TensorSpec, option: str, strides: int
+) -> Iterator[npt.NDArray[Any]]:
     """The tensors that the card's own preprocessing makes of one file.
 
     Raises:
         InputError: the file cannot be read; it is named.
     """
     try:
-        yield from _tensors(file, card, spec)
+        yield from _tensors(file, card, spec, strides)
     except SourceError as error:
         raise InputError(
             f"{option}: {file} cannot be read: {error}. Remove the file, or replace it"
         ) from error
 
 
-def _tensors(file: Path, card: InputCard, spec: TensorSpec) -> Iterator[npt.NDArray[Any]]:
+def _tensors(
+    file: Path, card: InputCard, spec: TensorSpec, strides: int
+) -> Iterator[npt.NDArray[Any]]:
     from edgemm.capture import open_source
     from edgemm.preprocess import compile_audio, compile_image
 
@@ -145,4 +153,4 @@ def _tensors(file: Path, card: InputCard, spec: TensorSpec) -> Iterator[npt.NDAr
             heard.append(item.samples)
             rate = item.sample_rate
         if heard:
-            yield from window.clip(np.concatenate(heard), rate)
+            yield from window.clip(np.concatenate(heard), rate, strides)

@@ -90,7 +90,7 @@ def load_sequences(
     if isinstance(data, str | Path):
         path = Path(data)
         if kind_of(path, option) != "arrays":
-            return list(load_samples(data, (spec,), (card,), limit=MOST, option=option).inputs)
+            return list(load_samples(data, (spec,), (card,), limit=MOST, option=option, strides=1).inputs)
         data = read_arrays(path, (spec,), option)[0][spec.name]
     if isinstance(data, Mapping | bytes | bytearray):
         raise InputError(

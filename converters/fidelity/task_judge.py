@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -155,9 +156,42 @@ class _Side:
         self._decoder: Decoder = task.open(card, recipe, self._specs)
 
     def result(self, run: Arrays, context: Context) -> Result:
+        return self._decoder.whole([self._outputs(run)], context, 0.0)
+
+    def heard(self, runs: Sequence[Arrays]) -> Result:
+        """Of the windows of a recording."""
+        return self._decoder.whole([self._outputs(each) for each in runs], Context(), 0.0)
+
+    def _outputs(self, run: Arrays) -> Outputs:
         make = Port.store if self._stored else _laid_out
-        arrays = {port.spec.name: make(port, run[port.name]) for port in self._ports}
-        return self._decoder.whole([Outputs.of(self._specs, arrays)], context, 0.0)
+        return Outputs.of(
+            self._specs, {port.spec.name: make(port, run[port.name]) for port in self._ports}
+        )
+
+
+def words_kept(
+    card: ModelCard,
+    ports: Sequence[Port],
+    expected: Sequence[Sequence[Arrays]],
+    found: Sequence[Sequence[Arrays]],
+    texts: Sequence[str],
+) -> tuple[TaskFidelity, ...]:
+    """What the file loses of the words of recordings; () where nothing is said in them.
+
+    Args:
+        card: with the names of the file's tensors; its task writes words.
+        ports: the file's outputs.
+        expected: of the source, for each recording, for each window: its name of the output -> real numbers.
+        found: the same of the file.
+        texts: what is said in each recording.
+    """
+    task: Task | None = find_task(card.task)
+    assert task is not None, card.task
+    recipe, first = task.Recipe() if card.recipe is None else card.recipe, expected[0][0]
+    source, file = (_Side(task, card, recipe, ports, first, stored=each) for each in (False, True))
+    pairs = ((source.heard(a), file.heard(b)) for a, b in zip(expected, found, strict=True))
+    kept = against_truth(card.task, pairs, [partial(str, text) for text in texts])
+    return () if kept is None else (kept,)
 
 
 def task_judge(card: ModelCard) -> TaskJudge | None:

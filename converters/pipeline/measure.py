@@ -13,6 +13,7 @@ from edgemm.converters.measure import Judge
 from edgemm.converters.passes.rewrite import array_of
 from edgemm.converters.pipeline.work import Work
 from edgemm.converters.prepare import Prepared
+from edgemm.converters.recordings import source_hears
 from edgemm.converters.shape_outputs import ClassMap
 
 
@@ -37,6 +38,7 @@ def judge_of(work: Work) -> Judge:
         options.settings,
         lambda done, total: work.tell("measuring", done, total),
         None if work.noise else work.prepared.card,
+        source_hears(work.prepared, work.judged_on.recordings),
     )
 
 

@@ -91,6 +91,15 @@ def bands(recipe: AudioRecipe) -> int:
     return recipe.n_mfcc if recipe.feature == "mfcc" else recipe.n_mels
 
 
+def span(recipe: AudioRecipe) -> int:
+    """Samples that one input of the model covers."""
+    if recipe.feature == "waveform":
+        return recipe.samples
+    if recipe.padding != "none":
+        return recipe.samples or (recipe.frames - 1) * recipe.hop
+    return (recipe.frames - 1) * recipe.hop + recipe.window
+
+
 def check_version(recipe: AudioRecipe, path: str) -> None:
     """Version 1 has nothing of version 2.
 

@@ -17,14 +17,16 @@ SHOWN = 3
 
 
 def answer(result: Result) -> str:
-    """ "seven 0.91"; "not detected (seven 0.31)"; "2 found: cat 0.90, dog 0.71"; "logits float32[1, 10]"."""
+    """ "seven 0.91"; "not detected (seven 0.31)"; "2 found: cat 0.90, dog 0.71"; "logits float32[1, 10]"; and "one two
+    ..." where a later result replaces this one."""
     if hasattr(result, "label") and hasattr(result, "score"):
         best = f"{printable(str(result.label))} {result.score:.2f}"
         return best if getattr(result, "detected", True) else f"not detected ({best})"
     if hasattr(result, "scores"):
         return _found(result)
     if hasattr(result, "text"):
-        return printable(str(result.text)) or "no words"
+        text = printable(str(result.text))
+        return f"{text} ..." if text and not result.final else text or "no words"
     return _arrays(result)
 
 

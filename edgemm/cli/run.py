@@ -325,7 +325,7 @@ def _card(options: argparse.Namespace) -> ModelCard | Path | None:
 class Lines:
     """Writes results as they come: JSON objects, or lines for people.
 
-    For people, keyword results without a word have no line.
+    For people, keyword results without a word have no line, and what was understood so far ends in "...".
     """
 
     def __init__(self, *, as_json: bool) -> None:

@@ -5,9 +5,8 @@ from __future__ import annotations
 from typing import Literal, get_args, get_origin, get_type_hints
 
 from edgemm.card import AudioRecipe, InputCard
-from edgemm.card.rules import bands, check_version
+from edgemm.card.rules import bands, check_version, span
 from edgemm.errors import CardError, UnsupportedVersion
-from edgemm.preprocess.context import span
 from edgemm.preprocess.window import MAX_RATE, AudioWindow
 from edgemm.tensors import TensorSpec
 

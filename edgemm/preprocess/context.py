@@ -13,7 +13,7 @@ import numpy as np
 import numpy.typing as npt
 
 from edgemm.card import AudioRecipe
-from edgemm.card.rules import bands
+from edgemm.card.rules import bands, span
 from edgemm.preprocess.encoder import Encoder
 from edgemm.preprocess.framer import Framer
 from edgemm.preprocess.history import History
@@ -29,15 +29,6 @@ def depends_on_window(recipe: AudioRecipe) -> bool:
     """True where a frame depends on more than its own samples."""
     relative = recipe.log == "db" and (recipe.db_reference == "max" or recipe.db_range > 0)
     return recipe.padding != "none" or recipe.normalize != "none" or relative
-
-
-def span(recipe: AudioRecipe) -> int:
-    """Samples that one input of the model covers."""
-    if recipe.feature == "waveform":
-        return recipe.samples
-    if recipe.padding != "none":
-        return recipe.samples or (recipe.frames - 1) * recipe.hop
-    return (recipe.frames - 1) * recipe.hop + recipe.window
 
 
 class WindowFrames:

@@ -11,8 +11,8 @@ import numpy as np
 import numpy.typing as npt
 
 from edgemm.card import AudioRecipe
+from edgemm.card.rules import span
 from edgemm.errors import InputError
-from edgemm.preprocess.context import span
 from edgemm.preprocess.feature import make_feature
 from edgemm.preprocess.resample import Resampler, resample
 from edgemm.tensors import TensorSpec

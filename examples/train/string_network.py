@@ -22,6 +22,7 @@ LABELS = ("<blank>", "▁", *WORDS)
 """Blank, the mark that begins a word, and the words."""
 LAG = 6
 """Frames by which the network's answers lag behind the sound: it must hear that a word has ended."""
+DELAY_S = LAG * RECIPE.hop / RATE
 WIDTH = 64
 DILATIONS = (1, 2, 4, 8, 16)
 

@@ -55,6 +55,7 @@ RESULTS: list[tuple[Result, str]] = [
     (Detections(BOXES, f32([0.9] * 4), i64([1] * 4), ("a",) * 4), "4 found: a 0.90, a 0.90, a 0.90, ..."),
     (Detections(BOXES[:0], f32([]), i64([])), "nothing found"),
     (Transcript("hello"), "hello"),
+    (Transcript("one two", final=False), "one two ..."),
     (Transcript(""), "no words"),
     (Tensors({"logits": np.zeros((1, 10), np.float32)}), "logits float32[1, 10]"),
     (Embedding(np.zeros(8, np.float32)), "vector float32[8]"),

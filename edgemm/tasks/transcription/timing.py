@@ -6,8 +6,8 @@ from dataclasses import dataclass
 
 from edgemm.card.model_card import ModelCard
 from edgemm.card.recipes import AudioRecipe
+from edgemm.card.rules import span
 from edgemm.errors import CardError
-from edgemm.preprocess.context import span
 from edgemm.tasks.context import Context
 
 
