@@ -21,8 +21,8 @@ from edgemm.converters.fidelity.task_gate import TaskFidelity
 from edgemm.converters.fidelity.task_judge import task_judge, words_kept
 from edgemm.converters.fidelity.trace import trace
 from edgemm.converters.halving import first_failing, told
-from edgemm.converters.latency import NOT_MEASURED, WARM_UP, Latency, measure_latency
 from edgemm.converters.heard import file_hears
+from edgemm.converters.latency import NOT_MEASURED, WARM_UP, Latency, measure_latency
 from edgemm.converters.piece import Piece
 from edgemm.converters.reference import GraphSource, Outputs
 from edgemm.converters.samples import Samples

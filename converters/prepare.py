@@ -32,7 +32,7 @@ from edgemm.converters.source_card import fit_card, given_card
 from edgemm.converters.source_graph import source_graph
 from edgemm.converters.source_runtime import Examples, runtime_of
 from edgemm.converters.source_types import note_of_types
-from edgemm.converters.stepwise import ROUNDS, check_whole, with_states
+from edgemm.converters.stepwise import ROUNDS, check_whole, in_steps, with_states
 from edgemm.converters.written import Format
 from edgemm.errors import InputError
 from edgemm.tensors import TensorSpec
@@ -230,6 +230,7 @@ def _stepwise(
             + ", ".join(f"{value.name} {value.shape}" for value in model.graph.inputs)
         )
     shape = [int(size) for size in shape_of(model.graph.inputs[0])]
+    card = in_steps(card, shape[axis])
     shape[axis] *= ROUNDS
     name = str(model.graph.inputs[0].name)
     ins, outs = len(model.graph.inputs), len(model.graph.outputs)

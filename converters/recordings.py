@@ -43,7 +43,11 @@ def load_recordings(path: str | Path, prepared: Prepared, limit: int, option: st
     """
     card, axis = prepared.card, prepared.time_axis
     states = {pair.input for pair in card.states}
-    mains = [(spec, entry) for spec, entry in zip(prepared.inputs, card.inputs, strict=True) if spec.name not in states]
+    mains = [
+        (spec, entry)
+        for spec, entry in zip(prepared.inputs, card.inputs, strict=True)
+        if spec.name not in states
+    ]
     if len(mains) != 1 or mains[0][1].audio is None or (states and axis is None):
         raise InputError(
             f"{option} {path}: recordings serve a model with one input of sound, whose card says how it is made, and "

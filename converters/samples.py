@@ -132,9 +132,7 @@ def _prepared(
         ) from error
 
 
-def _tensors(
-    file: Path, card: InputCard, spec: TensorSpec, strides: int
-) -> Iterator[npt.NDArray[Any]]:
+def _tensors(file: Path, card: InputCard, spec: TensorSpec, strides: int) -> Iterator[npt.NDArray[Any]]:
     from edgemm.capture import open_source
     from edgemm.preprocess import compile_audio, compile_image
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -46,6 +47,26 @@ def with_states(card: ModelCard, pairs: Sequence[StatePair], inputs: int, output
     if len(outs) == outputs:
         outs = (*outs, *(OutputCard(pair.output) for pair in pairs))
     return card.with_(inputs=ins, outputs=outs, states=(*card.states, *pairs))
+
+
+def in_steps(card: ModelCard, steps: int) -> ModelCard:
+    """The card of a model that takes so many frames of sound in a call: the calls follow each other without overlap,
+    whatever windows the card has for the whole sequence."""
+    entry = card.inputs[0] if len(card.inputs) == 1 else None
+    if (
+        entry is None
+        or entry.audio is None
+        or entry.audio.feature == "waveform"
+        or entry.audio.padding != "none"
+    ):
+        return card
+    audio = replace(entry.audio, frames=steps, stride=steps * entry.audio.hop)
+    if audio == entry.audio:
+        return card
+    return card.with_(
+        inputs=(replace(entry, audio=audio, shape=()),),
+        outputs=tuple(replace(each, shape=()) for each in card.outputs),
+    )
 
 
 class StepRunner:

@@ -66,6 +66,16 @@ def test_words_are_heard(artifacts: tuple[Path, Path]) -> None:
     assert {line.split()[2] for line in words} <= set(data.WORDS)
 
 
+def test_digits_are_written_down() -> None:
+    command = [sys.executable, str(ROOT / "examples" / "write_down.py"), "--hot-words", "seven,two"]
+    done = subprocess.run(command, capture_output=True, text=True, check=True)
+    *lines, _ = done.stdout.splitlines()
+    assert any(line.endswith(" ...") for line in lines)
+    words = [line.split()[4] for line in lines if not line.endswith("...")]
+    assert len(words) >= 7
+    assert set(words) <= set(data.WORDS)
+
+
 def test_a_module_is_converted(tmp_path: Path) -> None:
     pytest.importorskip("torch")
     output = tmp_path / "small.tflite"

@@ -164,9 +164,7 @@ class _Side:
 
     def _outputs(self, run: Arrays) -> Outputs:
         make = Port.store if self._stored else _laid_out
-        return Outputs.of(
-            self._specs, {port.spec.name: make(port, run[port.name]) for port in self._ports}
-        )
+        return Outputs.of(self._specs, {port.spec.name: make(port, run[port.name]) for port in self._ports})
 
 
 def words_kept(

@@ -18,8 +18,8 @@ _LOOSE_APOSTROPHE = re.compile(r"(?<!\w)'|'(?!\w)")
 
 
 class TranscriptionMetric:
-    """The word error rate: words to be put in, taken out and exchanged until the text is right (Levenshtein), as a share
-    of the words that were said, over all recordings; the report has the rate of letters too.
+    """The word error rate: words to be put in, taken out and exchanged until the text is right (Levenshtein), as a
+    share of the words that were said, over all recordings; the report has the rate of letters too.
 
     A truth is a text; "" where nothing is said. Both sides are normalised: see `normalised`.
     """

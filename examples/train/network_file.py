@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 import warnings
+from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -22,7 +23,13 @@ HALVED = 256
 
 
 def save_network(
-    network: torch.nn.Module, example: torch.Tensor, path: Path, card: ModelCard, *, half: bool = False
+    network: torch.nn.Module,
+    example: torch.Tensor,
+    path: Path,
+    card: ModelCard,
+    *,
+    half: bool = False,
+    open_axes: Mapping[str, Mapping[int, str]] | None = None,
 ) -> int:
     """Writes the network for inference, with a fixed batch of 1; equal weights give equal bytes.
 
@@ -32,6 +39,7 @@ def save_network(
         path: ends in .onnx.
         card: what the file says about itself.
         half: weights are rounded to float16 and stored so: half the size. They are computed with in float32.
+        open_axes: tensor -> axis -> name of a size that is left open.
 
     Returns:
         Bytes written.
@@ -39,20 +47,23 @@ def save_network(
     from edgemm.artifact import write_artifact
 
     outputs = [output.name for output in card.outputs]
-    payload = _exported(network, example, card.inputs[0].name, outputs, card.name, half)
+    payload = _exported(network, example, card.inputs[0].name, outputs, card.name, half, open_axes or {})
     return write_artifact(path, payload, card).size_bytes
 
 
-def _exported(network: Any, example: Any, source: str, outputs: list[str], name: str, half: bool) -> bytes:
+def _exported(
+    network: Any, example: Any, source: str, outputs: list[str], name: str, half: bool, open_axes: Any
+) -> bytes:
     import onnx
     import torch
 
     buffer = io.BytesIO()
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", DeprecationWarning)  # this exporter writes opset 17 directly
+        warnings.filterwarnings("ignore", message="Constant folding")  # of what it folds no slice is
         torch.onnx.export(
             network.eval(), (example,), buffer, dynamo=False, opset_version=OPSET,
-            input_names=[source], output_names=outputs,
+            input_names=[source], output_names=outputs, dynamic_axes=open_axes,
         )  # fmt: skip
     model = onnx.load_model_from_string(buffer.getvalue())
     model.ir_version = IR_VERSION

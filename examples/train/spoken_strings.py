@@ -52,9 +52,11 @@ def spoken_strings(recordings: Sequence[Recording], count: int, seed: int) -> li
 
 
 def _string(recordings: Sequence[Recording], random: np.random.Generator) -> SpokenString:
-    pieces, words, at = [], [], 0
+    pieces: list[npt.NDArray[np.float32]] = []
+    words: list[Said] = []
+    at = 0
     for _ in range(random.integers(DIGITS[0], DIGITS[1] + 1)):
-        recording = recordings[random.integers(len(recordings))]
+        recording = recordings[int(random.integers(len(recordings)))]
         samples = recording.samples()
         begin, end = speech_span(samples)
         pause = int(random.uniform(*(PAUSE_S if words else EDGE_S)) * RATE)

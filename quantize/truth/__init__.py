@@ -13,6 +13,7 @@ voc.py        PASCAL VOC's XML
 masks.py      PNG with class numbers, palettes included
 polygon.py    the pixels inside polygons
 pictures.py   which files are pictures, and which belong together
+transcripts.py  recordings and what is said in them
 """
 
 from edgemm.quantize.truth.find import read_truth, truth_kind

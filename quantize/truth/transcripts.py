@@ -1,9 +1,9 @@
 """Recordings and what is said in them: a text beside each, or a list of them.
 
-    NAME.wav and NAME.txt                   the text alone
-    *.trans.txt, transcripts.txt            NAME TEXT in each line, as LibriSpeech has them
-    transcription, *.transcription          TEXT (NAME) in each line, as Sphinx has them
-    manifest.json, manifest.jsonl           {"audio_filepath": ..., "text": ...} in each line, as NeMo has them
+NAME.wav and NAME.txt                   the text alone
+*.trans.txt, transcripts.txt            NAME TEXT in each line, as LibriSpeech has them
+transcription, *.transcription          TEXT (NAME) in each line, as Sphinx has them
+manifest.json, manifest.jsonl           {"audio_filepath": ..., "text": ...} in each line, as NeMo has them
 """
 
 from __future__ import annotations
@@ -110,7 +110,9 @@ def _recording(file: Path, number: int, name: str) -> Path:
     for each in (folder / name, folder / f"{name}.wav"):
         if each.is_file():
             if not each.resolve().is_relative_to(folder.resolve()):
-                raise InputError(f"{file}, line {number}: expected a recording in {folder}, found {name[:60]!r}")
+                raise InputError(
+                    f"{file}, line {number}: expected a recording in {folder}, found {name[:60]!r}"
+                )
             return each
     raise InputError(f"{file}, line {number}: there is no recording {name[:60]!r} (.wav) in {folder}")
 

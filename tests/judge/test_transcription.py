@@ -26,8 +26,9 @@ def by_definition(a: str, b: str) -> int:
 
 
 @pytest.mark.parametrize(
-    ("found", "right", "count"), [("kitten", "sitting", 3), ("", "abc", 3), ("abc", "", 3), ("", "", 0), ("flaw", "lawn", 2)]
-)  # fmt: skip
+    ("found", "right", "count"),
+    [("kitten", "sitting", 3), ("", "abc", 3), ("abc", "", 3), ("", "", 0), ("flaw", "lawn", 2)],
+)
 def test_known_distances(found: str, right: str, count: int) -> None:
     assert edits(found, right) == count
 
@@ -81,4 +82,4 @@ def test_what_counts_of_a_text(text: str, plain: str) -> None:
 
 def test_a_truth_that_is_no_text_is_refused() -> None:
     with pytest.raises(InputError, match="expected what is said"):
-        metric("transcription").add(Transcript("a"), 3)  # type: ignore[arg-type]
+        metric("transcription").add(Transcript("a"), 3)

@@ -57,7 +57,7 @@ class PrefixBeam:
                 ends_label[prefix] = _sum(ends_label.get(prefix, -inf), again)
             for label, score in chosen:
                 from_where = of_blank if label == prefix.label else both
-                if from_where > -inf:
+                if from_where > -inf and self._spelling.may_follow(label, prefix.label):
                     longer = self._longer(prefix, label)
                     ends_label[longer] = _sum(ends_label.get(longer, -inf), from_where + score)
         found = {

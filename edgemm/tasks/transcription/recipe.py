@@ -19,7 +19,7 @@ class TranscriptionRecipe:
     """What labels are. pieces: letters or parts of words, joined. words: each is a word."""
     separator: str = " "
     """The label that stands between words; a label that begins with it begins a word, as "▁th" where it is "▁". With
-    units words it is the mark that a word begins, and may be missing."""
+    units words it is the mark that every word follows; where no label is like it, words need none."""
     ignored: tuple[str, ...] = ()
     """Labels that write nothing, such as <unk>."""
     search: Literal["beam", "greedy"] = "beam"

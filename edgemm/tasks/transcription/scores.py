@@ -51,7 +51,9 @@ class StepScores:
         """In one output; 0 where it is found out while running."""
         count = len(self.labels)
         if not count:
-            raise CardError("labels: a transcription needs one for each score of a step, the blank included, found none")
+            raise CardError(
+                "labels: a transcription needs one for each score of a step, the blank included, found none"
+            )
         if len(spec.shape) < 2 or spec.shape[-1] != count:
             other = " They stand in another dimension: transpose the output." if count in spec.shape else ""
             raise CardError(

@@ -40,11 +40,11 @@ class Spelling:
             raise CardError(f"transcription.ignored: {unknown[0]!r} is none of the card's labels")
         mark, self._words = recipe.separator, recipe.units == "words"
         silent = {labels[recipe.blank], *recipe.ignored}
+        plain = labels if self._words or not mark else [each.removeprefix(mark) for each in labels]
         self.texts = tuple(
-            "" if each in silent or (mark and each == mark)
-            else each if self._words or not mark else each.removeprefix(mark)
-            for each in labels
-        )  # fmt: skip
+            "" if each in silent or (mark and each == mark) else text
+            for each, text in zip(labels, plain, strict=True)
+        )
         """What each label writes."""
         self.begins = tuple(
             each not in silent and (self._words or (mark != "" and each.startswith(mark))) for each in labels
@@ -62,15 +62,19 @@ class Spelling:
             if self.begins[label] and text:
                 found.append(Written(text, first, last))
                 text = ""
-            if self.begins[label] and not (self._words and self._marked(labels, at)):
-                first = at
-            elif not text and not self.begins[label]:
+            if (self.begins[label] and not (self._words and self._marked(labels, at))) or (
+                not text and not self.begins[label]
+            ):
                 first = at
             if written:
                 text, last = text + written, at
         if text:
             found.append(Written(text, first, last))
         return found
+
+    def may_follow(self, label: int, before: int) -> bool:
+        """Whether a label may come right after another (-1: after none): a word follows its mark, if there is one."""
+        return self.mark < 0 or before == self.mark or not self.texts[label]
 
     def _marked(self, labels: Sequence[int], at: int) -> bool:
         """The label before is the mark of this word."""

@@ -77,7 +77,7 @@ class TranscriptionDecoder:
     def _search(self) -> Search:
         recipe = self.recipe
         if recipe.search == "greedy":
-            return Greedy(recipe.blank)
+            return Greedy(recipe.blank, self._spelling)
         return PrefixBeam(recipe.blank, recipe.beam, self._spelling, self._hot)
 
     def decode(self, outputs: Outputs, context: Context, state: Listening) -> list[Transcript]:
@@ -123,9 +123,7 @@ class TranscriptionDecoder:
         found = ended.transcript(final=True)
         return [found] if found.words or ended.told else []
 
-    def _new(
-        self, rows: npt.NDArray[np.float32], context: Context, state: Listening
-    ) -> list[Step]:
+    def _new(self, rows: npt.NDArray[np.float32], context: Context, state: Listening) -> list[Step]:
         """The steps of a window that no window before it has given; those near its end are held back where the next
         one sees them again, with more sound behind them."""
         begins_s, step_s = self._timing.steps(len(rows), context)

@@ -33,7 +33,9 @@ class Timing:
         """
         recipe = next((each.audio for each in card.inputs if each.audio is not None), None)
         if recipe is None:
-            raise CardError("inputs: a transcription needs an input made from sound, with `audio`, found none")
+            raise CardError(
+                "inputs: a transcription needs an input made from sound, with `audio`, found none"
+            )
         covered = _covered(recipe)
         if recipe.stride > covered:
             raise CardError(

@@ -102,7 +102,7 @@ class Utterance:
             for place, label in list(zip(places, labels, strict=True))[written.first : written.last + 1]
             if self._spelling.texts[label]
         ]
-        begin_s, end_s = (max(0.0, at - self._recipe.delay_s) for at in (begin, end))
+        begin_s, end_s = (round(max(0.0, at - self._recipe.delay_s), 4) for at in (begin, end))
         return Word(written.text, begin_s, end_s, exp(sum(heard) / len(heard)))
 
 

@@ -187,10 +187,10 @@ def test_a_stride_that_leaves_sound_out_is_refused() -> None:
 
 
 def test_a_beam_of_nothing_is_refused() -> None:
-    with pytest.raises(InputError, match="option beam: .*1 to 512"):
+    with pytest.raises(InputError, match=r"option beam: .*1 to 512"):
         with_options(card(), {"beam": 0})
     text = card().to_json().replace('"beam": 8', '"beam": 0')
-    with pytest.raises(CardError, match="transcription.beam"):
+    with pytest.raises(CardError, match=r"transcription\.beam"):
         ModelCard.from_json(text)
 
 

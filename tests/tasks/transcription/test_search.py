@@ -33,6 +33,10 @@ def beam(beam: int, labels: tuple[str, ...] = LABELS, blank: int = 0, **recipe: 
     return PrefixBeam(blank, beam, spelling, HotWords(made, spelling))
 
 
+def greedy(blank: int = 0, labels: tuple[str, ...] = LABELS, **recipe: Any) -> Greedy:
+    return Greedy(blank, Spelling(labels, TranscriptionRecipe(blank=blank, **recipe)))
+
+
 def through(search: Any, rows: Array) -> Any:
     for row in rows:
         search.push(row)
@@ -53,20 +57,20 @@ def test_a_wide_beam_finds_the_most_probable_of_all_texts_and_its_probability(se
 def test_it_is_not_the_text_of_the_best_alignment() -> None:
     rows = np.log(np.array([[0.6, 0.4], [0.6, 0.4]]))
     assert through(beam(4, ("-", "a")), rows).best() == (1,)  # 0.16 + 2 * 0.24 against 0.36
-    assert through(Greedy(0), rows).best() == ()
+    assert through(greedy(), rows).best() == ()
 
 
 def test_the_same_letter_twice_needs_a_blank_between() -> None:
     sure = np.log(np.array([[0.01, 0.99], [0.01, 0.99], [0.99, 0.01], [0.01, 0.99]]))
     assert through(beam(8, ("-", "a")), sure[:2]).best() == (1,)
     assert through(beam(8, ("-", "a")), sure).best() == (1, 1)
-    assert through(Greedy(0), sure).best() == (1, 1)
+    assert through(greedy(), sure).best() == (1, 1)
 
 
 @pytest.mark.parametrize("seed", range(8))
 def test_greedy_is_the_best_path(seed: int) -> None:
     rows = drawn(seed, steps=40)
-    assert through(Greedy(1), rows).best() == collapsed(tuple(rows.argmax(axis=1).tolist()), 1)
+    assert through(greedy(1), rows).best() == collapsed(tuple(rows.argmax(axis=1).tolist()), 1)
 
 
 def test_the_score_of_a_text_is_minus_the_loss_that_networks_are_trained_with() -> None:
@@ -104,10 +108,11 @@ def test_labels_lie_where_the_best_alignment_of_the_text_has_them(seed: int) -> 
 
 def ambiguous() -> Array:
     """ "ab" or "bb" or " b": a step of a, a little better than b, then a blank, then b."""
-    return np.log(np.array([[0.05, 0.5, 0.4, 0.05], [0.97, 0.01, 0.01, 0.01], [0.05, 0.05, 0.85, 0.05]]))
+    shares = [[0.05, 0.5, 0.4, 0.05], [0.97, 0.01, 0.01, 0.01], [0.05, 0.05, 0.85, 0.05]]
+    return np.asarray(np.log(shares))
 
 
-def said(search: PrefixBeam, **recipe: Any) -> str:
+def said(search: PrefixBeam) -> str:
     spelling = Spelling(LABELS, TranscriptionRecipe())
     return " ".join(each.text for each in spelling.words(search.best(final=True)))
 
@@ -134,3 +139,13 @@ def test_each_hot_word_of_a_text_counts() -> None:
     space = np.log(np.array([[0.01, 0.01, 0.01, 0.97]]))
     rows = np.concatenate([ambiguous(), space, ambiguous()])
     assert said(through(beam(32, hot_words=("bb",), hot_bonus=2.0), rows)) == "bb bb"
+
+
+def test_a_word_is_only_found_after_its_mark() -> None:
+    labels, units = ("-", "^", "one", "two"), {"units": "words", "separator": "^"}
+    steps = [0, 2, 0, 1, 0, 2, 0, 2, 0, 1, 1, 3]  # the first "one" has no mark, nor has the third
+    no_other_mark = np.array([0.05, 1e-6, 0.05, 0.05])
+    rows = np.log(no_other_mark + 0.8 * np.eye(4)[steps])
+    assert through(greedy(0, labels, **units), rows).best() == (1, 2, 1, 3)
+    assert through(beam(64, labels, **units), rows).best() == (1, 2, 1, 3)
+    assert through(greedy(0, labels, units="words", separator=""), rows).best() == (2, 1, 2, 2, 1, 3)
