@@ -175,9 +175,9 @@ def _lay(
     word, other = words
     first = max(0, int(np.ceil(begin - word.begin * slower)))
     last = min(len(power) - 1, int(np.floor(begin + (len(word.power) - 1 - word.begin) * slower)))
-    along = (np.arange(first, last + 1) - begin) / slower
+    along: Floats = np.asarray((np.arange(first, last + 1) - begin) / slower, np.float64)
     found = _sampled(word, along + word.begin)
-    if share:
+    if share != 0:
         same = (other.end - other.begin) / (word.end - word.begin)
         found = np.maximum(found + share * (_sampled(other, along * same + other.begin) - found), 0.0)
     power[first : last + 1] += np.exp(found @ warp + FLOOR)

@@ -39,7 +39,8 @@ def string(pause_s: float = 0.3, end_s: float = 0.0) -> Floats:
     for at, digit in enumerate(ORDER):
         parts += [words[digit][1], np.zeros(round((1.2 if at == 3 else pause_s) * RATE), np.float32)]
     parts[-1] = np.zeros(round(end_s * RATE), np.float32)
-    return np.concatenate(parts) + np.random.default_rng(0).normal(0, 1e-4, sum(map(len, parts))).astype("f")
+    joined = np.concatenate(parts)
+    return np.asarray(joined + np.random.default_rng(0).normal(0, 1e-4, len(joined)), np.float32)
 
 
 def blocks(samples: Floats, size: int, first: int = 0) -> Iterator[AudioBlock]:

@@ -142,7 +142,8 @@ def test_each_hot_word_of_a_text_counts() -> None:
 
 
 def test_a_word_is_only_found_after_its_mark() -> None:
-    labels, units = ("-", "^", "one", "two"), {"units": "words", "separator": "^"}
+    labels = ("-", "^", "one", "two")
+    units: dict[str, Any] = {"units": "words", "separator": "^"}
     steps = [0, 2, 0, 1, 0, 2, 0, 2, 0, 1, 1, 3]  # the first "one" has no mark, nor has the third
     no_other_mark = np.array([0.05, 1e-6, 0.05, 0.05])
     rows = np.log(no_other_mark + 0.8 * np.eye(4)[steps])
