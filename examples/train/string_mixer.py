@@ -31,8 +31,6 @@ NOISE = (-20.0, -7.0)
 """Natural logarithm of the power of steady noise against full scale."""
 GAIN = (-6.0, 2.0)
 """Natural logarithm of power."""
-BLEND, BLENDED = (-0.3, 0.9), 0.6
-"""Share of another voice in a word, 0..1 (below 0: away from it), and how often there is one."""
 SAME_SPEAKER = 0.7
 """Share of strings that one person speaks."""
 ENDS = 0.3
@@ -85,9 +83,6 @@ class StringMixer:
             speaker: [at for at, each in enumerate(self._words) if each.speaker == speaker]
             for speaker in sorted({each.speaker for each in self._words})
         }
-        self._digits = [
-            [at for at, each in enumerate(self._words) if each.digit == digit] for digit in range(10)
-        ]
         noise = np.random.RandomState(0).standard_normal(60 * RECIPE.sample_rate).astype(np.float32)
         self._noise = np.exp(logmel(noise, _PLAIN).astype(np.float64))
 
@@ -118,9 +113,7 @@ class StringMixer:
             end = at + (word.end - word.begin) * slower
             if end + LAG + RUN[1] >= FRAMES:
                 break
-            other = self._same_digit(word, random)
-            share = random.uniform(*BLEND) * (random.random() < BLENDED)
-            _lay(power, (word, other), share, at, slower, warp)
+            _lay(power, word, at, slower, warp)
             for place, label in ((at, MARK), (end, word.digit + 2)):
                 middle = round(place) + LAG
                 due[middle + RUN[0] : middle + RUN[1]] = label
@@ -139,10 +132,6 @@ class StringMixer:
         normal = (real - RECIPE.mean[0]) / RECIPE.std[0]
         _mask(normal, random)
         return normal.astype(np.float32), said, due
-
-    def _same_digit(self, word: Word, random: np.random.Generator) -> Word:
-        own = self._digits[word.digit]
-        return self._words[own[int(random.integers(len(own)))]]
 
 
 _PLAIN = replace(RECIPE, log_offset=1e-10, mean=(0.0,), std=(1.0,))
@@ -168,26 +157,15 @@ def _warp(random: np.random.Generator) -> Floats:
     return matrix
 
 
-def _lay(
-    power: Floats, words: tuple[Word, Word], share: float, begin: float, slower: float, warp: Floats
-) -> None:
-    """Adds the power of a word, with a share of another that says the same, so that it begins at frame `begin`."""
-    word, other = words
+def _lay(power: Floats, word: Word, begin: float, slower: float, warp: Floats) -> None:
+    """Adds the word's power, so that it begins at frame `begin`."""
     first = max(0, int(np.ceil(begin - word.begin * slower)))
     last = min(len(power) - 1, int(np.floor(begin + (len(word.power) - 1 - word.begin) * slower)))
-    along: Floats = np.asarray((np.arange(first, last + 1) - begin) / slower, np.float64)
-    found = _sampled(word, along + word.begin)
-    if share != 0:
-        same = (other.end - other.begin) / (word.end - word.begin)
-        found = np.maximum(found + share * (_sampled(other, along * same + other.begin) - found), 0.0)
-    power[first : last + 1] += np.exp(found @ warp + FLOOR)
-
-
-def _sampled(word: Word, frames: Floats) -> Floats:
-    """Log power over `FLOOR` at these frames, which may lie between two."""
-    low = np.clip(frames.astype(int), 0, len(word.power) - 2)
-    share = np.clip(frames - low, 0, 1)[:, None]
-    return np.asarray(word.power[low] * (1 - share) + word.power[low + 1] * share)
+    source = (np.arange(first, last + 1) - begin) / slower + word.begin
+    low = np.clip(source.astype(int), 0, len(word.power) - 2)
+    share = (source - low)[:, None]
+    found = (word.power[low] * (1 - share) + word.power[low + 1] * share) @ warp
+    power[first : last + 1] += np.exp(found + FLOOR)
 
 
 def _colour(random: np.random.Generator, strength: float) -> Floats:
