@@ -15,7 +15,7 @@ from edgemm.tasks.transcription.recipe import TranscriptionRecipe
 from edgemm.tasks.transcription.spelling import Spelling, Written
 
 WORD_S = 1.0
-"""Seconds that a word may take of which only the mark that it begins was heard."""
+"""Seconds that a word may take from the mark that it begins to its label: no silence ends an utterance in it."""
 IDLE_S = 1.0
 """Seconds without a word after which nothing of them is kept."""
 
@@ -75,7 +75,9 @@ class Utterance:
 
     def _ended(self, silence_s: float) -> bool:
         needed_s = self._recipe.endpoint_s
-        return needed_s > 0 and silence_s + ROUNDING_S >= needed_s + (WORD_S if self._marked else 0.0)
+        if self._marked:
+            needed_s = max(needed_s, WORD_S) if needed_s > 0 else 0.0
+        return needed_s > 0 and silence_s + ROUNDING_S >= needed_s
 
     def _too_long(self, length_s: float, between: bool) -> bool:
         return length_s >= self._recipe.longest_s * (1 if between else 2)

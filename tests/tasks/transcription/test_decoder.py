@@ -186,6 +186,17 @@ def test_a_stride_that_leaves_sound_out_is_refused() -> None:
         decoder(card(stride=401))
 
 
+@pytest.mark.parametrize(("blanks", "results"), [(8, 1), (11, 0)])
+def test_a_word_that_has_begun_is_waited_for(blanks: int, results: int) -> None:
+    given = card(units="words", endpoint_s=0.5, partial=False)
+    decode, found = decoder(given), []
+    state = decode.begin()
+    for number, each in enumerate(windows(" " + "-" * blanks + "a---"), 1):
+        found += decode.decode(each, Context(end_s=number * STEPS * STEP_S), state)
+    found += decode.end(Context(), state)
+    assert [(each.text, each.words[0].begin_s) for each in found] == [("a", 0.0)] * results
+
+
 def test_a_beam_of_nothing_is_refused() -> None:
     with pytest.raises(InputError, match=r"option beam: .*1 to 512"):
         with_options(card(), {"beam": 0})
