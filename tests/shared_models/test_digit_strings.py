@@ -1,4 +1,4 @@
-"""The bundled recogniser on strings of the speaker that was held out: int8 against float, a stream against the whole."""
+"""The bundled recogniser on strings of the speaker held out: int8 against float, a stream against the whole."""
 
 from __future__ import annotations
 
