@@ -21,7 +21,7 @@ import numpy as np
 from fake_session import FakeSession, emitted
 
 from edgemm.drawing import draw
-from edgemm.media import AudioBlock, Captured, Frame
+from edgemm.media import Captured, Frame
 from edgemm.opencv import opencv
 from edgemm.results import Detections
 from edgemm.session import Emission, StageClock
@@ -39,7 +39,7 @@ class Pictures:
     """A number of frames, eight different ones in turn, as fast as they are read."""
 
     uri = "made"
-    modality: Literal["image", "audio"] = "image"
+    modality: Literal["image", "audio", "text"] = "image"
     live = False
 
     def __init__(self, number: int) -> None:
@@ -78,7 +78,7 @@ class Blur(FakeSession):
 
     def feed(self, captured: Captured, clock: StageClock) -> Iterator[Emission]:
         """One result per frame."""
-        assert not isinstance(captured, AudioBlock)
+        assert isinstance(captured, Frame)
         clock.start("infer")
         opencv().GaussianBlur(captured.pixels, (_BLUR, _BLUR), 0, dst=self._room)
         yield emitted(captured, self.result)

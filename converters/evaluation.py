@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -18,6 +19,7 @@ from edgemm.converters.stepwise import load_sequences, run_along
 from edgemm.errors import CalibrationError
 from edgemm.quantize.grid import Range
 from edgemm.quantize.visible import is_mask
+from edgemm.tasks.masks import context_of
 
 NOISE_SAMPLES = 8
 NOISE = "no data: fidelity was measured on seeded noise; give --calibrate or --evaluate for a figure that means more"
@@ -37,10 +39,24 @@ def load_data(data: Any, prepared: Prepared, limit: int, option: str = "--calibr
         _require_finite(sequences, prepared, option)
         return run_along(prepared.model, prepared.card.states, sequences, axis, limit, option)
     found = load_samples(
-        data, prepared.inputs, prepared.card.inputs, classes=prepared.card.labels, limit=limit, option=option
+        data,
+        prepared.inputs,
+        prepared.card.inputs,
+        classes=prepared.card.labels,
+        limit=limit,
+        option=option,
+        files=prepared.card.files,
     )
     _require_finite(found.inputs, prepared, option)
-    return found
+    return _with_masks(found, prepared)
+
+
+def _with_masks(samples: Samples, prepared: Prepared) -> Samples:
+    """With the tokens that there are in each, where the card says which input tells them."""
+    if all(each.role != "mask" for each in prepared.card.inputs):
+        return samples
+    cards, specs = prepared.card.inputs, prepared.inputs
+    return replace(samples, contexts=tuple(context_of(each, cards, specs) for each in samples.inputs))
 
 
 def _require_finite(samples: Sequence[Sample], prepared: Prepared, option: str) -> None:

@@ -32,6 +32,7 @@ from edgemm.converters.written import Format, Settings, Written, write_plan
 from edgemm.errors import ConversionError
 from edgemm.quantize.calibration import MOVES_ONLY
 from edgemm.quantize.plan import Plan
+from edgemm.tasks.context import Context
 
 Tick = Callable[[int, int], None]
 """Called with (done, total) after each sample."""
@@ -233,9 +234,10 @@ class Judge:
         """The same on at most so many samples, evenly spread; right answers left out."""
         last = len(self.samples) - 1
         chosen = np.unique(np.linspace(0, last, min(count, last + 1)).astype(int))
+        contexts = None if self.samples.truths else self.samples.contexts
         return replace(
             self,
-            samples=Samples(tuple(self.samples.inputs[i] for i in chosen)),
+            samples=Samples(tuple(self.samples.inputs[i] for i in chosen), contexts=_some(contexts, chosen)),
             expected=tuple(self.expected[i] for i in chosen),
             tick=None,
         )
@@ -285,6 +287,10 @@ class Judge:
     def planned(self, model: ir.Model, plan: Plan) -> Fidelity:
         """What the file of a plan would keep."""
         return self.written(write_plan(model, plan, self.format, self.settings), plan, timed=False)[0]
+
+
+def _some(contexts: Sequence[Context] | None, chosen: npt.NDArray[Any]) -> tuple[Context, ...] | None:
+    return None if contexts is None else tuple(contexts[i] for i in chosen)
 
 
 def _renamed(arrays: Mapping[str, npt.NDArray[Any]], names: Mapping[str, str]) -> Outputs:

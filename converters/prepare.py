@@ -33,6 +33,7 @@ from edgemm.converters.source_graph import source_graph
 from edgemm.converters.source_runtime import Examples, runtime_of
 from edgemm.converters.source_types import note_of_types
 from edgemm.converters.stepwise import ROUNDS, check_whole, in_steps, with_states
+from edgemm.converters.text_inputs import is_model_file, with_ids, with_text_shapes
 from edgemm.converters.written import Format
 from edgemm.errors import InputError
 from edgemm.tensors import TensorSpec
@@ -115,6 +116,8 @@ def prepare(
         InputError: no such file, or the card does not fit the model.
         UnsupportedOperator: an operator that cannot be expressed.
     """
+    if card is not None and not cut and is_model_file(source):
+        shapes = with_text_shapes(source, given_card(source, card, preset), shapes)
     model, payload, imported = source_graph(source, example_inputs, shapes, cut, constants, time_axis)
     of_source = [*note_of_batch(model.graph.inputs), *note_of_types(model.graph)]
     known = imported.given if imported is not None else {}
@@ -150,6 +153,7 @@ def prepare(
         expand_for_tflite(model)
     inputs, outputs = _specs(model.graph.inputs), _specs(model.graph.outputs)
     fitted, notes = fit_card(given, _name(source), inputs, outputs, known=carded)
+    fitted = with_ids(fitted, (original, model))
     digest, size = hashlib.sha256(payload).hexdigest(), len(payload)
     if isinstance(source, str | Path):
         file = source_file(source)  # with its external weights

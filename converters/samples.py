@@ -20,6 +20,7 @@ from edgemm.converters.sample_arrays import (
     spread,
 )
 from edgemm.converters.sample_classes import folder_classes
+from edgemm.converters.sample_texts import LabelledText, as_inputs, is_texts, load_texts
 from edgemm.errors import InputError, SourceError
 from edgemm.media import AudioBlock, Frame
 from edgemm.preprocess.window import CLIP_STRIDES
@@ -37,20 +38,22 @@ def load_samples(
     limit: int = 256,
     option: str = "--calibrate",
     strides: int = CLIP_STRIDES,
+    files: Mapping[str, bytes] | None = None,
 ) -> Samples:
     """Calibration data as the model's inputs.
 
     Args:
         data: a folder of pictures or recordings (through the card's own preprocessing; one sub-folder
             per class gives labels), an .npz whose arrays are named as the inputs with the samples along
-            the first dimension (`labels` holds the answers), an .npy of the samples of a single input, or an iterable
-            of arrays or of dictionaries.
+            the first dimension (`labels` holds the answers), an .npy of the samples of a single input, a file of
+            texts (see `sample_texts`), or an iterable of arrays, of dictionaries or of texts.
         specs: the source model's inputs.
         cards: the card's inputs, by the same names.
         classes: the card's labels, to give sub-folders their number.
         limit: at most so many samples, spread evenly over what is there.
         option: what the data was given as, for messages.
         strides: of the card, between two windows of a recording; 1 for a model that goes on where it was.
+        files: the card's vocabularies.
 
     Raises:
         InputError: there is no usable data; the message says what was expected.
@@ -64,16 +67,25 @@ def load_samples(
             return from_arrays(
                 *read_arrays(path, specs, option), specs, limit, f"{option} {path}", len(classes)
             )
+        if kind and is_texts(path):
+            return load_texts(
+                path, specs, cards, files or {}, classes=classes, limit=limit, option=option
+            )  # fmt: skip
         raise InputError(
-            f"{option} {path}: expected a folder of pictures or recordings, an .npz of tensors, or an .npy for a "
-            "single input; " + ("found another kind of file" if kind else "there is nothing of that name")
+            f"{option} {path}: expected a folder of pictures or recordings, an .npz of tensors, an .npy for a single "
+            "input, or a file of texts (.txt, .jsonl, .csv, .tsv); "
+            + ("found another kind of file" if kind else "there is nothing of that name")
         )
     if isinstance(data, Mapping | bytes | bytearray) or not isinstance(data, Iterable):
         raise InputError(
             f"{option}: expected a folder, an .npz, or a sequence with one array or dictionary for each sample, found "
             f"{type(data).__name__}"
         )
-    inputs = tuple(as_sample(item, specs, option) for item in data)
+    items = list(data)
+    if items and all(isinstance(each, str) for each in items):
+        texts = [LabelledText(each, line=at) for at, each in enumerate(items, 1)]
+        return Samples(as_inputs(spread(texts, limit), specs, cards, files or {}, option))
+    inputs = tuple(as_sample(item, specs, option) for item in items)
     if not inputs:
         raise InputError(f"{option}: expected samples, found an empty sequence. Give some, or leave it out")
     return Samples(spread(inputs, limit))

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -12,6 +12,8 @@ from edgemm.card import HistoryStep, ModelCard
 from edgemm.card.fit import Entry, read_card_file
 from edgemm.card.fit import fit_card as fit_to_tensors
 from edgemm.card.keys import refuse_unknown, without_help
+from edgemm.card.vocabulary import names as vocabularies
+from edgemm.card.vocabulary import with_kept_files
 from edgemm.converters.aware.source import TrainedSource
 from edgemm.errors import ArtifactError, CardError, InputError
 from edgemm.tensors import TensorSpec
@@ -27,6 +29,8 @@ def given_card(source: Any, card: ModelCard | str | Path | None, preset: str | N
     if card is not None:
         given = card if isinstance(card, ModelCard) else _card_file(Path(card))
         refuse_unknown(given)
+        if any(name not in given.files for name in vocabularies(given)):
+            given = with_kept_files(given, _files(source))
         given = without_help(given)
     else:
         from edgemm.card.presets import preset as named
@@ -64,6 +68,15 @@ def _history(source: Any) -> tuple[HistoryStep, ...]:
     except (ArtifactError, InputError, OSError):  # reading the model will say what is wrong with the file
         return ()
     return card.history if card is not None else ()
+
+
+def _files(source: Any) -> Mapping[str, bytes]:
+    """The vocabularies that the source file carries itself."""
+    try:
+        card = _carried(source)
+    except (ArtifactError, InputError, OSError):  # as above
+        return {}
+    return card.files if card is not None else {}
 
 
 def _card_file(path: Path) -> ModelCard:

@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     from edgemm.judge import Metric as Metric
     from edgemm.media import AudioBlock as AudioBlock
     from edgemm.media import Frame as Frame
+    from edgemm.media import Text as Text
     from edgemm.model.load import load as load
     from edgemm.model.model import Model as Model
     from edgemm.stream.budget import Budget as Budget
@@ -38,6 +39,7 @@ _HOME = {
     "Item": "edgemm.stream.item",
     "Frame": "edgemm.media",
     "AudioBlock": "edgemm.media",
+    "Text": "edgemm.media",
     "ModelCard": "edgemm.card",
     "Metric": "edgemm.judge",
     **dict.fromkeys(

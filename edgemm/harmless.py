@@ -11,8 +11,8 @@ def _words(text: str) -> frozenset[str]:
 
 
 HARMLESS = _words(
-    """fps loop block_ms pause_ms size fourcc timeout_s open_s reconnect attempts frozen_s transport wait max_pixels
-    rate channels channel dtype gate latency ring_s res
+    """fps loop pair block_ms pause_ms size fourcc timeout_s open_s reconnect attempts frozen_s transport wait
+    max_pixels rate channels channel dtype gate latency ring_s res
     width height w h resolution framerate frame_rate quality compression codec videocodec audiocodec profile
     subtype stream streamtype stream_type camera cam mode action audio video format type proto trackid rotation
     mirror flip interval duration overlay text date clock ttl pkt_size fifo_size buffer_size overrun_nonfatal

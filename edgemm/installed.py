@@ -45,6 +45,8 @@ PARTS = (
     Part("simplejpeg", "simplejpeg", "vision"),
     Part("sounddevice", "sounddevice", "audio"),
     Part("soxr", "soxr", "audio"),
+    Part("tokenizers", "tokenizers", "text"),
+    Part("SentencePiece", "sentencepiece", "text"),
     Part("onnx", "onnx", "convert"),
     Part("PyTorch", "torch", "torch", imported=False),
 )

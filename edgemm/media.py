@@ -1,8 +1,8 @@
-"""What a source delivers: frames and audio blocks, each with the time it was captured."""
+"""What a source delivers: frames, audio blocks and texts, each with the time it was captured."""
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Literal
 
 import numpy as np
@@ -47,4 +47,19 @@ class AudioBlock:
     """Why those samples were lost, as the ledger counts them: "gap", "overflow", "stalled", "silence" ..."""
 
 
-Captured = Frame | AudioBlock
+@dataclass(frozen=True, slots=True, eq=False)
+class Text:
+    """A text, or two that belong together. Its `repr` does not show it: what was typed stands in no log."""
+
+    text: str = field(repr=False)
+    captured_ns: int
+    """CLOCK_MONOTONIC, nanoseconds: when it was read."""
+    sequence: int
+    """0, 1, 2 ... as captured."""
+    pair: str | None = field(default=None, repr=False)
+    """The second text, for models that compare two."""
+    origin: str = ""
+    """Where it came from: the name of a file and a line."""
+
+
+Captured = Frame | AudioBlock | Text

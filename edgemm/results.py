@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass, field, fields, is_dataclass
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 import numpy.typing as npt
+
+from edgemm.errors import InputError
 
 
 def _jsonable(value: Any) -> Any:
@@ -171,12 +174,50 @@ class Picture(Result):
     """uint8[height, width, 3] RGB, or uint8[height, width]."""
 
 
+class Near(NamedTuple):
+    """One of a list of embeddings, and how near it is."""
+
+    place: int
+    """In the list, from 0."""
+    similarity: float
+    """-1..1; 1 where both point the same way."""
+
+
 @dataclass(frozen=True, slots=True, eq=False)
 class Embedding(Result):
     """A vector that stands for the input."""
 
     vector: npt.NDArray[np.float32]
     """float32[n]."""
+
+    def similarity(self, other: Embedding) -> float:
+        """The cosine of the angle between the two, -1..1; 0 where one of them is zero.
+
+        Raises:
+            InputError: the vectors have different lengths, so that they are of two models.
+        """
+        return self.nearest((other,))[0].similarity
+
+    def nearest(self, others: Sequence[Embedding], count: int = 1) -> list[Near]:
+        """The `count` embeddings of a list that are nearest, best first; of equal ones the earlier is first.
+
+        Raises:
+            InputError: the list is empty, or has vectors of another length.
+        """
+        if not len(others):
+            raise InputError("nearest: expected at least one embedding to compare with, found none")
+        for at, each in enumerate(others):
+            if each.vector.shape != self.vector.shape:
+                raise InputError(
+                    f"embedding {at}: expected a vector of {self.vector.size} numbers as this one, found "
+                    f"{each.vector.size}. Compare those of one model"
+                )
+        rows = np.stack([each.vector for each in others]).astype(np.float64)
+        own = self.vector.astype(np.float64)
+        lengths = np.linalg.norm(rows, axis=1) * np.linalg.norm(own)
+        cosines = np.divide(rows @ own, lengths, out=np.zeros(len(rows)), where=lengths > 0).clip(-1.0, 1.0)
+        best = np.argsort(-cosines, kind="stable")[:count]
+        return [Near(int(at), float(cosines[at])) for at in best]
 
 
 @dataclass(frozen=True, slots=True, eq=False)

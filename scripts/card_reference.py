@@ -42,6 +42,7 @@ PLACES = {
     "OutputCard": "An entry of `outputs`",
     "ImageRecipe": "`image`, in an entry of `inputs`",
     "AudioRecipe": "`audio`, in an entry of `inputs`",
+    "TextRecipe": "`text`, in an entry of `inputs`",
     "StatePair": "An entry of `states`",
     "HistoryStep": "An entry of `history`",
     "AppRecipe": "An app file",

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from edgemm.judge import METRICS, Metric, agreement, metric
-from edgemm.results import Detections, Landmarks, Segmentation
+from edgemm.results import Detections, Embedding, Landmarks, Segmentation
 from edgemm.tasks.context import Context
 from edgemm.tasks.outputs import Outputs
 
@@ -30,6 +30,10 @@ MIN_IOU = 0.85
 COMMON = 0.01
 MAX_POINT_ERROR = 0.02
 """Landmarks: mean distance from the source's points, as a share of the diagonal of the box around them."""
+MIN_COSINE = 0.98
+"""Embeddings: mean cosine with the source's."""
+MIN_WORST_COSINE = 0.90
+"""Of the one that is farthest from the source's."""
 MAX_LOSS = 0.01
 """What a metric may lose against the truth: mAP50, mIoU, or point error, each 0..1."""
 SURE = 0.5
@@ -42,7 +46,7 @@ class TaskFidelity:
     """One figure of the gate by the task."""
 
     measure: str
-    """"kept", "same pixels", "point error" against the source; "mAP50", "mIoU" against the truth."""
+    """"kept", "same pixels", "point error", "cosine" against the source; "mAP50", "mIoU" against the truth."""
     figure: float
     """Of the file."""
     limit: float
@@ -79,7 +83,7 @@ def gate(
     """How far the results of the file are those of the source.
 
     Args:
-        task: "detection", "segmentation" or "landmarks".
+        task: "detection", "segmentation", "landmarks" or "embedding".
         decoders: of the source's outputs, and of the file's, whose quantization is its own.
         outputs_float: of the source, one for each sample.
         outputs_int8: of the file.
@@ -159,10 +163,27 @@ def _points(results: Sequence[tuple[Landmarks, Landmarks]]) -> TaskFidelity | No
     return TaskFidelity("point error", error, MAX_POINT_ERROR, sentence, holds, report=report)
 
 
+def _vectors(results: Sequence[tuple[Embedding, Embedding]]) -> TaskFidelity | None:
+    judge: Any = agreement("embedding")
+    for expected, found in results:
+        judge.add(found, expected)
+    report, mean = judge.report(), judge.value()
+    if np.isnan(mean):
+        return None
+    worst = float(report["worst"])
+    sentence = (
+        f"embeddings: cosine with the source's {mean:.4f} on average (at least {MIN_COSINE}), {worst:.4f} at worst (at "
+        f"least {MIN_WORST_COSINE})"
+    )
+    holds = mean >= MIN_COSINE - ROUNDING and worst >= MIN_WORST_COSINE - ROUNDING
+    return TaskFidelity("cosine", mean, MIN_COSINE, sentence, holds, report=report)
+
+
 _AGREED: Mapping[str, Callable[[Any], TaskFidelity | None]] = {
     "detection": _detections,
     "segmentation": _areas,
     "landmarks": _points,
+    "embedding": _vectors,
 }
 JUDGED = tuple(_AGREED)
 """Tasks that are judged by their results."""

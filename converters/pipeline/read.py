@@ -7,6 +7,7 @@ from edgemm.converters.options import Options
 from edgemm.converters.pipeline.work import Work
 from edgemm.converters.prepare import Prepared, prepare
 from edgemm.errors import CardError
+from edgemm.preprocess import compile_text
 from edgemm.quantize.target import target
 from edgemm.tasks import open_decoder
 
@@ -34,12 +35,24 @@ def read(work: Work) -> None:
     )
     require_elements(work.prepared.model)
     _require_readable(work.prepared)
+    _require_vocabulary(work.prepared)
     work.notes += work.prepared.notes
 
 
 def _judged(options: Options) -> bool:
     """Whether anything would show that outputs of another form are as good: data, or nothing that rounds."""
     return options.calibrate is not None or options.evaluate is not None or options.scheme == "float"
+
+
+def _require_vocabulary(prepared: Prepared) -> None:
+    """The vocabulary of a model of text is there, and has no id that the model has no embedding for.
+
+    Raises:
+        CardError: it is not, or has.
+        MissingDependency: the package of the tokenizer is not installed.
+    """
+    if any(each.modality == "text" for each in prepared.card.inputs):
+        compile_text(prepared.card.inputs, prepared.inputs, prepared.card.files)
 
 
 def _require_readable(prepared: Prepared) -> None:

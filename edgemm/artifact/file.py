@@ -18,6 +18,7 @@ from edgemm.artifact.containers import onnx_metadata, zip_tail
 from edgemm.artifact.containers.contents import Container, Contents
 from edgemm.artifact.goldens import MAX_BYTES, Goldens
 from edgemm.card import ModelCard
+from edgemm.card.vocabulary import names, require_same, sealed
 from edgemm.errors import ArtifactError, DamagedArtifact, EdgemmError, InputError
 
 Format = Literal["tflite", "onnx"]
@@ -103,7 +104,7 @@ def write_artifact(
 
     Raises:
         InputError: the name says no format, the file cannot be written, or the goldens do not fit.
-        CardError: the card could not be read again.
+        CardError: the card could not be read again, or names a vocabulary that it does not bring.
         DamagedArtifact: the payload is no model of that format.
     """
     where = Path(path)
@@ -112,9 +113,11 @@ def write_artifact(
         raise InputError(f"{where}: the name must end in .tflite or .onnx, which says the format")
     contents = _CONTAINERS[format_].split(payload)
     beside = {**contents.associated, **(associated or {})}
+    files: Mapping[str, bytes] = {}
     if card is not None:
-        card = card.with_(payload_sha256=hashlib.sha256(contents.payload).hexdigest())
-    new = Contents(contents.payload, _card_bytes(card), _goldens_bytes(where, card, goldens), beside)
+        card = sealed(card.with_(payload_sha256=hashlib.sha256(contents.payload).hexdigest()))
+        files = card.files
+    new = Contents(contents.payload, _card_bytes(card), _goldens_bytes(where, card, goldens), beside, files)
     return _put(Artifact(where, format_, contents.payload, card, goldens, 0, beside), new)
 
 
@@ -224,13 +227,19 @@ def _understand(contents: Contents) -> tuple[ModelCard | None, Goldens | None]:
         raise DamagedArtifact(contents.problem)
     if contents.card is None:
         return None, None
-    card = ModelCard.from_json(contents.card)
+    card = ModelCard.from_json(contents.card).with_(files=contents.files)
     found = hashlib.sha256(contents.payload).hexdigest()
     if card.payload_sha256 and card.payload_sha256 != found:
         raise DamagedArtifact(
             f"altered or damaged since it was written: expected SHA-256 {card.payload_sha256[:16]}..., "
             f"found {found[:16]}... Copy the file again; after a compiler changed it, use `edgemm card copy`"
         )
+    missing = [name for name in names(card) if name not in card.files]
+    if missing:
+        raise DamagedArtifact(
+            f"the vocabulary {missing[0]!r} that its card names is not in it. Copy the file again"
+        )
+    require_same(card)
     return card, None if contents.goldens is None else Goldens.from_bytes(contents.goldens)
 
 

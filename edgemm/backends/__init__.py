@@ -10,6 +10,7 @@ from edgemm.amounts import count
 from edgemm.backends.backend import Backend, Coverage, Shapes
 from edgemm.backends.litert import open_litert
 from edgemm.backends.ort import open_ort
+from edgemm.card.fit import text_shapes
 from edgemm.delegates import Delegate, Format, candidates
 from edgemm.errors import ArtifactError, DelegateError, DelegateMissing
 from edgemm.log import LOG
@@ -88,7 +89,8 @@ def _shapes(artifact: Artifact) -> Shapes:
     """What the card says of the tensors' shapes."""
     card = artifact.card
     entries: tuple[InputCard | OutputCard, ...] = () if card is None else (*card.inputs, *card.outputs)
-    return {each.name: each.shape for each in entries if each.shape}
+    said = {} if card is None else text_shapes(card.inputs)
+    return said | {each.name: each.shape for each in entries if each.shape}
 
 
 __all__ = ["BACKENDS", "Backend", "Coverage", "open_backend"]

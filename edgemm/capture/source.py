@@ -10,7 +10,7 @@ from edgemm.media import Captured
 
 @runtime_checkable
 class Source(Protocol):
-    """Where frames or audio blocks come from.
+    """Where frames, audio blocks or texts come from.
 
     One protocol for cameras, microphones, files and network streams, so that a stream does not
     know which it reads, and a recording can stand in for a device. A source is used from one
@@ -19,7 +19,7 @@ class Source(Protocol):
 
     uri: str
     """How it was named, without credentials."""
-    modality: Literal["image", "audio"]
+    modality: Literal["image", "audio", "text"]
     live: bool
     """True when time runs on whether it is read or not (a device): a slow reader must drop.
     False for files: every item waits until it is read."""

@@ -2,6 +2,7 @@
 
 digits/            walk.mp4?fps=10            words/*.wav?block_ms=10&loop=1
 camera:0?fps=30    microphone:USB?rate=48000  rtsp://host/stream#timeout_s=3
+text:-             text:reviews.txt?pair=1
 
 A network address keeps its own query; options of edgemm stand behind a `#` there. A `gst:` pipeline has none.
 """
@@ -22,7 +23,8 @@ __all__ = ["WORKS", "SourceUri", "parse_uri", "without_secrets"]
 
 WORKS = (
     "a picture, a folder or pattern (*.png) of pictures, a video file, a WAV file or a folder of WAV files, "
-    "camera:0, /dev/video0, picamera2:, gst:PIPELINE, microphone:, or an rtsp, http or udp address"
+    "camera:0, /dev/video0, picamera2:, gst:PIPELINE, microphone:, text:FILE, text:- (standard input), or an rtsp, "
+    "http or udp address"
 )
 
 _QUERY = re.compile(r"\?((?:[a-z_]+=[^?&/]*)(?:&[a-z_]+=[^?&/]*)*)$")
@@ -34,6 +36,7 @@ _DEVICES = {
     "microphone": "microphone",
     "mic": "microphone",
     "gst": "gst",
+    "text": "text",
 }
 _DEVICE_FILES = ("/dev/video", "/dev/v4l/")
 _FPS_LIMITS = (0.1, 1000.0)
@@ -55,7 +58,7 @@ class SourceUri:
     options: Mapping[str, str] = field(default_factory=dict)
     """What stood behind the question mark; behind the # of an address. May hold secrets: see `shown`."""
     scheme: str = ""
-    """"camera", "picamera2", "microphone", "gst", "network"; "" for files."""
+    """"camera", "picamera2", "microphone", "gst", "network", "text"; "" for files."""
 
     def only(self, *known: str) -> None:
         """Refuses options that this kind of source does not have.

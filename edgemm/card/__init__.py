@@ -3,8 +3,9 @@
 from edgemm.card.model_card import HistoryStep, InputCard, ModelCard, OutputCard, StatePair
 from edgemm.card.reader import MAX_CARD_BYTES, SCHEMA
 from edgemm.card.recipes import AudioRecipe, ImageRecipe
+from edgemm.card.text_recipe import TextRecipe
 
 __all__ = [
     "MAX_CARD_BYTES", "SCHEMA", "AudioRecipe", "HistoryStep", "ImageRecipe", "InputCard", "ModelCard",
-    "OutputCard", "StatePair",
+    "OutputCard", "StatePair", "TextRecipe",
 ]  # fmt: skip

@@ -11,6 +11,7 @@ from typing import Any, TypeVar
 
 from edgemm.card.model_card import InputCard, ModelCard, OutputCard
 from edgemm.card.rules import bands
+from edgemm.card.vocabulary import with_files_beside
 from edgemm.choices import hint
 from edgemm.errors import CardError, InputError, naming
 from edgemm.tensors import TensorSpec
@@ -53,10 +54,10 @@ def find_card(given: CardLike) -> ModelCard:
 
 
 def read_card_file(path: Path) -> ModelCard:
-    """The card in a JSON file.
+    """The card in a JSON file, with the vocabularies that stand beside it.
 
     Raises:
-        InputError: the file cannot be read.
+        InputError: a file cannot be read.
         CardError, UnsupportedVersion: it holds no card for this edgemm; names the file.
     """
     try:
@@ -64,7 +65,7 @@ def read_card_file(path: Path) -> ModelCard:
     except OSError as error:
         raise InputError(f"{path}: cannot be read ({error.strerror})") from error
     with naming(path):
-        return ModelCard.from_json(text)
+        return with_files_beside(ModelCard.from_json(text), path)
 
 
 def _from_mapping(given: Mapping[str, Any]) -> ModelCard:
@@ -130,6 +131,12 @@ def _matched(
         f"the card describes {len(entries)} {what}(s) ({', '.join(each.name for each in entries)}), the file has "
         f"{len(specs)} ({', '.join(by_name)}): name them alike"
     )
+
+
+def text_shapes(inputs: Sequence[InputCard]) -> dict[str, tuple[int, ...]]:
+    """Name -> shape of the inputs of text, where the recipe says how many tokens they hold."""
+    length = next((each.text.length for each in inputs if each.text is not None), 0)
+    return {each.name: (1, length) for each in inputs if each.role} if length else {}
 
 
 def layout_of(entry: InputCard, shape: Sequence[int]) -> str:

@@ -16,6 +16,7 @@ from functools import cache
 from types import NoneType, UnionType
 from typing import Any, Literal, Union, get_args, get_origin, get_type_hints
 
+from edgemm.card.reader import BESIDE
 from edgemm.card.tasks import TASKS, find_task, task_names
 
 _UNITS = {"_ms": "milliseconds", "_s": "seconds", "_mb": "10^6 bytes", "_hours": "hours"}
@@ -47,7 +48,7 @@ def keys(kind: type) -> tuple[Key, ...]:
     return tuple(
         _key(kind, each, hints[each.name], meanings.get(each.name, ""))
         for each in fields(kind)
-        if each.name not in ("extra", "recipe")
+        if each.name not in BESIDE
     )
 
 

@@ -15,8 +15,10 @@ from functools import lru_cache
 from typing import Any
 
 from edgemm.card.model_card import HistoryStep, InputCard, ModelCard, OutputCard, StatePair
+from edgemm.card.reader import BESIDE
 from edgemm.card.recipes import AudioRecipe, ImageRecipe
 from edgemm.card.tasks import task_names
+from edgemm.card.text_recipe import TextRecipe
 from edgemm.choices import ended, hint
 from edgemm.errors import CardError, CardWarning
 from edgemm.redaction import without_secrets
@@ -31,6 +33,7 @@ SECTIONS: dict[type, str] = {
     InputCard: "an entry of inputs",
     ImageRecipe: "image, in an entry of inputs",
     AudioRecipe: "audio, in an entry of inputs",
+    TextRecipe: "text, in an entry of inputs",
     OutputCard: "an entry of outputs",
     StatePair: "an entry of states",
     HistoryStep: "an entry of history",
@@ -128,6 +131,6 @@ def _section(path: str, kind: type) -> str:
 
 def _known(kind: Any) -> list[str]:
     return [
-        *(each.name for each in fields(kind) if each.name not in ("extra", "recipe")),
+        *(each.name for each in fields(kind) if each.name not in BESIDE),
         *(task_names() if kind is ModelCard else ()),
     ]

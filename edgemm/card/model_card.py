@@ -16,14 +16,16 @@ from dataclasses import Field, dataclass, field, fields, is_dataclass, replace
 from typing import Any, ClassVar, Literal
 
 from edgemm.card import reader, rules
-from edgemm.card.reader import SCHEMA
+from edgemm.card.reader import BESIDE, SCHEMA
 from edgemm.card.recipes import AudioRecipe, ImageRecipe
 from edgemm.card.tasks import find_task, task_names
+from edgemm.card.text_recipe import TextRecipe, check_text
 from edgemm.choices import hint
 from edgemm.errors import CardError
 
 Family = Literal["CNN", "RNN", "Transformer", "GAN", ""]
 Modality = Literal["image", "audio", "text", "tensor"]
+Role = Literal["", "ids", "mask", "types"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,8 +35,8 @@ class InputCard:
     name: str = "input"
     """Name of the tensor in the file. Another name is replaced by the file's where a card is fitted to it."""
     modality: Modality = "tensor"
-    """What the input is made from: pictures (needs `image`), sound (needs `audio`), or a tensor that the caller gives.
-    text is reserved."""
+    """What the input is made from: pictures (needs `image`), sound (needs `audio`), text (needs `role`), or a tensor
+    that the caller gives."""
     shape: tuple[int, ...] = ()
     """As stored in the file, the batch of 1 included; [] to take the file's. Needed where the file leaves it open."""
     layout: str = ""
@@ -46,6 +48,11 @@ class InputCard:
     """How sound becomes the tensor; for modality audio."""
     value: float | None = None
     """For an input that never changes, such as a sample rate: the number in each of its elements."""
+    role: Role = ""
+    """Modality text: what the input holds of a text. ids: the number of each token (needs `text`). mask: 1 where a
+    token stands, 0 where the text is filled up. types: 0 for the first text, 1 for the second of two."""
+    text: TextRecipe | None = None
+    """How a text becomes tokens; for the input of modality text and role ids. It fills those of the other roles too."""
     extra: dict[str, Any] = field(default_factory=dict)
 
     BOUNDS: ClassVar[Mapping[str, tuple[float, float]]] = {"shape": (1, 1 << 24)}
@@ -107,8 +114,8 @@ class ModelCard:
     payload_sha256: str = ""
     """SHA-256 of the model without its card, hexadecimal. Written by edgemm, and checked when the file is read."""
     task: str = "tensors"
-    """What the model is for: tensors gives the outputs as they are. audio, picture and embedding are reserved for
-    later versions."""
+    """What the model is for: tensors gives the outputs as they are. audio and picture are reserved for later
+    versions."""
     family: Family = ""
     """Kind of network; for people only."""
     inputs: tuple[InputCard, ...] = ()
@@ -131,6 +138,8 @@ class ModelCard:
     """Written by `edgemm convert`: SHA-256 of the model that this one was made from, hexadecimal."""
     extra: dict[str, Any] = field(default_factory=dict)
     """Keys that this version does not know, kept."""
+    files: Mapping[str, bytes] = field(default_factory=dict, repr=False)
+    """Vocabularies by name. They stand beside the card in the model file, not in its JSON."""
 
     BOUNDS: ClassVar[Mapping[str, tuple[float, float]]] = {}
 
@@ -186,6 +195,9 @@ class ModelCard:
         for index, entry in enumerate(self.inputs):
             rules.check_shape(entry.shape, f"card.inputs[{index}].shape")
             rules.check_recipes(entry.image, entry.audio, f"card.inputs[{index}]")
+            if entry.text is not None:
+                check_text(entry.text, f"card.inputs[{index}].text")
+        _check_roles(self.inputs)
 
     def with_(self, **changes: Any) -> ModelCard:
         """A copy with some fields changed."""
@@ -201,7 +213,31 @@ def _check_hash(text: str, key: str) -> None:
         raise CardError(f"{key}: expected 64 hexadecimal digits, found {text[:80]!r}")
 
 
-_IN_FULL = (ImageRecipe, AudioRecipe)
+def _check_roles(inputs: tuple[InputCard, ...]) -> None:
+    """Each role of a text has one input, and its recipe stands where the ids are."""
+    taken: set[str] = set()
+    for index, entry in enumerate(inputs):
+        path = f"card.inputs[{index}]"
+        if (entry.role != "") != (entry.modality == "text"):
+            found = f'"role": "{entry.role}" with "modality": "{entry.modality}"'
+            raise CardError(
+                f"{path}.role: expected ids, mask or types with modality text, and only there, found {found}"
+            )
+        if (entry.text is not None) != (entry.role == "ids"):
+            found = "none" if entry.text is None else f'one with "role": "{entry.role}"'
+            raise CardError(
+                f"{path}.text: expected how a text becomes tokens, in the input of role ids, found {found}"
+            )
+        if entry.role in taken:
+            raise CardError(f"{path}.role: expected one input of role {entry.role}, found two")
+        taken |= {entry.role} - {""}
+    if taken and "ids" not in taken:
+        raise CardError(
+            f"card.inputs: expected one of role ids beside {' and '.join(sorted(taken))}, found none"
+        )
+
+
+_IN_FULL = (ImageRecipe, AudioRecipe, TextRecipe)
 """Written with every field, as the recipe of the task is: a default that changes later does not change an old file."""
 
 
@@ -234,7 +270,7 @@ def _section(content: dict[str, Any]) -> Any:
 
 def _to_dict(value: Any) -> dict[str, Any]:
     """A card dataclass as a dictionary; what it does not know goes last, and never over what it knows."""
-    known = [f for f in fields(value) if f.name not in ("extra", "recipe")]
+    known = [f for f in fields(value) if f.name not in BESIDE]
     whole = isinstance(value, _IN_FULL) or hasattr(value, "OPTIONS")
     written = {
         f.name: _plain(getattr(value, f.name))

@@ -26,6 +26,8 @@ MAX_LIST = 100_000
 """Entries in one list: labels."""
 MAX_TEXT = 1 << 16
 """Characters in one text."""
+BESIDE = ("extra", "recipe", "files")
+"""Fields that are no keys of an object: unknown keys, the section of the task, files beside the card."""
 MAX_FREE = 1 << 18
 """Characters, as JSON, of what is kept as it is: the unknown keys of one object, or a section of any content."""
 
@@ -76,9 +78,9 @@ def _numbers(version: str) -> list[int]:
 
 @cache
 def _types(kind: Any) -> dict[str, Any]:
-    """Field -> its type, all but `extra`, and `recipe`, which stands under another key."""
+    """Key of the object -> its type."""
     hints = get_type_hints(kind)
-    return {each.name: hints[each.name] for each in fields(kind) if each.name not in ("extra", "recipe")}
+    return {each.name: hints[each.name] for each in fields(kind) if each.name not in BESIDE}
 
 
 def read_object(content: Any, kind: Any, path: str) -> Any:

@@ -21,10 +21,11 @@ TASKS: Mapping[str, str] = {
     "landmarks": "edgemm.tasks.landmarks.task:LandmarksTask",
     "keyword": "edgemm.tasks.keyword.task:KeywordTask",
     "transcription": "edgemm.tasks.transcription.task:TranscriptionTask",
+    "embedding": "edgemm.tasks.embedding.task:EmbeddingTask",
     "tensors": "edgemm.tasks.tensors.task:TensorsTask",
 }
 """Task of a card -> module and class."""
-RESERVED = ("audio", "picture", "embedding")
+RESERVED = ("audio", "picture")
 """Names that a card may have, and this version does not decode."""
 GROUP = "edgemm.tasks"
 

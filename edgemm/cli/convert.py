@@ -55,7 +55,8 @@ def _add_data(parser: CommandParser) -> None:
     parser.add_argument(
         "--calibrate",
         metavar="DATA",
-        help="real data that shows the activations' ranges: a folder of pictures or recordings, or an .npz of tensors",
+        help="real data that shows the activations' ranges: a folder of pictures or recordings, an .npz of tensors, or "
+        "texts: .txt with one on each line; .jsonl, .csv or .tsv with text and label",
     )
     parser.add_argument(
         "--samples",

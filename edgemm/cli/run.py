@@ -30,10 +30,11 @@ examples:
   edgemm run face.tflite --source "camera:0?size=1280x720&fps=30" --max-age 100 --on-late drop
   edgemm run face.tflite --source "camera:0?wait=1"    # a camera that may be plugged in later
   edgemm run face.tflite --source walk.mp4 --save out.mp4    # a film with what was found drawn in
+  edgemm run sentiment.tflite --source text:-          # lines from standard input; text:FILE for those of a file
   edgemm run app.json                                  # several models and sources: examples/kiosk
 
 sources: a picture, a folder, a glob in quotes, a video file, a .wav file; camera:0, /dev/video0, picamera2:,
-  gst:PIPELINE, rtsp://, http:// (MJPEG), udp://; microphone:, microphone:NAME
+  gst:PIPELINE, rtsp://, http:// (MJPEG), udp://; microphone:, microphone:NAME; text:FILE, text:-
 
 --save writes .mp4 and .mkv (MPEG-4 Part 2, which VLC, mpv and ffmpeg play and browsers do not), .webm (VP8, which
   browsers play; slower), .avi (motion JPEG, large), or numbered .jpg pictures into a folder. A film is written as
@@ -64,7 +65,7 @@ def add_arguments(parser: CommandParser) -> None:
     parser.epilog = EPILOG
     parser.add_argument("file", metavar="FILE", help="a model file (.tflite, .onnx), or an app file (.json)")
     parser.add_argument(
-        "--source", metavar="URI", help="where pictures or sound come from; required with a model file"
+        "--source", metavar="URI", help="where pictures, sound or text come from; required with a model file"
     )
     described = parser.add_mutually_exclusive_group()
     described.add_argument(
@@ -161,7 +162,7 @@ def run(options: argparse.Namespace) -> int:
     if is_app:
         _refuse_beside_an_app(options)
     elif options.source is None:
-        raise InputError(f"{options.file}: expected --source URI, where pictures or sound come from")
+        raise InputError(f"{options.file}: expected --source URI, where pictures, sound or text come from")
     elif options.overwrite and not options.save:
         raise InputError("--overwrite: expected --save OUT.mp4 beside it, whose film it replaces, found none")
     with Draining(reopens=is_app or options.record is not None) as draining:

@@ -63,7 +63,7 @@ def _explained(card: ModelCard) -> dict[str, Any]:
 
 def _input_content(card: InputCard) -> dict[str, Any]:
     content = _with_help(card)
-    for name in ("image", "audio"):
+    for name in ("image", "audio", "text"):
         recipe = getattr(card, name)
         content[name] = None if recipe is None else _with_help(recipe)
     return content

@@ -15,6 +15,7 @@ segmentation.py        mean intersection over union of the classes
 landmarks.py           mean distance of the points
 transcription.py       share of the words, and of the letters, that are wrong
 detection_agreement.py detections of one model against those of another
+embedding.py           cosine of the embeddings of one model with those of another
 
 Needs NumPy alone.
 """

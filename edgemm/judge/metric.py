@@ -54,6 +54,7 @@ AGREEMENTS: Mapping[str, str] = {
     "detection": "edgemm.judge.detection_agreement:DetectionAgreement",
     "segmentation": "edgemm.judge.segmentation:SegmentationMetric",
     "landmarks": "edgemm.judge.landmarks:LandmarksMetric",
+    "embedding": "edgemm.judge.embedding:EmbeddingAgreement",
 }
 """Task of a card -> what compares two models' results of it: `add(result, other model's result)`."""
 

@@ -11,6 +11,7 @@ from edgemm.backends.backend import Backend
 from edgemm.card import InputCard, ModelCard
 from edgemm.card.fit import fit_card
 from edgemm.card.keys import refuse_unknown, without_help
+from edgemm.card.vocabulary import with_kept_files
 from edgemm.errors import (
     ArtifactError,
     CardError,
@@ -63,7 +64,7 @@ def check_against(artifact: Artifact, card: ModelCard, *, strict: bool = True) -
 
 def with_measured(card: ModelCard, path: str | Path) -> ModelCard:
     """The card with what the one in the file says of the conversion of this very payload, where it says nothing itself:
-    quantization, fidelity, the hash of the source."""
+    quantization, fidelity, the hash of the source; and with the vocabularies of the file that it does not bring."""
     from edgemm.artifact import read_artifact
 
     try:
@@ -72,7 +73,7 @@ def with_measured(card: ModelCard, path: str | Path) -> ModelCard:
         old = None
     if old is None:
         return card
-    return card.with_(
+    return with_kept_files(card, old.files).with_(
         quantization=card.quantization or old.quantization,
         fidelity=card.fidelity or old.fidelity,
         source_sha256=card.source_sha256 or old.source_sha256,
@@ -97,7 +98,11 @@ def check_tensors(card: ModelCard, backend: Backend) -> str:
     Constants(card.inputs, backend.inputs)
     if not undecoded(card):
         open_decoder(card, backend.outputs)
-    return _joined(*(_check_recipe(each, backend.inputs) for each in card.inputs), _not_run(card))
+    return _joined(
+        *(_check_recipe(each, backend.inputs) for each in card.inputs),
+        _check_text(card, backend.inputs),
+        _not_run(card),
+    )
 
 
 def _not_run(card: ModelCard) -> str:
@@ -109,10 +114,25 @@ def _not_run(card: ModelCard) -> str:
     states = {pair.input for pair in card.states}
     mains = [each for each in card.inputs if each.name not in states and each.value is None]
     kinds = {each.modality for each in mains}
-    if kinds <= {"tensor"} or (len(mains) == 1 and kinds <= {"image", "audio"}):
+    if kinds <= {"tensor"} or kinds == {"text"} or (len(mains) == 1 and kinds <= {"image", "audio"}):
         return ""
     found = ", ".join(f"{each.name!r} ({each.modality})" for each in mains)
-    return f"`edgemm run` feeds one input of pictures or sound, and this card has {found}: use model.run(...) in Python"
+    return (
+        f"`edgemm run` feeds one input of pictures or sound, or those of a text, and this card has {found}: use "
+        "model.run(...) in Python"
+    )
+
+
+def _check_text(card: ModelCard, specs: Sequence[TensorSpec]) -> str:
+    from edgemm.preprocess import compile_text
+
+    if all(each.modality != "text" for each in card.inputs):
+        return ""
+    try:
+        compile_text(card.inputs, specs, card.files)
+    except MissingDependency as error:
+        return f"inputs of text: {error}"
+    return ""
 
 
 def _check_recipe(card: InputCard, specs: Sequence[TensorSpec]) -> str:

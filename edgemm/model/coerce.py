@@ -9,7 +9,7 @@ import numpy as np
 import numpy.typing as npt
 
 from edgemm.errors import InputError
-from edgemm.media import AudioBlock, Frame
+from edgemm.media import AudioBlock, Frame, Text
 from edgemm.tensors import TensorSpec
 
 
@@ -48,6 +48,23 @@ def as_block(x: Any, sample_rate: int | None) -> AudioBlock:
         raise InputError(f"sample_rate: expected a number of hertz, found {sample_rate!r}")
     _require_samples(x)
     return AudioBlock(x, sample_rate, time.monotonic_ns(), 0)
+
+
+def as_text(x: Any) -> Text:
+    """A `Text`, a str, or two of them that belong together.
+
+    Raises:
+        InputError: something else.
+    """
+    if isinstance(x, Text):
+        return x
+    if isinstance(x, str):
+        return Text(x, time.monotonic_ns(), 0)
+    if isinstance(x, tuple | list) and len(x) == 2 and all(isinstance(each, str) for each in x):
+        return Text(x[0], time.monotonic_ns(), 0, x[1])
+    raise InputError(
+        f"the model takes text: expected a str, or two that belong together, found {_describe(x)}"
+    )
 
 
 def _require_samples(samples: npt.NDArray[Any]) -> None:

@@ -11,6 +11,7 @@ from edgemm.backends import open_backend
 from edgemm.backends.backend import Backend
 from edgemm.card.fit import CardLike, find_card, fit_card
 from edgemm.card.keys import warn_unknown
+from edgemm.card.vocabulary import with_kept_files
 from edgemm.errors import CardError, DamagedArtifact, InputError, MachineShortage, naming
 from edgemm.log import LOG
 from edgemm.model.exchange import check_card
@@ -73,7 +74,8 @@ def _load(
 
     artifact = read_artifact(path)
     if card is not None:
-        artifact = replace(artifact, card=find_card(card))
+        kept = {} if artifact.card is None else artifact.card.files
+        artifact = replace(artifact, card=with_kept_files(find_card(card), kept))
     told = _told(artifact) if artifact.card is None else None
     if told is not None:  # its shapes are needed to open a file that leaves some open
         artifact = replace(artifact, card=told.card)

@@ -1,4 +1,4 @@
-"""A loaded artifact: pictures, sound or tensors in, results out. See `edgemm.model.load`."""
+"""A loaded artifact: pictures, sound, text or tensors in, results out. See `edgemm.model.load`."""
 
 from __future__ import annotations
 
@@ -18,15 +18,16 @@ from edgemm.card.options import with_options
 from edgemm.errors import CardError, InputError, naming
 from edgemm.lifecycle import Lifecycle, never_free_in_a_child, tell_in_a_child
 from edgemm.media import Frame
-from edgemm.model.coerce import as_block, as_frame, as_stored
+from edgemm.model.coerce import as_block, as_frame, as_stored, as_text
 from edgemm.model.exchange import Arrays, check_card, make_exchange
 from edgemm.model.replay import GoldenOutcome, replay
 from edgemm.model.sessions import AudioSession, Engine, ImageSession, ModelSession, TensorSession
 from edgemm.model.state import Constants
+from edgemm.model.text_session import TextSession
 from edgemm.results import Result
 from edgemm.stream.budget import Budget
 from edgemm.tasks import Decoder, open_decoder, undecoded
-from edgemm.tasks.context import NOWHERE
+from edgemm.tasks.masks import context_of
 from edgemm.tasks.outputs import Outputs
 from edgemm.tensors import TensorSpec
 
@@ -112,7 +113,8 @@ class Model:
 
         Args:
             x: for pictures a `Frame`, or uint8[height, width, 3] RGB or uint8[height, width] grey; for sound an
-                `AudioBlock`, or samples[n] with `sample_rate`; for tensors an array, or a mapping by name,
+                `AudioBlock`, or samples[n] with `sample_rate`; for text a str, or a tuple of two that belong together;
+                for tensors an array, or a mapping by name,
                 stored or real-valued. A mapping is taken as prepared tensors by every model.
             sample_rate: hertz, of bare samples.
 
@@ -127,6 +129,12 @@ class Model:
                 return self._serving.whole(as_frame(x))
         if isinstance(x, Mapping):
             return self._call_tensors(x)
+        if self._takes_text():
+            with self._turn:
+                self._life.check()  # closed while this call waited for its turn
+                session = self._whole
+                assert isinstance(session, TextSession)
+                return session.whole(as_text(x))
         card = self._main_input()
         if card.modality == "tensor":
             return self._call_tensors({card.name: x})
@@ -182,17 +190,19 @@ class Model:
                     "and call the model"
                 )
             return self._begun(TensorSession)
-        if len(mains) == 1 and kinds <= {"image", "audio"}:
+        if kinds == {"text"} or (len(mains) == 1 and kinds <= {"image", "audio"}):
             card, index = mains[0]
             with naming(self.artifact.path):
                 decode = (
                     self._decode if not options else _decoder_with(self.card, options, self.backend.outputs)
                 )
+            if card.modality == "text":
+                return self._begun(lambda engine: TextSession(engine, decode))
             if card.modality == "image":
                 return self._begun(lambda engine: ImageSession(engine, decode, card, index))
             return self._begun(lambda engine: AudioSession(engine, decode, card, index))
         raise CardError(
-            f"{self.artifact.path}: expected one input of pictures or sound, found {len(mains)} inputs: "
+            f"{self.artifact.path}: expected one input of pictures or sound, or inputs of text, found {len(mains)}: "
             f"{', '.join(f'{card.name!r} ({card.modality})' for card, _ in mains)}. Give tensors to model.run(...)"
         )
 
@@ -325,6 +335,9 @@ class Model:
             ]
         return self._main_places
 
+    def _takes_text(self) -> bool:
+        return {card.modality for card, _ in self._mains()} == {"text"}
+
     def _main_input(self) -> InputCard:
         """The only one.
 
@@ -348,7 +361,8 @@ class Model:
             if spec.name in zeros
         }
         outputs = self.run({**constants, **x, **given, **begun})
-        return self._decode.whole((Outputs.of(self.outputs, outputs),), NOWHERE, 0.0)
+        context = context_of({**constants, **given}, self.card.inputs, self.inputs)
+        return self._decode.whole((Outputs.of(self.outputs, outputs),), context, 0.0)
 
 
 def _decoder_with(card: ModelCard, options: Mapping[str, Any], specs: Sequence[TensorSpec]) -> Decoder:

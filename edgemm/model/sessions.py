@@ -161,7 +161,7 @@ class ImageSession(ModelSession):
     """Frames in, one result each, or one when the decoder has enough of them."""
 
     takes = "pictures"
-    modality: Literal["image", "audio"] = "image"
+    modality: Literal["image", "audio", "text"] = "image"
 
     def __init__(self, engine: Engine, decoder: Decoder, card: InputCard, index: int) -> None:
         super().__init__(engine)
@@ -221,7 +221,7 @@ class AudioSession(ModelSession):
     """Audio blocks in, one result per window that they complete."""
 
     takes = "sound"
-    modality: Literal["image", "audio"] = "audio"
+    modality: Literal["image", "audio", "text"] = "audio"
 
     def __init__(self, engine: Engine, decoder: Decoder, card: InputCard, index: int) -> None:
         super().__init__(engine)

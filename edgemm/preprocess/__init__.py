@@ -1,4 +1,4 @@
-"""From pictures and sound to input tensors, as the card describes; the same code on host and device.
+"""From pictures, sound and text to input tensors, as the card describes; the same code on host and device.
 
     prepare = compile_image(card.inputs[0], spec)
     prepare(frame.pixels, frame.color, out)             writes the input tensor
@@ -6,6 +6,9 @@
     window = compile_audio(card.inputs[0], spec)
     for end in window.push(block.samples, block.sample_rate):
         window.write(out)                               one tensor per stride
+
+    prepare = compile_text(card.inputs, specs, card.files)
+    prepare("some text", None, out)                     writes ids, mask and types
 
 A recipe is compiled once; after that nothing the size of a tensor is allocated.
 
@@ -18,6 +21,9 @@ from __future__ import annotations
 
 from edgemm.preprocess.audio import compile_audio
 from edgemm.preprocess.image import ImagePreprocessor, compile_image
+from edgemm.preprocess.text import TextPreprocessor, compile_text
 from edgemm.preprocess.window import AudioWindow
 
-__all__ = ["AudioWindow", "ImagePreprocessor", "compile_audio", "compile_image"]
+__all__ = [
+    "AudioWindow", "ImagePreprocessor", "TextPreprocessor", "compile_audio", "compile_image", "compile_text",
+]  # fmt: skip

@@ -7,7 +7,7 @@ from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from edgemm.drawing import Canvas
-from edgemm.media import AudioBlock, Frame
+from edgemm.media import AudioBlock, Captured, Frame
 from edgemm.sinks.outbox import CAPACITY, Outbox
 from edgemm.sinks.queued import CompleteSink
 from edgemm.stream.item import Item
@@ -52,9 +52,11 @@ class _CopiedItem:
     def take(self, stream: str, item: Item) -> None:
         self.stream, self.item = stream, replace(item, frame=self._copied(item.frame))
 
-    def _copied(self, frame: Frame | AudioBlock) -> Frame | AudioBlock:
+    def _copied(self, frame: Captured) -> Captured:
         if isinstance(frame, AudioBlock):
             return replace(frame, samples=frame.samples.copy())
+        if not isinstance(frame, Frame):
+            return frame
         if self._canvas is None:
             self._canvas = Canvas("rgb")
         self._canvas.load(frame)

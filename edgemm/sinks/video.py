@@ -216,10 +216,11 @@ def _require_free(path: Path) -> None:
 
 def require_pictures(source: Source | None, name: str) -> None:
     """Raises:
-    InputError: the source is sound.
+    InputError: the source is sound, or text.
     """
     if source is not None and source.modality != "image":
-        raise InputError(f"{name}: expected a source of pictures to draw on, found sound ({source.uri})")
+        found = "sound" if source.modality == "audio" else source.modality
+        raise InputError(f"{name}: expected a source of pictures to draw on, found {found} ({source.uri})")
 
 
 def _rate_of(source: Source | None) -> float | None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 
 from edgemm.capture.source import Source
-from edgemm.media import AudioBlock, Captured
+from edgemm.media import Captured, Frame
 from edgemm.stream.budget import Budget
 from edgemm.stream.forecast import NO_TIME, Forecast, Starvation
 from edgemm.stream.ledger import Ledger
@@ -14,7 +14,7 @@ from edgemm.stream.ledger import Ledger
 class Deadline:
     """Judges items by their age, drops what the budget lets it drop, and notices when nothing is delivered any more.
 
-    Sound is never dropped.
+    Sound is never dropped, nor is text.
     """
 
     def __init__(self, budget: Budget, source: Source, ledger: Ledger) -> None:
@@ -31,7 +31,7 @@ class Deadline:
 
     def may_drop(self, item: Captured) -> bool:
         """True for a frame, where the budget says "drop"."""
-        return self._drops and not isinstance(item, AudioBlock)
+        return self._drops and isinstance(item, Frame)
 
     def is_worth(self, item: Captured, now_ns: int) -> bool:
         """True when work on the item is to begin now; otherwise it has been dropped, as "stale" or "no-time"."""

@@ -9,10 +9,11 @@ from edgemm.errors import InputError
 from edgemm.session import Session, TakesOneModality
 from edgemm.stream.budget import Budget
 
-_GIVES = {"image": "pictures", "audio": "sound"}
+_GIVES = {"image": "pictures", "audio": "sound", "text": "text"}
 _EXPECTED = {
     "image": "a camera, a video, pictures or network video",
     "audio": "a microphone or WAV files",
+    "text": "text:FILE or text:-",
 }
 
 
@@ -41,7 +42,7 @@ def require_budget(budget: object) -> None:
 
 
 def require_pair(session: Session, source: Source) -> None:
-    """Refuses pictures for a model of sound, and sound for a model of pictures.
+    """Refuses pictures for a model of sound, sound for a model of pictures, and the like.
 
     Raises:
         InputError: the source gives something else than the session takes.

@@ -87,8 +87,8 @@ class Stream:
             now_ns: CLOCK_MONOTONIC, nanoseconds.
 
         Raises:
-            InputError: the source gives no pictures, or no sound, for a model of them; policy "newest" with
-                audio, which would drop sound; or a session over bare tensors.
+            InputError: the source gives no pictures, sound or text for a model of them; policy "newest" with
+                sound or text, which would drop some; or a session over bare tensors.
         """
         if not isinstance(session, Session):
             raise InputError(
@@ -336,8 +336,10 @@ def _has_more(work: Work) -> bool:
 
 
 def _newest_wins(budget: Budget, source: Source) -> bool:
-    if budget.policy == "newest" and source.modality == "audio":
-        raise InputError('policy "newest" drops what waits, and sound is never dropped: use "auto" or "all"')
+    if budget.policy == "newest" and source.modality != "image":
+        raise InputError(
+            'policy "newest" drops what waits, and sound and text are never dropped: use "auto" or "all"'
+        )
     if isinstance(source, KeepsNewest) and source.keeps_newest:
         return False  # it is the newest that is read
     return budget.policy == "newest" or (

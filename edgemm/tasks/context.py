@@ -31,6 +31,8 @@ class Context(NamedTuple):
     """Sound: where the window begins, seconds since the stream began."""
     end_s: float = 0.0
     """Sound: where the window ends."""
+    mask: npt.NDArray[np.float32] | None = None
+    """Text: float32[tokens], 1 where a token stands; None where the input was no text."""
 
     def points(self, xy: npt.NDArray[np.floating]) -> npt.NDArray[np.float32]:
         """float[..., 2] in pixels of the tensor -> float32[..., 2] in pixels of the source."""

@@ -21,7 +21,9 @@ pytestmark = pytest.mark.device
 class Numbers(FileSource):
     """Gives the items that it was made with, and counts how often it is read."""
 
-    def __init__(self, items: Iterator[Captured], modality: Literal["image", "audio"], *, live: bool) -> None:
+    def __init__(
+        self, items: Iterator[Captured], modality: Literal["image", "audio", "text"], *, live: bool
+    ) -> None:
         self.uri, self.modality, self.live = "numbers", modality, live
         self.items = items
         self.reads = 0

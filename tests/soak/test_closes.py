@@ -50,7 +50,7 @@ class Ticks:
     """Live grey pixels, one a tenth of a millisecond or so."""
 
     uri = "ticks"
-    modality: Literal["image", "audio"] = "image"
+    modality: Literal["image", "audio", "text"] = "image"
 
     def __init__(self, *, live: bool = True) -> None:
         self.live = live

@@ -34,7 +34,7 @@ MOST = 100_000
 class Endless(FakeSession):
     """Steps a part for each item until it is told to stop; of every other item it says a word at each tenth step."""
 
-    modality: Literal["image", "audio"] = "image"
+    modality: Literal["image", "audio", "text"] = "image"
 
     def __init__(self, part: Part) -> None:
         self.part, self.cancelled = part, Cancellation()
@@ -66,7 +66,7 @@ class Endless(FakeSession):
 
 class Pictures:
     uri, live = "pictures", False
-    modality: Literal["image", "audio"] = "image"
+    modality: Literal["image", "audio", "text"] = "image"
 
     def __init__(self, count: int) -> None:
         self.left = [Frame(np.zeros((2, 2, 3), np.uint8), at, at) for at in range(count)]
@@ -149,7 +149,7 @@ class Sound:
     """Ten blocks of ten samples, the fourth behind a gap of five."""
 
     uri, live = "sound", False
-    modality: Literal["image", "audio"] = "audio"
+    modality: Literal["image", "audio", "text"] = "audio"
 
     def __init__(self) -> None:
         gaps = [5 if at == 3 else 0 for at in range(10)]
@@ -170,7 +170,7 @@ class Sound:
 class Listener(FakeSession):
     """Notes what it hears, and which thread ends its work; the stream is cancelled before it begins on some blocks."""
 
-    modality: Literal["image", "audio"] = "audio"
+    modality: Literal["image", "audio", "text"] = "audio"
 
     def __init__(self, cancel_at: tuple[int, ...]) -> None:
         self.cancel_at, self.stream = cancel_at, None

@@ -98,7 +98,7 @@ class Transducer:
 
 
 class TransducerSession:
-    modality: Literal["image", "audio"] = "audio"
+    modality: Literal["image", "audio", "text"] = "audio"
 
     def __init__(self, parts: Mapping[str, Part]) -> None:
         self.encoder, self.decoder, self.joiner = (parts[role] for role in Transducer.roles)
@@ -156,7 +156,7 @@ class Blocks:
     """Sound in blocks of uneven length, as a microphone gives it."""
 
     uri, live = "blocks", False
-    modality: Literal["image", "audio"] = "audio"
+    modality: Literal["image", "audio", "text"] = "audio"
 
     def __init__(self, samples: npt.NDArray[np.float32], sizes: list[int]) -> None:
         cuts = np.split(samples, np.cumsum(sizes)[:-1])

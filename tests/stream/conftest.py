@@ -17,7 +17,7 @@ from edgemm.capture.files.paced import PacedSource
 from edgemm.capture.files.pictures import PictureSource
 from edgemm.capture.files.recordings import RecordingSource
 from edgemm.errors import EdgemmError
-from edgemm.media import AudioBlock, Captured
+from edgemm.media import AudioBlock, Captured, Frame
 from edgemm.opencv import opencv
 from edgemm.results import Embedding
 from edgemm.session import Emission, StageClock
@@ -61,6 +61,7 @@ class Sums(FakeSession):
         if self.before is not None:
             self.before(captured)
         if not isinstance(captured, AudioBlock):
+            assert isinstance(captured, Frame)
             yield emitted(captured, self._sum(captured.pixels, clock))
             return
         self.heard = np.concatenate([self.heard, captured.samples])

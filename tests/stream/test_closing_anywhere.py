@@ -31,7 +31,7 @@ class Ticks:
     """A live source of grey pixels that gives one whenever it is asked. `reading(n)` is called before the n-th."""
 
     uri = "ticks"
-    modality: Literal["image", "audio"] = "image"
+    modality: Literal["image", "audio", "text"] = "image"
     live = True
 
     def __init__(self, reading: Callable[[int], object] = lambda number: None) -> None:

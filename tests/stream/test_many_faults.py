@@ -32,7 +32,9 @@ class Device(FileSource):
     uri = "device"
     live = True
 
-    def __init__(self, modality: Literal["image", "audio"], seed: int, time: Any, items: int = ITEMS) -> None:
+    def __init__(
+        self, modality: Literal["image", "audio", "text"], seed: int, time: Any, items: int = ITEMS
+    ) -> None:
         self.modality = modality
         self.items = items
         self.now_ns = time.now_ns

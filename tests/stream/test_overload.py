@@ -25,7 +25,7 @@ class Camera:
     """25 frames a second by the fake clock; gives the newest, and waits for the next when that was read."""
 
     uri = "camera"
-    modality: Literal["image", "audio"] = "image"
+    modality: Literal["image", "audio", "text"] = "image"
     live = True
     keeps_newest = True
 

@@ -161,7 +161,7 @@ class Holes:
     """A source that tells of its losses by the sequence numbers alone."""
 
     uri = "holes"
-    modality: Literal["image", "audio"] = "image"
+    modality: Literal["image", "audio", "text"] = "image"
     live = False
 
     def __init__(self, sequences: list[int]) -> None:

@@ -27,7 +27,7 @@ class Camera:
     """A live source whose frames the test lets through one by one."""
 
     uri = "camera"
-    modality: Literal["image", "audio"] = "image"
+    modality: Literal["image", "audio", "text"] = "image"
     live = True
 
     def __init__(self, time: Any) -> None:

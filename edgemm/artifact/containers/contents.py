@@ -9,6 +9,8 @@ from typing import Protocol
 MAX_VALUE = 4 << 20
 """Bytes of one member or record, unpacked. Card and goldens are held to less by their own readers."""
 MAX_MEMBERS = 64
+MAX_FILE = 20 << 20
+"""Bytes of one file of the card, unpacked: a vocabulary."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -23,6 +25,8 @@ class Contents:
     """npz."""
     associated: Mapping[str, bytes] = field(default_factory=dict)
     """What others put beside the card, by name: labels.txt in a .tflite. Kept, never unpacked to disk."""
+    files: Mapping[str, bytes] = field(default_factory=dict)
+    """The files that the card names, such as vocabularies."""
     problem: str = ""
     """What is wrong with the card, where the payload can be told apart all the same."""
 

@@ -8,16 +8,19 @@ as a ZIP member has, so a record of ours holds one over the others.
 from __future__ import annotations
 
 import hashlib
+import zlib
 from base64 import b64decode, b64encode
 
 from edgemm.artifact.containers import wire
-from edgemm.artifact.containers.contents import MAX_MEMBERS, MAX_VALUE, Contents
+from edgemm.artifact.containers.contents import MAX_FILE, MAX_MEMBERS, MAX_VALUE, Contents
 from edgemm.errors import DamagedArtifact
 
 IR_VERSION, GRAPH, METADATA = 1, 7, 14
 PREFIX = "edgemm."
 CARD, GOLDENS, SEAL = PREFIX + "card", PREFIX + "goldens", PREFIX + "seal"
 """SEAL: SHA-256 over the values of the other two; a card that somebody wrote by hand may go without."""
+FILE = PREFIX + "file."
+"""Before the name of a file of the card: zlib's format, in base64."""
 MAX_RECORDS = 1 << 16
 """At the top of a model: a handful, its functions and its metadata."""
 
@@ -53,11 +56,13 @@ def _contents(payload: bytes, found: dict[str, bytes]) -> Contents:
         problem = "the card was altered since it was written"
     else:
         try:
+            packed = {name: found.pop(name) for name in list(found) if name.startswith(FILE)}
+            files = {name.removeprefix(FILE): _unpacked(name, value) for name, value in packed.items()}
             return Contents(
-                payload, card, None if goldens is None else b64decode(goldens, validate=True), found
+                payload, card, None if goldens is None else b64decode(goldens, validate=True), found, files
             )
-        except ValueError as error:
-            problem = f"the goldens are not base64 ({error})"
+        except (ValueError, zlib.error) as error:
+            problem = f"the goldens or a file of the card cannot be unpacked ({error})"
     advice = "Copy the file again, or give it another card with `edgemm card set`"
     return Contents(payload, associated=found, problem=f"{problem}. {advice}")
 
@@ -74,10 +79,28 @@ def _ours(view: memoryview, record: wire.Record) -> tuple[str, bytes] | None:
             if not key.startswith(PREFIX):
                 return None
         elif inner.number == 2:
-            if len(content) > MAX_VALUE and key:
-                raise DamagedArtifact(f"the record {key!r} has {len(content)} bytes; at most {MAX_VALUE}")
-            value = bytes(content[: MAX_VALUE + 1])
+            most = _limit(key)
+            if len(content) > most and key:
+                raise DamagedArtifact(f"the record {key!r} has {len(content)} bytes; at most {most}")
+            value = bytes(content[: most + 1])
     return (key, value) if key else None
+
+
+def _limit(key: str) -> int:
+    """Bytes of a record's value; base64 has four for three."""
+    return MAX_FILE * 4 // 3 + 4 if key.startswith(FILE) else MAX_VALUE
+
+
+def _unpacked(name: str, value: bytes) -> bytes:
+    unpacking = zlib.decompressobj()
+    content = unpacking.decompress(b64decode(value, validate=True), MAX_FILE + 1)
+    if len(content) > MAX_FILE or not unpacking.eof:
+        raise ValueError(f"{name[:80]!r} is cut short, or unpacks to more than {MAX_FILE} bytes")
+    return content
+
+
+def _packed(content: bytes) -> bytes:
+    return b64encode(zlib.compress(content, 9))
 
 
 def _seal(card: bytes, goldens: bytes | None) -> bytes:
@@ -94,6 +117,7 @@ def join(contents: Contents) -> list[bytes]:
         # the seal first: a file cut anywhere behind it lacks what it speaks of
         ours = {SEAL: _seal(contents.card, goldens), CARD: contents.card, GOLDENS: goldens}
         records |= {name: value for name, value in ours.items() if value is not None}
+        records |= {FILE + name: _packed(contents.files[name]) for name in sorted(contents.files)}
     return [
         contents.payload,
         *(

@@ -12,11 +12,13 @@ import struct
 import zipfile
 
 from edgemm.artifact.containers import archive
-from edgemm.artifact.containers.contents import MAX_MEMBERS, MAX_VALUE, Contents
+from edgemm.artifact.containers.contents import MAX_FILE, MAX_MEMBERS, MAX_VALUE, Contents
 from edgemm.errors import DamagedArtifact
 from edgemm.log import LOG
 
 CARD, GOLDENS = "edgemm/card.json", "edgemm/goldens.npz"
+FILES = "edgemm/files/"
+"""The folder of the card's own files."""
 IDENTIFIER = b"TFL3"
 HEADER = b"PK\x03\x04"
 HEADER_BYTES = 30
@@ -74,11 +76,16 @@ def _unpack(data: bytes, end: int) -> Contents:
         members = opened.infolist()
         if sum(info.file_size for info in members) > MAX_TAIL:
             raise ValueError(f"more than {MAX_TAIL} bytes unpacked")
-        found = {info.filename: archive.read_member(opened, info, MAX_VALUE) for info in members}
+        found = {info.filename: archive.read_member(opened, info, _limit(info.filename)) for info in members}
     card, goldens = found.pop(CARD, None), found.pop(GOLDENS, None)
     if goldens is not None and card is None:
         raise ValueError("goldens and no card")
-    return Contents(data[:begin], card, goldens, found)
+    files = {name.removeprefix(FILES): found.pop(name) for name in list(found) if name.startswith(FILES)}
+    return Contents(data[:begin], card, goldens, found, files)
+
+
+def _limit(name: str) -> int:
+    return MAX_FILE if name.startswith(FILES) else MAX_VALUE
 
 
 def _was_ours(data: bytes, end: int) -> bool:
@@ -122,11 +129,13 @@ def join(contents: Contents) -> list[bytes]:
     """The flatbuffer, then the archive: our members first, others by name."""
     ours = {CARD: contents.card, GOLDENS: contents.goldens}
     members = {name: content for name, content in ours.items() if content is not None}
+    members |= {FILES + name: contents.files[name] for name in sorted(contents.files)}
     members |= {name: contents.associated[name] for name in sorted(contents.associated)}
     if not members:
         return [contents.payload]
     tail = OffsetBytes(len(contents.payload))
     with zipfile.ZipFile(tail, "w") as made:
         for name, content in members.items():
-            made.writestr(archive.entry(name), content)
+            method = zipfile.ZIP_DEFLATED if name.startswith(FILES) else zipfile.ZIP_STORED
+            made.writestr(archive.entry(name, method), content)
     return [contents.payload, tail.getvalue()]

@@ -14,7 +14,7 @@ class FileSource:
     """A context manager whose items wait until they are read."""
 
     uri: str
-    modality: Literal["image", "audio"]
+    modality: Literal["image", "audio", "text"]
     live: bool = False
 
     def close(self) -> None:

@@ -40,7 +40,7 @@ class PacedSource(FileSource):
         wait: waits so many seconds by the same clock; True, and earlier, when the source is closed meanwhile.
         """
         self.uri = source.uri
-        self.modality: Literal["image", "audio"] = source.modality
+        self.modality: Literal["image", "audio", "text"] = source.modality
         self._source = source
         self._reel = source if isinstance(source, PictureReel) else None
         self._film = (

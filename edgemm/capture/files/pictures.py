@@ -104,7 +104,7 @@ class PictureSource(FileSource):
     """Pictures one after the other. One that cannot be read is counted in `lost` and leaves a hole in
     the sequence numbers; when none can be read, that is an error."""
 
-    modality: Literal["image", "audio"] = "image"
+    modality: Literal["image", "audio", "text"] = "image"
 
     def __init__(
         self,

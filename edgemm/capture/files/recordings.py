@@ -32,7 +32,7 @@ class RecordingSource(FileSource):
     none can be read, that is an error.
     """
 
-    modality: Literal["image", "audio"] = "audio"
+    modality: Literal["image", "audio", "text"] = "audio"
 
     def __init__(
         self,

@@ -43,7 +43,7 @@ class VideoSource(FileSource):
     `fps` that the caller sets, frames come at equal intervals.
     """
 
-    modality: Literal["image", "audio"] = "image"
+    modality: Literal["image", "audio", "text"] = "image"
 
     def __init__(
         self,

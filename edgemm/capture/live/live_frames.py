@@ -38,7 +38,7 @@ class LiveFrames:
     (a source that was waited for has come), and "reconnected".
     """
 
-    modality: Literal["image", "audio"] = "image"
+    modality: Literal["image", "audio", "text"] = "image"
     live = True
     keeps_newest = True
 

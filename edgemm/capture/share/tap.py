@@ -56,8 +56,10 @@ class Tap(FileSource):
         """Use `SharedSource.tap`."""
         source = shared.source
         self.uri = source.uri
-        self.modality: Literal["image", "audio"] = source.modality
+        self.modality: Literal["image", "audio", "text"] = source.modality
         self.live = source.live
+        self._passes_over = source.modality != "text"
+        """Of live pictures and sound, what comes too fast is lost to this reader; every text waits."""
         self.keeps_newest = isinstance(source, KeepsNewest) and source.keeps_newest
         self.waiting: deque[Waiting] = deque()
         self.closed = False
@@ -89,7 +91,8 @@ class Tap(FileSource):
     @property
     def has_room(self) -> bool:
         """False while the source must wait for this reader."""
-        return self.live or self.closed or len(self.waiting) < WAITING
+        passes_over = self.live and self._passes_over
+        return passes_over or self.closed or len(self.waiting) < WAITING
 
     @property
     def awaited(self) -> bool:
@@ -127,7 +130,7 @@ class Tap(FileSource):
                 self._overflow.drop(item, withheld)
                 return
             item = self._overflow.mark(item, withheld)
-        elif self.live and self.waiting:
+        elif self.live and self.waiting and self._passes_over:
             self._superseded += 1
             self.waiting.clear()
         self.waiting.append(Waiting(item, self._overflow.told(withheld)))

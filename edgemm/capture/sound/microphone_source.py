@@ -51,7 +51,7 @@ class MicrophoneSource:
     between is a gap by the clock ("stalled", "lost").
     """
 
-    modality: Literal["image", "audio"] = "audio"
+    modality: Literal["image", "audio", "text"] = "audio"
     live: bool = True
 
     def __init__(

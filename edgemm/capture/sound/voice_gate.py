@@ -44,7 +44,7 @@ class VoiceGate:
     there. Until then it is told by `withheld`. Gaps of the source itself stay gaps.
     """
 
-    modality: Literal["image", "audio"] = "audio"
+    modality: Literal["image", "audio", "text"] = "audio"
 
     def __init__(
         self, source: Source, is_voice: Decide | None = None, *, times: GateTimes | None = None

@@ -30,7 +30,7 @@ class Sound:
     """Samples as a source of blocks of 20 ms; `gaps` maps a block's number to samples lost before it."""
 
     uri = "sound"
-    modality: Literal["image", "audio"] = "audio"
+    modality: Literal["image", "audio", "text"] = "audio"
     live = False
 
     def __init__(self, samples: Samples, gaps: dict[int, int] | None = None) -> None:

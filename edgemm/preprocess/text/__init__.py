@@ -1,0 +1,14 @@
+"""From a text to the tensors that hold its tokens: ids, mask, types.
+
+    prepare = compile_text(card.inputs, specs, card.files)
+    mask = prepare("some text", None, write)            write(place, array) takes the tensor of one input
+
+tokenizer.py   the seam: what every tokenizer gives, and the table of kinds
+complete.py    tokenizers that know their special tokens: tokenizer.json, WordPiece (package tokenizers)
+pieces.py      SentencePiece, characters, bytes: the card's ids are put around what they give
+tensors.py     tokens, cut and filled up, as the tensors store them
+"""
+
+from edgemm.preprocess.text.tensors import TextPreprocessor, compile_text
+
+__all__ = ["TextPreprocessor", "compile_text"]

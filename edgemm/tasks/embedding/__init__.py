@@ -1,0 +1,5 @@
+"""Embedding: a vector that stands for the input."""
+
+from edgemm.tasks.embedding.recipe import EmbeddingRecipe
+
+__all__ = ["EmbeddingRecipe"]
