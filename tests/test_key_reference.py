@@ -13,6 +13,7 @@ import pytest
 from edgemm.app.recipe import AppRecipe
 from edgemm.card import AudioRecipe, ImageRecipe, InputCard, ModelCard
 from edgemm.card.key_reference import keys, objects, recipes
+from edgemm.card.reader import BESIDE
 
 ROOT = Path(__file__).parents[1]
 KINDS = [*objects(ModelCard), *recipes().values(), *objects(AppRecipe)]
@@ -41,7 +42,7 @@ def test_every_key_is_explained(kind: Any, script: ModuleType) -> None:
     placed = kind.__name__ in script.PLACES or kind in recipes().values()
     assert placed, "say in scripts/card_reference.py where it stands"
     assert {each.name for each in keys(kind)} == {
-        each.name for each in dataclasses.fields(kind) if each.name not in ("extra", "recipe")
+        each.name for each in dataclasses.fields(kind) if each.name not in BESIDE
     }
     unexplained = [each.name for each in keys(kind) if len(each.meaning) < 15]
     assert not unexplained, f"{kind.__name__}: a docstring under these fields is missing"
@@ -51,7 +52,7 @@ def test_every_key_is_explained(kind: Any, script: ModuleType) -> None:
 def test_the_objects_of_a_card_are_all_found() -> None:
     names = {kind.__name__ for kind in objects(ModelCard)}
     assert names == {
-        "ModelCard", "InputCard", "OutputCard", "ImageRecipe", "AudioRecipe", "StatePair", "HistoryStep",
+        "ModelCard", "InputCard", "OutputCard", "ImageRecipe", "AudioRecipe", "TextRecipe", "StatePair", "HistoryStep",
     }  # fmt: skip
 
 

@@ -22,6 +22,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Literal
 
 from edgemm.cache import open_private
+from edgemm.card.fit import text_shapes
 from edgemm.version import __version__
 
 if TYPE_CHECKING:
@@ -77,8 +78,9 @@ def described_shapes(artifact: Artifact) -> dict[str, list[tuple[str, list[int]]
     card = artifact.card
     if card is None:
         return {}
+    said = text_shapes(card.inputs)
     return {
-        "inputs": [(each.name, list(each.shape)) for each in card.inputs],
+        "inputs": [(each.name, list(each.shape or said.get(each.name, ()))) for each in card.inputs],
         "outputs": [(each.name, list(each.shape)) for each in card.outputs],
     }
 

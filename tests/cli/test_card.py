@@ -114,20 +114,20 @@ def test_notes_of_ones_own_are_written(files: Files) -> None:
 
 def test_a_task_that_is_not_decoded_yet_is_written(files: Files) -> None:
     """By this version; with a note, since `run` refuses it."""
-    code, error = files.set(files.model("quadrant.tflite"), {**QUADRANT, "task": "embedding"})
+    code, error = files.set(files.model("quadrant.tflite"), {**QUADRANT, "task": "picture"})
     assert code == 0
-    assert "task 'embedding': this edgemm decodes classification, detection, " in error
+    assert "task 'picture': this edgemm decodes classification, detection, " in error
 
 
 def test_inputs_that_run_cannot_feed_are_said(files: Files) -> None:
-    two = [{"modality": "text"}]
-    code, error = files.set(files.model("quadrant.tflite"), {**QUADRANT, "inputs": two})
+    text = {"name": "x", "modality": "text", "role": "ids", "text": {"tokenizer": "bytes"}}
+    code, error = files.set(files.model("total.onnx"), {"inputs": [text, {"name": "before"}]})
     assert code == 0
-    assert "`edgemm run` feeds one input of pictures or sound, and this card has 'pixels' (text)" in error
+    assert "or those of a text, and this card has 'x' (text), 'before' (tensor)" in error
 
 
 def test_without_a_runtime_the_task_is_looked_at_too(files: Files) -> None:
-    code, error = files.set(files.model("edgetpu.tflite"), {"task": "embedding"})
+    code, error = files.set(files.model("edgetpu.tflite"), {"task": "picture"})
     assert code == 0
     assert "this edgemm decodes" in error
 
