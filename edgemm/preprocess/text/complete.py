@@ -1,6 +1,8 @@
 """Tokenizers that put the special tokens in themselves: `tokenizer.json`, and BERT's WordPiece from its `vocab.txt`.
 
-Both are run by the package tokenizers, whose rules are those that the models were trained with.
+Both are run by the package tokenizers, whose rules are those that the models were trained with. Its tables of
+characters are older than Python's: some hundred that Unicode got, or changed, in its last versions are taken for
+letters where Python has signs, or the other way round.
 """
 
 from __future__ import annotations
