@@ -82,7 +82,8 @@ def load_samples(
             f"{type(data).__name__}"
         )
     items = list(data)
-    if items and all(isinstance(each, str) for each in items):
+    of_text = any(each.modality == "text" for each in cards)
+    if of_text and items and all(isinstance(each, str) for each in items):
         texts = [LabelledText(each, line=at) for at, each in enumerate(items, 1)]
         return Samples(as_inputs(spread(texts, limit), specs, cards, files or {}, option))
     inputs = tuple(as_sample(item, specs, option) for item in items)
