@@ -103,6 +103,23 @@ def test_a_result_is_final_after_the_configured_silence(blanks: int, results: in
     assert len(found) == results
 
 
+def test_silence_counts_from_the_sound_and_not_from_the_late_answer() -> None:
+    texts = ["a" + "-" * blanks + " b" for blanks in (3, 4)]
+    found = [stream(each, partial=False, endpoint_s=0.5, delay_s=0.1) for each in texts]
+    assert [len(each) for each in found] == [1, 2]
+
+
+def test_a_last_window_and_a_late_answer_are_heard_out() -> None:
+    assert decoder(card(delay_s=0.2)).tail_s == pytest.approx(0.4 + 0.2)
+
+
+def test_a_probability_of_nothing_is_no_mistake() -> None:
+    scores: npt.NDArray[np.float32] = np.zeros(SHAPE, np.float32)
+    scores[0, range(STEPS), [0, 2, 3, 0]] = 1.0
+    given = decoding.outputs((TensorSpec("scores", SHAPE, "float32"),), scores)
+    assert decoder(card()).whole([given], Context(), 0.0).text == "ab"
+
+
 def test_words_have_the_times_of_their_labels() -> None:
     (found,) = stream("---aa-b- -cc", partial=False)
     times = [(each.text, round(each.begin_s, 6), round(each.end_s, 6)) for each in found.words]
