@@ -188,7 +188,14 @@ class Stream:
         self._deadline.delivered()
         sequence, self._sequence = self._sequence, self._sequence + 1
         return Item(
-            emission.value, work.item, sequence, emission.newest_ns, age_ms, late, stages_ms, emission.final
+            emission.value,
+            pending.frame,
+            sequence,
+            emission.newest_ns,
+            age_ms,
+            late,
+            stages_ms,
+            emission.final,
         )
 
     def stop(self) -> None:
@@ -251,7 +258,7 @@ class Stream:
         if first:
             self._deadline.took((self._now_ns() - begun_ns) / 1e6)
         stages_ms = {WAIT: max(0.0, (begun_ns - emission.newest_ns) / 1e6), **stages_ms}
-        return Pending(work, emission, first, stages_ms)
+        return Pending(work, work.before or work.item, emission, first, stages_ms)
 
     def _begin(self, begun_ns: int) -> Work | None:
         """Gives the item that waits to the session; None when it is too old, or gone."""
@@ -265,10 +272,11 @@ class Stream:
             if self._must_reset:
                 self._session.reset()
                 self._must_reset = False
-            self._newest = item
+            self._work.before, self._newest = self._newest, item
             if isinstance(item, AudioBlock) and (item.gap_samples or self._unheard):
                 self._work.results = self._after_gap(item, self._work)
             else:
+                self._work.before = None
                 self._work.results = iter(self._session.feed(item, self._timer))
         except BaseException:
             self._fail(self._work)
@@ -281,7 +289,7 @@ class Stream:
         reason = block.gap_reason if block.gap_samples else INTERRUPTED
         work.unheard, self._unheard = len(block.samples), 0
         yield from self._session.gap(Gap(missing, reason), self._timer)
-        work.unheard = 0
+        work.unheard, work.before = 0, None
         yield from self._session.feed(block, self._timer)
 
     def _end_of_source(self) -> bool:

@@ -23,6 +23,8 @@ class Work:
     """Samples, the gap before them counted in, that the session has not been given or told of."""
     interrupted: bool = False
     """True once the session was told to give it up."""
+    before: Captured | None = None
+    """The item that the session speaks of while it ends what was before a gap; None: of this one."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -30,6 +32,8 @@ class Pending:
     """A result that is computed and not yet handed over."""
 
     work: Work
+    frame: Captured
+    """What the result was made from: the item, or the one before a gap."""
     emission: Emission
     first: bool
     stages_ms: dict[str, float]

@@ -259,7 +259,10 @@ def test_a_closed_stream_has_no_last_words(pictures: Make, time: Any) -> None:
 
 
 def test_what_was_heard_before_a_gap_is_said_before_what_follows(time: Any, balanced: Make) -> None:
-    blocks = [AudioBlock(np.zeros(10, np.float32), 8000, at, at, gap) for at, gap in ((0, 0), (30, 20))]
+    blocks = [
+        AudioBlock(np.zeros(10, np.float32), 8000, at, at, gap, name)
+        for at, gap, name in ((0, 0, "first.wav"), (30, 20, "second.wav"))
+    ]
 
     class Sound:
         uri, modality, live = "sound", "audio", False
@@ -275,5 +278,6 @@ def test_what_was_heard_before_a_gap_is_said_before_what_follows(time: Any, bala
         items = list(stream)
         summary = stream.ledger.summary()
     assert [(number(each), each.final) for each in items] == [(20, False), (1, True)]
+    assert [each.frame.origin for each in items] == ["first.wav", "second.wav"]
     assert summary["samples"] == {"captured": 40, "delivered": 20, "dropped": {"gap": 20}, "in_flight": 0}
     balanced(summary)
