@@ -118,6 +118,7 @@ def _export(program: Any, example_inputs: tuple[Any, ...], name: str) -> ir.Mode
                 dynamo=True,
                 opset_version=EXPORT_OPSET,
                 custom_translation_table=torch_rnn.translations() | torch_missing.translations(),
+                optimize=False,  # it takes away what is added and near 0, such as the 1e-8 before a logarithm
                 verbose=False,
             )
         except Exception as e:  # the exporter wraps whatever the module raises in types of its own

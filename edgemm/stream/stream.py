@@ -16,7 +16,7 @@ from edgemm.errors import EdgemmError, InputError
 from edgemm.gate import Gate
 from edgemm.lifecycle import Lifecycle
 from edgemm.log import LOG
-from edgemm.media import AudioBlock, Captured
+from edgemm.media import AudioBlock, Captured, Text
 from edgemm.session import Emission, Gap, Session
 from edgemm.stream.budget import Budget
 from edgemm.stream.clock import WAIT, StageTimer
@@ -52,7 +52,7 @@ class Stream:
     Of live pictures the newest wins, read in a thread where the source does not keep it itself; everything
     else is read in line and nothing is dropped (`Budget.policy`). The session is the stream's own and is
     closed with it. An error of the model costs the item it happened in ("failed") and the session's state;
-    the next item can follow.
+    the next item can follow. A text that the model refuses is logged and left out, and the next is read.
 
     An age is counted from the frame, or from the newest sample in the window, to the moment when the item
     is handed over. `stages_ms` adds up to it, but for the hand-over itself: "wait" is from capture until
@@ -278,6 +278,15 @@ class Stream:
             else:
                 self._work.before = None
                 self._work.results = iter(self._session.feed(item, self._timer))
+        except InputError as error:
+            work = self._work
+            self._fail(work)
+            if not isinstance(item, Text):
+                raise
+            LOG.warning(
+                "%s: left out: %s", item.origin or self._source.uri, error
+            )  # which says nothing of the text
+            return None
         except BaseException:
             self._fail(self._work)
             raise

@@ -12,7 +12,7 @@ from typing import Any
 from edgemm.card import TextRecipe
 from edgemm.dependency import load_dependency
 from edgemm.errors import CardError
-from edgemm.preprocess.text.tokenizer import Tokens
+from edgemm.preprocess.text.tokenizer import WORD_MARK, Tokens
 
 CLS, SEP, UNKNOWN = "[CLS]", "[SEP]", "[UNK]"
 LONGEST_WORD = 100
@@ -31,6 +31,7 @@ class CompleteTokenizer:
             CardError: its special tokens alone take the whole length.
         """
         self._tokenizer, self._unknown = tokenizer, unknown
+        self._mark = tokenizer.token_to_id(WORD_MARK)
         self.highest = max(tokenizer.get_vocab(with_added_tokens=True).values(), default=0)
         special = tokenizer.num_special_tokens_to_add(True)
         if special >= length:
@@ -44,7 +45,11 @@ class CompleteTokenizer:
     def __call__(self, text: str, pair: str | None) -> Tokens:
         found = self._tokenizer.encode(text, pair)
         ids = found.ids
-        own = [each for each, special in zip(ids, found.special_tokens_mask, strict=True) if not special]
+        own = [
+            each
+            for each, special in zip(ids, found.special_tokens_mask, strict=True)
+            if not special and each != self._mark
+        ]
         unknown = 0 if self._unknown is None else own.count(self._unknown)
         return Tokens(ids, found.type_ids, len(own), unknown, bool(found.overflowing))
 

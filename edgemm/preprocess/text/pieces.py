@@ -9,7 +9,7 @@ from edgemm.card import TextRecipe
 from edgemm.dependency import load_dependency
 from edgemm.errors import CardError, InputError
 from edgemm.preprocess.text.complete import lines
-from edgemm.preprocess.text.tokenizer import Tokens
+from edgemm.preprocess.text.tokenizer import WORD_MARK, Tokens
 
 
 class PieceTokenizer:
@@ -25,16 +25,18 @@ class PieceTokenizer:
         divide: Callable[[str], list[int]],
         count: int,
         unknown: int | None = None,
+        mark: int | None = None,
     ) -> None:
         """Args:
             divide: text -> ids of the vocabulary, as the model has them; `unknown` where it has none.
             count: how many ids the vocabulary has.
             unknown: None where nothing is unknown.
+            mark: of a word, which alone says nothing; None where there is none.
 
         Raises:
             CardError: what stands around the text takes the whole length.
         """
-        self._recipe, self._divide, self._unknown = recipe, divide, unknown
+        self._recipe, self._divide, self._unknown, self._mark = recipe, divide, unknown, mark
         around = (*recipe.before, *recipe.between, *recipe.after)
         self._room = length - len(recipe.before) - len(recipe.after)
         if len(around) >= length:
@@ -59,7 +61,8 @@ class PieceTokenizer:
         types += [types[-1] if types else 0] * len(recipe.after)
         own = [*first, *(second or ())]
         unknown = 0 if self._unknown is None else own.count(self._unknown)
-        return Tokens(ids, types, len(own), unknown, len(own) < whole)
+        marks = 0 if self._mark is None else own.count(self._mark)
+        return Tokens(ids, types, len(own) - marks, unknown, len(own) < whole)
 
     def _cut(
         self, first: list[int], second: list[int] | None, room: int
@@ -100,7 +103,8 @@ def from_sentencepiece(recipe: TextRecipe, length: int, vocabulary: bytes) -> Pi
     def divide(text: str) -> list[int]:
         return [unknown if each == own else each + offset for each in model.EncodeAsIds(text)]
 
-    return PieceTokenizer(recipe, length, divide, count, unknown)
+    mark = model.PieceToId(WORD_MARK)
+    return PieceTokenizer(recipe, length, divide, count, unknown, None if mark == own else mark + offset)
 
 
 def from_characters(recipe: TextRecipe, length: int, vocabulary: bytes) -> PieceTokenizer:

@@ -11,6 +11,9 @@ from edgemm.errors import CardError
 
 FEATURES = {"json": "tokenizers", "wordpiece": "tokenizers", "sentencepiece": "SentencePiece"}
 
+WORD_MARK = "\u2581"
+"""What SentencePiece puts before a word; alone it says nothing."""
+
 
 class Tokens(NamedTuple):
     """One text, or two, as the model counts it."""
@@ -19,7 +22,7 @@ class Tokens(NamedTuple):
     types: list[int]
     """Of each id: 0 for the first text, 1 for the second."""
     own: int
-    """How many ids are of the text itself, special tokens left out."""
+    """How many ids are of the text itself, special tokens and lone marks of words left out."""
     unknown: int
     """How many of these the vocabulary does not have."""
     cut: bool

@@ -117,6 +117,19 @@ def test_a_tokenizer_json_says_how_words_become_ids_and_the_card_how_many() -> N
     assert (found.ids, found.own, found.unknown, found.cut) == ([1, 2, 9, 0], 4, 1, False)
 
 
+def test_a_mark_of_a_word_alone_is_nothing_known() -> None:
+    metaspace = {"type": "Metaspace", "replacement": "\u2581", "prepend_scheme": "always", "split": True}
+    model = {
+        "type": "Unigram",
+        "unk_id": 0,
+        "vocab": [["?", 0.0], ["\u2581", -1.0], ["a", -1.0]],
+        "byte_fallback": False,
+    }
+    found = json_tokenizer(whole_words(pre_tokenizer=metaspace, model=model))("猫", None)
+    assert 1 in found.ids
+    assert found.own == len(found.ids) - 1
+
+
 def test_the_highest_id_of_a_tokenizer_json_is_found() -> None:
     assert json_tokenizer(whole_words()).highest == 9
 

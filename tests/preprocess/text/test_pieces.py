@@ -131,6 +131,13 @@ def test_what_sentencepiece_does_not_know_gets_its_own_id(pieces: bytes) -> None
     assert found.unknown >= 1
 
 
+def test_a_mark_of_a_word_alone_is_nothing_known(pieces: bytes) -> None:
+    """SentencePiece puts one before every text."""
+    found = divided("猫", tokenizer="sentencepiece", vocabulary=pieces)
+    assert len(found.ids) == 2
+    assert (found.own, found.unknown) == (1, 1)
+
+
 def test_a_file_of_something_else_is_no_sentencepiece_model() -> None:
     package("sentencepiece")
     with pytest.raises(CardError, match=r"expected a .model of SentencePiece"):

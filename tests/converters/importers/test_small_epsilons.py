@@ -1,0 +1,45 @@
+"""What is added and small stays: silence has a logarithm, and a row of zeros a length."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+
+import edgemm
+from edgemm.converters import convert
+
+torch = pytest.importorskip("torch")
+pytest.importorskip("onnxscript")
+pytestmark = pytest.mark.slow
+
+
+class Silence(torch.nn.Module):  # type: ignore[misc, name-defined]
+    """Two places where the answer to zeros is what is added."""
+
+    def forward(self, x: Any) -> tuple[Any, Any]:
+        return torch.log(x.abs() + 1e-8), x * torch.rsqrt((x * x).sum(-1, keepdim=True) + 1e-10)
+
+
+@pytest.mark.parametrize("suffix", ["onnx", "tflite"])
+@pytest.mark.parametrize("saved", [False, True], ids=["module", "pt2"])
+def test_zeros_are_answered_as_torch_does(suffix: str, saved: bool, tmp_path: Path) -> None:
+    module, example = Silence().eval(), (torch.randn(1, 4),)
+    source = tmp_path / "silence.pt2"
+    if saved:
+        torch.export.save(torch.export.export(module, example), source)
+    done = convert(
+        source if saved else module,
+        None if saved else example,
+        output=tmp_path / f"y.{suffix}",
+        scheme="float",
+    )
+    x = np.array([[0.0, 0.0, 0.0, 0.0], [1e-7, 0.0, 0.0, 0.0], [1.0, -2.0, 0.0, 3.0]], np.float32)
+    with edgemm.load(done.output) as model:
+        (name,) = (each.name for each in model.inputs)
+        for row in x:
+            found = model.run({name: row[None]}).values()
+            for one, right in zip(found, module(torch.from_numpy(row[None])), strict=True):
+                np.testing.assert_allclose(one, right.numpy(), rtol=1e-4, atol=1e-6)
