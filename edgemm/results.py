@@ -202,11 +202,18 @@ class Embedding(Result):
         """The `count` embeddings of a list that are nearest, best first; of equal ones the earlier is first.
 
         Raises:
-            InputError: the list is empty, or has vectors of another length.
+            InputError: the list is empty, has something else than embeddings, or vectors of another length; or the
+                count is below 1.
         """
+        if isinstance(count, bool) or not isinstance(count, int) or count < 1:
+            raise InputError(f"nearest: expected a count of 1 or more, found {count!r}")
         if not len(others):
             raise InputError("nearest: expected at least one embedding to compare with, found none")
         for at, each in enumerate(others):
+            if not isinstance(each, Embedding):
+                raise InputError(
+                    f"embedding {at}: expected an Embedding, as models give, found {type(each).__name__}"
+                )
             if each.vector.shape != self.vector.shape:
                 raise InputError(
                     f"embedding {at}: expected a vector of {self.vector.size} numbers as this one, found "

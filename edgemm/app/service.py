@@ -111,8 +111,9 @@ class Service:
         """Stream -> the summary of its ledger; under "awaited" the streams whose source has never been there, where
         there are such; under "record" what was written, where there is one."""
         summary: dict[str, Any] = {"streams": dict(self.runner.summary())}
-        if awaited := self.awaited():
-            summary["awaited"] = list(awaited)
+        never = [name for name in self.awaited() if not summary["streams"].get(name, {}).get("captured")]
+        if never:
+            summary["awaited"] = never
         if self.record:
             summary["record"] = self.record.summary()
         if self._window:

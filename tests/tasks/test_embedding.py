@@ -115,6 +115,17 @@ def test_embeddings_of_two_models_are_not_compared() -> None:
         embedding(1, 0).nearest([])
 
 
+@pytest.mark.parametrize("count", [0, -1, True, 1.0])
+def test_fewer_than_one_are_refused(count: Any) -> None:
+    with pytest.raises(InputError, match="count of 1 or more"):
+        embedding(1, 0).nearest([embedding(1, 0)], count)
+
+
+def test_an_array_is_no_embedding() -> None:
+    with pytest.raises(InputError, match="embedding 0: expected an Embedding, as models give, found ndarray"):
+        embedding(1, 0).similarity(np.ones(2))  # type: ignore[arg-type]
+
+
 def test_agreement_is_the_mean_cosine_and_the_worst() -> None:
     judge = agreement("embedding")
     assert np.isnan(judge.value())

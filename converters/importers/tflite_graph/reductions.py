@@ -143,9 +143,11 @@ def one_hot(sketch: Sketch, op: Operator) -> None:
     depth = sketch.constant(np.array(sketch.numbers(op.inputs[1], "depth"), np.int64).reshape(1))
     on, off = (sketch.reshape(sketch.read(index), [1]) for index in op.inputs[2:4])
     values = sketch.node("Concat", [off, on], axis=0)
-    sketch.write(
-        op.outputs[0], sketch.node("OneHot", [sketch.as_indices(op.inputs[0]), depth, values], axis=axis)
-    )
+    indices = sketch.as_indices(op.inputs[0])
+    if not sketch.shape(op.inputs[0]):
+        indices = sketch.reshape(indices, [1])
+    found = sketch.node("OneHot", [indices, depth, values], axis=axis)
+    sketch.write(op.outputs[0], found if sketch.shape(op.inputs[0]) else sketch.reshape(found, [-1]))
 
 
 def cumsum(sketch: Sketch, op: Operator) -> None:

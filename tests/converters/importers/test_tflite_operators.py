@@ -35,6 +35,12 @@ def pick(rng: RNG, *choices: object):  # type: ignore[no-untyped-def]
     return choices[int(rng.integers(len(choices)))]
 
 
+def one_hot(rng: RNG):  # type: ignore[no-untyped-def]
+    shape, axis = pick(rng, ((2, 3), -1), ((2, 3), 1), ((), -1))
+    values = [constant(4, "int32"), constant(np.float32(2)), constant(np.float32(-1))]
+    return one("ONE_HOT", [Given(shape, "int32"), *values], ("OneHotOptions", {"axis": axis}))
+
+
 def picture(rng: RNG, channels: int = 3) -> Given:
     return real(1, int(rng.integers(5, 11)), int(rng.integers(5, 11)), channels)
 
@@ -441,9 +447,7 @@ CASES: dict[str, Callable[[RNG], Model]] = {
     "CUMSUM": lambda rng: one("CUMSUM", [real(3, 8), constant(1, "int32")],
                               ("CumsumOptions", {"exclusive": bool(rng.integers(2)),
                                                  "reverse": bool(rng.integers(2))})),
-    "ONE_HOT": lambda rng: one(
-        "ONE_HOT", [Given((2, 3), "int32"), constant(4, "int32"), constant(np.float32(2)), constant(np.float32(-1))],
-        ("OneHotOptions", {"axis": int(pick(rng, -1, 1))})),
+    "ONE_HOT": one_hot,
     "ADD_N": lambda rng: one("ADD_N", [real(2, 3)] * 3, ("AddNOptions", {})),
     "FILL": lambda rng: one("FILL", [ints(2, 3), real()]),
     "BIDIRECTIONAL_SEQUENCE_LSTM": bidirectional_lstm, "BIDIRECTIONAL_SEQUENCE_RNN": bidirectional_rnn,
