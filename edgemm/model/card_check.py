@@ -11,6 +11,7 @@ from edgemm.backends.backend import Backend
 from edgemm.card import InputCard, ModelCard
 from edgemm.card.fit import fit_card
 from edgemm.card.keys import refuse_unknown, without_help
+from edgemm.card.text_recipe import check_text
 from edgemm.card.vocabulary import with_kept_files
 from edgemm.errors import (
     ArtifactError,
@@ -64,7 +65,12 @@ def check_against(artifact: Artifact, card: ModelCard, *, strict: bool = True) -
 
 def with_measured(card: ModelCard, path: str | Path) -> ModelCard:
     """The card with what the one in the file says of the conversion of this very payload, where it says nothing itself:
-    quantization, fidelity, the hash of the source; and with the vocabularies of the file that it does not bring."""
+    quantization, fidelity, the hash of the source, how many ids a model of text has; and with the vocabularies of the
+    file that it does not bring.
+
+    Raises:
+        CardError: an id of the card is none of the model's.
+    """
     from edgemm.artifact import read_artifact
 
     try:
@@ -73,11 +79,22 @@ def with_measured(card: ModelCard, path: str | Path) -> ModelCard:
         old = None
     if old is None:
         return card
-    return with_kept_files(card, old.files).with_(
+    return with_kept_files(_with_ids(card, old), old.files).with_(
         quantization=card.quantization or old.quantization,
         fidelity=card.fidelity or old.fidelity,
         source_sha256=card.source_sha256 or old.source_sha256,
     )
+
+
+def _with_ids(card: ModelCard, old: ModelCard) -> ModelCard:
+    known = max((each.text.ids for each in old.inputs if each.text is not None), default=0)
+    inputs = list(card.inputs)
+    for at, each in enumerate(inputs):
+        if known and each.text is not None and not each.text.ids:
+            recipe = replace(each.text, ids=known)
+            check_text(recipe, f"inputs[{at}].text")
+            inputs[at] = replace(each, text=recipe)
+    return card.with_(inputs=tuple(inputs))
 
 
 def check_tensors(card: ModelCard, backend: Backend) -> str:

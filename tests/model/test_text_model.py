@@ -152,6 +152,19 @@ def test_a_vocabulary_that_does_not_fit_is_said_when_the_card_is_written(tmp_pat
     assert edgemm.load(path).artifact.card is None
 
 
+@pytest.mark.parametrize("changed", [{"pad": IDS}, {"before": (IDS + 1,)}, {"offset": 100}])
+def test_how_many_ids_the_model_has_is_known_from_the_card_before(
+    changed: dict[str, Any], tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    path = tmp_path / "m.onnx"
+    write_artifact(path, text_model(), text_card(bytes_recipe(ids=IDS)))
+    (tmp_path / "card.json").write_text(text_card(bytes_recipe(**changed)).to_json())
+    assert main(["card", "set", str(path), str(tmp_path / "card.json")]) == 6
+    assert "ids" in capsys.readouterr().err
+    (tmp_path / "card.json").write_text(text_card(bytes_recipe(pad=IDS - 1)).to_json())
+    assert main(["card", "set", str(path), str(tmp_path / "card.json")]) == 0
+
+
 def test_ids_beyond_the_embedding_are_an_error_and_no_answer(load: Load) -> None:
     with pytest.raises(edgemm.EdgemmError):
         load(text_card(bytes_recipe(offset=IDS)))("ab")
