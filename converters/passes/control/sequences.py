@@ -164,7 +164,7 @@ def _split(model: ir.Model, node: ir.Node, lists: Known) -> bool:
     parts = list(split.outputs)
     for index, value in enumerate(parts):
         value.name, value.type = f"{node.name}_part{index}", source.type
-    if input_of(node, 1) is None and not node.attributes.get_int("keepdims", 1):
+    if _without_axis(node):
         axes = copies.constant(np.array([axis], np.int64), "axes")
         parts = [copies.op("Squeeze", [value, axes]) for value in parts]
     made = ir.node("SequenceConstruct", parts, name=node.name)
@@ -173,6 +173,16 @@ def _split(model: ir.Model, node: ir.Node, lists: Known) -> bool:
     _construct(made, lists)
     lists[node.outputs[0]] = lists[made.outputs[0]]
     return _becomes(node, made.outputs[0])
+
+
+def _without_axis(node: ir.Node) -> bool:
+    """The parts lose the axis: single slices, with keepdims 0. ONNX says that keepdims has no effect where a size is
+    given; ONNX Runtime heeds it with the size 1, which is how torch.unbind is exported."""
+    if node.attributes.get_int("keepdims", 1):
+        return False
+    given = input_of(node, 1)
+    size = None if given is None else array_of(given)
+    return given is None or (size is not None and size.ndim == 0 and int(size) == 1)
 
 
 def _sizes(node: ir.Node, source: ir.Value, axis: int) -> list[int] | None:

@@ -22,6 +22,9 @@ FORMS = {
     "single elements, one left out": f"""g (float[2,7,3] x) => (float[2,18] y, float[2,6,3] w) {{ {NUMBERS}
         s = SplitToSequence<axis=1, keepdims=0>(x) e = SequenceErase(s, i)
         y = ConcatFromSequence<axis=1>(e) w = ConcatFromSequence<axis=1, new_axis=1>(e) }}""",
+    "single elements of a size that is given, as torch.unbind writes it": f"""g (float[2,7,3] x) => (float[2,3] y,
+        float[2,7,3] w) {{ {NUMBERS} s = SplitToSequence<axis=1, keepdims=0>(x, i) y = SequenceAt(s, j)
+        w = ConcatFromSequence<axis=1, new_axis=1>(s) }}""",
     "the last left out": """g (float[2,7,3] x) => (float[2,6,3] y) {
         s = SplitToSequence<axis=1>(x) e = SequenceErase(s) y = ConcatFromSequence<axis=1>(e) }""",
     "put in at the front and at the end": f"""g (float[2,7,3] x) => (float[3,2,7,3] y) {{ {NUMBERS}
