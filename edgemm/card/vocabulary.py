@@ -28,9 +28,23 @@ def with_files_beside(card: ModelCard, path: Path) -> ModelCard:
 
     Raises:
         InputError: a file cannot be read, or is larger than vocabularies may be.
+        CardError: one is another than the card says.
     """
     found = {name: _read(path.parent / name) for name in names(card) if os.path.lexists(path.parent / name)}
-    return card.with_(files={**found, **card.files}) if found else card
+    if not found:
+        return card
+    whole = card.with_(files={**found, **card.files})
+    _require_card(whole)
+    return whole
+
+
+def _require_card(card: ModelCard) -> None:
+    try:
+        require_same(card)
+    except DamagedArtifact as error:
+        raise CardError(
+            f"{error}. Take the file that the card was made with, or the hash out of the card"
+        ) from error
 
 
 def _read(path: Path) -> bytes:
@@ -64,12 +78,7 @@ def sealed(card: ModelCard) -> ModelCard:
             raise CardError(
                 f"the vocabulary {name!r}: expected at most {MAX_VOCABULARY} bytes, found {len(card.files[name])}"
             )
-    try:
-        require_same(card)
-    except DamagedArtifact as error:
-        raise CardError(
-            f"{error}. Take the file that the card was made with, or the hash out of the card"
-        ) from error
+    _require_card(card)
     inputs = tuple(
         replace(each, text=replace(each.text, sha256=_hash(card.files[each.text.vocabulary])))
         if each.text is not None and each.text.vocabulary

@@ -16,7 +16,7 @@ from edgemm.artifact.containers import onnx_metadata, zip_tail
 from edgemm.artifact.containers.contents import MAX_FILE, Contents
 from edgemm.card import InputCard, ModelCard, TextRecipe
 from edgemm.card.fit import read_card_file
-from edgemm.card.vocabulary import MAX_VOCABULARY
+from edgemm.card.vocabulary import MAX_VOCABULARY, sealed
 from edgemm.errors import CardError, DamagedArtifact, InputError
 from edgemm.model.card_check import with_measured
 
@@ -141,6 +141,14 @@ def test_the_vocabulary_is_found_beside_the_cards_json(tmp_path: Path) -> None:
     (tmp_path / "card.json").write_text(card().to_json())
     assert "files" not in json.loads(card().to_json())
     assert dict(read_card_file(tmp_path / "card.json").files) == {"words.model": WORDS}
+
+
+def test_another_vocabulary_beside_a_card_with_a_hash_is_refused(tmp_path: Path) -> None:
+    made = sealed(card().with_(files={"words.model": WORDS}))
+    (tmp_path / "card.json").write_text(made.to_json())
+    (tmp_path / "words.model").write_bytes(WORDS + b"x")
+    with pytest.raises(CardError, match="vocabulary 'words.model' is not the card's"):
+        read_card_file(tmp_path / "card.json")
 
 
 @pytest.mark.parametrize("name", ["../words.model", "/etc/passwd", "a/b", "", ".hidden", "a\nb"])

@@ -42,6 +42,10 @@ def test_the_first_token_may_stand_for_the_text() -> None:
     assert vector(ROWS, None, pooling="first", normalize=False) == [3, 0]
 
 
+def test_the_first_token_stands_behind_what_fills_the_text_up() -> None:
+    assert vector(ROWS, np.array([0, 1, 1], np.float32), pooling="first", normalize=False) == [1, 2]
+
+
 def test_columns_are_tokens_where_the_file_has_them_so() -> None:
     turned = np.ascontiguousarray(ROWS.transpose(0, 2, 1))
     assert vector(turned, pooling="mean", layout="columns", normalize=False) == [2, 1]

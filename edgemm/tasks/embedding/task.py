@@ -80,7 +80,7 @@ class EmbeddingDecoder:
         if self._recipe.layout == "columns":
             rows = rows.T
         if self._recipe.pooling == "first":
-            return np.array(rows[0], np.float32)
+            return np.array(rows[_first(context.mask, len(rows))], np.float32)
         return _mean(rows, context.mask, self._name)
 
     def _finished(self, vector: npt.NDArray[np.float32]) -> Embedding:
@@ -101,6 +101,11 @@ def _require_form(spec: TensorSpec, pooling: str) -> None:
         else f'a vector for each token, [1, tokens, numbers], for "pooling": "{pooling}"'
     )
     raise CardError(f"output {spec.name!r}: expected {wanted}, found {list(spec.shape)}")
+
+
+def _first(mask: npt.NDArray[np.float32] | None, count: int) -> int:
+    """Place of the first token, where texts are filled up in front of it; 0 where that is not known."""
+    return 0 if mask is None or len(mask) != count else int(np.argmax(mask > 0))
 
 
 def _mean(rows: npt.NDArray[Any], mask: npt.NDArray[np.float32] | None, name: str) -> npt.NDArray[np.float32]:
