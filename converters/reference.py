@@ -75,6 +75,8 @@ class TorchSource:
     inputs: tuple[str, ...]
     """Names of the exported graph's inputs, in the order of the module's arguments."""
     outputs: tuple[str, ...]
+    kinds: tuple[str, ...] = ()
+    """NumPy's names of the types that the module takes, for each input; () for those of the samples."""
 
     def answers(self, samples: Samples) -> tuple[Outputs, ...]:
         """As torch gives them, in evaluation mode.
@@ -93,7 +95,9 @@ class TorchSource:
         import torch
         from torch.utils import _pytree
 
-        given = [torch.from_numpy(np.array(sample[name])) for name in self.inputs]
+        kinds = [np.dtype(each) for each in self.kinds] or [sample[name].dtype for name in self.inputs]
+        arrays = [np.array(sample[name], kind) for name, kind in zip(self.inputs, kinds, strict=True)]
+        given = [torch.from_numpy(each) for each in arrays]
         try:
             answered = self.module(*given)
         except Exception as error:  # the module's own code

@@ -1,4 +1,4 @@
-"""What is added and small stays: silence has a logarithm, and a row of zeros a length."""
+"""What a torch module computes in small numbers and in other precisions is what the file is held against."""
 
 from __future__ import annotations
 
@@ -43,3 +43,14 @@ def test_zeros_are_answered_as_torch_does(suffix: str, saved: bool, tmp_path: Pa
             found = model.run({name: row[None]}).values()
             for one, right in zip(found, module(torch.from_numpy(row[None])), strict=True):
                 np.testing.assert_allclose(one, right.numpy(), rtol=1e-4, atol=1e-6)
+
+
+@pytest.mark.parametrize("kind", ["double", "half"])
+def test_a_module_of_another_precision_is_run_as_it_is(kind: str, tmp_path: Path) -> None:
+    torch.manual_seed(0)
+    made = torch.nn.Sequential(torch.nn.Linear(4, 8), torch.nn.Tanh(), torch.nn.Linear(8, 3))
+    module = getattr(made, kind)().eval()
+    example = getattr(torch.randn(1, 4), kind)()
+    done = convert(module, (example,), output=tmp_path / "y.onnx", scheme="float")
+    assert not any("torch does not run the module" in note for note in done.notes)
+    assert 60.0 < done.fidelity.outputs[0].snr_db < 160.0
