@@ -12,6 +12,8 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+import onnx
+import onnx.shape_inference
 import onnx_ir as ir
 from onnx_ir.passes.common import ClearMetadataAndDocStringPass
 
@@ -23,6 +25,9 @@ from edgemm.excerpt import excerpt
 from edgemm.onnx_runtime import disable_telemetry
 
 EXPORT_OPSET = 18
+NARROW = frozenset(
+    (onnx.TensorProto.INT8, onnx.TensorProto.UINT8, onnx.TensorProto.INT16, onnx.TensorProto.UINT16)
+)
 """The oldest that the exporter writes itself; the passes bring it down."""
 SILENT = logging.CRITICAL + 1
 """A level that no record has."""
@@ -136,11 +141,37 @@ def _export(program: Any, example_inputs: tuple[Any, ...], name: str) -> ir.Mode
 
 
 def _detached(exported: ir.Model) -> ir.Model:
-    """A copy that shares no memory with the module and says nothing of where it was exported."""
-    model: ir.Model = ir.from_proto(ir.to_proto(exported))
+    """A copy that shares no memory with the module and says nothing of where it was exported, nor of inner types, which
+    the exporter has wrong in places."""
+    proto = ir.to_proto(exported)
+    del proto.graph.value_info[:]
+    _keep_types(proto)
+    model: ir.Model = ir.from_proto(proto)
     ClearMetadataAndDocStringPass()(model)
     model.metadata_props.clear()
     return model
+
+
+def _keep_types(proto: onnx.ModelProto) -> None:
+    """Outputs of few bits get the type that torch gives them, where the exporter computes them in another one: uint8
+    that is shifted would be int8."""
+    graph = proto.graph
+    declared = {each.name: each.type.tensor_type.elem_type for each in graph.output}
+    if not NARROW & set(declared.values()):
+        return
+    for each in graph.output:
+        each.type.tensor_type.elem_type = onnx.TensorProto.UNDEFINED
+    inferred = onnx.shape_inference.infer_shapes(proto)
+    for each, found in zip(graph.output, inferred.graph.output, strict=True):
+        each.type.tensor_type.elem_type = declared[each.name]
+        if found.type.tensor_type.elem_type in (declared[each.name], onnx.TensorProto.UNDEFINED):
+            continue
+        for node in graph.node:
+            node.output[:] = [f"{name}_uncast" if name == each.name else name for name in node.output]
+            node.input[:] = [f"{name}_uncast" if name == each.name else name for name in node.input]
+        cast = onnx.helper.make_node("Cast", [f"{each.name}_uncast"], [each.name], to=declared[each.name])
+        cast.name = f"{each.name}_cast"
+        graph.node.append(cast)
 
 
 @contextlib.contextmanager

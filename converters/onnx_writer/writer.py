@@ -10,7 +10,7 @@ import onnx
 import onnx.version_converter
 import onnx_ir as ir
 
-from edgemm.backends import io_grids
+from edgemm.card import io_grids
 from edgemm.converters.onnx_writer.constants import Constants, stored_dtype, stored_zero_point
 from edgemm.converters.onnx_writer.dynamic import make_dynamic
 from edgemm.converters.onnx_writer.functions import write_functions
@@ -56,7 +56,7 @@ def write_onnx(
         opset: of the file, 13 or newer; 17 loads everywhere.
         ir_version: of the file, raised to what `opset` needs.
         io: "float" keeps the source's inputs and outputs; "int8" leaves those that are quantized as 8-bit
-            integers, u8 or s8 as the target has them; the file's metadata tell their scales (`backends/io_grids.py`).
+            integers, u8 or s8 as the target has them; the file's metadata tell their scales (`card/io_grids.py`).
 
     Raises:
         InputError: no such opset or io.

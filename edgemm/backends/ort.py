@@ -10,8 +10,8 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from edgemm.backends import io_grids
 from edgemm.backends.backend import Coverage, Shapes
+from edgemm.card import io_grids
 from edgemm.delegates.delegate import Delegate
 from edgemm.errors import (
     ArtifactError,

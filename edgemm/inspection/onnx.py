@@ -5,7 +5,9 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 
 from edgemm.artifact.containers import wire
+from edgemm.card import io_grids
 from edgemm.errors import DamagedArtifact
+from edgemm.foreign.onnx_file import read_properties
 from edgemm.inspection.structure import Precision, Structure
 from edgemm.tensors import TensorSpec
 
@@ -56,10 +58,11 @@ def structure(payload: bytes) -> Structure:
             _read_graph(view, record, graph)
     inputs = [spec for spec in graph.inputs if spec.name not in graph.constants]
     uses = _Uses(graph)
+    grids = io_grids.read(read_properties(payload).get(io_grids.KEY, ""))
     return Structure(
         tuple((node.op_type, uses.precision(node)) for node in graph.nodes),
-        tuple(inputs),
-        tuple(graph.outputs),
+        tuple(io_grids.quantized(spec, grids) for spec in inputs),
+        tuple(io_grids.quantized(spec, grids) for spec in graph.outputs),
     )
 
 

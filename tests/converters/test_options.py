@@ -12,6 +12,7 @@ from edgemm import data
 from edgemm.converters import convert
 from edgemm.converters.written import Settings
 from edgemm.errors import CalibrationError, EdgemmError, InputError
+from edgemm.inspection import inspect
 from edgemm.results import Classification
 
 SOURCE = data.path("models/digits.onnx")
@@ -116,6 +117,8 @@ def test_a_classifier_with_integer_inputs_and_outputs_is_read_with_their_scales(
         ).output
         for io in ("float", "int8")
     }
+    told = inspect(files["int8"])
+    assert all(each.quantized for each in (*told.inputs, *told.outputs))
     picture = np.random.default_rng(0).integers(0, 256, (28, 28, 3), np.uint8)
     with edgemm.load(files["float"]) as outside, edgemm.load(files["int8"]) as inside:
         assert inside.inputs[0].dtype == inside.outputs[0].dtype == "uint8"

@@ -10,6 +10,7 @@ import pytest
 
 import edgemm
 from edgemm.converters import convert
+from edgemm.converters.importers import export_torch
 
 torch = pytest.importorskip("torch")
 pytest.importorskip("onnxscript")
@@ -54,3 +55,22 @@ def test_a_module_of_another_precision_is_run_as_it_is(kind: str, tmp_path: Path
     done = convert(module, (example,), output=tmp_path / "y.onnx", scheme="float")
     assert not any("torch does not run the module" in note for note in done.notes)
     assert 60.0 < done.fidelity.outputs[0].snr_db < 160.0
+
+
+class Shifted(torch.nn.Module):  # type: ignore[misc, name-defined]
+    """Bytes, of which the exporter makes int8."""
+
+    def forward(self, x: Any) -> Any:
+        return x >> 0
+
+
+def test_bytes_stay_bytes() -> None:
+    import onnx_ir as ir
+    import onnxruntime
+
+    x = torch.arange(0, 256, 5).to(torch.uint8)
+    proto = ir.to_proto(export_torch(Shifted(), (x,)))
+    session = onnxruntime.InferenceSession(proto.SerializeToString(), providers=["CPUExecutionProvider"])
+    (found,) = session.run(None, {session.get_inputs()[0].name: x.numpy()})
+    assert found.dtype == np.uint8
+    np.testing.assert_array_equal(found, x.numpy())

@@ -142,8 +142,8 @@ def test_a_machine_that_slows_down_does_not_change_what_is_removed() -> None:
 
 def test_a_wrong_layer_name_gets_a_near_hint() -> None:
     model = network("residual")
-    with pytest.raises(InputError, match="node_Conv_109"):
-        prune_graph(model, samples(model, 8), Target("macs", 0.7), keep=["node_Conv_10"])
+    with pytest.raises(InputError, match="Did you mean 'node_conv2d_1'"):
+        prune_graph(model, samples(model, 8), Target("macs", 0.7), keep=["node_conv2d_10"])
 
 
 def test_without_samples_it_is_refused() -> None:

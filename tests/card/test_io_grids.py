@@ -6,7 +6,7 @@ import json
 
 import pytest
 
-from edgemm.backends import io_grids
+from edgemm.card import io_grids
 from edgemm.errors import DamagedArtifact
 from edgemm.tensors import TensorSpec
 
