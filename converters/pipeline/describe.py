@@ -16,6 +16,10 @@ UNTRAINED = "weights and ranges are those before training"
 
 GROWN = 1.05
 """Of the source's size: less is the description of tensors."""
+TEXTS_KEPT = (
+    "{} of the texts stand in the file as ids, for `edgemm verify`: whoever has the file can read them. Give texts that "
+    "may be passed on"
+)
 LARGER = "card and goldens apart, the output is larger than its source ({size} bytes, {before} before): {why}"
 
 
@@ -33,6 +37,8 @@ def describe(work: Work) -> None:
     work.goldens = make_goldens(work.written, work.judged_on, work.plan.scheme)
     if work.goldens is None:
         work.notes.append("no goldens: one input is larger than 256 KB, or the answers are not finite")
+    elif not work.noise and any(each.modality == "text" for each in work.prepared.card.inputs):
+        work.notes.append(TEXTS_KEPT.format(len(work.goldens.inputs)))
     work.notes += [*work.fidelity.notes, *_larger(work)]
     source = work.options.source
     if isinstance(source, TrainedSource):

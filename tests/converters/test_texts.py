@@ -133,6 +133,7 @@ def test_a_model_of_text_is_converted_by_its_card_alone(tmp_path: Path, format_:
     )
     (found,) = done.fidelity.task
     assert (found.measure, found.holds) == ("cosine", True)
+    assert any("of the texts stand in the file as ids" in note for note in done.notes)
     with edgemm.load(output) as model:
         assert [each.shape for each in model.inputs] == [(1, 8)] * 3
         assert model.card.inputs[0].text is not None

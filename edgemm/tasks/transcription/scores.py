@@ -10,6 +10,7 @@ import numpy.typing as npt
 
 from edgemm.card.model_card import ModelCard
 from edgemm.errors import ArtifactError, CardError
+from edgemm.tasks.doubt import Doubt
 from edgemm.tasks.outputs import Outputs
 from edgemm.tensors import TensorSpec
 
@@ -44,7 +45,7 @@ class StepScores:
             )
         spec = by_name[output.name]
         self.name, self._logits = output.name, output.decode == "logits"
-        self.labels = card.labels
+        self.labels, self._doubt = card.labels, Doubt()
         self.steps = self._steps(spec)
 
     def _steps(self, spec: TensorSpec) -> int:
@@ -55,10 +56,10 @@ class StepScores:
                 "labels: a transcription needs one for each score of a step, the blank included, found none"
             )
         if len(spec.shape) < 2 or spec.shape[-1] != count:
-            other = " They stand in another dimension: transpose the output." if count in spec.shape else ""
+            other = ". They stand in another dimension: transpose the output" if count in spec.shape else ""
             raise CardError(
                 f"output {spec.name!r}: expected a score for each of the card's {count} labels (the blank included) in "
-                f"the last dimension, found shape {list(spec.shape)}.{other}"
+                f"the last dimension, found shape {list(spec.shape)}{other}"
             )
         if not (spec.quantized or spec.dtype.startswith("float")):
             raise CardError(
@@ -86,6 +87,8 @@ class StepScores:
                 '(delegate="cpu"); if that is the same, convert or train the model again'
             )
         if not self._logits:
+            what = f"output {self.name!r}"
+            self._doubt.probabilities(float(found.min()), float(found.max()), what, '"decode": "logits"')
             found = np.log(np.clip(found, TINY, 1.0))
         return log_softmax(found)
 

@@ -120,6 +120,18 @@ def test_a_probability_of_nothing_is_no_mistake() -> None:
     assert decoder(card()).whole([given], Context(), 0.0).text == "ab"
 
 
+def test_logarithms_that_are_said_to_be_probabilities_are_doubted_once(
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    given = decoding.outputs((TensorSpec("scores", SHAPE, "float32"),), np.full(SHAPE, -2.5, np.float32))
+    made = decoder(card())
+    for _ in range(2):
+        made.whole([given], Context(), 0.0)
+    (said,) = caplog.messages
+    assert "output 'scores': expected probabilities" in said
+    assert '"decode": "logits"' in said
+
+
 def test_words_have_the_times_of_their_labels() -> None:
     (found,) = stream("---aa-b- -cc", partial=False)
     times = [(each.text, round(each.begin_s, 6), round(each.end_s, 6)) for each in found.words]
