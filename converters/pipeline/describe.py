@@ -17,8 +17,8 @@ UNTRAINED = "weights and ranges are those before training"
 GROWN = 1.05
 """Of the source's size: less is the description of tensors."""
 TEXTS_KEPT = (
-    "{} of the texts stand in the file as ids, for `edgemm verify`: whoever has the file can read them. Give texts that "
-    "may be passed on"
+    "{} of the texts stand in the file as ids, for `edgemm verify`: whoever has the file can read them. Give texts "
+    "that may be passed on"
 )
 LARGER = "card and goldens apart, the output is larger than its source ({size} bytes, {before} before): {why}"
 
