@@ -110,11 +110,10 @@ def lower_pad(ctx: Lowering, node: ir.Node) -> None:
     if mode != "constant":
         refuse(node, f"mode {mode!r}", "Use constant or reflect, or convert to .onnx")
     fill = ctx.constant_of(node.inputs[2]) if len(node.inputs) > 2 else None
-    level = float(fill.reshape(-1)[0]) if fill is not None else 0.0
-    if level == 0.0:
+    if fill is None or not fill.reshape(-1)[0]:
         ctx.op("PAD", [source, pads], [final], form=ctx.form(node))
         return
-    array = np.array([level], np.float32)
+    array = fill.reshape(-1)[:1]
     stored = array if final.grid is None else final.grid.quantize(array)
     value = ctx.graph.constant(f"{final.name}_fill", stored, final.grid)
     ctx.op("PADV2", [source, pads, value], [final], form=ctx.form(node))
