@@ -20,8 +20,9 @@ from edgemm.lifecycle import Lifecycle, never_free_in_a_child, tell_in_a_child
 from edgemm.media import Frame
 from edgemm.model.coerce import as_block, as_frame, as_stored, as_text
 from edgemm.model.exchange import Arrays, check_card, make_exchange
+from edgemm.model.item_sessions import ImageSession
 from edgemm.model.replay import GoldenOutcome, replay
-from edgemm.model.sessions import AudioSession, Engine, ImageSession, ModelSession, TensorSession
+from edgemm.model.sessions import AudioSession, Engine, ModelSession, TensorSession
 from edgemm.model.state import Constants
 from edgemm.model.text_session import TextSession
 from edgemm.results import Result

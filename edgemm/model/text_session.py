@@ -7,7 +7,8 @@ from typing import Any, Literal
 import numpy.typing as npt
 
 from edgemm.media import Text
-from edgemm.model.sessions import Engine, ItemSession
+from edgemm.model.item_sessions import ItemSession
+from edgemm.model.sessions import Engine
 from edgemm.preprocess import compile_text
 from edgemm.session import StageClock
 from edgemm.tasks.context import Context
