@@ -61,9 +61,8 @@ def _program(path: Path, graph: ir.Model) -> tuple[Source | None, Examples]:
 def _torch(module: Any, inputs: Sequence[ir.Value], graph: ir.Model) -> Source:
     outputs = tuple(str(value.name) for value in graph.graph.outputs)
     types = [value.dtype for value in inputs]
-    plain = all(
-        each is not None and each != ir.DataType.BFLOAT16 for each in types
-    )  # which NumPy does not have
+    # NumPy has no bfloat16
+    plain = all(each is not None and each != ir.DataType.BFLOAT16 for each in types)
     kinds = tuple(each.numpy().name for each in types if each is not None) if plain else ()
     return TorchSource(module, tuple(str(value.name) for value in inputs), outputs, kinds)
 
