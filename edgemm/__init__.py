@@ -21,7 +21,9 @@ if TYPE_CHECKING:
     from edgemm.media import AudioBlock as AudioBlock
     from edgemm.media import Frame as Frame
     from edgemm.media import Text as Text
+    from edgemm.model.bundle import BundleModel as BundleModel
     from edgemm.model.load import load as load
+    from edgemm.model.load import load_bundle as load_bundle
     from edgemm.model.model import Model as Model
     from edgemm.stream.budget import Budget as Budget
     from edgemm.stream.item import Item as Item
@@ -31,6 +33,8 @@ if TYPE_CHECKING:
 _HOME = {
     "__version__": "edgemm.version",
     "load": "edgemm.model.load",
+    "load_bundle": "edgemm.model.load",
+    "BundleModel": "edgemm.model.bundle",
     "Model": "edgemm.model.model",
     "open_source": "edgemm.capture",
     "Runner": "edgemm.stream.runner",

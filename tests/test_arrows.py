@@ -65,7 +65,7 @@ ROOMS: dict[str, Room] = {
     "sinks": Room(("sinks",), (*GROUND, "capture", "stream", "drawing")),
     # `Model` itself: its method `stream` is where a session and a stream meet.
     "load": Room(
-        ("model.model", "model.load"),
+        ("model.model", "model.load", "model.bundle", "model.bundle_goldens"),
         (*GROUND, "card", "artifact", "foreign", "backends", "tasks", "model", "capture", "stream"),
     ),
     # Programs.

@@ -63,17 +63,22 @@ class Artifact:
         return self.digest or hashlib.sha256(self.payload).hexdigest()
 
 
-def read_artifact(path: str | Path) -> Artifact:
+def read_artifact(path: str | Path, *, sha256: str = "") -> Artifact:
     """Reads a model file, and checks the payload against the card's hash before any runtime sees it.
+
+    Args:
+        sha256: of the whole file, hexadecimal; "" where it is not known.
 
     Raises:
         InputError: there is no such file, or it may not be read.
-        DamagedArtifact: empty, cut short, altered, too large, or no model.
+        DamagedArtifact: empty, cut short, altered, too large, or no model; or of another hash.
         CardError: the card inside is invalid.
         UnsupportedVersion: the file was made for a newer edgemm.
     """
     where = Path(path)
     data = _read(where)
+    if sha256:
+        require_hash(where, hashlib.sha256(data).hexdigest(), sha256)
     format_ = _format(where, data)
     contents = _split(where, format_, data)
     try:
@@ -84,6 +89,19 @@ def read_artifact(path: str | Path) -> Artifact:
         where, format_, contents.payload, card, goldens, len(data), contents.associated,
         digest=card.payload_sha256 if card is not None else "",
     )  # fmt: skip
+
+
+def require_hash(where: object, found: str, expected: str) -> None:
+    """Returns where a file has the hash that is written down for it.
+
+    Raises:
+        DamagedArtifact: it has another.
+    """
+    if found != expected:
+        raise DamagedArtifact(
+            f"{where}: altered or damaged since the bundle was written: expected SHA-256 {expected[:16]}..., found "
+            f"{found[:16]}... Copy it again"
+        )
 
 
 def write_artifact(

@@ -9,11 +9,13 @@ from __future__ import annotations
 
 import sys
 import warnings
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import fields, is_dataclass, replace
 from functools import lru_cache
 from typing import Any
 
+from edgemm.card.bundle_card import BundleAsset, BundleCard, BundleGolden, BundlePart
+from edgemm.card.drivers import driver_names
 from edgemm.card.model_card import HistoryStep, InputCard, ModelCard, OutputCard, StatePair
 from edgemm.card.reader import BESIDE
 from edgemm.card.recipes import AudioRecipe, ImageRecipe
@@ -37,16 +39,21 @@ SECTIONS: dict[type, str] = {
     OutputCard: "an entry of outputs",
     StatePair: "an entry of states",
     HistoryStep: "an entry of history",
+    BundleCard: "bundle.json itself",
+    BundlePart: "an entry of parts",
+    BundleAsset: "an entry of assets",
+    BundleGolden: "an entry of goldens",
 }
 """Kind of object -> where it stands in a card."""
 
 
-def unknown_keys(card: ModelCard) -> tuple[str, ...]:
+def unknown_keys(card: ModelCard | BundleCard) -> tuple[str, ...]:
     """A sentence for each unknown key: its place, and what was probably meant."""
-    return tuple(_sentence(path, key, kind) for path, key, kind in _extras(card, "card"))
+    root = "bundle" if isinstance(card, BundleCard) else "card"
+    return tuple(_sentence(path, key, kind) for path, key, kind in _extras(card, root))
 
 
-def refuse_unknown(card: ModelCard) -> None:
+def refuse_unknown(card: ModelCard | BundleCard) -> None:
     """Returns where every key is known, or its author's own.
 
     Raises:
@@ -61,7 +68,7 @@ def refuse_unknown(card: ModelCard) -> None:
         )
 
 
-def warn_unknown(card: ModelCard, where: str, correct: str) -> None:
+def warn_unknown(card: ModelCard | BundleCard, where: str, correct: str) -> None:
     """Warns of each unknown key (`CardWarning`), once per file and key, in the name of the program that called edgemm.
 
     Args:
@@ -105,16 +112,31 @@ def _without_help(value: Any) -> Any:
 def _extras(value: Any, path: str) -> Iterator[tuple[str, str, type]]:
     """Path, key and kind of object of every unknown key."""
     for key in value.extra:
-        section = isinstance(value, ModelCard) and key in task_names()
+        section = key in _sections(type(value))
         if not key.startswith(OWN) and not section:  # the section of another task is kept, and not read
             yield path, key, type(value)
     for each in fields(value):
         inner = getattr(value, each.name)
         if is_dataclass(inner):
-            yield from _extras(inner, f"{path}.{value.task if each.name == 'recipe' else each.name}")
+            yield from _extras(
+                inner, f"{path}.{_name_of_recipe(value) if each.name == 'recipe' else each.name}"
+            )
+        elif isinstance(inner, Mapping) and each.name not in BESIDE:
+            for name, entry in inner.items():
+                if is_dataclass(entry):
+                    yield from _extras(entry, f"{path}.{each.name}.{name}")
         elif isinstance(inner, tuple):
             for at, entry in enumerate(inner if inner and is_dataclass(inner[0]) else ()):
                 yield from _extras(entry, f"{path}.{each.name}[{at}]")
+
+
+def _sections(kind: type) -> tuple[str, ...]:
+    """Names of tasks or drivers, whose sections stand in such an object."""
+    return task_names() if kind is ModelCard else driver_names() if kind is BundleCard else ()
+
+
+def _name_of_recipe(card: Any) -> str:
+    return str(card.driver if isinstance(card, BundleCard) else card.task)
 
 
 def _sentence(path: str, key: str, kind: type) -> str:
@@ -126,11 +148,11 @@ def _sentence(path: str, key: str, kind: type) -> str:
 
 def _section(path: str, kind: type) -> str:
     """Where an object stands in a card; a task's recipe under the task's name."""
-    return SECTIONS.get(kind, path.removeprefix("card."))
+    return SECTIONS.get(kind, path.removeprefix("card.").removeprefix("bundle."))
 
 
 def _known(kind: Any) -> list[str]:
     return [
         *(each.name for each in fields(kind) if each.name not in BESIDE),
-        *(task_names() if kind is ModelCard else ()),
+        *_sections(kind),
     ]

@@ -187,9 +187,9 @@ class ModelCard:
                 f"{hint(self.task, task_names())}"
             )
         for key in ("payload_sha256", "source_sha256"):
-            _check_hash(getattr(self, key), f"card.{key}")
+            check_hash(getattr(self, key), f"card.{key}")
         for index, each in enumerate(self.history):
-            _check_hash(each.source_sha256, f"card.history[{index}].source_sha256")
+            check_hash(each.source_sha256, f"card.history[{index}].source_sha256")
         for index, output in enumerate(self.outputs):
             rules.check_shape(output.shape, f"card.outputs[{index}].shape")
         for index, entry in enumerate(self.inputs):
@@ -208,7 +208,12 @@ class ModelCard:
         return replace(self, history=(*self.history, HistoryStep(step, dict(details), source_sha256)))
 
 
-def _check_hash(text: str, key: str) -> None:
+def check_hash(text: str, key: str) -> None:
+    """Returns where a text is empty, or a SHA-256.
+
+    Raises:
+        CardError: it is something else.
+    """
     if not re.fullmatch("([0-9a-f]{64})?", text):
         raise CardError(f"{key}: expected 64 hexadecimal digits, found {text[:80]!r}")
 
@@ -266,6 +271,11 @@ def _section(content: dict[str, Any]) -> Any:
     except CardError as error:
         raise CardError(f"card.{name}.{error}") from error
     return recipe
+
+
+def section_to_dict(recipe: Any) -> dict[str, Any]:
+    """The section that a recipe stands for, with every field."""
+    return _to_dict(recipe)
 
 
 def _to_dict(value: Any) -> dict[str, Any]:

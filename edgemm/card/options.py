@@ -65,24 +65,36 @@ def with_options(card: ModelCard, options: Mapping[str, Any]) -> ModelCard:
     task = find_task(card.task)
     if task is None:
         raise InputError(f"options {', '.join(options)}: a model for {card.task} has none in this version")
-    names: tuple[str, ...] = task.Recipe.OPTIONS
+    recipe = task.Recipe() if card.recipe is None else card.recipe
+    return card.with_(recipe=with_changes(recipe, options, f"a model for {card.task}"))
+
+
+def with_changes(recipe: Any, options: Mapping[str, Any], of: str) -> Any:
+    """The recipe with these of its fields changed, of those in its OPTIONS; see `with_options`.
+
+    Args:
+        of: whose options they are, for messages: "a model for detection".
+
+    Raises:
+        InputError: there is no such option, or the value is of another type or out of bounds.
+    """
+    kind = type(recipe)
+    names: tuple[str, ...] = kind.OPTIONS
     changes = {}
     for name, value in options.items():
         if name not in names:
             known = f"expected one of {', '.join(names)}" if names else "it has none"
-            raise InputError(
-                f"option {name!r} of a model for {card.task}: {known}{hint(name, (*names, *_ARGUMENTS))}"
-            )
+            raise InputError(f"option {name!r} of {of}: {known}{hint(name, (*names, *_ARGUMENTS))}")
         try:
-            changes[name] = read_field(_plain(value, task.Recipe, name), task.Recipe, name, f"option {name}")
+            changes[name] = read_field(_plain(value, kind, name), kind, name, f"option {name}")
         except CardError as error:
             raise InputError(str(error)) from error
-    recipe = replace(task.Recipe() if card.recipe is None else card.recipe, **changes)
+    changed = replace(recipe, **changes)
     try:
-        recipe.check()
+        changed.check()
     except CardError as error:
         raise InputError(f"option {error}") from error
-    return card.with_(recipe=recipe)
+    return changed
 
 
 def _plain(value: Any, kind: Any, name: str) -> Any:

@@ -32,35 +32,39 @@ MAX_FREE = 1 << 18
 """Characters, as JSON, of what is kept as it is: the unknown keys of one object, or a section of any content."""
 
 
-def read(text: str | bytes) -> dict[str, Any]:
+def read(text: str | bytes, schema: str = SCHEMA) -> dict[str, Any]:
     """The object that `text` holds, its `schema` and `min_edgemm` checked, without the key `schema`.
+
+    Args:
+        schema: the one that is read here; a card may leave it out.
 
     Raises:
         CardError, UnsupportedVersion: see `ModelCard.from_json`.
     """
+    noun = schema.partition("/")[0].rpartition(".")[2]
     try:
         content = parse(text, MAX_CARD_BYTES)
     except ValueError as error:
-        raise CardError(f"the card is not readable JSON: {error}. Expected one object, as UTF-8") from error
+        raise CardError(f"the {noun} is not readable JSON: {error}. Expected one object, as UTF-8") from error
     if not isinstance(content, dict):
-        raise CardError(f"the card is {_told(content)}; expected one JSON object")
-    _check_versions(content)
+        raise CardError(f"the {noun} is {_told(content)}; expected one JSON object")
+    _check_versions(content, schema, noun)
     content.pop("schema", None)
     return content
 
 
-def _check_versions(content: dict[str, Any]) -> None:
-    schema = content.get("schema", SCHEMA)
-    matched = re.fullmatch(r"edgemm\.card/(\d{1,9})", schema) if isinstance(schema, str) else None
+def _check_versions(content: dict[str, Any], known: str, noun: str) -> None:
+    schema = content.get("schema", known if noun == "card" else "none")
+    matched = re.fullmatch(rf"edgemm\.{noun}/(\d{{1,9}})", schema) if isinstance(schema, str) else None
     if not matched:
-        raise CardError(f'card.schema: expected "{SCHEMA}", found {_told(schema)}')
-    if int(matched[1]) != int(SCHEMA.rpartition("/")[2]):
-        raise UnsupportedVersion(f"the card is {schema}, this edgemm reads {SCHEMA}: install a newer edgemm")
+        raise CardError(f'{noun}.schema: expected "{known}", found {_told(schema)}')
+    if int(matched[1]) != int(known.rpartition("/")[2]):
+        raise UnsupportedVersion(f"the {noun} is {schema}, this edgemm reads {known}: install a newer edgemm")
     needed = content.get("min_edgemm", "")
     if needed == "":
         return
     if not isinstance(needed, str) or not re.fullmatch(r"\d{1,9}(\.\d{1,9}){0,3}", needed):
-        raise CardError(f'card.min_edgemm: expected a version such as "0.1.0", found {_told(needed)}')
+        raise CardError(f'{noun}.min_edgemm: expected a version such as "0.1.0", found {_told(needed)}')
     if _numbers(needed) > _numbers(__version__):
         raise UnsupportedVersion(
             f"the model needs edgemm {needed} or newer, this is {__version__}: pip install --upgrade edgemm"

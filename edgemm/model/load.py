@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import replace
 from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, cast
 
 from edgemm.backends import open_backend
 from edgemm.backends.backend import Backend
@@ -21,7 +23,9 @@ from edgemm.tasks import Decoder, open_decoder, undecoded
 
 if TYPE_CHECKING:
     from edgemm.artifact import Artifact
+    from edgemm.card.model_card import ModelCard
     from edgemm.foreign import ForeignCard
+    from edgemm.model.bundle import BundleModel
 
 
 def load(
@@ -32,17 +36,22 @@ def load(
     card: CardLike | None = None,
     **options: Any,
 ) -> Model:
-    """Opens an artifact, or any .tflite or .onnx file, ready to run.
+    """Opens an artifact, any .tflite or .onnx file, or a bundle, ready to run.
 
     Args:
-        path: of the file. One whose origin is not known (`edgemm.artifact.trust`) is first opened in a child process.
+        path: of the file, or of a bundle: its ZIP, its folder, or a folder in a layout of another project. A model
+            whose origin is not known (`edgemm.artifact.trust`) is first opened in a child process.
         card: for a file that carries none, or instead of the one that it carries: a `ModelCard`, its dictionary, the
             path of a JSON file, or the name of a preset. Names and layouts that do not fit are taken from the file;
             its `payload_sha256` is not checked.
         delegate: a name, which is then required; a tuple, an order of fallback; or "auto".
         threads: for the CPU's part of the work.
-        options: of the task, instead of what the card says: `threshold=0.3`, `classes=("person",)`. Which there are,
-            docs/cards.md says for each task.
+        options: of the task, or of the bundle's driver, instead of what the card says: `threshold=0.3`,
+            `classes=("person",)`. Which there are, docs/cards.md says for each task, docs/bundles.md for each driver.
+
+    Returns:
+        A `Model`; of a bundle a `BundleModel`, which has the same face. It is typed as a `Model` all the same:
+        `load_bundle` gives it by its own type.
 
     Raises:
         ArtifactError: damaged, too new, or its card and its tensors do not agree.
@@ -54,8 +63,51 @@ def load(
     Warns:
         CardWarning: the card has a key that is not known, as a misspelt one.
     """
+    from edgemm.artifact import read_artifact
+    from edgemm.artifact.bundle import is_bundle
+
+    if is_bundle(path):
+        if card is not None:
+            raise InputError(f"{path}: the cards of a bundle stand in it. Expected none beside it")
+        return cast("Model", load_bundle(path, delegate=delegate, threads=threads, **options))
+    with _told_shortage(path):
+        return _load(read_artifact(path), delegate, threads, card, options)
+
+
+def load_bundle(
+    path: str | Path, *, delegate: str | tuple[str, ...] = "auto", threads: int = 1, **options: Any
+) -> BundleModel:
+    """Opens a bundle: its ZIP, its folder, or a folder in a layout of another project. See `load`.
+
+    Raises:
+        InputError: there is no such bundle, or no such option of its driver.
+        ArtifactError: a file is missing, changed, damaged, or of another model; or `bundle.json` is not valid.
+        DelegateError, MissingDependency, MachineShortage: as `load`.
+
+    Warns:
+        CardWarning: `bundle.json` has a key that is not known, as a misspelt one.
+    """
+    from edgemm.model.bundle import BundleModel
+    from edgemm.model.find_bundle import find_bundle
+
+    def open_part(artifact: Artifact, card: ModelCard | None) -> Model:
+        return _load(artifact, delegate, threads, card, {})
+
+    with _told_shortage(path):
+        bundle = find_bundle(path)
+        try:
+            model = BundleModel(bundle, open_part, options)
+        except BaseException:
+            bundle.close()
+            raise
+    warn_unknown(model.card, str(path), "to correct it, edit bundle.json, and write the bundle again")
+    return model
+
+
+@contextmanager
+def _told_shortage(path: str | Path) -> Iterator[None]:
     try:
-        return _load(path, delegate, threads, card, options)
+        yield
     except (MemoryError, OSError, ImportError) as error:
         if lacking := shortage(error):
             raise MachineShortage(f"{path}: {lacking}") from error
@@ -63,16 +115,14 @@ def load(
 
 
 def _load(
-    path: str | Path,
+    artifact: Artifact,
     delegate: str | tuple[str, ...],
     threads: int,
     card: CardLike | None,
     options: dict[str, Any],
 ) -> Model:
-    from edgemm.artifact import read_artifact
     from edgemm.artifact.trust import is_trusted
 
-    artifact = read_artifact(path)
     if card is not None:
         kept = {} if artifact.card is None else artifact.card.files
         artifact = replace(artifact, card=with_kept_files(find_card(card), kept))

@@ -1,11 +1,23 @@
-"""The seam for tasks whose networks call each other: transducers, encoders with decoders, speech."""
+"""The seam for tasks whose networks call each other: transducers, encoders with decoders, speech.
+
+A driver stands in the table `edgemm.card.drivers.DRIVERS`, or in the entry point group "edgemm.drivers"; a bundle
+(`edgemm.artifact.bundle`) names it. docs/bundles.md shows one.
+"""
 
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Any, ClassVar, Protocol
+from dataclasses import dataclass, field
+from typing import Any, ClassVar, Literal, Protocol, runtime_checkable
 
+from edgemm.media import Captured
+from edgemm.results import Result
 from edgemm.session import Session
+from edgemm.tensors import TensorSpec
+
+Modality = Literal["image", "audio", "text"]
+Sizes = tuple[int | None, ...]
+"""Of a tensor, in its order; None where any size will do."""
 
 
 class Driver(Protocol):
@@ -16,17 +28,84 @@ class Driver(Protocol):
     """
 
     name: ClassVar[str]
+    """As in a bundle's `driver`, and the key of its section there."""
+    task: ClassVar[str]
+    """What a bundle of it is for where its `task` does not say."""
     roles: ClassVar[tuple[str, ...]]
-    """Of its parts: "encoder", "decoder", "joiner"."""
+    """Of its parts, such as "encoder", "decoder", "joiner"; each must be there."""
+    optional: ClassVar[tuple[str, ...]]
+    """Roles of parts that may be there."""
+    assets: ClassVar[tuple[str, ...]]
+    """Names of what else must be there, such as "tokens". A bundle may have more."""
+    modality: ClassVar[Modality]
+    """What its sessions are fed with."""
+    Recipe: ClassVar[type[Any]]
+    """The section of the bundle: a dataclass as those of tasks (`edgemm.tasks.decoder.Recipe`)."""
 
     def session(
-        self, recipe: Any, parts: Mapping[str, Any], assets: Mapping[str, Any], options: Mapping[str, Any]
-    ) -> Session:
+        self, recipe: Any, parts: Mapping[str, Any], assets: Mapping[str, bytes], options: Mapping[str, Any]
+    ) -> WholeSession:
         """The state of a new stream.
 
         Args:
-            recipe: the section of the card, or of the bundle.
-            parts: role -> `edgemm.model.part.Part`, made for this session and closed with it.
-            assets: name -> what else is needed: token lists, tables.
-            options: of the user, at run time.
+            recipe: the section of the bundle, or its defaults; options of the user already put in.
+            parts: role -> `edgemm.model.part.Part`, made for this session, which closes them in its `close()`.
+            assets: name -> content.
+            options: of the user, those that are no fields of the recipe.
+
+        Raises:
+            CardError: recipe, parts and assets do not fit; says what was expected and what to do.
         """
+
+
+class WholeSession(Session, Protocol):
+    """What a driver gives: a stream's state that also answers to one item alone."""
+
+    def whole(self, item: Captured) -> Result:
+        """The result of one item by itself: a whole recording, one text, one picture. It begins with a reset
+        session, and may leave it as it likes."""
+
+
+@dataclass(frozen=True, slots=True)
+class Tensors:
+    """The inputs and outputs that a driver uses of one part."""
+
+    inputs: Mapping[str, Sizes | None] = field(default_factory=dict)
+    """Name -> sizes; None where any shape will do. States and constants of the part's card need not be named."""
+    outputs: Mapping[str, Sizes | None] = field(default_factory=dict)
+    """Name -> sizes, likewise."""
+
+
+@runtime_checkable
+class KnowsItsTensors(Protocol):
+    """A driver that says by which names and shapes it uses its parts.
+
+    Exists so that a part of another model is refused when the bundle is opened, in a sentence that names it. Optional.
+    """
+
+    def tensors(self, recipe: Any) -> Mapping[str, Tensors]:
+        """Role -> what it must have; of the parts that are there."""
+
+
+def misfits(expected: Tensors, inputs: tuple[TensorSpec, ...], outputs: tuple[TensorSpec, ...]) -> str:
+    """What a part lacks of what its driver expects, as a sentence without its end; "" where it fits."""
+    for what, wanted, specs in (
+        ("an input", expected.inputs, inputs),
+        ("an output", expected.outputs, outputs),
+    ):
+        found = {spec.name: spec for spec in specs}
+        for name, sizes in wanted.items():
+            if name not in found:
+                return f"expected {what} {name!r}, found {', '.join(map(repr, found)) or 'none'}"
+            shape = found[name].shape
+            if sizes is not None and not _alike(sizes, shape):
+                told = ", ".join("any" if size is None else str(size) for size in sizes)
+                return f"expected {what} {name!r} of shape [{told}], found {list(shape)}"
+    return ""
+
+
+def _alike(sizes: Sizes, shape: tuple[int, ...]) -> bool:
+    """An open size of the file fits to every expected one."""
+    return len(sizes) == len(shape) and all(
+        size is None or size == there or there < 1 for size, there in zip(sizes, shape, strict=True)
+    )

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import io
 import struct
 import zipfile
 import zlib
+from typing import BinaryIO
 
 END = b"PK\x05\x06"
 """The end record: an archive is found from it, backwards."""
@@ -12,6 +14,8 @@ END_BYTES = 22
 MAX_COMMENT = 0xFFFF
 MAX_DIRECTORY = 1 << 16
 """Bytes of the list of members."""
+BLOCK = 1 << 20
+"""Bytes that are unpacked at once."""
 DATE = (1980, 1, 1, 0, 0, 0)
 """Of every member, so that equal contents give equal bytes."""
 
@@ -74,17 +78,32 @@ def read_member(archive: zipfile.ZipFile, info: zipfile.ZipInfo, limit: int) -> 
     Raises:
         ValueError, zipfile.BadZipFile, zlib.error: it is longer, or not what the directory says.
     """
+    out = io.BytesIO()
+    copy_member(archive, info, out, limit)
+    return out.getvalue()
+
+
+def copy_member(archive: zipfile.ZipFile, info: zipfile.ZipInfo, out: BinaryIO, limit: int) -> None:
+    """Writes the content of a member to `out`, no more than `limit` bytes.
+
+    Raises:
+        ValueError, zipfile.BadZipFile, zlib.error: it is longer, or not what the directory says.
+    """
     if info.file_size > limit:
         raise ValueError(
             f"{info.filename[:80]!r} unpacks to {info.file_size} bytes; at most {limit} are read"
         )
     if info.compress_type not in (zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED):
         raise ValueError(f"{info.filename[:80]!r} is packed by method {info.compress_type}")
+    copied = 0
     with archive.open(info) as member:
-        content = member.read(limit + 1)
-    if len(content) != info.file_size:
+        while block := member.read(min(BLOCK, limit + 1 - copied)):
+            copied += len(block)
+            if copied > info.file_size:
+                break
+            out.write(block)
+    if copied != info.file_size:
         raise ValueError(f"{info.filename[:80]!r} unpacks to another size than it says")
-    return content
 
 
 def entry(name: str, method: int = zipfile.ZIP_STORED) -> zipfile.ZipInfo:

@@ -1,0 +1,52 @@
+"""The table of drivers: what a bundle's `driver` may say, and where its code is. Nothing is imported until it is used.
+
+A driver of another package is found by its entry point, group "edgemm.drivers": its name is the driver's name, its
+object a class like those named here (`edgemm.tasks.driver.Driver`).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from functools import cache
+from importlib import import_module
+from importlib.metadata import entry_points
+from typing import Any
+
+from edgemm.errors import MissingDependency
+
+DRIVERS: Mapping[str, str] = {}
+"""Driver of a bundle -> module and class."""
+GROUP = "edgemm.drivers"
+
+
+def driver_names() -> tuple[str, ...]:
+    """Every name that a bundle's `driver` may have: ours, and those of installed packages."""
+    return (*DRIVERS, *(name for name in _foreign() if name not in DRIVERS))
+
+
+def find_driver(name: str) -> Any | None:
+    """The `Driver` of this name; None where this version has none.
+
+    Raises:
+        MissingDependency: the package that has it cannot be imported.
+    """
+    if name in DRIVERS:
+        module, _, attribute = DRIVERS[name].partition(":")
+        return getattr(import_module(module), attribute)()
+    entry = _foreign().get(name)
+    if entry is None:
+        return None
+    try:
+        return entry.load()()
+    except Exception as error:
+        package = f"{entry.dist.name} {entry.dist.version}" if entry.dist is not None else str(entry.value)
+        raise MissingDependency(
+            f"the driver {name!r} of the package {package}",
+            command=f"pip install --upgrade {package.split()[0]}",
+            broken=f"{type(error).__name__}: {error}",
+        ) from error
+
+
+@cache
+def _foreign() -> Mapping[str, Any]:
+    return {each.name: each for each in entry_points(group=GROUP)}

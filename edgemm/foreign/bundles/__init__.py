@@ -1,0 +1,39 @@
+"""Foreign bundles: folders of models as other tools write them, read into the card of a bundle.
+
+Each layout is a module of this folder with a function `read(folder) -> BundleCard | None`, which looks at names of
+files and at small texts, and runs nothing.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from importlib import import_module
+from pathlib import Path
+
+from edgemm.card.bundle_card import BundleCard
+
+LAYOUTS: Mapping[str, tuple[str, str]] = {}
+"""Layout, as messages call it -> its module, and what such a folder has in it, in a few words."""
+
+
+LAYOUT_KEY = "x-layout"
+"""Key of the card that was made: the name of the layout."""
+
+
+def foreign_bundle(folder: Path) -> BundleCard | None:
+    """The card of a folder without `bundle.json`; None where it has no layout that is known.
+
+    Raises:
+        CardError: it has one, and what is in it does not hold together.
+        MissingDependency: the package that has its driver cannot be imported.
+    """
+    for layout, (module, _) in LAYOUTS.items():
+        card: BundleCard | None = import_module(f"edgemm.foreign.bundles.{module}").read(folder)
+        if card is not None:
+            return card.with_(extra={**card.extra, LAYOUT_KEY: layout})
+    return None
+
+
+def looked_for() -> tuple[str, ...]:
+    """What was looked for in a folder, a phrase for each layout."""
+    return tuple(f"{layout} ({has})" for layout, (_, has) in LAYOUTS.items())

@@ -1,0 +1,268 @@
+"""A loaded bundle: sound, text or pictures in, results out, by several models that call each other. See
+`edgemm.model.load`."""
+
+from __future__ import annotations
+
+import threading
+from collections import Counter
+from collections.abc import Callable, Mapping
+from contextlib import ExitStack
+from pathlib import PurePosixPath
+from types import TracebackType
+from typing import TYPE_CHECKING, Any
+
+from edgemm.artifact.bundle import Bundle
+from edgemm.backends.backend import Coverage
+from edgemm.card.bundle_card import BundleCard, require_driver
+from edgemm.card.options import with_changes
+from edgemm.choices import hint
+from edgemm.errors import CardError, InputError, UnsupportedVersion
+from edgemm.lifecycle import Lifecycle
+from edgemm.media import Captured
+from edgemm.model.bundle_goldens import replay_bundle
+from edgemm.model.coerce import as_block, as_frame, as_text
+from edgemm.model.file_probe import probing
+from edgemm.model.model import GoldenOutcome, Model
+from edgemm.results import Result
+from edgemm.stream.budget import Budget
+from edgemm.tasks.driver import KnowsItsTensors, WholeSession, misfits
+
+if TYPE_CHECKING:
+    from edgemm.artifact import Artifact
+    from edgemm.capture.source import Source
+    from edgemm.card.model_card import ModelCard
+    from edgemm.model.part import Part
+    from edgemm.stream.stream import Stream
+
+OpenPart = Callable[["Artifact", "ModelCard | None"], Model]
+"""A part's file, its hash checked, and the card that the bundle gives it -> the model, which went through the probe
+where its origin is not known."""
+
+
+class BundleModel:
+    """Several models that are one to their user, with the face of a `Model`.
+
+    Holds no state between calls. May be used from several threads, which then take turns. `close()` may come from any
+    thread and twice. A process that was forked after it was loaded cannot use it.
+    """
+
+    def __init__(self, bundle: Bundle, open_part: OpenPart, options: Mapping[str, Any] | None = None) -> None:
+        """Use `load`. The bundle is closed with it.
+
+        Args:
+            options: of the driver, instead of what the card says.
+
+        Raises:
+            CardError: the driver does not know a part's tensors, or the parts, assets and settings do not fit.
+            DamagedArtifact: a file is missing, changed, or no model.
+            InputError: no such option.
+        """
+        self.bundle = bundle
+        self._driver = require_driver(bundle.card.driver)
+        self.card: BundleCard = self._with(bundle.card, options or {})
+        self._life = Lifecycle(f"the bundle {bundle.path.name}", "load it again")
+        self._turn = threading.RLock()  # one whole call
+        self._models: dict[str, Model] = {}
+        with ExitStack() as opened:
+            opened.callback(bundle.close)
+            with probing():  # one child for all parts
+                for role, entry in bundle.card.parts.items():
+                    model = open_part(bundle.read_part(role), entry.card)
+                    self._models[role] = opened.enter_context(model)
+            self._require_tensors()
+            self._assets = {name: bundle.asset(name) for name in self._needed_assets()}
+            self._serving = self.session()  # what does not fit is said now, not at the first item
+            opened.callback(self._serving.close)
+            self._opened = opened.pop_all()
+
+    @property
+    def modality(self) -> str:
+        """What it takes: "audio", "text" or "image"."""
+        return str(self._driver.modality)
+
+    @property
+    def coverage(self) -> Coverage:
+        """What the accelerator took, of all parts together; not told where the runtime of one part does not tell."""
+        each = [model.coverage for model in self._models.values()]
+        if not all(one.total for one in each):
+            return Coverage()
+        remaining: Counter[str] = Counter()
+        for one in each:
+            remaining.update(one.remaining)
+        return Coverage(
+            sum(one.delegated for one in each),
+            sum(one.total for one in each),
+            sum(one.partitions for one in each),
+            dict(remaining),
+            ", ".join(dict.fromkeys(one.delegate for one in each if one.delegate)),
+        )
+
+    @property
+    def delegates(self) -> tuple[str, ...]:
+        """What really runs its parts, in their order, each once."""
+        return tuple(dict.fromkeys(name for model in self._models.values() for name in model.delegates))
+
+    @property
+    def models(self) -> Mapping[str, Model]:
+        """Role -> the loaded model; they are closed with the bundle."""
+        return dict(self._models)
+
+    def __call__(self, x: Any, *, sample_rate: int | None = None) -> Result:
+        """The result of one thing by itself; nothing is remembered.
+
+        Args:
+            x: for sound an `AudioBlock`, or samples[n] with `sample_rate`; for text a str; for pictures a `Frame`, or
+                uint8[height, width, 3] RGB.
+            sample_rate: hertz, of bare samples.
+
+        Raises:
+            InputError: `x` is not what the bundle takes, or the bundle is closed.
+        """
+        self._life.check()
+        item = self._as_item(x, sample_rate)
+        with self._turn:
+            self._life.check()  # closed while this call waited for its turn
+            self._serving.reset()
+            return self._serving.whole(item)
+
+    def session(self, **options: Any) -> WholeSession:
+        """A new stream's private state over the parts; close it when done.
+
+        Args:
+            options: of the driver, for this session, as in `load`.
+
+        Raises:
+            InputError: the bundle is closed, or was loaded before this process was forked; or no such option.
+            CardError: what the options ask for does not fit the parts.
+        """
+        self._life.check()
+        card = self._with(self.card, options)
+        with ExitStack() as made:
+            parts = {}
+            for role in self._models:
+                parts[role] = self.part(role)
+                made.callback(parts[role].close)
+            try:
+                session: WholeSession = self._driver.session(card.recipe, parts, self._assets, {})
+            except (CardError, UnsupportedVersion) as error:
+                raise type(error)(f"{self.bundle.path}: driver {card.driver!r}: {error}") from error
+            made.pop_all()  # the session closes them
+            return session
+
+    def part(self, role: str) -> Part:
+        """One of its models with a state of its own; close it when done.
+
+        Raises:
+            InputError: there is no such part, or the bundle is closed.
+        """
+        self._life.check()
+        if role not in self._models:
+            known = ", ".join(self._models)
+            raise InputError(f"part: expected one of {known}; found {role!r}{hint(role, self._models)}")
+        return self._models[role].part()
+
+    def stream(
+        self,
+        source: Source,
+        budget: Budget | None = None,
+        *,
+        timeout_s: float | None = None,
+        **options: Any,
+    ) -> Stream:
+        """Runs the bundle on a source, inside a budget; see `Model.stream`.
+
+        Raises:
+            InputError: `source` is no open source or gives something else than the bundle takes, or no such option.
+        """
+        from edgemm.stream.pairing import require_budget, require_source
+        from edgemm.stream.stream import SOURCE_TIMEOUT_S, Stream
+
+        require_source(source)
+        require_budget(budget)
+        session = self.session(**options)
+        try:
+            return Stream(
+                session,
+                source,
+                budget or Budget(),
+                timeout_s=SOURCE_TIMEOUT_S if timeout_s is None else timeout_s,
+            )
+        except BaseException:
+            session.close()
+            raise
+
+    def replay_goldens(self) -> tuple[GoldenOutcome, ...]:
+        """Runs the goldens of the parts, each named with its role, and those of the whole bundle.
+
+        Raises:
+            CardError: there are none, or they do not fit.
+        """
+        outcomes = [
+            GoldenOutcome(f"{role}: {each.output}", each.worst_error, each.tolerance, each.ok)
+            for role, model in self._models.items()
+            if model.artifact.goldens is not None
+            for each in model.replay_goldens()
+        ]
+        outcomes += replay_bundle(self, self.bundle)
+        if not outcomes:
+            raise CardError(
+                f"{self.bundle.path}: has no goldens to replay. Put an input and its result into bundle.json, under "
+                '"goldens"'
+            )
+        return tuple(outcomes)
+
+    def close(self) -> None:
+        """Frees the runtimes; waits for a call that is under way. May be called twice."""
+        self._life.close(self._end)
+
+    def _end(self) -> None:
+        with self._turn:
+            self._opened.close()
+
+    def __enter__(self) -> BundleModel:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.close()
+
+    def __getattr__(self, name: str) -> Any:
+        if name in ("run", "backend", "artifact", "inputs", "outputs"):
+            raise AttributeError(
+                f"a bundle has several models, and no {name!r} of its own: bundle.models[role].{name}, with a role of "
+                f"{', '.join(self.__dict__.get('_models', {}))}"
+            )
+        raise AttributeError(f"{type(self).__name__!r} object has no attribute {name!r}")
+
+    def _as_item(self, x: Any, sample_rate: int | None) -> Captured:
+        if self.modality == "audio":
+            return as_block(x, sample_rate)
+        return as_text(x) if self.modality == "text" else as_frame(x)
+
+    def _with(self, card: BundleCard, options: Mapping[str, Any]) -> BundleCard:
+        if not options:
+            return card
+        return card.with_(recipe=with_changes(card.recipe, options, f"a bundle of driver {card.driver!r}"))
+
+    def _needed_assets(self) -> list[str]:
+        """Those that are not there for a golden alone."""
+        needed = set(getattr(self._driver, "assets", ()))
+        inputs = {golden.asset for golden in self.card.goldens}
+        return [name for name in self.card.assets if name in needed or name not in inputs]
+
+    def _require_tensors(self) -> None:
+        """Raises:
+        CardError: a part lacks an input or output that the driver uses; names both.
+        """
+        if not isinstance(self._driver, KnowsItsTensors):
+            return
+        for role, expected in self._driver.tensors(self.card.recipe).items():
+            model = self._models.get(role)
+            wrong = misfits(expected, model.inputs, model.outputs) if model is not None else ""
+            if wrong:
+                file = PurePosixPath(self.card.parts[role].file).name
+                raise CardError(
+                    f"{self.bundle.path}: part {role!r} ({file}) is of another model: {wrong}. Take the file that "
+                    f"belongs to the driver {self.card.driver!r}"
+                )

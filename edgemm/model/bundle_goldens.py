@@ -1,0 +1,107 @@
+"""Goldens of a bundle: an input as its user gives it, and the result, compared as JSON within a tolerance."""
+
+from __future__ import annotations
+
+import math
+import time
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+from typing import Any, Protocol
+
+from edgemm.artifact.bundle import Bundle
+from edgemm.card.bundle_card import BundleGolden
+from edgemm.errors import CardError, SourceError
+from edgemm.media import AudioBlock, Frame
+from edgemm.model.replay import GoldenOutcome
+from edgemm.results import Result
+
+MAX_SECONDS = 600
+"""Of a recording that is an input."""
+
+
+class AnswersItems(Protocol):
+    """What goldens are run by. Exists so that this module needs no loaded bundle."""
+
+    @property
+    def modality(self) -> str:
+        """What it takes."""
+
+    def __call__(self, x: Any) -> Result:
+        """The result of one item."""
+
+
+def replay_bundle(model: AnswersItems, bundle: Bundle) -> Iterator[GoldenOutcome]:
+    """Runs each golden of the bundle; one outcome for each key of the result that is compared.
+
+    A text, or a list of another length, is either the same or infinitely far away.
+
+    Raises:
+        CardError: an input is not of the kind that the bundle takes, or a key is not in the result.
+    """
+    for number, golden in enumerate(bundle.card.goldens, 1):
+        path = f"{bundle.path}: bundle.goldens[{number - 1}]"
+        found = model(golden_input(golden, bundle, model.modality)).to_json()
+        for key, expected in golden.expected.items():
+            if key not in found:
+                raise CardError(
+                    f"{path}.expected: expected keys of the result ({', '.join(found)}), found {key!r}"
+                )
+            error = difference(found[key], expected)
+            yield GoldenOutcome(f"golden {number}: {key}", error, golden.tolerance, error <= golden.tolerance)
+
+
+def golden_input(golden: BundleGolden, bundle: Bundle, modality: str) -> Any:
+    """What the bundle is called with.
+
+    Raises:
+        CardError: a text where it takes sound, or the other way round; or the asset is no recording.
+        DamagedArtifact: the asset is missing or changed.
+    """
+    if (modality == "text") != bool(golden.text):
+        given = "a text" if golden.text else f"the asset {golden.asset!r}"
+        raise CardError(f"{bundle.path}: bundle.goldens: the bundle takes {modality}, found {given}")
+    if golden.text:
+        return golden.text
+    bundle.asset(golden.asset)  # its hash
+    path = bundle.folder / bundle.card.assets[golden.asset].file
+    try:
+        return _picture(path) if modality == "image" else _sound(path)
+    except SourceError as error:
+        raise CardError(f"{bundle.path}: bundle.assets.{golden.asset}: {error}") from error
+
+
+def _picture(path: Path) -> Frame:
+    from edgemm.capture import open_source
+
+    with open_source(path.absolute().as_uri()) as source:
+        frame = source.read()
+    if not isinstance(frame, Frame):
+        raise CardError(f"{path}: expected a picture, found none")
+    return frame
+
+
+def _sound(path: Path) -> AudioBlock:
+    """The whole recording as one block."""
+    from edgemm.capture.files.wav import Recording
+
+    with Recording(str(path)) as recording:
+        rate = recording.format.sample_rate
+        return AudioBlock(recording.read(rate * MAX_SECONDS), rate, time.monotonic_ns(), 0, origin=path.name)
+
+
+def difference(found: Any, expected: Any) -> float:
+    """The largest difference of two JSON values' numbers; infinity where anything else is not the same."""
+    if isinstance(expected, bool) or isinstance(found, bool) or expected is None or found is None:
+        return 0.0 if found is expected else math.inf
+    if isinstance(expected, int | float) and isinstance(found, int | float):
+        apart = abs(found - expected)
+        return math.inf if math.isnan(apart) else apart
+    if isinstance(expected, Mapping) and isinstance(found, Mapping):
+        if not expected.keys() <= found.keys():
+            return math.inf
+        return max((difference(found[key], each) for key, each in expected.items()), default=0.0)
+    if isinstance(expected, list) and isinstance(found, list | tuple):
+        if len(expected) != len(found):
+            return math.inf
+        return max((difference(*pair) for pair in zip(found, expected, strict=True)), default=0.0)
+    return 0.0 if found == expected else math.inf
