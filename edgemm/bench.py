@@ -6,15 +6,23 @@ import time
 from collections.abc import Callable
 from dataclasses import asdict, dataclass, fields
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
+import numpy.typing as npt
 
+from edgemm.artifact.bundle import is_bundle
 from edgemm.backends.backend import Coverage
 from edgemm.errors import InputError
 
-WARM_UP = 10
-"""Inferences after the first one that are not counted."""
+if TYPE_CHECKING:
+    from edgemm import BundleModel
+
+RUNS, BUNDLE_RUNS = 200, 20
+"""Inferences of a model, and results of a bundle, that are counted where nobody says how many."""
+WARM_UP, BUNDLE_WARM_UP = 10, 2
+"""Of them after the first one, not counted."""
+Progress = Callable[[str, int, int], None]
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,6 +48,10 @@ class Measurement:
     """Inferences that were."""
     rss_mb: float
     """Resident memory of the process after the runs, in 10^6 bytes."""
+    whole: bool = False
+    """Of a bundle: a run is a whole result, not one inference."""
+    sound_s: float = 0.0
+    """Seconds of sound in the input of such a run; 0 where it is none."""
 
     def to_json(self) -> dict[str, Any]:
         """Plain JSON values, times rounded to 0.1 us."""
@@ -60,12 +72,21 @@ class Measurement:
             ("median", f"{self.p50_ms:.3f} ms"),
             ("p10 to p90", f"{self.p10_ms:.3f} to {self.p90_ms:.3f} ms"),
             ("p99", f"{self.p99_ms:.3f} ms"),
-            ("counted", f"{self.runs} inferences, after {self.warmup_runs} of warm-up"),
+            *self._speed(),
+            (
+                "counted",
+                f"{self.runs} {'results' if self.whole else 'inferences'}, after {self.warmup_runs} of warm-up",
+            ),
             (
                 "memory",
                 f"{self.rss_mb:.0f} MB (the whole process)" if self.rss_mb else "not told by this system",
             ),
         ]
+
+    def _speed(self) -> list[tuple[str, str]]:
+        if not self.sound_s:
+            return []
+        return [("of real time", f"{self.p50_ms / 1000 / self.sound_s:.3g} x, {self.sound_s:.2f} s of sound")]
 
 
 def bench(
@@ -73,48 +94,91 @@ def bench(
     *,
     delegate: str | tuple[str, ...] = "auto",
     threads: int = 1,
-    runs: int = 200,
-    progress: Callable[[str, int, int], None] | None = None,
+    runs: int | None = None,
+    progress: Progress | None = None,
 ) -> Measurement:
-    """Times `runs` inferences on zeros after a warm-up, tensors in place.
+    """Times inferences on zeros after a warm-up, tensors in place; of a bundle, whole results for the input of its
+    first golden.
+
+    Args:
+        runs: how many; None: 200 inferences, or 20 results of a bundle.
 
     Raises:
         InputError: `runs` or `threads` below 1.
+        CardError: a bundle without goldens.
     """
     import edgemm
 
-    if runs < 1 or threads < 1:
+    if (runs is not None and runs < 1) or threads < 1:
         raise InputError(f"runs and threads must be at least 1, not {runs} and {threads}")
     began = time.perf_counter_ns()
+    if is_bundle(path):
+        with edgemm.load_bundle(path, delegate=delegate, threads=threads) as bundle:
+            init_ms = (time.perf_counter_ns() - began) / 1e6
+            return _bench_bundle(bundle, threads, init_ms, runs or BUNDLE_RUNS, progress)
     with edgemm.load(path, delegate=delegate, threads=threads) as model:
-        backend = model.backend
         init_ms = (time.perf_counter_ns() - began) / 1e6
+        backend = model.backend
         for index, spec in enumerate(backend.inputs):
             backend.input_buffer(index)[...] = spec.zero_point
-        warmup = 1 + WARM_UP
-        times = np.empty(warmup + runs, np.int64)
-        for turn in range(len(times)):
-            start = time.perf_counter_ns()
-            backend.run()
-            times[turn] = time.perf_counter_ns() - start
-            if progress is not None and turn % 16 == 0:
-                progress("timing", turn, len(times))
-        p10, p50, p90, p99 = (float(each) for each in np.percentile(times[warmup:] / 1e6, (10, 50, 90, 99)))
-        return Measurement(
+        times = _times(backend.run, 1 + WARM_UP, runs or RUNS, progress)
+        return _measurement(
+            times,
+            1 + WARM_UP,
             backend=f"{backend.name} {backend.version}",
             delegates=tuple(model.delegates),
             coverage=model.coverage,
             threads=threads,
             init_ms=init_ms,
-            first_ms=float(times[0]) / 1e6,
-            p10_ms=p10,
-            p50_ms=p50,
-            p90_ms=p90,
-            p99_ms=p99,
-            warmup_runs=warmup,
-            runs=runs,
-            rss_mb=resident_mb(),
         )
+
+
+def _bench_bundle(
+    model: BundleModel, threads: int, init_ms: float, runs: int, progress: Progress | None
+) -> Measurement:
+    given = model.golden_input()
+    backends = [each.backend for each in model.models.values()]
+    samples = getattr(given, "samples", None)
+    return _measurement(
+        _times(lambda: model(given), 1 + BUNDLE_WARM_UP, runs, progress),
+        1 + BUNDLE_WARM_UP,
+        backend=", ".join(dict.fromkeys(f"{each.name} {each.version}" for each in backends)),
+        delegates=model.delegates,
+        coverage=model.coverage,
+        threads=threads,
+        init_ms=init_ms,
+        whole=True,
+        sound_s=0.0 if samples is None else len(samples) / given.sample_rate,
+    )
+
+
+def _times(
+    run: Callable[[], object], warmup: int, runs: int, progress: Progress | None
+) -> npt.NDArray[np.int64]:
+    """Nanoseconds of each run, the warm-up first."""
+    times = np.empty(warmup + runs, np.int64)
+    for turn in range(len(times)):
+        start = time.perf_counter_ns()
+        run()
+        times[turn] = time.perf_counter_ns() - start
+        if progress is not None and turn % 16 == 0:
+            progress("timing", turn, len(times))
+    return times
+
+
+def _measurement(times: npt.NDArray[np.int64], warmup: int, **known: Any) -> Measurement:
+    p10, p50, p90, p99 = (float(each) for each in np.percentile(times[warmup:] / 1e6, (10, 50, 90, 99)))
+    return Measurement(
+        first_ms=float(times[0]) / 1e6,
+        p10_ms=p10,
+        p50_ms=p50,
+        p90_ms=p90,
+        p99_ms=p99,
+        warmup_runs=warmup,
+        runs=len(times) - warmup,
+        rss_mb=resident_mb(),
+        **known,
+    )
 
 
 def resident_mb() -> float:

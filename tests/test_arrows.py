@@ -70,7 +70,7 @@ ROOMS: dict[str, Room] = {
     ),
     # Programs.
     "facade": Room(("",), (*GROUND, "card", "capture", "stream", "load", "drawing", "judge", "sinks")),
-    "bench": Room(("bench",), (*GROUND, "backends", "facade")),
+    "bench": Room(("bench",), (*GROUND, "artifact", "backends", "facade")),
     "doctor": Room(("doctor",), (*GROUND, "recorder", "capture", "delegates", "facade")),
     "app": Room(("app",), (*GROUND, "card", "capture", "stream", "sinks", "load")),
     # The host.

@@ -34,7 +34,8 @@ class StreamRecipe:
     """One model on one source."""
 
     model: str
-    """Path of a .tflite or .onnx file; relative paths are meant from the app file's folder."""
+    """Path of a .tflite or .onnx file, or of a bundle, its .zip or its folder; relative paths are meant from the app
+    file's folder."""
     source: str
     """Where pictures or sound come from, as `edgemm run --source` takes it: a path, camera:0, microphone:, rtsp://..."""
     card: str = ""
@@ -66,8 +67,8 @@ class StreamRecipe:
     when: When | None = None
     """Which results of this stream are recorded; None: as the record says."""
     options: Mapping[str, Any] = field(default_factory=dict)
-    """Of the model's task, instead of what its card says, such as {"threshold": 0.3}: docs/cards.md says for each task
-    which there are."""
+    """Of the model's task, or of the bundle's driver, instead of what the card says, such as {"threshold": 0.3}:
+    docs/cards.md says for each task which there are, docs/bundles.md for each driver."""
 
     def __repr__(self) -> str:
         return shown_fields(self, "source")

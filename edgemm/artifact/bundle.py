@@ -236,9 +236,7 @@ def write_bundle(
         CardError: the card is not valid, or has a key that is not known.
         DamagedArtifact: a file is missing, is no model, or is another than the card says.
     """
-    target = Path(output)
-    if target.suffix.lower() != ".zip":
-        raise InputError(f"{target}: the name of a bundle must end in .zip")
+    target = require_zip(output)
     if isinstance(source, BundleCard):
         card, content = source.completed(), dict(files or {})
     else:
@@ -260,6 +258,16 @@ def write_bundle(
     return _write(
         card.with_hashes(found), {entry.file: content[entry.file] for _, entry in card.files()}, target
     )
+
+
+def require_zip(output: str | Path) -> Path:
+    """Raises:
+    InputError: the name of a bundle that is to be written does not end in .zip.
+    """
+    target = Path(output)
+    if target.suffix.lower() != ".zip":
+        raise InputError(f"{target}: the name of a bundle must end in .zip")
+    return target
 
 
 def _write(card: BundleCard, files: Mapping[str, bytes | Path], target: Path) -> Bundle:

@@ -24,6 +24,7 @@ COMMANDS = {
     "convert": "turn a trained model into an int8 .tflite or .onnx file, and measure it",
     "prune": "make a float .onnx model smaller and faster: remove channels, with no training",
     "shrink": "prune a float .onnx model, train what is left, and write it as int8",
+    "bundle": "write several models that work together, and what they need, as one ZIP",
     "inspect": "show what is in a model file: card, operators, size, quantization",
     "verify": "run the inputs stored in a model file and compare with the stored answers",
     "bench": "measure latency, memory and what the accelerator runs on this machine",

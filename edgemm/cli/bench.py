@@ -17,11 +17,15 @@ examples:
   edgemm bench digits.tflite
   edgemm bench digits.tflite --delegate cpu --runs 1000 --max-p99 5
 
-Times one inference with tensors already in place: no capture, no preprocessing."""
-    parser.add_argument("file", metavar="FILE", help="the model file to measure: .tflite or .onnx")
+Times one inference with tensors already in place: no capture, no preprocessing. Of a bundle it times one whole result,
+for the input of its first golden."""
+    parser.add_argument("file", metavar="FILE", help="what to measure: a .tflite or .onnx file, or a bundle")
     add_delegate(parser)
     parser.add_argument(
-        "--runs", type=whole(1), default=200, metavar="N", help="how many inferences to time (default 200)"
+        "--runs",
+        type=whole(1),
+        metavar="N",
+        help="how many inferences to time (default 200), or results of a bundle (default 20)",
     )
     parser.add_argument(
         "--max-p99",
@@ -48,7 +52,8 @@ def run(options: argparse.Namespace) -> int:
     if options.json:
         emit_json("edgemm.bench/1", measured.to_json())
     else:
-        print(f"{options.file}: one inference on zeros, tensors in place")
+        what = "one whole result, for the input of its first golden"
+        print(f"{options.file}: {what if measured.whole else 'one inference on zeros, tensors in place'}")
         print(table(measured.rows(), ("measure", "value")))
     if options.max_p99 is not None and measured.p99_ms > options.max_p99:
         raise LatencyMissed(

@@ -30,20 +30,61 @@ examples:
   edgemm inspect digits.onnx --json
 
 Reads the file's structure; nothing of it is run."""
-    parser.add_argument("file", metavar="FILE", help="the model file to look into: .tflite or .onnx")
+    parser.add_argument(
+        "file", metavar="FILE", help="what to look into: a .tflite or .onnx file, or a bundle"
+    )
     parser.set_defaults(run=run)
 
 
 def run(options: argparse.Namespace) -> int:
     """Prints what is in the file."""
+    from edgemm.artifact.bundle import is_bundle
     from edgemm.inspection import inspect
 
+    if is_bundle(options.file):
+        return _run_bundle(options)
     content = inspect(options.file).to_json()
     if options.json:
         emit_json("edgemm.inspect/1", content)
     else:
         _print(options.file, content)
     return 0
+
+
+def _run_bundle(options: argparse.Namespace) -> int:
+    from edgemm.inspection.bundle import bundle_to_json, inspect_parts
+    from edgemm.model.find_bundle import find_bundle
+
+    with find_bundle(options.file) as bundle:
+        parts = inspect_parts(bundle)
+        content = bundle_to_json(bundle, parts)
+    if options.json:
+        emit_json("edgemm.inspect/1", content)
+        return 0
+    card = bundle.card
+    print(f"{options.file}: bundle, {size(bundle.size_bytes)}")
+    if bundle.origin:
+        print(f"no bundle.json, but the layout of {printable(bundle.origin)}")
+    rows = [("name", f"{card.name} {card.version}"), ("task", card.task), ("driver", card.driver)]
+    print(table([*rows, ("goldens", str(len(card.goldens)))], ("card", "")))
+    print()
+    told = [
+        (role, card.parts[role].file, size(each.size_bytes), _precisions(each.to_json()["operators"]))
+        for role, each in parts.items()
+    ]
+    print(table(told, ("part", "file", "size", "operators")))
+    if card.assets:
+        print()
+        print(table([(name, each.file) for name, each in card.assets.items()], ("asset", "file")))
+    return 0
+
+
+def _precisions(operators: list[dict[str, Any]]) -> str:
+    """ "41 int8, 2 float"."""
+    found: dict[str, int] = {}
+    for each in operators:
+        found[each["precision"]] = found.get(each["precision"], 0) + each["count"]
+    return ", ".join(f"{count} {precision}" for precision, count in found.items())
 
 
 def _print(file: str, content: dict[str, Any]) -> None:

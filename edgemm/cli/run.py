@@ -31,6 +31,7 @@ examples:
   edgemm run face.tflite --source "camera:0?wait=1"    # a camera that may be plugged in later
   edgemm run face.tflite --source walk.mp4 --save out.mp4    # a film with what was found drawn in
   edgemm run sentiment.tflite --source text:-          # lines from standard input; text:FILE for those of a file
+  edgemm run recognizer.zip --source microphone:       # several models that are one: docs/bundles.md
   edgemm run app.json                                  # several models and sources: examples/kiosk
 
 sources: a picture, a folder, a glob in quotes, a video file, a .wav file; camera:0, /dev/video0, picamera2:,
@@ -63,7 +64,11 @@ _NOT_BESIDE_AN_APP: Mapping[str, Any] = {
 def add_arguments(parser: CommandParser) -> None:
     """The options of `run`."""
     parser.epilog = EPILOG
-    parser.add_argument("file", metavar="FILE", help="a model file (.tflite, .onnx), or an app file (.json)")
+    parser.add_argument(
+        "file",
+        metavar="FILE",
+        help="a model file (.tflite, .onnx), a bundle (its .zip or folder), or an app file (.json)",
+    )
     parser.add_argument(
         "--source", metavar="URI", help="where pictures, sound or text come from; required with a model file"
     )
@@ -115,7 +120,8 @@ def _add_options(parser: CommandParser) -> None:
         action="append",
         default=[],
         metavar="NAME=VALUE",
-        help="another option of the model's task, instead of the card's: docs/cards.md lists them; may be repeated",
+        help="another option of the model's task, or of the bundle's driver, instead of the card's: docs/cards.md and "
+        "docs/bundles.md list them; may be repeated",
     )
 
 

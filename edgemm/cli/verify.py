@@ -7,7 +7,7 @@ import argparse
 from edgemm.cli.output import emit_json, table
 from edgemm.cli.parser import CommandParser
 from edgemm.cli.words import add_delegate
-from edgemm.errors import CardError, FidelityMissed
+from edgemm.errors import FidelityMissed
 
 
 def add_arguments(parser: CommandParser) -> None:
@@ -17,8 +17,9 @@ examples:
   edgemm verify digits.tflite
   edgemm verify digits.onnx --delegate cpu --json
 
-Runs the inputs that the file carries and compares with the outputs stored beside them. Exit 3 when they differ."""
-    parser.add_argument("file", metavar="FILE", help="the model file to check: .tflite or .onnx")
+Runs the inputs that the file carries and compares with the outputs stored beside them; of a bundle those of its parts,
+and those of the whole. Exit 3 when they differ."""
+    parser.add_argument("file", metavar="FILE", help="what to check: a .tflite or .onnx file, or a bundle")
     add_delegate(parser)
     parser.set_defaults(run=run)
 
@@ -28,10 +29,6 @@ def run(options: argparse.Namespace) -> int:
     import edgemm
 
     with edgemm.load(options.file, delegate=options.delegate, threads=options.threads) as model:
-        if model.artifact.goldens is None:
-            raise CardError(
-                f"{options.file}: has no goldens to replay. Convert it with edgemm, which writes them"
-            )
         outcomes = model.replay_goldens()
         delegates = model.delegates
     if options.json:

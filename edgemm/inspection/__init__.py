@@ -77,11 +77,19 @@ def inspect(path: str | Path) -> Inspection:
         DamagedArtifact: the file does not hold together.
         MissingDependency: a .tflite file, and LiteRT, which has the schema, is not installed.
     """
-    artifact = read_artifact(path)
+    return inspect_artifact(read_artifact(path))
+
+
+def inspect_artifact(artifact: Artifact) -> Inspection:
+    """The structure of one that was read already.
+
+    Raises:
+        DamagedArtifact, MissingDependency: as `inspect`.
+    """
     found = read_structure(artifact)
     counted = Counter(found.operators)
     return Inspection(
-        Path(path),
+        artifact.path,
         artifact.format,
         artifact.size_bytes,
         artifact.card,

@@ -19,7 +19,7 @@ from edgemm.choices import hint
 from edgemm.errors import CardError, InputError, UnsupportedVersion
 from edgemm.lifecycle import Lifecycle
 from edgemm.media import Captured
-from edgemm.model.bundle_goldens import replay_bundle
+from edgemm.model.bundle_goldens import golden_input, replay_bundle
 from edgemm.model.coerce import as_block, as_frame, as_text
 from edgemm.model.file_probe import probing
 from edgemm.model.model import GoldenOutcome, Model
@@ -101,6 +101,12 @@ class BundleModel:
     def delegates(self) -> tuple[str, ...]:
         """What really runs its parts, in their order, each once."""
         return tuple(dict.fromkeys(name for model in self._models.values() for name in model.delegates))
+
+    @property
+    def has_goldens(self) -> bool:
+        """There is something for `replay_goldens`."""
+        of_parts = any(model.artifact.goldens is not None for model in self._models.values())
+        return of_parts or bool(self.card.goldens)
 
     @property
     def models(self) -> Mapping[str, Model]:
@@ -210,6 +216,18 @@ class BundleModel:
                 '"goldens"'
             )
         return tuple(outcomes)
+
+    def golden_input(self) -> Any:
+        """What the first golden is called with: a text, a recording or a picture.
+
+        Raises:
+            CardError: there is none.
+        """
+        if not self.card.goldens:
+            raise CardError(
+                f'{self.bundle.path}: has no golden, whose input is needed. Put one into bundle.json, under "goldens"'
+            )
+        return golden_input(self.card.goldens[0], self.bundle, self.modality)
 
     def close(self) -> None:
         """Frees the runtimes; waits for a call that is under way. May be called twice."""
