@@ -1,16 +1,17 @@
-"""Writes docs/cards.md from the dataclasses of cards and app files: `python scripts/card_reference.py [FILE]`."""
+"""Writes docs/cards.md and docs/bundles.md from the dataclasses of cards, app files and bundles:
+`python scripts/card_reference.py`."""
 
 from __future__ import annotations
 
-import sys
 from pathlib import Path
 from typing import Any
 
 from edgemm.app.recipe import AppRecipe
 from edgemm.card import ModelCard
-from edgemm.card.key_reference import Key, keys, objects, recipes
+from edgemm.card.bundle_card import BundleAsset, BundleCard, BundleGolden, BundlePart
+from edgemm.card.key_reference import Key, drivers, keys, objects, recipes
 
-PAGE = Path(__file__).parents[1] / "docs" / "cards.md"
+DOCS = Path(__file__).parents[1] / "docs"
 INTRODUCTION = """\
 # Cards and app files, key by key
 
@@ -53,6 +54,44 @@ PLACES = {
 """Name of a dataclass -> where it stands in the file."""
 
 
+BUNDLE_PLACES: dict[type, str] = {
+    BundleCard: "bundle.json",
+    BundlePart: "An entry of `parts`",
+    BundleAsset: "An entry of `assets`",
+    BundleGolden: "An entry of `goldens`",
+}
+"""Dataclass -> where it stands in bundle.json."""
+
+
+def bundle_page() -> str:
+    """The whole page of bundles."""
+    parts = [(DOCS.parent / "scripts" / "bundles.start.md").read_text(encoding="utf-8")]
+    parts += [_section(kind, 2 if kind is BundleCard else 3, place) for kind, place in BUNDLE_PLACES.items()]
+    parts += ["## Drivers\n"]
+    parts += [part for name, driver in drivers().items() for part in _driver(name, driver)]
+    return "\n".join(parts)
+
+
+def _driver(name: str, driver: Any) -> list[str]:
+    """What it needs, and its settings."""
+    needs = {
+        "parts": driver.roles,
+        "and where they are there": getattr(driver, "optional", ()),
+        "assets": getattr(driver, "assets", ()),
+    }
+    told = "; ".join(
+        f"{what} {', '.join(f'`{each}`' for each in each_)}" for what, each_ in needs.items() if each_
+    )
+    main, *inner = objects(driver.Recipe)
+    section = [_section(main, 3, f"`{name}`, for the driver of that name")]
+    section += [_section(kind, 4, f"`{kind.__name__}`, inside `{name}`") for kind in inner]
+    turned = ", ".join(f"`{each}`" for each in driver.Recipe.OPTIONS)
+    said = f"Also set at run time, by `load(..., NAME=VALUE)` or `--set NAME=VALUE`: {turned}.\n"
+    head, _, table = section[0].partition("\n\n")
+    takes = f"Takes {driver.modality}, for {driver.task}. Needs {told}.\n"
+    return ["\n\n".join([head, takes.rstrip("\n"), table]), *section[1:], *([said] if turned else [])]
+
+
 def page() -> str:
     """The whole page."""
     parts = [INTRODUCTION]
@@ -88,4 +127,5 @@ def _code(text: str) -> str:
 
 
 if __name__ == "__main__":
-    (Path(sys.argv[1]) if len(sys.argv) > 1 else PAGE).write_text(page(), encoding="utf-8")
+    (DOCS / "cards.md").write_text(page(), encoding="utf-8")
+    (DOCS / "bundles.md").write_text(bundle_page(), encoding="utf-8")

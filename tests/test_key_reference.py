@@ -1,4 +1,4 @@
-"""docs/cards.md is what the script makes of the dataclasses, and every key in them is explained."""
+"""docs/cards.md and docs/bundles.md are what the script makes of the dataclasses; every key in them is explained."""
 
 from __future__ import annotations
 
@@ -12,11 +12,14 @@ import pytest
 
 from edgemm.app.recipe import AppRecipe
 from edgemm.card import AudioRecipe, ImageRecipe, InputCard, ModelCard
-from edgemm.card.key_reference import keys, objects, recipes
+from edgemm.card.bundle_card import BundleCard
+from edgemm.card.key_reference import drivers, keys, objects, recipes
 from edgemm.card.reader import BESIDE
 
 ROOT = Path(__file__).parents[1]
-KINDS = [*objects(ModelCard), *recipes().values(), *objects(AppRecipe)]
+CARDS = [*objects(ModelCard), *recipes().values(), *objects(AppRecipe)]
+OF_TASKS = [*recipes().values(), *(kind for driver in drivers().values() for kind in objects(driver.Recipe))]
+KINDS = [*dict.fromkeys([*CARDS, *objects(BundleCard), *OF_TASKS])]
 
 
 @pytest.fixture(scope="module")
@@ -32,14 +35,15 @@ def script() -> ModuleType:
     return module
 
 
-def test_the_page_is_what_the_script_writes(script: ModuleType) -> None:
-    committed = (ROOT / "docs" / "cards.md").read_text(encoding="utf-8")
-    assert committed == script.page(), "run: python scripts/card_reference.py"
+@pytest.mark.parametrize(("name", "function"), [("cards.md", "page"), ("bundles.md", "bundle_page")])
+def test_the_page_is_what_the_script_writes(script: ModuleType, name: str, function: str) -> None:
+    committed = (ROOT / "docs" / name).read_text(encoding="utf-8")
+    assert committed == getattr(script, function)(), "run: python scripts/card_reference.py"
 
 
 @pytest.mark.parametrize("kind", KINDS, ids=lambda kind: kind.__name__)
 def test_every_key_is_explained(kind: Any, script: ModuleType) -> None:
-    placed = kind.__name__ in script.PLACES or kind in recipes().values()
+    placed = kind.__name__ in script.PLACES or kind in script.BUNDLE_PLACES or kind in OF_TASKS
     assert placed, "say in scripts/card_reference.py where it stands"
     assert {each.name for each in keys(kind)} == {
         each.name for each in dataclasses.fields(kind) if each.name not in BESIDE
@@ -76,5 +80,5 @@ def test_a_key_is_told_in_the_terms_of_json() -> None:
 
 def test_a_row_has_six_cells_whatever_stands_in_it(script: ModuleType) -> None:
     rows = [line for line in script.page().splitlines() if line.startswith("| `")]
-    assert len(rows) == sum(len(keys(kind)) for kind in KINDS)
+    assert len(rows) == sum(len(keys(kind)) for kind in CARDS)
     assert {row.replace("\\|", "").count("|") for row in rows} == {7}

@@ -139,37 +139,34 @@ class BundleArchive:
         root = cache_folder()
         if handle is None or root is None:
             return None
-        os.close(handle)
         place = root / FOLDER / self._digest()
-        for _ in range(3):
-            if self._is_whole(place):
-                with suppress(OSError):
-                    os.utime(place)
-                return place
-            try:
-                self._put(place)
-            except OSError:
-                return None
-        return None
+        try:
+            if not self._is_whole(place):
+                fcntl.flock(handle, fcntl.LOCK_EX)  # one process unpacks, the others find its work
+                if not self._is_whole(place):
+                    self._put(place)
+            with suppress(OSError):
+                os.utime(place)
+            return place
+        except OSError:
+            return None
+        finally:
+            os.close(handle)
 
     def _put(self, place: Path) -> None:
-        """Unpacks beside the place and renames: who looks sees all of it or nothing."""
-        _remove_dead(place.parent)
+        """Unpacks beside the place and renames: who looks sees all of it or nothing. The folder is locked."""
+        for left in place.parent.glob(".*.part"):  # by a process that was killed
+            shutil.rmtree(left, ignore_errors=True)
         made = Path(tempfile.mkdtemp(prefix=".", suffix=".part", dir=place.parent))
-        handle = os.open(made, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
         try:
-            fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
             self._unpack_into(made)
-            if place.exists() and not self._is_whole(place):  # damaged: somebody removed or cut a file
-                old = Path(tempfile.mkdtemp(prefix=".", suffix=".part", dir=place.parent))
-                os.rename(place, old)
-                shutil.rmtree(old, ignore_errors=True)
-            with suppress(OSError):  # another process was faster
-                os.rename(made, place)
-            _forget_oldest(place)
+            if place.exists():  # damaged: somebody removed or cut a file
+                os.rename(place, Path(tempfile.mkdtemp(prefix=".", suffix=".part", dir=place.parent)))
+            os.rename(made, place)
         finally:
-            shutil.rmtree(made, ignore_errors=True)
-            os.close(handle)
+            for left in place.parent.glob(".*.part"):
+                shutil.rmtree(left, ignore_errors=True)
+        _forget_oldest(place)
 
     def _unpack_into(self, folder: Path) -> None:
         wanted = [CARD_NAME, *dict.fromkeys(entry.file for _, entry in self.card.files())]
@@ -283,18 +280,6 @@ def _check_members(members: list[zipfile.ZipInfo]) -> None:
     total = sum(info.file_size for info in members)
     if total > MAX_UNPACKED:
         raise DamagedArtifact(f"the ZIP unpacks to {total} bytes; expected at most {MAX_UNPACKED}")
-
-
-def _remove_dead(folder: Path) -> None:
-    """What killed processes left; one that is at work holds a lock."""
-    for each in folder.glob(".*.part"):
-        with suppress(OSError):
-            handle = os.open(each, os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC)
-            try:
-                fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
-                shutil.rmtree(each, ignore_errors=True)
-            finally:
-                os.close(handle)
 
 
 def _forget_oldest(newest: Path) -> None:

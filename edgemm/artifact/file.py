@@ -32,7 +32,7 @@ _ONNX_START = b"\x08"
 _NO_MODEL = {
     b"version https://git-lfs": "a pointer of Git LFS. Get the file itself with `git lfs pull`",
     b"<": "a web page. Download the file itself",
-    b"PK\x03\x04": "a ZIP archive. Of a bundle, give the models in it; a PyTorch model is converted with `edgemm convert`",
+    b"PK\x03\x04": "a ZIP archive. Of a bundle, give a model in it; a PyTorch model is converted by `edgemm convert`",
     b"\x1f\x8b": "a gzip archive. Unpack it",
     b"\x89HDF": "an HDF5 file, such as Keras writes. Export it as .onnx or .tflite",
 }

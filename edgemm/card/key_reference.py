@@ -16,6 +16,7 @@ from functools import cache
 from types import NoneType, UnionType
 from typing import Any, Literal, Union, get_args, get_origin, get_type_hints
 
+from edgemm.card.drivers import DRIVERS, driver_names, find_driver
 from edgemm.card.reader import BESIDE
 from edgemm.card.tasks import TASKS, find_task, task_names
 
@@ -56,6 +57,11 @@ def recipes() -> dict[str, type]:
     """Task -> the dataclass of its section in a card, of those that have keys."""
     found = {name: _recipe(name) for name in TASKS}
     return {name: kind for name, kind in found.items() if keys(kind)}
+
+
+def drivers() -> dict[str, Any]:
+    """Name -> the driver, of ours; its settings are `Recipe`."""
+    return {name: find_driver(name) for name in DRIVERS}
 
 
 def _recipe(task: str) -> type:
@@ -152,6 +158,8 @@ def _allowed(kind: type, name: str, hint: Any) -> str:
         return ", ".join(json.dumps(each) for each in choices)
     if name == "task" and hasattr(kind, "recipe"):
         return ", ".join(json.dumps(each) for each in task_names())
+    if name == "driver" and hasattr(kind, "recipe"):
+        return ", ".join(json.dumps(each) for each in driver_names())
     bounds = getattr(kind, "BOUNDS", {}).get(name)
     if bounds is not None:
         return f"{bounds[0]:.12g} to {bounds[1]:.12g}"

@@ -66,7 +66,7 @@ def test_the_same_content_gives_the_same_bytes(written: Path, level_folder: Path
 def test_a_bundle_is_written_from_content(written: Path, level_folder: Path, tmp_path: Path) -> None:
     card = BundleCard.from_json((level_folder / "bundle.json").read_bytes())
     files: dict[str, bytes | Path] = {name: (level_folder / name).read_bytes() for name in FILES[1:]}
-    with pytest.raises(InputError, match="expected the content of 'sum.onnx' too"):
+    with pytest.raises(InputError, match=r"expected the content of 'sum.onnx' too"):
         write_bundle(card, tmp_path / "other.zip", files=files)
     write_bundle(card, tmp_path / "other.zip", files={**files, "sum.onnx": level_folder / "sum.onnx"}).close()
     assert (tmp_path / "other.zip").read_bytes() == written.read_bytes()
@@ -161,7 +161,7 @@ def test_a_full_disk_is_no_fault_of_the_bundle(
         raise OSError(28, "No space left on device")
 
     monkeypatch.setattr(os, "fsync", full)
-    with pytest.raises(MachineShortage, match="levels.zip: cannot be unpacked: the disk is full"):
+    with pytest.raises(MachineShortage, match=r"levels.zip: cannot be unpacked: the disk is full"):
         read_bundle(written)
     left = [path for path in tmp_path.rglob("*") if path.name.startswith((".", "edgemm-bundle-"))]
     assert left == []
@@ -233,7 +233,7 @@ def test_a_changed_part_or_asset_is_refused(level_folder: Path, written: Path) -
                 DamagedArtifact, match=rf"{named}: altered or damaged since the bundle was written"
             ):
                 read()
-        with pytest.raises(DamagedArtifact, match="sum.onnx: altered"):
+        with pytest.raises(DamagedArtifact, match=r"sum.onnx: altered"):
             bundle.hashes()
 
 
@@ -247,7 +247,7 @@ def test_a_missing_file_is_named(level_folder: Path, name: str) -> None:
 def test_a_link_is_not_followed(level_folder: Path, tmp_path: Path) -> None:
     (level_folder / "said.wav").rename(tmp_path / "elsewhere.wav")
     (level_folder / "said.wav").symlink_to(tmp_path / "elsewhere.wav")
-    with pytest.raises(DamagedArtifact, match="bundle.assets.said: 'said.wav' is a link"):
+    with pytest.raises(DamagedArtifact, match=r"bundle.assets.said: 'said.wav' is a link"):
         read_bundle(level_folder)
 
 
@@ -262,14 +262,14 @@ def test_a_folder_that_is_a_link_is_not_followed(level_folder: Path, tmp_path: P
 def test_what_is_no_file_is_refused(level_folder: Path, make: str) -> None:
     (level_folder / "said.wav").unlink()
     os.mkdir(level_folder / "said.wav") if make == "folder" else os.mkfifo(level_folder / "said.wav")
-    with pytest.raises(DamagedArtifact, match="expected 'said.wav' to be a file"):
+    with pytest.raises(DamagedArtifact, match=r"expected 'said.wav' to be a file"):
         read_bundle(level_folder)
 
 
 def test_a_name_that_is_not_there_gets_a_hint(level_folder: Path) -> None:
     with read_bundle(level_folder) as bundle:
         with pytest.raises(
-            InputError, match="part: expected one of sum, scale; found 'scal'. Did you mean 'scale'"
+            InputError, match=r"part: expected one of sum, scale; found 'scal'. Did you mean 'scale'"
         ):
             bundle.read_part("scal")
         with pytest.raises(InputError, match="asset: expected one of table, said; found 'tabel'"):

@@ -128,7 +128,7 @@ def test_an_encrypted_member(members: Members, tmp_path: Path) -> None:
     data[begin + 6] |= 1  # the flag, in the member and in the directory
     data[data.index(b"said.wav", directory) - 46 + 8] |= 1
     path.write_bytes(data)
-    with pytest.raises(DamagedArtifact, match="encrypted member, 'said.wav'. Write it without a password"):
+    with pytest.raises(DamagedArtifact, match=r"encrypted member, 'said.wav'. Write it without a password"):
         read_bundle(path)
 
 
@@ -158,9 +158,8 @@ def test_a_zip_that_is_cut_or_changed(members: Members, tmp_path: Path, at: int)
     with pytest.raises((DamagedArtifact, CardError)):
         read_bundle(path)
     path.write_bytes(data[:at] + bytes([data[at] ^ 0x55]) + data[at:][1:])
-    with pytest.raises((DamagedArtifact, CardError)):
-        with read_bundle(path) as bundle:
-            bundle.hashes()
+    with pytest.raises((DamagedArtifact, CardError)), read_bundle(path) as bundle:
+        bundle.hashes()
 
 
 def test_bytes_before_the_zip(members: Members, tmp_path: Path) -> None:
@@ -204,7 +203,7 @@ def test_a_zip_without_hashes_or_files_is_refused(members: Members, tmp_path: Pa
     ):
         read_bundle(path)
     del members["said.wav"]
-    with pytest.raises(DamagedArtifact, match="bundle.assets.said: the file 'said.wav' is not in the ZIP"):
+    with pytest.raises(DamagedArtifact, match=r"bundle.assets.said: the file 'said.wav' is not in the ZIP"):
         read_bundle(pack(tmp_path / "x.zip", members))
 
 

@@ -93,9 +93,9 @@ def test_what_is_left_out_is_the_drivers() -> None:
         ),
         ({"assets": {"tabel": {"file": "t"}}, "goldens": None}, "'table' is missing. Did you mean it by 'tabel'"),
         ({"assets": {"table": {}}, "goldens": None}, "bundle.assets.table.file: expected a value, found none"),
-        ({"assets": {"table": {"fiel": "t"}}, "goldens": None}, "none, but 'fiel', which is no key. Did you mean 'file'"),
+        ({"assets": {"table": {"fiel": "t"}}, "goldens": None}, "none, but 'fiel', .*Did you mean 'file'"),
         ({"assets": {"table": {"file": "t", "sha256": "12"}}}, "bundle.assets.table.sha256: expected 64 hexadecimal"),
-        ({"goldens": [{"expected": {"a": 1}}]}, r"bundle.goldens\[0\]: expected an input, text or asset, found neither"),
+        ({"goldens": [{"expected": {"a": 1}}]}, r"goldens\[0\]: expected an input, text or asset, found neither"),
         ({"goldens": [{"text": "a", "asset": "said", "expected": {"a": 1}}]}, "found both"),
         ({"goldens": [{"asset": "siad", "expected": {"a": 1}}]}, "found 'siad'. Did you mean 'said'"),
         ({"goldens": [{"asset": "said"}]}, r"bundle.goldens\[0\].expected: expected the result"),
@@ -123,7 +123,7 @@ def test_what_does_not_fit_is_refused(changes: dict[str, Any], said: str) -> Non
      "a ", "a/ b", "*.onnx", "a?", "x" * 201, "bundle.json", "Bundle.JSON"],
 )  # fmt: skip
 def test_a_file_stays_inside_the_bundle(name: str) -> None:
-    with pytest.raises(CardError, match="bundle.assets.table.file: expected"):
+    with pytest.raises(CardError, match=r"bundle.assets.table.file: expected"):
         BundleCard(
             "level", {"sum": BundlePart("a"), "scale": BundlePart("b")}, {"table": BundleAsset(name)}
         ).completed()
@@ -164,7 +164,7 @@ def test_unknown_keys_are_kept_and_named_with_what_was_meant() -> None:
         "bundle.assets.said.x: is not a key of an entry of assets",
         "bundle.level.gian: is not a key of level. Did you mean 'gain'?",
     )
-    with pytest.raises(CardError, match="bundle.licens"):
+    with pytest.raises(CardError, match=r"bundle.licens"):
         refuse_unknown(card)
 
 

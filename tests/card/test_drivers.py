@@ -61,7 +61,7 @@ def test_ours_come_before_those_of_packages(installed: None, level_driver: None)
 
 
 def test_a_package_that_cannot_be_imported_is_named(installed: None) -> None:
-    with pytest.raises(MissingDependency, match="the driver 'broken' .*ModuleNotFoundError"):
+    with pytest.raises(MissingDependency, match=r"the driver 'broken' .*ModuleNotFoundError"):
         find_driver("broken")
 
 

@@ -70,7 +70,7 @@ def test_its_files_may_be_links_as_a_model_hub_keeps_them(folder: Path, tmp_path
     (folder / "scale.onnx").symlink_to(tmp_path / "blob")
     edgemm.load_bundle(folder).close()
     (tmp_path / "blob").unlink()
-    with pytest.raises(DamagedArtifact, match="expected the file 'scale.onnx', found none"):
+    with pytest.raises(DamagedArtifact, match=r"expected the file 'scale.onnx', found none"):
         edgemm.load_bundle(folder)
 
 
@@ -82,7 +82,7 @@ def test_what_does_not_hold_together_is_said_with_the_folder(folder: Path) -> No
 
 def test_our_own_card_comes_first(folder: Path) -> None:
     (folder / "bundle.json").write_text("{")
-    with pytest.raises(CardError, match="bundle.json: the bundle is not readable JSON"):
+    with pytest.raises(CardError, match=r"bundle.json: the bundle is not readable JSON"):
         edgemm.load_bundle(folder)
 
 

@@ -62,8 +62,9 @@ def test_it_answers_as_its_networks_do_one_after_the_other(path: Path) -> None:
 
 
 def test_load_gives_it_for_a_folder_and_a_zip(path: Path) -> None:
-    with edgemm.load(path, gain=2.0) as bundle:
-        assert isinstance(bundle, edgemm.BundleModel)
+    loaded: object = edgemm.load(path, gain=2.0)
+    assert isinstance(loaded, edgemm.BundleModel)
+    with loaded as bundle:
         assert bundle.card.name == "levels"
         assert bundle.card.recipe.gain == 2.0
         assert bundle.delegates == ("CPUExecutionProvider",)
@@ -92,7 +93,7 @@ def test_options_are_those_of_its_driver(bundle: edgemm.BundleModel, level_folde
         np.testing.assert_allclose(levels(stream), level(stored(sound(20)), 3.0), rtol=1e-5)
     for give in (lambda: bundle.session(gian=1), lambda: edgemm.load(level_folder, gian=1)):
         with pytest.raises(
-            InputError, match="option 'gian' of a bundle of driver 'level': .*Did you mean 'gain'"
+            InputError, match=r"option 'gian' of a bundle of driver 'level': .*Did you mean 'gain'"
         ):
             give()
     with pytest.raises(InputError, match="option gain: expected 0 to 100, found 101"):
@@ -120,7 +121,7 @@ def test_a_part_has_a_state_of_its_own(bundle: edgemm.BundleModel) -> None:
     part.close()
     other.close()
     with pytest.raises(
-        InputError, match="part: expected one of sum, scale; found 'sums'. Did you mean 'sum'"
+        InputError, match=r"part: expected one of sum, scale; found 'sums'. Did you mean 'sum'"
     ):
         bundle.part("sums")
 
@@ -140,7 +141,7 @@ def test_a_bundle_without_goldens_says_how_to_get_some(level_folder: Path) -> No
     write_card(level_folder, {key: each for key, each in read_card(level_folder).items() if key != "goldens"})
     with edgemm.load_bundle(level_folder) as bundle:
         assert not bundle.has_goldens
-        with pytest.raises(CardError, match='has no goldens to replay. Put an input .* under "goldens"'):
+        with pytest.raises(CardError, match=r'has no goldens to replay. Put an input .* under "goldens"'):
             bundle.replay_goldens()
         with pytest.raises(CardError, match="has no golden, whose input is needed"):
             bundle.golden_input()
@@ -333,9 +334,12 @@ def test_what_was_opened_is_closed_when_a_later_part_is_bad(
     (level_folder / "scale.onnx").write_bytes(b"\x08\x08 no model")
     closed: list[str] = []
     plain = edgemm.Model.close
-    monkeypatch.setattr(
-        edgemm.Model, "close", lambda self: (closed.append(self.artifact.path.name), plain(self))
-    )
+
+    def close(self: edgemm.Model) -> None:
+        closed.append(self.artifact.path.name)
+        plain(self)
+
+    monkeypatch.setattr(edgemm.Model, "close", close)
     with pytest.raises(DamagedArtifact, match=r"scale.onnx"):
         edgemm.load(level_folder)
     assert closed == ["sum.onnx"]
@@ -381,3 +385,26 @@ def test_a_misspelt_driver_is_no_model_file(level_folder: Path, monkeypatch: pyt
         CardError, match=r"bundle.json: bundle.driver: .*found \"level\". Did you mean 'levels'"
     ):
         edgemm.load(level_folder)
+
+
+def test_the_driver_in_the_documentation_works(
+    level_folder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    page = Path(__file__).parents[2] / "docs" / "bundles.md"
+    if not page.is_file():
+        pytest.skip("docs/ is not here: the tests run outside the source tree")
+    code = next(
+        part for part in page.read_text().split("```python\n") if "class LoudestDriver" in part
+    ).split("```")[0]
+    (tmp_path / "its_loudest_driver.py").write_text(code)
+    monkeypatch.syspath_prepend(tmp_path)
+    monkeypatch.setattr(drivers, "DRIVERS", {"loudest": "its_loudest_driver:LoudestDriver"})
+    content = read_card(level_folder) | {"driver": "loudest", "loudest": {"gain": 2.0}, "goldens": []}
+    write_card(level_folder, content)
+    with edgemm.load_bundle(level_folder, gain=3.0) as bundle:
+        for count in (40, 8):
+            found = bundle(sound(count), sample_rate=RATE).to_json()["values"]["loudest"]
+            np.testing.assert_allclose(found, [level(sound(count), 3.0).max()], rtol=1e-5)
+        with edgemm.open_source(level_folder / "said.wav") as source, bundle.stream(source) as stream:
+            last = list(stream)[-1].value.to_json()["values"]["loudest"]
+        np.testing.assert_allclose(last, [level(stored(sound(20)), 3.0).max()], rtol=1e-5)
