@@ -75,12 +75,21 @@ class BundleGolden:
     """The name of an asset that is the input: a .wav file for a bundle that takes sound, a picture's for one that takes
     pictures."""
     expected: dict[str, Any] = field(default_factory=dict)
-    """The result as JSON, or those of its keys that are compared. Texts must be equal."""
+    """The result as JSON, or those of its keys that are compared. Texts must be equal. {"asset": NAME} in place of the
+    samples of a sound: those of a .wav file among the assets."""
     tolerance: float = 0.0
     """The largest difference of a number that counts as the same."""
     extra: dict[str, Any] = field(default_factory=dict)
 
     BOUNDS: ClassVar[Mapping[str, tuple[float, float]]] = {"tolerance": (0.0, 1e12)}
+
+    def expected_assets(self) -> dict[str, str]:
+        """Key of the result -> name of the asset whose samples it is compared with."""
+        return {
+            key: str(each["asset"])
+            for key, each in self.expected.items()
+            if isinstance(each, dict) and each.keys() == {"asset"}
+        }
 
 
 @dataclass(frozen=True, slots=True)
@@ -317,6 +326,11 @@ def _check_golden(golden: BundleGolden, card: BundleCard, path: str) -> None:
             f"{path}.asset: expected the name of an asset ({', '.join(card.assets) or 'there is none'}), found "
             f"{golden.asset[:80]!r}{hint(golden.asset, card.assets)}"
         )
+    for key, name in golden.expected_assets().items():
+        if name not in card.assets:
+            raise CardError(
+                f"{path}.expected.{key[:80]}: expected the name of an asset, found {name[:80]!r}{hint(name, card.assets)}"
+            )
     if not golden.expected:
         raise CardError(f"{path}.expected: expected the result as an object, found none")
 

@@ -267,6 +267,7 @@ class BundleModel:
         """Those that are not there for a golden alone."""
         needed = set(getattr(self._driver, "assets", ()))
         inputs = {golden.asset for golden in self.card.goldens}
+        inputs |= {name for golden in self.card.goldens for name in golden.expected_assets().values()}
         return [name for name in self.card.assets if name in needed or name not in inputs]
 
     def _require_tensors(self) -> None:

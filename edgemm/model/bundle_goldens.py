@@ -5,6 +5,8 @@ from __future__ import annotations
 import math
 import time
 from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import replace
 from pathlib import Path
 from typing import Any, Protocol
 
@@ -46,7 +48,8 @@ def replay_bundle(model: AnswersItems, bundle: Bundle) -> Iterator[GoldenOutcome
                 raise CardError(
                     f"{path}.expected: expected keys of the result ({', '.join(found)}), found {key!r}"
                 )
-            error = difference(found[key], expected)
+            name = golden.expected_assets().get(key)
+            error = difference(found[key], expected if name is None else _wav(name, bundle).samples.tolist())
             yield GoldenOutcome(f"golden {number}: {key}", error, golden.tolerance, error <= golden.tolerance)
 
 
@@ -62,31 +65,39 @@ def golden_input(golden: BundleGolden, bundle: Bundle, modality: str) -> Any:
         raise CardError(f"{bundle.path}: bundle.goldens: the bundle takes {modality}, found {given}")
     if golden.text:
         return golden.text
-    bundle.asset(golden.asset)  # its hash
-    path = bundle.folder / bundle.card.assets[golden.asset].file
-    try:
-        return _picture(path) if modality == "image" else _sound(path)
-    except SourceError as error:
-        raise CardError(f"{bundle.path}: bundle.assets.{golden.asset}: {error}") from error
+    return _picture(golden.asset, bundle) if modality == "image" else _wav(golden.asset, bundle)
 
 
-def _picture(path: Path) -> Frame:
+def _picture(name: str, bundle: Bundle) -> Frame:
     from edgemm.capture import open_source
 
-    with open_source(path.absolute().as_uri()) as source:
+    with (
+        _asset(name, bundle) as path,
+        open_source(path.absolute().as_uri()) as source,
+    ):
         frame = source.read()
-    if not isinstance(frame, Frame):
-        raise CardError(f"{path}: expected a picture, found none")
-    return frame
+        if not isinstance(frame, Frame):
+            raise CardError(f"{bundle.path}: bundle.assets.{name}: expected a picture, found {path.name}")
+        return replace(frame, pixels=frame.pixels.copy())
 
 
-def _sound(path: Path) -> AudioBlock:
+def _wav(name: str, bundle: Bundle) -> AudioBlock:
     """The whole recording as one block."""
     from edgemm.capture.files.wav import Recording
 
-    with Recording(str(path)) as recording:
+    with _asset(name, bundle) as path, Recording(str(path)) as recording:
         rate = recording.format.sample_rate
         return AudioBlock(recording.read(rate * MAX_SECONDS), rate, time.monotonic_ns(), 0, origin=path.name)
+
+
+@contextmanager
+def _asset(name: str, bundle: Bundle) -> Iterator[Path]:
+    """Its path, its hash checked; what cannot be read of it is said with its name."""
+    bundle.asset(name)
+    try:
+        yield bundle.folder / bundle.card.assets[name].file
+    except SourceError as error:
+        raise CardError(f"{bundle.path}: bundle.assets.{name}: {error}") from error
 
 
 def difference(found: Any, expected: Any) -> float:

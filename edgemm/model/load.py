@@ -96,12 +96,13 @@ def load_bundle(
     with _told_shortage(path):
         bundle = find_bundle(path)
         try:
-            model = BundleModel(bundle, open_part, options)
+            warn_unknown(
+                bundle.card, str(path), "to correct it, edit bundle.json, and write the bundle again"
+            )
+            return BundleModel(bundle, open_part, options)
         except BaseException:
             bundle.close()
             raise
-    warn_unknown(model.card, str(path), "to correct it, edit bundle.json, and write the bundle again")
-    return model
 
 
 @contextmanager
