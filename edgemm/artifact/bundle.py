@@ -126,6 +126,14 @@ class Bundle:
             raise InputError(f"part: expected one of {known}; found {role!r}{hint(role, self.card.parts)}")
         return self.card.parts[role]
 
+    def files(self) -> dict[str, Path]:
+        """Name inside the bundle -> path, of every part and asset.
+
+        Raises:
+            DamagedArtifact: one is missing, or is no plain file.
+        """
+        return {entry.file: self._find(key, entry) for key, entry in self.card.files()}
+
     def _find(self, key: str, entry: BundlePart | BundleAsset) -> Path:
         """The file of a part or an asset: a plain file, and in a folder with `bundle.json` no link to elsewhere."""
         path = self.folder
@@ -195,8 +203,7 @@ def bundle_of(folder: Path, card: BundleCard, origin: str = "") -> Bundle:
         made = Bundle(folder, folder, card.completed(), 0, origin)
     except CardError as error:
         raise CardError(f"{folder}: {error}") from error
-    sizes = {made._find(key, entry): 0 for key, entry in made.card.files()}
-    return replace(made, size_bytes=sum(path.stat().st_size for path in sizes))
+    return replace(made, size_bytes=sum(path.stat().st_size for path in made.files().values()))
 
 
 def _read_folder(folder: Path) -> Bundle:
@@ -243,8 +250,7 @@ def write_bundle(
         opened = source if isinstance(source, Bundle) else read_bundle(source)
         try:
             card = opened.card.with_hashes(opened.hashes())
-            content = {entry.file: opened._find(key, entry) for key, entry in card.files()}
-            return _write(card, content, target)
+            return _write(card, opened.files(), target)
         finally:
             if opened is not source:
                 opened.close()

@@ -329,7 +329,8 @@ def _check_golden(golden: BundleGolden, card: BundleCard, path: str) -> None:
     for key, name in golden.expected_assets().items():
         if name not in card.assets:
             raise CardError(
-                f"{path}.expected.{key[:80]}: expected the name of an asset, found {name[:80]!r}{hint(name, card.assets)}"
+                f"{path}.expected.{key[:80]}: expected the name of an asset, found {name[:80]!r}"
+                f"{hint(name, card.assets)}"
             )
     if not golden.expected:
         raise CardError(f"{path}.expected: expected the result as an object, found none")

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 from edgemm.cli.columns import printable
 from edgemm.cli.output import emit_json, size, table
-from edgemm.cli.parser import CommandParser
+from edgemm.cli.parser import CommandParser, real
 from edgemm.errors import FidelityMissed
 
 if TYPE_CHECKING:
@@ -21,6 +21,7 @@ def add_arguments(parser: CommandParser) -> None:
     parser.epilog = """\
 examples:
   edgemm bundle recognizer/ -o recognizer.zip
+  edgemm bundle recognizer/ -o recognizer.zip --golden hello.wav
   edgemm run recognizer.zip --source microphone:
 
 The folder holds bundle.json and the files that it names, or is one as another project writes it; docs/bundles.md says
@@ -35,6 +36,21 @@ bundle.json leaves them out. The same folder always gives the same bytes."""
         metavar="OUT.zip",
         help="the bundle to write; ends in .zip",
     )
+    parser.add_argument(
+        "--golden",
+        action="append",
+        default=[],
+        metavar="TEXT|FILE",
+        help="store this input and what the bundle answers to it now, for `edgemm verify`: a text, a .wav file or a "
+        "picture; may be repeated",
+    )
+    parser.add_argument(
+        "--tolerance",
+        type=real(0, 1e9),
+        default=0.01,
+        metavar="X",
+        help="with --golden: the largest difference of a number in the result that counts as the same (default 0.01)",
+    )
     parser.set_defaults(run=run)
 
 
@@ -43,25 +59,32 @@ def run(options: argparse.Namespace) -> int:
     import edgemm
     from edgemm.artifact.bundle import require_zip, write_bundle
     from edgemm.card.keys import refuse_unknown
+    from edgemm.model.bundle_goldens import make_golden
     from edgemm.model.find_bundle import find_bundle
 
     require_zip(options.output)
     with find_bundle(options.folder) as bundle:
         refuse_unknown(bundle.card)
+        card, files = bundle.card, dict[str, bytes | Path](bundle.files())
+        bundle.hashes()
         with edgemm.load_bundle(options.folder, delegate="cpu") as model:
             outcomes = model.replay_goldens() if model.has_goldens else ()
+            for given in options.golden:
+                card, more = make_golden(model, card, given, options.tolerance)
+                files |= more
         missed = [each.output for each in outcomes if not each.ok]
         if missed:
             raise FidelityMissed(
                 f"{options.folder}: {', '.join(missed)} differs by more than its tolerance. Nothing is written"
             )
         left_out = _left_out(bundle)
-        with write_bundle(bundle, options.output) as written:
+        with write_bundle(card, options.output, files=files) as written:
             content = {
                 "output": str(options.output),
                 "size_bytes": written.size_bytes,
                 "card": written.card.to_dict(),
                 "goldens": len(outcomes),
+                "goldens_made": len(options.golden),
                 "left_out": left_out,
             }
     if options.json:
@@ -74,6 +97,8 @@ def run(options: argparse.Namespace) -> int:
     ]
     print(table(rows, ("what", "name", "file", "SHA-256 begins")))
     print(f"goldens: {f'{len(outcomes)} results are as they were' if outcomes else 'none'}")
+    if options.golden:
+        print(f"goldens made: {len(options.golden)}")
     if left_out:
         print(f"left out, since the card names them nowhere: {', '.join(map(printable, left_out))}")
     return 0

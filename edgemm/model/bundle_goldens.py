@@ -2,20 +2,25 @@
 
 from __future__ import annotations
 
+import io
 import math
 import time
+import wave
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import replace
+from itertools import count
 from pathlib import Path
 from typing import Any, Protocol
 
+import numpy as np
+
 from edgemm.artifact.bundle import Bundle
-from edgemm.card.bundle_card import BundleGolden
-from edgemm.errors import CardError, SourceError
+from edgemm.card.bundle_card import BundleAsset, BundleCard, BundleGolden
+from edgemm.errors import CardError, InputError, SourceError
 from edgemm.media import AudioBlock, Frame
 from edgemm.model.replay import GoldenOutcome
-from edgemm.results import Result
+from edgemm.results import Audio, Result
 
 MAX_SECONDS = 600
 """Of a recording that is an input."""
@@ -69,23 +74,30 @@ def golden_input(golden: BundleGolden, bundle: Bundle, modality: str) -> Any:
 
 
 def _picture(name: str, bundle: Bundle) -> Frame:
-    from edgemm.capture import open_source
-
-    with (
-        _asset(name, bundle) as path,
-        open_source(path.absolute().as_uri()) as source,
-    ):
-        frame = source.read()
-        if not isinstance(frame, Frame):
-            raise CardError(f"{bundle.path}: bundle.assets.{name}: expected a picture, found {path.name}")
-        return replace(frame, pixels=frame.pixels.copy())
+    with _asset(name, bundle) as path:
+        return _read_picture(path)
 
 
 def _wav(name: str, bundle: Bundle) -> AudioBlock:
+    with _asset(name, bundle) as path:
+        return _read_wav(path)
+
+
+def _read_picture(path: Path) -> Frame:
+    from edgemm.capture import open_source
+
+    with open_source(path.absolute().as_uri()) as source:
+        frame = source.read()
+        if not isinstance(frame, Frame):
+            raise CardError(f"{path}: expected a picture, found something else")
+        return replace(frame, pixels=frame.pixels.copy())
+
+
+def _read_wav(path: Path) -> AudioBlock:
     """The whole recording as one block."""
     from edgemm.capture.files.wav import Recording
 
-    with _asset(name, bundle) as path, Recording(str(path)) as recording:
+    with Recording(str(path)) as recording:
         rate = recording.format.sample_rate
         return AudioBlock(recording.read(rate * MAX_SECONDS), rate, time.monotonic_ns(), 0, origin=path.name)
 
@@ -98,6 +110,65 @@ def _asset(name: str, bundle: Bundle) -> Iterator[Path]:
         yield bundle.folder / bundle.card.assets[name].file
     except SourceError as error:
         raise CardError(f"{bundle.path}: bundle.assets.{name}: {error}") from error
+
+
+def make_golden(
+    model: AnswersItems, card: BundleCard, given: str, tolerance: float
+) -> tuple[BundleCard, dict[str, bytes]]:
+    """The card with one golden more: what the bundle answers now, and the files that belong to it.
+
+    Args:
+        given: the text, or the path of a recording or a picture.
+        tolerance: of every number in the result.
+
+    Raises:
+        InputError: the file cannot be read.
+        CardError: it is not what the bundle takes.
+    """
+    name = _free_name("golden", card)
+    files: dict[str, bytes] = {}
+    if model.modality != "text":
+        path = Path(given)
+        try:
+            files[f"goldens/{name}{path.suffix.lower()}"] = path.read_bytes()
+        except OSError as error:
+            raise InputError(f"golden {given}: cannot be read ({error.strerror})") from error
+    item = given if model.modality == "text" else _item_of(given, model.modality)
+    result = model(item)
+    expected = result.to_json()
+    if isinstance(result, Audio):
+        files[f"goldens/{name}.answer.wav"] = _packed(result)
+        expected["samples"] = {"asset": f"{name}.answer"}
+    golden = BundleGolden(
+        text=given if model.modality == "text" else "",
+        asset="" if model.modality == "text" else name,
+        expected=expected,
+        tolerance=max(tolerance, 2 / 32768 if isinstance(result, Audio) else 0.0),
+    )
+    assets = {(f"{name}.answer" if ".answer." in file else name): BundleAsset(file) for file in files}
+    return card.with_(assets={**card.assets, **assets}, goldens=(*card.goldens, golden)), files
+
+
+def _item_of(given: str, modality: str) -> AudioBlock | Frame:
+    try:
+        return _read_picture(Path(given)) if modality == "image" else _read_wav(Path(given))
+    except SourceError as error:
+        raise CardError(f"golden {given}: the bundle takes {modality}: {error}") from error
+
+
+def _free_name(start: str, card: BundleCard) -> str:
+    return next(name for number in count(1) if (name := f"{start}{number}") not in card.assets)
+
+
+def _packed(sound: Audio) -> bytes:
+    """As a WAV file of 16 bits."""
+    out = io.BytesIO()
+    with wave.open(out, "wb") as file:
+        file.setnchannels(1)
+        file.setsampwidth(2)
+        file.setframerate(sound.sample_rate)
+        file.writeframes(np.clip(np.rint(sound.samples * 32768.0), -32768, 32767).astype("<i2").tobytes())
+    return out.getvalue()
 
 
 def difference(found: Any, expected: Any) -> float:

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import fcntl
 import hashlib
 import os
 import subprocess
 import sys
+import threading
 import zipfile
 from pathlib import Path
 
@@ -130,6 +132,7 @@ def test_what_is_damaged_in_the_cache_is_unpacked_again(written: Path, harm: str
             (bundle.folder / "bundle.json").write_text("{}")
     with read_bundle(written) as again:
         assert content(again) == whole
+        assert BundleCard.from_json((again.folder / "bundle.json").read_bytes()) == again.card
         assert len(list(again.folder.parent.iterdir())) == 1
 
 
@@ -193,6 +196,42 @@ def test_two_processes_at_once_see_the_whole(written: Path, tmp_path: Path) -> N
     assert len(told) == 1
     assert "3.0" in told.pop()
     assert len(list((tmp_path / "both" / "bundles").iterdir())) == 1
+
+
+def test_one_unpacks_and_the_others_wait_for_it(
+    written: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("EDGEMM_CACHE_DIR", str(tmp_path / "other"))
+    asked: list[int] = []
+    both, unpacked = threading.Event(), []
+    lock, unpack = fcntl.flock, bundle_archive.BundleArchive._unpack_into
+
+    def flock(handle: int, how: int) -> None:
+        asked.append(handle)
+        if len(asked) == 2:
+            both.set()
+        lock(handle, how)
+
+    def unpack_into(self: bundle_archive.BundleArchive, folder: Path) -> None:
+        unpacked.append(folder)
+        both.wait(5)  # until the other one has asked for the lock
+        unpack(self, folder)
+
+    monkeypatch.setattr("edgemm.artifact.bundle_archive.fcntl.flock", flock)
+    monkeypatch.setattr(bundle_archive.BundleArchive, "_unpack_into", unpack_into)
+    threads = [threading.Thread(target=lambda: read_bundle(written).close()) for _ in range(2)]
+    for each in threads:
+        each.start()
+    for each in threads:
+        each.join()
+    assert len(unpacked) == 1
+
+
+def test_what_is_used_is_the_newest(written: Path) -> None:
+    with read_bundle(written) as bundle:
+        os.utime(bundle.folder, (1, 1))
+    with read_bundle(written) as bundle:
+        assert bundle.folder.stat().st_mtime > 1
 
 
 def test_what_a_killed_process_left_is_removed(written: Path, tmp_path: Path) -> None:

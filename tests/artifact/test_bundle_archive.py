@@ -101,8 +101,9 @@ def test_a_member_twice(refused: Callable[..., None]) -> None:
     refused("comes twice", ("said.wav", b"x"))
 
 
-def test_a_member_twice_in_other_letters(refused: Callable[..., None]) -> None:
-    refused("member 'SAID.wav' twice", ("SAID.wav", b"x"))
+@pytest.mark.parametrize(("first", "second"), [("note", "NOTE"), ("NOTE", "note"), ("a/", "A")])
+def test_a_member_twice_in_other_letters(refused: Callable[..., None], first: str, second: str) -> None:
+    refused(f"member '{second}' twice", (first, b""), (second, b""))
 
 
 def test_a_member_that_unpacks_to_far_more(refused: Callable[..., None]) -> None:

@@ -8,7 +8,17 @@ from typing import Any
 
 import numpy as np
 import pytest
-from level_bundle import level, level_driver, level_folder, read_card, sound, stored, write_card, write_scale
+from level_bundle import (
+    level,
+    level_driver,
+    level_folder,
+    read_card,
+    sound,
+    stored,
+    write_card,
+    write_scale,
+    write_wav,
+)
 
 from edgemm.cli import main
 
@@ -185,3 +195,31 @@ def test_the_exit_codes_of_bad_bundles(
         for words in (["inspect"], ["verify"], ["bench"], ["run", "--source", "x.wav"]):
             assert main([words[0], str(tmp_path / name), *words[1:]]) == code
             assert name in failed(capsys)
+
+
+def test_goldens_are_made_of_what_it_answers(
+    level_folder: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    write_wav(tmp_path / "hello.WAV", sound(40))
+    write_wav(tmp_path / "other.wav", sound(12))
+    out = tmp_path / "x.zip"
+    words = ["bundle", str(level_folder), "-o", str(out), "--tolerance", "0.5", "--json"]
+    for given in ("hello.WAV", "other.wav"):
+        words += ["--golden", str(tmp_path / given)]
+    assert main(words) == 0
+    content = said(capsys)
+    assert (content["goldens"], content["goldens_made"]) == (1, 2)
+    _, *made = content["card"]["goldens"]
+    for golden, count in zip(made, (40, 12), strict=True):
+        np.testing.assert_allclose(
+            golden["expected"]["values"]["level"], level(stored(sound(count)))[-1:], rtol=1e-5
+        )
+        assert golden["tolerance"] == 0.5
+    assert content["card"]["assets"]["golden1"]["file"] == "goldens/golden1.wav"
+    assert main(["verify", str(out), "--json"]) == 0
+    assert [row["output"] for row in said(capsys)["outputs"]] == [f"golden {at}: values" for at in (1, 2, 3)]
+    assert main(["bundle", str(level_folder), "-o", str(out), "--golden", "no.wav"]) == 2
+    assert "golden no.wav: cannot be read" in failed(capsys)
+    table = str(level_folder / "tables" / "table.txt")
+    assert main(["bundle", str(level_folder), "-o", str(out), "--golden", table]) == 6
+    assert "the bundle takes audio" in failed(capsys)

@@ -25,7 +25,7 @@ from level_bundle import (
 import edgemm
 from edgemm.errors import CardError, DamagedArtifact
 from edgemm.media import AudioBlock, Captured, Frame, Text
-from edgemm.model.bundle_goldens import difference
+from edgemm.model.bundle_goldens import difference, make_golden
 from edgemm.results import Audio, Transcript
 
 __all__ = ["level_driver", "level_folder"]
@@ -82,7 +82,7 @@ def answer(session: LevelSession, samples: Any) -> float:
 
 def test_a_text_is_an_input(level_folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     class Spells(LevelSession):
-        def whole(self, item: Captured) -> Any:  # type: ignore[override]
+        def whole(self, item: Captured) -> Any:
             assert isinstance(item, Text)
             return Transcript(f"{answer(self, [ord(each) for each in item.text]):.0f}", 0.0, 1.0)
 
@@ -147,3 +147,27 @@ def test_an_input_that_changed_is_refused(level_folder: Path) -> None:
     write_wav(level_folder / "said.wav", sound(24))
     with pytest.raises(DamagedArtifact, match=r"said.wav: altered"):
         replayed(level_folder)
+
+
+def test_what_is_spoken_now_is_a_golden(level_folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    class Speaks(LevelSession):
+        def whole(self, item: Captured) -> Any:
+            assert isinstance(item, Text)
+            wave = np.array([ord(each) / 128 for each in item.text], np.float32)
+            return Audio(wave * np.float32(answer(self, wave) / 100), RATE)
+
+    monkeypatch.setattr(LevelDriver, "modality", "text")
+    monkeypatch.setattr("level_bundle.LevelSession", Speaks)
+    content = read_card(level_folder) | {"goldens": []}
+    write_card(level_folder, content)
+    with edgemm.load_bundle(level_folder) as bundle:
+        card, files = make_golden(bundle, bundle.card, "speak", 0.0)
+    assert list(files) == ["goldens/golden1.answer.wav"]
+    assert card.goldens[0].text == "speak"
+    assert card.goldens[0].expected == {"samples": {"asset": "golden1.answer"}, "sample_rate": RATE}
+    (level_folder / "goldens").mkdir()
+    (level_folder / "goldens" / "golden1.answer.wav").write_bytes(files["goldens/golden1.answer.wav"])
+    (level_folder / "bundle.json").write_text(card.to_json())
+    assert replayed(level_folder) == [("golden 1: samples", True), ("golden 1: sample_rate", True)]
+    (level_folder / "bundle.json").write_text(card.to_json().replace("speak", "squeak"))
+    assert replayed(level_folder)[0] == ("golden 1: samples", False)
