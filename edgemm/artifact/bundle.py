@@ -210,7 +210,8 @@ def _read_folder(folder: Path) -> Bundle:
     place = folder / CARD_NAME
     try:
         if place.is_symlink() or not place.is_file():
-            raise CardError(f"{folder}: expected {CARD_NAME} in the folder, found none")
+            found = "a link" if place.is_symlink() else "none"
+            raise CardError(f"{folder}: expected the file {CARD_NAME} in the folder, found {found}")
         with open(place, "rb") as file:
             text = file.read(MAX_CARD_BYTES + 1)
         card = BundleCard.from_json(text)

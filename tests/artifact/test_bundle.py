@@ -290,6 +290,23 @@ def test_a_link_is_not_followed(level_folder: Path, tmp_path: Path) -> None:
         read_bundle(level_folder)
 
 
+def test_the_card_is_no_link(level_folder: Path, tmp_path: Path) -> None:
+    (level_folder / "bundle.json").rename(tmp_path / "elsewhere.json")
+    with pytest.raises(CardError, match=r"expected the file bundle.json in the folder, found none"):
+        read_bundle(level_folder)
+    (level_folder / "bundle.json").symlink_to(tmp_path / "elsewhere.json")
+    with pytest.raises(CardError, match=r"expected the file bundle.json in the folder, found a link"):
+        read_bundle(level_folder)
+
+
+def test_an_asset_is_bounded(level_folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("edgemm.artifact.bundle.MAX_ASSET_BYTES", 84)
+    read_bundle(level_folder).close()
+    monkeypatch.setattr("edgemm.artifact.bundle.MAX_ASSET_BYTES", 83)
+    with pytest.raises(DamagedArtifact, match=r"said.wav: 84 bytes; an asset may have 83"):
+        read_bundle(level_folder)
+
+
 def test_a_folder_that_is_a_link_is_not_followed(level_folder: Path, tmp_path: Path) -> None:
     (level_folder / "tables").rename(tmp_path / "elsewhere")
     (level_folder / "tables").symlink_to(tmp_path / "elsewhere")
