@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import shutil
+import tempfile
 import threading
 from collections.abc import Iterator
 from pathlib import Path
@@ -28,6 +29,7 @@ import edgemm
 from edgemm.artifact import read_artifact
 from edgemm.artifact.bundle import write_bundle
 from edgemm.artifact.trust import is_trusted
+from edgemm.backends.backend import Coverage
 from edgemm.card import drivers
 from edgemm.errors import CardError, CardWarning, DamagedArtifact, InputError
 from edgemm.model import find_bundle as finding
@@ -408,3 +410,37 @@ def test_the_driver_in_the_documentation_works(
         with edgemm.open_source(level_folder / "said.wav") as source, bundle.stream(source) as stream:
             last = list(stream)[-1].value.to_json()["values"]["loudest"]
         np.testing.assert_allclose(last, [level(stored(sound(20)), 3.0).max()], rtol=1e-5)
+
+
+def test_a_temporary_folder_goes_with_the_bundle(
+    level_folder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    write_bundle(level_folder, tmp_path / "x.zip").close()
+    monkeypatch.setenv("EDGEMM_CACHE_DIR", "/dev/null")
+    with edgemm.load_bundle(tmp_path / "x.zip") as bundle:
+        assert bundle.bundle.temporary is not None
+        assert bundle.bundle.folder.is_dir()
+    assert not bundle.bundle.folder.exists()
+    made: list[Path] = []
+
+    def session(self: LevelDriver, *given: Any) -> LevelSession:
+        made.extend(Path(tempfile.gettempdir()).glob("edgemm-bundle-*"))
+        raise CardError("no")
+
+    monkeypatch.setattr(tempfile, "tempdir", str(tmp_path))
+    monkeypatch.setattr(LevelDriver, "session", session)
+    with pytest.raises(CardError, match="no"):
+        edgemm.load_bundle(tmp_path / "x.zip")
+    assert len(made) == 1
+    assert not made[0].exists()
+
+
+def test_coverage_is_that_of_all_parts(bundle: edgemm.BundleModel, monkeypatch: pytest.MonkeyPatch) -> None:
+    told = {
+        "sum.onnx": Coverage(2, 3, 1, {"Add": 1}, "npu"),
+        "scale.onnx": Coverage(1, 4, 2, {"Add": 1, "Mul": 2}, "npu"),
+    }
+    monkeypatch.setattr(edgemm.Model, "coverage", property(lambda self: told[self.artifact.path.name]))
+    assert bundle.coverage == Coverage(3, 7, 3, {"Add": 2, "Mul": 2}, "npu")
+    told["scale.onnx"] = Coverage()
+    assert bundle.coverage == Coverage()  # not told, never zero
