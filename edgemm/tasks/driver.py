@@ -17,7 +17,7 @@ from edgemm.tensors import TensorSpec
 
 Modality = Literal["image", "audio", "text"]
 Sizes = tuple[int | None, ...]
-"""Of a tensor, in its order; None where any size will do."""
+"""Of a tensor, in its order; None or -1 where any size will do."""
 
 
 class Driver(Protocol):
@@ -107,5 +107,6 @@ def misfits(expected: Tensors, inputs: tuple[TensorSpec, ...], outputs: tuple[Te
 def _alike(sizes: Sizes, shape: tuple[int, ...]) -> bool:
     """An open size of the file fits to every expected one."""
     return len(sizes) == len(shape) and all(
-        size is None or size == there or there < 1 for size, there in zip(sizes, shape, strict=True)
+        size is None or size < 1 or size == there or there < 1
+        for size, there in zip(sizes, shape, strict=True)
     )

@@ -84,6 +84,10 @@ def test_our_own_card_comes_first(folder: Path) -> None:
     (folder / "bundle.json").write_text("{")
     with pytest.raises(CardError, match=r"bundle.json: the bundle is not readable JSON"):
         edgemm.load_bundle(folder)
+    (folder / "bundle.json").unlink()
+    (folder / "bundle.json").symlink_to("nowhere")
+    with pytest.raises(CardError, match=r"expected the file bundle.json in the folder, found a link"):
+        edgemm.load_bundle(folder)
 
 
 def test_nothing_known_is_none(folder: Path) -> None:
