@@ -25,6 +25,19 @@ class TensorSpec:
     zero_point: int = 0
 
     @property
+    def open(self) -> bool:
+        """True when the file leaves a dimension open."""
+        return -1 in self.shape
+
+    def takes(self, shape: tuple[int, ...]) -> bool:
+        """True for an array of the tensor's shape, with any size where that is open."""
+        return shape == self.shape or (
+            self.open
+            and len(shape) == len(self.shape)
+            and all(own in (-1, size) for own, size in zip(self.shape, shape, strict=True))
+        )
+
+    @property
     def quantized(self) -> bool:
         """True when the stored integers stand for real numbers."""
         return self.scale != 0.0

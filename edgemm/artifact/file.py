@@ -14,19 +14,22 @@ from pathlib import Path
 from typing import Literal
 
 from edgemm import atomic
-from edgemm.artifact.containers import onnx_metadata, zip_tail
+from edgemm.artifact.containers import onnx_metadata, ort_file, zip_tail
 from edgemm.artifact.containers.contents import Container, Contents
 from edgemm.artifact.goldens import MAX_BYTES, Goldens
 from edgemm.card import ModelCard
 from edgemm.card.vocabulary import names, require_same, sealed
 from edgemm.errors import ArtifactError, DamagedArtifact, EdgemmError, InputError
 
-Format = Literal["tflite", "onnx"]
+Format = Literal["tflite", "onnx", "ort"]
+"""ort: ONNX Runtime's own form of an ONNX graph, which has no place for a card inside."""
 MAX_FILE_BYTES = (1 << 31) - 1
 """2 GiB: the limit of both formats."""
 
-_CONTAINERS: Mapping[Format, Container] = {"tflite": zip_tail, "onnx": onnx_metadata}
-_BY_SUFFIX: Mapping[str, Format] = {".tflite": "tflite", ".onnx": "onnx"}
+_CONTAINERS: Mapping[Format, Container] = {"tflite": zip_tail, "onnx": onnx_metadata, "ort": ort_file}
+_BY_SUFFIX: Mapping[str, Format] = {".tflite": "tflite", ".onnx": "onnx", ".ort": "ort"}
+_INSIDE: Mapping[bytes, Format] = {zip_tail.IDENTIFIER: "tflite", ort_file.IDENTIFIER: "ort"}
+"""Bytes 4 to 8 of a flatbuffer -> what it holds."""
 _ONNX_START = b"\x08"
 """Field 1, `ir_version`: every exporter writes it first. Only asked of files that cannot be read."""
 _NO_MODEL = {
@@ -57,6 +60,11 @@ class Artifact:
 
     digest: str = ""
     """SHA-256 of the payload in hexadecimal, where it was computed already."""
+
+    @property
+    def runtime_format(self) -> Literal["tflite", "onnx"]:
+        """Of the files that the same runtime takes."""
+        return "onnx" if self.format == "ort" else self.format
 
     def sha256(self) -> str:
         """SHA-256 of the payload, in hexadecimal."""
@@ -214,9 +222,13 @@ def _format(path: Path, data: bytes) -> Format:
     for start, what in _NO_MODEL.items():
         if data.startswith(start):
             raise DamagedArtifact(f"{path}: expected a .tflite or .onnx model, found {what}")
-    inside: Format = "tflite" if data[4:8] == zip_tail.IDENTIFIER else "onnx"
-    if named == "onnx" and inside == "tflite":
-        raise DamagedArtifact(f"{path}: is named .onnx and holds a TFLite model. Rename it to .tflite")
+    inside = _INSIDE.get(data[4:8], "onnx")
+    if named in ("onnx", "ort") and inside == "tflite":
+        raise DamagedArtifact(f"{path}: is named .{named} and holds a TFLite model. Rename it to .tflite")
+    if named in ("tflite", "onnx") and inside == "ort":
+        raise DamagedArtifact(
+            f"{path}: is named .{named} and holds a model in ONNX Runtime's own format. Rename it to .ort"
+        )
     return named or inside
 
 

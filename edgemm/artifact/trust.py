@@ -19,7 +19,7 @@ import os
 import stat
 from contextlib import suppress
 from pathlib import Path
-from typing import TYPE_CHECKING, Literal
+from typing import TYPE_CHECKING, Literal, get_args
 
 from edgemm.cache import open_private
 from edgemm.card.fit import text_shapes
@@ -37,8 +37,11 @@ PROBE = 1
 _DATA = Path(__file__).resolve().parents[1] / "data"
 
 
-def is_trusted(artifact: Artifact) -> bool:
+def is_trusted(artifact: Artifact, *, open_sizes: bool = False) -> bool:
     """True when the file's origin is known, so that it needs no probe.
+
+    Args:
+        open_sizes: it is to be run with the sizes that it leaves open.
 
     Raises:
         MissingDependency, MachineShortage: the runtime of this format cannot be loaded.
@@ -49,7 +52,7 @@ def is_trusted(artifact: Artifact) -> bool:
     if folder is None:
         return False
     try:
-        return _is_noted(folder, _key(artifact, "made")) or _is_noted(folder, _key(artifact, "probed"))
+        return any(_is_noted(folder, _key(artifact, origin, open_sizes)) for origin in get_args(Origin))
     finally:
         os.close(folder)
 
@@ -59,13 +62,13 @@ def is_bundled(path: Path) -> bool:
     return _DATA in path.resolve().parents
 
 
-def remember(artifact: Artifact, origin: Origin) -> bool:
+def remember(artifact: Artifact, origin: Origin, *, open_sizes: bool = False) -> bool:
     """Notes the origin of a file; False where the cache cannot be written."""
     folder = open_private(FOLDER, create=True)
     if folder is None:
         return False
     try:
-        _note(folder, _key(artifact, origin), origin)
+        _note(folder, _key(artifact, origin, open_sizes), origin)
         return True
     except OSError:
         return False
@@ -85,9 +88,11 @@ def described_shapes(artifact: Artifact) -> dict[str, list[tuple[str, list[int]]
     }
 
 
-def _key(artifact: Artifact, origin: Origin) -> str:
+def _key(artifact: Artifact, origin: Origin, open_sizes: bool) -> str:
     """Name of the entry: other content, other shapes, and for what was probed another runtime, are another entry."""
     said: list[object] = [origin, artifact.format, artifact.sha256(), described_shapes(artifact)]
+    if open_sizes:
+        said.append("open")
     if origin == "probed":
         said += [PROBE, __version__, runtime_version(artifact.format)]
     return hashlib.sha256(json.dumps(said).encode()).hexdigest()

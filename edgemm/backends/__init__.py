@@ -3,16 +3,17 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Mapping
-from typing import TYPE_CHECKING, Protocol
+from collections.abc import Callable, Mapping
+from typing import TYPE_CHECKING, Protocol, TypeVar
 
 from edgemm.amounts import count
-from edgemm.backends.backend import Backend, Coverage, Shapes
+from edgemm.backends.backend import Backend, Coverage, OpenBackend, Shapes
 from edgemm.backends.litert import open_litert
 from edgemm.backends.ort import open_ort
+from edgemm.backends.ort_open import open_ort_values
 from edgemm.card.fit import text_shapes
 from edgemm.delegates import Delegate, Format, candidates
-from edgemm.errors import ArtifactError, DelegateError, DelegateMissing
+from edgemm.errors import ArtifactError, DelegateError, DelegateMissing, UnsupportedVersion
 from edgemm.log import LOG
 from edgemm.runtime_noise import without_noise
 
@@ -35,6 +36,7 @@ class Opener(Protocol):
     ) -> Backend: ...
 
 
+Opened = TypeVar("Opened")
 BACKENDS: Mapping[Format, Opener] = {"tflite": open_litert, "onnx": open_ort}
 """Format of an artifact -> what runs it."""
 
@@ -55,20 +57,65 @@ def open_backend(
         DelegateError: no delegate of those asked for can run the model.
         ArtifactError: the model is damaged, or too new for the runtime.
     """
+    opener = BACKENDS[artifact.runtime_format]
+    shapes = said_shapes(artifact)
+    return _opened(
+        artifact,
+        delegate,
+        threads,
+        lambda each, count_: opener(artifact.payload, each, count_, shapes=shapes),
+    )
+
+
+def open_values(
+    artifact: Artifact, *, delegate: str | tuple[str, ...] = "auto", threads: int = 1
+) -> OpenBackend:
+    """Loads an artifact whose dimensions may be open: an .onnx or .ort file.
+
+    Args:
+        delegate, threads: as of `open_backend`.
+
+    Raises:
+        InputError, MissingDependency, DelegateError, ArtifactError: as `open_backend`.
+    """
+    if artifact.runtime_format != "onnx":
+        raise UnsupportedVersion(
+            f"{artifact.path}: expected an .onnx or .ort file: a .{artifact.format} file is run with the sizes that it "
+            "was written with"
+        )
+    return _opened(
+        artifact, delegate, threads, lambda each, count_: open_ort_values(artifact.payload, each, count_)
+    )
+
+
+def _opened(
+    artifact: Artifact,
+    delegate: str | tuple[str, ...],
+    threads: int,
+    open_: Callable[[Delegate, int], Opened],
+) -> Opened:
     threads = count("threads", threads)
     try:
         with without_noise():
-            wanted = candidates(delegate, artifact.format)
-            return _first_that_works(artifact, wanted, threads, delegate == "auto")
+            wanted = candidates(delegate, artifact.runtime_format)
+            return _first_that_works(artifact, wanted, threads, open_, quiet=delegate == "auto")
     except ArtifactError as e:
         raise type(e)(f"{artifact.path}: {e}") from e
 
 
-def _first_that_works(artifact: Artifact, wanted: tuple[Delegate, ...], threads: int, quiet: bool) -> Backend:
+def _first_that_works(
+    artifact: Artifact,
+    wanted: tuple[Delegate, ...],
+    threads: int,
+    open_: Callable[[Delegate, int], Opened],
+    *,
+    quiet: bool,
+) -> Opened:
     reasons = []
     for each in wanted:
         try:
-            return _open(artifact, each, threads)
+            _require_route(artifact, each)
+            return open_(each, threads)
         except DelegateError as e:
             if len(wanted) == 1:
                 raise
@@ -77,15 +124,14 @@ def _first_that_works(artifact: Artifact, wanted: tuple[Delegate, ...], threads:
     raise DelegateMissing("; ".join(map(str, reasons))) from reasons[-1]
 
 
-def _open(artifact: Artifact, wanted: Delegate, threads: int) -> Backend:
-    if not wanted.serves(artifact.format):
+def _require_route(artifact: Artifact, wanted: Delegate) -> None:
+    if not wanted.serves(artifact.runtime_format):
         raise DelegateMissing(
             f"delegate {wanted.name}: no runtime for .{artifact.format} files has a route to it. {wanted.advice}"
         )
-    return BACKENDS[artifact.format](artifact.payload, wanted, threads, shapes=_shapes(artifact))
 
 
-def _shapes(artifact: Artifact) -> Shapes:
+def said_shapes(artifact: Artifact) -> Shapes:
     """What the card says of the tensors' shapes."""
     card = artifact.card
     entries: tuple[InputCard | OutputCard, ...] = () if card is None else (*card.inputs, *card.outputs)
@@ -93,4 +139,4 @@ def _shapes(artifact: Artifact) -> Shapes:
     return said | {each.name: each.shape for each in entries if each.shape}
 
 
-__all__ = ["BACKENDS", "Backend", "Coverage", "open_backend"]
+__all__ = ["BACKENDS", "Backend", "Coverage", "OpenBackend", "open_backend", "open_values", "said_shapes"]

@@ -87,3 +87,44 @@ class Backend(Protocol):
 
     def close(self) -> None:
         """Frees the runtime; may be called twice."""
+
+
+@runtime_checkable
+class OpenBackend(Protocol):
+    """One loaded model whose dimensions may be open: values in, values out, nothing is bound beforehand.
+
+    Exists beside `Backend`, whose buffers are made once for one size. A value is the runtime's own handle on a
+    tensor; it is not written to once it was made, and holds on to its memory. Not safe for two threads at once.
+    """
+
+    name: str
+    version: str
+    delegates: tuple[str, ...]
+    coverage: Coverage
+    inputs: tuple[TensorSpec, ...]
+    """-1 for an open dimension."""
+    outputs: tuple[TensorSpec, ...]
+    rows: Mapping[str, str]
+    """Name of an input whose first dimension is open -> what the file calls that dimension."""
+
+    def value(self, array: npt.NDArray[Any]) -> Any:
+        """A value over the array, which must not change as long as the value is used."""
+
+    def array(self, value: Any) -> npt.NDArray[Any]:
+        """What a value holds; not to be written to."""
+
+    def run(self, values: Mapping[str, Any]) -> list[Any]:
+        """One inference.
+
+        Args:
+            values: for each input by name.
+
+        Returns:
+            A value for each output, in their order.
+
+        Raises:
+            DelegateFailed: sizes that do not go together; an operator or the accelerator failed.
+        """
+
+    def close(self) -> None:
+        """Frees the runtime; may be called twice."""

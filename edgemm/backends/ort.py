@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from collections import Counter
-from collections.abc import Collection
+from collections.abc import Callable, Collection
 from typing import Any
 
 import numpy as np
@@ -70,6 +70,18 @@ def open_ort(
         DelegateMissing, DelegateFailed: the provider cannot be had, fails, or takes nothing.
         DamagedArtifact, UnsupportedVersion: the model cannot be loaded.
     """
+    version, session = ready_session(payload, wanted, threads)
+    must_take = wanted.required and not trial
+    return OrtBackend(session, version, wanted, must_take=must_take, shapes=shapes or {})
+
+
+def ready_session(payload: bytes, wanted: Delegate, threads: int) -> tuple[str, Any]:
+    """ONNX Runtime's version, and a session of the model on this provider.
+
+    Raises:
+        MissingDependency, MachineShortage, DelegateMissing, DelegateFailed, DamagedArtifact, UnsupportedVersion: as
+            `open_ort`.
+    """
     ort = onnx_runtime()
     if wanted.provider not in ort.get_available_providers():
         raise DelegateMissing(
@@ -82,8 +94,7 @@ def open_ort(
             f"delegate {wanted.name}: ONNX Runtime {ort.__version__} has {wanted.provider} and could not "
             f"start it, it fell back to {', '.join(session.get_providers())}. {wanted.advice}"
         )
-    must_take = wanted.required and not trial
-    return OrtBackend(session, ort.__version__, wanted, must_take=must_take, shapes=shapes or {})
+    return str(ort.__version__), session
 
 
 def _session(ort: Any, payload: bytes, wanted: Delegate, threads: int) -> Any:
@@ -104,7 +115,7 @@ def _session(ort: Any, payload: bytes, wanted: Delegate, threads: int) -> Any:
 
 
 def _load_error(error: Exception, version: str, wanted: Delegate) -> EdgemmError:
-    kind, said = type(error).__name__, _said(error)
+    kind, said = type(error).__name__, said_by(error)
     if wanted.provider != _CPU and kind not in ("InvalidProtobuf", "InvalidGraph"):
         return DelegateFailed(f"delegate {wanted.name}: failed in ONNX Runtime {version}: {said}")
     if any(sign in said for sign in OUTSIDE):
@@ -118,7 +129,7 @@ def _load_error(error: Exception, version: str, wanted: Delegate) -> EdgemmError
     return DamagedArtifact(f"expected an .onnx model, ONNX Runtime {version} says: {said}")
 
 
-def _said(error: Exception) -> str:
+def said_by(error: Exception) -> str:
     return _WHERE.sub("", str(error).strip().partition("\n")[0]).rstrip(".")
 
 
@@ -133,19 +144,10 @@ class OrtBackend:
     ) -> None:
         self.version = version
         batches = {_batch(each) for each in session.get_inputs()} - {""}
-        grids = io_grids.read(session.get_modelmeta().custom_metadata_map.get(io_grids.KEY, ""))
-        self.inputs, self.outputs = (
-            tuple(io_grids.quantized(_spec(each, side, shapes, batches), grids) for each in given)
-            for side, given in (("input", session.get_inputs()), ("output", session.get_outputs()))
+        self.inputs, self.outputs = described(
+            session, lambda argument, side: _shape(argument, side, shapes, batches)
         )
-        placed = _placed(session)
-        self.coverage = _coverage(placed, wanted)
-        if must_take and placed and not self.coverage.delegated:
-            raise DelegateFailed(
-                f"delegate {wanted.name}: took none of the model's {self.coverage.total} operators. {wanted.advice}"
-            )
-        used = {provider for provider, _ in placed}
-        self.delegates = tuple(each for each in session.get_providers() if not used or each in used)
+        self.coverage, self.delegates = taken(session, wanted, must_take=must_take)
         self._arrays = (
             [np.zeros(spec.shape, spec.dtype) for spec in self.inputs],
             [np.zeros(spec.shape, spec.dtype) for spec in self.outputs],
@@ -180,7 +182,7 @@ class OrtBackend:
         try:
             self._session.run_with_iobinding(self._binding)
         except Exception as e:  # its errors have no other common base
-            raise DelegateFailed(f"{', '.join(self.delegates)}: failed while running: {_said(e)}") from e
+            raise DelegateFailed(f"{', '.join(self.delegates)}: failed while running: {said_by(e)}") from e
 
     def reset(self) -> None:
         """Nothing: an ONNX graph remembers nothing."""
@@ -198,13 +200,50 @@ def _batch(argument: Any) -> str:
     return str(shape[0] or "?")
 
 
-def _spec(argument: Any, side: str, shapes: Shapes, batches: Collection[str]) -> TensorSpec:
+Sides = tuple[tuple[TensorSpec, ...], tuple[TensorSpec, ...]]
+"""Inputs and outputs."""
+
+
+def described(session: Any, shape_of: Callable[[Any, str], tuple[int, ...]]) -> Sides:
+    """What the session says of its tensors, with the grids that the file's metadata gives them.
+
+    Args:
+        shape_of: what the session says of one of them, and "input" or "output" -> its shape.
+
+    Raises:
+        UnsupportedVersion: one that holds no numbers.
+    """
+    grids = io_grids.read(session.get_modelmeta().custom_metadata_map.get(io_grids.KEY, ""))
+    inputs, outputs = (
+        tuple(io_grids.quantized(_spec(each, side, shape_of), grids) for each in given)
+        for side, given in (("input", session.get_inputs()), ("output", session.get_outputs()))
+    )
+    return inputs, outputs
+
+
+def taken(session: Any, wanted: Delegate, *, must_take: bool) -> tuple[Coverage, tuple[str, ...]]:
+    """What the provider took, and which providers run something.
+
+    Raises:
+        DelegateFailed: it took nothing, and had to.
+    """
+    placed = _placed(session)
+    coverage = _coverage(placed, wanted)
+    if must_take and placed and not coverage.delegated:
+        raise DelegateFailed(
+            f"delegate {wanted.name}: took none of the model's {coverage.total} operators. {wanted.advice}"
+        )
+    used = {provider for provider, _ in placed}
+    return coverage, tuple(each for each in session.get_providers() if not used or each in used)
+
+
+def _spec(argument: Any, side: str, shape_of: Callable[[Any, str], tuple[int, ...]]) -> TensorSpec:
     dtype = _DTYPES.get(argument.type)
     if dtype is None:
         raise UnsupportedVersion(
             f"{side} {argument.name!r}: expected a tensor of numbers, found {argument.type}: edgemm has no route for it"
         )
-    return TensorSpec(argument.name, _shape(argument, side, shapes, batches), dtype)
+    return TensorSpec(argument.name, shape_of(argument, side), dtype)
 
 
 def _shape(argument: Any, side: str, shapes: Shapes, batches: Collection[str]) -> tuple[int, ...]:

@@ -1,11 +1,11 @@
 """The card: what an artifact says about itself. Its schema, and what reads, checks and fits it."""
 
-from edgemm.card.model_card import HistoryStep, InputCard, ModelCard, OutputCard, StatePair
+from edgemm.card.model_card import HistoryStep, InputCard, ModelCard, OutputCard, StateKind, StatePair
 from edgemm.card.reader import MAX_CARD_BYTES, SCHEMA
 from edgemm.card.recipes import AudioRecipe, ImageRecipe
 from edgemm.card.text_recipe import TextRecipe
 
 __all__ = [
     "MAX_CARD_BYTES", "SCHEMA", "AudioRecipe", "HistoryStep", "ImageRecipe", "InputCard", "ModelCard",
-    "OutputCard", "StatePair", "TextRecipe",
+    "OutputCard", "StateKind", "StatePair", "TextRecipe",
 ]  # fmt: skip

@@ -26,6 +26,7 @@ from edgemm.errors import CardError
 Family = Literal["CNN", "RNN", "Transformer", "GAN", ""]
 Modality = Literal["image", "audio", "text", "tensor"]
 Role = Literal["", "ids", "mask", "types"]
+StateKind = Literal["replace", "grow", "first-run"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -83,7 +84,16 @@ class StatePair:
     """Name of the output that holds the state after a step."""
     input: str
     """Name of the input that takes it in the next step; zeros at the start of a stream."""
+    kind: StateKind = "replace"
+    """replace: each step gives the state anew. grow: a cache that is empty at the start and becomes longer with each
+    step; its dimension is open in the file. first-run: what the first step gave is kept for all that follow, such as
+    the keys and values that a decoder makes of an encoder's answer."""
+    axis: int | None = None
+    """The dimension that is empty at the start, counted from 0, where several are open; null: the only open one behind
+    the first, or the first."""
     extra: dict[str, Any] = field(default_factory=dict)
+
+    BOUNDS: ClassVar[Mapping[str, tuple[float, float]]] = {"axis": (0, rules.MAX_RANK - 1)}
 
 
 @dataclass(frozen=True, slots=True)

@@ -31,7 +31,7 @@ class ModelFile(Protocol):
 
     @property
     def format(self) -> Any:
-        """tflite or onnx."""
+        """tflite, onnx or ort, of which nothing is read."""
 
     @property
     def payload(self) -> bytes:
@@ -74,6 +74,8 @@ def foreign_card(file: ModelFile, *, locale: str = "") -> ForeignCard | None:
     Returns:
         None where the file says nothing that is known.
     """
+    if file.format == "ort":
+        return None
     try:
         found = _in_tflite(file, locale) if file.format == "tflite" else _in_onnx(file)
     except (ArtifactError, ValueError, OverflowError, RecursionError) as error:

@@ -9,7 +9,7 @@ from typing import Any
 
 from edgemm.artifact import Artifact, read_artifact
 from edgemm.card import ModelCard
-from edgemm.errors import DamagedArtifact
+from edgemm.errors import DamagedArtifact, UnsupportedVersion
 from edgemm.foreign import ForeignCard, foreign_card
 from edgemm.inspection.structure import Precision, Structure
 from edgemm.tensors import TensorSpec
@@ -76,6 +76,7 @@ def inspect(path: str | Path) -> Inspection:
     Raises:
         DamagedArtifact: the file does not hold together.
         MissingDependency: a .tflite file, and LiteRT, which has the schema, is not installed.
+        UnsupportedVersion: an .ort file.
     """
     return inspect_artifact(read_artifact(path))
 
@@ -105,8 +106,13 @@ def read_structure(artifact: Artifact) -> Structure:
     """Operators and tensors, read from the payload's bytes.
 
     Raises:
-        DamagedArtifact, MissingDependency: as `inspect`.
+        DamagedArtifact, MissingDependency, UnsupportedVersion: as `inspect`.
     """
+    if artifact.format == "ort":
+        raise UnsupportedVersion(
+            f"{artifact.path}: this edgemm does not read the structure of .ort files, it only runs them. Inspect the "
+            ".onnx file that it was made from"
+        )
     if artifact.format == "tflite":
         from edgemm.inspection.tflite import structure
     else:

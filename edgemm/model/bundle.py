@@ -31,10 +31,11 @@ if TYPE_CHECKING:
     from edgemm.artifact import Artifact
     from edgemm.capture.source import Source
     from edgemm.card.model_card import ModelCard
+    from edgemm.model.open_model import OpenModel
     from edgemm.model.part import Part
     from edgemm.stream.stream import Stream
 
-OpenPart = Callable[["Artifact", "ModelCard | None"], Model]
+OpenPart = Callable[["Artifact", "ModelCard | None"], "Model | OpenModel"]
 """A part's file, its hash checked, and the card that the bundle gives it -> the model, which went through the probe
 where its origin is not known."""
 
@@ -62,13 +63,14 @@ class BundleModel:
         self.card: BundleCard = self._with(bundle.card, options or {})
         self._life = Lifecycle(f"the bundle {bundle.path.name}", "load it again")
         self._turn = threading.RLock()  # one whole call
-        self._models: dict[str, Model] = {}
+        self._models: dict[str, Model | OpenModel] = {}
         with ExitStack() as opened:
             opened.callback(bundle.close)
             with probing():  # one child for all parts
                 for role, entry in bundle.card.parts.items():
                     model = open_part(bundle.read_part(role), entry.card)
-                    self._models[role] = opened.enter_context(model)
+                    opened.callback(model.close)
+                    self._models[role] = model
             self._require_tensors()
             self._assets = {name: bundle.asset(name) for name in self._needed_assets()}
             self._serving = self.session()  # what does not fit is said now, not at the first item
@@ -109,7 +111,7 @@ class BundleModel:
         return of_parts or bool(self.card.goldens)
 
     @property
-    def models(self) -> Mapping[str, Model]:
+    def models(self) -> Mapping[str, Model | OpenModel]:
         """Role -> the loaded model; they are closed with the bundle."""
         return dict(self._models)
 

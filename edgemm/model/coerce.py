@@ -81,10 +81,9 @@ def as_stored(x: Any, spec: TensorSpec) -> npt.NDArray[Any]:
     """
     if spec.shape == () and isinstance(x, bool | int | float | np.generic):
         x = _number(x, spec)
-    if not isinstance(x, np.ndarray) or x.shape != spec.shape:
-        raise InputError(
-            f"input {spec.name!r}: expected {spec.dtype}{list(spec.shape)}, found {_describe(x)}"
-        )
+    if not isinstance(x, np.ndarray) or not spec.takes(x.shape):
+        sizes = ", ".join("any" if size == -1 else str(size) for size in spec.shape)
+        raise InputError(f"input {spec.name!r}: expected {spec.dtype}[{sizes}], found {_describe(x)}")
     stored = x
     if x.dtype != spec.dtype:
         if x.dtype.kind != "f" or not (spec.quantized or spec.dtype.startswith("float")):

@@ -54,8 +54,11 @@ _refused: dict[str, tuple[str, str]] = {}
 """Content and shapes of a file -> kind of the error and its text; where the file was at fault."""
 
 
-def probe(artifact: Artifact, *, first_s: float = FIRST_S) -> None:
+def probe(artifact: Artifact, *, first_s: float = FIRST_S, open_sizes: bool = False) -> None:
     """Loads and runs the payload in a child process; one that passed or was refused is not asked about again.
+
+    Args:
+        open_sizes: it is to be run with the sizes that it leaves open: it is tried with several.
 
     Returns also when the model loads and only lacks an accelerator, as one compiled for an Edge TPU does.
 
@@ -66,12 +69,12 @@ def probe(artifact: Artifact, *, first_s: float = FIRST_S) -> None:
         MachineShortage: it could not be tried: no memory, file descriptor or process is left here.
         MissingDependency: there is no runtime for it.
     """
-    key = json.dumps([artifact.sha256(), artifact.format, described_shapes(artifact)])
+    key = json.dumps([artifact.sha256(), artifact.format, described_shapes(artifact), open_sizes])
     if key not in _refused:
         runtime_version(artifact.format)  # what is missing is said here, with its command
-        kind, message, final = _verdict(artifact, first_s)
+        kind, message, final = _verdict(artifact, first_s, open_sizes)
         if not kind:
-            remember(artifact, "probed")
+            remember(artifact, "probed", open_sizes=open_sizes)
             return
         if not final:
             raise _KINDS[kind](f"{artifact.path}: {message}")
@@ -88,10 +91,10 @@ def memory_limit(artifact: Artifact) -> int:
     return _BASE_MEMORY + _PER_BYTE * len(artifact.payload)
 
 
-def _verdict(artifact: Artifact, first_s: float) -> tuple[str, str, bool]:
+def _verdict(artifact: Artifact, first_s: float, open_sizes: bool) -> tuple[str, str, bool]:
     """(kind of error, message, whether the file was at fault); ("", "", True) when it runs."""
     try:
-        report = _ask(artifact, first_s)
+        report = _ask(artifact, first_s, open_sizes)
     except MachineShortage as error:
         return MachineShortage.__name__, f"{_NOT_TRIED}: {error}", False
     answer = report.get("answer")
@@ -208,12 +211,13 @@ def probing() -> Iterator[None]:
                 _kept.pop().close()
 
 
-def _ask(artifact: Artifact, first_s: float) -> dict[str, Any]:
+def _ask(artifact: Artifact, first_s: float, open_sizes: bool) -> dict[str, Any]:
     goldens = artifact.goldens.to_bytes() if artifact.goldens is not None else b""
     question = {
         "format": artifact.format,
         "shapes": described_shapes(artifact),
         "first_s": first_s,
+        "open": open_sizes,
         "memory_bytes": memory_limit(artifact),
     }
     try:

@@ -26,6 +26,7 @@ if TYPE_CHECKING:
     from edgemm.card.model_card import ModelCard
     from edgemm.foreign import ForeignCard
     from edgemm.model.bundle import BundleModel
+    from edgemm.model.open_model import OpenModel
 
 
 def load(
@@ -90,8 +91,8 @@ def load_bundle(
     from edgemm.model.bundle import BundleModel
     from edgemm.model.find_bundle import find_bundle
 
-    def open_part(artifact: Artifact, card: ModelCard | None) -> Model:
-        return _load(artifact, delegate, threads, card, {})
+    def open_part(artifact: Artifact, card: ModelCard | None) -> Model | OpenModel:
+        return _load_part(artifact, delegate, threads, card)
 
     with _told_shortage(path):
         bundle = find_bundle(path)
@@ -103,6 +104,65 @@ def load_bundle(
         except BaseException:
             bundle.close()
             raise
+
+
+def load_part(
+    path: str | Path,
+    *,
+    delegate: str | tuple[str, ...] = "auto",
+    threads: int = 1,
+    card: CardLike | None = None,
+) -> Model | OpenModel:
+    """Opens a model that is one of several: as `load`, and a file whose sizes are open as one that is run on arrays of
+    any length, with caches that grow: an .onnx file, or an .ort file of ONNX Runtime's own format.
+
+    Args:
+        path, delegate, threads, card: as of `load`. Shapes in the card close what the file leaves open.
+
+    Returns:
+        What has `part()`, `inputs`, `outputs`, `coverage`, `delegates` and `close()`.
+
+    Raises:
+        ArtifactError, DelegateError, MissingDependency, MachineShortage, InputError: as `load`.
+    """
+    from edgemm.artifact import read_artifact
+
+    with _told_shortage(path):
+        return _load_part(read_artifact(path), delegate, threads, card)
+
+
+def _load_part(
+    artifact: Artifact, delegate: str | tuple[str, ...], threads: int, card: CardLike | None
+) -> Model | OpenModel:
+    from edgemm.model.open_sizes import leaves_open
+
+    given = artifact if card is None else _with_card(artifact, card)
+    if not leaves_open(given):
+        return _load(artifact, delegate, threads, card, {})
+    return _load_open(given, delegate, threads)
+
+
+def _load_open(artifact: Artifact, delegate: str | tuple[str, ...], threads: int) -> OpenModel:
+    from edgemm.artifact.trust import is_trusted
+    from edgemm.backends import open_values
+    from edgemm.model.open_model import OpenModel
+
+    if not is_trusted(artifact, open_sizes=True):
+        from edgemm.model.file_probe import probe
+
+        probe(artifact, open_sizes=True)
+    backend = open_values(artifact, delegate=delegate, threads=threads)
+    try:
+        with naming(artifact.path):
+            return OpenModel(artifact, backend)
+    except BaseException:
+        backend.close()
+        raise
+
+
+def _with_card(artifact: Artifact, card: CardLike) -> Artifact:
+    kept = {} if artifact.card is None else artifact.card.files
+    return replace(artifact, card=with_kept_files(find_card(card), kept))
 
 
 @contextmanager
@@ -125,8 +185,7 @@ def _load(
     from edgemm.artifact.trust import is_trusted
 
     if card is not None:
-        kept = {} if artifact.card is None else artifact.card.files
-        artifact = replace(artifact, card=with_kept_files(find_card(card), kept))
+        artifact = _with_card(artifact, card)
     told = _told(artifact) if artifact.card is None else None
     if told is not None:  # its shapes are needed to open a file that leaves some open
         artifact = replace(artifact, card=told.card)

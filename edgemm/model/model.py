@@ -225,10 +225,10 @@ class Model:
         Raises:
             InputError: the model is closed, or was loaded before this process was forked.
         """
-        from edgemm.model.part import Part
+        from edgemm.model.fixed_part import FixedPart
 
         self._life.check()
-        return self._begun(Part)
+        return self._begun(FixedPart)
 
     def stream(
         self,

@@ -2,22 +2,27 @@
 
 Transducers, encoders with decoders, and voices that are made sentence by sentence are drivers (`edgemm.tasks.driver`)
 over parts: `encoder.step({"frames": x}).real("out")`.
+
+`Part` is what they see. Behind it stand `fixed_part` (all sizes are in the file, buffers are made once) and `open_part`
+(inputs of any length, caches that grow). `edgemm.model.load_part.load_part` opens a file as either.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from abc import ABC, abstractmethod
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from types import TracebackType
 from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 
+from edgemm.card import ModelCard
 from edgemm.errors import InputError
 from edgemm.model.coerce import as_stored
-from edgemm.model.sessions import Engine, Runs
-from edgemm.session import NO_CLOCK
 from edgemm.tasks.outputs import Outputs
+from edgemm.tensors import TensorSpec
 
 Feeds = Mapping[str, npt.NDArray[Any]]
 """Name of an input -> array, stored or real-valued."""
@@ -27,133 +32,163 @@ Feeds = Mapping[str, npt.NDArray[Any]]
 class Snapshot:
     """What a part remembered at one moment; `Part.restore` takes it back any number of times."""
 
-    states: Mapping[str, npt.NDArray[Any]]
-    """Name of a state input -> what it holds, as stored."""
+    states: Mapping[str, Any]
+    """Name of a state input -> what it holds, in the runtime's own form."""
+    given: frozenset[str]
+    """State inputs of kind first-run that were given already."""
+    form: tuple[TensorSpec, ...]
+    """Of the state inputs: a snapshot is of one kind of model."""
 
 
-class Part:
-    """One model's private state within a session of several models. One thread at a time; `close` from any."""
+class Part(ABC):
+    """One model's private state within a session of several models. One thread at a time; `close` from any.
 
-    def __init__(self, engine: Engine) -> None:
-        """Use `Model.part()`."""
-        card, backend = engine.card, engine.backend
-        self._runs = Runs(engine, "the part")
-        self._specs = {spec.name: (at, spec) for at, spec in enumerate(backend.inputs)}
+    A context manager. Runs of several parts of one model take turns.
+    """
+
+    inputs: tuple[TensorSpec, ...]
+    """-1 for an open dimension."""
+    outputs: tuple[TensorSpec, ...]
+    signatures: tuple[str, ...] = ("",)
+    """Of the entries that the file has; "" alone where it has one."""
+
+    def __init__(self, card: ModelCard, inputs: Sequence[TensorSpec], outputs: Sequence[TensorSpec]) -> None:
+        self.inputs, self.outputs = tuple(inputs), tuple(outputs)
         kept = {pair.input for pair in card.states} | {
             each.name for each in card.inputs if each.value is not None
         }
+        self._specs = {spec.name: spec for spec in inputs}
         self._free = tuple(name for name in self._specs if name not in kept)
-        self._held: dict[str, npt.NDArray[Any]] = {}
         carried = {pair.output for pair in card.states}
-        self._given = [(at, spec) for at, spec in enumerate(backend.outputs) if spec.name not in carried]
-        self._arrays: list[npt.NDArray[Any]] = [np.empty(0)] * len(self._given)
-        self._outputs = Outputs([spec for _, spec in self._given], self._arrays.__getitem__)
+        self._given = [(at, spec) for at, spec in enumerate(outputs) if spec.name not in carried]
+        self._form = tuple(
+            self._specs[pair.input] for pair in card.states if pair.input in self._specs
+        )  # a name that is not there is an error of the states
 
-    def step(self, feeds: Feeds) -> Outputs:
+    @abstractmethod
+    def step(self, feeds: Feeds, signature: str = "") -> Outputs:
         """One run.
 
         Args:
             feeds: the inputs that are neither states, nor constants, nor held.
+            signature: which entry of the file; one of `signatures`.
 
         Returns:
-            The outputs that are no states, in arrays of this part, which its next step overwrites.
+            The outputs that are no states, in arrays of this part, which its next step may overwrite.
 
         Raises:
-            InputError: names, shapes or types that do not fit.
-            DelegateFailed: the accelerator failed.
+            InputError: names, shapes or types that do not fit, or there is no such signature.
+            DelegateFailed: the accelerator failed, or sizes do not go together.
         """
-        _require_mapping(feeds)
-        expected = [name for name in self._free if name not in self._held]
-        if feeds.keys() != set(expected):
-            held = f" (held: {', '.join(self._held)})" if self._held else ""
-            raise InputError(
-                f"inputs: expected {', '.join(expected) or 'none'}{held}; found {', '.join(feeds) or 'none'}"
-            )
-        stored = {name: as_stored(each, self._specs[name][1]) for name, each in feeds.items()}
-        runs = self._runs
-        with runs.lock:
-            for given in (self._held, stored):
-                for name, each in given.items():
-                    runs.backend.input_buffer(self._specs[name][0])[...] = each
-            runs.run(NO_CLOCK)
-            for place, (at, _) in enumerate(self._given):
-                self._keep(place, runs.backend.output_buffer(at))
-        return self._outputs
 
+    @abstractmethod
     def hold(self, feeds: Feeds) -> None:
         """Inputs that stay as they are for the steps to come, such as an encoder's answer for a whole utterance.
 
         Raises:
             InputError: an unknown name, or an array that does not fit.
         """
-        _require_mapping(feeds)
-        self._runs.check()
-        for name in feeds:
-            if name not in self._free:
-                raise InputError(f"hold: expected some of {', '.join(self._free)}; found {name!r}")
-        self._held |= {name: np.array(as_stored(each, self._specs[name][1])) for name, each in feeds.items()}
 
+    @abstractmethod
     def snapshot(self) -> Snapshot:
-        """What is remembered now, in arrays of its own.
+        """What is remembered now. It is not changed by what comes later; where all sizes are fixed it is a copy, else
+        it costs nothing.
 
         Raises:
             InputError: the runtime keeps the state itself, where it cannot be read.
         """
-        self._require_states()
-        return Snapshot({name: each.copy() for name, each in self._runs.state.values().items()})
 
+    @abstractmethod
     def restore(self, snapshot: Snapshot) -> None:
         """Goes back to what was remembered then: a beam that was not taken, a word that was withdrawn.
 
         Raises:
             InputError: a snapshot of another model, or the runtime keeps the state itself.
         """
-        self._require_states()
-        states = self._runs.state.values()
-        if {name: each.shape for name, each in states.items()} != {
-            name: each.shape for name, each in snapshot.states.items()
-        }:
-            raise InputError(
-                f"snapshot: expected the states {', '.join(states) or 'none'} of this model, found "
-                f"{', '.join(snapshot.states) or 'none'}"
-            )
-        for name, each in states.items():
-            each[...] = snapshot.states[name]
 
+    @abstractmethod
+    def reorder(self, rows: Sequence[int]) -> None:
+        """Beams as rows: from now on, row i of each state is what row `rows[i]` was. Rows may be repeated and left out.
+
+        What is held stays as it is: hold it again where the number of rows changes.
+
+        Args:
+            rows: numbers of rows, from 0; as many as there are rows where the file fixes their number.
+
+        Raises:
+            InputError: no such row, another number of them than the file has, or the runtime keeps the state itself.
+        """
+
+    @abstractmethod
     def reset(self, names: Iterable[str] | None = None) -> None:
         """Forgets all states, or those of these inputs, and what is held where all are meant.
 
         Raises:
             InputError: a name that is no state input; or the runtime keeps the state, which is then one.
         """
-        self._runs.check()
-        if names is None:
-            self._held.clear()
-            self._runs.reset()
-            return
-        self._require_states()
-        self._runs.state.reset(names)
 
+    @abstractmethod
     def close(self) -> None:
         """Frees what is this part's own; may be called twice."""
-        self._runs.close()
 
-    def _require_states(self) -> None:
-        self._runs.check()
-        if self._runs.backend.stateful:
+    def __enter__(self) -> Part:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.close()
+
+    def _stored(self, feeds: Feeds, held: Iterable[str]) -> dict[str, npt.NDArray[Any]]:
+        """The arrays of one step as the file stores them."""
+        require_mapping(feeds)
+        expected = [name for name in self._free if name not in held]
+        if feeds.keys() != set(expected):
+            among = f" (held: {', '.join(held)})" if held else ""
             raise InputError(
-                "this model keeps its state in the runtime, where it cannot be read or put back: expected one whose "
-                "states are inputs and outputs, as `edgemm convert --stepwise` makes them. `reset()` forgets all of it"
+                f"inputs: expected {', '.join(expected) or 'none'}{among}; found {', '.join(feeds) or 'none'}"
+            )
+        return {name: as_stored(each, self._specs[name]) for name, each in feeds.items()}
+
+    def _to_hold(self, feeds: Feeds) -> dict[str, npt.NDArray[Any]]:
+        """Copies of what is to be held, as the file stores it."""
+        require_mapping(feeds)
+        for name in feeds:
+            if name not in self._free:
+                raise InputError(f"hold: expected some of {', '.join(self._free) or 'none'}; found {name!r}")
+        return {name: np.array(as_stored(each, self._specs[name])) for name, each in feeds.items()}
+
+    def _check_snapshot(self, snapshot: Snapshot) -> None:
+        if snapshot.form != self._form:
+            raise InputError(
+                f"snapshot: expected the states {_told(self._form)} of this model, found {_told(snapshot.form)}"
             )
 
-    def _keep(self, place: int, given: npt.NDArray[Any]) -> None:
-        room = self._arrays[place]
-        if room.shape != given.shape or room.dtype != given.dtype:
-            self._arrays[place] = given.copy()
-        else:
-            room[...] = given
+    def _require_only_signature(self, signature: str) -> None:
+        if signature not in self.signatures:
+            known = ", ".join(map(repr, self.signatures))
+            raise InputError(f"signature: expected one of {known}; found {signature!r}")
 
 
-def _require_mapping(feeds: object) -> None:
+def _told(form: Sequence[TensorSpec]) -> str:
+    return ", ".join(f"{spec.name} {list(spec.shape)}" for spec in form) or "none"
+
+
+def require_mapping(feeds: object) -> None:
+    """Raises:
+    InputError: it gives no arrays by name.
+    """
     if not isinstance(feeds, Mapping):
         raise InputError(f"inputs: expected a mapping, name -> array, found {type(feeds).__name__}")
+
+
+def checked_rows(rows: Sequence[int], count: int) -> list[int]:
+    """Numbers of rows, of which there are `count`.
+
+    Raises:
+        InputError: none at all, or one that is not there.
+    """
+    found = [int(each) for each in rows]
+    if not found or not all(0 <= each < count for each in found):
+        raise InputError(f"rows: expected numbers from 0 to {count - 1}, at least one; found {found}")
+    return found

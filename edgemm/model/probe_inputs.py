@@ -6,7 +6,8 @@ nothing on zeros.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -59,3 +60,18 @@ def seeded_inputs(specs: Sequence[TensorSpec]) -> list[dict[str, npt.NDArray[Any
     """Input name -> array, several times; the same for the same model."""
     rng = np.random.default_rng(11)
     return [{spec.name: fill(rng, spec) for spec in specs} for fill in _FILLS]
+
+
+OPEN_SIZES = (1, 7, 64)
+"""What stands for each open dimension but a batch, which is 1."""
+
+
+def opened_inputs(specs: Sequence[TensorSpec]) -> Iterator[dict[str, npt.NDArray[Any]]]:
+    """Input name -> array: seeded inputs with one size for all that is open, several times."""
+    for size in OPEN_SIZES:
+        yield seeded_inputs([replace(spec, shape=_closed(spec.shape, size)) for spec in specs])[1]
+
+
+def _closed(shape: tuple[int, ...], size: int) -> tuple[int, ...]:
+    last = len(shape) - 1
+    return tuple(each if each != -1 else (1 if at == 0 and last else size) for at, each in enumerate(shape))

@@ -58,11 +58,20 @@ class RecurrentState:
     def __init__(
         self, pairs: Sequence[StatePair], inputs: Sequence[TensorSpec], outputs: Sequence[TensorSpec]
     ) -> None:
+        grows = [pair.input for pair in pairs if pair.kind == "grow"]
+        if grows:
+            raise CardError(
+                f"state {grows[0]!r}: expected replace or first-run where all sizes are fixed, found grow. A cache of "
+                "fixed length is replaced at each step"
+            )
         self._carried = [
             _carried(_place(pair.input, inputs), inputs, _place(pair.output, outputs), outputs)
             for pair in pairs
         ]
         self._names = {each.target.name for each in self._carried}
+        self._once = {pair.input for pair in pairs if pair.kind == "first-run"}
+        self.given: set[str] = set()
+        """State inputs of kind first-run that were given since the last reset."""
         self.reset()
 
     def reset(self, names: Iterable[str] | None = None) -> None:
@@ -80,6 +89,7 @@ class RecurrentState:
         for each in self._carried:
             if each.target.name in wanted:
                 each.stored[...] = each.target.zero_point
+        self.given -= wanted
 
     def values(self) -> dict[str, npt.NDArray[Any]]:
         """State input -> what goes into it at the next run, as it stores it: the arrays themselves."""
@@ -93,12 +103,15 @@ class RecurrentState:
     def take(self, backend: Backend) -> None:
         """After a run: the state out of the state outputs."""
         for each in self._carried:
+            if each.target.name in self.given:
+                continue
             given = backend.output_buffer(each.at_output)
             if each.real is None or each.encoder is None:
                 each.stored[...] = given
                 continue
             _read_real(each.source, given, each.real)
             each.encoder.write(each.real.reshape(-1), each.stored.reshape(-1))
+        self.given |= self._once
 
 
 @dataclass(frozen=True, slots=True, eq=False)

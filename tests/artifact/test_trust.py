@@ -40,9 +40,9 @@ class Asked:
         self.count, self._ask = 0, file_probe._ask
         monkeypatch.setattr(file_probe, "_ask", self)
 
-    def __call__(self, artifact: Artifact, first_s: float) -> object:
+    def __call__(self, artifact: Artifact, first_s: float, open_sizes: bool) -> object:
         self.count += 1
-        return self._ask(artifact, first_s)
+        return self._ask(artifact, first_s, open_sizes)
 
 
 @pytest.fixture

@@ -113,7 +113,17 @@ cards = st.builds(
     history=st.lists(
         st.builds(HistoryStep, text, st.just({"macs": 0.5}), st.just("a" * 64), extra), max_size=2
     ).map(tuple),
-    states=st.lists(st.builds(StatePair, text, text, extra), max_size=2).map(tuple),
+    states=st.lists(
+        st.builds(
+            StatePair,
+            text,
+            text,
+            st.sampled_from(("replace", "grow", "first-run")),
+            st.none() | st.integers(0, 7),
+            extra,
+        ),
+        max_size=2,
+    ).map(tuple),
     quantization=extra,
     fidelity=extra,
     source_sha256=st.sampled_from(("", "f" * 64)),

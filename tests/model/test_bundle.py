@@ -302,9 +302,9 @@ def test_a_part_of_unknown_origin_goes_through_the_probe(level_folder: Path) -> 
 
     plain = file_probe._ask
 
-    def ask(artifact: Any, first_s: float) -> Any:
+    def ask(artifact: Any, first_s: float, open_sizes: bool) -> Any:
         seen.append(artifact.path.name)
-        return plain(artifact, first_s)
+        return plain(artifact, first_s, open_sizes)
 
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("EDGEMM_CACHE_DIR", str(level_folder / "cache"))
