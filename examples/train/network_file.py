@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import io
 import warnings
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -44,15 +44,30 @@ def save_network(
     Returns:
         Bytes written.
     """
+    outputs = [output.name for output in card.outputs]
+    return save_module(network, {card.inputs[0].name: example}, outputs, path, card, open_axes, half=half)
+
+
+def save_module(
+    network: torch.nn.Module,
+    feeds: Mapping[str, torch.Tensor],
+    outputs: Sequence[str],
+    path: Path,
+    card: ModelCard,
+    open_axes: Mapping[str, Mapping[int, str]] | None = None,
+    *,
+    half: bool = False,
+) -> int:
+    """Like `save_network`, for a network of several inputs: `feeds` has one for each argument of its `forward`, in
+    that order, by the names that they get."""
     from edgemm.artifact import write_artifact
 
-    outputs = [output.name for output in card.outputs]
-    payload = _exported(network, example, card.inputs[0].name, outputs, card.name, half, open_axes or {})
+    payload = _exported(network, feeds, list(outputs), card.name, half, open_axes or {})
     return write_artifact(path, payload, card).size_bytes
 
 
 def _exported(
-    network: Any, example: Any, source: str, outputs: list[str], name: str, half: bool, open_axes: Any
+    network: Any, feeds: Mapping[str, Any], outputs: list[str], name: str, half: bool, open_axes: Any
 ) -> bytes:
     import onnx
     import torch
@@ -62,8 +77,8 @@ def _exported(
         warnings.simplefilter("ignore", DeprecationWarning)  # this exporter writes opset 17 directly
         warnings.filterwarnings("ignore", message="Constant folding")  # of what it folds no slice is
         torch.onnx.export(
-            network.eval(), (example,), buffer, dynamo=False, opset_version=OPSET,
-            input_names=[source], output_names=outputs, dynamic_axes=open_axes,
+            network.eval(), tuple(feeds.values()), buffer, dynamo=False, opset_version=OPSET,
+            input_names=list(feeds), output_names=outputs, dynamic_axes=open_axes,
         )  # fmt: skip
     model = onnx.load_model_from_string(buffer.getvalue())
     model.ir_version = IR_VERSION
