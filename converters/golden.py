@@ -39,10 +39,14 @@ def make_goldens(written: Written, samples: Samples, scheme: str) -> Goldens | N
             goldens = _goldens(written, [_coarse(sample, levels) for sample in chosen[:keep]], scheme)
             if goldens is None:
                 return None
-            if len(goldens.to_bytes()) < most:
+            if _fit(goldens, most):
                 return goldens
     smallest = _goldens(written, [_coarse(chosen[0], LEVELS[-1])], scheme)
-    return smallest if smallest is not None and len(smallest.to_bytes()) < MAX_BYTES else None
+    return smallest if smallest is not None and _fit(smallest, MAX_BYTES) else None
+
+
+def _fit(goldens: Goldens, most: int) -> bool:
+    return goldens.few_enough and len(goldens.to_bytes()) < most
 
 
 def _coarse(sample: Sample, levels: int) -> Sample:

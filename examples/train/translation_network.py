@@ -265,7 +265,8 @@ class DecoderPart(nn.Module):  # type: ignore[misc]
         own_bias = None if self.growing else hiding(rest[0])
         memory_bias, caches = hiding(rest[masks - 1]), rest[masks:]
         count = 2 * len(network.decoder)
-        memory, past, present = caches[:count], caches[count:], []
+        memory, past = caches[:count], caches[count:]
+        present: list[torch.Tensor] = []
         x = network.embed(network.target_table, ids, network.positions.index_select(0, position))
         for at, layer in enumerate(network.decoder):
             pair = slice(2 * at, 2 * at + 2)
