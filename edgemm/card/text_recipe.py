@@ -28,11 +28,12 @@ class TextRecipe:
     from the same text.
     """
 
-    tokenizer: Literal["json", "sentencepiece", "wordpiece", "characters", "bytes"] = "json"
+    tokenizer: Literal["json", "sentencepiece", "wordpiece", "words", "characters", "bytes"] = "json"
     """How the text is divided. json: as the `tokenizer.json` says that Hugging Face's tokenizers write, special tokens
     included. sentencepiece: by a `.model` of SentencePiece. wordpiece: by a `vocab.txt` with a token on each line, by
-    the rules of BERT: [CLS] text [SEP], or [CLS] text [SEP] second text [SEP]. characters: by a file with one character
-    on each line, whose number, from 0, is its id. bytes: the text's UTF-8 bytes, without a vocabulary."""
+    the rules of BERT: [CLS] text [SEP], or [CLS] text [SEP] second text [SEP]. words: at spaces, by a file with one
+    word on each line, whose number, from 0, is its id; lines such as <pad> stand for no word. characters: by a file
+    with one character on each line, likewise. bytes: the text's UTF-8 bytes, without a vocabulary."""
     vocabulary: str = ""
     """Name of the vocabulary's file: it stands beside the card's JSON, and inside the model file. Not for bytes."""
     sha256: str = ""
@@ -44,19 +45,20 @@ class TextRecipe:
     """How many ids the model has: the rows of its table of embeddings. A vocabulary with higher ids is refused. 0: not
     known; `edgemm convert` finds it out."""
     lowercase: bool = False
-    """wordpiece: letters are made small and lose their accents, as "uncased" models need it. characters: letters are
-    made small. json and sentencepiece say it themselves."""
+    """wordpiece: letters are made small and lose their accents, as "uncased" models need it. words, characters: letters
+    are made small. json and sentencepiece say it themselves."""
     before: tuple[int, ...] = ()
-    """Ids before the text. For sentencepiece, characters and bytes, as `between` and `after` are."""
+    """Ids before the text. For sentencepiece, words, characters and bytes, as `between` and `after` are."""
     between: tuple[int, ...] = ()
     """Ids between two texts that are given together."""
     after: tuple[int, ...] = ()
     """Ids behind the text, or the second of two."""
     offset: int = 0
-    """Added to each id of the vocabulary, but not to those of other keys. For sentencepiece, characters and bytes."""
+    """Added to each id of the vocabulary, but not to those of other keys. For sentencepiece, words,
+    characters and bytes."""
     unknown: int = -1
-    """Id of what the vocabulary does not have. sentencepiece: -1 for the model's own; characters: -1: such a text is
-    refused."""
+    """Id of what the vocabulary does not have. sentencepiece: -1 for the model's own; words, characters: -1: such a
+    text is refused."""
     pad: int = 0
     """Id that fills up short texts."""
     padding: Literal["end", "start"] = "end"
@@ -110,7 +112,7 @@ def check_text(recipe: TextRecipe, path: str) -> None:
             raise CardError(
                 f"{path}.{key}: has no effect with {recipe.tokenizer}, which says it itself. Leave it out"
             )
-    if recipe.lowercase and recipe.tokenizer not in ("wordpiece", "characters"):
+    if recipe.lowercase and recipe.tokenizer not in ("wordpiece", "words", "characters"):
         raise CardError(f"{path}.lowercase: has no effect with {recipe.tokenizer}. Leave it out")
     _check_ids(recipe, path)
 

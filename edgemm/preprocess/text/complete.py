@@ -60,12 +60,21 @@ def from_json(recipe: TextRecipe, length: int, vocabulary: bytes) -> CompleteTok
     Raises:
         CardError: it is none.
     """
+    made = read_json(recipe, vocabulary)
+    return CompleteTokenizer(made, recipe, length, _unknown_of(made))
+
+
+def read_json(recipe: TextRecipe, vocabulary: bytes) -> Any:
+    """The package's own tokenizer of a `tokenizer.json`.
+
+    Raises:
+        CardError: it is none.
+    """
     package = _package()
     try:
-        made = package.Tokenizer.from_str(vocabulary.decode("utf-8"))
+        return package.Tokenizer.from_str(vocabulary.decode("utf-8"))
     except BaseException as error:
         raise _refused(error, recipe, "a tokenizer.json") from error
-    return CompleteTokenizer(made, recipe, length, _unknown_of(made))
 
 
 def _unknown_of(tokenizer: Any) -> int | None:
@@ -75,6 +84,16 @@ def _unknown_of(tokenizer: Any) -> int | None:
 
 def from_words(recipe: TextRecipe, length: int, vocabulary: bytes) -> CompleteTokenizer:
     """Of a `vocab.txt`: a token on each line, whose number, from 0, is its id.
+
+    Raises:
+        CardError: it is none.
+    """
+    made = read_words(recipe, vocabulary)
+    return CompleteTokenizer(made, recipe, length, made.token_to_id(UNKNOWN))
+
+
+def read_words(recipe: TextRecipe, vocabulary: bytes) -> Any:
+    """The package's own tokenizer of a `vocab.txt`.
 
     Raises:
         CardError: it is none.
@@ -93,7 +112,8 @@ def from_words(recipe: TextRecipe, length: int, vocabulary: bytes) -> CompleteTo
     made.normalizer = package.normalizers.BertNormalizer(lowercase=recipe.lowercase)
     made.pre_tokenizer = package.pre_tokenizers.BertPreTokenizer()
     made.post_processor = package.processors.BertProcessing((SEP, words[SEP]), (CLS, words[CLS]))
-    return CompleteTokenizer(made, recipe, length, words[UNKNOWN])
+    made.decoder = package.decoders.WordPiece()
+    return made
 
 
 def lines(vocabulary: bytes, name: str) -> list[str]:

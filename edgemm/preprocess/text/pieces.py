@@ -1,4 +1,5 @@
-"""Tokenizers that give the ids of the text alone: SentencePiece, characters, bytes. The card says what is around it."""
+"""Tokenizers that give the ids of the text alone: SentencePiece, words, characters, bytes. The card says what is
+around it."""
 
 from __future__ import annotations
 
@@ -87,16 +88,8 @@ def from_sentencepiece(recipe: TextRecipe, length: int, vocabulary: bytes) -> Pi
     Raises:
         CardError: it is none.
     """
-    package: Any = load_dependency("sentencepiece", "SentencePiece", "text")
-    model = package.SentencePieceProcessor()
-    try:
-        model.LoadFromSerializedProto(vocabulary)
-        count = model.GetPieceSize()
-    except Exception as error:
-        raise CardError(
-            f"the vocabulary {recipe.vocabulary!r}: expected a .model of SentencePiece, found another file "
-            f"({' '.join(str(error).split())[:200]})"
-        ) from error
+    model = read_sentencepiece(recipe, vocabulary)
+    count = model.GetPieceSize()
     offset, own = recipe.offset, model.unk_id()
     unknown = recipe.unknown if recipe.unknown >= 0 else own + offset
 
@@ -107,34 +100,83 @@ def from_sentencepiece(recipe: TextRecipe, length: int, vocabulary: bytes) -> Pi
     return PieceTokenizer(recipe, length, divide, count, unknown, None if mark == own else mark + offset)
 
 
+def read_sentencepiece(recipe: TextRecipe, vocabulary: bytes) -> Any:
+    """The package's own processor.
+
+    Raises:
+        CardError: it is none.
+    """
+    package: Any = load_dependency("sentencepiece", "SentencePiece", "text")
+    model = package.SentencePieceProcessor()
+    try:
+        model.LoadFromSerializedProto(vocabulary)
+        model.GetPieceSize()
+    except Exception as error:
+        raise CardError(
+            f"the vocabulary {recipe.vocabulary!r}: expected a .model of SentencePiece, found another file "
+            f"({' '.join(str(error).split())[:200]})"
+        ) from error
+    return model
+
+
+def from_words(recipe: TextRecipe, length: int, vocabulary: bytes) -> PieceTokenizer:
+    """Of a file with one word on each line. Lines in angle brackets, such as <pad>, have an id, and never stand for a
+    word of a text."""
+    words = lines(vocabulary, recipe.vocabulary)
+    places = {each: at + recipe.offset for at, each in enumerate(words) if is_word(each)}
+    return _of_symbols(recipe, length, words, places, str.split)
+
+
+def is_word(line: str) -> bool:
+    """Of a vocabulary of words: what a text may have."""
+    return line.split() == [line] and not (line.startswith("<") and line.endswith(">") and len(line) > 2)
+
+
 def from_characters(recipe: TextRecipe, length: int, vocabulary: bytes) -> PieceTokenizer:
     """Of a file with one character on each line. Lines of several characters, such as <pad>, have an id, and never
     stand for a part of a text."""
     symbols = lines(vocabulary, recipe.vocabulary)
     places = {each: at + recipe.offset for at, each in enumerate(symbols) if len(each) == 1}
+    return _of_symbols(recipe, length, symbols, places, list)
+
+
+def _of_symbols(
+    recipe: TextRecipe,
+    length: int,
+    symbols: list[str],
+    places: dict[str, int],
+    part: Callable[[str], list[str]],
+) -> PieceTokenizer:
+    """Args:
+    symbols: the lines of the vocabulary.
+    places: what a text may have -> id.
+    part: text -> symbols.
+    """
     if not places:
         raise CardError(
-            f"the vocabulary {recipe.vocabulary!r}: expected one character on each line, found none"
+            f"the vocabulary {recipe.vocabulary!r}: expected one {_ONE[recipe.tokenizer]} on each line, found none"
         )
 
     def divide(text: str) -> list[int]:
-        known = text.lower() if recipe.lowercase else text
+        found = part(text.lower() if recipe.lowercase else text)
         if recipe.unknown < 0:
-            _require(known, places)
-        return [places.get(each, recipe.unknown) for each in known]
+            _require(found, places, recipe.tokenizer)
+        return [places.get(each, recipe.unknown) for each in found]
 
-    return PieceTokenizer(
-        recipe, length, divide, len(symbols), recipe.unknown if recipe.unknown >= 0 else None
-    )
+    unknown = recipe.unknown if recipe.unknown >= 0 else None
+    return PieceTokenizer(recipe, length, divide, len(symbols), unknown)
 
 
-def _require(text: str, places: dict[str, int]) -> None:
-    """Names no character: what was typed stands in no message."""
-    missing = sum(each not in places for each in text)
+_ONE = {"words": "word", "characters": "character"}
+
+
+def _require(symbols: list[str], places: dict[str, int], kind: str) -> None:
+    """Names none of them: what was typed stands in no message."""
+    missing = sum(each not in places for each in symbols)
     if missing:
         raise InputError(
-            f"a text: expected characters of the model's vocabulary of {len(places)}, found {missing} others among "
-            f"{len(text)}. Leave them out, or give them an id by `unknown` in the card"
+            f"a text: expected {kind} of the model's vocabulary of {len(places)}, found {missing} others among "
+            f"{len(symbols)}. Leave them out, or give them an id by `unknown` in the card"
         )
 
 

@@ -50,6 +50,7 @@ _MAKE: Mapping[str, str] = {
     "json": "edgemm.preprocess.text.complete:from_json",
     "wordpiece": "edgemm.preprocess.text.complete:from_words",
     "sentencepiece": "edgemm.preprocess.text.pieces:from_sentencepiece",
+    "words": "edgemm.preprocess.text.pieces:from_words",
     "characters": "edgemm.preprocess.text.pieces:from_characters",
     "bytes": "edgemm.preprocess.text.pieces:from_bytes",
 }

@@ -142,3 +142,25 @@ def test_a_file_of_something_else_is_no_sentencepiece_model() -> None:
     package("sentencepiece")
     with pytest.raises(CardError, match=r"expected a .model of SentencePiece"):
         divided("a", tokenizer="sentencepiece", vocabulary=b"something else")
+
+
+WORDS = b"<pad>\n<unk>\nhalf\npast\n<\n"
+
+
+def test_words_stand_between_spaces() -> None:
+    found = divided("half  past\tHALF", tokenizer="words", vocabulary=WORDS, unknown=1)
+    assert (found.ids, found.unknown) == ([2, 3, 1], 1)
+    assert divided("PAST <", tokenizer="words", vocabulary=WORDS, lowercase=True).ids == [3, 4]
+
+
+def test_a_word_in_brackets_is_no_word_of_a_text() -> None:
+    with pytest.raises(
+        InputError, match="expected words of the model's vocabulary of 3, found 1 others among 2"
+    ):
+        divided("half <pad>", tokenizer="words", vocabulary=WORDS)
+
+
+@pytest.mark.parametrize("vocabulary", [b"<pad>\n", b"two words\n"])
+def test_a_vocabulary_without_a_word_is_refused(vocabulary: bytes) -> None:
+    with pytest.raises(CardError, match="expected one word on each line, found none"):
+        divided("a", tokenizer="words", vocabulary=vocabulary)
