@@ -54,6 +54,7 @@ ROOMS: dict[str, Room] = {
     "delegates": Room(("delegates",), GROUND),
     "backends": Room(("backends",), (*GROUND, "card", "artifact", "delegates")),
     "tasks": Room(("tasks",), (*GROUND, "card")),
+    "drivers": Room(("tasks.sequence",), (*GROUND, "card", "preprocess", "tasks")),
     "drawing": Room(("drawing",), GROUND),
     "judge": Room(("judge",), (*GROUND, "tasks")),
     # A session; what feeds sessions, which knows them by their protocol alone; what takes results.

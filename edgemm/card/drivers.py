@@ -14,7 +14,9 @@ from typing import Any
 
 from edgemm.errors import MissingDependency
 
-DRIVERS: Mapping[str, str] = {}
+DRIVERS: Mapping[str, str] = {
+    "sequence": "edgemm.tasks.sequence:SequenceDriver",
+}
 """Driver of a bundle -> module and class."""
 GROUP = "edgemm.drivers"
 

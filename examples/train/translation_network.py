@@ -27,6 +27,7 @@ from torch import nn
 from torch.nn import functional as F
 
 from edgemm.card import InputCard, ModelCard, OutputCard, StatePair
+from edgemm.tasks.sequence import SequenceRecipe
 
 HIDDEN = -1e4
 """Added to the score of what must not be looked at: its share becomes exactly 0 in float32."""
@@ -412,3 +413,40 @@ def decoder_samples(
                 if (at + place) % every == 0:
                     yield step
                 _, *caches = decoder(*(torch.from_numpy(each) for each in step.values()))
+
+
+def write_translation(
+    output: Path,
+    encoder: Path,
+    decoder: Path,
+    recipe: SequenceRecipe,
+    vocabularies: Mapping[str, bytes],
+    *,
+    name: str = "sequence",
+    licence: str = "",
+    extra: Mapping[str, Any] | None = None,
+) -> None:
+    """Writes the ZIP of a bundle that `edgemm.load` takes.
+
+    Args:
+        output: ends in .zip.
+        encoder: a file of `export_parts`, or what it was converted to.
+        decoder: likewise.
+        recipe: names the vocabularies, and the ids of begin and end.
+        vocabularies: name in the recipe -> content.
+        name: of the bundle.
+        licence: SPDX expression.
+        extra: more keys of bundle.json, each beginning with x-.
+    """
+    from edgemm.artifact.bundle import BundleAsset, BundleCard, BundlePart, write_bundle
+
+    parts = {"encoder": encoder, "decoder": decoder}
+    card = BundleCard(
+        driver="sequence", name=name, licence=licence, recipe=recipe, extra=dict(extra or {}),
+        parts={role: BundlePart(path.name) for role, path in parts.items()},
+        assets={each: BundleAsset(f"{each}.vocabulary") for each in vocabularies},
+    )  # fmt: skip
+    files: dict[str, bytes | Path] = {path.name: path for path in parts.values()}
+    write_bundle(
+        card, output, files=files | {f"{each}.vocabulary": held for each, held in vocabularies.items()}
+    )

@@ -1,0 +1,158 @@
+"""The session of a stream of texts: each is read, and another is written for it."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from typing import Any, Literal
+
+from edgemm.errors import InputError
+from edgemm.media import Captured, Text
+from edgemm.preprocess.text import Joined, TextPreprocessor
+from edgemm.results import Alternative, Written
+from edgemm.session import NO_CLOCK, Cancellation, Emission, Gap, StageClock
+from edgemm.tasks.search import Hypothesis, PartScorer, Rules, Search, make_search
+from edgemm.tasks.search.greedy import Stop
+from edgemm.tasks.sequence.feeds import Feeds, SourceFeeds, TargetFeeds
+from edgemm.tasks.sequence.recipe import SequenceRecipe
+
+
+class Writer:
+    """The two parts: an encoder that reads, and a decoder that begins to write."""
+
+    def __init__(
+        self, encoder: Any, decoder: Any, target: TargetFeeds, memory: Mapping[str, str], rules: Rules
+    ) -> None:
+        """Args:
+        encoder: a `Part`.
+        decoder: likewise, with states.
+        target: its inputs.
+        memory: encoder's output -> decoder's input.
+        rules: what may be written.
+        """
+        self.encoder, self.decoder = encoder, decoder
+        self._target, self._memory, self._rules = target, memory, rules
+
+    def read(self, feeds: Feeds, held: Feeds) -> None:
+        """A new text: the encoder's answer is held in the decoder, whose cache is empty."""
+        found = self.encoder.step(feeds)
+        self.decoder.reset()
+        self.decoder.hold(held | {into: found.real(name) for name, into in self._memory.items()})
+
+    def search(self, recipe: SequenceRecipe, stop: Stop | None) -> Search:
+        """What is written for it."""
+        scorer = PartScorer(self.decoder, self._target, recipe.scores)
+        return make_search(
+            scorer, self._rules, recipe.begin, beams=recipe.beams, length_penalty=recipe.length_penalty, stop=stop
+        )  # fmt: skip
+
+    def reset(self) -> None:
+        """Forgets the text."""
+        self.decoder.reset()
+
+    def close(self) -> None:
+        """Frees both."""
+        self.encoder.close()
+        self.decoder.close()
+
+
+class SequenceSession:
+    """See `edgemm.session.Session`. `feed` gives results as they come: partial ones, if asked for, and a final one."""
+
+    modality: Literal["image", "audio", "text"] = "text"
+
+    def __init__(
+        self,
+        recipe: SequenceRecipe,
+        prepare: TextPreprocessor,
+        source: SourceFeeds,
+        writer: Writer,
+        joined: Joined,
+    ) -> None:
+        self._recipe, self._prepare, self._source = recipe, prepare, source
+        self._writer, self._joined = writer, joined
+        self._cancelled = Cancellation()
+
+    def feed(self, item: Captured, clock: StageClock) -> Iterator[Emission]:
+        """What is written for a text.
+
+        Raises:
+            InputError: no text, one that is empty, or that the vocabulary has nothing of where it refuses that.
+        """
+        self._cancelled.renew()
+        for value in self._write(_text(item), clock, self._cancelled, partial=self._recipe.partial):
+            yield Emission(value, item.captured_ns, item.captured_ns, value.final)
+
+    def whole(self, item: Captured) -> Written:
+        """What is written for one text."""
+        (found,) = self._write(_text(item), NO_CLOCK, Cancellation(), partial=False)
+        return found
+
+    def gap(self, gap: Gap, clock: StageClock) -> Iterable[Emission]:
+        """Texts do not depend on each other."""
+        return ()
+
+    def finish(self, clock: StageClock) -> Iterable[Emission]:
+        """Nothing is left to say."""
+        return ()
+
+    def cancel(self) -> None:
+        """What is being written ends after the step that it is in."""
+        self._cancelled.cancel()
+
+    def reset(self) -> None:
+        """Forgets the text."""
+        self._writer.reset()
+
+    def close(self) -> None:
+        """Frees the parts; may be called twice."""
+        self._writer.close()
+
+    def _write(
+        self, item: Text, clock: StageClock, cancelled: Cancellation, *, partial: bool
+    ) -> Iterator[Written]:
+        clock.start("preprocess")
+        tokens = self._prepare.tokens(item.text, item.pair)
+        feeds = self._source.fill(tokens.ids)
+        clock.start("infer")
+        self._writer.read(*feeds)
+        search = self._writer.search(self._recipe, self._stops if self._recipe.stop else None)
+        told = ""
+        while not cancelled and search.advance():
+            if not partial:
+                continue
+            clock.start("decode")
+            (best,) = search.best()
+            so_far = self._told(best, cut=tokens.cut, final=False)
+            clock.stop()
+            if so_far.text != told:
+                told = so_far.text
+                yield so_far
+            clock.start("infer")
+        clock.start("decode")
+        texts = search.best(self._recipe.n_best)
+        found = self._told(texts[0], texts[1:], cut=tokens.cut)
+        clock.stop()
+        if not cancelled:
+            yield found
+
+    def _told(
+        self, text: Hypothesis, others: Sequence[Hypothesis] = (), *, cut: bool, final: bool = True
+    ) -> Written:
+        more = tuple(Alternative(self._join(each.tokens), each.confidence) for each in others)
+        return Written(self._join(text.tokens), text.confidence, more, text.ended, cut, final)
+
+    def _join(self, tokens: Sequence[int]) -> str:
+        """As a text, which ends before a stop word."""
+        text = self._joined(tokens)
+        ends = [at for at in map(text.find, self._recipe.stop) if at >= 0]
+        return text[: min(ends)].rstrip() if ends else text
+
+    def _stops(self, tokens: Sequence[int]) -> bool:
+        text = self._joined(tokens)
+        return any(word in text for word in self._recipe.stop)
+
+
+def _text(item: Captured) -> Text:
+    if not isinstance(item, Text):
+        raise InputError(f"the model takes text: expected a Text, found {type(item).__name__}")
+    return item
