@@ -47,8 +47,8 @@ _HOME = {
     "ModelCard": "edgemm.card",
     "Metric": "edgemm.judge",
     **dict.fromkeys(
-        ("Classification", "Keyword", "Detections", "Segmentation", "Landmarks", "Transcript", "Word", "Audio",
-         "Picture", "Embedding", "Tensors"), "edgemm.results"),
+        ("Classification", "Keyword", "Detections", "Segmentation", "Landmarks", "Transcript", "Word", "Written",
+         "Alternative", "Audio", "Picture", "Embedding", "Tensors"), "edgemm.results"),
     **dict.fromkeys(
         ("EdgemmError", "InputError", "LatencyMissed", "DelegateError", "DelegateMissing", "DelegateFailed",
          "MachineShortage", "ArtifactError", "DamagedArtifact", "CardError", "UnsupportedVersion", "SourceError",

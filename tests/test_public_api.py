@@ -37,6 +37,8 @@ SEAMS = {
     "Landmarks": ["points_xy", "scores", "score", "names", "skeleton", "depths"],
     "Transcript": ["text", "start_s", "end_s", "words", "final"],
     "Word": ["text", "begin_s", "end_s", "confidence"],
+    "Written": ["text", "score", "alternatives", "ended", "cut", "final"],
+    "Alternative": ["text", "score"],
     "Audio": ["samples", "sample_rate"],
     "Picture": ["pixels"],
     "Embedding": ["vector"],

@@ -12,9 +12,10 @@ import numpy as np
 import pytest
 import torch
 from torch import nn
-from translation_network import Attention, Translation
+from translation_network import Attention, Translation, cache_names
 from written_texts import BEGIN, END, LETTERS, RECIPE, TARGET, WORDS, exported, session_of, small_network
 
+from edgemm.artifact import read_artifact
 from edgemm.converters import convert
 from edgemm.media import Text
 from edgemm.results import Written
@@ -172,6 +173,53 @@ def test_four_beams_write_what_they_write_without_a_cache(
                     WORDS[token] for token in each.tokens if not WORDS[token].startswith("<")
                 )
                 assert score == pytest.approx(each.confidence, rel=1e-4)  # float32 in other orders
+
+
+class Growing:
+    """The growing form in ONNX Runtime itself: a cache of no length at first."""
+
+    def __init__(self, folder: Path, text: str) -> None:
+        import onnxruntime
+
+        encoder, decoder = (
+            onnxruntime.InferenceSession(read_artifact(folder / f"{role}.onnx").payload)
+            for role in ("encoder", "decoder")
+        )
+        ids = np.array([[LETTERS.index(each) for each in text]], np.int32)
+        mask = np.ones(ids.shape, np.float32)
+        names = [each.name for each in encoder.get_outputs()]
+        found = encoder.run(None, {"ids": ids, "mask": mask})
+        self.decoder, self.held = decoder, dict(zip(names, found, strict=True)) | {"memory_mask": mask}
+        sizes = network().sizes
+        self.past: Any = {
+            name: np.zeros((1, sizes.heads, 0, sizes.width // sizes.heads), np.float32)
+            for name in cache_names("past", sizes.decoder_layers)
+        }
+
+    def step(self, token: int) -> Any:
+        written = next(iter(self.past.values())).shape[2]
+        feeds = {"ids": np.array([[token]], np.int32), "position": np.array([written], np.int32)}
+        scores, *present = self.decoder.run(None, feeds | self.held | self.past)
+        self.past = dict(zip(self.past, present, strict=True))
+        return scores[0]
+
+    def snapshot(self) -> Any:
+        return self.past
+
+    def restore(self, snapshot: Any) -> None:
+        self.past = snapshot
+
+
+def test_a_cache_that_grows(tmp_path: Path) -> None:
+    exported(network(), tmp_path, growing=True)
+    for text in TEXTS:
+        texts = []
+        for scorer in (Growing(tmp_path, text), Uncached(reference(), text)):
+            search = Beam(scorer, Rules((END,), TARGET), (BEGIN,), beams=3)
+            while search.advance():
+                pass
+            texts.append([(each.tokens, round(each.confidence, 4)) for each in search.best(3)])
+        assert texts[0] == texts[1]
 
 
 @pytest.mark.parametrize("ending", [".int8.tflite", ".int8.onnx"])
