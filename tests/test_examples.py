@@ -76,6 +76,14 @@ def test_digits_are_written_down() -> None:
     assert set(words) <= set(data.WORDS)
 
 
+def test_numbers_are_written_as_words() -> None:
+    command = [sys.executable, str(ROOT / "examples" / "write_numbers.py"), "12/03/2024 7:30", "21st"]
+    done = subprocess.run(command, capture_output=True, text=True, check=True)
+    date, place = done.stdout.splitlines()
+    assert date.startswith("12/03/2024 7:30 = twelfth of march twenty twenty four seven thirty (")
+    assert place.startswith("21st = twenty first (")
+
+
 def test_a_module_is_converted(tmp_path: Path) -> None:
     pytest.importorskip("torch")
     output = tmp_path / "small.tflite"

@@ -1,9 +1,11 @@
-"""What comes with edgemm to try it on: five trained models, pictures of digits, recordings of words.
+"""What comes with edgemm to try it on: six trained models, pictures of digits, recordings of words.
 
     models/digits.onnx        handwritten digits, 28 x 28
     models/keywords.onnx      spoken digits in running sound, 8 kHz
     models/digits_ctc.onnx    strings of spoken digits written down, 8 kHz; digits_ctc.int8.tflite and
                               digits_ctc.int8.onnx, made of it, listen to a stream
+    models/written_numbers.tflite.zip, models/written_numbers.onnx.zip
+                              bundles that write numbers, times and dates as English words
     models/scene_detector.onnx, models/scene_segmenter.onnx
                               digits in moving, cluttered scenes, which `edgemm.data.scenes` draws
     digits/0 ... digits/9     40 of the held-out pictures as PNG, a folder per digit

@@ -1,0 +1,233 @@
+"""The bundled network that writes numbers as words: what it writes is read back to the number, by another way."""
+
+from __future__ import annotations
+
+import random
+from collections.abc import Iterator, Sequence
+from datetime import date
+
+import pytest
+from needs import needs
+
+import edgemm
+from edgemm import data
+from edgemm.litert_runtime import find_litert
+from edgemm.results import Written
+
+pytestmark = pytest.mark.device
+FILES = ("written_numbers.tflite.zip", "written_numbers.onnx.zip")
+KNOWN = {
+    "12/03/2024 7:30": "twelfth of march twenty twenty four seven thirty",
+    "1/1/2000": "first of january two thousand",
+    "31/12/1999 23:59": "thirty first of december nineteen ninety nine twenty three fifty nine",
+    "07/06/1905": "seventh of june nineteen oh five",
+    "17:00": "seventeen o'clock",
+    "9:05": "nine oh five",
+    "1,204.50": "one thousand two hundred four point five zero",
+    "-40": "minus forty",
+    "99%": "ninety nine percent",
+    "999,999": "nine hundred ninety nine thousand nine hundred ninety nine",
+    "112th": "one hundred twelfth",
+    "243rd": "two hundred forty third",
+}
+VALUES = {
+    "zero": 0, "one": 1, "two": 2, "three": 3, "four": 4, "five": 5, "six": 6, "seven": 7, "eight": 8, "nine": 9,
+    "ten": 10, "eleven": 11, "twelve": 12, "thirteen": 13, "fourteen": 14, "fifteen": 15, "sixteen": 16,
+    "seventeen": 17, "eighteen": 18, "nineteen": 19, "twenty": 20, "thirty": 30, "forty": 40, "fifty": 50,
+    "sixty": 60, "seventy": 70, "eighty": 80, "ninety": 90,
+}  # fmt: skip
+DAYS = [
+    "first", "second", "third", "fourth", "fifth", "sixth", "seventh", "eighth", "ninth", "tenth", "eleventh",
+    "twelfth", "thirteenth", "fourteenth", "fifteenth", "sixteenth", "seventeenth", "eighteenth", "nineteenth",
+    "twentieth", "twenty first", "twenty second", "twenty third", "twenty fourth", "twenty fifth", "twenty sixth",
+    "twenty seventh", "twenty eighth", "twenty ninth", "thirtieth", "thirty first",
+]  # fmt: skip
+MONTHS = [
+    "january", "february", "march", "april", "may", "june", "july", "august", "september", "october", "november",
+    "december",
+]  # fmt: skip
+
+
+def value(words: Sequence[str]) -> int | None:
+    """Of a number in words; None where they are none."""
+    if not words:
+        return None
+    if words == ["zero"]:
+        return 0
+    whole = part = 0
+    least = 1000
+    """What the next word must stay below."""
+    for word in words:
+        if word == "thousand" and part and not whole:
+            whole, part, least = part * 1000, 0, 1000
+        elif word == "hundred" and 0 < part < 10:
+            part, least = part * 100, 100
+        elif 0 < (number := VALUES.get(word, -1)) < least:
+            part, least = part + number, (10 if number >= 20 else 1)
+            if part < 10:
+                least = 1
+        else:
+            return None
+    return whole + part
+
+
+def is_ordinal(words: list[str], number: int) -> bool:
+    """The last word as the number that it is of."""
+    *before, last = words
+    if last in DAYS:
+        plain = list(VALUES)[DAYS.index(last) + 1] if DAYS.index(last) < 20 else "thirty"
+    else:
+        plain = f"{last.removesuffix('ieth')}y" if last.endswith("ieth") else last.removesuffix("th")
+    return last != plain and value([*before, plain]) == number
+
+
+def is_year(words: list[str], year: int) -> bool:
+    """Read whole, or in two halves."""
+    if value(words) == year:
+        return True
+    if words[-1:] == ["hundred"]:
+        return year % 100 == 0 and value(words[:-1]) == year // 100
+    oh = "oh" in words
+    halves = [at for at in range(1, len(words)) if value(words[:at]) == year // 100]
+    return any(
+        value(words[at + oh :]) == year % 100
+        and oh == (0 < year % 100 < 10)
+        and (not oh or words[at : at + 1] == ["oh"])
+        for at in halves
+    )
+
+
+def is_time(words: list[str], hour: int, minute: int) -> bool:
+    if minute == 0:
+        return words[-1:] == ["o'clock"] and value(words[:-1]) == hour
+    oh = minute < 10
+    return any(
+        value(words[:at]) == hour
+        and (not oh or words[at : at + 1] == ["oh"])
+        and value(words[at + oh :]) == minute
+        for at in range(1, len(words))
+    )
+
+
+def is_date(words: list[str], day: date) -> bool:
+    at = words.index("of") if "of" in words else 0
+    return (
+        at > 0
+        and " ".join(words[:at]) == DAYS[day.day - 1]
+        and words[at + 1 : at + 2] == MONTHS[day.month - 1 : day.month]
+        and is_year(words[at + 2 :], day.year)
+    )
+
+
+def is_decimal(words: list[str], text: str) -> bool:
+    if text.startswith("-"):
+        return words[:1] == ["minus"] and is_decimal(words[1:], text[1:])
+    if text.endswith("%"):
+        return words[-1:] == ["percent"] and is_decimal(words[:-1], text[:-1])
+    whole, _, decimals = text.replace(",", "").partition(".")
+    at = words.index("point") if "point" in words else len(words)
+    digits = "".join(str(VALUES.get(each, "?")) for each in words[at + 1 :])
+    return value(words[:at]) == int(whole) and digits == decimals
+
+
+def readings(draw: random.Random) -> Iterator[tuple[str, object]]:
+    """A text of each kind, and what tells whether words say it."""
+    day = date.fromordinal(draw.randint(date(1800, 1, 1).toordinal(), date(2099, 12, 31).toordinal()))
+    hour, minute = draw.randrange(24), draw.randrange(60)
+    dated, timed = f"{day.day}/{day.month:02d}/{day.year}", f"{hour}:{minute:02d}"
+    number = f"{draw.choice(['', '-'])}{draw.randrange(10 ** draw.randint(1, 6)):,}"
+    number += draw.choice(["", f".{draw.randrange(100):02d}"]) + draw.choice(["", "", "%"])
+    place = draw.randint(1, 9999)
+    end = "th" if place // 10 % 10 == 1 else {1: "st", 2: "nd", 3: "rd"}.get(place % 10, "th")
+    yield f"{place}{end}", lambda words: is_ordinal(words, place)
+    yield dated, lambda words: is_date(words, day)
+    yield timed, lambda words: is_time(words, hour, minute)
+    yield number, lambda words: is_decimal(words, number)
+    yield (
+        f"{dated} {timed}",
+        lambda words: any(
+            is_date(words[:at], day) and is_time(words[at:], hour, minute) for at in range(4, len(words))
+        ),
+    )
+
+
+@pytest.fixture(scope="module", params=FILES)
+def model(request: pytest.FixtureRequest) -> Iterator[edgemm.Model]:
+    needs(find_litert)
+    pytest.importorskip("onnxruntime")
+    with edgemm.load(data.path(f"models/{request.param}")) as loaded:
+        yield loaded
+
+
+def written(model: edgemm.Model, text: str) -> str:
+    found = model(text)
+    assert isinstance(found, Written)
+    return found.text
+
+
+@pytest.mark.parametrize("text", KNOWN)
+def test_known_readings(model: edgemm.Model, text: str) -> None:
+    assert written(model, text) == KNOWN[text]
+
+
+def test_what_is_written_is_what_was_typed(model: edgemm.Model) -> None:
+    draw = random.Random(11)
+    asked = [each for _ in range(40) for each in readings(draw)]
+    wrong = [text for text, says in asked if not says(written(model, text).split())]  # type: ignore[operator]
+    assert len(wrong) <= 2, wrong  # 1 of 100
+
+
+@pytest.mark.parametrize(
+    ("words", "number"),
+    [("one thousand two hundred four", 1204), ("ten", 10), ("ninety nine", 99), ("two hundred", 200),
+     ("ten five", None), ("twenty thirty", None), ("hundred", None), ("one two", None), ("forty ten", None),
+     ("three thousand", 3000), ("twelve hundred", None)],
+)  # fmt: skip
+def test_numbers_are_read_back(words: str, number: int | None) -> None:
+    assert value(words.split()) == number
+
+
+def test_other_words_are_not_what_was_typed() -> None:
+    assert is_year(["twenty", "twenty", "four"], 2024)
+    assert not is_year(["twenty", "twenty", "four"], 2044)
+    assert not is_year(["nineteen", "five"], 1905)
+    assert not is_time(["seven", "five"], 7, 5)
+    assert not is_date(["second", "of", "march", "two", "thousand"], date(2000, 3, 1))
+    assert not is_decimal(["five", "point", "one"], "5.2")
+    assert is_ordinal(["one", "hundred", "twentieth"], 120)
+    assert is_ordinal(["twelfth"], 12)
+    assert is_ordinal(["two", "hundredth"], 200)
+    assert not is_ordinal(["twelve"], 12)
+
+
+def test_what_it_learned_from_is_right() -> None:
+    """The training's own readings, read back in the same way."""
+    import spelled_out
+
+    draw = random.Random(5)
+    for _ in range(300):
+        day = date.fromordinal(draw.randint(date(1800, 1, 1).toordinal(), date(2099, 12, 31).toordinal()))
+        hour, minute, number = (
+            draw.randrange(24),
+            draw.randrange(60),
+            draw.randrange(10 ** draw.randint(1, 6)),
+        )
+        assert is_date(spelled_out.date(day.day, day.month, day.year).split(), day)
+        assert is_time(spelled_out.time(hour, minute).split(), hour, minute)
+        assert value(spelled_out.cardinal(number).split()) == number
+        assert is_ordinal(spelled_out.ordinal(number + 1).split(), number + 1)
+
+
+def test_four_beams_write_the_same(model: edgemm.Model) -> None:
+    session = model.session(beams=4)
+    try:
+        for text, words in KNOWN.items():
+            found = session.whole(edgemm.Text(text, 0, 0))  # type: ignore[attr-defined]
+            assert found.text == words
+    finally:
+        session.close()
+
+
+def test_letters_that_it_does_not_know_are_refused(model: edgemm.Model) -> None:
+    with pytest.raises(edgemm.errors.InputError, match="expected characters of the model's vocabulary"):
+        model("noon")
