@@ -37,7 +37,7 @@ ROOMS: dict[str, Room] = {
     "ground": Room(
         ("amounts", "atomic", "cache", "child_process", "choices", "dependency", "excerpt", "exit_guard", "gate",
          "installed", "lazy_names", "lifecycle", "litert_runtime", "log", "onnx_runtime", "opencv", "runtime_noise",
-         "shortage", "signals", "strict_json", "version", "worker"),
+         "shortage", "signals", "strict_json", "token_list", "version", "worker"),
         ERRORS,
     ),
     # Files.
@@ -62,6 +62,8 @@ ROOMS: dict[str, Room] = {
         ("model",),
         (*GROUND, "card", "artifact", "foreign", "inspection", "preprocess", "backends", "tasks"),
     ),
+    # Tasks whose networks call each other.
+    "drivers": Room(("tasks.transducer",), (*GROUND, "card", "preprocess", "tasks", "model")),
     "stream": Room(("stream",), (*GROUND, "capture")),
     "sinks": Room(("sinks",), (*GROUND, "capture", "stream", "drawing")),
     # `Model` itself: its method `stream` is where a session and a stream meet.

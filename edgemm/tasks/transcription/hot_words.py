@@ -2,9 +2,22 @@
 
 from __future__ import annotations
 
+from typing import Protocol
+
 from edgemm.errors import CardError
-from edgemm.tasks.transcription.recipe import TranscriptionRecipe
-from edgemm.tasks.transcription.spelling import Spelling
+from edgemm.tasks.transcription.spelling import Spelling, Writing
+
+
+class Expecting(Writing, Protocol):
+    """What a recipe says of words that are expected."""
+
+    @property
+    def hot_words(self) -> tuple[str, ...]:
+        """The words."""
+
+    @property
+    def hot_bonus(self) -> float:
+        """Added to the logarithm of a text's probability for each."""
 
 
 class HotWords:
@@ -14,7 +27,7 @@ class HotWords:
         CardError: the labels cannot write one of them.
     """
 
-    def __init__(self, recipe: TranscriptionRecipe, spelling: Spelling) -> None:
+    def __init__(self, recipe: Expecting, spelling: Spelling) -> None:
         self._bonus, self._words = recipe.hot_bonus, frozenset(recipe.hot_words)
         self._begun: dict[str, float] = {}
         for word in recipe.hot_words:

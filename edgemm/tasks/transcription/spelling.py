@@ -3,10 +3,29 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import NamedTuple
+from typing import Literal, NamedTuple, Protocol
 
 from edgemm.errors import CardError
-from edgemm.tasks.transcription.recipe import TranscriptionRecipe
+
+
+class Writing(Protocol):
+    """What a recipe says of labels. Exists so that every way to find labels spells them alike."""
+
+    @property
+    def blank(self) -> int:
+        """Place of the label that stands for none."""
+
+    @property
+    def units(self) -> Literal["pieces", "words"]:
+        """What labels are."""
+
+    @property
+    def separator(self) -> str:
+        """What stands between words, or begins one."""
+
+    @property
+    def ignored(self) -> tuple[str, ...]:
+        """Labels that write nothing."""
 
 
 class Written(NamedTuple):
@@ -26,7 +45,7 @@ class Spelling:
         CardError: the blank, the separator or an ignored label is none of the labels, or a label occurs twice.
     """
 
-    def __init__(self, labels: Sequence[str], recipe: TranscriptionRecipe) -> None:
+    def __init__(self, labels: Sequence[str], recipe: Writing) -> None:
         if recipe.blank >= len(labels):
             raise CardError(
                 f"transcription.blank: expected 0 to {len(labels) - 1}, a place among the card's {len(labels)} labels, "

@@ -1,0 +1,51 @@
+"""Speech to text by a streaming transducer."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, Any, ClassVar
+
+from edgemm.tasks.transcription.spelling import Spelling
+from edgemm.tasks.transducer.networks import Encoder, Joiner, Predictor, named
+from edgemm.tasks.transducer.recipe import TransducerRecipe
+from edgemm.tasks.transducer.session import TransducerSession
+from edgemm.token_list import read_tokens, without_marks
+
+if TYPE_CHECKING:
+    from edgemm.model.part import Part
+
+
+class TransducerDriver:
+    """Encoder of running sound, decoder of what was said, joiner. See `edgemm.tasks.driver.Driver`."""
+
+    name: ClassVar[str] = "transducer"
+    task: ClassVar[str] = "transcription"
+    roles: ClassVar[tuple[str, ...]] = ("encoder", "decoder", "joiner")
+    optional: ClassVar[tuple[str, ...]] = ()
+    assets: ClassVar[tuple[str, ...]] = ("tokens",)
+    Recipe: ClassVar[type[Any]] = TransducerRecipe
+    modality: ClassVar[str] = "audio"
+
+    def session(
+        self,
+        recipe: TransducerRecipe,
+        parts: Mapping[str, Part],
+        assets: Mapping[str, bytes],
+        options: Mapping[str, Any],
+    ) -> TransducerSession:
+        """The state of a new stream.
+
+        Raises:
+            CardError: recipe, networks and tokens do not fit each other.
+            ArtifactError: the list of tokens is damaged.
+        """
+        recipe.check()
+        scores = named(parts["joiner"].outputs, recipe.joiner_output, "joiner", "output").shape[-1]
+        labels = without_marks(read_tokens(assets["tokens"]), scores)
+        return TransducerSession(
+            recipe,
+            Encoder(parts["encoder"], recipe),
+            Predictor(parts["decoder"], recipe),
+            Joiner(parts["joiner"], recipe, len(labels)),
+            Spelling(labels, recipe),
+        )
