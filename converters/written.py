@@ -63,6 +63,8 @@ class Settings:
     """ONNX: type of the inputs and outputs of a static int8 model. Those of TFLite are then int8 in any case."""
     keep_layout: bool = False
     """TFLite: leave pictures NCHW at the inputs and outputs."""
+    states: tuple[tuple[str, str], ...] = ()
+    """TFLite: output and input of each state; both get one layout."""
 
 
 def write_plan(model: ir.Model, plan: Plan, format_: Format, settings: Settings) -> Written:
@@ -74,7 +76,7 @@ def write_plan(model: ir.Model, plan: Plan, format_: Format, settings: Settings)
     if format_ == "tflite":
         from edgemm.converters.tflite import check_tflite, write_tflite
 
-        tflite = write_tflite(model, plan, keep_layout=settings.keep_layout)
+        tflite = write_tflite(model, plan, keep_layout=settings.keep_layout, states=dict(settings.states))
         check_tflite(tflite.payload)
         return Written(
             "tflite",

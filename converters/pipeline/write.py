@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import onnx_ir as ir
 
 from edgemm.converters.fidelity import evaluation_part
@@ -20,7 +22,9 @@ CHECKED = 16
 
 def write(work: Work) -> None:
     """The float file, for a guard on passes and writer, then the planned one."""
-    prepared, options = work.prepared, work.options
+    prepared = work.prepared
+    states = tuple((pair.output, pair.input) for pair in prepared.card.states)
+    work.options = options = replace(work.options, settings=replace(work.options.settings, states=states))
     check_written_float(work)
     work.written = write_plan(prepared.model, work.plan, options.format, options.settings)
     require_runs(prepared.model, work.written, work.plan, options.format, options.settings, work.judged_on)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Literal
 
@@ -57,12 +58,15 @@ FROM_TFLITE = "edgemm.tflite"
 """Producer of a graph that was read from a .tflite file: its inputs and outputs have that file's layout already."""
 
 
-def write_tflite(model: ir.Model, plan: Plan, *, keep_layout: bool = False) -> TfliteFile:
+def write_tflite(
+    model: ir.Model, plan: Plan, *, keep_layout: bool = False, states: Mapping[str, str] | None = None
+) -> TfliteFile:
     """Writes a canonical graph with the plan's numbers.
 
     Args:
         keep_layout: inputs and outputs stay as in the graph; without it pictures are NHWC, which they are already
             in a graph that was read from a .tflite file.
+        states: output -> input that takes it in the next step: the output has that input's layout.
 
     Raises:
         UnsupportedOperator: an operator, attribute or shape that TFLite cannot express; all the nodes
@@ -77,7 +81,11 @@ def write_tflite(model: ir.Model, plan: Plan, *, keep_layout: bool = False) -> T
     for node in model.graph:
         if str(node.name) not in inside:
             LOWERINGS[node.op_type](ctx, node)
-    outs = [_output(ctx, value, keep_layout) for value in model.graph.outputs]
+    taken = {str(value.name): port.permutation for value, port in zip(model.graph.inputs, ins, strict=True)}
+    outs = [
+        _output(ctx, value, keep_layout, taken.get((states or {}).get(str(value.name), ""), ()))
+        for value in model.graph.outputs
+    ]
     for graph in (ctx.graph, *ctx.graph.subgraphs):
         tidy(graph)
     return TfliteFile(build(ctx.graph), tuple(ins), tuple(outs))
@@ -138,10 +146,17 @@ def _has_channels_last(value: ir.Value) -> bool:
     return bool(readers or inner) and turned and all(_has_channels_last(each) for each in inner)
 
 
-def _output(ctx: Lowering, value: ir.Value, keep_layout: bool) -> TflitePort:
+def _output(ctx: Lowering, value: ir.Value, keep_layout: bool, state: tuple[int, ...] | None) -> TflitePort:
+    """
+    Args:
+        state: permutation of the input that this output goes into; () where it is no state.
+    """
     stored = ctx.stored(value)
     tensor, perm = stored.tensor, stored.perm
-    wanted = identity(len(perm)) if keep_layout or len(perm) != 4 else _settled(ctx, perm)
+    if state != ():
+        wanted = state if state is not None else identity(len(perm))
+    else:
+        wanted = identity(len(perm)) if keep_layout or len(perm) != 4 else _settled(ctx, perm)
     tensor, perm = ctx.transpose(tensor, compose(inverse(perm), wanted)), wanted
     if tensor in ctx.graph.inputs or tensor in ctx.graph.outputs:
         tensor = _copy(ctx, tensor)

@@ -6,15 +6,35 @@ from __future__ import annotations
 
 import io
 import warnings
+from dataclasses import replace
 from typing import Any, NamedTuple
 
 import numpy as np
 import numpy.typing as npt
 from needs import package
 
+from edgemm.card import AudioRecipe
+from edgemm.preprocess.logmel import logmel
+
 BANDS, WIDTH, BLANK, CONTEXT = 8, 8, 0, 2
 TOKENS = ("<blk>", "▁the", "▁a", "s", "t", "▁", "o", "n", "▁on", "e", "<unk>")
 RATE, HOP = 8000, 32
+
+
+def audio(**changes: Any) -> AudioRecipe:
+    """How sound becomes frames here."""
+    recipe = AudioRecipe(
+        sample_rate=RATE,
+        window=64,
+        hop=HOP,
+        n_fft=64,
+        n_mels=BANDS,
+        fmin=100.0,
+        fmax=4000.0,
+        mean=(-6.0,),
+        std=(3.0,),
+    )
+    return replace(recipe, **changes)
 
 
 class Encoder(NamedTuple):
@@ -64,9 +84,9 @@ def zipformer(layers: int = 5, seed: int = 3) -> Encoder:
             weights = torch.softmax(scores.masked_fill(~mask, -1e4), -1)
             mixed = behind(1, torch.tanh(self.nonlin(x)).permute(1, 0, 2).unsqueeze(0), 2)
             x = x + self.out((weights @ mixed[0]).permute(1, 0, 2))
-            for at, value, out, conv in (
-                (2, self.value1, self.out1, self.conv1),
-                (3, self.value2, self.out2, self.conv2),
+            for at, value, out in (
+                (2, self.value1, self.out1),
+                (3, self.value2, self.out2),
             ):
                 seen = behind(at, value(x), 0)
                 x = x + out((weights @ seen.permute(1, 0, 2)).permute(1, 0, 2))
@@ -123,6 +143,7 @@ def zipformer(layers: int = 5, seed: int = 3) -> Encoder:
     net = Net().eval()
     named = [(f"{name}_{at}", shape, "float32") for at in range(layers) for name, shape in caches()]
     states = (*named, ("embed_states", (1, WIDTH, ahead, 1), "float32"), ("processed_lens", (1,), "int64"))
+    _spread(net, net.whole)
     return Encoder(net, net.whole, 2 * (rows + ahead) + 1, 2 * rows, states)
 
 
@@ -138,14 +159,12 @@ def lstm(seed: int = 5) -> Encoder:
             self.first = nn.Conv1d(BANDS, WIDTH, 3, stride=2)
             self.second = nn.Conv1d(WIDTH, WIDTH, 3, stride=2)
             self.lstm = nn.LSTM(WIDTH, WIDTH, 2, batch_first=True)
-            with torch.no_grad():
-                for weights in self.parameters():
-                    weights.mul_(2.0)  # so that the rows differ
+            self.project = nn.Linear(WIDTH, WIDTH)
 
         def forward(self, x: Any, state0: Any, state1: Any) -> Any:
             y = torch.tanh(self.second(torch.tanh(self.first(x.transpose(1, 2))))).transpose(1, 2)
             rows, (hidden, cell) = self.lstm(y, (state0, state1))
-            return rows, hidden, cell
+            return self.project(rows), hidden, cell
 
     net = Net().eval()
     shape = (2, 1, WIDTH)
@@ -153,7 +172,19 @@ def lstm(seed: int = 5) -> Encoder:
     def whole(frames: Any) -> Any:
         return net(frames, torch.zeros(shape), torch.zeros(shape))[0]
 
+    _spread(net, whole)
     return Encoder(net, whole, 9, 4, (("state0", shape, "float32"), ("state1", shape, "float32")))
+
+
+def _spread(net: Any, whole: Any) -> None:
+    """Makes the rows differ from each other, by the last layer: mean 0 and deviation 1 over a recording."""
+    import torch
+
+    frames = torch.from_numpy(logmel(melody(2.0, 99), audio()))[None]
+    with torch.no_grad():
+        deviation, mean = torch.std_mean(whole(frames)[0], 0)
+        net.project.weight.div_(deviation[:, None])
+        net.project.bias.sub_(mean).div_(deviation)
 
 
 def stateless(seed: int = 11) -> Any:
@@ -171,7 +202,7 @@ def stateless(seed: int = 11) -> Any:
 
         def forward(self, y: Any) -> Any:
             seen = self.conv(self.table(y).transpose(1, 2))[:, :, 0]
-            return self.project(torch.relu(seen)) * 2.0
+            return self.project(torch.relu(seen))
 
     return Net().eval()
 
@@ -190,12 +221,12 @@ def recurrent(seed: int = 13) -> Any:
 
         def forward(self, y: Any, hidden: Any) -> Any:
             out, hidden = self.gru(self.table(y), hidden)
-            return out * 2.0, hidden
+            return out, hidden
 
     return Net().eval()
 
 
-def joiner(seed: int = 17, silence: float = 1.5) -> Any:
+def joiner(seed: int = 17, silence: float = 4.0) -> Any:
     """Rows of both -> a logit for each token."""
     torch = package("torch")
     nn = torch.nn
@@ -228,7 +259,9 @@ def melody(seconds: float, seed: int) -> npt.NDArray[np.float32]:
     while sum(map(len, parts)) < seconds * RATE:
         time = np.arange(int(draw.integers(RATE // 50, RATE // 12))) / RATE
         loud = draw.choice([0.0, 0.02, 0.3, 0.8])
-        parts.append(loud * np.sin(2 * np.pi * draw.uniform(100, 3600) * time) + draw.normal(0, 1e-3, len(time)))
+        parts.append(
+            loud * np.sin(2 * np.pi * draw.uniform(100, 3600) * time) + draw.normal(0, 1e-3, len(time))
+        )
     return np.concatenate(parts)[: int(seconds * RATE)].astype(np.float32)
 
 

@@ -132,7 +132,8 @@ class Joiner:
         found = _finite(self.part.step(feeds).real(self._output), self._output).reshape(-1)
         if len(found) != self._labels:
             raise ArtifactError(
-                f"joiner output {self._output!r}: expected {self._labels} scores, one for each token, found {len(found)}"
+                f"joiner output {self._output!r}: expected {self._labels} scores, one for each token, found "
+                f"{len(found)}"
             )
         return log_softmax(found.astype(np.float32))
 

@@ -111,12 +111,11 @@ class Beam:
         return max(self._texts, key=lambda each: self._rank(each, final=final))
 
     def _candidates(self, joined: Row) -> list[tuple[int, int]]:
-        """Text and label of what may be kept: of each text its best labels, and the blank, by which equal texts meet."""
+        """Text and label of what may be kept: of each text its best labels, and the blank, by which equal
+        texts meet."""
         count = min(self._beam + 1, joined.shape[1])
         best = np.argpartition(joined, -count, axis=1)[:, -count:]
-        return [
-            (at, label) for at, row in enumerate(best) for label in sorted({self._blank, *row.tolist()})
-        ]
+        return [(at, label) for at, row in enumerate(best) for label in sorted({self._blank, *row.tolist()})]
 
     def _longer(self, text: Text, label: int, step: int, score: float) -> Text:
         if label == self._blank:

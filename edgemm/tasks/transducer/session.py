@@ -61,9 +61,7 @@ class TransducerSession:
             InputError: not an audio block, or its rate changed.
         """
         if not isinstance(item, AudioBlock):
-            raise InputError(
-                f"a transducer takes sound: expected an AudioBlock, found {type(item).__name__}"
-            )
+            raise InputError(f"a transducer takes sound: expected an AudioBlock, found {type(item).__name__}")
         self._cancelled.renew()
         if self._began_s is None:
             self._began_s = item.position / item.sample_rate
