@@ -52,6 +52,8 @@ class TransducerSession:
         self._span_s, self._stride_s = self._window.span / rate, self._window.stride / rate
         self._tail_s = self._span_s + recipe.tail_s + recipe.delay_s
         self._cancelled = Cancellation()
+        self._began_s: float | None = None
+        self._newest: AudioBlock | None = None
         self.reset()
 
     def feed(self, item: Captured, clock: StageClock) -> Iterator[Emission]:
@@ -159,8 +161,7 @@ class TransducerSession:
         self._window.reset()
         self._encoder.part.reset()
         self._utterances = Utterances(self._recipe, self._spelling, self._search())
-        self._began_s: float | None = None
-        self._newest: AudioBlock | None = None
+        self._began_s, self._newest = None, None
         self._begin_ns = self._end_ns = 0
 
     def _search(self) -> Search:
