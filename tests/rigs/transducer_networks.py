@@ -37,6 +37,10 @@ def audio(**changes: Any) -> AudioRecipe:
     return replace(recipe, **changes)
 
 
+Frames = npt.NDArray[np.float32]
+"""[n, bands], that an encoder is made for."""
+
+
 class Encoder(NamedTuple):
     """One kind."""
 
@@ -52,7 +56,7 @@ class Encoder(NamedTuple):
     """Name, shape and type of each state input; its output is called new_ and the same."""
 
 
-def zipformer(layers: int = 5, seed: int = 3) -> Encoder:
+def zipformer(heard: Frames | None = None, layers: int = 5, seed: int = 3) -> Encoder:
     """Rows at half the rate, three of which are looked ahead, and attention over the chunk and 6 rows before it."""
     torch = package("torch")
     nn, functional = torch.nn, torch.nn.functional
@@ -143,11 +147,11 @@ def zipformer(layers: int = 5, seed: int = 3) -> Encoder:
     net = Net().eval()
     named = [(f"{name}_{at}", shape, "float32") for at in range(layers) for name, shape in caches()]
     states = (*named, ("embed_states", (1, WIDTH, ahead, 1), "float32"), ("processed_lens", (1,), "int64"))
-    _spread(net, net.whole)
+    _spread(net, net.whole, heard)
     return Encoder(net, net.whole, 2 * (rows + ahead) + 1, 2 * rows, states)
 
 
-def lstm(seed: int = 5) -> Encoder:
+def lstm(heard: Frames | None = None, seed: int = 5) -> Encoder:
     """A row for each four frames, five of which are looked ahead, and two layers that remember."""
     torch = package("torch")
     nn = torch.nn
@@ -172,15 +176,15 @@ def lstm(seed: int = 5) -> Encoder:
     def whole(frames: Any) -> Any:
         return net(frames, torch.zeros(shape), torch.zeros(shape))[0]
 
-    _spread(net, whole)
+    _spread(net, whole, heard)
     return Encoder(net, whole, 9, 4, (("state0", shape, "float32"), ("state1", shape, "float32")))
 
 
-def _spread(net: Any, whole: Any) -> None:
+def _spread(net: Any, whole: Any, heard: Frames | None) -> None:
     """Makes the rows differ from each other, by the last layer: mean 0 and deviation 1 over a recording."""
     import torch
 
-    frames = torch.from_numpy(logmel(melody(2.0, 99), audio()))[None]
+    frames = torch.from_numpy(logmel(melody(2.0, 99), audio()) if heard is None else heard)[None]
     with torch.no_grad():
         deviation, mean = torch.std_mean(whole(frames)[0], 0)
         net.project.weight.div_(deviation[:, None])

@@ -1,7 +1,7 @@
 """Foreign bundles: folders of models as other tools write them, read into the card of a bundle.
 
-Each layout is a module of this folder with a function `read(folder) -> BundleCard | None`, which looks at names of
-files and at small texts, and runs nothing.
+Each layout is a module of this folder with a function `read(folder, precision) -> BundleCard | None`, which looks at
+names of files, at small texts and at what model files say of themselves, and runs nothing.
 """
 
 from __future__ import annotations
@@ -11,8 +11,14 @@ from importlib import import_module
 from pathlib import Path
 
 from edgemm.card.bundle_card import BundleCard
+from edgemm.foreign.bundles.listing import Precision
 
-LAYOUTS: Mapping[str, tuple[str, str]] = {}
+LAYOUTS: Mapping[str, tuple[str, str]] = {
+    "sherpa-onnx transducer": (
+        "sherpa_transducer",
+        "encoder-*.onnx, decoder-*.onnx, joiner-*.onnx and tokens.txt",
+    ),
+}
 """Layout, as messages call it -> its module, and what such a folder has in it, in a few words."""
 
 
@@ -20,15 +26,18 @@ LAYOUT_KEY = "x-layout"
 """Key of the card that was made: the name of the layout."""
 
 
-def foreign_bundle(folder: Path) -> BundleCard | None:
+def foreign_bundle(folder: Path, precision: Precision = "int8") -> BundleCard | None:
     """The card of a folder without `bundle.json`; None where it has no layout that is known.
+
+    Args:
+        precision: which file is taken where a network is there with int8 weights and with float ones.
 
     Raises:
         CardError: it has one, and what is in it does not hold together.
         MissingDependency: the package that has its driver cannot be imported.
     """
     for layout, (module, _) in LAYOUTS.items():
-        card: BundleCard | None = import_module(f"edgemm.foreign.bundles.{module}").read(folder)
+        card: BundleCard | None = import_module(f"edgemm.foreign.bundles.{module}").read(folder, precision)
         if card is not None:
             return card.with_(extra={**card.extra, LAYOUT_KEY: layout})
     return None

@@ -17,6 +17,9 @@ class TransducerRecipe:
     audio: AudioRecipe = field(default_factory=AudioRecipe)
     """How sound becomes the frames of one step of the encoder: `frames` with those that it looks ahead, `stride` the
     samples between two steps."""
+    mirrored: bool = False
+    """Before the first sample stand `audio.lead` samples that are the first ones in reverse, as in Kaldi's filter banks
+    without snip_edges; else silence."""
     encoder_input: str = "x"
     """Name of the encoder's input that takes the frames. Its other inputs are states."""
     encoder_output: str = "encoder_out"

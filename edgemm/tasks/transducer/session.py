@@ -17,6 +17,7 @@ from edgemm.results import Transcript
 from edgemm.session import NO_CLOCK, Cancellation, Emission, Gap, StageClock
 from edgemm.tasks.transcription.hot_words import HotWords
 from edgemm.tasks.transcription.spelling import Spelling
+from edgemm.tasks.transducer.mirror import Mirror
 from edgemm.tasks.transducer.networks import Encoder, Joiner, Predictor, closed
 from edgemm.tasks.transducer.recipe import TransducerRecipe
 from edgemm.tasks.transducer.search import Beam, Greedy, Search
@@ -40,8 +41,10 @@ class TransducerSession:
         self._encoder, self._predictor, self._joiner = encoder, predictor, joiner
         self._hot = HotWords(recipe, spelling)
         spec = replace(encoder.spec, shape=closed(encoder.spec.shape))
-        card = InputCard(spec.name, "audio", spec.shape, "NTF", audio=recipe.audio)
-        self._window = compile_audio(card, spec)
+        lead = recipe.audio.lead if recipe.mirrored else 0
+        self._mirror = Mirror(lead / recipe.audio.sample_rate)
+        audio = replace(recipe.audio, lead=recipe.audio.lead - lead)
+        self._window = compile_audio(InputCard(spec.name, "audio", spec.shape, "NTF", audio=audio), spec)
         self._frames = np.zeros(spec.shape, spec.dtype)
         rate = recipe.audio.sample_rate
         if self._window.stride > recipe.audio.frames * recipe.audio.hop:
@@ -65,12 +68,14 @@ class TransducerSession:
         if not isinstance(item, AudioBlock):
             raise InputError(f"a transducer takes sound: expected an AudioBlock, found {type(item).__name__}")
         self._cancelled.renew()
-        if self._began_s is None:
-            self._began_s = item.position / item.sample_rate
         self._newest = item
-        yield from self._hear(item, clock)
+        heard = self._mirror(item)
+        if heard is not None:
+            yield from self._hear(heard, clock)
 
     def _hear(self, item: AudioBlock, clock: StageClock) -> Iterator[Emission]:
+        if self._began_s is None:
+            self._began_s = item.position / item.sample_rate
         clock.start("preprocess")
         for end in self._window.push(item.samples, item.sample_rate):
             self._window.write(self._frames)
@@ -129,7 +134,9 @@ class TransducerSession:
         if last is None:
             return
         heard_ns = last.captured_ns + round(len(last.samples) * 1e9 / last.sample_rate)
-        for each in self._hear(_silence(last, heard_ns, self._tail_s), clock):
+        silence = self._mirror(_silence(last, heard_ns, self._tail_s), last=True)
+        assert silence is not None
+        for each in self._hear(silence, clock):
             newest_ns = min(each.newest_ns, heard_ns)  # what is heard of the silence is no younger
             yield each._replace(begin_ns=min(each.begin_ns, newest_ns), newest_ns=newest_ns)
         if self._cancelled:
@@ -159,6 +166,7 @@ class TransducerSession:
     def reset(self) -> None:
         """Nothing was heard."""
         self._window.reset()
+        self._mirror.reset()
         self._encoder.part.reset()
         self._utterances = Utterances(self._recipe, self._spelling, self._search())
         self._began_s, self._newest = None, None
