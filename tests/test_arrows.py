@@ -63,7 +63,10 @@ ROOMS: dict[str, Room] = {
         (*GROUND, "card", "artifact", "foreign", "inspection", "preprocess", "backends", "tasks"),
     ),
     # Tasks whose networks call each other.
-    "drivers": Room(("tasks.transducer",), (*GROUND, "card", "preprocess", "tasks", "model")),
+    "drivers": Room(
+        ("tasks.ctc", "tasks.mirror", "tasks.transducer", "tasks.window_session"),
+        (*GROUND, "card", "preprocess", "tasks", "model"),
+    ),
     "stream": Room(("stream",), (*GROUND, "capture")),
     "sinks": Room(("sinks",), (*GROUND, "capture", "stream", "drawing")),
     # `Model` itself: its method `stream` is where a session and a stream meet.

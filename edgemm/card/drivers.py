@@ -16,6 +16,7 @@ from edgemm.errors import MissingDependency
 
 DRIVERS: Mapping[str, str] = {
     "sequence": "edgemm.tasks.sequence:SequenceDriver",
+    "ctc": "edgemm.tasks.ctc.driver:CtcDriver",
     "transducer": "edgemm.tasks.transducer.driver:TransducerDriver",
 }
 """Driver of a bundle -> module and class."""

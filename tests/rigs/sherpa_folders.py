@@ -78,3 +78,40 @@ def quantized(path: Path) -> Path:
     small = path.with_suffix(".int8.onnx")
     quantize_dynamic(path, small, op_types_to_quantize=["MatMul"], weight_type=QuantType.QInt8)
     return small
+
+
+def streaming_ctc(folder: Path, encoder: Encoder, kind: str, name: str = "model.onnx") -> Any:
+    """The network, which ends in the logarithms of probabilities, and the tokens; gives its last layer in torch."""
+    torch = package("torch")
+    torch.manual_seed(23)
+    folder.mkdir(exist_ok=True)
+    head = torch.nn.Linear(WIDTH, len(TOKENS))
+    with torch.no_grad():
+        head.weight.mul_(4.0)
+        head.bias[0] += 2.0
+
+    class Scored(torch.nn.Module):  # type: ignore[misc,name-defined]
+        def __init__(self) -> None:
+            super().__init__()
+            self.encoder, self.head = encoder.module, head
+
+        def forward(self, x: Any, *states: Any) -> Any:
+            rows, *new = self.encoder(x, *states)
+            return (torch.log_softmax(self.head(rows), -1), *new)
+
+    states = [each for each, *_ in encoder.states]
+    save(
+        folder / name,
+        Scored().eval(),
+        (("x", (1, encoder.frames, networks.BANDS), "float32"), *encoder.states),
+        ("log_probs", *(f"new_{each}" for each in states)),
+        {
+            "model_type": kind,
+            "T": encoder.frames,
+            "decode_chunk_len": encoder.chunk,
+            "comment": "streaming ctc",
+        },
+        {each: batch_of(each) for each in states},
+    )
+    (folder / "tokens.txt").write_bytes(networks.tokens_txt())
+    return head

@@ -18,6 +18,7 @@ LAYOUTS: Mapping[str, tuple[str, str]] = {
         "sherpa_transducer",
         "encoder-*.onnx, decoder-*.onnx, joiner-*.onnx and tokens.txt",
     ),
+    "sherpa-onnx CTC": ("sherpa_ctc", "model.onnx and tokens.txt"),
 }
 """Layout, as messages call it -> its module, and what such a folder has in it, in a few words."""
 

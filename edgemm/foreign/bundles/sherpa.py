@@ -85,21 +85,10 @@ class StreamingEncoder:
             "frames": self.frames, "stride": self.chunk * HOP, "lead": (400 - HOP) // 2,
         }  # fmt: skip
 
-    def card(self, audio: bool) -> dict[str, Any]:
-        """The inputs, outputs and states of its card.
-
-        Args:
-            audio: the frames are made from sound by the card itself.
-        """
-        caches = {name for _, name in self.states}
-        inputs: list[dict[str, Any]] = []
-        for spec in self.inputs:
-            entry: dict[str, Any] = {"name": spec.name, "modality": "tensor", "shape": list(spec.shape)}
-            if audio and spec.name not in caches:
-                entry |= {"modality": "audio", "layout": "NTF", "audio": self.audio}
-            inputs.append(entry)
+    def card(self) -> dict[str, Any]:
+        """The inputs, outputs and states of its card."""
         return {
-            "inputs": inputs,
+            "inputs": [{"name": s.name, "modality": "tensor", "shape": list(s.shape)} for s in self.inputs],
             "outputs": [{"name": spec.name, "shape": list(spec.shape)} for spec in self.outputs],
             "states": [{"output": output, "input": name} for output, name in self.states],
         }

@@ -60,7 +60,7 @@ def read(folder: Path, precision: Precision = "int8") -> BundleCard | None:
             **tokens.writing,
         },
         "parts": {
-            "encoder": {"file": files["encoder"], "card": encoder.card(audio=False)},
+            "encoder": {"file": files["encoder"], "card": encoder.card()},
             "decoder": {"file": files["decoder"], "card": _of_batch_one(decoder)},
             "joiner": {"file": files["joiner"], "card": _of_batch_one(joiner)},
         },

@@ -2,11 +2,10 @@
 far, and a joiner that scores the next label from both.
 
 recipe.py        the section `transducer` of a bundle
-mirror.py        what stands before the first sample
 networks.py      the three networks, a step each
 search.py        the best label of each step, or the most probable texts (modified beam search)
 utterance.py     what was said between two silences
-session.py       windows of sound, partial and final results, the tail
+session.py       partial and final results
 driver.py        the driver
 """
 

@@ -6,9 +6,10 @@ from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any, ClassVar
 
 from edgemm.tasks.transcription.spelling import Spelling
-from edgemm.tasks.transducer.networks import Encoder, Joiner, Predictor, named
+from edgemm.tasks.transducer.networks import Encoder, Joiner, Predictor
 from edgemm.tasks.transducer.recipe import TransducerRecipe
 from edgemm.tasks.transducer.session import TransducerSession
+from edgemm.tasks.window_session import named
 from edgemm.token_list import read_tokens, without_marks
 
 if TYPE_CHECKING:
@@ -40,7 +41,7 @@ class TransducerDriver:
             ArtifactError: the list of tokens is damaged.
         """
         recipe.check()
-        scores = named(parts["joiner"].outputs, recipe.joiner_output, "joiner", "output").shape[-1]
+        scores = named(parts["joiner"].outputs, recipe.joiner_output, "joiner_output").shape[-1]
         labels = without_marks(read_tokens(assets["tokens"]), scores)
         return TransducerSession(
             recipe,

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
@@ -11,7 +10,7 @@ import numpy.typing as npt
 from edgemm.errors import ArtifactError, CardError
 from edgemm.tasks.transcription.scores import log_softmax
 from edgemm.tasks.transducer.recipe import TransducerRecipe
-from edgemm.tensors import TensorSpec
+from edgemm.tasks.window_session import closed, named
 
 if TYPE_CHECKING:
     from edgemm.model.part import Part
@@ -36,8 +35,8 @@ class Encoder:
 
     def __init__(self, part: Part, recipe: TransducerRecipe) -> None:
         self.part, self._output = part, recipe.encoder_output
-        self.spec = named(part.inputs, recipe.encoder_input, "encoder", "input")
-        named(part.outputs, recipe.encoder_output, "encoder", "output")
+        self.spec = named(part.inputs, recipe.encoder_input, "encoder_input")
+        named(part.outputs, recipe.encoder_output, "encoder_output")
         self._input = recipe.encoder_input
 
     def __call__(self, frames: npt.NDArray[Any]) -> Row:
@@ -55,8 +54,8 @@ class Predictor:
 
     def __init__(self, part: Part, recipe: TransducerRecipe) -> None:
         self.part, self._recipe = part, recipe
-        self._spec = named(part.inputs, recipe.decoder_input, "decoder", "input")
-        named(part.outputs, recipe.decoder_output, "decoder", "output")
+        self._spec = named(part.inputs, recipe.decoder_input, "decoder_input")
+        named(part.outputs, recipe.decoder_output, "decoder_output")
         self._shape = closed(self._spec.shape)
         count = int(np.prod(self._shape))
         if np.dtype(self._spec.dtype).kind not in "iu" or count != max(1, recipe.context):
@@ -109,9 +108,9 @@ class Joiner:
         self.part, self._output = part, recipe.joiner_output
         self._heard, self._said = recipe.joiner_inputs
         self._shapes = {
-            name: closed(named(part.inputs, name, "joiner", "input").shape) for name in recipe.joiner_inputs
+            name: closed(named(part.inputs, name, "joiner_inputs").shape) for name in recipe.joiner_inputs
         }
-        spec = named(part.outputs, recipe.joiner_output, "joiner", "output")
+        spec = named(part.outputs, recipe.joiner_output, "joiner_output")
         if spec.shape[-1] not in (-1, labels):
             raise CardError(
                 f"joiner output {spec.name!r}: expected a score for each of the {labels} tokens, found shape "
@@ -145,25 +144,6 @@ class Joiner:
                 "of different models"
             )
         return row.reshape(shape)
-
-
-def named(specs: Sequence[TensorSpec], name: str, network: str, side: str) -> TensorSpec:
-    """The tensor of that name.
-
-    Raises:
-        CardError: there is none.
-    """
-    for spec in specs:
-        if spec.name == name:
-            return spec
-    raise CardError(
-        f"{network}_{side}: expected one of the {network}'s {', '.join(spec.name for spec in specs)}; found {name!r}"
-    )
-
-
-def closed(shape: tuple[int, ...]) -> tuple[int, ...]:
-    """With a batch of 1 where the file leaves it open."""
-    return (1, *shape[1:]) if shape and shape[0] == -1 else shape
 
 
 def _finite(rows: npt.NDArray[Any], name: str) -> Row:

@@ -10,9 +10,10 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 import pytest
+from kaldi_features import RATE, fbank
 from needs import package
 from sherpa_folders import quantized, streaming_transducer
-from transducer_networks import BANDS, BLANK, CONTEXT, TOKENS, Encoder, lstm, melody, zipformer
+from transducer_networks import BLANK, CONTEXT, TOKENS, Encoder, lstm, melody, zipformer
 
 import edgemm
 from edgemm.errors import ArtifactError, CardError
@@ -20,21 +21,6 @@ from edgemm.foreign.bundles import foreign_bundle
 from edgemm.results import Transcript
 
 pytestmark = pytest.mark.slow
-RATE = 16000
-
-
-def fbank(samples: npt.NDArray[np.float32]) -> npt.NDArray[np.float32]:
-    """As sherpa-onnx configures it."""
-    library = package("kaldi_native_fbank")
-    options = library.FbankOptions()
-    options.frame_opts.dither = 0
-    options.frame_opts.snip_edges = False
-    options.frame_opts.samp_freq = RATE
-    options.mel_opts.num_bins = BANDS
-    options.mel_opts.high_freq = -400
-    online = library.OnlineFbank(options)
-    online.accept_waveform(RATE, samples.tolist())
-    return np.stack([online.get_frame(at) for at in range(online.num_frames_ready)])
 
 
 def greedy(encoder: Encoder, decoder: Any, joiner: Any, frames: npt.NDArray[np.float32]) -> str:

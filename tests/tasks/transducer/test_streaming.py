@@ -354,7 +354,7 @@ def test_a_bundle_of_the_three_loads_and_streams(made: Made, tmp_path: Path) -> 
         (
             "",
             {"encoder_input": "frames"},
-            "encoder_input: expected one of the encoder's x, .*; found 'frames'",
+            "encoder_input: expected one of x, .*; found 'frames'",
         ),
         ("", {"blank": 40}, "blank: expected 0 to 10"),
     ],
