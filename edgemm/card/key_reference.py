@@ -84,9 +84,12 @@ def objects(kind: type) -> tuple[type, ...]:
 
 @cache
 def explanations(kind: type) -> Mapping[str, str]:
-    """Field -> the docstring under it, as one line."""
+    """Field -> the docstring under it, as one line; of a field that is inherited, the one where it is written."""
     body = ast.parse(inspect.getsource(kind)).body[0]
     found: dict[str, str] = {}
+    for base in reversed(kind.__bases__):
+        if is_dataclass(base):
+            found |= explanations(base)
     name = ""
     for statement in body.body if isinstance(body, ast.ClassDef) else []:
         if isinstance(statement, ast.AnnAssign) and isinstance(statement.target, ast.Name):
