@@ -54,7 +54,6 @@ ROOMS: dict[str, Room] = {
     "delegates": Room(("delegates",), GROUND),
     "backends": Room(("backends",), (*GROUND, "card", "artifact", "delegates")),
     "tasks": Room(("tasks",), (*GROUND, "card")),
-    "drivers": Room(("tasks.sequence",), (*GROUND, "card", "preprocess", "tasks")),
     "drawing": Room(("drawing",), GROUND),
     "judge": Room(("judge",), (*GROUND, "tasks")),
     # A session; what feeds sessions, which knows them by their protocol alone; what takes results.
@@ -64,7 +63,7 @@ ROOMS: dict[str, Room] = {
     ),
     # Tasks whose networks call each other.
     "drivers": Room(
-        ("tasks.ctc", "tasks.mirror", "tasks.transducer", "tasks.window_session"),
+        ("tasks.ctc", "tasks.mirror", "tasks.sequence", "tasks.transducer", "tasks.window_session"),
         (*GROUND, "card", "preprocess", "tasks", "model"),
     ),
     "stream": Room(("stream",), (*GROUND, "capture")),
