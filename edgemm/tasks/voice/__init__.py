@@ -1,0 +1,1 @@
+"""Speech made from text: words, phonemes, an acoustic network, sound."""
