@@ -190,6 +190,8 @@ class Audio(Result):
     """float32[n] in -1..1."""
     sample_rate: int
     """Hertz."""
+    final: bool = True
+    """False where more of the same belongs behind it: the next sentence of a text."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)

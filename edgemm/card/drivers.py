@@ -18,6 +18,7 @@ DRIVERS: Mapping[str, str] = {
     "sequence": "edgemm.tasks.sequence:SequenceDriver",
     "ctc": "edgemm.tasks.ctc.driver:CtcDriver",
     "transducer": "edgemm.tasks.transducer.driver:TransducerDriver",
+    "voice": "edgemm.tasks.voice.driver:VoiceDriver",
 }
 """Driver of a bundle -> module and class."""
 GROUP = "edgemm.drivers"

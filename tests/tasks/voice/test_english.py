@@ -299,7 +299,7 @@ def test_british_english_differs(written: str, spoken: str) -> None:
         ("A title\n\nA text that\ngoes on.", ["A title", "A text that goes on."]),
         ("Buy:\n- milk\n- bread", ["Buy:", "- milk", "- bread"]),
         ("No. 5 is alive. No. It is not.", ["No. 5 is alive.", "No.", "It is not."]),
-        ("Version 1.2.3 is out. Get it at example.com. Now!", ["Version 1.2.3 is out.", "Get it at example.com.", "Now!"]),
+        ("It is 1.2.3. Get it at example.com. Now!", ["It is 1.2.3.", "Get it at example.com.", "Now!"]),
         ("Take vitamin C. It helps. Take J. Smith.", ["Take vitamin C.", "It helps.", "Take J. Smith."]),
         ("  \n ... \n", []),
     ],
@@ -317,7 +317,7 @@ def test_a_question_stays_one() -> None:
     ("number", "words"),
     [
         (10**6 + 15, "one million and fifteen"),
-        (123_456_789, "one hundred and twenty three million four hundred and fifty six thousand seven hundred and eighty nine"),
+        (120_406_700, "one hundred and twenty million four hundred and six thousand seven hundred"),
         (10**30, " ".join(["one"] + ["zero"] * 30)),
         (-7, "minus seven"),
     ],
@@ -326,7 +326,10 @@ def test_large_numbers(number: int, words: str) -> None:
     assert english.cardinal(number, link=True) == words
 
 
-@pytest.mark.parametrize(("text", "worth"), [("XIV", 14), ("MCMXC", 1990), ("IIII", 0), ("VX", 0), ("IC", 0), ("XLII", 42), ("VV", 0)])  # fmt: skip
+@pytest.mark.parametrize(
+    ("text", "worth"),
+    [("XIV", 14), ("MCMXC", 1990), ("IIII", 0), ("VX", 0), ("IC", 0), ("XLII", 42), ("VV", 0), ("IVI", 0)],
+)
 def test_roman_numerals_are_read_as_they_are_written(text: str, worth: int) -> None:
     assert english.roman(text) == worth
 

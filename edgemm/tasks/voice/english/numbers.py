@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import re
+
 from edgemm.tasks.voice.english.tables import words
 
 _BELOW_20 = words(
@@ -109,14 +111,13 @@ def plural(words: str) -> str:
     return f"{words}{'es' if words.endswith('x') else 's'}"
 
 
+_ROMAN = re.compile("M{0,3}(?:CM|CD|D?C{0,3})(?:XC|XL|L?X{0,3})(?:IX|IV|V?I{0,3})")
+_WORTH = {"I": 1, "V": 5, "X": 10, "L": 50, "C": 100, "D": 500, "M": 1000}
+
+
 def roman(text: str) -> int:
     """What a Roman numeral is worth; 0 where it is none, or is not written as they are."""
-    worth, rest = 0, text
-    for sign, value in (
-        ("M", 1000), ("CM", 900), ("D", 500), ("CD", 400), ("C", 100), ("XC", 90), ("L", 50), ("XL", 40), ("X", 10),
-        ("IX", 9), ("V", 5), ("IV", 4), ("I", 1),
-    ):  # fmt: skip
-        most = 3 if len(sign) == 1 and sign in "MCXI" else 1
-        while most and rest.startswith(sign):
-            rest, worth, most = rest[len(sign) :], worth + value, most - 1
-    return 0 if rest else worth
+    if not _ROMAN.fullmatch(text):
+        return 0
+    worth = [_WORTH[each] for each in text]
+    return sum(-each if each < max(worth[at:]) else each for at, each in enumerate(worth))
