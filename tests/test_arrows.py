@@ -66,6 +66,7 @@ ROOMS: dict[str, Room] = {
         ("tasks.ctc", "tasks.mirror", "tasks.sequence", "tasks.transducer", "tasks.window_session"),
         (*GROUND, "card", "preprocess", "tasks", "model"),
     ),
+    "drivers": Room(("tasks.voice",), (*GROUND, "card", "preprocess", "tasks", "model")),
     "stream": Room(("stream",), (*GROUND, "capture")),
     "sinks": Room(("sinks",), (*GROUND, "capture", "stream", "drawing")),
     # `Model` itself: its method `stream` is where a session and a stream meet.

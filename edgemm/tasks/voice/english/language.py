@@ -16,7 +16,7 @@ from edgemm.tasks.voice.english import (
     sentences,
     symbols,
 )
-from edgemm.tasks.voice.english.rule import Style
+from edgemm.tasks.voice.english.rule import HALVES, Style
 
 RULES = (
     *addresses.RULES,
@@ -31,6 +31,7 @@ RULES = (
     *symbols.RULES,
 )
 """In the order in which they are tried."""
+_NUMERALS = frozenset("²³").union(HALVES)
 _WORD = re.compile(r"[^\W\d_²³¹]+(?:'[^\W\d_²³¹]+)*")
 _PLAIN = str.maketrans({"’": "'", "‘": "'", "‐": "-", "‑": "-", "\u00a0": " ", "\u202f": " ", "\u2009": " "})
 _THOUSANDS = re.compile(r"(?<=\d)(?:[\u00a0\u202f\u2009](?=\d{3}(?!\d))| (?=000(?!\d)))")
@@ -57,7 +58,7 @@ class English:
         Characters that are neither a word's nor a sign that is known stay as they are.
         """
         text = _THOUSANDS.sub(",", unicodedata.normalize("NFC", sentence)).translate(_PLAIN)
-        text = "".join(str(unicodedata.decimal(each)) if each.isdecimal() else each for each in text)
+        text = "".join(map(_digit, text))
         said, at = [], 0
         while at < len(text):
             length, words = self._next(text, at)
@@ -68,8 +69,8 @@ class English:
     def _next(self, text: str, at: int) -> tuple[int, str]:
         """How many characters come next, and what they are spoken as."""
         before = text[at - 1 : at] if at else ""
-        begins = not (_within(text[at]) and _within(before))
-        for rule in RULES if begins and not text[at].isspace() else ():
+        inside = (text[at].isalpha() and before.isalpha()) or (text[at].isdecimal() and before.isdecimal())
+        for rule in RULES if not (inside or text[at].isspace()) else ():
             matched = rule.pattern.match(text, at)
             if matched is not None and matched[0]:
                 words = rule.say(matched, self._style)
@@ -84,8 +85,12 @@ class English:
         return 1, _PAUSES.get(text[at], text[at])
 
 
-def _within(character: str) -> bool:
-    return character.isalpha() or character.isdecimal()
+def _digit(character: str) -> str:
+    """Digits of other scripts, in circles and so on, as plain ones."""
+    if character.isdecimal():
+        return str(unicodedata.decimal(character))
+    numeral = unicodedata.category(character) in ("No", "Nl") and character not in _NUMERALS
+    return unicodedata.normalize("NFKC", character) if numeral else character
 
 
 _NO_ARTICLE = re.compile(r" (?:is|was|and|or|to|has|for|in|stands|means)\b| [A-Z]\b|[^ ]| $|$")
@@ -93,7 +98,8 @@ _NO_ARTICLE = re.compile(r" (?:is|was|and|or|to|has|for|in|stands|means)\b| [A-Z
 
 def _word(word: str, at: int, text: str) -> str:
     """ "A" that begins a sentence is the article, not the letter."""
-    begins = text[:at].strip(" \"“‘'(") == "" or text[:at].rstrip()[-1] in ':—"“'
+    before = text[:at].rstrip()[-1:]
+    begins = before in ("", *':—"“(')
     return "a" if word == "A" and begins and not _NO_ARTICLE.match(text, at + 1) else word
 
 

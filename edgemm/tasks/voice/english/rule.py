@@ -54,7 +54,11 @@ def amount(text: str, style: Style) -> str:
         return numbers.decimal(text, style.link)
     whole, _, part = text.replace("-", " ").rpartition(" ")
     above, below = map(int, part.split("/"))
-    said = numbers.fraction(above, below, style.link) if below else f"{above} over zero"
+    said = (
+        numbers.fraction(above, below, style.link)
+        if below
+        else f"{numbers.cardinal(above, style.link)} over zero"
+    )
     if not whole:
         return said
     if above == 1 and below in (2, 4):

@@ -7,6 +7,8 @@ import re
 from edgemm.tasks.voice.english import names
 from edgemm.tasks.voice.english.tables import words
 
+LONGEST = 1000
+"""Characters of a sentence; what never ends is cut."""
 _PARAGRAPH = re.compile(r"\n\s*\n|\n(?=\s*(?:[-*•]|\d{1,3}[.)])\s)")
 _END = re.compile(r"[.!?…]+[\"”’')\]]*(?=\s|$)|[。！？]+")
 _GOES_ON = frozenset([*names.TITLES, *names.WITHIN, "No", "no", "pp", "p", "Nr"])
@@ -40,7 +42,19 @@ def split(text: str) -> list[str]:
                 found.append(line[begin : end.end()].strip())
                 begin = end.end()
         found.append(line[begin:].strip())
-    return [each for each in found if any(map(str.isalnum, each))]
+    parts = [part for each in found for part in _cut(each)]
+    return [each for each in parts if any(map(str.isalnum, each))]
+
+
+def _cut(sentence: str) -> list[str]:
+    """A sentence of more than `LONGEST` characters in several, between words where there are any."""
+    parts = []
+    while len(sentence) > LONGEST:
+        at = sentence.rfind(" ", 1, LONGEST)
+        at = LONGEST if at < 0 else at
+        parts.append(sentence[:at].strip())
+        sentence = sentence[at:].strip()
+    return [*parts, sentence]
 
 
 def _ends(line: str, end: re.Match[str]) -> bool:
