@@ -20,6 +20,7 @@ import sys
 import tempfile
 import time
 from collections.abc import Callable, Sequence
+from contextlib import closing
 from pathlib import Path
 from typing import Any
 
@@ -170,10 +171,10 @@ def speak(voice: Any, texts: Sequence[str]) -> list[tuple[Samples, float]]:
 def phonemes_row(voice: Any, sentences: list[tuple[str, str]], package: Path) -> dict[str, Any]:
     """Whether the phonemes of each place are those that the package's reader gives for its words, in this order."""
     reader = _reader(package)
-    with voice.session() as session:
+    with closing(voice.session()) as session:
         wrong = []
         for written, spoken in sentences:
-            said = _bare(session.phonemes(written))
+            said = _bare(" ".join(session.phonemes(written)))
             at = 0
             for place in places(spoken):
                 wanted = _bare(reader(place.replace("A M", "a.m.")))  # it takes the letter for the article
@@ -260,7 +261,7 @@ def first_row(voice: Any) -> dict[str, Any]:
     """When the first of three like sentences is there, as a part of when all are; the median of nine."""
     text = "The train leaves at 7:30 pm. The train stops at 8:45 pm. The train ends at 9:15 pm."
     ratios = []
-    with voice.session() as session:
+    with closing(voice.session()) as session:
         for number in range(9):
             begin = time.perf_counter()
             times = [time.perf_counter() - begin for _ in session.feed(Text(text, 0, number), NO_CLOCK)]
@@ -277,16 +278,20 @@ def waveform_row(voice: Any, package: Path) -> dict[str, Any]:
     finally:
         sys.path.pop(0)
     harmonics = Harmonics(RATE, 1200, 300, highest_hz=11_000, voiced_hz=40)
+    ids = json.loads(voice.bundle.asset("symbols"))
     worst, like = np.inf, 1.0
-    with voice.session() as session:
+    with closing(voice.session()) as session, closing(voice.part("acoustic")) as part:
         for written, _ in read_sentences()[:10]:
-            spectrum = session.spectrum(written)
+            (phonemes,) = session.phonemes(written)
+            row = np.array([[0, *(ids[each] for each in phonemes), 0]])
+            outputs = part.step({"ids": row, "speed": np.ones(1, np.float32)})
+            spectrum = [np.array(outputs.real(name)[0]) for name in ("lh", "theta", "ln", "lr", "phi", "f0")]
             ours = harmonics(spectrum, np.random.default_rng(1))
             theirs = dsp.synth(*(each.copy() for each in spectrum), np.random.default_rng(1))
             worst = min(worst, 10 * np.log10(np.sum(theirs**2) / np.sum((ours - theirs) ** 2)))
             like = min(like, float(np.corrcoef(ours, theirs)[0, 1]))
-    row = _row("waveform against the package's, dB", float(worst), MIN_SNR_DB, {"correlation": like})
-    return row | {"ok": worst >= MIN_SNR_DB}
+    found = _row("waveform against the package's, dB", float(worst), MIN_SNR_DB, {"correlation": like})
+    return found | {"ok": bool(worst >= MIN_SNR_DB)}
 
 
 def _row(name: str, found: float, limit: float, details: dict[str, Any]) -> dict[str, Any]:

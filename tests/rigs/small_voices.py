@@ -37,7 +37,7 @@ def piper_network() -> bytes:
         helper.make_node("Reshape", ["tiled", "flat"], ["output"]),
     ]
     constants = {"zero": [0], "one": [1], "two": [2], "ones": [1, 1], "flat": [1, 1, 1, -1]}
-    inputs = [
+    inputs: list[tuple[str, int, list[Any]]] = [
         ("input", INT64, [1, "L"]),
         ("input_lengths", INT64, [1]),
         ("scales", FLOAT, [3]),
@@ -71,11 +71,11 @@ def mel_network() -> bytes:
     )
 
 
-def vocoder_network() -> bytes:
-    """mel [1, 2, frames] -> samples [1, 2 * frames]."""
+def vocoder_network(other: str = "Neg") -> bytes:
+    """mel [1, 2, frames] -> samples [1, 2 * frames]; `other` is the operator that every second sample is made by."""
     nodes = [
         helper.make_node("Slice", ["mel", "zero", "one", "one"], ["first"]),
-        helper.make_node("Neg", ["first"], ["minus"]),
+        helper.make_node(other, ["first"], ["minus"]),
         helper.make_node("Concat", ["first", "minus"], ["both"], axis=1),
         helper.make_node("Transpose", ["both"], ["pairs"], perm=[0, 2, 1]),
         helper.make_node("Reshape", ["pairs", "flat"], ["wave"]),

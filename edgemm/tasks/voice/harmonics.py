@@ -87,8 +87,7 @@ class Harmonics:
         total, weight = (_overlapped(part.reshape(frames, each, self._hop)) for part in (pieces, squared))
         half = self._n_fft // 2
         samples = (total / np.maximum(weight, np.float32(1e-11))).reshape(-1)
-        found: Floats = samples[half : half + frames * self._hop]
-        return found
+        return samples[half : half + frames * self._hop].astype(np.float32)
 
 
 def _polar(logarithm: Floats, angle: Floats) -> Spectrum:

@@ -79,6 +79,15 @@ class VoiceSession:
             raise InputError("the text was given up while it was spoken")
         return Audio(np.concatenate(pieces), self._recipe.sample_rate)
 
+    def phonemes(self, text: str) -> list[str]:
+        """The phonemes of each sentence, as they would be spoken: to see how a name or a number is read.
+
+        Raises:
+            InputError: see `feed`.
+        """
+        self._life.check()
+        return [self._speller.phonemes(each) for each in self._speller.sentences(text)]
+
     def gap(self, gap: Gap, clock: StageClock) -> Iterable[Emission]:
         """Nothing: each text is spoken by itself."""
         return ()

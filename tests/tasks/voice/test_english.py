@@ -197,6 +197,9 @@ Mr. & Mrs. Hill | Mister and Missus Hill
 Prof. Lee | Professor Lee
 St. Paul | Saint Paul
 12 Elm St. in York | twelve Elm Street in York
+12 Elm St. Boston | twelve Elm Street Boston
+9 Oak Dr. is near | nine Oak Drive is near
+we met Dr. Oak | we met Doctor Oak
 5th Ave. | fifth Avenue
 fruit, e.g. pears | fruit, for example pears
 i.e. never | that is never

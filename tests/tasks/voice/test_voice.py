@@ -6,6 +6,7 @@ import json
 import logging
 import threading
 from collections.abc import Iterator
+from contextlib import closing
 from pathlib import Path
 from typing import Any
 
@@ -25,17 +26,23 @@ from small_voices import (
 )
 
 import edgemm
-from edgemm.errors import CardError, InputError
+from edgemm.errors import ArtifactError, CardError, InputError
 from edgemm.media import Frame, Text
 from edgemm.onnx_runtime import onnx_runtime
 from edgemm.results import Audio
 from edgemm.session import NO_CLOCK
+from edgemm.tasks.voice import acoustic as acoustic_module
 
 PIPER = {
     "phonemes": "characters", "begin": [40, 0], "behind_each": [0], "end": [41], "ids_input": "input",
     "lengths_input": "input_lengths", "scales_input": "scales", "speaker_input": "sid",
 }  # fmt: skip
 MEL = {"phonemes": "characters", "waveform": "vocoder"}
+
+
+def load(folder: Path) -> Any:
+    """A bundle, of which mypy need not know that it answers with sound."""
+    return edgemm.load(folder)
 
 
 @pytest.fixture(autouse=True)
@@ -46,24 +53,24 @@ def _runtime() -> None:
 @pytest.fixture
 def piper(tmp_path: Path) -> Iterator[Any]:
     folder = write_voice(tmp_path / "piper", PIPER, {"acoustic": piper_network()})
-    with edgemm.load(folder) as voice:
+    with load(folder) as voice:
         yield voice
 
 
 @pytest.fixture
 def mel(tmp_path: Path) -> Iterator[Any]:
     folder = write_voice(tmp_path / "mel", MEL, {"acoustic": mel_network(), "vocoder": vocoder_network()})
-    with edgemm.load(folder) as voice:
+    with load(folder) as voice:
         yield voice
 
 
-def piper_sound(text: str, many: int = 10, speaker: int = 0) -> npt.NDArray[np.float32]:
+def piper_sound(text: str, many: int = 10, speaker: int = 0) -> npt.NDArray[Any]:
     """By hand: the ids of one sentence, each `many` times."""
     padded = [each for symbol in text for each in (SYMBOLS[symbol], 0)]
     return np.repeat(np.array([40, 0, *padded, 41], np.float32) / 100 * (1 + speaker), many)
 
 
-def mel_sound(text: str) -> npt.NDArray[np.float32]:
+def mel_sound(text: str) -> npt.NDArray[Any]:
     return np.array([sign * SYMBOLS[each] / 100 for each in text for sign in (1, -1)], np.float32)
 
 
@@ -79,7 +86,7 @@ def test_one_network_gives_the_samples(piper: Any) -> None:
 
 
 def test_speed_and_speaker_are_options(piper: Any) -> None:
-    with piper.session(speed=2.0, speaker=1) as session:
+    with closing(piper.session(speed=2.0, speaker=1)) as session:
         sound = session.whole(Text("hi", 0, 0))
     np.testing.assert_allclose(sound.samples, piper_sound("hi", 5, 1), atol=1e-6)
 
@@ -89,7 +96,7 @@ def test_a_vocoder_gives_the_samples(mel: Any) -> None:
 
 
 def test_each_sentence_is_a_result_and_the_last_is_final(mel: Any) -> None:
-    with mel.session() as session:
+    with closing(mel.session()) as session:
         given = feed(session, "one. two! three?\nfour")
     assert (
         [each.value.final for each in given] == [each.final for each in given] == [False, False, False, True]
@@ -100,10 +107,15 @@ def test_each_sentence_is_a_result_and_the_last_is_final(mel: Any) -> None:
 
 
 def test_the_first_sentence_is_there_before_the_others_are_made(mel: Any) -> None:
-    with mel.session() as session:
+    with closing(mel.session()) as session:
         made: list[int] = []
         acoustic = session._acoustic
-        session._acoustic = lambda ids, random: (made.append(len(ids)), acoustic(ids, random))[1]
+
+        def noting(ids: list[int], random: Any) -> Any:
+            made.append(len(ids))
+            return acoustic(ids, random)
+
+        session._acoustic = noting
         sounds = session.feed(Text("a. bb. ccc.", 0, 0), NO_CLOCK)
         next(sounds)
         assert made == [2]
@@ -112,7 +124,7 @@ def test_the_first_sentence_is_there_before_the_others_are_made(mel: Any) -> Non
 
 
 def test_all_sentences_together_with_pauses_between(mel: Any) -> None:
-    with mel.session(pause_s=0.25) as session:
+    with closing(mel.session(pause_s=0.25)) as session:
         sound = session.whole(Text("one. two.", 0, 0))
     wanted = np.concatenate((mel_sound("one."), np.zeros(RATE // 4, np.float32), mel_sound("two.")))
     np.testing.assert_allclose(sound.samples, wanted, atol=1e-6)
@@ -121,13 +133,13 @@ def test_all_sentences_together_with_pauses_between(mel: Any) -> None:
 def test_a_long_sentence_is_divided_without_a_pause(tmp_path: Path) -> None:
     recipe = {**MEL, "longest": 8, "pause_s": 1.0}
     folder = write_voice(tmp_path / "long", recipe, {"acoustic": mel_network(), "vocoder": vocoder_network()})
-    with edgemm.load(folder) as voice, voice.session() as session:
+    with load(folder) as voice, closing(voice.session()) as session:
         given = feed(session, "abc, defg, hi.")
     assert [len(each.value.samples) // 2 for each in given] == [4, 5, 3]
 
 
 def test_cancel_ends_it_behind_the_run_that_it_is_in(mel: Any) -> None:
-    with mel.session() as session:
+    with closing(mel.session()) as session:
         sounds = session.feed(Text("one. two. three.", 0, 0), NO_CLOCK)
         next(sounds)
         session.cancel()
@@ -136,7 +148,7 @@ def test_cancel_ends_it_behind_the_run_that_it_is_in(mel: Any) -> None:
 
 
 def test_cancel_within_a_run_gives_no_sound_of_it(mel: Any) -> None:
-    with mel.session() as session:
+    with closing(mel.session()) as session:
         at_work, cancelled = threading.Event(), threading.Event()
         acoustic = session._acoustic
 
@@ -163,11 +175,11 @@ def test_a_spectrum_becomes_sound(tmp_path: Path) -> None:
         "highest_hz": 3500,
     }  # fmt: skip
     folder = write_voice(tmp_path / "harmonics", recipe, {"acoustic": harmonics_network(33, 1000.0)})
-    with edgemm.load(folder) as voice:
+    with load(folder) as voice:
         sound = voice("abcdefghijklmnopqrst")
     assert len(sound.samples) == 20 * 16
     angle = 2 * np.pi * (np.arange(1, 321)) / 8
-    pulses = sum(np.cos(each * angle) for each in (1, 2, 3)) / 16
+    pulses = np.sum([np.cos(each * angle) for each in (1, 2, 3)], axis=0) / 16
     np.testing.assert_allclose(sound.samples[64:-64], pulses[64:-64], atol=1e-4)
 
 
@@ -180,10 +192,10 @@ def test_words_that_are_not_in_the_lexicon_go_through_the_network(tmp_path: Path
     assets = {"lexicon": b'{"two": "tu", "A": "ay"}', "letters": json.dumps(tables).encode()}
     parts = {"acoustic": mel_network(), "vocoder": vocoder_network(), "letters": letters_network()}
     folder = write_voice(tmp_path / "words", {"language": "en", "waveform": "vocoder"}, parts, assets)
-    with edgemm.load(folder) as voice:
-        np.testing.assert_allclose(voice("2 abba").samples, mel_sound("tu zyza."[:5] + "yz."), atol=1e-6)
-        np.testing.assert_allclose(voice("hello").samples, mel_sound("svol."), atol=1e-6)
-        np.testing.assert_allclose(voice("bottled").samples, mel_sound("ylgowv."), atol=1e-6)
+    with load(folder) as voice:
+        np.testing.assert_allclose(voice("2 abba").samples, mel_sound("tu zyyz."), atol=1e-6)
+        np.testing.assert_allclose(voice("hello").samples, mel_sound("svool."), atol=1e-6)
+        np.testing.assert_allclose(voice("bottled").samples, mel_sound("ylggovw."), atol=1e-6)
 
 
 @pytest.mark.parametrize(
@@ -201,7 +213,7 @@ def test_texts_that_cannot_be_spoken_are_refused(mel: Any, text: str, said: str)
 
 
 def test_other_things_than_one_text_are_refused(mel: Any) -> None:
-    with mel.session() as session:
+    with closing(mel.session()) as session:
         with pytest.raises(InputError, match="expected a Text, found Frame"):
             list(session.feed(Frame(np.zeros((2, 2, 3), np.uint8), 0, 0), NO_CLOCK))
         with pytest.raises(InputError, match="found two"):
@@ -211,7 +223,7 @@ def test_other_things_than_one_text_are_refused(mel: Any) -> None:
 def test_what_has_no_sound_is_counted_and_no_text_is_in_the_log(
     mel: Any, caplog: pytest.LogCaptureFixture
 ) -> None:
-    with caplog.at_level(logging.DEBUG, "edgemm"), mel.session() as session:
+    with caplog.at_level(logging.DEBUG, "edgemm"), closing(mel.session()) as session:
         feed(session, "secret ßé. äö.")
         assert session.unknown == 4
     assert len(caplog.records) == 1
@@ -220,7 +232,7 @@ def test_what_has_no_sound_is_counted_and_no_text_is_in_the_log(
 
 
 def test_one_text_after_the_other(mel: Any) -> None:
-    with mel.session() as session:
+    with closing(mel.session()) as session:
         first = feed(session, "one. two.")
         assert len(feed(session, "three.")) == 1
         again = feed(session, "one. two.")
@@ -228,11 +240,21 @@ def test_one_text_after_the_other(mel: Any) -> None:
         np.testing.assert_array_equal(one.value.samples, other.value.samples)
 
 
+def test_sound_that_is_none_is_refused(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    parts = {"acoustic": mel_network(), "vocoder": vocoder_network("Reciprocal")}
+    with load(write_voice(tmp_path / "inf", {**MEL, "begin": [0]}, parts)) as voice:
+        with pytest.raises(ArtifactError, match="NaN or infinity"):
+            voice("a")
+        monkeypatch.setattr(acoustic_module, "LONGEST_S", 4 / RATE)
+        with pytest.raises(ArtifactError, match="found 6 samples"):
+            voice("ab")
+
+
 @pytest.mark.parametrize(
     ("recipe", "said"),
     [
         ({**PIPER, "speaker_input": ""}, "expected the inputs"),
-        ({**PIPER, "ids_input": "ids"}, "'ids'"),
+        ({**PIPER, "ids_input": "ids"}, "ids"),
         ({**PIPER, "waveform": "vocoder"}, "part vocoder"),
         ({**PIPER, "output": "sound"}, "'sound'"),
         ({**PIPER, "phonemes": "lexicon"}, "no lexicon"),
@@ -248,7 +270,7 @@ def test_one_text_after_the_other(mel: Any) -> None:
 def test_a_recipe_that_does_not_fit_is_refused(tmp_path: Path, recipe: dict[str, Any], said: str) -> None:
     folder = write_voice(tmp_path / "wrong", recipe, {"acoustic": piper_network()})
     with pytest.raises(CardError, match=said):
-        edgemm.load(folder).close()
+        load(folder).close()
 
 
 def test_a_speed_that_the_network_does_not_take_is_refused(mel: Any) -> None:
@@ -263,5 +285,5 @@ def test_tables_of_another_network_are_refused(tmp_path: Path) -> None:
     assets = {"lexicon": b'{"two": "tu"}', "letters": json.dumps(tables).encode()}
     parts = {"acoustic": mel_network(), "vocoder": vocoder_network(), "letters": letters_network()}
     folder = write_voice(tmp_path / "words", {"language": "en", "waveform": "vocoder"}, parts, assets)
-    with edgemm.load(folder) as voice, pytest.raises(CardError, match="another network"):
+    with load(folder) as voice, pytest.raises(CardError, match="another network"):
         voice("cab")
