@@ -4,7 +4,10 @@ from __future__ import annotations
 
 import json
 import logging
+import subprocess
+import sys
 import threading
+import wave
 from collections.abc import Iterator
 from contextlib import closing
 from pathlib import Path
@@ -238,6 +241,20 @@ def test_one_text_after_the_other(mel: Any) -> None:
         again = feed(session, "one. two.")
     for one, other in zip(first, again, strict=True):
         np.testing.assert_array_equal(one.value.samples, other.value.samples)
+
+
+def test_the_example_writes_what_is_spoken(tmp_path: Path) -> None:
+    folder = write_voice(tmp_path / "piper", PIPER, {"acoustic": piper_network()})
+    program = Path(__file__).parents[3] / "examples" / "speak.py"
+    made = tmp_path / "said.wav"
+    called = [sys.executable, str(program), str(folder), "hi. you.", "-o", str(made), "--speed", "2"]
+    told = subprocess.run(called, capture_output=True, text=True, check=True).stdout
+    with wave.open(str(made)) as file:
+        assert (file.getframerate(), file.getnchannels(), file.getsampwidth()) == (RATE, 1, 2)
+        samples = np.frombuffer(file.readframes(file.getnframes()), "<i2") / 32767
+    wanted = np.concatenate((piper_sound("hi.", 5), piper_sound("you.", 5)))
+    np.testing.assert_allclose(samples, wanted, atol=1 / 32767)
+    assert f"{len(wanted) / RATE:.2f} s of sound" in told
 
 
 def test_sound_that_is_none_is_refused(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

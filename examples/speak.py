@@ -1,0 +1,49 @@
+"""Speaks a text into a WAV file, sentence by sentence: `python examples/speak.py voice.zip "It is 7:30 pm." -o out.wav`.
+
+The voice is a bundle of the driver "voice" (docs/voices.md). Each sentence is written as soon as it is made; how long
+the first took is said at the end.
+"""
+
+from __future__ import annotations
+
+import argparse
+import time
+import wave
+
+import numpy as np
+
+import edgemm
+from edgemm.media import Text
+from edgemm.session import NO_CLOCK
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("voice", help="a bundle: a folder or a ZIP")
+    parser.add_argument("text")
+    parser.add_argument("-o", "--output", default="speech.wav")
+    parser.add_argument("--speed", type=float, default=1.0, help="2 is twice as fast")
+    given = parser.parse_args()
+
+    options = {} if given.speed == 1 else {"speed": given.speed}
+    with edgemm.load(given.voice, **options) as voice, wave.open(given.output, "wb") as file:
+        session = voice.session()
+        began_ns, first_ms, seconds = time.monotonic_ns(), 0.0, 0.0
+        for number, said in enumerate(session.feed(Text(given.text, began_ns, 0), NO_CLOCK)):
+            sound = said.value
+            if number == 0:
+                first_ms = (time.monotonic_ns() - began_ns) / 1e6
+                file.setnchannels(1)
+                file.setsampwidth(2)
+                file.setframerate(sound.sample_rate)
+            file.writeframes(np.rint(sound.samples * 32767).astype("<i2").tobytes())
+            seconds += len(sound.samples) / sound.sample_rate
+        took_s = (time.monotonic_ns() - began_ns) / 1e9
+        session.close()
+    print(
+        f"{given.output}: {seconds:.2f} s of sound in {took_s:.2f} s, the first sentence after {first_ms:.0f} ms"
+    )
+
+
+if __name__ == "__main__":
+    main()
