@@ -1,4 +1,4 @@
-"""Speaks a text into a WAV file, sentence by sentence: `python examples/speak.py voice.zip "It is 7:30 pm." -o out.wav`.
+"""Speaks a text into a WAV file, sentence by sentence: `python examples/speak.py voice.zip "It is 7:30." -o out.wav`.
 
 The voice is a bundle of the driver "voice" (docs/voices.md). Each sentence is written as soon as it is made; how long
 the first took is said at the end.

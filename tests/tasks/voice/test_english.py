@@ -111,6 +111,11 @@ the 5th of March | the fifth of March
 Dec. 25, 1999 | December twenty fifth, nineteen ninety nine
 2024-03-05 | March fifth, twenty twenty four
 12/25/2023 | December twenty fifth, twenty twenty three
+12/12/2023 | December twelfth, twenty twenty three
+1/31/2023 | January thirty first, twenty twenty three
+13/1/2023 | January thirteenth, twenty twenty three
+12/13/49 | December thirteenth, twenty forty nine
+12/13/50 | December thirteenth, nineteen fifty
 25/12/2023 | December twenty fifth, twenty twenty three
 01.02.2003 | February first, two thousand three
 June 2019 | June twenty nineteen
@@ -118,6 +123,10 @@ May 3-5 | May third to fifth
 Mon, 3 June | Monday, the third of June
 Sept. 11 | September eleventh
 1984 | nineteen eighty four
+1799 | one thousand seven hundred ninety nine
+1800 | eighteen hundred
+2099 | twenty ninety nine
+2100 | two thousand one hundred
 1905 | nineteen oh five
 1900 | nineteen hundred
 2000 | two thousand
