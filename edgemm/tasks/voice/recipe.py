@@ -46,9 +46,11 @@ class VoiceRecipe:
     """Its input of three numbers as Piper's voices have it: noise, length, noise of the rhythm; "" where it has
     none."""
     noise_input: str = ""
+    """Its input of the first of these, where each is an input of its own; "" where it has none."""
     length_input: str = ""
+    """Likewise the second: how long a symbol lasts."""
     rhythm_input: str = ""
-    """Those three where each is an input of its own."""
+    """Likewise the third: how much chance there is in the rhythm."""
     speaker_input: str = ""
     """Its input of the speaker's number; "" where it has one speaker."""
     output: str = ""
@@ -77,8 +79,9 @@ class VoiceRecipe:
     length: float = 1.0
     """How long each symbol lasts at speed 1, for networks that take a length."""
     noise: float = 0.667
+    """How much chance there is in the sound, for networks that take it."""
     rhythm: float = 0.8
-    """How much chance there is in sound and rhythm, for networks that take these."""
+    """How much chance there is in the rhythm, for networks that take it."""
     pause_s: float = 0.0
     """Silence between two sentences."""
     seed: int = 0
