@@ -141,6 +141,8 @@ the 1900s | the nineteen hundreds
 the 80s | the eighties
 the '60s | the sixties
 in '99 | in ninety nine
+in '05 | in oh five
+in '10 | in ten
 1950 cars | one thousand nine hundred fifty cars
 $1 | one dollar
 $5 | five dollars
@@ -148,6 +150,9 @@ $3.50 | three dollars and fifty cents
 $1.01 | one dollar and one cent
 $0.99 | ninety nine cents
 $0.01 | one cent
+$.50 | fifty cents
+$0 | zero dollars
+$2.5 | two dollars and fifty cents
 $20.00 | twenty dollars
 $1,250 | one thousand two hundred fifty dollars
 -$5 | minus five dollars
@@ -256,6 +261,8 @@ ann_lee42@mail.co.uk | ann underscore lee four two at mail dot co dot U K
 www.example.org | W W W dot example dot org
 https://example.com/docs/ | example dot com slash docs
 192.168.0.1 | one nine two dot one six eight dot zero dot one
+500-1000 | five hundred to one thousand
+555-1000 | five five five, one zero zero zero
 555-1234 | five five five, one two three four
 (212) 555-0199 | two one two, five five five, zero one nine nine
 +44 20 7946 0958 | plus four four, two zero, seven nine four six, zero nine five eight
