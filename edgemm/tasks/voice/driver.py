@@ -70,7 +70,7 @@ class VoiceDriver:
                     f"{'no lexicon' if 'lexicon' not in assets else 'no language'}. Add it, or say where else phonemes "
                     "come from"
                 )
-            speller = Speller(language, Lexicon(assets["lexicon"]), _letters(parts, assets))
+            speller = Speller(language, Lexicon.of(assets["lexicon"]), _letters(parts, assets))
         return VoiceSession(recipe, parts, speller, inventory, Acoustic(recipe, parts))
 
 

@@ -10,6 +10,7 @@ from __future__ import annotations
 import zlib
 from collections.abc import Mapping
 from typing import Any, NamedTuple
+from weakref import WeakValueDictionary
 
 from edgemm.errors import CardError
 from edgemm.strict_json import parse
@@ -66,6 +67,18 @@ class Lexicon:
                     f"{', '.join(CASES[1:])}; found {str(said)[:60]!r}"
                 )
         self._words: Mapping[str, str | dict[str, str]] = found
+
+    @classmethod
+    def of(cls, content: bytes) -> Lexicon:
+        """The lexicon of this content, which all sessions share while one of them holds it.
+
+        Raises:
+            CardError: the content is no such table.
+        """
+        found = _HELD.get(content)
+        if found is None:
+            found = _HELD[content] = cls(content)
+        return found
 
     def find(self, word: str, around: Around = Around()) -> str | None:  # noqa: B008
         """The phonemes of a word; None where neither it nor the word that it is made of stands in the table.
@@ -132,6 +145,9 @@ class Lexicon:
         if stem.endswith(_HISSING):
             return f"{stem}ɪz"
         return f"{stem}s" if stem.endswith(_VOICELESS) else f"{stem}z"
+
+
+_HELD: WeakValueDictionary[bytes, Lexicon] = WeakValueDictionary()
 
 
 def _past(stem: str) -> str:

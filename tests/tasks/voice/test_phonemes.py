@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import gc
 import gzip
 import json
 import stat
+import weakref
 from pathlib import Path
 from typing import Any
 
@@ -114,6 +116,16 @@ def test_what_has_no_sound_is_counted_and_left_out(speller: Speller) -> None:
 
 def test_words_that_are_not_known_are_spelled_where_there_is_no_network(speller: Speller) -> None:
     assert speller.phonemes("abc") == "ˈA bˈi sˈi."
+
+
+def test_sessions_share_a_lexicon_while_one_holds_it() -> None:
+    content = json.dumps(WORDS).encode()
+    held = Lexicon.of(content)
+    assert Lexicon.of(bytes(bytearray(content))) is held
+    gone = weakref.ref(held)
+    del held
+    gc.collect()
+    assert gone() is None
 
 
 def test_the_lexicon_may_be_packed() -> None:
