@@ -37,14 +37,6 @@ class Inventory:
         longest_first = sorted((each for each in self._ids if each), key=len, reverse=True)
         self._symbol = re.compile("|".join(map(re.escape, longest_first)))
 
-    @property
-    def largest(self) -> int:
-        """The largest id."""
-        return max(max(ids) for ids in self._ids.values())
-
-    def __contains__(self, symbol: str) -> bool:
-        return symbol in self._ids
-
     def ids(self, phonemes: str) -> tuple[list[tuple[int, ...]], int]:
         """The ids of each symbol in a text of phonemes, longest symbols first; and how many characters are in none."""
         found = self._symbol.findall(phonemes)

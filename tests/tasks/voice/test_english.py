@@ -94,6 +94,7 @@ won 3-1 | won three to one
 12:00 | twelve o'clock
 9:00 | nine o'clock
 18:00 | eighteen hundred
+13:00 | thirteen hundred
 00:00 | midnight
 10:15:30 | ten fifteen and thirty seconds
 9am-5pm | nine A M to five P M
@@ -132,6 +133,8 @@ Sept. 11 | September eleventh
 2000 | two thousand
 2005 | two thousand five
 2010 | twenty ten
+in 1000 | in one thousand
+in 1005 | in one thousand five
 in 1066 | in ten sixty six
 1066 soldiers | one thousand sixty six soldiers
 1939-1945 | nineteen thirty nine to nineteen forty five
@@ -241,6 +244,8 @@ a 3D film | a three D film
 4K | four K
 COVID-19 | COVID nineteen
 A4 paper | A four paper
+flight BA2024 | flight B A twenty twenty four
+flight BA5 | flight B A five
 flight BA123 | flight B A one twenty three
 PLEASE DO NOT TOUCH THE DOOR | please do not touch the door
 A dog barked | a dog barked
@@ -270,6 +275,8 @@ version 3.11.2 | version three point eleven point two
 v2.0 | version two point zero
 a well-known 5-year-old | a well known five year old
 don't stop | don't stop
+a - b | a — b
+- milk | milk
 yes – no | yes — no
 wait... what | wait… what
 x² | x squared
