@@ -81,7 +81,8 @@ class English:
             return len(word[0]), _word(word[0], at, text)
         if text[at] == "-":
             inside = before.isalnum() and text[at + 1 : at + 2].isalnum()
-            return 1, " " if inside or (not before.strip() and text[at + 1 : at + 2].strip()) else " — "
+            joint = inside or not text[:at].strip() or (not before.strip() and text[at + 1 : at + 2].strip())
+            return 1, " " if joint else " — "
         return 1, _PAUSES.get(text[at], text[at])
 
 
