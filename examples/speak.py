@@ -31,6 +31,7 @@ def main() -> None:
         began_ns, first_ms, seconds = time.monotonic_ns(), 0.0, 0.0
         for number, said in enumerate(session.feed(Text(given.text, began_ns, 0), NO_CLOCK)):
             sound = said.value
+            assert isinstance(sound, edgemm.Audio)
             if number == 0:
                 first_ms = (time.monotonic_ns() - began_ns) / 1e6
                 file.setnchannels(1)

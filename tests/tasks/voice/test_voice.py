@@ -171,6 +171,28 @@ def test_cancel_within_a_run_gives_no_sound_of_it(mel: Any) -> None:
         assert given == []
 
 
+def test_a_file_of_texts_is_spoken_line_by_line(mel: Any, tmp_path: Path) -> None:
+    (tmp_path / "said.txt").write_text("one. two.\n\nthree.\n")
+    with edgemm.open_source(f"text:{tmp_path / 'said.txt'}") as source, mel.stream(source) as stream:
+        items = [(len(item.value.samples) // 2, item.final) for item in stream]
+        summary = stream.ledger.summary()
+    assert items == [(4, False), (4, True), (6, True)]
+    assert (summary["captured"], summary["delivered"], summary["results"]) == (2, 2, 3)
+
+
+def test_what_is_cancelled_in_a_stream_is_counted(mel: Any, tmp_path: Path) -> None:
+    (tmp_path / "said.txt").write_text("one. two. three.\nfour.\n")
+    with edgemm.open_source(f"text:{tmp_path / 'said.txt'}") as source, mel.stream(source) as stream:
+        items = []
+        for item in stream:
+            items.append(item.final)
+            if len(items) == 1:
+                stream.cancel()
+        summary = stream.ledger.summary()
+    assert items == [False, True]
+    assert (summary["delivered"], summary["interrupted"]) == (2, 1)
+
+
 def test_a_spectrum_becomes_sound(tmp_path: Path) -> None:
     """Pulses at 1,000 Hz of 8,000: the three harmonics below 3,500 Hz, in a period of eight samples."""
     recipe = {
