@@ -63,10 +63,10 @@ ROOMS: dict[str, Room] = {
     ),
     # Tasks whose networks call each other.
     "drivers": Room(
-        ("tasks.ctc", "tasks.mirror", "tasks.sequence", "tasks.transducer", "tasks.window_session"),
+        ("tasks.ctc", "tasks.mirror", "tasks.sequence", "tasks.transducer", "tasks.voice",
+         "tasks.window_session"),
         (*GROUND, "card", "preprocess", "tasks", "model"),
     ),
-    "drivers": Room(("tasks.voice",), (*GROUND, "card", "preprocess", "tasks", "model")),
     "stream": Room(("stream",), (*GROUND, "capture")),
     "sinks": Room(("sinks",), (*GROUND, "capture", "stream", "drawing")),
     # `Model` itself: its method `stream` is where a session and a stream meet.

@@ -130,7 +130,9 @@ def test_a_sound_is_compared_with_a_recording(level_folder: Path, monkeypatch: p
         "tolerance": 2 / 32768,  # of 16 bits
     }
     with_golden(level_folder, golden, half="half.wav")
-    assert replayed(level_folder) == [("golden 1: samples", True), ("golden 1: sample_rate", True)]
+    assert replayed(level_folder) == [
+        ("golden 1: samples", True), ("golden 1: sample_rate", True), ("golden 1: final", True),
+    ]  # fmt: skip
     with_golden(level_folder, golden, half="said.wav")
     assert replayed(level_folder)[0] == ("golden 1: samples", False)
     with_golden(level_folder, {**golden, "expected": {"samples": {"asset": "halve"}}})
@@ -164,10 +166,13 @@ def test_what_is_spoken_now_is_a_golden(level_folder: Path, monkeypatch: pytest.
         card, files = make_golden(bundle, bundle.card, "speak", 0.0)
     assert list(files) == ["goldens/golden1.answer.wav"]
     assert card.goldens[0].text == "speak"
-    assert card.goldens[0].expected == {"samples": {"asset": "golden1.answer"}, "sample_rate": RATE}
+    expected = {"samples": {"asset": "golden1.answer"}, "sample_rate": RATE, "final": True}
+    assert card.goldens[0].expected == expected
     (level_folder / "goldens").mkdir()
     (level_folder / "goldens" / "golden1.answer.wav").write_bytes(files["goldens/golden1.answer.wav"])
     (level_folder / "bundle.json").write_text(card.to_json())
-    assert replayed(level_folder) == [("golden 1: samples", True), ("golden 1: sample_rate", True)]
+    assert replayed(level_folder) == [
+        ("golden 1: samples", True), ("golden 1: sample_rate", True), ("golden 1: final", True),
+    ]  # fmt: skip
     (level_folder / "bundle.json").write_text(card.to_json().replace("speak", "squeak"))
     assert replayed(level_folder)[0] == ("golden 1: samples", False)
