@@ -129,7 +129,7 @@ def from_words(recipe: TextRecipe, length: int, vocabulary: bytes) -> PieceToken
 
 def is_word(line: str) -> bool:
     """Of a vocabulary of words: what a text may have."""
-    return line.split() == [line] and not (line.startswith("<") and line.endswith(">") and len(line) > 2)
+    return line.split() == [line] and not (line.startswith("<") and line.endswith(">"))
 
 
 def from_characters(recipe: TextRecipe, length: int, vocabulary: bytes) -> PieceTokenizer:

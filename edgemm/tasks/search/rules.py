@@ -82,7 +82,7 @@ class Rules:
         found = _completing(tokens, self.no_repeat) if self.no_repeat else []
         if self.most_repeats:
             found += _looping(tokens, self.most_repeats)
-        return [each for each in found if each not in self.end]
+        return found
 
 
 def _completing(tokens: Sequence[int], count: int) -> list[int]:

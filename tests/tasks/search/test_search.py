@@ -6,6 +6,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from itertools import product
 from math import log
+from types import SimpleNamespace
 from typing import Any
 
 import numpy as np
@@ -13,7 +14,7 @@ import numpy.typing as npt
 import pytest
 
 from edgemm.errors import InputError
-from edgemm.tasks.search import Beam, Greedy, Hypothesis, Rules, make_search
+from edgemm.tasks.search import Beam, Greedy, Hypothesis, PartScorer, Rules, make_search
 from edgemm.tasks.search.log_softmax import LogSoftmax
 
 END, WORDS = 0, 4
@@ -235,3 +236,98 @@ def test_the_best_of_equal_scores_are_the_first() -> None:
 def test_long_scores_make_no_memory() -> None:
     softmax, logits = LogSoftmax(), np.linspace(0, 1, 30_000, dtype=np.float32)
     assert softmax(logits) is softmax(logits)
+
+
+NEAR = {
+    (): (0.4, 0.0, 0.35, 0.25),
+    (2,): (0.3, 0.0, 0.445, 0.255),
+    (3,): (0.6, 0.0, 0.0, 0.4),
+    (2, 2): (1.0, 0.0, 0.0, 0.0),
+    (3, 3): (1.0, 0.0, 0.0, 0.0),
+}
+
+
+def test_as_many_texts_go_on_as_there_are_beams_beside_one_that_ended() -> None:
+    search = Beam(Known(chances(NEAR)), Rules((END,), 6), (1,), beams=2, length_penalty=1.0)
+    assert search.advance()
+    found = {each.tokens: each.ended for each in search.best(9)}
+    assert found == {(): True, (2,): False, (3,): False}
+
+
+def test_a_text_goes_on_until_none_beats_the_worst_that_has_ended() -> None:
+    """After two steps "" (log 0.4) and 3 (log 0.15, halved) have ended; 2 2 (log 0.156, halved) is between them."""
+    found = written(Beam(Known(chances(NEAR)), Rules((END,), 6), (1,), beams=2, length_penalty=1.0))
+    assert [each.tokens for each in found] == [(2, 2), (3, 3)]
+    assert found[0].normalized(1.0) == pytest.approx(log(0.35 * 0.445) / 3)
+
+
+def test_an_end_that_is_not_among_the_best_does_not_count() -> None:
+    table = {(): (0.25, 0.0, 0.4, 0.35), (2,): (1.0, 0.0, 0.0, 0.0), (3,): (1.0, 0.0, 0.0, 0.0)}
+    search = Beam(Known(chances(table)), Rules((END,), 6), (1,), beams=2)
+    assert search.advance()
+    assert [each.tokens for each in search.best(9)] == [(2,), (3,)]
+
+
+def test_a_text_that_is_no_better_than_one_that_ended_is_left() -> None:
+    decoder = Known(chances({(): (0.5, 0.0, 0.5, 0.0), (2,): (1.0, 0.0, 0.0, 0.0)}))
+    found = written(Beam(decoder, Rules((END,), 6), (1,), beams=1))
+    assert (found[0].tokens, decoder.steps) == ((), 1)
+
+
+def test_beams_are_given_the_tokens_before_the_text_too() -> None:
+    decoder = Known(lambda taken: [9.0 if len(taken) == 4 else 0.0, 0.0, 1.0, 0.0])
+    found = written(Beam(decoder, Rules((END,), 5), (3, 1, 2), beams=2))
+    assert found[0].tokens == (2,)
+    assert decoder.taken[:3] == (3, 1, 2)
+
+
+@pytest.mark.parametrize("beams", [1, 2])
+def test_where_nothing_may_follow_the_text_ends(beams: int) -> None:
+    def nothing(row: npt.NDArray[np.float32], tokens: Sequence[int]) -> None:
+        if tokens:
+            row.fill(-np.inf)
+
+    found = written(make_search(Known(never_ends), Rules((END,), 5, more=nothing), (1,), beams=beams))
+    assert [(each.tokens, each.ended) for each in found] == [((2,), True), ((3,), True)][:beams]
+
+
+class Rows:
+    """A part that gives scores for each of the tokens so far, as [1, tokens, words]."""
+
+    def __init__(self) -> None:
+        self.fed: list[tuple[int, int]] = []
+        self.signatures: list[str] = []
+
+    def step(self, feeds: Any, signature: str = "") -> Any:
+        self.fed.append((int(feeds["token"]), int(feeds["position"])))
+        self.signatures.append(signature)
+        rows = np.arange(2 * WORDS, dtype=np.float32).reshape(1, 2, WORDS) + len(self.fed)
+        return SimpleNamespace(real={"scores": rows}.__getitem__)
+
+    def snapshot(self) -> int:
+        return len(self.fed)
+
+    def restore(self, snapshot: int) -> None:
+        del self.fed[snapshot:]
+
+
+def _fed(token: int, position: int) -> dict[str, Any]:
+    return {"token": np.array(token), "position": np.array(position)}
+
+
+def test_a_part_counts_its_positions_and_gives_the_last_row() -> None:
+    part = Rows()
+    scorer = PartScorer(part, _fed, "scores")
+    assert scorer.step(7).tolist() == [5, 6, 7, 8]
+    begun = scorer.snapshot()
+    scorer.step(8)
+    scorer.restore(begun)
+    scorer.step(9)
+    assert part.fed == [(7, 0), (9, 1)]
+    assert part.signatures == ["", "", ""]
+
+
+def test_a_part_is_asked_by_its_signature() -> None:
+    part = Rows()
+    PartScorer(part, _fed, "scores", "decoder_64").step(1)
+    assert part.signatures == ["decoder_64"]

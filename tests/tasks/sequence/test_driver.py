@@ -141,8 +141,9 @@ def test_a_source_that_is_filled_up_at_its_start() -> None:
 
 
 def test_a_source_takes_no_more_than_its_file() -> None:
-    recipe = replace(RECIPE, source=replace(RECIPE.source, length=50))
-    assert SourceFeeds(recipe, specs(*ENCODER[0]), {}).most == 6
+    for length, most in ((0, 6), (50, 6), (4, 4)):
+        recipe = replace(RECIPE, source=replace(RECIPE.source, length=length))
+        assert SourceFeeds(recipe, specs(*ENCODER[0]), {}).most == most
 
 
 def test_a_token_of_a_target() -> None:

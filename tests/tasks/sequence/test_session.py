@@ -94,6 +94,26 @@ def test_a_text_ends_before_a_stop_word(parts: Files, beams: int) -> None:
     assert beams > 1 or (found.text, found.ended) == ("lo ke ke ke ko", True)
 
 
+def test_of_two_stop_words_in_one_token_the_text_ends_before_the_first(parts: Files) -> None:
+    assert whole(parts, stop=("e", "ke")).text == "lo"
+
+
+def test_the_cache_is_empty_when_a_text_begins(parts: Files, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A cache with a mask would not show it; one that grows would."""
+    with session_of(parts) as session:
+        decoder, seen = session._writer.decoder, list[Any]()
+        hold = decoder.hold
+
+        def looking(feeds: Any) -> None:
+            seen.append(max(float(np.abs(each).max()) for each in decoder.snapshot().states.values()))
+            hold(feeds)
+
+        monkeypatch.setattr(decoder, "hold", looking)
+        fed(session)
+        fed(session)
+    assert seen == [0.0, 0.0]
+
+
 def test_the_end_token_is_not_written(parts: Files) -> None:
     found = whole(parts, end=(WORDS.index("ma"),))
     assert (found.text, found.ended) == ("lo ke ke ke ko", True)
