@@ -348,7 +348,10 @@ def export_parts(
     if growing:
         open_axes = {"memory_mask": {1: "source"}, **open_source}
         open_axes |= {each: {2: "written"} for each in past} | {each: {2: "so_far"} for each in present}
-    states = tuple(StatePair(output=out, input=into) for out, into in zip(present, past, strict=True))
+    states = tuple(
+        StatePair(output=out, input=into, kind="grow" if growing else "replace")
+        for out, into in zip(present, past, strict=True)
+    )
     decoder = folder / "decoder.onnx"
     save_module(
         DecoderPart(network, growing=growing), feeds, ["logits", *present], decoder,

@@ -10,8 +10,8 @@ from typing import Any
 import torch
 from translation_network import Sizes, Translation, export_parts
 
-import edgemm
 from edgemm.card import TextRecipe
+from edgemm.model.load import load_part
 from edgemm.tasks.sequence import SequenceDriver, SequenceRecipe
 from edgemm.tasks.sequence.session import SequenceSession
 
@@ -57,7 +57,9 @@ def session_of(
 ) -> Iterator[SequenceSession]:
     """A session of these parts."""
     with ExitStack() as stack:
-        models = {role: stack.enter_context(edgemm.load(path)) for role, path in files.items()}
+        models = {role: load_part(path) for role, path in files.items()}
+        for model in models.values():
+            stack.callback(model.close)
         parts = {role: model.part() for role, model in models.items()}
         session = SequenceDriver().session(recipe, parts, assets, {})
         stack.callback(session.close)

@@ -12,14 +12,25 @@ import numpy as np
 import pytest
 import torch
 from torch import nn
-from translation_network import Attention, Translation, cache_names
-from written_texts import BEGIN, END, LETTERS, RECIPE, TARGET, WORDS, exported, session_of, small_network
+from translation_network import Attention, Translation
+from written_texts import (
+    BEGIN,
+    END,
+    LETTERS,
+    RECIPE,
+    SOURCE,
+    TARGET,
+    WORDS,
+    exported,
+    session_of,
+    small_network,
+)
 
-from edgemm.artifact import read_artifact
 from edgemm.converters import convert
 from edgemm.media import Text
 from edgemm.results import Written
 from edgemm.tasks.search import Beam, Rules
+from edgemm.tasks.sequence import SequenceRecipe
 from edgemm.tasks.sequence.session import SequenceSession
 
 TEXTS = ("a", "abc de", "jihgfedcba", "bbbbbbbbbbbb", "c d e f g h")
@@ -128,12 +139,21 @@ def greedily(text: str) -> str:
 def files(tmp_path_factory: pytest.TempPathFactory) -> dict[str, dict[str, Path]]:
     folder = tmp_path_factory.mktemp("parts")
     made = exported(network(), folder)
-    found = {".onnx": made}
+    grown = folder / "growing"
+    grown.mkdir()
+    found = {".onnx": made, ".growing.onnx": exported(network(), grown, growing=True)}
     for scheme, ending in (("float", ".tflite"), ("dynamic", ".int8.tflite"), ("dynamic", ".int8.onnx")):
         found[ending] = {role: path.with_suffix(ending) for role, path in made.items()}
         for role, path in made.items():
             convert(path, output=found[ending][role], scheme=scheme, gate="off")  # type: ignore[arg-type]
     return found
+
+
+def recipe_for(ending: str) -> SequenceRecipe:
+    """Where the files leave sizes open, the recipe says how many tokens there may be."""
+    if ending != ".growing.onnx":
+        return RECIPE
+    return replace(RECIPE, source=replace(RECIPE.source, length=SOURCE), most_tokens=TARGET)
 
 
 def text_of(text: str) -> Text:
@@ -144,20 +164,20 @@ def whole(session: SequenceSession, text: str) -> Written:
     return session.whole(text_of(text))
 
 
-@pytest.mark.parametrize("ending", [".onnx", ".tflite"])
+@pytest.mark.parametrize("ending", [".onnx", ".growing.onnx", ".tflite"])
 def test_greedy_writes_what_torch_writes_without_a_cache(
     files: dict[str, dict[str, Path]], ending: str
 ) -> None:
-    with session_of(files[ending]) as session:
+    with session_of(files[ending], recipe_for(ending)) as session:
         assert [whole(session, text).text for text in TEXTS] == [greedily(text) for text in TEXTS]
 
 
-@pytest.mark.parametrize("ending", [".onnx", ".tflite"])
+@pytest.mark.parametrize("ending", [".onnx", ".growing.onnx", ".tflite"])
 @pytest.mark.parametrize("penalty", [0.0, 1.0])
 def test_four_beams_write_what_they_write_without_a_cache(
     files: dict[str, dict[str, Path]], ending: str, penalty: float
 ) -> None:
-    recipe = replace(RECIPE, beams=4, n_best=4, length_penalty=penalty)
+    recipe = replace(recipe_for(ending), beams=4, n_best=4, length_penalty=penalty)
     with session_of(files[ending], recipe) as session:
         for text in TEXTS:
             search = Beam(
@@ -175,53 +195,6 @@ def test_four_beams_write_what_they_write_without_a_cache(
                 assert score == pytest.approx(each.confidence, rel=1e-4)  # float32 in other orders
 
 
-class Growing:
-    """The growing form in ONNX Runtime itself: a cache of no length at first."""
-
-    def __init__(self, folder: Path, text: str) -> None:
-        import onnxruntime
-
-        encoder, decoder = (
-            onnxruntime.InferenceSession(read_artifact(folder / f"{role}.onnx").payload)
-            for role in ("encoder", "decoder")
-        )
-        ids = np.array([[LETTERS.index(each) for each in text]], np.int32)
-        mask = np.ones(ids.shape, np.float32)
-        names = [each.name for each in encoder.get_outputs()]
-        found = encoder.run(None, {"ids": ids, "mask": mask})
-        self.decoder, self.held = decoder, dict(zip(names, found, strict=True)) | {"memory_mask": mask}
-        sizes = network().sizes
-        self.past: Any = {
-            name: np.zeros((1, sizes.heads, 0, sizes.width // sizes.heads), np.float32)
-            for name in cache_names("past", sizes.decoder_layers)
-        }
-
-    def step(self, token: int) -> Any:
-        written = next(iter(self.past.values())).shape[2]
-        feeds = {"ids": np.array([[token]], np.int32), "position": np.array([written], np.int32)}
-        scores, *present = self.decoder.run(None, feeds | self.held | self.past)
-        self.past = dict(zip(self.past, present, strict=True))
-        return scores[0]
-
-    def snapshot(self) -> Any:
-        return self.past
-
-    def restore(self, snapshot: Any) -> None:
-        self.past = snapshot
-
-
-def test_a_cache_that_grows(tmp_path: Path) -> None:
-    exported(network(), tmp_path, growing=True)
-    for text in TEXTS:
-        texts = []
-        for scorer in (Growing(tmp_path, text), Uncached(reference(), text)):
-            search = Beam(scorer, Rules((END,), TARGET), (BEGIN,), beams=3)
-            while search.advance():
-                pass
-            texts.append([(each.tokens, round(each.confidence, 4)) for each in search.best(3)])
-        assert texts[0] == texts[1]
-
-
 @pytest.mark.parametrize("ending", [".int8.tflite", ".int8.onnx"])
 def test_int8_writes_nearly_the_same(files: dict[str, dict[str, Path]], ending: str) -> None:
     """An untrained network is not sure of anything: its first word is compared, and how likely it is."""
@@ -233,10 +206,14 @@ def test_int8_writes_nearly_the_same(files: dict[str, dict[str, Path]], ending: 
             assert found.score == pytest.approx(float(chances.max()), abs=0.1)
 
 
-def test_a_text_that_goes_before_leaves_nothing_behind(files: dict[str, dict[str, Path]]) -> None:
-    with session_of(files[".onnx"], replace(RECIPE, beams=3)) as session:
+@pytest.mark.parametrize("ending", [".onnx", ".growing.onnx"])
+def test_a_text_that_goes_before_leaves_nothing_behind(
+    files: dict[str, dict[str, Path]], ending: str
+) -> None:
+    recipe = replace(recipe_for(ending), beams=3)
+    with session_of(files[ending], recipe) as session:
         alone = [whole(session, text) for text in TEXTS]
-    with session_of(files[".onnx"], replace(RECIPE, beams=3)) as session:
+    with session_of(files[ending], recipe) as session:
         back = [whole(session, text) for text in reversed(TEXTS)]
     assert [(each.text, each.score) for each in alone] == [(each.text, each.score) for each in back[::-1]]
 
