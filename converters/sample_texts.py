@@ -15,6 +15,7 @@ from edgemm.card import InputCard
 from edgemm.choices import hint
 from edgemm.converters.sample_arrays import Sample, Samples, spread
 from edgemm.errors import InputError
+from edgemm.log import LOG
 from edgemm.preprocess import compile_text
 from edgemm.tensors import TensorSpec
 
@@ -63,9 +64,19 @@ def load_texts(
         InputError: the file cannot be read, or the model does not take text; names the line.
     """
     where = f"{option} {path}"
-    texts = [each for each in _read(path, where) if each.text.strip()]
+    lines = list(_read(path, where))
+    texts = [each for each in lines if each.text.strip()]
     if not texts:
         raise InputError(f"{where}: expected a text on each line, found none")
+    if len(texts) < len(lines) and path.suffix.lower() != ".txt":
+        empty = next(each.line for each in lines if not each.text.strip())
+        LOG.warning(
+            "%s: %d of %d rows have no text and are left out, such as line %d",
+            where,
+            len(lines) - len(texts),
+            len(lines),
+            empty,
+        )
     labelled = [each.label is not None for each in texts]
     if any(labelled) and not all(labelled):
         raise InputError(f"{where}, line {texts[labelled.index(False)].line}: has no label, and others have")

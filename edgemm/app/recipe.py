@@ -37,7 +37,7 @@ class StreamRecipe:
     """Path of a .tflite or .onnx file, or of a bundle, its .zip or its folder; relative paths are meant from the app
     file's folder."""
     source: str
-    """Where pictures or sound come from, as `edgemm run --source` takes it: a path, camera:0, microphone:, rtsp://..."""
+    """Where pictures, sound or text come from, as `edgemm run --source` takes it: a path, camera:0, microphone:, rtsp://..."""
     card: str = ""
     """Of a file that carries none: the path of a card (.json), or the name of a preset."""
     live: bool = False

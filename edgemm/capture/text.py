@@ -10,6 +10,7 @@ above MAX_LINE bytes; "no-pair", without the tab that was asked for. What stands
 
 from __future__ import annotations
 
+import codecs
 import os
 import select
 import time
@@ -27,6 +28,7 @@ from edgemm.media import Text
 MAX_LINE = 1 << 20
 """Bytes of one line."""
 _CHUNK = 1 << 16
+_UTF_16 = (codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)
 _POLL_S = 0.2
 """How soon a read without a time limit sees that the source was closed."""
 STDIN = "-"
@@ -50,7 +52,10 @@ def open_text(named: SourceUri) -> TextSource:
     if not path:
         raise InputError(f"{named.text!r}: expected text:FILE, or text:- for standard input")
     if not os.path.isfile(path):
-        found = "something else" if os.path.lexists(path) else "nothing"
+        found = "nothing"
+        if os.path.exists(path):
+            kind = "a folder" if os.path.isdir(path) else "a pipe or device"
+            found = f"{kind}. For what comes in while it is read take `--source text:- < {path}`"
         raise UnknownSource(f"{named.text!r}: expected a file of text, found {found}")
     try:
         number = os.open(path, os.O_RDONLY | os.O_CLOEXEC)
@@ -115,7 +120,7 @@ class TextSource(FileSource):
 
         Raises:
             SourceTimeout: none came within `timeout_s` seconds.
-            SourceLost: it cannot be read any more; or it has ended, and no line of it was UTF-8.
+            SourceLost: it cannot be read any more; it is UTF-16; or it has ended, and no line of it was UTF-8.
             InputError: this process was forked after the source was opened.
         """
         self._life.check_process()
@@ -163,6 +168,10 @@ class TextSource(FileSource):
             raise SourceLost(f"{self.uri} cannot be read any more: {error.strerror}") from error
         self._came_ns = self._now_ns()
         self._ended = not chunk
+        if not (self._line or self._left) and chunk.startswith(_UTF_16):
+            raise SourceLost(
+                f"{self.uri} is UTF-16: expected UTF-8. Save it so, as by `iconv -f UTF-16 -t UTF-8`"
+            )
         self._left += chunk
 
     def _next_line(self) -> bytes | None:

@@ -177,7 +177,7 @@ class Model:
             options: of the task, for this session, as in `load`.
 
         Raises:
-            CardError: the card does not say how pictures or sound become the inputs.
+            CardError: the card does not say how pictures, sound or text become the inputs.
             UnsupportedVersion: a task that this version does not decode.
             InputError: the model is closed, or was loaded before this process was forked; or no such option.
         """
@@ -203,7 +203,7 @@ class Model:
                 return self._begun(lambda engine: ImageSession(engine, decode, card, index))
             return self._begun(lambda engine: AudioSession(engine, decode, card, index))
         raise CardError(
-            f"{self.artifact.path}: expected one input of pictures or sound, or inputs of text, found {len(mains)}: "
+            f"{self.artifact.path}: expected one input of pictures or of sound, or inputs of text, found {len(mains)}: "
             f"{', '.join(f'{card.name!r} ({card.modality})' for card, _ in mains)}. Give tensors to model.run(...)"
         )
 
@@ -248,7 +248,7 @@ class Model:
             options: of the task, for this stream, as in `load`.
 
         Raises:
-            CardError: the card does not say how pictures or sound become the input.
+            CardError: the card does not say how pictures, sound or text become the input.
             InputError: `source` is no open source, as its name alone, or `budget` is no Budget.
         """
         from edgemm.stream.pairing import require_budget, require_source
@@ -262,7 +262,7 @@ class Model:
         if isinstance(session, TensorSession):
             session.close()
             raise CardError(
-                f"{self.artifact.path}: expected a card that says how pictures or sound become the input, found "
+                f"{self.artifact.path}: expected a card that says how pictures, sound or text become the input, found "
                 'modality "tensor". Write it with `edgemm card set`, or step through model.session() with tensors'
             )
         try:

@@ -131,7 +131,7 @@ class ModelSession:
         """One run on prepared tensors; see `TensorSession.step`.
 
         Raises:
-            InputError: the model's card says how pictures or sound become its input.
+            InputError: the model's card says how pictures, sound or text become its input.
         """
         raise InputError(f"the model takes {self.takes}: expected feed(...), or tensors in model.run(...)")
 

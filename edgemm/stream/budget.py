@@ -26,7 +26,7 @@ class Budget:
     """A result above `max_age_ms` is delivered and counted late, or dropped as "late". A frame that
     is too old before the model has run is not run at all when "drop" ("stale"), nor is one that could not be ready
     in time, judged by the times that the last ones took ("no-time"); a model that is always too slow is tried
-    again once a second. Audio is always delivered."""
+    again once a second. Sound and text are always delivered."""
 
     def __post_init__(self) -> None:
         """Raises:

@@ -92,8 +92,9 @@ class Stream:
         """
         if not isinstance(session, Session):
             raise InputError(
-                "a stream feeds pictures or sound: expected a model whose card says how they become its input, found "
-                "one that takes bare tensors. Write the card with `edgemm card set`, or step through model.session()"
+                "a stream feeds pictures, sound or text: expected a model whose card says how they become its input, "
+                "found one that takes bare tensors. Write the card with `edgemm card set`, or step through "
+                "model.session()"
             )
         require_source(source)
         require_budget(budget)

@@ -10,11 +10,12 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
 from edgemm.errors import InputError
+from edgemm.log import LOG
 from edgemm.quantize.truth.pictures import read_bounded
 
 MAX_BYTES = 64 << 20
@@ -56,7 +57,19 @@ def read_transcripts(path: Path) -> tuple[Transcribed, ...]:
         found = [each for file in lists for each in _listed(file)] if lists else list(_beside(path))
     if not found:
         raise InputError(f"{path}: expected {EXPECTED}; found nothing of the kind")
+    if path.is_dir():
+        _tell_silent(path, {each.recording for each in found})
     return tuple(sorted(found, key=lambda each: each.recording))
+
+
+def _tell_silent(folder: Path, told: Collection[Path]) -> None:
+    """Recordings of which nobody says what is said in them."""
+    silent = sorted(each for each in folder.rglob("*.wav") if each not in told)
+    if silent:
+        LOG.warning(
+            "%s: %d of its %d recordings have no text and are left out, such as %s",
+            folder, len(silent), len(silent) + len(told), silent[0].relative_to(folder),
+        )  # fmt: skip
 
 
 def _lists(folder: Path) -> list[Path]:
@@ -118,7 +131,8 @@ def _recording(file: Path, number: int, name: str) -> Path:
 
 
 def _text(file: Path) -> str:
+    content = read_bounded(file, MAX_BYTES, "a list of texts")
     try:
-        return read_bounded(file, MAX_BYTES, "a list of texts").decode("utf-8-sig")
+        return content.decode("utf-8-sig")
     except UnicodeDecodeError as error:
         raise InputError(f"{file}: expected text in UTF-8 ({error}). Save it as UTF-8") from error

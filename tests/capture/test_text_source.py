@@ -85,12 +85,20 @@ def test_a_picture_is_no_text(tmp_path: Path) -> None:
         source.read()
 
 
+@pytest.mark.parametrize("encoding", ["utf-16-le", "utf-16-be"])
+def test_utf_16_is_told_apart_from_damage(tmp_path: Path, encoding: str) -> None:
+    (tmp_path / "t.txt").write_bytes("\ufeffone\ntwo\n".encode(encoding))
+    with open_source(f"text:{tmp_path / 't.txt'}") as source, pytest.raises(SourceLost, match="is UTF-16"):
+        source.read()
+
+
 @pytest.mark.parametrize(
     ("name", "error", "said"),
     [
         ("text:", InputError, "expected text:FILE, or text:-"),
         ("text:nothing.txt", UnknownSource, "found nothing"),
-        ("text:{}", UnknownSource, "found something else"),
+        ("text:{}", UnknownSource, "found a folder"),
+        ("text:/dev/null", UnknownSource, "a pipe or device. .* text:-"),
         ("text:-?fps=3", InputError, "does not have the option 'fps'"),
     ],
 )

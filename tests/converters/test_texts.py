@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import logging
 from pathlib import Path
 from typing import Any
 
@@ -58,6 +59,12 @@ def test_a_table_has_texts_and_their_labels(tmp_path: Path, name: str) -> None:
     assert [each for each in found.inputs[1]["ids"][0] if each > 10] == [10 + each for each in b'b, "c"']
     assert found.labels is not None
     assert found.labels.tolist() == [1, 0]
+
+
+def test_rows_without_a_text_are_told(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
+    with caplog.at_level(logging.WARNING, "edgemm"):
+        samples(tmp_path / "t.tsv", "sentence\tlabel\na\tyes\n\tno\nb\tno\n")
+    assert "1 of 3 rows have no text and are left out, such as line 3" in caplog.text
 
 
 def test_a_table_may_have_a_second_text(tmp_path: Path) -> None:

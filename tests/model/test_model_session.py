@@ -135,7 +135,9 @@ def test_the_wrong_thing_is_refused(quadrant: edgemm.Model, loud: edgemm.Model) 
 def test_a_model_of_bare_tensors_has_no_stream(make: Make) -> None:
     with (
         open_source(str(data.path("spoken_digits"))) as source,
-        pytest.raises(CardError, match="expected a card that says how pictures or sound become the input"),
+        pytest.raises(
+            CardError, match="expected a card that says how pictures, sound or text become the input"
+        ),
     ):
         make("add.onnx").stream(source)
 

@@ -106,7 +106,7 @@ def test_between_two_recordings_the_session_begins_anew(speech: Make, sums: Make
     session = sums(window=160)
     with Stream(session, speech(200, 200), now_ns=time.now_ns) as stream:
         assert len(list(stream)) == 2
-        assert stream.ledger.summary()["samples"]["dropped"] == {"gap": 1}
+        assert stream.ledger.summary()["samples"]["dropped"] == {"next-file": 1}
     assert session.resets == 1
 
 

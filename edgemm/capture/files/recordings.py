@@ -19,9 +19,11 @@ from edgemm.media import AudioBlock
 NOT_FINITE = "not-finite"
 SUFFIXES = frozenset({".wav", ".wave"})
 DEFAULT_BLOCK_MS = 20.0
+BOUNDARY = "next-file"
 BOUNDARY_SAMPLES = 1
 """`gap_samples` of the first block of every recording after the first. Two recordings are not one sound:
-the gap makes every consumer reset, and `position` has a hole of this many samples."""
+the gap makes every consumer reset, `position` has a hole of this many samples, and the ledger counts them as BOUNDARY:
+nothing was lost."""
 
 
 class RecordingSource(FileSource):
@@ -126,7 +128,9 @@ class RecordingSource(FileSource):
         position, gap = self._position + self._gap, self._gap
         self._position, self._gap = position + len(samples), 0
         captured_ns = self._now_ns() - round(len(samples) * 1e9 / rate)
-        return AudioBlock(samples, rate, captured_ns, position, gap, recording.path)
+        return AudioBlock(
+            samples, rate, captured_ns, position, gap, recording.path, BOUNDARY if gap else "gap"
+        )
 
     def _count_not_finite(self, recording: Recording, count: int) -> None:
         """Counts them; logs the first of each file."""

@@ -12,6 +12,9 @@ from edgemm.errors import CardError, InputError
 from edgemm.preprocess.text.complete import lines
 from edgemm.preprocess.text.tokenizer import WORD_MARK, Tokens
 
+MARKS = ("<>", "[]", "{}", "||", "__")
+"""First and last character of a line that stands for no character of a text, as <pad> and [UNK] do."""
+
 
 class PieceTokenizer:
     """See `edgemm.preprocess.text.tokenizer.Tokenizer`.
@@ -156,6 +159,12 @@ def _of_symbols(
         raise CardError(
             f"the vocabulary {recipe.vocabulary!r}: expected one {_ONE[recipe.tokenizer]} on each line, found none"
         )
+    for at, each in enumerate(symbols, 1):
+        if len(each) > 1 and not (len(each) > 2 and each[0] + each[-1] in MARKS):
+            raise CardError(
+                f"the vocabulary {recipe.vocabulary!r}, line {at}: expected one character, or a mark such as <pad>, "
+                f"found {each[:20]!r}. For parts of words take tokenizer wordpiece or sentencepiece"
+            )
 
     def divide(text: str) -> list[int]:
         found = part(text.lower() if recipe.lowercase else text)

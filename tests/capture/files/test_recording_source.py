@@ -58,6 +58,7 @@ def test_between_two_recordings_stands_a_gap_of_one_sample(recording: Callable[.
         found = blocks(source)
     assert [Path(block.origin).name for block in found] == ["2.wav", "2.wav", "10.wav"]
     assert [block.gap_samples for block in found] == [0, 0, 1]
+    assert found[2].gap_reason == "next-file"
     assert [block.position for block in found] == [0, 80, 101]
 
 

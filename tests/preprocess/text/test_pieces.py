@@ -66,6 +66,12 @@ def test_characters_are_lines_of_their_file() -> None:
     assert (found.ids, found.unknown) == ([3, 2, 4, 6], 0)
 
 
+@pytest.mark.parametrize("line", ["ab", "<>", "<a", "word"])
+def test_a_line_of_several_characters_that_is_no_mark_is_refused(line: str) -> None:
+    with pytest.raises(CardError, match="line 3: expected one character, or a mark such as <pad>"):
+        divided("a", tokenizer="characters", vocabulary=f"<pad>\na\n{line}\nb\n".encode())
+
+
 def test_characters_that_are_not_there_get_the_id_for_them() -> None:
     found = divided("axBz", tokenizer="characters", vocabulary=LETTERS, unknown=1, lowercase=True)
     assert (found.ids, found.unknown, found.own) == ([3, 1, 4, 1], 2, 4)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from pathlib import Path
 
 import pytest
@@ -21,12 +22,16 @@ def read(path: Path) -> dict[str, str]:
     return {each.recording.stem: each.text for each in read_transcripts(path)}
 
 
-def test_a_text_beside_each_recording(tmp_path: Path) -> None:
+def test_a_text_beside_each_recording(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
     folder(tmp_path, "b/1.wav", "b/2.wav", "3.wav")
     (tmp_path / "b" / "1.txt").write_text("one  two\n", encoding="utf-8")
     (tmp_path / "3.txt").write_text("", encoding="utf-8")
     assert has_transcripts(tmp_path)
-    assert read(tmp_path) == {"3": "", "1": "one two"}
+    with caplog.at_level(logging.WARNING, "edgemm"):
+        assert read(tmp_path) == {"3": "", "1": "one two"}
+    assert (
+        f"1 of its 3 recordings have no text and are left out, such as {Path('b') / '2.wav'}" in caplog.text
+    )
 
 
 @pytest.mark.parametrize(
