@@ -19,7 +19,7 @@ class SequenceRecipe:
     The vocabularies are assets of the bundle: `source.vocabulary` and `target.vocabulary` are their names there.
     """
 
-    source: TextRecipe = field(default_factory=TextRecipe)
+    source: TextRecipe = field(default_factory=lambda: TextRecipe(vocabulary="source"))
     """How the text that is read becomes tokens; its `length` is the most that the encoder takes, needed where its file
     leaves that open."""
     target: TextRecipe | None = None
