@@ -1,11 +1,10 @@
-"""A driver over three parts, an encoder with two caches, a decoder and a joiner, on seeded networks: what its stream
-says word by word is what the same networks say of the whole sound at once, computed by torch."""
+"""Parts of seeded networks in both formats: a snapshot, what is held, and what a part cannot do."""
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Mapping
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Literal
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import numpy.typing as npt
@@ -14,17 +13,11 @@ from needs import package
 
 import edgemm
 from edgemm.card import InputCard, ModelCard, OutputCard, StatePair
-from edgemm.media import AudioBlock, Captured
-from edgemm.results import Transcript
-from edgemm.session import Cancellation, Emission, Gap, Session, StageClock
-from edgemm.stream.stream import Stream
 
 if TYPE_CHECKING:
-    from edgemm.model.part import Part
+    pass
 
-CHUNK, WIDTH, VOCABULARY, BLANK, RATE = 4, 12, 9, 0, 800
-PER_FRAME = 3
-"""Most words that one frame may give."""
+CHUNK, WIDTH, VOCABULARY = 4, 12, 9
 
 
 def networks() -> tuple[Any, Any, Any]:
@@ -87,109 +80,6 @@ def one_hot(word: int) -> npt.NDArray[np.float32]:
     return np.asarray(np.eye(VOCABULARY)[word].reshape(1, 1, VOCABULARY), np.float32)
 
 
-class Transducer:
-    """A greedy streaming transducer: see `edgemm.tasks.driver.Driver`."""
-
-    name = "greedy"
-    roles = ("encoder", "decoder", "joiner")
-
-    def session(self, recipe: Any, parts: Mapping[str, Part], assets: Any, options: Any) -> Session:
-        return TransducerSession(parts)
-
-
-class TransducerSession:
-    modality: Literal["image", "audio", "text"] = "audio"
-
-    def __init__(self, parts: Mapping[str, Part]) -> None:
-        self.encoder, self.decoder, self.joiner = (parts[role] for role in Transducer.roles)
-        self.cancelled = Cancellation()
-        self.rest: npt.NDArray[np.float32]
-        self.said: npt.NDArray[np.float32]
-        self.reset()
-
-    def feed(self, item: Captured, clock: StageClock) -> Iterator[Emission]:
-        assert isinstance(item, AudioBlock)
-        self.cancelled.renew()
-        self.rest = np.concatenate([self.rest, item.samples])
-        while len(self.rest) >= CHUNK and not self.cancelled:
-            frame, self.rest = self.rest[:CHUNK], self.rest[CHUNK:]
-            clock.start("infer")
-            heard = self.encoder.step({"frame": frame.reshape(1, 1, CHUNK)}).real("out")
-            found = self._words(heard)
-            clock.stop()
-            if found:
-                yield Emission(Transcript(" ".join(map(str, found))), item.captured_ns, item.captured_ns)
-
-    def _words(self, heard: npt.NDArray[np.float32]) -> list[int]:
-        found: list[int] = []
-        while len(found) < PER_FRAME:
-            scores = self.joiner.step({"heard": heard, "said": self.said}).real("scores")
-            word = int(scores.argmax())
-            if word == BLANK:
-                break
-            found.append(word)
-            self.said = self.decoder.step({"word": one_hot(word)}).real("out").copy()
-        return found
-
-    def gap(self, gap: Gap, clock: StageClock) -> Iterable[Emission]:
-        self.reset()
-        return ()
-
-    def finish(self, clock: StageClock) -> Iterable[Emission]:
-        return ()
-
-    def cancel(self) -> None:
-        self.cancelled.cancel()
-
-    def reset(self) -> None:
-        for part in (self.encoder, self.decoder, self.joiner):
-            part.reset()
-        self.rest = np.empty(0, np.float32)
-        self.said = self.decoder.step({"word": one_hot(BLANK)}).real("out").copy()
-
-    def close(self) -> None:
-        for part in (self.encoder, self.decoder, self.joiner):
-            part.close()
-
-
-class Blocks:
-    """Sound in blocks of uneven length, as a microphone gives it."""
-
-    uri, live = "blocks", False
-    modality: Literal["image", "audio", "text"] = "audio"
-
-    def __init__(self, samples: npt.NDArray[np.float32], sizes: list[int]) -> None:
-        cuts = np.split(samples, np.cumsum(sizes)[:-1])
-        self.blocks = [AudioBlock(each, RATE, at, 0) for at, each in enumerate(cuts) if len(each)]
-
-    def read(self, timeout_s: float | None = None) -> AudioBlock | None:
-        return self.blocks.pop(0) if self.blocks else None
-
-    def close(self) -> None: ...
-    def __enter__(self) -> Any: ...
-    def __exit__(self, *error: object) -> None: ...
-
-
-def whole(modules: tuple[Any, Any, Any], samples: npt.NDArray[np.float32]) -> list[int]:
-    """The same greedy words, of the whole sound at once: the encoder runs once over all frames."""
-    import torch
-
-    encoder, decoder, joiner = modules
-    with torch.no_grad():
-        frames = torch.from_numpy(samples[: len(samples) // CHUNK * CHUNK]).reshape(1, -1, CHUNK)
-        heard = encoder(frames, torch.zeros(1, 2, CHUNK), torch.zeros(1, 1, WIDTH))["out"]
-        said, hidden = decoder(torch.from_numpy(one_hot(BLANK)), torch.zeros(1, 1, WIDTH)).values()
-        words: list[int] = []
-        for at in range(heard.shape[1]):
-            for _ in range(PER_FRAME):
-                word = int(joiner(heard[:, at : at + 1], said)["scores"].argmax())
-                if word == BLANK:
-                    break
-                words.append(word)
-                said, hidden = decoder(torch.from_numpy(one_hot(word)), hidden).values()
-    return words
-
-
 @pytest.fixture(scope="module")
 def modules() -> tuple[Any, Any, Any]:
     return networks()
@@ -204,7 +94,7 @@ def files(
     from edgemm.converters import convert
 
     made = {}
-    for role, module in zip(Transducer.roles, modules, strict=True):
+    for role, module in zip(SHAPES, modules, strict=True):
         inputs = SHAPES[role]
         states = tuple(StatePair(f"{name}_out", name) for name, _ in inputs if f"{name}_out" in OUTPUTS[role])
         card = ModelCard(
@@ -216,27 +106,6 @@ def files(
         example = tuple(torch.zeros(shape) for _, shape in inputs)
         convert(module, example_inputs=example, output=made[role], card=card, scheme="float")
     return made
-
-
-@pytest.mark.slow
-@pytest.mark.parametrize("seed", [0, 1, 2])
-def test_what_is_streamed_is_what_torch_says_of_the_whole(
-    files: dict[str, Path], modules: tuple[Any, Any, Any], seed: int
-) -> None:
-    draw = np.random.default_rng(seed)
-    samples = draw.normal(0, 1, 60 * CHUNK).astype(np.float32)
-    sizes = [*draw.integers(1, 15, 40).tolist(), 999]
-    expected = whole(modules, samples)
-    assert len(set(expected)) > 3  # it says something
-    assert len(expected) < 60 * PER_FRAME  # and blanks
-    models = {role: edgemm.load(path) for role, path in files.items()}
-    parts = {role: model.part() for role, model in models.items()}
-    session = Transducer().session(None, parts, {}, {})
-    with Stream(session, Blocks(samples, sizes)) as stream:
-        said = [int(word) for item in stream for word in item.value.text.split()]  # type: ignore[attr-defined]
-    for model in models.values():
-        model.close()
-    assert said == expected
 
 
 @pytest.mark.slow
