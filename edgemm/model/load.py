@@ -76,12 +76,21 @@ def load(
 
 
 def load_bundle(
-    path: str | Path, *, delegate: str | tuple[str, ...] = "auto", threads: int = 1, **options: Any
+    path: str | Path,
+    *,
+    delegate: str | tuple[str, ...] = "auto",
+    threads: int = 1,
+    precision: str | None = None,
+    **options: Any,
 ) -> BundleModel:
     """Opens a bundle: its ZIP, its folder, or a folder in a layout of another project. See `load`.
 
+    Args:
+        precision: for a folder in a layout of another project: "float" to take the files with float weights where there
+            are some with int8 too; None: int8.
+
     Raises:
-        InputError: there is no such bundle, or no such option of its driver.
+        InputError: there is no such bundle, no such option of its driver, or a precision for another kind of bundle.
         ArtifactError: a file is missing, changed, damaged, or of another model; or `bundle.json` is not valid.
         DelegateError, MissingDependency, MachineShortage: as `load`.
 
@@ -95,7 +104,7 @@ def load_bundle(
         return _load_part(artifact, delegate, threads, card)
 
     with _told_shortage(path):
-        bundle = find_bundle(path)
+        bundle = find_bundle(path, precision)
         try:
             warn_unknown(
                 bundle.card, str(path), "to correct it, edit bundle.json, and write the bundle again"

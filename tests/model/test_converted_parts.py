@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
@@ -13,9 +13,6 @@ from needs import package
 
 import edgemm
 from edgemm.card import InputCard, ModelCard, OutputCard, StatePair
-
-if TYPE_CHECKING:
-    pass
 
 CHUNK, WIDTH, VOCABULARY = 4, 12, 9
 

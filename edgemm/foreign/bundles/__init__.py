@@ -25,6 +25,8 @@ LAYOUTS: Mapping[str, tuple[str, str]] = {
 
 LAYOUT_KEY = "x-layout"
 """Key of the card that was made: the name of the layout."""
+SAID_KEY = "x-said"
+"""Key of the card that was made: sentences on what was chosen, and why."""
 
 
 def foreign_bundle(folder: Path, precision: Precision = "int8") -> BundleCard | None:

@@ -13,6 +13,7 @@ from edgemm.errors import ArtifactError, CardError, InputError
 from edgemm.foreign.onnx_file import OnnxFile, read_onnx, read_properties
 
 Precision = Literal["int8", "float"]
+PRECISIONS: tuple[Precision, ...] = ("int8", "float")
 MAX_NAMES = 10_000
 SHOWN = 8
 """Names in a message."""

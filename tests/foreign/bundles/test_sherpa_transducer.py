@@ -16,7 +16,8 @@ from sherpa_folders import quantized, streaming_transducer
 from transducer_networks import BLANK, CONTEXT, TOKENS, Encoder, lstm, melody, zipformer
 
 import edgemm
-from edgemm.errors import ArtifactError, CardError
+from edgemm.artifact.bundle import write_bundle
+from edgemm.errors import ArtifactError, CardError, InputError
 from edgemm.foreign.bundles import foreign_bundle
 from edgemm.results import Transcript
 
@@ -89,8 +90,18 @@ def test_int8_is_taken_over_float_and_that_is_said(copied: Path) -> None:
     card = foreign_bundle(copied, "float")
     assert card is not None
     assert files(card)["encoder"] == "encoder-epoch-99-avg-1.onnx"
-    with edgemm.load(copied) as bundle:
+    with edgemm.load_bundle(copied, precision="float") as bundle:
+        assert bundle.card.parts["encoder"].file == "encoder-epoch-99-avg-1.onnx"
+    with edgemm.load_bundle(copied) as bundle:
+        assert bundle.card.parts["encoder"].file == "encoder-epoch-99-avg-1.int8.onnx"
         assert bundle(melody(1.0, 1), sample_rate=RATE).to_json()["final"] is True
+    with pytest.raises(InputError, match=r"precision: expected .*int8.*found .?int4"):
+        edgemm.load_bundle(copied, precision="int4")
+    write_bundle(
+        card, copied / "x.zip", files={each.file: copied / each.file for _, each in card.files()}
+    ).close()
+    with pytest.raises(InputError, match=r"precision: expected none, since its parts stand in bundle.json"):
+        edgemm.load_bundle(copied / "x.zip", precision="float")
 
 
 def test_what_a_folder_lacks_is_said(copied: Path) -> None:
