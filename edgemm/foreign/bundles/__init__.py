@@ -19,6 +19,7 @@ LAYOUTS: Mapping[str, tuple[str, str]] = {
         "encoder-*.onnx, decoder-*.onnx, joiner-*.onnx and tokens.txt",
     ),
     "sherpa-onnx CTC": ("sherpa_ctc", "model.onnx and tokens.txt"),
+    "Piper": ("piper", "a voice's .onnx and .onnx.json"),
 }
 """Layout, as messages call it -> its module, and what such a folder has in it, in a few words."""
 
