@@ -273,13 +273,21 @@ Tensors = tuple[tuple[str, tuple[int, ...], str], ...]
 """Name, shape and type of each."""
 
 
-def to_onnx(module: Any, inputs: Tensors, outputs: tuple[str, ...]) -> Any:
-    """An `onnx.ModelProto` with these names, every size fixed."""
+def to_onnx(
+    module: Any, inputs: Tensors, outputs: tuple[str, ...], open_axes: dict[str, dict[int, str]] | None = None
+) -> Any:
+    """An `onnx.ModelProto` with these names.
+
+    Args:
+        open_axes: name -> dimension -> its name, of what is left open; every other size is fixed.
+    """
     torch, onnx = package("torch"), package("onnx")
     example = tuple(torch.zeros(shape, dtype=getattr(torch, dtype)) for _, shape, dtype in inputs)
     file = io.BytesIO()
     names = {"input_names": [name for name, *_ in inputs], "output_names": list(outputs)}
+    there = {*names["input_names"], *outputs}
+    axes = {name: each for name, each in (open_axes or {}).items() if name in there}
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
-        torch.onnx.export(module, example, file, dynamo=False, opset_version=17, **names)
+        torch.onnx.export(module, example, file, dynamo=False, opset_version=17, dynamic_axes=axes, **names)
     return onnx.load_from_string(file.getvalue())

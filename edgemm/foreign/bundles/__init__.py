@@ -20,6 +20,7 @@ LAYOUTS: Mapping[str, tuple[str, str]] = {
     ),
     "sherpa-onnx CTC": ("sherpa_ctc", "model.onnx and tokens.txt"),
     "Piper": ("piper", "a voice's .onnx and .onnx.json"),
+    "optimum": ("optimum", "encoder_model.onnx, decoder_model_merged.onnx, tokenizer.json and config.json"),
 }
 """Layout, as messages call it -> its module, and what such a folder has in it, in a few words."""
 

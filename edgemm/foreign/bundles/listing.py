@@ -18,6 +18,8 @@ MAX_NAMES = 10_000
 SHOWN = 8
 """Names in a message."""
 MAX_TEXT_BYTES = 16 << 20
+_ORDER = ("quantized", "int8", "uint8", "q8")
+"""Which is taken of several with int8 weights."""
 _INT8 = re.compile(r"[._-](int8|quantized|uint8|q8)(?=\.)")
 
 
@@ -71,26 +73,14 @@ class Listing:
             )
         small = [name for name in found if _INT8.search(name)]
         large = [name for name in found if name not in small]
-        if len(small) > 1:
-            raise CardError(
-                f"{what}: expected one {looked_for} with int8 weights, found {', '.join(small)}. Keep one of them"
-            )
-        if small and large:
-            chosen = small[0] if self.precision == "int8" else large[0]
-            other = large[0] if self.precision == "int8" else small[0]
+        small.sort(key=lambda name: [name.find(each) < 0 for each in _ORDER])
+        first, second = (small, large) if self.precision == "int8" else (large, small)
+        chosen, *others = [*first, *second]
+        if others:
             self.said.append(
-                f"{what}: {chosen} was taken, {other} is there too (precision {self.precision!r})"
+                f"{what}: {chosen} was taken, {', '.join(others)} is there too (precision {self.precision!r})"
             )
-            return chosen
-        return (small or large)[0]
-
-    def optional(self, what: str, pattern: str, looked_for: str) -> str:
-        """As `one`; "" where there is none.
-
-        Raises:
-            CardError: there are several.
-        """
-        return self.one(what, pattern, looked_for) if self.matching(pattern) else ""
+        return chosen
 
     def text(self, name: str) -> bytes:
         """The content of a small file.

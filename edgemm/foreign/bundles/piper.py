@@ -1,8 +1,8 @@
 """Voices of Piper: a .onnx file and, beside it, a .onnx.json.
 
 Read are the keys that Piper's training writes: `audio.sample_rate`, `espeak.voice`, `phoneme_type`, `phoneme_id_map`,
-`inference` (`noise_scale`, `length_scale`, `noise_w`), `num_speakers`. Its phonemes come from espeak-ng, which is no part
-of edgemm and is called as a program where it is installed.
+`inference` (`noise_scale`, `length_scale`, `noise_w`), `num_speakers`. Its phonemes come from espeak-ng, which is no
+part of edgemm and is called as a program where it is installed.
 """
 
 from __future__ import annotations
@@ -93,7 +93,9 @@ def _phonemes(said: dict[str, Any], name: str) -> dict[str, Any]:
         raise CardError(f'{name}: phoneme_type: expected "espeak" or "text", found {str(kind)[:80]!r}')
     voice = _object(said, "espeak", name).get("voice")
     if not isinstance(voice, str):
-        raise CardError(f"{name}: espeak.voice: expected the name of a voice, such as en-us, found {str(voice)[:80]!r}")
+        raise CardError(
+            f"{name}: espeak.voice: expected the name of a voice, such as en-us, found {str(voice)[:80]!r}"
+        )
     return {"phonemes": "program", "program": "espeak-ng", "program_voice": voice}
 
 
@@ -134,5 +136,7 @@ def _object(said: dict[str, Any], key: str, name: str) -> dict[str, Any]:
 def _number(said: dict[str, Any], key: str, name: str, usual: float, least: float, most: float) -> float:
     found = said.get(key, usual)
     if isinstance(found, bool) or not isinstance(found, int | float) or not least <= found <= most:
-        raise CardError(f"{name}: {key}: expected a number from {least:g} to {most:g}, found {str(found)[:80]!r}")
+        raise CardError(
+            f"{name}: {key}: expected a number from {least:g} to {most:g}, found {str(found)[:80]!r}"
+        )
     return found

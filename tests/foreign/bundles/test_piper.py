@@ -86,30 +86,45 @@ def test_phonemes_come_from_the_program_that_the_settings_mean(
 def test_a_voice_in_a_folder_of_voices_is_refused(tmp_path: Path) -> None:
     write(tmp_path, settings())
     write(tmp_path, settings(), "de_DE-other-low.onnx")
-    with pytest.raises(CardError, match=r"expected one .onnx.json file, found de_DE-other-low.onnx.json, en_US-name"):
+    with pytest.raises(
+        CardError, match=r"expected one .onnx.json file, found de_DE-other-low.onnx.json, en_US-name"
+    ):
         edgemm.load(tmp_path)
 
 
 def test_settings_without_their_network_are_refused(tmp_path: Path) -> None:
     (write(tmp_path, settings()) / "en_US-name-medium.onnx").unlink()
-    with pytest.raises(CardError, match=r"expected en_US-name-medium.onnx beside en_US-name-medium.onnx.json, found"):
+    with pytest.raises(
+        CardError, match=r"expected en_US-name-medium.onnx beside en_US-name-medium.onnx.json, found"
+    ):
         edgemm.load(tmp_path)
 
 
 @pytest.mark.parametrize(
     ("changes", "message"),
     [
-        ({"num_speakers": 1}, r"expected the inputs input, input_lengths, scales and one output, as .*found .*sid"),
+        (
+            {"num_speakers": 1},
+            r"expected the inputs input, input_lengths, scales and one output, as .*found .*sid",
+        ),
         ({"num_speakers": "3"}, "num_speakers: expected a number from 1 to 1.04858e"),
         ({"phoneme_type": "pinyin"}, 'phoneme_type: expected "espeak" or "text", found \'pinyin\''),
         ({"phoneme_type": "espeak", "espeak": {}}, "espeak.voice: expected the name of a voice"),
-        ({"phoneme_type": "espeak", "espeak": {"voice": "-x; rm"}}, "program_voice: expected a name such as en-us"),
+        (
+            {"phoneme_type": "espeak", "espeak": {"voice": "-x; rm"}},
+            "program_voice: expected a name such as en-us",
+        ),
         ({"phoneme_id_map": {"_": [0], "^": [1]}}, r"phoneme_id_map: expected the ids of '\$'"),
         ({"phoneme_id_map": 3}, "with phoneme_id_map, found none"),
-        ({"audio": {"sample_rate": 1}}, "audio: sample_rate: expected a number from 4000 to 192000, found '1'"),
+        (
+            {"audio": {"sample_rate": 1}},
+            "audio: sample_rate: expected a number from 4000 to 192000, found '1'",
+        ),
         ({"inference": {"noise_w": 99}}, "inference: noise_w: expected a number from 0 to 2"),
     ],
 )
-def test_settings_that_make_no_voice_are_refused(tmp_path: Path, changes: dict[str, Any], message: str) -> None:
+def test_settings_that_make_no_voice_are_refused(
+    tmp_path: Path, changes: dict[str, Any], message: str
+) -> None:
     with pytest.raises(CardError, match=message):
         foreign_bundle(write(tmp_path, settings(**changes)))
