@@ -102,7 +102,7 @@ def fit_card(
     notes = []
     if given is None or not known:
         notes.append("no card: task, preprocessing and labels are not known; the artifact takes raw tensors")
-    elif card.task in ("classification", "keyword") and not card.labels:
+    elif card.task in ("classification", "keyword", "tagging") and not card.labels:
         notes.append("the card has no labels: classes are named by their number")
     try:
         fitted = fit_to_tensors(card, inputs, outputs)

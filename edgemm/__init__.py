@@ -48,7 +48,9 @@ _HOME = {
     "Metric": "edgemm.judge",
     **dict.fromkeys(
         ("Classification", "Keyword", "Detections", "Segmentation", "Landmarks", "Transcript", "Word", "Written",
-         "Alternative", "Audio", "Picture", "Embedding", "Tensors"), "edgemm.results"),
+         "Alternative", "Tags", "Tag", "Segments", "Segment", "Audio", "Picture", "Embedding", "Tensors"), "edgemm.results"),
+        ("Classification", "Keyword", "Detections", "Segmentation", "Landmarks", "Transcript", "Word", "Tags",
+         "Tag", "Segments", "Segment", "Audio", "Picture", "Embedding", "Tensors"), "edgemm.results"),
     **dict.fromkeys(
         ("EdgemmError", "InputError", "LatencyMissed", "DelegateError", "DelegateMissing", "DelegateFailed",
          "MachineShortage", "ArtifactError", "DamagedArtifact", "CardError", "UnsupportedVersion", "SourceError",

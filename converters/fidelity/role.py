@@ -12,7 +12,7 @@ from edgemm.converters.fidelity.trace import trace
 if TYPE_CHECKING:
     import onnx_ir as ir
 
-CLASSIFIERS = ("classification", "keyword")
+CLASSIFIERS = ("classification", "keyword", "tagging")
 """Tasks of a card whose outputs are scores of classes, with or without a softmax."""
 
 

@@ -11,7 +11,7 @@ from edgemm.preprocess import compile_text
 from edgemm.quantize.target import target
 from edgemm.tasks import open_decoder
 
-SCORED = ("classification", "keyword")
+SCORED = ("classification", "keyword", "tagging")
 """Tasks whose outputs the card's labels belong to."""
 
 

@@ -30,6 +30,29 @@ def _audio(audio: AudioRecipe, decode: Decode = "logits", **keyword: Any) -> Mod
     )
 
 
+def _silero(task: str, section: Any) -> ModelCard:
+    return ModelCard(
+        name="silero-vad",
+        task=task,
+        family="RNN",
+        inputs=(
+            InputCard(
+                "input",
+                "audio",
+                (1, 576),
+                "NT",
+                audio=AudioRecipe(feature="waveform", version=2, samples=576, stride=512, lead=64),
+            ),
+            InputCard("state", shape=(2, 1, 128)),
+            InputCard("sr", value=16000.0),
+        ),
+        outputs=(OutputCard("output", (1, 1), "probabilities"), OutputCard("stateN", (2, 1, 128))),
+        labels=("speech",),
+        recipe=section,
+        states=(StatePair("stateN", "state"),),
+    )
+
+
 PRESETS: dict[str, ModelCard] = {
     # torchvision's classifiers: shorter side to 256, centre of 224, mean and deviation of ImageNet.
     "imagenet": _image(
@@ -138,25 +161,23 @@ PRESETS: dict[str, ModelCard] = {
         )
     ),
     # Silero's voice activity detector at 16 kHz: 512 new samples behind 64 that it has heard, and its LSTM's state.
-    "silero-vad": ModelCard(
-        name="silero-vad",
-        task="keyword",
-        family="RNN",
+    "silero-vad": _silero("keyword", recipe("keyword", refractory_s=0.0)),
+    # The same, as segments of speech by the rules of its publishers.
+    "silero-segments": _silero("voice_activity", recipe("voice_activity")),
+    # YAMNet without its metadata: 521 labels of AudioSet, 0.975 seconds of samples, half of them new in each window.
+    "yamnet": ModelCard(
+        name="yamnet",
+        task="tagging",
+        family="CNN",
         inputs=(
             InputCard(
-                "input",
-                "audio",
-                (1, 576),
-                "NT",
-                audio=AudioRecipe(feature="waveform", version=2, samples=576, stride=512, lead=64),
+                modality="audio",
+                layout="NT",
+                audio=AudioRecipe(feature="waveform", samples=15600, stride=7800),
             ),
-            InputCard("state", shape=(2, 1, 128)),
-            InputCard("sr", value=16000.0),
         ),
-        outputs=(OutputCard("output", (1, 1), "probabilities"), OutputCard("stateN", (2, 1, 128))),
-        labels=("speech",),
-        recipe=recipe("keyword", refractory_s=0.0),
-        states=(StatePair("stateN", "state"),),
+        outputs=(OutputCard(decode="probabilities"),),
+        recipe=recipe("tagging"),
     ),
     # Ultralytics' detectors: letterbox in grey 114, 0..1.
     "yolo": _image("detection", OutputCard(decode="raw"), ImageRecipe(resize="letterbox")),

@@ -20,6 +20,8 @@ TASKS: Mapping[str, str] = {
     "segmentation": "edgemm.tasks.segmentation.task:SegmentationTask",
     "landmarks": "edgemm.tasks.landmarks.task:LandmarksTask",
     "keyword": "edgemm.tasks.keyword.task:KeywordTask",
+    "tagging": "edgemm.tasks.tagging.task:TaggingTask",
+    "voice_activity": "edgemm.tasks.voice_activity.task:VoiceActivityTask",
     "transcription": "edgemm.tasks.transcription.task:TranscriptionTask",
     "embedding": "edgemm.tasks.embedding.task:EmbeddingTask",
     "tensors": "edgemm.tasks.tensors.task:TensorsTask",

@@ -17,8 +17,12 @@ SHOWN = 3
 
 
 def answer(result: Result) -> str:
-    """ "seven 0.91"; "not detected (seven 0.31)"; "2 found: cat 0.90, dog 0.71"; "logits float32[1, 10]"; and "one two
-    ..." where a later result replaces this one."""
+    """ "seven 0.91"; "not detected (seven 0.31)"; "2 found: cat 0.90, dog 0.71"; "logits float32[1, 10]"; "one two
+    ..." where a later result replaces this one; "Bark begins at 1.20 s"; "speech 0.45 to 2.10 s"."""
+    if hasattr(result, "begun"):
+        return _tags(result)
+    if hasattr(result, "segments"):
+        return _segments(result)
     if hasattr(result, "label") and hasattr(result, "score"):
         best = f"{printable(str(result.label))} {result.score:.2f}"
         return best if getattr(result, "detected", True) else f"not detected ({best})"
@@ -35,15 +39,36 @@ def detected(result: Result) -> bool:
     return bool(getattr(result, "detected", True))
 
 
+def _tags(result: Any) -> str:
+    """What began and ended in a window; else what is heard best."""
+    told = [f"{printable(each.label)} begins at {each.begin_s:.2f} s" for each in result.begun]
+    told += [
+        f"{printable(each.label)} {each.score:.2f} from {each.begin_s:.2f} to {each.end_s:.2f} s"
+        for each in result.ended
+    ]
+    heard = [
+        f"{printable(label)} {score:.2f}" for label, score in zip(result.labels, result.scores, strict=True)
+    ]
+    return _some(told) if told else f"({_some(heard)})" if heard else "nothing heard"
+
+
+def _segments(result: Any) -> str:
+    if not result.final:
+        return "".join(f"speech from {each.begin_s:.2f} s ..." for each in result.segments)
+    told = [f"speech {each.begin_s:.2f} to {each.end_s:.2f} s" for each in result.segments]
+    return _some(told) or "no speech"
+
+
+def _some(texts: Sequence[str]) -> str:
+    return ", ".join(texts[:SHOWN]) + (", ..." if len(texts) > SHOWN else "")
+
+
 def _found(result: Any) -> str:
     labels: Sequence[Any] = result.labels or [f"class {number}" for number in result.class_ids]
     each = [
         f"{printable(str(label))} {score:.2f}" for label, score in zip(labels, result.scores, strict=True)
     ]
-    if not each:
-        return "nothing found"
-    more = ", ..." if len(each) > SHOWN else ""
-    return f"{len(each)} found: {', '.join(each[:SHOWN])}{more}"
+    return f"{len(each)} found: {_some(each)}" if each else "nothing found"
 
 
 def _arrays(result: Any) -> str:
@@ -55,4 +80,4 @@ def _arrays(result: Any) -> str:
         for name, each in arrays.items()
         if isinstance(each, np.ndarray)
     ]
-    return ", ".join(shapes[:SHOWN]) + (", ..." if len(shapes) > SHOWN else "")
+    return _some(shapes)

@@ -29,6 +29,8 @@ PAINTERS: dict[type[Any], str] = {
     results.Landmarks: "edgemm.drawing.landmarks",
     results.Picture: "edgemm.drawing.picture",
     results.Transcript: "edgemm.drawing.transcript",
+    results.Tags: "edgemm.drawing.tags",
+    results.Segments: "edgemm.drawing.segments",
 }
 """Type of a result -> the module that draws it: `paint(canvas, result)`, and `background(frame, result)` where the
 result brings its own picture. A type that is not here leaves the picture as it is: there is nothing to see in a vector

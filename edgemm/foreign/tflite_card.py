@@ -131,9 +131,7 @@ def _sound(draft: Draft, spec: TensorSpec, said: TensorMetadata) -> bool:
     draft.content["inputs"] = [
         {"name": spec.name, "modality": "audio", "shape": list(spec.shape), "layout": "NT", "audio": recipe}
     ]
-    draft.say(
-        f"input {spec.name!r}: {samples} samples at {said.sample_rate} Hz; on a stream one window follows the other"
-    )
+    draft.say(f"input {spec.name!r}: {samples} samples at {said.sample_rate} Hz")
     return True
 
 
@@ -182,6 +180,8 @@ def _classifier(draft: Draft, file: TfliteFile, metadata: ModelMetadata, labels:
     if not rows and producer not in ("SOFTMAX", "LOGISTIC"):
         return False
     draft.content["task"] = "classification"
+    if draft.content["inputs"][0]["modality"] == "audio":
+        _windows(draft, overlap=producer == "LOGISTIC")
     draft.outputs([spec], {spec.name: _decode(draft, spec, said, producer)})
     draft.label(rows, count, name[:80])
     if said.calibrated:
@@ -191,6 +191,18 @@ def _classifier(draft: Draft, file: TfliteFile, metadata: ModelMetadata, labels:
     if said.threshold is not None:
         draft.say(f"the metadata takes scores from {said.threshold:g} on for sure: compare `score` with that")
     return True
+
+
+def _windows(draft: Draft, *, overlap: bool) -> None:
+    """How running sound is divided. With a sigmoid each label stands for itself, and any number of them may be heard at
+    once: tagging, in windows that overlap by half, as YAMNet's publishers have them."""
+    if not overlap:
+        draft.say("on a stream one window follows the other")
+        return
+    draft.content["task"] = "tagging"
+    recipe = draft.content["inputs"][0]["audio"]
+    recipe["stride"] = max(1, recipe["samples"] // 2)
+    draft.say("task tagging: a sigmoid scores each label for itself; on a stream windows overlap by half")
 
 
 def _decode(draft: Draft, spec: TensorSpec, said: TensorMetadata, producer: str) -> str:

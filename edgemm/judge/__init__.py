@@ -13,6 +13,8 @@ detection.py           mean average precision as COCO defines it (matching.py: w
                        precision.py: precision over recall)
 segmentation.py        mean intersection over union of the classes
 landmarks.py           mean distance of the points
+tagging.py             how high the right labels of a sound are ranked
+voice_activity.py      speech that is missed, and speech that is found where there is none
 transcription.py       share of the words, and of the letters, that are wrong
 detection_agreement.py detections of one model against those of another
 embedding.py           cosine of the embeddings of one model with those of another

@@ -46,6 +46,8 @@ METRICS: Mapping[str, str] = {
     "detection": "edgemm.judge.detection:DetectionMetric",
     "segmentation": "edgemm.judge.segmentation:SegmentationMetric",
     "landmarks": "edgemm.judge.landmarks:LandmarksMetric",
+    "tagging": "edgemm.judge.tagging:TaggingMetric",
+    "voice_activity": "edgemm.judge.voice_activity:VoiceActivityMetric",
     "transcription": "edgemm.judge.transcription:TranscriptionMetric",
 }
 """Task of a card -> module and class of its metric, imported when it is asked for."""

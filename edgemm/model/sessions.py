@@ -28,7 +28,7 @@ from edgemm.preprocess.window import CLIP_STRIDES
 from edgemm.results import Result
 from edgemm.session import NO_CLOCK, Cancellation, Emission, Gap, StageClock
 from edgemm.tasks.context import Context
-from edgemm.tasks.decoder import Decoder, HearsOut
+from edgemm.tasks.decoder import Decoder, HearsEveryWindow, HearsOut
 from edgemm.tasks.outputs import Outputs
 
 
@@ -169,6 +169,8 @@ class AudioSession(ModelSession):
             raise InputError(f"input {card.name!r}: expected a card with `audio`, found none")
         self._window = compile_audio(card, engine.backend.inputs[index])
         self._rate, self._index, self._decoder = card.audio.sample_rate, index, decoder
+        self._every = isinstance(decoder, HearsEveryWindow | HearsOut)
+        self._to_the_end = isinstance(decoder, HearsEveryWindow) and decoder.to_the_end
         self._tail_s = decoder.tail_s if isinstance(decoder, HearsOut) else 0.0
         self._state = decoder.begin()
         self._context = Context()
@@ -190,8 +192,12 @@ class AudioSession(ModelSession):
         yield from self._hear(item, clock)
 
     def _hear(self, item: AudioBlock, clock: StageClock) -> Iterator[Emission]:
+        yield from self._heard(self._window.push(item.samples, item.sample_rate), item, clock)
+
+    def _heard(self, ends: Iterator[int], item: AudioBlock, clock: StageClock) -> Iterator[Emission]:
+        """The results of windows that end within the block."""
         clock.start("preprocess")
-        for end in self._window.push(item.samples, item.sample_rate):
+        for end in ends:
             context = self._context = self._place(end, item)
             results = self._run(context, clock)
             clock.stop()
@@ -222,24 +228,36 @@ class AudioSession(ModelSession):
         """What the decoder has still to say of what was heard, and of the silence behind it where it needs some."""
         self._cancelled.renew()
         last, self._newest = self._newest, None
-        if last is not None and self._tail_s > 0:
-            for each in self._hear(_silence(last, self._tail_s), clock):
+        if last is not None and self._every:
+            for each in self._rest(last, clock):
                 newest_ns = min(each.newest_ns, _end_ns(last))  # what is heard of the silence is no younger
                 yield each._replace(begin_ns=min(each.begin_ns, newest_ns), newest_ns=newest_ns)
-            end_ns = _end_ns(last)
-            self._context = self._context._replace(
-                begin_ns=min(self._context.begin_ns, end_ns), end_ns=end_ns
+            end_s, end_ns = (last.position + len(last.samples)) / last.sample_rate, _end_ns(last)
+            at = self._context
+            self._context = at._replace(
+                begin_ns=min(at.begin_ns, end_ns), end_ns=end_ns, begin_s=min(at.begin_s, end_s), end_s=end_s
             )
         at = self._context
         for result in self._decoder.end(at, self._state):
             yield Emission(result, at.begin_ns, at.end_ns, result.final)
 
+    def _rest(self, last: AudioBlock, clock: StageClock) -> Iterator[Emission]:
+        """The results of what no window has heard, and of silence: what the decoder asks for, and what a sound that is
+        shorter than one window lacks."""
+        lacking_s = (self._window.first - self._window.position) / self._rate
+        if self._to_the_end and lacking_s <= 0:
+            yield from self._heard(self._window.rest(), last, clock)
+            return
+        yield from self._hear(_silence(last, max(self._tail_s, lacking_s)), clock)
+
     def whole(self, block: AudioBlock) -> Result:
         """One result for a whole recording; the state of a stream is not kept."""
         self.reset()
         runs, windows = self._runs, []
-        strides = 1 if runs.remembers or self._tail_s > 0 else CLIP_STRIDES
-        for tensor in self._window.clip(block.samples, block.sample_rate, strides, tail_s=self._tail_s):
+        strides = 1 if runs.remembers or self._every else CLIP_STRIDES
+        for tensor in self._window.clip(
+            block.samples, block.sample_rate, strides, tail_s=self._tail_s, to_the_end=self._to_the_end
+        ):
             with runs.lock:
                 runs.backend.input_buffer(self._index)[...] = tensor
                 windows.append(runs.run(NO_CLOCK).copy())

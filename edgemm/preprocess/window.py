@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Iterator
 from dataclasses import replace
+from itertools import chain
 from typing import Any
 
 import numpy as np
@@ -34,6 +35,8 @@ class AudioWindow:
     """Samples of the card's rate that one window covers, the silence before the first sample included."""
     stride: int
     """Samples of the card's rate between two windows."""
+    first: int
+    """Samples of the card's rate that the first window needs."""
     position: int
     """Samples of the card's rate taken in since the last reset."""
 
@@ -41,6 +44,7 @@ class AudioWindow:
         self._recipe, self._layout, self._spec = recipe, layout, spec
         self._feature = make_feature(recipe, spec)
         self.span, self.stride = span(recipe), recipe.stride
+        self.first = self.span - recipe.lead
         self.reset()
 
     def push(self, samples: npt.NDArray[Any], sample_rate: int) -> Iterator[int]:
@@ -80,16 +84,25 @@ class AudioWindow:
                 f"out: expected a C-contiguous array {spec.dtype}{list(spec.shape)}, found "
                 f"{out.dtype}{list(out.shape)}{'' if out.flags.c_contiguous else ', not contiguous'}"
             )
-        first = self.span - self._recipe.lead
-        if self.position < first:
+        if self.position < self.first:
             raise InputError(
-                f"no complete window: expected {first} samples, found {self.position} since the reset"
+                f"no complete window: expected {self.first} samples, found {self.position} since the reset"
             )
         newest = self._feature.newest()
         if self._layout == "NFT":
             out[0] = newest.T
         else:
             out.reshape(newest.shape)[...] = newest
+
+    def rest(self) -> Iterator[int]:
+        """The window that ends with the newest sample, where none has ended there; `write` fills a tensor while this
+        waits.
+
+        Yields:
+            Where it ends: samples of the card's rate since the reset. Nothing before the first window is complete.
+        """
+        if self.position > self._next_end - self.stride and self.position > self.first:
+            yield self.position
 
     def reset(self) -> None:
         """Forgets everything heard; the next sample has position 0."""
@@ -99,7 +112,7 @@ class AudioWindow:
         self._resampler: Resampler | None = None
         self._rate: int | None = None
         self.position = 0
-        self._next_end = self.span - self._recipe.lead
+        self._next_end = self.first
 
     def clip(
         self,
@@ -108,6 +121,7 @@ class AudioWindow:
         strides: int = CLIP_STRIDES,
         *,
         tail_s: float = 0.0,
+        to_the_end: bool = False,
     ) -> Iterator[npt.NDArray[Any]]:
         """Prepared tensors of a whole recording; the state of the stream is not touched.
 
@@ -119,6 +133,7 @@ class AudioWindow:
             sample_rate: hertz; resampled to the card's when they differ.
             strides: 1 for a model that remembers, which must hear all of it.
             tail_s: seconds of silence behind it.
+            to_the_end: one window more where the last one does not end with the recording.
 
         Yields:
             A new array of the spec's shape and type.
@@ -131,14 +146,16 @@ class AudioWindow:
         heard = resample(_checked_samples(samples), sample_rate, self._recipe.sample_rate)
         if tail_s > 0:
             heard = np.pad(heard, (0, math.ceil(tail_s * self._recipe.sample_rate)))
-        missing = max(0, self.span - self._recipe.lead - len(heard))
+        missing = max(0, self.first - len(heard))
         heard = np.pad(heard, (missing // 2, missing - missing // 2))
         recipe = replace(self._recipe, stride=self.stride * strides)
         window = AudioWindow(recipe, self._layout, self._spec)
-        return window._tensors(heard)
+        return window._tensors(heard, to_the_end=to_the_end)
 
-    def _tensors(self, heard: npt.NDArray[np.float32]) -> Iterator[npt.NDArray[Any]]:
-        for _ in self._advance(heard):
+    def _tensors(
+        self, heard: npt.NDArray[np.float32], *, to_the_end: bool = False
+    ) -> Iterator[npt.NDArray[Any]]:
+        for _ in chain(self._advance(heard), self.rest() if to_the_end else ()):
             out = np.empty(self._spec.shape, self._spec.dtype)
             self.write(out)
             yield out

@@ -19,7 +19,8 @@ class When:
     """What a result must be to be recorded; all that is given must hold."""
 
     label: str | tuple[str, ...] = ()
-    """One of these: the best class, the word, or any box's class. Empty: any. A list, or one name."""
+    """One of these: the best class, the word, any box's class, any label listed for a window of sound, or speech.
+    Empty: any. A list, or one name."""
     min_score: float | None = None
     """0..1: of the best class, of the word, or of a box with one of the labels. None: any."""
     changed: bool = False
@@ -108,16 +109,23 @@ def _answers(result: Mapping[str, Any]) -> Iterator[tuple[str, Any]]:
     if "detected" in result:
         yield (str(result.get("label", "")), result.get("score")) if result["detected"] else ("", None)
         return
+    if "segments" in result:
+        yield "speech" if result["segments"] else "", _best_score(result["segments"])
+        return
     if "label" in result:
         yield str(result["label"]), result.get("score")
         return
     labels, scores = result.get("labels"), result.get("scores")
     if not isinstance(labels, list) or not isinstance(scores, list):
         yield "", None
-    elif "boxes_xyxy" in result:
+    elif "boxes_xyxy" in result or "begun" in result:
         yield from zip(map(str, labels), scores, strict=False)
     else:
         yield from zip(map(str, labels[:1]), scores[:1], strict=False)
+
+
+def _best_score(parts: Sequence[Mapping[str, Any]]) -> float | None:
+    return max((each["score"] for each in parts), default=None)
 
 
 def _at_least(score: object, least: float) -> bool:

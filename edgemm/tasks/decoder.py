@@ -73,6 +73,17 @@ class HearsOut(Protocol):
     """Seconds of silence that follow the end of a stream or a recording, and precede a gap."""
 
 
+@runtime_checkable
+class HearsEveryWindow(Protocol):
+    """A decoder that needs every window of a recording, each of which stands for itself, and no silence behind it.
+
+    Exists so that labels are heard to the end of a sound, and nothing is heard that is not in it. Optional.
+    """
+
+    to_the_end: bool
+    """The last window ends where the sound does, however little of it is new."""
+
+
 class Task(Protocol):
     """One per name in the table of tasks (`edgemm.tasks.TASKS`), or from the entry point group "edgemm.tasks"."""
 

@@ -92,6 +92,17 @@ class Scores:
         return self._decode(numbers)
 
 
+def best(scores: npt.NDArray[Any], count: int) -> npt.NDArray[np.int64]:
+    """Places of the highest scores, best first; of equal ones the earlier is first. Sorts no more than it must."""
+    if count < len(scores):
+        least = np.partition(scores, -count)[-count]
+        candidates = np.flatnonzero(scores >= least)
+    else:
+        candidates = np.arange(len(scores))
+    order = np.argsort(-scores[candidates], kind="stable")[:count]
+    return candidates[order].astype(np.int64)
+
+
 def _require_scores(spec: TensorSpec, task: str) -> None:
     """The output has the shape [1, C] or [C], with further dimensions of 1 at most, and real numbers."""
     one_input = len(spec.shape) == 1 or spec.shape[:1] == (1,)

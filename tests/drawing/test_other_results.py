@@ -13,7 +13,16 @@ import edgemm
 from edgemm.drawing.palette import color_of
 from edgemm.errors import InputError
 from edgemm.opencv import opencv
-from edgemm.results import Classification, Keyword, Landmarks, Segmentation, Transcript
+from edgemm.results import (
+    Classification,
+    Keyword,
+    Landmarks,
+    Segment,
+    Segmentation,
+    Segments,
+    Tags,
+    Transcript,
+)
 
 pytestmark = pytest.mark.device
 needs(opencv)
@@ -200,3 +209,12 @@ def test_many_points_are_drawn_small(grey: Picture) -> None:
     few, many = (landmarks([(320, 240)] * number, [1] * number) for number in (99, 100))
     areas = [int((edgemm.draw(grey, each) != 100).any(axis=2).sum()) for each in (few, many)]
     assert areas[1] < areas[0] / 3
+
+
+def test_tags_and_speech_are_written_below(grey: Picture) -> None:
+    tags = Tags(("bark",), np.array([0.8], np.float32))
+    for result in (tags, Segments((Segment(0.0, 1.0, 0.9),))):
+        touched = (edgemm.draw(grey, result) != 100).any(axis=2)
+        assert touched[-5:].any()
+        assert not touched[:240].any()
+    assert np.array_equal(edgemm.draw(grey, Segments(())), edgemm.draw(grey, Transcript("")))

@@ -111,7 +111,7 @@ def test_a_classifier_and_sound() -> None:
     found = card("mobilenet_v1_0.25_128_quant.tflite").card
     assert (found.task, len(found.labels), found.labels[0]) == ("classification", 1001, "background")
     heard = card("speech/yamnet.tflite").card
-    assert (heard.task, len(heard.labels), heard.labels[0]) == ("classification", 521, "Speech")
+    assert (heard.task, len(heard.labels), heard.labels[0]) == ("tagging", 521, "Speech")
     assert heard.inputs[0].audio is not None
     assert heard.inputs[0].audio.samples == 15600
 

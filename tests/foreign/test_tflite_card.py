@@ -111,6 +111,15 @@ def test_softmax_behind_a_reshape_is_enough(tmp_path: Path) -> None:
     assert not any("taken for such" in said for said in found.said)
 
 
+def test_sound_with_a_sigmoid_may_be_several_things_at_once(tmp_path: Path) -> None:
+    audio = TensorSpec("audio", (1, 801), "float32")
+    found = made(tmp_path, "sound", audio, [SCORES], operators=[("LOGISTIC", [0], [1])])
+    recipe = found.card.inputs[0].audio
+    assert recipe is not None
+    assert (found.card.task, found.card.outputs[0].decode, recipe.stride) == ("tagging", "probabilities", 400)
+    assert any("overlap by half" in said for said in found.said)
+
+
 PIXELS = np.arange(256, dtype=np.uint8).repeat(3).reshape(1, 256, 3).repeat(8, axis=0)
 
 

@@ -28,6 +28,8 @@ SOUNDS = {
     "kaldi-fbank80": (1, 98, 80),
     "librosa-mel64": (1, 101, 64),
     "silero-vad": (1, 576),
+    "silero-segments": (1, 576),
+    "yamnet": (1, 15600),
 }
 
 

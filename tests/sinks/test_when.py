@@ -29,6 +29,10 @@ def boxes(*found: tuple[str, float]) -> dict[str, Any]:
     }
 
 
+def tags(*labels: str) -> dict[str, Any]:
+    return {"labels": list(labels), "scores": [0.9] * len(labels), "begun": [], "ended": []}
+
+
 @pytest.mark.parametrize(
     ("when", "result", "passes"),
     [
@@ -44,6 +48,11 @@ def boxes(*found: tuple[str, float]) -> dict[str, Any]:
         (When("cat"), boxes(("dog", 0.9), ("cat", 0.2)), True),
         (When("cat", 0.5), boxes(("dog", 0.9), ("cat", 0.2)), False),
         (When(min_score=0.5), boxes(), False),
+        (When("rain"), tags("bark", "rain"), True),
+        (When("snow"), tags("bark", "rain"), False),
+        (When("speech", 0.5), {"segments": [{"begin_s": 0, "end_s": 1, "score": 0.6}], "final": True}, True),
+        (When("speech", 0.7), {"segments": [{"begin_s": 0, "end_s": 1, "score": 0.6}], "final": True}, False),
+        (When("speech"), {"segments": [], "final": True}, False),
         (When(min_score=0.5), {"text": "x"}, False),  # has no score
         (When(("a", "cat")), classes("cat", 0.4), True),
         (When("cat"), classes("cat", float("nan")), True),

@@ -15,7 +15,7 @@ from edgemm.tasks.classification.recipe import ClassificationRecipe
 from edgemm.tasks.context import Context
 from edgemm.tasks.decoder import Decoder
 from edgemm.tasks.outputs import Outputs
-from edgemm.tasks.scores import Scores
+from edgemm.tasks.scores import Scores, best
 from edgemm.tensors import TensorSpec
 
 
@@ -62,16 +62,5 @@ class ClassificationDecoder:
         return self._rank(scores.mean(axis=0, dtype=np.float32))
 
     def _rank(self, scores: npt.NDArray[Any]) -> Classification:
-        ids = _best(scores, self._top_k)
+        ids = best(scores, self._top_k)
         return Classification(tuple(self._scores.labels[i] for i in ids), scores[ids], ids)
-
-
-def _best(scores: npt.NDArray[Any], count: int) -> npt.NDArray[np.int64]:
-    """Places of the highest scores, best first; of equal ones the earlier is first. Sorts no more than it must."""
-    if count < len(scores):
-        least = np.partition(scores, -count)[-count]
-        candidates = np.flatnonzero(scores >= least)
-    else:
-        candidates = np.arange(len(scores))
-    order = np.argsort(-scores[candidates], kind="stable")[:count]
-    return candidates[order].astype(np.int64)

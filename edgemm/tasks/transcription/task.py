@@ -13,13 +13,13 @@ from edgemm.results import Transcript
 from edgemm.tasks.context import Context
 from edgemm.tasks.decoder import Decoder
 from edgemm.tasks.outputs import Outputs
+from edgemm.tasks.timing import Timing
 from edgemm.tasks.transcription.greedy import Greedy
 from edgemm.tasks.transcription.hot_words import HotWords
 from edgemm.tasks.transcription.prefix_beam import PrefixBeam
 from edgemm.tasks.transcription.recipe import TranscriptionRecipe
 from edgemm.tasks.transcription.scores import StepScores
 from edgemm.tasks.transcription.spelling import Spelling
-from edgemm.tasks.transcription.timing import Timing
 from edgemm.tasks.transcription.utterance import Search, Utterance
 from edgemm.tensors import TensorSpec
 
