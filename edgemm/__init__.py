@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from edgemm.capture import open_source as open_source
     from edgemm.card import ModelCard as ModelCard
     from edgemm.drawing import draw as draw
+    from edgemm.enrolled import Enrolled as Enrolled
     from edgemm.judge import Metric as Metric
     from edgemm.media import AudioBlock as AudioBlock
     from edgemm.media import Frame as Frame
@@ -46,11 +47,13 @@ _HOME = {
     "Text": "edgemm.media",
     "ModelCard": "edgemm.card",
     "Metric": "edgemm.judge",
+    "Enrolled": "edgemm.enrolled",
     **dict.fromkeys(
         ("Classification", "Keyword", "Detections", "Segmentation", "Landmarks", "Transcript", "Word", "Written",
          "Alternative", "Tags", "Tag", "Segments", "Segment", "Audio", "Picture", "Embedding", "Tensors"), "edgemm.results"),
         ("Classification", "Keyword", "Detections", "Segmentation", "Landmarks", "Transcript", "Word", "Tags",
-         "Tag", "Segments", "Segment", "Audio", "Picture", "Embedding", "Tensors"), "edgemm.results"),
+         "Tag", "Segments", "Segment", "Audio", "Picture", "Embedding", "Identity",
+         "Tensors"), "edgemm.results"),
     **dict.fromkeys(
         ("EdgemmError", "InputError", "LatencyMissed", "DelegateError", "DelegateMissing", "DelegateFailed",
          "MachineShortage", "ArtifactError", "DamagedArtifact", "CardError", "UnsupportedVersion", "SourceError",

@@ -320,6 +320,18 @@ class Embedding(Result):
 
 
 @dataclass(frozen=True, slots=True, eq=False)
+class Identity(Result):
+    """Whose voice or face it is, of those that have a name (`edgemm.Enrolled`)."""
+
+    label: str
+    """The name that is meant, or the nearest one."""
+    score: float
+    """-1..1: the similarity to what is enrolled under that name."""
+    detected: bool = True
+    """False where the similarity stays under the threshold: then it is nobody that is known."""
+
+
+@dataclass(frozen=True, slots=True, eq=False)
 class Tensors(Result):
     """The model's raw outputs by name, when its card names no task."""
 

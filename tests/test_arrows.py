@@ -47,6 +47,7 @@ ROOMS: dict[str, Room] = {
     "artifact": Room(("artifact",), (*GROUND, "card", "containers")),
     "inspection": Room(("inspection",), (*GROUND, "card", "containers", "artifact", "foreign")),
     "data": Room(("data",), GROUND),
+    "enrolled": Room(("enrolled",), GROUND),
     # What runs on the device: each knows neither the others nor what is above.
     "recorder": Room(("recorder",), GROUND),
     "capture": Room(("capture",), (*GROUND, "recorder")),
@@ -75,7 +76,7 @@ ROOMS: dict[str, Room] = {
         (*GROUND, "card", "artifact", "foreign", "backends", "tasks", "model", "capture", "stream"),
     ),
     # Programs.
-    "facade": Room(("",), (*GROUND, "card", "capture", "stream", "load", "drawing", "judge", "sinks")),
+    "facade": Room(("",), (*GROUND, "card", "enrolled", "capture", "stream", "load", "drawing", "judge", "sinks")),
     "bench": Room(("bench",), (*GROUND, "artifact", "backends", "facade")),
     "doctor": Room(("doctor",), (*GROUND, "recorder", "capture", "delegates", "facade")),
     "app": Room(("app",), (*GROUND, "card", "capture", "stream", "sinks", "load")),

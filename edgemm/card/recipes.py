@@ -64,7 +64,7 @@ class AudioRecipe:
     """What the model takes: samples as they are, logarithms of mel bands, their cosine transform, or what the
     TFLite-Micro front end computes. mfcc and microfrontend need version 2."""
     version: int = 1
-    """Of the arithmetic: 1, or 2 where a key from `gain` on, or a value that is said to need it, is used."""
+    """Of the arithmetic: 1; 2 where a key from `gain` on, or a value that is said to need it, is used; 3 likewise."""
     window: int = 400
     """Samples in one analysis window."""
     hop: int = 160
@@ -105,8 +105,9 @@ class AudioRecipe:
     preemphasis: float = 0.0
     """x[i] - preemphasis * x[i - 1] within each analysis window, whose first sample stands for the one before it.
     Version 2."""
-    window_type: Literal["hann", "povey"] = "hann"
-    """hann: periodic. povey: symmetric Hann to the power of 0.85, Kaldi's default. Version 2."""
+    window_type: Literal["hann", "povey", "hamming"] = "hann"
+    """hann: periodic. povey: symmetric Hann to the power of 0.85, Kaldi's default. hamming (version 3): periodic, as
+    SciPy's. Version 2."""
     padding: Literal["none", "reflect", "constant"] = "none"
     """Not none: frame t is centred at sample t * hop, and what is missing at the ends of the model's input is mirrored,
     or zero: there are 1 + samples // hop frames, as librosa and torchaudio make them. Version 2."""
@@ -123,6 +124,10 @@ class AudioRecipe:
     smaller by sqrt(2), as in librosa. Version 2."""
     lead: int = 0
     """Samples of silence before the first one of a stream, for a model that looks back. Version 2."""
+    window_at: Literal["start", "middle"] = "start"
+    """Where the window lies in a Fourier transform that is longer. start: frame t begins with sample t * hop. middle:
+    it is `n_fft` samples long from there on, and the window covers those in its middle, as librosa and torch.stft have
+    it with center=False. Version 3."""
     extra: dict[str, Any] = field(default_factory=dict)
 
     BOUNDS: ClassVar[Mapping[str, tuple[float, float]]] = {

@@ -27,8 +27,11 @@ _SECOND = (
     "n_mfcc", "dct_norm", "lead",
 )  # fmt: skip
 _SECOND_CHOICES = {"feature": ("mfcc", "microfrontend"), "mel_scale": ("kaldi",)}
-"""What a front end of version 1 does not know. An edgemm of that time would keep such a field unread and compute
-other values, so the version must say it."""
+_THIRD = ("window_at",)
+_THIRD_CHOICES = {"window_type": ("hamming",)}
+_NEW = ((3, _THIRD, _THIRD_CHOICES), (2, _SECOND, _SECOND_CHOICES))
+"""Version, and what a front end of the one before does not know. An edgemm of that time would keep such a field unread
+and compute other values, so the version must say it."""
 
 
 def bounds(kind: Any, key: str, *, whole: bool) -> Bounds:
@@ -97,25 +100,30 @@ def span(recipe: AudioRecipe) -> int:
         return recipe.samples
     if recipe.padding != "none":
         return recipe.samples or (recipe.frames - 1) * recipe.hop
-    return (recipe.frames - 1) * recipe.hop + recipe.window
+    return (recipe.frames - 1) * recipe.hop + frame_length(recipe)
+
+
+def frame_length(recipe: AudioRecipe) -> int:
+    """Samples that one frame is made of."""
+    return recipe.n_fft if recipe.window_at == "middle" else recipe.window
 
 
 def check_version(recipe: AudioRecipe, path: str) -> None:
-    """Version 1 has nothing of version 2.
+    """A version has nothing of a later one.
 
     Raises:
         CardError: it has; says which key.
     """
-    if recipe.version != 1:
-        return
     plain = {each.name: each.default for each in fields(AudioRecipe)}
-    new = [key for key in _SECOND if getattr(recipe, key) != plain[key]]
-    new += [key for key, choices in _SECOND_CHOICES.items() if getattr(recipe, key) in choices]
-    if new:
-        raise CardError(
-            f"{path}.{new[0]}: {getattr(recipe, new[0])!r} is of version 2 of the front end, found version 1. "
-            'Say "version": 2, so that an older edgemm refuses the model instead of hearing something else'
-        )
+    for version, keys, values in _NEW:
+        new = [key for key in keys if getattr(recipe, key) != plain[key]]
+        new += [key for key, choices in values.items() if getattr(recipe, key) in choices]
+        if new and recipe.version < version:
+            raise CardError(
+                f"{path}.{new[0]}: {getattr(recipe, new[0])!r} is of version {version} of the front end, found version "
+                f'{recipe.version}. Say "version": {version}, so that an older edgemm refuses the model instead of '
+                "hearing something else"
+            )
 
 
 def _at_most(path: str, found: int, most: int, what: str) -> None:

@@ -18,20 +18,25 @@ voice_activity.py      speech that is missed, and speech that is found where the
 transcription.py       share of the words, and of the letters, that are wrong
 detection_agreement.py detections of one model against those of another
 embedding.py           cosine of the embeddings of one model with those of another
+speakers.py            equal error rate of embeddings; a threshold for a stated false-accept rate
 
 Needs NumPy alone.
 """
 
 from edgemm.judge.metric import AGREEMENTS, METRICS, Metric, agreement, metric
+from edgemm.judge.speakers import FittedThreshold, equal_error, fit_threshold
 from edgemm.judge.truth import TrueBoxes, TrueClasses, TruePoints
 
 __all__ = [
     "AGREEMENTS",
     "METRICS",
+    "FittedThreshold",
     "Metric",
     "TrueBoxes",
     "TrueClasses",
     "TruePoints",
     "agreement",
+    "equal_error",
+    "fit_threshold",
     "metric",
 ]

@@ -46,6 +46,7 @@ METRICS: Mapping[str, str] = {
     "detection": "edgemm.judge.detection:DetectionMetric",
     "segmentation": "edgemm.judge.segmentation:SegmentationMetric",
     "landmarks": "edgemm.judge.landmarks:LandmarksMetric",
+    "embedding": "edgemm.judge.speakers:EqualErrorMetric",
     "tagging": "edgemm.judge.tagging:TaggingMetric",
     "voice_activity": "edgemm.judge.voice_activity:VoiceActivityMetric",
     "transcription": "edgemm.judge.transcription:TranscriptionMetric",

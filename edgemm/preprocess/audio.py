@@ -10,7 +10,7 @@ from edgemm.errors import CardError, UnsupportedVersion
 from edgemm.preprocess.window import MAX_RATE, AudioWindow
 from edgemm.tensors import TensorSpec
 
-VERSION = 2
+VERSION = 3
 """Newest front end that this edgemm computes; it computes the older ones too."""
 SMALLEST = 1e-12
 """A standard deviation (`std`) closer to 0 is an error in the card, and so is any number above 1 / SMALLEST."""
@@ -72,6 +72,11 @@ def _check_frames(recipe: AudioRecipe) -> None:
         _check_micro(recipe)
     if recipe.padding != "none":
         _check_padding(recipe)
+        if recipe.window_at != "start":
+            raise CardError(
+                'audio.window_at: expected "start" with padding, which centres each frame itself, found '
+                f'"{recipe.window_at}"'
+            )
 
 
 def _check_choices(recipe: AudioRecipe) -> None:
@@ -89,7 +94,16 @@ def _check_micro(recipe: AudioRecipe) -> None:
     if recipe.n_fft & (recipe.n_fft - 1) or recipe.n_fft < 64:
         raise CardError(f"audio.n_fft: expected a power of two from 64 on, found {recipe.n_fft}")
     plain = AudioRecipe()
-    for key in ("padding", "normalize", "remove_dc", "preemphasis", "window_type", "log", "gain"):
+    for key in (
+        "padding",
+        "normalize",
+        "remove_dc",
+        "preemphasis",
+        "window_type",
+        "window_at",
+        "log",
+        "gain",
+    ):
         if getattr(recipe, key) != getattr(plain, key):
             raise CardError(
                 f"audio.{key}: expected {getattr(plain, key)!r} with microfrontend, which has its own processing, "

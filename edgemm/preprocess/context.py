@@ -13,7 +13,7 @@ import numpy as np
 import numpy.typing as npt
 
 from edgemm.card import AudioRecipe
-from edgemm.card.rules import bands, span
+from edgemm.card.rules import bands, frame_length, span
 from edgemm.preprocess.encoder import Encoder
 from edgemm.preprocess.framer import Framer
 from edgemm.preprocess.history import History
@@ -38,7 +38,7 @@ class WindowFrames:
         self._recipe = recipe
         self._edges, inner = _edges(recipe)
         self._first = next((t for t in range(recipe.frames) if t not in self._edges), recipe.frames)
-        self._framer = Framer(recipe.window, recipe.hop, _skipped(recipe, self._first))
+        self._framer = Framer(frame_length(recipe), recipe.hop, _skipped(recipe, self._first))
         self._spectrum, self._scaling = MelSpectrum(recipe), MelScaling(recipe, recipe.frames)
         self._samples = History(span(recipe), (), "float32")
         self._inner = History(max(1, inner), (recipe.n_mels,), "float64")

@@ -9,7 +9,8 @@ Version 1 of the front end, exactly:
 
 Version 2 is the same where its fields have their defaults. It adds, in this order: the samples times `gain`;
 `remove_dc`; `preemphasis`; another window function; filters over mel; another logarithm; the cosine transform
-of "mfcc". What depends on the whole window of the model is in `context.py`.
+of "mfcc". Version 3 adds a window in the middle of n_fft samples, and another function for it. What depends on the
+whole window of the model is in `context.py`.
 
 Computed in float64 and rounded once to float32, one frame at a time. So the values depend neither on the size of the
 blocks that the sound comes in nor on the version of numpy; on the processor only where a logarithm is close to 0.
@@ -23,7 +24,7 @@ import numpy as np
 import numpy.typing as npt
 
 from edgemm.card import AudioRecipe
-from edgemm.card.rules import bands
+from edgemm.card.rules import bands, frame_length
 from edgemm.preprocess.framer import Framer
 from edgemm.preprocess.mel_scaling import MelScaling
 from edgemm.preprocess.spectrum import MelSpectrum
@@ -33,7 +34,7 @@ class LogMel:
     """Incremental log-mel or MFCC: holds the samples of the frame that is not complete yet, and scratch memory."""
 
     def __init__(self, recipe: AudioRecipe) -> None:
-        self._framer = Framer(recipe.window, recipe.hop)
+        self._framer = Framer(frame_length(recipe), recipe.hop)
         self._spectrum, self._scaling = MelSpectrum(recipe), MelScaling(recipe)
         self._frame = np.empty(bands(recipe), np.float32)
 
@@ -61,7 +62,7 @@ def logmel(samples: npt.NDArray[np.float32], recipe: AudioRecipe) -> npt.NDArray
     Returns:
         float32[frames, bands]; no frames when there are fewer samples than one window.
     """
-    count = max(0, 1 + (len(samples) - recipe.window) // recipe.hop)
+    count = max(0, 1 + (len(samples) - frame_length(recipe)) // recipe.hop)
     frames = np.empty((count, bands(recipe)), np.float32)
     for row, frame in zip(frames, LogMel(recipe).push(samples), strict=True):
         row[...] = frame

@@ -26,6 +26,8 @@ class MelSpectrum:
         )
         self._bank = bank.astype(np.float64)
         self._window = _window(recipe.window_type, recipe.window) * recipe.gain
+        at = (recipe.n_fft - recipe.window) // 2 if recipe.window_at == "middle" else 0
+        self._covered = slice(at, at + recipe.window)
         self._part = np.empty(recipe.window)
         self._padded = np.zeros(recipe.n_fft)
         self._magnitude = np.empty(recipe.n_fft // 2 + 1)
@@ -33,8 +35,9 @@ class MelSpectrum:
         self._rfft = _real_fft(recipe.n_fft)
 
     def __call__(self, samples: Floats) -> Floats:
-        """float64[window] -> float64[n_mels], overwritten by the next one."""
-        part = samples if self._plain else self._filtered(samples)
+        """float64[samples of a frame] -> float64[n_mels], overwritten by the next one."""
+        covered = samples[self._covered]
+        part = covered if self._plain else self._filtered(covered)
         np.multiply(part, self._window, out=self._padded[: len(part)])
         np.abs(self._rfft(self._padded), out=self._magnitude)
         if self._power == 2.0:
@@ -56,10 +59,11 @@ class MelSpectrum:
 
 
 def _window(kind: str, length: int) -> Floats:
-    """hann: periodic. povey: symmetric Hann to the power of 0.85, as Kaldi has it."""
+    """hann, hamming: periodic. povey: symmetric Hann to the power of 0.85, as Kaldi has it."""
     if kind == "povey":
         return np.asarray((0.5 - 0.5 * np.cos(2.0 * np.pi / max(1, length - 1) * np.arange(length))) ** 0.85)
-    return np.asarray(0.5 - 0.5 * np.cos(2.0 * np.pi / length * np.arange(length)))
+    most = 0.54 if kind == "hamming" else 0.5
+    return np.asarray(most - (1.0 - most) * np.cos(2.0 * np.pi / length * np.arange(length)))
 
 
 def _real_fft(n_fft: int) -> Callable[[Floats], npt.NDArray[np.complex128]]:

@@ -39,6 +39,12 @@ def test_the_default_recipe_fits_a_second() -> None:
         ({"feature": "mfcc"}, "feature: 'mfcc' is of version 2"),
         ({"mel_scale": "kaldi"}, "mel_scale: 'kaldi' is of version 2"),
         ({"preemphasis": 0.97}, r"preemphasis: 0\.97 is of version 2"),
+        ({"version": 2, "window_type": "hamming"}, "window_type: 'hamming' is of version 3.*found version 2"),
+        ({"window_at": "middle"}, "window_at: 'middle' is of version 3"),
+        (
+            {"version": 3, "window_at": "middle", "padding": "reflect", "frames": 98, "samples": 15520},
+            'window_at: expected "start" with padding',
+        ),
         ({"version": 2, "feature": "mfcc"}, "n_mfcc: expected 1 to 40, found 0"),
         ({"version": 2, "feature": "microfrontend", "n_fft": 400}, "n_fft: expected a power of two"),
         (
@@ -72,8 +78,8 @@ def test_a_tensor_that_cannot_hold_sound_is_refused(dtype: str, scale: float, me
 
 
 def test_a_newer_front_end_is_not_computed_as_an_old_one() -> None:
-    with pytest.raises(UnsupportedVersion, match="expected 1 to 2, found 3"):
-        compile_audio(InputCard(layout="NTF", audio=AudioRecipe(version=3)), SPEC)
+    with pytest.raises(UnsupportedVersion, match="expected 1 to 3, found 4"):
+        compile_audio(InputCard(layout="NTF", audio=AudioRecipe(version=4)), SPEC)
 
 
 def test_a_card_without_an_audio_recipe_is_refused() -> None:

@@ -201,3 +201,33 @@ def test_a_reset_forgets_the_estimate_of_the_noise() -> None:
     first = [frame.copy() for frame in front_end.push(noise(0.1))]
     front_end.reset()
     assert np.array_equal(first, [frame.copy() for frame in front_end.push(noise(0.1))])
+
+
+def test_a_hamming_window_in_the_middle_of_the_transform() -> None:
+    """By definition, frame by frame, in numpy; the mel filters are tested elsewhere."""
+    from edgemm.preprocess.mel import mel_bank
+
+    recipe, sound = recipe_of("voicefilter-speaker"), speech()
+    assert (recipe.window, recipe.n_fft, recipe.hop) == (400, 512, 160)
+    hamming = 0.54 - 0.46 * np.cos(2 * np.pi * np.arange(400) / 400)
+    padded = np.concatenate([np.zeros(56), hamming, np.zeros(56)])
+    bank = mel_bank(RATE, 512, 40, 0.0, 8000.0, "slaney")
+    starts = range(0, len(sound) - 511, 160)
+    power = np.stack([np.abs(np.fft.rfft(sound[at : at + 512] * padded)) ** 2 for at in starts])
+    expected = np.log10(power @ bank.T + 1e-10)
+    windows = [each[0] for each in window_of("voicefilter-speaker", (1, 80, 40)).clip(sound, RATE, 1)]
+    assert len(windows) == 1 + (len(starts) - 80) // 40
+    for at, window in enumerate(windows):
+        assert np.abs(window - expected[at * 40 : at * 40 + 80]).max() < 1e-5  # float32 of numbers up to 10
+
+
+def test_a_speaker_encoders_frames_are_librosas() -> None:
+    librosa = package("librosa")
+    sound = speech()
+    found = librosa.feature.melspectrogram(
+        y=sound, sr=RATE, n_fft=512, win_length=400, hop_length=160, n_mels=40, window="hamming", center=False
+    )
+    expected = np.log10(found.T + 1e-10)
+    windows = [each[0] for each in window_of("voicefilter-speaker", (1, 80, 40)).clip(sound, RATE, 1)]
+    for at, window in enumerate(windows):
+        assert np.abs(window - expected[at * 40 : at * 40 + 80]).max() < LIBROSA_TOLERANCE

@@ -30,6 +30,7 @@ SOUNDS = {
     "silero-vad": (1, 576),
     "silero-segments": (1, 576),
     "yamnet": (1, 15600),
+    "voicefilter-speaker": (1, 80, 40),
 }
 
 

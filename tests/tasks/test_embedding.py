@@ -138,3 +138,34 @@ def test_agreement_is_the_mean_cosine_and_the_worst() -> None:
     assert judge.report() == {"samples": 2, "cosine": pytest.approx(0.5), "worst": 0.0}
     with pytest.raises(InputError, match="expected another model's Embedding"):
         judge.add(embedding(1, 0), "yes")
+
+
+SOUND = (TensorSpec("voice", (1, 2), "float32"),)
+
+
+def windows(*rows: tuple[float, float]) -> list[Any]:
+    return [outputs(SOUND, np.array([row], np.float32)) for row in rows]
+
+
+def test_windows_of_a_recording_count_alike_whatever_their_length() -> None:
+    decoder = open_decoder(ModelCard(task="embedding"), SOUND)
+    found = decoder.whole(windows((8, 0), (0, 0.5)), Context(), 0.0)
+    assert isinstance(found, Embedding)
+    assert found.vector == pytest.approx([np.sqrt(0.5)] * 2)
+    plain = open_decoder(ModelCard(task="embedding", recipe=EmbeddingRecipe(normalize=False)), SOUND)
+    mean = plain.whole(windows((8, 0), (0, 0.5)), Context(), 0.0)
+    assert isinstance(mean, Embedding)
+    assert mean.vector == pytest.approx([4, 0.25])
+
+
+def test_a_stream_gives_the_mean_of_the_newest_windows() -> None:
+    decoder = open_decoder(ModelCard(task="embedding", recipe=EmbeddingRecipe(smooth_windows=2)), SOUND)
+    state, other = decoder.begin(), decoder.begin()
+    rows = windows((2, 0), (0, 3), (0, 1))
+    found: list[Any] = [each for row in rows for each in decoder.decode(row, Context(), state)]
+    assert np.stack([each.vector for each in found]) == pytest.approx(
+        np.array([[1, 0], [np.sqrt(0.5)] * 2, [0, 1]])
+    )
+    (alone,) = decoder.decode(windows((0, 3))[0], Context(), other)
+    assert isinstance(alone, Embedding)
+    assert alone.vector == pytest.approx([0, 1])

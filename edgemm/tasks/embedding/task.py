@@ -1,8 +1,9 @@
-"""Embedding: a vector that stands for the input, such as a sentence."""
+"""Embedding: a vector that stands for the input, such as a sentence or a voice."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections import deque
+from collections.abc import Collection, Sequence
 from typing import Any, ClassVar
 
 import numpy as np
@@ -16,6 +17,9 @@ from edgemm.tasks.decoder import Decoder
 from edgemm.tasks.embedding.recipe import EmbeddingRecipe
 from edgemm.tasks.outputs import Outputs
 from edgemm.tensors import TensorSpec
+
+Recent = deque[npt.NDArray[np.float32]]
+"""Vectors of the newest windows of a stream."""
 
 
 class EmbeddingTask:
@@ -44,22 +48,32 @@ class EmbeddingDecoder:
         spec = outputs[names.index(recipe.output)] if recipe.output else outputs[0]
         _require_form(spec, recipe.pooling)
         self._name, self._recipe = spec.name, recipe
+        self.to_the_end = False
+        """See `edgemm.tasks.decoder.HearsEveryWindow`: whole windows alone stand for a voice."""
 
-    def begin(self) -> None:
-        """Nothing is remembered."""
+    def begin(self) -> Recent:
+        """Nothing was heard."""
+        return deque(maxlen=self._recipe.smooth_windows)
 
-    def decode(self, outputs: Outputs, context: Context, state: None) -> tuple[Embedding]:
-        """The vector of one run."""
-        return (self._finished(self._pooled(outputs, context)),)
+    def decode(self, outputs: Outputs, context: Context, state: Recent) -> tuple[Embedding]:
+        """The vector of one run; of sound the mean over the newest windows."""
+        state.append(self._pooled(outputs, context))
+        return (self._mean(state),)
 
-    def end(self, context: Context, state: None) -> tuple[()]:
+    def end(self, context: Context, state: Recent) -> tuple[()]:
         """Nothing is left to be said."""
         return ()
 
     def whole(self, windows: Sequence[Outputs], context: Context, stride_s: float) -> Embedding:
         """The vector of one text or picture; of a recording the mean over its windows."""
-        pooled = np.stack([self._pooled(each, context) for each in windows])
-        return self._finished(pooled.mean(axis=0, dtype=np.float32))
+        return self._mean([self._pooled(each, context) for each in windows])
+
+    def _mean(self, vectors: Collection[npt.NDArray[np.float32]]) -> Embedding:
+        """Of windows that count alike: vectors of length 1, where they are normalised."""
+        found = [self._normal(each) for each in vectors]
+        if len(found) == 1:
+            return Embedding(found[0])
+        return Embedding(self._normal(np.mean(found, axis=0, dtype=np.float32)))
 
     def _pooled(self, outputs: Outputs, context: Context) -> npt.NDArray[np.float32]:
         """float32[numbers], a new array.
@@ -83,11 +97,12 @@ class EmbeddingDecoder:
             return np.array(rows[_first(context.mask, len(rows))], np.float32)
         return _mean(rows, context.mask, self._name)
 
-    def _finished(self, vector: npt.NDArray[np.float32]) -> Embedding:
+    def _normal(self, vector: npt.NDArray[np.float32]) -> npt.NDArray[np.float32]:
+        """Of length 1, where the recipe asks for that."""
         if not self._recipe.normalize:
-            return Embedding(vector)
+            return vector
         length = float(np.linalg.norm(vector.astype(np.float64)))
-        return Embedding((vector / length).astype(np.float32) if length > 0 else vector)
+        return (vector / length).astype(np.float32) if length > 0 else vector
 
 
 def _require_form(spec: TensorSpec, pooling: str) -> None:
