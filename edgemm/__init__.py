@@ -50,9 +50,7 @@ _HOME = {
     "Enrolled": "edgemm.enrolled",
     **dict.fromkeys(
         ("Classification", "Keyword", "Detections", "Segmentation", "Landmarks", "Transcript", "Word", "Written",
-         "Alternative", "Tags", "Tag", "Segments", "Segment", "Audio", "Picture", "Embedding", "Tensors"), "edgemm.results"),
-        ("Classification", "Keyword", "Detections", "Segmentation", "Landmarks", "Transcript", "Word", "Tags",
-         "Tag", "Segments", "Segment", "Audio", "Picture", "Embedding", "Identity",
+         "Alternative", "Tags", "Tag", "Segments", "Segment", "Audio", "Picture", "Embedding", "Identity",
          "Tensors"), "edgemm.results"),
     **dict.fromkeys(
         ("EdgemmError", "InputError", "LatencyMissed", "DelegateError", "DelegateMissing", "DelegateFailed",

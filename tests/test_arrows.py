@@ -52,6 +52,7 @@ ROOMS: dict[str, Room] = {
     "recorder": Room(("recorder",), GROUND),
     "capture": Room(("capture",), (*GROUND, "recorder")),
     "preprocess": Room(("preprocess",), (*GROUND, "card")),
+    "denoising": Room(("tasks.denoising",), (*GROUND, "card", "preprocess", "tasks")),
     "delegates": Room(("delegates",), GROUND),
     "backends": Room(("backends",), (*GROUND, "card", "artifact", "delegates")),
     "tasks": Room(("tasks",), (*GROUND, "card")),
@@ -72,7 +73,7 @@ ROOMS: dict[str, Room] = {
     "sinks": Room(("sinks",), (*GROUND, "capture", "stream", "drawing")),
     # `Model` itself: its method `stream` is where a session and a stream meet.
     "load": Room(
-        ("model.model", "model.load", "model.bundle", "model.bundle_goldens"),
+        ("model.chain", "model.model", "model.load", "model.bundle", "model.bundle_goldens"),
         (*GROUND, "card", "artifact", "foreign", "backends", "tasks", "model", "capture", "stream"),
     ),
     # Programs.

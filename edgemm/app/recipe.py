@@ -40,6 +40,8 @@ class StreamRecipe:
     """Where pictures, sound or text come from, as `edgemm run --source` takes it: a path, camera:0, microphone:, rtsp://..."""
     card: str = ""
     """Of a file that carries none: the path of a card (.json), or the name of a preset."""
+    before: str = ""
+    """A stage of sound in front of the model: the path of a bundle that gives sound, such as one that removes noise."""
     live: bool = False
     """True to play a file in real time, as a device would."""
     max_age_ms: float | None = None
@@ -207,6 +209,8 @@ def _stream(content: Any, name: str, folder: Path) -> StreamRecipe:
     values["model"] = _from(folder, values["model"])
     if values.get("card", "").endswith(".json"):
         values["card"] = _from(folder, values["card"])
+    if values.get("before"):
+        values["before"] = _from(folder, values["before"])
     if not parse_uri(values["source"]).scheme and not values["source"].startswith("file:"):
         values["source"] = _from(folder, values["source"])
     if "save" in values:

@@ -14,7 +14,8 @@ from edgemm.capture.source import Source
 from edgemm.capture.uri import parse_uri
 from edgemm.errors import EdgemmError, InputError, SourceError, UnknownSource
 from edgemm.log import LOG
-from edgemm.model.load import load
+from edgemm.model.chain import Chain
+from edgemm.model.load import load, load_bundle
 from edgemm.model.model import Model
 from edgemm.sinks import Sinks, WindowSink, open_sinks
 from edgemm.sinks.video import Existing
@@ -60,7 +61,7 @@ class Service:
         self.errors: list[EdgemmError] = []
         """What ended streams, in order."""
         self._watchdog = Watchdog(self._progress, notifier or Notifier(), self.awaited)
-        self._models: dict[tuple[str, object, str], Model] = {}
+        self._models: dict[tuple[object, ...], Model | Chain] = {}
         self._sources: dict[tuple[str, bool], Source] = {}
         self._reads: dict[str, Source] = {}
         self._sinks: dict[str, Sinks] = {}
@@ -169,16 +170,19 @@ class Service:
         except EdgemmError as error:
             raise with_name(name, error) from error
 
-    def _model(self, stream: StreamRecipe, opened: ExitStack) -> Model:
+    def _model(self, stream: StreamRecipe, opened: ExitStack) -> Model | Chain:
         key = self._key(stream)
         if key not in self._models:
             model = load(stream.model, delegate=stream.delegate, card=stream.card or None)
             self._models[key] = opened.enter_context(model)
+            if stream.before:
+                first = opened.enter_context(load_bundle(stream.before, delegate=stream.delegate))
+                self._models[key] = first.then(model)
         return self._models[key]
 
     @staticmethod
-    def _key(stream: StreamRecipe) -> tuple[str, object, str]:
-        return stream.model, stream.delegate, stream.card
+    def _key(stream: StreamRecipe) -> tuple[object, ...]:
+        return stream.model, stream.delegate, stream.card, stream.before
 
     def _source(self, stream: StreamRecipe, opened: ExitStack) -> Source:
         live = stream.live and not parse_uri(stream.source).scheme  # a device is live anyway

@@ -20,6 +20,7 @@ from edgemm.stream.account import in_words, record_in_words
 if TYPE_CHECKING:
     from edgemm.capture.source import Source
     from edgemm.card import ModelCard
+    from edgemm.model.chain import Chain
     from edgemm.stream.item import Item
     from edgemm.stream.stream import Stream
 
@@ -32,6 +33,7 @@ examples:
   edgemm run face.tflite --source walk.mp4 --save out.mp4    # a film with what was found drawn in
   edgemm run sentiment.tflite --source text:-          # lines from standard input; text:FILE for those of a file
   edgemm run recognizer.zip --source microphone:       # several models that are one: docs/bundles.md
+  edgemm run recognizer.tflite --source microphone: --before dtln.zip --json    # hears speech without the noise
   edgemm run app.json                                  # several models and sources: examples/kiosk
 
 sources: a picture, a folder, a glob in quotes, a video file, a .wav file; camera:0, /dev/video0, picamera2:,
@@ -54,7 +56,7 @@ SUMMARY_SCHEMA = "edgemm.summary/1"
 """Of the last line."""
 
 _NOT_BESIDE_AN_APP: Mapping[str, Any] = {
-    "source": None, "card": None, "preset": None, "live": False, "max_age": None, "on_late": "deliver",
+    "source": None, "before": None, "card": None, "preset": None, "live": False, "max_age": None, "on_late": "deliver",
     "policy": "auto", "delegate": "auto", "threads": 1, "record": None, "threshold": None, "classes": None,
     "max_detections": None, "set": [], "save": None, "overwrite": False,
 }  # fmt: skip
@@ -79,6 +81,12 @@ def add_arguments(parser: CommandParser) -> None:
     add_preset(described, "for a file without a card, the card of a common kind of model")
     _add_budget(parser)
     add_delegate(parser)
+    parser.add_argument(
+        "--before",
+        metavar="BUNDLE",
+        help="a stage of sound in front of the model, such as a bundle that removes noise: the model hears what it "
+        "makes",
+    )
     _add_options(parser)
     parser.add_argument("--limit", type=whole(1), metavar="N", help="stop after N results")
     parser.add_argument(
@@ -195,7 +203,7 @@ def _run_one(options: argparse.Namespace, draining: Draining) -> int:
     with ExitStack() as opened:
         record = opened.enter_context(_record(options))
         signals.check()
-        model = edgemm.load(
+        model: edgemm.Model | Chain = edgemm.load(
             options.file,
             delegate=options.delegate,
             threads=options.threads,
@@ -204,6 +212,10 @@ def _run_one(options: argparse.Namespace, draining: Draining) -> int:
         )
         opened.enter_context(model)
         signals.check()
+        if options.before is not None:
+            first = edgemm.load_bundle(options.before, delegate=options.delegate, threads=options.threads)
+            model = opened.enter_context(first).then(model)
+            signals.check()
         source = edgemm.open_source(options.source, pace="live" if options.live else "file")
         opened.enter_context(source)
         stream = opened.enter_context(model.stream(source, budget=budget))

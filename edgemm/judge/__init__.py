@@ -18,6 +18,7 @@ voice_activity.py      speech that is missed, and speech that is found where the
 transcription.py       share of the words, and of the letters, that are wrong
 detection_agreement.py detections of one model against those of another
 embedding.py           cosine of the embeddings of one model with those of another
+denoising.py           decibels by which sound is the true one (SI-SDR)
 speakers.py            equal error rate of embeddings; a threshold for a stated false-accept rate
 
 Needs NumPy alone.

@@ -19,7 +19,7 @@ class Metric(Protocol):
     name: ClassVar[str]
     """Of the figure that `value` gives: "top-1", "mAP50"."""
     unit: ClassVar[str]
-    """"share" for 0..1, "px" for pixels."""
+    """"share" for 0..1, "px" for pixels, "dB"."""
     higher_is_better: ClassVar[bool]
 
     def add(self, result: Any, truth: Any) -> None:
@@ -46,6 +46,7 @@ METRICS: Mapping[str, str] = {
     "detection": "edgemm.judge.detection:DetectionMetric",
     "segmentation": "edgemm.judge.segmentation:SegmentationMetric",
     "landmarks": "edgemm.judge.landmarks:LandmarksMetric",
+    "audio": "edgemm.judge.denoising:SoundMetric",
     "embedding": "edgemm.judge.speakers:EqualErrorMetric",
     "tagging": "edgemm.judge.tagging:TaggingMetric",
     "voice_activity": "edgemm.judge.voice_activity:VoiceActivityMetric",

@@ -31,6 +31,7 @@ if TYPE_CHECKING:
     from edgemm.artifact import Artifact
     from edgemm.capture.source import Source
     from edgemm.card.model_card import ModelCard
+    from edgemm.model.chain import Chain, Stage
     from edgemm.model.open_model import OpenModel
     from edgemm.model.part import Part
     from edgemm.stream.stream import Stream
@@ -156,6 +157,19 @@ class BundleModel:
                 raise type(error)(f"{self.bundle.path}: driver {card.driver!r}: {error}") from error
             made.pop_all()  # the session closes them
             return session
+
+    def then(self, model: Stage) -> Chain:
+        """This as a stage of sound in front of a model, which hears what it makes instead of the source.
+
+        Args:
+            model: a `Model` or a `BundleModel` that takes sound. It is closed with the chain, as this is.
+
+        Raises:
+            InputError: this gives something else than sound, or the model takes something else.
+        """
+        from edgemm.model.chain import Chain
+
+        return Chain(self, model)
 
     def part(self, role: str) -> Part:
         """One of its models with a state of its own; close it when done.

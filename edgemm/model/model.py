@@ -35,6 +35,7 @@ from edgemm.tensors import TensorSpec
 if TYPE_CHECKING:
     from edgemm.artifact import Artifact
     from edgemm.capture.source import Source
+    from edgemm.model.chain import Chain, Stage
     from edgemm.model.part import Part
     from edgemm.stream.stream import Stream
 
@@ -218,6 +219,18 @@ class Model:
         except BaseException:
             own.close()
             raise
+
+    @property
+    def modality(self) -> str:
+        """What it takes: "image", "audio", "text"; "tensor" for prepared tensors, or inputs of several kinds."""
+        kinds = {card.modality for card, _ in self._mains()}
+        return kinds.pop() if len(kinds) == 1 else "tensor"
+
+    def then(self, model: Stage) -> Chain:
+        """See `BundleModel.then`."""
+        from edgemm.model.chain import Chain
+
+        return Chain(self, model)
 
     def part(self) -> Part:
         """This model as one of several that call each other, with a state of its own; close it when done.

@@ -37,6 +37,11 @@ class Resampler:
         resampled: Samples = self._stream.resample_chunk(samples)
         return resampled
 
+    def finish(self) -> Samples:
+        """What soxr holds back, float32[n], when the sound has ended. Nothing can be pushed behind it."""
+        rest: Samples = self._stream.resample_chunk(np.zeros(0, np.float32), last=True)
+        return rest
+
 
 def resample(samples: Samples, rate_in: int, rate_out: int) -> Samples:
     """A whole recording, float32[n] -> float32[round(n * rate_out / rate_in)]; itself when the rates are equal.

@@ -63,7 +63,7 @@ class AudioWindow:
             InputError: samples of another shape or type, not finite, or the rate changed.
             MissingDependency: the rates differ and soxr is not installed.
         """
-        heard = _checked_samples(samples)
+        heard = checked_samples(samples)
         self._check_rate(sample_rate)
         if self._resampler is not None:
             heard = self._resampler.push(heard)
@@ -142,8 +142,8 @@ class AudioWindow:
             InputError: samples of another shape or type, or not finite.
             MissingDependency: the rates differ and soxr is not installed.
         """
-        _check_hertz(sample_rate)
-        heard = resample(_checked_samples(samples), sample_rate, self._recipe.sample_rate)
+        check_hertz(sample_rate)
+        heard = resample(checked_samples(samples), sample_rate, self._recipe.sample_rate)
         if tail_s > 0:
             heard = np.pad(heard, (0, math.ceil(tail_s * self._recipe.sample_rate)))
         missing = max(0, self.first - len(heard))
@@ -186,7 +186,7 @@ class AudioWindow:
     def _check_rate(self, sample_rate: int) -> None:
         if sample_rate == self._rate:
             return
-        _check_hertz(sample_rate)
+        check_hertz(sample_rate)
         if self._rate is not None:
             raise InputError(
                 f"sample_rate: expected {self._rate} Hz as before, found {sample_rate} Hz; reset() first"
@@ -196,13 +196,22 @@ class AudioWindow:
         self._rate = sample_rate
 
 
-def _check_hertz(sample_rate: int) -> None:
+def check_hertz(sample_rate: int) -> None:
+    """Returns where it is a rate.
+
+    Raises:
+        InputError: it is out of range.
+    """
     if not 0 < sample_rate <= MAX_RATE:
         raise InputError(f"sample_rate: expected hertz from 1 to {MAX_RATE}, found {sample_rate}")
 
 
-def _checked_samples(samples: npt.NDArray[Any]) -> npt.NDArray[np.float32]:
-    """float32[n], finite; int16 is brought to -1..1."""
+def checked_samples(samples: npt.NDArray[Any]) -> npt.NDArray[np.float32]:
+    """float32[n], finite; int16 is brought to -1..1.
+
+    Raises:
+        InputError: another shape or type, or not finite.
+    """
     kind = samples.dtype
     if samples.ndim != 1 or kind not in (np.float32, np.float64, np.int16):
         raise InputError(

@@ -9,7 +9,7 @@ import pytest
 
 from edgemm.errors import InputError
 from edgemm.judge import metric
-from edgemm.results import Segment, Segments, Tags
+from edgemm.results import Audio, Segment, Segments, Tags
 
 pytestmark = pytest.mark.device
 
@@ -93,3 +93,45 @@ def test_the_parts_of_the_error_over_several_recordings() -> None:
 def test_what_are_no_times_is_refused(truth: Any) -> None:
     with pytest.raises(InputError, match="voice activity: expected"):
         metric("voice_activity").add(speech(), truth)
+
+
+def test_si_sdr_by_hand() -> None:
+    """The rest is at right angles to the true sound and half as strong: 20 log10(2) dB, whatever the loudness."""
+    right = np.array([1.0, -1.0, 1.0, -1.0], np.float32)
+    rest = np.array([0.5, 0.5, -0.5, -0.5], np.float32)
+    judge = metric("audio")
+    for gain in (1.0, 0.1, -3.0):
+        judge.add(Audio((gain * (right + rest)).astype(np.float32), 8000), right)
+    assert judge.value() == pytest.approx(20 * np.log10(2), abs=1e-5)
+    assert judge.report()["samples"] == 3
+
+
+def test_si_sdr_takes_no_mean_into_account() -> None:
+    right = np.sin(np.arange(100)).astype(np.float32)
+    judge = metric("audio")
+    judge.add(Audio(right + np.float32(0.5), 8000), Audio(right, 8000))
+    assert judge.value() > 100
+
+
+def test_the_same_sound_is_infinitely_near_and_silence_infinitely_far() -> None:
+    right = np.array([1.0, -1.0], np.float32)
+    for samples, figure in ((right, np.inf), (np.zeros(2, np.float32), -np.inf)):
+        judge = metric("audio")
+        judge.add(Audio(samples, 8000), right)
+        assert judge.value() == figure
+        assert judge.report() == {"samples": 1, "SI-SDR": None, "worst": None}
+
+
+@pytest.mark.parametrize(
+    ("truth", "words"),
+    [
+        (np.zeros(2, np.float32), "something is to be heard"),
+        (np.ones(3, np.float32), "expected 3 samples as the truth has, found 2"),
+        (np.array([1, np.nan], np.float32), "finite samples in the truth"),
+        (np.array([1, 2]), r"the truth as float\[n\]"),
+        (Audio(np.array([1, -1], np.float32), 16_000), "expected 16000 Hz as the truth, found 8000"),
+    ],
+)
+def test_truths_of_sound_that_do_not_fit_are_refused(truth: Any, words: str) -> None:
+    with pytest.raises(InputError, match=words):
+        metric("audio").add(Audio(np.array([1, -1], np.float32), 8000), truth)

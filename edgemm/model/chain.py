@@ -1,0 +1,221 @@
+"""A stage of sound in front of a model: what cleans sound, and what hears it then, as one to their user."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+from types import TracebackType
+from typing import TYPE_CHECKING, Any, Literal, Protocol
+
+from edgemm.errors import InputError
+from edgemm.lifecycle import Lifecycle
+from edgemm.media import AudioBlock, Captured
+from edgemm.model.coerce import as_block
+from edgemm.results import Audio, Result
+from edgemm.session import Emission, Gap, Session, StageClock
+
+if TYPE_CHECKING:
+    from edgemm.backends.backend import Coverage
+    from edgemm.capture.source import Source
+    from edgemm.stream.budget import Budget
+    from edgemm.stream.stream import Stream
+
+SOUND = "audio"
+"""Task of what gives sound."""
+
+
+class Stage(Protocol):
+    """What a chain is made of: a `Model`, or a `BundleModel`. Exists so that a chain needs to know neither."""
+
+    @property
+    def card(self) -> Any:
+        """What it says about itself."""
+
+    @property
+    def modality(self) -> str:
+        """What it takes: "audio", "image", "text" or "tensor"."""
+
+    @property
+    def coverage(self) -> Coverage:
+        """What the accelerator took."""
+
+    @property
+    def delegates(self) -> tuple[str, ...]:
+        """What really runs it."""
+
+    def __call__(self, x: Any, *, sample_rate: int | None = None) -> Result:
+        """The result of one thing by itself."""
+
+    def session(self, **options: Any) -> Session:
+        """A new stream's private state."""
+
+    def close(self) -> None:
+        """Frees it."""
+
+
+class Chain:
+    """A stage that gives sound, and a model that hears that instead of the source, with the face of a `Model`.
+
+    The sound keeps the times at which it was captured, so that the delay of the stage stands in the age of a result.
+    `close()` closes both.
+    """
+
+    def __init__(self, first: Stage, second: Stage) -> None:
+        """Use `then` of the stage.
+
+        Raises:
+            InputError: the first takes or gives something else than sound, or the second takes something else.
+        """
+        for what, found in (("gives", first.card.task), ("takes", first.modality)):
+            if found != SOUND:
+                raise InputError(
+                    f"then: expected a stage that {what} sound, as one that removes noise, found {found!r}"
+                )
+        if second.modality != SOUND:
+            raise InputError(
+                f"then: expected a model that takes sound behind the stage, found {second.modality!r}"
+            )
+        self._first, self._second = first, second
+        self._life = Lifecycle("the chain", "load its models again")
+
+    @property
+    def card(self) -> Any:
+        """Of the second, whose results the chain gives."""
+        return self._second.card
+
+    @property
+    def modality(self) -> str:
+        """What it takes: "audio"."""
+        return SOUND
+
+    @property
+    def coverage(self) -> Coverage:
+        """What the accelerator took of the second."""
+        return self._second.coverage
+
+    @property
+    def delegates(self) -> tuple[str, ...]:
+        """What really runs both, each once."""
+        return tuple(dict.fromkeys((*self._first.delegates, *self._second.delegates)))
+
+    def __call__(self, x: Any, *, sample_rate: int | None = None) -> Result:
+        """The result of one recording; see `Model`."""
+        self._life.check()
+        block = as_block(x, sample_rate)
+        sound = self._first(block)
+        assert isinstance(sound, Audio)
+        return self._second(sound.samples, sample_rate=sound.sample_rate)
+
+    def session(self, **options: Any) -> ChainSession:
+        """A new stream's private state; close it when done.
+
+        Args:
+            options: of the second, for this session.
+        """
+        self._life.check()
+        second = self._second.session(**options)
+        try:
+            return ChainSession(self._first.session(), second)
+        except BaseException:
+            second.close()
+            raise
+
+    def stream(
+        self, source: Source, budget: Budget | None = None, *, timeout_s: float | None = None, **options: Any
+    ) -> Stream:
+        """Runs the chain on a source, inside a budget; see `Model.stream`."""
+        from edgemm.stream.budget import Budget
+        from edgemm.stream.pairing import require_budget, require_source
+        from edgemm.stream.stream import SOURCE_TIMEOUT_S, Stream
+
+        require_source(source)
+        require_budget(budget)
+        timeout_s = SOURCE_TIMEOUT_S if timeout_s is None else timeout_s
+        session = self.session(**options)
+        try:
+            return Stream(session, source, budget or Budget(), timeout_s=timeout_s)
+        except BaseException:
+            session.close()
+            raise
+
+    def close(self) -> None:
+        """Frees both; may be called twice."""
+        self._life.close(self._end)
+
+    def _end(self) -> None:
+        try:
+            self._second.close()
+        finally:
+            self._first.close()
+
+    def __enter__(self) -> Chain:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.close()
+
+
+class ChainSession:
+    """One stream through both. See `edgemm.session.Session`."""
+
+    modality: Literal["image", "audio", "text"] = "audio"
+
+    def __init__(self, first: Session, second: Session) -> None:
+        self._first, self._second = first, second
+        self._began_s: float | None = None
+        """Where the sound began, seconds; None before the first block."""
+        self._given = 0
+        """Samples that the first has given since then."""
+        self._origin = ""
+
+    def feed(self, item: Captured, clock: StageClock) -> Iterator[Emission]:
+        """The results of the sound that the first makes of this block.
+
+        Raises:
+            InputError: not an audio block, or its rate changed.
+        """
+        if not isinstance(item, AudioBlock):
+            raise InputError(f"the model takes sound: expected an AudioBlock, found {type(item).__name__}")
+        if self._began_s is None:
+            self._began_s, self._origin = item.position / item.sample_rate, item.origin
+        yield from self._pass_on(self._first.feed(item, clock), clock)
+
+    def _pass_on(self, made: Iterable[Emission], clock: StageClock) -> Iterator[Emission]:
+        for each in made:
+            sound = each.value
+            if not isinstance(sound, Audio):
+                raise InputError(f"then: expected sound from the stage, found {type(sound).__name__}")
+            position = round((self._began_s or 0.0) * sound.sample_rate) + self._given
+            self._given += len(sound.samples)
+            block = AudioBlock(sound.samples, sound.sample_rate, each.begin_ns, position, origin=self._origin)
+            yield from self._second.feed(block, clock)
+
+    def gap(self, gap: Gap, clock: StageClock) -> Iterator[Emission]:
+        """What both have still to say; then what was heard is forgotten."""
+        yield from self._pass_on(self._first.gap(gap, clock), clock)
+        yield from self._second.gap(gap, clock)
+        self._began_s, self._given = None, 0
+
+    def finish(self, clock: StageClock) -> Iterator[Emission]:
+        """What both have still to say."""
+        yield from self._pass_on(self._first.finish(clock), clock)
+        yield from self._second.finish(clock)
+
+    def cancel(self) -> None:
+        """What is under way in either ends without a result; from any thread."""
+        self._first.cancel()
+        self._second.cancel()
+
+    def reset(self) -> None:
+        """Forgets everything heard."""
+        self._first.reset()
+        self._second.reset()
+        self._began_s, self._given = None, 0
+
+    def close(self) -> None:
+        """Frees what both hold."""
+        try:
+            self._second.close()
+        finally:
+            self._first.close()
