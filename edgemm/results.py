@@ -154,6 +154,8 @@ class Transcript(Result):
     """Each with its times; empty where the model tells none."""
     final: bool = True
     """False for what was understood so far, which the next result replaces."""
+    confidence: float = 1.0
+    """0..1: how probable what was written is, on average over its tokens or words (geometric mean)."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -15,6 +15,7 @@ from typing import Any
 from edgemm.errors import MissingDependency
 
 DRIVERS: Mapping[str, str] = {
+    "attention": "edgemm.tasks.attention.driver:AttentionDriver",
     "sequence": "edgemm.tasks.sequence:SequenceDriver",
     "ctc": "edgemm.tasks.ctc.driver:CtcDriver",
     "transducer": "edgemm.tasks.transducer.driver:TransducerDriver",

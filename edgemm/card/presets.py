@@ -54,6 +54,28 @@ def _silero(task: str, section: Any) -> ModelCard:
     )
 
 
+WHISPER_MEL = AudioRecipe(
+    feature="logmel",
+    version=2,
+    window=400,
+    hop=160,
+    n_fft=400,
+    n_mels=80,
+    fmin=0.0,
+    fmax=8000.0,
+    mel_scale="slaney",
+    samples=480_000,
+    frames=3000,
+    padding="reflect",
+    log="db",
+    log_offset=1e-10,
+    db_range=80.0,
+    mean=(-40.0,),
+    std=(40.0,),
+)
+"""`audio` of a bundle with the driver attention: Whisper's window of 30 s; the last of its 3,001 frames is left out.
+Its newer large models have 128 bands."""
+
 PRESETS: dict[str, ModelCard] = {
     # torchvision's classifiers: shorter side to 256, centre of 224, mean and deviation of ImageNet.
     "imagenet": _image(

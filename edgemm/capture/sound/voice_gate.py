@@ -12,10 +12,10 @@ import numpy as np
 import numpy.typing as npt
 
 from edgemm.capture.losses import CountsLosses
-from edgemm.capture.sound.voice_level import VoiceLevel
 from edgemm.capture.source import Source
 from edgemm.errors import InputError, SourceTimeout
 from edgemm.media import AudioBlock
+from edgemm.voice_level import VoiceLevel
 
 if TYPE_CHECKING:
     from typing_extensions import Self

@@ -11,11 +11,11 @@ import pytest
 
 from edgemm.capture.share.withheld import Withholds
 from edgemm.capture.sound.voice_gate import GateTimes, VoiceGate
-from edgemm.capture.sound.voice_level import VoiceLevel
 from edgemm.capture.source import Source
 from edgemm.data import spoken_digits
 from edgemm.errors import InputError, SourceTimeout
 from edgemm.media import AudioBlock, Captured
+from edgemm.voice_level import VoiceLevel
 
 pytestmark = pytest.mark.device
 

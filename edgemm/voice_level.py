@@ -26,7 +26,11 @@ BUCKET = 24
 class VoiceLevel:
     """Blocks of one stream in, True for those with voice in them."""
 
-    def __init__(self) -> None:
+    def __init__(self, unknown_db: float = UNKNOWN_DB) -> None:
+        """Args:
+        unknown_db: decibels of full scale that the floor is no higher than until `MEMORY` has been heard.
+        """
+        self._unknown_db = unknown_db
         self._lows: list[float] = []
         self._low_db = np.inf
         self._count = 0
@@ -36,7 +40,7 @@ class VoiceLevel:
         """Decibels of full scale: the quietest lately."""
         low_db = min([self._low_db, *self._lows])
         if len(self._lows) < MEMORY:
-            low_db = min(low_db, UNKNOWN_DB)
+            low_db = min(low_db, self._unknown_db)
         return min(max(low_db, FLOOR_DB[0]), FLOOR_DB[1])
 
     def __call__(self, samples: npt.NDArray[np.float32]) -> bool:
@@ -44,14 +48,18 @@ class VoiceLevel:
         loudest_db = -np.inf
         for at in range(0, len(samples), PIECE):
             piece = samples[at : at + PIECE]
-            level_db = 10 * np.log10(float(piece @ piece) / len(piece) + 1e-12)
-            loudest_db = max(loudest_db, level_db)
-            self._learn(level_db)
+            loudest_db = max(loudest_db, level_db(piece))
+            self._learn(level_db(piece))
         return bool(loudest_db > self.floor_db + ABOVE_DB)
 
-    def _learn(self, level_db: float) -> None:
-        self._low_db = min(self._low_db, level_db)
+    def _learn(self, db: float) -> None:
+        self._low_db = min(self._low_db, db)
         self._count += 1
         if self._count == BUCKET:
             self._lows = [*self._lows[1 - MEMORY :], self._low_db]
             self._low_db, self._count = np.inf, 0
+
+
+def level_db(samples: npt.NDArray[np.float32]) -> float:
+    """Mean power of float32[n] in -1..1, at least one sample, in decibels of full scale."""
+    return float(10 * np.log10(float(samples @ samples) / len(samples) + 1e-12))
