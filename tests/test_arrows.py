@@ -38,7 +38,6 @@ ROOMS: dict[str, Room] = {
         ("amounts", "atomic", "cache", "child_process", "choices", "dependency", "excerpt", "exit_guard", "gate",
          "installed", "lazy_names", "lifecycle", "litert_runtime", "log", "onnx_runtime", "opencv", "runtime_noise",
          "shortage", "signals", "strict_json", "token_list", "version", "worker"),
-         "shortage", "signals", "strict_json", "version", "voice_level", "worker"),
         ERRORS,
     ),
     # Files.
@@ -57,7 +56,6 @@ ROOMS: dict[str, Room] = {
     "delegates": Room(("delegates",), GROUND),
     "backends": Room(("backends",), (*GROUND, "card", "artifact", "delegates")),
     "tasks": Room(("tasks",), (*GROUND, "card")),
-    "drivers": Room(("tasks.attention", "tasks.sequence", "tasks.speech"), (*GROUND, "card", "preprocess", "tasks")),
     "drawing": Room(("drawing",), GROUND),
     "judge": Room(("judge",), (*GROUND, "tasks")),
     # A session; what feeds sessions, which knows them by their protocol alone; what takes results.
@@ -67,8 +65,8 @@ ROOMS: dict[str, Room] = {
     ),
     # Tasks whose networks call each other.
     "drivers": Room(
-        ("tasks.ctc", "tasks.mirror", "tasks.sequence", "tasks.transducer", "tasks.voice",
-         "tasks.window_session"),
+        ("tasks.attention", "tasks.ctc", "tasks.mirror", "tasks.sequence", "tasks.speech",
+         "tasks.transducer", "tasks.voice", "tasks.window_session"),
         (*GROUND, "card", "preprocess", "tasks", "model"),
     ),
     "stream": Room(("stream",), (*GROUND, "capture")),
