@@ -37,7 +37,7 @@ ROOMS: dict[str, Room] = {
     "ground": Room(
         ("amounts", "atomic", "cache", "child_process", "choices", "dependency", "excerpt", "exit_guard", "gate",
          "installed", "lazy_names", "lifecycle", "litert_runtime", "log", "onnx_runtime", "opencv", "runtime_noise",
-         "shortage", "signals", "strict_json", "token_list", "version", "worker"),
+         "shortage", "signals", "strict_json", "token_list", "version", "voice_level", "worker"),
         ERRORS,
     ),
     # Files.

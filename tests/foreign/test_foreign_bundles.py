@@ -22,7 +22,7 @@ from edgemm.model.find_bundle import find_bundle
 __all__ = ["level_driver", "level_folder"]
 
 
-def read(folder: Path) -> BundleCard | None:
+def read(folder: Path, precision: str) -> BundleCard | None:
     """Layout of a folder with odd.txt."""
     if not (folder / "odd.txt").exists():
         return None

@@ -100,7 +100,7 @@ def test_silero_hears_speech_in_noise_and_none_in_noise_alone() -> None:
     path: Path = shared("models/silero_vad_16k_op15.onnx")
     with edgemm.load(path, card=preset("silero-vad")) as model:
         part = model.part()
-        voice = NetworkVoice(part, "input", "output", threshold=0.5, hop=512, window=576)  # type: ignore[arg-type]
+        voice = NetworkVoice(part, "input", "output", threshold=0.5, hop=512, window=576)
         db = 10 * np.log10(np.mean(speech**2)) - 10
         samples = np.concatenate(
             [noise(1, db), speech + noise(len(speech) / 16000, db)[: len(speech)], noise(2, db)]
