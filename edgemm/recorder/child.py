@@ -6,12 +6,13 @@ import os
 import select
 import signal
 import sys
+from collections.abc import Callable
 from dataclasses import asdict
 from queue import SimpleQueue
 
 from edgemm.errors import EdgemmError, SourceLost
 from edgemm.recorder import portaudio
-from edgemm.recorder.devices import choose
+from edgemm.recorder.devices import Microphone, SoundDevice, choose
 from edgemm.recorder.options import RecorderOptions
 from edgemm.recorder.ring import Slot
 from edgemm.recorder.sample_clock import SampleClock
@@ -25,7 +26,18 @@ _OVERFLOW_ECHO_S = 2
 
 
 def main() -> None:
-    """Ends the process without the interpreter's own end, which would wait for a stream that hangs."""
+    """Records, or lists."""
+    serve(_work, "recording")
+
+
+def serve(work: Callable[[int], object], doing: str) -> None:
+    """Does the work of a child, and ends the process without the interpreter's own end, which would wait for a stream
+    that hangs.
+
+    Args:
+        work: gets the pipe that messages are written into; an error of it is the last message.
+        doing: in the message of an error that nobody foresaw.
+    """
     for number in (
         signal.SIGINT,
         signal.SIGTERM,
@@ -35,20 +47,28 @@ def main() -> None:
     _look_for_no_server_of_the_user()
     out = os.dup(1)
     os.dup2(2, 1)  # what C libraries print goes elsewhere
-    parent = os.getppid()
     code = 0
     try:
-        Worker("edgemm ends with its parent", _end_with_parent, parent).start()
-        if sys.argv[1] == LIST:
-            send(out, Listed([asdict(each) for each in portaudio.microphones()]))
-        else:
-            _record(RecorderOptions.from_json(sys.argv[1]), out)
+        work(out)
     except BrokenPipeError:
         code = 1
     except BaseException as error:  # noqa: BLE001 - raised in the parent
         code = 1
-        _tell(out, error)
+        _tell(out, error, doing)
     os._exit(code)
+
+
+def _work(out: int) -> None:
+    Worker("edgemm ends with its parent", _end_with_parent, os.getppid()).start()
+    if sys.argv[1] == LIST:
+        send_list(out, Microphone)
+    else:
+        _record(RecorderOptions.from_json(sys.argv[1]), out)
+
+
+def send_list(out: int, kind: type[SoundDevice]) -> None:
+    """The devices of one kind."""
+    send(out, Listed([asdict(each) for each in portaudio.devices(kind)]))
 
 
 def _look_for_no_server_of_the_user() -> None:
@@ -62,11 +82,11 @@ def _look_for_no_server_of_the_user() -> None:
         os.environ["PULSE_SERVER"] = "unix:/run/pulse/native"
 
 
-def _tell(out: int, error: BaseException) -> None:
+def _tell(out: int, error: BaseException, doing: str) -> None:
     if isinstance(error, EdgemmError):
         message = Failed(type(error).__name__, str(error))
     else:
-        message = Failed("SourceLost", f"recording failed: {type(error).__name__}: {error}", fatal=True)
+        message = Failed("SourceLost", f"{doing} failed: {type(error).__name__}: {error}", fatal=True)
     try:
         send(out, message)
     except OSError:
@@ -89,7 +109,7 @@ def _record(options: RecorderOptions, out: int) -> None:
         SourceLost: it did.
     """
     tokens: SimpleQueue[bool | None] = SimpleQueue()
-    microphone = choose(portaudio.microphones(), options.device, again=options.again)
+    microphone = choose(portaudio.devices(Microphone), options.device, again=options.again)
     recording = portaudio.record(microphone, options, tokens.put, lambda: tokens.put(True))
     send(out, Opened(microphone.name, recording.sample_rate, recording.note))
     account = Account(recording.sample_rate)

@@ -1,15 +1,15 @@
-"""PortAudio through sounddevice: the list of microphones, and a stream that fills a ring."""
+"""PortAudio through sounddevice: the lists of devices, and a stream that fills a ring."""
 
 from __future__ import annotations
 
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, TypeVar
 
 from edgemm.dependency import load_dependency
 from edgemm.errors import MissingDependency, SourceLost
-from edgemm.recorder.devices import Microphone
+from edgemm.recorder.devices import Microphone, SoundDevice
 from edgemm.recorder.options import RecorderOptions
 from edgemm.recorder.ring import BlockRing
 
@@ -35,24 +35,28 @@ def sounddevice() -> Any:
         said = str(missing.__cause__)
         reason = "" if said == _NO_PORTAUDIO else said
         raise MissingDependency(
-            "PortAudio, the library behind microphones,", command=APT, broken=reason
+            "PortAudio, the library behind microphones and speakers,", command=APT, broken=reason
         ) from missing
 
 
-def microphones() -> tuple[Microphone, ...]:
-    """The inputs, numbered from 0, in PortAudio's order."""
+D = TypeVar("D", bound=SoundDevice)
+
+
+def devices(kind: type[D]) -> tuple[D, ...]:
+    """The inputs or the outputs, numbered from 0, in PortAudio's order."""
     sd = sounddevice()
     hosts = [host["name"] for host in sd.query_hostapis()]
-    default = sd.default.device[0]
+    default = sd.default.device[kind.DIRECTION == "output"]
     if default < 0 and hosts:
-        default = sd.query_hostapis(0)["default_input_device"]
-    inputs = [device for device in sd.query_devices() if device["max_input_channels"] > 0]
+        default = sd.query_hostapis(0)[f"default_{kind.DIRECTION}_device"]
+    channels = f"max_{kind.DIRECTION}_channels"
+    found = [device for device in sd.query_devices() if device[channels] > 0]
     return tuple(
-        Microphone(
-            number, str(each["name"]), str(hosts[each["hostapi"]]), int(each["max_input_channels"]),
+        kind(
+            number, str(each["name"]), str(hosts[each["hostapi"]]), int(each[channels]),
             round(each["default_samplerate"]), int(each["index"]), each["index"] == default,
         )
-        for number, each in enumerate(inputs)
+        for number, each in enumerate(found)
     )  # fmt: skip
 
 

@@ -1,4 +1,4 @@
-"""The child process that records, seen from outside."""
+"""A child process that records, or plays, seen from outside."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ import signal
 import subprocess
 from collections import deque
 from contextlib import suppress
-from typing import Literal
+from typing import Any, Generic, Literal, TypeVar
 
 from edgemm.child_process import command
 from edgemm.errors import (
@@ -19,9 +19,9 @@ from edgemm.errors import (
     SourceNotFound,
     SourceTimeout,
 )
-from edgemm.recorder.devices import Microphone
+from edgemm.recorder.devices import Microphone, SoundDevice
 from edgemm.recorder.options import RecorderOptions
-from edgemm.recorder.wire import Decoder, Failed, Listed, Message
+from edgemm.recorder.wire import Decoder, Failed, Listed, Message, Unpacker
 from edgemm.worker import Worker
 
 _KILL_S = 1.0
@@ -33,49 +33,63 @@ _ERRORS: dict[str, type[EdgemmError]] = {
 }
 
 
-class Recorder:
+M = TypeVar("M")
+Doing = Literal["recording", "playing"]
+_SENTENCES: dict[Doing, str] = {"recording": "a microphone is recorded", "playing": "sound is played"}
+
+
+class SoundProcess(Generic[M]):
     """A running child. `receive` is for one thread, `kill` for any."""
 
-    def __init__(self, task: RecorderOptions | Literal["list"]) -> None:
-        """Starts it; whether there is such a microphone is told by its first message.
+    def __init__(self, entry: str, argument: str, unpacker: Unpacker[M], doing: Doing) -> None:
+        """Starts it; whether there is such a device is told by its first message.
+
+        Args:
+            entry: "module:function" of its program.
+            argument: for the program.
+            unpacker: of its messages.
+            doing: what it does, in messages: "recording" or "playing".
 
         Raises:
             SourceLost: no process can be started.
         """
-        argument = task if isinstance(task, str) else task.to_json()
+        self._doing = doing
         try:
             self._child = subprocess.Popen(
-                command("edgemm.recorder.child:main", argument),
+                command(entry, argument),
                 stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL,
                 bufsize=0, start_new_session=True,
             )  # fmt: skip
         except OSError as error:
             raise SourceLost(
-                f"a microphone is recorded by a process of its own, which cannot be started: {error}"
+                f"{_SENTENCES[doing]} by a process of its own, which cannot be started: {error}"
             ) from error
         pipe = self._child.stdout
         self._fd = pipe.fileno() if pipe else -1
-        _shrink(self._fd)
         self._poll = select.poll()
         self._poll.register(self._fd, select.POLLIN)
-        self._decoder = Decoder()
-        self._messages: deque[Message] = deque()
+        self._unpacker = unpacker
+        self._messages: deque[M] = deque()
 
     @property
     def pid(self) -> int:
         """The child's."""
         return self._child.pid
 
-    def receive(self, timeout_s: float) -> Message | None:
+    def receive(self, timeout_s: float) -> M | Failed | None:
         """The next message; None when none came in time. A child that is gone says `Failed`."""
         if not self._messages and self._poll.poll(timeout_s * 1000):
-            data = os.read(self._fd, _READ_BYTES)
-            if not data:
-                return Failed("SourceLost", f"the recording process ended ({self._ending()})")
-            try:
-                self._messages.extend(self._decoder.feed(data))
-            except ValueError as error:
-                return Failed("SourceLost", str(error))
+            return self._read()
+        return self._messages.popleft() if self._messages else None
+
+    def _read(self) -> M | Failed | None:
+        data = os.read(self._fd, _READ_BYTES)
+        if not data:
+            return Failed("SourceLost", f"the {self._doing} process ended ({self._ending()})")
+        try:
+            self._messages.extend(self._unpacker.feed(data))
+        except ValueError as error:
+            return Failed("SourceLost", str(error))
         return self._messages.popleft() if self._messages else None
 
     def kill(self) -> None:
@@ -95,7 +109,7 @@ class Recorder:
             self._child.wait(wait_s)
         except subprocess.TimeoutExpired:
             with suppress(EdgemmError):  # without a thread it is waited for when the program ends
-                Worker("edgemm waits for a recorder", self._child.wait).start()
+                Worker(f"edgemm waits for a {self._doing} process", self._child.wait).start()
         for pipe in (self._child.stdin, self._child.stdout):
             if pipe is not None:
                 pipe.close()
@@ -107,6 +121,20 @@ class Recorder:
         return "it closed its pipe"
 
 
+class Recorder(SoundProcess[Message]):
+    """A child that records."""
+
+    def __init__(self, task: RecorderOptions | Literal["list"]) -> None:
+        """Starts it; whether there is such a microphone is told by its first message.
+
+        Raises:
+            SourceLost: no process can be started.
+        """
+        argument = task if isinstance(task, str) else task.to_json()
+        super().__init__("edgemm.recorder.child:main", argument, Decoder(), "recording")
+        _shrink(self._fd)
+
+
 def list_microphones() -> tuple[Microphone, ...]:
     """The microphones of this machine as they are now, asked of a child so that nothing hangs here.
 
@@ -114,16 +142,23 @@ def list_microphones() -> tuple[Microphone, ...]:
         MissingDependency: sounddevice or PortAudio is not installed.
         SourceTimeout: the sound system does not answer.
     """
-    child = Recorder(LIST)
+    return listed(Recorder(LIST), Microphone)
+
+
+D = TypeVar("D", bound=SoundDevice)
+
+
+def listed(child: SoundProcess[Any], kind: type[D]) -> tuple[D, ...]:
+    """The devices that a child lists, which is then freed; raises as `list_microphones` does."""
     try:
         answer = child.receive(LIST_S)
     finally:
         child.free()
     if isinstance(answer, Listed):
-        return tuple(Microphone(**each) for each in answer.microphones)
+        return tuple(kind(**each) for each in answer.devices)
     if isinstance(answer, Failed):
         raise as_error(answer)
-    raise SourceTimeout(f"the sound system did not list its microphones within {LIST_S:g} s")
+    raise SourceTimeout(f"the sound system did not list its {kind.WHAT}s within {LIST_S:g} s")
 
 
 def as_error(failed: Failed) -> EdgemmError:

@@ -5,9 +5,9 @@ from __future__ import annotations
 import json
 import os
 import struct
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import asdict, dataclass
-from typing import Any
+from typing import Any, Generic, TypeVar
 
 _HEAD = struct.Struct("<cI")
 _NOTES = struct.Struct("<qqqB")
@@ -21,7 +21,7 @@ class Opened:
     """The stream runs."""
 
     name: str
-    """The microphone's, as the sound system has it."""
+    """The device's, as the sound system has it."""
     sample_rate: int
     """Hertz."""
     note: str = ""
@@ -46,7 +46,7 @@ class Sound:
 
 @dataclass(frozen=True, slots=True)
 class Failed:
-    """The recording is over, or never began."""
+    """The stream is over, or never began."""
 
     kind: str
     """Name of the error to raise."""
@@ -57,15 +57,16 @@ class Failed:
 
 @dataclass(frozen=True, slots=True)
 class Listed:
-    """The microphones of the machine."""
+    """The devices of the machine."""
 
-    microphones: list[dict[str, Any]]
-    """Fields of `Microphone`."""
+    devices: list[dict[str, Any]]
+    """Fields of `SoundDevice`."""
 
 
 Message = Opened | Sound | Failed | Listed
-_KINDS: dict[bytes, type[Opened] | type[Failed] | type[Listed]] = {b"O": Opened, b"F": Failed, b"L": Listed}
-_LETTERS = {kind: letter for letter, kind in _KINDS.items()}
+_WORDS: dict[bytes, type[Opened] | type[Failed] | type[Listed]] = {b"O": Opened, b"F": Failed, b"L": Listed}
+"""Letter -> message whose body is JSON."""
+_LETTERS = {kind: letter for letter, kind in _WORDS.items()}
 
 
 def encode(message: Message) -> bytes:
@@ -73,25 +74,42 @@ def encode(message: Message) -> bytes:
     if isinstance(message, Sound):
         reason = _REASONS.index(message.gap_reason)
         notes = _NOTES.pack(message.position, message.captured_ns, message.gap_samples, reason)
-        return _HEAD.pack(b"S", len(notes) + len(message.raw)) + notes + message.raw
-    body = json.dumps(asdict(message)).encode()
-    return _HEAD.pack(_LETTERS[type(message)], len(body)) + body
+        return framed(b"S", notes, message.raw)
+    return framed(_LETTERS[type(message)], json.dumps(asdict(message)).encode())
+
+
+def framed(kind: bytes, *body: bytes) -> bytes:
+    """A message of a kind, one letter, with its head."""
+    return b"".join((_HEAD.pack(kind, sum(map(len, body))), *body))
 
 
 def send(fd: int, message: Message) -> None:
     """Writes one message whole; waits while the pipe is full."""
-    left = memoryview(encode(message))
+    send_bytes(fd, encode(message))
+
+
+def send_bytes(fd: int, data: bytes) -> None:
+    """Writes all of it; waits while the pipe is full."""
+    left = memoryview(data)
     while left:
         left = left[os.write(fd, left) :]
 
 
-class Decoder:
+M = TypeVar("M")
+
+
+class Unpacker(Generic[M]):
     """Puts messages together from the pieces that a pipe gives."""
 
-    def __init__(self) -> None:
+    def __init__(self, kinds: Mapping[bytes, Callable[[bytes], M]], whose: str) -> None:
+        """Args:
+        kinds: letter -> what makes a message of its body.
+        whose: who sends them, in the error.
+        """
+        self._kinds, self._whose = kinds, whose
         self._pending = bytearray()
 
-    def feed(self, data: bytes) -> Iterator[Message]:
+    def feed(self, data: bytes) -> Iterator[M]:
         """The messages that are complete with `data`.
 
         Raises:
@@ -100,18 +118,33 @@ class Decoder:
         self._pending += data
         while len(self._pending) >= _HEAD.size:
             kind, length = _HEAD.unpack_from(self._pending)
-            if length > MAX_BODY or kind not in (b"S", *_KINDS):
-                raise ValueError(f"expected a message of the recorder, found {bytes(self._pending[:16])!r}")
+            if length > MAX_BODY or kind not in self._kinds:
+                raise ValueError(f"expected a message of {self._whose}, found {bytes(self._pending[:16])!r}")
             end = _HEAD.size + length
             if len(self._pending) < end:
                 return
             body = bytes(self._pending[_HEAD.size : end])
             del self._pending[:end]
-            yield _decode(kind, body)
+            yield self._kinds[kind](body)
 
 
-def _decode(kind: bytes, body: bytes) -> Message:
-    if kind != b"S":
-        return _KINDS[kind](**json.loads(body))
+class Decoder(Unpacker[Message]):
+    """The recorder's."""
+
+    def __init__(self) -> None:
+        super().__init__({b"S": _sound, **FROM_WORDS}, "the recorder")
+
+
+def _in_words(
+    kind: type[Opened] | type[Failed] | type[Listed],
+) -> Callable[[bytes], Opened | Failed | Listed]:
+    return lambda body: kind(**json.loads(body))
+
+
+FROM_WORDS = {letter: _in_words(kind) for letter, kind in _WORDS.items()}
+"""Letter -> what makes a message of its JSON."""
+
+
+def _sound(body: bytes) -> Sound:
     position, captured_ns, gap_samples, reason = _NOTES.unpack_from(body)
     return Sound(position, captured_ns, gap_samples, _REASONS[reason], body[_NOTES.size :])

@@ -108,7 +108,7 @@ try:
 except ImportError as error:
     print(error)"""
         said = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True).stdout
-        assert said.startswith("PortAudio, the library behind microphones, " + expected)
+        assert said.startswith("PortAudio, the library behind microphones and speakers, " + expected)
 
 
 @pytest.mark.parametrize(
