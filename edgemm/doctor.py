@@ -1,4 +1,4 @@
-"""What this machine has: runtimes, delegates, cameras, microphones, and what to install."""
+"""What this machine has: runtimes, delegates, cameras, microphones, speakers, and what to install."""
 
 from __future__ import annotations
 
@@ -36,6 +36,7 @@ class Health:
     cameras: tuple[str, ...]
     """In the order of `open_source("camera:0")`, `camera:1` ..."""
     microphones: tuple[str, ...]
+    speakers: tuple[str, ...]
     advice: tuple[str, ...]
 
     def to_json(self) -> dict[str, Any]:
@@ -45,7 +46,7 @@ class Health:
 
 def examine() -> Health:
     """Looks at the machine; starts no device and loads no accelerator into this process."""
-    microphones, trouble = _microphones()
+    microphones, speakers, trouble = _sound_devices()
     packages, faults = examine_packages()
     cameras = list_cameras()
     return Health(
@@ -58,6 +59,7 @@ def examine() -> Health:
         tuple(probe_delegate(name) for name in DELEGATES),
         tuple(f"camera:{number} {camera}" for number, camera in enumerate(cameras)),
         microphones,
+        speakers,
         (*faults, *_missing_runtime(packages), *_on_32_bit(), *_missing_picamera2(cameras), *trouble),
     )
 
@@ -105,13 +107,14 @@ def _missing_picamera2(cameras: tuple[Camera, ...]) -> list[str]:
     return []
 
 
-def _microphones() -> tuple[tuple[str, ...], tuple[str, ...]]:
-    """The microphones by number, and the error where they cannot be listed."""
+def _sound_devices() -> tuple[tuple[str, ...], tuple[str, ...], tuple[str, ...]]:
+    """Microphones and speakers by number, and the error where they cannot be listed."""
     if util.find_spec("sounddevice") is None:
-        return (), ()
+        return (), (), ()
+    from edgemm.player.process import list_speakers
     from edgemm.recorder.process import list_microphones
 
     try:
-        return tuple(map(str, list_microphones())), ()
+        return tuple(map(str, list_microphones())), tuple(map(str, list_speakers())), ()
     except EdgemmError as error:
-        return (), (str(error),)
+        return (), (), (str(error),)

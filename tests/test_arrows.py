@@ -50,6 +50,7 @@ ROOMS: dict[str, Room] = {
     "enrolled": Room(("enrolled",), GROUND),
     # What runs on the device: each knows neither the others nor what is above.
     "recorder": Room(("recorder",), GROUND),
+    "player": Room(("player",), (*GROUND, "recorder")),
     "capture": Room(("capture",), (*GROUND, "recorder")),
     "preprocess": Room(("preprocess",), (*GROUND, "card")),
     "denoising": Room(("tasks.denoising",), (*GROUND, "card", "preprocess", "tasks")),
@@ -70,7 +71,7 @@ ROOMS: dict[str, Room] = {
         (*GROUND, "card", "preprocess", "tasks", "model"),
     ),
     "stream": Room(("stream",), (*GROUND, "capture")),
-    "sinks": Room(("sinks",), (*GROUND, "capture", "stream", "drawing")),
+    "sinks": Room(("sinks",), (*GROUND, "recorder", "player", "capture", "preprocess", "stream", "drawing")),
     # `Model` itself: its method `stream` is where a session and a stream meet.
     "load": Room(
         ("model.chain", "model.model", "model.load", "model.bundle", "model.bundle_goldens"),
@@ -79,7 +80,7 @@ ROOMS: dict[str, Room] = {
     # Programs.
     "facade": Room(("",), (*GROUND, "card", "enrolled", "capture", "stream", "load", "drawing", "judge", "sinks")),
     "bench": Room(("bench",), (*GROUND, "artifact", "backends", "facade")),
-    "doctor": Room(("doctor",), (*GROUND, "recorder", "capture", "delegates", "facade")),
+    "doctor": Room(("doctor",), (*GROUND, "recorder", "player", "capture", "delegates", "facade")),
     "app": Room(("app",), (*GROUND, "card", "capture", "stream", "sinks", "load")),
     # The host.
     "quantize": Room(("quantize",), (*GROUND, "card", "artifact", "preprocess", "backends", "tasks", "judge")),

@@ -21,6 +21,7 @@ from edgemm.errors import InputError
 from edgemm.redaction import shown_address, shown_fields, shown_json
 from edgemm.sinks.film import CODECS
 from edgemm.sinks.record_recipe import RecordRecipe
+from edgemm.sinks.speaker_name import is_speaker
 from edgemm.sinks.when import When
 from edgemm.strict_json import parse
 
@@ -62,7 +63,8 @@ class StreamRecipe:
     though a watchdog of systemd's, where one is set, starts the program anew."""
     save: str | tuple[str, ...] = ()
     """Where pictures with their results drawn in are saved, a path or a list of them: a film (.mp4, .webm, .avi, .mkv)
-    or a folder; relative paths are meant from the app file's folder. Empty: nowhere."""
+    or a folder; relative paths are meant from the app file's folder. Or where results that are sound are played:
+    "speaker:", "speaker:NAME". Empty: nowhere."""
     overwrite: bool = False
     """True: a film of an earlier run is replaced. False: it stays, and the new one gets the next free name, such as
     out-2.mp4."""
@@ -217,7 +219,7 @@ def _stream(content: Any, name: str, folder: Path) -> StreamRecipe:
         named = [values["save"]] if isinstance(values["save"], str) else values["save"]
         if not all(named):
             raise InputError(f"streams.{shown_address(name)}.save: expected a path, found an empty one")
-        values["save"] = tuple(_from(folder, each) for each in named)
+        values["save"] = tuple(each if is_speaker(each) else _from(folder, each) for each in named)
     if isinstance(values.get("delegate"), list):
         values["delegate"] = tuple(values["delegate"])
     if "when" in values:

@@ -165,7 +165,7 @@ class Service:
             if stream.save:
                 existing: Existing = "replace" if stream.overwrite else "number"
                 self._sinks[name] = opened.enter_context(
-                    open_sinks(stream.save, source=source, existing=existing)
+                    open_sinks(stream.save, source=source, existing=existing, wait=stream.wait)
                 )
         except EdgemmError as error:
             raise with_name(name, error) from error

@@ -157,9 +157,7 @@ def parse_uri(uri: str | os.PathLike[str]) -> SourceUri:
         return SourceUri(text, address, _options(options), "network")
     if scheme == "gst":
         return SourceUri(text, rest, {}, "gst")
-    query = _QUERY.search(rest)
-    path = rest[: query.start()] if query else rest
-    options_found = _options(query.group(1)) if query else {}
+    path, options_found = split_options(rest)
     if scheme in _DEVICES:
         return SourceUri(text, path, options_found, _DEVICES[scheme])
     if path.startswith(_DEVICE_FILES):
@@ -173,6 +171,12 @@ def parse_uri(uri: str | os.PathLike[str]) -> SourceUri:
     elif scheme:
         path = f"{scheme}:{path}"
     return SourceUri(text, os.path.expanduser(path), options_found)
+
+
+def split_options(name: str) -> tuple[str, dict[str, str]]:
+    """What stands before the question mark, and the options behind it."""
+    query = _QUERY.search(name)
+    return (name[: query.start()], _options(query.group(1))) if query else (name, {})
 
 
 def _meant(scheme: str) -> str:

@@ -34,7 +34,11 @@ def run(options: argparse.Namespace) -> int:
     rows = [(d.name, "yes" if d.available else "no", d.detail) for d in health.delegates]
     print(table(rows, ("delegate", "here", "")))
     print()
-    for what, found in (("camera", health.cameras), ("microphone", health.microphones)):
+    for what, found in (
+        ("camera", health.cameras),
+        ("microphone", health.microphones),
+        ("speaker", health.speakers),
+    ):
         print(f"{what}s: " + ("; ".join(found) if found else "none found"))
     for advice in health.advice:
         print(f"advice: {advice}")

@@ -1,4 +1,4 @@
-"""Where results go: lines in a file, a film, a folder of pictures, a window, a function. One file per sink.
+"""Where results go: lines in a file, a film, a folder of pictures, a window, a speaker, a function. One file per sink.
 
     open_sinks(save=["out.mp4"], show=False, source=source)      what `edgemm run --save --show` opens
 
@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from edgemm.sinks.open import saver as saver
     from edgemm.sinks.several import Sinks as Sinks
     from edgemm.sinks.sink import Sink as Sink
+    from edgemm.sinks.speaker import SpeakerSink as SpeakerSink
     from edgemm.sinks.video import VideoSink as VideoSink
     from edgemm.sinks.window import WindowSink as WindowSink
 
@@ -28,6 +29,7 @@ _HOME = {
     "saver": "edgemm.sinks.open",
     "Sinks": "edgemm.sinks.several",
     "Sink": "edgemm.sinks.sink",
+    "SpeakerSink": "edgemm.sinks.speaker",
     "VideoSink": "edgemm.sinks.video",
     "WindowSink": "edgemm.sinks.window",
 }

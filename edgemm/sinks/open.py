@@ -14,11 +14,13 @@ from edgemm.sinks.directory import DirectorySink
 from edgemm.sinks.film import CODECS
 from edgemm.sinks.several import Sinks
 from edgemm.sinks.sink import Sink
+from edgemm.sinks.speaker_name import is_speaker, open_speaker
 from edgemm.sinks.video import Existing, VideoSink, require_pictures
 from edgemm.sinks.window import WindowSink
 
 if TYPE_CHECKING:
     from edgemm.capture.source import Source
+    from edgemm.sinks.speaker import SpeakerSink
 
 
 def open_sinks(
@@ -27,6 +29,7 @@ def open_sinks(
     *,
     source: Source | None = None,
     existing: Existing = "refuse",
+    wait: bool = False,
     on_closed: Callable[[], object] = lambda: None,
 ) -> Sinks:
     """One sink for each place to save to, and a window where it is asked for.
@@ -36,6 +39,7 @@ def open_sinks(
         show: opens a window.
         source: what the stream reads.
         existing: what is done where a film is there already, see `VideoSink`.
+        wait: True where a speaker need not be there yet, unless its name says so itself.
         on_closed: called when the user closes the window, from a thread of its own, such as the stream's `stop`.
 
     Raises:
@@ -51,7 +55,7 @@ def open_sinks(
             raise InputError(f"--save {path}: expected another file than the source, which it would replace")
     try:
         for path in paths:
-            sinks.append(saver(path, source=source, existing=existing))  # noqa: PERF401 - what was opened is closed below
+            sinks.append(saver(path, source=source, existing=existing, wait=wait))  # noqa: PERF401 - what was opened is closed below
         if show:
             require_pictures(source, "--show")
             sinks.append(WindowSink(on_closed=on_closed))
@@ -71,14 +75,17 @@ def _is_source(place: str, source: Source) -> bool:
 
 
 def saver(
-    path: str, *, source: Source | None = None, existing: Existing = "refuse"
-) -> VideoSink | DirectorySink:
+    path: str, *, source: Source | None = None, existing: Existing = "refuse", wait: bool = False
+) -> VideoSink | DirectorySink | SpeakerSink:
     """A film where the path ends like one, such as out.mp4; a folder of pictures where it has no suffix, ends in "/",
-    or is a folder already.
+    or is a folder already; a speaker where it begins with "speaker:".
 
     Raises:
         InputError: any other suffix; the source is sound; or `existing` is "refuse" and the film is there.
+        EdgemmError: the speaker cannot be opened.
     """
+    if is_speaker(path):
+        return open_speaker(path, wait=wait)
     suffix = Path(path).suffix.lower()
     if path.endswith(os.sep) or os.path.isdir(path) or not suffix:
         if not path:
@@ -92,7 +99,7 @@ def saver(
     )
 
 
-_EXPECTED = f"expected a film ({', '.join(CODECS)}) or a folder"
+_EXPECTED = f"expected a film ({', '.join(CODECS)}), a folder or speaker:"
 _PICTURES = "For a picture of each result name a folder"
 _FILM = "For a film say .mp4"
 _INSTEAD = {

@@ -49,6 +49,8 @@ def record_in_words(summary: Mapping[str, Any]) -> str:
 def sink_in_words(name: str, summary: Mapping[str, Any]) -> str:
     """ "out.mp4 (mp4v): 120 frames at 30/s, 20 repeated, 3 pictures refused (busy 3)"."""
     head = f"{name} ({summary['codec']})" if "codec" in summary else name
+    if "samples" in summary:
+        return f"{name}: {', '.join(_heard(summary))}"
     if "fps" in summary:
         parts = [f"{summary['frames']} frames at {summary['fps']:g}/s"]
     else:
@@ -62,6 +64,20 @@ def sink_in_words(name: str, summary: Mapping[str, Any]) -> str:
         reasons = ", ".join(f"{reason} {count}" for reason, count in summary["refused"].items())
         parts.append(f"{sum(summary['refused'].values())} pictures refused ({reasons})")
     return f"{head}: {', '.join(parts)}"
+
+
+def _heard(summary: Mapping[str, Any]) -> list[str]:
+    """Of a sink of sound: "12 sounds, 96000 samples played, 800 dropped (cancelled 800), 2 underruns"."""
+    samples = summary["samples"]
+    parts = [f"{summary['written']} sounds", f"{samples['played']} samples played", _lost(samples["dropped"])]
+    if summary.get("first_sound_ms") is not None:
+        parts.append(f"first sound {summary['first_sound_ms']:g} ms old at the median")
+    parts += [f"{summary[key]} {key}" for key in ("underruns", "pauses") if summary.get(key)]
+    parts += [f"{event} {count}" for event, count in summary.get("faults", {}).items()]
+    if summary.get("refused"):
+        reasons = ", ".join(f"{reason} {count}" for reason, count in summary["refused"].items())
+        parts.append(f"{sum(summary['refused'].values())} results refused ({reasons})")
+    return parts
 
 
 def _lost(dropped: Mapping[str, int]) -> str:

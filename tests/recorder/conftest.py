@@ -1,35 +1,7 @@
-"""A virtual microphone, or the command that installs what it needs."""
+"""A virtual microphone."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from pulse_fixtures import daemon, faulty, virtual
 
-import pytest
-from pulse import APT, VirtualMicrophone, missing, virtual_microphone
-
-
-@pytest.fixture(scope="module")
-def daemon() -> Iterator[VirtualMicrophone]:
-    """One for all tests of a module that leave it as it is; recorders find it through the environment."""
-    _needs_pulseaudio()
-    with virtual_microphone() as microphone:
-        yield microphone
-
-
-@pytest.fixture
-def virtual(daemon: VirtualMicrophone) -> VirtualMicrophone:
-    """The module's microphone."""
-    return daemon
-
-
-@pytest.fixture
-def faulty() -> Iterator[VirtualMicrophone]:
-    """A microphone to break."""
-    _needs_pulseaudio()
-    with virtual_microphone() as microphone:
-        yield microphone
-
-
-def _needs_pulseaudio() -> None:
-    if lacking := missing():
-        pytest.skip(f"{lacking} is missing: {APT}")
+__all__ = ["daemon", "faulty", "virtual"]

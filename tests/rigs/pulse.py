@@ -1,4 +1,5 @@
-"""A microphone without a sound card: a private PulseAudio daemon that PortAudio reaches through ALSA.
+"""A microphone and a speaker without a sound card: a private PulseAudio daemon that PortAudio reaches through ALSA.
+What is played is heard in the microphone, as with a speaker beside it.
 
     speaker (a null sink, at a rate of our own)  ->  its monitor  ->  "vmic", the default source
     pcm.default {type pulse}                     ->  PortAudio's ALSA device "default"
@@ -127,6 +128,10 @@ class VirtualMicrophone:
         """The microphone is there and gives nothing; `False` wakes it."""
         assert self._control("suspend-source", "vmic", str(int(on))) == 0
 
+    def suspend_speaker(self, on: bool = True) -> None:
+        """The speaker is there and takes nothing; `False` wakes it."""
+        assert self._control("suspend-sink", "speaker", str(int(on))) == 0
+
     def freeze(self, on: bool = True) -> None:
         """The daemon answers nobody any more; `False` lets it go on."""
         assert self._daemon is not None
@@ -140,6 +145,13 @@ class VirtualMicrophone:
                 process.wait(WAIT_S)
         self._daemon, self._players = None, []
         (self._folder / "socket").unlink(missing_ok=True)
+
+    def listen(self) -> subprocess.Popen[bytes]:
+        """A process that writes what the speaker plays to its standard output: int16, one channel, at `RATE`."""
+        return self._run(
+            "parec", "--raw", "--latency-msec=5", "--device=speaker.monitor", f"--rate={RATE}", "--channels=1",
+            "--format=s16le", stdout=subprocess.PIPE,
+        )  # fmt: skip
 
     def __enter__(self) -> VirtualMicrophone:
         try:

@@ -44,7 +44,7 @@ def test_the_path_decides(tmp_path: Path, name: str, kind: type) -> None:
         ("a.mov", "For a film say .mp4"),
         ("a.csv", "For lines of JSON say --record FILE"),
         ("a.mp5", "Did you mean '.mp4'?"),
-        ("a.xyz", r"expected a film \(.mp4, .webm, .avi, .mkv\) or a folder, found the suffix '.xyz'$"),
+        ("a.xyz", r"expected a film \(.mp4, .webm, .avi, .mkv\), a folder or speaker:, found the suffix '.xyz'$"),
         ("", "found nothing"),
     ],
 )

@@ -21,6 +21,7 @@ from edgemm.log import LOG
 from edgemm.media import AudioBlock
 from edgemm.recorder.options import RecorderOptions
 from edgemm.recorder.process import Recorder, as_error
+from edgemm.recorder.silence import Silence
 from edgemm.recorder.wire import Failed, Message, Opened, Sound
 
 if TYPE_CHECKING:
@@ -102,6 +103,7 @@ class MicrophoneSource:
         self._retry_s = _RETRY_S[0]
         self._retry_at = 0.0
         self._recorder: Recorder | None = None
+        self._silence = Silence()
         self._begin()
         if wait:
             self._look()
@@ -199,7 +201,7 @@ class MicrophoneSource:
     def _begin(self) -> None:
         self._recorder = Recorder(self._options)
         self._running = self._flowing = False
-        self._silent_s, self._heard_at = 0.0, time.monotonic()
+        self._silence.heard()
         if self._closed.is_set():
             self._recorder.kill()
 
@@ -224,7 +226,7 @@ class MicrophoneSource:
         if message is None:
             self._judge(wait_s)
             return None
-        self._silent_s, self._heard_at = 0.0, time.monotonic()
+        self._silence.heard()
         return self._take(message)
 
     def _take(self, message: Message) -> AudioBlock | None:
@@ -237,13 +239,11 @@ class MicrophoneSource:
         return None
 
     def _judge(self, waited_s: float) -> None:
-        """Nothing came. Only time spent waiting counts: who was stopped himself cannot tell."""
-        self._silent_s += waited_s
+        """Nothing came."""
         limit_s = self._stall_s if self._flowing else FIRST_BLOCK_S if self._running else OPEN_S
-        if self._silent_s < limit_s and time.monotonic() - self._heard_at < 3 * limit_s:
-            return
-        reason = "stalled" if self._flowing else "open-failed"
-        self._fail(reason, f"no sound came for {time.monotonic() - self._heard_at:.1f} s")
+        if self._silence.waited(waited_s, limit_s):
+            reason = "stalled" if self._flowing else "open-failed"
+            self._fail(reason, f"no sound came for {self._silence.seconds:.1f} s")
 
     def _fail(self, reason: str, message: str, *, fatal: bool = False) -> None:
         """Gives the recorder up; another one follows, unless that is of no use."""
