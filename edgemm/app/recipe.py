@@ -22,6 +22,7 @@ from edgemm.redaction import shown_address, shown_fields, shown_json
 from edgemm.sinks.film import CODECS
 from edgemm.sinks.record_recipe import RecordRecipe
 from edgemm.sinks.speaker_name import is_speaker
+from edgemm.sinks.wav import SUFFIX
 from edgemm.sinks.when import When
 from edgemm.strict_json import parse
 
@@ -63,11 +64,11 @@ class StreamRecipe:
     though a watchdog of systemd's, where one is set, starts the program anew."""
     save: str | tuple[str, ...] = ()
     """Where pictures with their results drawn in are saved, a path or a list of them: a film (.mp4, .webm, .avi, .mkv)
-    or a folder; relative paths are meant from the app file's folder. Or where results that are sound are played:
-    "speaker:", "speaker:NAME". Empty: nowhere."""
+    or a folder; relative paths are meant from the app file's folder. Where results that are sound are saved or played:
+    a .wav file, a folder, "speaker:", "speaker:NAME". Empty: nowhere."""
     overwrite: bool = False
-    """True: a film of an earlier run is replaced. False: it stays, and the new one gets the next free name, such as
-    out-2.mp4."""
+    """True: a film or WAV file of an earlier run is replaced. False: it stays, and the new one gets the next free name,
+    such as out-2.mp4."""
     when: When | None = None
     """Which results of this stream are recorded; None: as the record says."""
     options: Mapping[str, Any] = field(default_factory=dict)
@@ -166,12 +167,12 @@ def _app(content: dict[str, Any], path: Path) -> AppRecipe:
 
 
 def _require_films_apart(streams: Mapping[str, StreamRecipe]) -> None:
-    """Refuses one film for two streams; a folder they may share."""
+    """Refuses one film or WAV file for two streams; a folder they may share."""
     films: dict[str, str] = {}
     for name, stream in streams.items():
         for path in (stream.save,) if isinstance(stream.save, str) else stream.save:
             place = os.path.realpath(path)
-            if Path(path).suffix.lower() not in CODECS:
+            if is_speaker(path) or Path(path).suffix.lower() not in (*CODECS, SUFFIX):
                 continue
             if place in films:
                 raise InputError(

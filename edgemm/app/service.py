@@ -18,6 +18,7 @@ from edgemm.model.chain import Chain
 from edgemm.model.load import load, load_bundle
 from edgemm.model.model import Model
 from edgemm.sinks import Sinks, WindowSink, open_sinks
+from edgemm.sinks.beside_microphone import keep_apart
 from edgemm.sinks.video import Existing
 from edgemm.stream.budget import Budget
 from edgemm.stream.item import Item
@@ -73,6 +74,7 @@ class Service:
             if not self._reads:
                 raise self.errors[0]
             self._require_labels()
+            keep_apart(self._reads.values(), [each for sinks in self._sinks.values() for each in sinks.sinks])
             self._window = opened.enter_context(self._open_window()) if show else None
             opened.enter_context(self.runner)  # closed first: then the sources, then the models
             self._opened = opened.pop_all()

@@ -1,4 +1,4 @@
-"""Where results go: lines in a file, a film, a folder of pictures, a window, a speaker, a function. One file per sink.
+"""Where results go: lines in a file, a film, a folder, a window, a speaker, a WAV file, a function. One file per sink.
 
     open_sinks(save=["out.mp4"], show=False, source=source)      what `edgemm run --save --show` opens
 
@@ -20,6 +20,8 @@ if TYPE_CHECKING:
     from edgemm.sinks.sink import Sink as Sink
     from edgemm.sinks.speaker import SpeakerSink as SpeakerSink
     from edgemm.sinks.video import VideoSink as VideoSink
+    from edgemm.sinks.wav import SoundFolder as SoundFolder
+    from edgemm.sinks.wav import WavSink as WavSink
     from edgemm.sinks.window import WindowSink as WindowSink
 
 _HOME = {
@@ -29,8 +31,10 @@ _HOME = {
     "saver": "edgemm.sinks.open",
     "Sinks": "edgemm.sinks.several",
     "Sink": "edgemm.sinks.sink",
+    "SoundFolder": "edgemm.sinks.wav",
     "SpeakerSink": "edgemm.sinks.speaker",
     "VideoSink": "edgemm.sinks.video",
+    "WavSink": "edgemm.sinks.wav",
     "WindowSink": "edgemm.sinks.window",
 }
 """Name -> its module, imported when it is first asked for."""

@@ -2,41 +2,23 @@
 
 from __future__ import annotations
 
-import os
-import re
-from collections import deque
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Literal
+from typing import Any, ClassVar, Literal
 
-from edgemm import atomic
-from edgemm.amounts import count
 from edgemm.choices import choice
-from edgemm.errors import EdgemmError, InputError
-from edgemm.log import RateLimitedLog
+from edgemm.errors import EdgemmError
 from edgemm.opencv import opencv
 from edgemm.sinks.drawn import DrawnItem, slots
+from edgemm.sinks.numbered import LIMIT, NumberedFolder
 from edgemm.sinks.outbox import CAPACITY, Outbox
-from edgemm.sinks.queued import CompleteSink
 
-if TYPE_CHECKING:
-    pass
-
-LIMIT = 10_000
-"""Pictures that are kept: some 2 GB of JPEG at 1280x720."""
 JPEG_QUALITY = 90
-_OURS = re.compile(r"edgemm-(?:(?P<stream>[A-Za-z0-9_.]+)-)?(?P<number>\d{6,})\.(?:jpg|png)")
-_NOT_IN_NAMES = re.compile(r"[^A-Za-z0-9_.]+")
 
 
-class DirectorySink(CompleteSink):
-    """Writes `edgemm-000000.jpg`, `edgemm-000001.jpg` ...; `edgemm-STREAM-000000.jpg` where streams have names.
+class DirectorySink(NumberedFolder):
+    """Writes each result, drawn on its picture, into a file of its own; see `NumberedFolder`."""
 
-    The number is that of the result in its stream, as in its line of JSON, so a picture that was refused leaves a hole.
-    Where a folder has pictures of an earlier run, numbers go on after its highest, and so they do where another program
-    writes into the folder at the same time. Each picture is written whole or
-    not at all. Of more than `limit` pictures the oldest are removed; files with other names are never touched. A disk
-    that is full costs pictures, which are counted; writing goes on when there is room, and `close` tells of it.
-    """
+    _WHAT: ClassVar[str] = "pictures"
 
     def __init__(
         self,
@@ -56,100 +38,14 @@ class DirectorySink(CompleteSink):
             InputError: it is no folder, or cannot be written to.
             MissingDependency: OpenCV is not installed.
         """
-        self.path = Path(path).absolute()
-        self.name = str(path)
-        self.removed = self.not_written = 0
-        self._suffix = choice("format", format, ("jpg", "png"))
-        self._limit = count("limit", limit)
         self._cv2: Any = opencv()
         self._settings = [self._cv2.IMWRITE_JPEG_QUALITY, JPEG_QUALITY] if format == "jpg" else []
-        self._make_folder()
-        self._kept, self._first = self._found()
-        self._names: dict[str, str] = {}
-        self._log = RateLimitedLog()
-        self._first_error = ""
+        super().__init__(path, choice("format", format, ("jpg", "png")), limit)
         self._outbox = Outbox(f"folder {path}", slots(), self._write, self._finish, capacity=capacity)
 
-    def summary(self) -> dict[str, Any]:
-        """Plain JSON values: path; items taken, written, refused by reason; `not_written` for lack of space;
-        `removed` to keep the limit."""
-        return {
-            "path": self.name,
-            **super().summary(),
-            "not_written": self.not_written,
-            "removed": self.removed,
-        }
-
-    def _make_folder(self) -> None:
-        try:
-            self.path.mkdir(parents=True, exist_ok=True)
-        except OSError as error:
-            raise InputError(atomic.cannot_write(self.path, error, "folder")) from error
-        atomic.check(self.path / f"edgemm-0.{self._suffix}", "folder")
-        atomic.remove_leftovers(self.path)
-
-    def _found(self) -> tuple[deque[str], dict[str, int]]:
-        """Names of earlier pictures, oldest first, and the number that comes after each stream's highest."""
-        after: dict[str, int] = {}
-        names = []
-        with os.scandir(self.path) as entries:
-            for entry in entries:
-                found = _OURS.fullmatch(entry.name)
-                if found and entry.is_file(follow_symlinks=False):
-                    names.append((entry.stat(follow_symlinks=False).st_mtime_ns, entry.name))
-                    stream = found["stream"] or ""
-                    after[stream] = max(after.get(stream, 0), int(found["number"]) + 1)
-        return deque(name for _, name in sorted(names)), after
-
-    def _write(self, slot: DrawnItem) -> bool:
-        """False where the disk does not take it."""
-        stream = self._name_of(slot.stream)
-        name = self._free_name(stream, slot.sequence)
+    def _coded(self, slot: DrawnItem) -> memoryview:
         good, coded = self._cv2.imencode(f".{self._suffix}", slot.drawn(), self._settings)
         if not good:
-            raise EdgemmError(f"{self.path / name}: OpenCV cannot encode the picture")
-        try:
-            self._keep(self._put(name, coded.data, stream, slot.sequence))
-        except OSError as error:
-            self._count_failure(atomic.cannot_write(self.path / name, error))
-            return False
-        return True
-
-    def _free_name(self, stream: str, sequence: int) -> str:
-        number = self._first.get(stream, 0) + sequence
-        return f"edgemm-{stream}{'-' if stream else ''}{number:06d}.{self._suffix}"
-
-    def _put(self, name: str, coded: memoryview, stream: str, sequence: int) -> str:
-        """Writes a picture under its name, or the next that is free: another program may write into the folder too."""
-        while True:
-            try:
-                atomic.write(self.path / name, [coded], tidy=False, fresh=True)
-                return name
-            except FileExistsError:
-                self._first[stream] = self._first.get(stream, 0) + 1
-                name = self._free_name(stream, sequence)
-
-    def _keep(self, name: str) -> None:
-        self._kept.append(name)
-        while len(self._kept) > self._limit:
-            (self.path / self._kept.popleft()).unlink(missing_ok=True)
-            self.removed += 1
-
-    def _count_failure(self, message: str) -> None:
-        self.not_written += 1
-        self._first_error = self._first_error or message
-        self._log.warning("write", message)
-
-    def _finish(self, failed: bool) -> None:
-        if self._first_error:
-            raise EdgemmError(f"{self.not_written} pictures were not written. The first: {self._first_error}")
-
-    def _name_of(self, stream: str) -> str:
-        """The stream's name as part of a file's; two streams never have the same."""
-        if stream not in self._names:
-            plain = wanted = _NOT_IN_NAMES.sub("_", stream)[:64]
-            again = 2
-            while plain in self._names.values():
-                plain, again = f"{wanted}_{again}", again + 1
-            self._names[stream] = plain
-        return self._names[stream]
+            raise EdgemmError(f"{self.path}: OpenCV cannot encode the picture")
+        found: memoryview = coded.data
+        return found

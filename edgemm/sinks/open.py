@@ -16,6 +16,7 @@ from edgemm.sinks.several import Sinks
 from edgemm.sinks.sink import Sink
 from edgemm.sinks.speaker_name import is_speaker, open_speaker
 from edgemm.sinks.video import Existing, VideoSink, require_pictures
+from edgemm.sinks.wav import SUFFIX, SoundFolder, WavSink
 from edgemm.sinks.window import WindowSink
 
 if TYPE_CHECKING:
@@ -33,6 +34,8 @@ def open_sinks(
     on_closed: Callable[[], object] = lambda: None,
 ) -> Sinks:
     """One sink for each place to save to, and a window where it is asked for.
+
+    A microphone does not hear what a speaker says, see `keep_apart`.
 
     Args:
         save: one place or several, see `saver`.
@@ -59,6 +62,10 @@ def open_sinks(
         if show:
             require_pictures(source, "--show")
             sinks.append(WindowSink(on_closed=on_closed))
+        if source is not None and any(map(is_speaker, paths)):
+            from edgemm.sinks.beside_microphone import keep_apart
+
+            keep_apart([source], sinks)
     except BaseException:
         with suppress(EdgemmError):  # the error on its way says more
             Sinks(sinks).close()
@@ -76,35 +83,42 @@ def _is_source(place: str, source: Source) -> bool:
 
 def saver(
     path: str, *, source: Source | None = None, existing: Existing = "refuse", wait: bool = False
-) -> VideoSink | DirectorySink | SpeakerSink:
-    """A film where the path ends like one, such as out.mp4; a folder of pictures where it has no suffix, ends in "/",
-    or is a folder already; a speaker where it begins with "speaker:".
+) -> VideoSink | DirectorySink | WavSink | SoundFolder | SpeakerSink:
+    """A film where the path ends like one, such as out.mp4; sound where it ends in .wav; a folder where it has no
+    suffix, ends in "/", or is a folder already: of pictures, or, where the source is sound or text, of WAV files; a
+    speaker where it begins with "speaker:".
 
     Raises:
-        InputError: any other suffix; the source is sound; or `existing` is "refuse" and the film is there.
+        InputError: any other suffix; a film of a source that is sound; or `existing` is "refuse" and the file is
+            there.
         EdgemmError: the speaker cannot be opened.
     """
     if is_speaker(path):
-        return open_speaker(path, wait=wait)
+        return open_speaker(path, source=source, wait=wait)
     suffix = Path(path).suffix.lower()
     if path.endswith(os.sep) or os.path.isdir(path) or not suffix:
         if not path:
             raise InputError(f"--save: {_EXPECTED}, found nothing")
-        require_pictures(source, path)
+        if source is not None and source.modality != "image":
+            return SoundFolder(path)
         return DirectorySink(path)
+    if suffix == SUFFIX:
+        return WavSink(path, existing=existing)
     if suffix in CODECS:
         return VideoSink(path, source=source, existing=existing)
     raise InputError(
-        f"--save {path}: {_EXPECTED}, found the suffix {suffix!r}{hint(suffix, CODECS, _INSTEAD)}"
+        f"--save {path}: {_EXPECTED}, found the suffix {suffix!r}{hint(suffix, (*CODECS, SUFFIX), _INSTEAD)}"
     )
 
 
-_EXPECTED = f"expected a film ({', '.join(CODECS)}), a folder or speaker:"
+_EXPECTED = f"expected a film ({', '.join(CODECS)}), sound ({SUFFIX}), a folder or speaker:"
 _PICTURES = "For a picture of each result name a folder"
 _FILM = "For a film say .mp4"
+_SOUND = "For sound say .wav"
 _INSTEAD = {
     **dict.fromkeys((".jpg", ".jpeg", ".png", ".bmp", ".gif", ".tif", ".tiff", ".webp"), _PICTURES),
     **dict.fromkeys((".mov", ".m4v", ".mpg", ".mpeg", ".ts", ".wmv", ".flv", ".h264"), _FILM),
+    **dict.fromkeys((".mp3", ".flac", ".ogg", ".m4a", ".aac", ".opus", ".wave", ".aiff"), _SOUND),
     **dict.fromkeys((".json", ".jsonl", ".csv", ".txt"), "For lines of JSON say --record FILE"),
 }
 """What people write -> what they need."""

@@ -20,6 +20,7 @@ from edgemm.player.playlist import Sound, Sounded
 from edgemm.results import Audio
 from edgemm.sinks.outbox import BUSY, CLOSED, FAILED
 from edgemm.sinks.playback import Playback
+from edgemm.sinks.wav import NO_SOUND, no_sound
 from edgemm.worker import Worker
 
 if TYPE_CHECKING:
@@ -27,8 +28,6 @@ if TYPE_CHECKING:
 
     from edgemm.stream.item import Item
 
-NO_SOUND = "no_sound"
-"""Why an item was refused: its result is no sound."""
 QUEUE_S = 120.0
 """Seconds of sound that may wait."""
 PATIENCE_S = 10.0
@@ -176,6 +175,7 @@ class SpeakerSink:
 
         Raises:
             EdgemmError: the speaker has failed for good.
+            InputError: there were results, and none of them was sound.
         """
         self._life.close(self._end, self._queue_s + _CLOSE_S)
         if not self._worker.is_current and not self._life.forked:
@@ -259,6 +259,9 @@ class SpeakerSink:
         self._draining = not self._worker.is_current
         try:
             with self._changed:
+                others = self.refused.get(NO_SOUND, 0)
+                if others and not self._playback.list.taken and self._playback.error is None:
+                    self._playback.error = no_sound(self.name, others)
                 self._notify()
                 if self._draining:
                     self._changed.wait_for(self._is_done, self._queue_s + _CLOSE_S)

@@ -14,6 +14,7 @@ from edgemm.player.options import PlayerOptions
 from edgemm.redaction import shown_address
 
 if TYPE_CHECKING:
+    from edgemm.capture.source import Source
     from edgemm.sinks.speaker import SpeakerSink
 
 SCHEME = "speaker"
@@ -24,13 +25,15 @@ def is_speaker(place: str) -> bool:
     return place.lower().startswith(f"{SCHEME}:") or place.lower() == SCHEME
 
 
-def open_speaker(place: str, *, wait: bool = False) -> SpeakerSink:
+def open_speaker(place: str, *, source: Source | None = None, wait: bool = False) -> SpeakerSink:
     """The sink of a speaker's name.
 
     Args:
         place: the options are `rate` (hertz of the stream; else that of the first sound), `channels` (all play the
             same), `volume` (0 to 4; 1), `queue_s` (seconds of sound that may wait; 120), `patience_s` (seconds that
-            sound waits for a speaker that has gone; 10) and `wait` (1: it need not be there yet).
+            sound waits for a speaker that has gone; 10), `wait` (1: it need not be there yet) and `barge_in` (1: who
+            begins to speak into `source` stops it).
+        source: what the stream reads.
         wait: what `wait` is where the name does not say.
 
     Raises:
@@ -41,11 +44,11 @@ def open_speaker(place: str, *, wait: bool = False) -> SpeakerSink:
 
     path, options = split_options(place.partition(":")[2])
     named = SourceUri(shown_address(place), path, options, SCHEME)
-    named.only("rate", "channels", "volume", "queue_s", "patience_s", "wait")
+    named.only("rate", "channels", "volume", "queue_s", "patience_s", "wait", "barge_in")
     rate, channels = _whole(named, "rate", 1000, 768_000), _whole(named, "channels", 1, 32)
     volume, queue_s = named.number("volume", 0, 4), named.number("queue_s", 0.1, 3600)
     patience_s = named.number("patience_s", 0, 3600)
-    return SpeakerSink(
+    sink = SpeakerSink(
         named.text,
         PlayerOptions(path.strip(), rate, channels),
         volume=1.0 if volume is None else volume,
@@ -53,6 +56,15 @@ def open_speaker(place: str, *, wait: bool = False) -> SpeakerSink:
         patience_s=PATIENCE_S if patience_s is None else patience_s,
         wait=named.switch("wait", default=wait),
     )
+    if named.switch("barge_in", default=False):
+        from edgemm.sinks.beside_microphone import let_interrupt
+
+        try:
+            let_interrupt(source, sink)
+        except BaseException:
+            sink.close()
+            raise
+    return sink
 
 
 def _whole(named: SourceUri, option: str, low: int, high: int) -> int | None:

@@ -88,7 +88,7 @@ class VideoSink(CompleteSink):
         """Between two frames of a file that is read as fast as it can be; 0: frames have true times."""
         atomic.check(self.path, "film")
         if not self._replace:
-            _require_free(path)
+            require_free(path)
         self._try_encoder()
         self.grid = TimeGrid(self.fps)
         self._now_ns = now_ns
@@ -201,15 +201,15 @@ def require_codec(path: Path) -> Codec:
     return CODECS[path.suffix.lower()]
 
 
-def _require_free(path: Path) -> None:
-    """Hours of film are not replaced unasked.
+def require_free(path: Path, what: str = "film") -> None:
+    """Hours of film or sound are not replaced unasked.
 
     Raises:
         InputError: something is there.
     """
     if os.path.lexists(path):
         raise InputError(
-            f"film {path}: is there already. Choose another name, remove it, or replace it: --overwrite, or "
+            f"{what} {path}: is there already. Choose another name, remove it, or replace it: --overwrite, or "
             'existing="replace" in Python'
         )
 

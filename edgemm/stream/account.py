@@ -49,6 +49,8 @@ def record_in_words(summary: Mapping[str, Any]) -> str:
 def sink_in_words(name: str, summary: Mapping[str, Any]) -> str:
     """ "out.mp4 (mp4v): 120 frames at 30/s, 20 repeated, 3 pictures refused (busy 3)"."""
     head = f"{name} ({summary['codec']})" if "codec" in summary else name
+    if "sample_rate" in summary:
+        return f"{name}: {', '.join(_saved_sound(summary))}"
     if "samples" in summary:
         return f"{name}: {', '.join(_heard(summary))}"
     if "fps" in summary:
@@ -60,9 +62,7 @@ def sink_in_words(name: str, summary: Mapping[str, Any]) -> str:
             parts.append(f"{summary[key]} {key.replace('_', ' ')}")
     if summary.get("left_out_s"):
         parts.append(f"{summary['left_out_s']:g} s left out")
-    if summary.get("refused"):
-        reasons = ", ".join(f"{reason} {count}" for reason, count in summary["refused"].items())
-        parts.append(f"{sum(summary['refused'].values())} pictures refused ({reasons})")
+    parts += _refused(summary, "pictures")
     return f"{head}: {', '.join(parts)}"
 
 
@@ -74,10 +74,21 @@ def _heard(summary: Mapping[str, Any]) -> list[str]:
         parts.append(f"first sound {summary['first_sound_ms']:g} ms old at the median")
     parts += [f"{summary[key]} {key}" for key in ("underruns", "pauses") if summary.get(key)]
     parts += [f"{event} {count}" for event, count in summary.get("faults", {}).items()]
-    if summary.get("refused"):
-        reasons = ", ".join(f"{reason} {count}" for reason, count in summary["refused"].items())
-        parts.append(f"{sum(summary['refused'].values())} results refused ({reasons})")
-    return parts
+    return parts + _refused(summary, "results")
+
+
+def _saved_sound(summary: Mapping[str, Any]) -> list[str]:
+    """Of a WAV file: "3 sounds, 2.4 s at 16000 Hz, 1 converted"."""
+    parts = [f"{summary['written']} sounds", f"{summary['seconds']:g} s at {summary['sample_rate']} Hz"]
+    parts += [f"{summary['converted']} converted"] if summary["converted"] else []
+    return parts + _refused(summary, "results")
+
+
+def _refused(summary: Mapping[str, Any], what: str) -> list[str]:
+    if not summary.get("refused"):
+        return []
+    reasons = ", ".join(f"{reason} {count}" for reason, count in summary["refused"].items())
+    return [f"{sum(summary['refused'].values())} {what} refused ({reasons})"]
 
 
 def _lost(dropped: Mapping[str, int]) -> str:

@@ -23,6 +23,8 @@ CLOSED = "closed"
 """Reason of what was in flight when the stream was closed."""
 _JUDGED = ("late", "stale", "no-time")
 """Reasons of frames that a stream at work gave up itself."""
+_HELD_BACK = ("silence", "speaking")
+"""Reasons of samples that a source holds back on purpose."""
 
 
 @dataclass(slots=True)
@@ -213,10 +215,11 @@ class Ledger:
 
     def progress(self) -> int:
         """A number that grows as long as the stream does its work: results, items taken in, frames that it found
-        too old, and sound that a voice gate held back. It stands still when the model hangs, or nothing comes."""
+        too old, and sound that its source held back. It stands still when the model hangs, or nothing comes."""
         with self._lock:
             judged = sum(self._items.dropped.get(reason, 0) for reason in _JUDGED)
-            return self._results + self._items.delivered + judged + self._samples.dropped.get("silence", 0)
+            held = sum(self._samples.dropped.get(reason, 0) for reason in _HELD_BACK)
+            return self._results + self._items.delivered + judged + held
 
     def _deliver(self, item: Captured) -> None:
         self._items.deliver(1)

@@ -202,9 +202,17 @@ def test_two_channels_play_the_same(virtual: VirtualMicrophone) -> None:
 def test_results_that_are_no_sound_are_refused(virtual: VirtualMicrophone) -> None:
     with SpeakerSink() as sink:
         assert not sink.put("", item(Embedding(np.zeros(1, np.float32))))
-        assert sink.summary()["refused"] == {"no_sound": 1}
-    assert not sink.put("", item(audio(0.1)))
+        assert sink.put("", item(audio(0.1), 1))
+    assert sink.summary()["refused"] == {"no_sound": 1}
+    assert not sink.put("", item(audio(0.1), 2))
     assert sink.summary()["refused"] == {"no_sound": 1, "closed": 1}
+
+
+def test_results_of_which_none_is_sound_are_told(virtual: VirtualMicrophone) -> None:
+    sink = SpeakerSink()
+    sink.put("", item(Embedding(np.zeros(1, np.float32))))
+    with pytest.raises(InputError, match=r"expected results that are sound \(Audio\), found none among 1"):
+        sink.close()
 
 
 def test_more_than_may_wait_is_refused_and_room_is_waited_for(virtual: VirtualMicrophone) -> None:

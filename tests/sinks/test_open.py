@@ -14,7 +14,7 @@ from needs import needs
 import edgemm
 from edgemm.errors import InputError
 from edgemm.opencv import opencv
-from edgemm.sinks import DirectorySink, VideoSink, open_sinks, saver
+from edgemm.sinks import DirectorySink, SoundFolder, VideoSink, WavSink, open_sinks, saver
 
 pytestmark = pytest.mark.device
 cv2 = needs(opencv)
@@ -29,6 +29,7 @@ cv2 = needs(opencv)
         ("pictures", DirectorySink),
         ("pictures.d/", DirectorySink),
         ("there.mp4", DirectorySink),
+        ("answer.wav", WavSink),
     ],
 )
 def test_the_path_decides(tmp_path: Path, name: str, kind: type) -> None:
@@ -43,8 +44,12 @@ def test_the_path_decides(tmp_path: Path, name: str, kind: type) -> None:
         ("a.jpg", "found the suffix '.jpg'. For a picture of each result name a folder"),
         ("a.mov", "For a film say .mp4"),
         ("a.csv", "For lines of JSON say --record FILE"),
+        ("a.mp3", "For sound say .wav"),
         ("a.mp5", "Did you mean '.mp4'?"),
-        ("a.xyz", r"expected a film \(.mp4, .webm, .avi, .mkv\), a folder or speaker:, found the suffix '.xyz'$"),
+        (
+            "a.xyz",
+            r"a film \(.mp4, .webm, .avi, .mkv\), sound \(.wav\), a folder or speaker:, found the suffix '.xyz'$",
+        ),
         ("", "found nothing"),
     ],
 )
@@ -74,7 +79,14 @@ def test_when_one_cannot_be_opened_those_before_it_are_closed(
     assert [type(each) for each in closed] == [DirectorySink]
 
 
-@pytest.mark.parametrize("asked", [{"save": ["x"]}, {"save": ["x.mp4"]}, {"show": True}])
+def test_a_folder_for_what_comes_of_sound_or_text_is_one_of_sounds(tmp_path: Path) -> None:
+    for modality in ("audio", "text"):
+        source: Any = SimpleNamespace(uri="x:", modality=modality, live=True)
+        with open_sinks(str(tmp_path / modality), source=source) as sinks:
+            assert [type(each) for each in sinks.sinks] == [SoundFolder]
+
+
+@pytest.mark.parametrize("asked", [{"save": ["x.mp4"]}, {"show": True}])
 def test_sound_is_refused(asked: dict[str, Any]) -> None:
     sound: Any = SimpleNamespace(uri="microphone:", modality="audio", live=True)
     with pytest.raises(InputError, match="found sound"):

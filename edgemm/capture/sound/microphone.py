@@ -2,11 +2,13 @@
 
 microphone:                the default one             microphone:USB?rate=48000    by part of its name
 microphone:2?channel=1     by number, second channel   microphone:?gate=voice       only where somebody speaks
+microphone:?echo_cancelled=1                            heard while a speaker plays
 """
 
 from __future__ import annotations
 
 from edgemm.capture.live.timeouts import reconnects_and_waits
+from edgemm.capture.sound.beside_speaker import TAIL_MS, BesideSpeakers
 from edgemm.capture.sound.microphone_source import STALL_S, MicrophoneSource
 from edgemm.capture.source import Source
 from edgemm.capture.uri import SourceUri
@@ -20,8 +22,9 @@ def open_microphone(named: SourceUri) -> Source:
     Args:
         named: the options are `rate` (hertz), `channels` (that many are mixed), `channel` (that one, from
             0), `block_ms`, `dtype` (int16 or float32), `ring_s`, `reconnect` (0: a fault is the end),
-            `timeout_s` (seconds without sound that are a fault), `wait` (1: it need not be there yet) and
-            `gate=voice`.
+            `timeout_s` (seconds without sound that are a fault), `wait` (1: it need not be there yet),
+            `gate=voice`, `echo_cancelled` (1: it does not hear the speaker, so that nothing is held back while that
+            plays) and `tail_ms` (held back after the speaker's last sample; 250).
 
     Raises:
         InputError: an option is not known or out of bounds.
@@ -29,7 +32,7 @@ def open_microphone(named: SourceUri) -> Source:
     """
     named.only(
         "rate", "channels", "channel", "block_ms", "dtype", "ring_s", "reconnect", "timeout_s", "gate",
-        "wait",
+        "wait", "echo_cancelled", "tail_ms",
     )  # fmt: skip
     dtype = _one_of(named, "dtype", "int16", "float32")
     gate = _one_of(named, "gate", "", "voice")
@@ -43,14 +46,20 @@ def open_microphone(named: SourceUri) -> Source:
         "float32" if dtype == "float32" else "int16",
         named.block_ms or 20.0, named.number("ring_s", 0.05, 60.0) or 2.0,
     )  # fmt: skip
+    tail_ms = named.number("tail_ms", 0, 10_000)
+    beside = BesideSpeakers(
+        named.text,
+        echo_cancelled=named.switch("echo_cancelled", default=False),
+        tail_ms=TAIL_MS if tail_ms is None else tail_ms,
+    )
     source = MicrophoneSource(
         named.text, options, channel=channel, reconnect=reconnect, wait=wait,
-        stall_s=named.number("timeout_s", 0.2, 60.0) or STALL_S,
+        stall_s=named.number("timeout_s", 0.2, 60.0) or STALL_S, beside=None if gate else beside,
     )  # fmt: skip
     if gate:
         from edgemm.capture.sound.voice_gate import VoiceGate
 
-        return VoiceGate(source)
+        return VoiceGate(source, beside=beside)
     return source
 
 

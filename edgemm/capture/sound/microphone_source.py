@@ -8,11 +8,13 @@ from __future__ import annotations
 
 import threading
 import time
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import replace
 from typing import TYPE_CHECKING, Literal
 
 from edgemm.capture.losses import Losses
+from edgemm.capture.sound.beside_speaker import SPEAKING, BesideSpeakers, Speaking
+from edgemm.capture.sound.held_back import HeldBack
 from edgemm.capture.sound.pcm import Pcm
 from edgemm.errors import SourceError, SourceLost, SourceTimeout
 from edgemm.gate import Gate
@@ -64,6 +66,7 @@ class MicrophoneSource:
         stall_s: float = STALL_S,
         reconnect: bool = True,
         wait: bool = False,
+        beside: BesideSpeakers | None = None,
     ) -> None:
         """Opens it.
 
@@ -74,6 +77,7 @@ class MicrophoneSource:
             stall_s: seconds without a block after which it counts as stalled.
             reconnect: True to open it again after a fault, False to raise SourceLost.
             wait: True when it need not be there yet: it is tried again until it opens.
+            beside: what it knows of speakers near it; None: echo is not cancelled.
 
         Raises:
             SourceNotFound: there is no such microphone, and it is not waited for; likewise the next two.
@@ -91,6 +95,8 @@ class MicrophoneSource:
         self._awaited = False
         self._since_s = time.monotonic()
         self._faults = Losses()
+        self._held = HeldBack()
+        self._beside = beside or BesideSpeakers(uri)
         self._closed = threading.Event()
         self._life = Lifecycle(uri, "open it")
         self._gate = Gate(self._drop_recorder)
@@ -126,6 +132,24 @@ class MicrophoneSource:
         return self._faults.counts
 
     @property
+    def withheld(self) -> Mapping[str, int]:
+        """{"speaking": samples held back so far}, and gaps among them; see `Withholds`."""
+        return self._held.samples
+
+    @property
+    def lost(self) -> Mapping[str, int]:
+        """{"speaking": blocks held back}."""
+        return self._held.blocks
+
+    def withhold_while(self, speaker: Speaking) -> None:
+        """See `HearsSpeakers`."""
+        self._beside.add(speaker)
+
+    def on_voice(self, call: Callable[[], object]) -> None:
+        """See `HearsSpeakers`."""
+        self._beside.on_voice(call)
+
+    @property
     def awaited(self) -> bool:
         """True while it is not there, has never been, and is waited for."""
         return self._awaited
@@ -150,8 +174,10 @@ class MicrophoneSource:
             while open_():
                 left_s = _SLICE_S if give_up is None else min(_SLICE_S, give_up - time.monotonic())
                 block = self._step(max(0.0, left_s))
+                if block is not None and not self._beside.hears_them(block):
+                    return self._held.release(block)
                 if block is not None:
-                    return block
+                    self._held.hold(block, SPEAKING)
                 if give_up is not None and time.monotonic() >= give_up and open_():
                     away = f": it is away ({self._away})" if self._away else ""
                     raise SourceTimeout(f"{self.uri} gave nothing within {timeout_s:g} s{away}")

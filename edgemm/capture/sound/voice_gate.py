@@ -5,13 +5,15 @@ from __future__ import annotations
 import time
 from collections import deque
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Literal
 
 import numpy as np
 import numpy.typing as npt
 
 from edgemm.capture.losses import CountsLosses
+from edgemm.capture.sound.beside_speaker import SPEAKING, BesideSpeakers, Speaking
+from edgemm.capture.sound.held_back import HeldBack
 from edgemm.capture.source import Source
 from edgemm.errors import InputError, SourceTimeout
 from edgemm.media import AudioBlock
@@ -41,18 +43,25 @@ class VoiceGate:
     """An audio source that passes another one's blocks while there is voice in them.
 
     What is held back is a gap before the next block that passes ("silence"), so that models begin afresh
-    there. Until then it is told by `withheld`. Gaps of the source itself stay gaps.
+    there. Until then it is told by `withheld`. Gaps of the source itself stay gaps. What is said by a speaker that it
+    is told of is held back too ("speaking").
     """
 
     modality: Literal["image", "audio", "text"] = "audio"
 
     def __init__(
-        self, source: Source, is_voice: Decide | None = None, *, times: GateTimes | None = None
+        self,
+        source: Source,
+        is_voice: Decide | None = None,
+        *,
+        times: GateTimes | None = None,
+        beside: BesideSpeakers | None = None,
     ) -> None:
         """Args:
         source: blocks of sound; it is closed with this one.
         is_voice: True for a block, float32[n], with voice in it, such as a model's answer; None: `VoiceLevel`.
         times: how fast it opens and closes.
+        beside: what it knows of speakers near it; None: echo is not cancelled.
 
         Raises:
             InputError: the source gives pictures.
@@ -67,20 +76,18 @@ class VoiceGate:
         self._history: deque[AudioBlock] = deque()
         self._ready: deque[AudioBlock] = deque()
         self._voice_ms = self._open_ms = 0.0
-        self._pending = 0
-        self._withheld: dict[str, int] = {}
-        self._blocks = 0
+        self._held = HeldBack()
+        self._beside = beside or BesideSpeakers(source.uri)
 
     @property
     def withheld(self) -> Mapping[str, int]:
-        """{"silence": samples held back so far}, and gaps among them; see `Withholds`."""
-        return dict(self._withheld)
+        """{"silence": samples held back so far}, "speaking", and gaps among them; see `Withholds`."""
+        return self._held.samples
 
     @property
     def lost(self) -> Mapping[str, int]:
-        """{"silence": blocks held back}, and what the source lost."""
-        inner = self._counts.lost if self._counts else {}
-        return {**inner, SILENCE: self._blocks} if self._blocks else inner
+        """{"silence": blocks held back}, "speaking", and what the source lost."""
+        return {**(self._counts.lost if self._counts else {}), **self._held.blocks}
 
     @property
     def faults(self) -> Mapping[str, int]:
@@ -115,6 +122,14 @@ class VoiceGate:
             self._take(block)
         return self._ready.popleft()
 
+    def withhold_while(self, speaker: Speaking) -> None:
+        """See `HearsSpeakers`."""
+        self._beside.add(speaker)
+
+    def on_voice(self, call: Callable[[], object]) -> None:
+        """See `HearsSpeakers`."""
+        self._beside.on_voice(call)
+
     def close(self) -> None:
         """Closes the source."""
         self._source.close()
@@ -127,6 +142,12 @@ class VoiceGate:
 
     def _take(self, block: AudioBlock) -> None:
         """Passes the block, or keeps it until it is known whether a word begins."""
+        if self._beside.hears_them(block):
+            while self._history:
+                self._hold_back()
+            self._voice_ms = self._open_ms = 0.0
+            self._held.hold(block, SPEAKING)
+            return
         length_ms = _length_ms(block)
         voice = self._is_voice(block.samples)
         self._voice_ms = self._voice_ms + length_ms if voice else 0.0
@@ -141,12 +162,7 @@ class VoiceGate:
 
     def _pass(self) -> None:
         """All that was kept passes; what was held back is the gap before it."""
-        first = self._history.popleft()
-        gap, self._pending = self._pending, 0
-        if gap:
-            reason = first.gap_reason if first.gap_samples else SILENCE
-            first = replace(first, gap_samples=gap + first.gap_samples, gap_reason=reason)
-        self._ready.append(first)
+        self._ready.append(self._held.release(self._history.popleft()))
         self._ready.extend(self._history)
         self._history.clear()
 
@@ -158,15 +174,7 @@ class VoiceGate:
 
     def _hold_back(self) -> None:
         """The oldest block will not pass."""
-        block = self._history.popleft()
-        self._blocks += 1
-        self._pending += block.gap_samples + len(block.samples)
-        self._withhold(SILENCE, len(block.samples))
-        if block.gap_samples:
-            self._withhold(block.gap_reason, block.gap_samples)
-
-    def _withhold(self, reason: str, samples: int) -> None:
-        self._withheld[reason] = self._withheld.get(reason, 0) + samples
+        self._held.hold(self._history.popleft(), SILENCE)
 
 
 def _length_ms(block: AudioBlock) -> float:
