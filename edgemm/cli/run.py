@@ -42,6 +42,8 @@ sources: a picture, a folder, a glob in quotes, a video file, a .wav file; camer
 --save writes .mp4 and .mkv (MPEG-4 Part 2, which VLC, mpv and ffmpeg play and browsers do not), .webm (VP8, which
   browsers play; slower), .avi (motion JPEG, large), or numbered .jpg pictures into a folder. A film is written as
   NAME.part.SUFFIX and renamed at the end; where power may fail choose .mkv, whose part can be played, an .mp4's cannot.
+  Results that are sound go into a .wav file or, each by itself, into a folder; --save speaker: plays them. While it
+  does, a microphone is not heard, unless it is declared echo-cancelled: microphone:?echo_cancelled=1
 
 An app file (.json) names several models and sources: see examples/kiosk.
 
@@ -95,9 +97,10 @@ def add_arguments(parser: CommandParser) -> None:
     parser.add_argument(
         "--save",
         action="append",
-        metavar="OUT.mp4|DIR",
+        metavar="OUT.mp4|OUT.wav|DIR|speaker:",
         help="draw every result on its picture and save it: into a film (.mp4, .webm, .avi, .mkv) at the times of "
-        "capture, or as numbered pictures into a folder; may be given several times",
+        "capture, or as numbered pictures into a folder; results that are sound go into a .wav file, into a folder of "
+        "them, or are played: speaker:, speaker:NAME; may be given several times",
     )
     parser.add_argument(
         "--overwrite",

@@ -31,6 +31,7 @@ from edgemm.worker import Worker
 HEARTBEAT_NS = 250_000_000
 """Between two turns that are told while nothing but silence is played."""
 _READ_BYTES = 1 << 16
+_LOOK_S = 1.0
 
 
 def main() -> None:
@@ -42,10 +43,18 @@ def _work(out: int) -> None:
     if sys.argv[1] == LIST:
         send_list(out, Speaker)
         return
+    Worker("edgemm ends with its parent", _end_with_parent, os.getppid()).start()
     child = Child(PlayerOptions.from_json(sys.argv[1]), out)
     child.open()
     Worker("edgemm reads what is to be played", child.read).start()
     child.tell()
+
+
+def _end_with_parent(parent: int) -> None:
+    """Also where the thread that reads hangs in a driver, and does not see the end of its pipe."""
+    while os.getppid() == parent:
+        time.sleep(_LOOK_S)
+    os._exit(0)
 
 
 class Child:

@@ -125,6 +125,8 @@ class SpeakerSink:
 
     def put(self, stream: str, item: Item) -> bool:
         """See `Sink.put`."""
+        if self._life.forked:  # the lock may be held by a thread that is not here
+            return False
         with self._lock:
             reason = self._why_not(item)
             if reason:
@@ -144,6 +146,8 @@ class SpeakerSink:
 
     def cancel(self) -> None:
         """Stops within 100 ms, and drops what waits; what is put afterwards is played. From any thread."""
+        if self._life.forked:
+            return
         with self._lock:
             self._playback.cancel()
             self._notify()
@@ -228,7 +232,7 @@ class SpeakerSink:
         return self._life.is_open or self._draining
 
     def _why_not(self, item: Item) -> str:
-        if self._life.forked or not self._life.is_open:
+        if not self._life.is_open:
             return CLOSED
         if self._playback.error is not None:
             return FAILED
