@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Protocol, runtime_checkable
 
-from edgemm.voice_level import VoiceLevel
 from edgemm.errors import InputError
 from edgemm.media import AudioBlock
+from edgemm.voice_level import VoiceLevel
 
 SPEAKING = "speaking"
 """Reason of what was held back."""
