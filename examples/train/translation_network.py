@@ -427,6 +427,7 @@ def write_translation(
     *,
     name: str = "sequence",
     licence: str = "",
+    goldens: Mapping[str, str] | None = None,
     extra: Mapping[str, Any] | None = None,
 ) -> None:
     """Writes the ZIP of a bundle that `edgemm.load` takes.
@@ -439,15 +440,17 @@ def write_translation(
         vocabularies: name in the recipe -> content.
         name: of the bundle.
         licence: SPDX expression.
+        goldens: texts, and what is written for them, for `edgemm verify`.
         extra: more keys of bundle.json, each beginning with x-.
     """
-    from edgemm.artifact.bundle import BundleAsset, BundleCard, BundlePart, write_bundle
+    from edgemm.artifact.bundle import BundleAsset, BundleCard, BundleGolden, BundlePart, write_bundle
 
     parts = {"encoder": encoder, "decoder": decoder}
     card = BundleCard(
         driver="sequence", name=name, licence=licence, recipe=recipe, extra=dict(extra or {}),
         parts={role: BundlePart(path.name) for role, path in parts.items()},
         assets={each: BundleAsset(f"{each}.vocabulary") for each in vocabularies},
+        goldens=tuple(BundleGolden(text=text, expected={"text": read}) for text, read in (goldens or {}).items()),
     )  # fmt: skip
     files: dict[str, bytes | Path] = {path.name: path for path in parts.values()}
     write_bundle(

@@ -154,7 +154,7 @@ def convert_all(network: Translation, output: Path, seed: int, training: dict[st
             bundles.append(output.with_name(f"{output.name}{ending}.zip"))
             write_translation(
                 bundles[-1], files[0], files[1], RECIPE, vocabularies, name="written_numbers",
-                licence="Apache-2.0", extra={"x-training": training},
+                licence="Apache-2.0", goldens=dict(held_out()[:4]), extra={"x-training": training},
             )  # fmt: skip
     return bundles
 

@@ -228,6 +228,12 @@ def test_four_beams_write_the_same(model: edgemm.Model) -> None:
         session.close()
 
 
+def test_its_goldens_replay(model: edgemm.Model) -> None:
+    outcomes = model.replay_goldens()
+    assert sum("golden" in each.output for each in outcomes) == 4
+    assert all(each.ok for each in outcomes)
+
+
 def test_letters_that_it_does_not_know_are_refused(model: edgemm.Model) -> None:
     with pytest.raises(edgemm.errors.InputError, match="expected characters of the model's vocabulary"):
         model("noon")

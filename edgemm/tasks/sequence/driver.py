@@ -113,7 +113,21 @@ def _check_words(recipe: SequenceRecipe, rules: Rules, joined: Joined, decoder: 
 
 def _memory(recipe: SequenceRecipe, encoder: Any, takes: Mapping[str, Any]) -> dict[str, str]:
     """Encoder's output -> decoder's input."""
-    gives = [spec.name for spec in encoder.outputs]
+    gives = {spec.name: spec for spec in encoder.outputs}
+    found = _pairs(recipe, gives, takes)
+    for name, into in found.items():
+        given, taken = gives[name].shape, takes[into].shape
+        if len(given) != len(taken) or any(
+            min(a, b) >= 0 and a != b for a, b in zip(given, taken, strict=True)
+        ):
+            raise CardError(
+                f"the decoder: expected an input {into!r} of the shape {list(given)} that the encoder gives, found "
+                f"{list(taken)}: they are parts of two models"
+            )
+    return found
+
+
+def _pairs(recipe: SequenceRecipe, gives: Mapping[str, Any], takes: Mapping[str, Any]) -> dict[str, str]:
     if not recipe.memory:
         found = {name: name for name in gives if name in takes}
         if not found:

@@ -91,6 +91,19 @@ def test_parts_that_have_nothing_in_common() -> None:
         opened(decoder=(DECODER[0][:4], DECODER[1]))
 
 
+@pytest.mark.parametrize("shape", [(1, 2, 7, 8), (1, 2, 6, 4), (1, 2, 48)])
+def test_a_decoder_of_another_model(shape: tuple[int, ...]) -> None:
+    decoder = ((*DECODER[0][:5], ("memory.0.value", shape, "float32")), DECODER[1])
+    said = rf"'memory.0.value' of the shape \[1, 2, 6, 8\] that the encoder gives, found \[{shape[0]}, .*two models"
+    with pytest.raises(CardError, match=said):
+        opened(decoder=decoder)
+
+
+def test_sizes_that_are_open_fit_any() -> None:
+    decoder = ((*DECODER[0][:5], ("memory.0.value", (-1, 2, -1, 8), "float32")), DECODER[1])
+    assert opened(decoder=decoder).modality == "text"
+
+
 @pytest.mark.parametrize(
     ("place", "spec", "said"),
     [
