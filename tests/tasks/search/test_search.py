@@ -262,10 +262,11 @@ def test_a_text_goes_on_until_none_beats_the_worst_that_has_ended() -> None:
 
 
 def test_an_end_that_is_not_among_the_best_does_not_count() -> None:
-    table = {(): (0.25, 0.0, 0.4, 0.35), (2,): (1.0, 0.0, 0.0, 0.0), (3,): (1.0, 0.0, 0.0, 0.0)}
-    search = Beam(Known(chances(table)), Rules((END,), 6), (1,), beams=2)
+    """Of the two end tokens 0 and 1 the second is third best, where two beams are followed."""
+    table: dict[tuple[int, ...], Sequence[float]] = {(): (0.4, 0.2, 0.25, 0.15)}
+    search = Beam(Known(chances(table)), Rules((0, 1), 6), (1,), beams=2)
     assert search.advance()
-    assert [each.tokens for each in search.best(9)] == [(2,), (3,)]
+    assert [each.tokens for each in search.best(9)] == [(), (2,), (3,)]
 
 
 def test_a_text_that_is_no_better_than_one_that_ended_is_left() -> None:
@@ -289,6 +290,12 @@ def test_where_nothing_may_follow_the_text_ends(beams: int) -> None:
 
     found = written(make_search(Known(never_ends), Rules((END,), 5, more=nothing), (1,), beams=beams))
     assert [(each.tokens, each.ended) for each in found] == [((2,), True), ((3,), True)][:beams]
+
+
+def test_what_is_forbidden_is_not_written_for_want_of_better() -> None:
+    rules = Rules((3,), 5, more=lambda row, tokens: row.fill(-np.inf) if tokens else None)
+    (found,) = written(Greedy(Known(never_ends), rules, (1,)))
+    assert (found.tokens, found.ended, found.counted) == ((2,), True, 1)
 
 
 class Rows:
