@@ -71,6 +71,10 @@ def test_the_demo_tells_the_whole_story(folder: Path) -> None:
             assert small[figure] >= whole[figure] - 0.01
             assert small["kept"] >= kept
             assert small["size_bytes"] <= 0.4 * whole["size_bytes"]
+    strings = content["streams"][-1]
+    assert strings["written"] == strings["said"] == ["four two seven", "three one eight nine"]
+    first = [each["text"] for each in strings["told"] if each["at_s"] < 4]
+    assert first == ["four", "four two", "four two seven"]  # while it was said
     page = (folder / "out" / "demo" / "report.html").read_text(encoding="utf-8")
     assert "http://" not in page.replace("http://www.w3.org", "")
     assert page.count("<svg") >= 8

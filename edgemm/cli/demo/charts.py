@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from html import escape
 
 import numpy as np
@@ -142,16 +142,8 @@ def timeline(
         spoken: (start, end, word) in seconds.
         heard: (time, word) in seconds; red where it is not the word being said.
     """
-    width, height = 900, 130
-    scale = width / max(seconds, 1e-9)
-    step = width / max(len(envelope), 1)
-    parts = [_text(0, 14, title)]
-    for start, end, word in spoken:
-        parts.append(f'<g opacity="0.12">{_bar(start * scale, 22, (end - start) * scale, 66, GREY)}</g>')
-        parts.append(_text((start + end) / 2 * scale, 102, word, anchor="middle", color=GREY))
-    for index, level in enumerate(envelope):
-        tall = float(level) * 60
-        parts.append(_bar(index * step, 55 - tall / 2, step, tall, BLUE))
+    parts = [_text(0, 14, title), *_sound(envelope, seconds, spoken)]
+    scale = _WIDE / max(seconds, 1e-9)
     for at, word in heard:
         right = any(start - 0.1 <= at <= end + 1.1 and word == said for start, end, said in spoken)
         color = GREEN if right else RED
@@ -159,7 +151,53 @@ def timeline(
             f'<line x1="{at * scale:.1f}" x2="{at * scale:.1f}" y1="22" y2="108" stroke="{color}" stroke-width="2"/>'
         )
         parts.append(_text(at * scale, 122, word, anchor="middle", color=color))
-    return _svg(width, height, parts, title)
+    return _svg(_WIDE, 130, parts, title)
+
+
+def transcript(
+    envelope: npt.NDArray[np.float32],
+    seconds: float,
+    spoken: Sequence[tuple[float, float, str]],
+    told: Sequence[tuple[float, str, bool]],
+    title: str,
+) -> str:
+    """Sound over time, and below it each text at the moment when it was told.
+
+    Args:
+        envelope, seconds, spoken: as of `timeline`.
+        told: (time in seconds, text, whether it is final), in order.
+    """
+    parts = [_text(0, 14, title), *_sound(envelope, seconds, spoken)]
+    scale = _WIDE / max(seconds, 1e-9)
+    y = 108
+    for at, text, final in told:
+        y += 16
+        color, x = GREEN if final else GREY, at * scale
+        parts.append(
+            f'<line x1="{x:.1f}" x2="{x:.1f}" y1="22" y2="{y}" stroke="{color}" stroke-opacity="0.5"/>'
+        )
+        near_end = x > _WIDE * 0.7
+        said = f"{text or '(nothing)'} ({at:.1f} s)"
+        parts.append(
+            _text(x + (-4 if near_end else 4), y, said, anchor="end" if near_end else "start", color=color)
+        )
+    return _svg(_WIDE, y + 8, parts, title)
+
+
+_WIDE = 900
+
+
+def _sound(
+    envelope: npt.NDArray[np.float32], seconds: float, spoken: Sequence[tuple[float, float, str]]
+) -> Iterator[str]:
+    """Loudness, with the words that were said behind it and below."""
+    scale, step = _WIDE / max(seconds, 1e-9), _WIDE / max(len(envelope), 1)
+    for start, end, word in spoken:
+        yield f'<g opacity="0.12">{_bar(start * scale, 22, (end - start) * scale, 66, GREY)}</g>'
+        yield _text((start + end) / 2 * scale, 102, word, anchor="middle", color=GREY)
+    for index, level in enumerate(envelope):
+        tall = float(level) * 60
+        yield _bar(index * step, 55 - tall / 2, step, tall, BLUE)
 
 
 def sensitivity(layers: Mapping[str, tuple[float, float]], title: str) -> str:

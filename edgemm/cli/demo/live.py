@@ -5,11 +5,11 @@ from __future__ import annotations
 import io
 import threading
 import wave
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 import numpy.typing as npt
@@ -22,6 +22,8 @@ from edgemm.stream.stream import Stream
 
 Progress = Callable[[str, int, int], None]
 STAGES = ("wait", "preprocess", "infer", "decode")
+RATE = 8000
+"""Hertz of the bundled recordings."""
 PAUSE_S = 0.6
 """Silence between two spoken words."""
 STARTING_S = 2.0
@@ -76,12 +78,20 @@ def run_pictures(model_path: Path, budget: edgemm.Budget, progress: Progress) ->
 
 def run_speech(model_path: Path, budget: edgemm.Budget, folder: Path, progress: Progress) -> LiveRun:
     """The bundled words one after another, in real time, one inference per hop."""
+    from edgemm import data
+
     path = folder / "speech.wav"
-    spoken, samples, rate = write_speech(path)
+    spoken, samples, rate = write_speech(
+        path, [Said(word, each, PAUSE_S) for word, each, _ in data.spoken_digits()]
+    )
     run = listen("speech", model_path, f"{path}?block_ms=5", budget, progress, seconds=len(samples) / rate)
+    return replace(run, spoken=spoken, envelope=envelope_of(samples))
+
+
+def envelope_of(samples: npt.NDArray[np.float32]) -> npt.NDArray[np.float32]:
+    """float32[300], loudness 0..1 over the whole length."""
     loudness = np.abs(samples[: len(samples) // 300 * 300]).reshape(300, -1).max(axis=1)
-    envelope = (loudness / max(float(loudness.max()), 1e-6)).astype(np.float32)
-    return replace(run, spoken=spoken, envelope=envelope)
+    return np.asarray(loudness / max(float(loudness.max()), 1e-6), np.float32)
 
 
 def watch(
@@ -115,7 +125,7 @@ def watch(
                 shown.append((item.frame.pixels.copy(), f"{item.value.label} {item.value.score:.0%}", right))
             progress(f"{name}, live", item.sequence + 1, 0)
         summary = stream.ledger.summary()
-    return LiveRun(name, float(budget.max_age_ms or 0), tuple(ages), _medians(stages), summary, tuple(shown))
+    return LiveRun(name, float(budget.max_age_ms or 0), tuple(ages), medians(stages), summary, tuple(shown))
 
 
 def listen(
@@ -143,7 +153,7 @@ def listen(
         name,
         float(budget.max_age_ms or 0),
         tuple(ages),
-        _medians(stages),
+        medians(stages),
         summary,
         heard=tuple(heard),
         seconds=seconds,
@@ -163,22 +173,32 @@ def _for_at_most(seconds: float | None, stream: Stream) -> Iterator[None]:
         timer.cancel()
 
 
-def write_speech(path: Path) -> tuple[tuple[tuple[float, float, str], ...], npt.NDArray[np.float32], int]:
-    """All bundled words with pauses between them as one 16-bit WAV.
+class Said(NamedTuple):
+    """A recorded word."""
+
+    word: str
+    samples: npt.NDArray[np.float32]
+    """float32[n], at `RATE`."""
+    pause_s: float
+    """Silence behind it."""
+
+
+def write_speech(
+    path: Path, words: Sequence[Said]
+) -> tuple[tuple[tuple[float, float, str], ...], npt.NDArray[np.float32], int]:
+    """Words with pauses behind them as one 16-bit WAV.
 
     Returns:
         (start s, end s, word) of each, the samples float32[n], and their rate in hertz.
     """
-    from edgemm import data
-
-    words = data.spoken_digits()
-    rate = words[0][2]
+    rate = RATE
     silence = np.zeros(int(PAUSE_S * rate), np.float32)
     pieces, spoken, position = [silence], [], len(silence)
-    for label, samples, _ in words:
-        spoken.append((position / rate, (position + len(samples)) / rate, label))
-        pieces += [samples, silence]
-        position += len(samples) + len(silence)
+    for word, samples, pause_s in words:
+        spoken.append((position / rate, (position + len(samples)) / rate, word))
+        pause = np.zeros(int(pause_s * rate), np.float32)
+        pieces += [samples, pause]
+        position += len(samples) + len(pause)
     joined = np.concatenate([*pieces, silence])
     stored = io.BytesIO()
     with wave.open(stored, "wb") as file:
@@ -188,7 +208,8 @@ def write_speech(path: Path) -> tuple[tuple[tuple[float, float, str], ...], npt.
     return tuple(spoken), joined, rate
 
 
-def _medians(stages: list[Any]) -> dict[str, float]:
+def medians(stages: list[Any]) -> dict[str, float]:
+    """Milliseconds of each stage."""
     return {
         name: float(np.median([each.get(name, 0.0) for each in stages])) if stages else 0.0 for name in STAGES
     }

@@ -11,12 +11,14 @@ from edgemm.cli.demo.devices import Tried
 from edgemm.cli.demo.live import LiveRun
 from edgemm.cli.demo.measure import Variant
 from edgemm.cli.demo.report import Section, page, paragraph, picture, table, video
+from edgemm.cli.demo.strings import WrittenDown
 from edgemm.cli.demo.vision import SceneVariant
 from edgemm.version import __version__
 
 LEAD = (
     "Four networks, trained in float, converted to int8 files for two runtimes, and run on films, pictures and speech "
-    "inside a latency budget. Everything on this page was measured when it was made, on this machine, on one thread."
+    "inside a latency budget; a fifth writes down what is said. Everything on this page was measured when it was made, "
+    "on this machine, on one thread."
 )
 
 
@@ -28,6 +30,7 @@ def write_report(
     films: tuple[LiveRun, ...],
     pictures: LiveRun,
     speech: LiveRun,
+    strings: WrittenDown,
     devices: tuple[Tried, ...],
 ) -> None:
     """One self-contained HTML file."""
@@ -46,8 +49,11 @@ def write_report(
         Section("Where int8 loses it, layer by layer", _losses(*digits, *keywords)),
         Section("Pictures, live", _budget(pictures, "30 pictures per second") + _pictures(pictures)),
         Section("Speech, live", _budget(speech, "one inference every 20 ms of sound") + _speech(speech)),
+        Section("Digit strings, written down while they are said", _strings(strings)),
         Section("Devices of this machine", "".join(map(_device, devices)) or paragraph(NO_DEVICES)),
-        Section("Where the milliseconds went", _stages(*films, pictures, speech, *_runs(devices))),
+        Section(
+            "Where the milliseconds went", _stages(*films, pictures, speech, strings.run, *_runs(devices))
+        ),
     ]
     atomic.save(path, page("edgemm: from float to int8, inside a budget", LEAD, sections))
 
@@ -217,6 +223,24 @@ def _speech(run: LiveRun) -> str:
         return ""
     line = charts.timeline(run.envelope, run.seconds, run.spoken, run.heard, "What was said (grey) and heard")
     return line + paragraph("Green: the word that was being said. Red: another one.", small=True)
+
+
+def _strings(strings: WrittenDown) -> str:
+    run = strings.run
+    chart = charts.transcript(
+        strings.envelope,
+        run.seconds,
+        run.spoken,
+        strings.told,
+        "What was said (grey), and what was told when",
+    )
+    lead = f"Said: {', '.join(strings.said)}. Written down: {', '.join(strings.written) or 'nothing'}."
+    return (
+        paragraph(lead)
+        + chart
+        + paragraph("Grey: so far, replaced by what comes next. Green: final, after a silence.", small=True)
+        + _budget(run, "digit strings")
+    )
 
 
 def _stages(*runs: LiveRun) -> str:

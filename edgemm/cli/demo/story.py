@@ -14,12 +14,15 @@ from edgemm.cli.demo.live import LiveRun, run_pictures, run_speech
 from edgemm.cli.demo.measure import Variant, measure_digits, measure_keywords
 from edgemm.cli.demo.pages import write_report
 from edgemm.cli.demo.scene_film import run_film
+from edgemm.cli.demo.strings import WrittenDown, write_down
 from edgemm.cli.demo.vision import NETWORKS, SceneVariant, measure_detector, measure_segmenter
 from edgemm.cli.output import size, table
 
 Progress = Callable[[str, int, int], None]
 FILM_BUDGET_MS = 66.0
 """The film has 15 pictures a second."""
+STRING_BUDGET_MS = 150.0
+"""The recogniser hears in steps of 80 ms, and its labels lag behind."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,6 +38,7 @@ class Told:
     """Detector and segmenter on a film."""
     pictures: LiveRun
     speech: LiveRun
+    strings: WrittenDown
     devices: tuple[Tried, ...]
     """The camera and the microphone that were asked for, or found."""
     seconds: float
@@ -48,7 +52,10 @@ class Told:
                 *(variant.to_json() for variant in (*self.digits, *self.keywords)),
                 *(scene.to_json() for scene in self.scenes),
             ],
-            "streams": [run.to_json() for run in (*self.films, self.pictures, self.speech)],
+            "streams": [
+                *(run.to_json() for run in (*self.films, self.pictures, self.speech)),
+                self.strings.to_json(),
+            ],
             "devices": [each.to_json() for each in self.devices],
         }
 
@@ -84,6 +91,7 @@ class Told:
             *self.films,
             self.pictures,
             self.speech,
+            self.strings.run,
             *(each.run for each in self.devices if each.run),
         ):
             s = run.summary
@@ -93,7 +101,11 @@ class Told:
             )
         words = " ".join(word for _, word in self.speech.heard)
         lines += [f"{each.uri}: {each.trouble}" for each in self.devices if each.trouble]
-        lines += [f"heard: {words}", f"report: {self.report}  ({self.seconds:.0f} s)"]
+        lines += [
+            f"heard: {words}",
+            f"written down: {', '.join(self.strings.written)}",
+            f"report: {self.report}  ({self.seconds:.0f} s)",
+        ]
         return "\n".join(lines)
 
 
@@ -119,7 +131,10 @@ def tell(folder: str | Path, progress: Progress, *, camera: str = "auto", microp
     films = tuple(run_film(where / f"{name}.int8.tflite", budget, where, progress) for name in NETWORKS)
     pictures = run_pictures(where / "digits.int8.tflite", edgemm.Budget(PICTURE_BUDGET_MS), progress)
     speech = run_speech(where / "keywords.int8.tflite", edgemm.Budget(HOP_BUDGET_MS), where, progress)
+    strings = write_down(edgemm.Budget(STRING_BUDGET_MS), where, progress)
     devices = try_devices(where, camera, microphone, progress)
     report = where / "report.html"
-    write_report(report, digits, keywords, scenes, films, pictures, speech, devices)
-    return Told(report, digits, keywords, scenes, films, pictures, speech, devices, time.monotonic() - began)
+    write_report(report, digits, keywords, scenes, films, pictures, speech, strings, devices)
+    return Told(
+        report, digits, keywords, scenes, films, pictures, speech, strings, devices, time.monotonic() - began
+    )
