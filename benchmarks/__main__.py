@@ -14,7 +14,9 @@ def names() -> list[str]:
     """Modules of this folder that measure something."""
     found = [module.name for module in pkgutil.iter_modules([str(Path(__file__).parent)])]
     return sorted(
-        name for name in found if name not in ("__main__", "timing", "networks", "shared", "shrinking", "zoo")
+        name
+        for name in found
+        if name not in ("__main__", "moonshine", "networks", "shared", "shrinking", "timing", "zoo")
     )
 
 
