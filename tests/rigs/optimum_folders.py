@@ -136,6 +136,61 @@ def caches(prefix: str) -> list[str]:
     ]
 
 
+def speech_encoder(kind: str, seed: int = 4) -> Any:
+    """As Whisper's, input_features[1, 8, 3000] -> [1, 75, WIDTH]; or as Moonshine's, input_values[1, n] and a mask ->
+    [1, n / 400, WIDTH]."""
+    torch = package("torch")
+    torch.manual_seed(seed)
+
+    class Encoder(torch.nn.Module):  # type: ignore[misc,name-defined]
+        def __init__(self) -> None:
+            super().__init__()
+            bands, step = (8, 40) if kind == "whisper" else (1, 400)
+            self.join = torch.nn.Conv1d(bands, WIDTH, step, stride=step)
+
+        def forward(self, sound: Any, mask: Any = None) -> Any:
+            if kind == "whisper":
+                return 4.0 * torch.tanh(self.join(sound)).transpose(1, 2)
+            heard = (sound * mask.to(sound.dtype)).unsqueeze(1)
+            return 4.0 * torch.tanh(20.0 * self.join(heard)).transpose(1, 2)
+
+    return Encoder().eval()
+
+
+def speech_folder(folder: Path, made: Networks, encoder: Any, kind: str, **config: Any) -> Path:
+    """A folder with Whisper or Moonshine."""
+    onnx = package("onnx")
+    folder_of(folder, made, model_type=kind, decoder_start_token_id=3, bad_words_ids=None, **config)
+    inputs: Tensors = (("input_features", (1, 8, 3000), "float32"),)
+    axes: dict[str, dict[int, str]] = {"input_features": {0: "batch"}, "last_hidden_state": {0: "batch"}}
+    if kind == "moonshine":
+        inputs = (("input_values", (1, 4000), "float32"), ("attention_mask", (1, 4000), "int64"))
+        axes = {name: {0: "batch", 1: "n"} for name in ("input_values", "attention_mask")}
+        axes["last_hidden_state"] = {0: "batch", 1: "m"}
+    onnx.save(to_onnx(encoder, inputs, ("last_hidden_state",), open_axes=axes), folder / "encoder_model.onnx")
+    decoder = onnx.load(folder / "decoder_model_merged.onnx")
+    _without_mask(decoder)
+    onnx.save(decoder, folder / "decoder_model_merged.onnx")
+    return folder
+
+
+def _without_mask(decoder: Any) -> None:
+    """All of the encoder's answer counts, as in Whisper's: the mask is made inside."""
+    onnx = package("onnx")
+    helper = onnx.helper
+    graph = decoder.graph
+    kept = [each for each in graph.input if each.name != "encoder_attention_mask"]
+    del graph.input[:]
+    graph.input.extend(kept)
+    one = helper.make_tensor("one", onnx.TensorProto.INT64, [1], [1])
+    nodes = [
+        helper.make_node("Shape", ["encoder_hidden_states"], ["sizes"], start=0, end=2),
+        helper.make_node("ConstantOfShape", ["sizes"], ["encoder_attention_mask"], value=one),
+    ]
+    for at, node in enumerate(nodes):
+        graph.node.insert(at, node)
+
+
 def folder_of(folder: Path, made: Networks, *, inside: str = "", **config: Any) -> Path:
     """The folder.
 

@@ -9,6 +9,8 @@ import transducer_networks as networks
 from needs import package
 from transducer_networks import CONTEXT, TOKENS, WIDTH, Encoder, Tensors, to_onnx
 
+NO_BATCH = -1
+
 
 def save(
     path: Path,
@@ -21,11 +23,14 @@ def save(
     """With the batch open, as exporters leave it.
 
     Args:
-        batch: name of an input or output -> which of its dimensions is the batch; 0 where it is not named.
+        batch: name of an input or output -> which of its dimensions is the batch; 0 where it is not named, and NO_BATCH
+            where it has none.
     """
     model = to_onnx(module, inputs, outputs)
     for each in (*model.graph.input, *model.graph.output):
         dims = each.type.tensor_type.shape.dim
+        if batch.get(each.name) == NO_BATCH:
+            continue
         if each.name.startswith("new_") or each.name in batch:
             dims[batch.get(each.name.removeprefix("new_"), 0)].dim_param = "N"
         else:

@@ -19,7 +19,12 @@ LAYOUTS: Mapping[str, tuple[str, str]] = {
         "encoder-*.onnx, decoder-*.onnx, joiner-*.onnx and tokens.txt",
     ),
     "sherpa-onnx CTC": ("sherpa_ctc", "model.onnx and tokens.txt"),
+    "sherpa-onnx Whisper": ("sherpa_whisper", "NAME-encoder.onnx, NAME-decoder.onnx and NAME-tokens.txt"),
     "Piper": ("piper", "a voice's .onnx and .onnx.json"),
+    "optimum speech": (
+        "optimum_speech",
+        "encoder_model.onnx, decoder_model_merged.onnx, tokenizer.json and config.json of Whisper or Moonshine",
+    ),
     "optimum": ("optimum", "encoder_model.onnx, decoder_model_merged.onnx, tokenizer.json and config.json"),
 }
 """Layout, as messages call it -> its module, and what such a folder has in it, in a few words."""

@@ -11,7 +11,7 @@ from __future__ import annotations
 import json
 import re
 from collections.abc import Mapping
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -24,7 +24,7 @@ from edgemm.strict_json import parse
 _ENCODER, _DECODER = r"encoder_model{0}\.onnx", r"decoder_model_merged{0}\.onnx"
 _SMALL = r"([._](quantized|int8|uint8))?"
 _PAST = re.compile(r"past_key_values\.(\d+)\.(decoder|encoder)\.(key|value)")
-_HEARS = ("whisper", "moonshine", "speech_to_text", "speecht5")
+_HEARS = ("whisper", "moonshine", "speech_to_text", "speecht5", "speech-encoder-decoder")
 """`model_type` of models that take sound."""
 _READS = ("input_ids", "attention_mask")
 _MAX_BYTES = 4 << 20
@@ -32,11 +32,27 @@ _LONGEST = 512
 """Tokens of a text and of what is written, where the settings say more, or nothing."""
 
 
-def read(folder: Path, precision: Precision = "int8") -> BundleCard | None:
-    """The card of such a folder; None where it is another.
+@dataclass(frozen=True, slots=True)
+class Export:
+    """What such a folder holds."""
+
+    kind: object
+    """`model_type` of its configuration."""
+    config: Mapping[str, Any]
+    """config.json, and generation_config.json where that says otherwise."""
+    encoder_file: str
+    decoder_file: str
+    tokenizer: str
+    encoder: OnnxFile
+    decoder: OnnxFile
+    said: list[str]
+
+
+def find_export(folder: Path, precision: Precision) -> Export | None:
+    """The networks and settings of a folder; None where it has none of these.
 
     Raises:
-        CardError: what is there does not hold together, or is a model of another kind.
+        CardError: a file is missing, or is not what its name says.
     """
     top = Listing.of(folder, precision)
     where = "" if top.matching(r"(en|de)coder_model.*\.onnx") else "onnx/"
@@ -50,27 +66,45 @@ def read(folder: Path, precision: Precision = "int8") -> BundleCard | None:
     config = _json(top, "config.json") | (
         _json(top, "generation_config.json") if "generation_config.json" in top.names else {}
     )
-    kind = config.get("model_type")
-    if kind in _HEARS:
-        raise CardError(
-            f"config.json: model_type {kind!r} takes sound: expected a model that reads a text and writes one, such as "
-            "marian or t5"
-        )
     encoder_file = networks.one("encoder", _ENCODER.format(_SMALL), "encoder_model.onnx")
     decoder_file = _decoder_file(networks)
     tokenizer = top.one("tokenizer", r"tokenizer\.json", "tokenizer.json")
     encoder, decoder = networks.outside(encoder_file)[0], networks.outside(decoder_file)[0]
+    return Export(
+        config.get("model_type"), config, where + encoder_file, where + decoder_file, tokenizer, encoder, decoder,
+        top.said,
+    )  # fmt: skip
+
+
+def read(folder: Path, precision: Precision = "int8") -> BundleCard | None:
+    """The card of such a folder; None where it is another.
+
+    Raises:
+        CardError: what is there does not hold together, or is a model of another kind.
+    """
+    export = find_export(folder, precision)
+    if export is None:
+        return None
+    if export.kind in _HEARS:
+        raise CardError(
+            f"config.json: model_type {export.kind!r} takes sound in a way that is not known here: expected whisper, "
+            "moonshine, or a model that reads a text and writes one, such as marian or t5"
+        )
+    names = _names(export.encoder, export.decoder, export.encoder_file, export.decoder_file)
     content: dict[str, Any] = {
         "schema": BUNDLE_SCHEMA,
         "name": folder.resolve().name[:100] or "sequence",
         "driver": "sequence",
-        "sequence": {**_names(encoder, decoder, encoder_file, decoder_file), **_settings(config)},
+        "sequence": {**names, **_settings(export.config)},
         "parts": {
-            "encoder": {"file": where + encoder_file},
-            "decoder": {"file": where + decoder_file, "card": {"states": _states(decoder, decoder_file)}},
+            "encoder": {"file": export.encoder_file},
+            "decoder": {
+                "file": export.decoder_file,
+                "card": {"states": states_of(export.decoder, export.decoder_file)},
+            },
         },
-        "assets": {"tokenizer": {"file": tokenizer}},
-        "x-said": top.said,
+        "assets": {"tokenizer": {"file": export.tokenizer}},
+        "x-said": export.said,
     }
     return BundleCard.from_json(json.dumps(content))
 
@@ -116,7 +150,7 @@ def _names(encoder: OnnxFile, decoder: OnnxFile, encoder_file: str, decoder_file
     }
 
 
-def _states(decoder: OnnxFile, file: str) -> list[dict[str, Any]]:
+def states_of(decoder: OnnxFile, file: str) -> list[dict[str, Any]]:
     """The caches: those of the decoder grow, those of the encoder's answer are given once."""
     gives = {spec.name for spec in decoder.outputs}
     found = []
@@ -141,23 +175,23 @@ def _states(decoder: OnnxFile, file: str) -> list[dict[str, Any]]:
 
 def _settings(config: Mapping[str, Any]) -> dict[str, Any]:
     """How it writes: config.json, and generation_config.json where that says otherwise."""
-    most = _whole(config, ("max_length", "max_new_tokens"), _LONGEST)
-    reads = _whole(config, ("max_position_embeddings", "n_positions", "max_source_positions"), _LONGEST)
-    forced = _ids(config, "forced_bos_token_id")
+    most = whole_of(config, ("max_length", "max_new_tokens"), _LONGEST)
+    reads = whole_of(config, ("max_position_embeddings", "n_positions", "max_source_positions"), _LONGEST)
+    forced = ids_of(config, "forced_bos_token_id")
     found: dict[str, Any] = {
         "source": {
             "tokenizer": "json",
             "vocabulary": "tokenizer",
             "length": min(reads, _LONGEST),
-            "pad": (_ids(config, "pad_token_id") or [0])[0],
+            "pad": (ids_of(config, "pad_token_id") or [0])[0],
         },
-        "begin": _ids(config, "decoder_start_token_id") or _ids(config, "bos_token_id"),
-        "end": _ids(config, "eos_token_id"),
+        "begin": ids_of(config, "decoder_start_token_id") or ids_of(config, "bos_token_id"),
+        "end": ids_of(config, "eos_token_id"),
         "forced": forced,
-        "suppressed": sorted({*_single_words(config), *_ids(config, "suppress_tokens")}),
+        "suppressed": sorted({*_single_words(config), *ids_of(config, "suppress_tokens")}),
         "most_tokens": max(min(most, _LONGEST), len(forced), 1),
-        "beams": min(_whole(config, ("num_beams",), 1), 64),
-        "no_repeat": min(_whole(config, ("no_repeat_ngram_size",), 0), 64),
+        "beams": min(whole_of(config, ("num_beams",), 1), 64),
+        "no_repeat": min(whole_of(config, ("no_repeat_ngram_size",), 0), 64),
     }
     penalty = config.get("length_penalty", 1.0)
     if isinstance(penalty, int | float) and 0 <= penalty <= 10:
@@ -176,7 +210,12 @@ def _single_words(config: Mapping[str, Any]) -> list[int]:
     return [each[0] for each in words if isinstance(each, list) and len(each) == 1 and type(each[0]) is int]
 
 
-def _ids(config: Mapping[str, Any], key: str) -> list[int]:
+def ids_of(config: Mapping[str, Any], key: str) -> list[int]:
+    """The ids of a key, which has one or a list of them, or none.
+
+    Raises:
+        CardError: it has something else.
+    """
     found = config.get(key)
     ids = found if isinstance(found, list) else [] if found is None else [found]
     if not all(type(each) is int and 0 <= each < 1 << 24 for each in ids):
@@ -184,8 +223,12 @@ def _ids(config: Mapping[str, Any], key: str) -> list[int]:
     return ids
 
 
-def _whole(config: Mapping[str, Any], keys: tuple[str, ...], usual: int) -> int:
-    """The first of these that is there."""
+def whole_of(config: Mapping[str, Any], keys: tuple[str, ...], usual: int) -> int:
+    """The first of these that is there.
+
+    Raises:
+        CardError: it is no whole number.
+    """
     found = next((config[key] for key in keys if config.get(key) is not None), usual)
     if type(found) is not int or not 0 <= found < 1 << 31:
         raise CardError(f"config.json: {keys[0]}: expected a whole number, found {str(found)[:80]!r}")

@@ -103,7 +103,7 @@ def test_a_folder_without_its_tokenizer_is_refused(folder: Path) -> None:
 @pytest.mark.parametrize(
     ("config", "message"),
     [
-        ({"model_type": "whisper"}, "model_type 'whisper' takes sound"),
+        ({"model_type": "speecht5"}, "model_type 'speecht5' takes sound"),
         ({"eos_token_id": None}, "eos_token_id: expected the id of a token, found none"),
         ({"eos_token_id": "</s>"}, "eos_token_id: expected ids from 0 on, found '</s>'"),
         ({"num_beams": 2.5}, "num_beams: expected a whole number, found '2.5'"),
