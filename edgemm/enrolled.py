@@ -164,6 +164,8 @@ class Enrolled:
             )
 
     def _given(self, embedding: Embedding) -> npt.NDArray[np.float64]:
+        if isinstance(embedding, Embedding) and not np.any(embedding.vector):
+            return np.zeros(np.size(embedding.vector))  # like nobody
         row = self._normal(embedding, "the embedding")
         self._require_length(row.size, next(iter(self._voices.values()))[0].size)
         return row

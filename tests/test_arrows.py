@@ -75,7 +75,7 @@ ROOMS: dict[str, Room] = {
     # `Model` itself: its method `stream` is where a session and a stream meet.
     "load": Room(
         ("model.chain", "model.model", "model.load", "model.bundle", "model.bundle_goldens"),
-        (*GROUND, "card", "artifact", "foreign", "backends", "tasks", "model", "capture", "stream"),
+        (*GROUND, "card", "enrolled", "artifact", "foreign", "backends", "tasks", "model", "capture", "stream"),
     ),
     # Programs.
     "facade": Room(("",), (*GROUND, "card", "enrolled", "capture", "stream", "load", "drawing", "judge", "sinks")),

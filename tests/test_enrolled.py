@@ -37,6 +37,13 @@ def test_the_nearest_is_named_and_detected_where_it_is_near(voices: Enrolled) ->
     assert found.score == pytest.approx(np.sqrt(0.5))
 
 
+def test_an_embedding_of_nothing_is_like_nobody(voices: Enrolled) -> None:
+    found = voices.identify(vector(0, 0, 0))
+    assert (found.score, found.detected) == (0.0, False)
+    with pytest.raises(InputError, match="finite"):
+        voices.identify(vector(0, np.nan, 0))
+
+
 def test_one_name_is_verified(voices: Enrolled) -> None:
     assert voices.verify("ben", vector(0, 0.1, 1)).detected
     found = voices.verify("anna", vector(0, 0.1, 1))

@@ -20,7 +20,6 @@ from edgemm.stream.account import in_words, record_in_words
 if TYPE_CHECKING:
     from edgemm.capture.source import Source
     from edgemm.card import ModelCard
-    from edgemm.model.chain import Chain
     from edgemm.stream.item import Item
     from edgemm.stream.stream import Stream
 
@@ -58,7 +57,8 @@ SUMMARY_SCHEMA = "edgemm.summary/1"
 """Of the last line."""
 
 _NOT_BESIDE_AN_APP: Mapping[str, Any] = {
-    "source": None, "before": None, "card": None, "preset": None, "live": False, "max_age": None, "on_late": "deliver",
+    "source": None, "before": None, "enrolled": None,
+    "card": None, "preset": None, "live": False, "max_age": None, "on_late": "deliver",
     "policy": "auto", "delegate": "auto", "threads": 1, "record": None, "threshold": None, "classes": None,
     "max_detections": None, "set": [], "save": None, "overwrite": False,
 }  # fmt: skip
@@ -88,6 +88,12 @@ def add_arguments(parser: CommandParser) -> None:
         metavar="BUNDLE",
         help="a stage of sound in front of the model, such as a bundle that removes noise: the model hears what it "
         "makes",
+    )
+    parser.add_argument(
+        "--enrolled",
+        type=Path,
+        metavar="VOICES.json",
+        help="of a model that makes embeddings: say whose they are, of those in this file (edgemm.Enrolled)",
     )
     _add_options(parser)
     parser.add_argument("--limit", type=whole(1), metavar="N", help="stop after N results")
@@ -206,7 +212,7 @@ def _run_one(options: argparse.Namespace, draining: Draining) -> int:
     with ExitStack() as opened:
         record = opened.enter_context(_record(options))
         signals.check()
-        model: edgemm.Model | Chain = edgemm.load(
+        model: Any = edgemm.load(
             options.file,
             delegate=options.delegate,
             threads=options.threads,
@@ -215,6 +221,8 @@ def _run_one(options: argparse.Namespace, draining: Draining) -> int:
         )
         opened.enter_context(model)
         signals.check()
+        if options.enrolled is not None:
+            model = model.then(edgemm.Enrolled.load(options.enrolled))
         if options.before is not None:
             first = edgemm.load_bundle(options.before, delegate=options.delegate, threads=options.threads)
             model = opened.enter_context(first).then(model)

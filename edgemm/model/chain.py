@@ -1,26 +1,30 @@
-"""A stage of sound in front of a model: what cleans sound, and what hears it then, as one to their user."""
+"""What stands in front of a model, or behind it, as one to their user: a stage of sound; those that are enrolled."""
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from contextlib import ExitStack
 from types import TracebackType
 from typing import TYPE_CHECKING, Any, Literal, Protocol
 
+from edgemm.enrolled import Enrolled
 from edgemm.errors import InputError
 from edgemm.lifecycle import Lifecycle
 from edgemm.media import AudioBlock, Captured
 from edgemm.model.coerce import as_block
-from edgemm.results import Audio, Result
+from edgemm.results import Audio, Embedding, Identity, Result
 from edgemm.session import Emission, Gap, Session, StageClock
 
 if TYPE_CHECKING:
+    from typing_extensions import Self
+
     from edgemm.backends.backend import Coverage
     from edgemm.capture.source import Source
     from edgemm.stream.budget import Budget
     from edgemm.stream.stream import Stream
 
-SOUND = "audio"
-"""Task of what gives sound."""
+SOUND, EMBEDDING = "audio", "embedding"
+"""Tasks of what gives sound, and of what gives embeddings."""
 
 
 class Stage(Protocol):
@@ -52,7 +56,78 @@ class Stage(Protocol):
         """Frees it."""
 
 
-class Chain:
+class _Joined:
+    """A model and something beside it, with the face of a `Model`; `close()` closes both."""
+
+    def __init__(self, what: str, answers: Stage, closed: Sequence[Stage]) -> None:
+        self._answers, self._closed = answers, closed
+        self._life = Lifecycle(what, "load its models again")
+
+    @property
+    def card(self) -> Any:
+        """Of the model whose results are given."""
+        return self._answers.card
+
+    @property
+    def modality(self) -> str:
+        """What it takes."""
+        return self._answers.modality
+
+    @property
+    def coverage(self) -> Coverage:
+        """What the accelerator took of the model whose results are given."""
+        return self._answers.coverage
+
+    @property
+    def delegates(self) -> tuple[str, ...]:
+        """What really runs it, each once."""
+        return tuple(dict.fromkeys(name for each in self._closed for name in each.delegates))
+
+    def session(self, **options: Any) -> Session:
+        """A new stream's private state; close it when done.
+
+        Args:
+            options: of the model whose results are given, for this session.
+        """
+        raise NotImplementedError
+
+    def stream(
+        self, source: Source, budget: Budget | None = None, *, timeout_s: float | None = None, **options: Any
+    ) -> Stream:
+        """Runs it on a source, inside a budget; see `Model.stream`."""
+        from edgemm.stream.budget import Budget
+        from edgemm.stream.pairing import require_budget, require_source
+        from edgemm.stream.stream import SOURCE_TIMEOUT_S, Stream
+
+        require_source(source)
+        require_budget(budget)
+        timeout_s = SOURCE_TIMEOUT_S if timeout_s is None else timeout_s
+        session = self.session(**options)
+        try:
+            return Stream(session, source, budget or Budget(), timeout_s=timeout_s)
+        except BaseException:
+            session.close()
+            raise
+
+    def close(self) -> None:
+        """Frees the models; may be called twice."""
+        self._life.close(self._end)
+
+    def _end(self) -> None:
+        with ExitStack() as closing:  # the last first, and each, whatever the others raise
+            for each in self._closed:
+                closing.callback(each.close)
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.close()
+
+
+class Chain(_Joined):
     """A stage that gives sound, and a model that hears that instead of the source, with the face of a `Model`.
 
     The sound keeps the times at which it was captured, so that the delay of the stage stands in the age of a result.
@@ -74,34 +149,13 @@ class Chain:
             raise InputError(
                 f"then: expected a model that takes sound behind the stage, found {second.modality!r}"
             )
+        super().__init__("the chain", second, (first, second))
         self._first, self._second = first, second
-        self._life = Lifecycle("the chain", "load its models again")
-
-    @property
-    def card(self) -> Any:
-        """Of the second, whose results the chain gives."""
-        return self._second.card
-
-    @property
-    def modality(self) -> str:
-        """What it takes: "audio"."""
-        return SOUND
-
-    @property
-    def coverage(self) -> Coverage:
-        """What the accelerator took of the second."""
-        return self._second.coverage
-
-    @property
-    def delegates(self) -> tuple[str, ...]:
-        """What really runs both, each once."""
-        return tuple(dict.fromkeys((*self._first.delegates, *self._second.delegates)))
 
     def __call__(self, x: Any, *, sample_rate: int | None = None) -> Result:
         """The result of one recording; see `Model`."""
         self._life.check()
-        block = as_block(x, sample_rate)
-        sound = self._first(block)
+        sound = self._first(as_block(x, sample_rate))
         assert isinstance(sound, Audio)
         return self._second(sound.samples, sample_rate=sound.sample_rate)
 
@@ -119,41 +173,79 @@ class Chain:
             second.close()
             raise
 
-    def stream(
-        self, source: Source, budget: Budget | None = None, *, timeout_s: float | None = None, **options: Any
-    ) -> Stream:
-        """Runs the chain on a source, inside a budget; see `Model.stream`."""
-        from edgemm.stream.budget import Budget
-        from edgemm.stream.pairing import require_budget, require_source
-        from edgemm.stream.stream import SOURCE_TIMEOUT_S, Stream
 
-        require_source(source)
-        require_budget(budget)
-        timeout_s = SOURCE_TIMEOUT_S if timeout_s is None else timeout_s
-        session = self.session(**options)
-        try:
-            return Stream(session, source, budget or Budget(), timeout_s=timeout_s)
-        except BaseException:
-            session.close()
-            raise
+class Recognizer(_Joined):
+    """A model that makes embeddings, and those that are enrolled: it says whose they are, with a `Model`'s face."""
+
+    def __init__(self, model: Stage, enrolled: Enrolled) -> None:
+        """Use `then` of the model.
+
+        Raises:
+            InputError: the model makes no embeddings, nobody is enrolled, or with another model.
+        """
+        if model.card.task != EMBEDDING:
+            raise InputError(
+                f"then: expected a model that makes embeddings in front of those that are enrolled, found "
+                f"{model.card.task!r}"
+            )
+        if not len(enrolled):
+            raise InputError("then: expected somebody to be enrolled, found nobody")
+        super().__init__("the recognizer", model, (model,))
+        self._model, self._enrolled = model, enrolled
+
+    def __call__(self, x: Any, *, sample_rate: int | None = None) -> Identity:
+        """Whose voice, face or whatever it is of one thing by itself; see `Model`."""
+        self._life.check()
+        return self._named(self._model(x, sample_rate=sample_rate))
+
+    def session(self, **options: Any) -> RecognizerSession:
+        """A new stream's private state; close it when done.
+
+        Args:
+            options: of the model, for this session.
+        """
+        self._life.check()
+        return RecognizerSession(self._model.session(**options), self._named)
+
+    def _named(self, found: Result) -> Identity:
+        assert isinstance(found, Embedding)
+        return self._enrolled.identify(found)
+
+
+class RecognizerSession:
+    """One stream of embeddings with names. See `edgemm.session.Session`."""
+
+    def __init__(self, session: Session, named: Callable[[Result], Identity]) -> None:
+        self._session, self._named = session, named
+        self.modality: Literal["image", "audio", "text"] = getattr(session, "modality", "audio")
+
+    def feed(self, item: Captured, clock: StageClock) -> Iterator[Emission]:
+        """Whose each embedding is that the item completes."""
+        return self._each(self._session.feed(item, clock))
+
+    def gap(self, gap: Gap, clock: StageClock) -> Iterator[Emission]:
+        """What is still to be said."""
+        return self._each(self._session.gap(gap, clock))
+
+    def finish(self, clock: StageClock) -> Iterator[Emission]:
+        """What is still to be said."""
+        return self._each(self._session.finish(clock))
+
+    def _each(self, found: Iterable[Emission]) -> Iterator[Emission]:
+        for each in found:
+            yield each._replace(value=self._named(each.value))
+
+    def cancel(self) -> None:
+        """See `edgemm.session.Session`."""
+        self._session.cancel()
+
+    def reset(self) -> None:
+        """Forgets everything heard or seen; who is enrolled stays so."""
+        self._session.reset()
 
     def close(self) -> None:
-        """Frees both; may be called twice."""
-        self._life.close(self._end)
-
-    def _end(self) -> None:
-        try:
-            self._second.close()
-        finally:
-            self._first.close()
-
-    def __enter__(self) -> Chain:
-        return self
-
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
-        self.close()
+        """Frees what the session of the model holds."""
+        self._session.close()
 
 
 class ChainSession:

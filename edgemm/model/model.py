@@ -6,7 +6,7 @@ import threading
 from collections.abc import Callable, Mapping, Sequence
 from functools import partial
 from types import TracebackType
-from typing import TYPE_CHECKING, Any, TypeVar
+from typing import TYPE_CHECKING, Any, TypeVar, overload
 
 import numpy as np
 import numpy.typing as npt
@@ -35,7 +35,8 @@ from edgemm.tensors import TensorSpec
 if TYPE_CHECKING:
     from edgemm.artifact import Artifact
     from edgemm.capture.source import Source
-    from edgemm.model.chain import Chain, Stage
+    from edgemm.enrolled import Enrolled
+    from edgemm.model.chain import Chain, Recognizer, Stage
     from edgemm.model.part import Part
     from edgemm.stream.stream import Stream
 
@@ -226,11 +227,27 @@ class Model:
         kinds = {card.modality for card, _ in self._mains()}
         return kinds.pop() if len(kinds) == 1 else "tensor"
 
-    def then(self, model: Stage) -> Chain:
-        """See `BundleModel.then`."""
-        from edgemm.model.chain import Chain
+    @overload
+    def then(self, behind: Enrolled) -> Recognizer: ...
 
-        return Chain(self, model)
+    @overload
+    def then(self, behind: Stage) -> Chain: ...
+
+    def then(self, behind: Stage | Enrolled) -> Chain | Recognizer:
+        """This in front of those that are enrolled, of a model that makes embeddings: it says whose they are.
+
+        A model that hears what a stage of sound makes stands behind that: see `BundleModel.then`.
+
+        Raises:
+            InputError: this makes no embeddings, nobody is enrolled, or with another model.
+        """
+        from edgemm.enrolled import Enrolled
+        from edgemm.model.chain import Chain, Recognizer
+
+        if not isinstance(behind, Enrolled):
+            return Chain(self, behind)
+        behind.require_model(self.artifact.sha256())
+        return Recognizer(self, behind)
 
     def part(self) -> Part:
         """This model as one of several that call each other, with a state of its own; close it when done.

@@ -10,7 +10,7 @@ import pytest
 from needs import package
 
 import edgemm
-from benchmarks import denoise, front_ends, shared, voice_activity, wake_word
+from benchmarks import denoise, front_ends, shared, speaker, voice_activity, wake_word
 
 package("soundfile")
 pytestmark = pytest.mark.shared
@@ -38,6 +38,12 @@ def test_voice_activity_on_a_stream_is_that_of_the_whole() -> None:
 @pytest.mark.slow
 def test_speech_without_its_noise() -> None:
     held(denoise.run())
+
+
+@pytest.mark.slow
+def test_speakers_are_told_apart() -> None:
+    package("torch")
+    held(speaker.run())
 
 
 @pytest.mark.slow
