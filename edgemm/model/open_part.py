@@ -47,6 +47,7 @@ class OpenPart(Part):
         }
         backend = self._backend
         with self._lock:
+            self._life.check()  # closed while this step waited for its turn
             values = self._fixed | {name: backend.value(each) for name, each in fed.items()}
             self._states.put(values, {**self._held, **fed})
             given = backend.run(values)
@@ -90,8 +91,9 @@ class OpenPart(Part):
         self._life.close(self._end)
 
     def _end(self) -> None:
-        self._states.reset()
-        self._fixed.clear()
+        with self._lock:
+            self._states.reset()
+            self._fixed.clear()
 
     def _hold_again(self) -> None:
         arrays = {**self._constants, **self._held}

@@ -4,7 +4,7 @@ Transducers, encoders with decoders, and voices that are made sentence by senten
 over parts: `encoder.step({"frames": x}).real("out")`.
 
 `Part` is what they see. Behind it stand `fixed_part` (all sizes are in the file, buffers are made once) and `open_part`
-(inputs of any length, caches that grow). `edgemm.model.load_part.load_part` opens a file as either.
+(inputs of any length, caches that grow). `edgemm.model.load.load_part` opens a file as either.
 """
 
 from __future__ import annotations

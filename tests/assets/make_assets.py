@@ -98,10 +98,10 @@ def add(version: int = 1, shape: Sequence[int] = (1,)) -> bytes:
     return g.pack([x], [y])
 
 
-def total() -> bytes:
-    """total = x + before, float32[1, 2]; a recurrent sum when total is fed back."""
+def total(rows: int = 1) -> bytes:
+    """total = x + before, float32[rows, 2]; a recurrent sum when total is fed back."""
     g = Graph()
-    x, before, y = (g.tensor(name, FLOAT, [1, 2]) for name in ("x", "before", "total"))
+    x, before, y = (g.tensor(name, FLOAT, [rows, 2]) for name in ("x", "before", "total"))
     g.operator(schema.BuiltinOperator.ADD, [x, before], [y], schema.AddOptionsT())
     return g.pack([x, before], [y])
 
@@ -280,11 +280,33 @@ def share() -> bytes:
     )  # fmt: skip
 
 
+def open_cache() -> bytes:
+    """For a step x of any rows and length: cache = past and x behind it; once = 100 x; y = the sum of the cache over
+    time + the sum of kept over time. float32[rows, time, 2], y float32[rows, 2]."""
+    return onnx_model(
+        [
+            ("Concat", ["past", "x"], ["cache"]),
+            ("Mul", ["x", "hundred"], ["once"]),
+            ("ReduceSum", ["cache", "time"], ["seen"]),
+            ("ReduceSum", ["kept", "time"], ["told"]),
+            ("Add", ["seen", "told"], ["y"]),
+        ],
+        {"x": ["rows", "steps", 2], "past": ["rows", "before", 2], "kept": ["rows", "first", 2]},
+        {"y": ["rows", 2], "cache": ["rows", "after", 2], "once": ["rows", "steps", 2]},
+        [
+            numpy_helper.from_array(np.array(100, np.float32), "hundred"),
+            numpy_helper.from_array(np.array([1], np.int64), "time"),
+        ],
+        {"Concat": {"axis": 1}, "ReduceSum": {"keepdims": 0}},
+    )
+
+
 ASSETS: dict[str, Callable[[], bytes]] = {
     "add.tflite": add,
     "add_numbers.tflite": lambda: add(shape=()),
     "add_nothing.tflite": lambda: add(shape=(0, 2)),
     "total.tflite": total,
+    "total_rows.tflite": lambda: total(3),
     "remembered.tflite": remembered,
     "two_adds.tflite": two_adds,
     "too_new.tflite": lambda: add(version=99),
@@ -306,6 +328,7 @@ ASSETS: dict[str, Callable[[], bytes]] = {
     "gru_whole.onnx": lambda: gru(20),
     "open_batch.onnx": lambda: onnx_model([("Abs", ["x"], ["y"])], {"x": ["N", 2]}, {"y": ["N", 2]}),
     "open_length.onnx": lambda: onnx_model([("Abs", ["x"], ["y"])], {"x": [1, "L"]}, {"y": [1, "L"]}),
+    "open_cache.onnx": open_cache,
     "too_new.onnx": lambda: onnx_model([("Abs", ["x"], ["y"])], {"x": [1]}, {"y": [1]}, opset=99),
     "outside.onnx": lambda: onnx_model([("Add", ["x", "w"], ["y"])], {"x": [1]}, {"y": [1]}, [outside()]),
 }
