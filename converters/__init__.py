@@ -25,16 +25,22 @@ if TYPE_CHECKING:
     from edgemm.converters.pruning import PrunedFile as PrunedFile
     from edgemm.converters.pruning import file_sensitivity as file_sensitivity
     from edgemm.converters.pruning import prune_file as prune_file
+    from edgemm.converters.tflite.signatures import MergedSignatures as MergedSignatures
+    from edgemm.converters.tflite.signatures import merge_signatures as merge_signatures
 
 _HOMES = {
     "Conversion": "edgemm.converters.conversion",
+    "MergedSignatures": "edgemm.converters.tflite.signatures",
     "PrunedFile": "edgemm.converters.pruning",
     "convert": "edgemm.converters.conversion",
     "file_sensitivity": "edgemm.converters.pruning",
+    "merge_signatures": "edgemm.converters.tflite.signatures",
     "prune_file": "edgemm.converters.pruning",
 }
 """Name -> the module that it is in, which is imported when the name is asked for."""
-__all__ = ["Conversion", "PrunedFile", "convert", "file_sensitivity", "prune_file"]
+__all__ = [
+    "Conversion", "MergedSignatures", "PrunedFile", "convert", "file_sensitivity", "merge_signatures", "prune_file",
+]  # fmt: skip
 
 
 def __getattr__(name: str) -> Any:

@@ -33,11 +33,15 @@ class Opened(Protocol):
 class _AsOnDevices:
     """A file in the backend that a device would open it with."""
 
-    def __init__(self, payload: bytes, format_: Format) -> None:
-        from edgemm.backends import open_backend
+    def __init__(self, payload: bytes, format_: Format, signature: str) -> None:
+        from edgemm.backends import Backend, open_backend, open_entries
 
         artifact = Artifact(Path("model"), format_, payload, None, None, len(payload))
-        self._backend = open_backend(artifact, delegate="cpu")
+        self._backend: Backend
+        if signature:
+            self._backend = open_entries(artifact, delegate="cpu").entries[signature]
+        else:
+            self._backend = open_backend(artifact, delegate="cpu")
         self.inputs = [spec.name for spec in self._backend.inputs]
         self.outputs = [spec.name for spec in self._backend.outputs]
 
@@ -129,7 +133,7 @@ def _open(question: Content, arrays: Sequence[Array]) -> Opened:
     payload = arrays[0].tobytes()
     if question["open"] == "onnx" and question["how"] != "device":
         return _AsWritten(payload, question["how"] == "optimized")
-    return _AsOnDevices(payload, question["open"])
+    return _AsOnDevices(payload, question["open"], str(question["signature"]))
 
 
 def _undelegated(payload: bytes) -> Any:

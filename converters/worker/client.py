@@ -256,14 +256,19 @@ class Session:
 
 
 @contextmanager
-def opened(payload: bytes, format_: Format, how: How = "device") -> Iterator[Session]:
+def opened(payload: bytes, format_: Format, how: How = "device", *, signature: str = "") -> Iterator[Session]:
     """Opens a file in the worker.
+
+    Args:
+        signature: of a .tflite file, by whose names its inputs and outputs go; "" for its first graph as it is.
 
     Raises:
         RunFailed: the runtime refused the file, or died of it.
         MissingDependency: there is no runtime for it.
     """
-    process, content = _begun({"open": format_, "how": how}, [np.frombuffer(payload, np.uint8)])
+    process, content = _begun(
+        {"open": format_, "how": how, "signature": signature}, [np.frombuffer(payload, np.uint8)]
+    )
     try:
         yield Session(process, content)
     finally:

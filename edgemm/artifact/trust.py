@@ -41,7 +41,7 @@ def is_trusted(artifact: Artifact, *, open_sizes: bool = False) -> bool:
     """True when the file's origin is known, so that it needs no probe.
 
     Args:
-        open_sizes: it is to be run with the sizes that it leaves open.
+        open_sizes: it is to be run with the sizes that it leaves open, or with all its signatures.
 
     Raises:
         MissingDependency, MachineShortage: the runtime of this format cannot be loaded.

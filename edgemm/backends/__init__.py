@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Protocol, TypeVar
 from edgemm.amounts import count
 from edgemm.backends.backend import Backend, Coverage, OpenBackend, Shapes
 from edgemm.backends.litert import open_litert
+from edgemm.backends.litert_entries import LitertEntries, open_litert_entries
 from edgemm.backends.ort import open_ort
 from edgemm.backends.ort_open import open_ort_values
 from edgemm.card.fit import text_shapes
@@ -88,6 +89,24 @@ def open_values(
     )
 
 
+def open_entries(
+    artifact: Artifact, *, delegate: str | tuple[str, ...] = "auto", threads: int = 1
+) -> LitertEntries:
+    """Loads a .tflite file with all its signatures.
+
+    Args:
+        delegate, threads: as of `open_backend`.
+
+    Raises:
+        InputError, MissingDependency, DelegateError, ArtifactError: as `open_backend`.
+    """
+    if artifact.format != "tflite":
+        raise UnsupportedVersion(f"{artifact.path}: expected a .tflite file, which alone has signatures")
+    return _opened(
+        artifact, delegate, threads, lambda each, count_: open_litert_entries(artifact.payload, each, count_)
+    )
+
+
 def _opened(
     artifact: Artifact,
     delegate: str | tuple[str, ...],
@@ -139,4 +158,13 @@ def said_shapes(artifact: Artifact) -> Shapes:
     return said | {each.name: each.shape for each in entries if each.shape}
 
 
-__all__ = ["BACKENDS", "Backend", "Coverage", "OpenBackend", "open_backend", "open_values", "said_shapes"]
+__all__ = [
+    "BACKENDS",
+    "Backend",
+    "Coverage",
+    "OpenBackend",
+    "open_backend",
+    "open_entries",
+    "open_values",
+    "said_shapes",
+]

@@ -66,12 +66,12 @@ def open_litert(
 
     def make() -> Any:
         native = [create(wanted, library, runtime.module.load_delegate)] if library else []
-        return _interpreter(runtime, payload, wanted, native, threads)
+        return interpreter_of(runtime, payload, wanted, native, threads)
 
     return LitertBackend(make, runtime, wanted, must_take=wanted.required and not trial)
 
 
-def _interpreter(
+def interpreter_of(
     runtime: LitertRuntime, payload: bytes, wanted: Delegate, native: list[Any], threads: int
 ) -> Any:
     try:
@@ -81,17 +81,17 @@ def _interpreter(
     except ValueError as e:  # the model; a delegate raises RuntimeError
         if "builtin opcode" in str(e):
             raise UnsupportedVersion(
-                f"{runtime} is too old for the model: {_first_line(e)}. "
+                f"{runtime} is too old for the model: {first_line(e)}. "
                 "Install a newer runtime, or convert again for this one"
             ) from e
-        raise DamagedArtifact(f"expected a .tflite model, found: {_first_line(e)}") from e
+        raise DamagedArtifact(f"expected a .tflite model, found: {first_line(e)}") from e
     except RuntimeError as e:
         if native:
-            raise DelegateFailed(f"delegate {wanted.name}: failed in {runtime}: {_first_line(e)}") from e
-        raise DamagedArtifact(f"{runtime} cannot load the model: {_first_line(e)}") from e
+            raise DelegateFailed(f"delegate {wanted.name}: failed in {runtime}: {first_line(e)}") from e
+        raise DamagedArtifact(f"{runtime} cannot load the model: {first_line(e)}") from e
 
 
-def _allocate(interpreter: Any, runtime: LitertRuntime, wanted: Delegate) -> None:
+def prepared(interpreter: Any, runtime: LitertRuntime, wanted: Delegate) -> None:
     try:
         interpreter.allocate_tensors()
     except (RuntimeError, ValueError) as e:
@@ -107,11 +107,11 @@ def _allocation_error(error: Exception, runtime: LitertRuntime, wanted: Delegate
         )
     if "unresolved custom op" in said:
         return UnsupportedVersion(
-            f"{runtime} lacks a custom operator that the model needs: {_first_line(error)}"
+            f"{runtime} lacks a custom operator that the model needs: {first_line(error)}"
         )
     if wanted.libraries and "DELEGATE" in said:
-        return DelegateFailed(f"delegate {wanted.name}: failed in {runtime}: {_first_line(error)}")
-    return DamagedArtifact(f"{runtime} cannot prepare the model: {_first_line(error)}")
+        return DelegateFailed(f"delegate {wanted.name}: failed in {runtime}: {first_line(error)}")
+    return DamagedArtifact(f"{runtime} cannot prepare the model: {first_line(error)}")
 
 
 class LitertBackend:
@@ -130,7 +130,7 @@ class LitertBackend:
         self._has_resources = bool(operators & RESOURCES)
         self.stateful = self._has_resources or bool(operators & REMEMBERING)
         self._make, self._runtime, self._wanted = make, runtime, wanted
-        _allocate(interpreter, runtime, wanted)
+        prepared(interpreter, runtime, wanted)
         xnnpack = by_xnnpack(before, list_nodes(interpreter)) if before else Coverage()
         self.coverage = accelerated(before, wanted.name) if wanted.libraries else xnnpack
         if must_take and self.coverage.total and not self.coverage.delegated:
@@ -203,7 +203,7 @@ class LitertBackend:
         shape, dtype = tuple(details[index]["shape"]), details[index]["dtype"]
         if 0 not in shape:
             raise DelegateFailed(
-                f"{', '.join(self.delegates)}: tensor {details[index]['name']!r} cannot be read: {_first_line(error)}"
+                f"{', '.join(self.delegates)}: tensor {details[index]['name']!r} cannot be read: {first_line(error)}"
             ) from error
         return np.zeros(shape, dtype)
 
@@ -221,9 +221,7 @@ class LitertBackend:
         except (RuntimeError, ValueError) as e:
             if self._interpreter is None:
                 raise
-            raise DelegateFailed(
-                f"{', '.join(self.delegates)}: failed while running: {_first_line(e)}"
-            ) from e
+            raise DelegateFailed(f"{', '.join(self.delegates)}: failed while running: {first_line(e)}") from e
         if self._numbers_out:
             for place, number in self._numbers_out.items():
                 number[...] = self._interpreter.get_tensor(self._details[1][place]["index"])
@@ -242,7 +240,7 @@ class LitertBackend:
             return
         self._let_go()
         self._interpreter = self._make()
-        _allocate(self._interpreter, self._runtime, self._wanted)
+        prepared(self._interpreter, self._runtime, self._wanted)
         self._details = self._interpreter.get_input_details(), self._interpreter.get_output_details()
         self._hold_views()
 
@@ -273,12 +271,12 @@ def _numbers(details: Sequence[dict[str, Any]]) -> dict[int, npt.NDArray[Any]]:
 def _specs(details: Sequence[dict[str, Any]]) -> tuple[TensorSpec, ...]:
     names = [d["name"] for d in details]
     return tuple(
-        _spec(d, d["name"] if names.count(d["name"]) == 1 and d["name"] else f"{d['name']}:{d['index']}")
+        spec_of(d, d["name"] if names.count(d["name"]) == 1 and d["name"] else f"{d['name']}:{d['index']}")
         for d in details
     )
 
 
-def _spec(detail: dict[str, Any], name: str) -> TensorSpec:
+def spec_of(detail: dict[str, Any], name: str) -> TensorSpec:
     dtype = np.dtype(detail["dtype"])
     if dtype.kind not in "biufc":
         raise UnsupportedVersion(
@@ -292,5 +290,5 @@ def _spec(detail: dict[str, Any], name: str) -> TensorSpec:
     return TensorSpec(name, shape, dtype.name, float(scales[0]), int(zeros[0]))
 
 
-def _first_line(error: Exception) -> str:
+def first_line(error: Exception) -> str:
     return (str(error).strip().splitlines() or ["no message"])[0].rstrip(".")

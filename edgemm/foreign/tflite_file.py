@@ -72,6 +72,24 @@ def read_tflite(payload: bytes) -> TfliteFile:
     )
 
 
+_REMEMBERS = frozenset({16, 24, 27, 35, 44, 46, 52, 142, 143, 144})
+"""LSTM, RNN, SVDF, sequences of RNN and LSTM in one and in both directions; and what reads and writes variables."""
+
+
+def signature_names(payload: bytes) -> tuple[str, ...]:
+    """Of the signatures that may be run side by side: the names of all; none where the file has less than two, or an
+    operator that remembers by itself, which all of them would share.
+
+    Raises:
+        BadFlatbuffer: the file does not hold together.
+    """
+    model = Flatbuffer(payload).root()
+    names = tuple(each.text(2) for each in model.tables(7))
+    if len(names) < 2 or any(_code(each)[0] in _REMEMBERS for each in model.tables(1)):
+        return ()
+    return names
+
+
 def _places(graph: Table, field_: int) -> list[int]:
     places = [int(at) for at in graph.numbers(field_, "i")]
     if len(places) > MAX_TENSORS:

@@ -34,9 +34,10 @@ if TYPE_CHECKING:
     from edgemm.model.chain import Chain, Stage
     from edgemm.model.open_model import OpenModel
     from edgemm.model.part import Part
+    from edgemm.model.signature_model import SignatureModel
     from edgemm.stream.stream import Stream
 
-OpenPart = Callable[["Artifact", "ModelCard | None"], "Model | OpenModel"]
+OpenPart = Callable[["Artifact", "ModelCard | None"], "Model | OpenModel | SignatureModel"]
 """A part's file, its hash checked, and the card that the bundle gives it -> the model, which went through the probe
 where its origin is not known."""
 
@@ -64,7 +65,7 @@ class BundleModel:
         self.card: BundleCard = self._with(bundle.card, options or {})
         self._life = Lifecycle(f"the bundle {bundle.path.name}", "load it again")
         self._turn = threading.RLock()  # one whole call
-        self._models: dict[str, Model | OpenModel] = {}
+        self._models: dict[str, Model | OpenModel | SignatureModel] = {}
         with ExitStack() as opened:
             opened.callback(bundle.close)
             with probing():  # one child for all parts
@@ -112,7 +113,7 @@ class BundleModel:
         return of_parts or bool(self.card.goldens)
 
     @property
-    def models(self) -> Mapping[str, Model | OpenModel]:
+    def models(self) -> Mapping[str, Model | OpenModel | SignatureModel]:
         """Role -> the loaded model; they are closed with the bundle."""
         return dict(self._models)
 

@@ -27,6 +27,7 @@ if TYPE_CHECKING:
     from edgemm.foreign import ForeignCard
     from edgemm.model.bundle import BundleModel
     from edgemm.model.open_model import OpenModel
+    from edgemm.model.signature_model import SignatureModel
 
 
 def load(
@@ -100,7 +101,7 @@ def load_bundle(
     from edgemm.model.bundle import BundleModel
     from edgemm.model.find_bundle import find_bundle
 
-    def open_part(artifact: Artifact, card: ModelCard | None) -> Model | OpenModel:
+    def open_part(artifact: Artifact, card: ModelCard | None) -> Model | OpenModel | SignatureModel:
         return _load_part(artifact, delegate, threads, card)
 
     with _told_shortage(path):
@@ -121,9 +122,10 @@ def load_part(
     delegate: str | tuple[str, ...] = "auto",
     threads: int = 1,
     card: CardLike | None = None,
-) -> Model | OpenModel:
+) -> Model | OpenModel | SignatureModel:
     """Opens a model that is one of several: as `load`, and a file whose sizes are open as one that is run on arrays of
-    any length, with caches that grow: an .onnx file, or an .ort file of ONNX Runtime's own format.
+    any length, with caches that grow: an .onnx file, or an .ort file of ONNX Runtime's own format. A .tflite file of
+    several signatures is opened with all of them.
 
     Args:
         path, delegate, threads, card: as of `load`. Shapes in the card close what the file leaves open.
@@ -142,24 +144,22 @@ def load_part(
 
 def _load_part(
     artifact: Artifact, delegate: str | tuple[str, ...], threads: int, card: CardLike | None
-) -> Model | OpenModel:
-    from edgemm.model.open_sizes import leaves_open
+) -> Model | OpenModel | SignatureModel:
+    from edgemm.model.open_sizes import has_signatures, leaves_open
 
     given = artifact if card is None else _with_card(artifact, card)
-    if not leaves_open(given):
-        return _load(artifact, delegate, threads, card, {})
-    return _load_open(given, delegate, threads)
+    if leaves_open(given):
+        return _load_open(given, delegate, threads)
+    if has_signatures(given):
+        return _load_signatures(given, delegate, threads)
+    return _load(artifact, delegate, threads, card, {})
 
 
 def _load_open(artifact: Artifact, delegate: str | tuple[str, ...], threads: int) -> OpenModel:
-    from edgemm.artifact.trust import is_trusted
     from edgemm.backends import open_values
     from edgemm.model.open_model import OpenModel
 
-    if not is_trusted(artifact, open_sizes=True):
-        from edgemm.model.file_probe import probe
-
-        probe(artifact, open_sizes=True)
+    _require_trust(artifact)
     backend = open_values(artifact, delegate=delegate, threads=threads)
     try:
         with naming(artifact.path):
@@ -167,6 +167,30 @@ def _load_open(artifact: Artifact, delegate: str | tuple[str, ...], threads: int
     except BaseException:
         backend.close()
         raise
+
+
+def _load_signatures(artifact: Artifact, delegate: str | tuple[str, ...], threads: int) -> SignatureModel:
+    from edgemm.backends import open_entries
+    from edgemm.model.signature_model import SignatureModel
+
+    _require_trust(artifact)
+    backend = open_entries(artifact, delegate=delegate, threads=threads)
+    try:
+        with naming(artifact.path):
+            return SignatureModel(artifact, backend)
+    except BaseException:
+        backend.close()
+        raise
+
+
+def _require_trust(artifact: Artifact) -> None:
+    """Probes a file whose origin is not known as a part is run: with sizes that it leaves open, all its signatures."""
+    from edgemm.artifact.trust import is_trusted
+
+    if not is_trusted(artifact, open_sizes=True):
+        from edgemm.model.file_probe import probe
+
+        probe(artifact, open_sizes=True)
 
 
 def _with_card(artifact: Artifact, card: CardLike) -> Artifact:

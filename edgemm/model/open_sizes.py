@@ -1,4 +1,4 @@
-"""Whether a file leaves sizes open, so that it is run as one of open sizes."""
+"""How a file is run as a part: with sizes that it leaves open, or with several signatures."""
 
 from __future__ import annotations
 
@@ -32,3 +32,21 @@ def leaves_open(artifact: Artifact) -> bool:
         return spec.open and not (said.get(spec.name) and spec.takes(said[spec.name]))
 
     return any(map(is_open, (*outside.inputs, *outside.outputs)))
+
+
+def has_signatures(artifact: Artifact) -> bool:
+    """True for a .tflite file of several signatures that can be run side by side.
+
+    Raises:
+        DamagedArtifact: it does not hold together.
+    """
+    from edgemm.errors import DamagedArtifact
+    from edgemm.foreign.flatbuffer import BadFlatbuffer
+    from edgemm.foreign.tflite_file import signature_names
+
+    if artifact.format != "tflite":
+        return False
+    try:
+        return bool(signature_names(artifact.payload))
+    except BadFlatbuffer as error:
+        raise DamagedArtifact(f"{artifact.path}: {error}. Copy or convert it again") from error

@@ -65,13 +65,22 @@ class Part(ABC):
             self._specs[pair.input] for pair in card.states if pair.input in self._specs
         )  # a name that is not there is an error of the states
 
+    def specs(self, signature: str = "") -> tuple[tuple[TensorSpec, ...], tuple[TensorSpec, ...]]:
+        """Inputs and outputs of a signature.
+
+        Raises:
+            InputError: there is no such signature.
+        """
+        self._require_only_signature(signature)
+        return self.inputs, self.outputs
+
     @abstractmethod
     def step(self, feeds: Feeds, signature: str = "") -> Outputs:
         """One run.
 
         Args:
             feeds: the inputs that are neither states, nor constants, nor held.
-            signature: which entry of the file; one of `signatures`.
+            signature: which entry of the file; one of `signatures`, or "" for the first.
 
         Returns:
             The outputs that are no states, in arrays of this part, which its next step may overwrite.

@@ -186,7 +186,7 @@ def _try(question: dict[str, Any], payload: bytes, goldens: bytes, limits: Limit
     artifact = Artifact(Path("model"), question["format"], payload, card, None, len(payload))
     allow(limits.first_s)
     if question["open"]:
-        _try_open(artifact, limits)
+        (_try_signatures if artifact.format == "tflite" else _try_open)(artifact, limits)
         return
     backend = open_backend(artifact, delegate="cpu")
     _run_first(backend, goldens)
@@ -197,6 +197,20 @@ def _try(question: dict[str, Any], payload: bytes, goldens: bytes, limits: Limit
             _run(backend, inputs)
         except DelegateError:  # an index outside of a table, say: the caller gets the same clean error
             with unlimited_but_watched(limits), suppress(DelegateError):
+                _run(backend, inputs)
+    allow(0)
+
+
+def _try_signatures(artifact: Artifact, limits: Limits) -> None:
+    """Each signature by itself."""
+    from edgemm.backends import open_entries
+    from edgemm.model.probe_inputs import seeded_inputs
+
+    file = open_entries(artifact, delegate="cpu")
+    for backend in file.entries.values():
+        for inputs in ({}, *seeded_inputs(backend.inputs)):
+            allow(limits.first_s)
+            with suppress(DelegateError):
                 _run(backend, inputs)
     allow(0)
 

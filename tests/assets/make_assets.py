@@ -106,6 +106,44 @@ def total(rows: int = 1) -> bytes:
     return g.pack([x, before], [y])
 
 
+def lengths() -> bytes:
+    """Two signatures, step_2 and step_4, each of its length L: after = before + x, y = after + 7, float32[1, L]; "read"
+    gives y = before + 7 of 4 numbers. The 7 is stored once."""
+    g = Graph()
+    parts = [(b"step_2", 2, g), (b"step_4", 4, Graph(g)), (b"read", 4, Graph(g))]
+    g.model.signatureDefs = []
+    for at, (key, length, graph) in enumerate(parts):
+        x, before, after, y = (graph.tensor(n, FLOAT, [1, length]) for n in ("x", "before", "after", "y"))
+        if at:
+            seven = graph.tensor("seven", FLOAT, [1])
+            graph.graph.tensors[seven].buffer = 1
+        else:
+            seven = graph.constant("seven", FLOAT, np.array([7]))
+        if key == b"read":
+            ins, outs = {b"before": before}, {b"y": y}
+            graph.operator(schema.BuiltinOperator.ADD, [before, seven], [y], schema.AddOptionsT())
+        else:
+            ins, outs = {b"x": x, b"before": before}, {b"after": after, b"y": y}
+            graph.operator(schema.BuiltinOperator.ADD, [x, before], [after], schema.AddOptionsT())
+            graph.operator(schema.BuiltinOperator.ADD, [after, seven], [y], schema.AddOptionsT())
+        graph.ends(list(ins.values()), list(outs.values()))
+        g.model.signatureDefs.append(_signature(key, at, ins, outs))
+    return g.pack(list(g.graph.inputs), list(g.graph.outputs))
+
+
+def _signature(key: bytes, at: int, *sides: dict[bytes, int]) -> Any:
+    made = schema.SignatureDefT()
+    made.signatureKey, made.subgraphIndex = key, at
+    for side, tensors in zip(("inputs", "outputs"), sides, strict=True):
+        entries = []
+        for name, index in tensors.items():
+            entry = schema.TensorMapT()
+            entry.name, entry.tensorIndex = name, index
+            entries.append(entry)
+        setattr(made, side, entries)
+    return made
+
+
 def remembered() -> bytes:
     """total = x + all x before, float32[1, 2]: the sum is a variable that lives in the interpreter."""
     g = Graph()
@@ -307,6 +345,7 @@ ASSETS: dict[str, Callable[[], bytes]] = {
     "add_nothing.tflite": lambda: add(shape=(0, 2)),
     "total.tflite": total,
     "total_rows.tflite": lambda: total(3),
+    "lengths.tflite": lengths,
     "remembered.tflite": remembered,
     "two_adds.tflite": two_adds,
     "too_new.tflite": lambda: add(version=99),

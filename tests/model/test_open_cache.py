@@ -30,7 +30,6 @@ from edgemm.errors import (
 )
 from edgemm.inspection import inspect
 from edgemm.model.load import load_part
-from edgemm.model.model import Model
 from edgemm.model.open_model import OpenModel
 from edgemm.model.part import Part
 from edgemm.onnx_runtime import onnx_runtime
@@ -44,13 +43,14 @@ Floats = npt.NDArray[np.float32]
 
 
 @pytest.fixture
-def model() -> Iterator[Model | OpenModel]:
+def model() -> Iterator[OpenModel]:
     with load_part(CACHE, card=CARD) as opened:
+        assert isinstance(opened, OpenModel)
         yield opened
 
 
 @pytest.fixture
-def part(model: Model | OpenModel) -> Iterator[Part]:
+def part(model: OpenModel) -> Iterator[Part]:
     with model.part() as made:
         yield made
 
@@ -293,7 +293,7 @@ def test_a_card_that_says_all_sizes_makes_a_part_of_fixed_sizes() -> None:
         assert model.inputs[0].shape == (1, 1, 2)
 
 
-def test_parts_of_one_model_do_not_touch(model: Model | OpenModel) -> None:
+def test_parts_of_one_model_do_not_touch(model: OpenModel) -> None:
     with model.part() as one, model.part() as other:
         y(one, 1)
         y(other, 50)
@@ -303,7 +303,7 @@ def test_parts_of_one_model_do_not_touch(model: Model | OpenModel) -> None:
         assert y(other, 0) == [52 + 5000]
 
 
-def test_parts_in_threads_give_what_they_give_alone(model: Model | OpenModel) -> None:
+def test_parts_in_threads_give_what_they_give_alone(model: OpenModel) -> None:
     found: dict[int, list[float]] = {}
 
     def walk(seed: int) -> None:
@@ -320,7 +320,7 @@ def test_parts_in_threads_give_what_they_give_alone(model: Model | OpenModel) ->
         assert found[seed] == [sums[0], *(sums[1:] + 100 * seed)]
 
 
-def test_closing_while_a_part_runs_waits_and_then_refuses(model: Model | OpenModel) -> None:
+def test_closing_while_a_part_runs_waits_and_then_refuses(model: OpenModel) -> None:
     part, begun, seen = model.part(), threading.Event(), []
 
     def walk() -> None:
@@ -351,7 +351,7 @@ def test_a_closed_part_says_so(part: Part) -> None:
             use()
 
 
-def test_a_snapshot_outlives_its_part(model: Model | OpenModel) -> None:
+def test_a_snapshot_outlives_its_part(model: OpenModel) -> None:
     with model.part() as one:
         y(one, 1)
         then = one.snapshot()
