@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import importlib.util
 from pathlib import Path
 from typing import Any
 
@@ -162,17 +161,10 @@ def test_loops_run_their_own_bodies(tmp_path: Path) -> None:
             np.testing.assert_array_equal(found.real("y"), [1.5 * 2**turns])
 
 
-def _assets() -> Any:
-    spec = importlib.util.spec_from_file_location("make_assets", ASSETS / "make_assets.py")
-    assert spec is not None and spec.loader is not None
-    module = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(module)
-    return module
-
-
 def _loop(path: Path, turns: int) -> Path:
     """y = x doubled as often as that."""
-    assets = _assets()
+    import tests.assets.make_assets as assets
+
     main = assets.Graph()
     test, body = assets.Graph(main), assets.Graph(main)
     ins = [main.tensor("start", assets.INT32, [1]), main.tensor("x", assets.FLOAT, [1])]
