@@ -13,6 +13,7 @@ measure.py     the file against the float source
 pruning/       a float .onnx file         -> a smaller float .onnx file: `prune_file`
 aware/         a model                    -> a torch module that rounds as the device does, and its file
 shrinking/     a float .onnx file         -> pruned, trained, int8: `shrink_file`
+bundles/       a bundle                   -> a bundle of converted parts: `convert_bundle`
 """
 
 from __future__ import annotations
@@ -20,6 +21,8 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    from edgemm.converters.bundles.conversion import BundleConversion as BundleConversion
+    from edgemm.converters.bundles.conversion import convert_bundle as convert_bundle
     from edgemm.converters.conversion import Conversion as Conversion
     from edgemm.converters.conversion import convert as convert
     from edgemm.converters.pruning import PrunedFile as PrunedFile
@@ -29,17 +32,20 @@ if TYPE_CHECKING:
     from edgemm.converters.tflite.signatures import merge_signatures as merge_signatures
 
 _HOMES = {
+    "BundleConversion": "edgemm.converters.bundles.conversion",
     "Conversion": "edgemm.converters.conversion",
     "MergedSignatures": "edgemm.converters.tflite.signatures",
     "PrunedFile": "edgemm.converters.pruning",
     "convert": "edgemm.converters.conversion",
+    "convert_bundle": "edgemm.converters.bundles.conversion",
     "file_sensitivity": "edgemm.converters.pruning",
     "merge_signatures": "edgemm.converters.tflite.signatures",
     "prune_file": "edgemm.converters.pruning",
 }
 """Name -> the module that it is in, which is imported when the name is asked for."""
 __all__ = [
-    "Conversion", "MergedSignatures", "PrunedFile", "convert", "file_sensitivity", "merge_signatures", "prune_file",
+    "BundleConversion", "Conversion", "MergedSignatures", "PrunedFile", "convert", "convert_bundle", "file_sensitivity",
+    "merge_signatures", "prune_file",
 ]  # fmt: skip
 
 

@@ -89,11 +89,16 @@ ROOMS: dict[str, Room] = {
         (*GROUND, "card", "containers", "foreign", "artifact", "inspection", "capture", "preprocess", "backends",
          "tasks", "judge", "quantize", "facade"),
     ),
+    "bundles": Room(
+        ("converters.bundles",),
+        (*GROUND, "card", "artifact", "inspection", "capture", "tasks", "judge", "model", "load", "quantize",
+         "converters"),
+    ),
     "cli": Room(
         ("__main__", "cli"),
         (*GROUND, "card", "containers", "foreign", "artifact", "inspection", "data", "recorder", "capture",
          "preprocess", "delegates", "backends", "tasks", "drawing", "judge", "model", "stream", "sinks", "load",
-         "facade", "bench", "doctor", "app", "quantize", "converters"),
+         "facade", "bench", "doctor", "app", "quantize", "converters", "bundles"),
     ),
 }  # fmt: skip
 """Every room, those that it may import before it. A new module needs a place here, a new arrow a name in `knows`."""

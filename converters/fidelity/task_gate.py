@@ -36,6 +36,8 @@ MIN_WORST_COSINE = 0.90
 """Of the one that is farthest from the source's."""
 MAX_LOSS = 0.01
 """What a metric may lose against the truth: mAP50, mIoU, or point error, each 0..1."""
+MAX_LOSSES = {"points": 1.0, "dB": 0.5}
+"""The same of metrics in these units."""
 SURE = 0.5
 """Score of landmarks from which on the thing is there."""
 ROUNDING = 1e-9
@@ -211,15 +213,21 @@ def against_truth(task: str, results: Any, truths: Sequence[Callable[[], Any]]) 
             continue
         source.add(expected, right)
         file.add(found, right)
-    return _loss(source, file)
+    return lost(source, file)
 
 
-def _loss(source: Metric, file: Metric) -> TaskFidelity | None:
+def lost(source: Metric, file: Metric) -> TaskFidelity | None:
+    """What the file loses of a metric; None where the samples show nothing.
+
+    Args:
+        source: the metric with the source's results.
+        file: with the file's.
+    """
     before, after = source.value(), file.value()
     if np.isnan(before) or np.isnan(after):
         return None
     sign = 1 if file.higher_is_better else -1
-    limit = before - sign * MAX_LOSS
+    limit = before - sign * MAX_LOSSES.get(file.unit, MAX_LOSS)
     sentence = (
         f"{file.name} against the truth: {after:.3f}, {before:.3f} in float (at {'least' if sign > 0 else 'most'} "
         f"{limit:.3f})"

@@ -116,6 +116,8 @@ class BundleCard:
     """Inputs and the results that belong to them, for `edgemm verify`."""
     recipe: Any = None
     """How the driver works. In JSON it stands under the name of the driver."""
+    fidelity: dict[str, Any] = field(default_factory=dict)
+    """What was measured when the bundle was converted: of each part and of the whole; written by `edgemm convert`."""
     extra: dict[str, Any] = field(default_factory=dict)
     """Keys that this version does not know, kept."""
 
@@ -158,6 +160,8 @@ class BundleCard:
             written["assets"] = {name: _entry(each) for name, each in self.assets.items()}
         if self.goldens:
             written["goldens"] = [_entry(each) for each in self.goldens]
+        if self.fidelity:
+            written["fidelity"] = dict(self.fidelity)
         return written | {key: item for key, item in self.extra.items() if key not in written}
 
     def to_json(self) -> str:

@@ -7,6 +7,8 @@ import sys
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from edgemm.artifact.bundle import is_bundle
+from edgemm.cli.convert_bundle import add_bundle, refuse_for_file, run_bundle
 from edgemm.cli.output import FIDELITY_HEADER, emit_json, fidelity_rows, of_source, size, table
 from edgemm.cli.parser import CommandParser, real, whole
 from edgemm.cli.report_page import report_page
@@ -22,8 +24,12 @@ examples:
   edgemm convert mobilenet.onnx -o mobilenet.int8.onnx --preset imagenet --calibrate photos/ --target arm
   edgemm convert encoder.onnx -o encoder.tflite
   edgemm convert classifier.onnx -o features.tflite --outputs /pool/GlobalAveragePool_output_0
+  edgemm convert translator/ -o translator.zip --calibrate pairs.tsv --part decoder=dynamic
 
 Without --calibrate the weights become int8 and activations are quantized while the model runs (scheme dynamic).
+
+A folder of several models that call each other, or its .zip, becomes a .zip whose parts are converted, each on what it
+is fed with while the whole runs on the data; docs/bundles.md says more.
 
 A card is a few lines of JSON that say how an input is made and an output read:
   {"schema": "edgemm.card/1", "name": "digits", "task": "classification", "labels": ["0", "1"],
@@ -35,19 +41,24 @@ A card is a few lines of JSON that say how an input is made and an output read:
 def add_arguments(parser: CommandParser) -> None:
     """The options of `convert`."""
     parser.epilog = EPILOG
-    parser.add_argument("source", metavar="SOURCE", help="the trained float model: .onnx, .pt2 or .tflite")
+    parser.add_argument(
+        "source",
+        metavar="SOURCE",
+        help="the trained float model: .onnx, .pt2 or .tflite; or a bundle, a folder or a .zip",
+    )
     parser.add_argument(
         "-o",
         "--output",
         required=True,
         metavar="OUT",
-        help="the file to write; its ending, .tflite or .onnx, is the format",
+        help="the file to write; its ending, .tflite or .onnx, is the format, and .zip for a bundle",
     )
     _add_data(parser)
     _add_numbers(parser)
     _add_gate(parser)
     _add_graph(parser)
     _add_report(parser)
+    add_bundle(parser)
     parser.set_defaults(run=run)
 
 
@@ -56,7 +67,7 @@ def _add_data(parser: CommandParser) -> None:
         "--calibrate",
         metavar="DATA",
         help="real data that shows the activations' ranges: a folder of pictures or recordings, an .npz of tensors, or "
-        "texts: .txt with one on each line; .jsonl, .csv or .tsv with text and label",
+        "texts: .txt with one on each line; .jsonl, .csv or .tsv with text and label, for a bundle source and target",
     )
     parser.add_argument(
         "--samples",
@@ -69,7 +80,7 @@ def _add_data(parser: CommandParser) -> None:
         "--evaluate",
         metavar="DATA",
         help="other data to measure the fidelity on (default: a part of --calibrate); pictures with truths too: COCO's "
-        "JSON, folders of YOLO, PASCAL VOC, or masks; recordings with their texts",
+        "JSON, folders of YOLO, PASCAL VOC, or masks; recordings with their texts; pairs of texts",
     )
     parser.add_argument(
         "--card", metavar="CARD.json", help="what the model takes and gives: preprocessing, labels, task"
@@ -154,6 +165,9 @@ def run(options: argparse.Namespace) -> int:
     """Converts, and prints the measured fidelity."""
     from edgemm.errors import FidelityMissed
 
+    if is_bundle(options.source):
+        return run_bundle(options)
+    refuse_for_file(options)
     page = report_page(options)
     try:
         done = _converted(options)

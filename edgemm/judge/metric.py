@@ -19,7 +19,7 @@ class Metric(Protocol):
     name: ClassVar[str]
     """Of the figure that `value` gives: "top-1", "mAP50"."""
     unit: ClassVar[str]
-    """"share" for 0..1, "px" for pixels, "dB"."""
+    """"share" for 0..1, "points" for 0..100, "px" for pixels, "dB"."""
     higher_is_better: ClassVar[bool]
 
     def add(self, result: Any, truth: Any) -> None:
@@ -51,6 +51,7 @@ METRICS: Mapping[str, str] = {
     "tagging": "edgemm.judge.tagging:TaggingMetric",
     "voice_activity": "edgemm.judge.voice_activity:VoiceActivityMetric",
     "transcription": "edgemm.judge.transcription:TranscriptionMetric",
+    "text_to_text": "edgemm.judge.translation:TranslationMetric",
 }
 """Task of a card -> module and class of its metric, imported when it is asked for."""
 

@@ -25,7 +25,7 @@ from edgemm.model.file_probe import probing
 from edgemm.model.model import GoldenOutcome, Model
 from edgemm.results import Result
 from edgemm.stream.budget import Budget
-from edgemm.tasks.driver import KnowsItsTensors, WholeSession, misfits
+from edgemm.tasks.driver import Driver, KnowsItsTensors, WholeSession, misfits
 
 if TYPE_CHECKING:
     from edgemm.artifact import Artifact
@@ -61,7 +61,7 @@ class BundleModel:
             InputError: no such option.
         """
         self.bundle = bundle
-        self._driver = require_driver(bundle.card.driver)
+        self._driver: Driver = require_driver(bundle.card.driver)
         self.card: BundleCard = self._with(bundle.card, options or {})
         self._life = Lifecycle(f"the bundle {bundle.path.name}", "load it again")
         self._turn = threading.RLock()  # one whole call
@@ -74,10 +74,15 @@ class BundleModel:
                     opened.callback(model.close)
                     self._models[role] = model
             self._require_tensors()
-            self._assets = {name: bundle.asset(name) for name in self._needed_assets()}
+            self._assets = {name: bundle.asset(name) for name in self.needed_assets()}
             self._serving = self.session()  # what does not fit is said now, not at the first item
             opened.callback(self._serving.close)
             self._opened = opened.pop_all()
+
+    @property
+    def driver(self) -> Driver:
+        """What makes its parts call each other."""
+        return self._driver
 
     @property
     def modality(self) -> str:
@@ -129,7 +134,7 @@ class BundleModel:
             InputError: `x` is not what the bundle takes, or the bundle is closed.
         """
         self._life.check()
-        item = self._as_item(x, sample_rate)
+        item = self.as_item(x, sample_rate)
         with self._turn:
             self._life.check()  # closed while this call waited for its turn
             self._serving.reset()
@@ -145,13 +150,26 @@ class BundleModel:
             InputError: the bundle is closed, or was loaded before this process was forked; or no such option.
             CardError: what the options ask for does not fit the parts.
         """
+        return self.watched(lambda role, part: part, **options)
+
+    def watched(self, around: Callable[[str, Part], Any], **options: Any) -> WholeSession:
+        """As `session`, for whoever wants to see what the parts are fed with and what they answer.
+
+        Args:
+            around: role, part -> what the driver sees as the part: it has all that a `Part` has, and closes the part.
+            options: of the driver.
+
+        Raises:
+            InputError, CardError: as `session`.
+        """
         self._life.check()
         card = self._with(self.card, options)
         with ExitStack() as made:
             parts = {}
             for role in self._models:
-                parts[role] = self.part(role)
-                made.callback(parts[role].close)
+                part = self.part(role)
+                made.callback(part.close)
+                parts[role] = around(role, part)
             try:
                 session: WholeSession = self._driver.session(card.recipe, parts, self._assets, {})
             except (CardError, UnsupportedVersion) as error:
@@ -270,7 +288,12 @@ class BundleModel:
             )
         raise AttributeError(f"{type(self).__name__!r} object has no attribute {name!r}")
 
-    def _as_item(self, x: Any, sample_rate: int | None) -> Captured:
+    def as_item(self, x: Any, sample_rate: int | None = None) -> Captured:
+        """What `x` is to a session; see `__call__`.
+
+        Raises:
+            InputError: `x` is not what the bundle takes.
+        """
         if self.modality == "audio":
             return as_block(x, sample_rate)
         return as_text(x) if self.modality == "text" else as_frame(x)
@@ -280,8 +303,8 @@ class BundleModel:
             return card
         return card.with_(recipe=with_changes(card.recipe, options, f"a bundle of driver {card.driver!r}"))
 
-    def _needed_assets(self) -> list[str]:
-        """Those that are not there for a golden alone."""
+    def needed_assets(self) -> list[str]:
+        """Names of those that are not there for a golden alone."""
         needed = set(getattr(self._driver, "assets", ()))
         inputs = {golden.asset for golden in self.card.goldens}
         inputs |= {name for golden in self.card.goldens for name in golden.expected_assets().values()}

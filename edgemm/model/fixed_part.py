@@ -50,9 +50,12 @@ class FixedPart(Part):
     def snapshot(self) -> Snapshot:
         """What is remembered now, in arrays of its own; see `Part.snapshot`."""
         self._require_states()
-        state = self._runs.state
-        copies = {name: each.copy() for name, each in state.values().items()}
-        return Snapshot(copies, frozenset(state.given), self._form)
+        return Snapshot(self.states(), frozenset(self._runs.state.given), self._form)
+
+    def states(self) -> dict[str, npt.NDArray[Any]]:
+        """Copies of what is remembered; see `Part.states`."""
+        self._require_states()
+        return {name: each.copy() for name, each in self._runs.state.values().items()}
 
     def restore(self, snapshot: Snapshot) -> None:
         """See `Part.restore`."""

@@ -67,6 +67,11 @@ class OpenPart(Part):
         self._life.check()
         return Snapshot(self._states.kept(), frozenset(self._states.given), self._form)
 
+    def states(self) -> dict[str, npt.NDArray[Any]]:
+        """What is remembered; of one row where a state is at its start. See `Part.states`."""
+        self._life.check()
+        return self._states.arrays()
+
     def restore(self, snapshot: Snapshot) -> None:
         """See `Part.restore`."""
         self._life.check()

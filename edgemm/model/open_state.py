@@ -114,6 +114,15 @@ class OpenStates:
         """What `take_back` takes: nothing of it is changed by what comes later."""
         return {"values": dict(self.values), "rows": dict(self._rows)}
 
+    def arrays(self) -> dict[str, npt.NDArray[Any]]:
+        """State input -> what goes into it at the next run; of one row where it is at its start and that is open."""
+        return {
+            name: np.array(self._backend.array(self.values[name]))
+            if name in self.values
+            else np.full([abs(size) for size in pair.begins], pair.target.zero_point, pair.target.dtype)
+            for name, pair in self._pairs.items()
+        }
+
     def take_back(self, kept: Mapping[str, Any], given: Iterable[str]) -> None:
         """As it was when `kept` was asked."""
         self.values, self._rows, self.given = dict(kept["values"]), dict(kept["rows"]), set(given)

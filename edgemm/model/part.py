@@ -108,6 +108,14 @@ class Part(ABC):
         """
 
     @abstractmethod
+    def states(self) -> dict[str, npt.NDArray[Any]]:
+        """State input -> what it takes at the next step, as stored; for whoever records what a part is fed with.
+
+        Raises:
+            InputError: the runtime keeps the state itself, where it cannot be read.
+        """
+
+    @abstractmethod
     def restore(self, snapshot: Snapshot) -> None:
         """Goes back to what was remembered then: a beam that was not taken, a word that was withdrawn.
 

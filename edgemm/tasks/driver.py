@@ -87,6 +87,18 @@ class KnowsItsTensors(Protocol):
         """Role -> what it must have; of the parts that are there."""
 
 
+@runtime_checkable
+class TellsItsScores(Protocol):
+    """A driver that decides by the scores of one part what it does next: which token it writes.
+
+    Exists so that a converted part can be compared over the steps that its source takes: the driver is then given the
+    source's scores. Optional.
+    """
+
+    def scores(self, recipe: Any) -> tuple[str, str]:
+        """Role, and name of the output: [..., classes], a row for each step or place."""
+
+
 def misfits(expected: Tensors, inputs: tuple[TensorSpec, ...], outputs: tuple[TensorSpec, ...]) -> str:
     """What a part lacks of what its driver expects, as a sentence without its end; "" where it fits."""
     for what, wanted, specs in (

@@ -30,6 +30,10 @@ class CtcDriver:
     Recipe: ClassVar[type[Any]] = CtcRecipe
     modality: ClassVar[Literal["image", "audio", "text"]] = "audio"
 
+    def scores(self, recipe: CtcRecipe) -> tuple[str, str]:
+        """See `edgemm.tasks.driver.TellsItsScores`."""
+        return "model", recipe.output
+
     def session(
         self,
         recipe: CtcRecipe,

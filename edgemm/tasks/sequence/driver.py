@@ -30,6 +30,10 @@ class SequenceDriver:
     modality: ClassVar[Literal["image", "audio", "text"]] = "text"
     Recipe: ClassVar[type[Any]] = SequenceRecipe
 
+    def scores(self, recipe: SequenceRecipe) -> tuple[str, str]:
+        """See `edgemm.tasks.driver.TellsItsScores`."""
+        return "decoder", recipe.scores
+
     def session(
         self,
         recipe: SequenceRecipe,

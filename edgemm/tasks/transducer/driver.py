@@ -27,6 +27,10 @@ class TransducerDriver:
     Recipe: ClassVar[type[Any]] = TransducerRecipe
     modality: ClassVar[str] = "audio"
 
+    def scores(self, recipe: TransducerRecipe) -> tuple[str, str]:
+        """See `edgemm.tasks.driver.TellsItsScores`."""
+        return "joiner", recipe.joiner_output
+
     def session(
         self,
         recipe: TransducerRecipe,

@@ -1,0 +1,14 @@
+"""Bundles: several models that call each other, each converted on its own, and all judged together.
+
+    from edgemm.converters import convert_bundle
+    done = convert_bundle("translator/", output="translator.zip", calibrate="sentences.tsv")
+    done.parts["decoder"].conversion.fidelity, done.together.sentences
+
+options.py      what was asked for
+items.py        texts and recordings that the whole bundle is run on, and what is right for them
+recorded.py     what each part is fed with while it runs
+kept.py         parts that stay as they are, and why
+lengths.py      sizes for what files leave open
+together.py     the converted bundle against its source: the scores of the same steps, and the results
+conversion.py   the steps: `convert_bundle`
+"""

@@ -1,0 +1,172 @@
+"""What a whole bundle is run on: texts or recordings, and what is right for them where the data say it."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from edgemm.converters.sample_arrays import spread
+from edgemm.errors import InputError, SourceError
+from edgemm.media import AudioBlock
+from edgemm.quantize.truth.pairs import TextPair, read_pairs
+from edgemm.quantize.truth.transcripts import has_transcripts, read_transcripts
+from edgemm.results import Audio
+
+CLEAN, NOISY = "clean", "noisy"
+"""Folders of recordings of the same names: what is to come out, and what goes in."""
+HELD_OUT = 4
+"""One of so many is held out, where no other data are given to judge by."""
+SOUND = (
+    "a folder of recordings (.wav): alone, with their texts, in a folder for each speaker or class, or in the folders "
+    f"{NOISY}/ and {CLEAN}/ with the same names"
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Item:
+    """One thing that the bundle answers to."""
+
+    given: str | AudioBlock | Path
+    """A text, sound, or the path of a recording."""
+    truth: Any = None
+    """What the metric of its task takes: a text, a name, clean samples; None where it is not known."""
+    name: str = "an item"
+    """For messages: which it is of the data."""
+
+    def read(self) -> Any:
+        """What the bundle is called with.
+
+        Raises:
+            InputError: the recording cannot be read.
+        """
+        return read_recording(self.given) if isinstance(self.given, Path) else self.given
+
+    def right(self) -> Any:
+        """The truth; a recording read, as an `Audio`."""
+        if not isinstance(self.truth, Path):
+            return self.truth
+        block = read_recording(self.truth)
+        return Audio(block.samples, block.sample_rate)
+
+
+def load_items(data: Any, modality: str, limit: int, option: str) -> tuple[Item, ...]:
+    """At most `limit` items, spread evenly over what is there.
+
+    Args:
+        data: a path, or a sequence of texts or `AudioBlock`s, or of pairs of these and what is right.
+        modality: of the bundle: "text" or "audio".
+        option: what the data was given as, for messages.
+
+    Raises:
+        InputError: there are none, or they are of another kind than the bundle takes.
+    """
+    if modality not in ("text", "audio"):
+        raise InputError(
+            f"{option}: expected a bundle that takes text or sound, found one that takes {modality}"
+        )
+    if isinstance(data, str | Path):
+        path = Path(data)
+        try:
+            found = _texts(path) if modality == "text" else _recordings(path)
+        except InputError as error:
+            raise InputError(f"{option}: {error}") from error
+    else:
+        found = _given(data, modality, option)
+    named = [replace(each, name=_name(each, at, option)) for at, each in enumerate(found, 1)]
+    return spread(named, limit)
+
+
+def _name(item: Item, number: int, option: str) -> str:
+    """The text itself is not shown: what was typed stands in no log."""
+    return f"{option}, {item.given if isinstance(item.given, Path) else f'item {number}'}"
+
+
+def divided(items: Sequence[Item]) -> tuple[tuple[Item, ...], tuple[Item, ...]]:
+    """Those to calibrate on, and those held out to judge by; of fewer than two, the same twice."""
+    if len(items) < 2:
+        return tuple(items), tuple(items)
+    step = min(HELD_OUT, len(items))
+    held = tuple(items[step - 1 :: step])
+    return tuple(each for at, each in enumerate(items, 1) if at % step), held
+
+
+def _texts(path: Path) -> Sequence[Item]:
+    return [Item(each.source, each.target) for each in read_pairs(path)]
+
+
+def _recordings(path: Path) -> Sequence[Item]:
+    if path.is_file() and path.suffix.lower() == ".wav":
+        return [Item(path)]
+    if path.is_dir() and (path / NOISY).is_dir() and (path / CLEAN).is_dir():
+        return list(_noisy(path))
+    if has_transcripts(path):
+        return [Item(each.recording, each.text) for each in read_transcripts(path)]
+    files = sorted(path.rglob("*.wav")) if path.is_dir() else []
+    if not files:
+        found = (
+            "none" if path.is_dir() else "another kind of file" if path.exists() else "nothing of that name"
+        )
+        raise InputError(f"{path}: expected {SOUND}; found {found}")
+    names = [each.relative_to(path).parts[0] if each.parent != path else None for each in files]
+    classed = all(names) and len(set(names)) > 1
+    return [Item(file, name if classed else None) for file, name in zip(files, names, strict=True)]
+
+
+def _noisy(path: Path) -> Sequence[Item]:
+    noisy, clean = (
+        {file.relative_to(path / kind): file for file in sorted((path / kind).rglob("*.wav"))}
+        for kind in (NOISY, CLEAN)
+    )
+    missing = [str(name) for name in noisy if name not in clean]
+    if missing or not noisy:
+        raise InputError(
+            f"{path}: expected a recording of the same name in {CLEAN}/ for each in {NOISY}/, "
+            + (f"found none for {', '.join(missing[:4])}" if missing else f"found none in {NOISY}/")
+        )
+    return [Item(file, clean[name]) for name, file in noisy.items()]
+
+
+def _given(data: Any, modality: str, option: str) -> Sequence[Item]:
+    kind: type = str if modality == "text" else AudioBlock
+    listed = isinstance(data, Sequence) and not isinstance(data, bytes)
+    found = []
+    for each in data if listed else ():
+        if isinstance(each, TextPair):
+            each = (each.source, each.target)
+        pair = each if isinstance(each, tuple) and len(each) == 2 else (each, None)
+        if not isinstance(pair[0], kind) or (isinstance(pair[0], str) and not pair[0].strip()):
+            break
+        found.append(Item(*pair))
+    if not listed or not found or len(found) != len(data):
+        raise InputError(
+            f"{option}: expected a path, or a sequence of {kind.__name__}, or of pairs of it and what is right, found "
+            f"{type(data).__name__ if not listed else 'something else, or nothing, in it'}"
+        )
+    return found
+
+
+def read_recording(path: Path) -> AudioBlock:
+    """A whole recording as one block.
+
+    Raises:
+        InputError: it cannot be read, or holds no sound.
+    """
+    from edgemm.capture import open_source
+
+    heard: list[Any] = []
+    rate = 0
+    try:
+        with open_source(str(path)) as source:
+            while isinstance(item := source.read(), AudioBlock):
+                heard.append(np.array(item.samples))
+                rate = item.sample_rate
+    except SourceError as error:
+        raise InputError(f"{path} cannot be read: {error}. Remove the file, or replace it") from error
+    if not heard:
+        raise InputError(f"{path} holds no sound. Remove the file, or replace it")
+    return AudioBlock(np.concatenate(heard), rate, time.monotonic_ns(), 0, origin=path.name)

@@ -1,0 +1,90 @@
+"""The options of the conversion of a bundle."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from edgemm.artifact.bundle import require_zip
+from edgemm.choices import choice
+from edgemm.converters.fidelity import MIN_SNR_DB, Gate
+from edgemm.converters.options import (
+    MAX_SAMPLES,
+    NO_RANGES,
+    REPAIR_SECONDS,
+    SCHEMES,
+    GateMode,
+    Progress,
+    RepairMode,
+    Scheme,
+    silent,
+)
+from edgemm.converters.written import Format, Settings
+from edgemm.errors import InputError
+
+KEEP = "keep"
+"""A word for a part that stays as it is."""
+PART_WORDS = (*SCHEMES, KEEP)
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class BundleOptions:
+    """The arguments of `edgemm.converters.convert_bundle`, which explains them; nothing is read or written yet.
+
+    Raises:
+        InputError: a word is unknown, a number out of range, the output is no .zip.
+    """
+
+    source: Path
+    output: Path
+    format: Format = "tflite"
+    calibrate: str | Path | Sequence[Any] | None = None
+    evaluate: str | Path | Sequence[Any] | None = None
+    scheme: Scheme = "auto"
+    parts: Mapping[str, str] = field(default_factory=dict)
+    lengths: Mapping[str, Sequence[int]] = field(default_factory=dict)
+    target: str = "cpu"
+    gate: GateMode = "fail"
+    min_db: float = MIN_SNR_DB
+    limit: int = 256
+    repair: RepairMode = "auto"
+    repair_seconds: float = REPAIR_SECONDS
+    settings: Settings = field(default_factory=Settings)
+    progress: Progress = silent
+
+    def __post_init__(self) -> None:
+        require_zip(self.output)
+        choice("format", self.format, ("tflite", "onnx"))
+        choice("scheme", self.scheme, SCHEMES)
+        choice("gate", self.gate, ("fail", "warn", "off"))
+        choice("repair", self.repair, ("auto", "off"))
+        if not isinstance(self.parts, Mapping) or not isinstance(self.lengths, Mapping):
+            raise InputError("parts (--part), lengths (--length): expected dictionaries by role")
+        for role, word in self.parts.items():
+            choice(f"part (--part {role})", word, PART_WORDS)
+        if (
+            isinstance(self.limit, bool)
+            or not isinstance(self.limit, int)
+            or not 1 <= self.limit <= MAX_SAMPLES
+        ):
+            raise InputError(
+                f"limit (--samples): expected a whole number from 1 to {MAX_SAMPLES}, found {self.limit!r}"
+            )
+        if self.calibrate is None and "static" in (self.scheme, *self.parts.values()):
+            raise InputError(NO_RANGES)
+        _ = self.limits
+
+    @property
+    def limits(self) -> Gate:
+        """What must be kept."""
+        return Gate(min_snr_db=self.min_db)
+
+    def scheme_of(self, role: str) -> str:
+        """What was asked for of a part: a scheme, or "keep"."""
+        return self.parts.get(role, self.scheme)
+
+    def tell(self, stage: str, done: int = 0, total: int = 1) -> None:
+        """Reports progress."""
+        self.progress(stage, done, total)

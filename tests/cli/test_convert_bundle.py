@@ -1,0 +1,115 @@
+"""`edgemm convert` of a bundle."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+import pytest
+from tiny_translator import Translator, write_translator
+
+from edgemm.cli import main
+
+NETWORK = Translator()
+TEXTS = ("abc", "bd", "h", "feed", "cab", "gg", "ea", "bead")
+
+
+@pytest.fixture(scope="module")
+def source(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return write_translator(tmp_path_factory.mktemp("tiny") / "source.zip", NETWORK)
+
+
+@pytest.fixture(scope="module")
+def pairs(tmp_path_factory: pytest.TempPathFactory) -> str:
+    path = tmp_path_factory.mktemp("pairs") / "pairs.tsv"
+    path.write_text("".join(f"{text}\t{NETWORK.text(text)}\n" for text in TEXTS))
+    return str(path)
+
+
+def test_it_says_what_the_parts_and_the_whole_kept(
+    source: Path, pairs: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    out = str(tmp_path / "x.zip")
+    given = ["--calibrate", pairs, "--part", "encoder=keep", "--part", "decoder=float", "--format", "onnx"]
+    assert main(["convert", str(source), "-o", out, *given]) == 0
+    said = capsys.readouterr()
+    assert f"{out}: the bundle 'tiny' is written" in said.out
+    rows = {line.split()[0]: line.split()[1:] for line in said.out.splitlines() if line}
+    assert rows["encoder"][:4] == ["encoder.onnx", "as", "it", "is"]
+    assert rows["decoder"][:2] == ["decoder.onnx", "float"]
+    assert "led along the source's 12 steps: the best class is the same in 100.0%" in said.out
+    assert "freely: 100.0% of 2 texts are the source's" in said.out
+    assert "BLEU against the truth: 100.000, 100.000 in float (at least 99.000)" in said.out
+    assert "decoder: writing" in said.err
+
+
+def test_one_object(source: Path, pairs: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    given = ["--evaluate", pairs, "--part", "encoder=keep", "--json"]
+    assert main(["convert", str(source), "-o", str(tmp_path / "x.zip"), *given]) == 0
+    said = capsys.readouterr()
+    content: dict[str, Any] = json.loads(said.out)
+    assert content["schema"] == "edgemm.convert.bundle/1"
+    assert content["parts"]["decoder"]["scheme"] == "dynamic"
+    assert content["parts"]["encoder"]["kept"] == "as asked for"
+    assert content["together"]["items"] == len(TEXTS)
+    assert content["size_bytes"] == (tmp_path / "x.zip").stat().st_size
+    assert said.err == ""
+
+
+def test_below_the_gate(source: Path, pairs: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    given = ["--calibrate", pairs, "--part", "encoder=float", "--min-db", "150", "--repair", "off", "--json"]
+    assert main(["convert", str(source), "-o", str(tmp_path / "x.zip"), *given]) == 3
+    content = json.loads(capsys.readouterr().out)
+    assert content["schema"] == "edgemm.error/1"
+    assert content["measured"]["schema"] == "edgemm.convert/1"
+    assert "part 'decoder': fidelity is below the gate" in content["message"]
+    assert list(tmp_path.iterdir()) == []
+
+
+@pytest.mark.parametrize(
+    ("given", "said"),
+    [
+        (["--shape", "ids=1,5"], "--shape: is for one model.*--length ROLE.INPUT=SIZES"),
+        (["--card", "x.json"], "--card: is for one model.*bundle.json has the cards"),
+        (["--stepwise", "1"], "--stepwise: is for one model"),
+        (["--explain"], "--explain: is for one model"),
+        (["--part", "decoder"], "--part decoder: expected ROLE=SCHEME"),
+        (["--part", "decoder=dinamic"], "expected ROLE=SCHEME.*Did you mean 'dynamic'"),
+        (
+            ["--part", "decoda=float"],
+            "--part decoda: expected one of encoder, decoder.*Did you mean 'decoder'",
+        ),
+        (["--length", "ids=1,5"], "--length ids=1,5: expected ROLE.INPUT=SIZES"),
+        (["--length", "encoder.ids=1,0"], "expected ROLE.INPUT=SIZES with whole numbers"),
+        (["--length", "encoder.ids=1,5"], "--length encoder.ids=1,5: expected 1,8"),
+        (["--calibrate", "nowhere.tsv"], "--calibrate: nowhere.tsv: expected a file of texts"),
+    ],
+)
+def test_options_that_do_not_fit(
+    source: Path, tmp_path: Path, given: list[str], said: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    import re
+
+    assert main(["convert", str(source), "-o", str(tmp_path / "x.zip"), *given]) == 2
+    assert re.search(said, capsys.readouterr().err)
+    assert list(tmp_path.iterdir()) == []
+
+
+@pytest.mark.parametrize("given", [["--format", "onnx"], ["--part", "a=keep"], ["--length", "a.b=1"]])
+def test_options_of_bundles_for_one_model(
+    tmp_path: Path, given: list[str], capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert main(["convert", "digits.onnx", "-o", str(tmp_path / "x.tflite"), *given]) == 2
+    assert f"{given[0]}: is for bundles" in capsys.readouterr().err
+
+
+def test_a_folder_that_is_no_bundle(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    (tmp_path / "in").mkdir()
+    assert main(["convert", str(tmp_path / "in"), "-o", str(tmp_path / "x.zip")]) == 2
+    assert "expected a bundle, a folder with bundle.json" in capsys.readouterr().err
+
+
+def test_the_name_of_the_output(source: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["convert", str(source), "-o", str(tmp_path / "x.tflite")]) == 2
+    assert "must end in .zip" in capsys.readouterr().err
