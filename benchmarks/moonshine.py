@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from edgemm.artifact.bundle import write_bundle
-from edgemm.card import InputCard, ModelCard, OutputCard, StatePair
+from edgemm.card import InputCard, ModelCard, OutputCard, StateKind, StatePair
 from edgemm.card.bundle_card import BundleAsset, BundleCard, BundlePart
 from edgemm.card.presets import preset
 from edgemm.tasks.attention import AttentionRecipe
@@ -31,12 +31,15 @@ RECIPE = AttentionRecipe(
 )
 
 
+_KINDS: tuple[tuple[str, StateKind], ...] = (("decoder", "grow"), ("encoder", "first-run"))
+
+
 def states() -> tuple[StatePair, ...]:
     """Keys and values of what was written grow; those of the sound are given by the first step of an utterance."""
     return tuple(
         StatePair(f"present.{tail}", f"past_key_values.{tail}", kind)
         for layer in range(LAYERS)
-        for of, kind in (("decoder", "grow"), ("encoder", "first-run"))
+        for of, kind in _KINDS
         for what in ("key", "value")
         for tail in (f"{layer}.{of}.{what}",)
     )

@@ -21,8 +21,6 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from edgemm.converters.bundles.conversion import BundleConversion as BundleConversion
-    from edgemm.converters.bundles.conversion import convert_bundle as convert_bundle
     from edgemm.converters.conversion import Conversion as Conversion
     from edgemm.converters.conversion import convert as convert
     from edgemm.converters.pruning import PrunedFile as PrunedFile

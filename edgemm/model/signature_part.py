@@ -100,6 +100,11 @@ class SignaturePart(Part):
         self._life.check()
         return Snapshot(self._states.copies(), frozenset(self._states.given), self._form)
 
+    def states(self) -> dict[str, Array]:
+        """Copies of what is remembered; see `Part.states`."""
+        self._life.check()
+        return self._states.copies()
+
     def restore(self, snapshot: Snapshot) -> None:
         """See `Part.restore`."""
         self._life.check()

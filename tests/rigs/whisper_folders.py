@@ -31,7 +31,9 @@ def write(folder: Path, name: str = "tiny", seed: int = 8) -> Whisper:
     torch = package("torch")
     nn = torch.nn
     torch.manual_seed(seed)
-    linear = lambda: nn.Linear(WIDTH, WIDTH)  # noqa: E731
+
+    def linear() -> Any:
+        return nn.Linear(WIDTH, WIDTH)
 
     class Encoder(nn.Module):  # type: ignore[misc,name-defined]
         def __init__(self) -> None:

@@ -67,7 +67,9 @@ def test_a_stream_says_the_same(bundle: Any, reading: Any, tmp_path: Path) -> No
 def test_nothing_is_lost_or_doubled_where_it_is_divided(bundle: Any, reading: Any) -> None:
     samples, truth = reading
     with edgemm.load_bundle(bundle.path, longest_s=5.0, endpoint_s=0.0, voice_threshold=0.3) as divided:
-        said = divided(samples, sample_rate=16000).text
+        found = divided(samples, sample_rate=16000)
+    assert isinstance(found, edgemm.Transcript)
+    said = found.text
     assert wrong(said, truth) <= 6
     assert abs(len(said.split()) - 70) <= 3
 

@@ -31,7 +31,8 @@ def test_a_folder_writes_with_its_cache_what_torch_writes_without(
     draw = np.random.default_rng(3)
     tones = [np.sin(np.arange(800) * draw.uniform(0.02, 1.5)) * draw.uniform(0.1, 0.9) for _ in range(30)]
     samples = np.concatenate(tones).astype(np.float32)
-    with edgemm.load_bundle(tmp_path, **({"language": language} if language else {})) as bundle:
+    options: dict[str, Any] = {"language": language} if language else {}
+    with edgemm.load_bundle(tmp_path, **options) as bundle:
         assert isinstance(bundle(samples, sample_rate=RATE), Transcript)
         recipe: Any = bundle.card.recipe
         parts = bundle.part("encoder"), bundle.part("decoder")
