@@ -205,6 +205,19 @@ def test_a_player_that_is_given_nothing_in_the_middle_of_a_sound_is_an_underrun(
     assert (playlist.underruns, playlist.finished) == (1, 1)
 
 
+@pytest.mark.parametrize(("sounding", "underruns"), [(True, 1), (False, 0)])
+def test_a_device_that_had_nothing_to_play_counts_only_while_there_is_sound(
+    playlist: Playlist, sounding: bool, underruns: int
+) -> None:
+    playlist.add(Sound(ramp(2000), RATE))
+    device = Device(playlist)
+    device.run(4 if sounding else 120)
+    at = device.now_ns // (20 * MS)
+    given = 20 if sounding else 0
+    playlist.turn(Turn(80, given, 20 * at, 20, device.now_ns, 100 * MS, underflow=True))
+    assert playlist.underruns == underruns
+
+
 @pytest.mark.parametrize(("final", "pauses"), [(True, 0), (False, 1)])
 def test_a_sentence_that_comes_too_late_is_a_pause_and_the_end_is_none(
     playlist: Playlist, final: bool, pauses: int
