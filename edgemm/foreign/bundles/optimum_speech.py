@@ -6,22 +6,19 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 from edgemm.card.bundle_card import BUNDLE_SCHEMA, BundleCard
+from edgemm.card.model_card import section_to_dict
+from edgemm.card.presets import WHISPER_MEL
 from edgemm.errors import CardError
 from edgemm.foreign.bundles.listing import Precision, listed
 from edgemm.foreign.bundles.optimum import Export, find_export, ids_of, states_of, whole_of
 from edgemm.tensors import TensorSpec
 
 KINDS = ("whisper", "moonshine")
-WHISPER_MEL = {
-    "feature": "logmel", "version": 2, "window": 400, "hop": 160, "n_fft": 400, "fmin": 0.0, "fmax": 8000.0,
-    "mel_scale": "slaney", "samples": 480_000, "frames": 3000, "padding": "reflect", "log": "db", "log_offset": 1e-10,
-    "db_range": 80.0, "mean": [-40.0], "std": [40.0],
-}  # fmt: skip
-"""Whisper's window of 30 s."""
 
 
 def read(folder: Path, precision: Precision = "int8") -> BundleCard | None:
@@ -68,7 +65,7 @@ def _whisper(export: Export, decoder: list[str]) -> dict[str, Any]:
     end = _one(config, "eos_token_id")
     prompt, languages = _prompt(config)
     return {
-        "audio": {**WHISPER_MEL, "n_mels": bands},
+        "audio": section_to_dict(replace(WHISPER_MEL, n_mels=bands)),
         "encoder_input": spec.name,
         "prompt": prompt,
         "languages": languages,

@@ -8,13 +8,15 @@ The names of tensors and metadata are those that its export script writes: `mel`
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 from edgemm.card.bundle_card import BUNDLE_SCHEMA, BundleCard
+from edgemm.card.model_card import section_to_dict
+from edgemm.card.presets import WHISPER_MEL
 from edgemm.errors import CardError
 from edgemm.foreign.bundles.listing import Listing, Precision, listed
-from edgemm.foreign.bundles.optimum_speech import WHISPER_MEL
 from edgemm.foreign.onnx_file import OnnxFile
 from edgemm.tensors import TensorSpec
 
@@ -50,7 +52,7 @@ def read(folder: Path, precision: Precision = "int8") -> BundleCard | None:
         "task": "transcription",
         "driver": "attention",
         "attention": {
-            "audio": {**WHISPER_MEL, "n_mels": size["n_mels"]},
+            "audio": section_to_dict(replace(WHISPER_MEL, n_mels=size["n_mels"])),
             "encoder_input": "mel",
             "memory": {name: name for name in _CROSS},
             "decoder_tokens": "tokens",
