@@ -20,6 +20,10 @@ LAYOUTS: Mapping[str, tuple[str, str]] = {
     ),
     "sherpa-onnx CTC": ("sherpa_ctc", "model.onnx and tokens.txt"),
     "sherpa-onnx Whisper": ("sherpa_whisper", "NAME-encoder.onnx, NAME-decoder.onnx and NAME-tokens.txt"),
+    "sherpa-onnx Moonshine": (
+        "sherpa_moonshine",
+        "preprocess.onnx, encode.onnx and others; told, and not run",
+    ),
     "Piper": ("piper", "a voice's .onnx and .onnx.json"),
     "optimum speech": (
         "optimum_speech",

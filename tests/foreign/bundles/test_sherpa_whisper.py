@@ -11,7 +11,7 @@ from needs import package
 from whisper_folders import BANDS, END, ENGLISH, GERMAN, SILENT, START, TRANSCRIBE, WORDS, write
 
 import edgemm
-from edgemm.errors import CardError
+from edgemm.errors import CardError, UnsupportedVersion
 from edgemm.results import Transcript
 from edgemm.session import Cancellation
 from edgemm.tasks.attention.sound import WindowOfFrames
@@ -81,5 +81,15 @@ def test_a_missing_decoder_is_said(tmp_path: Path) -> None:
     (tmp_path / "tiny-decoder.onnx").unlink()
     with pytest.raises(
         CardError, match=r"decoder: expected NAME-decoder.onnx in the folder, found tiny-encoder.onnx"
+    ):
+        edgemm.load(tmp_path)
+
+
+def test_moonshine_in_four_networks_is_told(tmp_path: Path) -> None:
+    for name in ("preprocess", "encode.int8", "uncached_decode.int8", "cached_decode.int8"):
+        (tmp_path / f"{name}.onnx").write_bytes(b"")
+    (tmp_path / "tokens.txt").write_text("a 0\n")
+    with pytest.raises(
+        UnsupportedVersion, match=r"expected Moonshine in two networks.*found its older form in four"
     ):
         edgemm.load(tmp_path)
