@@ -1,5 +1,5 @@
-"""Folders of sherpa-onnx with Moonshine in four networks (preprocess, encode, uncached_decode, cached_decode): known, and
-not run."""
+"""Folders of sherpa-onnx with Moonshine in four networks (preprocess, encode, uncached_decode, cached_decode): known,
+and not run."""
 
 from __future__ import annotations
 

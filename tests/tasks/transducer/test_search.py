@@ -127,7 +127,7 @@ class Script:
     """A search that is told its labels: step -> label."""
 
     def __init__(self, labels: dict[int, int]) -> None:
-        self._script, self._labels, self.step = labels, list[Label](), -1
+        self._script, self._labels, self.step, self.cuts = labels, list[Label](), -1, 0
 
     def push(self, row: npt.NDArray[Any], step: int) -> None:
         self.step += 1
@@ -138,7 +138,7 @@ class Script:
         return tuple(self._labels)
 
     def cut(self) -> None:
-        self._labels = []
+        self._labels, self.cuts = [], self.cuts + 1
 
 
 def ends(labels: dict[int, int], steps: int, **recipe: Any) -> list[tuple[int, str]]:
@@ -168,6 +168,14 @@ def test_speech_that_goes_on_is_divided_where_no_label_is_given() -> None:
     speech = {step: 1 for step in range(40) if step != 13}
     assert ends(speech, 30, longest_s=1.0)[0] == (13, " ".join("a" * 13))
     assert ends(dict.fromkeys(range(40), 1), 30, longest_s=1.0)[0] == (19, " ".join("a" * 20))
+
+
+def test_what_was_hardly_heard_in_a_long_silence_is_forgotten() -> None:
+    made, script = TransducerRecipe(longest_s=1.0), Script({})
+    utterances = Utterances(made, Spelling(LABELS, made), script)
+    for step in range(25):
+        assert not utterances.push(np.zeros(1, np.float32), step * 0.1, 0.1)
+    assert script.cuts == 2
 
 
 def test_times_and_confidence_of_a_word_are_those_of_its_labels() -> None:
