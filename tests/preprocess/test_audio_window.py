@@ -208,3 +208,24 @@ def test_steady_state_allocates_nothing_the_size_of_a_tensor(layout: str) -> Non
     peak = tracemalloc.get_traced_memory()[1]
     tracemalloc.stop()
     assert peak < 12000  # of 16,000 bytes in the tensor; numpy 1 allocates one spectrum of 4,112 bytes
+
+
+def test_what_no_window_has_heard_is_one_window_more_that_ends_with_the_sound() -> None:
+    window, sound = window_of(WAVE, "NT", "float32"), noise(171)
+    ends = []
+    for part in (sound[:99], sound[99:100], sound[100:101], sound[101:160], sound[160:]):
+        list(window.push(part, 16000))
+        ends.append(list(window.rest()))
+    assert ends == [[], [], [101], [], [171]]  # windows end at 100, 130 and 160
+    out = np.empty((1, 100), np.float32)
+    window.write(out)
+    assert out[0] == pytest.approx((sound[-100:] - 0.1) / 0.5, abs=1e-6)
+
+
+def test_a_recording_to_the_end_has_one_window_more() -> None:
+    window = window_of(WAVE, "NT", "float32")
+    for length, count in ((60, 1), (100, 1), (101, 2), (130, 2), (171, 4)):
+        found = list(window.clip(noise(length), 16000, 1, to_the_end=True))
+        assert len(found) == count, length
+        if length >= 100:
+            assert found[-1][0] == pytest.approx((noise(length)[-100:] - 0.1) / 0.5, abs=1e-6)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from typing import Any
 
 import decoding
@@ -13,6 +14,7 @@ from edgemm.errors import CardError
 from edgemm.results import Segments
 from edgemm.tasks import open_decoder
 from edgemm.tasks.context import Context
+from edgemm.tasks.timing import Timing
 from edgemm.tasks.voice_activity import VoiceActivityRecipe
 from edgemm.tasks.voice_activity.segmenter import Segmenter
 from edgemm.tasks.voice_activity.task import VoiceActivityDecoder
@@ -181,3 +183,12 @@ def test_times_are_earlier_by_the_delay() -> None:
 def test_which_score_is_speech_must_be_said(speech: str, words: str) -> None:
     with pytest.raises(CardError, match=words):
         decoder(speech=speech)
+
+
+@pytest.mark.parametrize(("rate", "stride"), [(1000, 125), (16_000, 512), (8000, 1), (44_100, 441)])
+def test_the_silence_behind_a_sound_completes_its_last_window_and_no_other(rate: int, stride: int) -> None:
+    audio = AudioRecipe(sample_rate=rate, feature="waveform", samples=stride, stride=stride)
+    card = ModelCard(task="voice_activity", inputs=(InputCard("sound", "audio", audio=audio),))
+    silence = math.ceil(Timing.of(card).rest_s * rate)
+    assert all(1 <= (rest + silence) // stride < 2 for rest in range(1, stride))
+    assert silence < stride
