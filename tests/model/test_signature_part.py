@@ -115,6 +115,7 @@ def test_a_state_of_the_first_step_is_kept_over_signatures() -> None:
         assert step(part, 1, 1) == [2, 3]
         part.reset()
         assert step(part, 3, 3) == [3, 3]
+        assert step(part, 1, 1) == [4, 4]
 
 
 def test_without_states_all_is_fed_and_given() -> None:
@@ -126,7 +127,9 @@ def test_without_states_all_is_fed_and_given() -> None:
 
 
 def test_a_held_input_goes_into_the_signatures_that_it_fits(part: Part) -> None:
-    part.hold({"x": np.array([[1, 2, 3, 4]], np.float32)})
+    held = np.array([[1, 2, 3, 4]], np.float32)
+    part.hold({"x": held})
+    held[:] = 99
     found = part.step({}, signature="step_4")
     np.testing.assert_array_equal(found.real("y") - 7, [[1, 2, 3, 4]])
     assert read(part) == [1, 2, 3, 4]
