@@ -49,22 +49,23 @@ class PartScorer:
         part: Steps,
         feeds: Callable[[int, int], Mapping[str, npt.NDArray[Any]]],
         scores: str,
-        signature: str = "",
+        signature: str | Callable[[int], str] = "",
     ) -> None:
         """Args:
         part: reset, and given what it holds.
         feeds: (token, position from 0) -> the inputs of the step, in arrays that it may use again.
         scores: name of the output, [..., words]; of several rows the last is meant.
-        signature: of the part, where it has several.
+        signature: of the part, where it has several: one, or position -> the one of that step.
         """
         self._part, self._feeds, self._scores = part, feeds, scores
-        self._more = (signature,) if signature else ()
+        self._signature = signature if callable(signature) else lambda position: signature
         self.position = 0
         """Tokens taken."""
 
     def step(self, token: int) -> npt.NDArray[np.float32]:
         """See `Scorer`."""
-        found = self._part.step(self._feeds(token, self.position), *self._more).real(self._scores)
+        feeds, signature = self._feeds(token, self.position), self._signature(self.position)
+        found = self._part.step(feeds, signature).real(self._scores)
         self.position += 1
         if not found.size:
             raise InputError(f"output {self._scores!r}: expected scores, found {list(found.shape)}")

@@ -9,9 +9,10 @@ from edgemm.card.text_recipe import TextRecipe
 from edgemm.errors import CardError, InputError
 from edgemm.preprocess.text import Joined, TextPreprocessor, make_joined
 from edgemm.tasks.search import Rules
-from edgemm.tasks.sequence.feeds import SourceFeeds, TargetFeeds
 from edgemm.tasks.sequence.recipe import SequenceRecipe
 from edgemm.tasks.sequence.session import SequenceSession, Writer
+from edgemm.tasks.sequence.ways import find_ways
+from edgemm.tensors import TensorSpec
 
 
 class SequenceDriver:
@@ -19,7 +20,8 @@ class SequenceDriver:
 
     The encoder runs once for a text. Its outputs are held in the decoder's inputs of the same names (`memory` where
     they differ). The decoder takes a token and gives the scores of the next; its states are the cache, of a fixed
-    length with a mask, or one that grows.
+    length with a mask, or one that grows. Where the files have several signatures, the shortest that a text fits in is
+    run (`ways`).
     """
 
     name: ClassVar[str] = "sequence"
@@ -52,19 +54,15 @@ class SequenceDriver:
         except CardError as error:
             raise CardError(f"{self.name}.{error}") from error
         encoder, decoder = parts["encoder"], parts["decoder"]
-        reads = {spec.name: spec for spec in encoder.inputs}
-        takes = {spec.name: spec for spec in decoder.inputs}
-        source, target = SourceFeeds(recipe, reads, takes), TargetFeeds(recipe, takes)
-        prepare = TextPreprocessor(
-            recipe.source, {"ids": reads[recipe.ids]}, source.most, _vocabulary(recipe.source, assets)
-        )
         joined = make_joined(recipe.written, _vocabulary(recipe.written, assets))
-        rules = _rules(recipe, target.places)
-        _check_words(recipe, rules, joined, decoder)
-        memory = _memory(recipe, encoder, takes)
-        return SequenceSession(
-            recipe, prepare, source, Writer(encoder, decoder, target, memory, rules), joined
+        ways = find_ways(recipe, encoder, decoder)
+        for way in ways:
+            _check_words(recipe, way.rules, joined, way.scores)
+        longest = ways[-1].source
+        prepare = TextPreprocessor(
+            recipe.source, {"ids": longest.ids}, longest.most, _vocabulary(recipe.source, assets)
         )
+        return SequenceSession(recipe, prepare, Writer(encoder, decoder, ways), joined)
 
 
 def _vocabulary(recipe: TextRecipe, assets: Mapping[str, bytes]) -> bytes:
@@ -78,28 +76,8 @@ def _vocabulary(recipe: TextRecipe, assets: Mapping[str, bytes]) -> bytes:
     return assets[recipe.vocabulary]
 
 
-def _rules(recipe: SequenceRecipe, places: int) -> Rules:
-    """The last token that is written is not given to the decoder: it needs no place in the cache."""
-    room = recipe.most_tokens if places == 0 else places - len(recipe.begin) + 1
-    if room < max(1, recipe.least_tokens, len(recipe.forced)):
-        raise CardError(
-            f"the decoder's cache of {places}: expected room for begin, forced and least_tokens, found none for "
-            f"{len(recipe.begin)}, {len(recipe.forced)} and {recipe.least_tokens}"
-        )
-    return Rules(
-        recipe.end, min(recipe.most_tokens, room), recipe.least_tokens, recipe.forced, recipe.suppressed,
-        recipe.no_repeat, recipe.most_repeats,
-    )  # fmt: skip
-
-
-def _check_words(recipe: SequenceRecipe, rules: Rules, joined: Joined, decoder: Any) -> None:
+def _check_words(recipe: SequenceRecipe, rules: Rules, joined: Joined, spec: TensorSpec) -> None:
     """Vocabulary, ids and scores go together."""
-    spec = next((each for each in decoder.outputs if each.name == recipe.scores), None)
-    if spec is None:
-        known = ", ".join(each.name for each in decoder.outputs)
-        raise CardError(
-            f"the decoder: expected an output {recipe.scores!r}, found {known}. Names stand in the recipe"
-        )
     words = spec.shape[-1] if spec.shape else 0
     if words < 0:
         return
@@ -113,37 +91,3 @@ def _check_words(recipe: SequenceRecipe, rules: Rules, joined: Joined, decoder: 
             f"the vocabulary {written.vocabulary!r} has ids up to {joined.highest}, and the decoder gives scores of "
             f"{words}: it is the vocabulary of another model"
         )
-
-
-def _memory(recipe: SequenceRecipe, encoder: Any, takes: Mapping[str, Any]) -> dict[str, str]:
-    """Encoder's output -> decoder's input."""
-    gives = {spec.name: spec for spec in encoder.outputs}
-    found = _pairs(recipe, gives, takes)
-    for name, into in found.items():
-        given, taken = gives[name].shape, takes[into].shape
-        if len(given) != len(taken) or any(
-            min(a, b) >= 0 and a != b for a, b in zip(given, taken, strict=True)
-        ):
-            raise CardError(
-                f"the decoder: expected an input {into!r} of the shape {list(given)} that the encoder gives, found "
-                f"{list(taken)}: they are parts of two models"
-            )
-    return found
-
-
-def _pairs(recipe: SequenceRecipe, gives: Mapping[str, Any], takes: Mapping[str, Any]) -> dict[str, str]:
-    if not recipe.memory:
-        found = {name: name for name in gives if name in takes}
-        if not found:
-            raise CardError(
-                f"sequence.memory: expected which outputs of the encoder ({', '.join(gives)}) go into which inputs of "
-                f"the decoder ({', '.join(takes)}), since no names are alike; found none"
-            )
-        return found
-    for name, into in recipe.memory.items():
-        if name not in gives or into not in takes:
-            raise CardError(
-                f"sequence.memory: expected an output of the encoder ({', '.join(gives)}) and an input of the decoder "
-                f"({', '.join(takes)}), found {name!r} -> {into!r}"
-            )
-    return dict(recipe.memory)

@@ -26,14 +26,15 @@ class SourceFeeds:
         CardError: the encoder has no input for tokens, or its inputs are of unlike lengths.
         """
         self._recipe = recipe
-        self._ids = _spec(encoder, recipe.ids, "the encoder")
+        self.ids = _spec(encoder, recipe.ids, "the encoder")
+        """The encoder's input."""
         self._mask, self._memory_mask = encoder.get(recipe.mask), decoder.get(recipe.memory_mask)
-        self.length = self._ids.shape[-1] if self._ids.shape else 0
+        self.length = self.ids.shape[-1] if self.ids.shape else 0
         """Tokens that the inputs hold; -1 where the file leaves it open."""
         for spec in (self._mask, self._memory_mask):
             if spec is not None and (not spec.shape or spec.shape[-1] not in (self.length, -1)):
                 raise CardError(
-                    f"input {spec.name!r}: expected [1, {self.length}] as the tokens {self._ids.name!r} have, found "
+                    f"input {spec.name!r}: expected [1, {self.length}] as the tokens {self.ids.name!r} have, found "
                     f"{list(spec.shape)}"
                 )
         if self.length < 1 and recipe.source.length < 1:
@@ -58,7 +59,7 @@ class SourceFeeds:
         row, mask = np.full(length, recipe.pad, np.int64), np.zeros(length, np.float32)
         at = slice(0, len(ids)) if recipe.padding == "end" else slice(length - len(ids), length)
         row[at], mask[at] = ids, 1.0
-        feeds = {self._ids.name: _as(self._ids, row)}
+        feeds = {self.ids.name: _as(self.ids, row)}
         if self._mask is not None:
             feeds[self._mask.name] = _as(self._mask, mask)
         held = {} if self._memory_mask is None else {self._memory_mask.name: _as(self._memory_mask, mask)}

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from typing import Any, Literal
 
 from edgemm.errors import InputError
@@ -10,39 +10,38 @@ from edgemm.media import Captured, Text
 from edgemm.preprocess.text import Joined, TextPreprocessor
 from edgemm.results import Alternative, Written
 from edgemm.session import NO_CLOCK, Cancellation, Emission, Gap, StageClock
-from edgemm.tasks.search import Hypothesis, PartScorer, Rules, Search, make_search
+from edgemm.tasks.search import Hypothesis, PartScorer, Search, make_search
 from edgemm.tasks.search.greedy import Stop
-from edgemm.tasks.sequence.feeds import Feeds, SourceFeeds, TargetFeeds
 from edgemm.tasks.sequence.recipe import SequenceRecipe
+from edgemm.tasks.sequence.ways import Way
 
 
 class Writer:
     """The two parts: an encoder that reads, and a decoder that begins to write."""
 
-    def __init__(
-        self, encoder: Any, decoder: Any, target: TargetFeeds, memory: Mapping[str, str], rules: Rules
-    ) -> None:
+    def __init__(self, encoder: Any, decoder: Any, ways: Sequence[Way]) -> None:
         """Args:
         encoder: a `Part`.
         decoder: likewise, with states.
-        target: its inputs.
-        memory: encoder's output -> decoder's input.
-        rules: what may be written.
+        ways: the lengths that they have, the shortest first.
         """
-        self.encoder, self.decoder = encoder, decoder
-        self._target, self._memory, self._rules = target, memory, rules
+        self.encoder, self.decoder, self._ways = encoder, decoder, ways
 
-    def read(self, feeds: Feeds, held: Feeds) -> None:
-        """A new text: the encoder's answer is held in the decoder, whose cache is empty."""
-        found = self.encoder.step(feeds)
+    def read(self, ids: Sequence[int]) -> Way:
+        """A new text, no longer than the longest way takes: the encoder's answer is held in the decoder, whose cache
+        is empty."""
+        way = next((each for each in self._ways if len(ids) <= each.source.most), self._ways[-1])
+        feeds, held = way.source.fill(ids)
+        found = self.encoder.step(feeds, way.encoder)
         self.decoder.reset()
-        self.decoder.hold(held | {into: found.real(name) for name, into in self._memory.items()})
+        self.decoder.hold(held | {into: found.real(name) for name, into in way.memory.items()})
+        return way
 
-    def search(self, recipe: SequenceRecipe, stop: Stop | None) -> Search:
+    def search(self, way: Way, recipe: SequenceRecipe, stop: Stop | None) -> Search:
         """What is written for it."""
-        scorer = PartScorer(self.decoder, self._target, recipe.scores)
         return make_search(
-            scorer, self._rules, recipe.begin, beams=recipe.beams, length_penalty=recipe.length_penalty, stop=stop
+            PartScorer(self.decoder, way.feeds, recipe.scores, way.signature), way.rules, recipe.begin,
+            beams=recipe.beams, length_penalty=recipe.length_penalty, stop=stop,
         )  # fmt: skip
 
     def reset(self) -> None:
@@ -64,11 +63,10 @@ class SequenceSession:
         self,
         recipe: SequenceRecipe,
         prepare: TextPreprocessor,
-        source: SourceFeeds,
         writer: Writer,
         joined: Joined,
     ) -> None:
-        self._recipe, self._prepare, self._source = recipe, prepare, source
+        self._recipe, self._prepare = recipe, prepare
         self._writer, self._joined = writer, joined
         self._cancelled = Cancellation()
 
@@ -112,10 +110,9 @@ class SequenceSession:
     ) -> Iterator[Written]:
         clock.start("preprocess")
         tokens = self._prepare.tokens(item.text, item.pair)
-        feeds = self._source.fill(tokens.ids)
         clock.start("infer")
-        self._writer.read(*feeds)
-        search = self._writer.search(self._recipe, self._stops if self._recipe.stop else None)
+        way = self._writer.read(tokens.ids)
+        search = self._writer.search(way, self._recipe, self._stops if self._recipe.stop else None)
         told = ""
         while not cancelled and search.advance():
             if not partial:

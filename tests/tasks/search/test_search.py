@@ -338,3 +338,11 @@ def test_a_part_is_asked_by_its_signature() -> None:
     part = Rows()
     PartScorer(part, _fed, "scores", "decoder_64").step(1)
     assert part.signatures == ["decoder_64"]
+
+
+def test_a_part_is_asked_by_the_signature_of_each_position() -> None:
+    part = Rows()
+    scorer = PartScorer(part, _fed, "scores", lambda position: "short" if position < 2 else "long")
+    for token in range(3):
+        scorer.step(token)
+    assert part.signatures == ["short", "short", "long"]
