@@ -10,7 +10,7 @@ from queue import SimpleQueue
 from typing import TYPE_CHECKING, Any, Protocol
 
 from edgemm.amounts import count
-from edgemm.capture.share.shared import SharedSource
+from edgemm.capture.share.shared import SharedSource, kept_seconds
 from edgemm.capture.share.tap import Tap
 from edgemm.capture.source import Source
 from edgemm.errors import InputError
@@ -62,13 +62,16 @@ class Runner:
     from any thread, from `on_item` and from a signal handler.
     """
 
-    def __init__(self, *, threads: int | None = None) -> None:
+    def __init__(self, *, threads: int | None = None, keep_s: float = 0.0) -> None:
         """Args:
             threads: models at work at once; None: as many as this process has processors.
+            keep_s: seconds of sound that are kept of each source, for streams that are added later and begin back;
+                at most 2.
 
         Raises:
-            InputError: `threads` is no whole number of 1 or more.
+            InputError: `threads` is no whole number of 1 or more, or `keep_s` is out of range.
         """
+        self._keep_s = kept_seconds(keep_s)
         threads = None if threads is None else count("threads", threads)
         self._permits = threading.BoundedSemaphore(threads or len(os.sched_getaffinity(0)))
         self._ready: SimpleQueue[Lane | None] = SimpleQueue()
@@ -89,6 +92,7 @@ class Runner:
         *,
         timeout_s: float = SOURCE_TIMEOUT_S,
         options: Mapping[str, Any] | None = None,
+        back_s: float = 0.0,
     ) -> None:
         """Adds a stream; it begins with the first iteration, or at once when that has begun.
 
@@ -102,9 +106,12 @@ class Runner:
             timeout_s: a source that gives nothing for so many seconds ends the stream with SourceTimeout;
                 math.inf for a device that may be away for long and comes back by itself.
             options: of the model's task, for this stream, as `load` takes them.
+            back_s: seconds of sound before now that it hears too, at most `keep_s`: a recogniser that is added when a
+                wake word was heard misses nothing that was said with it.
 
         Raises:
-            InputError: the name is taken, the runner is closed, or source and budget do not fit.
+            InputError: the name is taken, the runner is closed, source and budget do not fit, or `back_s` is more than
+                is kept.
         """
         if name in self._lanes:
             raise InputError(f"there is a stream {name!r} already: give each its own name")
@@ -112,7 +119,12 @@ class Runner:
         require_source(source)
         require_budget(budget)
         session = model.session(**(options or {}))
-        tap = self._shared.setdefault(id(source), SharedSource(source)).tap()
+        try:
+            shared = self._shared.setdefault(id(source), SharedSource(source, keep_s=self._keep_s))
+            tap = shared.tap(back_s=back_s)
+        except BaseException:
+            session.close()
+            raise
         try:
             stream = Stream(session, tap, budget, permit=self._permits, timeout_s=timeout_s)
         except BaseException:

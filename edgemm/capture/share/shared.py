@@ -7,13 +7,27 @@ from __future__ import annotations
 
 import threading
 import time
+from collections import deque
+from collections.abc import Iterable, Mapping
+from dataclasses import replace
+from typing import NamedTuple
+
+import numpy as np
 
 from edgemm.capture.losses import CountsLosses
-from edgemm.capture.share.tap import Tap
+from edgemm.capture.share.tap import WAITING_S, Tap
 from edgemm.capture.share.withheld import Withholds
 from edgemm.capture.source import Source
-from edgemm.errors import SourceTimeout
-from edgemm.media import Captured, Frame
+from edgemm.errors import InputError, SourceTimeout
+from edgemm.media import AudioBlock, Captured, Frame
+
+
+class _Kept(NamedTuple):
+    """A block of sound for readers that begin later, and what the source had told by then."""
+
+    block: AudioBlock
+    lost: Mapping[str, int]
+    withheld: Mapping[str, int]
 
 
 class SharedSource:
@@ -24,10 +38,18 @@ class SharedSource:
     the slowest reader, since nothing of it may be lost.
     """
 
-    def __init__(self, source: Source) -> None:
+    def __init__(self, source: Source, *, keep_s: float = 0.0) -> None:
         """Args:
-        source: what is read; whoever opened it closes it.
+            source: what is read; whoever opened it closes it.
+            keep_s: seconds of sound that are kept, so that a later reader may begin so far back; at most 2. Of
+                pictures and texts nothing is kept.
+
+        Raises:
+            InputError: out of range.
         """
+        kept_seconds(keep_s)
+        self._keep_s = keep_s if source.modality == "audio" else 0.0
+        self._kept: deque[_Kept] = deque()
         self.source = source
         self._counts = source if isinstance(source, CountsLosses) else None
         self._withholds = source if isinstance(source, Withholds) else None
@@ -39,10 +61,26 @@ class SharedSource:
         self._next_sequence = 0
         self._missing = 0
 
-    def tap(self) -> Tap:
-        """A further reader; it gets what is captured from now on."""
+    def tap(self, *, back_s: float = 0.0) -> Tap:
+        """A further reader; it gets what is captured from now on.
+
+        Args:
+            back_s: seconds of sound before now that it gets too, in whole blocks, as far as they are kept.
+
+        Raises:
+            InputError: further back than sound is kept.
+        """
+        if not 0 <= back_s <= self._keep_s:
+            raise InputError(
+                f"back_s: expected 0 to {self._keep_s:g} seconds, which are kept of {self.source.uri}, found {back_s:g}"
+            )
         with self._turn:
-            tap = Tap(self, self.lost(), self.withheld())
+            kept = self._since(back_s)
+            first = kept[0] if kept else _Kept(_NOTHING, self.lost(), self.withheld())
+            tap = Tap(self, first.lost, first.withheld)
+            for each in kept:
+                block = replace(each.block, gap_samples=0) if each is first else each.block
+                tap.offer(block, each.withheld)
             self._taps += (tap,)
         return tap
 
@@ -145,5 +183,35 @@ class SharedSource:
                 self._missing += max(0, item.sequence - self._next_sequence)
             self._next_sequence = item.sequence + 1
         withheld = self.withheld()
+        if self._keep_s and isinstance(item, AudioBlock):
+            self._kept.append(_Kept(item, self.lost(), withheld))
+            needed = round(self._keep_s * item.sample_rate)
+            while _samples(self._kept) - len(self._kept[0].block.samples) >= needed:
+                self._kept.popleft()
         for tap in self._taps:
             tap.offer(item, withheld)
+
+    def _since(self, back_s: float) -> list[_Kept]:
+        """The newest blocks that make so many seconds."""
+        found: deque[_Kept] = deque()
+        for each in reversed(self._kept):
+            if _samples(found) >= round(back_s * each.block.sample_rate):
+                break
+            found.appendleft(each)
+        return list(found)
+
+
+def kept_seconds(keep_s: float) -> float:
+    """Raises:
+    InputError: out of range.
+    """
+    if not 0 <= keep_s <= WAITING_S:
+        raise InputError(f"keep_s: expected 0 to {WAITING_S:g} seconds, found {keep_s:g}")
+    return keep_s
+
+
+_NOTHING = AudioBlock(np.empty(0, np.float32), 1, 0, 0)
+
+
+def _samples(kept: Iterable[_Kept]) -> int:
+    return sum(len(each.block.samples) for each in kept)
