@@ -52,7 +52,7 @@ class Sound(FileSource):
 
 
 def numbers(tap: Any, count: int = 1000) -> list[int]:
-    found = []
+    found: list[int] = []
     while len(found) < count and (block := tap.read(1)) is not None:
         found.append(int(block.samples[0]))
     return found

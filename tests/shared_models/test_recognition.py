@@ -12,6 +12,7 @@ from needs import package
 
 import edgemm
 from edgemm.judge import metric
+from edgemm.media import AudioBlock
 from tests.by_hand.shared_files import shared
 
 for each in ("onnxruntime", "soundfile"):
@@ -66,10 +67,9 @@ def test_a_stream_says_the_same(bundle: Any, reading: Any, tmp_path: Path) -> No
 
 def test_nothing_is_lost_or_doubled_where_it_is_divided(bundle: Any, reading: Any) -> None:
     samples, truth = reading
-    with edgemm.load_bundle(bundle.path, longest_s=5.0, endpoint_s=0.0, voice_threshold=0.3) as divided:
-        found = divided(samples, sample_rate=16000)
-    assert isinstance(found, edgemm.Transcript)
-    said = found.text
+    session = bundle.session(longest_s=5.0, endpoint_s=0.0)
+    said = session.whole(AudioBlock(samples, 16000, 0, 0)).text
+    session.close()
     assert wrong(said, truth) <= 6
     assert abs(len(said.split()) - 70) <= 3
 
