@@ -10,5 +10,6 @@ recorded.py     what each part is fed with while it runs
 kept.py         parts that stay as they are, and why
 lengths.py      sizes for what files leave open
 together.py     the converted bundle against its source: the scores of the same steps, and the results
+measured.py     a bundle by the metric of its task
 conversion.py   the steps: `convert_bundle`
 """

@@ -14,7 +14,7 @@ from edgemm.artifact.bundle import CARD_NAME, Bundle, BundleCard, BundlePart, wr
 from edgemm.card.keys import refuse_unknown
 from edgemm.converters.bundles.items import Item, divided, load_items
 from edgemm.converters.bundles.kept import why_kept
-from edgemm.converters.bundles.lengths import known_lengths, probes, settled, still_open
+from edgemm.converters.bundles.lengths import known_lengths, of_cards, probes, settled, still_open
 from edgemm.converters.bundles.options import BundleOptions
 from edgemm.converters.bundles.recorded import Seen, record
 from edgemm.converters.bundles.together import Together, judge
@@ -266,6 +266,8 @@ def _record(
     notes: list[str] = []
     if still_open(model, roles, sizes):
         sizes, notes = settled(model, roles, sizes, [*calibration, *held] or probes(model), tick)
+    for role, shapes in of_cards(model, roles).items():
+        sizes[role] = {**shapes, **sizes.get(role, {})}
     first = record(model, calibration, roles, sizes, options.limit, tick) if calibration else {}
     second = record(model, held, roles, sizes, min(options.limit, PART_SAMPLES), tick) if held else {}
     _require_sizes(model, roles, sizes, [*first.items(), *second.items()])

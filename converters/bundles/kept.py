@@ -29,6 +29,9 @@ def why_kept(bundle: Bundle, role: str, model: Any, options: BundleOptions) -> s
     suffix = bundle.part_path(role).suffix.lower()
     if suffix not in (".onnx", ".tflite"):
         return f"{suffix} files are only run"
+    with model.part() as part:
+        if len(part.signatures) > 1:
+            return f"it has {len(part.signatures)} signatures ({', '.join(part.signatures)}); a converted file has one"
     growing = _growing(model)
     if growing:
         return GROWS.format(growing)

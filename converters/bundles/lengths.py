@@ -5,10 +5,14 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
+import numpy as np
+
 from edgemm.choices import hint
 from edgemm.converters.bundles.items import Item
 from edgemm.converters.bundles.recorded import Seen, Shape, Sizes, record
 from edgemm.errors import EdgemmError, InputError
+from edgemm.inspection import inspect_artifact
+from edgemm.media import AudioBlock
 
 if TYPE_CHECKING:
     from edgemm.model.bundle import BundleModel
@@ -59,6 +63,22 @@ def given_lengths(model: BundleModel, given: Mapping[str, Sequence[int]]) -> dic
                 f"--length {key}={','.join(map(str, sizes))}: expected {told}, with a whole number for each N"
             )
         found.setdefault(role, {})[name] = tuple(sizes)
+    return found
+
+
+def of_cards(model: BundleModel, roles: Iterable[str]) -> dict[str, dict[str, Shape]]:
+    """Role -> input that the file leaves open, and that the part's card, or a state at its start, gives a size."""
+    found = {}
+    for role in roles:
+        opened = {
+            spec.name for spec in inspect_artifact(model.bundle.read_part(role)).inputs if -1 in spec.shape
+        }
+        if not opened:
+            continue
+        with model.part(role) as part:
+            shapes = {spec.name: spec.shape for spec in part.inputs if -1 not in spec.shape}
+            shapes |= {name: np.shape(each) for name, each in part.states().items()}
+        found[role] = {name: shape for name, shape in shapes.items() if name in opened}
     return found
 
 
@@ -147,10 +167,6 @@ def _take(
 
 def probes(model: BundleModel) -> tuple[Item, ...]:
     """Something to run a bundle on where there are no data: its goldens, or a letter, or a second of silence."""
-    import numpy as np
-
-    from edgemm.media import AudioBlock
-
     if model.card.goldens:
         try:
             return (Item(model.golden_input()),)

@@ -113,3 +113,42 @@ def test_a_folder_that_is_no_bundle(tmp_path: Path, capsys: pytest.CaptureFixtur
 def test_the_name_of_the_output(source: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     assert main(["convert", str(source), "-o", str(tmp_path / "x.tflite")]) == 2
     assert "must end in .zip" in capsys.readouterr().err
+
+
+def test_a_bundle_is_measured(source: Path, pairs: str, capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["verify", str(source), "--evaluate", pairs, "--json"]) == 0
+    found = json.loads(capsys.readouterr().out)
+    assert found["outputs"] == []
+    assert found["measured"]["samples"] == len(TEXTS)
+    assert found["measured"]["exact"] == 1.0
+    assert found["measured"]["BLEU"] == pytest.approx(100.0)
+    assert main(["verify", str(source), "--evaluate", pairs]) == 0
+    assert "BLEU: 100\n" in capsys.readouterr().out
+
+
+def test_a_wrong_truth_shows(source: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    path = tmp_path / "pairs.tsv"
+    path.write_text(f"abc\t{NETWORK.text('abc')}\nbd\tno no no no\n")
+    assert main(["verify", str(source), "--evaluate", str(path), "--json"]) == 0
+    found = json.loads(capsys.readouterr().out)["measured"]
+    assert found["exact"] == 0.5
+    assert 0 < found["BLEU"] < 100
+
+
+@pytest.mark.parametrize(
+    ("file", "data", "said"),
+    [
+        ("", "abc\n", "item 1: expected what is right for it too"),
+        ("", "", "expected a text in each line, found none"),
+        ("digits", "abc\n", "--evaluate: is for bundles"),
+    ],
+)
+def test_what_cannot_be_measured(
+    source: Path, tmp_path: Path, file: str, data: str, said: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    from edgemm import data as bundled
+
+    (tmp_path / "x.txt").write_text(data)
+    path = str(bundled.path("models/digits_ctc.int8.tflite")) if file else str(source)
+    assert main(["verify", path, "--evaluate", str(tmp_path / "x.txt")]) == 2
+    assert said in capsys.readouterr().err
