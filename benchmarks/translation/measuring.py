@@ -57,11 +57,15 @@ def make_bundles(network: Any, folder: Path, data: Path, tokens: Any) -> dict[st
         made = []
         for source, samples in ((encoder, inputs), (decoder, steps)):
             made.append(folder / f"{source.stem}.{form}")
-            scheme = "float" if precision == "float" else "dynamic"
-            convert(source, output=made[-1], scheme=scheme, calibrate=samples)
+            convert(
+                source,
+                output=made[-1],
+                scheme="float" if precision == "float" else "dynamic",
+                calibrate=samples,
+            )
         found[form] = folder / f"en-de.{precision}.{suffix}.zip"
         vocabulary = {"tokens": (folder / "tokens.model").read_bytes()}
-        write_translation(found[form], *made, recipe(), vocabulary, name="en-de")
+        write_translation(found[form], made[0], made[1], recipe(), vocabulary, name="en-de")
     return found
 
 
