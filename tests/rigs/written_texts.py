@@ -5,15 +5,15 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
-from typing import Any
-
-import torch
-from translation_network import Sizes, Translation, export_parts
+from typing import TYPE_CHECKING, Any
 
 from edgemm.card import TextRecipe
 from edgemm.model.load import load_part
 from edgemm.tasks.sequence import SequenceDriver, SequenceRecipe
 from edgemm.tasks.sequence.session import SequenceSession
+
+if TYPE_CHECKING:
+    from translation_network import Translation
 
 LETTERS = ("<pad>", *"abcdefghij ")
 WORDS = ("<pad>", "<begin>", "<end>", *(f"{a}{b}" for a in "klmnp" for b in "aeiou"))
@@ -30,6 +30,9 @@ RECIPE = SequenceRecipe(
 
 def small_network(seed: int = 3, **sizes: Any) -> Translation:
     """Untrained. Its scores are far apart, so that no rounding changes what is written."""
+    import torch
+    from translation_network import Sizes, Translation
+
     torch.manual_seed(seed)
     network = Translation(
         Sizes(len(LETTERS), len(WORDS), width=16, heads=2, hidden=24, encoder_layers=2, decoder_layers=2,
@@ -45,6 +48,8 @@ def small_network(seed: int = 3, **sizes: Any) -> Translation:
 
 def exported(network: Translation, folder: Path, *, growing: bool = False) -> dict[str, Path]:
     """Its float parts: role -> .onnx file."""
+    from translation_network import export_parts
+
     files = export_parts(
         network, folder, source_length=SOURCE, target_length=TARGET, growing=growing, name="small"
     )

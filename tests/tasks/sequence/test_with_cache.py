@@ -10,9 +10,6 @@ from typing import Any
 
 import numpy as np
 import pytest
-import torch
-from torch import nn
-from translation_network import Attention, Translation
 from written_texts import (
     BEGIN,
     END,
@@ -26,12 +23,18 @@ from written_texts import (
     small_network,
 )
 
-from edgemm.converters import convert
 from edgemm.media import Text
 from edgemm.results import Written
 from edgemm.tasks.search import Beam, Rules
 from edgemm.tasks.sequence import SequenceRecipe
 from edgemm.tasks.sequence.session import SequenceSession
+
+torch = pytest.importorskip("torch")
+
+from torch import nn  # noqa: E402
+from translation_network import Attention, Translation  # noqa: E402
+
+from edgemm.converters import convert  # noqa: E402
 
 TEXTS = ("a", "abc de", "jihgfedcba", "bbbbbbbbbbbb", "c d e f g h")
 
@@ -75,7 +78,7 @@ class Reference:
                          "norm2": own.before_source, "norm3": own.before_feed}  # fmt: skip
                 _copy(into, own, names)
 
-    def scores(self, text: str, tokens: tuple[int, ...]) -> torch.Tensor:
+    def scores(self, text: str, tokens: tuple[int, ...]) -> Any:
         """float32[words] of what follows the tokens, the begin token first."""
         network = self.network
         with torch.no_grad():
@@ -89,7 +92,7 @@ class Reference:
                 y = layer(y, x, tgt_mask=later, tgt_is_causal=True)
             return network.scores(network.after_decoder(y))[0, -1]
 
-    def _embedded(self, table: nn.Embedding, ids: list[int]) -> torch.Tensor:
+    def _embedded(self, table: nn.Embedding, ids: list[int]) -> Any:
         width = self.network.sizes.width
         rates = 10_000 ** (-torch.arange(0, width, 2) / width)
         angles = torch.arange(len(ids))[:, None] * rates
