@@ -27,6 +27,10 @@ class AttentionDriver:
     Recipe: ClassVar[type[Any]] = AttentionRecipe
     modality: ClassVar[Literal["image", "audio", "text"]] = "audio"
 
+    def scores(self, recipe: AttentionRecipe) -> tuple[str, str]:
+        """See `edgemm.tasks.driver.TellsItsScores`."""
+        return "decoder", recipe.logits
+
     def session(
         self,
         recipe: AttentionRecipe,

@@ -13,8 +13,11 @@ from level_bundle import write_wav
 from needs import package
 
 import edgemm
+from edgemm.card.drivers import find_driver
 from edgemm.converters import convert_bundle
 from edgemm.media import AudioBlock
+from edgemm.tasks.ctc.recipe import CtcRecipe
+from edgemm.tasks.driver import TellsItsScores
 
 
 def tone() -> npt.NDArray[np.float32]:
@@ -47,6 +50,40 @@ def test_a_folder_of_sherpa_onnx(tmp_path: Path) -> None:
         states = [pair.input for pair in source.models["encoder"].card.states]
         assert [pair.input for pair in made.models["encoder"].card.states] == states
         assert made.card.recipe == source.card.recipe
+
+
+@pytest.mark.slow
+def test_an_encoder_and_a_decoder_that_hear(tmp_path: Path) -> None:
+    package("torch")
+    from listening import RATE, bundle, files, sound
+
+    source = bundle(files(tmp_path), tmp_path / "source.zip")
+    heard = [AudioBlock(sound(2.0, (0.5, 1.2), seed=seed), RATE, 0, 0) for seed in range(3)]
+    done = convert_bundle(
+        source, output=tmp_path / "x.zip", evaluate=heard, scheme="float", parts={"encoder": "keep"}
+    )
+    assert done.together is not None
+    assert done.together.forced is not None
+    assert (done.together.forced.role, done.together.forced.output) == ("decoder", "logits")
+    assert done.together.forced.steps > 20
+    assert done.together.forced.top1_agreement == 1.0
+    assert done.together.forced.snr_db > 80
+    assert done.together.same == 1.0
+
+
+@pytest.mark.parametrize(
+    ("name", "expected"),
+    [
+        ("attention", ("decoder", "logits")),
+        ("ctc", ("model", CtcRecipe().output)),
+        ("sequence", ("decoder", "logits")),
+        ("transducer", ("joiner", "logit")),
+    ],
+)
+def test_drivers_that_decide_by_scores(name: str, expected: tuple[str, str]) -> None:
+    driver = find_driver(name)
+    assert isinstance(driver, TellsItsScores)
+    assert driver.scores(driver.Recipe()) == expected  # type: ignore[attr-defined]
 
 
 def test_noise_taken_out_is_judged_against_the_clean_sound(tmp_path: Path) -> None:
