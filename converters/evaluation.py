@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import replace
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -48,6 +49,9 @@ def load_data(data: Any, prepared: Prepared, limit: int, option: str = "--calibr
         files=prepared.card.files,
     )
     _require_finite(found.inputs, prepared, option)
+    if option == "--evaluate" and prepared.card.task == "embedding" and found.labels is not None:
+        # who it is, for the equal error rate: sub-folders are speakers
+        found = replace(found, truths=tuple(partial(str, int(each)) for each in found.labels))
     return _with_masks(found, prepared)
 
 

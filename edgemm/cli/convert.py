@@ -80,7 +80,8 @@ def _add_data(parser: CommandParser) -> None:
         "--evaluate",
         metavar="DATA",
         help="other data to measure the fidelity on (default: a part of --calibrate); pictures with truths too: COCO's "
-        "JSON, folders of YOLO, PASCAL VOC, or masks; recordings with their texts; pairs of texts",
+        "JSON, folders of YOLO, PASCAL VOC, or masks; recordings with their texts, or in a folder for each "
+        "speaker; pairs of texts",
     )
     parser.add_argument(
         "--card", metavar="CARD.json", help="what the model takes and gives: preprocessing, labels, task"
