@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 from edgemm.cli.columns import printable
 from edgemm.cli.output import emit_json, size, table
 from edgemm.cli.parser import CommandParser, real
-from edgemm.errors import FidelityMissed
+from edgemm.errors import FidelityMissed, InputError
 
 if TYPE_CHECKING:
     from edgemm.artifact.bundle import Bundle
@@ -47,15 +47,19 @@ bundle.json leaves them out. The same folder always gives the same bytes."""
     parser.add_argument(
         "--tolerance",
         type=real(0, 1e9),
-        default=0.01,
         metavar="X",
         help="with --golden: the largest difference of a number in the result that counts as the same (default 0.01)",
     )
     parser.set_defaults(run=run)
 
 
+TOLERANCE = 0.01
+
+
 def run(options: argparse.Namespace) -> int:
     """Checks the folder as a device would, and writes the ZIP."""
+    if options.tolerance is not None and not options.golden:
+        raise InputError("--tolerance: expected --golden beside it, whose results it is for, found none")
     import edgemm
     from edgemm.artifact.bundle import require_zip, write_bundle
     from edgemm.card.keys import refuse_unknown
@@ -70,7 +74,9 @@ def run(options: argparse.Namespace) -> int:
         with edgemm.load_bundle(options.folder, delegate="cpu") as model:
             outcomes = model.replay_goldens() if model.has_goldens else ()
             for given in options.golden:
-                card, more = make_golden(model, card, given, options.tolerance)
+                card, more = make_golden(
+                    model, card, given, TOLERANCE if options.tolerance is None else options.tolerance
+                )
                 files |= more
         missed = [each.output for each in outcomes if not each.ok]
         if missed:

@@ -225,7 +225,11 @@ def _run_one(options: argparse.Namespace, draining: Draining) -> int:
             model = model.then(edgemm.Enrolled.load(options.enrolled))
         if options.before is not None:
             first = edgemm.load_bundle(options.before, delegate=options.delegate, threads=options.threads)
-            model = opened.enter_context(first).then(model)
+            try:
+                model = opened.enter_context(first).then(model)
+            except InputError as error:
+                said = str(error).removeprefix("then: ")
+                raise InputError(f"--before {options.before} with {options.file}: {said}") from error
             signals.check()
         source = edgemm.open_source(options.source, pace="live" if options.live else "file")
         opened.enter_context(source)

@@ -247,6 +247,10 @@ class Stream:
         work.under_way = True
         try:
             emission = None if was_interrupted else next(work.results, None)
+        except InputError as error:
+            self._fail(work)
+            self._leave_out(work.item, error)
+            return None
         except BaseException:
             self._fail(work)
             raise
@@ -280,18 +284,23 @@ class Stream:
                 self._work.before = None
                 self._work.results = iter(self._session.feed(item, self._timer))
         except InputError as error:
-            work = self._work
-            self._fail(work)
-            if not isinstance(item, Text):
-                raise
-            LOG.warning(
-                "%s: left out: %s", item.origin or self._source.uri, error
-            )  # which says nothing of the text
+            self._fail(self._work)
+            self._leave_out(item, error)
             return None
         except BaseException:
             self._fail(self._work)
             raise
         return self._work
+
+    def _leave_out(self, item: Captured, error: InputError) -> None:
+        """A text that the model does not take costs itself alone. The error says nothing of the text.
+
+        Raises:
+            InputError: it was no text.
+        """
+        if not isinstance(item, Text):
+            raise error
+        LOG.warning("%s: left out: %s", item.origin or self._source.uri, error)
 
     def _after_gap(self, block: AudioBlock, work: Work) -> Iterator[Emission]:
         """What a gap before the block completes, then what the block does."""

@@ -197,6 +197,15 @@ def test_the_exit_codes_of_bad_bundles(
             assert name in failed(capsys)
 
 
+def test_a_tolerance_is_of_a_golden(
+    level_folder: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    out = tmp_path / "x.zip"
+    assert main(["bundle", str(level_folder), "-o", str(out), "--tolerance", "5"]) == 2
+    assert "--tolerance: expected --golden beside it" in failed(capsys)
+    assert not out.exists()
+
+
 def test_goldens_are_made_of_what_it_answers(
     level_folder: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:

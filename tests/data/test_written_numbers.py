@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import logging
 import random
 from collections.abc import Iterator, Sequence
 from datetime import date
+from pathlib import Path
 
 import pytest
 from needs import needs
@@ -237,3 +239,21 @@ def test_its_goldens_replay(model: edgemm.Model) -> None:
 def test_letters_that_it_does_not_know_are_refused(model: edgemm.Model) -> None:
     with pytest.raises(edgemm.errors.InputError, match="expected characters of the model's vocabulary"):
         model("noon")
+
+
+@pytest.mark.parametrize("name", FILES)
+def test_lines_that_it_cannot_take_cost_themselves_alone_and_blanks_are_nothing(
+    name: str, tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    (tmp_path / "t.txt").write_text("7:30\nsecret\n 5 \n12\t\n", encoding="utf-8")
+    with (
+        caplog.at_level(logging.WARNING, "edgemm"),
+        edgemm.load_bundle(data.path(f"models/{name}")) as bundle,
+        edgemm.open_source(f"text:{tmp_path / 't.txt'}") as source,
+        bundle.stream(source) as stream,
+    ):
+        written = [(item.frame.origin, item.value.text) for item in stream if isinstance(item.value, Written)]
+        assert written == [("t.txt:1", "seven thirty"), ("t.txt:3", "five"), ("t.txt:4", "twelve")]
+        assert stream.ledger.summary()["dropped"] == {"failed": 1}
+    assert "t.txt:2: left out" in caplog.text
+    assert "secret" not in caplog.text

@@ -109,7 +109,7 @@ class SequenceSession:
         self, item: Text, clock: StageClock, cancelled: Cancellation, *, partial: bool
     ) -> Iterator[Written]:
         clock.start("preprocess")
-        tokens = self._prepare.tokens(item.text, item.pair)
+        tokens = self._prepare.tokens(item.text.strip(), None if item.pair is None else item.pair.strip())
         clock.start("infer")
         way = self._writer.read(tokens.ids)
         search = self._writer.search(way, self._recipe, self._stops if self._recipe.stop else None)
