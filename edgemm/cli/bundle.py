@@ -60,6 +60,7 @@ def run(options: argparse.Namespace) -> int:
     """Checks the folder as a device would, and writes the ZIP."""
     if options.tolerance is not None and not options.golden:
         raise InputError("--tolerance: expected --golden beside it, whose results it is for, found none")
+    tolerance = TOLERANCE if options.tolerance is None else options.tolerance
     import edgemm
     from edgemm.artifact.bundle import require_zip, write_bundle
     from edgemm.card.keys import refuse_unknown

@@ -119,7 +119,8 @@ class TranscriptionDecoder:
     def _finished(self, state: Listening) -> list[Transcript]:
         """The utterance as a final result, where it has words; the next one begins. A partial result that turned out
         to be nothing is taken back by an empty one."""
-        ended, state.utterance = state.utterance, self._utterance()
+        ended = state.utterance
+        state.utterance = Utterance(self.recipe, self._spelling, self._search, ended.still_heard)
         found = ended.transcript(final=True)
         return [found] if found.words or ended.told else []
 

@@ -35,8 +35,17 @@ class Search(Protocol):
 class Utterance:
     """Steps from the end of the last utterance on."""
 
-    def __init__(self, recipe: TranscriptionRecipe, spelling: Spelling, search: Callable[[], Search]) -> None:
-        self._recipe, self._spelling, self._make = recipe, spelling, search
+    def __init__(
+        self,
+        recipe: TranscriptionRecipe,
+        spelling: Spelling,
+        search: Callable[[], Search],
+        held: int | None = None,
+    ) -> None:
+        """Args:
+        held: the label in which the utterance before was divided: as long as it goes on it is not written again.
+        """
+        self._recipe, self._spelling, self._make, self._held = recipe, spelling, search, held
         self.told = ""
         """Text of the newest partial result."""
         self._restart()
@@ -51,6 +60,7 @@ class Utterance:
 
     def push(self, row: npt.NDArray[np.float32], begin_s: float, step_s: float) -> bool:
         """Takes the next step. True when the utterance ends with it."""
+        row = self._without_held(row)
         self._search.push(row)
         self._rows.append(row)
         self._begins_s.append(begin_s)
@@ -65,6 +75,21 @@ class Utterance:
         return self._ended(end_s - self._spoken_s + self._recipe.delay_s) or self._too_long(
             length_s, best == self._recipe.blank
         )
+
+    @property
+    def still_heard(self) -> int | None:
+        """The label of the newest step; None where that has none."""
+        best = int(self._rows[-1].argmax()) if self._rows else self._recipe.blank
+        return None if best == self._recipe.blank else best
+
+    def _without_held(self, row: npt.NDArray[np.float32]) -> npt.NDArray[np.float32]:
+        """The scores, with blank and held label exchanged as long as that one is the best."""
+        if self._held is None or int(row.argmax()) != self._held:
+            self._held = None
+            return row
+        changed, blank = row.copy(), self._recipe.blank
+        changed[[self._held, blank]] = row[[blank, self._held]]
+        return changed
 
     def _forget_silence(self, length_s: float, end_s: float) -> None:
         if length_s >= IDLE_S:

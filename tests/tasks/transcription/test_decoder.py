@@ -160,6 +160,14 @@ def test_speech_without_a_pause_is_divided_between_labels_and_loses_none() -> No
     assert "".join(each.text.replace(" ", "") for each in found) == "abc" * 60
 
 
+@pytest.mark.parametrize("search", ["beam", "greedy"])
+def test_a_label_that_is_held_through_a_division_is_written_once(search: str) -> None:
+    text = "b-" + "a" * 50 + "-a-b"  # held for 5 s, then said again
+    found = stream(text, longest_s=1.0, partial=False, search=search)
+    assert len(found) >= 2
+    assert "".join(each.text for each in found) == "baab"
+
+
 def test_a_recording_says_what_its_stream_says() -> None:
     text = "aa-b- -c--------ab------- - bb-b"
     finals = [each for each in stream(text) if each.final]
