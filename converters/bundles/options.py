@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+from edgemm import atomic
 from edgemm.artifact.bundle import require_zip
 from edgemm.choices import choice
 from edgemm.converters.fidelity import MIN_SNR_DB, Gate
@@ -19,6 +20,7 @@ from edgemm.converters.options import (
     Progress,
     RepairMode,
     Scheme,
+    refuse_overwriting,
     silent,
 )
 from edgemm.converters.written import Format, Settings
@@ -75,6 +77,7 @@ class BundleOptions:
         if self.calibrate is None and "static" in (self.scheme, *self.parts.values()):
             raise InputError(NO_RANGES)
         _ = self.limits
+        _check_output(self.source, self.output)
 
     @property
     def limits(self) -> Gate:
@@ -88,3 +91,16 @@ class BundleOptions:
     def tell(self, stage: str, done: int = 0, total: int = 1) -> None:
         """Reports progress."""
         self.progress(stage, done, total)
+
+
+def _check_output(source: Path, output: Path) -> None:
+    """Raises:
+    InputError: nothing can be written there, or it is the source itself.
+    """
+    try:
+        if not output.parent.is_dir():
+            raise InputError(f"{output}: the folder {output.parent} does not exist")
+        refuse_overwriting(source, output, "the output")
+        atomic.check(output)
+    except OSError as error:  # a name too long, a folder closed to us
+        raise InputError(f"{error.strerror}: {str(error.filename)[:200]}. Choose another name") from error

@@ -303,6 +303,15 @@ def test_a_key_that_is_not_known_is_refused(level_folder: Path, tmp_path: Path) 
         convert_bundle(level_folder, output=tmp_path / "x.zip")
 
 
+def test_outputs_that_cannot_be_written(source: Path, tmp_path: Path) -> None:
+    with pytest.raises(InputError, match=r"the folder .*nowhere does not exist"):
+        convert_bundle(source, output=tmp_path / "nowhere" / "x.zip")
+    before = source.read_bytes()
+    with pytest.raises(InputError, match="the output"):
+        convert_bundle(source, output=source)
+    assert source.read_bytes() == before
+
+
 @pytest.mark.parametrize(
     ("how", "said"),
     [
