@@ -152,6 +152,8 @@ def test_what_is_quantized_already_stays(source: Path, tmp_path: Path) -> None:
     done = convert_bundle(tmp_path / "once.zip", output=tmp_path / "x.zip")
     assert done.parts["decoder"].kept.startswith("it is quantized already (dynamic)")
     assert done.parts["encoder"].kept == ""
+    done = convert_bundle(tmp_path / "once.zip", output=tmp_path / "y.zip", parts={"decoder": "dynamic"})
+    assert done.parts["decoder"].kept == ""  # as asked for
 
 
 def test_what_the_format_cannot_express_stays(
