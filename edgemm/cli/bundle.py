@@ -75,9 +75,7 @@ def run(options: argparse.Namespace) -> int:
         with edgemm.load_bundle(options.folder, delegate="cpu") as model:
             outcomes = model.replay_goldens() if model.has_goldens else ()
             for given in options.golden:
-                card, more = make_golden(
-                    model, card, given, TOLERANCE if options.tolerance is None else options.tolerance
-                )
+                card, more = make_golden(model, card, given, tolerance)
                 files |= more
         missed = [each.output for each in outcomes if not each.ok]
         if missed:
