@@ -28,7 +28,7 @@ from edgemm.converters.passes.stepwise import add_states
 from edgemm.converters.piece import Piece
 from edgemm.converters.reference import Source
 from edgemm.converters.shape_outputs import shape_outputs
-from edgemm.converters.source_card import fit_card, given_card
+from edgemm.converters.source_card import fit_card, given_card, note_of_memory
 from edgemm.converters.source_graph import source_graph
 from edgemm.converters.source_runtime import Examples, runtime_of
 from edgemm.converters.source_types import note_of_types
@@ -166,6 +166,7 @@ def prepare(
     notes += [WRITTEN_OUT.format(loop=each) for each in loops if each.operators >= MANY_OPERATORS]
     notes += [
         *of_source,
+        *note_of_memory(fitted, model.graph),
         *(imported.notes if imported is not None else ()),
         *(each for each in (unsaid, shaped) if each),
     ]

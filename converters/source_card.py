@@ -7,6 +7,8 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
+import onnx_ir as ir
+
 from edgemm.artifact import Artifact
 from edgemm.card import HistoryStep, ModelCard
 from edgemm.card.fit import Entry, read_card_file
@@ -126,3 +128,18 @@ def _ordered(entries: Sequence[Entry], specs: Sequence[TensorSpec]) -> tuple[Ent
             f"{', '.join(spec.name for spec in specs)}"
         )
     return tuple(named[spec.name] for spec in specs)
+
+
+_MEMORY = ("LSTM", "GRU", "RNN")
+FORGETS = (
+    "{operator}: begins anew with each window of running sound: --stepwise makes a network that keeps what it heard "
+    "from one to the next"
+)
+
+
+def note_of_memory(card: ModelCard, graph: ir.Graph) -> tuple[str, ...]:
+    """What a recurrent recogniser of running speech loses at each window; nothing where its states are in the card."""
+    if card.task != "transcription" or card.states:
+        return ()
+    found = next((node.op_type for node in graph if node.op_type in _MEMORY), None)
+    return () if found is None else (FORGETS.format(operator=found),)

@@ -14,10 +14,12 @@ import pytest
 
 import edgemm
 from benchmarks.collapse import normal, parsed
+from edgemm.card import InputCard, ModelCard, OutputCard
 from edgemm.cli import main
 from edgemm.converters import convert
 from edgemm.converters.passes import canonicalize
 from edgemm.converters.passes.stepwise import add_states
+from edgemm.converters.prepare import prepare
 from edgemm.converters.stepwise import StepRunner, steps_of
 from edgemm.errors import ConversionError, InputError, UnsupportedOperator
 from edgemm.model.state import RecurrentState
@@ -210,3 +212,15 @@ def test_sequences_that_do_not_fit_name_their_option(data: Any, reason: str, tmp
     with pytest.raises((InputError, ConversionError), match=f"^--evaluate.*{reason}"):
         convert(causal(2), output=tmp_path / "m.onnx", evaluate=data, stepwise=2)
     assert not list(tmp_path.iterdir())
+
+
+@pytest.mark.parametrize(("kind", "task", "told"), [("LSTM", "transcription", 1), ("GRU", "tensors", 0)])
+def test_a_recogniser_that_forgets_at_each_window_says_so(
+    tmp_path: Path, kind: str, task: str, told: int
+) -> None:
+    path = saved(recurrent(kind, "T"), tmp_path / "m.onnx")
+    card = ModelCard(task=task, inputs=(InputCard("x"),), outputs=(OutputCard("y"),))
+    notes = prepare(path, card=card, shapes={"x": (4, 1, INPUT)}).notes
+    assert sum(f"{kind}: begins anew with each window" in each for each in notes) == told
+    stepped = prepare(path, card=card, time_axis=0, shapes={"x": (1, 1, INPUT)}).notes
+    assert not any("begins anew" in each for each in stepped)
