@@ -22,7 +22,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Literal, get_args
 
 from edgemm.cache import open_private
-from edgemm.card.fit import text_shapes
+from edgemm.card.fit import said_shapes
 from edgemm.version import __version__
 
 if TYPE_CHECKING:
@@ -81,10 +81,12 @@ def described_shapes(artifact: Artifact) -> dict[str, list[tuple[str, list[int]]
     card = artifact.card
     if card is None:
         return {}
-    said = text_shapes(card.inputs)
+    said = said_shapes(card)
+    inputs = dict.fromkeys((*(each.name for each in card.inputs), *(pair.input for pair in card.states)))
+    outputs = dict.fromkeys((*(each.name for each in card.outputs), *(pair.output for pair in card.states)))
     return {
-        "inputs": [(each.name, list(each.shape or said.get(each.name, ()))) for each in card.inputs],
-        "outputs": [(each.name, list(each.shape)) for each in card.outputs],
+        side: [(name, list(said.get(name, ()))) for name in names]
+        for side, names in (("inputs", inputs), ("outputs", outputs))
     }
 
 

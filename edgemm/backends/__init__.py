@@ -12,7 +12,7 @@ from edgemm.backends.litert import open_litert
 from edgemm.backends.litert_entries import LitertEntries, open_litert_entries
 from edgemm.backends.ort import open_ort
 from edgemm.backends.ort_open import open_ort_values
-from edgemm.card.fit import text_shapes
+from edgemm.card.fit import said_shapes
 from edgemm.delegates import Delegate, Format, candidates
 from edgemm.errors import ArtifactError, DelegateError, DelegateMissing, UnsupportedVersion
 from edgemm.log import LOG
@@ -20,7 +20,6 @@ from edgemm.runtime_noise import without_noise
 
 if TYPE_CHECKING:
     from edgemm.artifact import Artifact
-    from edgemm.card import InputCard, OutputCard
 
 
 class Opener(Protocol):
@@ -59,7 +58,7 @@ def open_backend(
         ArtifactError: the model is damaged, or too new for the runtime.
     """
     opener = BACKENDS[artifact.runtime_format]
-    shapes = said_shapes(artifact)
+    shapes = said_shapes(artifact.card)
     return _opened(
         artifact,
         delegate,
@@ -150,14 +149,6 @@ def _require_route(artifact: Artifact, wanted: Delegate) -> None:
         )
 
 
-def said_shapes(artifact: Artifact) -> Shapes:
-    """What the card says of the tensors' shapes."""
-    card = artifact.card
-    entries: tuple[InputCard | OutputCard, ...] = () if card is None else (*card.inputs, *card.outputs)
-    said = {} if card is None else text_shapes(card.inputs)
-    return said | {each.name: each.shape for each in entries if each.shape}
-
-
 __all__ = [
     "BACKENDS",
     "Backend",
@@ -166,5 +157,4 @@ __all__ = [
     "open_backend",
     "open_entries",
     "open_values",
-    "said_shapes",
 ]

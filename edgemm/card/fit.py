@@ -150,3 +150,18 @@ def layout_of(entry: InputCard, shape: Sequence[int]) -> str:
     if len(shape) == 4:
         return "NCTF" if shape[1] == 1 else "NTFC"
     return "NTF" if shape[-1] == bands(entry.audio) else "NFT"
+
+
+def said_shapes(card: ModelCard | None) -> dict[str, tuple[int, ...]]:
+    """Name of an input or output -> its shape, where the card says it: for itself, by the length of texts, or for the
+    other side of a state, which is of the same shape."""
+    if card is None:
+        return {}
+    said = text_shapes(card.inputs)
+    entries: tuple[InputCard | OutputCard, ...] = (*card.inputs, *card.outputs)
+    said |= {each.name: each.shape for each in entries if each.shape}
+    for pair in card.states:
+        for known, other in ((pair.input, pair.output), (pair.output, pair.input)):
+            if pair.kind == "replace" and known in said:
+                said.setdefault(other, said[known])
+    return said

@@ -21,12 +21,12 @@ def leaves_open(artifact: Artifact) -> bool:
         return True
     if artifact.format == "tflite":
         return False
-    from edgemm.backends import said_shapes
+    from edgemm.card.fit import said_shapes
     from edgemm.foreign.onnx_file import read_onnx
 
     if artifact.card is not None and any(pair.kind == "grow" for pair in artifact.card.states):
         return True
-    outside, said = read_onnx(artifact.payload), said_shapes(artifact)
+    outside, said = read_onnx(artifact.payload), said_shapes(artifact.card)
 
     def is_open(spec: TensorSpec) -> bool:
         return spec.open and not (said.get(spec.name) and spec.takes(said[spec.name]))

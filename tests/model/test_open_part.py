@@ -281,6 +281,29 @@ def test_a_card_closes_what_a_file_leaves_open(tmp_path: Path) -> None:
         assert closed.inputs[0].shape == (1, 4)
 
 
+@pytest.mark.parametrize("side", ["inputs", "outputs"])
+def test_the_shape_of_a_state_is_that_of_both_its_sides(tmp_path: Path, side: str) -> None:
+    """A file that leaves the batch of a state open is closed by what the card says of one of the two."""
+    value = helper.make_tensor_value_info
+    graph = helper.make_graph(
+        [helper.make_node("Add", ["x", "state"], ["next"])], "g",
+        [value("x", TensorProto.FLOAT, [1, 3]), value("state", TensorProto.FLOAT, ["batch", 3])],
+        [value("next", TensorProto.FLOAT, ["rows", 3])],
+    )  # fmt: skip
+    path = tmp_path / "sum.onnx"
+    onnx.save(helper.make_model(graph, opset_imports=[helper.make_opsetid("", 13)], ir_version=8), path)
+    name = "state" if side == "inputs" else "next"
+    described: list[dict[str, Any]] = [{"name": name, "shape": [1, 3]}]
+    if side == "inputs":
+        described.append({"name": "x"})
+    card = {side: described, "states": [{"output": "next", "input": "state"}]}
+    with load_part(path, card=card) as model, model.part() as part:
+        assert isinstance(model, Model)
+        for _ in range(3):
+            part.step({"x": np.ones((1, 3), np.float32)})
+        np.testing.assert_array_equal(part.states()["state"], np.full((1, 3), 3.0))
+
+
 def test_a_plain_model_of_open_sizes_is_still_refused(tmp_path: Path) -> None:
     with pytest.raises(ArtifactError, match="expected a fixed shape"):
         edgemm.load(decoder(tmp_path / "d.onnx"))
