@@ -146,13 +146,16 @@ class Enrolled:
         """Reads the file.
 
         Raises:
-            InputError: it is no such file; says what is wrong.
-            OSError: it cannot be read.
+            InputError: it is no such file, or cannot be read; says what is wrong.
         """
         try:
             with Path(path).open("rb") as file:
                 content = strict_json.parse(file.read(MAX_BYTES + 1), MAX_BYTES)
             return _read(content)
+        except OSError as error:
+            raise InputError(
+                f"{path}: cannot be read ({error.strerror}). Expected a file that Enrolled.save wrote"
+            ) from error
         except (ValueError, KeyError, TypeError, InputError) as error:
             raise InputError(f"{path}: expected a file that Enrolled.save wrote: {error}") from error
 

@@ -82,6 +82,21 @@ won 3-1 | won three to one
 2.5–3.5 | two point five to three point five
 7:30 | seven thirty
 7:30 pm | seven thirty P M
+12:60 | twelve sixty
+On Mar. 4 we met. | On March fourth we met
+on Jul. 12 and Apr. 3 | on July twelfth and April third
+the 5's and 6's | the fives and sixes
+C# and C++ | C sharp and C plus plus
+Play F#. | Play F sharp
+A & B. | A and B
+A+ | A plus
+I, II, and III | one, two, and three
+Parts I, II and IV are due. | Parts one, two and four are due
+You and I and Vi | You and I and Vi
+The door code is 4711. | The door code is four seven one one
+PIN: 0815 | PIN: zero eight one five
+extension 204 | extension two zero four
+The code has 4711 lines. | The code has four thousand seven hundred eleven lines
 7:30pm | seven thirty P M
 7:30 p.m. | seven thirty P M
 7.30 pm | seven thirty P M

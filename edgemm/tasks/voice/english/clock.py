@@ -49,6 +49,10 @@ def _say_range(matched: re.Match[str], style: Style) -> str | None:
 
 
 def _say_ratio(matched: re.Match[str], style: Style) -> str:
+    """ "3:1" is three to one; what looks like a time and is none has no "to"."""
+    first, second = matched[0].split(":")
+    if len(second) == 2 and 60 <= int(second) <= 99 and len(first) <= 2:
+        return f"{cardinal(int(first), style.link)} {cardinal(int(second), style.link)}"
     return " to ".join(cardinal(int(each), style.link) for each in matched[0].split(":"))
 
 

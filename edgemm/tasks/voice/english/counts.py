@@ -62,9 +62,19 @@ def _large(matched: re.Match[str], style: Style) -> str:
     return f"{amount(matched[1], style)} {_LARGE[matched[2]]}"
 
 
+_CODE = re.compile(
+    r"\b(?:code|pin|password|passcode|extension|ext\.?|account|confirmation|reference|serial)"
+    r"(?: (?:code|number|no\.?))?(?: (?:is|was|reads)(?: now)?)?[ :#]+$",
+    re.IGNORECASE,
+)
+"""What a number behind it is read digit by digit for."""
+
+
 def _count(matched: re.Match[str], style: Style) -> str:
     text = matched[0]
     plain = text.lstrip("-−–+")
+    if text.isdigit() and len(text) >= 3 and _CODE.search(matched.string[: matched.start()]):
+        return numbers.digits(text)
     if plain.isdigit() and (len(plain) >= _LONG or (plain[0] == "0" and len(plain) > 1)):
         said = numbers.digits(plain)
         return said if plain == text else f"{'plus' if text[0] == '+' else 'minus'} {said}"

@@ -108,6 +108,7 @@ def _weekday(matched: re.Match[str], style: Style) -> str:
 
 
 FIRST_RULES = (
+    Rule(compiled(r"(\d{1,2})['’]s"), lambda matched, style: numbers.plural(numbers.cardinal(int(matched[1])))),
     Rule(compiled(r"[12]\d{3}-(?:0[1-9]|1[0-2])-(?:0[1-9]|[12]\d|3[01])"), _iso),
     Rule(compiled(r"(\d{1,2})([/.])(\d{1,2})\2(\d{4}|\d{2})"), _numeric),
     Rule(compiled(r"([12]\d\d0)['’]?s"), _decade),

@@ -94,7 +94,7 @@ def _digit(character: str) -> str:
     return unicodedata.normalize("NFKC", character) if numeral else character
 
 
-_NO_ARTICLE = re.compile(r" (?:is|was|and|or|to|has|for|in|stands|means)\b| [A-Z]\b|[^ ]| $|$")
+_NO_ARTICLE = re.compile(r" (?:is|was|and|or|to|has|for|in|stands|means)\b| [A-Z]\b| ?[&+/]|[^ ]| $|$")
 
 
 def _word(word: str, at: int, text: str) -> str:

@@ -111,6 +111,18 @@ def _regnal(matched: re.Match[str], style: Style) -> str | None:
     return f"{matched[1]} the {numbers.ordinal(worth)}" if worth else None
 
 
+_LISTED = re.compile("[IVX]+")
+
+
+def _list(matched: re.Match[str], style: Style) -> str | None:
+    """ "I, II and III" are one, two and three."""
+    found = _LISTED.findall(matched[0])
+    worths = [numbers.roman(each) for each in found]
+    if not all(worths) or not any(len(each) > 1 for each in found) or worths != sorted(set(worths)):
+        return None
+    return _LISTED.sub(lambda each: numbers.cardinal(numbers.roman(each[0])), matched[0])
+
+
 def _century(matched: re.Match[str], style: Style) -> str | None:
     worth = numbers.roman(matched[1])
     return numbers.ordinal(worth) if worth else None
@@ -156,6 +168,7 @@ RULES = (
          if matched[1] in ("e.g", "i.e") and matched[0].endswith(",") else WITHIN[matched[1]]),
     Rule(re.compile(r"vs\b"), lambda matched, style: "versus"),
     Rule(re.compile(r"(?:[A-Za-z]\.){2,}(?=['’]s\b)?"), lambda matched, style: letters(matched[0])),
+    Rule(re.compile(r"[IVX]+(?:(?:, (?:and |or )?| and | or | to |-)[IVX]+)+(?![\w'])"), _list),
     Rule(re.compile(rf"({_NUMBERED}) ([IVX]+)(?!\w)"), _counted),
     Rule(re.compile(rf"({_REGNAL}) (?!I\b)([IVX]+)(?!\w)"), _regnal),
     Rule(re.compile(r"[A-Z]\.(?= [A-Z][\w.])"), lambda matched, style: matched[0][0]),

@@ -35,6 +35,8 @@ def _slash(matched: re.Match[str], style: Style) -> str:
 
 
 RULES = (
+    Rule(re.compile(r"(?<=[A-G])#(?!\w)"), lambda matched, style: "sharp"),
+    Rule(re.compile(r"(?<=C)\+\+(?!\w)"), lambda matched, style: "plus plus"),
     Rule(re.compile(rf"/\s?({_PER})\b"), lambda matched, style: f"per {matched[1]}"),
     Rule(re.compile(rf"/({'|'.join(_SHORT_PER)})\b"), lambda matched, style: f"per {_SHORT_PER[matched[1]]}"),
     Rule(re.compile("/"), _slash),
