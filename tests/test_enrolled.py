@@ -61,6 +61,11 @@ def test_enrolling_again_replaces_even_by_another_model_where_it_is_alone() -> N
         voices.identify(vector(1, 0))
 
 
+def test_a_file_that_is_not_there_is_named(tmp_path: Path) -> None:
+    with pytest.raises(InputError, match=r"gone\.json: cannot be read \(No such file"):
+        Enrolled.load(tmp_path / "gone.json")
+
+
 def test_the_file_gives_the_same_answers(voices: Enrolled, tmp_path: Path) -> None:
     path = tmp_path / "voices.json"
     voices.save(path)
