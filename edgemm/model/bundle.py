@@ -247,8 +247,8 @@ class BundleModel:
         outcomes += replay_bundle(self, self.bundle)
         if not outcomes:
             raise CardError(
-                f"{self.bundle.path}: has no goldens to replay. Put an input and its result into bundle.json, under "
-                '"goldens"'
+                f"{self.bundle.path}: has no goldens to replay. `edgemm bundle FOLDER -o OUT.zip "
+                "--golden TEXT` (or a .wav file) stores what it answers now"
             )
         return tuple(outcomes)
 
@@ -260,7 +260,8 @@ class BundleModel:
         """
         if not self.card.goldens:
             raise CardError(
-                f'{self.bundle.path}: has no golden, whose input is needed. Put one into bundle.json, under "goldens"'
+                f"{self.bundle.path}: has no golden, whose input is needed. `edgemm bundle FOLDER -o OUT.zip "
+                "--golden TEXT` (or a .wav file) stores one"
             )
         return golden_input(self.card.goldens[0], self.bundle, self.modality)
 
