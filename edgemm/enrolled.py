@@ -160,6 +160,8 @@ class Enrolled:
             raise InputError(f"{path}: expected a file that Enrolled.save wrote: {error}") from error
 
     def _require(self, name: str) -> None:
+        if not isinstance(name, str):
+            raise InputError(f"name: expected a str, found {type(name).__name__}")
         if name not in self._voices:
             known = ", ".join(self.names[:10]) or "nobody"
             raise InputError(

@@ -24,6 +24,8 @@ def embeddings(model: edgemm.Model, folder: str) -> list[edgemm.Embedding]:
         made = model(np.concatenate([each.samples for each in blocks]), sample_rate=blocks[0].sample_rate)
         assert isinstance(made, edgemm.Embedding)
         found.append(made)
+    if not found:
+        raise SystemExit(f"{folder}: expected a folder with .wav files, found none")
     return found
 
 
@@ -41,6 +43,10 @@ def main() -> None:
     )
     parser.add_argument("--source", help=".wav or microphone:")
     options = parser.parse_args()
+    if not (options.enrol or options.source):
+        parser.error("expected --enrol NAME=FOLDER, --source URI, or both")
+    if wrong := [each for each in options.enrol if not each.partition("=")[2]]:
+        parser.error(f"--enrol: expected NAME=FOLDER, found {wrong[0]}")
     with edgemm.load(options.model, card=options.preset) as model:
         if options.enrol:
             voices = edgemm.Enrolled(options.threshold, model.artifact.sha256())

@@ -1,7 +1,6 @@
 """Speaks a text into a WAV file, sentence by sentence: `python examples/speak.py voice.zip "It is 7:30." -o out.wav`.
 
-The voice is a bundle of the driver "voice" (docs/voices.md). Each sentence is written as soon as it is made; how long
-the first took is said at the end.
+The voice is a bundle of the driver "voice" (docs/voices.md). How long the first sentence took is said at the end.
 """
 
 from __future__ import annotations
@@ -9,6 +8,7 @@ from __future__ import annotations
 import argparse
 import time
 import wave
+from contextlib import closing
 
 import numpy as np
 
@@ -26,21 +26,19 @@ def main() -> None:
     given = parser.parse_args()
 
     options = {} if given.speed == 1 else {"speed": given.speed}
-    with edgemm.load(given.voice, **options) as voice, wave.open(given.output, "wb") as file:
-        session = voice.session()
-        began_ns, first_ms, seconds = time.monotonic_ns(), 0.0, 0.0
-        for number, said in enumerate(session.feed(Text(given.text, began_ns, 0), NO_CLOCK)):
-            sound = said.value
-            assert isinstance(sound, edgemm.Audio)
-            if number == 0:
-                first_ms = (time.monotonic_ns() - began_ns) / 1e6
-                file.setnchannels(1)
-                file.setsampwidth(2)
-                file.setframerate(sound.sample_rate)
-            file.writeframes(np.rint(sound.samples * 32767).astype("<i2").tobytes())
-            seconds += len(sound.samples) / sound.sample_rate
+    spoken: list[edgemm.Audio] = []
+    with edgemm.load(given.voice, **options) as voice, closing(voice.session()) as session:
+        began_ns, first_ms = time.monotonic_ns(), 0.0
+        for said in session.feed(Text(given.text, began_ns, 0), NO_CLOCK):
+            assert isinstance(said.value, edgemm.Audio)
+            first_ms = first_ms or (time.monotonic_ns() - began_ns) / 1e6
+            spoken.append(said.value)
         took_s = (time.monotonic_ns() - began_ns) / 1e9
-        session.close()
+    samples = np.concatenate([each.samples for each in spoken])
+    with wave.open(given.output, "wb") as file:
+        file.setparams((1, 2, spoken[0].sample_rate, len(samples), "NONE", ""))
+        file.writeframes(np.rint(samples * 32767).astype("<i2").tobytes())
+    seconds = len(samples) / spoken[0].sample_rate
     print(
         f"{given.output}: {seconds:.2f} s of sound in {took_s:.2f} s, the first sentence after {first_ms:.0f} ms"
     )

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import unicodedata
 from collections.abc import Mapping
 from typing import Any
 
@@ -35,12 +36,22 @@ class Inventory:
             symbol: _read_ids(symbol, ids) for symbol, ids in found.items()
         }
         longest_first = sorted((each for each in self._ids if each), key=len, reverse=True)
+        self._parts = frozenset("".join(self._ids))
         self._symbol = re.compile("|".join(map(re.escape, longest_first)))
 
     def ids(self, phonemes: str) -> tuple[list[tuple[int, ...]], int]:
         """The ids of each symbol in a text of phonemes, longest symbols first; and how many characters are in none."""
-        found = self._symbol.findall(phonemes)
-        return [self._ids[each] for each in found], len(phonemes) - sum(map(len, found))
+        written = "".join(map(self._known, phonemes))
+        found = self._symbol.findall(written)
+        return [self._ids[each] for each in found], len(written) - sum(map(len, found))
+
+    def _known(self, character: str) -> str:
+        """As the table has it: a capital as a small letter, and a letter with its accent as two, where it has only
+        these."""
+        if character in self._parts:
+            return character
+        small = character.lower()
+        return small if small in self._parts else unicodedata.normalize("NFD", small)
 
 
 def _read_ids(symbol: str, ids: Any) -> tuple[int, ...]:

@@ -246,3 +246,18 @@ def test_a_program_that_is_not_there_is_said(monkeypatch: pytest.MonkeyPatch, tm
 def test_a_language_that_is_not_there_is_said() -> None:
     with pytest.raises(CardError, match="en-gb"):
         find_language("en-uk")
+
+
+@pytest.mark.parametrize(
+    ("table", "text", "ids", "unknown"),
+    [
+        ({"a": 1, "e": 2, "\u0301": 3}, "Aé", [1, 2, 3], 0),  # small letters and accents of their own
+        ({"A": 1, "a": 2, "é": 3}, "Aaé", [1, 2, 3], 0),  # as they are
+        ({"a": 1, "e": 2}, "éß", [2], 2),
+    ],
+)
+def test_characters_are_found_as_the_table_has_them(
+    table: dict[str, int], text: str, ids: list[int], unknown: int
+) -> None:
+    found, lost = Inventory(json.dumps(table).encode()).ids(text)
+    assert ([each for (each,) in found], lost) == (ids, unknown)
