@@ -183,7 +183,7 @@ def run(options: BundleOptions) -> BundleConversion:
         parts = _convert_parts(options, bundle, model, kept, fed, folder)
         notes += [*fed.notes, *_told(parts)]
         card, files = _put_together(model, bundle, parts, folder)
-        (folder / CARD_NAME).write_text(card.to_json(), encoding="utf-8")
+        atomic.save(folder / CARD_NAME, card.to_json())
         with load_bundle(folder, delegate="cpu") as made:
             together = (
                 judge(model, made, held, options.limits, _tick(options, "judging the whole"))
@@ -388,7 +388,7 @@ def _put_together(
         path = folder / entry.file
         path.parent.mkdir(parents=True, exist_ok=True)
         content = bundle.asset(name) if kind == "assets" else bundle.read_part(name).path.read_bytes()
-        path.write_bytes(content)
+        atomic.write(path, [content])
         files[entry.file] = path
     for each in parts.values():
         files[each.file] = folder / each.file

@@ -19,7 +19,7 @@ from edgemm.artifact.containers.contents import Container, Contents
 from edgemm.artifact.goldens import MAX_BYTES, Goldens
 from edgemm.card import ModelCard
 from edgemm.card.vocabulary import names, require_same, sealed
-from edgemm.errors import ArtifactError, DamagedArtifact, EdgemmError, InputError
+from edgemm.errors import ArtifactError, DamagedArtifact, EdgemmError, InputError, MachineShortage
 
 Format = Literal["tflite", "onnx", "ort"]
 """ort: ONNX Runtime's own form of an ONNX graph, which has no place for a card inside."""
@@ -208,7 +208,9 @@ def _read(path: Path) -> bytes:
     except (OSError, ValueError) as error:  # ValueError: a path that can be none
         raise InputError(f"{path}: cannot be read ({error})") from error
     except MemoryError as error:
-        raise ArtifactError(f"{path}: {found.st_size} bytes, more than this machine has free") from error
+        raise MachineShortage(
+            f"{path}: {found.st_size} bytes, more memory than this machine has free"
+        ) from error
     if len(data) != found.st_size:
         raise DamagedArtifact(f"{path}: its size changed while it was read. Wait until it is written")
     if not data:

@@ -65,15 +65,15 @@ def load(
     Warns:
         CardWarning: the card has a key that is not known, as a misspelt one.
     """
-    from edgemm.artifact import read_artifact
-    from edgemm.artifact.bundle import is_bundle
+    with _told_shortage(path):
+        from edgemm.artifact import read_artifact
+        from edgemm.artifact.bundle import is_bundle
 
-    if is_bundle(path):
+        if not is_bundle(path):
+            return _load(read_artifact(path), delegate, threads, card, options)
         if card is not None:
             raise InputError(f"{path}: the cards of a bundle stand in it. Expected none beside it")
         return cast("Model", load_bundle(path, delegate=delegate, threads=threads, **options))
-    with _told_shortage(path):
-        return _load(read_artifact(path), delegate, threads, card, options)
 
 
 def load_bundle(
@@ -98,13 +98,14 @@ def load_bundle(
     Warns:
         CardWarning: `bundle.json` has a key that is not known, as a misspelt one.
     """
-    from edgemm.model.bundle import BundleModel
-    from edgemm.model.find_bundle import find_bundle
 
     def open_part(artifact: Artifact, card: ModelCard | None) -> Model | OpenModel | SignatureModel:
         return _load_part(artifact, delegate, threads, card)
 
     with _told_shortage(path):
+        from edgemm.model.bundle import BundleModel
+        from edgemm.model.find_bundle import find_bundle
+
         bundle = find_bundle(path, precision)
         try:
             warn_unknown(
@@ -136,9 +137,9 @@ def load_part(
     Raises:
         ArtifactError, DelegateError, MissingDependency, MachineShortage, InputError: as `load`.
     """
-    from edgemm.artifact import read_artifact
-
     with _told_shortage(path):
+        from edgemm.artifact import read_artifact
+
         return _load_part(read_artifact(path), delegate, threads, card)
 
 

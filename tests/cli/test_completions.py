@@ -78,7 +78,7 @@ CASES = [
     (["edgemm", "convert", "--target", ""], set(TARGETS)),
     (["edgemm", "convert", "--calibrate", "convert", "--sch"], {"--scheme"}),
     (["edgemm", "run", "x.tflite", "--delegate", "edge"], {"edgetpu"}),
-    (["edgemm", "run", "x.tflite", "--preset", "silero"], {"silero-vad"}),
+    (["edgemm", "run", "x.tflite", "--preset", "silero"], {"silero-vad", "silero-segments"}),
     (["edgemm", "card", ""], {"show", "set", "copy"}),
     (["edgemm", "completions", ""], {"bash", "zsh", "fish"}),
     (["edgemm", "completions", "fi"], {"fish"}),

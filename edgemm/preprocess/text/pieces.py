@@ -159,7 +159,7 @@ def _of_symbols(
         raise CardError(
             f"the vocabulary {recipe.vocabulary!r}: expected one {_ONE[recipe.tokenizer]} on each line, found none"
         )
-    for at, each in enumerate(symbols, 1):
+    for at, each in enumerate(symbols if recipe.tokenizer == "characters" else (), 1):
         if len(each) > 1 and not (len(each) > 2 and each[0] + each[-1] in MARKS):
             raise CardError(
                 f"the vocabulary {recipe.vocabulary!r}, line {at}: expected one character, or a mark such as <pad>, "
