@@ -39,7 +39,10 @@ class TranscriptionMetric:
             InputError: the truth is no text.
         """
         if not isinstance(truth, str):
-            raise InputError(f'transcription: expected what is said as the truth, or "", found {truth!r}')
+            raise InputError(
+                'transcription: expected what is said as the truth, or "", found '
+                f"{type(truth).__name__}. Give recordings with their texts"
+            )
         found = normalised(result if isinstance(result, str) else result.text)
         right = normalised(truth)
         self._samples += 1

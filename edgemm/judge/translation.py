@@ -117,5 +117,7 @@ def _sequences(tokens: Sequence[str], order: int) -> Counter[tuple[str, ...]]:
 def _texts(truth: str | Sequence[str]) -> Sequence[str]:
     texts = [truth] if isinstance(truth, str) else truth
     if not isinstance(texts, Sequence) or not texts or not all(isinstance(each, str) for each in texts):
-        raise InputError(f"text to text: expected the right text as the truth, or several, found {truth!r}")
+        raise InputError(
+            f"text to text: expected the right text as the truth, or several, found {type(truth).__name__}"
+        )
     return texts
