@@ -9,10 +9,9 @@ from typing import Any
 
 import numpy as np
 import numpy.typing as npt
-import onnx
 import onnxruntime as ort
 import pytest
-from onnx import TensorProto, helper
+from needs import package
 
 import edgemm
 from edgemm.artifact import read_artifact
@@ -29,6 +28,10 @@ from edgemm.model.load import load_part
 from edgemm.model.model import Model
 from edgemm.model.open_model import OpenModel
 from edgemm.model.part import Part
+
+onnx = package("onnx")
+TensorProto = onnx.TensorProto
+helper = package("onnx.helper")
 
 WIDTH = 3
 STATES = (StatePair("present", "past", "grow"), StatePair("memory_out", "memory", "first-run"))

@@ -8,8 +8,12 @@ from __future__ import annotations
 import json
 from pathlib import Path
 
-import onnx
-from onnx import TensorProto, helper
+from needs import package
+
+onnx = package("onnx")
+TensorProto = onnx.TensorProto
+helper = package("onnx.helper")
+
 
 FRAME, HOP, RATE = 32, 8, 16000
 

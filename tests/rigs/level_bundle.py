@@ -15,9 +15,8 @@ from typing import Any, ClassVar, Literal
 
 import numpy as np
 import numpy.typing as npt
-import onnx
 import pytest
-from onnx import TensorProto, helper
+from needs import package
 
 from edgemm.artifact import write_artifact
 from edgemm.card import InputCard, ModelCard, OutputCard, StatePair, drivers
@@ -26,6 +25,10 @@ from edgemm.media import AudioBlock, Captured
 from edgemm.results import Tensors as TensorsResult
 from edgemm.session import NO_CLOCK, Cancellation, Emission, Gap, StageClock
 from edgemm.tasks.driver import Tensors
+
+onnx = package("onnx")
+TensorProto = onnx.TensorProto
+helper = package("onnx.helper")
 
 CHUNK, RATE, TABLE = 4, 8000, 3.0
 

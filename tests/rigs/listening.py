@@ -12,7 +12,7 @@ from typing import Any
 
 import numpy as np
 import numpy.typing as npt
-import torch
+from needs import package
 from network_file import save_module
 
 import edgemm
@@ -24,6 +24,8 @@ from edgemm.tasks.attention.driver import AttentionDriver
 from edgemm.tasks.attention.recipe import AttentionRecipe
 from edgemm.tasks.attention.session import AttentionSession
 from edgemm.tasks.attention.sound import WindowOfFrames
+
+torch = package("torch")
 
 Samples = npt.NDArray[np.float32]
 RATE, WINDOW_S, BANDS, FRAMES, WIDTH, ROOM = 16000, 2, 8, 200, 16, 24

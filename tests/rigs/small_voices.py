@@ -13,8 +13,12 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-import onnx
-from onnx import TensorProto, helper, numpy_helper
+from needs import package
+
+onnx = package("onnx")
+TensorProto = onnx.TensorProto
+helper = package("onnx.helper")
+numpy_helper = package("onnx.numpy_helper")
 
 RATE = 8000
 SYMBOLS = {each: at for at, each in enumerate(" .,!?abcdefghijklmnopqrstuvwxyz", 1)}

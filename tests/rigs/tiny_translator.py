@@ -10,11 +10,16 @@ from typing import Any
 
 import numpy as np
 import numpy.typing as npt
-from onnx import TensorProto, helper, numpy_helper
+from needs import package
 
 from edgemm.artifact.bundle import BundleAsset, BundleCard, BundlePart, write_bundle
 from edgemm.card import InputCard, ModelCard, OutputCard, StatePair, TextRecipe
 from edgemm.tasks.sequence import SequenceRecipe
+
+onnx = package("onnx")
+TensorProto = onnx.TensorProto
+helper = package("onnx.helper")
+numpy_helper = package("onnx.numpy_helper")
 
 LETTERS = ("<pad>", *"abcdefgh")
 WORDS = ("<pad>", "<begin>", "<end>", "ka", "lo", "mi", "nu", "pe", "so", "ti", "wa", "zu")
