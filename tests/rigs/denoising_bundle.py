@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import json
 from pathlib import Path
+from typing import Any
 
 from needs import package
 
@@ -65,12 +66,12 @@ def write_denoiser(folder: Path, *, fading: bool = False, rate: int = RATE, hop:
 
 def _write(
     path: Path,
-    nodes: list[onnx.NodeProto],
+    nodes: list[Any],
     inputs: dict[str, list[int]],
     outputs: dict[str, list[int]],
     numbers: dict[str, float],
 ) -> None:
-    def infos(shapes: dict[str, list[int]]) -> list[onnx.ValueInfoProto]:
+    def infos(shapes: dict[str, list[int]]) -> list[Any]:
         return [
             helper.make_tensor_value_info(name, TensorProto.FLOAT, shape) for name, shape in shapes.items()
         ]

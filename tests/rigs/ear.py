@@ -41,8 +41,11 @@ class Ear:
 
     def _end(self) -> None:
         self._child.kill()
-        self._child.communicate()
-        self._reader.join(5)
+        self._child.wait()
+        self._reader.join(5)  # it reads to the end before the pipe is closed
+        for pipe in (self._child.stdout, self._child.stderr):
+            if pipe is not None:
+                pipe.close()
 
     def samples(self) -> npt.NDArray[np.int16]:
         """All that was heard."""

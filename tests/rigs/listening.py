@@ -52,7 +52,7 @@ RECIPE = AttentionRecipe(
 )
 
 
-class Encoder(torch.nn.Module):  # type: ignore[misc]
+class Encoder(torch.nn.Module):  # type: ignore[misc,name-defined]
     def __init__(self) -> None:
         super().__init__()
         self.join = torch.nn.Conv1d(BANDS, WIDTH, 3, stride=2, padding=1)
@@ -61,7 +61,7 @@ class Encoder(torch.nn.Module):  # type: ignore[misc]
         return torch.tanh(self.join(mel)).transpose(1, 2)
 
 
-class Decoder(torch.nn.Module):  # type: ignore[misc]
+class Decoder(torch.nn.Module):  # type: ignore[misc,name-defined]
     """One layer: attention to the tokens before, then to the sound."""
 
     def __init__(self) -> None:
