@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Mapping, Sequence
-from contextlib import ExitStack
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -24,6 +24,7 @@ from edgemm.converters.options import REPAIR_SECONDS, GateMode, Progress, Repair
 from edgemm.converters.pipeline import Conversion
 from edgemm.converters.written import Format, Settings
 from edgemm.errors import (
+    CardError,
     ConversionError,
     EdgemmError,
     FidelityMissed,
@@ -166,13 +167,12 @@ def convert_bundle(
 def run(options: BundleOptions) -> BundleConversion:
     """The steps: read, record, convert, put together, judge, write."""
     from edgemm.model.find_bundle import find_bundle
-    from edgemm.model.load import load_bundle
 
     options.tell("reading")
     with ExitStack() as opened:
         bundle = opened.enter_context(find_bundle(options.source))
         refuse_unknown(bundle.card)
-        model = opened.enter_context(load_bundle(options.source, delegate="cpu"))
+        model = opened.enter_context(opened_here(options.source))
         calibration, held = _data(options, model)
         _require_roles(options, model)
         kept = {role: why_kept(bundle, role, model.models[role], options) for role in model.models}
@@ -184,7 +184,7 @@ def run(options: BundleOptions) -> BundleConversion:
         notes += [*fed.notes, *_told(parts)]
         card, files = _put_together(model, bundle, parts, folder)
         atomic.save(folder / CARD_NAME, card.to_json())
-        with load_bundle(folder, delegate="cpu") as made:
+        with _opened(folder, options.source) as made:
             together = (
                 judge(model, made, held, options.limits, _tick(options, "judging the whole"))
                 if held
@@ -201,6 +201,31 @@ def run(options: BundleOptions) -> BundleConversion:
         if options.gate == "warn":
             notes += [f"below the gate: {each}" for each in done.missed]
         return _written(options, done, files | goldens, notes)
+
+
+def opened_here(path: Path) -> BundleModel:
+    """A bundle on the processor."""
+    from edgemm.model.load import load_bundle
+
+    return load_bundle(path, delegate="cpu")
+
+
+@contextmanager
+def _opened(folder: Path, source: Path) -> Iterator[BundleModel]:
+    """The new bundle, as a device opens it.
+
+    Raises:
+        ConversionError: its driver does not take a part as it is now, such as one whose length is fixed.
+    """
+    try:
+        made = opened_here(folder)
+    except CardError as error:
+        said = str(error).removeprefix(f"{folder}: ")
+        raise ConversionError(
+            f"{source}: as converted, {said}. A part that cannot be so is left as it is by --part ROLE=keep"
+        ) from error
+    with made:
+        yield made
 
 
 def _answered_again(

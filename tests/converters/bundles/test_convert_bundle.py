@@ -36,7 +36,7 @@ from edgemm.converters.bundles import conversion
 from edgemm.converters.bundles.items import Item
 from edgemm.converters.bundles.recorded import record
 from edgemm.converters.bundles.together import Together
-from edgemm.errors import FidelityMissed, InputError, UnsupportedOperator
+from edgemm.errors import CardError, ConversionError, FidelityMissed, InputError, UnsupportedOperator
 
 __all__ = ["level_driver", "level_folder"]
 
@@ -334,3 +334,23 @@ def test_what_does_not_fit(source: Path, tmp_path: Path, how: dict[str, Any], sa
     with pytest.raises(InputError, match=said):
         convert_bundle(source, **given)
     assert list(tmp_path.iterdir()) == []
+
+
+def test_a_driver_that_does_not_take_a_converted_part_says_what_to_do(
+    level_folder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A voice whose length would be fixed, say: the source is whole, and what was written for a while is not named."""
+    opening = conversion.opened_here
+
+    def refuse(path: Path) -> Any:
+        if Path(path) != level_folder:
+            raise CardError(
+                f"{path}: driver 'level': part scale: expected an input of any length, found [1, 4]"
+            )
+        return opening(path)
+
+    monkeypatch.setattr(conversion, "opened_here", refuse)
+    with pytest.raises(ConversionError, match=r"part scale: .* --part ROLE=keep") as refused:
+        convert_bundle(level_folder, output=tmp_path / "x.zip")
+    assert str(refused.value).startswith(f"{level_folder}: as converted, driver 'level'")
+    assert not list(tmp_path.glob("x.zip*"))
