@@ -33,6 +33,8 @@ from edgemm.errors import CardError, InputError  # noqa: E402
 from edgemm.media import AudioBlock  # noqa: E402
 from edgemm.session import NO_CLOCK, Emission, Gap  # noqa: E402
 from edgemm.tasks.attention.session import AttentionSession  # noqa: E402
+from edgemm.tasks.search import Hypothesis  # noqa: E402
+from edgemm.tasks.speech.endpoint import Span  # noqa: E402
 
 TWO = ((0.5, 1.2), (2.6, 3.4))
 """Seconds: where something is spoken."""
@@ -144,6 +146,20 @@ def test_speech_that_goes_on_is_divided_and_all_of_it_is_heard(parts: dict[str, 
     assert found[-1].end_s == pytest.approx(6.5, abs=0.03)
     for one, other in pairwise(found):
         assert other.start_s - one.end_s <= 0.25  # the dips of the sound
+
+
+def test_a_word_that_a_division_may_have_cut_is_left_to_the_next_piece(
+    parts: dict[str, Path], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The end of one piece and the beginning of the next hear the same second."""
+    said = iter(["one two thr", "two three four fi", "four five six"])
+    with session_of(parts) as session:
+        list(session.feed(next(iter(blocks(sound(1.0)))), NO_CLOCK))
+        monkeypatch.setattr(session._vocabulary, "text", lambda tokens: next(said))
+        cut = Span(0, 8000, 0, 8000, goes_on=True)
+        spans = [cut, cut._replace(continues=True), cut._replace(goes_on=False, continues=True)]
+        texts = [each.text for span in spans for each in session._finals(span, Hypothesis((1,)))]
+    assert texts == ["one two", "three four", "five six"]
 
 
 def test_a_recording_says_what_its_stream_says(parts: dict[str, Path]) -> None:
