@@ -234,7 +234,9 @@ def _checked(file: BinaryIO) -> zipfile.ZipFile:
     """
     start = file.read(8)
     if start[4:8] == zip_tail.IDENTIFIER:
-        raise DamagedArtifact("is named .zip and holds a TFLite model. Rename it to .tflite")
+        raise DamagedArtifact(
+            "expected a bundle, its ZIP or its folder, found a TFLite model, whose name ends in .tflite"
+        )
     if not start.startswith((_START, archive.END)):
         raise DamagedArtifact("expected a ZIP, found a file that does not begin as one. Copy it again")
     size = file.seek(0, os.SEEK_END)
