@@ -41,7 +41,7 @@ SIDE_BY_SIDE := $(wildcard $(addprefix tests/,artifact audio_models backends ben
 	%/test_demo_devices.py %/test_signals.py %/test_examples.py,$(wildcard tests/cli/test_*.py tests/test_*.py))
 ONE_THREAD := OMP_NUM_THREADS=1 OPENBLAS_NUM_THREADS=1
 
-test: $(VENV)/.test lint  ## everything that must hold, under 15 minutes
+test: $(VENV)/.test lint  ## everything that must hold, some 20 minutes
 	$(ONE_THREAD) $(BIN)/python -m pytest -n 2 --dist loadfile -m "not network and not shared and not devices" $(SIDE_BY_SIDE)
 	$(BIN)/python -m pytest -m "not network and not shared and not devices" $(addprefix --ignore=,$(SIDE_BY_SIDE))
 
