@@ -103,7 +103,7 @@ class SignaturePart(Part):
     def states(self) -> dict[str, Array]:
         """Copies of what is remembered; see `Part.states`."""
         self._life.check()
-        return self._states.copies()
+        return self._states.arrays()
 
     def restore(self, snapshot: Snapshot) -> None:
         """See `Part.restore`."""

@@ -6,6 +6,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+import numpy as np
 import numpy.typing as npt
 
 from edgemm.backends.backend import Backend
@@ -122,6 +123,15 @@ class SharedStates:
     def copies(self) -> dict[str, Any]:
         """What `take_back` takes."""
         return {name: each.copy() for name, each in self._kept.items()}
+
+    def arrays(self) -> dict[str, Array]:
+        """State input -> a copy of what it holds, as stored; at its start as the first signature that has it takes it."""
+        return {
+            name: self._kept[name].array.copy()
+            if name in self._kept
+            else np.full(spec.shape, spec.zero_point, spec.dtype)
+            for name, spec in zip(self._by_input, self.form, strict=True)
+        }
 
     def take_back(self, copies: Mapping[str, Any], given: Iterable[str]) -> None:
         """As it was when `copies` was asked."""

@@ -68,6 +68,14 @@ def test_a_step_that_names_none_runs_the_first(part: Part) -> None:
     np.testing.assert_array_equal(found.real("y"), [[8, 9]])
 
 
+def test_what_is_remembered_is_told_in_arrays_of_its_own(part: Part) -> None:
+    assert part.states()["before"].tolist() == [[0, 0]]  # of the first signature
+    step(part, 1, 2, 3, 4)
+    told = part.states()["before"]
+    step(part, 10, 10, 10, 10)
+    assert told.tolist() == [[1, 2, 3, 4]]
+
+
 def test_a_state_goes_on_in_a_longer_signature_and_is_empty_behind(part: Part) -> None:
     step(part, 1, 2)
     assert step(part, 10, 10, 10, 10) == [11, 12, 10, 10]
