@@ -125,7 +125,7 @@ class SharedStates:
         return {name: each.copy() for name, each in self._kept.items()}
 
     def arrays(self) -> dict[str, Array]:
-        """State input -> a copy of what it holds, as stored; at its start as the first signature that has it takes it."""
+        """State input -> a copy of what it holds, as stored; at its start as the first signature that has it is fed."""
         return {
             name: self._kept[name].array.copy()
             if name in self._kept
