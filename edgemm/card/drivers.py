@@ -8,11 +8,10 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from functools import cache
-from importlib import import_module
 from importlib.metadata import entry_points
 from typing import Any
 
-from edgemm.errors import MissingDependency
+from edgemm.card.named import find_named
 
 DRIVERS: Mapping[str, str] = {
     "attention": "edgemm.tasks.attention.driver:AttentionDriver",
@@ -37,21 +36,7 @@ def find_driver(name: str) -> Any | None:
     Raises:
         MissingDependency: the package that has it cannot be imported.
     """
-    if name in DRIVERS:
-        module, _, attribute = DRIVERS[name].partition(":")
-        return getattr(import_module(module), attribute)()
-    entry = _foreign().get(name)
-    if entry is None:
-        return None
-    try:
-        return entry.load()()
-    except Exception as error:
-        package = f"{entry.dist.name} {entry.dist.version}" if entry.dist is not None else str(entry.value)
-        raise MissingDependency(
-            f"the driver {name!r} of the package {package}",
-            command=f"pip install --upgrade {package.split()[0]}",
-            broken=f"{type(error).__name__}: {error}",
-        ) from error
+    return find_named("driver", name, DRIVERS, _foreign)
 
 
 @cache

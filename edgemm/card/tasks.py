@@ -8,11 +8,10 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from functools import cache
-from importlib import import_module
 from importlib.metadata import entry_points
 from typing import Any
 
-from edgemm.errors import MissingDependency
+from edgemm.card.named import find_named, package_of
 
 TASKS: Mapping[str, str] = {
     "classification": "edgemm.tasks.classification.task:ClassificationTask",
@@ -43,31 +42,13 @@ def find_task(name: str) -> Any | None:
     Raises:
         MissingDependency: the package that has it cannot be imported.
     """
-    if name in TASKS:
-        module, _, attribute = TASKS[name].partition(":")
-        return getattr(import_module(module), attribute)()
-    entry = _foreign().get(name)
-    if entry is None:
-        return None
-    try:
-        return entry.load()()
-    except Exception as error:
-        package = _package(entry)
-        raise MissingDependency(
-            f"the {origin(name)}",
-            command=f"pip install --upgrade {package.split()[0]}",
-            broken=f"{type(error).__name__}: {error}",
-        ) from error
+    return find_named("task", name, TASKS, _foreign)
 
 
 def origin(name: str) -> str:
     """For messages: the task of this name, and the package that it comes from where it is not ours."""
     entry = None if name in TASKS else _foreign().get(name)
-    return f"task {name!r}" if entry is None else f"task {name!r} of the package {_package(entry)}"
-
-
-def _package(entry: Any) -> str:
-    return f"{entry.dist.name} {entry.dist.version}" if entry.dist is not None else str(entry.value)
+    return f"task {name!r}" if entry is None else f"task {name!r} of the package {package_of(entry)}"
 
 
 def recipe(task: str, **values: Any) -> Any:
