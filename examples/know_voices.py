@@ -31,22 +31,16 @@ def embeddings(model: edgemm.Model, folder: str) -> list[edgemm.Embedding]:
 
 def main() -> None:
     """Enrols, or listens."""
-    parser = argparse.ArgumentParser(
-        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
-    )
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawTextHelpFormatter)
     parser.add_argument("model", help="makes an embedding of sound")
     parser.add_argument("--preset", help="the card of a model that has none")
     parser.add_argument("--voices", default="voices.json", help="the file of those that are enrolled")
     parser.add_argument("--threshold", type=float, default=0.62, help="edgemm.judge.fit_threshold finds one")
-    parser.add_argument(
-        "--enrol", nargs="+", default=[], metavar="NAME=FOLDER", help="people, and their .wav files"
-    )
+    parser.add_argument("--enrol", nargs="+", default=[], metavar="NAME=FOLDER", help="with .wav files")
     parser.add_argument("--source", help=".wav or microphone:")
     options = parser.parse_args()
-    if not (options.enrol or options.source):
+    if not (options.enrol or options.source) or any("=" not in each for each in options.enrol):
         parser.error("expected --enrol NAME=FOLDER, --source URI, or both")
-    if wrong := [each for each in options.enrol if not each.partition("=")[2]]:
-        parser.error(f"--enrol: expected NAME=FOLDER, found {wrong[0]}")
     with edgemm.load(options.model, card=options.preset) as model:
         if options.enrol:
             voices = edgemm.Enrolled(options.threshold, model.artifact.sha256())
