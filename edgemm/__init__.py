@@ -23,6 +23,7 @@ if TYPE_CHECKING:
     from edgemm.media import Frame as Frame
     from edgemm.media import Text as Text
     from edgemm.model.bundle import BundleModel as BundleModel
+    from edgemm.model.filtered import Filter as Filter
     from edgemm.model.load import load as load
     from edgemm.model.load import load_bundle as load_bundle
     from edgemm.model.model import Model as Model
@@ -48,6 +49,7 @@ _HOME = {
     "ModelCard": "edgemm.card",
     "Metric": "edgemm.judge",
     "Enrolled": "edgemm.enrolled",
+    "Filter": "edgemm.model.filtered",
     **dict.fromkeys(
         ("Classification", "Keyword", "Detections", "Segmentation", "Landmarks", "Transcript", "Word", "Written",
          "Alternative", "Tags", "Tag", "Segments", "Segment", "Audio", "Picture", "Embedding", "Identity",

@@ -1,5 +1,5 @@
-"""Writes docs/cards.md and docs/bundles.md from the dataclasses of cards, app files and bundles:
-`python scripts/card_reference.py`."""
+"""Writes docs/cards.md, docs/bundles.md and docs/filters.md from the dataclasses of cards, app files, bundles and
+filters: `python scripts/card_reference.py`."""
 
 from __future__ import annotations
 
@@ -10,6 +10,7 @@ from edgemm.app.recipe import AppRecipe
 from edgemm.card import ModelCard
 from edgemm.card.bundle_card import BundleAsset, BundleCard, BundleGolden, BundlePart
 from edgemm.card.key_reference import Key, drivers, keys, objects, recipes
+from edgemm.filters.table import FILTERS, find_filter
 
 DOCS = Path(__file__).parents[1] / "docs"
 INTRODUCTION = """\
@@ -36,6 +37,32 @@ An **app file** says which models run on which sources; `edgemm run app.json` ru
 - A task that this version does not decode is written by `edgemm card set`, with a note that `edgemm run` refuses the
   file: a later version may decode it.
 - `"schema"` is `"edgemm.card/1"` in a card, and `"edgemm.app/1"`, required, in an app file.
+"""
+FILTERS_INTRODUCTION = """\
+# Filters, one by one
+
+This page is written by `python scripts/card_reference.py` from the docstrings in `edgemm/filters/`; correct them there.
+
+A filter is OpenCV's, by its name, with settings behind a `?` and `&` between them. In front of a model it changes what
+the model sees; alone its pictures are the results. Each has a stage of its own name in the summary.
+
+```bash
+edgemm run --filter gaussian --filter "canny?low=50&high=150" --source camera:0 --show
+edgemm run plates.tflite --filter clahe --source camera:0 --max-age 100
+```
+
+```python
+edges = edgemm.Filter("gaussian?size=5", "canny?low=50&high=150")
+edges(frame).pixels  # a Picture, uint8[height, width]
+with edgemm.Filter("clahe").then(model).stream(camera) as stream:
+    ...
+```
+
+In an app file: `"filters": ["median?size=3", "clahe"]`, with or without a `"model"`.
+
+- A filter keeps the size of a picture: places that a model finds are those of the frame.
+- `gray`, the thresholds and the filters of edges give a grey picture, the others one of the colours they are given.
+- The edge of a picture is mirrored, except where a filter of shapes or a median looks beyond it.
 """
 PLACES = {
     "ModelCard": "A card",
@@ -92,6 +119,18 @@ def _driver(name: str, driver: Any) -> list[str]:
     return ["\n\n".join([head, takes.rstrip("\n"), table]), *section[1:], *([said] if turned else [])]
 
 
+def filters_page() -> str:
+    """The whole page of filters."""
+    return "\n".join([FILTERS_INTRODUCTION, *(_filter(name) for name in FILTERS)])
+
+
+def _filter(name: str) -> str:
+    kind = find_filter(name)
+    head, _, table = _section(kind, 2, f"`{name}`").partition("\n\n")
+    said = " ".join((kind.__doc__ or "").split())
+    return "\n\n".join([head, said, *([table] if keys(kind) else [""])])
+
+
 def page() -> str:
     """The whole page."""
     parts = [INTRODUCTION]
@@ -129,3 +168,4 @@ def _code(text: str) -> str:
 if __name__ == "__main__":
     (DOCS / "cards.md").write_text(page(), encoding="utf-8")
     (DOCS / "bundles.md").write_text(bundle_page(), encoding="utf-8")
+    (DOCS / "filters.md").write_text(filters_page(), encoding="utf-8")

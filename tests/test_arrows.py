@@ -58,6 +58,7 @@ ROOMS: dict[str, Room] = {
     "backends": Room(("backends",), (*GROUND, "card", "artifact", "delegates")),
     "tasks": Room(("tasks",), (*GROUND, "card")),
     "drawing": Room(("drawing",), GROUND),
+    "filters": Room(("filters",), (*GROUND, "card")),
     "judge": Room(("judge",), (*GROUND, "tasks")),
     # A session; what feeds sessions, which knows them by their protocol alone; what takes results.
     "model": Room(
@@ -74,8 +75,9 @@ ROOMS: dict[str, Room] = {
     "sinks": Room(("sinks",), (*GROUND, "recorder", "player", "capture", "preprocess", "stream", "drawing")),
     # `Model` itself: its method `stream` is where a session and a stream meet.
     "load": Room(
-        ("model.chain", "model.model", "model.load", "model.bundle", "model.bundle_goldens"),
-        (*GROUND, "card", "enrolled", "artifact", "foreign", "backends", "tasks", "model", "capture", "stream"),
+        ("model.chain", "model.filtered", "model.model", "model.load", "model.bundle", "model.bundle_goldens"),
+        (*GROUND, "card", "enrolled", "filters", "artifact", "foreign", "backends", "tasks", "model", "capture",
+         "stream"),
     ),
     # Programs.
     "facade": Room(("",), (*GROUND, "card", "enrolled", "capture", "stream", "load", "drawing", "judge", "sinks")),
@@ -97,8 +99,8 @@ ROOMS: dict[str, Room] = {
     "cli": Room(
         ("__main__", "cli"),
         (*GROUND, "card", "containers", "foreign", "artifact", "inspection", "data", "recorder", "capture",
-         "preprocess", "delegates", "backends", "tasks", "drawing", "judge", "model", "stream", "sinks", "load",
-         "facade", "bench", "doctor", "app", "quantize", "converters", "bundles"),
+         "preprocess", "delegates", "backends", "tasks", "drawing", "filters", "judge", "model", "stream", "sinks",
+         "load", "facade", "bench", "doctor", "app", "quantize", "converters", "bundles"),
     ),
 }  # fmt: skip
 """Every room, those that it may import before it. A new module needs a place here, a new arrow a name in `knows`."""

@@ -35,11 +35,14 @@ MAX_STREAMS = 64
 class StreamRecipe:
     """One model on one source."""
 
-    model: str
-    """Path of a .tflite or .onnx file, or of a bundle, its .zip or its folder; relative paths are meant from the app
-    file's folder."""
     source: str
     """Where pictures, sound or text come from, as `edgemm run --source` takes it: a path, camera:0, microphone:, rtsp://..."""
+    model: str = ""
+    """Path of a .tflite or .onnx file, or of a bundle, its .zip or its folder; relative paths are meant from the app
+    file's folder. Empty: the filters alone, whose pictures are the results."""
+    filters: tuple[str, ...] = ()
+    """What is done to pictures before the model sees them, in order, such as ["median?size=3", "clahe"]:
+    docs/filters.md has the filters and their settings."""
     card: str = ""
     """Of a file that carries none: the path of a card (.json), or the name of a preset."""
     before: str = ""
@@ -112,6 +115,7 @@ _KINDS: Mapping[str, tuple[type, ...]] = {
     "threads": (int,),
     "delegate": (str, list),
     "save": (str, list),
+    "filters": (list,),
     "streams": (dict,),
     "record": (str, dict),
     "when": (dict,),
@@ -130,6 +134,8 @@ _WORDS: Mapping[type, str] = {
     bool: "true or false", int: "a whole number", float: "a number", str: "a text", list: "a list", dict: "an object",
 }  # fmt: skip
 """JSON's words."""
+_OF_A_MODEL = ("card", "before", "delegate", "options")
+"""Keys that mean nothing without one."""
 _POSITIVE = ("max_age_ms", "timeout_s", "threads", "rotate_mb", "rotate_hours", "keep_files", "max_mb")
 
 
@@ -209,7 +215,12 @@ def _stream(content: Any, name: str, folder: Path) -> StreamRecipe:
     if not name:
         raise InputError("streams: expected a name for each, found an empty one")
     values = _values(content, StreamRecipe, f"streams.{shown_address(name)}.")
-    values["model"] = _from(folder, values["model"])
+    if not (values.get("model") or values.get("filters")):
+        raise InputError(f"streams.{shown_address(name)}.model: expected a value, or filters, found none")
+    if values.get("model"):
+        values["model"] = _from(folder, values["model"])
+    elif wrong := [key for key in _OF_A_MODEL if values.get(key)]:
+        raise InputError(f"streams.{shown_address(name)}.{wrong[0]}: expected a model beside it, found none")
     if values.get("card", "").endswith(".json"):
         values["card"] = _from(folder, values["card"])
     if values.get("before"):
@@ -221,6 +232,8 @@ def _stream(content: Any, name: str, folder: Path) -> StreamRecipe:
         if not all(named):
             raise InputError(f"streams.{shown_address(name)}.save: expected a path, found an empty one")
         values["save"] = tuple(each if is_speaker(each) else _from(folder, each) for each in named)
+    if "filters" in values:
+        values["filters"] = tuple(values["filters"])
     if isinstance(values.get("delegate"), list):
         values["delegate"] = tuple(values["delegate"])
     if "when" in values:

@@ -14,16 +14,15 @@ from edgemm.capture.source import Source
 from edgemm.capture.uri import parse_uri
 from edgemm.errors import EdgemmError, InputError, SourceError, UnknownSource
 from edgemm.log import LOG
-from edgemm.model.chain import Chain
+from edgemm.model.filtered import Filter
 from edgemm.model.load import load, load_bundle
-from edgemm.model.model import Model
 from edgemm.sinks import Sinks, WindowSink, open_sinks
 from edgemm.sinks.beside_microphone import keep_apart
 from edgemm.sinks.video import Existing
 from edgemm.stream.budget import Budget
 from edgemm.stream.item import Item
 from edgemm.stream.lane import with_name
-from edgemm.stream.runner import Runner
+from edgemm.stream.runner import HasSession, Runner
 
 SINK_WAIT_S = 5.0
 """Where all sources are files, a loop waits so long for a sink that is behind."""
@@ -62,7 +61,7 @@ class Service:
         self.errors: list[EdgemmError] = []
         """What ended streams, in order."""
         self._watchdog = Watchdog(self._progress, notifier or Notifier(), self.awaited)
-        self._models: dict[tuple[object, ...], Model | Chain] = {}
+        self._models: dict[tuple[object, ...], HasSession] = {}
         self._sources: dict[tuple[str, bool], Source] = {}
         self._reads: dict[str, Source] = {}
         self._sinks: dict[str, Sinks] = {}
@@ -172,19 +171,26 @@ class Service:
         except EdgemmError as error:
             raise with_name(name, error) from error
 
-    def _model(self, stream: StreamRecipe, opened: ExitStack) -> Model | Chain:
+    def _model(self, stream: StreamRecipe, opened: ExitStack) -> HasSession:
         key = self._key(stream)
         if key not in self._models:
-            model = load(stream.model, delegate=stream.delegate, card=stream.card or None)
-            self._models[key] = opened.enter_context(model)
-            if stream.before:
-                first = opened.enter_context(load_bundle(stream.before, delegate=stream.delegate))
-                self._models[key] = first.then(model)
+            self._models[key] = self._load(stream, opened)
         return self._models[key]
+
+    def _load(self, stream: StreamRecipe, opened: ExitStack) -> HasSession:
+        filters = Filter(*stream.filters) if stream.filters else None
+        if not stream.model:
+            assert filters is not None  # the recipe has seen to it
+            return filters
+        model = opened.enter_context(load(stream.model, delegate=stream.delegate, card=stream.card or None))
+        if stream.before:
+            first = opened.enter_context(load_bundle(stream.before, delegate=stream.delegate))
+            return first.then(model)
+        return model if filters is None else filters.then(model)
 
     @staticmethod
     def _key(stream: StreamRecipe) -> tuple[object, ...]:
-        return stream.model, stream.delegate, stream.card, stream.before
+        return stream.model, stream.delegate, stream.card, stream.before, stream.filters
 
     def _source(self, stream: StreamRecipe, opened: ExitStack) -> Source:
         live = stream.live and not parse_uri(stream.source).scheme  # a device is live anyway
@@ -219,7 +225,8 @@ class Service:
 
     def _require_labels(self) -> None:
         """Refuses a filter of the record that lets nothing through."""
-        known = {key: model.card.labels if model.card else () for key, model in self._models.items()}
+        cards = {key: getattr(model, "card", None) for key, model in self._models.items()}
+        known = {key: card.labels if card else () for key, card in cards.items()}
         for name, stream in self.recipe.streams.items():
             if stream.when is not None:
                 stream.when.require_labels(known[self._key(stream)], f"streams.{name}.when")

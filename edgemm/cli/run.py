@@ -15,6 +15,7 @@ from edgemm.cli.output import emit_line
 from edgemm.cli.parser import CommandParser, real, whole
 from edgemm.cli.words import add_delegate, add_preset
 from edgemm.errors import EdgemmError, InputError
+from edgemm.filters.table import FILTERS
 from edgemm.stream.account import in_words, record_in_words
 
 if TYPE_CHECKING:
@@ -33,6 +34,8 @@ examples:
   edgemm run sentiment.tflite --source text:-          # lines from standard input; text:FILE for those of a file
   edgemm run recognizer.zip --source microphone:       # several models that are one: docs/bundles.md
   edgemm run recognizer.tflite --source microphone: --before dtln.zip --json    # hears speech without the noise
+  edgemm run face.tflite --source camera:0 --filter clahe --filter median?size=3    # what the model sees is filtered
+  edgemm run --filter gaussian --filter "canny?low=50&high=150" --source walk.mp4 --save edges.webm
   edgemm run app.json                                  # several models and sources: examples/kiosk
 
 sources: a picture, a folder, a glob in quotes, a video file, a .wav file; camera:0, /dev/video0, picamera2:,
@@ -43,6 +46,9 @@ sources: a picture, a folder, a glob in quotes, a video file, a .wav file; camer
   NAME.part.SUFFIX and renamed at the end; where power may fail choose .mkv, whose part can be played, an .mp4's cannot.
   Results that are sound go into a .wav file or, each by itself, into a folder; --save speaker: plays them. While it
   does, a microphone is not heard, unless it is declared echo-cancelled: microphone:?echo_cancelled=1
+
+Filters, with their settings behind a ?: {filters}.
+  docs/filters.md has the settings. Without a FILE the filtered pictures are the results.
 
 An app file (.json) names several models and sources: see examples/kiosk.
 
@@ -60,17 +66,19 @@ _NOT_BESIDE_AN_APP: Mapping[str, Any] = {
     "source": None, "before": None, "enrolled": None,
     "card": None, "preset": None, "live": False, "max_age": None, "on_late": "deliver",
     "policy": "auto", "delegate": "auto", "threads": 1, "record": None, "threshold": None, "classes": None,
-    "max_detections": None, "set": [], "save": None, "overwrite": False,
+    "max_detections": None, "set": [], "save": None, "overwrite": False, "filter": [],
 }  # fmt: skip
 """Options that an app file says itself -> their defaults."""
 
 
 def add_arguments(parser: CommandParser) -> None:
     """The options of `run`."""
-    parser.epilog = EPILOG
+    parser.epilog = EPILOG.replace("{filters}", ", ".join(FILTERS))
     parser.add_argument(
         "file",
         metavar="FILE",
+        nargs="?",
+        default="",
         help="a model file (.tflite, .onnx), a bundle (its .zip or folder), or an app file (.json)",
     )
     parser.add_argument(
@@ -94,6 +102,13 @@ def add_arguments(parser: CommandParser) -> None:
         type=Path,
         metavar="VOICES.json",
         help="of a model that makes embeddings: say whose they are, of those in this file (edgemm.Enrolled)",
+    )
+    parser.add_argument(
+        "--filter",
+        action="append",
+        default=[],
+        metavar="NAME?SETTING=VALUE",
+        help="a filter in front of the model, such as canny?low=50&high=150; may be given several times, in order",
     )
     _add_options(parser)
     parser.add_argument("--limit", type=whole(1), metavar="N", help="stop after N results")
@@ -184,9 +199,13 @@ def run(options: argparse.Namespace) -> int:
     is_app = options.file.lower().endswith(".json")
     if is_app:
         _refuse_beside_an_app(options)
-    elif options.source is None:
-        raise InputError(f"{options.file}: expected --source URI, where pictures, sound or text come from")
-    elif options.overwrite and not options.save:
+    elif not options.file:
+        _require_filters_alone(options)
+    if not is_app and options.source is None:
+        raise InputError(
+            f"{options.file or 'run'}: expected --source URI, where pictures, sound or text come from"
+        )
+    if options.overwrite and not options.save:
         raise InputError("--overwrite: expected --save OUT.mp4 beside it, whose film it replaces, found none")
     with Draining(reopens=is_app or options.record is not None) as draining:
         return _run_app(options, draining) if is_app else _run_one(options, draining)
@@ -202,6 +221,20 @@ def _refuse_beside_an_app(options: argparse.Namespace) -> None:
             )
 
 
+_OF_A_MODEL = (
+    "before", "enrolled", "card", "preset", "delegate", "threads", "threshold", "classes", "max_detections", "set",
+)  # fmt: skip
+"""Options that mean nothing without a model."""
+
+
+def _require_filters_alone(options: argparse.Namespace) -> None:
+    if not options.filter:
+        raise InputError("expected FILE, a model, bundle or app file, or --filter NAME, found neither")
+    for name in _OF_A_MODEL:
+        if getattr(options, name) != _NOT_BESIDE_AN_APP[name]:
+            raise InputError(f"--{name.replace('_', '-')}: expected FILE, a model, beside it, found none")
+
+
 def _run_one(options: argparse.Namespace, draining: Draining) -> int:
     import edgemm
     from edgemm.app.notify import Notifier, Watchdog
@@ -212,14 +245,17 @@ def _run_one(options: argparse.Namespace, draining: Draining) -> int:
     with ExitStack() as opened:
         record = opened.enter_context(_record(options))
         signals.check()
-        model: Any = edgemm.load(
-            options.file,
-            delegate=options.delegate,
-            threads=options.threads,
-            card=_card(options),
-            **_options(options),
-        )
-        opened.enter_context(model)
+        filters = edgemm.Filter(*options.filter) if options.filter else None
+        model: Any = filters
+        if options.file:
+            model = edgemm.load(
+                options.file,
+                delegate=options.delegate,
+                threads=options.threads,
+                card=_card(options),
+                **_options(options),
+            )
+            opened.enter_context(model)
         signals.check()
         if options.enrolled is not None:
             model = model.then(edgemm.Enrolled.load(options.enrolled))
@@ -231,6 +267,13 @@ def _run_one(options: argparse.Namespace, draining: Draining) -> int:
                 said = str(error).removeprefix("then: ")
                 raise InputError(f"--before {options.before} with {options.file}: {said}") from error
             signals.check()
+        if filters is not None and options.file:
+            try:
+                model = filters.then(model)
+            except InputError as error:
+                raise InputError(
+                    f"--filter with {options.file}: {str(error).removeprefix('then: ')}"
+                ) from error
         source = edgemm.open_source(options.source, pace="live" if options.live else "file")
         opened.enter_context(source)
         stream = opened.enter_context(model.stream(source, budget=budget))
@@ -304,7 +347,11 @@ def _sinks(options: argparse.Namespace, source: Source, stream: Stream) -> Any:
 def _record(options: argparse.Namespace) -> Any:
     from edgemm.sinks.record import Record
 
-    return nullcontext() if options.record is None else Record(options.record, app=Path(options.file).stem)
+    return (
+        nullcontext()
+        if options.record is None
+        else Record(options.record, app=Path(options.file).stem or "filters")
+    )
 
 
 class Draining:

@@ -215,22 +215,9 @@ class BundleModel:
         Raises:
             InputError: `source` is no open source or gives something else than the bundle takes, or no such option.
         """
-        from edgemm.stream.pairing import require_budget, require_source
-        from edgemm.stream.stream import SOURCE_TIMEOUT_S, Stream
+        from edgemm.stream.opened import open_stream
 
-        require_source(source)
-        require_budget(budget)
-        session = self.session(**options)
-        try:
-            return Stream(
-                session,
-                source,
-                budget or Budget(),
-                timeout_s=SOURCE_TIMEOUT_S if timeout_s is None else timeout_s,
-            )
-        except BaseException:
-            session.close()
-            raise
+        return open_stream(lambda: self.session(**options), source, budget, timeout_s)
 
     def replay_goldens(self) -> tuple[GoldenOutcome, ...]:
         """Runs the goldens of the parts, each named with its role, and those of the whole bundle.

@@ -56,7 +56,7 @@ class Stage(Protocol):
         """Frees it."""
 
 
-class _Joined:
+class Joined:
     """A model and something beside it, with the face of a `Model`; `close()` closes both."""
 
     def __init__(self, what: str, answers: Stage, closed: Sequence[Stage]) -> None:
@@ -95,19 +95,9 @@ class _Joined:
         self, source: Source, budget: Budget | None = None, *, timeout_s: float | None = None, **options: Any
     ) -> Stream:
         """Runs it on a source, inside a budget; see `Model.stream`."""
-        from edgemm.stream.budget import Budget
-        from edgemm.stream.pairing import require_budget, require_source
-        from edgemm.stream.stream import SOURCE_TIMEOUT_S, Stream
+        from edgemm.stream.opened import open_stream
 
-        require_source(source)
-        require_budget(budget)
-        timeout_s = SOURCE_TIMEOUT_S if timeout_s is None else timeout_s
-        session = self.session(**options)
-        try:
-            return Stream(session, source, budget or Budget(), timeout_s=timeout_s)
-        except BaseException:
-            session.close()
-            raise
+        return open_stream(lambda: self.session(**options), source, budget, timeout_s)
 
     def close(self) -> None:
         """Frees the models; may be called twice."""
@@ -127,7 +117,7 @@ class _Joined:
         self.close()
 
 
-class Chain(_Joined):
+class Chain(Joined):
     """A stage that gives sound, and a model that hears that instead of the source, with the face of a `Model`.
 
     The sound keeps the times at which it was captured, so that the delay of the stage stands in the age of a result.
@@ -174,7 +164,7 @@ class Chain(_Joined):
             raise
 
 
-class Recognizer(_Joined):
+class Recognizer(Joined):
     """A model that makes embeddings, and those that are enrolled: it says whose they are, with a `Model`'s face."""
 
     def __init__(self, model: Stage, enrolled: Enrolled) -> None:

@@ -281,13 +281,16 @@ class Model:
             CardError: the card does not say how pictures, sound or text become the input.
             InputError: `source` is no open source, as its name alone, or `budget` is no Budget.
         """
-        from edgemm.stream.pairing import require_budget, require_source
-        from edgemm.stream.stream import SOURCE_TIMEOUT_S, Stream
+        from edgemm.stream.opened import open_stream
 
-        require_source(source)
-        require_budget(budget)
-        timeout_s = SOURCE_TIMEOUT_S if timeout_s is None else timeout_s
+        return open_stream(lambda: self._streamed(options), source, budget, timeout_s)
 
+    def _streamed(self, options: Mapping[str, Any]) -> ModelSession:
+        """A session that a stream can feed.
+
+        Raises:
+            CardError: the card does not say how pictures, sound or text become the input.
+        """
         session = self.session(**options)
         if isinstance(session, TensorSession):
             session.close()
@@ -295,11 +298,7 @@ class Model:
                 f"{self.artifact.path}: expected a card that says how pictures, sound or text become the input, found "
                 'modality "tensor". Write it with `edgemm card set`, or step through model.session() with tensors'
             )
-        try:
-            return Stream(session, source, budget or Budget(), timeout_s=timeout_s)
-        except BaseException:
-            session.close()
-            raise
+        return session
 
     def replay_goldens(self) -> tuple[GoldenOutcome, ...]:
         """Runs the inputs that the artifact carries, on the delegate in use, and compares in real units.

@@ -106,7 +106,9 @@ def test_it_is_loaded_or_memory_is_short(tmp_path: Path, feature: str) -> None:
     assert wrong(ends) == {}
     assert not ends[max(ends)]  # what is asked for is little
     before = {spare for spare, said in ends.items() if said.startswith(f"{feature} cannot be loaded: ")}
-    assert before >= {spare for spare in ends if 4 <= spare < room}  # it is not imported at all; with less, edgemm neither
+    assert before >= {
+        spare for spare in ends if 4 <= spare < room
+    }  # it is not imported at all; with less, edgemm neither
 
 
 def large_tflite() -> bytes:
