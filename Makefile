@@ -31,7 +31,7 @@ demo: $(VENV)/.demo  ## convert four models to int8, run them on films, pictures
 # Two at a time, one thread each, where a test needs nothing but a processor; alone where it keeps time, or has a camera,
 # a sound card or signals.
 SIDE_BY_SIDE := $(wildcard $(addprefix tests/,artifact audio_models backends benchmarks card converters data delegates \
-	differential drawing foreign judge model preprocess quantize spikes tasks $(addprefix soak/test_, \
+	differential drawing filters foreign judge model preprocess quantize spikes tasks $(addprefix soak/test_, \
 	aware_kernels_soak.py command_line.py detections.py foreign_cards.py fused_nodes.py killed_trainings.py mutants.py \
 	mutated_sources.py pruned_graphs.py pruned_modules.py tflite_sources.py vision.py) \
 	app/test_secrets.py capture/test_jpeg_decoder.py capture/files/test_picture_size.py capture/files/test_wav.py \
@@ -39,10 +39,14 @@ SIDE_BY_SIDE := $(wildcard $(addprefix tests/,artifact audio_models backends ben
 	dependency.py exit_guard.py little_memory.py memory.py onnx_runtime.py redaction.py) \
 	$(addprefix sinks/test_,directory.py grid.py video.py))) $(filter-out \
 	%/test_demo_devices.py %/test_signals.py %/test_examples.py,$(wildcard tests/cli/test_*.py tests/test_*.py))
+# The longest go first, so that no worker is alone with one in the end.
+LONG := $(filter %/test_demo.py %/test_smaller_examples.py %/test_shrink.py %/test_shrink_sources.py %/test_collection.py \
+	%/test_survey.py %/test_killed_trainings.py %/test_mutated_sources.py tests/differential tests/quantize,$(SIDE_BY_SIDE))
 ONE_THREAD := OMP_NUM_THREADS=1 OPENBLAS_NUM_THREADS=1
 
 test: $(VENV)/.test lint  ## everything that must hold, some 20 minutes
-	$(ONE_THREAD) $(BIN)/python -m pytest -n 2 --dist loadfile -m "not network and not shared and not devices" $(SIDE_BY_SIDE)
+	$(ONE_THREAD) $(BIN)/python -m pytest -n 2 --dist loadfile --no-loadscope-reorder \
+		-m "not network and not shared and not devices" $(LONG) $(filter-out $(LONG),$(SIDE_BY_SIDE))
 	$(BIN)/python -m pytest -m "not network and not shared and not devices" $(addprefix --ignore=,$(SIDE_BY_SIDE))
 
 test-all: $(VENV)/.test lint  ## also the tests that need models and data named by EDGEMM_SHARED
