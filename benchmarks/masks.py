@@ -12,14 +12,13 @@ import json
 import sys
 from collections.abc import Callable
 from functools import partial
-from pathlib import Path
 from typing import Any
 
 import cv2
 import numpy as np
 import numpy.typing as npt
 
-from benchmarks.timing import in_child, interleaved
+from benchmarks.timing import in_child, instruction_set, interleaved
 from edgemm.card import ImageRecipe, ModelCard
 from edgemm.preprocess.placement import place
 from edgemm.tasks.context import Context
@@ -46,7 +45,7 @@ def run() -> dict[str, Any]:
         "ratio": ratio,
         "limit": LIMIT,
         "ok": ratio <= LIMIT,
-        "instructions": _instructions(),
+        "instructions": instruction_set(),
         "details": details,
     }
 
@@ -103,13 +102,6 @@ def _decoder(stored: npt.NDArray[Any], context: Context, recipe: SegmentationRec
 
 def _us(medians: dict[str, float]) -> dict[str, float]:
     return {f"{name}_us": median * 1e6 for name, median in medians.items()}
-
-
-def _instructions() -> list[str]:
-    """Vector instructions that the kernel lists for this processor."""
-    known = ("avx2", "avx512f", "avx512_vnni", "avx_vnni", "asimd", "asimddp")
-    words = set(Path("/proc/cpuinfo").read_text(encoding="utf-8").split())
-    return [name for name in known if name in words]
 
 
 def main() -> int:

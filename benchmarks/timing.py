@@ -5,7 +5,6 @@ from __future__ import annotations
 import gc
 import json
 import os
-import platform
 import statistics
 import subprocess
 import sys
@@ -13,6 +12,8 @@ import time
 from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
+
+from edgemm.instructions import instructions
 
 
 def interleaved(
@@ -68,17 +69,5 @@ def in_child(module: str, environment: Mapping[str, str]) -> dict[str, Any]:
 
 
 def instruction_set() -> str:
-    """What of this processor the speed of int8 hangs on: "AVX2", "AVX2 AVX512 VNNI", or its architecture."""
-    try:
-        flags = Path("/proc/cpuinfo").read_text().split()
-    except OSError:
-        flags = []
-    names = {
-        "avx2": "AVX2",
-        "avx512f": "AVX512",
-        "avx512_vnni": "VNNI",
-        "avx_vnni": "VNNI",
-        "amx_int8": "AMX",
-    }
-    found = dict.fromkeys(name for flag, name in names.items() if flag in flags)
-    return " ".join(found) or platform.machine()
+    """What of this processor the speed of int8 hangs on: "AVX2", "AVX2 AVX512 VNNI", or its kind."""
+    return str(instructions())

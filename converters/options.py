@@ -130,13 +130,13 @@ def check_names(outputs: Any, inputs: Any) -> None:
 
 def _check_words(options: Options) -> None:
     from edgemm.card.presets import PRESETS
-    from edgemm.choices import TARGET_INSTEAD, choice
-    from edgemm.quantize.target import TARGETS
+    from edgemm.choices import choice
+    from edgemm.quantize.target import target
 
     choice("scheme", options.scheme, SCHEMES)
     choice("gate", options.gate, ("fail", "warn", "off"))
     choice("repair", options.repair, ("auto", "off"))
-    choice("target", options.target, TARGETS, TARGET_INSTEAD)
+    target(options.target)
     choice("io", options.settings.io, ("float", "int8"))
     if options.preset is not None:
         choice("preset", options.preset, PRESETS)
@@ -193,9 +193,9 @@ def _check_paths(options: Options) -> None:
 
 def _check_target(options: Options) -> None:
     """Refuses what the machine cannot run, whatever the model is."""
-    from edgemm.quantize.target import TARGETS
+    from edgemm.quantize.target import target as target_named
 
-    target = TARGETS[options.target]
+    target = target_named(options.target)
     if options.format not in target.formats:
         runs = " and ".join(f".{each}" for each in target.formats)
         raise InputError(

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from dataclasses import asdict, dataclass, fields
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -14,9 +14,11 @@ import numpy.typing as npt
 from edgemm.artifact.bundle import is_bundle
 from edgemm.backends.backend import Coverage
 from edgemm.errors import InputError
+from edgemm.instructions import instructions
 
 if TYPE_CHECKING:
     from edgemm import BundleModel
+    from edgemm.artifact import Artifact
 
 RUNS, BUNDLE_RUNS = 200, 20
 """Inferences of a model, and results of a bundle, that are counted where nobody says how many."""
@@ -52,6 +54,10 @@ class Measurement:
     """Of a bundle: a run is a whole result, not one inference."""
     sound_s: float = 0.0
     """Seconds of sound in the input of such a run; 0 where it is none."""
+    instructions: str = ""
+    """What of this processor int8 hangs on."""
+    unsuited: str = ""
+    """What is to be said of a file that was made for another processor; "" where nothing is."""
 
     def to_json(self) -> dict[str, Any]:
         """Plain JSON values, times rounded to 0.1 us."""
@@ -64,6 +70,8 @@ class Measurement:
         """What was measured and its value with the unit, for a table."""
         return [
             ("runtime", self.backend),
+            ("processor", self.instructions),
+            *([("made for another", self.unsuited)] if self.unsuited else []),
             ("runs on", ", ".join(self.delegates)),
             ("coverage", str(self.coverage)),
             ("threads", str(self.threads)),
@@ -130,7 +138,16 @@ def bench(
             coverage=model.coverage,
             threads=threads,
             init_ms=init_ms,
+            unsuited=_unsuited([model.artifact]),
         )
+
+
+def _unsuited(artifacts: Iterable[Artifact]) -> str:
+    """Each sentence once."""
+    from edgemm.model.suits import unsuited
+
+    said = [each.sentence for each in map(unsuited, artifacts) if each is not None]
+    return "; ".join(dict.fromkeys(said))
 
 
 def _bench_bundle(
@@ -148,6 +165,7 @@ def _bench_bundle(
         threads=threads,
         init_ms=init_ms,
         whole=True,
+        unsuited=_unsuited(each.artifact for each in model.models.values()),
         sound_s=0.0 if samples is None else len(samples) / given.sample_rate,
     )
 
@@ -177,6 +195,7 @@ def _measurement(times: npt.NDArray[np.int64], warmup: int, **known: Any) -> Mea
         warmup_runs=warmup,
         runs=len(times) - warmup,
         rss_mb=resident_mb(),
+        instructions=str(instructions()),
         **known,
     )
 

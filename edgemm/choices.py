@@ -25,6 +25,7 @@ TARGET_INSTEAD = {
     for target, others in {
         "arm": "arm64 aarch64 armv8 raspberry-pi raspberrypi rpi pi pi4 pi5 neon android",
         "x86": "x86-64 x64 amd64 intel avx2 i686",
+        "vnni": "avx-vnni avx512 avx512-vnni amx",
         "tensorrt": "jetson trt nvidia orin",
         "coral": "tpu edge-tpu google-coral",
         "tflite-2.14": "tflite-runtime tflite",

@@ -16,6 +16,7 @@ from edgemm.delegates import DELEGATES, DelegateStatus, probe_delegate
 from edgemm.dependency import is_32_bit, missing_litert
 from edgemm.errors import EdgemmError
 from edgemm.installed import Package, examine_packages
+from edgemm.instructions import instructions
 
 _RUNTIMES = ("LiteRT", "tflite-runtime", "ONNX Runtime")
 
@@ -27,6 +28,10 @@ class Health:
     edgemm: str
     machine: str
     python: str
+    instructions: str
+    """What of its processor int8 hangs on: "AVX2 AVX512 VNNI", "NEON DOTPROD"."""
+    target: str
+    """What a file is best converted for, to run here: "vnni", "x86", "arm", or "cpu"."""
     processors: int
     """Number of processors that this process may use."""
     memory_mb: int
@@ -53,6 +58,8 @@ def examine() -> Health:
         edgemm.__version__,
         f"{platform.machine()} {platform.system()} {_board()}".strip(),
         platform.python_version(),
+        str(instructions()),
+        instructions().target,
         len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1,
         _memory_mb(),
         packages,

@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from edgemm.choices import TARGET_INSTEAD, choice
+from edgemm.instructions import instructions
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,6 +40,7 @@ class Target:
 TARGETS: dict[str, Target] = {
     "cpu": Target("cpu", weight_dtype="uint8"),
     "x86": Target("x86", weight_dtype="uint8"),
+    "vnni": Target("vnni"),
     "arm": Target("arm"),
     "tensorrt": Target("tensorrt", activations_symmetric=True, formats=("onnx",)),
     "coral": Target(
@@ -50,10 +52,14 @@ TARGETS: dict[str, Target] = {
 }
 
 
+HERE = "here"
+
+
 def target(name: str) -> Target:
-    """The target of that name.
+    """The target of that name; "here" is the one of this machine's processor.
 
     Raises:
         InputError: no such target; the message lists them.
     """
-    return TARGETS[choice("target", name, TARGETS, TARGET_INSTEAD)]
+    chosen = choice("target", name, (*TARGETS, HERE), TARGET_INSTEAD)
+    return TARGETS[instructions().target if chosen == HERE else chosen]

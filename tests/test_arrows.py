@@ -36,8 +36,8 @@ ROOMS: dict[str, Room] = {
     "values": Room(("affine", "media", "results", "session", "tensors"), ERRORS),
     "ground": Room(
         ("amounts", "atomic", "cache", "child_process", "choices", "dependency", "excerpt", "exit_guard", "gate",
-         "installed", "lazy_names", "lifecycle", "litert_runtime", "log", "onnx_runtime", "opencv", "runtime_noise",
-         "shortage", "signals", "strict_json", "token_list", "version", "voice_level", "worker"),
+         "installed", "instructions", "lazy_names", "lifecycle", "litert_runtime", "log", "onnx_runtime", "opencv",
+         "runtime_noise", "shortage", "signals", "strict_json", "token_list", "version", "voice_level", "worker"),
         ERRORS,
     ),
     # Files.
@@ -81,7 +81,7 @@ ROOMS: dict[str, Room] = {
     ),
     # Programs.
     "facade": Room(("",), (*GROUND, "card", "enrolled", "capture", "stream", "load", "drawing", "judge", "sinks")),
-    "bench": Room(("bench",), (*GROUND, "artifact", "backends", "facade")),
+    "bench": Room(("bench",), (*GROUND, "artifact", "backends", "model", "facade")),
     "doctor": Room(("doctor",), (*GROUND, "recorder", "player", "capture", "delegates", "facade")),
     "app": Room(("app",), (*GROUND, "card", "capture", "stream", "sinks", "load")),
     # The host.

@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from edgemm.card import ModelCard
-from edgemm.choices import TARGET_INSTEAD, choice
+from edgemm.choices import choice
 from edgemm.converters.aware.aware import Aware, parameters_hash
 from edgemm.converters.evaluation import input_ranges, load_data
 from edgemm.converters.importers.cut import Cut
@@ -21,7 +21,6 @@ from edgemm.errors import CalibrationError, InputError, UnsupportedOperator
 from edgemm.quantize import calibrate as calibrated
 from edgemm.quantize import check_plan, lint, make_plan
 from edgemm.quantize.scheme import automatic_scheme
-from edgemm.quantize.target import TARGETS
 from edgemm.quantize.target import target as target_named
 
 FORMATS = ("onnx", "tflite")
@@ -108,14 +107,14 @@ def prepare(
 
 
 def _check(source: Any, target: str, scheme: str, format_: Any, limit: Any, learned: Any) -> None:
-    choice("target", target, TARGETS, TARGET_INSTEAD)
+    runs = target_named(target).formats
     choice("scheme", scheme, SCHEMES)
     if scheme == "float":
         raise InputError("scheme: expected static, dynamic or auto, found float: nothing is rounded there")
     if format_ is not None:
         choice("format", format_, FORMATS)
-        if format_ not in TARGETS[target].formats:
-            raise InputError(f"format {format_}: target {target} runs {', '.join(TARGETS[target].formats)}")
+        if format_ not in runs:
+            raise InputError(f"format {format_}: target {target} runs {', '.join(runs)}")
     if isinstance(limit, bool) or not (isinstance(limit, int) and 1 <= limit <= MAX_SAMPLES):
         raise InputError(f"limit: expected a whole number from 1 to {MAX_SAMPLES}, found {limit!r}")
     if not isinstance(learned, bool):

@@ -7,7 +7,7 @@ import argparse
 from edgemm.choices import TARGET_INSTEAD
 from edgemm.cli.parser import CommandParser
 
-TARGETS = ("cpu", "x86", "arm", "tensorrt", "coral", "tflite-2.14")
+TARGETS = ("cpu", "x86", "vnni", "arm", "tensorrt", "coral", "tflite-2.14", "here")
 """Those of `edgemm.quantize.target`, which a device without the converter does not have."""
 
 
@@ -17,8 +17,9 @@ def add_target(parser: CommandParser) -> None:
         "--target",
         choices=TARGETS,
         default="cpu",
-        help="the machine that the file is made for: cpu (default) runs everywhere; x86 and arm store weights as those "
-        "processors compute with them; tensorrt and coral are accelerators; tflite-2.14 is an old TFLite runtime",
+        help="the machine that the file is made for: cpu (default) runs everywhere; x86, vnni (most x86 since 2019) "
+        "and arm store weights as those processors compute with them; here is the one of this machine; tensorrt and coral "
+        "are accelerators; tflite-2.14 is an old TFLite runtime",
     )
     parser.instead["--target"] = TARGET_INSTEAD
 

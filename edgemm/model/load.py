@@ -18,6 +18,7 @@ from edgemm.errors import CardError, DamagedArtifact, InputError, MachineShortag
 from edgemm.log import LOG
 from edgemm.model.exchange import check_card
 from edgemm.model.model import Model
+from edgemm.model.suits import tell_unsuited
 from edgemm.shortage import shortage
 from edgemm.tasks import Decoder, open_decoder, undecoded
 
@@ -161,6 +162,7 @@ def _load_open(artifact: Artifact, delegate: str | tuple[str, ...], threads: int
     from edgemm.model.open_model import OpenModel
 
     _require_trust(artifact)
+    tell_unsuited(artifact)
     backend = open_values(artifact, delegate=delegate, threads=threads)
     try:
         with naming(artifact.path):
@@ -227,6 +229,7 @@ def _load(
         from edgemm.model.file_probe import probe
 
         probe(artifact)
+    tell_unsuited(artifact)
     open_ = partial(_open_trusted, artifact, delegate=delegate, threads=threads)
     backend = open_()
     try:

@@ -67,4 +67,4 @@ def test_the_version_is_told_everywhere(words: list[str], capsys: pytest.Capture
 
 
 def test_the_command_line_knows_the_targets_of_the_converter() -> None:
-    assert tuple(pytest.importorskip("edgemm.quantize.target").TARGETS) == TARGETS
+    assert (*pytest.importorskip("edgemm.quantize.target").TARGETS, "here") == TARGETS

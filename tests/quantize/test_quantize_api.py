@@ -9,6 +9,7 @@ import pytest
 
 import edgemm.quantize
 from edgemm.converters import convert
+from edgemm.instructions import instructions
 from edgemm.quantize.plan import Plan
 from edgemm.quantize.target import TARGETS, Target, target
 
@@ -31,7 +32,9 @@ def test_a_target_has_these_fields() -> None:
 
 
 def test_the_targets() -> None:
-    assert set(TARGETS) == {"cpu", "x86", "arm", "tensorrt", "coral", "tflite-2.14"}
+    assert set(TARGETS) == {"cpu", "x86", "vnni", "arm", "tensorrt", "coral", "tflite-2.14"}
+    assert target("here") is TARGETS[instructions().target]
+    assert target("vnni").weight_dtype == "int8"
     assert TARGETS["tensorrt"].activations_symmetric
     assert TARGETS["coral"].integer_only
 

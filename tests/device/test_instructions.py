@@ -1,0 +1,106 @@
+"""What a processor is from what its kernel lists, and what is said of files that were made for another."""
+
+from __future__ import annotations
+
+import logging
+import shutil
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+from needs import package
+
+import edgemm
+from edgemm import data
+from edgemm.artifact import Artifact, read_artifact
+from edgemm.card import ModelCard
+from edgemm.instructions import Instructions, instructions, read_instructions
+from edgemm.model import suits
+
+pytestmark = pytest.mark.device
+HASWELL = "flags : fpu sse4_2 avx avx2 bmi2"
+ICE_LAKE = "flags : fpu avx avx2 avx512f avx512bw avx512_vnni"
+ALDER_LAKE = "flags\t\t: fpu avx avx2 avx_vnni"
+PI_4 = "Features : fp asimd evtstrm crc32 cpuid"
+PI_5 = "Features\t: fp asimd evtstrm aes crc32 atomics fphp asimdhp cpuid asimdrdm lrcpc dcpop asimddp"
+
+
+@pytest.mark.parametrize(
+    ("machine", "listed", "kind", "names", "target"),
+    [
+        ("x86_64", HASWELL, "x86", ("AVX2",), "x86"),
+        ("x86_64", ICE_LAKE, "x86", ("AVX2", "AVX512", "VNNI"), "vnni"),
+        ("AMD64", ALDER_LAKE, "x86", ("AVX2", "VNNI"), "vnni"),
+        ("x86_64", "", "x86", (), "x86"),
+        ("aarch64", PI_4, "arm", ("NEON",), "arm"),
+        ("aarch64", PI_5, "arm", ("NEON", "DOTPROD"), "arm"),
+        ("armv7l", "", "arm", (), "arm"),
+        ("riscv64", "isa : rv64imafdc", "riscv64", (), "cpu"),
+    ],
+)
+def test_what_a_kernel_lists(
+    machine: str, listed: str, kind: str, names: tuple[str, ...], target: str
+) -> None:
+    found = read_instructions(machine, listed)
+    assert (found.kind, found.names, found.target) == (kind, names, target)
+    assert str(found) == (" ".join(names) or kind)
+
+
+def test_this_machine_is_of_some_kind() -> None:
+    listed = Path("/proc/cpuinfo").read_text().split()
+    assert ("VNNI" in instructions().names) == ("avx512_vnni" in listed or "avx_vnni" in listed)
+
+
+HERE = {
+    "vnni": read_instructions("x86_64", ICE_LAKE),
+    "x86": read_instructions("x86_64", HASWELL),
+    "arm": read_instructions("aarch64", PI_5),
+    "cpu": Instructions("riscv64"),
+}
+
+
+@pytest.mark.parametrize("here", HERE)
+@pytest.mark.parametrize("made", ["cpu", "x86", "vnni", "arm"])
+@pytest.mark.parametrize("scheme", ["static", "dynamic"])
+def test_what_is_said_of_a_file(here: str, made: str, scheme: str) -> None:
+    said = suits.unsuited(made_for(made, scheme), HERE[here])
+    wrong = here == "x86" and made in ("vnni", "arm")
+    slow = here in ("vnni", "arm") and made in ("cpu", "x86")
+    assert (said is not None) == (wrong or slow)
+    if said is not None:
+        assert said.wrong == wrong
+        assert ("target x86" if wrong else f"target {here}") in said.sentence
+
+
+def made_for(target: str, scheme: str = "static", file: str = "add.onnx") -> Artifact:
+    artifact = read_artifact(Path(__file__).parents[1] / "assets" / file)
+    return replace(artifact, card=ModelCard(quantization={"scheme": scheme, "target": target}))
+
+
+def test_nothing_is_said_of_float_files_and_tflite() -> None:
+    assert suits.unsuited(made_for("arm", "float"), HERE["x86"]) is None
+    assert suits.unsuited(made_for("arm", file="add.tflite"), HERE["x86"]) is None
+    assert (
+        suits.unsuited(read_artifact(Path(__file__).parents[1] / "assets" / "add.onnx"), HERE["x86"]) is None
+    )
+
+
+def test_loading_warns_where_answers_may_be_wrong(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    package("onnxruntime")
+    path = tmp_path / "made.onnx"
+    shutil.copy(data.path("models/digits_ctc.int8.onnx"), path)
+    made = read_artifact(path).card
+    assert made is not None
+    assert made.quantization["target"] in ("cpu", "x86")
+    monkeypatch.setattr(suits, "_SIGNED", ("cpu", "x86"))
+    monkeypatch.setattr(suits, "instructions", lambda: HERE["x86"])
+    with caplog.at_level(logging.WARNING, "edgemm"):
+        edgemm.load(path).close()
+    assert "saturate" in caplog.text
+    caplog.clear()
+    monkeypatch.undo()
+    with caplog.at_level(logging.WARNING, "edgemm"):
+        edgemm.load(path).close()
+    assert caplog.text == ""
