@@ -18,8 +18,8 @@ def add_target(parser: CommandParser) -> None:
         choices=TARGETS,
         default="cpu",
         help="the machine that the file is made for: cpu (default) runs everywhere; x86, vnni (most x86 since 2019) "
-        "and arm store weights as those processors compute with them; here is the one of this machine; tensorrt and coral "
-        "are accelerators; tflite-2.14 is an old TFLite runtime",
+        "and arm store weights as those processors compute with them; here is the one of this machine; tensorrt and "
+        "coral are accelerators; tflite-2.14 is an old TFLite runtime",
     )
     parser.instead["--target"] = TARGET_INSTEAD
 
