@@ -16,6 +16,9 @@ if TYPE_CHECKING:
 
     from edgemm.capture import open_source as open_source
     from edgemm.card import ModelCard as ModelCard
+    from edgemm.chain.crop import Crop as Crop
+    from edgemm.chain.smooth import Smooth as Smooth
+    from edgemm.chain.track import Track as Track
     from edgemm.drawing import draw as draw
     from edgemm.enrolled import Enrolled as Enrolled
     from edgemm.judge import Metric as Metric
@@ -50,10 +53,13 @@ _HOME = {
     "Metric": "edgemm.judge",
     "Enrolled": "edgemm.enrolled",
     "Filter": "edgemm.model.filtered",
+    "Crop": "edgemm.chain.crop",
+    "Track": "edgemm.chain.track",
+    "Smooth": "edgemm.chain.smooth",
     **dict.fromkeys(
         ("Classification", "Keyword", "Detections", "Segmentation", "Landmarks", "Transcript", "Word", "Written",
          "Alternative", "Tags", "Tag", "Segments", "Segment", "Audio", "Picture", "Embedding", "Identity",
-         "Tensors"), "edgemm.results"),
+         "Scene", "Thing", "Tensors"), "edgemm.results"),
     **dict.fromkeys(
         ("EdgemmError", "InputError", "LatencyMissed", "DelegateError", "DelegateMissing", "DelegateFailed",
          "MachineShortage", "ArtifactError", "DamagedArtifact", "CardError", "UnsupportedVersion", "SourceError",

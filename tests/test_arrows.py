@@ -59,6 +59,7 @@ ROOMS: dict[str, Room] = {
     "tasks": Room(("tasks",), (*GROUND, "card")),
     "drawing": Room(("drawing",), GROUND),
     "filters": Room(("filters",), (*GROUND, "card")),
+    "chain": Room(("chain",), (*GROUND, "preprocess")),
     "judge": Room(("judge",), (*GROUND, "tasks")),
     # A session; what feeds sessions, which knows them by their protocol alone; what takes results.
     "model": Room(
@@ -75,12 +76,16 @@ ROOMS: dict[str, Room] = {
     "sinks": Room(("sinks",), (*GROUND, "recorder", "player", "capture", "preprocess", "stream", "drawing")),
     # `Model` itself: its method `stream` is where a session and a stream meet.
     "load": Room(
-        ("model.chain", "model.filtered", "model.model", "model.load", "model.bundle", "model.bundle_goldens"),
-        (*GROUND, "card", "enrolled", "filters", "artifact", "foreign", "backends", "tasks", "model", "capture",
-         "stream"),
+        ("model.chain", "model.filtered", "model.picture_chain", "model.model", "model.load", "model.bundle",
+         "model.bundle_goldens"),
+        (*GROUND, "card", "enrolled", "filters", "chain", "artifact", "foreign", "preprocess", "backends", "tasks",
+         "model", "capture", "stream"),
     ),
     # Programs.
-    "facade": Room(("",), (*GROUND, "card", "enrolled", "capture", "stream", "load", "drawing", "judge", "sinks")),
+    "facade": Room(
+        ("",),
+        (*GROUND, "card", "enrolled", "chain", "capture", "stream", "load", "drawing", "judge", "sinks"),
+    ),
     "bench": Room(("bench",), (*GROUND, "artifact", "backends", "model", "facade")),
     "doctor": Room(("doctor",), (*GROUND, "recorder", "player", "capture", "delegates", "facade")),
     "app": Room(("app",), (*GROUND, "card", "capture", "stream", "sinks", "load")),

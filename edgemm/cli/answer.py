@@ -19,6 +19,8 @@ SHOWN = 3
 def answer(result: Result) -> str:
     """ "seven 0.91"; "not detected (seven 0.31)"; "2 found: cat 0.90, dog 0.71"; "logits float32[1, 10]"; "one two
     ..." where a later result replaces this one; "Bark begins at 1.20 s"; "speech 0.45 to 2.10 s"."""
+    if hasattr(result, "things"):
+        return _things(result)
     if hasattr(result, "begun"):
         return _tags(result)
     if hasattr(result, "segments"):
@@ -36,7 +38,7 @@ def answer(result: Result) -> str:
 
 def detected(result: Result) -> bool:
     """False for the silence between two words."""
-    return bool(getattr(result, "detected", True))
+    return hasattr(result, "things") or bool(getattr(result, "detected", True))
 
 
 def _tags(result: Any) -> str:
@@ -69,6 +71,18 @@ def _found(result: Any) -> str:
         f"{printable(str(label))} {score:.2f}" for label, score in zip(labels, result.scores, strict=True)
     ]
     return f"{len(each)} found: {_some(each)}" if each else "nothing found"
+
+
+def _things(result: Any) -> str:
+    """ "2 tracked: face 0.91 (33 points), face 0.80 (33 points)"; what the last stage says stands in brackets."""
+    each = []
+    for thing in result.things:
+        said = "" if thing.result is None else answer(thing.result)
+        name = f"{printable(thing.label)} " if thing.label else ""
+        each.append(f"{name}{thing.score:.2f}" + (f" ({said})" if said else ""))
+    if not each:
+        return "nothing found"
+    return f"{len(each)} {'found' if result.detected else 'tracked'}: {_some(each)}"
 
 
 def _arrays(result: Any) -> str:

@@ -10,16 +10,17 @@ from typing import TYPE_CHECKING, Any, Literal, Protocol
 from edgemm.enrolled import Enrolled
 from edgemm.errors import InputError
 from edgemm.lifecycle import Lifecycle
-from edgemm.media import AudioBlock, Captured
+from edgemm.media import AudioBlock, Captured, Frame
 from edgemm.model.coerce import as_block
 from edgemm.results import Audio, Embedding, Identity, Result
-from edgemm.session import Emission, Gap, Session, StageClock
+from edgemm.session import NO_CLOCK, Emission, Gap, Session, StageClock
 
 if TYPE_CHECKING:
     from typing_extensions import Self
 
     from edgemm.backends.backend import Coverage
     from edgemm.capture.source import Source
+    from edgemm.preprocess.view import Region
     from edgemm.stream.budget import Budget
     from edgemm.stream.stream import Stream
 
@@ -212,6 +213,17 @@ class RecognizerSession:
     def feed(self, item: Captured, clock: StageClock) -> Iterator[Emission]:
         """Whose each embedding is that the item completes."""
         return self._each(self._session.feed(item, clock))
+
+    def look(self, frame: Frame, region: Region, clock: StageClock = NO_CLOCK) -> Identity:
+        """Whose the part of a frame is; see `ImageSession.look`.
+
+        Raises:
+            InputError: the model takes no pictures.
+        """
+        look = getattr(self._session, "look", None)
+        if look is None:
+            raise InputError("then: expected a model that takes pictures behind a crop, found another")
+        return self._named(look(frame, region, clock))
 
     def gap(self, gap: Gap, clock: StageClock) -> Iterator[Emission]:
         """What is still to be said."""

@@ -10,6 +10,7 @@ from edgemm.errors import InputError
 from edgemm.media import Captured, Frame
 from edgemm.model.sessions import Engine, ModelSession
 from edgemm.preprocess import compile_image
+from edgemm.preprocess.view import Region
 from edgemm.results import Result
 from edgemm.session import NO_CLOCK, Emission, StageClock
 from edgemm.tasks.context import Context
@@ -93,3 +94,27 @@ class ImageSession(ItemSession):
         at_ns = frame.captured_ns
         self._context = Context(self._prepare.to_source, (width, height), self._tensor_wh, at_ns, at_ns)
         return runs.run(clock)
+
+    def look(self, frame: Frame, region: Region, clock: StageClock = NO_CLOCK) -> Result:
+        """The result of a part of a frame, in pixels of the frame; the tensor is filled from the frame directly.
+
+        Nothing is remembered, and what the stream remembers stays.
+
+        Raises:
+            InputError: the model remembers what it saw, so that it cannot look at one thing and then at another; or
+                the region is nowhere.
+        """
+        runs, pixels = self._runs, frame.pixels
+        if runs.remembers:
+            raise InputError(
+                "expected a model that sees each picture by itself behind a crop, found one that remembers those before"
+            )
+        with runs.lock:
+            clock.start("preprocess")
+            view = self._prepare.look(pixels, frame.color, region, runs.backend.input_buffer(self._index))
+            height, width, *_ = pixels.shape
+            at_ns = frame.captured_ns
+            context = Context(view.to_source, (width, height), self._tensor_wh, at_ns, at_ns)
+            result = self._decoder.whole((runs.run(clock),), context, 0.0)
+            clock.stop()
+        return result

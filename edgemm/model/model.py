@@ -35,9 +35,13 @@ from edgemm.tensors import TensorSpec
 if TYPE_CHECKING:
     from edgemm.artifact import Artifact
     from edgemm.capture.source import Source
+    from edgemm.chain.crop import Crop
+    from edgemm.chain.smooth import Smooth
+    from edgemm.chain.track import Track
     from edgemm.enrolled import Enrolled
     from edgemm.model.chain import Chain, Recognizer, Stage
     from edgemm.model.part import Part
+    from edgemm.model.picture_chain import PictureChain
     from edgemm.stream.stream import Stream
 
 __all__ = ["GoldenOutcome", "Model"]
@@ -231,19 +235,57 @@ class Model:
     def then(self, behind: Enrolled) -> Recognizer: ...
 
     @overload
+    def then(
+        self,
+        behind: Crop,
+        model: Stage,
+        *,
+        name: str = "",
+        track: Track | None = None,
+        smooth: Smooth | None = None,
+    ) -> PictureChain: ...
+
+    @overload
     def then(self, behind: Stage) -> Chain: ...
 
-    def then(self, behind: Stage | Enrolled) -> Chain | Recognizer:
-        """This in front of those that are enrolled, of a model that makes embeddings: it says whose they are.
+    def then(
+        self,
+        behind: Crop | Stage | Enrolled,
+        model: Stage | None = None,
+        *,
+        name: str = "",
+        track: Track | None = None,
+        smooth: Smooth | None = None,
+    ) -> Chain | Recognizer | PictureChain:
+        """This in front of another, as one model: see docs/chains.md.
 
-        A model that hears what a stage of sound makes stands behind that: see `BundleModel.then`.
+        A crop and a model that sees each thing this one finds; or those that are enrolled, of a model that makes
+        embeddings: it says whose they are. A model that hears what a stage of sound makes stands behind that: see
+        `BundleModel.then`.
+
+        Args:
+            behind: a `Crop`, or an `Enrolled`.
+            model: behind a crop: what sees the parts that are cut out.
+            name: behind a crop: of its results, in `Thing.results` and the ledger; "": its task, with a number behind
+                it where that is taken.
+            track: behind a crop: how things are followed, so that this model need not run on each frame; None: it does.
+            smooth: behind a crop: how the model's points are smoothed over time; needs `track`.
 
         Raises:
-            InputError: this makes no embeddings, nobody is enrolled, or with another model.
+            InputError: the two do not fit; says what was expected.
         """
+        from edgemm.chain.crop import Crop
         from edgemm.enrolled import Enrolled
         from edgemm.model.chain import Chain, Recognizer
+        from edgemm.model.picture_chain import begin_chain
 
+        if isinstance(behind, Crop):
+            self._life.check()
+            return begin_chain(self, behind, model, name, track, smooth)
+        if model is not None or name or track is not None or smooth is not None:
+            raise InputError(
+                f"then: expected a Crop in front of a model, name, track or smooth, found {type(behind).__name__}"
+            )
         if not isinstance(behind, Enrolled):
             return Chain(self, behind)
         behind.require_model(self.artifact.sha256())

@@ -12,8 +12,10 @@ from edgemm.card import ImageRecipe, InputCard
 from edgemm.errors import CardError, InputError
 from edgemm.media import Color
 from edgemm.preprocess.placement import RESIZES, Placement, letterbox_scale, place
+from edgemm.preprocess.region_sampler import RegionSampler, whole_view
 from edgemm.preprocess.sampler import INTERPOLATIONS, PictureSampler
 from edgemm.preprocess.table import Scratch, TableWriter, pixel_table
+from edgemm.preprocess.view import Region, View
 from edgemm.tensors import TensorSpec
 
 COLORS: tuple[str, ...] = get_args(Color)
@@ -70,6 +72,7 @@ class ImagePreprocessor:
         self._writer = TableWriter(pixel_table(recipe, spec, channels), channels, planar=self._planar)
         self._key: tuple[tuple[int, ...], str] | None = None
         self._steps: _Steps
+        self._regions: dict[str, tuple[RegionSampler, Scratch]] = {}
 
     def __call__(self, pixels: npt.NDArray[np.uint8], color: Color, out: npt.NDArray[Any]) -> None:
         """Writes `pixels` into `out`, every element of it.
@@ -93,6 +96,41 @@ class ImagePreprocessor:
         for strip, border in steps.borders:
             view[strip] = border
         self._writer.write(steps.sample(pixels), steps.scratch, view[steps.area], flip=steps.flip)
+
+    def look(
+        self, pixels: npt.NDArray[np.uint8], color: Color, region: Region, out: npt.NDArray[Any]
+    ) -> View:
+        """Writes a part of `pixels` into `out`, every element of it, sampled from the picture directly.
+
+        How the region fills the tensor is the card's `resize`, as if it were a picture of its own: "letterbox" shows
+        more of the picture on two sides instead of a border. What lies beyond the picture is the border's grey with
+        "letterbox", else the picture's edge goes on.
+
+        Args:
+            pixels: as for a whole picture.
+            color: as for a whole picture.
+            region: in pixels of the picture; may reach beyond it.
+            out: the input tensor.
+
+        Returns:
+            What the tensor shows.
+
+        Raises:
+            InputError: as for a whole picture; or the region is nowhere, or has no size.
+        """
+        picture = _checked_picture(pixels, color)
+        self._check_out(out)
+        view = whole_view(self._recipe, region, self._size_wh)
+        by_plane, wanted = self._writer.by_plane, self._recipe.color
+        if color not in self._regions:
+            width, height = self._size_wh
+            target = color if by_plane else wanted
+            sampler = RegionSampler(self._recipe, self._size_wh, color, target)
+            self._regions[color] = sampler, self._writer.scratch(height, width)
+        sample, scratch = self._regions[color]
+        tensor = out[0].transpose(1, 2, 0) if self._planar else out[0]
+        self._writer.write(sample(picture, view), scratch, tensor, flip=by_plane and color != wanted)
+        return view
 
     @property
     def size_wh(self) -> tuple[int, int]:

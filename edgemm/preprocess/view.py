@@ -21,6 +21,41 @@ from edgemm.errors import InputError
 from edgemm.opencv import opencv
 
 
+@dataclass(frozen=True, slots=True)
+class Region:
+    """A rectangle in a picture, in any rotation, before it is known how many pixels a tensor has for it."""
+
+    center_xy: tuple[float, float]
+    """Pixels of the source."""
+    size_wh: tuple[float, float]
+    """Width and height before it is rotated, pixels of the source."""
+    angle: float = 0.0
+    """Radians, clockwise as the picture is seen."""
+
+    def view(self, tensor_wh: tuple[int, int]) -> View:
+        """All of it, in so many pixels."""
+        return View.around(self.center_xy, self.size_wh, tensor_wh, angle=self.angle)
+
+    @property
+    def corners_xy(self) -> npt.NDArray[np.float32]:
+        """float32[4, 2]: upper left, upper right, lower right, lower left as the tensor shows it, in pixels of the
+        source."""
+        cos, sin = math.cos(self.angle), math.sin(self.angle)
+        (x, y), w, h = self.center_xy, self.size_wh[0] / 2, self.size_wh[1] / 2
+        return np.array(
+            [(x + a * cos - b * sin, y + a * sin + b * cos) for a, b in ((-w, -h), (w, -h), (w, h), (-w, h))],
+            np.float32,
+        )
+
+    @property
+    def upright_xyxy(self) -> tuple[float, float, float, float]:
+        """Left, top, right, bottom of the upright box around it, pixels of the source."""
+        cos, sin = abs(math.cos(self.angle)), abs(math.sin(self.angle))
+        (x, y), (w, h) = self.center_xy, self.size_wh
+        across, down = (w * cos + h * sin) / 2, (w * sin + h * cos) / 2
+        return x - across, y - down, x + across, y + down
+
+
 @dataclass(frozen=True, slots=True, eq=False)
 class View:
     """A rectangle of the source, in any rotation, that fills a tensor."""

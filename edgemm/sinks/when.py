@@ -106,6 +106,9 @@ _MOVING = frozenset({"score", "scores", "start_s", "end_s"})
 
 def _answers(result: Mapping[str, Any]) -> Iterator[tuple[str, Any]]:
     """(label, score) of what a result says: the best class, each box, the word, or ("", None) for what has none."""
+    if "things" in result:
+        yield from (each for thing in result["things"] for each in _of_thing(thing))
+        return
     if "detected" in result:
         yield (str(result.get("label", "")), result.get("score")) if result["detected"] else ("", None)
         return
@@ -122,6 +125,16 @@ def _answers(result: Mapping[str, Any]) -> Iterator[tuple[str, Any]]:
         yield from zip(map(str, labels), scores, strict=False)
     else:
         yield from zip(map(str, labels[:1]), scores[:1], strict=False)
+
+
+def _of_thing(thing: Mapping[str, Any]) -> Iterator[tuple[str, Any]]:
+    """Its own label, and what the stages behind say of it."""
+    if thing["label"]:
+        yield str(thing["label"]), thing["score"]
+    for said in thing["results"].values():
+        yield from (answer for answer in _answers(said) if answer[0])
+    for part in thing["things"]:
+        yield from _of_thing(part)
 
 
 def _best_score(parts: Sequence[Mapping[str, Any]]) -> float | None:
