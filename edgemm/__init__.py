@@ -24,6 +24,7 @@ if TYPE_CHECKING:
     from edgemm.judge import Metric as Metric
     from edgemm.media import AudioBlock as AudioBlock
     from edgemm.media import Frame as Frame
+    from edgemm.media import PointSet as PointSet
     from edgemm.media import Text as Text
     from edgemm.model.bundle import BundleModel as BundleModel
     from edgemm.model.filtered import Filter as Filter
@@ -48,6 +49,7 @@ _HOME = {
     "Item": "edgemm.stream.item",
     "Frame": "edgemm.media",
     "AudioBlock": "edgemm.media",
+    "PointSet": "edgemm.media",
     "Text": "edgemm.media",
     "ModelCard": "edgemm.card",
     "Metric": "edgemm.judge",

@@ -1,4 +1,4 @@
-"""What a source delivers: frames, audio blocks and texts, each with the time it was captured."""
+"""What models are fed with: frames, audio blocks and texts of sources, points of other models, each with its time."""
 
 from __future__ import annotations
 
@@ -62,4 +62,20 @@ class Text:
     """Where it came from: the name of a file and a line."""
 
 
-Captured = Frame | AudioBlock | Text
+@dataclass(frozen=True, slots=True, eq=False)
+class PointSet:
+    """Points that a model found in a picture, for a model behind it."""
+
+    points_xy: npt.NDArray[np.float32]
+    """float32[k, 2] in pixels of the picture; float32[0, 2] where nothing was found."""
+    captured_ns: int
+    """CLOCK_MONOTONIC, nanoseconds, of the picture."""
+    sequence: int
+    """0, 1, 2 ... of the picture."""
+    source_wh: tuple[int, int] = (0, 0)
+    """Pixels of the picture; (0, 0) where they are not known."""
+    origin: str = ""
+    """Where the picture came from."""
+
+
+Captured = Frame | AudioBlock | Text | PointSet

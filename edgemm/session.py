@@ -110,4 +110,4 @@ class TakesOneModality(Protocol):
     Exists so that a source that does not fit is an error before anything is read. Optional.
     """
 
-    modality: Literal["image", "audio", "text"]
+    modality: Literal["image", "audio", "text", "points"]

@@ -71,6 +71,7 @@ PLACES = {
     "ImageRecipe": "`image`, in an entry of `inputs`",
     "AudioRecipe": "`audio`, in an entry of `inputs`",
     "TextRecipe": "`text`, in an entry of `inputs`",
+    "PointsRecipe": "`points`, in an entry of `inputs`",
     "StatePair": "An entry of `states`",
     "HistoryStep": "An entry of `history`",
     "AppRecipe": "An app file",

@@ -17,14 +17,14 @@ from typing import Any, ClassVar, Literal
 
 from edgemm.card import reader, rules
 from edgemm.card.reader import BESIDE, SCHEMA
-from edgemm.card.recipes import AudioRecipe, ImageRecipe
+from edgemm.card.recipes import AudioRecipe, ImageRecipe, PointsRecipe
 from edgemm.card.tasks import find_task, task_names
 from edgemm.card.text_recipe import TextRecipe, check_text
 from edgemm.choices import hint
 from edgemm.errors import CardError
 
 Family = Literal["CNN", "RNN", "Transformer", "GAN", ""]
-Modality = Literal["image", "audio", "text", "tensor"]
+Modality = Literal["image", "audio", "text", "points", "tensor"]
 Role = Literal["", "ids", "mask", "types"]
 StateKind = Literal["replace", "grow", "first-run"]
 
@@ -36,8 +36,8 @@ class InputCard:
     name: str = "input"
     """Name of the tensor in the file. Another name is replaced by the file's where a card is fitted to it."""
     modality: Modality = "tensor"
-    """What the input is made from: pictures (needs `image`), sound (needs `audio`), text (needs `role`), or a tensor
-    that the caller gives."""
+    """What the input is made from: pictures (needs `image`), sound (needs `audio`), text (needs `role`), points of a
+    face, body or hand (needs `points`), or a tensor that the caller gives."""
     shape: tuple[int, ...] = ()
     """As stored in the file, the batch of 1 included; [] to take the file's. Needed where the file leaves it open."""
     layout: str = ""
@@ -47,6 +47,8 @@ class InputCard:
     """How a picture becomes the tensor; for modality image."""
     audio: AudioRecipe | None = None
     """How sound becomes the tensor; for modality audio."""
+    points: PointsRecipe | None = None
+    """How points that another model found become the tensor; for modality points."""
     value: float | None = None
     """For an input that never changes, such as a sample rate: the number in each of its elements."""
     role: Role = ""
@@ -207,6 +209,12 @@ class ModelCard:
             rules.check_recipes(entry.image, entry.audio, f"card.inputs[{index}]")
             if entry.text is not None:
                 check_text(entry.text, f"card.inputs[{index}].text")
+            if (entry.points is not None) != (entry.modality == "points"):
+                found = "none" if entry.points is None else f'some with modality "{entry.modality}"'
+                raise CardError(
+                    f"card.inputs[{index}].points: expected how points become the tensor with modality points, and "
+                    f"only there, found {found}"
+                )
         _check_roles(self.inputs)
 
     def with_(self, **changes: Any) -> ModelCard:
@@ -252,7 +260,7 @@ def _check_roles(inputs: tuple[InputCard, ...]) -> None:
         )
 
 
-_IN_FULL = (ImageRecipe, AudioRecipe, TextRecipe)
+_IN_FULL = (ImageRecipe, AudioRecipe, TextRecipe, PointsRecipe)
 """Written with every field, as the recipe of the task is: a default that changes later does not change an old file."""
 
 

@@ -8,6 +8,7 @@ from __future__ import annotations
 import math
 from typing import Any, Literal
 
+from edgemm.card.mediapipe_presets import MEDIAPIPE
 from edgemm.card.model_card import InputCard, ModelCard, OutputCard, StatePair
 from edgemm.card.recipes import AudioRecipe, ImageRecipe
 from edgemm.card.tasks import recipe
@@ -231,6 +232,7 @@ PRESETS: dict[str, ModelCard] = {
     ),
     # Ultralytics' detectors: letterbox in grey 114, 0..1.
     "yolo": _image("detection", OutputCard(decode="raw"), ImageRecipe(resize="letterbox")),
+    **MEDIAPIPE,
 }
 """Name -> card."""
 

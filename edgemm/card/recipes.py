@@ -150,3 +150,32 @@ class AudioRecipe:
         "n_mfcc": (0, 512),
         "lead": (0, MAX_SAMPLES),
     }
+
+
+@dataclass(frozen=True, slots=True)
+class PointsRecipe:
+    """How points of a face, body or hand become an input tensor: chosen, made relative to one place, and divided.
+
+    The tensor holds x and y of each point in turns; with a history, those of the oldest item first.
+    """
+
+    points: tuple[int, ...] = ()
+    """Numbers of the points that the tensor holds, in their order; [] for all."""
+    history: int = 1
+    """Items whose points the tensor holds: 1 for those of the newest alone; more for the way that they went. There is
+    a result as soon as there are so many, and then with each item; an item without points begins anew."""
+    origin: Literal["point", "first", "none"] = "point"
+    """What is subtracted. point: of each item the place of `origin_point`. first: where the first point of the tensor
+    stands, which is that of the oldest item. none: nothing."""
+    origin_point: int = 0
+    """origin point: the number of that point among all."""
+    divide_by: Literal["largest", "picture", "none"] = "largest"
+    """What x and y are divided by then. largest: the largest absolute value of all, so that -1..1 is filled. picture: x
+    by the width of the picture, y by its height. none: they stay in pixels."""
+    extra: dict[str, Any] = field(default_factory=dict)
+
+    BOUNDS: ClassVar[Mapping[str, tuple[float, float]]] = {
+        "points": (0, 1 << 14),
+        "history": (1, 1 << 12),
+        "origin_point": (0, 1 << 14),
+    }

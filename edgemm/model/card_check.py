@@ -133,6 +133,10 @@ def _not_run(card: ModelCard) -> str:
     kinds = {each.modality for each in mains}
     if kinds <= {"tensor"} or kinds == {"text"} or (len(mains) == 1 and kinds <= {"image", "audio"}):
         return ""
+    if kinds == {"points"} and len(mains) == 1:
+        return (
+            "`edgemm run` runs this model behind one that finds points: it is fed with no source of its own"
+        )
     found = ", ".join(f"{each.name!r} ({each.modality})" for each in mains)
     return (
         f"`edgemm run` feeds one input of pictures or sound, or those of a text, and this card has {found}: use "
@@ -153,7 +157,7 @@ def _check_text(card: ModelCard, specs: Sequence[TensorSpec]) -> str:
 
 
 def _check_recipe(card: InputCard, specs: Sequence[TensorSpec]) -> str:
-    from edgemm.preprocess import compile_audio, compile_image
+    from edgemm.preprocess import compile_audio, compile_image, compile_points
 
     for kind, recipe in (("image", card.image), ("audio", card.audio)):
         if recipe is not None and card.modality != kind:
@@ -167,6 +171,8 @@ def _check_recipe(card: InputCard, specs: Sequence[TensorSpec]) -> str:
             compile_image(card, spec)
         elif card.modality == "audio":
             compile_audio(card, spec)
+        elif card.modality == "points":
+            compile_points(card, spec)
     except MissingDependency as error:
         return f"input {card.name!r}: {error}"
     return ""

@@ -9,7 +9,8 @@ import numpy as np
 import numpy.typing as npt
 
 from edgemm.errors import InputError
-from edgemm.media import AudioBlock, Frame, Text
+from edgemm.media import AudioBlock, Frame, PointSet, Text
+from edgemm.results import Landmarks
 from edgemm.tensors import TensorSpec
 
 
@@ -65,6 +66,37 @@ def as_text(x: Any) -> Text:
     raise InputError(
         f"the model takes text: expected a str, or two that belong together, found {_describe(x)}"
     )
+
+
+def as_points(x: Any, source_wh: tuple[int, int] | None) -> tuple[PointSet, ...]:
+    """A `PointSet`, `Landmarks`, float[k, 2] in pixels of a picture, or several of one of these, the oldest first.
+
+    Raises:
+        InputError: something else, or the picture's size is no two numbers above 0.
+    """
+    if source_wh is not None and not (
+        isinstance(source_wh, tuple | list)
+        and len(source_wh) == 2
+        and all(isinstance(side, int | np.integer) and side > 0 for side in source_wh)
+    ):
+        raise InputError(
+            f"source_wh: expected width and height of the picture in pixels, found {source_wh!r}"
+        )
+    several = isinstance(x, tuple | list) or (isinstance(x, np.ndarray) and x.ndim == 3)
+    return tuple(_as_points(each, source_wh) for each in (x if several else (x,)))
+
+
+def _as_points(x: Any, source_wh: tuple[int, int] | None) -> PointSet:
+    if isinstance(x, PointSet):
+        return x
+    points = x.points_xy if isinstance(x, Landmarks) else x
+    if not isinstance(points, np.ndarray) or points.ndim != 2 or points.dtype.kind not in "fiu":
+        raise InputError(
+            "the model takes points: expected a PointSet, Landmarks, or float[k, 2] in pixels of the picture, "
+            f"found {_describe(x)}"
+        )
+    width, height = source_wh or (0, 0)
+    return PointSet(points, time.monotonic_ns(), 0, (int(width), int(height)))
 
 
 def _require_samples(samples: npt.NDArray[Any]) -> None:

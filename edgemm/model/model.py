@@ -18,9 +18,10 @@ from edgemm.card.options import with_options
 from edgemm.errors import CardError, InputError, naming
 from edgemm.lifecycle import Lifecycle, never_free_in_a_child, tell_in_a_child
 from edgemm.media import Frame
-from edgemm.model.coerce import as_block, as_frame, as_stored, as_text
+from edgemm.model.coerce import as_block, as_frame, as_points, as_stored, as_text
 from edgemm.model.exchange import Arrays, check_card, make_exchange
 from edgemm.model.item_sessions import ImageSession
+from edgemm.model.points_session import PointsSession
 from edgemm.model.replay import GoldenOutcome, replay
 from edgemm.model.sessions import AudioSession, Engine, ModelSession, TensorSession
 from edgemm.model.state import Constants
@@ -115,15 +116,19 @@ class Model:
         """The file's outputs, as stored."""
         return self.backend.outputs
 
-    def __call__(self, x: Any, *, sample_rate: int | None = None) -> Result:
+    def __call__(
+        self, x: Any, *, sample_rate: int | None = None, source_wh: tuple[int, int] | None = None
+    ) -> Result:
         """Preprocesses, runs and decodes one thing; nothing is remembered.
 
         Args:
             x: for pictures a `Frame`, or uint8[height, width, 3] RGB or uint8[height, width] grey; for sound an
                 `AudioBlock`, or samples[n] with `sample_rate`; for text a str, or a tuple of two that belong together;
-                for tensors an array, or a mapping by name,
+                for points a `PointSet`, `Landmarks` or float[k, 2] in pixels of a picture, and where the card has a
+                history so many of them, the oldest first; for tensors an array, or a mapping by name,
                 stored or real-valued. A mapping is taken as prepared tensors by every model.
             sample_rate: hertz, of bare samples.
+            source_wh: pixels of the picture that bare points or `Landmarks` were found in, for a model that needs them.
 
         Raises:
             InputError: `x` is not what the model takes.
@@ -152,6 +157,8 @@ class Model:
                 return session.whole(as_frame(x))
             if isinstance(session, AudioSession):
                 return session.whole(as_block(x, sample_rate))
+            if isinstance(session, PointsSession):
+                return session.whole(as_points(x, source_wh))
         raise CardError(
             f"input {card.name!r}: this edgemm makes no tensor of {card.modality}. Give a mapping of tensors"
         )
@@ -197,7 +204,7 @@ class Model:
                     "and call the model"
                 )
             return self._begun(TensorSession)
-        if kinds == {"text"} or (len(mains) == 1 and kinds <= {"image", "audio"}):
+        if kinds == {"text"} or (len(mains) == 1 and kinds <= {"image", "audio", "points"}):
             card, index = mains[0]
             with naming(self.artifact.path):
                 decode = (
@@ -207,6 +214,8 @@ class Model:
                 return self._begun(lambda engine: TextSession(engine, decode))
             if card.modality == "image":
                 return self._begun(lambda engine: ImageSession(engine, decode, card, index))
+            if card.modality == "points":
+                return self._begun(lambda engine: PointsSession(engine, decode, card, index))
             return self._begun(lambda engine: AudioSession(engine, decode, card, index))
         raise CardError(
             f"{self.artifact.path}: expected one input of pictures or of sound, or inputs of text, found {len(mains)}: "
@@ -227,7 +236,7 @@ class Model:
 
     @property
     def modality(self) -> str:
-        """What it takes: "image", "audio", "text"; "tensor" for prepared tensors, or inputs of several kinds."""
+        """What it takes: "image", "audio", "text", "points"; "tensor": prepared tensors, or inputs of several kinds."""
         kinds = {card.modality for card, _ in self._mains()}
         return kinds.pop() if len(kinds) == 1 else "tensor"
 

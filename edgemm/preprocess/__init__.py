@@ -1,4 +1,4 @@
-"""From pictures, sound and text to input tensors, as the card describes; the same code on host and device.
+"""From pictures, sound, text and points to input tensors, as the card describes; the same code on host and device.
 
     prepare = compile_image(card.inputs[0], spec)
     prepare(frame.pixels, frame.color, out)             writes the input tensor
@@ -9,6 +9,10 @@
 
     prepare = compile_text(card.inputs, specs, card.files)
     prepare("some text", None, out)                     writes ids, mask and types
+
+    window = compile_points(card.inputs[0], spec)
+    if window.push(landmarks.points_xy, source_wh):
+        window.write(out)                               the points of the newest item, or of several
 
 A recipe is compiled once; after that nothing the size of a tensor is allocated.
 
@@ -21,9 +25,11 @@ from __future__ import annotations
 
 from edgemm.preprocess.audio import compile_audio
 from edgemm.preprocess.image import ImagePreprocessor, compile_image
+from edgemm.preprocess.points import PointsWindow, compile_points
 from edgemm.preprocess.text import TextPreprocessor, compile_text
 from edgemm.preprocess.window import AudioWindow
 
 __all__ = [
-    "AudioWindow", "ImagePreprocessor", "TextPreprocessor", "compile_audio", "compile_image", "compile_text",
+    "AudioWindow", "ImagePreprocessor", "PointsWindow", "TextPreprocessor", "compile_audio", "compile_image",
+    "compile_points", "compile_text",
 ]  # fmt: skip

@@ -12,13 +12,17 @@ from edgemm.card import ModelCard
 from edgemm.card.presets import PRESETS, preset
 from edgemm.errors import InputError
 from edgemm.opencv import opencv
-from edgemm.preprocess import compile_audio, compile_image
+from edgemm.preprocess import compile_audio, compile_image, compile_points
 from edgemm.preprocess.mel import mel_bank
 from edgemm.tensors import TensorSpec
 
 pytestmark = pytest.mark.device
 
-IMAGES = {"imagenet": 224, "imagenet-tf": 224, "mnist": 28, "yolo": 640}
+IMAGES = {
+    "imagenet": 224, "imagenet-tf": 224, "mnist": 28, "yolo": 640, "blazeface": 128, "blazepose": 224, "blazepalm": 192,
+    "face-landmarks": 192, "pose-landmarks": 256, "hand-landmarks": 224,
+}  # fmt: skip
+POINTS = {"hand-gesture": (1, 42), "finger-gesture": (1, 32)}
 SOUNDS = {
     "logmel16k": (1, 98, 40),
     "logmel8k": (1, 98, 40),
@@ -35,7 +39,7 @@ SOUNDS = {
 
 
 def test_each_preset_is_tested_here() -> None:
-    assert set(PRESETS) == {*IMAGES, *SOUNDS}
+    assert set(PRESETS) == {*IMAGES, *SOUNDS, *POINTS}
 
 
 @pytest.mark.parametrize("name", IMAGES)
@@ -50,6 +54,18 @@ def test_picture_presets_fill_a_tensor(name: str) -> None:
     assert np.isfinite(out).all()
     expected = {"imagenet": (1 - 0.485) / 0.229}.get(name, 1.0)
     assert out[0, 0, IMAGES[name] // 2, IMAGES[name] // 2] == pytest.approx(expected, abs=1e-6)
+
+
+@pytest.mark.parametrize("name", POINTS)
+def test_points_presets_fill_a_tensor(name: str) -> None:
+    (card,) = preset(name).inputs
+    window = compile_points(card, TensorSpec("input", POINTS[name], "float32"))
+    out = np.full(POINTS[name], np.nan, np.float32)
+    hand = np.random.default_rng(0).uniform(0, 100, (21, 2))
+    assert any(window.push(hand, (100, 100)) for _ in range(16))
+    window.write(out)
+    assert out[0, :2].tolist() == [0, 0]
+    assert np.abs(out).max() == (1 if name == "hand-gesture" else 0)
 
 
 @pytest.mark.parametrize("name", SOUNDS)

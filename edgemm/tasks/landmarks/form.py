@@ -36,7 +36,7 @@ def find_points(recipe: LandmarksRecipe, labels: tuple[str, ...], specs: Sequenc
     wanted = recipe.count or skeleton.count
     named = [spec for spec in specs if recipe.points in ("", spec.name)]
     for spec in named:
-        if spec.name == recipe.presence:
+        if spec.name in (recipe.presence, recipe.refine):
             continue
         found, last = _vectors(recipe, spec) if recipe.form == "vectors" else _heat_maps(recipe, spec, wanted)
         if found >= max(wanted, 1):
@@ -71,6 +71,30 @@ def find_presence(recipe: LandmarksRecipe, specs: Sequence[TensorSpec]) -> Tenso
         f"landmarks.presence: expected {recipe.presence!r} to be an output with one number, float or quantized; "
         f"found {listed}"
     )
+
+
+def find_refining(recipe: LandmarksRecipe, specs: Sequence[TensorSpec], count: int) -> TensorSpec | None:
+    """The output whose heat maps move the points; None where the recipe names none.
+
+    Raises:
+        CardError: there is no such output, or it has fewer maps than there are points.
+    """
+    if not recipe.refine:
+        return None
+    for spec in specs:
+        if spec.name == recipe.refine and _holds_maps(spec, count):
+            return spec
+    listed = "; ".join(f"{spec.name!r} {spec.dtype}{list(spec.shape)}" for spec in specs)
+    raise CardError(
+        f"landmarks.refine: expected {recipe.refine!r} to be an output [1, H, W, K] with a map for each of {count} "
+        f"points, float or quantized; found {listed}"
+    )
+
+
+def _holds_maps(spec: TensorSpec, count: int) -> bool:
+    """[1, H, W, K] with a map for each point."""
+    fits = len(spec.shape) == 4 and spec.shape[0] in (1, -1) and min(spec.shape[1:]) > 0
+    return fits and spec.shape[3] >= count and _is_real(spec)
 
 
 def _skeleton(recipe: LandmarksRecipe, labels: tuple[str, ...]) -> Skeleton:

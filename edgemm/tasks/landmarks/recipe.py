@@ -45,7 +45,16 @@ class LandmarksRecipe:
     offset: float = 0.5
     """heat-maps: where in a cell its value stands. 0.5: in its middle. 0: at its left and top edge, for networks whose
     training rounded coordinates to cell numbers."""
-    skeleton: Literal["", "coco17", "mediapipe_pose33", "mediapipe_hand21", "mediapipe_face468"] = ""
+    refine: str = ""
+    """vectors: name of an output with a heat map of logits for each point, [1, H, W, K], that moves the points: each to
+    the centre of mass of the cells around it. "" where there is none."""
+    refine_cells: int = 7
+    """vectors with `refine`: how many cells on a side are looked at around a point; an odd number."""
+    refine_least: float = 0.5
+    """vectors with `refine`: smallest probability that the highest of these cells needs, or the point stays."""
+    skeleton: Literal[
+        "", "coco17", "mediapipe_pose33", "mediapipe_pose39", "mediapipe_hand21", "mediapipe_face468"
+    ] = ""
     """Names of the points and the lines between them; "" for those of `names` and `edges`."""
     names: tuple[str, ...] = ()
     """Name of each point, where no skeleton is named; [] for none."""
@@ -58,6 +67,8 @@ class LandmarksRecipe:
         "count": (0, 1 << 14),
         "threshold": (0.0, 1.0),
         "offset": (0.0, 1.0),
+        "refine_cells": (1, 1 << 8),
+        "refine_least": (0.0, 1.0),
         "edges": (0, 1 << 14),
     }
     OPTIONS: ClassVar[tuple[str, ...]] = ("threshold",)
@@ -76,6 +87,14 @@ class LandmarksRecipe:
                 raise CardError(
                     f'values: expected "{value}" at most once, found {self.values.count(value)} times'
                 )
+        if self.refine and self.form != "vectors":
+            raise CardError(
+                f'refine: expected "" with form heat-maps, which are read themselves, found {self.refine!r}'
+            )
+        if self.refine_cells % 2 == 0:
+            raise CardError(
+                f"refine_cells: expected an odd number, with the point in the middle, found {self.refine_cells}"
+            )
         if len(self.edges) % 2:
             raise CardError(f"edges: expected two numbers for each line, found {len(self.edges)} numbers")
         if self.skeleton and (self.names or self.edges):

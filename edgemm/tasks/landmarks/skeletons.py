@@ -58,6 +58,14 @@ _POSE33 = Skeleton(
     ),
 )
 
+_POSE39 = Skeleton(
+    39,
+    (*_POSE33.names, "body_center", "body_circle", *(f"auxiliary_{at}" for at in range(35, 39))),
+    _POSE33.edges,
+)
+"""With the points that the next picture's crop is made of: the middle of the hips, and a point on the circle around the
+whole body, above it."""
+
 _HAND21 = Skeleton(
     21,
     (
@@ -91,6 +99,7 @@ _FACE468 = Skeleton(
 SKELETONS: Mapping[str, Skeleton] = {
     "coco17": _COCO17,
     "mediapipe_pose33": _POSE33,
+    "mediapipe_pose39": _POSE39,
     "mediapipe_hand21": _HAND21,
     "mediapipe_face468": _FACE468,
 }

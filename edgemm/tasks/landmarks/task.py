@@ -12,9 +12,10 @@ from edgemm.errors import ArtifactError
 from edgemm.results import Landmarks
 from edgemm.tasks.context import Context
 from edgemm.tasks.doubt import Doubt
-from edgemm.tasks.landmarks.form import PointsForm, find_points, find_presence
+from edgemm.tasks.landmarks.form import PointsForm, find_points, find_presence, find_refining
 from edgemm.tasks.landmarks.heat_maps import HeatMapReader
 from edgemm.tasks.landmarks.recipe import LandmarksRecipe
+from edgemm.tasks.landmarks.refining import Refining
 from edgemm.tasks.landmarks.vectors import Floats, Points, VectorReader
 from edgemm.tasks.outputs import Outputs
 from edgemm.tasks.scores import sigmoid
@@ -27,13 +28,21 @@ _FAR = 1e9
 class LandmarksDecoder:
     """One `Landmarks` for each run; keeps no state. See `edgemm.tasks.decoder.Decoder`."""
 
-    def __init__(self, recipe: LandmarksRecipe, form: PointsForm, presence: TensorSpec | None) -> None:
+    def __init__(
+        self,
+        recipe: LandmarksRecipe,
+        form: PointsForm,
+        presence: TensorSpec | None,
+        refining: TensorSpec | None = None,
+    ) -> None:
         """
         Args:
             form: which output holds the points, how many, and their names.
             presence: the output that tells whether the thing is there; None where there is none.
+            refining: the output whose heat maps move the points; None where there is none.
         """
         self._recipe, self._form, self._presence = recipe, form, presence
+        self._refine = None if refining is None else Refining(recipe, refining)
         self._vectors, self._doubt = recipe.form == "vectors", Doubt()
         self._read: VectorReader | HeatMapReader
         if self._vectors:
@@ -60,6 +69,8 @@ class LandmarksDecoder:
         name = self._form.spec.name
         numbers = outputs.real(name) if self._vectors else outputs.stored(name)
         points = self._read(numbers, context.tensor_wh)
+        if self._refine is not None:
+            points = self._refine(points, outputs, context.tensor_wh)
         if self._presence is None and points.scores is not None:
             there = float(points.scores.mean())
             if there < self._recipe.threshold:  # NaN is not
@@ -126,4 +137,5 @@ class LandmarksTask:
             CardError: no output fits the recipe; or names, lines and points do not fit.
         """
         form = find_points(recipe, tuple(card.labels), outputs)
-        return LandmarksDecoder(recipe, form, find_presence(recipe, outputs))
+        refining = find_refining(recipe, outputs, form.count)
+        return LandmarksDecoder(recipe, form, find_presence(recipe, outputs), refining)
