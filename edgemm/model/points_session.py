@@ -10,7 +10,7 @@ from edgemm.errors import InputError
 from edgemm.media import Captured, PointSet
 from edgemm.model.sessions import Engine, ModelSession
 from edgemm.preprocess import compile_points
-from edgemm.results import Result
+from edgemm.results import Landmarks, Result
 from edgemm.session import NO_CLOCK, Emission, StageClock
 from edgemm.tasks.context import Context
 from edgemm.tasks.decoder import Decoder
@@ -40,26 +40,33 @@ class PointsSession(ModelSession):
                 f"the model takes {self.takes}: expected a PointSet, found {type(item).__name__}"
             )
         self._cancelled.renew()
+        found = self._look(item, clock)
         at_ns = item.captured_ns
-        emissions = [Emission(each, at_ns, at_ns) for each in self.look_at(item, clock)]
-        return () if self._cancelled else emissions
+        return () if found is None or self._cancelled else [Emission(found, at_ns, at_ns)]
 
-    def look_at(self, item: PointSet, clock: StageClock) -> Sequence[Result]:
-        """What `feed` gives, without times.
+    def look_at(self, landmarks: Landmarks, source_wh: tuple[int, int], clock: StageClock) -> Result | None:
+        """What the points of one thing make complete; None while there are too few items, or where it has no points.
+
+        Args:
+            landmarks: of a picture.
+            source_wh: pixels of that picture.
 
         Raises:
             InputError: not the points that the model takes.
         """
+        return self._look(PointSet(landmarks.points_xy, 0, 0, source_wh), clock)
+
+    def _look(self, item: PointSet, clock: StageClock) -> Result | None:
         clock.start("preprocess")
         try:
             if not self._window.push(item.points_xy, item.source_wh):
-                return ()
+                return None
             with self._runs.lock:
                 self._window.write(self._runs.backend.input_buffer(self._index))
                 at_ns = item.captured_ns
                 self._context = Context(source_wh=item.source_wh, begin_ns=at_ns, end_ns=at_ns)
                 outputs = self._runs.run(clock)
-                return tuple(self._decoder.decode(outputs, self._context, self._state))
+                return next(iter(self._decoder.decode(outputs, self._context, self._state)), None)
         finally:
             clock.stop()
 
@@ -75,15 +82,15 @@ class PointsSession(ModelSession):
             InputError: another number of items, or not the points that the model takes.
         """
         self.reset()
-        found: Sequence[Result] = ()
+        found = None
         for item in items:
-            found = self.look_at(item, NO_CLOCK)
-        if not found:
+            found = self._look(item, NO_CLOCK)
+        if found is None or len(items) != self._window.history:
             raise InputError(
                 f"the model takes the points of {self._window.history} items that follow each other: expected "
                 f"float[{self._window.history}, k, 2], found {len(items)}, or some of them without points"
             )
-        return found[-1]
+        return found
 
     def reset(self) -> None:
         """Forgets what was taken in."""

@@ -74,13 +74,17 @@ def letterbox(
 class AnchorDetector:
     """A network of this kind in one interpreter, one thread."""
 
-    def __init__(self, path: Path, size: int, grids: Sequence[tuple[int, int]]) -> None:
-        self._network, self._size = LiteRt(path), size
+    def __init__(
+        self, path: Path, size: int, grids: Sequence[tuple[int, int]], *, from_zero: bool = False
+    ) -> None:
+        self._network, self._size, self._from_zero = LiteRt(path), size, from_zero
         self._anchors = anchors(grids, size)
 
     def __call__(self, rgb: npt.NDArray[np.uint8], threshold: float, sampling: Sampling = "nearest") -> Boxes:
         """What a picture uint8[height, width, 3], RGB, shows."""
         tensor, scale, border = letterbox(rgb, sampling, self._size)
+        if self._from_zero:
+            tensor = (tensor + np.float32(1)) / np.float32(2)
         raw, logits = self._network(tensor)
         scores = 1 / (1 + np.exp(-logits[0, :, 0].clip(-80, 80)))
         kept = scores >= threshold
@@ -107,3 +111,9 @@ def pose_detector(path: Path) -> AnchorDetector:
     """BlazePose's detector of persons, 2,254 anchors, four points: middle of the hips, a point on the circle around the
     whole body, middle of the shoulders, a point on the circle around the upper body."""
     return AnchorDetector(path, 224, ((28, 2), (14, 2), (7, 6)))
+
+
+def palm_detector(path: Path) -> AnchorDetector:
+    """BlazePalm, 2,016 anchors, pictures of 0..1, seven points: wrist, first joints of index, middle, ring and little
+    finger, first two of the thumb."""
+    return AnchorDetector(path, 192, ((24, 2), (12, 6)), from_zero=True)

@@ -78,6 +78,20 @@ def test_a_session_answers_when_it_has_seen_enough(trail: edgemm.Model) -> None:
     session.close()
 
 
+def test_a_session_behind_landmarks_answers_none_until_it_has_seen_enough(trail: edgemm.Model) -> None:
+    session = trail.session()
+    assert isinstance(session, PointsSession)
+    found = []
+    for xy in ((1, 1), (1, 9), (9, 9)):
+        marks = edgemm.Landmarks(points(0, 0, *xy), np.ones(2, np.float32))
+        found.append(session.look_at(marks, (10, 10), NO_CLOCK))
+    assert found[0] is None
+    assert [label(each) for each in found[1:]] == ["bottom right", "bottom left"]
+    nothing = edgemm.Landmarks(points(), np.ones(0, np.float32), 0.1)
+    assert session.look_at(nothing, (10, 10), NO_CLOCK) is None
+    session.close()
+
+
 def test_two_sessions_have_trails_of_their_own(trail: edgemm.Model) -> None:
     one, two = trail.session(), trail.session()
     item = edgemm.PointSet(points(0, 0, 1, 1), 0, 0, (10, 10))
@@ -105,9 +119,10 @@ def test_what_is_no_points_is_refused(pair: edgemm.Model, given: Any, said: str)
         pair(given)
 
 
-def test_a_single_item_is_no_trail(trail: edgemm.Model) -> None:
-    with pytest.raises(InputError, match="2 items that follow each other"):
-        trail(points(0, 0, 1, 1), source_wh=(9, 9))
+@pytest.mark.parametrize("count", [1, 3])
+def test_another_number_of_items_is_no_trail(trail: edgemm.Model, count: int) -> None:
+    with pytest.raises(InputError, match=f"2 items that follow each other: .* found {count}"):
+        trail(np.ones((count, 2, 2), np.float32), source_wh=(9, 9))
 
 
 @pytest.mark.parametrize("size", [(0, 10), (10,), "10x10", (10.5, 3)])
