@@ -50,7 +50,7 @@ class PointsWindow:
         self._recipe, self._spec = recipe, spec
         self._chosen = np.array(recipe.points, np.intp)
         size, each = math.prod(spec.shape), 2 * recipe.history * (len(recipe.points) or 1)
-        whole = size == each if recipe.points else size >= each and size % each == 0
+        whole = size == each if recipe.points else size % each == 0
         if min(spec.shape, default=0) < 1 or not whole:
             wanted = f"{each}" if recipe.points else f"a multiple of {each}"
             raise CardError(

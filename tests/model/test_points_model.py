@@ -7,11 +7,13 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 import pytest
-from tiny_models import QUADRANTS, Make
+from tiny_models import ASSETS, QUADRANTS, Make
 
 import edgemm
-from edgemm.card import InputCard, ModelCard, OutputCard, PointsRecipe
+from edgemm.artifact import read_artifact
+from edgemm.card import ImageRecipe, InputCard, ModelCard, OutputCard, PointsRecipe
 from edgemm.errors import CardError, InputError
+from edgemm.model.card_check import check_against
 from edgemm.model.points_session import PointsSession
 from edgemm.session import NO_CLOCK
 
@@ -92,6 +94,23 @@ def test_a_session_behind_landmarks_answers_none_until_it_has_seen_enough(trail:
     session.close()
 
 
+def test_what_is_cancelled_gives_nothing(pair: edgemm.Model, monkeypatch: pytest.MonkeyPatch) -> None:
+    session = pair.session()
+    assert isinstance(session, PointsSession)
+    item = edgemm.PointSet(points(1, 2, 3, 4), 0, 0)
+    decode = session._decoder.decode
+
+    def cancelled(*given: Any) -> Any:
+        session.cancel()
+        return decode(*given)
+
+    monkeypatch.setattr(session._decoder, "decode", cancelled)
+    assert list(session.feed(item, NO_CLOCK)) == []
+    monkeypatch.undo()
+    assert len(list(session.feed(item, NO_CLOCK))) == 1
+    session.close()
+
+
 def test_two_sessions_have_trails_of_their_own(trail: edgemm.Model) -> None:
     one, two = trail.session(), trail.session()
     item = edgemm.PointSet(points(0, 0, 1, 1), 0, 0, (10, 10))
@@ -127,7 +146,7 @@ def test_another_number_of_items_is_no_trail(trail: edgemm.Model, count: int) ->
 
 @pytest.mark.parametrize("size", [(0, 10), (10,), "10x10", (10.5, 3)])
 def test_a_wrong_size_is_refused(trail: edgemm.Model, size: Any) -> None:
-    with pytest.raises(InputError, match="source_wh"):
+    with pytest.raises(InputError, match="source_wh: expected width and height"):
         trail(np.zeros((2, 2, 2), np.float32), source_wh=size)
 
 
@@ -158,3 +177,17 @@ def test_a_card_keeps_its_recipe_in_full() -> None:
         "points": [8], "history": 2, "origin": "point", "origin_point": 0, "divide_by": "largest"
     }  # fmt: skip
     assert ModelCard.from_json(card(history=2, points=(8,)).to_json()) == card(history=2, points=(8,))
+
+
+def test_a_card_that_does_not_fit_is_refused_where_it_is_written() -> None:
+    artifact = read_artifact(ASSETS / "quadrant.tflite")
+    with pytest.raises(CardError, match="a multiple of 6 numbers"):
+        check_against(artifact, card(history=3))
+    checked = check_against(artifact, card())
+    assert "behind one that finds points" in checked.unchecked
+
+
+def test_another_recipe_beside_points_is_refused() -> None:
+    wrong = InputCard("pixels", "points", (1, 2, 2, 1), image=ImageRecipe(), points=PointsRecipe())
+    with pytest.raises(CardError, match="has 'image' and the modality"):
+        check_against(read_artifact(ASSETS / "quadrant.tflite"), card().with_(inputs=(wrong,)))

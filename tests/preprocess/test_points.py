@@ -136,6 +136,8 @@ def test_the_size_of_the_picture_is_asked_for() -> None:
         (PointsRecipe(history=4), (1, 12), "a multiple of 8 numbers"),
         (TRAIL, (1, 8), "expected 6 numbers"),
         (WRIST, (1, -1), "a multiple of 2 numbers"),
+        (WRIST, (-1, 6), "a multiple of 2 numbers"),
+        (WRIST, (1, 0), "a multiple of 2 numbers"),
     ],
 )
 def test_a_recipe_that_does_not_fit_the_tensor_is_refused(

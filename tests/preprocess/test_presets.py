@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import json
 from dataclasses import replace
+from typing import Any
 
 import numpy as np
 import pytest
@@ -15,6 +17,7 @@ from edgemm.opencv import opencv
 from edgemm.preprocess import compile_audio, compile_image, compile_points
 from edgemm.preprocess.mel import mel_bank
 from edgemm.tensors import TensorSpec
+from tests.by_hand.cards import BLAZEFACE, POSE_DETECTOR
 
 pytestmark = pytest.mark.device
 
@@ -54,6 +57,15 @@ def test_picture_presets_fill_a_tensor(name: str) -> None:
     assert np.isfinite(out).all()
     expected = {"imagenet": (1 - 0.485) / 0.229}.get(name, 1.0)
     assert out[0, 0, IMAGES[name] // 2, IMAGES[name] // 2] == pytest.approx(expected, abs=1e-6)
+
+
+@pytest.mark.parametrize(("name", "card"), [("blazeface", BLAZEFACE), ("blazepose", POSE_DETECTOR)])
+def test_detectors_are_read_as_by_the_cards_of_those_who_read_them_by_hand(name: str, card: Any) -> None:
+    by_hand = ModelCard.from_json(json.dumps(card))
+    assert preset(name).recipe == by_hand.recipe
+    assert preset(name).inputs[0].image == by_hand.inputs[0].image
+    assert preset(name).labels == by_hand.labels
+    assert preset("blazepalm").recipe.threshold == 0.5
 
 
 @pytest.mark.parametrize("name", POINTS)

@@ -21,20 +21,29 @@ from edgemm.tensors import TensorSpec
 pytestmark = pytest.mark.device
 TENSOR_WH = (64, 32)
 MAP_HW = (16, 20)
+PLACED = Context(tensor_wh=TENSOR_WH, source_wh=TENSOR_WH)
 Array = npt.NDArray[Any]
 
 
-def read(points: Array, maps: Array, grid: tuple[float, int] | None = None, **fields: Any) -> Landmarks:
-    """The result of points in pixels of the tensor, and of maps [1, H, W, K]."""
+def read(
+    points: Array,
+    maps: Array,
+    grid: tuple[float, int] | None = None,
+    *,
+    context: Context = PLACED,
+    said: tuple[int, ...] = (),
+    **fields: Any,
+) -> Landmarks:
+    """The result of points in pixels of the tensor, and of maps [1, H, W, K]; `said`: their shape in the file."""
     recipe = LandmarksRecipe(points="points", refine="maps", **fields)
     recipe.check()
     specs = [
         TensorSpec("points", (1, points.size), "float32"),
-        TensorSpec("maps", maps.shape, str(maps.dtype), *(grid or ())),
+        TensorSpec("maps", said or maps.shape, str(maps.dtype), *(grid or ())),
     ]
     decoder = LandmarksTask().open(ModelCard(), recipe, specs)
     outputs = Outputs.of(specs, {"points": points.reshape(1, -1).astype(np.float32), "maps": maps})
-    (found,) = decoder.decode(outputs, Context(tensor_wh=TENSOR_WH, source_wh=TENSOR_WH), None)
+    (found,) = decoder.decode(outputs, context, None)
     return found
 
 
@@ -95,6 +104,26 @@ def test_nan_in_a_map_moves_nothing() -> None:
 def test_a_point_that_is_nan_is_still_refused() -> None:
     with pytest.raises(ArtifactError, match="NaN"):
         read(np.array([[np.nan, 12.0]]), np.zeros((1, *MAP_HW, 1), np.float32))
+
+
+def test_points_stay_where_the_input_was_no_picture() -> None:
+    maps = np.full((1, *MAP_HW, 1), 20, np.float32)
+    points = np.array([[30.0, 12.0]])
+    assert read(points, maps, context=Context()).points_xy == pytest.approx(points)
+
+
+def test_maps_of_another_shape_than_the_file_says_are_refused() -> None:
+    with pytest.raises(ArtifactError, match=r"expected the shape \[1, 16, 20, 2\], found \[1, 16, 20, 1\]"):
+        read(np.zeros((2, 2)), np.zeros((1, 16, 20, 1), np.float32), said=(1, 16, 20, 2))
+
+
+def test_the_maps_are_not_taken_for_the_points() -> None:
+    """Of a file that lists them first, by a card that does not name the points."""
+    specs = [TensorSpec("maps", (1, 4, 4, 2), "float32"), TensorSpec("points", (1, 4), "float32")]
+    stored = {"maps": np.full((1, 4, 4, 2), -9, np.float32), "points": np.array([[1, 2, 3, 4]], np.float32)}
+    decoder = LandmarksTask().open(ModelCard(), LandmarksRecipe(refine="maps"), specs)
+    (found,) = decoder.decode(Outputs.of(specs, stored), PLACED, None)
+    assert found.points_xy.tolist() == [[1, 2], [3, 4]]
 
 
 @pytest.mark.parametrize("shape", [(1, 16, 20, 1), (1, 16, 20), (2, 16, 20, 2)])
