@@ -1,0 +1,65 @@
+"""How MediaPipe 0.10.14 crops and follows faces, bodies and hands, for chains of its networks.
+
+    crop, track = faces(at_most=1)
+    chain = edgemm.load("blazeface_short_range.tflite", card="blazeface").then(
+        crop, edgemm.load("face_landmark.tflite", card="face-landmarks"), track=track)
+
+The rules are those of its graphs: face_landmark_front_cpu, pose_landmark_cpu, hand_landmark_tracking_cpu.
+"""
+
+from __future__ import annotations
+
+from edgemm.chain.crop import Crop
+from edgemm.chain.smooth import Smooth
+from edgemm.chain.track import Track
+
+STEADY = (0, 1, 2, 3, 5, 6, 9, 10, 13, 14, 17, 18)
+"""Points of a hand that hardly move when its fingers do."""
+KNUCKLES = (5, 9, 9, 13)
+"""First joints of index, middle and ring finger; the middle one counts twice."""
+EYES = (33, 263)
+"""Outer corners of a face's eyes."""
+
+
+def faces(at_most: int = 1, *, every_s: float = 0.0) -> tuple[Crop, Track]:
+    """From the presets "blazeface" to "face-landmarks".
+
+    Args:
+        at_most: faces that are followed.
+        every_s: seconds between two searches while fewer are followed; 0: in each frame, as MediaPipe.
+    """
+    first = Crop("box", turn=(0, 1), square=True, margin=1.5, at_most=at_most)
+    return first, Track(Crop("points", turn=EYES, square=True, margin=1.5), every_s=every_s)
+
+
+def bodies(at_most: int = 1, *, every_s: float = 0.0) -> tuple[Crop, Track]:
+    """From the presets "blazepose" to "pose-landmarks". MediaPipe follows one body.
+
+    Args:
+        at_most, every_s: see `faces`.
+    """
+    first = Crop("circle", of=(0, 1), turn=(0, 1), toward=90.0, margin=1.25, at_most=at_most)
+    following = Crop("circle", of=(33, 34), turn=(33, 34), toward=90.0, margin=1.25)
+    return first, Track(following, every_s=every_s, smooth=Smooth(0.01, 10.0, 1.0))
+
+
+def hands(at_most: int = 2, *, every_s: float = 0.0) -> tuple[Crop, Track]:
+    """From the presets "blazepalm" to "hand-landmarks".
+
+    Args:
+        at_most, every_s: see `faces`.
+    """
+    first = Crop(
+        "box", turn=(0, 2), toward=90.0, shift=(0.0, -0.5), square=True, margin=2.6, at_most=at_most
+    )
+    following = Crop(
+        "points",
+        of=STEADY,
+        turn=(0, KNUCKLES),
+        toward=90.0,
+        turned=True,
+        shift=(0.0, -0.1),
+        square=True,
+        margin=2.0,
+    )
+    return first, Track(following, every_s=every_s)
