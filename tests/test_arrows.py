@@ -81,6 +81,7 @@ ROOMS: dict[str, Room] = {
         (*GROUND, "card", "enrolled", "filters", "chain", "artifact", "foreign", "preprocess", "backends", "tasks",
          "model", "capture", "stream"),
     ),
+    "maps": Room(("judge.maps",), (*GROUND, "tasks", "drawing", "judge", "model", "load")),
     # Programs.
     "facade": Room(
         ("",),
@@ -104,8 +105,8 @@ ROOMS: dict[str, Room] = {
     "cli": Room(
         ("__main__", "cli"),
         (*GROUND, "card", "containers", "foreign", "artifact", "inspection", "data", "recorder", "capture",
-         "preprocess", "delegates", "backends", "tasks", "drawing", "filters", "judge", "model", "stream", "sinks",
-         "load", "facade", "bench", "doctor", "app", "quantize", "converters", "bundles"),
+         "preprocess", "delegates", "backends", "tasks", "drawing", "filters", "judge", "maps", "model", "stream",
+         "sinks", "load", "facade", "bench", "doctor", "app", "quantize", "converters", "bundles"),
     ),
 }  # fmt: skip
 """Every room, those that it may import before it. A new module needs a place here, a new arrow a name in `knows`."""

@@ -195,21 +195,34 @@ class Model:
             InputError: the model is closed, or was loaded before this process was forked; or no such option.
         """
         self._life.check()
-        mains = self._mains()
-        kinds = {card.modality for card, _ in mains}
-        if kinds <= {"tensor"}:
+        if {card.modality for card, _ in self._mains()} <= {"tensor"}:
             if options:
                 raise InputError(
                     f"options {', '.join(options)}: a session over bare tensors decodes nothing. Give them to `load`, "
                     "and call the model"
                 )
             return self._begun(TensorSession)
+        return self._decoded(
+            lambda: self._decode if not options else _decoder_with(self.card, options, self.backend.outputs)
+        )
+
+    def read_by(self, decoder: Decoder) -> ModelSession:
+        """A session of which another decoder reads the outputs, such as one that tells the score of every class.
+
+        Raises:
+            CardError: the card does not say how pictures, sound or text become the inputs.
+            InputError: the model is closed, or was loaded before this process was forked.
+        """
+        self._life.check()
+        return self._decoded(lambda: decoder)
+
+    def _decoded(self, opened: Callable[[], Decoder]) -> ModelSession:
+        mains = self._mains()
+        kinds = {card.modality for card, _ in mains}
         if kinds == {"text"} or (len(mains) == 1 and kinds <= {"image", "audio", "points"}):
             card, index = mains[0]
             with naming(self.artifact.path):
-                decode = (
-                    self._decode if not options else _decoder_with(self.card, options, self.backend.outputs)
-                )
+                decode = opened()
             if card.modality == "text":
                 return self._begun(lambda engine: TextSession(engine, decode))
             if card.modality == "image":
