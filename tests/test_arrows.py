@@ -82,6 +82,7 @@ ROOMS: dict[str, Room] = {
          "model", "capture", "stream"),
     ),
     "maps": Room(("judge.maps",), (*GROUND, "tasks", "drawing", "judge", "model", "load")),
+    "spread": Room(("judge.spread",), (*GROUND, "sinks")),
     # Programs.
     "facade": Room(
         ("",),
@@ -105,7 +106,8 @@ ROOMS: dict[str, Room] = {
     "cli": Room(
         ("__main__", "cli"),
         (*GROUND, "card", "containers", "foreign", "artifact", "inspection", "data", "recorder", "capture",
-         "preprocess", "delegates", "backends", "tasks", "drawing", "filters", "judge", "maps", "model", "stream",
+         "preprocess", "delegates", "backends", "tasks", "drawing", "filters", "judge", "maps", "model", "spread",
+         "stream",
          "sinks", "load", "facade", "bench", "doctor", "app", "quantize", "converters", "bundles"),
     ),
 }  # fmt: skip

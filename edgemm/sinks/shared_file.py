@@ -33,8 +33,11 @@ class SharedFile:
     Exists so that a half written line is cut off only when it is certain that nobody is still writing it.
     """
 
-    def __init__(self, path: Path) -> None:
-        self.path = path
+    def __init__(self, path: Path, start: re.Pattern[bytes] = _START) -> None:
+        """Args:
+        start: how a file begins that `repair` may cut.
+        """
+        self.path, self._start = path, start
         self._file = -1
         self._stuck = False
 
@@ -103,7 +106,7 @@ class SharedFile:
         size = self.size()
         if not size:
             return
-        if not _START.match(os.pread(self._file, 64, 0)):
+        if not self._start.match(os.pread(self._file, 64, 0)):
             raise InputError(f"record {self.path}: expected a file of results, or none; found something else")
         if self._ends_whole(size):
             return

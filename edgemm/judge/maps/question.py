@@ -183,7 +183,8 @@ class _OfRegion:
     """How much of a region keeps its class."""
 
     def __init__(self, model: Model, item: Captured, target: Target) -> None:
-        self._session: Any = model.session()
+        session: Any = model.session()
+        self._session = session
         try:
             found: Segmentation = self._session.whole(item)
             self._class = _region(found, target)
