@@ -17,7 +17,7 @@ from edgemm.converters.stepwise import StepRunner, run_along
 from edgemm.errors import InputError, SourceError
 from edgemm.media import AudioBlock
 from edgemm.quantize.reference import Reference
-from edgemm.quantize.truth.transcripts import has_transcripts, read_transcripts
+from edgemm.judge.data.transcripts import has_transcripts, read_transcripts
 from edgemm.tasks import open_decoder
 from edgemm.tasks.decoder import HearsOut
 from edgemm.tensors import TensorSpec

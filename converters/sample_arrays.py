@@ -14,6 +14,7 @@ import numpy as np
 import numpy.typing as npt
 
 from edgemm.errors import InputError
+from edgemm.selection import spread as spread
 from edgemm.tasks.context import Context
 from edgemm.tensors import TensorSpec
 
@@ -72,13 +73,6 @@ DAMAGED = (
     zlib.error,
 )
 """What numpy lets through of files that are damaged, or are something else."""
-
-
-def spread(items: Sequence[Any], limit: int) -> tuple[Any, ...]:
-    """At most `limit` of them, evenly over all."""
-    if len(items) <= limit:
-        return tuple(items)
-    return tuple(items[i] for i in np.linspace(0, len(items) - 1, limit).astype(int))
 
 
 def kind_of(path: Path, option: str) -> Literal["folder", "arrays", "other", ""]:

@@ -15,7 +15,7 @@ from edgemm.converters.sample_arrays import Samples, spread
 from edgemm.errors import InputError, SourceError
 from edgemm.media import Frame
 from edgemm.preprocess.placement import Placement
-from edgemm.quantize.truth import read_truth, truth_kind
+from edgemm.judge.data import read_truth, truth_kind
 from edgemm.tasks.context import Context
 from edgemm.tensors import TensorSpec
 

@@ -19,7 +19,7 @@ from edgemm.converters.sample_arrays import (
     read_arrays,
     spread,
 )
-from edgemm.converters.sample_classes import folder_classes
+from edgemm.judge.data.folders import folder_classes
 from edgemm.converters.sample_texts import LabelledText, as_inputs, is_texts, load_texts
 from edgemm.errors import InputError, SourceError
 from edgemm.media import AudioBlock, Frame

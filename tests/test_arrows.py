@@ -37,7 +37,8 @@ ROOMS: dict[str, Room] = {
     "ground": Room(
         ("amounts", "atomic", "cache", "child_process", "choices", "dependency", "excerpt", "exit_guard", "gate",
          "installed", "instructions", "lazy_names", "lifecycle", "litert_runtime", "log", "onnx_runtime", "opencv",
-         "runtime_noise", "shortage", "signals", "strict_json", "token_list", "version", "voice_level", "worker"),
+         "runtime_noise", "selection", "shortage", "signals", "strict_json", "token_list", "version",
+         "voice_level", "worker"),
         ERRORS,
     ),
     # Files.
@@ -89,6 +90,12 @@ ROOMS: dict[str, Room] = {
         (*GROUND, "card", "enrolled", "chain", "capture", "stream", "load", "drawing", "judge", "sinks"),
     ),
     "bench": Room(("bench",), (*GROUND, "artifact", "backends", "model", "facade")),
+    # A model judged by what is right, beside others.
+    "judging": Room(
+        ("judge.items", "judge.compute", "judge.pieces", "judge.samples", "judge.judgement"),
+        (*GROUND, "card", "artifact", "inspection", "capture", "preprocess", "tasks", "drawing", "judge", "model",
+         "load", "facade", "bench"),
+    ),
     "doctor": Room(("doctor",), (*GROUND, "recorder", "player", "capture", "delegates", "facade")),
     "app": Room(("app",), (*GROUND, "card", "capture", "stream", "sinks", "load")),
     # The host.
@@ -96,19 +103,18 @@ ROOMS: dict[str, Room] = {
     "converters": Room(
         ("converters",),
         (*GROUND, "card", "containers", "foreign", "artifact", "inspection", "capture", "preprocess", "backends",
-         "tasks", "judge", "quantize", "facade"),
+         "tasks", "judge", "judging", "quantize", "facade"),
     ),
     "bundles": Room(
         ("converters.bundles",),
-        (*GROUND, "card", "artifact", "inspection", "capture", "tasks", "judge", "model", "load", "quantize",
+        (*GROUND, "card", "artifact", "inspection", "capture", "tasks", "judge", "judging", "model", "load", "quantize",
          "converters"),
     ),
     "cli": Room(
         ("__main__", "cli"),
         (*GROUND, "card", "containers", "foreign", "artifact", "inspection", "data", "recorder", "capture",
-         "preprocess", "delegates", "backends", "tasks", "drawing", "filters", "judge", "maps", "model", "spread",
-         "stream",
-         "sinks", "load", "facade", "bench", "doctor", "app", "quantize", "converters", "bundles"),
+         "preprocess", "delegates", "backends", "tasks", "drawing", "filters", "judge", "maps", "spread", "judging",
+         "model", "stream", "sinks", "load", "facade", "bench", "doctor", "app", "quantize", "converters", "bundles"),
     ),
 }  # fmt: skip
 """Every room, those that it may import before it. A new module needs a place here, a new arrow a name in `knows`."""

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from edgemm.choices import hint
-from edgemm.converters.bundles.items import Item
+from edgemm.judge.items import Item
 from edgemm.converters.bundles.recorded import Seen, Shape, Sizes, record
 from edgemm.errors import EdgemmError, InputError
 from edgemm.inspection import inspect_artifact

@@ -11,7 +11,7 @@ import numpy as np
 import numpy.typing as npt
 
 from edgemm.card.model_card import ModelCard
-from edgemm.converters.bundles.items import Item
+from edgemm.judge.items import Item
 from edgemm.converters.sample_arrays import Sample, spread
 from edgemm.errors import CardError, InputError
 from edgemm.tasks.driver import WholeSession

@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import numpy.typing as npt
 
-from edgemm.converters.bundles.items import Item
+from edgemm.judge.items import Item
 from edgemm.converters.bundles.recorded import answered, followed
 from edgemm.converters.fidelity import Gate
 from edgemm.converters.fidelity.agreement import agreement

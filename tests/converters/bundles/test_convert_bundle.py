@@ -33,7 +33,7 @@ import edgemm
 from edgemm.artifact.bundle import BundleGolden, read_bundle
 from edgemm.converters import convert_bundle
 from edgemm.converters.bundles import conversion
-from edgemm.converters.bundles.items import Item
+from edgemm.judge.items import Item
 from edgemm.converters.bundles.recorded import record
 from edgemm.converters.bundles.together import Together
 from edgemm.errors import CardError, ConversionError, FidelityMissed, InputError, UnsupportedOperator

@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 from level_bundle import sound, stored, write_wav
 
-from edgemm.converters.bundles.items import Item, divided, load_items
+from edgemm.judge.items import Item, divided, load_items
 from edgemm.errors import InputError
 from edgemm.media import AudioBlock
 from edgemm.results import Audio

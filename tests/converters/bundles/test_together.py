@@ -13,7 +13,7 @@ import pytest
 from tiny_translator import BEGIN, Translator, write_translator
 
 import edgemm
-from edgemm.converters.bundles.items import Item
+from edgemm.judge.items import Item
 from edgemm.converters.bundles.together import ForcedFidelity, Free, Together, judge
 from edgemm.converters.fidelity import Gate
 from edgemm.results import Audio, Written

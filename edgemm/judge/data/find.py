@@ -6,11 +6,11 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 from edgemm.errors import InputError
-from edgemm.quantize.truth.coco import read_coco
-from edgemm.quantize.truth.labelled import LabelledData
-from edgemm.quantize.truth.masks import is_masks, read_masks
-from edgemm.quantize.truth.voc import is_voc, read_voc
-from edgemm.quantize.truth.yolo import is_yolo, read_yolo
+from edgemm.judge.data.coco import read_coco
+from edgemm.judge.data.labelled import LabelledData
+from edgemm.judge.data.masks import is_masks, read_masks
+from edgemm.judge.data.voc import is_voc, read_voc
+from edgemm.judge.data.yolo import is_yolo, read_yolo
 
 TASKS = ("detection", "segmentation", "landmarks")
 """Tasks whose truths are read here."""

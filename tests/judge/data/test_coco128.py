@@ -11,7 +11,7 @@ import numpy as np
 import pytest
 
 from edgemm.judge import metric
-from edgemm.quantize.truth import read_truth
+from edgemm.judge.data import read_truth
 from edgemm.results import Detections, Segmentation
 
 pytestmark = pytest.mark.shared

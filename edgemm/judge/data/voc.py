@@ -13,8 +13,8 @@ import numpy as np
 
 from edgemm.errors import InputError
 from edgemm.judge import TrueBoxes
-from edgemm.quantize.truth.labelled import Labelled, LabelledData, Truth
-from edgemm.quantize.truth.pictures import pictures_in, read_bounded
+from edgemm.judge.data.labelled import Labelled, LabelledData, Truth
+from edgemm.judge.data.pictures import pictures_in, read_bounded
 
 MAX_BYTES = 4 << 20
 MAX_DEPTH = 16

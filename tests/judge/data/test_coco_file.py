@@ -11,9 +11,9 @@ import numpy as np
 import pytest
 
 from edgemm.errors import InputError
-from edgemm.quantize.truth import read_truth
-from edgemm.quantize.truth.polygon import fill
-from edgemm.quantize.truth.rle import read_rle
+from edgemm.judge.data import read_truth
+from edgemm.judge.data.polygon import fill
+from edgemm.judge.data.rle import read_rle
 
 CONTENT: dict[str, Any] = {
     "images": [

@@ -9,8 +9,8 @@ import numpy as np
 import pytest
 
 from edgemm.errors import InputError
-from edgemm.quantize.truth import read_truth, truth_kind
-from edgemm.quantize.truth.masks import read_mask
+from edgemm.judge.data import read_truth, truth_kind
+from edgemm.judge.data.masks import read_mask
 
 XML = """<annotation>
   <filename>a.jpg</filename>

@@ -10,9 +10,9 @@ import numpy as np
 import pytest
 
 from edgemm.errors import InputError
-from edgemm.quantize.truth import read_truth, truth_kind
-from edgemm.quantize.truth.names import names_beside, yaml_names
-from edgemm.quantize.truth.yolo import read_yolo
+from edgemm.judge.data import read_truth, truth_kind
+from edgemm.judge.data.names import names_beside, yaml_names
+from edgemm.judge.data.yolo import read_yolo
 
 
 def made(folder: Path, texts: dict[str, str], images: str = "images", labels: str = "labels") -> Path:

@@ -1,4 +1,4 @@
-"""What is right about pictures, read from data as it comes.
+"""What is right about pictures, sound and texts, read from data as it comes.
 
     data = read_truth("coco/annotations/instances_val.json", "detection", labels=card.labels)
     for sample in data.samples:
@@ -13,10 +13,11 @@ voc.py        PASCAL VOC's XML
 masks.py      PNG with class numbers, palettes included
 polygon.py    the pixels inside polygons
 pictures.py   which files are pictures, and which belong together
-transcripts.py  recordings and what is said in them
+folders.py      which class a sub-folder stands for
+transcripts.py  recordings and what is said in them; pairs.py: texts and what is right for them
 """
 
-from edgemm.quantize.truth.find import read_truth, truth_kind
-from edgemm.quantize.truth.labelled import Labelled, LabelledData
+from edgemm.judge.data.find import read_truth, truth_kind
+from edgemm.judge.data.labelled import Labelled, LabelledData
 
 __all__ = ["Labelled", "LabelledData", "read_truth", "truth_kind"]

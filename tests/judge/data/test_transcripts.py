@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from edgemm.errors import InputError
-from edgemm.quantize.truth.transcripts import has_transcripts, read_transcripts
+from edgemm.judge.data.transcripts import has_transcripts, read_transcripts
 
 
 def folder(path: Path, *names: str) -> Path:

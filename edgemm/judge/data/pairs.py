@@ -16,7 +16,7 @@ from pathlib import Path
 from typing import Any
 
 from edgemm.errors import InputError
-from edgemm.quantize.truth.pictures import read_bounded
+from edgemm.judge.data.pictures import read_bounded
 
 MAX_BYTES = 1 << 28
 SUFFIXES = (".txt", ".tsv", ".csv", ".jsonl")

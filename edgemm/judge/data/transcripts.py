@@ -16,7 +16,7 @@ from pathlib import Path
 
 from edgemm.errors import InputError
 from edgemm.log import LOG
-from edgemm.quantize.truth.pictures import read_bounded
+from edgemm.judge.data.pictures import read_bounded
 
 MAX_BYTES = 64 << 20
 MANIFESTS = ("manifest.json", "manifest.jsonl")

@@ -10,12 +10,12 @@ from typing import Any
 
 import numpy as np
 
-from edgemm.converters.sample_arrays import spread
 from edgemm.errors import InputError, SourceError
 from edgemm.media import AudioBlock
-from edgemm.quantize.truth.pairs import TextPair, read_pairs
-from edgemm.quantize.truth.transcripts import has_transcripts, read_transcripts
+from edgemm.judge.data.pairs import TextPair, read_pairs
+from edgemm.judge.data.transcripts import has_transcripts, read_transcripts
 from edgemm.results import Audio
+from edgemm.selection import spread
 
 CLEAN, NOISY = "clean", "noisy"
 """Folders of recordings of the same names: what is to come out, and what goes in."""

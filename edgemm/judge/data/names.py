@@ -6,7 +6,7 @@ import re
 from pathlib import Path
 
 from edgemm.errors import InputError
-from edgemm.quantize.truth.pictures import read_bounded
+from edgemm.judge.data.pictures import read_bounded
 
 MAX_BYTES = 1 << 20
 MAX_CLASSES = 65_536
