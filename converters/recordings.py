@@ -15,9 +15,9 @@ from edgemm.converters.reference import Outputs
 from edgemm.converters.sample_arrays import Recording, Samples, spread
 from edgemm.converters.stepwise import StepRunner, run_along
 from edgemm.errors import InputError, SourceError
+from edgemm.judge.data.transcripts import has_transcripts, read_transcripts
 from edgemm.media import AudioBlock
 from edgemm.quantize.reference import Reference
-from edgemm.judge.data.transcripts import has_transcripts, read_transcripts
 from edgemm.tasks import open_decoder
 from edgemm.tasks.decoder import HearsOut
 from edgemm.tensors import TensorSpec

@@ -13,9 +13,9 @@ import numpy.typing as npt
 from edgemm.card import InputCard, ModelCard
 from edgemm.converters.sample_arrays import Samples, spread
 from edgemm.errors import InputError, SourceError
+from edgemm.judge.data import read_truth, truth_kind
 from edgemm.media import Frame
 from edgemm.preprocess.placement import Placement
-from edgemm.judge.data import read_truth, truth_kind
 from edgemm.tasks.context import Context
 from edgemm.tensors import TensorSpec
 

@@ -19,9 +19,10 @@ from edgemm.converters.sample_arrays import (
     read_arrays,
     spread,
 )
-from edgemm.judge.data.folders import folder_classes
-from edgemm.converters.sample_texts import LabelledText, as_inputs, is_texts, load_texts
+from edgemm.converters.sample_texts import as_inputs, load_texts
 from edgemm.errors import InputError, SourceError
+from edgemm.judge.data.class_texts import LabelledText, is_texts
+from edgemm.judge.data.folders import folder_classes
 from edgemm.media import AudioBlock, Frame
 from edgemm.preprocess.window import CLIP_STRIDES
 from edgemm.tensors import TensorSpec

@@ -92,7 +92,7 @@ ROOMS: dict[str, Room] = {
     "bench": Room(("bench",), (*GROUND, "artifact", "backends", "model", "facade")),
     # A model judged by what is right, beside others.
     "judging": Room(
-        ("judge.items", "judge.compute", "judge.pieces", "judge.samples", "judge.judgement"),
+        ("judge.compute", "judge.corruptions", "judge.items", "judge.judgement", "judge.pieces", "judge.samples"),
         (*GROUND, "card", "artifact", "inspection", "capture", "preprocess", "tasks", "drawing", "judge", "model",
          "load", "facade", "bench"),
     ),

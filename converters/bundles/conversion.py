@@ -12,7 +12,6 @@ from typing import TYPE_CHECKING, Any
 from edgemm import atomic
 from edgemm.artifact.bundle import CARD_NAME, Bundle, BundleCard, BundlePart, write_bundle
 from edgemm.card.keys import refuse_unknown
-from edgemm.judge.items import Item, divided, load_items
 from edgemm.converters.bundles.kept import why_kept
 from edgemm.converters.bundles.lengths import known_lengths, of_cards, probes, settled, still_open
 from edgemm.converters.bundles.options import BundleOptions
@@ -31,6 +30,7 @@ from edgemm.errors import (
     InputError,
     UnsupportedOperator,
 )
+from edgemm.judge.items import Item, divided, load_items
 
 if TYPE_CHECKING:
     from edgemm.model.bundle import BundleModel

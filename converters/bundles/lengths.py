@@ -8,10 +8,10 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from edgemm.choices import hint
-from edgemm.judge.items import Item
 from edgemm.converters.bundles.recorded import Seen, Shape, Sizes, record
 from edgemm.errors import EdgemmError, InputError
 from edgemm.inspection import inspect_artifact
+from edgemm.judge.items import Item
 from edgemm.media import AudioBlock
 
 if TYPE_CHECKING:

@@ -5,10 +5,10 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
-from edgemm.judge.items import load_items
 from edgemm.converters.options import MAX_SAMPLES
 from edgemm.errors import InputError
 from edgemm.judge import METRICS, Metric, metric
+from edgemm.judge.items import load_items
 
 if TYPE_CHECKING:
     from edgemm.model.bundle import BundleModel

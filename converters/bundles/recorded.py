@@ -11,9 +11,9 @@ import numpy as np
 import numpy.typing as npt
 
 from edgemm.card.model_card import ModelCard
-from edgemm.judge.items import Item
 from edgemm.converters.sample_arrays import Sample, spread
 from edgemm.errors import CardError, InputError
+from edgemm.judge.items import Item
 from edgemm.tasks.driver import WholeSession
 
 if TYPE_CHECKING:

@@ -16,7 +16,6 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import numpy.typing as npt
 
-from edgemm.judge.items import Item
 from edgemm.converters.bundles.recorded import answered, followed
 from edgemm.converters.fidelity import Gate
 from edgemm.converters.fidelity.agreement import agreement
@@ -24,6 +23,7 @@ from edgemm.converters.fidelity.decibels import decibels
 from edgemm.converters.fidelity.task_gate import JUDGED, TaskFidelity, agreed, lost
 from edgemm.errors import InputError
 from edgemm.judge import METRICS, Metric, metric
+from edgemm.judge.items import Item
 from edgemm.results import Audio, Transcript, Written
 from edgemm.tasks.driver import TellsItsScores
 from edgemm.tasks.outputs import Outputs

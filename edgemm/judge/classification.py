@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any, ClassVar
 
 import numpy as np
+import numpy.typing as npt
 
 from edgemm.errors import InputError
 from edgemm.results import Classification
@@ -46,7 +47,16 @@ class ClassificationMetric:
 
     def value(self) -> float:
         """Share of samples, 0..1; NaN before the first."""
-        return self._right / self._samples if self._samples else float("nan")
+        return self.value_of(self.counts())
+
+    def counts(self) -> npt.NDArray[np.float64]:
+        """float64[2]: right ones, samples."""
+        return np.array([self._right, self._samples], np.float64)
+
+    @staticmethod
+    def value_of(counts: npt.NDArray[np.float64]) -> float:
+        """Of summed `counts`."""
+        return float(counts[0] / counts[1]) if counts[1] else float("nan")
 
     def report(self) -> dict[str, Any]:
         """`samples`, `top-1`, `top-5` where every result had five classes, and the same of each of `classes`."""

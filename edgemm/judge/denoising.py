@@ -11,6 +11,9 @@ import numpy.typing as npt
 from edgemm.errors import InputError
 from edgemm.results import Audio
 
+_MOST_DB = 200.0
+"""What an infinite ratio counts in a sum."""
+
 
 class SoundMetric:
     """SI-SDR in decibels (Le Roux et al., 2019): the part of the sound that is the true one, louder or softer, against
@@ -46,6 +49,15 @@ class SoundMetric:
     def value(self) -> float:
         """Decibels: infinite where all is right, NaN before the first."""
         return float(np.mean(self._found)) if self._found else math.nan
+
+    def counts(self) -> npt.NDArray[np.float64]:
+        """float64[2]: sum of decibels, each between -200 and 200, and recordings."""
+        return np.array([np.clip(self._found, -_MOST_DB, _MOST_DB).sum(), len(self._found)])
+
+    @staticmethod
+    def value_of(counts: npt.NDArray[np.float64]) -> float:
+        """Of summed `counts`: `value`, but that it is finite."""
+        return float(counts[0] / counts[1]) if counts[1] else math.nan
 
     def report(self) -> dict[str, Any]:
         """`samples`, the mean `SI-SDR`, and that of the `worst`; None where one is not finite."""

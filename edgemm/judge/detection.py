@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any, ClassVar
 
 import numpy as np
@@ -82,6 +83,34 @@ class DetectionMetric:
             self._boxes = larger
         self._count, begin = end, self._count
         return self._boxes[begin:end]
+
+    def kept(self) -> list[list[float]]:
+        """What was counted, as plain JSON values: [class, things] of each class that is to be found, and [class, score,
+        right, void] of each box, at IoU 0.5."""
+        things = [[number, count] for number, count in sorted(self._things.items())]
+        rows = self._boxes[: self._count]
+        at = (rows["class_id"], rows["score"], _bits(rows["right"], 0), _bits(rows["void"], 0))
+        boxes = np.stack([each.astype(np.float64) for each in at], axis=1)
+        return [*things, *boxes.tolist()]
+
+    @staticmethod
+    def value_of(kept: Sequence[Sequence[Sequence[float]]], repeats: Sequence[int]) -> float:
+        """mAP at IoU 0.5 of the `kept` of several metrics, each `repeats[i]` times; NaN without a thing to be found."""
+        things: dict[int, float] = {}
+        boxes: list[Sequence[float]] = []
+        for each, times in zip(kept, repeats, strict=True):
+            for row in each if times else ():
+                if len(row) == 2:
+                    things[int(row[0])] = things.get(int(row[0]), 0) + times * row[1]
+                else:
+                    boxes += [row] * int(times)
+        table = np.array(boxes, np.float64).reshape(-1, 4)
+        found = []
+        for number in sorted(things):
+            rows = table[(table[:, 0] == number) & (table[:, 3] == 0)]
+            order = np.argsort(-rows[:, 1], kind="stable")
+            found.append(average_precision(rows[order, 2].astype(bool), int(things[number]))[0])
+        return float(np.mean(found)) if found else float("nan")
 
     def value(self) -> float:
         """mAP at IoU 0.5, 0..1; NaN where there was nothing to be found."""

@@ -11,9 +11,9 @@ from typing import Any
 import numpy as np
 
 from edgemm.errors import InputError, SourceError
-from edgemm.media import AudioBlock
 from edgemm.judge.data.pairs import TextPair, read_pairs
 from edgemm.judge.data.transcripts import has_transcripts, read_transcripts
+from edgemm.media import AudioBlock
 from edgemm.results import Audio
 from edgemm.selection import spread
 

@@ -4,6 +4,9 @@ from __future__ import annotations
 
 from typing import Any, ClassVar
 
+import numpy as np
+import numpy.typing as npt
+
 from edgemm.errors import InputError
 from edgemm.results import Keyword
 
@@ -40,9 +43,18 @@ class KeywordMetric:
 
     def value(self) -> float:
         """Share of recordings, 0..1; NaN before the first."""
+        return self.value_of(self.counts())
+
+    def counts(self) -> npt.NDArray[np.float64]:
+        """float64[2]: right ones, recordings."""
         samples = self._words + self._without
         wrong = self._missed + self._confused + self._false_alarms
-        return (samples - wrong) / samples if samples else float("nan")
+        return np.array([samples - wrong, samples], np.float64)
+
+    @staticmethod
+    def value_of(counts: npt.NDArray[np.float64]) -> float:
+        """Of summed `counts`."""
+        return float(counts[0] / counts[1]) if counts[1] else float("nan")
 
     def report(self) -> dict[str, Any]:
         """`samples`, `accuracy`, and the three kinds of faults: shares of the recordings in which each can happen."""

@@ -64,7 +64,16 @@ class LandmarksMetric:
 
     def value(self) -> float:
         """Mean over all points, as a share of their things' scales; NaN where nothing could be compared."""
-        return self._shares / self._scaled_points if self._scaled_points else float("nan")
+        return self.value_of(self.counts())
+
+    def counts(self) -> npt.NDArray[np.float64]:
+        """float64[2]: sum of the distances as shares of their scales, points."""
+        return np.array([self._shares, self._scaled_points], np.float64)
+
+    @staticmethod
+    def value_of(counts: npt.NDArray[np.float64]) -> float:
+        """Of summed `counts`."""
+        return float(counts[0] / counts[1]) if counts[1] else float("nan")
 
     def mean_px(self) -> float:
         """Mean over all points, pixels; NaN where nothing could be compared."""

@@ -58,8 +58,19 @@ class SegmentationMetric:
 
     def value(self) -> float:
         """mIoU, 0..1; NaN where no pixel counts."""
-        ious = self._ious()
-        return float(np.nanmean(ious)) if np.isfinite(ious).any() else float("nan")
+        return self.value_of(self.counts())
+
+    def counts(self) -> npt.NDArray[np.float64]:
+        """float64[3n]: of n classes, in turn, the pixels in answer and truth, in the truth, in the answer."""
+        return np.stack([self._both, self._true, self._found], axis=1).reshape(-1).astype(np.float64)
+
+    @staticmethod
+    def value_of(counts: npt.NDArray[np.float64]) -> float:
+        """Of summed `counts`, the shorter ones filled up with zeros."""
+        both, true, found = counts.reshape(-1, 3).T
+        union = true + found - both
+        there = union > 0
+        return float(np.mean(both[there] / union[there])) if there.any() else float("nan")
 
     def pixels_alike(self) -> float:
         """Share of pixels with the right class, 0..1; NaN where no pixel counts."""

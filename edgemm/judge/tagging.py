@@ -5,6 +5,9 @@ from __future__ import annotations
 from collections.abc import Collection
 from typing import Any, ClassVar
 
+import numpy as np
+import numpy.typing as npt
+
 from edgemm.errors import InputError
 from edgemm.results import Tags
 
@@ -38,7 +41,16 @@ class TaggingMetric:
 
     def value(self) -> float:
         """0..1; NaN before the first."""
-        return self._sum / self._samples if self._samples else float("nan")
+        return self.value_of(self.counts())
+
+    def counts(self) -> npt.NDArray[np.float64]:
+        """float64[2]: sum over recordings, recordings."""
+        return np.array([self._sum, self._samples], np.float64)
+
+    @staticmethod
+    def value_of(counts: npt.NDArray[np.float64]) -> float:
+        """Of summed `counts`."""
+        return float(counts[0] / counts[1]) if counts[1] else float("nan")
 
     def report(self) -> dict[str, Any]:
         """`samples`, `LRAP`, and `top-1`: the share of recordings whose best label is right."""

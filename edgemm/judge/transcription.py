@@ -54,7 +54,16 @@ class TranscriptionMetric:
 
     def value(self) -> float:
         """Share of the words, 0 or more: words that nobody said count too. NaN where no word was said."""
-        return self._wrong_words / self._words if self._words else float("nan")
+        return self.value_of(self.counts())
+
+    def counts(self) -> npt.NDArray[np.float64]:
+        """float64[2]: wrong words, words."""
+        return np.array([self._wrong_words, self._words], np.float64)
+
+    @staticmethod
+    def value_of(counts: npt.NDArray[np.float64]) -> float:
+        """Of summed `counts`."""
+        return float(counts[0] / counts[1]) if counts[1] else float("nan")
 
     def report(self) -> dict[str, Any]:
         """`samples`, `word error`, `letter error` (spaces between words count as letters), `words`, `wrong words`, and

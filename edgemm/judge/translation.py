@@ -8,6 +8,9 @@ from collections import Counter
 from collections.abc import Sequence
 from typing import Any, ClassVar
 
+import numpy as np
+import numpy.typing as npt
+
 from edgemm.errors import InputError
 from edgemm.results import Written
 
@@ -63,14 +66,26 @@ class TranslationMetric:
 
     def value(self) -> float:
         """0..100; NaN before the first text."""
-        if not self._samples:
+        return self.value_of(self.counts())
+
+    def counts(self) -> npt.NDArray[np.float64]:
+        """float64[11]: texts, tokens found, tokens that are right, matches and counts of one to four tokens."""
+        sums = [self._samples, self._found, self._right, *self._matches, *self._counts]
+        return np.array(sums, np.float64)
+
+    @staticmethod
+    def value_of(counts: npt.NDArray[np.float64]) -> float:
+        """Of summed `counts`."""
+        samples, found, right = counts[:3].tolist()
+        matches, totals = counts[3 : 3 + ORDERS].tolist(), counts[3 + ORDERS :].tolist()
+        if not samples:
             return math.nan
-        if not self._matches[0]:  # then no longer sequence is right either
+        if not matches[0]:  # then no longer sequence is right either
             return 0.0
-        precisions = self._precisions()
+        precisions = _precisions(matches, totals)
         if not all(precisions):
             return 0.0
-        return self._brevity() * math.exp(sum(map(math.log, precisions)) / ORDERS)
+        return _brevity(found, right) * math.exp(sum(map(math.log, precisions)) / ORDERS)
 
     def report(self) -> dict[str, Any]:
         """`samples`, `BLEU`, `exact` (the share of texts that are right word for word), the `brevity` penalty and the
@@ -80,23 +95,25 @@ class TranslationMetric:
             "samples": self._samples,
             self.name: self.value() if some else None,
             "exact": self._exact / self._samples if some else None,
-            "brevity": self._brevity() if some else None,
-            "precisions": self._precisions(),
+            "brevity": _brevity(self._found, self._right) if some else None,
+            "precisions": _precisions(self._matches, self._counts),
         }
 
-    def _precisions(self) -> list[float]:
-        """0..100; 0 where no text is as long."""
-        found, halves = [], 1.0
-        for matches, count in zip(self._matches, self._counts, strict=True):
-            if not matches:
-                halves /= 2
-            found.append(100.0 * (matches or halves) / count if count else 0.0)
-        return found
 
-    def _brevity(self) -> float:
-        if self._found >= self._right:
-            return 1.0
-        return math.exp(1.0 - self._right / self._found) if self._found else 0.0
+def _precisions(matches: Sequence[float], counts: Sequence[float]) -> list[float]:
+    """0..100; 0 where no text is as long."""
+    found, halves = [], 1.0
+    for right, count in zip(matches, counts, strict=True):
+        if not right:
+            halves /= 2
+        found.append(100.0 * (right or halves) / count if count else 0.0)
+    return found
+
+
+def _brevity(found: float, right: float) -> float:
+    if found >= right:
+        return 1.0
+    return math.exp(1.0 - right / found) if found else 0.0
 
 
 def tokens_13a(text: str) -> list[str]:

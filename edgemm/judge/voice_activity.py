@@ -43,8 +43,17 @@ class VoiceActivityMetric:
 
     def value(self) -> float:
         """0 or more; NaN where there is no speech."""
-        wrong_s = self._speech_s + self._found_s - 2 * self._both_s
-        return wrong_s / self._speech_s if self._speech_s else float("nan")
+        return self.value_of(self.counts())
+
+    def counts(self) -> npt.NDArray[np.float64]:
+        """float64[3]: seconds of speech, seconds found, seconds of both."""
+        return np.array([self._speech_s, self._found_s, self._both_s])
+
+    @staticmethod
+    def value_of(counts: npt.NDArray[np.float64]) -> float:
+        """Of summed `counts`."""
+        speech_s, found_s, both_s = counts
+        return float((speech_s + found_s - 2 * both_s) / speech_s) if speech_s else float("nan")
 
     def report(self) -> dict[str, Any]:
         """`samples`, `detection error`, its two parts `missed` and `false alarm`, and `speech_s`."""

@@ -14,11 +14,11 @@ import numpy.typing as npt
 
 from edgemm.errors import InputError
 from edgemm.judge import TrueBoxes, TrueClasses, TruePoints
-from edgemm.log import LOG
 from edgemm.judge.data.labelled import Labelled, LabelledData, Truth
 from edgemm.judge.data.pictures import inside, read_bounded
 from edgemm.judge.data.polygon import fill
 from edgemm.judge.data.rle import read_rle
+from edgemm.log import LOG
 
 MAX_BYTES = 1 << 30
 MAX_SIDE = 1 << 16

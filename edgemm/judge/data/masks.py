@@ -13,10 +13,10 @@ import numpy.typing as npt
 
 from edgemm.errors import InputError
 from edgemm.judge import TrueClasses
-from edgemm.log import LOG
 from edgemm.judge.data.labelled import Labelled, LabelledData, Truth
 from edgemm.judge.data.names import names_beside
 from edgemm.judge.data.pictures import pictures_in, read_bounded
+from edgemm.log import LOG
 
 MAX_BYTES = 64 << 20
 MAX_PIXELS = 1 << 26

@@ -15,8 +15,8 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from edgemm.errors import InputError
-from edgemm.log import LOG
 from edgemm.judge.data.pictures import read_bounded
+from edgemm.log import LOG
 
 MAX_BYTES = 64 << 20
 MANIFESTS = ("manifest.json", "manifest.jsonl")

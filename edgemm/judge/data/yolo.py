@@ -11,11 +11,11 @@ import numpy.typing as npt
 
 from edgemm.errors import InputError
 from edgemm.judge import TrueBoxes, TrueClasses
-from edgemm.log import LOG
 from edgemm.judge.data.labelled import Labelled, LabelledData, Truth
 from edgemm.judge.data.names import MAX_CLASSES, names_beside
 from edgemm.judge.data.pictures import pictures_in, read_bounded
 from edgemm.judge.data.polygon import fill
+from edgemm.log import LOG
 
 FOLDERS = {"detection": ("labels", "boxes"), "segmentation": ("labels", "polygons")}
 """Task -> folders that may hold its truths, beside `images`; the first that is there counts."""

@@ -33,10 +33,10 @@ import edgemm
 from edgemm.artifact.bundle import BundleGolden, read_bundle
 from edgemm.converters import convert_bundle
 from edgemm.converters.bundles import conversion
-from edgemm.judge.items import Item
 from edgemm.converters.bundles.recorded import record
 from edgemm.converters.bundles.together import Together
 from edgemm.errors import CardError, ConversionError, FidelityMissed, InputError, UnsupportedOperator
+from edgemm.judge.items import Item
 
 __all__ = ["level_driver", "level_folder"]
 

@@ -13,9 +13,9 @@ import pytest
 from tiny_translator import BEGIN, Translator, write_translator
 
 import edgemm
-from edgemm.judge.items import Item
 from edgemm.converters.bundles.together import ForcedFidelity, Free, Together, judge
 from edgemm.converters.fidelity import Gate
+from edgemm.judge.items import Item
 from edgemm.results import Audio, Written
 
 NETWORK = Translator()

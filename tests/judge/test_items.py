@@ -9,8 +9,8 @@ import numpy as np
 import pytest
 from level_bundle import sound, stored, write_wav
 
-from edgemm.judge.items import Item, divided, load_items
 from edgemm.errors import InputError
+from edgemm.judge.items import Item, divided, load_items
 from edgemm.media import AudioBlock
 from edgemm.results import Audio
 
