@@ -19,6 +19,7 @@ from edgemm.instructions import instructions
 if TYPE_CHECKING:
     from edgemm import BundleModel
     from edgemm.artifact import Artifact
+    from edgemm.card.fit import CardLike
 
 RUNS, BUNDLE_RUNS = 200, 20
 """Inferences of a model, and results of a bundle, that are counted where nobody says how many."""
@@ -103,6 +104,7 @@ def bench(
     delegate: str | tuple[str, ...] = "auto",
     threads: int = 1,
     runs: int | None = None,
+    card: CardLike | None = None,
     progress: Progress | None = None,
 ) -> Measurement:
     """Times inferences on zeros after a warm-up, tensors in place; of a bundle, whole results for the input of its
@@ -110,6 +112,7 @@ def bench(
 
     Args:
         runs: how many; None: 200 inferences, or 20 results of a bundle.
+        card: of a file that carries none, or leaves sizes open; see `edgemm.load`.
 
     Raises:
         InputError: `runs` or `threads` below 1.
@@ -124,7 +127,7 @@ def bench(
         with edgemm.load_bundle(path, delegate=delegate, threads=threads) as bundle:
             init_ms = (time.perf_counter_ns() - began) / 1e6
             return _bench_bundle(bundle, threads, init_ms, runs or BUNDLE_RUNS, progress)
-    with edgemm.load(path, delegate=delegate, threads=threads) as model:
+    with edgemm.load(path, delegate=delegate, threads=threads, card=card) as model:
         init_ms = (time.perf_counter_ns() - began) / 1e6
         backend = model.backend
         for index, spec in enumerate(backend.inputs):

@@ -89,12 +89,13 @@ ROOMS: dict[str, Room] = {
         ("",),
         (*GROUND, "card", "enrolled", "chain", "capture", "stream", "load", "drawing", "judge", "sinks"),
     ),
-    "bench": Room(("bench",), (*GROUND, "artifact", "backends", "model", "facade")),
+    "bench": Room(("bench",), (*GROUND, "card", "artifact", "backends", "model", "facade")),
     # A model judged by what is right, beside others.
     "judging": Room(
-        ("judge.compute", "judge.corruptions", "judge.items", "judge.judgement", "judge.pieces", "judge.samples"),
+        ("judge.compute", "judge.corruptions", "judge.figures", "judge.items", "judge.judgement", "judge.pieces",
+         "judge.samples"),
         (*GROUND, "card", "artifact", "inspection", "capture", "preprocess", "tasks", "drawing", "judge", "model",
-         "load", "facade", "bench"),
+         "load", "facade", "bench", "maps", "spread"),
     ),
     "doctor": Room(("doctor",), (*GROUND, "recorder", "player", "capture", "delegates", "facade")),
     "app": Room(("app",), (*GROUND, "card", "capture", "stream", "sinks", "load")),

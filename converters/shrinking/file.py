@@ -290,6 +290,7 @@ def _with_card(made: Aware, report: TrainingReport, settings: Settings, *, helpe
         "steps": report.steps,
         "seed": settings.seed,
         "loss": report.losses["loss"][-1],
+        "seconds": round(report.seconds, 1),
     }
     card = made.prepared.card.after(
         "distilled" if helped else "distillation_discarded", details, made.prepared.sha256

@@ -1,26 +1,30 @@
-"""A judgement as independent pieces of work: each is a dictionary of plain JSON and gives one, wherever it is run.
+"""A judgement as independent pieces of work: each is a dictionary of plain JSON and gives one, wherever it is done.
 
     pieces = answer_pieces(model_facts("digits.tflite"), data_facts("pictures/"), count=1000, seed=0)
-    rows = [run_piece(piece) for piece in pieces]     here, in other processes, on other machines
+    done = edgemm.judge.spread.spread(pieces, jobs=4)         which calls `run_piece` for each
 
 A piece names a model, some of the samples of a data set, and what they are spoiled with. Its row has what each sample
 adds to the figure (`edgemm.judge.tally`), and no figure of its own: figures and intervals are made of the rows of all
 pieces in the order of the samples, so that they are the same however the work was divided. A row holds no times.
 
     {"what": "answers",
-     "model": {"path": ..., "sha256": ..., "card": null or a preset or a path},
-     "data": {"path": ..., "option": "--data", "fingerprint": ..., "limit": 1000},
-     "samples": [0, 250],                  of the chosen ones, from and up to
+     "model": {"path": ..., "card": null or a preset or a path},
+     "data": {"path": ..., "option": "--data", "limit": 1000},
+     "files": {path: hash},                what is read, for `edgemm.judge.spread`
+     "samples": [0, 64],                   of the chosen ones, from and up to
      "corruption": null or ["noise", 3],
      "seed": 0}
     ->
-    {"key": "9f2c...",                     of the piece: `piece_key`
-     "answers": [{"counts": [...], ...} ...]}
+    {"answers": [{"counts": [...], "name": ..., "alone": ..., "answer": ..., "score": ..., "truth": ...}, ...]}
+
+    {"what": "map", "model", "data", "files", "seed" as above, "sample": 12, "drawn": true}
+    ->
+    {"name": ..., "own": [deletion, insertion], "random": [deletion, insertion], "target": ..., "svg": ...}
+    {"name": ..., "left_out": why}
 """
 
 from __future__ import annotations
 
-import hashlib
 import json
 from collections import OrderedDict
 from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -34,7 +38,8 @@ import numpy as np
 from edgemm.errors import InputError
 from edgemm.judge.corruptions import spoil
 from edgemm.judge.corruptions.truths import spoilt_truth
-from edgemm.judge.samples import Facts, Sample, SampleData, facts_of, fingerprint, read_samples
+from edgemm.judge.samples import Facts, Sample, SampleData, facts_of, read_samples
+from edgemm.judge.spread import file_hash
 from edgemm.judge.tally import make_tally
 from edgemm.media import AudioBlock, Frame
 from edgemm.results import Classification, Keyword, Tags, Transcript, Written
@@ -45,8 +50,10 @@ if TYPE_CHECKING:
 Piece = Mapping[str, Any]
 Row = dict[str, Any]
 
-PER_PIECE = 256
+PER_PIECE = 64
 """Samples of one piece."""
+DRAWN_MAPS = 4
+"""Of each model."""
 LOW_THRESHOLD = 0.05
 """Of a detector that is judged: the precision over all thresholds counts, not over that of its card."""
 _KEPT = 2
@@ -60,20 +67,13 @@ def run_piece(piece: Piece) -> Row:
         piece: as the functions of this module make them.
 
     Raises:
-        InputError: there is no such kind of piece, the model or the data are others than they were, or a sample cannot
-            be read.
+        InputError: there is no such kind of piece, or a sample cannot be read.
         EdgemmError: the model cannot be loaded or run.
     """
     what = piece.get("what")
     if what not in KINDS:
         raise InputError(f"piece: expected one of {', '.join(KINDS)}, found {what!r}")
-    return {"key": piece_key(piece), **KINDS[what](piece)}
-
-
-def piece_key(piece: Piece) -> str:
-    """By which the row of a piece is found again: SHA-256 of the piece."""
-    text = json.dumps(piece, sort_keys=True, ensure_ascii=True, allow_nan=False)
-    return hashlib.sha256(text.encode("ascii")).hexdigest()
+    return KINDS[what](piece)
 
 
 def model_facts(path: str | Path, card: str | None = None) -> dict[str, Any]:
@@ -81,20 +81,31 @@ def model_facts(path: str | Path, card: str | None = None) -> dict[str, Any]:
 
     Args:
         card: a preset, or the path of a card, for a file without one.
-
-    Raises:
-        InputError: the file cannot be read.
     """
-    return {"path": str(path), "sha256": _hash(Path(path)), "card": card}
+    is_file = card is not None and Path(card).is_file()
+    return {"path": str(Path(path).absolute()), "card": str(Path(str(card)).absolute()) if is_file else card}
 
 
 def data_facts(path: str | Path, option: str = "--data", limit: int = 1000) -> dict[str, Any]:
     """A data set, as pieces name it.
 
     Args:
+        option: what the path was given as, for messages.
         limit: at most so many samples, spread evenly over what is there.
     """
-    return {"path": str(path), "option": option, "fingerprint": fingerprint(path), "limit": limit}
+    return {"path": str(Path(path).absolute()), "option": option, "limit": limit}
+
+
+def files_of(model: Mapping[str, Any], *data: Mapping[str, Any]) -> dict[str, str]:
+    """Path -> hash of what pieces of a model and of data read.
+
+    Raises:
+        InputError: one cannot be read.
+    """
+    paths = [model["path"], *(each["path"] for each in data)]
+    if model["card"] is not None and Path(model["card"]).is_file():
+        paths.append(model["card"])
+    return {path: file_hash(path) for path in paths}
 
 
 def answer_pieces(
@@ -111,17 +122,52 @@ def answer_pieces(
         count: of the samples that there are within the limit.
         corruption: kind and strength.
     """
+    files = files_of(model, data)
     return [
         {
             "what": "answers",
             "model": dict(model),
             "data": dict(data),
+            "files": files,
             "samples": [begin, min(begin + PER_PIECE, count)],
             "corruption": None if corruption is None else list(corruption),
             "seed": seed,
         }
         for begin in range(0, count, PER_PIECE)
     ]
+
+
+def map_pieces(
+    model: Mapping[str, Any], data: Mapping[str, Any], samples: Sequence[int], seed: int
+) -> list[dict[str, Any]]:
+    """The pieces that make the maps of some samples of a data set, the first ones drawn.
+
+    Args:
+        samples: their places in the data.
+    """
+    common = {"what": "map", "model": dict(model), "data": dict(data), "files": files_of(model, data)}
+    return [
+        {**common, "sample": sample, "seed": seed, "drawn": at < DRAWN_MAPS}
+        for at, sample in enumerate(samples)
+    ]
+
+
+def _map(piece: Piece) -> Row:
+    from edgemm.judge.maps import compare, explain, svg
+
+    with open_judged(piece["model"]) as judged:
+        data = open_data(piece["data"], judged.facts)
+        sample = data.samples[piece["sample"]]
+        given = sample.read()
+        model: Any = judged.model
+        try:
+            found = explain(model, given, method="masks", seed=piece["seed"])
+            own, random = compare(model, given, found, seed=piece["seed"])
+        except InputError as error:
+            return {"name": sample.name, "left_out": str(error)}
+        row = {"name": sample.name, "target": found.target, "score": found.score}
+        pairs = {"own": [own.deletion, own.insertion], "random": [random.deletion, random.insertion]}
+        return {**row, **pairs, "svg": svg(found, given) if piece["drawn"] else None}
 
 
 def _answers(piece: Piece) -> Row:
@@ -139,8 +185,8 @@ def _answers(piece: Piece) -> Row:
         }
 
 
-KINDS: dict[str, Callable[[Piece], Row]] = {"answers": _answers}
-"""What a piece asks for -> the function that gives its row, without the key."""
+KINDS: dict[str, Callable[[Piece], Row]] = {"answers": _answers, "map": _map}
+"""What a piece asks for -> the function that gives its row."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -225,15 +271,10 @@ def open_judged(facts: Mapping[str, Any]) -> Iterator[Judged]:
     """A model that pieces name. The last ones stay open in this process until `close_judged`.
 
     Raises:
-        InputError: the file is another one than it was.
         EdgemmError: it cannot be loaded, or its task has no metric.
     """
-    key = piece_key(facts)
+    key = _key(facts, facts["path"], facts["card"])
     if key not in _models:
-        if _hash(Path(facts["path"])) != facts["sha256"]:
-            raise InputError(
-                f"{facts['path']}: the file is another one than when the work was divided. Begin again"
-            )
         _models[key] = _load(facts["path"], facts["card"])
     _models.move_to_end(key)
     while len(_models) > _KEPT:
@@ -282,14 +323,10 @@ def open_data(facts: Mapping[str, Any], of: Facts) -> SampleData:
     """The samples of a data set that pieces name.
 
     Raises:
-        InputError: they are others than they were, or cannot be read.
+        InputError: they cannot be read.
     """
-    key = piece_key({**facts, "of": repr(of)})
+    key = _key({**facts, "of": repr(of)}, facts["path"])
     if key not in _data:
-        if fingerprint(facts["path"]) != facts["fingerprint"]:
-            raise InputError(
-                f"{facts['path']}: the data are others than when the work was divided. Begin again"
-            )
         _data[key] = read_samples(facts["path"], of, facts["option"], facts["limit"])
     _data.move_to_end(key)
     while len(_data) > _KEPT:
@@ -297,17 +334,7 @@ def open_data(facts: Mapping[str, Any], of: Facts) -> SampleData:
     return _data[key]
 
 
-def _hash(path: Path) -> str:
-    """SHA-256 of a file, or of all files of a folder with their names."""
-    digest = hashlib.sha256()
-    if path.is_dir():
-        for each in sorted(file for file in path.rglob("*") if file.is_file()):
-            digest.update(f"{each.relative_to(path)}\0{_hash(each)}\0".encode("utf-8", "surrogateescape"))
-        return digest.hexdigest()
-    try:
-        with path.open("rb") as stream:
-            while block := stream.read(1 << 20):
-                digest.update(block)
-    except OSError as error:
-        raise InputError(f"{path}: cannot be read: {error.strerror or error}") from error
-    return digest.hexdigest()
+def _key(facts: Mapping[str, Any], *paths: str | None) -> str:
+    """Another one where a file was changed meanwhile."""
+    hashes = [file_hash(path) for path in paths if path is not None and Path(path).exists()]
+    return json.dumps([facts, hashes], sort_keys=True)

@@ -16,8 +16,6 @@ tensors, one class       an .npz of arrays by the names of the inputs, and `labe
 
 from __future__ import annotations
 
-import hashlib
-import os
 import time
 import zipfile
 from collections.abc import Callable, Sequence
@@ -138,21 +136,6 @@ def read_samples(
         f"{option} {where}: the model takes tensors: expected an .npz with an array for each input "
         f"({', '.join(facts.inputs)}) and `labels`"
     )
-
-
-def fingerprint(path: str | Path) -> str:
-    """SHA-256 over names, sizes and times of change of all files at a path: other data have another one."""
-    where, digest = Path(path), hashlib.sha256()
-    files = sorted(where.rglob("*")) if where.is_dir() else [where]
-    for each in files:
-        try:
-            status = each.stat()
-        except OSError:
-            continue
-        if each.is_file():
-            name = each.relative_to(where) if where.is_dir() else each.name
-            digest.update(os.fsencode(f"{name}\0{status.st_size}\0{status.st_mtime_ns}\0"))
-    return digest.hexdigest()
 
 
 def _pictures(path: Path, facts: Facts, option: str, limit: int) -> SampleData:
