@@ -14,6 +14,8 @@ import socket
 import time
 from collections.abc import Mapping
 from contextlib import suppress
+from pathlib import Path
+from queue import Empty, SimpleQueue
 from typing import Any
 
 from edgemm import signals, strict_json
@@ -27,6 +29,7 @@ from edgemm.version import __version__
 CONNECT_S = 10.0
 WORKERS_S = 60.0
 """So long without a single worker, and it is an error."""
+_MOST_BYTES = 1 << 20
 _LOOK_S = 0.5
 """Between two looks at signals, and at whether anybody works."""
 
@@ -59,10 +62,10 @@ def remote(entry: str, piece: str, version: str) -> str:
 
 
 def _connected(distributed: Any, address: str) -> Any:
-    named = {"scheduler_file": address} if address.endswith(".json") else {"address": address}
     try:
-        return distributed.Client(**named, timeout=CONNECT_S, set_as_default=False, name="edgemm-judge")
-    except (OSError, ValueError, TypeError) as error:
+        at = _from_file(Path(address)) if address.endswith(".json") else address
+        return distributed.Client(at, timeout=CONNECT_S, set_as_default=False, name="edgemm-judge")
+    except (OSError, ValueError, TypeError, KeyError) as error:
         raise InputError(
             f"--dask {address}: expected the address of a Dask scheduler that runs, such as tcp://10.0.0.7:8786; "
             f"none answers ({excerpt(str(error), 200) or type(error).__name__}). Start one with `dask scheduler`, and "
@@ -70,56 +73,66 @@ def _connected(distributed: Any, address: str) -> Any:
         ) from error
 
 
+def _from_file(path: Path) -> str:
+    """What `dask scheduler --scheduler-file` has written."""
+    return str(strict_json.parse(path.read_bytes(), _MOST_BYTES)["address"])
+
+
 class _Run:
     def __init__(self, distributed: Any, client: Any, address: str, done: Done) -> None:
         self._distributed, self._client, self._address, self._done = distributed, client, address, done
         self._worked_s = time.monotonic()
+        self._ended: SimpleQueue[Any] = SimpleQueue()
+        """Futures, put in by a thread of the client."""
 
     def all(self, entry: str, todo: Mapping[str, Json], tries: int) -> None:
         name = secrets.token_hex(4)  # a piece that another run has asked for is not taken from it
-        futures = {
-            self._client.submit(
-                remote, entry, strict_json.line(piece), __version__, key=f"edgemm-{name}-{key}", pure=False
-            ): key
-            for key, piece in todo.items()
-        }
-        left = dict.fromkeys(todo, tries - 1)
+        left = dict.fromkeys(todo, tries)
+        futures: dict[Any, str] = {}
+
+        def submit(key: str) -> None:
+            left[key] -= 1
+            text, task = strict_json.line(todo[key]), f"edgemm-{name}-{key}-{left[key]}"
+            future = self._client.submit(remote, entry, text, __version__, key=task, pure=False)
+            futures[future] = key
+            future.add_done_callback(self._ended.put)
+
         try:
+            for key in todo:
+                submit(key)
             while futures:
                 signals.check()
-                for future in self._ended(futures):
-                    key = futures.pop(future)
-                    answer = self._answer(future)
-                    if answer.row is None and not answer.final and left[key]:
-                        left[key] -= 1
-                        again = f"edgemm-{name}-{key}-{left[key]}"
-                        text = strict_json.line(todo[key])
-                        futures[
-                            self._client.submit(remote, entry, text, __version__, key=again, pure=False)
-                        ] = key
-                    else:
-                        self._done(key, answer)
+                future = self._next()
+                if future not in futures:
+                    continue
+                key = futures.pop(future)
+                answer = self._answer(future)
+                if answer.row is not None or answer.final:
+                    self._done(key, answer)
+                elif left[key]:
+                    submit(key)
+                else:
+                    self._done(key, answer.given_up(tries))
         finally:
             if futures:
                 with suppress(Exception):
                     self._client.cancel(list(futures), force=True)
 
-    def _ended(self, futures: Mapping[Any, str]) -> list[Any]:
-        try:
-            self._distributed.wait(list(futures), timeout=_LOOK_S, return_when="FIRST_COMPLETED")
-        except TimeoutError:
-            self._require_workers()
-        except Exception as error:
-            raise self._lost(error) from error
+    def _next(self) -> Any:
+        """A future that has ended; None where there is none yet."""
         if self._client.status != "running":
-            raise self._lost(None)
-        return [each for each in futures if each.status != "pending"]
+            raise self._lost()
+        try:
+            return self._ended.get(timeout=_LOOK_S)
+        except Empty:
+            self._require_workers()
+            return None
 
     def _answer(self, future: Any) -> Answer:
         if future.status == "finished":
             return Answer.decoded(future.result())
         if future.status != "error":  # cancelled, lost
-            raise self._lost(None)
+            raise self._lost()
         error = future.exception()
         if isinstance(error, self._distributed.scheduler.KilledWorker):
             return Answer(None, "each worker that did it died; given up by the scheduler")
@@ -142,9 +155,8 @@ class _Run:
                 f"one with `dask worker {self._address}`. The rows that are done are kept"
             )
 
-    def _lost(self, error: BaseException | None) -> EdgemmError:
-        said = f" ({excerpt(str(error), 200)})" if error is not None else ""
+    def _lost(self) -> EdgemmError:
         return EdgemmError(
-            f"--dask {self._address}: the scheduler went away{said}. The rows that are done are kept: judge again with "
-            "the same file of rows"
+            f"--dask {self._address}: the scheduler went away. The rows that are done are kept: judge again with the "
+            "same file of rows"
         )

@@ -42,8 +42,10 @@ def in_this_process(entry: str, todo: Mapping[str, Json], tries: int, done: Done
         for left in reversed(range(tries)):
             signals.check()
             answer = do(entry, piece)
-            if answer.row is not None or answer.final or not left:
+            if answer.row is not None or answer.final:
                 break
+            if not left:
+                answer = answer.given_up(tries)
         done(key, answer)
 
 
@@ -111,8 +113,7 @@ class _Pool:
         elif self._tried[key] < self._tries:
             self._waiting.append(key)  # behind the others: they are not held up by a piece that kills
         else:
-            times = f"given up after {self._tries} tries" if self._tries > 1 else "given up"
-            self._done(key, answer._replace(reason=f"{answer.reason}; {times}"))
+            self._done(key, answer.given_up(self._tries))
         if lives:
             self._give(child)
         elif self._waiting:

@@ -30,6 +30,10 @@ class Answer(NamedTuple):
         """One line of JSON."""
         return strict_json.line(self._asdict())
 
+    def given_up(self, tries: int) -> Answer:
+        """Not tried any more."""
+        return self._replace(reason=f"{self.reason}; given up" + f" after {tries} tries" * (tries > 1))
+
     @classmethod
     def decoded(cls, line: str | bytes) -> Answer:
         """From `encoded`."""
