@@ -169,7 +169,7 @@ def test_a_bundle_and_bare_tensors_are_refused(place: edgemm.Model, tmp_path: An
         edgemm.load(data.path("models/written_numbers.onnx.zip")) as bundle,
         pytest.raises(InputError, match="a model of one file"),
     ):
-        explain(bundle, "12")  # type: ignore[arg-type]
+        explain(bundle, "12")
 
 
 @pytest.mark.parametrize("text", ["clean", ""])

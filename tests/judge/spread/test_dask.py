@@ -72,7 +72,7 @@ def test_two_workers_work_at_once(cluster: Cluster, tmp_path: Path) -> None:
 
 def test_what_fails_is_told(cluster: Cluster, tmp_path: Path) -> None:
     log = tmp_path / "log"
-    asked = [
+    asked: list[Json] = [
         {"what": "refuse"},
         {"what": "fail", "log": str(log)},
         {"what": "row"},
