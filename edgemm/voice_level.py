@@ -16,8 +16,14 @@ FLOOR_DB = (-65.0, -25.0)
 """Full scale. Below the first is digital silence; a floor above the second is no floor."""
 UNKNOWN_DB = -55.0
 """The floor is no higher than this until `MEMORY` has been heard: at first too much passes, not too little."""
+NOISE_DB = -30.0
+"""The same where too little shall pass at first: noise is louder than a quiet room's from the first moment on."""
+PIECE_S = 0.02
+"""Seconds whose mean power is one level."""
 PIECE = 320
-"""Samples whose mean power is one level: 20 ms at 16 kHz."""
+"""Samples of these, at 16 kHz."""
+AGAIN_S = 0.06
+"""After silence voice counts from so much of it in a row on: a click does not put the end off."""
 MEMORY = 6
 BUCKET = 24
 """Levels in each of the `MEMORY` stretches whose minima are kept: 3 s together at 16 kHz."""
@@ -26,11 +32,12 @@ BUCKET = 24
 class VoiceLevel:
     """Blocks of one stream in, True for those with voice in them."""
 
-    def __init__(self, unknown_db: float = UNKNOWN_DB) -> None:
+    def __init__(self, unknown_db: float = UNKNOWN_DB, piece: int = PIECE) -> None:
         """Args:
         unknown_db: decibels of full scale that the floor is no higher than until `MEMORY` has been heard.
+        piece: samples whose mean power is one level.
         """
-        self._unknown_db = unknown_db
+        self._unknown_db, self._piece = unknown_db, piece
         self._lows: list[float] = []
         self._low_db = np.inf
         self._count = 0
@@ -46,8 +53,8 @@ class VoiceLevel:
     def __call__(self, samples: npt.NDArray[np.float32]) -> bool:
         """True when any piece of the block, float32[n] in -1..1, is clearly louder than the floor."""
         loudest_db = -np.inf
-        for at in range(0, len(samples), PIECE):
-            piece = samples[at : at + PIECE]
+        for at in range(0, len(samples), self._piece):
+            piece = samples[at : at + self._piece]
             loudest_db = max(loudest_db, level_db(piece))
             self._learn(level_db(piece))
         return bool(loudest_db > self.floor_db + ABOVE_DB)

@@ -28,8 +28,9 @@ from edgemm.preprocess.window import CLIP_STRIDES
 from edgemm.results import Result
 from edgemm.session import NO_CLOCK, Cancellation, Emission, Gap, StageClock
 from edgemm.tasks.context import Context
-from edgemm.tasks.decoder import Decoder, HearsEveryWindow, HearsOut
+from edgemm.tasks.decoder import Decoder, HearsEveryWindow, HearsOut, HearsSilence
 from edgemm.tasks.outputs import Outputs
+from edgemm.tasks.silence import Quiet, Silence
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -172,6 +173,8 @@ class AudioSession(ModelSession):
         self._every = isinstance(decoder, HearsEveryWindow | HearsOut)
         self._to_the_end = isinstance(decoder, HearsEveryWindow) and decoder.to_the_end
         self._tail_s = decoder.tail_s if isinstance(decoder, HearsOut) else 0.0
+        self._hears_silence = decoder if isinstance(decoder, HearsSilence) and decoder.silence_s else None
+        self._silence = Silence(self._hears_silence.silence_s if self._hears_silence else 0.0)
         self._state = decoder.begin()
         self._context = Context()
         self._began_s: float | None = None
@@ -189,7 +192,20 @@ class AudioSession(ModelSession):
         if self._began_s is None:
             self._began_s = item.position / item.sample_rate
         self._newest = item
-        yield from self._hear(item, clock)
+        for part, quiet in self._silence.parts(item):
+            yield from self._hear(part, clock)
+            if self._cancelled:
+                return
+            if quiet is not None:
+                yield from self._quiet(quiet)
+
+    def _quiet(self, quiet: Quiet) -> Iterator[Emission]:
+        """The results that end with the silence."""
+        assert self._hears_silence is not None
+        begin_ns = min(self._context.begin_ns, quiet.now_ns)
+        at = Context(begin_ns=begin_ns, end_ns=quiet.now_ns, begin_s=quiet.since_s, end_s=quiet.now_s)
+        for each in self._hears_silence.quiet(at, self._state):
+            yield Emission(each, begin_ns, quiet.now_ns, each.final)
 
     def _hear(self, item: AudioBlock, clock: StageClock) -> Iterator[Emission]:
         yield from self._heard(self._window.push(item.samples, item.sample_rate), item, clock)
@@ -253,6 +269,10 @@ class AudioSession(ModelSession):
     def whole(self, block: AudioBlock) -> Result:
         """One result for a whole recording; the state of a stream is not kept."""
         self.reset()
+        if self._hears_silence is not None:
+            found = [each.value for each in (*self.feed(block, NO_CLOCK), *self.finish(NO_CLOCK))]
+            self.reset()
+            return self._hears_silence.joined(found)
         runs, windows = self._runs, []
         strides = 1 if runs.remembers or self._every else CLIP_STRIDES
         for tensor in self._window.clip(
@@ -268,6 +288,7 @@ class AudioSession(ModelSession):
     def reset(self) -> None:
         """Forgets everything heard."""
         self._window.reset()
+        self._silence.reset()
         self._runs.reset()
         self._state = self._decoder.begin()
         self._began_s = None

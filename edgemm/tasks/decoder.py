@@ -74,6 +74,23 @@ class HearsOut(Protocol):
 
 
 @runtime_checkable
+class HearsSilence(Protocol):
+    """A decoder whose results end with a silence of the sound itself, which is known before a model's windows tell it.
+
+    Exists so that a final result does not wait for the window that the silence ends in. Optional.
+    """
+
+    silence_s: float
+    """Seconds of silence after voice that the decoder is told of; 0: none."""
+
+    def quiet(self, context: Context, state: Any) -> Iterable[Result]:
+        """The results that end with a silence from `context.begin_s` to `context.end_s`; it may go on."""
+
+    def joined(self, results: Sequence[Any]) -> Result:
+        """One result for a recording, out of those that a stream of it gives."""
+
+
+@runtime_checkable
 class HearsEveryWindow(Protocol):
     """A decoder that needs every window of a recording, each of which stands for itself, and no silence behind it.
 

@@ -21,6 +21,7 @@ from edgemm.results import Transcript
 from edgemm.session import NO_CLOCK, Cancellation, Emission, Gap, StageClock
 from edgemm.tasks.context import Context
 from edgemm.tasks.mirror import Mirror
+from edgemm.tasks.silence import Quiet, Silence
 from edgemm.tensors import TensorSpec
 
 
@@ -30,7 +31,14 @@ class WindowSession(ABC):
     modality: Literal["image", "audio", "text"] = "audio"
 
     def __init__(
-        self, audio: AudioRecipe, spec: TensorSpec, parts: Sequence[Part], *, mirrored: bool, tail_s: float
+        self,
+        audio: AudioRecipe,
+        spec: TensorSpec,
+        parts: Sequence[Part],
+        *,
+        mirrored: bool,
+        tail_s: float,
+        silence_s: float = 0.0,
     ) -> None:
         """
         Args:
@@ -39,6 +47,7 @@ class WindowSession(ABC):
             parts: closed with the session.
             mirrored: before the first sample stands its mirror image, `audio.lead` samples of it.
             tail_s: seconds of silence behind the last sample, beside those that complete its window.
+            silence_s: of the sound itself, after which `_quiet` is asked; 0: never.
 
         Raises:
             CardError: the recipe does not fit the input, or leaves sound out.
@@ -57,7 +66,7 @@ class WindowSession(ABC):
             )
         self._span_s, self._stride_s = self._window.span / self._rate, self._window.stride / self._rate
         self._tail_s = self._span_s + tail_s
-        self._cancelled = Cancellation()
+        self._cancelled, self._silence = Cancellation(), Silence(silence_s)
         self._began_s: float | None = None
         self._newest: AudioBlock | None = None
         self._at = Context()
@@ -66,6 +75,10 @@ class WindowSession(ABC):
     @abstractmethod
     def _heard(self, context: Context, clock: StageClock) -> Sequence[Transcript]:
         """The results of the window that `self._frames` holds."""
+
+    def _quiet(self, quiet: Quiet) -> Sequence[Transcript]:
+        """The results that end with a silence of the sound."""
+        return ()
 
     @abstractmethod
     def _ended(self, context: Context) -> Sequence[Transcript]:
@@ -85,9 +98,15 @@ class WindowSession(ABC):
             raise InputError(f"the bundle takes sound: expected an AudioBlock, found {type(item).__name__}")
         self._cancelled.renew()
         self._newest = item
-        heard = self._mirror(item)
-        if heard is not None:
-            yield from self._hear(heard, clock)
+        for part, quiet in self._silence.parts(item):
+            heard = self._mirror(part)
+            if heard is not None:
+                yield from self._hear(heard, clock)
+            if self._cancelled:
+                return
+            if quiet is not None:
+                for each in self._quiet(quiet):
+                    yield Emission(each, min(self._at.begin_ns, quiet.now_ns), quiet.now_ns, each.final)
 
     def _hear(self, item: AudioBlock, clock: StageClock) -> Iterator[Emission]:
         if self._began_s is None:
@@ -159,6 +178,7 @@ class WindowSession(ABC):
         """Nothing was heard."""
         self._window.reset()
         self._mirror.reset()
+        self._silence.reset()
         self._forget()
         self._began_s, self._newest, self._at = None, None, Context()
 

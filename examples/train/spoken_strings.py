@@ -45,13 +45,17 @@ class SpokenString:
         return " ".join(each.text for each in self.words)
 
 
-def spoken_strings(recordings: Sequence[Recording], count: int, seed: int) -> list[SpokenString]:
+def spoken_strings(
+    recordings: Sequence[Recording], count: int, seed: int, noise_db: tuple[float, float] = NOISE_DB
+) -> list[SpokenString]:
     """Random strings of the recordings, which are of one speaker."""
     random = np.random.default_rng(seed)
-    return [_string(recordings, random) for _ in range(count)]
+    return [_string(recordings, random, noise_db) for _ in range(count)]
 
 
-def _string(recordings: Sequence[Recording], random: np.random.Generator) -> SpokenString:
+def _string(
+    recordings: Sequence[Recording], random: np.random.Generator, noise_db: tuple[float, float]
+) -> SpokenString:
     pieces: list[npt.NDArray[np.float32]] = []
     words: list[Said] = []
     at = 0
@@ -66,5 +70,5 @@ def _string(recordings: Sequence[Recording], random: np.random.Generator) -> Spo
         at += end - begin
     level = np.sqrt(np.mean(np.square(np.concatenate(pieces[1::2]))))
     sound = np.concatenate([*pieces, np.zeros(int(random.uniform(*EDGE_S) * RATE), np.float32)])
-    hiss = level * 10 ** (random.uniform(*NOISE_DB) / 20) * random.standard_normal(len(sound))
+    hiss = level * 10 ** (random.uniform(*noise_db) / 20) * random.standard_normal(len(sound))
     return SpokenString((sound + hiss).astype(np.float32), tuple(words))

@@ -34,3 +34,12 @@ def test_int8_hears_what_float_hears_when_it_is_said(tmp_path_factory: pytest.Te
         assert found.streams_alike == 1.0
         assert found.begins_within >= 0.97
         assert found.ends_within >= 0.9
+
+
+def test_a_final_result_comes_within_the_silence_and_a_tenth_of_a_second_in_noise() -> None:
+    from benchmarks.digit_strings import DIGITS, NOISY, finals
+
+    found = finals(shared(DIGITS).parents[1], "digits_ctc.int8.tflite", 20)
+    assert found["within"] == NOISY
+    assert found["word_error"] <= 0.16
+    assert found["least_s"] >= 0.5

@@ -15,6 +15,7 @@ from edgemm.errors import CardError, EdgemmError
 from edgemm.results import Embedding, Transcript
 from edgemm.tasks import open_decoder
 from edgemm.tasks.context import NOWHERE
+from edgemm.tasks.decoder import HearsOut, HearsSilence
 from edgemm.tasks.outputs import Outputs
 from edgemm.tensors import TensorSpec
 
@@ -42,6 +43,18 @@ class Gives:
 
     def whole(self, windows: Any, context: Any, stride_s: float) -> Any:
         return self.value
+
+
+class HearsItOut(Gives):
+    """One that is told of silences too."""
+
+    tail_s, silence_s = 0.3, 0.7
+
+    def quiet(self, context: Any, state: Any) -> Any:
+        return self.value
+
+    def joined(self, results: Any) -> Any:
+        return results[0]
 
 
 @pytest.fixture
@@ -116,3 +129,15 @@ def test_our_own_are_not_looked_at(opened: Any) -> None:
 
     plain = open_decoder(ModelCard("m", task="tensors"), SPECS)
     assert type(plain) is type(TensorsTask().open(ModelCard("m"), TensorsTask.Recipe(), SPECS))
+
+
+def test_a_decoder_that_is_told_of_silences_still_is(opened: Any) -> None:
+    decoder = opened(HearsItOut([GOOD]))
+    assert isinstance(decoder, HearsOut)
+    assert isinstance(decoder, HearsSilence)
+    assert (decoder.tail_s, decoder.silence_s) == (0.3, 0.7)
+    assert list(decoder.quiet(NOWHERE, 7)) == [GOOD]
+    assert decoder.joined([GOOD]) is GOOD
+    assert not isinstance(opened(Gives([])), HearsSilence)
+    with pytest.raises(EdgemmError, match=r"quiet\(\) must give a list of results"):
+        list(opened(HearsItOut(GOOD)).quiet(NOWHERE, 7))

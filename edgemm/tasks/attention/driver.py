@@ -60,7 +60,7 @@ class AttentionDriver:
 def _voice(recipe: AttentionRecipe, parts: Mapping[str, Part]) -> Voice:
     part = parts.get("voice_activity")
     if part is None:
-        return LevelVoice()
+        return LevelVoice(recipe.sample_rate)
     return NetworkVoice(
         part,
         recipe.voice_input,

@@ -13,6 +13,7 @@ from edgemm.results import Transcript
 from edgemm.session import StageClock
 from edgemm.tasks.context import Context
 from edgemm.tasks.ctc.recipe import CtcRecipe
+from edgemm.tasks.silence import Quiet
 from edgemm.tasks.transcription.task import TranscriptionDecoder
 from edgemm.tasks.window_session import WindowSession, closed, named
 from edgemm.tensors import TensorSpec
@@ -77,7 +78,9 @@ class CtcSession(WindowSession):
         """
         self._part, self._input, self._decoder, self._covered_s = part, spec.name, decoder, covered_s
         tail_s = recipe.tail_s + recipe.delay_s
-        super().__init__(recipe.audio, spec, (part,), mirrored=recipe.mirrored, tail_s=tail_s)
+        super().__init__(
+            recipe.audio, spec, (part,), mirrored=recipe.mirrored, tail_s=tail_s, silence_s=decoder.silence_s
+        )
 
     def _heard(self, context: Context, clock: StageClock) -> list[Transcript]:
         clock.start("infer")
@@ -85,6 +88,9 @@ class CtcSession(WindowSession):
         clock.start("decode")
         covered = context._replace(end_s=context.begin_s + self._covered_s)
         return self._decoder.decode(outputs, covered, self._state)
+
+    def _quiet(self, quiet: Quiet) -> list[Transcript]:
+        return self._decoder.quiet(Context(begin_s=quiet.since_s, end_s=quiet.now_s), self._state)
 
     def _ended(self, context: Context) -> list[Transcript]:
         return self._decoder.end(context, self._state)

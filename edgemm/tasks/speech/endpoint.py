@@ -8,10 +8,10 @@ from typing import NamedTuple
 
 import numpy as np
 
+from edgemm.voice_level import AGAIN_S
+
 PAUSE_S = 0.1
 """Silence so long lies between words: where a long utterance is divided in it, no sound need be heard twice."""
-AGAIN_S = 0.06
-"""After silence voice counts from so much of it in a row on: a click does not put the end off."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -9,11 +9,9 @@ import numpy.typing as npt
 
 from edgemm.errors import ArtifactError, CardError
 from edgemm.tasks.speech.part import Part
-from edgemm.voice_level import PIECE, VoiceLevel
+from edgemm.voice_level import NOISE_DB, PIECE_S, VoiceLevel
 
 Samples = npt.NDArray[np.float32]
-UNKNOWN_DB = -30.0
-"""The floor is no higher than this before it is known: noise is louder than a quiet room's from the first moment on."""
 LEAVE = 0.15
 """Voice that was found stays until its probability is so far below the threshold: it flickers at the ends of words."""
 
@@ -34,9 +32,11 @@ class Voice(Protocol):
 class LevelVoice:
     """Voice is what is clearly louder than the quietest moment lately. Needs no network."""
 
-    hop = PIECE
-
-    def __init__(self) -> None:
+    def __init__(self, rate: int = 16000) -> None:
+        """Args:
+        rate: hertz.
+        """
+        self.hop = max(1, round(PIECE_S * rate))
         self.reset()
 
     def __call__(self, samples: Samples) -> bool:
@@ -45,7 +45,7 @@ class LevelVoice:
 
     def reset(self) -> None:
         """See `Voice`."""
-        self._level = VoiceLevel(UNKNOWN_DB)
+        self._level = VoiceLevel(NOISE_DB, self.hop)
 
 
 class NetworkVoice:

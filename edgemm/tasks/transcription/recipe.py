@@ -33,6 +33,9 @@ class TranscriptionRecipe:
     """Added to the natural logarithm of a text's probability for each hot word in it."""
     endpoint_s: float = 0.8
     """Silence after which what was said is final; 0: only at the end of the sound."""
+    endpoint_by: Literal["sound", "labels"] = "sound"
+    """What is silent. labels: no step has a label. sound: that, or the sound is hardly louder than its quietest moments
+    lately, which is known sooner, since labels come late and at the end of a window."""
     longest_s: float = 30.0
     """Of one final result: speech that goes on is divided at the next step without a label."""
     delay_s: float = 0.0
@@ -50,7 +53,7 @@ class TranscriptionRecipe:
         "delay_s": (0, 10),
     }
     OPTIONS: ClassVar[tuple[str, ...]] = (
-        "search", "beam", "hot_words", "hot_bonus", "endpoint_s", "partial",
+        "search", "beam", "hot_words", "hot_bonus", "endpoint_s", "endpoint_by", "partial",
     )  # fmt: skip
 
     def check(self) -> None:

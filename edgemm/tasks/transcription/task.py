@@ -66,6 +66,8 @@ class TranscriptionDecoder:
         self._hot = HotWords(recipe, self._spelling)
         self.tail_s = self._timing.span_s + recipe.delay_s
         """See `edgemm.tasks.decoder.HearsOut`."""
+        self.silence_s = recipe.endpoint_s if recipe.endpoint_by == "sound" else 0.0
+        """See `edgemm.tasks.decoder.HearsSilence`."""
 
     def begin(self) -> Listening:
         """Nothing was heard."""
@@ -91,6 +93,10 @@ class TranscriptionDecoder:
             found.append(utterance.transcript(final=False))
         return found
 
+    def quiet(self, context: Context, state: Listening) -> list[Transcript]:
+        """The final result, where a silence from `context.begin_s` to `context.end_s` ends an utterance."""
+        return self._finished(state) if state.utterance.quiet(context.begin_s, context.end_s) else []
+
     def end(self, context: Context, state: Listening) -> list[Transcript]:
         """What was said since the last final result."""
         found = self._hear(state.held, state)
@@ -103,8 +109,11 @@ class TranscriptionDecoder:
         for number, outputs in enumerate(windows):
             steps = self._new(self.scores(outputs), self._timing.of_window(number), state)
             found += self._hear(steps, state)
-        found += self.end(context, state)
-        words = tuple(word for each in found for word in each.words)
+        return self.joined(found + self.end(context, state))
+
+    def joined(self, results: Sequence[Transcript]) -> Transcript:
+        """Of the final results of a whole recording, one."""
+        words = tuple(word for each in results if each.final for word in each.words)
         text = " ".join(word.text for word in words)
         return Transcript(text, words[0].begin_s, words[-1].end_s, words) if words else Transcript(text)
 

@@ -10,6 +10,7 @@ import numpy as np
 import numpy.typing as npt
 
 from edgemm.results import Transcript, Word
+from edgemm.tasks.silence import ends_speech
 from edgemm.tasks.transcription.alignment import Place, align
 from edgemm.tasks.transcription.recipe import TranscriptionRecipe
 from edgemm.tasks.transcription.spelling import Spelling, Written
@@ -18,7 +19,6 @@ WORD_S = 1.0
 """Seconds that a word may take from the mark that it begins to its label: no silence ends an utterance in it."""
 IDLE_S = 1.0
 """Seconds without a word after which nothing of them is kept."""
-
 ROUNDING_S = 1e-6
 
 
@@ -57,6 +57,8 @@ class Utterance:
         self._step_s = 0.0
         self._spoken_s: float | None = None
         self._marked = False
+        self._voice_end_s: float | None = None
+        """Where the voice ended, where the sound is silent since."""
 
     def push(self, row: npt.NDArray[np.float32], begin_s: float, step_s: float) -> bool:
         """Takes the next step. True when the utterance ends with it."""
@@ -68,12 +70,32 @@ class Utterance:
         best, end_s = int(row.argmax()), begin_s + step_s
         if best != self._recipe.blank:
             self._spoken_s, self._marked = end_s, best == self._spelling.mark
+            self._voice_end_s = None
         length_s = end_s - self._begins_s[0]
         if self._spoken_s is None:
             self._forget_silence(length_s, end_s)
             return False
-        return self._ended(end_s - self._spoken_s + self._recipe.delay_s) or self._too_long(
-            length_s, best == self._recipe.blank
+        return (
+            self._ended(end_s - self._spoken_s + self._recipe.delay_s)
+            or self._silent(end_s)
+            or self._too_long(length_s, best == self._recipe.blank)
+        )
+
+    def quiet(self, voice_end_s: float, now_s: float) -> bool:
+        """The sound is silent since the voice ended, for as long as was asked for. True when the utterance ends with
+        it; else a later step may say so."""
+        self._voice_end_s = voice_end_s
+        return self._silent(now_s)
+
+    def _silent(self, now_s: float) -> bool:
+        """Whether the sound is silent, and the steps heard all of the voice and have had no label since."""
+        if self._voice_end_s is None or self._spoken_s is None:
+            return False
+        heard_s, said_s = (
+            end_s - self._recipe.delay_s for end_s in (self._begins_s[-1] + self._step_s, self._spoken_s)
+        )
+        return ends_speech(
+            self._voice_end_s, now_s, heard_s=heard_s, said_s=said_s, silence_s=self._recipe.endpoint_s
         )
 
     @property

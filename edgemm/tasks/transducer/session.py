@@ -5,6 +5,7 @@ from __future__ import annotations
 from edgemm.results import Transcript
 from edgemm.session import StageClock
 from edgemm.tasks.context import Context
+from edgemm.tasks.silence import Quiet
 from edgemm.tasks.transcription.hot_words import HotWords
 from edgemm.tasks.transcription.spelling import Spelling
 from edgemm.tasks.transducer.networks import Encoder, Joiner, Predictor
@@ -34,6 +35,7 @@ class TransducerSession(WindowSession):
             (encoder.part, predictor.part, joiner.part),
             mirrored=recipe.mirrored,
             tail_s=recipe.tail_s + recipe.delay_s,
+            silence_s=recipe.endpoint_s if recipe.endpoint_by == "sound" else 0.0,
         )
 
     def _heard(self, context: Context, clock: StageClock) -> list[Transcript]:
@@ -59,6 +61,10 @@ class TransducerSession(WindowSession):
             return []
         utterances.told = text
         return [utterances.transcript()]
+
+    def _quiet(self, quiet: Quiet) -> list[Transcript]:
+        utterances = self._utterances
+        return utterances.finished() if utterances.quiet(quiet.since_s, quiet.now_s) else []
 
     def _ended(self, context: Context) -> list[Transcript]:
         return self._utterances.finished()

@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from math import exp
 
 from edgemm.results import Transcript, Word
+from edgemm.tasks.silence import ends_speech
 from edgemm.tasks.transcription.spelling import Spelling, Written
 from edgemm.tasks.transducer.networks import Row
 from edgemm.tasks.transducer.recipe import TransducerRecipe
@@ -26,6 +27,8 @@ class Utterances:
     def _restart(self) -> None:
         self._begins_s: list[float] = []
         self._step_s = 0.0
+        self._voice_end_s: float | None = None
+        """Where the voice ended, where the sound is silent since."""
         self.told = ""
 
     def push(self, row: Row, begin_s: float, step_s: float) -> bool:
@@ -42,10 +45,34 @@ class Utterances:
                 self._restart()
             return False
         last = labels[-1].step
+        if last == step:
+            self._voice_end_s = None
         silence_s = (step - last) * step_s
         ended = 0 < self._recipe.endpoint_s <= silence_s + ROUNDING_S
         spoken_s = (step + 1 - labels[0].step) * step_s
-        return ended or spoken_s >= self._recipe.longest_s * (1 if last < step else 2)
+        return (
+            ended
+            or self._silent(begin_s + step_s)
+            or spoken_s >= self._recipe.longest_s * (1 if last < step else 2)
+        )
+
+    def quiet(self, voice_end_s: float, now_s: float) -> bool:
+        """The sound is silent since the voice ended, for as long as was asked for. True when the utterance ends with
+        it; else a later step may say so."""
+        self._voice_end_s = voice_end_s
+        return self._silent(now_s)
+
+    def _silent(self, now_s: float) -> bool:
+        """Whether the sound is silent, and the steps heard all of the voice and have had no label since."""
+        labels = self._search.best()
+        if self._voice_end_s is None or not labels:
+            return False
+        heard_s, said_s = (
+            self._begins_s[step] + self._step_s - self._recipe.delay_s for step in (-1, labels[-1].step)
+        )
+        return ends_speech(
+            self._voice_end_s, now_s, heard_s=heard_s, said_s=said_s, silence_s=self._recipe.endpoint_s
+        )
 
     def text(self) -> str:
         """What was understood so far."""

@@ -103,6 +103,46 @@ def test_a_result_is_final_after_the_configured_silence(blanks: int, results: in
     assert len(found) == results
 
 
+def hear(state: Any, decode: TranscriptionDecoder, text: str, begin_s: float) -> list[Transcript]:
+    """Windows of 0.4 s from a time on."""
+    found = []
+    for number, each in enumerate(windows(text)):
+        at_s = begin_s + number * STEPS * STEP_S
+        found += decode.decode(each, Context(begin_s=at_s, end_s=at_s + STEPS * STEP_S), state)
+    return found
+
+
+def test_a_silence_of_the_sound_ends_what_was_said_before_a_window_tells_it() -> None:
+    decode = decoder(card(partial=False))
+    state = decode.begin()
+    assert decode.silence_s == 0.5
+    assert hear(state, decode, "-a--", 0.0) == []
+    (said,) = decode.quiet(Context(begin_s=0.15, end_s=0.65), state)
+    assert (said.text, said.final) == ("a", True)
+    assert list(decode.quiet(Context(begin_s=0.15, end_s=0.65), state)) == []
+
+
+def test_it_does_not_while_the_network_has_not_heard_all_of_the_voice() -> None:
+    decode = decoder(card(partial=False))
+    state = decode.begin()
+    hear(state, decode, "-a--", 0.0)
+    assert decode.quiet(Context(begin_s=0.45, end_s=0.95), state) == []
+    assert told(hear(state, decode, "----", 0.4)) == [("a", True)]
+
+
+def test_a_label_after_the_silence_was_told_takes_it_back() -> None:
+    decode = decoder(card(partial=False, endpoint_s=1.0))
+    state = decode.begin()
+    hear(state, decode, "-a--", 0.0)
+    assert decode.quiet(Context(begin_s=0.2, end_s=0.7), state) == []
+    assert hear(state, decode, "b-------", 0.4) == []  # the rule of labels alone: 1 s
+    assert told(hear(state, decode, "----", 1.2)) == [("ab", True)]
+
+
+def test_a_silence_of_the_sound_counts_only_where_it_is_asked_for() -> None:
+    assert decoder(card(endpoint_by="labels")).silence_s == 0.0
+
+
 def test_silence_counts_from_the_sound_and_not_from_the_late_answer() -> None:
     texts = ["a" + "-" * blanks + " b" for blanks in (3, 4)]
     found = [stream(each, partial=False, endpoint_s=0.5, delay_s=0.1) for each in texts]
