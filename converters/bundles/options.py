@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -10,6 +10,7 @@ from typing import Any
 from edgemm import atomic
 from edgemm.artifact.bundle import require_zip
 from edgemm.choices import choice
+from edgemm.converters.bundles.buckets import Bucket, find_buckets
 from edgemm.converters.fidelity import MIN_SNR_DB, Gate
 from edgemm.converters.options import (
     MAX_SAMPLES,
@@ -46,7 +47,7 @@ class BundleOptions:
     evaluate: str | Path | Sequence[Any] | None = None
     scheme: Scheme = "auto"
     parts: Mapping[str, str] = field(default_factory=dict)
-    lengths: Mapping[str, Sequence[int]] = field(default_factory=dict)
+    lengths: Mapping[str, Sequence[Any]] = field(default_factory=dict)
     target: str = "cpu"
     gate: GateMode = "fail"
     min_db: float = MIN_SNR_DB
@@ -55,6 +56,7 @@ class BundleOptions:
     repair_seconds: float = REPAIR_SECONDS
     settings: Settings = field(default_factory=Settings)
     progress: Progress = silent
+    explain: bool = False
 
     def __post_init__(self) -> None:
         require_zip(self.output)
@@ -77,12 +79,22 @@ class BundleOptions:
         if self.calibrate is None and "static" in (self.scheme, *self.parts.values()):
             raise InputError(NO_RANGES)
         _ = self.limits
+        if len(self.buckets) > 1 and self.format != "tflite":
+            raise InputError(
+                f"--length: expected one shape of each input, since .{self.format} files have no signatures; found "
+                "several. Give one, convert to .tflite, or leave the part open with --part ROLE=keep"
+            )
         _check_output(self.source, self.output)
 
     @property
     def limits(self) -> Gate:
         """What must be kept."""
         return Gate(min_snr_db=self.min_db)
+
+    @property
+    def buckets(self) -> tuple[Bucket, ...]:
+        """The lengths that were asked for, the shortest first."""
+        return find_buckets(self.lengths)
 
     def scheme_of(self, role: str) -> str:
         """What was asked for of a part: a scheme, or "keep"."""
@@ -91,6 +103,10 @@ class BundleOptions:
     def tell(self, stage: str, done: int = 0, total: int = 1) -> None:
         """Reports progress."""
         self.progress(stage, done, total)
+
+    def tick(self, stage: str) -> Callable[[int, int], None]:
+        """What reports the progress of a stage: called with (done, total)."""
+        return lambda done, total: self.tell(stage, done, total)
 
 
 def _check_output(source: Path, output: Path) -> None:

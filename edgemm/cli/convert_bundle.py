@@ -3,20 +3,24 @@
 from __future__ import annotations
 
 import argparse
+import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from edgemm.choices import hint
+from edgemm.cli.bundle_page import PARTS_HEADER, part_rows
 from edgemm.cli.output import emit_json, size, table
 from edgemm.cli.parser import CommandParser
+from edgemm.cli.report_page import report_page
 from edgemm.errors import InputError
 
 if TYPE_CHECKING:
-    from edgemm.converters.bundles.conversion import BundleConversion, PartConversion
+    from edgemm.converters.bundles.conversion import BundleConversion
+    from edgemm.converters.conversion import Conversion
 
 OF_FILES = {
     "card": "--card", "preset": "--preset", "stepwise": "--stepwise", "keep_outputs": "--keep-outputs",
-    "explain": "--explain", "report": "--report", "shape": "--shape", "constants": "--set", "outputs": "--outputs",
+    "shape": "--shape", "constants": "--set", "outputs": "--outputs",
     "inputs": "--inputs",
 }  # fmt: skip
 """Options of one model's file: attribute -> as it is written."""
@@ -47,7 +51,8 @@ def add_bundle(parser: CommandParser) -> None:
         default=[],
         metavar="ROLE.INPUT=SIZES",
         help="the shape of an input that a part leaves open, such as encoder.ids=1,48 (default: the card's length, or "
-        "the largest in the data); may be given several times",
+        "the largest in the data). Given several times for one input: a .tflite file with a signature for each length, "
+        "which share their weights; the bundle runs the shortest that does",
     )
 
 
@@ -77,13 +82,17 @@ def run_bundle(options: argparse.Namespace) -> int:
     from edgemm.errors import FidelityMissed
 
     _refuse_for_bundle(options)
+    page = report_page(options)
     try:
         done = _converted(options)
     except FidelityMissed as error:
-        if error.conversion is not None and options.json:
-            content = error.conversion.to_json()
-            emit_json(content.pop("schema"), content)
+        if error.conversion is not None:  # what was asked for is told all the same
+            _explain(options, page, error.conversion)
+            if options.json:
+                content = error.conversion.to_json()
+                emit_json(content.pop("schema"), content)
         raise
+    _explain(options, page, done)
     if options.json:
         content = done.to_json()
         emit_json(content.pop("schema"), content)
@@ -92,20 +101,34 @@ def run_bundle(options: argparse.Namespace) -> int:
     return 0
 
 
+def _explain(options: argparse.Namespace, page: Path | None, done: BundleConversion | Conversion) -> None:
+    """The page and the tables that were asked for; of one part alone where that is below its gate. Under --json they go
+    to stderr."""
+    from edgemm.cli.bundle_page import write_bundle_page
+    from edgemm.cli.convert_page import write_page
+    from edgemm.converters.bundles.result import BundleConversion
+
+    if page is not None:
+        if isinstance(done, BundleConversion):
+            write_bundle_page(page, done)
+        else:
+            write_page(page, done)
+    if not options.explain:
+        return
+    where = sys.stderr if options.json else sys.stdout
+    made = [("", done)] if not isinstance(done, BundleConversion) else done.conversions
+    for name, each in made:
+        print((f"part {name}:\n" if name else "") + each.explanation, file=where)
+        if each.diagnosis is not None:
+            print(each.diagnosis.table(), file=where)
+
+
 def _print(done: BundleConversion) -> None:
     print(f"{done.output}: the bundle {done.card.name!r} is written, {size(done.size_bytes)}")
-    rows = [_row(role, each) for role, each in done.parts.items()]
-    print(table(rows, ("part", "file", "scheme", "size", "of source", "SNR dB")))
+    rows = [row for role, each in done.parts.items() for row in part_rows(role, each)]
+    print(table(rows, PARTS_HEADER))
     for note in done.notes:
         print(f"note: {note}")
-
-
-def _row(role: str, part: PartConversion) -> tuple[str, ...]:
-    made = part.conversion
-    ratio = f"{part.size_bytes / max(part.source_size_bytes, 1):.2f}"
-    if made is None:
-        return role, part.file, "as it is", size(part.size_bytes), "-", "-"
-    return role, part.file, made.scheme, size(part.size_bytes), ratio, f"{made.fidelity.worst_db:.1f}"
 
 
 def _converted(options: argparse.Namespace) -> BundleConversion:
@@ -130,6 +153,7 @@ def _converted(options: argparse.Namespace) -> BundleConversion:
             repair=options.repair,
             repair_seconds=options.repair_seconds,
             settings=Settings(options.opset, options.io, options.keep_layout),
+            explain=options.explain or options.report is not None,
             progress=progress,
         )
 
@@ -150,9 +174,9 @@ def _schemes(given: list[str]) -> dict[str, str]:
     return found
 
 
-def _lengths(given: list[str]) -> dict[str, tuple[int, ...]]:
-    """ "encoder.ids=1,48" -> {"encoder.ids": (1, 48)}."""
-    found = {}
+def _lengths(given: list[str]) -> dict[str, list[tuple[int, ...]]]:
+    """ "encoder.ids=1,16", "encoder.ids=1,48" -> {"encoder.ids": [(1, 16), (1, 48)]}."""
+    found: dict[str, list[tuple[int, ...]]] = {}
     for each in given:
         name, _, sizes = each.rpartition("=")
         numbers = sizes.split(",")
@@ -160,5 +184,5 @@ def _lengths(given: list[str]) -> dict[str, tuple[int, ...]]:
             raise InputError(
                 f"--length {each}: expected ROLE.INPUT=SIZES with whole numbers, such as encoder.ids=1,48"
             )
-        found[name] = tuple(map(int, numbers))
+        found.setdefault(name, []).append(tuple(map(int, numbers)))
     return found

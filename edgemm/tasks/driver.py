@@ -99,6 +99,17 @@ class TellsItsScores(Protocol):
         """Role, and name of the output: [..., classes], a row for each step or place."""
 
 
+@runtime_checkable
+class RunsTheShortest(Protocol):
+    """A driver that runs, of a part with several signatures, the shortest that what it was given fits in.
+
+    Exists so that a bundle is converted to several lengths only where its driver chooses between them. Optional.
+    """
+
+    def lengths(self, recipe: Any) -> tuple[str, ...]:
+        """Roles of the parts that it does so with."""
+
+
 def misfits(expected: Tensors, inputs: tuple[TensorSpec, ...], outputs: tuple[TensorSpec, ...]) -> str:
     """What a part lacks of what its driver expects, as a sentence without its end; "" where it fits."""
     for what, wanted, specs in (

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import json
+import re
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import pytest
-from tiny_translator import Translator, write_translator
+from tiny_translator import RECIPE, Translator, write_translator
 
 from edgemm.cli import main
 
@@ -73,7 +75,11 @@ def test_below_the_gate(source: Path, pairs: str, tmp_path: Path, capsys: pytest
         (["--shape", "ids=1,5"], "--shape: is for one model.*--length ROLE.INPUT=SIZES"),
         (["--card", "x.json"], "--card: is for one model.*bundle.json has the cards"),
         (["--stepwise", "1"], "--stepwise: is for one model"),
-        (["--explain"], "--explain: is for one model"),
+        (["--report", "nowhere/x.html"], "--report nowhere/x.html: the folder nowhere does not exist"),
+        (
+            ["--length", "encoder.ids=1,8", "--length", "encoder.ids=1,8"],
+            "of which each holds the one before",
+        ),
         (["--part", "decoder"], "--part decoder: expected ROLE=SCHEME"),
         (["--part", "decoder=dinamic"], "expected ROLE=SCHEME.*Did you mean 'dynamic'"),
         (
@@ -89,8 +95,6 @@ def test_below_the_gate(source: Path, pairs: str, tmp_path: Path, capsys: pytest
 def test_options_that_do_not_fit(
     source: Path, tmp_path: Path, given: list[str], said: str, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    import re
-
     assert main(["convert", str(source), "-o", str(tmp_path / "x.zip"), *given]) == 2
     assert re.search(said, capsys.readouterr().err)
     assert list(tmp_path.iterdir()) == []
@@ -152,3 +156,58 @@ def test_what_cannot_be_measured(
     path = str(bundled.path("models/digits_ctc.int8.tflite")) if file else str(source)
     assert main(["verify", path, "--evaluate", str(tmp_path / "x.txt")]) == 2
     assert said in capsys.readouterr().err
+
+
+@pytest.fixture(scope="module")
+def opened(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A bundle whose files leave the length of the text open."""
+    recipe = replace(RECIPE, source=replace(RECIPE.source, length=64))
+    return write_translator(tmp_path_factory.mktemp("tiny") / "open.zip", Translator(), recipe, length=0)
+
+
+def test_several_lengths_with_what_was_decided(
+    opened: Path, pairs: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    given = [
+        "--length",
+        "encoder.ids=1,3",
+        "--length",
+        "encoder.ids=1,8",
+        "--report",
+        str(tmp_path / "page.html"),
+    ]
+    output = str(tmp_path / "x.zip")
+    assert main(["convert", str(opened), "-o", output, "--calibrate", pairs, "--explain", *given]) == 0
+    said = capsys.readouterr().out
+    names = [f"{role} length_{length}" for role in ("encoder", "decoder") for length in (8, 3)]
+    for name in names:
+        assert f"part {name}:\n" in said
+        assert re.search(rf"^{name} +\w+\.tflite +\w+ ", said, re.MULTILINE)
+    assert said.count("MatMul") >= 2  # of what is decided for each operator of both decoders
+    page = (tmp_path / "page.html").read_text()
+    assert [f"<h2>Part {name}</h2>" in page for name in names] == [True] * 4
+    assert "<h2>The whole</h2>" in page
+    assert "The gate holds." in page
+    assert "BLEU" in page
+
+
+def test_the_page_of_a_whole_below_its_gate(
+    opened: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from edgemm.converters.bundles import conversion
+    from edgemm.converters.bundles.together import Together
+
+    monkeypatch.setattr(conversion, "judge", lambda *given: Together(1, missed=("nothing is right",)))
+    (tmp_path / "a.txt").write_text("abc\nhg\n")
+    page = tmp_path / "page.html"
+    given = ["--calibrate", str(tmp_path / "a.txt"), "--report", str(page), "--length", "encoder.ids=1,8"]
+    assert main(["convert", str(opened), "-o", str(tmp_path / "x.zip"), *given]) == 3
+    assert "Below the gate: nothing is right" in page.read_text()
+    assert not (tmp_path / "x.zip").exists()
+
+
+def test_the_page_of_a_part_below_its_gate(opened: Path, pairs: str, tmp_path: Path) -> None:
+    page = tmp_path / "page.html"
+    given = ["--calibrate", pairs, "--report", str(page), "--min-db", "150", "--repair", "off"]
+    assert main(["convert", str(opened), "-o", str(tmp_path / "x.zip"), *given]) == 3
+    assert "Each layer" in page.read_text()

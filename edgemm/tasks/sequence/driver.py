@@ -36,6 +36,10 @@ class SequenceDriver:
         """See `edgemm.tasks.driver.TellsItsScores`."""
         return "decoder", recipe.scores
 
+    def lengths(self, recipe: SequenceRecipe) -> tuple[str, ...]:
+        """See `edgemm.tasks.driver.RunsTheShortest`."""
+        return self.roles
+
     def session(
         self,
         recipe: SequenceRecipe,

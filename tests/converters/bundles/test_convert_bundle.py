@@ -32,7 +32,7 @@ from tiny_translator import (
 import edgemm
 from edgemm.artifact.bundle import BundleGolden, read_bundle
 from edgemm.converters import convert_bundle
-from edgemm.converters.bundles import conversion
+from edgemm.converters.bundles import assembled, conversion, fed, parts
 from edgemm.converters.bundles.recorded import record
 from edgemm.converters.bundles.together import Together
 from edgemm.errors import CardError, ConversionError, FidelityMissed, InputError, UnsupportedOperator
@@ -166,7 +166,7 @@ def test_what_the_format_cannot_express_stays(
             raise UnsupportedOperator("operator Strange (node 'a') is not supported")
         return convert(path, **how)
 
-    monkeypatch.setattr(conversion, "convert", refuse)
+    monkeypatch.setattr(parts, "convert", refuse)
     done = convert_bundle(source, output=tmp_path / "x.zip")
     assert (
         done.parts["encoder"].kept
@@ -211,7 +211,7 @@ def test_open_sizes_become_those_given_even_without_data(tmp_path: Path) -> None
 
 def test_open_sizes_become_the_largest_in_the_data(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """As for a driver whose settings say no length."""
-    monkeypatch.setattr(conversion, "known_lengths", lambda model, given: {})
+    monkeypatch.setattr(fed, "known_lengths", lambda model, given: {})
     done = convert_bundle(open_bundle(tmp_path), output=tmp_path / "x.zip", calibrate=TEXTS)
     found = shapes(tmp_path / "x.zip")
     assert (found["encoder.ids"], found["decoder.memory"]) == ([1, 8], [1, 8, WIDTH])
@@ -340,7 +340,7 @@ def test_a_driver_that_does_not_take_a_converted_part_says_what_to_do(
     level_folder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """A voice whose length would be fixed, say: the source is whole, and what was written for a while is not named."""
-    opening = conversion.opened_here
+    opening = assembled.opened_here
 
     def refuse(path: Path) -> Any:
         if Path(path) != level_folder:
@@ -349,7 +349,7 @@ def test_a_driver_that_does_not_take_a_converted_part_says_what_to_do(
             )
         return opening(path)
 
-    monkeypatch.setattr(conversion, "opened_here", refuse)
+    monkeypatch.setattr(assembled, "opened_here", refuse)
     with pytest.raises(ConversionError, match=r"part scale: .* --part ROLE=keep") as refused:
         convert_bundle(level_folder, output=tmp_path / "x.zip")
     assert str(refused.value).startswith(f"{level_folder}: as converted, driver 'level'")
