@@ -22,9 +22,14 @@ def main() -> None:
     parser.add_argument("--source", help="text:FILE, or text:- for standard input: one on each line")
     parser.add_argument("--beams", type=int, default=1, help="texts that are followed at a time")
     options = parser.parse_args()
+    if not (options.texts or options.source):
+        parser.error("expected texts, --source, or both")
     with edgemm.load(options.model, beams=options.beams) as model:
         for text in options.texts:
-            found = model(text)
+            try:
+                found = model(text)
+            except edgemm.errors.InputError as error:
+                raise SystemExit(f"{text}: {error}") from error
             assert isinstance(found, edgemm.Written)
             print(f"{text} = {found.text} ({found.score:.0%})")
         if options.source:

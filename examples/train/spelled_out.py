@@ -151,3 +151,49 @@ def words() -> list[str]:
     }
     found |= {ordinal(number).split()[-1] for number in (*range(1, 21), *range(30, 100, 10), 100, 1000)}
     return sorted(found)
+
+
+def _any(*patterns: str) -> str:
+    return f"({'|'.join(patterns)})"
+
+
+_COUNT = r"([1-9]\d{0,5}|[1-9]\d{0,2},\d{3})"
+"""1 to `LARGEST`, with a comma or without."""
+_DECIMALS = r"(\.\d{1,3})"
+_TENS = r"([1-9]\d?[02-9]|[2-9])"
+"""Before the last digit of an ordinal, but not 1."""
+_LEAP = _any(
+    r"(18|19)" + _any("0[48]", "[2468][048]", "[13579][26]"), "20" + _any("[02468][048]", "[13579][26]")
+)
+_YEAR = r"(18|19|20)\d\d"
+
+
+def _dates(zero: str) -> str:
+    """Days that there are.
+
+    Args:
+        zero: "0" where days and months below ten have one before them, "" where they have none.
+    """
+    long, short = _any(f"{zero}[13578]", "1[02]"), _any(f"{zero}[469]", "11")
+    return _any(
+        _any(f"{zero}[1-9]", r"[12]\d", "30") + f"/{_any(long, short)}/{_YEAR}",
+        f"31/{long}/{_YEAR}",
+        _any(f"{zero}[1-9]", r"1\d", "2[0-8]") + f"/{zero}2/{_YEAR}",
+        f"29/{zero}2/{_LEAP}",
+    )
+
+
+_DATE = _any(_dates("0"), _dates(""))
+_TIME = _any(r"[01]?\d", "2[0-3]") + r":[0-5]\d"
+ACCEPTS = (
+    rf"(-?{_COUNT}{_DECIMALS}?|0{_DECIMALS}?|-0{_DECIMALS})%?",
+    _any(_TENS + "?" + _any("1st", "2nd", "3rd", "[4-9]th"), _TENS + "0th", r"([1-9]\d?)?1\dth"),
+    _TIME,
+    f"{_DATE}( {_TIME})?",
+)
+"""Patterns of what is written out."""
+ACCEPTED = (
+    "a number up to 999,999 with at most three decimals, with or without a percent sign; an ordinal up to 9999th; a "
+    "time such as 18:45; or a date of 1800 to 2099, the day first, as 05/03/2024 or 5/3/2024, with or without a time "
+    "behind it"
+)

@@ -19,7 +19,7 @@ from typing import Any
 
 import numpy as np
 import torch
-from spelled_out import Pair, draw, words
+from spelled_out import ACCEPTED, ACCEPTS, Pair, draw, words
 from torch.nn import functional as F
 from translation_network import (
     Sizes,
@@ -52,6 +52,8 @@ SHORT = 4
 RECIPE = SequenceRecipe(
     source=TextRecipe(tokenizer="characters", vocabulary="characters", pad=PAD, too_long="refuse"),
     target=TextRecipe(tokenizer="words", vocabulary="words"),
+    accepts=ACCEPTS,
+    accepted=ACCEPTED,
     begin=(BEGIN,),
     end=(END,),
     suppressed=(PAD, BEGIN),

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 import random
+from calendar import monthrange
 from collections.abc import Iterator, Sequence
 from datetime import date
 from pathlib import Path
@@ -14,6 +15,7 @@ from needs import needs
 import edgemm
 from edgemm import data
 from edgemm.litert_runtime import find_litert
+from edgemm.preprocess.text import Pattern
 from edgemm.results import Written
 
 pytestmark = pytest.mark.device
@@ -136,8 +138,10 @@ def readings(draw: random.Random) -> Iterator[tuple[str, object]]:
     """A text of each kind, and what tells whether words say it."""
     day = date.fromordinal(draw.randint(date(1800, 1, 1).toordinal(), date(2099, 12, 31).toordinal()))
     hour, minute = draw.randrange(24), draw.randrange(60)
-    dated, timed = f"{day.day}/{day.month:02d}/{day.year}", f"{hour}:{minute:02d}"
-    number = f"{draw.choice(['', '-'])}{draw.randrange(10 ** draw.randint(1, 6)):,}"
+    timed = f"{hour}:{minute:02d}"
+    dated = draw.choice([f"{day.day}/{day.month}/{day.year}", f"{day:%d/%m}/{day.year}"])
+    whole = draw.randrange(10 ** draw.randint(1, 6))
+    number = f"{draw.choice(['', '-']) if whole else ''}{whole:,}"
     number += draw.choice(["", f".{draw.randrange(100):02d}"]) + draw.choice(["", "", "%"])
     place = draw.randint(1, 9999)
     end = "th" if place // 10 % 10 == 1 else {1: "st", 2: "nd", 3: "rd"}.get(place % 10, "th")
@@ -236,9 +240,46 @@ def test_its_goldens_replay(model: edgemm.Model) -> None:
     assert all(each.ok for each in outcomes)
 
 
-def test_letters_that_it_does_not_know_are_refused(model: edgemm.Model) -> None:
-    with pytest.raises(edgemm.errors.InputError, match="expected characters of the model's vocabulary"):
-        model("noon")
+@pytest.mark.parametrize(
+    "text",
+    [
+        "noon", "1000000", "2000000", "1,234,567", "12,34", "0,123", "007", "01", "-0", "-", "--5", "+5", "5.", ".5",
+        "5.1234", "5%%", "12 34", "7:60", "24:00", "7:5", "32/13/2024", "00/00/0000", "29/02/2023", "31/04/2024",
+        "1/01/2077", "01/1/2077", "1/1/1799", "1/1/2100", "1/1/24", "22th", "11st", "0th", "1st2", "10000th",
+        "1/1/2000 24:00", "1/1/2000  7:30", "7:30 1/1/2000", "１２",
+    ],
+)  # fmt: skip
+def test_what_it_was_not_made_for_is_refused(model: edgemm.Model, text: str) -> None:
+    with pytest.raises(edgemm.errors.InputError, match="expected a number up to 999,999") as refused:
+        model(text)
+    assert str(refused.value).endswith(f"found another one, of {len(text)} characters")
+
+
+def test_what_it_was_made_for_is_accepted(model: edgemm.Model) -> None:
+    """Every day and ordinal that there is, and no other, as the calendar and counting say it."""
+    accepts = tuple(map(Pattern, model.card.recipe.accepts))
+    for year in (1800, 1804, 1900, 1904, 2000, 2023, 2024, 2099):
+        for month in range(14):
+            days = monthrange(year, month)[1] if 0 < month < 13 else 0
+            for day in range(33):
+                for text in {f"{day}/{month}/{year}", f"{day:02d}/{month:02d}/{year}"}:
+                    assert any(each.matches(text) for each in accepts) == (0 < day <= days), text
+    for number in (*range(130), *range(990, 1130), 9999, 10_000):
+        right = "th" if number // 10 % 10 == 1 else {1: "st", 2: "nd", 3: "rd"}.get(number % 10, "th")
+        for end in ("st", "nd", "rd", "th"):
+            found = any(each.matches(f"{number}{end}") for each in accepts)
+            assert found == (0 < number < 10_000 and end == right), f"{number}{end}"
+
+
+def test_all_that_it_learned_from_is_accepted(model: edgemm.Model) -> None:
+    import numpy as np
+    import spelled_out
+
+    accepts = tuple(map(Pattern, model.card.recipe.accepts))
+    assert model.card.recipe.accepts == spelled_out.ACCEPTS
+    rng = np.random.default_rng(2)
+    drawn = [spelled_out.draw(rng)[0] for _ in range(1000)]
+    assert [text for text in drawn if not any(each.matches(text) for each in accepts)] == []
 
 
 @pytest.mark.parametrize("name", FILES)

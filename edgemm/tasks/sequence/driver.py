@@ -66,7 +66,10 @@ class SequenceDriver:
         prepare = TextPreprocessor(
             recipe.source, {"ids": longest.ids}, longest.most, _vocabulary(recipe.source, assets)
         )
-        return SequenceSession(recipe, prepare, Writer(encoder, decoder, ways), joined)
+        try:
+            return SequenceSession(recipe, prepare, Writer(encoder, decoder, ways), joined)
+        except InputError as error:
+            raise CardError(f"{self.name}.accepts: {error}") from error
 
 
 def _vocabulary(recipe: TextRecipe, assets: Mapping[str, bytes]) -> bytes:

@@ -9,7 +9,9 @@ from typing import Any, ClassVar
 from edgemm.card.text_recipe import MAX_ID, MAX_TOKENS, TextRecipe, check_text
 from edgemm.errors import CardError
 
-_NAMES = ("ids", "mask", "decoder_ids", "position", "decoder_mask", "memory_mask", "cached", "scores")
+MOST_PATTERNS = 16
+MOST_SAID = 400
+"""Characters."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -24,6 +26,11 @@ class SequenceRecipe:
     leaves that open."""
     target: TextRecipe | None = None
     """How what is written becomes a text: tokenizer, vocabulary and offset count. null: as the source."""
+    accepts: tuple[str, ...] = ()
+    """Patterns of the texts that the model was made for, such as "[0-9]{1,2}:[0-5][0-9]" (`preprocess.text.pattern`):
+    one that none of them matches as a whole is refused. Empty: any text."""
+    accepted: str = ""
+    """What these texts are, for the message: "numbers up to 999,999, and times"."""
     begin: tuple[int, ...] = ()
     """Ids that the decoder is given before it writes: the begin token, or a prompt."""
     end: tuple[int, ...] = ()
@@ -106,6 +113,12 @@ class SequenceRecipe:
             raise CardError(
                 f"most_tokens: expected at least as many as least_tokens and forced have, "
                 f"{max(self.least_tokens, len(self.forced))}, found {self.most_tokens}"
+            )
+        if len(self.accepts) > MOST_PATTERNS:
+            raise CardError(f"accepts: expected at most {MOST_PATTERNS} patterns, found {len(self.accepts)}")
+        if len(self.accepted) > MOST_SAID or (self.accepted and not self.accepts):
+            raise CardError(
+                f"accepted: expected at most {MOST_SAID} characters about what `accepts` matches, and none without it"
             )
         for word in self.stop:
             if not word.strip():

@@ -7,7 +7,7 @@ from typing import Any, Literal
 
 from edgemm.errors import InputError
 from edgemm.media import Captured, Text
-from edgemm.preprocess.text import Joined, TextPreprocessor
+from edgemm.preprocess.text import Joined, Pattern, TextPreprocessor
 from edgemm.results import Alternative, Written
 from edgemm.session import NO_CLOCK, Cancellation, Emission, Gap, StageClock
 from edgemm.tasks.search import Hypothesis, PartScorer, Search, make_search
@@ -68,6 +68,7 @@ class SequenceSession:
     ) -> None:
         self._recipe, self._prepare = recipe, prepare
         self._writer, self._joined = writer, joined
+        self._accepts = tuple(map(Pattern, recipe.accepts))
         self._cancelled = Cancellation()
 
     def feed(self, item: Captured, clock: StageClock) -> Iterator[Emission]:
@@ -109,7 +110,10 @@ class SequenceSession:
         self, item: Text, clock: StageClock, cancelled: Cancellation, *, partial: bool
     ) -> Iterator[Written]:
         clock.start("preprocess")
-        tokens = self._prepare.tokens(item.text.strip(), None if item.pair is None else item.pair.strip())
+        text, pair = item.text.strip(), None if item.pair is None else item.pair.strip()
+        for each in (text,) if pair is None else (text, pair):
+            self._require_accepted(each)
+        tokens = self._prepare.tokens(text, pair)
         clock.start("infer")
         way = self._writer.read(tokens.ids)
         search = self._writer.search(way, self._recipe, self._stops if self._recipe.stop else None)
@@ -131,6 +135,16 @@ class SequenceSession:
         clock.stop()
         if not cancelled:
             yield found
+
+    def _require_accepted(self, text: str) -> None:
+        """Raises:
+        InputError: the model was not made for such a text. It is not shown: what was typed stands in no log.
+        """
+        if text and self._accepts and not any(each.matches(text) for each in self._accepts):
+            raise InputError(
+                f"text: expected {self._recipe.accepted or 'one that the bundle accepts (sequence.accepts)'}; found "
+                f"another one, of {len(text)} characters"
+            )
 
     def _told(
         self, text: Hypothesis, others: Sequence[Hypothesis] = (), *, cut: bool, final: bool = True

@@ -12,7 +12,7 @@ import numpy as np
 import pytest
 from written_texts import BEGIN, PAD, RECIPE, SOURCE, WORDS, session_of
 
-from edgemm.errors import InputError
+from edgemm.errors import CardError, InputError
 from edgemm.media import Frame, Text
 from edgemm.results import Written
 from edgemm.session import NO_CLOCK, Emission, Gap
@@ -203,3 +203,47 @@ def test_it_may_be_reset_and_closed_twice(parts: Files) -> None:
         assert fed(session)
         session.close()
         session.close()
+
+
+def test_a_text_that_no_pattern_accepts_is_refused_and_not_shown(parts: Files) -> None:
+    accepts = ("[a-e]+", "abc de")
+    assert whole(parts, accepts=accepts).text == WRITTEN
+    assert whole(parts, " abc de ", accepts=accepts).text == WRITTEN
+    for text in ("abc dd", "abc de abc de"):
+        with pytest.raises(
+            InputError, match=r"expected letters up to e; found another one, of \d+ char"
+        ) as refused:
+            whole(parts, text, accepts=accepts, accepted="letters up to e")
+        assert text not in str(refused.value)
+    with pytest.raises(InputError, match=r"one that the bundle accepts \(sequence.accepts\)"):
+        whole(parts, "abc dd", accepts=accepts)
+
+
+def test_a_text_that_is_refused_costs_itself_alone(parts: Files) -> None:
+    with session_of(parts, replace(RECIPE, accepts=("abc de",))) as session:
+        with pytest.raises(InputError):
+            fed(session, "abc")
+        assert fed(session)[0].value.text == WRITTEN  # type: ignore[attr-defined]
+
+
+def test_of_two_texts_both_must_be_accepted(parts: Files) -> None:
+    text = Text("abc", 0, 0, pair="abd")
+    with (
+        session_of(parts, replace(RECIPE, accepts=("[a-c]+",))) as session,
+        pytest.raises(InputError, match="accepts"),
+    ):
+        session.whole(text)
+
+
+@pytest.mark.parametrize(
+    ("changes", "said"),
+    [
+        ({"accepts": ("a", "(b")}, r"sequence.accepts: the pattern '\(b': expected '\)'"),
+        ({"accepts": ("a",) * 17}, "sequence.accepts: expected at most 16 patterns, found 17"),
+        ({"accepted": "letters"}, "sequence.accepted: expected at most 400 characters"),
+        ({"accepts": ("a",), "accepted": "x" * 401}, "sequence.accepted: expected at most 400 characters"),
+    ],
+)
+def test_patterns_that_are_none(parts: Files, changes: Any, said: str) -> None:
+    with pytest.raises(CardError, match=said), session_of(parts, replace(RECIPE, **changes)):
+        pass
