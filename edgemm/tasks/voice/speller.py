@@ -12,6 +12,8 @@ from edgemm.tasks.voice.letters import Letters
 from edgemm.tasks.voice.lexicon import Around, Lexicon
 from edgemm.tasks.voice.program import Program
 
+LONGEST_WORD = 64
+"""Letters: no word has more, and what has is not spoken, as an address or a key that stands in a text would be."""
 _TOKEN = re.compile(r"[^\W\d_]+(?:'[^\W\d_]+)*|[^\w\s]|\S")
 _PAUSE = frozenset(".,;:!?…—")
 _KEPT = _PAUSE | frozenset('"“”()')
@@ -83,6 +85,8 @@ class Speller:
 
     def _word(self, word: str, around: Around, lexicon: Lexicon) -> str:
         """The phonemes of a word; "" where it cannot be spoken."""
+        if len(word) > LONGEST_WORD:
+            return ""
         plain = _without_accents(word)
         found = lexicon.find(word, around) or lexicon.find(plain, around)
         if found is not None:

@@ -83,6 +83,44 @@ won 3-1 | won three to one
 7:30 | seven thirty
 7:30 pm | seven thirty P M
 12:60 | twelve sixty
+He ran 3:59.4 | He ran three fifty nine point four
+in 3:05.45 flat | in three oh five point four five flat
+1:02:03.5 in all | one oh two oh three point five in all
+3:00.5 | three zero zero point five
+10 in. wide | ten inches wide
+a 10 in. pipe | a ten inch pipe
+1 in. of rain | one inch of rain
+a 1/2 in. bolt | a one half inch bolt
+5 in. by 7 in. | five inches by seven inches
+It is 10 in. | It is ten inches
+(3.5 in.) | (three point five inches)
+She put 10 in. | She put ten in
+3 in 4 people | three in four people
+an 8.5 × 11 in. page | an eight point five by eleven inch page
+a 3" pipe and a 27" screen | a three inch pipe and a twenty seven inch screen
+He said "it was 27" yesterday | He said "it was twenty seven " yesterday
+5' 10" | five foot ten
+5' tall | five feet tall
+a 6 ft. wall | a six foot wall
+6 ft. tall | six feet tall
+5 ft. 2 in. tall | five feet two inches tall
+10 lbs. of salt | ten pounds of salt
+20 min. later | twenty minutes later
+It took 20 min. | It took twenty minutes
+2 tbsp. of oil and 1 tsp. salt | two tablespoons of oil and one teaspoon salt
+5 gal. of it | five gallons of it
+12 sq. ft. of it | twelve square feet of it
+2 cu ft | two cubic feet
+30 deg. C | thirty degrees Celsius
+4 x 6 cm | four by six centimeters
+4 cm x 6 cm | four centimeters by six centimeters
+$-5 | minus five dollars
+€-3.50 | minus three euros and fifty cents
+from $5 to $-5 | from five dollars to minus five dollars
+$5/lb | five dollars per pound
+Mon.–Fri. 9am | Monday to Friday nine A M
+Mon-Fri | Monday to Friday
+Jan.–Mar. | January to March
 On Mar. 4 we met. | On March fourth we met
 on Jul. 12 and Apr. 3 | on July twelfth and April third
 the 5's and 6's | the fives and sixes

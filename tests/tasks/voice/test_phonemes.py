@@ -19,7 +19,7 @@ from edgemm.tasks.voice.language import find_language
 from edgemm.tasks.voice.lexicon import MAX_BYTES, Around, Lexicon
 from edgemm.tasks.voice.program import Program
 from edgemm.tasks.voice.runs import divide
-from edgemm.tasks.voice.speller import Speller
+from edgemm.tasks.voice.speller import LONGEST_WORD, Speller
 
 pytestmark = pytest.mark.device
 
@@ -113,6 +113,13 @@ def test_the_past_is_told_by_what_stands_around(lexicon: Lexicon) -> None:
 def test_what_has_no_sound_is_counted_and_left_out(speller: Speller) -> None:
     assert speller.phonemes("cat 😀 dog ☃") == "kˈæt dˈɔɡ."
     assert speller.unknown == 2
+
+
+def test_what_is_longer_than_any_word_is_left_out(speller: Speller) -> None:
+    longest = "b" * LONGEST_WORD
+    assert speller.phonemes(f"cat {longest} dog").count("bˈi") == LONGEST_WORD
+    assert speller.phonemes(f"cat {longest}b dog") == "kˈæt dˈɔɡ."
+    assert speller.unknown == LONGEST_WORD + 1
 
 
 def test_words_that_are_not_known_are_spelled_where_there_is_no_network(speller: Speller) -> None:

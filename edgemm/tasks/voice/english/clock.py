@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 
-from edgemm.tasks.voice.english.numbers import below_100, cardinal
+from edgemm.tasks.voice.english.numbers import below_100, cardinal, digits
 from edgemm.tasks.voice.english.rule import DASH, Rule, Style
 
 _HALF = r"(?:\s?(?P<{0}half>[AaPp])\.?\s?[Mm]\b\.?)"
@@ -56,7 +56,22 @@ def _say_ratio(matched: re.Match[str], style: Style) -> str:
     return " to ".join(cardinal(int(each), style.link) for each in matched[0].split(":"))
 
 
+def _raced(matched: re.Match[str], style: Style) -> str:
+    """ "3:59.4", as times of races are told."""
+    *before, parts = matched[1], *filter(None, (matched[2], matched[3])), matched[4]
+    first, *rest = before
+    said = [cardinal(int(first))]
+    said += [
+        digits(each) if each == "00" else f"{'oh ' if each[0] == '0' else ''}{below_100(int(each))}"
+        for each in rest
+    ]
+    return f"{' '.join(said)} point {digits(parts)}"
+
+
 RULES = (
+    Rule(
+        re.compile(r"(\d{1,2}):([0-5]\d)(?::([0-5]\d))?\.(\d{1,3})(?![\d.:]|\s?[AaPp]\.?\s?[Mm]\b)"), _raced
+    ),
     Rule(re.compile(_TIME.format("a") + DASH + _TIME.format("b")), _say_range),
     Rule(re.compile(_SHORT.format("a") + DASH + _SHORT.format("b")), _say_range),
     Rule(re.compile(_TIME.format("")), _say),

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Iterable
 
 from edgemm.tasks.voice.english import numbers
 from edgemm.tasks.voice.english.rule import DASH, Rule, Style, compiled
@@ -107,7 +108,22 @@ def _weekday(matched: re.Match[str], style: Style) -> str:
     return _DAYS[matched[1]]
 
 
+def _span(matched: re.Match[str], style: Style) -> str:
+    """ "Mon.-Fri.", "Jan-Mar"."""
+    first, last = ({**_DAYS, **_SHORT}.get(each, each) for each in (matched[1], matched[2]))
+    return f"{first} to {last}"
+
+
+def _one_of(names: Iterable[str]) -> str:
+    return "|".join(sorted(names, key=len, reverse=True))
+
+
+_DAY_NAMES, _MONTH_NAMES = _one_of([*_DAYS, *_DAYS.values()]), _one_of([*_SHORT, *MONTHS])
 FIRST_RULES = (
+    *(
+        Rule(re.compile(rf"({names})\b\.?{DASH}({names})\b(?:\.(?=[,)]| [a-z\d]))?{behind}"), _span)
+        for names, behind in ((_DAY_NAMES, ""), (_MONTH_NAMES, r"(?! \d)"))
+    ),
     Rule(compiled(r"(\d{1,2})['’]s"), lambda matched, style: numbers.plural(numbers.cardinal(int(matched[1])))),
     Rule(compiled(r"[12]\d{3}-(?:0[1-9]|1[0-2])-(?:0[1-9]|[12]\d|3[01])"), _iso),
     Rule(compiled(r"(\d{1,2})([/.])(\d{1,2})\2(\d{4}|\d{2})"), _numeric),

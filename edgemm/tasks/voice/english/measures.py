@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 
 from edgemm.tasks.voice.english import numbers
-from edgemm.tasks.voice.english.rule import AMOUNT, DASH, NUMBER, Rule, Style, amount, is_one
+from edgemm.tasks.voice.english.rule import AMOUNT, DASH, NUMBER, Rule, Style, amount, is_one, says_what_kind
 
 _ONE = {
     "km": "kilometer", "m": "meter", "cm": "centimeter", "mm": "millimeter", "µm": "micrometer", "nm": "nanometer",
@@ -18,7 +18,8 @@ _ONE = {
     "J": "joule", "kJ": "kilojoule", "kcal": "kilocalorie", "cal": "calorie", "N": "newton", "Pa": "pascal",
     "kPa": "kilopascal", "hPa": "hectopascal", "dB": "decibel", "B": "byte", "kB": "kilobyte", "KB": "kilobyte",
     "MB": "megabyte", "GB": "gigabyte", "TB": "terabyte", "kbit": "kilobit", "Mbit": "megabit", "Gbit": "gigabit",
-    "px": "pixel", "ha": "hectare", "°": "degree",
+    "px": "pixel", "ha": "hectare", "°": "degree", "deg": "degree", "yds": "yard", "tbsp": "tablespoon",
+    "tsp": "teaspoon", "gal": "gallon", "gals": "gallon", "qt": "quart", "qts": "quart",
 }  # fmt: skip
 _SAME = {
     "Hz": "hertz", "kHz": "kilohertz", "MHz": "megahertz", "GHz": "gigahertz", "rpm": "R P M",
@@ -26,10 +27,17 @@ _SAME = {
 }  # fmt: skip
 _OTHER = {
     "ft": ("foot", "feet"),
+    "in.": ("inch", "inches"),
+    "″": ("inch", "inches"),
     "°C": ("degree Celsius", "degrees Celsius"),
     "℃": ("degree Celsius", "degrees Celsius"),
     "°F": ("degree Fahrenheit", "degrees Fahrenheit"),
     "℉": ("degree Fahrenheit", "degrees Fahrenheit"),
+    **{
+        f"deg{stop} {sign}": (f"degree {scale}", f"degrees {scale}")
+        for stop in ("", ".")
+        for sign, scale in (("C", "Celsius"), ("F", "Fahrenheit"))
+    },
     "mph": ("mile per hour", "miles per hour"),
     "kph": ("kilometer per hour", "kilometers per hour"),
     "kmh": ("kilometer per hour", "kilometers per hour"),
@@ -37,10 +45,22 @@ _OTHER = {
     "kbps": ("kilobit per second", "kilobits per second"),
     "Mbps": ("megabit per second", "megabits per second"),
     "Gbps": ("gigabit per second", "gigabits per second"),
-    "sq ft": ("square foot", "square feet"),
-    "sq km": ("square kilometer", "square kilometers"),
-    "sq mi": ("square mile", "square miles"),
+    **{
+        f"{short}{stop} {unit}": (f"{long} {one}", f"{long} {many}")
+        for short, long in (("sq", "square"), ("cu", "cubic"))
+        for stop in ("", ".")
+        for unit, one, many in (
+            ("ft", "foot", "feet"),
+            ("in.", "inch", "inches"),
+            ("m", "meter", "meters"),
+            ("mi", "mile", "miles"),
+            ("km", "kilometer", "kilometers"),
+            ("cm", "centimeter", "centimeters"),
+            ("yd", "yard", "yards"),
+        )
+    },
     "fl oz": ("fluid ounce", "fluid ounces"),
+    "fl. oz": ("fluid ounce", "fluid ounces"),
 }
 UNITS = (
     {unit: (one, f"{one}s") for unit, one in _ONE.items()} | {u: (s, s) for u, s in _SAME.items()} | _OTHER
@@ -53,6 +73,15 @@ _UNIT = (
     rf"(?P<unit>{_NAMES})(?P<power>{_POWER})"
     rf"(?:(?:/|\sper\s)(?P<other>{_NAMES})(?P<other_power>{_POWER}))?(?!\w)"
 )
+_MEASURED = re.compile(rf"\d\s?(?:{_NAMES})\.?\s?$")
+_STOP = r"(?:\.(?=,|\)| [a-z(\d]))?"
+"""Of an abbreviation, where the sentence goes on behind it."""
+_INCHES = re.compile(
+    r"\b(?:is|are|was|were|be|by|x|×|of|about|only|measures?|measured|exactly|approximately|least|most|than|over|under|"
+    r"to|nearly|almost)\s$|\($",
+    re.IGNORECASE,
+)
+"""Before a number with "in." at the end of a sentence, so that it is one of inches: "he put 10 in." is none."""
 _LENGTHS = ("km", "m", "cm", "mm", "mi", "ft", "yd", "µm", "nm")
 
 
@@ -67,7 +96,14 @@ def _called(unit: str, power: str, place: int) -> str | None:
 
 def _measure(matched: re.Match[str], style: Style) -> str | None:
     text, until, hyphen = matched["figure"], matched["until"], matched["space"] == "-"
-    place = int(bool(until) or not (is_one(text) or hyphen))
+    ends = not matched.string[matched.end() :].strip(" )\"”’'.,;:!?…")
+    if (
+        matched["unit"] == "in."
+        and ends
+        and not _INCHES.search(matched.string, max(0, matched.start() - 24), matched.start())
+    ):
+        return None
+    place = int(bool(until) or not (is_one(text) or hyphen or says_what_kind(matched)))
     unit = _called(matched["unit"], matched["power"], place)
     if unit is None or (
         hyphen and matched["unit"] in ("m", "g", "l", "s", "h", "N", "B", "V", "W", "J", "L")
@@ -82,6 +118,26 @@ def _measure(matched: re.Match[str], style: Style) -> str | None:
         unit = f"{unit} per {_british(below) if style.day_first else below}"
     said = amount(text, style)
     return f"{said} to {amount(until, style)} {unit}" if until else f"{said} {unit}"
+
+
+def _inches(matched: re.Match[str], style: Style) -> str | None:
+    """\'27"\', where the mark closes no quotation."""
+    if len(re.findall(r'(?<!\d)"', matched.string[: matched.start()])) % 2:
+        return None
+    one = is_one(matched[1]) or says_what_kind(matched) or matched.string[matched.end()] == "-"
+    return f"{amount(matched[1], style)} {'inch' if one else 'inches'}"
+
+
+def _sizes(matched: re.Match[str], style: Style) -> str | None:
+    """ "4 x 6 cm": the unit is that of all."""
+    unit = UNITS[matched["unit"]][not says_what_kind(matched)]
+    said = " by ".join(amount(each, style) for each in re.split(r"\s?[x×]\s?", matched["figures"]))
+    return f"{said} {_british(unit) if style.day_first else unit}"
+
+
+def _between(matched: re.Match[str], style: Style) -> str | None:
+    """ "4 cm x 6 cm"."""
+    return "by" if _MEASURED.search(matched.string, max(0, matched.start() - 24), matched.start()) else None
 
 
 def _british(unit: str) -> str:
@@ -107,9 +163,23 @@ def _height(matched: re.Match[str], style: Style) -> str:
 _RANGE = rf"(?P<figure>{AMOUNT})\s?%?(?:{DASH}(?P<until>{NUMBER}))?"
 RULES = (
     Rule(re.compile(r"(\d+) ?ft\.? (\d+) ?in\b\.?"), _feet),
-    Rule(re.compile(r"(\d)['’′](\d\d?)[\"”″]"), _height),
+    Rule(re.compile(r"(\d)['’′]\s?(\d\d?)[\"”″]"), _height),
+    Rule(re.compile(rf"({NUMBER})\"(?=[- ][a-z]|-?[a-z])"), _inches),
+    Rule(
+        re.compile(r"(\d+)['’′](?= [a-z]|-[a-z])"),
+        lambda matched, style: (
+            f"{amount(matched[1], style)} "
+            + ("foot" if matched[1] == "1" or matched.string[matched.end()] == "-" else "feet")
+        ),
+    ),
+    Rule(
+        re.compile(rf"(?P<figures>{NUMBER}(?:\s?[x×]\s?{NUMBER})+)[ -]?(?P<unit>{_NAMES})(?!\w){_STOP}"),
+        _sizes,
+    ),
+    Rule(re.compile(r"[x×](?=\s?\d)"), _between),
     Rule(re.compile(rf"{_RANGE}\s?(?P<sign>[%‰])"), _percent),
     Rule(
-        re.compile(rf"(?P<figure>{AMOUNT})(?:{DASH}(?P<until>{NUMBER}))?(?P<space>[  -]?){_UNIT}"), _measure
+        re.compile(rf"(?P<figure>{AMOUNT})(?:{DASH}(?P<until>{NUMBER}))?(?P<space>[  -]?){_UNIT}{_STOP}"),
+        _measure,
     ),
 )

@@ -6,7 +6,7 @@ import re
 from typing import NamedTuple
 
 from edgemm.tasks.voice.english import numbers
-from edgemm.tasks.voice.english.rule import DASH, NUMBER, Rule, Style, compiled
+from edgemm.tasks.voice.english.rule import DASH, NUMBER, Rule, Style, compiled, says_what_kind
 
 
 class Currency(NamedTuple):
@@ -82,7 +82,8 @@ def _amount(matched: re.Match[str], style: Style) -> str | None:
         said = f"{numbers.decimal(figure, style.link)} {money.one}"
     else:
         said = _coins(figure, money, style)
-    return f"{({'+': 'plus '}).get(matched['sign'], 'minus ') if matched['sign'] else ''}{said}"
+    sign = matched["sign"] or matched.groupdict().get("inner")
+    return f"{({'+': 'plus '}).get(sign, 'minus ') if sign else ''}{said}"
 
 
 def _whole(figure: str, style: Style) -> str:
@@ -91,12 +92,10 @@ def _whole(figure: str, style: Style) -> str:
 
 def _describes(matched: re.Match[str]) -> bool:
     """Whether it says what kind of thing something is, as in "a $20 bill"."""
-    before, behind = matched.string[: matched.start()], matched.string[matched.end() :]
+    behind = matched.string[matched.end() :]
     if re.match(r"-[a-z]", behind) or (matched["size"] and matched["joint"] == "-"):
         return True
-    return bool(re.search(r"\b[Aa]n? $", before)) and bool(
-        re.match(r" (?!or |and |to |in |a |for |per |at |on |is |as )[a-z]+", behind)
-    )
+    return says_what_kind(matched)
 
 
 def _coins(figure: str, money: Currency, style: Style) -> str:
@@ -124,7 +123,7 @@ RULES = (
         ),
         _amount,
     ),
-    Rule(compiled(rf"{_SIGN}(?P<money>{_BEFORE})\s?(?P<figure>{NUMBER}){_SIZE}"), _amount),
+    Rule(compiled(rf"{_SIGN}(?P<money>{_BEFORE})\s?(?P<inner>[-−–]?)(?P<figure>{NUMBER}){_SIZE}"), _amount),
     Rule(re.compile(rf"{_SIGN}(?P<figure>{NUMBER}){_SIZE}\s?(?P<money>{_BEHIND})(?!\w)"), _amount),
     Rule(compiled(rf"({NUMBER})\s?(¢|p)"), _part),
 )

@@ -71,6 +71,15 @@ def is_one(text: str) -> bool:
     return text.lstrip("-−–+") == "1" or ("/" in text and " " not in text and text.split("/") < ["2"])
 
 
+def says_what_kind(matched: re.Match[str]) -> bool:
+    """Whether an amount says what kind of thing something is, as in "a $20 bill", "a 10 in. pipe"."""
+    before = matched.string[max(0, matched.start() - 4) : matched.start()]
+    behind = matched.string[matched.end() :]
+    return bool(re.search(r"\b[Aa]n? $", before)) and bool(
+        re.match(r" (?!or |and |to |in |a |for |per |at |on |is |as |of |by )[a-z]+", behind)
+    )
+
+
 def compiled(pattern: str, flags: int = 0) -> re.Pattern[str]:
     """A pattern that ends where a number or word does."""
     return re.compile(rf"{pattern}(?![\w])(?!\.\d)", flags)

@@ -15,8 +15,10 @@ _GOES_ON = frozenset([*names.TITLES, *names.WITHIN, "No", "no", "pp", "p", "Nr"]
 _MAY_END = frozenset(
     [*names.ENDING, *names.BEHIND, *words("U.S U.K E.U U.N D.C B.C A.D Sept Oct Nov Dec Jan Feb")]
 )
-_MONTHS = frozenset(words("Jan Feb Mar Apr May Jun Jul Aug Sept Sep Oct Nov Dec"))
-"""With a number behind it, a date: "On Mar. 4 we met"."""
+_GOING_ON = frozenset(
+    words("Jan Feb Mar Apr May Jun Jul Aug Sept Sep Oct Nov Dec Mon Tues Tue Wed Thurs Thur Thu Fri Sat Sun")
+)
+"""With a number behind it, a date or a time: "On Mar. 4 we met"."""
 _BEGINS = frozenset(
     words(
         "The A An It He She We They You I This That These Those There Here But And So Then When Where What "
@@ -68,7 +70,7 @@ def _ends(line: str, end: re.Match[str]) -> bool:
     if end[0] != ".":
         return True
     word = line[: end.start()].rpartition(" ")[2].lstrip("(\"“‘'[")
-    if word in _MONTHS and behind[0].isdigit():
+    if re.split("[-–—]", word)[-1] in _GOING_ON and behind[0].isdigit():
         return False
     if word in _MAY_END:
         return behind.split()[0].strip(",'’") in _BEGINS

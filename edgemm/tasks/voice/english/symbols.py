@@ -14,7 +14,10 @@ _SPOKEN = {
     "$": "dollars", "£": "pounds", "€": "euros", "¥": "yen", "¢": "cents",
 }  # fmt: skip
 _SILENT = "*_|®™•·`´¨[]{}\u200b\u200c\u200d\ufeff\u00ad"
-_PER = "second|minute|hour|day|night|week|month|quarter|year|person|head|mile|kilometer|page|word|unit|item|user|class"
+_PER = (
+    "second|minute|hour|day|night|week|month|quarter|year|person|head|mile|kilometer|page|word|unit|item|user|class|"
+    "pound|ounce|gallon"
+)
 _SHORT_PER = {
     "mo": "month",
     "yr": "year",
@@ -23,6 +26,10 @@ _SHORT_PER = {
     "sec": "second",
     "min": "minute",
     "mi": "mile",
+    "lb": "pound",
+    "oz": "ounce",
+    "kg": "kilogram",
+    "gal": "gallon",
 }
 
 
