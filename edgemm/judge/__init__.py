@@ -26,7 +26,7 @@ Needs NumPy alone.
 """
 
 from edgemm.judge.metric import AGREEMENTS, METRICS, Metric, agreement, metric
-from edgemm.judge.speakers import FittedThreshold, equal_error, fit_threshold
+from edgemm.judge.speakers import FittedThreshold, enrolment_scores, equal_error, fit_threshold
 from edgemm.judge.truth import TrueBoxes, TrueClasses, TruePoints
 
 __all__ = [
@@ -38,6 +38,7 @@ __all__ = [
     "TrueClasses",
     "TruePoints",
     "agreement",
+    "enrolment_scores",
     "equal_error",
     "fit_threshold",
     "metric",

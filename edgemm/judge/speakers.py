@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
 from typing import Any, ClassVar
 
@@ -94,6 +94,51 @@ def equal_error(same: Sequence[float] | Scores, different: Sequence[float] | Sco
     return float(rate), float(thresholds[at - 1] + part * (thresholds[at] - thresholds[at - 1]))
 
 
+def enrolment_scores(
+    known: Mapping[str, Sequence[Embedding]], others: Sequence[Embedding] = ()
+) -> tuple[Scores, Scores]:
+    """Similarities as `edgemm.Enrolled` computes them, to the mean of what a name is enrolled with; for
+    `fit_threshold`.
+
+    Each embedding is held out in turn, so that none is compared with a mean that it is part of.
+
+    Args:
+        known: name -> its embeddings.
+        others: of nobody who is enrolled.
+
+    Returns:
+        Similarities to the own name, of those that have another embedding besides; and to other names.
+
+    Raises:
+        InputError: one is not finite, all zeros, or of another length than the others.
+    """
+    rows = {name: [_normal(each) for each in given] for name, given in known.items() if given}
+    strangers = [_normal(each) for each in others]
+    if len({row.size for each in (*rows.values(), strangers) for row in each}) > 1:
+        raise InputError("embeddings: expected as many numbers in each, found several lengths")
+    means = {name: np.sum(each, axis=0) for name, each in rows.items()}
+    same, different = list[float](), list[float]()
+    for name, each in rows.items():
+        for row in each:
+            if len(each) > 1:
+                same.append(_similarity(means[name] - row, row))
+            different += [_similarity(mean, row) for other, mean in means.items() if other != name]
+    different += [_similarity(mean, row) for mean in means.values() for row in strangers]
+    return np.array(same), np.array(different)
+
+
+def _similarity(total: Scores, row: Scores) -> float:
+    return float(total @ row / max(float(np.linalg.norm(total)), 1e-12))
+
+
+def _normal(embedding: Embedding) -> Scores:
+    row = np.asarray(embedding.vector, np.float64).reshape(-1)
+    length = float(np.linalg.norm(row))
+    if not 0 < length < np.inf:
+        raise InputError("embedding: expected finite numbers, not all of them 0")
+    return row / length
+
+
 class EqualErrorMetric:
     """The equal error rate over all pairs of samples, by the similarity of their embeddings.
 
@@ -117,15 +162,12 @@ class EqualErrorMetric:
         """
         if not isinstance(truth, str):
             raise InputError(f"embedding: expected a name as the truth, found {truth!r}")
-        vector = np.asarray(result.vector, np.float64).reshape(-1)
-        length = float(np.linalg.norm(vector))
-        if not 0 < length < np.inf:
-            raise InputError("embedding: expected finite numbers, not all of them 0")
+        vector = _normal(result)
         if self._rows and self._rows[0].shape != vector.shape:
             raise InputError(
                 f"embedding: expected {self._rows[0].size} numbers as before, found {vector.size}"
             )
-        self._rows.append((vector / length).astype(np.float32))
+        self._rows.append(vector.astype(np.float32))
         self._names.append(truth)
 
     def pairs(self) -> tuple[Scores, Scores]:

@@ -151,9 +151,21 @@ def make_golden(
 
 def _item_of(given: str, modality: str) -> AudioBlock | Frame:
     try:
-        return _read_picture(Path(given)) if modality == "image" else _read_wav(Path(given))
+        return read_item(Path(given), modality)
     except SourceError as error:
         raise CardError(f"golden {given}: the bundle takes {modality}: {error}") from error
+
+
+def read_item(path: Path, modality: str) -> AudioBlock | Frame:
+    """A picture, or a whole recording as one block.
+
+    Args:
+        modality: "image" or "audio".
+
+    Raises:
+        SourceError: it cannot be read.
+    """
+    return _read_picture(path) if modality == "image" else _read_wav(path)
 
 
 def _free_name(start: str, card: BundleCard) -> str:
