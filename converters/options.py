@@ -185,7 +185,7 @@ def _check_paths(options: Options) -> None:
     try:
         if not path.parent.is_dir():
             raise InputError(f"{path}: the folder {path.parent} does not exist")
-        refuse_overwriting(options.source, path, "the output")
+        atomic.refuse_source(options.source, path, "the output")
         atomic.check(path)
     except OSError as error:  # a name too long, a folder closed to us
         raise InputError(f"{error.strerror}: {str(error.filename)[:200]}. Choose another name") from error
@@ -229,14 +229,3 @@ def _check_settings(options: Options) -> None:
     name, given = wrong[options.format]
     if given:
         raise InputError(f"{name}: has no effect on a {options.output.suffix} file. Leave it out")
-
-
-def refuse_overwriting(source: Any, path: Path, what: str) -> None:
-    """Refuses to write over the source file, by whatever name or link.
-
-    Raises:
-        InputError: both are one file.
-    """
-    named = isinstance(source, str | Path) and Path(source).exists()
-    if named and path.exists() and path.samefile(source):
-        raise InputError(f"{path}: {what} is the source file itself. Choose another name")

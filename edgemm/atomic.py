@@ -20,6 +20,7 @@ import stat
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
+from typing import Any
 
 from edgemm.errors import InputError
 
@@ -38,6 +39,17 @@ _HINTS = {
     errno.ENAMETOOLONG: "Choose a shorter name",
     errno.ELOOP: "Name the file itself, or remove the link",
 }
+
+
+def refuse_source(source: Any, path: Path, what: str) -> None:
+    """Refuses to write over the source file, by whatever name or link.
+
+    Raises:
+        InputError: both are one file.
+    """
+    named = isinstance(source, str | Path) and Path(source).exists()
+    if named and path.exists() and path.samefile(source):
+        raise InputError(f"{path}: {what} is the source file itself. Choose another name")
 
 
 def write(

@@ -21,7 +21,6 @@ from edgemm.converters.options import (
     Progress,
     RepairMode,
     Scheme,
-    refuse_overwriting,
     silent,
 )
 from edgemm.converters.written import Format, Settings
@@ -116,7 +115,7 @@ def _check_output(source: Path, output: Path) -> None:
     try:
         if not output.parent.is_dir():
             raise InputError(f"{output}: the folder {output.parent} does not exist")
-        refuse_overwriting(source, output, "the output")
+        atomic.refuse_source(source, output, "the output")
         atomic.check(output)
     except OSError as error:  # a name too long, a folder closed to us
         raise InputError(f"{error.strerror}: {str(error.filename)[:200]}. Choose another name") from error

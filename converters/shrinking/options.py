@@ -6,7 +6,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from edgemm.converters.options import Options, refuse_overwriting
+from edgemm import atomic
+from edgemm.converters.options import Options
 from edgemm.converters.pruning.options import check_cut, check_keep, check_low_rank, check_source
 from edgemm.errors import InputError
 from edgemm.quantize.prune.target import Target
@@ -52,7 +53,7 @@ class Shrinking:
     def _check_checkpoint(self, path: Path) -> None:
         if not path.parent.is_dir():
             raise InputError(f"checkpoint (--checkpoint) {path}: the folder {path.parent} does not exist")
-        refuse_overwriting(self.options.source, path, "checkpoint (--checkpoint)")
+        atomic.refuse_source(self.options.source, path, "checkpoint (--checkpoint)")
         if path.absolute() == self.options.output.absolute():
             raise InputError(f"checkpoint (--checkpoint) {path}: that is the output. Choose another name")
 

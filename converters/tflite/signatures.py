@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import numpy.typing as npt
 
+from edgemm import atomic
 from edgemm.artifact import read_artifact, write_artifact
 from edgemm.artifact.trust import remember
 from edgemm.backends.litert import REMEMBERING
@@ -53,10 +54,10 @@ def merge_signatures(files: Mapping[str, str | Path], output: str | Path) -> Mer
     Args:
         files: name of a signature -> its file. The first is what a runtime runs that asks for none, and its card is
             kept, with the states of all.
-        output: ends in .tflite.
+        output: ends in .tflite; one of that name is replaced, but for the files themselves.
 
     Raises:
-        InputError: no files, one that is no .tflite file, or a name that none can have.
+        InputError: no files, the output is one of them, one that is no .tflite file, or a name that none can have.
         RunFailed: the runtime refuses a file.
         ConversionError: a file has several signatures, keeps variables, which all would share, or has its weights
             outside; or a signature answers otherwise than its file.
@@ -65,6 +66,8 @@ def merge_signatures(files: Mapping[str, str | Path], output: str | Path) -> Mer
     where, sources = Path(output), _read(files)
     if where.suffix.lower() != ".tflite":
         raise InputError(f"{where}: the name must end in .tflite, which alone has signatures")
+    for path in files.values():
+        atomic.refuse_source(path, where, "the output")
     first = next(iter(sources.values()))
     made = _Merging()
     for name, artifact in sources.items():

@@ -7,6 +7,7 @@ import os
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from edgemm import atomic
 from edgemm.cli.columns import printable
 from edgemm.cli.output import emit_json, size, table
 from edgemm.cli.parser import CommandParser, real
@@ -34,7 +35,7 @@ bundle.json leaves them out. The same folder always gives the same bytes."""
         required=True,
         type=Path,
         metavar="OUT.zip",
-        help="the bundle to write; ends in .zip",
+        help="the bundle to write; ends in .zip, and one of that name is replaced",
     )
     parser.add_argument(
         "--golden",
@@ -68,6 +69,7 @@ def run(options: argparse.Namespace) -> int:
     from edgemm.model.find_bundle import find_bundle
 
     require_zip(options.output)
+    atomic.refuse_source(options.folder, options.output, "the output")
     with find_bundle(options.folder) as bundle:
         refuse_unknown(bundle.card)
         card, files = bundle.card, dict[str, bytes | Path](bundle.files())

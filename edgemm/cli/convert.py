@@ -51,7 +51,8 @@ def add_arguments(parser: CommandParser) -> None:
         "--output",
         required=True,
         metavar="OUT",
-        help="the file to write; its ending, .tflite or .onnx, is the format, and .zip for a bundle",
+        help="the file to write; its ending, .tflite or .onnx, is the format, and .zip for a bundle; one "
+        "of that name is replaced",
     )
     _add_data(parser)
     _add_numbers(parser)

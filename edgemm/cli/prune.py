@@ -45,7 +45,9 @@ def add_arguments(parser: CommandParser) -> None:
     """The options of `prune`."""
     parser.epilog = EPILOG
     parser.add_argument("source", metavar="SOURCE", help="the trained float model: .onnx, .pt2 or .tflite")
-    parser.add_argument("-o", "--output", metavar="OUT", help="the .onnx file to write")
+    parser.add_argument(
+        "-o", "--output", metavar="OUT", help="the .onnx file to write; one of that name is replaced"
+    )
     parser.add_argument(
         "--target", metavar="MEASURE=VALUE",
         help="what shall be left: macs=0.6, parameters=0.5 or size=0.5 of the whole, or ms=4 milliseconds here",

@@ -35,11 +35,9 @@ def checked_page(path: str, source: str, option: str) -> Path:
     Raises:
         InputError: it cannot, or it is the source.
     """
-    from edgemm.converters.options import refuse_overwriting
-
     page = Path(path)
     if not page.parent.is_dir():
         raise InputError(f"{option} {page}: the folder {page.parent} does not exist")
-    refuse_overwriting(source, page, option)
+    atomic.refuse_source(source, page, option)
     atomic.check(page, option)
     return page

@@ -38,7 +38,11 @@ def add_arguments(parser: CommandParser) -> None:
     parser.epilog = EPILOG
     parser.add_argument("source", metavar="SOURCE", help="the trained float model: .onnx, .pt2 or .tflite")
     parser.add_argument(
-        "-o", "--output", required=True, metavar="OUT", help="the file to write: .tflite or .onnx"
+        "-o",
+        "--output",
+        required=True,
+        metavar="OUT",
+        help="the file to write: .tflite or .onnx; one of that name is replaced",
     )
     parser.add_argument(
         "--prune", default="macs=0.5", metavar="MEASURE=VALUE",

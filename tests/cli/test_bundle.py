@@ -232,3 +232,13 @@ def test_goldens_are_made_of_what_it_answers(
     table = str(level_folder / "tables" / "table.txt")
     assert main(["bundle", str(level_folder), "-o", str(out), "--golden", table]) == 6
     assert "the bundle takes audio" in failed(capsys)
+
+
+def test_the_output_is_replaced_unless_it_is_the_source(
+    packed: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    (tmp_path / "y.zip").write_bytes(b"older")
+    assert main(["bundle", str(packed), "-o", str(tmp_path / "y.zip")]) == 0
+    assert (tmp_path / "y.zip").read_bytes() == packed.read_bytes()
+    assert main(["bundle", str(packed), "-o", str(packed)]) == 2
+    assert "the output is the source file itself" in failed(capsys)

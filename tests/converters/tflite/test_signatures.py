@@ -225,6 +225,15 @@ def test_files_of_other_kinds_are_refused(files: dict[str, Path], merged: Path, 
         merge_signatures({"a": ASSETS / "remembered.tflite"}, tmp_path / "out.tflite")
 
 
+def test_the_output_is_replaced_unless_it_is_a_source(files: dict[str, Path], tmp_path: Path) -> None:
+    (tmp_path / "out.tflite").write_bytes(b"older")
+    assert merge_signatures(files, tmp_path / "out.tflite").size_bytes > 5
+    before = files["step_3"].read_bytes()
+    with pytest.raises(InputError, match="the output is the source file itself"):
+        merge_signatures(files, files["step_3"])
+    assert files["step_3"].read_bytes() == before
+
+
 def test_cards_that_contradict_each_other_are_refused(files: dict[str, Path], tmp_path: Path) -> None:
     other = tmp_path / "other.tflite"
     other.write_bytes(files["step_6"].read_bytes())
