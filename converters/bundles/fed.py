@@ -10,7 +10,7 @@ from edgemm.converters.bundles.buckets import Bucket, Shape
 from edgemm.converters.bundles.lengths import known_lengths, of_cards, probes, settled, still_open
 from edgemm.converters.bundles.options import BundleOptions
 from edgemm.converters.bundles.recorded import Seen, record
-from edgemm.errors import InputError
+from edgemm.errors import CardError, ConversionError, InputError
 from edgemm.judge.items import Item
 from edgemm.tasks.driver import RunsTheShortest
 
@@ -135,13 +135,19 @@ def _feed(
     """Runs the source on the data, and on something at all where sizes are open."""
     tick = options.tick("recording what the parts are fed with")
     sizes, said = known_lengths(model, bucket.lengths), list(notes)
-    if still_open(model, roles, sizes):
-        sizes, more = settled(model, roles, sizes, [*calibration, *held] or probes(model), tick)
-        said += more
-    for role, shapes in of_cards(model, roles).items():
-        sizes[role] = {**shapes, **sizes.get(role, {})}
-    first = record(model, calibration, roles, sizes, options.limit, tick) if calibration else {}
-    second = record(model, held, roles, sizes, min(options.limit, PART_SAMPLES), tick) if held else {}
+    try:
+        if still_open(model, roles, sizes):
+            sizes, more = settled(model, roles, sizes, [*calibration, *held] or probes(model), tick)
+            said += more
+        for role, shapes in of_cards(model, roles).items():
+            sizes[role] = {**shapes, **sizes.get(role, {})}
+        first = record(model, calibration, roles, sizes, options.limit, tick) if calibration else {}
+        second = record(model, held, roles, sizes, min(options.limit, PART_SAMPLES), tick) if held else {}
+    except CardError as error:  # the driver does not take a part whose length is fixed
+        raise ConversionError(
+            f"with the lengths that a converted file fixes, {error}. A part that cannot be so is left as it is by "
+            "--part ROLE=keep"
+        ) from error
     _require_sizes(model, sizes, [*first.items(), *second.items()])
     return Fed(bucket, first, second, sizes, said)
 

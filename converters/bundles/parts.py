@@ -79,8 +79,9 @@ def told(parts: Mapping[str, PartConversion]) -> list[str]:
     """Notes about the parts, for people."""
     said = [f"part {role!r} is left as it is: {each.kept}" for role, each in parts.items() if each.kept]
     for role, each in parts.items():
-        for made in each.conversions:
-            said += [f"part {role!r}: {note}" for note in made.notes]
+        for length, made in each.lengths.items() or [("", made) for made in each.conversions]:
+            about = f"part {role!r}, {length}" if length else f"part {role!r}"
+            said += [f"{about}: {note}" for note in made.notes]
     return list(dict.fromkeys(said))
 
 

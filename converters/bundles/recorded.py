@@ -73,6 +73,11 @@ class RecordedPart:
         self._stateful = bool(card.states)
         self._held: dict[str, npt.NDArray[Any]] = {}
 
+    def specs(self, signature: str = "") -> Any:
+        """See `Part.specs`."""
+        inputs, outputs = self._part.specs(signature)
+        return inputs if len(self._part.signatures) > 1 else self.inputs, outputs
+
     def step(self, feeds: Mapping[str, npt.NDArray[Any]], *more: Any) -> Any:
         """See `Part.step`."""
         fed = {**self._held, **feeds}

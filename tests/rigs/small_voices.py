@@ -131,10 +131,14 @@ def _model(
     outputs: Sequence[tuple[str, int, list[Any]]],
     whole: Mapping[str, list[int]],
     real: Mapping[str, list[float]],
+    single: Mapping[str, int] | None = None,
 ) -> bytes:
     constants = [numpy_helper.from_array(np.array(each, np.int64), name) for name, each in whole.items()]
     reals = {"hundred": [100.0], "unit": [1.0], **real}
     constants += [numpy_helper.from_array(np.array(each, np.float32), name) for name, each in reals.items()]
+    constants += [
+        numpy_helper.from_array(np.array(each, np.int64), name) for name, each in (single or {}).items()
+    ]
     graph = helper.make_graph(
         list(nodes),
         "voice",
@@ -171,3 +175,62 @@ def write_voice(
     }
     (folder / "bundle.json").write_text(json.dumps(card))
     return folder
+
+
+FRAME = 5
+"""Samples of a frame of `paced_network`."""
+
+
+def paced_network(length: int | str = "L") -> bytes:
+    """As fast networks with durations are: ids [1, L], count [1] -> samples [1, 1, 20 L], frames [1].
+
+    Id n lasts 1 + n % 3 frames, of samples n / 100; ids behind the count last none. There are four frames for each id
+    of the input, and those that nothing lasts into are -1, as no sound is.
+    """
+    nodes = [
+        helper.make_node("Cast", ["ids"], ["real"], to=FLOAT),
+        helper.make_node("Div", ["real", "hundred"], ["value"]),
+        helper.make_node("Mod", ["ids", "three"], ["beat"]),
+        helper.make_node("Add", ["beat", "one"], ["whole"]),
+        helper.make_node("Shape", ["ids"], ["shape"]),
+        helper.make_node("Gather", ["shape", "one"], ["size"]),
+        helper.make_node("Squeeze", ["size", "zero"], ["most"]),
+        helper.make_node("Range", ["start", "most", "by"], ["places"]),
+        helper.make_node("Less", ["places", "count"], ["there"]),
+        helper.make_node("Cast", ["there"], ["mask"], to=INT64),
+        helper.make_node("Mul", ["whole", "mask"], ["lasts"]),
+        helper.make_node("Cast", ["lasts"], ["lasting"], to=FLOAT),
+        helper.make_node("CumSum", ["lasting", "along"], ["ends"]),
+        helper.make_node("Sub", ["ends", "lasting"], ["begins"]),
+        helper.make_node("Mul", ["most", "four"], ["frames_there"]),
+        helper.make_node("Range", ["start", "frames_there", "by"], ["every"]),
+        helper.make_node("Cast", ["every"], ["every_real"], to=FLOAT),
+        helper.make_node("Unsqueeze", ["every_real", "one"], ["rows"]),
+        helper.make_node("GreaterOrEqual", ["rows", "begins"], ["begun"]),
+        helper.make_node("Less", ["rows", "ends"], ["going"]),
+        helper.make_node("And", ["begun", "going"], ["on"]),
+        helper.make_node("Cast", ["on"], ["weights"], to=FLOAT),
+        helper.make_node("Transpose", ["value"], ["column"], perm=[1, 0]),
+        helper.make_node("Add", ["column", "unit"], ["above"]),
+        helper.make_node("MatMul", ["weights", "above"], ["heard"]),
+        helper.make_node("Sub", ["heard", "unit"], ["sound"]),
+        helper.make_node("Tile", ["sound", "repeats"], ["tiled"]),
+        helper.make_node("Reshape", ["tiled", "flat"], ["output"]),
+        helper.make_node("ReduceSum", ["lasting", "one"], ["frames_real"], keepdims=0),
+        helper.make_node("Mul", ["frames_real", "five"], ["samples_real"]),
+        helper.make_node("Cast", ["samples_real"], ["samples"], to=INT64),
+    ]
+    constants = {"one": [1], "zero": [0], "three": [3], "repeats": [1, FRAME], "flat": [1, 1, -1]}
+    return _model(
+        nodes,
+        [("ids", INT64, [1, length]), ("count", INT64, [1])],
+        [("output", FLOAT, [1, 1, "N"]), ("samples", INT64, [1])],
+        constants,
+        {"five": [float(FRAME)]},
+        {"start": 0, "by": 1, "four": 4, "along": 1},
+    )
+
+
+def paced(ids: Sequence[int]) -> list[float]:
+    """What `paced_network` gives for these, by hand."""
+    return [each / 100 for each in ids for _ in range((1 + each % 3) * FRAME)]

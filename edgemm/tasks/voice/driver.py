@@ -39,9 +39,14 @@ class VoiceDriver:
         outputs = recipe.spectrum if recipe.waveform == "harmonics" else (recipe.output,)
         return {
             "acoustic": Tensors(
-                {name: None for name in input_names(recipe) if name}, {name: None for name in outputs if name}
+                {name: None for name in input_names(recipe) if name},
+                {name: None for name in (*outputs, recipe.lengths_output) if name},
             )
         }
+
+    def lengths(self, recipe: VoiceRecipe) -> tuple[str, ...]:
+        """See `edgemm.tasks.driver.RunsTheShortest`."""
+        return self.roles
 
     def session(
         self,

@@ -37,9 +37,18 @@ class VoiceRecipe:
     most_characters: int = 20_000
     """Of one text; a longer one is refused."""
     ids_input: str = "ids"
-    """The acoustic network's input of ids, [1, length]."""
+    """The acoustic network's input of ids, [1, length]. Where the file fixes the length, ids are filled up, and longer
+    sentences divided."""
+    pad: int = 0
+    """Id that fills up an input of fixed length."""
     lengths_input: str = ""
     """Its input of how many ids there are; "" where it has none."""
+    lengths_output: str = ""
+    """Its output of how long its sound is, counted along `lengths_axis` of its first other output; what comes behind is
+    cut off. Needed where the input of ids has a fixed length; "" where all is sound."""
+    lengths_axis: int = -1
+    """The dimension that `lengths_output` counts along: -1, the last, for samples, and for a spectrum with the frames
+    behind; 1 for one with the frames before the bands."""
     speed_input: str = ""
     """Its input of the speed: 2 is twice as fast; "" where it has none."""
     scales_input: str = ""
@@ -93,6 +102,8 @@ class VoiceRecipe:
         "begin": (0, 1 << 20),
         "behind_each": (0, 1 << 20),
         "end": (0, 1 << 20),
+        "pad": (0, 1 << 20),
+        "lengths_axis": (-4, 4),
         "longest": (8, 4096),
         "most_characters": (1, 1_000_000),
         "n_fft": (16, 1 << 14),

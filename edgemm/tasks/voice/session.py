@@ -47,6 +47,7 @@ class VoiceSession:
     ) -> None:
         self._recipe, self._parts = recipe, parts
         self._speller, self._inventory, self._acoustic = speller, inventory, acoustic
+        self._most = acoustic.most
         self._pause = np.zeros(round(recipe.pause_s * recipe.sample_rate), np.float32)
         self._cancelled = Cancellation()
         self._life = Lifecycle("the session of a voice", "open another one")
@@ -154,11 +155,23 @@ class VoiceSession:
             pieces = runs.divide(self._speller.phonemes(sentence), recipe.longest)
             self._tell(self._speller.unknown - before)
             for at, piece in enumerate(pieces):
-                symbols, unknown = self._inventory.ids(piece)
-                self._tell(unknown)
-                if symbols:
-                    within = [each for ids in symbols for each in (*ids, *recipe.behind_each)]
-                    yield _Run([*recipe.begin, *within, *recipe.end], at == len(pieces) - 1)
+                *parts, last = self._fitting(piece) or ([],)
+                yield from (_Run(ids, pause=False) for ids in parts)
+                if last:
+                    yield _Run(last, at == len(pieces) - 1)
+
+    def _fitting(self, piece: str) -> list[list[int]]:
+        """The ids of a piece of a sentence, in as many runs as the network has room for."""
+        recipe, most = self._recipe, self._most
+        symbols, unknown = self._inventory.ids(piece)
+        within = [each for ids in symbols for each in (*ids, *recipe.behind_each)]
+        found = [*recipe.begin, *within, *recipe.end]
+        if most and len(found) > most and len(piece) > 1:
+            return [ids for part in runs.divide(piece, -(-len(piece) // 2)) for ids in self._fitting(part)]
+        self._tell(unknown)
+        if most and len(found) > most:
+            raise InputError(f"text: expected symbols of at most {most} ids, found one of {len(found)}")
+        return [found] if symbols else []
 
     def _tell(self, unknown: int) -> None:
         """Counts what is left out; the text itself stands in no log."""
