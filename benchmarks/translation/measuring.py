@@ -40,7 +40,7 @@ def recipe(**changes: Any) -> SequenceRecipe:
 
 def make_bundles(network: Any, folder: Path, data: Path, tokens: Any) -> dict[str, Path]:
     """Form -> its ZIP."""
-    from translation_network import decoder_samples, encoder_samples, export_parts, write_translation
+    from translation_parts import decoder_samples, encoder_samples, export_parts, write_translation
 
     from edgemm.converters import convert
 

@@ -21,14 +21,8 @@ import numpy as np
 import torch
 from spelled_out import ACCEPTED, ACCEPTS, Pair, draw, words
 from torch.nn import functional as F
-from translation_network import (
-    Sizes,
-    Translation,
-    decoder_samples,
-    encoder_samples,
-    export_parts,
-    write_translation,
-)
+from translation_network import Sizes, Translation
+from translation_parts import decoder_samples, encoder_samples, export_parts, write_translation
 
 from edgemm.card import TextRecipe
 from edgemm.quantize.training import Batch, Settings

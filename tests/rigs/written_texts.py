@@ -48,7 +48,7 @@ def small_network(seed: int = 3, **sizes: Any) -> Translation:
 
 def exported(network: Translation, folder: Path, *, growing: bool = False) -> dict[str, Path]:
     """Its float parts: role -> .onnx file."""
-    from translation_network import export_parts
+    from translation_parts import export_parts
 
     files = export_parts(
         network, folder, source_length=SOURCE, target_length=TARGET, growing=growing, name="small"

@@ -17,7 +17,7 @@ TEXT, WRITTEN = "abc de", "lo ke ke ke ko ma ka ma ka ma ka"
 
 @pytest.fixture(scope="module")
 def bundle(parts: dict[str, Path], tmp_path_factory: pytest.TempPathFactory) -> Path:
-    from translation_network import write_translation
+    from translation_parts import write_translation
 
     path = tmp_path_factory.mktemp("bundle") / "small.zip"
     write_translation(path, parts["encoder"], parts["decoder"], RECIPE, ASSETS, name="small")
@@ -57,7 +57,7 @@ def test_run_writes_a_line_for_a_text(
 
 
 def test_a_bundle_of_another_vocabulary_is_refused(parts: dict[str, Path], tmp_path: Path) -> None:
-    from translation_network import write_translation
+    from translation_parts import write_translation
 
     path = tmp_path / "other.zip"
     words = ASSETS | {"words": ASSETS["words"] + b"\nmore"}

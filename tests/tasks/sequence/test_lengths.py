@@ -10,7 +10,7 @@ from written_texts import ASSETS, RECIPE, SOURCE, TARGET, exported, session_of, 
 
 pytest.importorskip("torch")
 
-from translation_network import export_parts, write_translation
+from translation_parts import export_parts, write_translation
 
 import edgemm
 from edgemm.converters import convert, merge_signatures
