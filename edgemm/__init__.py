@@ -59,7 +59,7 @@ _HOME = {
     "Track": "edgemm.chain.track",
     "Smooth": "edgemm.chain.smooth",
     **dict.fromkeys(
-        ("Classification", "Keyword", "Detections", "Segmentation", "Landmarks", "Transcript", "Word", "Written",
+        ("Classification", "Keyword", "Detections", "Segmentation", "Landmarks", "Transcript", "Word", "TextLines", "Written",
          "Alternative", "Tags", "Tag", "Segments", "Segment", "Audio", "Picture", "Embedding", "Identity",
          "Scene", "Thing", "Tensors"), "edgemm.results"),
     **dict.fromkeys(

@@ -19,6 +19,7 @@ DRIVERS: Mapping[str, str] = {
     "ctc": "edgemm.tasks.ctc.driver:CtcDriver",
     "transducer": "edgemm.tasks.transducer.driver:TransducerDriver",
     "voice": "edgemm.tasks.voice.driver:VoiceDriver",
+    "ocr": "edgemm.tasks.ocr.driver:OcrDriver",
     "denoising": "edgemm.tasks.denoising.driver:DenoisingDriver",
 }
 """Driver of a bundle -> module and class."""

@@ -19,6 +19,7 @@ PAINTERS: dict[type[Any], str] = {
     results.Landmarks: "edgemm.drawing.landmarks",
     results.Picture: "edgemm.drawing.picture",
     results.Transcript: "edgemm.drawing.transcript",
+    results.TextLines: "edgemm.drawing.text_lines",
     results.Tags: "edgemm.drawing.tags",
     results.Segments: "edgemm.drawing.segments",
     results.Scene: "edgemm.drawing.scene",

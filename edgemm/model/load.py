@@ -163,6 +163,8 @@ def _load_open(artifact: Artifact, delegate: str | tuple[str, ...], threads: int
 
     _require_trust(artifact)
     tell_unsuited(artifact)
+    if artifact.card is None:
+        artifact = _with_told_labels(artifact)
     backend = open_values(artifact, delegate=delegate, threads=threads)
     try:
         with naming(artifact.path):
@@ -170,6 +172,16 @@ def _load_open(artifact: Artifact, delegate: str | tuple[str, ...], threads: int
     except BaseException:
         backend.close()
         raise
+
+
+def _with_told_labels(artifact: Artifact) -> Artifact:
+    """With the names of the classes that the file gives in another project's way: how it is called, the driver knows."""
+    told = _told(artifact)
+    if told is None or not told.card.labels:
+        return artifact
+    from edgemm.card.model_card import ModelCard
+
+    return replace(artifact, card=ModelCard(labels=told.card.labels))
 
 
 def _load_signatures(artifact: Artifact, delegate: str | tuple[str, ...], threads: int) -> SignatureModel:

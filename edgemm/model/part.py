@@ -53,6 +53,8 @@ class Part(ABC):
     """Of the entries that the file has; "" alone where it has one."""
 
     def __init__(self, card: ModelCard, inputs: Sequence[TensorSpec], outputs: Sequence[TensorSpec]) -> None:
+        self.card = card
+        """Of the file."""
         self.inputs, self.outputs = tuple(inputs), tuple(outputs)
         kept = {pair.input for pair in card.states} | {
             each.name for each in card.inputs if each.value is not None

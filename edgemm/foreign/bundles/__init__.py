@@ -24,6 +24,7 @@ LAYOUTS: Mapping[str, tuple[str, str]] = {
         "sherpa_moonshine",
         "preprocess.onnx, encode.onnx and others; told, and not run",
     ),
+    "PP-OCR": ("ppocr_folder", "*det*.onnx and *rec*.onnx, *cls*.onnx where there is one"),
     "Piper": ("piper", "a voice's .onnx and .onnx.json"),
     "optimum speech": (
         "optimum_speech",
