@@ -4,7 +4,7 @@ show them: each line shrunk to its middle."""
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, Protocol
 
 import numpy as np
@@ -32,6 +32,10 @@ class BoxRules(Protocol):
     @property
     def unclip(self) -> float:
         """How far it is widened."""
+
+    @property
+    def ends(self) -> float:
+        """How much of its height a line is longer at both ends."""
 
     @property
     def most_lines(self) -> int:
@@ -101,7 +105,9 @@ def find_boxes(map_: npt.NDArray[np.float32], rules: BoxRules) -> list[Box]:
         if score < rules.box_score:
             continue
         grown = width * height * rules.unclip / (width + height)  # on both sides: twice area / perimeter
-        found.append(_as_line(center, (width + grown, height + grown), angle, score, rules.tall))
+        line = _as_line(center, (width + grown, height + grown), angle, score, rules.tall)
+        long, high = line.size_wh
+        found.append(replace(line, size_wh=(long + 2 * rules.ends * high, high)))
     return found
 
 

@@ -43,6 +43,8 @@ class OcrRecipe:
     """Pixels of the map: least height of what is taken for a line, before it is widened."""
     unclip: float = 1.6
     """The map shows lines shrunk: each side moves outward by area / perimeter times this."""
+    ends: float = 0.1
+    """Of the height of a line, by which both of its ends are moved outward besides: a full stop is easily left out."""
     most_lines: int = 1000
     """Of one picture: those of the largest area."""
     tall: float = 1.5
@@ -75,6 +77,7 @@ class OcrRecipe:
         "box_score": (0, 1),
         "least_px": (0, 1000),
         "unclip": (0, 10),
+        "ends": (0, 2),
         "most_lines": (1, 10000),
         "tall": (1, 100),
         "line_height": (8, 512),
@@ -86,7 +89,7 @@ class OcrRecipe:
         "least_score": (0, 1),
     }
     OPTIONS: ClassVar[tuple[str, ...]] = (
-        "least_side", "most_side", "threshold", "box_score", "unclip", "most_lines", "turn_below", "angle_score",
+        "least_side", "most_side", "threshold", "box_score", "unclip", "ends", "most_lines", "turn_below", "angle_score",
         "least_score",
     )  # fmt: skip
 
