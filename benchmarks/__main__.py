@@ -16,7 +16,8 @@ def names() -> list[str]:
     return sorted(
         name
         for name in found
-        if name not in ("__main__", "moonshine", "networks", "ocr_pages", "shared", "shrinking", "timing", "zoo")
+        if name
+        not in ("__main__", "moonshine", "networks", "ocr_pages", "shared", "shrinking", "timing", "zoo")
     )
 
 

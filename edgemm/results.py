@@ -213,7 +213,10 @@ class TextLines(Result):
 
     def to_json(self) -> dict[str, Any]:
         """As of every result, and `text`."""
-        return {"text": self.text, **{each.name: _jsonable(getattr(self, each.name)) for each in fields(self)}}
+        return {
+            "text": self.text,
+            **{each.name: _jsonable(getattr(self, each.name)) for each in fields(self)},
+        }
 
 
 @dataclass(frozen=True, slots=True)

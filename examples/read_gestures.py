@@ -40,7 +40,9 @@ def main() -> None:
                 sign = thing.results.get("sign")
                 if isinstance(sign, edgemm.Classification):
                     x, y = thing.box_xyxy.reshape(2, 2).mean(axis=0).round().tolist()
-                    print(f"{item.sequence:6} hand {thing.track}: {sign.label} {sign.score:.0%} at {x:.0f}, {y:.0f}")
+                    print(
+                        f"{item.sequence:6} hand {thing.track}: {sign.label} {sign.score:.0%} at {x:.0f}, {y:.0f}"
+                    )
         print(stream.ledger.summary())
 
 

@@ -69,7 +69,7 @@ ROOMS: dict[str, Room] = {
     ),
     # Tasks whose networks call each other.
     "drivers": Room(
-        ("tasks.attention", "tasks.ctc", "tasks.mirror", "tasks.sequence", "tasks.speech",
+        ("tasks.attention", "tasks.ctc", "tasks.mirror", "tasks.ocr", "tasks.sequence", "tasks.speech",
          "tasks.transducer", "tasks.voice", "tasks.window_session"),
         (*GROUND, "card", "preprocess", "tasks", "model"),
     ),
@@ -94,8 +94,8 @@ ROOMS: dict[str, Room] = {
     "judging": Room(
         ("judge.compute", "judge.corruptions", "judge.figures", "judge.items", "judge.judgement", "judge.pieces",
          "judge.samples"),
-        (*GROUND, "card", "artifact", "inspection", "capture", "preprocess", "tasks", "drawing", "judge", "model",
-         "load", "facade", "bench", "maps", "spread"),
+        (*GROUND, "card", "artifact", "inspection", "capture", "preprocess", "backends", "tasks", "drawing", "judge",
+         "model", "load", "facade", "bench", "maps", "spread"),
     ),
     "doctor": Room(("doctor",), (*GROUND, "recorder", "player", "capture", "delegates", "facade")),
     "app": Room(("app",), (*GROUND, "card", "capture", "stream", "sinks", "load")),

@@ -138,7 +138,7 @@ def _against_detecting(
     )
     return [
         {
-            "name": f"{kind.name} tracked against detected in every frame: mean distance of points, in sides of the box",
+            "name": f"{kind.name} tracked against detected in each frame: mean distance, in sides of the box",
             "ratio": error,
             "limit": TRACKED_LIMIT,
             "ok": ok,
@@ -157,7 +157,7 @@ def _against_detecting(
 
 
 @contextmanager
-def _mediapipe(
+def mediapipe_child(
     folder: Path, python: str, kind: Kind, frames: Path
 ) -> Iterator[Callable[[str], dict[str, Any]]]:
     """The child that answers a line for each line: "BEGIN END" or "reset"; see `mediapipe_points.py`."""

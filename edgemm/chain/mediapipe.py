@@ -49,9 +49,7 @@ def hands(at_most: int = 2, *, every_s: float = 0.0) -> tuple[Crop, Track]:
     Args:
         at_most, every_s: see `faces`.
     """
-    first = Crop(
-        "box", turn=(0, 2), toward=90.0, shift=(0.0, -0.5), square=True, margin=2.6, at_most=at_most
-    )
+    first = Crop("box", turn=(0, 2), toward=90.0, shift=(0.0, -0.5), square=True, margin=2.6, at_most=at_most)
     following = Crop(
         "points",
         of=STEADY,

@@ -49,7 +49,9 @@ class AngleReader:
                 f"{', '.join(f'{each.name} {list(each.shape)}' for each in outputs) or 'none'}"
             )
         self._output = outputs[0].name
-        card = InputCard(spec.name, "image", self._spec.shape, layout, image=replace(recipe.line, resize="none"))
+        card = InputCard(
+            spec.name, "image", self._spec.shape, layout, image=replace(recipe.line, resize="none")
+        )
         self._prepare = compile_image(card, self._spec)
         self._room: npt.NDArray[Any] = np.empty(self._spec.shape, self._spec.dtype)
 
@@ -58,9 +60,7 @@ class AngleReader:
         clock.start("preprocess")
         width, height = self._size_wh
         columns = min(math.ceil(height * box.size_wh[0] / max(box.size_wh[1], 1e-6)), width)
-        whole = np.full(
-            (height, width, *frame.pixels.shape[2:]), self._recipe.line.pad_value, np.uint8
-        )
+        whole = np.full((height, width, *frame.pixels.shape[2:]), self._recipe.line.pad_value, np.uint8)
         whole[:, : max(columns, 1)] = cut(frame.pixels, box, (max(columns, 1), height))
         self._prepare(whole, frame.color, self._room)
         clock.start("infer")

@@ -38,7 +38,9 @@ def read_alphabet(content: bytes) -> tuple[str, ...]:
     try:
         text = content.decode("utf-8-sig")
     except UnicodeDecodeError as error:
-        raise ArtifactError("alphabet: expected a character on each line in UTF-8, found other bytes") from error
+        raise ArtifactError(
+            "alphabet: expected a character on each line in UTF-8, found other bytes"
+        ) from error
     lines = [line.removesuffix("\r") for line in text.removesuffix("\n").split("\n")]
     for at, line in enumerate(lines, 1):
         if not line or len(line) > LONGEST:
@@ -74,7 +76,9 @@ def fitted(
 class Reader:
     """Best character of each step, equal ones joined, blanks left out: greedy CTC."""
 
-    def __init__(self, characters: Sequence[str], blank: int, decode: Literal["probabilities", "logits"]) -> None:
+    def __init__(
+        self, characters: Sequence[str], blank: int, decode: Literal["probabilities", "logits"]
+    ) -> None:
         """Args:
         characters: what each score writes.
         blank: place of the blank.

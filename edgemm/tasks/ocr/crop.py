@@ -19,9 +19,7 @@ FINEST = 8
 """A line is looked at with up to so many pixels of the picture for one of its own; of a larger one some are skipped."""
 
 
-def cut(
-    pixels: npt.NDArray[np.uint8], box: Box, size_wh: tuple[int, int]
-) -> npt.NDArray[np.uint8]:
+def cut(pixels: npt.NDArray[np.uint8], box: Box, size_wh: tuple[int, int]) -> npt.NDArray[np.uint8]:
     """What a box shows, upright; beyond the picture its edge goes on.
 
     Args:
@@ -50,9 +48,7 @@ def cut(
     return found if more == 1 else np.asarray(cv.resize(found, size_wh, interpolation=cv.INTER_AREA))
 
 
-def _around(
-    pixels: npt.NDArray[np.uint8], box: Box
-) -> tuple[npt.NDArray[np.uint8], tuple[int, int], int]:
+def _around(pixels: npt.NDArray[np.uint8], box: Box) -> tuple[npt.NDArray[np.uint8], tuple[int, int], int]:
     """The part of the picture that a box lies in, the place of its corner, and one of how many pixels is taken."""
     height, width = pixels.shape[:2]
     quad = box.quad

@@ -62,9 +62,7 @@ class OcrDriver:
         )
 
 
-def _characters(
-    recipe: OcrRecipe, part: Part, assets: Mapping[str, bytes], scores: int
-) -> tuple[str, ...]:
+def _characters(recipe: OcrRecipe, part: Part, assets: Mapping[str, bytes], scores: int) -> tuple[str, ...]:
     if ALPHABET in assets:
         return fitted(read_alphabet(assets[ALPHABET]), scores, recipe.blank, f"asset {ALPHABET!r}")
     labels = part.card.labels

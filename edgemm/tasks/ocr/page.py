@@ -83,7 +83,9 @@ class PageReader:
         page = replace(self._recipe.page, resize=way.resize)
         if way.shrinks and page.interpolation == "linear":
             page = replace(page, interpolation="area")  # thin strokes would fall between the pixels
-        return compile_image(InputCard(way.spec.name, "image", way.spec.shape, self._layout, image=page), way.spec)
+        return compile_image(
+            InputCard(way.spec.name, "image", way.spec.shape, self._layout, image=page), way.spec
+        )
 
     def _way(self, frame: Frame) -> _Way:
         """How a picture is looked at: in a size made for it, or in the one that leaves it largest."""
@@ -121,9 +123,7 @@ def page_size(source_wh: tuple[int, int], recipe: OcrRecipe) -> tuple[int, int]:
     scale = max(1.0, recipe.least_side / short)
     scale = min(scale, recipe.most_side / long)
     multiple, most = recipe.multiple, recipe.most_side // recipe.multiple
-    width, height = (
-        multiple * min(max(1, round(side * scale / multiple)), most) for side in source_wh
-    )
+    width, height = (multiple * min(max(1, round(side * scale / multiple)), most) for side in source_wh)
     return width, height
 
 

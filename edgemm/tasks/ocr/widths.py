@@ -47,7 +47,9 @@ class LineReader:
         """Pixels of a line."""
         self._rows = rows
         if any(spec.shape[rows] != first.shape[rows] for _, spec in self._ways):
-            raise CardError("part 'recognizer': expected lines of one height in all signatures, found several")
+            raise CardError(
+                "part 'recognizer': expected lines of one height in all signatures, found several"
+            )
         self._ways.sort(key=lambda each: each[1].shape[self._columns])
         self._output, self.scores = self._scores_of(part)
         narrow = [spec.shape[self._columns] for _, spec in self._ways]
@@ -151,6 +153,8 @@ def join(rows: Rows, behind: Rows, shift: int, width: int, reader: Reader) -> Ro
     if common < 1:
         return np.concatenate([rows, behind])
     first, second = reader.blanks(rows[-common:]), reader.blanks(behind[:common])
-    middle = np.abs(np.arange(common) - (common - 1) / 2) / common  # the ends of a piece lack half of a character
+    middle = (
+        np.abs(np.arange(common) - (common - 1) / 2) / common
+    )  # the ends of a piece lack half of a character
     at = int(np.argmax(np.minimum(first, second) - middle))
     return np.concatenate([rows[: len(rows) - common + at], behind[at:]])
