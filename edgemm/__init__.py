@@ -59,8 +59,8 @@ _HOME = {
     "Track": "edgemm.chain.track",
     "Smooth": "edgemm.chain.smooth",
     **dict.fromkeys(
-        ("Classification", "Keyword", "Detections", "Segmentation", "Landmarks", "Transcript", "Word", "TextLines", "Written",
-         "Alternative", "Tags", "Tag", "Segments", "Segment", "Audio", "Picture", "Embedding", "Identity",
+        ("Classification", "Keyword", "Detections", "Segmentation", "Landmarks", "Transcript", "Word", "TextLines",
+         "Written", "Alternative", "Tags", "Tag", "Segments", "Segment", "Audio", "Picture", "Embedding", "Identity",
          "Scene", "Thing", "Tensors"), "edgemm.results"),
     **dict.fromkeys(
         ("EdgemmError", "InputError", "LatencyMissed", "DelegateError", "DelegateMissing", "DelegateFailed",
