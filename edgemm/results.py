@@ -393,7 +393,7 @@ class Thing:
         """Of the last stage that had something to say; None where none had."""
         return next(reversed(self.results.values()), None)
 
-    def __getitem__(self, stage: str) -> Result:
+    def __getitem__(self, stage: str) -> Any:
         """The result of one stage.
 
         Raises:

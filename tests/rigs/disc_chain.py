@@ -1,0 +1,133 @@
+"""Discs of pure red, green and blue on black, and models that find them exactly: fixtures for chains of pictures."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Literal
+
+import numpy as np
+import numpy.typing as npt
+import pytest
+from needs import needs
+
+import edgemm
+from edgemm.artifact import write_artifact
+from edgemm.card import ImageRecipe, InputCard, ModelCard, OutputCard
+from edgemm.media import Color, Frame
+from edgemm.opencv import opencv
+from edgemm.tasks.detection.recipe import DetectionRecipe
+from edgemm.tasks.embedding.recipe import EmbeddingRecipe
+from edgemm.tasks.landmarks import LandmarksRecipe
+
+NETWORKS = Path(__file__).parents[1] / "chain"
+COLORS = ("red", "green", "blue")
+SIZE_WH = (256, 192)
+SECOND_NS = 1_000_000_000
+Resize = Literal["stretch", "letterbox", "center-crop"]
+
+
+@dataclass(frozen=True)
+class Disc:
+    """One disc: at most one of each colour in a picture, which is what the detector finds."""
+
+    color: int
+    x: float
+    y: float
+    radius: float = 12.0
+
+
+def drawn(
+    discs: Sequence[Disc], size_wh: tuple[int, int] = SIZE_WH, color: Color = "rgb"
+) -> npt.NDArray[np.uint8]:
+    """uint8[h, w, 3], or uint8[h, w] where the colour is grey: discs with edges as smooth as a camera's."""
+    pixels = np.zeros((size_wh[1], size_wh[0], 3), np.float64)
+    y, x = np.mgrid[: size_wh[1], : size_wh[0]] + 0.5
+    for disc in discs:
+        cover = np.clip(disc.radius + 0.5 - np.hypot(x - disc.x, y - disc.y), 0, 1)
+        pixels[..., disc.color] = np.maximum(pixels[..., disc.color], 255 * cover)
+    if color == "gray":
+        return np.asarray(np.round(pixels.max(axis=2)), np.uint8)
+    ordered = pixels[..., ::-1] if color == "bgr" else pixels
+    return np.ascontiguousarray(np.round(ordered).astype(np.uint8))
+
+
+def frame(discs: Sequence[Disc], at_s: float = 0.0, sequence: int = 0, **more: Any) -> Frame:
+    """A frame taken at a time in seconds."""
+    color: Color = more.pop("color", "rgb")
+    return Frame(drawn(discs, color=color, **more), round(at_s * 1e9), sequence, color)
+
+
+def picture_card(
+    task: str,
+    shape: tuple[int, ...],
+    outputs: Sequence[tuple[str, tuple[int, ...], str]],
+    recipe: Any,
+    **more: Any,
+) -> ModelCard:
+    image = ImageRecipe(color="gray" if shape[1] == 1 else "rgb", **more.pop("image", {}))
+    return ModelCard(
+        task=task,
+        inputs=(InputCard("picture", "image", shape, "NCHW", image=image),),
+        outputs=tuple(OutputCard(name, shape, kind) for name, shape, kind in outputs),  # type: ignore[arg-type]
+        recipe=recipe,
+        **more,
+    )
+
+
+def discs_card() -> ModelCard:
+    recipe = DetectionRecipe(head="end-to-end", threshold=0.5)
+    return picture_card("detection", (1, 3, 48, 64), [("rows", (1, 3, 6), "raw")], recipe, labels=COLORS)
+
+
+def shape_card(**image: Any) -> ModelCard:
+    recipe = LandmarksRecipe(presence="presence", names=("centre", "right", "lower", "left", "upper"))
+    outputs = [("points", (1, 10), "raw"), ("presence", (1, 1), "raw")]
+    return picture_card("landmarks", (1, 1, 48, 48), outputs, recipe, image=image)
+
+
+def centers_card(**image: Any) -> ModelCard:
+    return picture_card(
+        "landmarks", (1, 3, 96, 96), [("points", (1, 6), "raw")], LandmarksRecipe(), image=image
+    )
+
+
+def color_card() -> ModelCard:
+    outputs = [("scores", (1, 3), "probabilities")]
+    return picture_card("classification", (1, 3, 8, 8), outputs, None, labels=COLORS)
+
+
+def embedding_card() -> ModelCard:
+    return picture_card("embedding", (1, 3, 8, 8), [("scores", (1, 3), "raw")], EmbeddingRecipe())
+
+
+CARDS: dict[str, Callable[..., ModelCard]] = {
+    "discs": discs_card, "shape": shape_card, "centers": centers_card, "color": color_card,
+    "embedding": embedding_card,
+}  # fmt: skip
+FILES = {"embedding": "color"}
+Load = Callable[..., Any]
+
+
+@pytest.fixture
+def network(tmp_path: Path) -> Iterator[Load]:
+    """`network("discs")`: the network with its card, loaded; closed after the test."""
+    needs(opencv)
+    pytest.importorskip("onnxruntime")
+    models: list[edgemm.Model] = []
+
+    def made(name: str, **more: Any) -> edgemm.Model:
+        path = tmp_path / f"{name}-{len(models)}.onnx"
+        write_artifact(path, (NETWORKS / f"{FILES.get(name, name)}.onnx").read_bytes(), CARDS[name](**more))
+        models.append(edgemm.load(path))
+        return models[-1]
+
+    yield made
+    for each in models:
+        each.close()
+
+
+AROUND = edgemm.Crop("box", margin=1.6, square=True)
+NEXT = edgemm.Crop("points", margin=1.6, square=True)
+"""The same part as `AROUND`, by the points of a disc."""
