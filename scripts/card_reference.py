@@ -76,6 +76,10 @@ PLACES = {
     "HistoryStep": "An entry of `history`",
     "AppRecipe": "An app file",
     "StreamRecipe": "An entry of `streams`",
+    "StageRecipe": "An entry of `then`, in an entry of `streams`",
+    "Crop": "`crop`, in an entry of `then`, and `next` in `track`",
+    "Track": "`track`, in an entry of `then`",
+    "Smooth": "`smooth`, in an entry of `then`, and in `track`",
     "RecordRecipe": "`record`",
     "When": "`when`, in an entry of `streams` or in `record`",
 }

@@ -98,7 +98,7 @@ ROOMS: dict[str, Room] = {
          "model", "load", "facade", "bench", "maps", "spread"),
     ),
     "doctor": Room(("doctor",), (*GROUND, "recorder", "player", "capture", "delegates", "facade")),
-    "app": Room(("app",), (*GROUND, "card", "capture", "stream", "sinks", "load")),
+    "app": Room(("app",), (*GROUND, "card", "chain", "capture", "stream", "sinks", "load")),
     # The host.
     "quantize": Room(("quantize",), (*GROUND, "card", "artifact", "preprocess", "backends", "tasks", "judge")),
     "converters": Room(
@@ -114,8 +114,9 @@ ROOMS: dict[str, Room] = {
     "cli": Room(
         ("__main__", "cli"),
         (*GROUND, "card", "containers", "foreign", "artifact", "inspection", "data", "recorder", "capture",
-         "preprocess", "delegates", "backends", "tasks", "drawing", "filters", "judge", "maps", "spread", "judging",
-         "model", "stream", "sinks", "load", "facade", "bench", "doctor", "app", "quantize", "converters", "bundles"),
+         "preprocess", "delegates", "backends", "tasks", "drawing", "filters", "chain", "judge", "maps", "spread",
+         "judging", "model", "stream", "sinks", "load", "facade", "bench", "doctor", "app", "quantize", "converters",
+         "bundles"),
     ),
 }  # fmt: skip
 """Every room, those that it may import before it. A new module needs a place here, a new arrow a name in `knows`."""

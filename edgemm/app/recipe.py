@@ -12,13 +12,14 @@ from __future__ import annotations
 
 import os
 from collections.abc import Mapping
-from dataclasses import MISSING, Field, dataclass, field, fields
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Literal
 
-from edgemm.choices import hint
+from edgemm.app.stage_recipe import StageRecipe, read_stages
+from edgemm.app.values import from_folder, values_of
 from edgemm.errors import InputError
-from edgemm.redaction import shown_address, shown_fields, shown_json
+from edgemm.redaction import shown_address, shown_fields
 from edgemm.sinks.film import CODECS
 from edgemm.sinks.record_recipe import RecordRecipe
 from edgemm.sinks.speaker_name import is_speaker
@@ -74,6 +75,8 @@ class StreamRecipe:
     such as out-2.mp4."""
     when: When | None = None
     """Which results of this stream are recorded; None: as the record says."""
+    then: tuple[StageRecipe, ...] = ()
+    """Models behind the first, which look closer at what it finds in a picture, in order: docs/chains.md."""
     options: Mapping[str, Any] = field(default_factory=dict)
     """Of the model's task, or of the bundle's driver, instead of what the card says, such as {"threshold": 0.3}:
     docs/cards.md says for each task which there are, docs/bundles.md for each driver."""
@@ -101,42 +104,8 @@ class AppRecipe:
     or a model of sound on a camera, always ends the program before it begins."""
 
 
-_CHOICES = {
-    "policy": ("auto", "newest", "all"),
-    "on_late": ("deliver", "drop"),
-    "on_error": ("stop", "go-on"),
-}
-_KINDS: Mapping[str, tuple[type, ...]] = {
-    "live": (bool,),
-    "wait": (bool,),
-    "overwrite": (bool,),
-    "max_age_ms": (int, float),
-    "timeout_s": (int, float),
-    "threads": (int,),
-    "delegate": (str, list),
-    "save": (str, list),
-    "filters": (list,),
-    "streams": (dict,),
-    "record": (str, dict),
-    "when": (dict,),
-    "options": (dict,),
-    "label": (str, list),
-    "min_score": (int, float),
-    "changed": (bool,),
-    "every_s": (int, float),
-    "rotate_mb": (int, float),
-    "rotate_hours": (int, float),
-    "keep_files": (int,),
-    "max_mb": (int, float),
-}
-"""Key -> types that are allowed for its value; text for a key that is not here."""
-_WORDS: Mapping[type, str] = {
-    bool: "true or false", int: "a whole number", float: "a number", str: "a text", list: "a list", dict: "an object",
-}  # fmt: skip
-"""JSON's words."""
-_OF_A_MODEL = ("card", "before", "delegate", "options")
+_OF_A_MODEL = ("card", "before", "delegate", "options", "then")
 """Keys that mean nothing without one."""
-_POSITIVE = ("max_age_ms", "timeout_s", "threads", "rotate_mb", "rotate_hours", "keep_files", "max_mb")
 
 
 def read_app(path: str | Path) -> AppRecipe:
@@ -161,7 +130,7 @@ def read_app(path: str | Path) -> AppRecipe:
 
 def _app(content: dict[str, Any], path: Path) -> AppRecipe:
     folder = path.parent
-    values = {"name": path.stem, **_values(content, AppRecipe, "")}
+    values = {"name": path.stem, **values_of(content, AppRecipe, "")}
     streams: dict[str, Any] = values["streams"]
     if not 1 <= len(streams) <= MAX_STREAMS:
         raise InputError(f"streams: expected 1 to {MAX_STREAMS}, found {len(streams)}")
@@ -190,8 +159,8 @@ def _require_films_apart(streams: Mapping[str, StreamRecipe]) -> None:
 def _record(content: str | dict[str, Any], folder: Path) -> RecordRecipe | None:
     if not content:
         return None
-    values = _values({"path": content} if isinstance(content, str) else content, RecordRecipe, "record.")
-    values["path"] = _from(folder, values["path"])
+    values = values_of({"path": content} if isinstance(content, str) else content, RecordRecipe, "record.")
+    values["path"] = from_folder(folder, values["path"])
     if "when" in values:
         values["when"] = _when(values["when"], "record.")
     recipe = RecordRecipe(**values)
@@ -200,7 +169,7 @@ def _record(content: str | dict[str, Any], folder: Path) -> RecordRecipe | None:
 
 
 def _when(content: dict[str, Any], path: str) -> When:
-    values = _values(content, When, f"{path}when.")
+    values = values_of(content, When, f"{path}when.")
     if isinstance(values.get("label"), list):
         values["label"] = tuple(values["label"])
     try:
@@ -214,24 +183,26 @@ def _stream(content: Any, name: str, folder: Path) -> StreamRecipe:
 
     if not name:
         raise InputError("streams: expected a name for each, found an empty one")
-    values = _values(content, StreamRecipe, f"streams.{shown_address(name)}.")
+    values = values_of(content, StreamRecipe, f"streams.{shown_address(name)}.")
     if not (values.get("model") or values.get("filters")):
         raise InputError(f"streams.{shown_address(name)}.model: expected a value, or filters, found none")
     if values.get("model"):
-        values["model"] = _from(folder, values["model"])
+        values["model"] = from_folder(folder, values["model"])
     elif wrong := [key for key in _OF_A_MODEL if values.get(key)]:
         raise InputError(f"streams.{shown_address(name)}.{wrong[0]}: expected a model beside it, found none")
     if values.get("card", "").endswith(".json"):
-        values["card"] = _from(folder, values["card"])
+        values["card"] = from_folder(folder, values["card"])
     if values.get("before"):
-        values["before"] = _from(folder, values["before"])
+        values["before"] = from_folder(folder, values["before"])
     if not parse_uri(values["source"]).scheme and not values["source"].startswith("file:"):
-        values["source"] = _from(folder, values["source"])
+        values["source"] = from_folder(folder, values["source"])
     if "save" in values:
         named = [values["save"]] if isinstance(values["save"], str) else values["save"]
         if not all(named):
             raise InputError(f"streams.{shown_address(name)}.save: expected a path, found an empty one")
-        values["save"] = tuple(each if is_speaker(each) else _from(folder, each) for each in named)
+        values["save"] = tuple(each if is_speaker(each) else from_folder(folder, each) for each in named)
+    if "then" in values:
+        values["then"] = read_stages(values["then"], f"streams.{shown_address(name)}.then", folder)
     if "filters" in values:
         values["filters"] = tuple(values["filters"])
     if isinstance(values.get("delegate"), list):
@@ -239,47 +210,3 @@ def _stream(content: Any, name: str, folder: Path) -> StreamRecipe:
     if "when" in values:
         values["when"] = _when(values["when"], f"streams.{name}.")
     return StreamRecipe(**values)
-
-
-def _from(folder: Path, path: str) -> str:
-    return os.path.join(folder, os.path.expanduser(path))
-
-
-def _values(content: Any, kind: type, path: str) -> dict[str, Any]:
-    """The keys of an object, each checked, none missing and none unknown."""
-    if not isinstance(content, dict):
-        raise InputError(f"{path.rstrip('.')}: expected an object, found {type(content).__name__}")
-    known = {each.name: _default(each) for each in fields(kind)}
-    for key in content:
-        if key not in known:
-            raise InputError(
-                f"{path}{shown_address(key)}: is not known. Expected {', '.join(known)}{hint(key, known)}"
-            )
-    missing = [key for key, default in known.items() if default is MISSING and key not in content]
-    if missing:
-        raise InputError(f"{path}{missing[0]}: expected a value, found none")
-    return {key: _checked(key, value, path) for key, value in content.items() if value is not None}
-
-
-def _default(key: Field[Any]) -> Any:
-    """MISSING where a value must be given."""
-    return key.default if key.default_factory is MISSING else None
-
-
-def _checked(key: str, value: Any, path: str) -> Any:
-    if key in _CHOICES and value not in _CHOICES[key]:
-        raise InputError(
-            f"{path}{key}: expected one of {', '.join(_CHOICES[key])}, found {shown_json(value)}"
-            + hint(value, _CHOICES[key])
-        )
-    kinds = _KINDS.get(key, (str,))
-    if not isinstance(value, kinds) or (isinstance(value, bool) and bool not in kinds):
-        expected = " or ".join(_WORDS[kind] for kind in kinds)
-        raise InputError(f"{path}{key}: expected {expected}, found {shown_json(value)}")
-    if isinstance(value, list) and not (
-        (value or key == "label") and all(isinstance(each, str) for each in value)
-    ):
-        raise InputError(f"{path}{key}: expected a list of names, found {shown_json(value)}")
-    if key in _POSITIVE and isinstance(value, int | float) and not value > 0:
-        raise InputError(f"{path}{key}: expected more than 0, found {value!r}")
-    return value

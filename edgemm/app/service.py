@@ -9,13 +9,16 @@ from typing import Any
 
 from edgemm.app.notify import Notifier, Watchdog
 from edgemm.app.recipe import AppRecipe, StreamRecipe
+from edgemm.app.stage_recipe import StageRecipe
 from edgemm.capture import open_source
 from edgemm.capture.source import Source
 from edgemm.capture.uri import parse_uri
+from edgemm.chain.crop import Crop
 from edgemm.errors import EdgemmError, InputError, SourceError, UnknownSource
 from edgemm.log import LOG
 from edgemm.model.filtered import Filter
 from edgemm.model.load import load, load_bundle
+from edgemm.model.picture_chain import POINTS
 from edgemm.sinks import Sinks, WindowSink, open_sinks
 from edgemm.sinks.beside_microphone import keep_apart
 from edgemm.sinks.video import Existing
@@ -182,15 +185,31 @@ class Service:
         if not stream.model:
             assert filters is not None  # the recipe has seen to it
             return filters
-        model = opened.enter_context(load(stream.model, delegate=stream.delegate, card=stream.card or None))
+        model: Any = load(stream.model, delegate=stream.delegate, card=stream.card or None)
+        opened.enter_context(model)
+        for at, stage in enumerate(stream.then):
+            try:
+                model = self._behind(model, stage, opened)
+            except InputError as error:
+                raise InputError(f"then[{at}]: {str(error).removeprefix('then: ')}") from error
         if stream.before:
             first = opened.enter_context(load_bundle(stream.before, delegate=stream.delegate))
             return first.then(model)
         return model if filters is None else filters.then(model)
 
     @staticmethod
+    def _behind(front: Any, stage: StageRecipe, opened: ExitStack) -> Any:
+        """The models so far, with one more behind them."""
+        card, options = stage.card or None, stage.options
+        model = opened.enter_context(load(stage.model, delegate=stage.delegate, card=card, **options))
+        more = {"name": stage.name, "track": stage.track, "smooth": stage.smooth}
+        if model.modality == POINTS and stage.crop is None:
+            return front.then(model, **more)
+        return front.then(stage.crop or Crop(), model, **more)
+
+    @staticmethod
     def _key(stream: StreamRecipe) -> tuple[object, ...]:
-        return stream.model, stream.delegate, stream.card, stream.before, stream.filters
+        return stream.model, stream.delegate, stream.card, stream.before, stream.filters, repr(stream.then)
 
     def _source(self, stream: StreamRecipe, opened: ExitStack) -> Source:
         live = stream.live and not parse_uri(stream.source).scheme  # a device is live anyway
@@ -225,8 +244,7 @@ class Service:
 
     def _require_labels(self) -> None:
         """Refuses a filter of the record that lets nothing through."""
-        cards = {key: getattr(model, "card", None) for key, model in self._models.items()}
-        known = {key: card.labels if card else () for key, card in cards.items()}
+        known = {key: _labels(model) for key, model in self._models.items()}
         for name, stream in self.recipe.streams.items():
             if stream.when is not None:
                 stream.when.require_labels(known[self._key(stream)], f"streams.{name}.when")
@@ -237,3 +255,9 @@ class Service:
     def _progress(self) -> dict[str, int]:
         ended = self.runner.ended()
         return {name: count for name, count in self.runner.progress().items() if name not in ended}
+
+
+def _labels(model: Any) -> tuple[str, ...]:
+    """What results can be called; () where the model does not tell."""
+    card = getattr(model, "card", None)
+    return tuple(getattr(model, "labels", card.labels if card else ()))

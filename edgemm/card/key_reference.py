@@ -147,7 +147,7 @@ def _type(hint: Any) -> str:
         return "text"
     if origin is tuple:
         inner = _type(arguments[0])
-        return f"list of {inner}s"
+        return f"list, each {inner}" if " or " in inner else f"list of {inner}s"
     if is_dataclass(hint):
         return "object"
     if isinstance(origin, type) and issubclass(origin, Mapping):

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any, Literal, NamedTuple, get_args
+from typing import Any, ClassVar, Literal, NamedTuple, get_args
 
 import numpy as np
 import numpy.typing as npt
@@ -18,7 +18,6 @@ from edgemm.results import Result
 
 By = Literal["box", "points", "circle"]
 Points = npt.NDArray[np.floating[Any]]
-LARGEST_MARGIN = 100.0
 FARTHEST = 1e6
 """Pixels: what is farther away than that, or larger, is nowhere."""
 
@@ -66,22 +65,26 @@ class Crop:
     classes: tuple[str, ...] = ()
     """Labels of the things that are looked at; () all."""
 
+    BOUNDS: ClassVar[Mapping[str, tuple[float, float]]] = {
+        "toward": (-360, 360), "shift": (-100, 100), "margin": (0.01, 100), "at_most": (1, 1000), "min_score": (0, 1),
+    }  # fmt: skip
+
     def __post_init__(self) -> None:
-        choice("Crop", self.by, get_args(By))
-        for name, low, high in (
-            ("margin", 1 / LARGEST_MARGIN, LARGEST_MARGIN),
-            ("min_score", 0, 1),
-            ("toward", -360, 360),
-        ):
-            _number(name, getattr(self, name), low, high)
+        choice("Crop.by", self.by, get_args(By))
+        for name in ("toward", "margin", "min_score"):
+            _number(name, getattr(self, name), *self.BOUNDS[name])
         if not (isinstance(self.shift, tuple | list) and len(self.shift) == 2):
             raise InputError(f"Crop.shift: expected two numbers, right and down, found {self.shift!r}")
+        _set(self, "shift", tuple(self.shift))
         for each in self.shift:
-            _number("shift", each, -LARGEST_MARGIN, LARGEST_MARGIN)
-        if self.at_most is not None and not (_is_index(self.at_most) and self.at_most >= 1):
-            raise InputError(
-                f"Crop.at_most: expected a whole number of 1 or more, or None, found {self.at_most!r}"
-            )
+            _number("shift", each, *self.BOUNDS["shift"])
+        for name in ("square", "turned"):
+            if not isinstance(getattr(self, name), bool):
+                raise InputError(f"Crop.{name}: expected True or False, found {getattr(self, name)!r}")
+        if self.at_most is not None:
+            _number("at_most", self.at_most, *self.BOUNDS["at_most"])
+            if not _is_index(self.at_most):
+                raise InputError(f"Crop.at_most: expected a whole number, found {self.at_most!r}")
         _set(self, "of", _indices("of", self.of, empty=True))
         _set(self, "classes", _labels(self.classes))
         if self.turn is not None:

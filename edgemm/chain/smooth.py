@@ -7,7 +7,9 @@ CHI 2012; with speeds measured in sizes of the thing, as MediaPipe does, so that
 from __future__ import annotations
 
 import math
+from collections.abc import Mapping
 from dataclasses import dataclass, replace
+from typing import ClassVar
 
 import numpy as np
 import numpy.typing as npt
@@ -16,7 +18,6 @@ from edgemm.errors import InputError
 from edgemm.results import Landmarks, Result
 
 Floats = npt.NDArray[np.float64]
-LARGEST = 1e6
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,11 +33,18 @@ class Smooth:
     relative: bool = True
     """Speeds count in sizes of the thing per second. False: in pixels per second."""
 
+    BOUNDS: ClassVar[Mapping[str, tuple[float, float]]] = {
+        "min_cutoff_hz": (1e-6, 1e6), "beta": (0, 1e6), "derivate_cutoff_hz": (1e-6, 1e6),
+    }  # fmt: skip
+
     def __post_init__(self) -> None:
-        for name, low in (("min_cutoff_hz", 1e-6), ("beta", 0.0), ("derivate_cutoff_hz", 1e-6)):
+        for name, (low, high) in self.BOUNDS.items():
             value = getattr(self, name)
-            if isinstance(value, bool) or not isinstance(value, int | float) or not low <= value <= LARGEST:
-                raise InputError(f"Smooth.{name}: expected {low:g} to {LARGEST:g}, found {value!r}")
+            if isinstance(value, bool) or not isinstance(value, int | float) or not low <= value <= high:
+                raise InputError(f"Smooth.{name}: expected {low:g} to {high:g}, found {value!r}")
+
+        if not isinstance(self.relative, bool):
+            raise InputError(f"Smooth.relative: expected True or False, found {self.relative!r}")
 
     def begin(self) -> PointFilter:
         """The memory of one thing."""

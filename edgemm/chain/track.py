@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-import math
+from collections.abc import Mapping
 from dataclasses import dataclass, field
+from typing import ClassVar
 
 from edgemm.chain.crop import Crop
 from edgemm.chain.smooth import PointFilter, Smooth
@@ -35,6 +36,10 @@ class Track:
     smooth: Smooth | None = None
     """Of the points that the next crop is made of; None: as they are."""
 
+    BOUNDS: ClassVar[Mapping[str, tuple[float, float]]] = {
+        "every_s": (0, 1e6), "lost_below": (0, 1), "overlap": (0, 1), "gap_s": (1e-3, 1e6),
+    }  # fmt: skip
+
     def __post_init__(self) -> None:
         if not isinstance(self.next, Crop):
             raise InputError(f"Track.next: expected a Crop, found {type(self.next).__name__}")
@@ -44,13 +49,7 @@ class Track:
             )
         if self.smooth is not None and not isinstance(self.smooth, Smooth):
             raise InputError(f"Track.smooth: expected a Smooth, found {type(self.smooth).__name__}")
-        bounds = (
-            ("every_s", 0.0, math.inf),
-            ("lost_below", 0, 1),
-            ("overlap", 0, 1),
-            ("gap_s", 1e-3, math.inf),
-        )
-        for name, low, high in bounds:
+        for name, (low, high) in self.BOUNDS.items():
             value = getattr(self, name)
             if value is None and name == "every_s":
                 continue

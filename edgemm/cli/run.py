@@ -36,6 +36,7 @@ examples:
   edgemm run recognizer.tflite --source microphone: --before dtln.zip --json    # hears speech without the noise
   edgemm run face.tflite --source camera:0 --filter clahe --filter median?size=3    # what the model sees is filtered
   edgemm run --filter gaussian --filter "canny?low=50&high=150" --source walk.mp4 --save edges.webm
+  edgemm run faces.tflite --then landmarks.tflite --crop "box?margin=1.5&square=true" --source camera:0 --show
   edgemm run app.json                                  # several models and sources: examples/kiosk
 
 sources: a picture, a folder, a glob in quotes, a video file, a .wav file; camera:0, /dev/video0, picamera2:,
@@ -49,6 +50,9 @@ sources: a picture, a folder, a glob in quotes, a video file, a .wav file; camer
 
 Filters, with their settings behind a ?: {filters}.
   docs/filters.md has the settings. Without a FILE the filtered pictures are the results.
+
+--then has a second model look closer at each thing that the first finds; docs/chains.md tells of crops, of tracking and
+  of app files with more models. --track follows things by the second model's points, so that the first can rest.
 
 An app file (.json) names several models and sources: see examples/kiosk.
 
@@ -66,7 +70,8 @@ _NOT_BESIDE_AN_APP: Mapping[str, Any] = {
     "source": None, "before": None, "enrolled": None,
     "card": None, "preset": None, "live": False, "max_age": None, "on_late": "deliver",
     "policy": "auto", "delegate": "auto", "threads": 1, "record": None, "threshold": None, "classes": None,
-    "max_detections": None, "set": [], "save": None, "overwrite": False, "filter": [],
+    "max_detections": None, "set": [], "save": None, "overwrite": False, "filter": [], "then": None, "crop": None,
+    "track": None, "then_card": None,
 }  # fmt: skip
 """Options that an app file says itself -> their defaults."""
 
@@ -110,6 +115,7 @@ def add_arguments(parser: CommandParser) -> None:
         metavar="NAME?SETTING=VALUE",
         help="a filter in front of the model, such as canny?low=50&high=150; may be given several times, in order",
     )
+    _add_then(parser)
     _add_options(parser)
     parser.add_argument("--limit", type=whole(1), metavar="N", help="stop after N results")
     parser.add_argument(
@@ -134,6 +140,31 @@ def add_arguments(parser: CommandParser) -> None:
         help="show every result on its picture in a window, one for each stream of an app file; Esc ends the program",
     )
     parser.set_defaults(run=run)
+
+
+def _add_then(parser: CommandParser) -> None:
+    parser.add_argument(
+        "--then",
+        metavar="MODEL",
+        help="a second model, which looks closer at each thing that the first finds in a picture",
+    )
+    parser.add_argument(
+        "--then-card",
+        metavar="CARD.json|PRESET",
+        help="the card of the second model, where its file has none",
+    )
+    parser.add_argument(
+        "--crop",
+        metavar="BY?KEY=VALUE",
+        help='with --then: the part of the frame that it sees, such as "box?margin=1.5&square=true&at_most=2"; '
+        "box (default), points or circle, with the keys of docs/chains.md",
+    )
+    parser.add_argument(
+        "--track",
+        metavar="BY?KEY=VALUE",
+        help="with --then: follow each thing by the second model's points; this is the part of the next frame, such as "
+        '"points?margin=1.5&square=true"',
+    )
 
 
 def _add_options(parser: CommandParser) -> None:
@@ -205,6 +236,10 @@ def run(options: argparse.Namespace) -> int:
         raise InputError(
             f"{options.file or 'run'}: expected --source URI, where pictures, sound or text come from"
         )
+    for name in ("then_card", "crop", "track"):
+        if getattr(options, name) is not None and options.then is None:
+            said = name.replace("_", "-")
+            raise InputError(f"--{said}: expected --then MODEL beside it, a second model, found none")
     if options.overwrite and not options.save:
         raise InputError("--overwrite: expected --save OUT.mp4 beside it, whose film it replaces, found none")
     with Draining(reopens=is_app or options.record is not None) as draining:
@@ -223,6 +258,7 @@ def _refuse_beside_an_app(options: argparse.Namespace) -> None:
 
 _OF_A_MODEL = (
     "before", "enrolled", "card", "preset", "delegate", "threads", "threshold", "classes", "max_detections", "set",
+    "then",
 )  # fmt: skip
 """Options that mean nothing without a model."""
 
@@ -257,6 +293,9 @@ def _run_one(options: argparse.Namespace, draining: Draining) -> int:
             )
             opened.enter_context(model)
         signals.check()
+        if options.then is not None:
+            model = _then(model, options, opened)
+            signals.check()
         if options.enrolled is not None:
             model = model.then(edgemm.Enrolled.load(options.enrolled))
         if options.before is not None:
@@ -306,6 +345,28 @@ def _run_one(options: argparse.Namespace, draining: Draining) -> int:
                 more = {"record": record.summary()} if record else {}
                 lines.summary(summary | more | ({"sinks": sinks.summary()} if sinks.sinks else {}))
     return 0
+
+
+def _then(model: Any, options: argparse.Namespace, opened: ExitStack) -> Any:
+    """The model with the second one behind it."""
+    import edgemm
+    from edgemm.cli.crop_words import read_crop
+
+    crop = read_crop(options.crop or "box", "--crop")
+    track = edgemm.Track(read_crop(options.track, "--track")) if options.track is not None else None
+    second = edgemm.load(
+        options.then, delegate=options.delegate, threads=options.threads, card=options.then_card
+    )
+    opened.enter_context(second)
+    if not isinstance(model, edgemm.Model):
+        raise InputError(
+            f"--then {options.then}: expected a model of one file in front, found {options.file}"
+        )
+    try:
+        return model.then(crop, second, track=track)
+    except InputError as error:
+        said = str(error).removeprefix("then: ")
+        raise InputError(f"--then {options.then} behind {options.file}: {said}") from error
 
 
 def _run_app(options: argparse.Namespace, draining: Draining) -> int:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Sequence
-from typing import Any, Protocol
+from typing import Any
 
 from edgemm.chain.crop import Crop
 from edgemm.chain.session import SceneSession
@@ -34,12 +34,8 @@ PLACELESS = (
 """Tasks of this package whose results have none."""
 
 
-class HasArtifact(Protocol):
-    """A model of one file, which those that are enrolled were enrolled with."""
-
-    @property
-    def artifact(self) -> Any:
-        """The file."""
+NAMELESS = ("embedding", "landmarks", "segmentation")
+"""Tasks of this package whose results have no label of the thing."""
 
 
 class PictureChain(Joined):
@@ -76,6 +72,14 @@ class PictureChain(Joined):
     def stages(self) -> tuple[str, ...]:
         """Names of the models in order; those behind the first are the keys of `Thing.results`."""
         return self._first_name, *(step.name for step in self._steps)
+
+    @property
+    def labels(self) -> tuple[str, ...]:
+        """All that its results can be called; () where a model does not tell."""
+        models: list[Any] = [self._first, *(step.model for step in self._steps)]
+        named = [each for each in models if isinstance(each, Recognizer) or each.card.task not in NAMELESS]
+        known = [() if isinstance(each, Recognizer) else tuple(each.card.labels) for each in named]
+        return tuple(dict.fromkeys(label for each in known for label in each)) if all(known) else ()
 
     @property
     def _first_name(self) -> str:
