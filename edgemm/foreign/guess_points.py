@@ -18,16 +18,13 @@ KNOWN: Mapping[int, tuple[str, dict[str, Any]]] = {
     63: ("21 points of a hand", {"values": ["x", "y", "z"], "skeleton": "mediapipe_hand21"}),
     195: (
         "33 points of a body, and six more",
-        {
-            "values": ["x", "y", "z", "score", "skip"],
-            "scores": "logits",
-            "count": 33,
-            "skeleton": "mediapipe_pose33",
-        },
+        {"values": ["x", "y", "z", "score", "skip"], "scores": "logits", "skeleton": "mediapipe_pose39"},
     ),
 }
 """Numbers in an output -> what MediaPipe's network with such an output gives."""
 MOVENET = (1, 1, 17, 3)
+BODY_MAPS = (1, 64, 64, 39)
+"""Heat maps beside the points of a body, which move them."""
 
 
 def guess_points(file: Outside, size_wh: tuple[int, int]) -> Read | None:
@@ -49,10 +46,14 @@ def guess_points(file: Outside, size_wh: tuple[int, int]) -> Read | None:
         return None
     what, recipe = known
     section = {"points": first.name, "form": "vectors", "unit": "pixels", **recipe}
-    single = [spec.name for spec in file.outputs[1:] if math.prod(spec.shape) == 1]
-    why = f"{math.prod(first.shape)} numbers are those of MediaPipe's network"
+    single = [at for at, spec in enumerate(file.outputs) if at and math.prod(spec.shape) == 1]
+    why = f"{math.prod(first.shape)} numbers are those of MediaPipe's network, whose card is a preset too"
     if single:
-        section["presence"] = single[0]
-        section["presence_decode"] = "probability" if "score" in recipe["values"] else "logit"
-        why += f"; that {single[0]!r} says whether the thing is there is a guess too"
+        section["presence"] = name = file.outputs[single[0]].name
+        sigmoid = file.producers[single[0]].upper() in ("LOGISTIC", "SIGMOID")
+        section["presence_decode"] = "probability" if sigmoid else "logit"
+        why += f"; that {name!r} says whether the thing is there is a guess too"
+    maps = [spec.name for spec in file.outputs if spec.shape == BODY_MAPS]
+    if maps and "score" in recipe["values"]:
+        section["refine"] = maps[0]
     return Read("landmarks", section, Guess(f"task landmarks: {what}, in pixels of the input", "likely", why))

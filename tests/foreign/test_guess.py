@@ -132,13 +132,25 @@ def test_maps(spec: TensorSpec, producer: str, expected: tuple[str, str]) -> Non
 
 @pytest.mark.parametrize(
     ("shape", "skeleton"),
-    [((1, 1, 1, 1404), "mediapipe_face468"), ((1, 63), "mediapipe_hand21"), ((1, 195), "mediapipe_pose33")],
+    [((1, 1, 1, 1404), "mediapipe_face468"), ((1, 63), "mediapipe_hand21"), ((1, 195), "mediapipe_pose39")],
 )
 def test_landmarks(shape: tuple[int, ...], skeleton: str) -> None:
     found = guess([real("points", *shape), real("there", 1, 1)], image((1, 192, 192, 3)))
     assert last(found) == ("landmarks", "likely")
     section = found.content["landmarks"]
     assert (section["skeleton"], section["points"], section["presence"]) == (skeleton, "points", "there")
+
+
+@pytest.mark.parametrize(("producer", "decode"), [("LOGISTIC", "probability"), ("", "logit")])
+@pytest.mark.parametrize("shape", [(1, 1, 1, 1404), (1, 63), (1, 195)])
+def test_a_presence_behind_a_sigmoid_is_a_probability(
+    shape: tuple[int, ...], producer: str, decode: str
+) -> None:
+    outputs = (real("points", *shape), real("there", 1, 1), real("maps", 1, 64, 64, 39))
+    file = Outside((image((1, 192, 192, 3)),), outputs, ("", producer, ""))
+    section = guess_card(file).content["landmarks"]
+    assert section["presence_decode"] == decode
+    assert section.get("refine", "") == ("maps" if shape == (1, 195) else "")
 
 
 def test_movenet() -> None:
