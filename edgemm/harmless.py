@@ -12,7 +12,7 @@ def _words(text: str) -> frozenset[str]:
 
 HARMLESS = _words(
     """fps loop pair block_ms pause_ms size fourcc timeout_s open_s reconnect attempts frozen_s transport wait
-    max_pixels rate channels channel dtype gate latency ring_s res
+    max_pixels label rate channels channel dtype gate latency ring_s res
     volume queue_s patience_s tail_ms echo_cancelled barge_in
     width height w h resolution framerate frame_rate quality compression codec videocodec audiocodec profile
     subtype stream streamtype stream_type camera cam mode action audio video format type proto trackid rotation

@@ -1,4 +1,5 @@
-"""What models are fed with: frames, audio blocks and texts of sources, points of other models, each with its time."""
+"""What models are fed with: frames, audio blocks, texts and seeds of sources, points of other models, each with its time.
+"""
 
 from __future__ import annotations
 
@@ -78,4 +79,22 @@ class PointSet:
     """Where the picture came from."""
 
 
-Captured = Frame | AudioBlock | Text | PointSet
+@dataclass(frozen=True, slots=True)
+class Seed:
+    """What a generator makes one result of."""
+
+    seed: int
+    """0 or more: the same one gives the same noise."""
+    captured_ns: int
+    """CLOCK_MONOTONIC, nanoseconds: when it was read."""
+    sequence: int
+    """0, 1, 2 ... as captured."""
+    label: str | int | None = None
+    """The class that is to be made, by its name or number; None: any."""
+    origin: str = ""
+    """Which seed it is."""
+
+
+Captured = Frame | AudioBlock | Text | PointSet | Seed
+Modality = Literal["image", "audio", "text", "points", "seed"]
+"""What a source gives, and what a session takes."""

@@ -302,6 +302,11 @@ class Picture(Result):
     pixels: npt.NDArray[np.uint8]
     """uint8[height, width, 3] RGB, or uint8[height, width]."""
 
+    def to_json(self) -> dict[str, Any]:
+        """`width`, `height` and `channels`: pixels are saved as pictures, not as numbers in text."""
+        height, width, *channels = self.pixels.shape
+        return {"width": width, "height": height, "channels": channels[0] if channels else 1}
+
 
 class Near(NamedTuple):
     """One of a list of embeddings, and how near it is."""

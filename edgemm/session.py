@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from dataclasses import dataclass
-from typing import Literal, NamedTuple, Protocol, runtime_checkable
+from typing import NamedTuple, Protocol, runtime_checkable
 
-from edgemm.media import Captured
+from edgemm.media import Captured, Modality
 from edgemm.results import Result
 
 
@@ -110,4 +110,6 @@ class TakesOneModality(Protocol):
     Exists so that a source that does not fit is an error before anything is read. Optional.
     """
 
-    modality: Literal["image", "audio", "text", "points"]
+    @property
+    def modality(self) -> Modality:
+        """Of what it is fed with."""

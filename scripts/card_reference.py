@@ -70,6 +70,7 @@ PLACES = {
     "OutputCard": "An entry of `outputs`",
     "ImageRecipe": "`image`, in an entry of `inputs`",
     "AudioRecipe": "`audio`, in an entry of `inputs`",
+    "LatentRecipe": "`latent`, in an entry of `inputs`",
     "TextRecipe": "`text`, in an entry of `inputs`",
     "PointsRecipe": "`points`, in an entry of `inputs`",
     "StatePair": "An entry of `states`",

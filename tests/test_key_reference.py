@@ -59,8 +59,8 @@ def test_every_key_is_explained(kind: Any, script: ModuleType) -> None:
 def test_the_objects_of_a_card_are_all_found() -> None:
     names = {kind.__name__ for kind in objects(ModelCard)}
     assert names == {
-        "ModelCard", "InputCard", "OutputCard", "ImageRecipe", "AudioRecipe", "TextRecipe", "PointsRecipe", "StatePair",
-        "HistoryStep",
+        "ModelCard", "InputCard", "OutputCard", "ImageRecipe", "AudioRecipe", "TextRecipe", "PointsRecipe",
+        "LatentRecipe", "StatePair", "HistoryStep",
     }  # fmt: skip
 
 

@@ -21,7 +21,7 @@ from edgemm.model.load import load, load_bundle
 from edgemm.model.picture_chain import POINTS
 from edgemm.sinks import Sinks, WindowSink, open_sinks
 from edgemm.sinks.beside_microphone import keep_apart
-from edgemm.sinks.video import Existing
+from edgemm.sinks.video import DRAWN, Existing
 from edgemm.stream.budget import Budget
 from edgemm.stream.item import Item
 from edgemm.stream.lane import with_name
@@ -232,13 +232,13 @@ class Service:
             ):  # a film of a file has all its pictures
                 self._sinks[name].wait_for_room(SINK_WAIT_S)
             self._sinks[name].put(name, item)
-        if self._window is not None and self._reads[name].modality == "image":
+        if self._window is not None and self._reads[name].modality in DRAWN:
             self._window.put(name, item)
         on_item(name, item)
 
     def _open_window(self) -> WindowSink:
         """One sink for all: all that is done with windows is done by one thread."""
-        if not any(source.modality == "image" for source in self._reads.values()):
+        if not any(source.modality in DRAWN for source in self._reads.values()):
             raise InputError("--show: expected a stream of pictures to draw on, found sound alone")
         return WindowSink(on_closed=self.stop)
 

@@ -26,7 +26,7 @@ _MAX_LISTED = 2000
 
 
 def open_source(uri: str | os.PathLike[str], *, pace: Pace = "file", wait: bool = False) -> Source:
-    """Opens a camera, a microphone, network video, pictures, a video, recordings or text by name.
+    """Opens a camera, a microphone, network video, pictures, a video, recordings, text or seeds by name.
 
         open_source("digits/")                a folder and those in it: pictures, or WAV files, 2.png before 10.png
         open_source("digits/7*.png?fps=10")   a pattern; options stand behind a question mark
@@ -36,6 +36,7 @@ def open_source(uri: str | os.PathLike[str], *, pace: Pace = "file", wait: bool 
         open_source("rtsp://host/1#timeout_s=3")  network video; options of edgemm stand behind a #
         open_source("gst:v4l2src ! jpegdec")  a GStreamer pipeline, which has no options
         open_source("text:-")                 lines of text from standard input; or text:FILE
+        open_source("seed:0..9?label=3")      seeds for a generator, and the class that it makes
 
     Args:
         uri: path or pattern, and options: `fps` (pictures and video: pictures per second at live pace),
@@ -61,8 +62,8 @@ def open_source(uri: str | os.PathLike[str], *, pace: Pace = "file", wait: bool 
     """
     choice("pace", pace, get_args(Pace))
     named = parse_uri(uri)
-    if named.scheme == "text":
-        return _open_text(named, pace)
+    if named.scheme in _UNPACED:
+        return _open_unpaced(named, pace)
     if named.scheme:
         return _open_live(_waiting(named) if wait else named)
     paths = _find(named)
@@ -77,6 +78,7 @@ _LIVE = {
     "network": ("edgemm.capture.live.network", "open_network"),
     "microphone": ("edgemm.capture.sound.microphone", "open_microphone"),
     "text": ("edgemm.capture.text", "open_text"),
+    "seed": ("edgemm.capture.seeds", "open_seeds"),
 }
 """Scheme -> module and function that opens it, imported when it is asked for: the packages behind it are heavy."""
 
@@ -94,10 +96,13 @@ def _open_live(named: SourceUri) -> Source:
     return source
 
 
-def _open_text(named: SourceUri, pace: Pace) -> Source:
+_UNPACED = {"text": "a text has", "seed": "seeds have"}
+
+
+def _open_unpaced(named: SourceUri, pace: Pace) -> Source:
     if pace == "live":
         raise InputError(
-            f"{named.text!r}: a text has no pace of its own that it could be played at. Leave --live out"
+            f"{named.text!r}: {_UNPACED[named.scheme]} no pace of its own that it could be played at. Leave --live out"
         )
     return _open_live(named)
 

@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 from types import TracebackType
-from typing import Literal, Protocol, runtime_checkable
+from typing import Protocol, runtime_checkable
 
-from edgemm.media import Captured
+from edgemm.media import Captured, Modality
 
 
 @runtime_checkable
 class Source(Protocol):
-    """Where frames, audio blocks or texts come from.
+    """Where frames, audio blocks, texts or seeds come from.
 
     One protocol for cameras, microphones, files and network streams, so that a stream does not
     know which it reads, and a recording can stand in for a device. A source is used from one
@@ -19,10 +19,13 @@ class Source(Protocol):
 
     uri: str
     """How it was named, without credentials."""
-    modality: Literal["image", "audio", "text"]
     live: bool
     """True when time runs on whether it is read or not (a device): a slow reader must drop.
     False for files: every item waits until it is read."""
+
+    @property
+    def modality(self) -> Modality:
+        """Of its items."""
 
     def read(self, timeout_s: float | None = None) -> Captured | None:
         """The next item, or None at the end.

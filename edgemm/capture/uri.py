@@ -23,8 +23,8 @@ __all__ = ["WORKS", "SourceUri", "parse_uri", "without_secrets"]
 
 WORKS = (
     "a picture, a folder or pattern (*.png) of pictures, a video file, a WAV file or a folder of WAV files, "
-    "camera:0, /dev/video0, picamera2:, gst:PIPELINE, microphone:, text:FILE, text:- (standard input), or an rtsp, "
-    "http or udp address"
+    "camera:0, /dev/video0, picamera2:, gst:PIPELINE, microphone:, text:FILE, text:- (standard input), seed:0..9, or "
+    "an rtsp, http or udp address"
 )
 
 _QUERY = re.compile(r"\?((?:[a-z_]+=[^?&/]*)(?:&[a-z_]+=[^?&/]*)*)$")
@@ -37,6 +37,7 @@ _DEVICES = {
     "mic": "microphone",
     "gst": "gst",
     "text": "text",
+    "seed": "seed",
 }
 _DEVICE_FILES = ("/dev/video", "/dev/v4l/")
 _FPS_LIMITS = (0.1, 1000.0)
@@ -58,7 +59,7 @@ class SourceUri:
     options: Mapping[str, str] = field(default_factory=dict)
     """What stood behind the question mark; behind the # of an address. May hold secrets: see `shown`."""
     scheme: str = ""
-    """"camera", "picamera2", "microphone", "gst", "network", "text"; "" for files."""
+    """"camera", "picamera2", "microphone", "gst", "network", "text", "seed"; "" for files."""
 
     def only(self, *known: str) -> None:
         """Refuses options that this kind of source does not have.

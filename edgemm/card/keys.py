@@ -18,7 +18,7 @@ from edgemm.card.bundle_card import BundleAsset, BundleCard, BundleGolden, Bundl
 from edgemm.card.drivers import driver_names
 from edgemm.card.model_card import HistoryStep, InputCard, ModelCard, OutputCard, StatePair
 from edgemm.card.reader import BESIDE
-from edgemm.card.recipes import AudioRecipe, ImageRecipe, PointsRecipe
+from edgemm.card.recipes import AudioRecipe, ImageRecipe, LatentRecipe, PointsRecipe
 from edgemm.card.tasks import task_names
 from edgemm.card.text_recipe import TextRecipe
 from edgemm.choices import ended, hint
@@ -34,6 +34,7 @@ SECTIONS: dict[type, str] = {
     ModelCard: "the card itself",
     InputCard: "an entry of inputs",
     ImageRecipe: "image, in an entry of inputs",
+    LatentRecipe: "latent, in an entry of inputs",
     AudioRecipe: "audio, in an entry of inputs",
     TextRecipe: "text, in an entry of inputs",
     PointsRecipe: "points, in an entry of inputs",

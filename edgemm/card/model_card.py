@@ -17,7 +17,7 @@ from typing import Any, ClassVar, Literal
 
 from edgemm.card import reader, rules
 from edgemm.card.reader import BESIDE, SCHEMA
-from edgemm.card.recipes import AudioRecipe, ImageRecipe, PointsRecipe
+from edgemm.card.recipes import AudioRecipe, ImageRecipe, LatentRecipe, PointsRecipe
 from edgemm.card.tasks import find_task, task_names
 from edgemm.card.text_recipe import TextRecipe, check_text
 from edgemm.choices import hint
@@ -56,6 +56,8 @@ class InputCard:
     token stands, 0 where the text is filled up. types: 0 for the first text, 1 for the second of two."""
     text: TextRecipe | None = None
     """How a text becomes tokens; for the input of modality text and role ids. It fills those of the other roles too."""
+    latent: LatentRecipe | None = None
+    """What is drawn for this input of a generator, which makes a result of a seed; for modality tensor."""
     extra: dict[str, Any] = field(default_factory=dict)
 
     BOUNDS: ClassVar[Mapping[str, tuple[float, float]]] = {"shape": (1, 1 << 24)}
@@ -126,8 +128,7 @@ class ModelCard:
     payload_sha256: str = ""
     """SHA-256 of the model without its card, hexadecimal. Written by edgemm, and checked when the file is read."""
     task: str = "tensors"
-    """What the model is for: tensors gives the outputs as they are. audio and picture are reserved for later
-    versions."""
+    """What the model is for: tensors gives the outputs as they are. audio is reserved for later versions."""
     family: Family = ""
     """Kind of network; for people only."""
     inputs: tuple[InputCard, ...] = ()
@@ -207,6 +208,8 @@ class ModelCard:
         for index, entry in enumerate(self.inputs):
             rules.check_shape(entry.shape, f"card.inputs[{index}].shape")
             rules.check_recipes(entry.image, entry.audio, f"card.inputs[{index}]")
+            if entry.latent is not None:
+                _check_latent(entry, f"card.inputs[{index}]")
             if entry.text is not None:
                 check_text(entry.text, f"card.inputs[{index}].text")
             if (entry.points is not None) != (entry.modality == "points"):
@@ -236,6 +239,18 @@ def check_hash(text: str, key: str) -> None:
         raise CardError(f"{key}: expected 64 hexadecimal digits, found {text[:80]!r}")
 
 
+def _check_latent(entry: InputCard, path: str) -> None:
+    latent = entry.latent
+    assert latent is not None
+    if entry.modality != "tensor" or entry.value is not None:
+        found = f'"modality": "{entry.modality}"' if entry.value is None else f'"value": {entry.value:g}'
+        raise CardError(f"{path}.latent: expected an input of modality tensor without a value, found {found}")
+    if latent.kind == "uniform" and not latent.low < latent.high:
+        raise CardError(
+            f"{path}.latent.high: expected a number above low, {latent.low:g}, found {latent.high:g}"
+        )
+
+
 def _check_roles(inputs: tuple[InputCard, ...]) -> None:
     """Each role of a text has one input, and its recipe stands where the ids are."""
     taken: set[str] = set()
@@ -260,7 +275,7 @@ def _check_roles(inputs: tuple[InputCard, ...]) -> None:
         )
 
 
-_IN_FULL = (ImageRecipe, AudioRecipe, TextRecipe, PointsRecipe)
+_IN_FULL = (ImageRecipe, AudioRecipe, TextRecipe, PointsRecipe, LatentRecipe)
 """Written with every field, as the recipe of the task is: a default that changes later does not change an old file."""
 
 

@@ -52,6 +52,43 @@ class ImageRecipe:
 
 
 @dataclass(frozen=True, slots=True)
+class LatentRecipe:
+    """What a generator's input is drawn from, or that it says which class is to be made."""
+
+    kind: Literal["normal", "uniform", "one-hot", "index"] = "normal"
+    """normal: each number has the mean `mean` and the deviation `std`. uniform: each lies between `low` and `high`.
+    one-hot: `on` in the place of the class, `off` in the others. index: the number of the class."""
+    mean: float = 0.0
+    """Of normal: what the numbers are on average."""
+    std: float = 1.0
+    """Of normal: the standard deviation, above 0."""
+    low: float = -1.0
+    """Of uniform: the smallest number."""
+    high: float = 1.0
+    """Of uniform: what all numbers stay below."""
+    first: int = 0
+    """Of one-hot and index: the place, or the number, of the first class."""
+    on: float = 1.0
+    """Of one-hot: the number in the place of the class."""
+    off: float = 0.0
+    """Of one-hot: the number in the other places."""
+    classes: int = 0
+    """Of index: how many there are; 0: as many as the card has labels."""
+    extra: dict[str, Any] = field(default_factory=dict)
+
+    BOUNDS: ClassVar[Mapping[str, tuple[float, float]]] = {
+        "mean": (-1e6, 1e6),
+        "std": (1e-6, 1e6),
+        "low": (-1e6, 1e6),
+        "high": (-1e6, 1e6),
+        "first": (0, 1 << 20),
+        "on": (-1e6, 1e6),
+        "off": (-1e6, 1e6),
+        "classes": (0, 1 << 20),
+    }
+
+
+@dataclass(frozen=True, slots=True)
 class AudioRecipe:
     """How samples become an input tensor: a waveform, or frames of log-mel, MFCC or the TFLite-Micro front end.
 

@@ -23,10 +23,11 @@ TASKS: Mapping[str, str] = {
     "voice_activity": "edgemm.tasks.voice_activity.task:VoiceActivityTask",
     "transcription": "edgemm.tasks.transcription.task:TranscriptionTask",
     "embedding": "edgemm.tasks.embedding.task:EmbeddingTask",
+    "picture": "edgemm.tasks.picture.task:PictureTask",
     "tensors": "edgemm.tasks.tensors.task:TensorsTask",
 }
 """Task of a card -> module and class."""
-RESERVED = ("audio", "picture")
+RESERVED = ("audio",)
 """Names that a card may have, and this version does not decode."""
 GROUP = "edgemm.tasks"
 

@@ -11,7 +11,7 @@ from __future__ import annotations
 import numpy as np
 import numpy.typing as npt
 
-from edgemm.drawing.canvas import Canvas, as_picture
+from edgemm.drawing.canvas import Canvas, as_picture, require_picture
 from edgemm.drawing.painters import PAINTERS, background, paint
 from edgemm.errors import InputError
 from edgemm.media import Captured
@@ -42,7 +42,7 @@ def draw(frame: Captured | npt.NDArray[np.uint8], result: Result) -> npt.NDArray
             f"result: expected what a model answers, such as item.value, found {type(result).__name__}"
         )
     canvas = Canvas("rgb")
-    canvas.load(background(as_picture(frame), result))
+    canvas.load(require_picture(background(as_picture(frame), result)))
     paint(canvas, result)
     return canvas.pixels
 

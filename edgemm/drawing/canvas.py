@@ -12,7 +12,7 @@ import numpy.typing as npt
 from edgemm.drawing.lettering import Lettering
 from edgemm.drawing.palette import Rgb, readable_on
 from edgemm.errors import InputError
-from edgemm.media import Frame
+from edgemm.media import Captured, Frame
 from edgemm.opencv import opencv
 
 PIXELS_PER_LINE = 240
@@ -185,10 +185,12 @@ def as_picture(frame: Any) -> Frame:
     return require_picture(frame)
 
 
-def require_picture(frame: Frame) -> Frame:
+def require_picture(frame: Captured) -> Frame:
     """Raises:
-    InputError: the pixels are not uint8[height, width, 3], or uint8[height, width], of 1x1 or more.
+    InputError: no frame; or its pixels are not uint8[height, width, 3], or uint8[height, width], of 1x1 or more.
     """
+    if not isinstance(frame, Frame):
+        raise InputError(f"expected a picture to draw on, found {type(frame).__name__}")
     pixels = frame.pixels
     right_shape = pixels.ndim == 2 or (pixels.ndim == 3 and pixels.shape[2] == 3)
     if pixels.dtype != np.uint8 or not right_shape or not pixels.size:

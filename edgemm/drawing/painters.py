@@ -8,7 +8,7 @@ from typing import Any
 
 from edgemm import results
 from edgemm.drawing.canvas import Canvas
-from edgemm.media import Frame
+from edgemm.media import Captured
 from edgemm.results import Result
 
 PAINTERS: dict[type[Any], str] = {
@@ -29,7 +29,7 @@ result brings its own picture. A type that is not here leaves the picture as it 
 or in raw tensors."""
 
 
-def background(frame: Frame, result: Result) -> Frame:
+def background(frame: Captured, result: Result) -> Captured:
     """What the result is drawn on: the frame, or the picture that the result brings itself."""
     own = getattr(_painter(result), "background", None)
     return frame if own is None else own(frame, result)

@@ -108,9 +108,11 @@ def check_tensors(card: ModelCard, backend: Backend) -> str:
     """
     from edgemm.model.exchange import check_card
     from edgemm.model.state import Constants, RecurrentState
+    from edgemm.preprocess.latents import Latents
     from edgemm.tasks import open_decoder, undecoded
 
     check_card(card, backend)
+    Latents(card.inputs, backend.inputs, card.labels)
     RecurrentState(card.states, backend.inputs, backend.outputs)
     Constants(card.inputs, backend.inputs)
     if not undecoded(card):

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any, Literal, Protocol
 from edgemm.enrolled import Enrolled
 from edgemm.errors import InputError
 from edgemm.lifecycle import Lifecycle
-from edgemm.media import AudioBlock, Captured, Frame
+from edgemm.media import AudioBlock, Captured, Frame, Modality
 from edgemm.model.coerce import as_block
 from edgemm.results import Audio, Embedding, Identity, Result
 from edgemm.session import NO_CLOCK, Emission, Gap, Session, StageClock
@@ -208,7 +208,7 @@ class RecognizerSession:
 
     def __init__(self, session: Session, named: Callable[[Result], Identity]) -> None:
         self._session, self._named = session, named
-        self.modality: Literal["image", "audio", "text"] = getattr(session, "modality", "audio")
+        self.modality: Modality = getattr(session, "modality", "audio")
 
     def feed(self, item: Captured, clock: StageClock) -> Iterator[Emission]:
         """Whose each embedding is that the item completes."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import threading
+import time
 from collections.abc import Callable, Mapping, Sequence
 from functools import partial
 from types import TracebackType
@@ -17,18 +18,22 @@ from edgemm.card.model_card import InputCard, ModelCard, OutputCard
 from edgemm.card.options import with_options
 from edgemm.errors import CardError, InputError, naming
 from edgemm.lifecycle import Lifecycle, never_free_in_a_child, tell_in_a_child
-from edgemm.media import Frame
+from edgemm.media import Frame, Seed
 from edgemm.model.coerce import as_block, as_frame, as_points, as_stored, as_text
 from edgemm.model.exchange import Arrays, check_card, make_exchange
+from edgemm.model.generator_session import GeneratorSession
 from edgemm.model.item_sessions import ImageSession
+from edgemm.model.picture_session import PictureSession
 from edgemm.model.points_session import PointsSession
 from edgemm.model.replay import GoldenOutcome, replay
 from edgemm.model.sessions import AudioSession, Engine, ModelSession, TensorSession
 from edgemm.model.state import Constants
 from edgemm.model.text_session import TextSession
+from edgemm.preprocess.latents import check_seed
 from edgemm.results import Result
 from edgemm.stream.budget import Budget
 from edgemm.tasks import Decoder, open_decoder, undecoded
+from edgemm.tasks.decoder import MakesPictures
 from edgemm.tasks.masks import context_of
 from edgemm.tasks.outputs import Outputs
 from edgemm.tensors import TensorSpec
@@ -48,6 +53,7 @@ if TYPE_CHECKING:
 __all__ = ["GoldenOutcome", "Model"]
 Begun = TypeVar("Begun")
 _PICTURE = (np.ndarray, Frame)
+_TAKES = {"image": "pictures", "audio": "sound", "text": "text"}
 
 
 class Model:
@@ -163,6 +169,38 @@ class Model:
             f"input {card.name!r}: this edgemm makes no tensor of {card.modality}. Give a mapping of tensors"
         )
 
+    def generate(
+        self, seed: int = 0, *, label: str | int | None = None, count: int = 1
+    ) -> tuple[Result, ...]:
+        """Results of a generator: of noise, and of a class where it makes several.
+
+        The same seed gives the same numbers on every machine: NumPy's PCG64. Result i is that of `seed + i` alone.
+
+        Args:
+            seed: 0 or more.
+            label: of the class that is to be made: its name in the card, or its number from 0. None: the seed decides.
+            count: how many results.
+
+        Raises:
+            InputError: the model is no generator; or no such seed, class or count.
+        """
+        self._life.check()
+        if self.modality != "seed":
+            raise InputError(
+                f"{self.artifact.path}: expected a generator, whose card says what its inputs are drawn from "
+                f"(`latent`), found a model that takes {_TAKES.get(self.modality, 'tensors')}"
+            )
+        if isinstance(count, bool) or not isinstance(count, int) or count < 1:
+            raise InputError(f"count: expected 1 or more, found {count!r}")
+        first = check_seed(seed)
+        with self._turn:
+            self._life.check()  # closed while this call waited for its turn
+            session = self._whole
+            assert isinstance(session, GeneratorSession)
+            return tuple(
+                session.whole(Seed(first + at, time.monotonic_ns(), at, label)) for at in range(count)
+            )
+
     def run(self, inputs: Arrays, out: Arrays | None = None) -> dict[str, npt.NDArray[Any]]:
         """Tensors in, tensors out, exactly as the file stores them: int8 stays int8.
 
@@ -195,7 +233,16 @@ class Model:
             InputError: the model is closed, or was loaded before this process was forked; or no such option.
         """
         self._life.check()
-        if {card.modality for card, _ in self._mains()} <= {"tensor"}:
+        mains = self._mains()
+        if {card.modality for card, _ in mains} <= {"tensor"}:
+            if mains and all(card.latent is not None for card, _ in mains):
+                with naming(self.artifact.path):
+                    decode = (
+                        self._decode
+                        if not options
+                        else _decoder_with(self.card, options, self.backend.outputs)
+                    )
+                    return self._begun(lambda engine: GeneratorSession(engine, decode))
             if options:
                 raise InputError(
                     f"options {', '.join(options)}: a session over bare tensors decodes nothing. Give them to `load`, "
@@ -226,7 +273,9 @@ class Model:
             if card.modality == "text":
                 return self._begun(lambda engine: TextSession(engine, decode))
             if card.modality == "image":
-                return self._begun(lambda engine: ImageSession(engine, decode, card, index))
+                kind = PictureSession if isinstance(decode, MakesPictures) else ImageSession
+                with naming(self.artifact.path):
+                    return self._begun(lambda engine: kind(engine, decode, card, index))
             if card.modality == "points":
                 return self._begun(lambda engine: PointsSession(engine, decode, card, index))
             return self._begun(lambda engine: AudioSession(engine, decode, card, index))
@@ -249,8 +298,12 @@ class Model:
 
     @property
     def modality(self) -> str:
-        """What it takes: "image", "audio", "text", "points"; "tensor": prepared tensors, or inputs of several kinds."""
-        kinds = {card.modality for card, _ in self._mains()}
+        """What it takes: "image", "audio", "text", "points"; "seed" of a generator; "tensor": prepared tensors, or inputs
+        of several kinds."""
+        mains = self._mains()
+        if mains and all(card.latent is not None for card, _ in mains):
+            return "seed"
+        kinds = {card.modality for card, _ in mains}
         return kinds.pop() if len(kinds) == 1 else "tensor"
 
     @overload

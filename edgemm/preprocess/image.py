@@ -86,7 +86,7 @@ class ImagePreprocessor:
             InputError: `pixels`, `color` or `out` do not fit this description.
         """
         if (pixels.shape, color) != self._key or pixels.dtype != _UINT8:
-            pixels = _checked_picture(pixels, color)
+            pixels = checked_picture(pixels, color)
             if (pixels.shape, color) != self._key:
                 self._steps = self._plan(pixels.shape, color)
                 self._key = pixels.shape, color
@@ -233,8 +233,12 @@ def _picture_size(recipe: ImageRecipe, layout: str, spec: TensorSpec) -> tuple[t
     )
 
 
-def _checked_picture(pixels: npt.NDArray[np.uint8], color: Color) -> npt.NDArray[np.uint8]:
-    """The picture as uint8[h, w, 3], or uint8[h, w] when grey."""
+def checked_picture(pixels: npt.NDArray[np.uint8], color: Color) -> npt.NDArray[np.uint8]:
+    """The picture as uint8[h, w, 3], or uint8[h, w] when grey.
+
+    Raises:
+        InputError: it is something else, empty, or `color` is no colour.
+    """
     if color not in COLORS:
         raise InputError(f"color: expected one of {', '.join(COLORS)}; found {color!r}")
     if color == "gray" and pixels.ndim == 3 and pixels.shape[2] == 1:

@@ -9,8 +9,7 @@ import numpy as np
 import numpy.typing as npt
 
 from edgemm.drawing import Canvas, background, paint
-from edgemm.errors import InputError
-from edgemm.media import Frame
+from edgemm.drawing.canvas import require_picture
 from edgemm.results import Result
 from edgemm.stream.item import Item
 
@@ -39,13 +38,12 @@ class DrawnItem:
         """Copies the picture; the result is immutable, and is drawn later.
 
         Raises:
-            InputError: the item is no picture.
+            InputError: the item is no picture, and its result is none.
         """
-        if not isinstance(item.frame, Frame):
-            raise InputError(f"expected a picture to draw on, found {type(item.frame).__name__}")
-        self._canvas.load(background(item.frame, item.value))
+        picture = require_picture(background(item.frame, item.value))
+        self._canvas.load(picture)
         self.stream, self.result = stream, item.value
-        self.sequence, self.frame_number = item.sequence, item.frame.sequence
+        self.sequence, self.frame_number = item.sequence, picture.sequence
         self.captured_ns = item.captured_ns
 
     def drawn(self) -> npt.NDArray[np.uint8]:

@@ -15,7 +15,7 @@ from edgemm.sinks.film import CODECS
 from edgemm.sinks.several import Sinks
 from edgemm.sinks.sink import Sink
 from edgemm.sinks.speaker_name import is_speaker, open_speaker
-from edgemm.sinks.video import Existing, VideoSink, require_pictures
+from edgemm.sinks.video import DRAWN, Existing, VideoSink, require_pictures
 from edgemm.sinks.wav import SUFFIX, SoundFolder, WavSink
 from edgemm.sinks.window import WindowSink
 
@@ -99,7 +99,7 @@ def saver(
     if path.endswith(os.sep) or os.path.isdir(path) or not suffix:
         if not path:
             raise InputError(f"--save: {_EXPECTED}, found nothing")
-        if source is not None and source.modality != "image":
+        if source is not None and source.modality not in DRAWN:
             return SoundFolder(path)
         return DirectorySink(path)
     if suffix == SUFFIX:

@@ -31,6 +31,8 @@ SLOWEST, FASTEST = 0.1, 240.0
 _LOOK_EVERY = 32
 """Pictures between two looks at the disk's free space."""
 OTHER_STREAM = "other_stream"
+DRAWN = ("image", "seed")
+"""What a source may give where results are drawn: pictures, or seeds of pictures."""
 Existing = Literal["refuse", "replace", "number"]
 """What is done where a film is there already."""
 
@@ -218,7 +220,7 @@ def require_pictures(source: Source | None, name: str) -> None:
     """Raises:
     InputError: the source is sound, or text.
     """
-    if source is not None and source.modality != "image":
+    if source is not None and source.modality not in DRAWN:
         found = "sound" if source.modality == "audio" else source.modality
         raise InputError(f"{name}: expected a source of pictures to draw on, found {found} ({source.uri})")
 

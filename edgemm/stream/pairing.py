@@ -9,12 +9,19 @@ from edgemm.errors import InputError
 from edgemm.session import Session, TakesOneModality
 from edgemm.stream.budget import Budget
 
-_GIVES = {"image": "pictures", "audio": "sound", "text": "text", "points": "points of another model"}
+_GIVES = {
+    "image": "pictures",
+    "audio": "sound",
+    "text": "text",
+    "points": "points of another model",
+    "seed": "seeds",
+}
 _EXPECTED = {
     "image": "a camera, a video, pictures or network video",
     "audio": "a microphone or WAV files",
     "text": "text:FILE or text:-",
     "points": "this model behind one that finds them",
+    "seed": "seed:0..9",
 }
 
 

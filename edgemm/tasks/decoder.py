@@ -5,6 +5,9 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any, ClassVar, Protocol, runtime_checkable
 
+import numpy as np
+import numpy.typing as npt
+
 from edgemm.results import Result
 from edgemm.tasks.context import Context
 from edgemm.tasks.outputs import Outputs
@@ -99,6 +102,44 @@ class HearsEveryWindow(Protocol):
 
     to_the_end: bool
     """The last window ends where the sound does, however little of it is new."""
+
+
+@runtime_checkable
+class MakesPictures(Protocol):
+    """A decoder whose result is a picture made of the frame.
+
+    Exists so that a session can make it of tiles, or of the frame's brightness, and knows no task. Optional.
+    """
+
+    luma: bool
+    """The model is given the brightness of a frame, and gives that of the picture: its colours are the frame's."""
+    tiles: bool
+    """The frame is cut into tiles of the input's size."""
+    margin: int
+    """Pixels of the input along each side of a tile that do not count."""
+    blend: int
+    """Pixels of the input over which tiles go over into each other."""
+    channels: int
+    """Of the output: 3 or 1."""
+
+    def factor_xy(self, tensor_wh: tuple[int, int]) -> tuple[int, int]:
+        """Pixels of the output for each pixel of an input of this size, across and down.
+
+        Raises:
+            CardError: they are no whole numbers, or the tiles leave nothing between their margins.
+        """
+
+    def pixels(self, outputs: Outputs, out: npt.NDArray[np.uint8], state: Any) -> None:
+        """Writes the whole output as pixels.
+
+        Args:
+            outputs: of one run.
+            out: uint8[height, width, 3] RGB, or [height, width] where the model gives one channel.
+            state: of `begin()`.
+
+        Raises:
+            ArtifactError: the model gave what is no picture.
+        """
 
 
 class Task(Protocol):

@@ -53,3 +53,10 @@ def write_grid(path: Path, *several: Pictures) -> None:
     grids = [each[:64].reshape(8, 8, 28, 28).swapaxes(1, 2).reshape(224, 224) for each in several]
     shown = np.concatenate([np.pad(grid, 8, constant_values=0.5) for grid in grids], axis=1)
     cv2.imwrite(str(path), np.rint(shown * 255).astype(np.uint8))
+
+
+def recognised(pictures: Pictures, labels: Array) -> float:
+    """0..1: the share of pictures in which the bundled digits network sees their label."""
+    with edgemm.load(data.path("models/digits.onnx")) as model:
+        seen: list[Any] = [model(np.rint(each * 255).astype(np.uint8)) for each in pictures]
+    return float(np.mean([each.label == str(label) for each, label in zip(seen, labels, strict=True)]))

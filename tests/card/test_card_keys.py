@@ -164,11 +164,11 @@ def test_an_error_names_the_file_of_the_card(tmp_path: Path, text: str) -> None:
 
 def test_a_task_that_is_not_decoded_is_told_with_the_file_and_what_helps() -> None:
     pixels = {"modality": "image", "image": {"color": "gray"}}
-    given = {"task": "picture", "inputs": [pixels]}
+    given = {"task": "audio", "inputs": [pixels]}
     with (
         edgemm.load(ASSETS / "bright.onnx", card=given) as model,
         pytest.raises(
-            UnsupportedVersion, match=r"bright.onnx: task 'picture': .*\"task\": \"tensors\" in the card"
+            UnsupportedVersion, match=r"bright.onnx: task 'audio': .*\"task\": \"tensors\" in the card"
         ),
     ):
         model.session()

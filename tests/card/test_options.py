@@ -54,8 +54,8 @@ def test_what_is_no_option_or_out_of_bounds_is_refused(options: dict[str, Any], 
 def test_a_task_without_options_says_so() -> None:
     with pytest.raises(InputError, match="option 'threshold' of a model for tensors: it has none"):
         with_options(ModelCard(), {"threshold": 0.5})
-    with pytest.raises(InputError, match="a model for picture has none in this version"):
-        with_options(ModelCard(task="picture"), {"threshold": 0.5})
+    with pytest.raises(InputError, match="a model for audio has none in this version"):
+        with_options(ModelCard(task="audio"), {"threshold": 0.5})
 
 
 def test_words_of_a_command_line() -> None:

@@ -114,9 +114,9 @@ def test_notes_of_ones_own_are_written(files: Files) -> None:
 
 def test_a_task_that_is_not_decoded_yet_is_written(files: Files) -> None:
     """By this version; with a note, since `run` refuses it."""
-    code, error = files.set(files.model("quadrant.tflite"), {**QUADRANT, "task": "picture"})
+    code, error = files.set(files.model("quadrant.tflite"), {**QUADRANT, "task": "audio"})
     assert code == 0
-    assert "task 'picture': this edgemm decodes classification, detection, " in error
+    assert "task 'audio': this edgemm decodes classification, detection, " in error
 
 
 def test_inputs_that_run_cannot_feed_are_said(files: Files) -> None:
@@ -127,7 +127,7 @@ def test_inputs_that_run_cannot_feed_are_said(files: Files) -> None:
 
 
 def test_without_a_runtime_the_task_is_looked_at_too(files: Files) -> None:
-    code, error = files.set(files.model("edgetpu.tflite"), {"task": "picture"})
+    code, error = files.set(files.model("edgetpu.tflite"), {"task": "audio"})
     assert code == 0
     assert "this edgemm decodes" in error
 

@@ -104,8 +104,8 @@ def test_an_output_that_is_not_in_the_file_is_an_error() -> None:
 
 
 def test_a_task_that_this_version_does_not_decode() -> None:
-    with pytest.raises(UnsupportedVersion, match=r"task 'picture'.*model\.run"):
-        open_decoder(ModelCard(task="picture"), SPECS)
+    with pytest.raises(UnsupportedVersion, match=r"task 'audio'.*model\.run"):
+        open_decoder(ModelCard(task="audio"), SPECS)
 
 
 def test_no_task_gives_copies_of_the_outputs() -> None:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Literal, Protocol, runtime_checkable
+from typing import TYPE_CHECKING, Protocol, runtime_checkable
 
 from edgemm.capture.source import Source
 
@@ -14,7 +14,6 @@ class FileSource:
     """A context manager whose items wait until they are read."""
 
     uri: str
-    modality: Literal["image", "audio", "text"]
     live: bool = False
 
     def close(self) -> None:

@@ -6,14 +6,13 @@ import threading
 import time
 from collections.abc import Callable, Mapping
 from dataclasses import replace
-from typing import Literal
 
 from edgemm.capture.files.file_source import FileSource, PictureReel, TimedReel
 from edgemm.capture.files.timed_film import TimedFilm
 from edgemm.capture.losses import CountsLosses
 from edgemm.capture.source import Source
 from edgemm.errors import SourceTimeout
-from edgemm.media import AudioBlock, Captured
+from edgemm.media import AudioBlock, Captured, Modality
 
 
 class PacedSource(FileSource):
@@ -40,7 +39,7 @@ class PacedSource(FileSource):
         wait: waits so many seconds by the same clock; True, and earlier, when the source is closed meanwhile.
         """
         self.uri = source.uri
-        self.modality: Literal["image", "audio", "text"] = source.modality
+        self.modality: Modality = source.modality
         self._source = source
         self._reel = source if isinstance(source, PictureReel) else None
         self._film = (

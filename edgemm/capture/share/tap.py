@@ -5,12 +5,12 @@ from __future__ import annotations
 from collections import deque
 from collections.abc import Mapping
 from dataclasses import replace
-from typing import Literal, NamedTuple, Protocol
+from typing import NamedTuple, Protocol
 
 from edgemm.capture.files.file_source import FileSource
 from edgemm.capture.source import KeepsNewest, Source
 from edgemm.lifecycle import Lifecycle
-from edgemm.media import AudioBlock, Captured
+from edgemm.media import AudioBlock, Captured, Modality
 
 WAITING = 8
 """Items of a file that may wait for a reader who is behind; the others then wait with the file."""
@@ -56,9 +56,9 @@ class Tap(FileSource):
         """Use `SharedSource.tap`."""
         source = shared.source
         self.uri = source.uri
-        self.modality: Literal["image", "audio", "text"] = source.modality
+        self.modality: Modality = source.modality
         self.live = source.live
-        self._passes_over = source.modality != "text"
+        self._passes_over = source.modality in ("image", "audio")
         """Of live pictures and sound, what comes too fast is lost to this reader; every text waits."""
         self.keeps_newest = isinstance(source, KeepsNewest) and source.keeps_newest
         self.waiting: deque[Waiting] = deque()
