@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import replace
 from functools import partial
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -17,10 +18,13 @@ from edgemm.converters.recordings import has_recordings, load_recordings
 from edgemm.converters.sample_truths import has_truths, load_truths
 from edgemm.converters.samples import Sample, Samples, load_samples
 from edgemm.converters.stepwise import load_sequences, run_along
-from edgemm.errors import CalibrationError
+from edgemm.errors import CalibrationError, InputError
+from edgemm.media import Seed
+from edgemm.preprocess.latents import Latents
 from edgemm.quantize.grid import Range
 from edgemm.quantize.visible import is_mask
 from edgemm.tasks.masks import context_of
+from edgemm.tasks.picture.tiling import tiling_of
 
 NOISE_SAMPLES = 8
 NOISE = "no data: fidelity was measured on seeded noise; give --calibrate or --evaluate for a figure that means more"
@@ -30,6 +34,8 @@ def load_data(data: Any, prepared: Prepared, limit: int, option: str = "--calibr
     """The data given to `convert`, as inputs of the model; None where none were given."""
     if data is None:
         return None
+    if isinstance(data, str | Path) and str(data).startswith("seed:"):
+        return _of_seeds(str(data), prepared, limit, option)
     axis = prepared.time_axis
     if option == "--evaluate" and has_recordings(data, prepared.card):
         return load_recordings(data, prepared, limit, option)
@@ -47,12 +53,34 @@ def load_data(data: Any, prepared: Prepared, limit: int, option: str = "--calibr
         limit=limit,
         option=option,
         files=prepared.card.files,
+        tiling=tiling_of(prepared.card),
     )
     _require_finite(found.inputs, prepared, option)
     if option == "--evaluate" and prepared.card.task == "embedding" and found.labels is not None:
         # who it is, for the equal error rate: sub-folders are speakers
         found = replace(found, truths=tuple(partial(str, int(each)) for each in found.labels))
     return _with_masks(found, prepared)
+
+
+def _of_seeds(name: str, prepared: Prepared, limit: int, option: str) -> Samples:
+    """What the card of a generator says is drawn for each seed.
+
+    Raises:
+        InputError: the model is no generator, or these are no seeds.
+    """
+    from edgemm.capture import open_source
+
+    latents = Latents(prepared.card.inputs, prepared.inputs, prepared.card.labels)
+    if any(each.latent is None for each in prepared.card.inputs) or not prepared.card.inputs:
+        raise InputError(
+            f"{option} {name}: seeds serve a generator, whose card says for each input what it is drawn from (`latent`)"
+        )
+    inputs: list[Sample] = []
+    with open_source(name) as source:
+        while len(inputs) < limit and isinstance(item := source.read(), Seed):
+            drawn = latents.drawn(item.seed, item.label)
+            inputs.append({prepared.inputs[at].name: array for at, array in drawn})
+    return Samples(tuple(inputs))
 
 
 def _with_masks(samples: Samples, prepared: Prepared) -> Samples:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Iterator, Sequence
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -12,11 +12,14 @@ import numpy.typing as npt
 
 from edgemm.card import InputCard, ModelCard
 from edgemm.converters.sample_arrays import Samples, spread
+from edgemm.converters.samples import tiles_of
 from edgemm.errors import InputError, SourceError
-from edgemm.judge.data import read_truth, truth_kind
+from edgemm.judge import TruePicture
+from edgemm.judge.data import Labelled, read_truth, truth_kind
 from edgemm.media import Frame
 from edgemm.preprocess.placement import Placement
 from edgemm.tasks.context import Context
+from edgemm.tasks.picture.tiling import Tiling, tiling_of
 from edgemm.tensors import TensorSpec
 
 
@@ -50,6 +53,11 @@ def load_truths(
     except InputError as error:
         raise InputError(f"{option}: {error}") from error
     chosen = spread(data.samples, limit)
+    tiling = tiling_of(card)
+    if tiling is not None:
+        pieces = [piece for each in chosen for piece in _pieces(each, entries[0], specs[0], tiling, option)]
+        inputs, parts = zip(*spread(pieces, limit), strict=True)
+        return Samples(tuple({specs[0].name: array} for array in inputs), truths=tuple(parts))
     loaded = [_picture(each.picture, entries[0], specs[0], option) for each in chosen]
     truths = tuple(
         partial(each.truth, context.source_wh) for each, (_, context) in zip(chosen, loaded, strict=True)
@@ -71,11 +79,39 @@ def _counts(truth: Any) -> bool:
     return bool((~(truth.crowd | truth.ignored)).any())
 
 
-def _picture(file: Path, card: InputCard, spec: TensorSpec, option: str) -> tuple[npt.NDArray[Any], Context]:
-    from edgemm.capture import open_source
+def _pieces(
+    labelled: Labelled, card: InputCard, spec: TensorSpec, tiling: Tiling, option: str
+) -> Iterator[tuple[npt.NDArray[Any], Callable[[], Any]]]:
+    """Some tiles of a picture, and the parts of its target that are to be made of them."""
     from edgemm.preprocess import compile_image
 
-    image, out = compile_image(card, spec), np.empty(spec.shape, spec.dtype)
+    frame, image = _read(labelled.picture, option), compile_image(card, spec)
+    height, width = frame.pixels.shape[:2]
+    for tile in tiles_of(frame.pixels, image.size_wh, tiling):
+        out = np.empty(spec.shape, spec.dtype)
+        image(tile.pixels, frame.color, out)
+        yield out, partial(_part, labelled, (width, height), tile.kept, tile.shows)
+
+
+def _part(
+    labelled: Labelled, source_wh: tuple[int, int], kept: tuple[slice, slice], shows: tuple[slice, slice]
+) -> TruePicture:
+    whole = labelled.truth(source_wh)
+    assert isinstance(whole, TruePicture)
+    (width, height), (rows, columns) = source_wh, whole.pixels.shape[:2]
+    x, y = columns // width, rows // height
+    if min(x, y) < 1 or (x * width, y * height) != (columns, rows):
+        raise InputError(
+            f"the target of {labelled.picture}: expected {width}x{height} pixels as the picture, or whole multiples, "
+            f"found {columns}x{rows}"
+        )
+    part = whole.pixels[shows[0].start * y : shows[0].stop * y, shows[1].start * x : shows[1].stop * x]
+    return TruePicture(part, at_xy=(kept[1].start * x, kept[0].start * y), within=True)
+
+
+def _read(file: Path, option: str) -> Frame:
+    from edgemm.capture import open_source
+
     try:
         with open_source(str(file)) as source:
             frame = source.read()
@@ -85,6 +121,14 @@ def _picture(file: Path, card: InputCard, spec: TensorSpec, option: str) -> tupl
         ) from error
     if not isinstance(frame, Frame):
         raise InputError(f"{option}: {file} holds no picture. Remove the file, or replace it")
+    return frame
+
+
+def _picture(file: Path, card: InputCard, spec: TensorSpec, option: str) -> tuple[npt.NDArray[Any], Context]:
+    from edgemm.preprocess import compile_image
+
+    image, out = compile_image(card, spec), np.empty(spec.shape, spec.dtype)
+    frame = _read(file, option)
     image(frame.pixels, frame.color, out)
     return out, placed(image.placement(frame.pixels.shape))
 

@@ -24,7 +24,9 @@ from edgemm.errors import InputError, SourceError
 from edgemm.judge.data.class_texts import LabelledText, is_texts
 from edgemm.judge.data.folders import folder_classes
 from edgemm.media import AudioBlock, Frame
+from edgemm.preprocess.tiles import Tile, cut
 from edgemm.preprocess.window import CLIP_STRIDES
+from edgemm.tasks.picture.tiling import Tiling
 from edgemm.tensors import TensorSpec
 
 __all__ = ["Sample", "Samples", "load_samples"]
@@ -40,6 +42,7 @@ def load_samples(
     option: str = "--calibrate",
     strides: int = CLIP_STRIDES,
     files: Mapping[str, bytes] | None = None,
+    tiling: Tiling | None = None,
 ) -> Samples:
     """Calibration data as the model's inputs.
 
@@ -55,6 +58,7 @@ def load_samples(
         option: what the data was given as, for messages.
         strides: of the card, between two windows of a recording; 1 for a model that goes on where it was.
         files: the card's vocabularies.
+        tiling: of pictures that the card has cut into tiles.
 
     Raises:
         InputError: there is no usable data; the message says what was expected.
@@ -63,7 +67,7 @@ def load_samples(
         path = Path(data)
         kind = kind_of(path, option)
         if kind == "folder":
-            return _from_folder(path, specs, cards, classes, limit, option, strides)
+            return _from_folder(path, specs, cards, classes, limit, option, strides, tiling)
         if kind == "arrays":
             return from_arrays(
                 *read_arrays(path, specs, option), specs, limit, f"{option} {path}", len(classes)
@@ -101,6 +105,7 @@ def _from_folder(
     limit: int,
     option: str,
     strides: int,
+    tiling: Tiling | None,
 ) -> Samples:
     described = [card for card in cards if card.modality in ("image", "audio")]
     if len(specs) != 1 or len(described) != 1:
@@ -117,7 +122,7 @@ def _from_folder(
     inputs: list[Sample] = []
     labels: list[int] = []
     for file in spread(files, limit):
-        for array in _prepared(file, described[0], specs[0], option, strides):
+        for array in _prepared(file, described[0], specs[0], option, strides, tiling):
             inputs.append({specs[0].name: array})
             labels.append(order.get(file.parent.name, -1) if file.parent != path else -1)
     if not inputs:
@@ -130,8 +135,24 @@ PICTURES = {".png", ".jpg", ".jpeg", ".bmp", ".webp", ".tif", ".tiff", ".pgm", "
 """File types that count as pictures in a folder."""
 
 
+TILES = 16
+"""Of one picture that are looked at, spread over it."""
+
+
+def some_tiles(
+    pixels: npt.NDArray[np.uint8], size_wh: tuple[int, int], tiling: Tiling
+) -> list[npt.NDArray[np.uint8]]:
+    """Some of the tiles that a picture is cut into."""
+    return [each.pixels for each in tiles_of(pixels, size_wh, tiling)]
+
+
+def tiles_of(pixels: npt.NDArray[np.uint8], size_wh: tuple[int, int], tiling: Tiling) -> tuple[Tile, ...]:
+    """The same, with where they lie."""
+    return spread(list(cut(pixels, size_wh, tiling.margin, tiling.blend)), TILES)
+
+
 def _prepared(
-    file: Path, card: InputCard, spec: TensorSpec, option: str, strides: int
+    file: Path, card: InputCard, spec: TensorSpec, option: str, strides: int, tiling: Tiling | None
 ) -> Iterator[npt.NDArray[Any]]:
     """The tensors that the card's own preprocessing makes of one file.
 
@@ -139,14 +160,16 @@ def _prepared(
         InputError: the file cannot be read; it is named.
     """
     try:
-        yield from _tensors(file, card, spec, strides)
+        yield from _tensors(file, card, spec, strides, tiling)
     except SourceError as error:
         raise InputError(
             f"{option}: {file} cannot be read: {error}. Remove the file, or replace it"
         ) from error
 
 
-def _tensors(file: Path, card: InputCard, spec: TensorSpec, strides: int) -> Iterator[npt.NDArray[Any]]:
+def _tensors(
+    file: Path, card: InputCard, spec: TensorSpec, strides: int, tiling: Tiling | None
+) -> Iterator[npt.NDArray[Any]]:
     from edgemm.capture import open_source
     from edgemm.preprocess import compile_audio, compile_image
 
@@ -154,9 +177,12 @@ def _tensors(file: Path, card: InputCard, spec: TensorSpec, strides: int) -> Ite
         if card.modality == "image":
             image = compile_image(card, spec)
             while isinstance(item := source.read(), Frame):
-                out = np.empty(spec.shape, spec.dtype)
-                image(item.pixels, item.color, out)
-                yield out
+                for pixels in (
+                    [item.pixels] if tiling is None else some_tiles(item.pixels, image.size_wh, tiling)
+                ):
+                    out = np.empty(spec.shape, spec.dtype)
+                    image(pixels, item.color, out)
+                    yield out
             return
         window = compile_audio(card, spec)
         heard = []

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from edgemm.judge import METRICS, Metric, agreement, metric
-from edgemm.results import Detections, Embedding, Landmarks, Segmentation
+from edgemm.results import Detections, Embedding, Landmarks, Picture, Segmentation
 from edgemm.tasks.context import Context
 from edgemm.tasks.outputs import Outputs
 
@@ -38,6 +38,10 @@ MAX_LOSS = 0.01
 """What a metric may lose against the truth: mAP50, mIoU, or point error, each 0..1."""
 MAX_LOSSES = {"points": 1.0, "dB": 0.5}
 """The same of metrics in these units."""
+MIN_PSNR = 30.0
+"""Pictures: decibels, on average, against the source's."""
+MOST_PSNR = 100.0
+"""What is said where all pixels are the same."""
 SURE = 0.5
 """Score of landmarks from which on the thing is there."""
 ROUNDING = 1e-9
@@ -85,7 +89,7 @@ def gate(
     """How far the results of the file are those of the source.
 
     Args:
-        task: "detection", "segmentation", "landmarks" or "embedding".
+        task: "detection", "segmentation", "landmarks", "embedding" or "picture".
         decoders: of the source's outputs, and of the file's, whose quantization is its own.
         outputs_float: of the source, one for each sample.
         outputs_int8: of the file.
@@ -181,11 +185,24 @@ def _vectors(results: Sequence[tuple[Embedding, Embedding]]) -> TaskFidelity | N
     return TaskFidelity("cosine", mean, MIN_COSINE, sentence, holds, report=report)
 
 
+def _pictures(results: Sequence[tuple[Picture, Picture]]) -> TaskFidelity | None:
+    judge: Any = agreement("picture")
+    for expected, found in results:
+        judge.add(found, expected)
+    figure, report = judge.value(), judge.report()
+    if np.isnan(figure):
+        return None
+    figure = min(figure, MOST_PSNR)
+    sentence = f"pictures: PSNR with the source's {figure:.1f} dB on average (at least {MIN_PSNR:g})"
+    return TaskFidelity("PSNR", figure, MIN_PSNR, sentence, figure >= MIN_PSNR - ROUNDING, report=report)
+
+
 _AGREED: Mapping[str, Callable[[Any], TaskFidelity | None]] = {
     "detection": _detections,
     "segmentation": _areas,
     "landmarks": _points,
     "embedding": _vectors,
+    "picture": _pictures,
 }
 JUDGED = tuple(_AGREED)
 """Tasks that are judged by their results."""

@@ -68,7 +68,8 @@ def _add_data(parser: CommandParser) -> None:
         "--calibrate",
         metavar="DATA",
         help="real data that shows the activations' ranges: a folder of pictures or recordings, an .npz of tensors, or "
-        "texts: .txt with one on each line; .jsonl, .csv or .tsv with text and label, for a bundle source and target",
+        "texts: .txt with one on each line; .jsonl, .csv or .tsv with text and label, for a bundle source and target; "
+        "for a generator seed:0..255",
     )
     parser.add_argument(
         "--samples",
@@ -81,8 +82,8 @@ def _add_data(parser: CommandParser) -> None:
         "--evaluate",
         metavar="DATA",
         help="other data to measure the fidelity on (default: a part of --calibrate); pictures with truths too: COCO's "
-        "JSON, folders of YOLO, PASCAL VOC, or masks; recordings with their texts, or in a folder for each "
-        "speaker; pairs of texts",
+        "JSON, folders of YOLO, PASCAL VOC, masks, or images/ and targets/; recordings with their texts, or in a "
+        "folder for each speaker; pairs of texts",
     )
     parser.add_argument(
         "--card", metavar="CARD.json", help="what the model takes and gives: preprocessing, labels, task"

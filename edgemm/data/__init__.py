@@ -1,4 +1,4 @@
-"""What comes with edgemm to try it on: six trained models, pictures of digits, recordings of words.
+"""What comes with edgemm to try it on: eight trained models, pictures of digits, recordings of words.
 
     models/digits.onnx        handwritten digits, 28 x 28
     models/keywords.onnx      spoken digits in running sound, 8 kHz
@@ -8,6 +8,10 @@
                               bundles that write numbers, times and dates as English words
     models/scene_detector.onnx, models/scene_segmenter.onnx
                               digits in moving, cluttered scenes, which `edgemm.data.scenes` draws
+    models/super_resolution_x2.onnx
+                              pictures twice as large; also .int8.tflite and .int8.onnx
+    models/digit_generator.onnx
+                              handwritten digits of a seed and a label; also .int8.tflite and .int8.onnx
     digits/0 ... digits/9     40 of the held-out pictures as PNG, a folder per digit
     digits/held_out.npz       all 1,000 held-out pictures: the model saw none of them
     digits/calibration.npz    100 pictures that the model was trained on

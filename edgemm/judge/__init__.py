@@ -19,6 +19,7 @@ transcription.py       share of the words, and of the letters, that are wrong
 translation.py         BLEU of the texts that are written for texts
 detection_agreement.py detections of one model against those of another
 embedding.py           cosine of the embeddings of one model with those of another
+pictures.py            how near pictures come to those that are to be made (PSNR, SSIM)
 denoising.py           decibels by which sound is the true one (SI-SDR)
 speakers.py            equal error rate of embeddings; a threshold for a stated false-accept rate
 
@@ -27,7 +28,7 @@ Needs NumPy alone.
 
 from edgemm.judge.metric import AGREEMENTS, METRICS, Metric, agreement, metric
 from edgemm.judge.speakers import FittedThreshold, enrolment_scores, equal_error, fit_threshold
-from edgemm.judge.truth import TrueBoxes, TrueClasses, TruePoints
+from edgemm.judge.truth import TrueBoxes, TrueClasses, TruePicture, TruePoints
 
 __all__ = [
     "AGREEMENTS",
@@ -36,6 +37,7 @@ __all__ = [
     "Metric",
     "TrueBoxes",
     "TrueClasses",
+    "TruePicture",
     "TruePoints",
     "agreement",
     "enrolment_scores",

@@ -47,6 +47,7 @@ METRICS: Mapping[str, str] = {
     "segmentation": "edgemm.judge.segmentation:SegmentationMetric",
     "landmarks": "edgemm.judge.landmarks:LandmarksMetric",
     "audio": "edgemm.judge.denoising:SoundMetric",
+    "picture": "edgemm.judge.pictures:PictureMetric",
     "embedding": "edgemm.judge.speakers:EqualErrorMetric",
     "tagging": "edgemm.judge.tagging:TaggingMetric",
     "voice_activity": "edgemm.judge.voice_activity:VoiceActivityMetric",
@@ -60,6 +61,7 @@ AGREEMENTS: Mapping[str, str] = {
     "segmentation": "edgemm.judge.segmentation:SegmentationMetric",
     "landmarks": "edgemm.judge.landmarks:LandmarksMetric",
     "embedding": "edgemm.judge.embedding:EmbeddingAgreement",
+    "picture": "edgemm.judge.pictures:PictureMetric",
 }
 """Task of a card -> what compares two models' results of it: `add(result, other model's result)`."""
 

@@ -153,3 +153,17 @@ def require_boxes(boxes: npt.NDArray[np.floating[Any]], what: str) -> None:
         raise InputError(
             f"{what}: expected finite left <= right and top <= bottom, found {boxes[at].tolist()} (number {at})"
         )
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class TruePicture:
+    """The picture that is to be made, or a part of it."""
+
+    pixels: npt.NDArray[np.uint8]
+    """uint8[height, width, 3] RGB, or uint8[height, width]."""
+    border: int = 0
+    """Pixels along its edges that are not compared: there, methods to enlarge differ in what they think is beyond."""
+    at_xy: tuple[int, int] = (0, 0)
+    """Where its left upper pixel lies in the result."""
+    within: bool = False
+    """The result has more pixels around it, which are not compared."""

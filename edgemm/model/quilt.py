@@ -8,8 +8,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from edgemm.opencv import opencv
-from edgemm.preprocess.tiles import Span, spans
+from edgemm.preprocess.tiles import Span, mirrored, spans
 
 Pixels = npt.NDArray[np.uint8]
 
@@ -60,11 +59,7 @@ class Quilt:
     def sew(self, picture: Pixels, result: Pixels) -> Iterator[Pixels]:
         """Gives one tile after the other, uint8[height, width] or [height, width, 3], a view; what is made of it lies
         in `made` when the next one is asked for. At the end the result is complete."""
-        cv = opencv()
-        pads = (
-            self._down.margin, max(0, self._down.behind), self._across.margin, max(0, self._across.behind),
-        )  # fmt: skip
-        padded: Any = cv.copyMakeBorder(picture, *pads, cv.BORDER_REFLECT_101, dst=self._padded)
+        padded = mirrored(picture, self._across, self._down, self._padded)
         width, height = self._size_wh
         for row, top in enumerate(self._down.starts):
             for column, left in enumerate(self._across.starts):

@@ -2,7 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import dataclass
+from typing import Any, NamedTuple
+
+import numpy as np
+import numpy.typing as npt
+
+from edgemm.opencv import opencv
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,3 +60,43 @@ def spans(
         Span(length, size, margin, blend) for length, size in zip(picture_wh, size_wh, strict=True)
     )
     return across, down
+
+
+class Tile(NamedTuple):
+    """One piece of a picture."""
+
+    pixels: npt.NDArray[np.uint8]
+    """Of the tile's size, mirrored beyond the picture's edges."""
+    kept: tuple[slice, slice]
+    """Rows and columns of the tile that count: its margins left out, and what lies beyond the picture."""
+    shows: tuple[slice, slice]
+    """The rows and columns of the picture that these are."""
+
+
+def cut(picture: npt.NDArray[np.uint8], size_wh: tuple[int, int], margin: int, blend: int) -> Iterator[Tile]:
+    """All tiles of a picture, row by row.
+
+    Args:
+        picture: uint8[height, width] or [height, width, 3].
+        size_wh, margin, blend: of a tile; see `Span`.
+    """
+    height, width = picture.shape[:2]
+    across, down = spans((width, height), size_wh, margin, blend)
+    padded = mirrored(picture, across, down)
+    for top in down.starts:
+        for left in across.starts:
+            tile = padded[top : top + down.size, left : left + across.size]
+            rows, columns = min(down.kept, height - top), min(across.kept, width - left)
+            kept = slice(margin, margin + rows), slice(margin, margin + columns)
+            yield Tile(tile, kept, (slice(top, top + rows), slice(left, left + columns)))
+
+
+def mirrored(picture: npt.NDArray[np.uint8], across: Span, down: Span, out: Any = None) -> Any:
+    """The picture with what its tiles show beyond its edges.
+
+    Args:
+        out: memory that is used, where it has the size.
+    """
+    cv = opencv()
+    sides = (down.margin, max(0, down.behind), across.margin, max(0, across.behind))
+    return cv.copyMakeBorder(picture, *sides, cv.BORDER_REFLECT_101, dst=out)

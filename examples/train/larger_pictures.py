@@ -1,6 +1,6 @@
-"""Trains the bundled network that makes pictures twice as large: models/twice.onnx.
+"""Trains the bundled network that makes pictures twice as large: models/super_resolution_x2.onnx.
 
-    python examples/train/larger_pictures.py --photographs FOLDER --output twice.onnx
+    python examples/train/larger_pictures.py --photographs FOLDER --output super_resolution_x2.onnx
 
 The folder has the files that photographs.py names. It computes on the brightness alone: Cb and Cr are
 resized. Some 20 minutes on one core; a training that was stopped goes on from `--checkpoint`.
@@ -13,12 +13,14 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+import numpy.typing as npt
 import torch
-from network_file import save_network
+from network_file import save_network, write_int8
 from photographs import HELD_OUT, TRAIN, VALIDATION, Luma, bicubic, half, lumas, psnr
 from torch import nn
 
 from edgemm.card import ImageRecipe, InputCard, ModelCard, OutputCard
+from edgemm.preprocess.tiles import cut
 from edgemm.quantize.training import Batch, Samples, Settings
 from edgemm.quantize.training import train as fit
 from edgemm.tasks.picture import PictureRecipe
@@ -91,6 +93,12 @@ def patches(photographs: list[Luma]) -> tuple[torch.Tensor, torch.Tensor]:
     return torch.from_numpy(np.stack(small)[:, None]), torch.from_numpy(np.stack(large)[:, None])
 
 
+def known_tiles(photographs: list[Luma]) -> list[npt.NDArray[np.float32]]:
+    """Tiles of the training photographs, reduced by 2: what int8 is calibrated on."""
+    tiles = [each.pixels for luma in photographs for each in cut(half(luma), (TILE, TILE), REACH, 0)]
+    return [(each.astype(np.float32) / 255)[None, None] for each in tiles]
+
+
 def turned(batch: Batch) -> Batch:
     """The whole batch as numbers in 0..1, mirrored or turned by chance."""
     pictures = [each.float() / 255 for each in (*batch.inputs, batch.targets)]
@@ -122,7 +130,7 @@ def card(training: dict[str, object]) -> ModelCard:
     """What the file says about itself."""
     recipe = ImageRecipe(color="gray", resize="none")
     return ModelCard(
-        name="twice",
+        name="super_resolution_x2",
         licence="Apache-2.0",
         task="picture",
         family="CNN",
@@ -139,7 +147,7 @@ def main() -> None:
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
     parser.add_argument("--photographs", type=Path, required=True, help="folder of the files")
-    parser.add_argument("--output", type=Path, default=Path("twice.onnx"), help="file to write")
+    parser.add_argument("--output", type=Path, default=Path("super_resolution_x2.onnx"), help="file to write")
     parser.add_argument("--checkpoint", type=Path, help="where the training is kept, and goes on from")
     parser.add_argument("--seed", type=int, default=1)
     parser.add_argument("--epochs", type=int, default=45)
@@ -172,6 +180,7 @@ def main() -> None:
     }
     print(training, flush=True)
     size = save_network(Clipped(network), torch.zeros(1, 1, TILE, TILE), options.output, card(training))
+    write_int8(options.output, known_tiles(train))
     print(
         f"{options.output}: {size:,} bytes; {training['held_out_gain_db']:+.2f} dB over bicubic on held-out photographs"
     )

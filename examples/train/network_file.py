@@ -66,6 +66,20 @@ def save_module(
     return write_artifact(path, payload, card).size_bytes
 
 
+def write_int8(source: Path, known: Any) -> tuple[Path, ...]:
+    """The same as .int8.tflite and .int8.onnx.
+
+    Args:
+        known: what they are calibrated on, as `edgemm.converters.convert` takes it.
+    """
+    from edgemm.converters import convert
+
+    files = tuple(source.with_suffix(each) for each in (".int8.tflite", ".int8.onnx"))
+    for file in files:
+        convert(source, output=file, calibrate=known, scheme="static")
+    return files
+
+
 def _exported(
     network: Any, feeds: Mapping[str, Any], outputs: list[str], name: str, half: bool, open_axes: Any
 ) -> bytes:

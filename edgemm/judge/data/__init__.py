@@ -11,6 +11,7 @@ coco.py       COCO's JSON: boxes, polygons and run lengths (rle.py), key points
 yolo.py       a .txt for each picture: boxes or polygons; names.py: class names in data.yaml or a list
 voc.py        PASCAL VOC's XML
 masks.py      PNG with class numbers, palettes included
+targets.py    the pictures that are to be made of pictures
 polygon.py    the pixels inside polygons
 pictures.py   which files are pictures, and which belong together
 folders.py      which class a sub-folder stands for

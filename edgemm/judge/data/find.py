@@ -9,10 +9,11 @@ from edgemm.errors import InputError
 from edgemm.judge.data.coco import read_coco
 from edgemm.judge.data.labelled import LabelledData
 from edgemm.judge.data.masks import is_masks, read_masks
+from edgemm.judge.data.targets import is_targets, read_targets
 from edgemm.judge.data.voc import is_voc, read_voc
 from edgemm.judge.data.yolo import is_yolo, read_yolo
 
-TASKS = ("detection", "segmentation", "landmarks")
+TASKS = ("detection", "segmentation", "landmarks", "picture")
 """Tasks whose truths are read here."""
 _COCO = {"landmarks": "*keypoints*.json"}
 EXPECTED = {
@@ -21,13 +22,16 @@ EXPECTED = {
     "segmentation": "a folder with images/ and masks/ (PNG with class numbers), one with images/ and labels/ (YOLO's "
     "polygons), or COCO's JSON of instances",
     "landmarks": "COCO's JSON of key points",
+    "picture": "a folder with images/ and targets/, pictures of the same names",
 }
 
 
 def truth_kind(path: Path, task: str) -> str:
-    """ "coco", "yolo", "voc" or "masks"; "" where the path holds no truths of the task that are known here."""
+    """ "coco", "yolo", "voc", "masks" or "targets"; "" where the path holds no truths of the task that are known."""
     if task not in TASKS:
         return ""
+    if task == "picture":
+        return "targets" if path.is_dir() and is_targets(path) else ""
     if path.suffix.lower() == ".json" and path.is_file():
         return "coco"
     if not path.is_dir():
@@ -63,7 +67,7 @@ def read_truth(
 
     Args:
         path: COCO's JSON, or a folder.
-        task: "detection", "segmentation" or "landmarks".
+        task: "detection", "segmentation", "landmarks" or "picture".
         labels: of the model: class numbers are made its own, matched by name. Without, they stay the data's.
         names: YOLO: name of each class number, where the data do not say it.
 
@@ -80,6 +84,8 @@ def read_truth(
         data = read_voc(where)
     elif kind == "masks":
         data = read_masks(where)
+    elif kind == "targets":
+        return read_targets(where)
     else:
         known = EXPECTED.get(task, f"the truths of one of {', '.join(TASKS)}")
         raise InputError(f"{where}: expected {known}; found nothing of the kind")

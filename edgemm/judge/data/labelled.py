@@ -8,10 +8,10 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 from edgemm.errors import InputError
-from edgemm.judge import TrueBoxes, TrueClasses, TruePoints
+from edgemm.judge import TrueBoxes, TrueClasses, TruePicture, TruePoints
 from edgemm.log import LOG
 
-Truth = TrueBoxes | TrueClasses | tuple[TruePoints, ...]
+Truth = TrueBoxes | TrueClasses | tuple[TruePoints, ...] | TruePicture
 
 BACKGROUND = ("background", "_background_", "__background__", "bg")
 """Names of the class of pixels that show none of the things looked for."""
