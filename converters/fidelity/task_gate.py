@@ -40,8 +40,6 @@ MAX_LOSSES = {"points": 1.0, "dB": 0.5}
 """The same of metrics in these units."""
 MIN_PSNR = 30.0
 """Pictures: decibels, on average, against the source's."""
-MOST_PSNR = 100.0
-"""What is said where all pixels are the same."""
 SURE = 0.5
 """Score of landmarks from which on the thing is there."""
 ROUNDING = 1e-9
@@ -192,7 +190,6 @@ def _pictures(results: Sequence[tuple[Picture, Picture]]) -> TaskFidelity | None
     figure, report = judge.value(), judge.report()
     if np.isnan(figure):
         return None
-    figure = min(figure, MOST_PSNR)
     sentence = f"pictures: PSNR with the source's {figure:.1f} dB on average (at least {MIN_PSNR:g})"
     return TaskFidelity("PSNR", figure, MIN_PSNR, sentence, figure >= MIN_PSNR - ROUNDING, report=report)
 

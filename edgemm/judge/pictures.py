@@ -13,6 +13,8 @@ from edgemm.judge.truth import TruePicture
 from edgemm.results import Picture
 
 PEAK = 255.0
+MOST = 100.0
+"""Decibels, where all pixels are the same: means stay numbers."""
 WINDOW, SIGMA = 11, 1.5
 """Of the Gaussian window that SSIM looks through, in pixels."""
 K1, K2 = 0.01, 0.03
@@ -67,7 +69,7 @@ class PictureMetric:
             self._ssim.append(ssim(found, right))
 
     def value(self) -> float:
-        """Decibels: infinite where all is right, NaN before the first."""
+        """Decibels: MOST where all is right, NaN before the first."""
         return float(np.mean(self._psnr)) if self._psnr else math.nan
 
     def report(self) -> dict[str, Any]:
@@ -100,9 +102,9 @@ def brightness(pixels: npt.NDArray[np.uint8]) -> Plane:
 
 
 def psnr(found: Plane, right: Plane) -> float:
-    """Decibels; infinite where both are the same."""
+    """Decibels; MOST where both are the same."""
     error = float(np.square(found - right).mean())
-    return 10 * math.log10(PEAK**2 / error) if error > 0 else math.inf
+    return min(MOST, 10 * math.log10(PEAK**2 / error)) if error > 0 else MOST
 
 
 def ssim(found: Plane, right: Plane) -> float:

@@ -96,7 +96,7 @@ def patches(photographs: list[Luma]) -> tuple[torch.Tensor, torch.Tensor]:
 def known_tiles(photographs: list[Luma]) -> list[npt.NDArray[np.float32]]:
     """Tiles of the training photographs, reduced by 2: what int8 is calibrated on."""
     tiles = [each.pixels for luma in photographs for each in cut(half(luma), (TILE, TILE), REACH, 0)]
-    return [(each.astype(np.float32) / 255)[None, None] for each in tiles]
+    return [(each.astype(np.float32) / np.float32(255))[None, None] for each in tiles]
 
 
 def turned(batch: Batch) -> Batch:

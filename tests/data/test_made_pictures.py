@@ -62,22 +62,20 @@ def test_pictures_of_any_size_become_twice_as_large(size: tuple[int, int]) -> No
 def test_tiles_of_the_bundled_network_are_not_seen() -> None:
     """The same with a margin twice as wide: what it looks at is all there with its own."""
     picture = shapes(150, 310)
-    with bundled("super_resolution_x2", ".onnx") as model:
-        made = model(picture).pixels
-    needs(onnx_runtime)
-    with edgemm.load(data.path("models/super_resolution_x2.onnx"), margin=20) as model:
-        assert np.abs(made.astype(int) - model(picture).pixels).max() <= 1  # rounding
+    narrow = bundled("super_resolution_x2", ".onnx")
+    wide: Any = edgemm.load(data.path("models/super_resolution_x2.onnx"), margin=20)
+    with narrow, wide:
+        made = narrow(picture).pixels.astype(int)
+        assert np.abs(made - wide(picture).pixels).max() <= 1  # rounding
 
 
 @pytest.mark.parametrize("suffix", FILES)
 def test_made_digits_are_read_as_what_they_should_be(suffix: str) -> None:
     needs(onnx_runtime)
-    with (
-        bundled("digit_generator", suffix) as generator,
-        edgemm.load(data.path("models/digits.onnx")) as reader,
-    ):
-        read: list[Any] = [
-            [reader(each.pixels).label for each in generator.generate(2000, label=digit, count=10)]  # type: ignore[attr-defined]
+    generator, reader = bundled("digit_generator", suffix), bundled("digits", ".onnx")
+    with generator, reader:
+        read = [
+            [reader(each.pixels).label for each in generator.generate(2000, label=digit, count=10)]
             for digit in range(10)
         ]
     right = sum(label == str(digit) for digit, labels in enumerate(read) for label in labels)
