@@ -1,5 +1,4 @@
-"""What models are fed with: frames, audio blocks, texts and seeds of sources, points of other models, each with its time.
-"""
+"""What models are fed with: what sources give (frames, audio blocks, texts, seeds), points of other models; each timed."""
 
 from __future__ import annotations
 

@@ -96,14 +96,16 @@ def _open_live(named: SourceUri) -> Source:
     return source
 
 
-_UNPACED = {"text": "a text has", "seed": "seeds have"}
+_UNPACED = {
+    "text": "a text has no pace of its own that it could be played at",
+    "seed": "seeds have no pace of their own that they could be played at",
+}
+"""What cannot be played in real time."""
 
 
 def _open_unpaced(named: SourceUri, pace: Pace) -> Source:
     if pace == "live":
-        raise InputError(
-            f"{named.text!r}: {_UNPACED[named.scheme]} no pace of its own that it could be played at. Leave --live out"
-        )
+        raise InputError(f"{named.text!r}: {_UNPACED[named.scheme]}. Leave --live out")
     return _open_live(named)
 
 

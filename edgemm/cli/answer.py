@@ -18,7 +18,8 @@ SHOWN = 3
 
 def answer(result: Result) -> str:
     """ "seven 0.91"; "not detected (seven 0.31)"; "2 found: cat 0.90, dog 0.71"; "logits float32[1, 10]"; "one two
-    ..." where a later result replaces this one; "Bark begins at 1.20 s"; "speech 0.45 to 2.10 s"."""
+    ..." where a later result replaces this one; "Bark begins at 1.20 s"; "speech 0.45 to 2.10 s";
+    "picture of 640 x 480 pixels"."""
     if hasattr(result, "things"):
         return _things(result)
     if hasattr(result, "begun"):
@@ -30,6 +31,9 @@ def answer(result: Result) -> str:
         return best if getattr(result, "detected", True) else f"not detected ({best})"
     if hasattr(result, "scores"):
         return _found(result)
+    if hasattr(result, "pixels"):
+        height, width, *channels = result.pixels.shape
+        return f"picture of {width} x {height} pixels{'' if channels else ', grey'}"
     if hasattr(result, "text"):
         text = printable(str(result.text))
         return f"{text} ..." if text and not result.final else text or "no words"

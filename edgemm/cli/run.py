@@ -31,6 +31,8 @@ examples:
   edgemm run face.tflite --source "camera:0?size=1280x720&fps=30" --max-age 100 --on-late drop
   edgemm run face.tflite --source "camera:0?wait=1"    # a camera that may be plugged in later
   edgemm run face.tflite --source walk.mp4 --save out.mp4    # a film with what was found drawn in
+  edgemm run larger.tflite --source photos/ --save larger/   # a model that makes pictures of pictures, in tiles
+  edgemm run generator.tflite --source "seed:0..9?label=3" --save made/    # one of the label for each seed
   edgemm run sentiment.tflite --source text:-          # lines from standard input; text:FILE for those of a file
   edgemm run recognizer.zip --source microphone:       # several models that are one: docs/bundles.md
   edgemm run recognizer.tflite --source microphone: --before dtln.zip --json    # hears speech without the noise
@@ -40,7 +42,8 @@ examples:
   edgemm run app.json                                  # several models and sources: examples/kiosk
 
 sources: a picture, a folder, a glob in quotes, a video file, a .wav file; camera:0, /dev/video0, picamera2:,
-  gst:PIPELINE, rtsp://, http:// (MJPEG), udp://; microphone:, microphone:NAME; text:FILE, text:-
+  gst:PIPELINE, rtsp://, http:// (MJPEG), udp://; microphone:, microphone:NAME; text:FILE, text:-;
+  seed:7, seed:0..9, seed:0..9?label=NAME
 
 --save writes .mp4 and .mkv (MPEG-4 Part 2, which VLC, mpv and ffmpeg play and browsers do not), .webm (VP8, which
   browsers play; slower), .avi (motion JPEG, large), or numbered .jpg pictures into a folder. A film is written as

@@ -298,8 +298,8 @@ class Model:
 
     @property
     def modality(self) -> str:
-        """What it takes: "image", "audio", "text", "points"; "seed" of a generator; "tensor": prepared tensors, or inputs
-        of several kinds."""
+        """What it takes: "image", "audio", "text", "points"; "seed" of a generator; "tensor": prepared tensors, or
+        inputs of several kinds."""
         mains = self._mains()
         if mains and all(card.latent is not None for card, _ in mains):
             return "seed"

@@ -118,7 +118,7 @@ class ImagePreprocessor:
         Raises:
             InputError: as for a whole picture; or the region is nowhere, or has no size.
         """
-        picture = _checked_picture(pixels, color)
+        picture = checked_picture(pixels, color)
         self._check_out(out)
         view = whole_view(self._recipe, region, self._size_wh)
         by_plane, wanted = self._writer.by_plane, self._recipe.color

@@ -10,9 +10,9 @@ import numpy as np
 
 from edgemm.errors import InputError
 from edgemm.judge import TruePicture
-from edgemm.log import LOG
 from edgemm.judge.data.labelled import Labelled, LabelledData, Truth
 from edgemm.judge.data.pictures import PICTURES, pictures_in, read_bounded
+from edgemm.log import LOG
 
 MAX_BYTES = 256 << 20
 BORDER = 4

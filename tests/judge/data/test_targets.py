@@ -14,8 +14,8 @@ import edgemm
 from edgemm.converters import convert
 from edgemm.errors import InputError
 from edgemm.judge import TruePicture
-from edgemm.opencv import opencv
 from edgemm.judge.data import read_truth, truth_kind
+from edgemm.opencv import opencv
 
 cv2: Any = needs(opencv)
 
