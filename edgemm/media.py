@@ -1,4 +1,4 @@
-"""What models are fed with: what sources give (frames, audio blocks, texts, seeds), points of other models; each timed."""
+"""What models are fed with: frames, sound, texts and seeds of sources, points of other models, each with its time."""
 
 from __future__ import annotations
 

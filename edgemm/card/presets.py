@@ -99,13 +99,13 @@ PRESETS: dict[str, ModelCard] = {
         OutputCard(decode="probabilities"),
         ImageRecipe(resize="center-crop", resize_short=256, mean=(0.5,), std=(0.5,)),
     ),
+    # Handwritten digits, white on black, 0..1.
+    "mnist": _image("classification", OutputCard(decode="logits"), ImageRecipe(color="gray")),
     # Super-resolution, enhancement and the like of pictures in 0..1, in tiles; those of the brightness alone.
     "super-resolution": _picture(ImageRecipe(resize="none"), color="rgb", tiles=True),
     "super-resolution-luma": _picture(ImageRecipe(color="gray", resize="none"), color="luma", tiles=True),
     # Transfer of a style (Johnson et al.): pictures in 0..255, brought to the input's size and back.
     "style": _picture(ImageRecipe(scale=1.0), scale=(1.0,), size="source"),
-    # Handwritten digits, white on black, 0..1.
-    "mnist": _image("classification", OutputCard(decode="logits"), ImageRecipe(color="gray")),
     # 25 ms windows each 10 ms, 40 bands, about one second.
     "logmel16k": _audio(AudioRecipe()),
     "logmel8k": _audio(

@@ -23,7 +23,8 @@ pytestmark = pytest.mark.device
 
 IMAGES = {
     "imagenet": 224, "imagenet-tf": 224, "mnist": 28, "yolo": 640, "blazeface": 128, "blazepose": 224, "blazepalm": 192,
-    "face-landmarks": 192, "pose-landmarks": 256, "hand-landmarks": 224,
+    "face-landmarks": 192, "pose-landmarks": 256, "hand-landmarks": 224, "super-resolution": 128,
+    "super-resolution-luma": 128, "style": 256,
 }  # fmt: skip
 POINTS = {"hand-gesture": (1, 42), "finger-gesture": (1, 32)}
 SOUNDS = {
@@ -49,13 +50,13 @@ def test_each_preset_is_tested_here() -> None:
 def test_picture_presets_fill_a_tensor(name: str) -> None:
     needs(opencv)
     (card,) = preset(name).inputs
-    channels = 1 if name == "mnist" else 3
+    channels = 1 if name in ("mnist", "super-resolution-luma") else 3
     spec = TensorSpec("input", (1, channels, IMAGES[name], IMAGES[name]), "float32")
     out = np.full(spec.shape, np.nan, np.float32)
-    white = np.full((300, 400, 3), 255, np.uint8)
+    white = np.full((128, 128, 3) if name.startswith("super") else (300, 400, 3), 255, np.uint8)
     compile_image(replace(card, layout="NCHW"), spec)(white, "rgb", out)
     assert np.isfinite(out).all()
-    expected = {"imagenet": (1 - 0.485) / 0.229}.get(name, 1.0)
+    expected = {"imagenet": (1 - 0.485) / 0.229, "style": 255.0}.get(name, 1.0)
     assert out[0, 0, IMAGES[name] // 2, IMAGES[name] // 2] == pytest.approx(expected, abs=1e-6)
 
 
