@@ -24,13 +24,14 @@ class DirectorySink(NumberedFolder):
         self,
         path: str | Path,
         *,
-        format: Literal["jpg", "png"] = "jpg",
+        format: Literal["auto", "jpg", "png"] = "auto",
         limit: int = LIMIT,
         capacity: int = CAPACITY,
     ) -> None:
         """Args:
             path: the folder; made where there is none, with those above it.
-            format: "jpg", or "png" without loss, which takes longer and more space.
+            format: "jpg", or "png" without loss, which takes longer and more space. "auto": png where the result is a
+                picture itself, else jpg.
             limit: pictures that are kept.
             capacity: pictures that may wait for the disk.
 
@@ -39,12 +40,17 @@ class DirectorySink(NumberedFolder):
             MissingDependency: OpenCV is not installed.
         """
         self._cv2: Any = opencv()
-        self._settings = [self._cv2.IMWRITE_JPEG_QUALITY, JPEG_QUALITY] if format == "jpg" else []
-        super().__init__(path, choice("format", format, ("jpg", "png")), limit)
+        self._auto = choice("format", format, ("auto", "jpg", "png")) == "auto"
+        super().__init__(path, "jpg" if self._auto else format, limit)
         self._outbox = Outbox(f"folder {path}", slots(), self._write, self._finish, capacity=capacity)
 
+    def _suffix_of(self, slot: DrawnItem) -> str:
+        return "png" if self._auto and slot.made else self._suffix
+
     def _coded(self, slot: DrawnItem) -> memoryview:
-        good, coded = self._cv2.imencode(f".{self._suffix}", slot.drawn(), self._settings)
+        suffix = self._suffix_of(slot)
+        settings = [self._cv2.IMWRITE_JPEG_QUALITY, JPEG_QUALITY] if suffix == "jpg" else []
+        good, coded = self._cv2.imencode(f".{suffix}", slot.drawn(), settings)
         if not good:
             raise EdgemmError(f"{self.path}: OpenCV cannot encode the picture")
         found: memoryview = coded.data

@@ -17,7 +17,7 @@ from edgemm.stream.item import Item
 class DrawnItem:
     """A slot for pictures, in OpenCV's order of colours (BGR)."""
 
-    __slots__ = ("_canvas", "captured_ns", "frame_number", "result", "sequence", "stream")
+    __slots__ = ("_canvas", "captured_ns", "frame_number", "made", "result", "sequence", "stream")
 
     result: Result
     stream: str
@@ -27,6 +27,8 @@ class DrawnItem:
     """Of the frame in its source, dropped ones counted in."""
     captured_ns: int
     """CLOCK_MONOTONIC, nanoseconds: when the frame was captured."""
+    made: bool
+    """The result is a picture itself, which is shown instead of the frame."""
 
     def __init__(self, rooms: dict[str, npt.NDArray[np.uint8]]) -> None:
         """Args:
@@ -42,6 +44,7 @@ class DrawnItem:
         """
         picture = require_picture(background(item.frame, item.value))
         self._canvas.load(picture)
+        self.made = picture is not item.frame
         self.stream, self.result = stream, item.value
         self.sequence, self.frame_number = item.sequence, picture.sequence
         self.captured_ns = item.captured_ns

@@ -86,28 +86,32 @@ class NumberedFolder(CompleteSink):
     def _write(self, slot: Any) -> bool:
         """False where the disk does not take it."""
         stream = self._name_of(slot.stream)
-        name = self._free_name(stream, slot.sequence)
-        coded = self._coded(slot)
+        suffix, coded = self._suffix_of(slot), self._coded(slot)
         try:
-            self._keep(self._put(name, coded, stream, slot.sequence))
+            self._keep(self._put(coded, stream, slot.sequence, suffix))
         except OSError as error:
+            name = self._free_name(stream, slot.sequence, suffix)
             self._count_failure(atomic.cannot_write(self.path / name, error))
             return False
         return True
 
-    def _free_name(self, stream: str, sequence: int) -> str:
-        number = self._first.get(stream, 0) + sequence
-        return f"edgemm-{stream}{'-' if stream else ''}{number:06d}.{self._suffix}"
+    def _suffix_of(self, slot: Any) -> str:
+        """Of its file."""
+        return self._suffix
 
-    def _put(self, name: str, coded: bytes | memoryview, stream: str, sequence: int) -> str:
+    def _free_name(self, stream: str, sequence: int, suffix: str) -> str:
+        number = self._first.get(stream, 0) + sequence
+        return f"edgemm-{stream}{'-' if stream else ''}{number:06d}.{suffix}"
+
+    def _put(self, coded: bytes | memoryview, stream: str, sequence: int, suffix: str) -> str:
         """Writes a file under its name, or the next that is free: another program may write into the folder too."""
         while True:
+            name = self._free_name(stream, sequence, suffix)
             try:
                 atomic.write(self.path / name, [coded], tidy=False, fresh=True)
                 return name
             except FileExistsError:
                 self._first[stream] = self._first.get(stream, 0) + 1
-                name = self._free_name(stream, sequence)
 
     def _keep(self, name: str) -> None:
         self._kept.append(name)

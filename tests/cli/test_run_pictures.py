@@ -35,7 +35,10 @@ def test_pictures_are_saved_in_their_own_size(words: list[str], tmp_path: Path) 
     assert [each.shape for each in made] == [(80, 102, 3)] * 3
     for at, each in enumerate(made):
         expected = scene(40, 51, at).repeat(2, 0).repeat(2, 1)
-        assert abs(each.astype(int) - expected).mean() < 14  # colours are smoothed, and JPEG
+        assert abs(each.astype(int) - expected).mean() < 14  # colours are smoothed
+    assert {each.suffix for each in (tmp_path / "larger").iterdir()} == {
+        ".png"
+    }  # nothing that was made is lost
     film = cv2.VideoCapture(str(tmp_path / "larger.avi"))
     assert [film.get(each) for each in (cv2.CAP_PROP_FRAME_WIDTH, cv2.CAP_PROP_FRAME_HEIGHT)] == [102, 80]
     assert film.get(cv2.CAP_PROP_FRAME_COUNT) == 3

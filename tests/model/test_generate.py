@@ -229,8 +229,8 @@ def test_the_command_line_saves_what_is_made(tmp_path: Path, capsys: pytest.Capt
     assert code == 0
     assert [line["result"] for line in lines[:-1]] == [{"width": 4, "height": 4, "channels": 1}] * 5
     assert [each.name for each in sorted((tmp_path / "out").iterdir())] == [
-        f"edgemm-00000{n}.jpg" for n in range(5)
+        f"edgemm-00000{n}.png" for n in range(5)
     ]
-    first: Any = cv2.imread(str(tmp_path / "out" / "edgemm-000000.jpg"))
-    assert abs(float(first.mean()) - 122.5) < 3
+    first: Any = cv2.imread(str(tmp_path / "out" / "edgemm-000000.png"))
+    assert abs(float(first.mean()) - 122.5) < 1.5
     assert lines[-1]["summary"]["sinks"][str(tmp_path / "out.avi")]["frames"] == 5

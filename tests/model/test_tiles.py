@@ -15,6 +15,7 @@ from picture_networks import picture_card, scene, sharpened, write_network
 import edgemm
 from edgemm.errors import CardError, InputError
 from edgemm.media import Frame
+from edgemm.model.quilt import Quilt
 from edgemm.opencv import opencv
 from edgemm.preprocess.tiles import Span
 from edgemm.session import NO_CLOCK
@@ -254,3 +255,14 @@ def test_tiles_cover_a_line_and_none_is_for_nothing(length: int, margin: int, bl
     if span.count > 1:
         assert (span.count - 1) * span.step + blend < length
     assert margin + length + max(0, span.behind) >= span.starts[-1] + span.size
+
+
+@pytest.mark.parametrize("across", [True, False])
+def test_shared_pixels_go_over_in_equal_steps(across: bool) -> None:
+    """One tile is 0, the next 100; they share four pixels: 12.5, 37.5, 62.5 and 87.5, rounded."""
+    shape, size_wh = ((8, 12), (8, 8)) if across else ((12, 8), (8, 8))
+    quilt, result = Quilt(shape, size_wh, (1, 1), 0, 4, 1), np.empty(shape, np.uint8)
+    for at, _ in enumerate(quilt.sew(np.zeros(shape, np.uint8), result)):
+        quilt.made[...] = 100 * at
+    line = result[0] if across else result[:, 0]
+    assert line.tolist() == [0, 0, 0, 0, 12, 38, 62, 88, 100, 100, 100, 100]

@@ -181,7 +181,7 @@ def test_a_folder_that_is_not_writable_is_refused(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("wrong", "said"),
     [
-        ({"format": "jpeg"}, "expected one of jpg, png; found 'jpeg'"),
+        ({"format": "jpeg"}, "expected one of auto, jpg, png; found 'jpeg'"),
         ({"limit": 0}, "limit: expected a whole"),
     ],
 )
