@@ -46,8 +46,9 @@ sources: a picture, a folder, a glob in quotes, a video file, a .wav file; camer
   seed:7, seed:0..9, seed:0..9?label=NAME
 
 --save writes .mp4 and .mkv (MPEG-4 Part 2, which VLC, mpv and ffmpeg play and browsers do not), .webm (VP8, which
-  browsers play; slower), .avi (motion JPEG, large), or numbered .jpg pictures into a folder (.png where the
-  result is a picture itself). A film is written as NAME.part.SUFFIX and renamed at the end; where power may fail choose .mkv, whose part can be played, an .mp4's cannot.
+  browsers play; slower), .avi (motion JPEG, large), or numbered .jpg pictures into a folder (.png where the result is a
+  picture itself). A film is written as NAME.part.SUFFIX and renamed at the end; where power may fail choose .mkv, whose
+  part can be played, an .mp4's cannot.
   Results that are sound go into a .wav file or, each by itself, into a folder; --save speaker: plays them. While it
   does, a microphone is not heard, unless it is declared echo-cancelled: microphone:?echo_cancelled=1
 
