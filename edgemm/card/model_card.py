@@ -147,6 +147,9 @@ class ModelCard:
     """Written by `edgemm convert`: scheme (float, static, dynamic), target, and what was done to keep the accuracy."""
     fidelity: dict[str, Any] = field(default_factory=dict)
     """Written by `edgemm convert`: for each output snr_db, max_abs_error, top1_agreement."""
+    judgement: dict[str, Any] = field(default_factory=dict)
+    """Written by `edgemm judge --write-card`: the figure of the task with its interval, on which data, how much is left
+    of it when these are spoiled, latency and memory on which machine."""
     source_sha256: str = ""
     """Written by `edgemm convert`: SHA-256 of the model that this one was made from, hexadecimal."""
     extra: dict[str, Any] = field(default_factory=dict)

@@ -28,6 +28,7 @@ COMMANDS = {
     "inspect": "show what is in a model file: card, operators, size, quantization",
     "verify": "run the inputs stored in a model file and compare with the stored answers",
     "bench": "measure latency, memory and what the accelerator runs on this machine",
+    "judge": "judge models side by side: accuracy, generalization, interpretability, compute, storage",
     "run": "run a model on a camera, a microphone, a stream or files",
     "enrol": "learn whose voices or faces there are, and write them down",
     "identify": "say whose voice or face is in recordings or pictures, of those that are enrolled",
@@ -46,7 +47,7 @@ examples:
   edgemm convert --help
   edgemm doctor --json
 
-exit codes: 0 done, 1 internal error, 2 usage, 3 fidelity gate or goldens missed, or not who --as names,
+exit codes: 0 done, 1 internal error, 2 usage, 3 fidelity gate, goldens or constraints missed, or not who --as names,
 4 latency gate missed, 5 delegate missing, 6 artifact damaged or not understood, 7 source failed, 8 package missing,
 9 the model cannot be expressed; 130, 143 and 129 when SIGINT (Ctrl-C), SIGTERM or SIGHUP ended it, but for `run`,
 which finishes the items in progress and exits 0

@@ -8,7 +8,8 @@ measured on this machine, time and memory, is measured at the end, by itself.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -20,6 +21,7 @@ from edgemm.judge.corruptions import STRENGTHS, kinds
 from edgemm.judge.figures import accuracy, known_or_none, maps_told, value_of
 from edgemm.judge.metric import metric
 from edgemm.judge.pieces import (
+    Judged,
     Row,
     answer_pieces,
     close_judged,
@@ -29,7 +31,7 @@ from edgemm.judge.pieces import (
     open_data,
     open_judged,
 )
-from edgemm.judge.samples import Facts
+from edgemm.judge.samples import Facts, SampleData
 from edgemm.judge.spread import Spread, spread
 from edgemm.judge.tally import make_tally
 from edgemm.selection import spread as evenly
@@ -212,7 +214,10 @@ def _told(judging: Judging, work: _Work, plan: Plan, measured: dict[str, Any]) -
         "interpretability": maps_told(work.rows.get("maps", []), work.failed.get("maps")),
         **measured,
     }
-    return {**told, "figures": figures_of(told, of_task.name, of_task.unit, of_task.higher_is_better)}
+    return {
+        **told,
+        "figures": figures_of(told, of_task.name, of_task.unit, higher_is_better=of_task.higher_is_better),
+    }
 
 
 def _generalization(work: _Work, plan: Plan) -> dict[str, Any]:
@@ -264,15 +269,48 @@ def _measured(
     return {"compute": compute, "storage": storage}
 
 
+FIGURES = (
+    "other", "corrupted", "latency_ms", "p90_ms", "p99_ms", "processor_ms", "energy_mj", "macs", "size_kb",
+    "compressed_kb", "peak_mb",
+)  # fmt: skip
+"""Names of the figures that every model has, beside that of its task."""
+
+
+def figure_names(judging: Judging) -> tuple[str, ...]:
+    """Those that constraints on a model may name.
+
+    Raises:
+        EdgemmError: it cannot be loaded, or its task has no metric.
+    """
+    with open_judged(model_facts(judging.path, judging.card)) as judged:
+        of_task = metric(judged.facts.task)
+    return (*_of_task(of_task.name, of_task.unit, higher_is_better=of_task.higher_is_better), *FIGURES)
+
+
+def _of_task(name: str, unit: str, *, higher_is_better: bool) -> tuple[str, ...]:
+    """The metric's own name; "accuracy" too where it is a share that should be high."""
+    own = plain_name(name)
+    alike = unit == "share" and higher_is_better and own != "accuracy"
+    return (own, "accuracy") if alike else (own,)
+
+
+@contextmanager
+def opened(judging: Judging, plan: Plan) -> Iterator[tuple[Judged, SampleData]]:
+    """A model as it is judged, and the data that it is judged on."""
+    try:
+        with open_judged(model_facts(judging.path, judging.card)) as judged:
+            yield judged, open_data(data_facts(plan.data, "--data", plan.samples), judged.facts)
+    finally:
+        close_judged()
+
+
 def figures_of(
-    told: Mapping[str, Any], name: str, unit: str, higher_is_better: bool
+    told: Mapping[str, Any], name: str, unit: str, *, higher_is_better: bool
 ) -> dict[str, float | None]:
     """The figures of one model that constraints may name."""
     value, other = told["accuracy"]["value"], told["generalization"]["other"]
     compute, storage = told["compute"], told["storage"]
-    found = {plain_name(name): value}
-    if unit == "share" and higher_is_better:
-        found["accuracy"] = value
+    found = dict.fromkeys(_of_task(name, unit, higher_is_better=higher_is_better), value)
     found |= {
         "other": None if other is None else other["value"],
         "corrupted": told["generalization"]["mean"],

@@ -9,6 +9,8 @@ import numpy as np
 import numpy.typing as npt
 
 BLUE, GREEN, RED, GREY = "#3b6fb6", "#3a9a5b", "#c2453c", "#8a8f98"
+LINES = ((BLUE, ""), ("#d98218", "6 3"), (GREEN, "2 3"), (RED, "8 3 2 3"), ("#7b5bb5", "1 3"), (GREY, "10 4"))
+"""Colour and dashes of one model after the other: those who see no colours have the dashes."""
 STAGE_COLORS = {"wait": "#b8bcc4", "preprocess": "#e0a83a", "infer": BLUE, "decode": GREEN}
 
 
@@ -252,3 +254,80 @@ def over_latency(points: Mapping[str, tuple[float, float]], what: str) -> str:
         )
         parts.append(_text(x + 9, y + 4, name))
     return _svg(width, height, parts, f"{what} over latency")
+
+
+def curves(lines: Mapping[str, Sequence[float | None]], title: str) -> str:
+    """A figure over strengths 0, 1, 2 ...: one line for each name, in the colours of `legend`.
+
+    Args:
+        lines: name -> its figures; None where one is not known.
+    """
+    width, height, left, below = 280, 190, 46, 24
+    known = [value for line in lines.values() for value in line if value is not None]
+    low, high = min([0.0, *known]), max([1.0, *known])
+    high = max(known, default=1.0) if max(known, default=0.0) > 1 else 1.0
+    steps = max((len(line) for line in lines.values()), default=2) - 1
+
+    def place(at: int, value: float) -> tuple[float, float]:
+        across = left + (width - left - 12) * at / max(steps, 1)
+        return across, 24 + (height - below - 24) * (high - value) / ((high - low) or 1.0)
+
+    parts = [
+        _text(left, 14, title),
+        f'<path d="M {left} 24 V {height - below} H {width - 8}" fill="none" stroke="{GREY}"/>',
+        _text(left - 5, 30, f"{high:.3g}", anchor="end"), _text(left - 5, height - below, f"{low:.3g}", anchor="end"),
+        *(_text(place(at, low)[0], height - 8, at, anchor="middle") for at in range(steps + 1)),
+    ]  # fmt: skip
+    for number, (name, line) in enumerate(lines.items()):
+        color, dashes = LINES[number % len(LINES)]
+        at_each = [(*place(at, value), value) for at, value in enumerate(line) if value is not None]
+        path = " L ".join(f"{x:.1f} {y:.1f}" for x, y, _ in at_each)
+        if path:
+            parts.append(
+                f'<path d="M {path}" fill="none" stroke="{color}" stroke-width="2" stroke-dasharray="{dashes}"/>'
+            )
+        parts += [
+            f'<circle cx="{x:.1f}" cy="{y:.1f}" r="3" fill="{color}">'
+            f"<title>{escape(name)}: {value:.4g}</title></circle>"
+            for x, y, value in at_each
+        ]
+    return _svg(width, height, parts, title)
+
+
+def legend(names: Sequence[str]) -> str:
+    """Which line is whose, in `curves`."""
+    parts = []
+    for number, name in enumerate(names):
+        color, dashes = LINES[number % len(LINES)]
+        y = 12 + 20 * number
+        parts.append(
+            f'<path d="M 0 {y} H 34" stroke="{color}" stroke-width="2" stroke-dasharray="{dashes}" fill="none"/>'
+        )
+        parts.append(_text(42, y + 4, name))
+    return _svg(300, 6 + 20 * len(names), parts, "lines")
+
+
+def intervals(figures: Mapping[str, tuple[float, Sequence[float] | None]], title: str) -> str:
+    """Each figure as a dot, with the interval around it.
+
+    Args:
+        figures: name -> the figure, and the two ends of its interval.
+    """
+    left, width, step = 170, 560, 24
+    ends = [each for value, interval in figures.values() for each in (value, *(interval or ()))]
+    low, high = min(ends), max(ends)
+    span = (high - low) or abs(high) or 1.0
+
+    def place(value: float) -> float:
+        return left + 10 + (width - left - 90) * (value - low) / span
+
+    parts = [_text(0, 14, title)]
+    for index, (name, (value, interval)) in enumerate(figures.items()):
+        y = 34 + index * step
+        parts.append(_text(left - 8, y + 4, name if len(name) <= 26 else f"...{name[-23:]}", anchor="end"))
+        if interval is not None:
+            first, last = map(place, interval)
+            parts.append(f'<path d="M {first:.1f} {y} H {last:.1f}" stroke="{BLUE}" stroke-width="3"/>')
+        parts.append(f'<circle cx="{place(value):.1f}" cy="{y}" r="5" fill="{BLUE}"/>')
+        parts.append(_text(width - 70, y + 4, f"{value:.4g}"))
+    return _svg(width, 44 + step * len(figures), parts, title)
