@@ -211,7 +211,7 @@ def test_a_seam_has_these_names(where: tuple[str, str]) -> None:
 
 CARD_FIELDS = [
     "name", "version", "licence", "min_edgemm", "payload_sha256", "task", "family", "inputs", "outputs", "labels",
-    "recipe", "states", "history", "quantization", "fidelity", "source_sha256", "extra", "files",
+    "recipe", "states", "history", "quantization", "fidelity", "judgement", "source_sha256", "extra", "files",
 ]  # fmt: skip
 
 
