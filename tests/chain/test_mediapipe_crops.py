@@ -11,6 +11,7 @@ import pytest
 
 from edgemm.chain.crop import Crop
 from edgemm.chain.mediapipe import bodies, faces, hands
+from edgemm.chain.smooth import Smooth
 from edgemm.results import Detections, Landmarks
 
 pytestmark = pytest.mark.device
@@ -99,6 +100,13 @@ def test_a_hand(_: int) -> None:
     steady = [points[at] for each in (range(4), (5, 6), (9, 10), (13, 14), (17, 18)) for at in each]
     center, wide, high = middle_and_sides([each / back for each in steady])
     assert_is(track.next, marks, (center - 0.1j * high) * back, 2 * max(wide, high), angle)
+
+
+def test_only_the_circle_of_a_body_is_smoothed() -> None:
+    """As pose_landmark_filtering does it, also where its landmarks are not."""
+    assert bodies()[1].smooth == Smooth(min_cutoff_hz=0.01, beta=10.0, derivate_cutoff_hz=1.0, relative=True)
+    assert faces()[1].smooth is None
+    assert hands()[1].smooth is None
 
 
 def test_how_many_and_how_often() -> None:
