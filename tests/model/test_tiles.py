@@ -266,3 +266,12 @@ def test_shared_pixels_go_over_in_equal_steps(across: bool) -> None:
         quilt.made[...] = 100 * at
     line = result[0] if across else result[:, 0]
     assert line.tolist() == [0, 0, 0, 0, 12, 38, 62, 88, 100, 100, 100, 100]
+
+
+def test_what_was_cancelled_before_is_forgotten(tmp_path: Path) -> None:
+    path = write_network(tmp_path / "same.onnx", "same")
+    with edgemm.load(path, card=picture_card(tiles=True, margin=1)) as model:
+        session: Any = model.session()
+        session.cancel()
+        assert session.whole(Frame(scene(20, 20), 0, 0)).pixels.shape == (20, 20, 3)
+        session.close()
