@@ -129,7 +129,6 @@ class _Part:
         asked: Any = options.scheme_of(self.role)
         calibration, held = fed.calibration.get(self.role), fed.held.get(self.role)
         samples = calibration.samples if calibration is not None and calibration.samples else None
-        dynamic = asked == "auto" and samples is None
         about = " ".join(filter(None, (self.role, fed.bucket.name)))
         return convert(
             self.path,
@@ -137,7 +136,7 @@ class _Part:
             calibrate=samples,
             evaluate=held.samples if held is not None and held.samples else None,
             card=card,
-            scheme="dynamic" if dynamic else asked,
+            scheme=asked,
             target=options.target,
             gate=options.gate,
             min_db=options.min_db,

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -11,14 +11,15 @@ import numpy.typing as npt
 from edgemm.backends.backend import OpenBackend
 from edgemm.card import ModelCard
 from edgemm.errors import CardError, InputError
-from edgemm.lifecycle import Lifecycle, Lock
+from edgemm.lifecycle import Lock
 from edgemm.model.open_state import OpenStates
-from edgemm.model.part import Feeds, Part, Snapshot
+from edgemm.model.part import Feeds
+from edgemm.model.stateful_part import StatefulPart
 from edgemm.tasks.outputs import Outputs
 from edgemm.tensors import TensorSpec
 
 
-class OpenPart(Part):
+class OpenPart(StatefulPart):
     """One model of open sizes. See `Part`."""
 
     def __init__(self, card: ModelCard, backend: OpenBackend, lock: Lock) -> None:
@@ -27,15 +28,13 @@ class OpenPart(Part):
         Raises:
             CardError: states or constants that do not fit the file.
         """
-        super().__init__(card, backend.inputs, backend.outputs)
-        self._backend, self._lock = backend, lock
-        self._life = Lifecycle("the part", "begin a new one of its model")
-        self._states = OpenStates(card.states, backend)
+        super().__init__(card, backend.inputs, backend.outputs, lock)
+        self._backend = backend
+        self._states: OpenStates = OpenStates(card.states, backend)
         self._constants = constant_arrays(card, self._specs)
-        self._held: dict[str, npt.NDArray[Any]] = {}
         self._fixed: dict[str, Any] = {}
         """Values of what is held and of the constants."""
-        self._hold_again()
+        self._held_changed()
 
     def step(self, feeds: Feeds, signature: str = "") -> Outputs:
         """One run; see `Part.step`. The outputs are in memory of their own, which no later step overwrites."""
@@ -60,47 +59,13 @@ class OpenPart(Part):
         """See `Part.hold`."""
         self._life.check()
         self._held |= self._to_hold(feeds)
-        self._hold_again()
-
-    def snapshot(self) -> Snapshot:
-        """What is remembered now, without a copy; see `Part.snapshot`."""
-        self._life.check()
-        return Snapshot(self._states.kept(), frozenset(self._states.given), self._form)
-
-    def states(self) -> dict[str, npt.NDArray[Any]]:
-        """What is remembered; of one row where a state is at its start. See `Part.states`."""
-        self._life.check()
-        return self._states.arrays()
-
-    def restore(self, snapshot: Snapshot) -> None:
-        """See `Part.restore`."""
-        self._life.check()
-        self._check_snapshot(snapshot)
-        self._states.take_back(snapshot.states, snapshot.given)
-
-    def reorder(self, rows: Sequence[int]) -> None:
-        """See `Part.reorder`."""
-        self._life.check()
-        self._states.reorder(rows)
-
-    def reset(self, names: Iterable[str] | None = None) -> None:
-        """See `Part.reset`."""
-        self._life.check()
-        self._states.reset(names)
-        if names is None:
-            self._held.clear()
-            self._hold_again()
-
-    def close(self) -> None:
-        """Lets go of its values; may be called twice."""
-        self._life.close(self._end)
+        self._held_changed()
 
     def _end(self) -> None:
-        with self._lock:
-            self._states.reset()
-            self._fixed.clear()
+        super()._end()
+        self._fixed.clear()
 
-    def _hold_again(self) -> None:
+    def _held_changed(self) -> None:
         arrays = {**self._constants, **self._held}
         self._fixed = {name: self._backend.value(each) for name, each in arrays.items()}
 

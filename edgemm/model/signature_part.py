@@ -7,7 +7,7 @@ is refused.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping
 from typing import Any
 
 import numpy as np
@@ -16,18 +16,19 @@ import numpy.typing as npt
 from edgemm.backends.backend import Backend
 from edgemm.card import ModelCard
 from edgemm.errors import CardError, InputError
-from edgemm.lifecycle import Lifecycle, Lock
+from edgemm.lifecycle import Lock
 from edgemm.model.coerce import as_stored
-from edgemm.model.part import Feeds, Part, Snapshot, require_mapping
+from edgemm.model.part import Feeds, require_mapping
 from edgemm.model.signature_state import SharedStates
 from edgemm.model.state import Constants
+from edgemm.model.stateful_part import StatefulPart
 from edgemm.tasks.outputs import Outputs
 from edgemm.tensors import TensorSpec
 
 Array = npt.NDArray[Any]
 
 
-class SignaturePart(Part):
+class SignaturePart(StatefulPart):
     """One model of several signatures. See `Part`; a step that names none runs the first."""
 
     def __init__(self, card: ModelCard, entries: Mapping[str, Backend], lock: Lock) -> None:
@@ -37,15 +38,12 @@ class SignaturePart(Part):
             CardError: states or constants that are in no signature, or do not fit.
         """
         first = next(iter(entries.values()))
-        super().__init__(card, first.inputs, first.outputs)
+        super().__init__(card, first.inputs, first.outputs, lock)
         self.signatures = tuple(entries)
-        self._lock = lock
-        self._life = Lifecycle("the part", "begin a new one of its model")
-        self._states = SharedStates(card.states, entries)
+        self._states: SharedStates = SharedStates(card.states, entries)
         self._form = self._states.form
         _check_constants(card, entries)
         self._entries = {name: _Entry(card, backend) for name, backend in entries.items()}
-        self._held: dict[str, Array] = {}
 
     def specs(self, signature: str = "") -> tuple[tuple[TensorSpec, ...], tuple[TensorSpec, ...]]:
         """Inputs and outputs of a signature.
@@ -94,43 +92,6 @@ class SignaturePart(Part):
             fits = [spec for spec in takers if spec.takes(np.shape(each))]
             as_stored(each, (fits or takers)[0])
         self._held |= {name: np.array(each) for name, each in feeds.items()}
-
-    def snapshot(self) -> Snapshot:
-        """What is remembered now, in arrays of its own; see `Part.snapshot`."""
-        self._life.check()
-        return Snapshot(self._states.copies(), frozenset(self._states.given), self._form)
-
-    def states(self) -> dict[str, Array]:
-        """Copies of what is remembered; see `Part.states`."""
-        self._life.check()
-        return self._states.arrays()
-
-    def restore(self, snapshot: Snapshot) -> None:
-        """See `Part.restore`."""
-        self._life.check()
-        self._check_snapshot(snapshot)
-        self._states.take_back(snapshot.states, snapshot.given)
-
-    def reorder(self, rows: Sequence[int]) -> None:
-        """See `Part.reorder`."""
-        self._life.check()
-        self._states.reorder(rows)
-
-    def reset(self, names: Iterable[str] | None = None) -> None:
-        """See `Part.reset`."""
-        self._life.check()
-        self._states.reset(names)
-        if names is None:
-            self._held.clear()
-
-    def close(self) -> None:
-        """Lets go of what is remembered; may be called twice."""
-        self._life.close(self._end)
-
-    def _end(self) -> None:
-        with self._lock:
-            self._states.reset()
-            self._held.clear()
 
     def _entry(self, signature: str) -> _Entry:
         if signature:

@@ -120,7 +120,7 @@ class SharedStates:
             if pair.kind == "first-run":
                 self.given.add(name)
 
-    def copies(self) -> dict[str, Any]:
+    def kept(self) -> dict[str, Any]:
         """What `take_back` takes."""
         return {name: each.copy() for name, each in self._kept.items()}
 
@@ -133,9 +133,9 @@ class SharedStates:
             for name, spec in zip(self._by_input, self.form, strict=True)
         }
 
-    def take_back(self, copies: Mapping[str, Any], given: Iterable[str]) -> None:
-        """As it was when `copies` was asked."""
-        self._kept, self.given = {name: each.copy() for name, each in copies.items()}, set(given)
+    def take_back(self, kept: Mapping[str, Any], given: Iterable[str]) -> None:
+        """As it was when `kept` was asked."""
+        self._kept, self.given = {name: each.copy() for name, each in kept.items()}, set(given)
 
     def reorder(self, rows: Sequence[int]) -> None:
         """Row i becomes what row `rows[i]` was.

@@ -96,6 +96,12 @@ def test_by_hand() -> None:
     assert judge.report()["precisions"] == pytest.approx([100 * each for each in precisions])
 
 
+def test_of_several_right_texts_a_token_counts_as_often_as_it_stands_in_one() -> None:
+    judge = TranslationMetric()
+    judge.add("a a b", ["a b", "a c"])
+    assert judge.report()["precisions"][0] == pytest.approx(100 * 2 / 3)
+
+
 def test_the_report() -> None:
     judge = metric("text_to_text")
     assert math.isnan(judge.value())

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import random
+import zipfile
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -101,6 +102,26 @@ def test_parts_are_calibrated_on_what_they_are_fed_with(source: Path) -> None:
             )
             at += 1
     assert at == len(decoder)
+
+
+def test_parts_are_judged_on_what_was_held_out(
+    source: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from edgemm.converters.conversion import convert
+
+    given: dict[str, Any] = {}
+
+    def noted(path: Any, **how: Any) -> Any:
+        given[Path(how["output"]).stem] = (how["calibrate"], how["evaluate"])
+        return convert(path, **how)
+
+    monkeypatch.setattr(parts, "convert", noted)
+    convert_bundle(
+        source, output=tmp_path / "x.zip", calibrate=["ab", "cde", "f"], evaluate=["gh"], gate="off"
+    )
+    calibrated, judged = given["encoder"]
+    assert [each["mask"].sum() for each in calibrated] == [2, 3, 1]
+    assert [each["ids"][0, :2].tolist() for each in judged] == [[7, 8]]
 
 
 def test_samples_are_spread_over_all_steps(source: Path) -> None:
@@ -288,6 +309,8 @@ def test_sound_with_a_state_and_a_golden(level_folder: Path, tmp_path: Path) -> 
         assert any(each.output == "golden 1: values" and each.ok for each in made.replay_goldens())
     with read_bundle(tmp_path / "x.zip") as bundle:
         assert list(bundle.card.assets) == ["table", "golden1"]
+        named = {entry.file for _, entry in bundle.card.files()}
+        assert set(zipfile.ZipFile(tmp_path / "x.zip").namelist()) == {"bundle.json", *named}
     assert CHUNK == 4
 
 
