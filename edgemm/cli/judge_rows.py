@@ -42,9 +42,14 @@ def accuracy_rows(content: Told) -> Rows:
         ends = told["accuracy"]["interval"]
         return UNKNOWN if ends is None else f"{figure(ends[0], unit)} to {figure(ends[1], unit)}"
 
+    same = [each["accuracy"]["same_as_first"] for each in content["models"]]
+    beside: Rows = []
+    if len(same) > 1 and same[0] is not None:
+        beside = [("same answer as the first", *(figure(each, "share") for each in same))]
     return [
         _row(content, of_task["name"], lambda told: figure(told["accuracy"]["value"], unit)),
         _row(content, "95 % of such samples", interval),
+        *beside,
         _row(content, "samples", lambda told: str(told["accuracy"]["samples"])),
     ]
 

@@ -58,6 +58,16 @@ def accuracy(
     }
 
 
+def same_answers(first: Sequence[Mapping[str, Any]], others: Sequence[Mapping[str, Any]]) -> float | None:
+    """The share of samples to which two models say the same in words; None where the task has no words."""
+    pairs = [
+        (one["answer"], other["answer"])
+        for one, other in zip(first, others, strict=True)
+        if "answer" in one and "answer" in other
+    ]
+    return sum(one == other for one, other in pairs) / len(pairs) if pairs else None
+
+
 def confusion(answers: Sequence[Mapping[str, Any]], labels: Sequence[str]) -> dict[str, Any] | None:
     """Labels, and how often a truth (row) was answered by a label (column); None with more than 64 classes."""
     pairs = [(each["truth"] or NONE, each["answer"] or NONE) for each in answers]

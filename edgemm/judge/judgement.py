@@ -18,7 +18,7 @@ from edgemm.errors import InputError
 from edgemm.judge.choose import plain_name
 from edgemm.judge.compute import measure_compute, measure_memory, measure_storage, training_seconds
 from edgemm.judge.corruptions import STRENGTHS, kinds
-from edgemm.judge.figures import accuracy, known_or_none, maps_told, value_of
+from edgemm.judge.figures import accuracy, known_or_none, maps_told, same_answers, value_of
 from edgemm.judge.metric import metric
 from edgemm.judge.pieces import (
     Judged,
@@ -112,24 +112,23 @@ def judge(
         EdgemmError: a model cannot be loaded or run.
     """
     if not models:
-        raise InputError("judge: expected at least one model, found none")
+        raise InputError("expected at least one model, found none")
     try:
+        _require_one_task(models)
         works = [_planned(each, plan) for each in models]
-        tasks = {each.facts.task for each in works}
-        if len(tasks) > 1:
-            told = ", ".join(
-                f"{each.path} ({work.facts.task})" for each, work in zip(models, works, strict=True)
-            )
-            raise InputError(f"judge: expected models of one task, found {told}. Judge them apart")
         _done(works, plan, tell)
     finally:
         close_judged()
     of_task = metric(works[0].facts.task)
-    told_models = []
+    told_models: list[dict[str, Any]] = []
     for at, (each, work) in enumerate(zip(models, works, strict=True)):
         tell("measuring", at, len(models))
         measured = _measured(each, work, plan, count_macs)
-        told_models.append(_told(each, work, plan, measured))
+        told = _told(each, work, plan, measured)
+        told["accuracy"]["same_as_first"] = same_answers(
+            _answers(works[0], "accuracy"), _answers(work, "accuracy")
+        )
+        told_models.append(told)
     tell("measuring", len(models), len(models))
     return {
         "task": works[0].facts.task,
@@ -143,6 +142,21 @@ def judge(
         "seed": plan.seed,
         "models": told_models,
     }
+
+
+def _require_one_task(models: Sequence[Judging]) -> None:
+    """Known before any data are read.
+
+    Raises:
+        InputError: there are several.
+    """
+    tasks = []
+    for each in models:
+        with open_judged(model_facts(each.path, each.card)) as judged:
+            tasks.append(judged.facts.task)
+    if len(set(tasks)) > 1:
+        told = ", ".join(f"{each.path} ({task})" for each, task in zip(models, tasks, strict=True))
+        raise InputError(f"expected models of one task, found {told}. Judge them apart")
 
 
 def _planned(judging: Judging, plan: Plan) -> _Work:

@@ -43,6 +43,7 @@ from edgemm.judge.spread import file_hash
 from edgemm.judge.tally import make_tally
 from edgemm.media import AudioBlock, Frame
 from edgemm.results import Classification, Keyword, Tags, Transcript, Written
+from edgemm.signals import check
 
 if TYPE_CHECKING:
     from edgemm import BundleModel, Model
@@ -198,6 +199,7 @@ class Judged:
 
     def answer(self, data: SampleData, at: int, corruption: tuple[str, int] | None, seed: int) -> Row:
         """What sample `at` adds to the figure, and what was said to it."""
+        check()
         sample = data.samples[at]
         given, truth = read_spoilt(sample, data.modality, corruption, [seed, at])
         tally = make_tally(self.facts.task)

@@ -154,7 +154,7 @@ def _pairs(
     if len(lengths) > 1:
         raise InputError(f"embedding: expected vectors of one length, found {sorted(lengths)}")
     places = np.stack(np.triu_indices(len(rows), 1))
-    vectors = np.array([vector for _, vector in rows], np.float64).reshape(len(rows), -1)
+    vectors = np.array([vector for _, vector in rows], np.float64).reshape(len(rows), max(lengths, default=0))
     names = np.array([name for name, _ in rows])
     similarities = (vectors @ vectors.T)[places[0], places[1]]
     return similarities, names[places[0]] == names[places[1]], places
