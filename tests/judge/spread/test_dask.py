@@ -12,10 +12,13 @@ import pytest
 from needs import needs
 from spread_pieces import ENTRY, until
 
+from edgemm import data
 from edgemm.dependency import load_dependency
 from edgemm.errors import EdgemmError, InputError, MissingDependency
+from edgemm.judge import pieces as pieces_of
 from edgemm.judge.spread import cluster as on_dask
 from edgemm.judge.spread import file_hash, spread
+from edgemm.opencv import opencv
 
 needs(lambda: load_dependency("distributed", "Dask", "dask"))
 from dask_cluster import Cluster  # noqa: E402
@@ -32,8 +35,13 @@ def figures(rows: tuple[Json | None, ...]) -> list[tuple[int, float] | None]:
 
 
 @pytest.fixture(autouse=True)
-def quiet() -> None:
+def quick_and_quiet() -> Iterator[None]:
+    """A row that lies on a worker that died is asked for there for 30 s by default, before it is computed again."""
+    from dask import config
+
     logging.getLogger("distributed").setLevel(logging.CRITICAL)
+    with config.set({"distributed.comm.timeouts.connect": "2s"}):
+        yield
 
 
 @pytest.fixture(scope="module")
@@ -53,6 +61,24 @@ def test_the_rows_are_those_of_this_process(cluster: Cluster, tmp_path: Path) ->
     assert {row["process"] for row in found.rows if row} <= {each.pid for each in cluster.workers}
     again = spread(asked, run=ENTRY, dask=cluster.address, rows=tmp_path / "rows.jsonl")
     assert (again.resumed, again.rows) == (8, found.rows)
+
+
+def test_a_judgement_has_the_rows_of_this_process(cluster: Cluster) -> None:
+    needs(opencv)
+    pytest.importorskip("onnxruntime")
+    model = pieces_of.model_facts(data.path("models/digits.onnx"))
+    truth = pieces_of.data_facts(data.path("digits/held_out.npz"))
+    asked = [
+        *pieces_of.answer_pieces(model, truth, 70, seed=0),
+        *pieces_of.answer_pieces(model, truth, 20, seed=0, corruption=("noise", 3)),
+        *pieces_of.map_pieces(model, truth, [3], seed=0),
+    ]
+    alone = spread(asked)
+    pieces_of.close_judged()
+    remote = spread(asked, dask=cluster.address)
+    assert alone.failures == ()
+    assert len(alone.rows) == 4
+    assert alone.rows == remote.rows
 
 
 def test_two_workers_work_at_once(cluster: Cluster, tmp_path: Path) -> None:

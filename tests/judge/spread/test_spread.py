@@ -16,6 +16,7 @@ from spread_pieces import ENTRY, until
 from edgemm import child_process
 from edgemm.errors import InputError
 from edgemm.judge.spread import file_hash, spread
+from edgemm.judge.spread import files as files_of_pieces
 
 Json = dict[str, Any]
 
@@ -139,7 +140,8 @@ def test_another_file_is_left_alone(tmp_path: Path) -> None:
         spread(numbers(1), run=ENTRY, rows=rows)
 
 
-def test_files_are_held_to_their_content(tmp_path: Path) -> None:
+def test_files_are_held_to_their_content(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(files_of_pieces, "FRESH_S", 0.0)
     file, folder = tmp_path / "model", tmp_path / "data"
     file.write_bytes(b"one")
     (folder / "inside").mkdir(parents=True)
@@ -153,6 +155,26 @@ def test_files_are_held_to_their_content(tmp_path: Path) -> None:
     assert "found another" in spread([piece], run=ENTRY).failures[0].reason
     file.unlink()
     assert "the same files at the same path" in spread([piece], run=ENTRY).failures[0].reason
+
+
+def test_files_that_were_right_just_now_are_not_looked_at_again(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    file = tmp_path / "model"
+    file.write_bytes(b"one")
+    asked: list[str] = []
+
+    def counted(path: str) -> str:
+        asked.append(path)
+        return file_hash(path)
+
+    monkeypatch.setattr(files_of_pieces, "file_hash", counted)
+    right = {str(file): file_hash(file)}
+    for _ in range(3):
+        files_of_pieces.require_files(right)
+    assert asked == [str(file)]
+    with pytest.raises(InputError, match="found another"):
+        files_of_pieces.require_files({str(file): "0"})
 
 
 def test_the_hash_of_a_folder_holds_names_and_content(tmp_path: Path) -> None:
