@@ -1,4 +1,4 @@
-"""A judgement on a Dask cluster of this machine: two workers of one thread against one, and one that is killed half-way.
+"""A judgement on a Dask cluster of this machine: two workers of one thread against one, and one killed half-way.
 
 How much faster two are is what the machine gives too: where its two processors are threads of one core, or others use
 them, nothing is twice as fast. So the same pieces are done by two processes without Dask beside it, and pieces that
@@ -57,7 +57,12 @@ def run() -> list[dict[str, Any]]:
     here = processes(asked)
     same = all(each.rows == alone.rows and not each.failures for each in rows)
     killed, lost = killed_half_way(asked)
-    details = {"pieces": len(asked), "two processes without Dask": round(here, 2), "same rows": same}
+    details = {
+        "pieces": len(asked),
+        "two processes without Dask": round(here, 2),
+        "processes that wanted to run": round(os.getloadavg()[0], 1),
+        "same rows": same,
+    }
     return [
         _row("judging on Dask: two workers against one", computing, details, ok=same and computing >= LIMIT),
         _row("judging on Dask: pieces that wait", waiting, {"pieces": WAITS}, ok=waiting >= LIMIT),
@@ -121,8 +126,8 @@ def processes(asked: Sequence[dict[str, Any]]) -> float:
             each.stdin.flush()
         return max(float(each.communicate()[0]) for each in started)
 
-    best = {count: min(seconds(count) for _ in range(ROUNDS)) for count in (1, 2)}
-    return 2 * best[1] / best[2]
+    rounds = [(seconds(1), seconds(2)) for _ in range(ROUNDS)]
+    return 2 * min(one for one, _ in rounds) / min(two for _, two in rounds)
 
 
 def run_here(asked: Sequence[dict[str, Any]]) -> None:

@@ -116,3 +116,20 @@ def test_the_unit_of_the_kiosk_runs_the_command_that_there_is() -> None:
     service = unit["Service"]
     assert service["Type"] == "notify"
     assert service["ExecStart"].split()[1:] == ["run", "/opt/kiosk/app.json", "--json"]
+
+
+@pytest.mark.parametrize(("kind", "file"), [(0, "digits/3/003.png"), (1, "spoken_digits/seven.wav")])
+def test_an_answer_is_explained(artifacts: tuple[Path, Path], tmp_path: Path, kind: int, file: str) -> None:
+    output = tmp_path / "why.svg"
+    called = [
+        str(ROOT / "examples" / "explain.py"),
+        str(artifacts[kind]),
+        str(data.path(file)),
+        "-o",
+        str(output),
+    ]
+    done = subprocess.run([sys.executable, *called], capture_output=True, text=True, check=True)
+    assert done.stdout.startswith("'3' with" if kind == 0 else "'seven' with")
+    assert "<svg" in output.read_text(encoding="utf-8")
+    own, random = (float(each.split()[0]) for each in done.stdout.splitlines()[1].split(": ")[1].split(", "))
+    assert own < random
