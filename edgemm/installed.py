@@ -48,6 +48,7 @@ PARTS = (
     Part("tokenizers", "tokenizers", "text"),
     Part("SentencePiece", "sentencepiece", "text"),
     Part("onnx", "onnx", "convert"),
+    Part("Dask", "distributed", "dask", imported=False),
     Part("PyTorch", "torch", "torch", imported=False),
 )
 
