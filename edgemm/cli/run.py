@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import argparse
-from collections.abc import Callable, Mapping
+import textwrap
+from collections.abc import Callable, Iterable, Mapping
 from contextlib import ExitStack, nullcontext
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -52,8 +53,8 @@ sources: a picture, a folder, a glob in quotes, a video file, a .wav file; camer
   Results that are sound go into a .wav file or, each by itself, into a folder; --save speaker: plays them. While it
   does, a microphone is not heard, unless it is declared echo-cancelled: microphone:?echo_cancelled=1
 
-Filters, with their settings behind a ?: {filters}.
-  docs/filters.md has the settings. Without a FILE the filtered pictures are the results.
+Filters, with settings behind a ? (docs/filters.md); without a FILE the filtered pictures are the results:
+{filters}
 
 --then has a second model look closer at each thing that the first finds; docs/chains.md tells of crops, of tracking and
   of app files with more models. --track follows things by the second model's points, so that the first can rest.
@@ -80,9 +81,14 @@ _NOT_BESIDE_AN_APP: Mapping[str, Any] = {
 """Options that an app file says itself -> their defaults."""
 
 
+def _wrapped(names: Iterable[str]) -> str:
+    """With commas between, in lines that fit a terminal."""
+    return textwrap.fill(", ".join(names), 110, initial_indent="  ", subsequent_indent="  ")
+
+
 def add_arguments(parser: CommandParser) -> None:
     """The options of `run`."""
-    parser.epilog = EPILOG.replace("{filters}", ", ".join(FILTERS))
+    parser.epilog = EPILOG.replace("{filters}", _wrapped(FILTERS))
     parser.add_argument(
         "file",
         metavar="FILE",
