@@ -13,6 +13,7 @@ from typing import Any, TypeVar
 
 from edgemm.app.values import from_folder, values_of
 from edgemm.chain.crop import Crop
+from edgemm.chain.mediapipe import followed
 from edgemm.chain.smooth import Smooth
 from edgemm.chain.track import Track
 from edgemm.choices import hint
@@ -38,6 +39,9 @@ class StageRecipe:
     track: Track | None = None
     """How things are followed from frame to frame, of the first model behind another; null: the model in front runs on
     each frame."""
+    follow: str = ""
+    """Instead of `crop` and `track`, for MediaPipe's networks: how they crop and follow "faces", "bodies" or "hands".
+    `at_most` and `every_s` may stand behind a question mark: "hands?at_most=1"."""
     smooth: Smooth | None = None
     """How its points are smoothed over time; {} as it is by default; null: not at all. Needs `track`."""
     delegate: str | tuple[str, ...] = "auto"
@@ -70,13 +74,27 @@ def _stage(content: Any, path: str, folder: Path) -> StageRecipe:
         values["card"] = from_folder(folder, values["card"])
     if isinstance(values.get("delegate"), list):
         values["delegate"] = tuple(values["delegate"])
-    if "crop" in values:
+    if values.get("follow"):
+        values |= _followed(values, path)
+    if isinstance(values.get("crop"), dict):
         values["crop"] = _made(values["crop"], Crop, f"{path}crop")
     if "smooth" in values:
         values["smooth"] = _made(values["smooth"], Smooth, f"{path}smooth")
-    if "track" in values:
+    if isinstance(values.get("track"), dict):
         values["track"] = _track(values["track"], f"{path}track")
     return StageRecipe(**values)
+
+
+def _followed(values: Mapping[str, Any], path: str) -> dict[str, Any]:
+    """The crop and the track that a word stands for."""
+    for key in ("crop", "track"):
+        if values.get(key) is not None:
+            raise InputError(f"{path}follow: expected no {key!r} beside it, which it stands for, found one")
+    try:
+        crop, track = followed(values["follow"])
+    except InputError as error:
+        raise InputError(f"{path}{error}") from error
+    return {"crop": crop, "track": track}
 
 
 def _track(content: dict[str, Any], path: str) -> Track:

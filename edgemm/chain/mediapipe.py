@@ -9,9 +9,15 @@ The rules are those of its graphs: face_landmark_front_cpu, pose_landmark_cpu, h
 
 from __future__ import annotations
 
+from collections.abc import Callable, Mapping
+from typing import Any
+from urllib.parse import parse_qsl
+
 from edgemm.chain.crop import Crop
 from edgemm.chain.smooth import Smooth
 from edgemm.chain.track import Track
+from edgemm.choices import choice, hint
+from edgemm.errors import InputError
 
 STEADY = (0, 1, 2, 3, 5, 6, 9, 10, 13, 14, 17, 18)
 """Points of a hand that hardly move when its fingers do."""
@@ -61,3 +67,29 @@ def hands(at_most: int = 2, *, every_s: float = 0.0) -> tuple[Crop, Track]:
         margin=2.0,
     )
     return first, Track(following, every_s=every_s)
+
+
+FOLLOWED: Mapping[str, Callable[..., tuple[Crop, Track]]] = {"faces": faces, "bodies": bodies, "hands": hands}
+"""Word of an app file and of the command line -> the rules."""
+_SETTINGS: Mapping[str, Callable[[str], Any]] = {"at_most": int, "every_s": float}
+
+
+def followed(text: str) -> tuple[Crop, Track]:
+    """The rules that a word stands for: `faces`, or `hands?at_most=1&every_s=0.5`.
+
+    Raises:
+        InputError: no such word or setting, or a value that does not fit; says which.
+    """
+    word, _, settings = text.partition("?")
+    rules = FOLLOWED[choice("follow", word, FOLLOWED)]
+    values = {}
+    for key, value in parse_qsl(settings, keep_blank_values=True):
+        if key not in _SETTINGS:
+            raise InputError(
+                f"follow: {key[:80]!r} is not known. Expected {', '.join(_SETTINGS)}{hint(key, _SETTINGS)}"
+            )
+        try:
+            values[key] = _SETTINGS[key](value)
+        except ValueError as error:
+            raise InputError(f"follow: expected a number for {key}, found {value[:80]!r}") from error
+    return rules(**values)

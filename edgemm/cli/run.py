@@ -76,7 +76,7 @@ _NOT_BESIDE_AN_APP: Mapping[str, Any] = {
     "card": None, "preset": None, "live": False, "max_age": None, "on_late": "deliver",
     "policy": "auto", "delegate": "auto", "threads": 1, "record": None, "threshold": None, "classes": None,
     "max_detections": None, "set": [], "save": None, "overwrite": False, "filter": [], "then": None, "crop": None,
-    "track": None, "then_card": None,
+    "track": None, "follow": None, "then_card": None,
 }  # fmt: skip
 """Options that an app file says itself -> their defaults."""
 
@@ -175,6 +175,12 @@ def _add_then(parser: CommandParser) -> None:
         help="with --then: follow each thing by the second model's points; this is the part of the next frame, such as "
         '"points?margin=1.5&square=true"',
     )
+    parser.add_argument(
+        "--follow",
+        metavar="WORD",
+        help="with --then, instead of --crop and --track: as MediaPipe does with its networks of faces, bodies or hands; "
+        '"hands?at_most=1" for one hand',
+    )
 
 
 def _add_options(parser: CommandParser) -> None:
@@ -246,7 +252,7 @@ def run(options: argparse.Namespace) -> int:
         raise InputError(
             f"{options.file or 'run'}: expected --source URI, where pictures, sound or text come from"
         )
-    for name in ("then_card", "crop", "track"):
+    for name in ("then_card", "crop", "track", "follow"):
         if getattr(options, name) is not None and options.then is None:
             said = name.replace("_", "-")
             raise InputError(f"--{said}: expected --then MODEL beside it, a second model, found none")
@@ -360,10 +366,8 @@ def _run_one(options: argparse.Namespace, draining: Draining) -> int:
 def _then(model: Any, options: argparse.Namespace, opened: ExitStack) -> Any:
     """The model with the second one behind it."""
     import edgemm
-    from edgemm.cli.crop_words import read_crop
 
-    crop = read_crop(options.crop or "box", "--crop")
-    track = edgemm.Track(read_crop(options.track, "--track")) if options.track is not None else None
+    crop, track = _crop_and_track(options)
     second = edgemm.load(
         options.then, delegate=options.delegate, threads=options.threads, card=options.then_card
     )
@@ -377,6 +381,23 @@ def _then(model: Any, options: argparse.Namespace, opened: ExitStack) -> Any:
     except InputError as error:
         said = str(error).removeprefix("then: ")
         raise InputError(f"--then {options.then} behind {options.file}: {said}") from error
+
+
+def _crop_and_track(options: argparse.Namespace) -> tuple[Any, Any]:
+    import edgemm
+    from edgemm.chain.mediapipe import followed
+    from edgemm.cli.crop_words import read_crop
+
+    if options.follow is None:
+        track = edgemm.Track(read_crop(options.track, "--track")) if options.track is not None else None
+        return read_crop(options.crop or "box", "--crop"), track
+    for name in ("crop", "track"):
+        if getattr(options, name) is not None:
+            raise InputError(f"--follow: expected no --{name} beside it, which it stands for, found one")
+    try:
+        return followed(options.follow)
+    except InputError as error:
+        raise InputError(f"--{error}") from error
 
 
 def _run_app(options: argparse.Namespace, draining: Draining) -> int:

@@ -4,14 +4,16 @@ from __future__ import annotations
 
 import cmath
 import math
+import re
 from typing import Any
 
 import numpy as np
 import pytest
 
 from edgemm.chain.crop import Crop
-from edgemm.chain.mediapipe import bodies, faces, hands
+from edgemm.chain.mediapipe import bodies, faces, followed, hands
 from edgemm.chain.smooth import Smooth
+from edgemm.errors import InputError
 from edgemm.results import Detections, Landmarks
 
 pytestmark = pytest.mark.device
@@ -114,3 +116,29 @@ def test_how_many_and_how_often() -> None:
         crop, track = made(3, every_s=0.7)
         assert (crop.at_most, track.every_s) == (3, 0.7)
         assert made()[1].every_s == 0
+
+
+def test_a_word_stands_for_the_rules() -> None:
+    assert followed("faces") == faces()
+    assert followed("bodies?every_s=0.5") == bodies(every_s=0.5)
+    assert followed("hands?at_most=1&every_s=2") == hands(1, every_s=2.0)
+
+
+@pytest.mark.parametrize(
+    ("text", "said"),
+    [
+        ("face", "follow: expected one of faces, bodies, hands; found 'face'. Did you mean 'faces'?"),
+        (
+            "hands?atmost=1",
+            "follow: 'atmost' is not known. Expected at_most, every_s. Did you mean 'at_most'?",
+        ),
+        ("hands?at_most=many", "follow: expected a number for at_most, found 'many'"),
+        ("hands?at_most=", "follow: expected a number for at_most, found ''"),
+        ("hands?at_most=0", "Crop.at_most: expected"),
+        ("hands?every_s=nan", "Track.every_s: expected 0 to"),
+        ("", "follow: expected one of"),
+    ],
+)
+def test_other_words_are_refused(text: str, said: str) -> None:
+    with pytest.raises(InputError, match=re.escape(said)):
+        followed(text)
