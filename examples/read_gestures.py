@@ -25,7 +25,7 @@ def main() -> None:
     parser.add_argument("--source", default="camera:0", help="camera:0, picture, folder or video")
     parser.add_argument("--hands", type=int, default=2, help="at most so many (default 2)")
     options = parser.parse_args()
-    crop, track = hands(options.hands)
+    crop, track = hands(options.hands, every_s=0.5)
     with (
         edgemm.load(options.palms, card="blazepalm") as palms,
         edgemm.load(options.marks, card="hand-landmarks") as marks,

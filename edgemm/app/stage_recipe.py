@@ -41,7 +41,7 @@ class StageRecipe:
     each frame."""
     follow: str = ""
     """Instead of `crop` and `track`, for MediaPipe's networks: how they crop and follow "faces", "bodies" or "hands".
-    `at_most` and `every_s` may stand behind a question mark: "hands?at_most=1"."""
+    `at_most` and `every_s` may stand behind a question mark: "hands?at_most=2"."""
     smooth: Smooth | None = None
     """How its points are smoothed over time; {} as it is by default; null: not at all. Needs `track`."""
     delegate: str | tuple[str, ...] = "auto"

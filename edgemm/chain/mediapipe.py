@@ -32,7 +32,8 @@ def faces(at_most: int = 1, *, every_s: float = 0.0) -> tuple[Crop, Track]:
 
     Args:
         at_most: faces that are followed.
-        every_s: seconds between two searches while fewer are followed; 0: in each frame, as MediaPipe.
+        every_s: seconds between two searches while some are followed, but fewer than that; 0: in each frame, as
+            MediaPipe, which costs the detector's time as long as one is missing.
     """
     first = Crop("box", turn=(0, 1), square=True, margin=1.5, at_most=at_most)
     return first, Track(Crop("points", turn=EYES, square=True, margin=1.5), every_s=every_s)
@@ -49,7 +50,7 @@ def bodies(at_most: int = 1, *, every_s: float = 0.0) -> tuple[Crop, Track]:
     return first, Track(following, every_s=every_s, smooth=Smooth(0.01, 10.0, 1.0))
 
 
-def hands(at_most: int = 2, *, every_s: float = 0.0) -> tuple[Crop, Track]:
+def hands(at_most: int = 1, *, every_s: float = 0.0) -> tuple[Crop, Track]:
     """From the presets "blazepalm" to "hand-landmarks".
 
     Args:

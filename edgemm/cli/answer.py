@@ -17,9 +17,9 @@ SHOWN = 3
 
 
 def answer(result: Result) -> str:
-    """ "seven 0.91"; "not detected (seven 0.31)"; "2 found: cat 0.90, dog 0.71"; "logits float32[1, 10]"; "one two
-    ..." where a later result replaces this one; "Bark begins at 1.20 s"; "speech 0.45 to 2.10 s";
-    "picture of 640 x 480 pixels"."""
+    """ "seven 0.91"; "not detected (seven 0.31)"; "2 found: cat 0.90, dog 0.71"; "21 points 0.99";
+    "logits float32[1, 10]"; "one two ..." where a later result replaces this one; "Bark begins at
+    1.20 s"; "speech 0.45 to 2.10 s"; "picture of 640 x 480 pixels"."""
     if hasattr(result, "things"):
         return _things(result)
     if hasattr(result, "begun"):
@@ -29,6 +29,10 @@ def answer(result: Result) -> str:
     if hasattr(result, "label") and hasattr(result, "score"):
         best = f"{printable(str(result.label))} {result.score:.2f}"
         return best if getattr(result, "detected", True) else f"not detected ({best})"
+    if hasattr(result, "skeleton"):
+        return (
+            f"{len(result.points_xy)} points {result.score:.2f}" if len(result.points_xy) else "nothing found"
+        )
     if hasattr(result, "scores"):
         return _found(result)
     if hasattr(result, "pixels"):

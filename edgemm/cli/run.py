@@ -178,8 +178,8 @@ def _add_then(parser: CommandParser) -> None:
     parser.add_argument(
         "--follow",
         metavar="WORD",
-        help="with --then, instead of --crop and --track: as MediaPipe does with its networks of faces, bodies or hands; "
-        '"hands?at_most=1" for one hand',
+        help="with --then, instead of --crop and --track, as MediaPipe does with its networks: faces, bodies or hands; "
+        '"hands?at_most=2" for two',
     )
 
 

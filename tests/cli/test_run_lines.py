@@ -20,13 +20,16 @@ from edgemm.results import (
     Detections,
     Embedding,
     Keyword,
+    Landmarks,
     Result,
+    Scene,
     Segment,
     Segmentation,
     Segments,
     Tag,
     Tags,
     Tensors,
+    Thing,
     Transcript,
 )
 from edgemm.stream.item import Item
@@ -50,6 +53,9 @@ def i64(values: list[int]) -> npt.NDArray[np.int64]:
     return np.array(values, np.int64)
 
 
+TRACKED = Thing(
+    BOXES[:, :2], BOXES[0], 0.95, "hand", 1, {"hand": Landmarks(BOXES[:, :2], f32([0.9] * 4), 0.987)}
+)
 RESULTS: list[tuple[Result, str]] = [
     (Classification(("3", "8"), f32([0.914, 0.05]), i64([3, 8])), "3 0.91"),
     (word("seven", 0.876), "seven 0.88"),
@@ -58,6 +64,11 @@ RESULTS: list[tuple[Result, str]] = [
     (Detections(BOXES[:1], f32([0.5]), i64([7])), "1 found: class 7 0.50"),
     (Detections(BOXES, f32([0.9] * 4), i64([1] * 4), ("a",) * 4), "4 found: a 0.90, a 0.90, a 0.90, ..."),
     (Detections(BOXES[:0], f32([]), i64([])), "nothing found"),
+    (Landmarks(BOXES[:, :2], f32([0.9] * 4), 0.987), "4 points 0.99"),
+    (Landmarks(BOXES[:0, :2], f32([]), 0.2), "nothing found"),
+    (Scene((TRACKED, TRACKED), detected=False), "2 tracked: hand 0.95 (4 points 0.99), hand 0.95 (4 points 0.99)"),
+    (Scene((Thing(BOXES[:, :2], BOXES[0], 0.5),)), "1 found: 0.50"),
+    (Scene(()), "nothing found"),
     (Transcript("hello"), "hello"),
     (Transcript("one two", final=False), "one two ..."),
     (Transcript(""), "no words"),
