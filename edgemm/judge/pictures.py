@@ -70,7 +70,16 @@ class PictureMetric:
 
     def value(self) -> float:
         """Decibels: MOST where all is right, NaN before the first."""
-        return float(np.mean(self._psnr)) if self._psnr else math.nan
+        return self.value_of(self.counts())
+
+    def counts(self) -> npt.NDArray[np.float64]:
+        """float64[2]: sum of decibels, and pictures."""
+        return np.array([sum(self._psnr), float(len(self._psnr))])
+
+    @staticmethod
+    def value_of(counts: npt.NDArray[np.float64]) -> float:
+        """Of summed `counts`."""
+        return float(counts[0] / counts[1]) if counts[1] else math.nan
 
     def report(self) -> dict[str, Any]:
         """`samples`, the mean `PSNR` and that of the `worst`, the mean `SSIM` of those that are large enough for its

@@ -13,7 +13,9 @@ from picture_networks import scene
 
 from edgemm.errors import InputError
 from edgemm.judge import TruePicture, metric
+from edgemm.judge.corruptions.truths import spoilt_truth
 from edgemm.judge.pictures import PictureMetric, brightness, psnr, ssim
+from edgemm.judge.tally import make_tally
 from edgemm.results import Picture
 
 Pixels = npt.NDArray[np.uint8]
@@ -126,3 +128,24 @@ def test_what_does_not_fit(found: Any, truth: Any, message: str) -> None:
 
 def test_psnr_of_planes() -> None:
     assert psnr(np.zeros((2, 2)), np.full((2, 2), 255.0)) == 0.0
+
+
+def test_a_judgement_of_pairs_adds_up() -> None:
+    """Counted sample by sample, as several processes do, the figure is that of the metric."""
+    whole, tally = metric("picture"), make_tally("picture")
+    rows = []
+    for seed in range(4):
+        found, truth = Picture(scene(20, 20, seed)), TruePicture(scene(20, 20, seed + 1), border=2)
+        whole.add(found, truth)
+        rows.append(tally.row(found, truth))
+    assert tally.value(rows) == pytest.approx(whole.value())
+    low, high = tally.interval(rows, 0) or (0.0, 0.0)
+    assert 0 < low <= whole.value() <= high
+    assert math.isnan(tally.value([]))
+
+
+def test_a_true_picture_is_the_same_whatever_is_done_to_the_other_but_turning_it() -> None:
+    truth = TruePicture(scene(20, 20))
+    assert spoilt_truth(truth, "noise", 3, [0], (10, 10)) is truth
+    with pytest.raises(InputError, match="is not turned with it"):
+        spoilt_truth(truth, "rotation", 3, [0], (10, 10))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -135,3 +136,31 @@ def test_colours_are_put_to_brightness_that_was_resized(tmp_path: Path) -> None:
 def test_the_json_of_a_picture_says_its_size(tmp_path: Path) -> None:
     assert edgemm.Picture(scene(5, 7)).to_json() == {"width": 7, "height": 5, "channels": 3}
     assert edgemm.Picture(scene(5, 7, channels=1)).to_json() == {"width": 7, "height": 5, "channels": 1}
+
+
+def test_what_is_made_smaller_again_is_averaged() -> None:
+    """Of four columns one is white: a quarter of white, wherever it lies."""
+    numbers = np.zeros((1, 1, 16, 16), np.float32)
+    numbers[..., ::4] = 1
+    spec = TensorSpec("made", numbers.shape, "float32")
+    recipe = PictureRecipe(color="gray", size="source")
+    decoder = open_decoder(ModelCard(task="picture", recipe=recipe), (spec,))
+    context = Context(np.array([[0.25, 0, 0], [0, 0.25, 0]]), (4, 4), (16, 16))
+    found: Any = decoder.whole([Outputs.of([spec], {"made": numbers})], context, 0.0)
+    assert found.pixels.tolist() == [[64] * 4] * 4
+
+
+@pytest.mark.parametrize("made", [(24, 24), (32, 24), (8, 8), (14, 14)])
+def test_tiles_need_whole_factors(made: tuple[int, int]) -> None:
+    card = picture_card(tiles=True, margin=1)
+    card = card.with_(inputs=(replace(card.inputs[0], shape=(1, 3, 16, 16)),))
+    with pytest.raises(
+        CardError, match=rf"as large as the input of 16x16 pixels, .*found {made[0]}x{made[1]}"
+    ):
+        open_decoder(card, (TensorSpec("made", (1, 3, made[1], made[0]), "float32"),))
+
+
+def test_factors_may_differ_across_and_down() -> None:
+    card = picture_card(tiles=True, margin=1)
+    decoder: Any = open_decoder(card, (TensorSpec("made", (1, 3, 16, 48), "float32"),))
+    assert decoder.factor_xy((16, 16)) == (3, 1)

@@ -9,9 +9,10 @@ from typing import Any
 import numpy as np
 
 from edgemm.affine import Affine, at_pixel_centers, inverse, transform
+from edgemm.errors import InputError
 from edgemm.judge.corruptions.kinds import KINDS
 from edgemm.judge.corruptions.pictures import turn
-from edgemm.judge.truth import IGNORE, TrueClasses, TruePoints
+from edgemm.judge.truth import IGNORE, TrueClasses, TruePicture, TruePoints
 from edgemm.opencv import opencv
 
 
@@ -20,9 +21,16 @@ def spoilt_truth(truth: Any, kind: str, strength: int, seed: Sequence[int], size
 
     Pixels of classes that lay beyond the picture are ignored; points that leave it are not known any more. Points keep
     the scale that they had.
+
+    Raises:
+        InputError: the truth is a picture, and is to be turned.
     """
     if kind != "rotation" or isinstance(truth, int | str):
         return truth
+    if isinstance(truth, TruePicture):
+        raise InputError(
+            "a picture that is to be made of another is not turned with it: nothing is known of what lies beyond"
+        )
     turned = turn(strength - 1, np.random.default_rng([*seed, list(KINDS["image"]).index(kind)]), size_wh)
     if isinstance(truth, TrueClasses):
         return _classes(truth, turned)
