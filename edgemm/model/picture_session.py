@@ -16,10 +16,12 @@ from edgemm.model.sessions import Engine
 from edgemm.opencv import opencv
 from edgemm.preprocess.image import checked_picture
 from edgemm.preprocess.placement import MAX_PIXELS
-from edgemm.results import Picture
+from edgemm.preprocess.view import Region
+from edgemm.results import Picture, Result
 from edgemm.session import NO_CLOCK, Emission, StageClock
 from edgemm.tasks.decoder import Decoder, MakesPictures
 
+_GIVEN_UP = "the picture was given up before it was complete: cancel() was called"
 Pixels = npt.NDArray[np.uint8]
 
 
@@ -62,7 +64,34 @@ class PictureSession(ImageSession):
         with self._runs.lock:
             made = self._made(item, NO_CLOCK)
         if made is None:
-            raise InputError("the picture was given up before it was complete: cancel() was called")
+            raise InputError(_GIVEN_UP)
+        return made
+
+    def look(self, frame: Frame, region: Region, clock: StageClock = NO_CLOCK) -> Result:
+        """The picture that is made of a part of a frame; what lies beyond the frame is black.
+
+        Where the model takes tiles, or brightness alone, the part is cut out in its own size first.
+
+        Raises:
+            InputError: the region is nowhere, or what is made of it would be too large.
+        """
+        if not (self._makes.tiles or self._makes.luma):
+            return super().look(frame, region, clock)
+        clock.start("preprocess")
+        pixels = checked_picture(frame.pixels, frame.color)
+        region.view((1, 1))  # raises where it is nowhere
+        width, height = (max(1.0, side) for side in region.size_wh)
+        if width * height > MAX_PIXELS:
+            raise InputError(
+                f"expected a region of at most {MAX_PIXELS} pixels, found {width:.0f}x{height:.0f}"
+            )
+        part = region.view((round(width), round(height))).sample(pixels)
+        with self._runs.lock:
+            self._cancelled.renew()
+            made = self._made(_like(frame, part, frame.color), clock)
+        clock.stop()
+        if made is None:
+            raise InputError(_GIVEN_UP)
         return made
 
     def _made(self, frame: Frame, clock: StageClock) -> Picture | None:

@@ -18,6 +18,7 @@ from edgemm.media import Frame
 from edgemm.model.quilt import Quilt
 from edgemm.opencv import opencv
 from edgemm.preprocess.tiles import Span
+from edgemm.preprocess.view import Region
 from edgemm.session import NO_CLOCK
 
 cv2: Any = needs(opencv)
@@ -275,3 +276,45 @@ def test_what_was_cancelled_before_is_forgotten(tmp_path: Path) -> None:
         session.cancel()
         assert session.whole(Frame(scene(20, 20), 0, 0)).pixels.shape == (20, 20, 3)
         session.close()
+
+
+@pytest.mark.parametrize("color", ["rgb", "luma"])
+def test_a_part_of_a_frame_is_made_in_its_own_size(tmp_path: Path, color: str) -> None:
+    """As if it had been cut out before."""
+    path = write_network(tmp_path / "twice.onnx", "twice", channels=3 if color == "rgb" else 1)
+    frame = Frame(scene(60, 80), 0, 0)
+    with edgemm.load(path, card=picture_card(color, tiles=True, margin=1)) as model:
+        session: Any = model.session()
+        found = session.look(frame, Region((35.0, 30.0), (50.0, 22.0)))
+        whole: Any = model(np.ascontiguousarray(frame.pixels[19:41, 10:60]))
+        session.close()
+    np.testing.assert_array_equal(found.pixels, whole.pixels)
+
+
+@pytest.mark.parametrize(
+    ("region", "message"),
+    [
+        (Region((np.nan, 0.0), (5.0, 5.0)), "finite centre"),
+        (Region((0.0, 0.0), (0.0, 5.0)), "sizes above 0"),
+        (Region((0.0, 0.0), (1e5, 1e5)), "region of at most 67108864 pixels, found 100000x100000"),
+    ],
+)
+def test_a_part_that_is_nowhere(tmp_path: Path, region: Region, message: str) -> None:
+    path = write_network(tmp_path / "same.onnx", "same")
+    with edgemm.load(path, card=picture_card(tiles=True, margin=1)) as model:
+        session: Any = model.session()
+        with pytest.raises(InputError, match=message):
+            session.look(Frame(scene(20, 20), 0, 0), region)
+        session.close()
+
+
+def test_a_tiny_part_is_a_pixel_and_what_lies_beyond_is_black(tmp_path: Path) -> None:
+    path = write_network(tmp_path / "same.onnx", "same")
+    with edgemm.load(path, card=picture_card(tiles=True, margin=1)) as model:
+        session: Any = model.session()
+        white = Frame(np.full((20, 20, 3), 255, np.uint8), 0, 0)
+        assert session.look(white, Region((5.0, 5.0), (0.1, 0.1))).pixels.tolist() == [[[255] * 3]]
+        beyond = session.look(white, Region((0.0, 10.0), (10.0, 4.0))).pixels
+        session.close()
+    assert beyond[:, :5].max() == 0
+    assert beyond[:, 5:].min() == 255
