@@ -77,5 +77,7 @@ def _answers(result: Classification, truth: Any) -> list[Any]:
     if isinstance(truth, str):
         return list(result.labels)
     if isinstance(truth, bool | np.bool_) or not isinstance(truth, int | np.integer):
-        raise InputError(f"classification: expected a class number or a label as the truth, found {truth!r}")
+        raise InputError(
+            f"classification: expected a class number or a label as the truth, found {type(truth).__name__}"
+        )
     return [int(each) for each in result.class_ids]

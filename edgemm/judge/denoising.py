@@ -40,6 +40,11 @@ class SoundMetric:
             raise InputError(
                 f"sound: expected {truth.sample_rate} Hz as the truth, found {result.sample_rate}"
             )
+        given: object = truth
+        if isinstance(given, str):  # texts or names where clean recordings are expected
+            raise InputError(
+                "sound: expected the clean sound as the truth, found str. Give noisy/ and clean/ recordings"
+            )
         right = _samples(truth.samples if isinstance(truth, Audio) else truth, "the truth")
         found = _samples(result.samples, "the result")
         if len(found) != len(right):

@@ -32,7 +32,9 @@ class KeywordMetric:
             InputError: the truth is no text.
         """
         if truth is not None and not isinstance(truth, str):
-            raise InputError(f'keyword: expected a word as the truth, or "" for none, found {truth!r}')
+            raise InputError(
+                f'keyword: expected a word as the truth, or "" for none, found {type(truth).__name__}'
+            )
         if not truth:
             self._without += 1
             self._false_alarms += result.detected

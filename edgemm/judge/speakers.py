@@ -161,7 +161,7 @@ class EqualErrorMetric:
             InputError: the truth is no name; or the vector is not finite, all zeros, or of another length than before.
         """
         if not isinstance(truth, str):
-            raise InputError(f"embedding: expected a name as the truth, found {truth!r}")
+            raise InputError(f"embedding: expected a name as the truth, found {type(truth).__name__}")
         vector = _normal(result)
         if self._rows and self._rows[0].shape != vector.shape:
             raise InputError(

@@ -65,5 +65,7 @@ class TaggingMetric:
 def _labels(truth: Any) -> set[str]:
     fits = isinstance(truth, Collection) and not isinstance(truth, bytes)
     if not fits or not truth or not all(isinstance(each, str) for each in truth):
-        raise InputError(f"tagging: expected the labels that are heard as the truth, found {truth!r}")
+        raise InputError(
+            f"tagging: expected the labels that are heard as the truth, found {type(truth).__name__}"
+        )
     return set(truth)

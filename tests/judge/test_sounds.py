@@ -9,7 +9,7 @@ import pytest
 
 from edgemm.errors import InputError
 from edgemm.judge import metric
-from edgemm.results import Audio, Segment, Segments, Tags
+from edgemm.results import Audio, Classification, Embedding, Keyword, Segment, Segments, Tags, Transcript
 
 pytestmark = pytest.mark.device
 
@@ -136,3 +136,25 @@ def test_the_same_sound_is_infinitely_near_and_silence_infinitely_far() -> None:
 def test_truths_of_sound_that_do_not_fit_are_refused(truth: Any, words: str) -> None:
     with pytest.raises(InputError, match=words):
         metric("audio").add(Audio(np.array([1, -1], np.float32), 8000), truth)
+
+
+@pytest.mark.parametrize(
+    "task", ["transcription", "embedding", "tagging", "keyword", "classification", "text_to_text"]
+)
+def test_a_truth_that_is_sound_is_not_shown(task: str) -> None:
+    """Of recordings in noisy/ and clean/ for a model of another task: what was said stands in no message."""
+    judge: Any = metric(task)
+    results: dict[str, Any] = {
+        "transcription": Transcript(""), "embedding": Embedding(np.ones(2, np.float32)), "text_to_text": "a",
+        "keyword": Keyword("", 0.0, 0.0, 1.0),
+        "classification": Classification(("a",), np.ones(1, np.float32), np.zeros(1, np.int64)),
+        "tagging": Tags(("a",), np.ones(1, np.float32)),
+    }  # fmt: skip
+    with pytest.raises(InputError, match=r"truth.*found Audio") as refused:
+        judge.add(results[task], Audio(np.full(4, 0.0625, np.float32), 16_000))
+    assert "0625" not in str(refused.value)
+
+
+def test_a_text_where_clean_sound_is_expected() -> None:
+    with pytest.raises(InputError, match="expected the clean sound as the truth, found str"):
+        metric("audio").add(Audio(np.ones(4, np.float32), 16_000), "secret")

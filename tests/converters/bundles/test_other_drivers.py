@@ -15,6 +15,7 @@ from needs import package
 import edgemm
 from edgemm.card.drivers import find_driver
 from edgemm.converters import convert_bundle
+from edgemm.converters.bundles.measured import measured
 from edgemm.media import AudioBlock
 from edgemm.tasks.ctc.recipe import CtcRecipe
 from edgemm.tasks.driver import TellsItsScores
@@ -109,6 +110,9 @@ def test_noise_taken_out_is_judged_against_the_clean_sound(tmp_path: Path) -> No
     )  # the sine of amplitude 0.5 over the noise: the networks change nothing
     assert task.in_float == pytest.approx(noise_db, abs=0.5)
     assert any(note.startswith("SI-SDR against the truth: 1") for note in done.notes)
+    with edgemm.load_bundle(source) as model:
+        judge = measured(model, tmp_path / "data", lambda done, total: None)
+    assert judge.value() == pytest.approx(task.in_float)
 
 
 def _as_16_khz(folder: Path) -> None:
