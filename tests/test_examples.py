@@ -133,3 +133,20 @@ def test_an_answer_is_explained(artifacts: tuple[Path, Path], tmp_path: Path, ki
     assert "<svg" in output.read_text(encoding="utf-8")
     own, random = (float(each.split()[0]) for each in done.stdout.splitlines()[1].split(": ")[1].split(", "))
     assert own < random
+
+
+def test_models_are_judged_and_the_best_one_is_named(artifacts: tuple[Path, Path]) -> None:
+    files = [str(data.path("models/digits.onnx")), str(artifacts[0])]
+    command = [
+        sys.executable,
+        str(ROOT / "examples" / "judge_models.py"),
+        *files,
+        "--data",
+        str(data.path("digits")),
+    ]
+    command += ["--spoilt", "4", "--choose", "accuracy>=0.9, size_kb<=500"]
+    done = subprocess.run(command, capture_output=True, text=True, check=True)
+    *told, best = done.stdout.splitlines()
+    assert [line.partition(":")[0] for line in told] == files
+    assert all("top-1 0.975 (0.871 to 0.996)" in line for line in told)
+    assert best == f"best: {artifacts[0]}"

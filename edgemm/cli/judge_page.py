@@ -67,7 +67,7 @@ def pictures_of(judging: Judging, plan: Plan, told: Told) -> dict[int, str]:
             if not isinstance(frame, Frame):
                 return {}
             pixels = np.asarray(frame.pixels)
-            if judged.facts.task in ("detection", "segmentation", "landmarks"):
+            if judged.facts.task in ("detection", "segmentation", "landmarks", "picture"):
                 pixels = edgemm.draw(frame, judged.model(frame))
             found[at] = picture(_small(pixels), _caption(case), width=_WIDE_PX, right=False)
     return found

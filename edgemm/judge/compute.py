@@ -162,7 +162,7 @@ def measure_memory(path: str | Path, card: str | None = None) -> dict[str, float
         return {"peak_mb": None, "peak_model_mb": None}
     except OSError as error:
         raise MachineShortage(f"memory of {path}: {cannot_start(error)}") from error
-    with suppress(ValueError, KeyError, TypeError):
+    with suppress(ValueError, KeyError, TypeError, IndexError):
         found: Mapping[str, float] = json.loads(said.splitlines()[-1])
         return {"peak_mb": found["peak_mb"], "peak_model_mb": found["peak_model_mb"]}
     return {"peak_mb": None, "peak_model_mb": None}

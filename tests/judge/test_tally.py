@@ -6,6 +6,7 @@ import json
 from typing import Any
 
 import numpy as np
+import numpy.typing as npt
 import pytest
 
 from edgemm.errors import InputError
@@ -19,6 +20,7 @@ from edgemm.results import (
     Embedding,
     Keyword,
     Landmarks,
+    Picture,
     Segment,
     Segmentation,
     Segments,
@@ -30,9 +32,13 @@ from edgemm.results import (
 COUNT = 14
 
 
+def f32(values: Any) -> npt.NDArray[np.float32]:
+    return np.asarray(values, np.float32)
+
+
 def classification(rng: np.random.Generator) -> tuple[Any, Any]:
     order = rng.permutation(4)
-    return Classification(tuple("abcd"[i] for i in order), np.float32([0.4, 0.3, 0.2, 0.1]), order), 2
+    return Classification(tuple("abcd"[i] for i in order), f32([0.4, 0.3, 0.2, 0.1]), order), 2
 
 
 def keyword(rng: np.random.Generator) -> tuple[Any, Any]:
@@ -49,7 +55,7 @@ def detection(rng: np.random.Generator) -> tuple[Any, Any]:
     found = boxes + rng.normal(0, 2, boxes.shape)
     found[:, 2:] = np.maximum(found[:, 2:], found[:, :2])
     classes = rng.integers(0, 2, 5)
-    return Detections(np.float32(found), np.float32(rng.random(5)), classes), truth
+    return Detections(f32(found), f32(rng.random(5)), classes), truth
 
 
 def segmentation(rng: np.random.Generator) -> tuple[Any, Any]:
@@ -62,23 +68,23 @@ def segmentation(rng: np.random.Generator) -> tuple[Any, Any]:
 
 def landmarks(rng: np.random.Generator) -> tuple[Any, Any]:
     right = rng.uniform(0, 100, (6, 2))
-    found = np.float32(right + rng.normal(0, 3, right.shape))
+    found = f32(right + rng.normal(0, 3, right.shape))
     return Landmarks(found, np.ones(6, np.float32)), TruePoints(right, rng.random(6) < 0.8)
 
 
 def audio(rng: np.random.Generator) -> tuple[Any, Any]:
     right = rng.standard_normal(400)
-    return Audio(np.float32(right + 0.2 * rng.standard_normal(400)), 8000), right
+    return Audio(f32(right + 0.2 * rng.standard_normal(400)), 8000), right
 
 
 def embedding(rng: np.random.Generator) -> tuple[Any, Any]:
     who = int(rng.integers(3))
-    return Embedding(np.float32(np.eye(8)[who] + rng.normal(0, 0.5, 8))), f"speaker {who}"
+    return Embedding(f32(np.eye(8)[who] + rng.normal(0, 0.5, 8))), f"speaker {who}"
 
 
 def tagging(rng: np.random.Generator) -> tuple[Any, Any]:
     order = tuple(str(each) for each in rng.permutation(["dog", "rain", "car", "bell"]))
-    return Tags(order, np.float32([0.9, 0.5, 0.2, 0.1])), ["rain", "bell"]
+    return Tags(order, f32([0.9, 0.5, 0.2, 0.1])), ["rain", "bell"]
 
 
 def voice_activity(rng: np.random.Generator) -> tuple[Any, Any]:
@@ -98,10 +104,17 @@ def text_to_text(rng: np.random.Generator) -> tuple[Any, Any]:
     return Written(" ".join(kept)), " ".join(words)
 
 
+def picture(rng: np.random.Generator) -> tuple[Any, Any]:
+    right = rng.integers(0, 256, (12, 14)).astype(np.uint8)
+    found = np.clip(right + rng.normal(0, rng.uniform(2, 20), right.shape), 0, 255).astype(np.uint8)
+    return Picture(found), right
+
+
 MADE = {
     "classification": classification, "keyword": keyword, "detection": detection, "segmentation": segmentation,
     "landmarks": landmarks, "audio": audio, "embedding": embedding, "tagging": tagging,
     "voice_activity": voice_activity, "transcription": transcription, "text_to_text": text_to_text,
+    "picture": picture,
 }  # fmt: skip
 
 
@@ -188,7 +201,7 @@ def test_vectors_of_two_lengths_are_refused() -> None:
 def test_an_infinite_ratio_counts_200_decibels() -> None:
     tone = np.sin(np.arange(400.0))
     tally = make_tally("audio")
-    row = tally.row(Audio(np.float32(tone), 8000), np.float64(np.float32(tone)))
+    row = tally.row(Audio(f32(tone), 8000), f32(tone).astype(np.float64))
     assert row == [200.0, 1.0]
 
 

@@ -34,6 +34,7 @@ _LEFT_OUT: Mapping[str, Mapping[str, str]] = {
     "detection": {
         "rotation": "the box around a turned thing is not known from the box around the thing as it stood"
     },
+    "picture": {"rotation": "the true picture, turned, would be another one than was photographed"},
     "audio": {"speed": "the true sound would be another one"},
     "voice_activity": {"speed": "the times of speech would be others"},
 }
