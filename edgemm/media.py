@@ -25,6 +25,14 @@ class Frame:
     """Order of the channels. Never guessed: a bare array handed to a model is RGB."""
     origin: str = ""
     """Where it came from: a file name, a URI without credentials."""
+    film_ns: int | None = None
+    """When it is shown in its film, nanoseconds since the first frame, however fast the film is read; None where it is
+    of no film."""
+
+    @property
+    def moment_ns(self) -> int:
+        """What tells how much time lies between two frames: `film_ns`, or else `captured_ns`."""
+        return self.captured_ns if self.film_ns is None else self.film_ns
 
 
 @dataclass(frozen=True, slots=True, eq=False)

@@ -79,3 +79,12 @@ def test_results_that_are_no_landmarks_are_not_printed(folder: Path) -> None:
     done = subprocess.run(command, capture_output=True, text=True, check=True)
     (summary,) = done.stdout.splitlines()
     assert ast.literal_eval(summary)["delivered"] == len(list(data.path("digits").rglob("*.png")))
+
+
+def test_a_second_model_looks_closer(tmp_path: Path) -> None:
+    command = [sys.executable, str(ROOT / "examples" / "look_closer.py"), "--save", str(tmp_path / "seen")]
+    done = subprocess.run(command, capture_output=True, text=True, check=True)
+    *found, times = done.stdout.splitlines()
+    assert len(found) == len(list((tmp_path / "seen").glob("*.jpg"))) == 20
+    assert sum("['segmentation']" in line for line in found) >= 15
+    assert {"detection.infer", "segmentation.infer", "chain"} <= ast.literal_eval(times).keys()

@@ -18,7 +18,7 @@ from edgemm import errors
 pytestmark = pytest.mark.device
 
 SEAMS = {
-    "Frame": ["pixels", "captured_ns", "sequence", "color", "origin"],
+    "Frame": ["pixels", "captured_ns", "sequence", "color", "origin", "film_ns"],
     "AudioBlock": [
         "samples",
         "sample_rate",
@@ -47,6 +47,23 @@ SEAMS = {
     "Picture": ["pixels"],
     "Embedding": ["vector"],
     "Identity": ["label", "score", "detected"],
+    "Scene": ["things", "detected", "lost", "left_out"],
+    "Thing": ["quad_xy", "box_xyxy", "score", "label", "track", "results", "things"],
+    "Crop": [
+        "by",
+        "of",
+        "turn",
+        "toward",
+        "turned",
+        "shift",
+        "square",
+        "margin",
+        "at_most",
+        "min_score",
+        "classes",
+    ],
+    "Track": ["next", "every_s", "lost_below", "overlap", "gap_s", "smooth"],
+    "Smooth": ["min_cutoff_hz", "beta", "derivate_cutoff_hz", "relative"],
     "Tensors": ["values"],
 }
 

@@ -125,7 +125,7 @@ class SceneSession:
             self._forget()
         targets = [_Target(each.region, None, each) for each in self._tracks]
         left_out = 0
-        detected = self._must_search(frame.captured_ns)
+        detected = self._must_search(frame.moment_ns)
         if detected:
             found = self._find(frame, clock)
             if self._cancelled:
@@ -133,7 +133,7 @@ class SceneSession:
             fresh, left_out = self._fresh(found)
             targets += fresh
             self._tracks += [each.memory for each in fresh if each.memory is not None]
-            self._search, self._searched_ns = False, frame.captured_ns
+            self._search, self._searched_ns = False, frame.moment_ns
         things: list[Thing] = []
         kept: list[Tracked] = []
         lost: list[int] = []
@@ -204,13 +204,13 @@ class SceneSession:
             return None, None
         region = None
         if memory is not None:
-            ahead = self._next(found, memory, frame.captured_ns)
+            ahead = self._next(found, memory, frame.moment_ns)
             if ahead is None:
                 return None, None
             region, part = ahead.region, part or ahead
         assert part is not None
         results: dict[str, Result] = {}
-        stages.put(0, found, part.side, frame.captured_ns, results, memory)
+        stages.put(0, found, part.side, frame.moment_ns, results, memory)
         things = stages.behind(1, frame, found, results, memory, clock)
         if memory is None:
             return thing_of(part, results, things), None

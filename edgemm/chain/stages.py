@@ -132,7 +132,7 @@ class Stages:
         memory: Tracked | None,
         clock: StageClock,
     ) -> tuple[Thing, ...]:
-        self.put(at, found, side, frame.captured_ns, results, memory)
+        self.put(at, found, side, frame.moment_ns, results, memory)
         return self.behind(at + 1, frame, found, results, memory, clock)
 
     def _thing(self, at: int, frame: Frame, part: Part, clock: StageClock) -> Thing:

@@ -88,11 +88,11 @@ class Continuity:
 
     def follows(self, frame: Frame) -> bool:
         """True where it does; remembers it."""
-        before, self._last = self._last, (frame.captured_ns, frame.pixels.shape[:2], frame.origin)
+        before, self._last = self._last, (frame.moment_ns, frame.pixels.shape[:2], frame.origin)
         if before is None:
             return False
         at_ns, shape, origin = before
-        return 0 <= frame.captured_ns - at_ns <= self._gap_ns and (shape, origin) == self._last[1:]
+        return 0 <= frame.moment_ns - at_ns <= self._gap_ns and (shape, origin) == self._last[1:]
 
     def forget(self) -> None:
         """The next frame follows none."""

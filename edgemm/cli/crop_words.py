@@ -35,7 +35,7 @@ def read_crop(text: str, option: str) -> Crop:
                 raise InputError(f"{key}: is not known. Expected {', '.join(known)}{hint(key, known)}")
         return Crop(by, **{key: _listed(key, value) for key, value in values.items()})  # type: ignore[arg-type]
     except InputError as error:
-        raise InputError(f"{option} {text}: {error}") from error
+        raise InputError(f"{option}: {str(error).removeprefix('Crop.')}") from error
 
 
 def _listed(key: str, value: Any) -> Any:

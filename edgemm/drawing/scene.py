@@ -6,7 +6,7 @@ from collections.abc import Iterator
 
 import numpy as np
 
-from edgemm.drawing.canvas import Canvas
+from edgemm.drawing.canvas import Canvas, is_near
 from edgemm.drawing.painters import paint as paint_result
 from edgemm.drawing.palette import Rgb, color_of
 from edgemm.results import Scene, Thing
@@ -26,7 +26,8 @@ def paint(canvas: Canvas, result: Scene) -> None:
                 paint_result(canvas, said)
     for thing, color in reversed(colored):
         left, top = np.asarray(thing.quad_xy, np.float64).min(axis=0).tolist()
-        canvas.label(words(thing), left, top, color)
+        if is_near(left, top):
+            canvas.label(words(thing), left, top, color)
 
 
 def every(result: Scene) -> Iterator[Thing]:

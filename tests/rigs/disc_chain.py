@@ -131,3 +131,44 @@ def network(tmp_path: Path) -> Iterator[Load]:
 AROUND = edgemm.Crop("box", margin=1.6, square=True)
 NEXT = edgemm.Crop("points", margin=1.6, square=True)
 """The same part as `AROUND`, by the points of a disc."""
+
+
+class Watched:
+    """A model of which each run is told, and may be made to fail or to take time: `before(name)` is called first."""
+
+    def __init__(self, name: str, model: Any, before: Callable[[str], object]) -> None:
+        self.name, self.model, self.before = name, model, before
+        self.open_sessions = 0
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self.model, name)
+
+    def __call__(self, x: Any, *, sample_rate: int | None = None) -> Any:
+        return self.model(x, sample_rate=sample_rate)
+
+    def session(self, **options: Any) -> Any:
+        self.open_sessions += 1
+        return WatchedSession(self, self.model.session(**options))
+
+
+class WatchedSession:
+    """One of its sessions."""
+
+    def __init__(self, watched: Watched, session: Any) -> None:
+        self._watched, self._session, self._closed = watched, session, False
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._session, name)
+
+    def feed(self, item: Any, clock: Any) -> Any:
+        self._watched.before(self._watched.name)
+        return self._session.feed(item, clock)
+
+    def look(self, frame: Any, region: Any, clock: Any) -> Any:
+        self._watched.before(self._watched.name)
+        return self._session.look(frame, region, clock)
+
+    def close(self) -> None:
+        self._watched.open_sessions -= not self._closed
+        self._closed = True
+        self._session.close()

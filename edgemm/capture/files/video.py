@@ -95,7 +95,10 @@ class VideoSource(FileSource):
             if pixels is None:
                 return None
             sequence, self._sequence = self._sequence, self._sequence + 1
-            return Frame(pixels, self._now_ns(), sequence, "bgr", self._path)
+            moment_ns = self.moment_ns
+            if moment_ns is None:
+                moment_ns = round(sequence * 1e9 / self.fps)
+            return Frame(pixels, self._now_ns(), sequence, "bgr", self._path, moment_ns)
 
     def skip(self, count: int) -> int:
         """Passes over up to `count` frames; returns how many there were."""

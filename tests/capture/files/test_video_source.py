@@ -49,6 +49,18 @@ def test_a_frame_says_colour_number_and_origin(video: Callable[..., Path]) -> No
     assert second.captured_ns >= first.captured_ns
 
 
+@pytest.mark.parametrize("query", ["", "?fps=10"])
+@pytest.mark.parametrize("pace", ["file", "live"])
+def test_a_frame_says_when_it_is_shown_in_its_film(video: Callable[..., Path], query: str, pace: str) -> None:
+    with open_source(f"{video(4)}{query}", pace=pace) as source:  # type: ignore[arg-type]
+        frames = [source.read() for _ in range(4)]
+    interval_ns = 100_000_000 if query else 40_000_000
+    for frame in frames:
+        assert isinstance(frame, Frame)
+        assert frame.film_ns == frame.moment_ns == frame.sequence * interval_ns
+    assert Frame(np.zeros((1, 1), np.uint8), 5, 0, "gray").moment_ns == 5
+
+
 def test_skipped_frames_leave_a_hole(video: Callable[..., Path]) -> None:
     with VideoSource("walk", str(video(10))) as source:
         assert source.skip(3) == 3
