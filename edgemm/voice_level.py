@@ -32,12 +32,15 @@ BUCKET = 24
 class VoiceLevel:
     """Blocks of one stream in, True for those with voice in them."""
 
-    def __init__(self, unknown_db: float = UNKNOWN_DB, piece: int = PIECE) -> None:
+    def __init__(
+        self, unknown_db: float = UNKNOWN_DB, piece: int = PIECE, above_db: float = ABOVE_DB
+    ) -> None:
         """Args:
         unknown_db: decibels of full scale that the floor is no higher than until `MEMORY` has been heard.
         piece: samples whose mean power is one level.
+        above_db: decibels above the floor that are voice.
         """
-        self._unknown_db, self._piece = unknown_db, piece
+        self._unknown_db, self._piece, self._above_db = unknown_db, piece, above_db
         self._lows: list[float] = []
         self._low_db = np.inf
         self._count = 0
@@ -57,7 +60,7 @@ class VoiceLevel:
             piece = samples[at : at + self._piece]
             loudest_db = max(loudest_db, level_db(piece))
             self._learn(level_db(piece))
-        return bool(loudest_db > self.floor_db + ABOVE_DB)
+        return bool(loudest_db > self.floor_db + self._above_db)
 
     def _learn(self, db: float) -> None:
         self._low_db = min(self._low_db, db)

@@ -80,11 +80,13 @@ class AttentionRecipe:
     """Silence after which what was said is final; 0: only at the end of the sound."""
     longest_s: float = 25.0
     """Of one final result: speech that goes on is divided at its quietest place. A cut within a word costs words: below
-    ten seconds, where nobody pauses, there are many."""
+    ten seconds, where nobody pauses, there are many; below four, networks write words that nobody said."""
     partial: bool = True
     """Whether what was understood so far is told while speech goes on."""
     partial_s: float = 1.0
-    """How often that is: the utterance is written anew after so much more of it, or a quarter more where it is long."""
+    """How often that is: the utterance is written anew after so much more of it, or a quarter more where it is long,
+    and no oftener than half of the time allows. Of one of more than 5 s, what was said before a silence is not written
+    again until its final result."""
     voice_threshold: float = 0.5
     """With a part voice_activity: probability from which on it is voice."""
     voice_input: str = "input"

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+import time
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Literal, NamedTuple
 
 import numpy as np
@@ -17,6 +18,7 @@ from edgemm.tasks.attention.timestamps import pieces
 from edgemm.tasks.attention.vocabulary import Vocabulary
 from edgemm.tasks.attention.writing import Writer
 from edgemm.tasks.search.hypothesis import Hypothesis
+from edgemm.tasks.speech.agreement import Agreement
 from edgemm.tasks.speech.endpoint import Endpoint, EndpointTimes, Span
 from edgemm.tasks.speech.heard import Heard
 from edgemm.tasks.speech.joining import heard_before
@@ -30,11 +32,27 @@ GROWN = 0.25
 """A partial result of a long utterance is due when it has grown by this share: each is written from the begin on."""
 
 
+SHARE = 0.5
+"""Of the time that sound takes, partial results may take."""
+SETTLED_S = 5.0
+"""Of an utterance that is longer, what was said up to a likely end is not written again for partial results."""
+
+
 class _Known(NamedTuple):
     """What was written of an utterance that has not ended yet."""
 
     span: Span
     text: Hypothesis
+
+
+class _Settled(NamedTuple):
+    """The first words of an utterance that goes on."""
+
+    begin: int
+    """Of the utterance."""
+    end: int
+    """Sample in a silence, up to which they are said."""
+    words: list[str]
 
 
 class AttentionSession:
@@ -61,6 +79,9 @@ class AttentionSession:
         self._heard = Heard(recipe.sample_rate)
         times = EndpointTimes(silence_s=recipe.endpoint_s, longest_s=recipe.longest_s)
         self._shared = round(times.overlap_s * WORDS_PER_S)
+        self._spare_s = max(0.0, times.silence_s - times.after_s)
+        self._now, self._pace = time.perf_counter, 0.0
+        """A clock in seconds, and how many of them a second of sound took to be written lately."""
         self._likely_end = round(times.after_s * recipe.sample_rate)
         self._endpoint = Endpoint(times, recipe.sample_rate)
         self._begin_anew()
@@ -138,6 +159,8 @@ class AttentionSession:
         self._tells = True
         self._told = ""
         self._known: _Known | None = None
+        self._settled: _Settled | None = None
+        self._agreement = Agreement()
         self._last_words: list[str] = []
 
     def _listen(self, clock: StageClock) -> Iterator[Emission]:
@@ -169,31 +192,65 @@ class AttentionSession:
         if not (self._recipe.partial and self._tells and self._endpoint.speaks):
             return False
         now, written = self._endpoint.now, self._known
-        known = written.span if written is not None and written.span.begin == now.begin else None
-        if self._endpoint.quiet_for >= self._likely_end:  # it may have ended
-            return known is None or known[:2] != now[:2]
+        known = written.span if written is not None and written.span.voice_begin == now.voice_begin else None
+        if known is not None and known.voice_end == now.voice_end and known.end == now.end:
+            return False
+        stretch, rate = self._stretch(now), self._recipe.sample_rate
+        long = stretch.end - stretch.begin >= SETTLED_S * rate
+        if self._quiet and (long or self._cost_s(stretch) <= self._spare_s):
+            return True  # it may have ended, or is settled
         if known is not None and known.voice_end == now.voice_end:
             return False
         grown = self._at - (known.end if known is not None else now.begin)
-        least = self._recipe.partial_s * self._recipe.sample_rate
-        return grown >= max(least, GROWN * (now.end - now.begin))
+        worth = self._cost_s(stretch) / SHARE * rate
+        return grown >= max(self._recipe.partial_s * rate, GROWN * (stretch.end - stretch.begin), worth)
+
+    @property
+    def _quiet(self) -> bool:
+        """Whether the utterance under way may have ended."""
+        return self._endpoint.quiet_for >= self._likely_end
+
+    def _cost_s(self, span: Span) -> float:
+        """Seconds that it takes to write it, as far as is known."""
+        return self._pace * (span.end - span.begin) / self._recipe.sample_rate
+
+    def _stretch(self, span: Span) -> Span:
+        """What of an utterance that goes on is written next: all of it, or what follows the words that are settled. Of
+        one that may have ended it is all, where that is done before it is known."""
+        settled = self._settled
+        if (
+            settled is None
+            or settled.begin != span.begin
+            or (self._quiet and self._cost_s(span) <= self._spare_s)
+        ):
+            return span
+        return span._replace(begin=min(settled.end, span.end))
 
     def _partial(self, clock: StageClock) -> Iterator[Emission]:
         span = self._endpoint.now
-        text = self._write(span, clock)
+        stretch = self._stretch(span)
+        text = self._write(stretch, clock)
         if text is None:
             return
-        self._known = _Known(span, text)
-        written = self._joined(span, self._vocabulary.text(text.tokens))
-        if written and written != self._told:
-            self._told = written
-            yield self._emission(self._transcript(span, written, text.confidence, final=False), span)
+        self._known = _Known(stretch, text)
+        written = self._vocabulary.text(text.tokens)
+        if stretch.begin == span.begin:
+            words = self._unheard(span, written.split())
+        else:
+            assert self._settled is not None
+            words = [*self._settled.words, *written.split()]
+        if self._quiet and span.end - span.begin >= SETTLED_S * self._recipe.sample_rate:
+            self._settled = _Settled(span.begin, span.end, words)
+        told = " ".join(self._agreement(words))
+        if told and told != self._told:
+            self._told = told
+            yield self._emission(self._transcript(span, told, text.confidence, final=False), span)
 
     def _final(self, span: Span, clock: StageClock) -> Iterator[Emission]:
         known, told = self._known, self._told
         as_known = known is not None and known.span[:2] == span[:2]
         text = known.text if known is not None and as_known else self._write(span, clock)
-        self._known, self._told = None, ""
+        self._known, self._told, self._settled, self._agreement = None, "", None, Agreement()
         if text is None:
             return
         results = self._finals(span, text)
@@ -205,47 +262,50 @@ class AttentionSession:
     def _finals(self, span: Span, text: Hypothesis) -> list[Transcript]:
         """One result, or one for each pair of times that the network writes."""
         if self._recipe.timestamps < 0:
-            written = self._joined(span, self._vocabulary.text(text.tokens))
-            words = written.split()
-            if span.goes_on and len(words) > 1:
-                words = words[:-1]
-            self._last_words = words[-self._shared :] if span.goes_on else []
+            words = self._unheard(span, self._vocabulary.text(text.tokens).split())
+            words = words[:-1] if span.goes_on else words
+            self._remember(span, words)
             return [self._transcript(span, " ".join(words), text.confidence, final=True)] if words else []
         return self._pieces(span, text)
 
+    def _remember(self, span: Span, words: Sequence[str]) -> None:
+        """What the part after this one may have again: also of the part before, where this one says little."""
+        before = self._last_words if span.continues else []
+        self._last_words = [*before, *words][-self._shared :] if span.goes_on else []
+
     def _pieces(self, span: Span, text: Hypothesis) -> list[Transcript]:
-        found = []
-        self._last_words, before = [], self._last_words
-        for each in pieces(text.tokens, self._recipe):
-            words = self._vocabulary.text(each.tokens).split()
-            if span.continues and before:
-                words, before = words[heard_before(before, words, self._shared) :], []
+        found: list[Transcript] = []
+        written = [
+            (each, self._vocabulary.text(each.tokens).split()) for each in pieces(text.tokens, self._recipe)
+        ]
+        last = max((at for at, (_, words) in enumerate(written) if words), default=-1)
+        said: list[str] = []
+        for at, (each, heard) in enumerate(written):
+            words = heard if said else self._unheard(span, heard)
+            if span.goes_on and at == last:
+                words = words[:-1]
             if not words:
                 continue
+            said += words
             rate = self._recipe.sample_rate
             end = span.voice_end if each.end_s is None else span.begin + round(each.end_s * rate)
             begin = span.begin + round(each.begin_s * rate)
             times = (self._heard.seconds(min(begin, span.end)), self._heard.seconds(min(end, span.end)))
             found.append(Transcript(" ".join(words), *times, confidence=text.confidence))
-        if span.goes_on and found:
-            last = found[-1].text.split()
-            kept = last[:-1] if len(last) > 1 else last
-            found[-1] = Transcript(
-                " ".join(kept), found[-1].start_s, found[-1].end_s, confidence=found[-1].confidence
-            )
-            self._last_words = kept[-self._shared :]
+        self._remember(span, said)
         return found
 
-    def _joined(self, span: Span, written: str) -> str:
-        """Without the words that the part before it has already."""
+    def _unheard(self, span: Span, words: list[str]) -> list[str]:
+        """Without those that the part before it has already."""
         if not (span.continues and self._last_words):
-            return written
-        words = written.split()
-        return " ".join(words[heard_before(self._last_words, words, self._shared) :])
+            return words
+        return words[heard_before(self._last_words, words, self._shared) :]
 
     def _write(self, span: Span, clock: StageClock) -> Hypothesis | None:
         clock.start("infer")
+        begun = self._now()
         text = self._writer.write(self._sound(span))
+        self._pace = (self._now() - begun) / max(1.0, (span.end - span.begin) / self._recipe.sample_rate)
         clock.start("decode")
         return text
 

@@ -12,6 +12,8 @@ from edgemm.voice_level import AGAIN_S
 
 PAUSE_S = 0.1
 """Silence so long lies between words: where a long utterance is divided in it, no sound need be heard twice."""
+DIP_DB = 12.0
+"""So far below the level of the utterance lie gaps between words where nobody pauses: it is divided as in a pause."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -165,8 +167,10 @@ class Endpoint:
     def _divided(self) -> Span:
         """The first part of speech that goes on for too long."""
         assert self._begun is not None
-        half, last = self._begun + self._longest // 2, self._pieces[-1].end - self._overlap // 2
+        half, last = self._begun + self._longest // 2, self._pieces[-1].end
         cut, quiet = self._quietest(half, last)
+        if not quiet:
+            cut, quiet = self._quietest(half, last - self._overlap // 2)
         back = 0 if quiet else self._overlap // 2
         before = [each for each in self._pieces if each.voice and each.begin < cut]
         after = [each for each in self._pieces if each.voice and each.begin >= cut]
@@ -190,7 +194,7 @@ class Endpoint:
         return found
 
     def _quietest(self, first: int, last: int) -> tuple[int, bool]:
-        """The middle of the quietest stretch of `PAUSE_S` between two samples, and whether no voice is in it."""
+        """The middle of the quietest stretch of `PAUSE_S` between two samples, and whether no word is in it."""
         pieces = [each for each in self._pieces if first <= each.begin and each.end <= last]
         if not pieces:
             return (first + last) // 2, False
@@ -200,4 +204,6 @@ class Endpoint:
         voices = np.convolve([float(each.voice) for each in pieces], np.ones(count), "valid")
         at = int(np.lexsort((sums, voices > 0.5))[0])
         chosen = pieces[at : at + count]
-        return (chosen[0].begin + chosen[-1].end) // 2, bool(voices[at] < 0.5)
+        usual_db = float(np.median([each.level_db for each in self._pieces if each.voice] or [np.inf]))
+        dips = 10 * np.log10(sums[at] / count) <= usual_db - DIP_DB
+        return (chosen[0].begin + chosen[-1].end) // 2, bool(voices[at] < 0.5 or dips)

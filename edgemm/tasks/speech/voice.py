@@ -12,6 +12,9 @@ from edgemm.tasks.speech.part import Part
 from edgemm.voice_level import NOISE_DB, PIECE_S, VoiceLevel
 
 Samples = npt.NDArray[np.float32]
+AUDIBLE_DB = 3.0
+"""Decibels above the quietest moment lately: what is softer is noise, whatever a network still finds, which looks back
+and is late where speech ends."""
 LEAVE = 0.15
 """Voice that was found stays until its probability is so far below the threshold: it flickers at the ends of words."""
 
@@ -49,7 +52,8 @@ class LevelVoice:
 
 
 class NetworkVoice:
-    """A network that gives the probability of voice in each piece, such as Silero's.
+    """A network that gives the probability of voice in each piece, such as Silero's. Voice is what it finds and what
+    is not as soft as the noise.
 
     Raises:
         CardError: the part has no such input of samples, [1, n], or no such output.
@@ -79,6 +83,7 @@ class NetworkVoice:
         self._source, self._target = source, target
         self._samples = np.zeros((1, length), np.float32)
         self._speaks = False
+        self._floor = VoiceLevel(NOISE_DB, hop, AUDIBLE_DB)
 
     def __call__(self, samples: Samples) -> bool:
         """See `Voice`.
@@ -93,10 +98,11 @@ class NetworkVoice:
         if not np.isfinite(found):
             raise ArtifactError("voice_activity: expected a probability, found NaN or infinity")
         self._speaks = found >= self._threshold - (LEAVE if self._speaks else 0.0)
-        return self._speaks
+        return self._floor(samples) and self._speaks
 
     def reset(self) -> None:
         """See `Voice`."""
         self._part.reset()
         self._samples[...] = 0.0
         self._speaks = False
+        self._floor = VoiceLevel(NOISE_DB, self.hop, AUDIBLE_DB)

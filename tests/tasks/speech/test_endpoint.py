@@ -90,12 +90,21 @@ def test_a_long_utterance_is_divided_in_a_pause_and_no_sound_is_heard_twice() ->
 
 
 def test_without_a_pause_both_parts_have_the_quietest_place() -> None:
-    one, other = run("-" * 60 + "......", loud={27: -35.0})
+    one, other = run("-" * 60 + "......", loud={27: -30.0})
     assert one.goes_on
     assert other.continues
     middle = (one.end + other.begin) / 2
     assert 2700 <= middle <= 2800
     assert one.end - other.begin == 1000
+
+
+@pytest.mark.parametrize("place", [27, 38])
+def test_a_gap_between_words_is_as_good_as_a_pause(place: int) -> None:
+    one, other = run("-" * 60 + "......", loud={place: -35.0})
+    assert one.end == other.begin
+    assert place * 100 <= one.end <= place * 100 + 100
+    assert not one.goes_on
+    assert not other.continues
 
 
 def test_all_voice_is_in_some_part() -> None:

@@ -23,6 +23,10 @@ pytestmark = pytest.mark.device
         ("a word", "", ""),
         ("one two three", "three", ""),
         ("– one", "one – two", "– two"),
+        ("rather cold hearted", "coldhearted and", "and"),
+        ("rather coldhearted", "hearted and rather", "and rather"),
+        ("be ill", "dill pose", "dill pose"),  # three letters are chance
+        ("the amiables", "ramiable woman", "woman"),
     ],
 )
 def test_words_that_both_have_are_said_once(before: str, words: str, expected: str) -> None:

@@ -77,7 +77,19 @@ def test_a_network_hears_the_newest_samples_behind_those_before() -> None:
 
 def test_voice_that_was_found_stays_a_little_below_the_threshold() -> None:
     part = Scripted([0.4, 0.5, 0.4, 0.34, 0.4])
-    assert heard(network(part), np.zeros(40, np.float32)).tolist() == [False, True, True, False, False]
+    loud = np.repeat(np.array([0, 1, 1, 1, 1], np.float32) / 10, 8)
+    assert heard(network(part), loud).tolist() == [False, True, True, False, False]
+
+
+def test_what_is_as_soft_as_the_noise_is_no_voice_whatever_the_network_still_finds() -> None:
+    samples, voice = noise(3, -40), network(Scripted([0.9] * 300, 576), hop=512, window=576)
+    samples[16000:32000] += noise(1, -30, 1)
+    found = heard(voice, samples)
+    assert found[32:62].all()
+    assert not found[63:].any()
+    assert not found[:31].any()
+    voice.reset()
+    assert not heard(voice, noise(2, -60))[2:].any()
 
 
 def test_a_network_that_does_not_fit_or_fails() -> None:
