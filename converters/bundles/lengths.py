@@ -12,7 +12,8 @@ from edgemm.converters.bundles.recorded import Seen, Shape, Sizes, record
 from edgemm.errors import EdgemmError, InputError
 from edgemm.inspection import inspect_artifact
 from edgemm.judge.items import Item
-from edgemm.media import AudioBlock
+from edgemm.media import AudioBlock, Frame
+from edgemm.tasks.driver import TellsItsSizes
 
 if TYPE_CHECKING:
     from edgemm.model.bundle import BundleModel
@@ -26,6 +27,9 @@ def known_lengths(model: BundleModel, given: Mapping[str, Sequence[int]]) -> dic
     """
     found = given_lengths(model, given)
     recipe = model.card.recipe
+    if isinstance(model.driver, TellsItsSizes):
+        for role, shapes in model.driver.sizes(recipe, {role: one.inputs for role, one in model.models.items()}).items():
+            found[role] = {**shapes, **found.get(role, {})}
     if model.card.driver != "sequence" or "encoder" not in model.models:
         return found
     encoder = found.setdefault("encoder", {})
@@ -166,7 +170,7 @@ def _take(
 
 
 def probes(model: BundleModel) -> tuple[Item, ...]:
-    """Something to run a bundle on where there are no data: its goldens, or a letter, or a second of silence."""
+    """Something to run a bundle on where there are no data: its goldens, or a letter, a second of silence, or a grey picture."""
     if model.card.goldens:
         try:
             return (Item(model.golden_input()),)
@@ -174,4 +178,6 @@ def probes(model: BundleModel) -> tuple[Item, ...]:
             pass
     if model.modality == "text":
         return (Item("a"),)
-    return (Item(AudioBlock(np.zeros(16000, np.float32), 16000, 0, 0)),) if model.modality == "audio" else ()
+    if model.modality == "image":
+        return (Item(Frame(np.full((64, 64, 3), 128, np.uint8), 0, 0)),)
+    return (Item(AudioBlock(np.zeros(16000, np.float32), 16000, 0, 0)),)

@@ -24,7 +24,7 @@ from edgemm.converters.fidelity.task_gate import JUDGED, TaskFidelity, agreed, l
 from edgemm.errors import InputError
 from edgemm.judge import METRICS, Metric, metric
 from edgemm.judge.items import Item
-from edgemm.results import Audio, Transcript, Written
+from edgemm.results import Audio, TextLines, Transcript, Written
 from edgemm.tasks.driver import TellsItsScores
 from edgemm.tasks.outputs import Outputs
 from edgemm.tensors import TensorSpec
@@ -174,7 +174,7 @@ class Free:
             truth = right()
             for each, result in zip(self.truths, (expected, found), strict=True):
                 each.add(result, truth)
-        if isinstance(expected, Written | Transcript):
+        if isinstance(expected, Written | Transcript | TextLines):
             self._texts.append(expected.text == found.text)
         elif isinstance(expected, Audio):
             self._add_sound(expected.samples, found.samples)

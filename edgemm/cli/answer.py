@@ -19,7 +19,8 @@ SHOWN = 3
 def answer(result: Result) -> str:
     """ "seven 0.91"; "not detected (seven 0.31)"; "2 found: cat 0.90, dog 0.71"; "21 points 0.99";
     "logits float32[1, 10]"; "one two ..." where a later result replaces this one; "Bark begins at
-    1.20 s"; "speech 0.45 to 2.10 s"; "picture of 640 x 480 pixels"."""
+    1.20 s"; "speech 0.45 to 2.10 s"; "picture of 640 x 480 pixels"; "first line | second line" of a picture
+    with text."""
     if hasattr(result, "things"):
         return _things(result)
     if hasattr(result, "begun"):
@@ -33,6 +34,8 @@ def answer(result: Result) -> str:
         return (
             f"{len(result.points_xy)} points {result.score:.2f}" if len(result.points_xy) else "nothing found"
         )
+    if hasattr(result, "quads_xy"):
+        return " | ".join(map(printable, str(result.text).splitlines())) or "no text"
     if hasattr(result, "scores"):
         return _found(result)
     if hasattr(result, "pixels"):

@@ -16,6 +16,7 @@ landmarks.py           mean distance of the points
 tagging.py             how high the right labels of a sound are ranked
 voice_activity.py      speech that is missed, and speech that is found where there is none
 transcription.py       share of the words, and of the letters, that are wrong
+text_lines.py          share of the characters of a picture's text that are wrong
 translation.py         BLEU of the texts that are written for texts
 detection_agreement.py detections of one model against those of another
 embedding.py           cosine of the embeddings of one model with those of another

@@ -1,4 +1,4 @@
-"""What a whole bundle is run on: texts or recordings, and what is right for them where the data say it."""
+"""What a whole bundle is run on: texts, recordings or pictures, and what is right for them where the data say it."""
 
 from __future__ import annotations
 
@@ -12,13 +12,16 @@ import numpy as np
 
 from edgemm.errors import InputError, SourceError
 from edgemm.judge.data.pairs import TextPair, read_pairs
+from edgemm.judge.data.pictures import pictures_in, read_bounded
 from edgemm.judge.data.transcripts import has_transcripts, read_transcripts
-from edgemm.media import AudioBlock
+from edgemm.media import AudioBlock, Frame
 from edgemm.results import Audio
 from edgemm.selection import spread
 
 CLEAN, NOISY = "clean", "noisy"
 """Folders of recordings of the same names: what is to come out, and what goes in."""
+MAX_TEXT = 1 << 20
+"""Bytes of what stands in one picture."""
 HELD_OUT = 4
 """One of so many is held out, where no other data are given to judge by."""
 SOUND = (
@@ -31,8 +34,8 @@ SOUND = (
 class Item:
     """One thing that the bundle answers to."""
 
-    given: str | AudioBlock | Path
-    """A text, sound, or the path of a recording."""
+    given: str | AudioBlock | Frame | Path
+    """A text, sound, a picture, or the path of a recording or a picture."""
     truth: Any = None
     """What the metric of its task takes: a text, a name, clean samples; None where it is not known."""
     name: str = "an item"
@@ -42,9 +45,12 @@ class Item:
         """What the bundle is called with.
 
         Raises:
-            InputError: the recording cannot be read.
+            InputError: the recording or the picture cannot be read.
         """
-        return read_recording(self.given) if isinstance(self.given, Path) else self.given
+        if not isinstance(self.given, Path):
+            return self.given
+        sound = self.given.suffix.lower() == ".wav"
+        return read_recording(self.given) if sound else read_picture(self.given)
 
     def right(self) -> Any:
         """The truth; a recording read, as an `Audio`."""
@@ -58,21 +64,21 @@ def load_items(data: Any, modality: str, limit: int, option: str) -> tuple[Item,
     """At most `limit` items, spread evenly over what is there.
 
     Args:
-        data: a path, or a sequence of texts or `AudioBlock`s, or of pairs of these and what is right.
-        modality: of the bundle: "text" or "audio".
+        data: a path, or a sequence of texts, `AudioBlock`s or `Frame`s, or of pairs of these and what is right.
+        modality: of the bundle: "text", "audio" or "image".
         option: what the data was given as, for messages.
 
     Raises:
         InputError: there are none, or they are of another kind than the bundle takes.
     """
-    if modality not in ("text", "audio"):
+    if modality not in _READ:
         raise InputError(
-            f"{option}: expected a bundle that takes text or sound, found one that takes {modality}"
+            f"{option}: expected a bundle that takes text, sound or pictures, found one that takes {modality}"
         )
     if isinstance(data, str | Path):
         path = Path(data)
         try:
-            found = _texts(path) if modality == "text" else _recordings(path)
+            found = _READ[modality](path)
         except InputError as error:
             raise InputError(f"{option}: {error}") from error
     else:
@@ -117,6 +123,25 @@ def _recordings(path: Path) -> Sequence[Item]:
     return [Item(file, name if classed else None) for file, name in zip(files, names, strict=True)]
 
 
+def _pictures(path: Path) -> Sequence[Item]:
+    """Each with the text beside it that says what stands in it, where there is one."""
+    if path.is_file():
+        return [_picture(path)]
+    if not path.is_dir():
+        raise InputError(f"{path}: expected a picture, or a folder of pictures; found nothing of that name")
+    return [_picture(each) for each in pictures_in(path)]
+
+
+def _picture(path: Path) -> Item:
+    text = path.with_suffix(".txt")
+    if not text.is_file():
+        return Item(path)
+    try:
+        return Item(path, read_bounded(text, MAX_TEXT, "what stands in a picture").decode("utf-8-sig"))
+    except UnicodeDecodeError as error:
+        raise InputError(f"{text}: expected text in UTF-8 ({error}). Save it as UTF-8") from error
+
+
 def _noisy(path: Path) -> Sequence[Item]:
     noisy, clean = (
         {file.relative_to(path / kind): file for file in sorted((path / kind).rglob("*.wav"))}
@@ -132,7 +157,7 @@ def _noisy(path: Path) -> Sequence[Item]:
 
 
 def _given(data: Any, modality: str, option: str) -> Sequence[Item]:
-    kind: type = str if modality == "text" else AudioBlock
+    kind: type = _KINDS[modality]
     listed = isinstance(data, Sequence) and not isinstance(data, bytes)
     found = []
     for each in data if listed else ():
@@ -148,6 +173,28 @@ def _given(data: Any, modality: str, option: str) -> Sequence[Item]:
             f"{type(data).__name__ if not listed else 'something else, or nothing, in it'}"
         )
     return found
+
+
+_READ = {"text": _texts, "audio": _recordings, "image": _pictures}
+_KINDS: dict[str, type] = {"text": str, "audio": AudioBlock, "image": Frame}
+
+
+def read_picture(path: Path) -> Frame:
+    """A picture.
+
+    Raises:
+        InputError: it cannot be read.
+    """
+    from edgemm.capture import open_source
+
+    try:
+        with open_source(path.absolute().as_uri()) as source:
+            frame = source.read()
+    except SourceError as error:
+        raise InputError(f"{path} cannot be read: {error}. Remove the file, or replace it") from error
+    if not isinstance(frame, Frame):
+        raise InputError(f"{path}: expected a picture, found something else. Remove the file, or replace it")
+    return replace(frame, pixels=frame.pixels.copy())
 
 
 def read_recording(path: Path) -> AudioBlock:

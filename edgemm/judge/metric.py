@@ -52,6 +52,7 @@ METRICS: Mapping[str, str] = {
     "tagging": "edgemm.judge.tagging:TaggingMetric",
     "voice_activity": "edgemm.judge.voice_activity:VoiceActivityMetric",
     "transcription": "edgemm.judge.transcription:TranscriptionMetric",
+    "ocr": "edgemm.judge.text_lines:TextLinesMetric",
     "text_to_text": "edgemm.judge.translation:TranslationMetric",
 }
 """Task of a card -> module and class of its metric, imported when it is asked for."""

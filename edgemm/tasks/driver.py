@@ -110,6 +110,25 @@ class RunsTheShortest(Protocol):
         """Roles of the parts that it does so with."""
 
 
+@runtime_checkable
+class TellsItsSizes(Protocol):
+    """A driver that feeds its parts with any sizes, where their files leave them open, and says which of them serve
+    best where they are fixed.
+
+    Exists so that a conversion does not take the largest that comes up in its data. Optional.
+    """
+
+    def sizes(
+        self, recipe: Any, inputs: Mapping[str, tuple[TensorSpec, ...]]
+    ) -> Mapping[str, Mapping[str, tuple[int, ...]]]:
+        """Role -> name of an input -> its whole shape.
+
+        Args:
+            recipe: the section of the bundle.
+            inputs: role -> the inputs of its file, -1 for what is open.
+        """
+
+
 def misfits(expected: Tensors, inputs: tuple[TensorSpec, ...], outputs: tuple[TensorSpec, ...]) -> str:
     """What a part lacks of what its driver expects, as a sentence without its end; "" where it fits."""
     for what, wanted, specs in (

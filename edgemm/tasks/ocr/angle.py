@@ -36,7 +36,7 @@ class AngleReader:
         self._recipe, self._part = recipe, part
         spec = only_input(part, "angle", part.signatures[0])
         layout = layout_of(spec, "angle")
-        shape = [1, *spec.shape[1:]]
+        shape = list(spec.shape)
         places = (3, 2) if layout == "NCHW" else (2, 1)
         for at, side in zip(places, OPEN_WH, strict=True):
             shape[at] = side if shape[at] < 0 else shape[at]

@@ -7,12 +7,13 @@ from typing import Any, ClassVar, Literal
 
 from edgemm.errors import CardError
 from edgemm.model.part import Part
-from edgemm.tasks.ocr.angle import AngleReader
+from edgemm.tasks.ocr.angle import OPEN_WH, AngleReader
 from edgemm.tasks.ocr.characters import Reader, fitted, read_alphabet
 from edgemm.tasks.ocr.page import PageReader
 from edgemm.tasks.ocr.recipe import OcrRecipe
 from edgemm.tasks.ocr.session import OcrSession
 from edgemm.tasks.ocr.widths import LineReader
+from edgemm.tensors import TensorSpec
 
 ALPHABET = "alphabet"
 """The asset: a character on each line, the blank left out."""
@@ -33,6 +34,18 @@ class OcrDriver:
     assets: ClassVar[tuple[str, ...]] = ()
     modality: ClassVar[Literal["image", "audio", "text"]] = "image"
     Recipe: ClassVar[type[Any]] = OcrRecipe
+
+    def sizes(
+        self, recipe: OcrRecipe, inputs: Mapping[str, tuple[TensorSpec, ...]]
+    ) -> Mapping[str, Mapping[str, tuple[int, ...]]]:
+        """See `edgemm.tasks.driver.TellsItsSizes`: pages as squares, lines of `least_width`."""
+        side = max(recipe.least_side // recipe.multiple, 1) * recipe.multiple
+        wanted = {
+            "detector": (side, side),
+            "recognizer": (recipe.least_width, recipe.line_height),
+            "angle": OPEN_WH,
+        }
+        return {role: _closed(inputs[role], *wanted[role]) for role in inputs}
 
     def session(
         self,
@@ -62,7 +75,21 @@ class OcrDriver:
         )
 
 
-def _characters(recipe: OcrRecipe, part: Part, assets: Mapping[str, bytes], scores: int) -> tuple[str, ...]:
+def _closed(specs: tuple[TensorSpec, ...], width: int, height: int) -> dict[str, tuple[int, ...]]:
+    """Name -> shape of a picture's input that leaves its size open."""
+    found = {}
+    for spec in specs:
+        if -1 in spec.shape and len(spec.shape) == 4:
+            sides = (1, -1, height, width) if spec.shape[1] in (1, 3) else (1, height, width, -1)
+            found[spec.name] = tuple(
+                size if size > 0 else side for size, side in zip(spec.shape, sides, strict=True)
+            )
+    return found
+
+
+def _characters(
+    recipe: OcrRecipe, part: Part, assets: Mapping[str, bytes], scores: int
+) -> tuple[str, ...]:
     if ALPHABET in assets:
         return fitted(read_alphabet(assets[ALPHABET]), scores, recipe.blank, f"asset {ALPHABET!r}")
     labels = part.card.labels

@@ -19,6 +19,7 @@ from edgemm.session import StageClock
 from edgemm.tasks.doubt import Doubt
 from edgemm.tasks.ocr.boxes import Box, find_boxes
 from edgemm.tasks.ocr.recipe import OcrRecipe
+from edgemm.tasks.window_session import closed
 from edgemm.tensors import TensorSpec
 
 _SIDES = {"NCHW": (3, 2), "NHWC": (2, 1)}
@@ -94,7 +95,7 @@ class PageReader:
         ways = []
         for signature, spec in self._ways:
             if min(spec.shape[columns], spec.shape[rows]) < 0:
-                shape, size = [1, *spec.shape[1:]], page_size((width, height), self._recipe)
+                shape, size = list(spec.shape), page_size((width, height), self._recipe)
                 for at, side in zip((columns, rows), size, strict=True):
                     shape[at] = side if shape[at] < 0 else shape[at]
                 return _Way(signature, replace(spec, shape=tuple(shape)), "stretch", shape[columns] < width)
@@ -128,7 +129,7 @@ def page_size(source_wh: tuple[int, int], recipe: OcrRecipe) -> tuple[int, int]:
 
 
 def only_input(part: Part, role: str, signature: str) -> TensorSpec:
-    """The picture that a part takes.
+    """The picture that a part takes, one at a time.
 
     Raises:
         CardError: it takes several things, or none that is a picture.
@@ -139,7 +140,7 @@ def only_input(part: Part, role: str, signature: str) -> TensorSpec:
             f"part {role!r}: expected one input, a picture [1, 3, height, width], found "
             f"{', '.join(f'{each.name} {list(each.shape)}' for each in inputs) or 'none'}"
         )
-    return inputs[0]
+    return replace(inputs[0], shape=closed(inputs[0].shape))
 
 
 def layout_of(spec: TensorSpec, role: str) -> str:

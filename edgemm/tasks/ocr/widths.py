@@ -125,7 +125,7 @@ class LineReader:
         signature, spec = self._ways[0]
         if self._open:
             width = max(self._recipe.least_width, -(-columns // GRID) * GRID)
-            shape = [1, *spec.shape[1:]]
+            shape = list(spec.shape)
             shape[self._rows], shape[self._columns] = self.height, width
             return signature, replace(spec, shape=tuple(shape))
         return next(each for each in self._ways if columns <= each[1].shape[self._columns])
