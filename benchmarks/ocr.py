@@ -1,6 +1,6 @@
 """PP-OCR's networks over generated pages: lines read exactly, a page rotated and unevenly lit, int8, and time.
 
-`python -m benchmarks ocr [--bundle int8.zip ...] [--write FOLDER]`. Where the package rapidocr-onnxruntime is installed,
+`python -m benchmarks ocr [--bundle int8.zip ...] [--write FOLDER]`. Where the package rapidocr-onnxruntime is there,
 the same networks are run by it too.
 """
 
@@ -12,6 +12,7 @@ import statistics
 import time
 from collections import Counter
 from collections.abc import Callable, Sequence
+from importlib import import_module
 from pathlib import Path
 from typing import Any
 
@@ -81,8 +82,8 @@ def measured(name: str, reads: Reads, pages: Sequence[Any]) -> tuple[dict[str, A
         found += answer
         rotated += reads(photographed(pixels, DEGREES * (-1) ** seed, DARKEST, seed))
     lines = [line for part, _ in pages for line in part]
-    row = {
-        "reader": name,
+    row: dict[str, Any] = {
+        "name": name,
         "lines": len(lines),
         "exact": exact(found, lines),
         "exact, rotated and unevenly lit": exact(rotated, lines),
@@ -105,10 +106,9 @@ def plain(line: str) -> str:
 def rapidocr() -> Reads | None:
     """The package rapidocr-onnxruntime with its defaults; None where it is not installed."""
     try:
-        from rapidocr_onnxruntime import RapidOCR
+        engine: Any = import_module("rapidocr_onnxruntime").RapidOCR()
     except ImportError:
         return None
-    engine = RapidOCR()
 
     def reads(pixels: Pixels) -> Sequence[str]:
         found, _ = engine(np.ascontiguousarray(pixels[..., ::-1]))
@@ -135,7 +135,7 @@ def write_pages(folder: Path, fonts: Sequence[Path]) -> dict[str, Any]:
         cv2.imwrite(str(folder / f"page{number:02}.png"), pixels[..., ::-1])
         (folder / f"page{number:02}.txt").write_text("\n".join(lines), encoding="utf-8")
         count += len(lines)
-    return {"folder": str(folder), "lines": count}
+    return {"name": str(folder), "lines": count, "ok": True}
 
 
 if __name__ == "__main__":

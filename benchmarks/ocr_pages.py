@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from importlib import import_module
 from pathlib import Path
 from typing import Any
 
@@ -29,8 +30,9 @@ def found_fonts(root: Path = ROOT) -> tuple[Path, ...]:
 
 def page(lines: Sequence[str], fonts: Sequence[Path], seed: int, sizes: Sequence[int] = SIZES) -> Pixels:
     """uint8[height, width, 3] RGB: dark letters on light paper, each line in a font and a size of its own."""
-    from PIL import Image, ImageDraw, ImageFont
-
+    Image, ImageDraw, ImageFont = (
+        import_module(f"PIL.{each}") for each in ("Image", "ImageDraw", "ImageFont")
+    )
     random = np.random.default_rng(seed)
     kinds = [
         ImageFont.truetype(str(fonts[(at + seed) % len(fonts)]), sizes[(at * 3 + seed) % len(sizes)])
@@ -66,4 +68,4 @@ def photographed(pixels: Pixels, degrees: float, darkest: float, seed: int, nois
     y, x = np.mgrid[: size[1], : size[0]]
     light = 1.0 - (1.0 - darkest) * (x / size[0] + y / size[1])[..., None] / 2
     grains = np.random.default_rng(seed).normal(0.0, noise, table.shape)
-    return np.clip(np.rint(table * light + grains), 0, 255).astype(np.uint8)
+    return np.asarray(np.clip(np.rint(table * light + grains), 0, 255), np.uint8)

@@ -35,6 +35,7 @@ SEAMS = {
     "Detections": ["boxes_xyxy", "scores", "class_ids", "labels", "points_xy"],
     "Segmentation": ["classes", "labels"],
     "Landmarks": ["points_xy", "scores", "score", "names", "skeleton", "depths"],
+    "TextLines": ["lines", "scores", "quads_xy", "rows"],
     "Transcript": ["text", "start_s", "end_s", "words", "final"],
     "Word": ["text", "begin_s", "end_s", "confidence"],
     "Written": ["text", "score", "alternatives", "ended", "cut", "final"],

@@ -28,7 +28,9 @@ def known_lengths(model: BundleModel, given: Mapping[str, Sequence[int]]) -> dic
     found = given_lengths(model, given)
     recipe = model.card.recipe
     if isinstance(model.driver, TellsItsSizes):
-        for role, shapes in model.driver.sizes(recipe, {role: one.inputs for role, one in model.models.items()}).items():
+        for role, shapes in model.driver.sizes(
+            recipe, {role: one.inputs for role, one in model.models.items()}
+        ).items():
             found[role] = {**shapes, **found.get(role, {})}
     if model.card.driver != "sequence" or "encoder" not in model.models:
         return found
@@ -170,7 +172,8 @@ def _take(
 
 
 def probes(model: BundleModel) -> tuple[Item, ...]:
-    """Something to run a bundle on where there are no data: its goldens, or a letter, a second of silence, or a grey picture."""
+    """Something to run a bundle on where there are no data: its goldens; else a letter, a second of silence, or a
+    grey picture."""
     if model.card.goldens:
         try:
             return (Item(model.golden_input()),)

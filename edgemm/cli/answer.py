@@ -35,7 +35,7 @@ def answer(result: Result) -> str:
             f"{len(result.points_xy)} points {result.score:.2f}" if len(result.points_xy) else "nothing found"
         )
     if hasattr(result, "quads_xy"):
-        return " | ".join(map(printable, str(result.text).splitlines())) or "no text"
+        return " | ".join(map(printable, str(getattr(result, "text", "")).splitlines())) or "no text"
     if hasattr(result, "scores"):
         return _found(result)
     if hasattr(result, "pixels"):

@@ -175,7 +175,7 @@ def _load_open(artifact: Artifact, delegate: str | tuple[str, ...], threads: int
 
 
 def _with_told_labels(artifact: Artifact) -> Artifact:
-    """With the names of the classes that the file gives in another project's way: how it is called, the driver knows."""
+    """With the names of the classes that the file gives in another project's way, and nothing else of what it says."""
     told = _told(artifact)
     if told is None or not told.card.labels:
         return artifact

@@ -12,11 +12,13 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-import cv2
 import numpy as np
 import numpy.typing as npt
 import onnx
 from onnx import TensorProto, helper
+
+import edgemm
+from edgemm.opencv import opencv
 
 Pixels = npt.NDArray[np.uint8]
 ALPHABET = "abcdef"
@@ -71,9 +73,17 @@ def write_folder(
     return folder
 
 
+def loaded(folder: Path, **options: Any) -> Any:
+    """The bundle, whose results are `TextLines`."""
+    return edgemm.load_bundle(folder, **options)
+
+
 def detector(size: tuple[int | str, int | str] = ("h", "w")) -> onnx.ModelProto:
     """[1, 3, h, w] of 0..1 -> [1, 1, h, w]: 1 where red is below a half."""
-    nodes = [helper.make_node("Conv", ["x", "w", "b"], ["logit"]), helper.make_node("Sigmoid", ["logit"], ["map"])]
+    nodes = [
+        helper.make_node("Conv", ["x", "w", "b"], ["logit"]),
+        helper.make_node("Sigmoid", ["logit"], ["map"]),
+    ]
     weights = {"w": np.array([-40.0, 0.0, 0.0]).reshape(1, 3, 1, 1), "b": np.array([20.0])}
     return _model(nodes, weights, ["n", 3, *size], ("map", ["n", 1, *size]))
 
@@ -81,7 +91,9 @@ def detector(size: tuple[int | str, int | str] = ("h", "w")) -> onnx.ModelProto:
 def recognizer(width: int | str = "w") -> onnx.ModelProto:
     """[1, 3, 16, w] of 0..1 -> logits [1, w / 16, 7], the blank first."""
     top = np.zeros((2, 3, HEIGHT, HEIGHT))
-    top[0, 1, 2:6, 4:12] = top[1, 2, 2:6, 4:12] = 1 / 32  # the mean of green, and of blue, in the middle of a cell's step
+    top[0, 1, 2:6, 4:12] = top[1, 2, 2:6, 4:12] = (
+        1 / 32
+    )  # the mean of green, and of blue, in the middle of a cell's step
     codes = np.zeros((len(ALPHABET) + 1, 2, 1, 1))
     codes[1:, 0, 0, 0] = 2 * SHARP * CODES
     codes[0, 1, 0, 0] = 40 * SHARP
@@ -97,7 +109,9 @@ def recognizer(width: int | str = "w") -> onnx.ModelProto:
     return _model(nodes, weights, ["n", 3, HEIGHT, width], ("out", ["n", steps, len(ALPHABET) + 1]))
 
 
-def _model(nodes: Any, weights: dict[str, Any], shape: Sequence[Any], output: tuple[str, Sequence[Any]]) -> Any:
+def _model(
+    nodes: Any, weights: dict[str, Any], shape: Sequence[Any], output: tuple[str, Sequence[Any]]
+) -> Any:
     constants = [
         onnx.numpy_helper.from_array(each if each.dtype == np.int64 else each.astype(np.float32), name)
         for name, each in weights.items()
@@ -132,7 +146,9 @@ def blank_page(width: int = 320, height: int = 240) -> Pixels:
     return np.full((height, width, 3), WHITE, np.uint8)
 
 
-def put(picture: Pixels, text: str, center_xy: tuple[float, float], degrees: float = 0.0, height: int = HEIGHT) -> None:
+def put(
+    picture: Pixels, text: str, center_xy: tuple[float, float], degrees: float = 0.0, height: int = HEIGHT
+) -> None:
     """Draws a stripe into a picture, rotated clockwise about its middle; what is outside is cut off."""
     drawn = stripe(text, height)
     rows, columns = drawn.shape[:2]
@@ -141,6 +157,6 @@ def put(picture: Pixels, text: str, center_xy: tuple[float, float], degrees: flo
     turn[:, 2] = np.array(center_xy) - turn[:, :2] @ (np.array([columns, rows]) / 2)
     turn[:, 2] += turn[:, :2].sum(axis=1) * 0.5 - 0.5  # OpenCV counts from the middle of the first pixel
     size = picture.shape[1], picture.shape[0]
-    cv2.warpAffine(
-        drawn, turn, size, dst=picture, flags=cv2.INTER_NEAREST, borderMode=cv2.BORDER_TRANSPARENT
+    opencv().warpAffine(
+        drawn, turn, size, dst=picture, flags=opencv().INTER_NEAREST, borderMode=opencv().BORDER_TRANSPARENT
     )

@@ -25,11 +25,11 @@ OPEN_WH = 192, 48
 
 
 class AngleReader:
-    """Looks at the begin of a line. For one thread at a time.
+    """Looks at a whole line, a long one squeezed into its input, as PP-OCR does. For one thread at a time.
 
     Raises:
-        CardError: the part takes no picture of a line, or gives something else than probabilities of two classes: upright
-            and upside down.
+        CardError: the part takes no picture of a line, or gives something else than probabilities of two classes:
+            upright and upside down.
     """
 
     def __init__(self, recipe: OcrRecipe, part: Part) -> None:

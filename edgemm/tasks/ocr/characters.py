@@ -67,8 +67,8 @@ def fitted(
     characters = [*alphabet, " "] if len(alphabet) + 2 == scores and " " not in alphabet else list(alphabet)
     if len(characters) + 1 != scores:
         raise CardError(
-            f"{origin}: expected {scores - 1} characters, one for each score of the recogniser but for the blank (or one "
-            f"less, where the last is a space), found {len(alphabet)}: it is the alphabet of another network"
+            f"{origin}: expected {scores - 1} characters, one for each score of the recogniser but for the blank (or "
+            f"one less, where the last is a space), found {len(alphabet)}: it is the alphabet of another network"
         )
     return ("", *characters) if blank == "first" else (*characters, "")
 

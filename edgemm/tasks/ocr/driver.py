@@ -22,9 +22,10 @@ ALPHABET = "alphabet"
 class OcrDriver:
     """See `edgemm.tasks.driver.Driver`.
 
-    `detector` takes a picture and gives the probability that a pixel belongs to text. `recognizer` takes an upright line
-    and gives scores of characters for each step from left to right (CTC). `angle`, where there is one, says which lines
-    stand upside down. The alphabet is the asset of this name, or the labels of the recogniser: PP-OCR's files have it.
+    `detector` takes a picture and gives the probability that a pixel belongs to text. `recognizer` takes an upright
+    line and gives scores of characters for each step from left to right (CTC). `angle`, where there is one, says which
+    lines stand upside down. The alphabet is the asset of this name, or the labels of the recogniser: PP-OCR's files
+    have it.
     """
 
     name: ClassVar[str] = "ocr"
@@ -87,16 +88,14 @@ def _closed(specs: tuple[TensorSpec, ...], width: int, height: int) -> dict[str,
     return found
 
 
-def _characters(
-    recipe: OcrRecipe, part: Part, assets: Mapping[str, bytes], scores: int
-) -> tuple[str, ...]:
+def _characters(recipe: OcrRecipe, part: Part, assets: Mapping[str, bytes], scores: int) -> tuple[str, ...]:
     if ALPHABET in assets:
         return fitted(read_alphabet(assets[ALPHABET]), scores, recipe.blank, f"asset {ALPHABET!r}")
     labels = part.card.labels
     if not labels:
         raise CardError(
-            f"part 'recognizer' does not say which characters it writes: expected an asset {ALPHABET!r} with a character "
-            "on each line, or an .onnx file with PP-OCR's `character` in its metadata"
+            f"part 'recognizer' does not say which characters it writes: expected an asset {ALPHABET!r} with a "
+            "character on each line, or an .onnx file with PP-OCR's `character` in its metadata"
         )
     if len(labels) == scores:  # a label for each score
         at = 0 if recipe.blank == "first" else scores - 1

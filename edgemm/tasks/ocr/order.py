@@ -1,4 +1,4 @@
-"""The order in which the lines of a page are read: from above, and in one row from left to right, as the page stands."""
+"""The order in which the lines of a page are read: from above, and in a row from left to right, as the page stands."""
 
 from __future__ import annotations
 
@@ -15,8 +15,8 @@ SAME_ROW = 0.5
 def reading_order(boxes: Sequence[Box]) -> list[list[int]]:
     """Places of the boxes, row by row.
 
-    What is above is told by the direction in which most of the text runs, so that a page may lie in any rotation. Columns
-    are not told apart: lines that stand side by side are one row.
+    What is above is told by the direction in which most of the text runs, so that a page may lie in any rotation.
+    Columns are not told apart: lines that stand side by side are one row.
     """
     if not boxes:
         return []

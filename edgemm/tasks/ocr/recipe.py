@@ -89,8 +89,8 @@ class OcrRecipe:
         "least_score": (0, 1),
     }
     OPTIONS: ClassVar[tuple[str, ...]] = (
-        "least_side", "most_side", "threshold", "box_score", "unclip", "ends", "most_lines", "turn_below", "angle_score",
-        "least_score",
+        "least_side", "most_side", "threshold", "box_score", "unclip", "ends", "most_lines", "turn_below",
+        "angle_score", "least_score",
     )  # fmt: skip
 
     def check(self) -> None:

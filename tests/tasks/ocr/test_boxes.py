@@ -6,20 +6,23 @@ import math
 from dataclasses import replace
 from typing import Any
 
-import cv2
 import numpy as np
 import pytest
+from needs import needs
 
+from edgemm.opencv import opencv
 from edgemm.tasks.ocr.boxes import Box, find_boxes
 from edgemm.tasks.ocr.order import reading_order
 from edgemm.tasks.ocr.recipe import OcrRecipe
+
+needs(opencv)
 
 PLAIN = OcrRecipe(unclip=0.0, ends=0.0)
 
 
 def map_of(box: Box, level: float = 0.9, shape: tuple[int, int] = (200, 300)) -> Any:
     drawn = np.zeros(shape, np.float32)
-    cv2.fillPoly(drawn, [np.rint(box.quad * 16 - 8).astype(np.int32)], level, shift=4)
+    opencv().fillPoly(drawn, [np.rint(box.quad * 16 - 8).astype(np.int32)], level, shift=4)
     return drawn
 
 
@@ -90,7 +93,7 @@ def test_what_is_too_low_is_left_out() -> None:
 
 def test_a_line_within_a_frame_is_found_and_the_hole_is_none() -> None:
     drawn = np.zeros((100, 200), np.float32)
-    cv2.rectangle(drawn, (10, 10), (190, 90), 1, 3)
+    opencv().rectangle(drawn, (10, 10), (190, 90), 1, 3)
     drawn[45:55, 50:150] = 1
     found = find_boxes(drawn, replace(PLAIN, box_score=0.6))
     assert [each.size_wh for each in found] == [pytest.approx((100, 10), abs=1e-4)]

@@ -22,7 +22,15 @@ READER = Reader(("", "a", "b"), 0, "probabilities")
 
 @pytest.mark.parametrize(
     ("steps", "text"),
-    [("__", ""), ("a", "a"), ("aab", "ab"), ("a_a", "aa"), ("_aa__bb_b", "abb"), ("abab", "abab"), ("ba_", "ba")],
+    [
+        ("__", ""),
+        ("a", "a"),
+        ("aab", "ab"),
+        ("a_a", "aa"),
+        ("_aa__bb_b", "abb"),
+        ("abab", "abab"),
+        ("ba_", "ba"),
+    ],
 )
 def test_equal_labels_are_joined_and_blanks_left_out(steps: str, text: str) -> None:
     assert READER(rows(steps)).text == text
@@ -54,7 +62,13 @@ def test_an_alphabet_keeps_spaces_and_what_looks_like_one() -> None:
 
 @pytest.mark.parametrize(
     ("content", "said"),
-    [(b"a\n\nb", "line 2"), (b"\xff\xfea", "UTF-8"), (b"", "empty"), (b"a" * 17, "17"), (b"a\n" * (3 << 20), "at most")],
+    [
+        (b"a\n\nb", "line 2"),
+        (b"\xff\xfea", "UTF-8"),
+        (b"", "empty"),
+        (b"a" * 17, "17"),
+        (b"a\n" * (3 << 20), "at most"),
+    ],
 )
 def test_no_alphabet(content: bytes, said: str) -> None:
     with pytest.raises(ArtifactError, match=said):

@@ -6,16 +6,18 @@ import math
 from pathlib import Path
 from typing import Any
 
-import cv2
 import numpy as np
 import pytest
-from tiny_reader import CELL, HEIGHT, blank_page, put, stripe, write_folder
+from needs import needs
+from tiny_reader import CELL, HEIGHT, blank_page, loaded, put, stripe, write_folder
 
-import edgemm
 from edgemm.errors import InputError
 from edgemm.media import Frame
+from edgemm.opencv import opencv
 from edgemm.results import TextLines
 from edgemm.session import NO_CLOCK
+
+needs(opencv)
 
 PLACE_PX = 2.0
 """A corner of a box in a map that is quantized to whole pixels."""
@@ -59,14 +61,20 @@ def test_a_page_that_lies_upside_down_is_read_from_its_own_top(reader: Any) -> N
     page = blank_page(640, 320)
     for text, place in (("fe", (480, 104)), ("cd", (160, 100)), ("ab", (300, 30))):
         put(page, text, place)
-    for turn, shown in enumerate((page, cv2.rotate(page, cv2.ROTATE_90_CLOCKWISE), cv2.rotate(page, cv2.ROTATE_180))):
+    for turn, shown in enumerate(
+        (
+            page,
+            opencv().rotate(page, opencv().ROTATE_90_CLOCKWISE),
+            opencv().rotate(page, opencv().ROTATE_180),
+        )
+    ):
         assert reader(shown).text == "ab\ncd fe", turn
 
 
 def test_nothing_is_read_upside_down_where_that_is_not_asked_for(reader_folder: Path) -> None:
     page = blank_page(416, 96)
     put(page, "fab", (208, 48), 180)
-    with edgemm.load_bundle(reader_folder, turn_below=0.0, least_score=0.0) as never:
+    with loaded(reader_folder, turn_below=0.0, least_score=0.0) as never:
         found = never(page)
     assert found.lines != ("fab",)
     assert float(found.scores[0]) == pytest.approx(0.5, abs=0.1)
@@ -75,7 +83,7 @@ def test_nothing_is_read_upside_down_where_that_is_not_asked_for(reader_folder: 
 def test_a_line_with_a_low_score_is_left_out(reader_folder: Path) -> None:
     page = blank_page(416, 96)
     put(page, "fab", (208, 48), 180)
-    with edgemm.load_bundle(reader_folder, turn_below=0.0, least_score=0.6) as strict:
+    with loaded(reader_folder, turn_below=0.0, least_score=0.6) as strict:
         assert strict(page).lines == ()
 
 
@@ -130,7 +138,10 @@ def test_a_page_wider_than_opencv_warps(reader: Any) -> None:
 def test_letters_smaller_than_a_pixel_of_the_map_are_found_with_a_longer_side(reader_folder: Path) -> None:
     page = blank_page(4000, 800)
     put(page, "bead", (2000, 400), height=8)
-    with edgemm.load_bundle(reader_folder, most_side=4000) as fine, edgemm.load_bundle(reader_folder) as coarse:
+    with (
+        loaded(reader_folder, most_side=4000) as fine,
+        loaded(reader_folder) as coarse,
+    ):
         assert (fine(page).lines, coarse(page).lines) == (("bead",), ())
 
 
@@ -141,7 +152,7 @@ def test_files_of_fixed_size(tmp_path: Path, reader: Any) -> None:
     page = blank_page(1600, 700)
     put(page, text, (800, 300), height=20)
     put(page, "e", (300, 60), height=20)
-    with edgemm.load_bundle(folder) as fixed:
+    with loaded(folder) as fixed:
         found = fixed(page)
     assert found.lines == ("e", text)
     assert np.abs(found.quads_xy[1] - corners(text, (800, 300), 0, 20)).max() < 2 * 1600 / 320
@@ -153,7 +164,7 @@ def test_a_long_line_is_read_in_pieces_of_any_number(tmp_path: Path, length: int
     text = ("abcdef" * 3)[:length]
     page = blank_page(1600, 64)
     put(page, text, (800, 30))
-    with edgemm.load_bundle(folder) as narrow:
+    with loaded(folder) as narrow:
         assert narrow(page).lines == (text,)
 
 
@@ -162,13 +173,13 @@ def test_an_open_file_reads_a_very_long_line_in_pieces(tmp_path: Path) -> None:
     text = "fedcba" * 2 + "a"
     page = blank_page(1920, 64)
     put(page, text, (960, 30))
-    with edgemm.load_bundle(folder) as opened:
+    with loaded(folder) as opened:
         assert opened(page).lines == (text,)
 
 
 def test_tall_stripes_run_downward(reader: Any) -> None:
     page = blank_page(96, 416)
-    page[40:376, 40:56] = cv2.rotate(stripe("fab"), cv2.ROTATE_90_CLOCKWISE)
+    page[40:376, 40:56] = opencv().rotate(stripe("fab"), opencv().ROTATE_90_CLOCKWISE)
     assert reader(page).lines == ("fab",)
 
 
@@ -176,7 +187,7 @@ def test_no_more_lines_than_asked_for_the_largest_ones(reader_folder: Path) -> N
     page = blank_page(640, 200)
     for text, y in (("ab", 30), ("abcde", 90), ("abcd", 150)):
         put(page, text, (320, y))
-    with edgemm.load_bundle(reader_folder, most_lines=2) as few:
+    with loaded(reader_folder, most_lines=2) as few:
         assert few(page).lines == ("abcde", "abcd")
 
 
