@@ -28,6 +28,7 @@ LINES = Path(__file__).with_name("ocr_lines.txt")
 ON_A_PAGE = 10
 LEAST_EXACT = 38
 """Of 40 lines."""
+PEER = "rapidocr"
 DEGREES, DARKEST = 8.0, 0.35
 Reads = Callable[[Pixels], Sequence[str]]
 
@@ -58,7 +59,7 @@ def run(arguments: Sequence[str] = ()) -> list[dict[str, Any]]:
         bundle: Any = edgemm.load(path, delegate=chosen.delegate)
         readers[path.name] = lambda pixels, bundle=bundle: bundle(pixels).text.splitlines()  # type: ignore[misc]
     if (peer := rapidocr()) is not None:
-        readers["rapidocr"] = peer
+        readers[PEER] = peer
     first: list[str] | None = None
     rows = []
     for name, reads in readers.items():
@@ -90,7 +91,7 @@ def measured(name: str, reads: Reads, pages: Sequence[Any]) -> tuple[dict[str, A
         "ms of a page of 10 lines": round(1000 * statistics.median(seconds)),
         "wrong": sorted((Counter(map(plain, lines)) - Counter(map(plain, found))).elements())[:5],
     }
-    return row | {"ok": row["exact"] >= LEAST_EXACT}, found
+    return row | {"ok": name == PEER or row["exact"] >= LEAST_EXACT}, found
 
 
 def exact(found: Sequence[str], right: Sequence[str]) -> int:
