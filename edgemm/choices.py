@@ -38,6 +38,7 @@ DELEGATE_INSTEAD = {
     "coral": "'coral' is a target of `edgemm convert`; the delegate that runs such a file is 'edgetpu'",
     "arm": "'arm' is a target of `edgemm convert`; the delegates for Arm are 'cpu' and 'armnn'",
     "x86": "'x86' is a target of `edgemm convert`; the delegates for it are 'cpu' and 'openvino'",
+    "vnni": "'vnni' is a target of `edgemm convert`; its files run on the delegate 'cpu'",
     "xnnpack": "XNNPACK is part of 'cpu', which uses it wherever it can: say 'cpu'. `edgemm bench`, or `coverage` of a "
     "loaded model, tells which operators it runs",
     "tflite-2.14": "'tflite-2.14' is a target of `edgemm convert`; its files run on the delegate 'cpu'",

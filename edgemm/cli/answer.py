@@ -31,9 +31,7 @@ def answer(result: Result) -> str:
         best = f"{printable(str(result.label))} {result.score:.2f}"
         return best if getattr(result, "detected", True) else f"not detected ({best})"
     if hasattr(result, "skeleton"):
-        return (
-            f"{len(result.points_xy)} points {result.score:.2f}" if len(result.points_xy) else "nothing found"
-        )
+        return _points(result)
     if hasattr(result, "quads_xy"):
         return " | ".join(map(printable, str(getattr(result, "text", "")).splitlines())) or "no text"
     if hasattr(result, "scores"):
@@ -50,6 +48,11 @@ def answer(result: Result) -> str:
 def detected(result: Result) -> bool:
     """False for the silence between two words."""
     return hasattr(result, "things") or bool(getattr(result, "detected", True))
+
+
+def _points(result: Any) -> str:
+    count = len(result.points_xy)
+    return f"{count} points {result.score:.2f}" if count else "nothing found"
 
 
 def _tags(result: Any) -> str:

@@ -29,7 +29,7 @@ def run(options: argparse.Namespace) -> int:
     print(
         f"{health.machine}, Python {health.python}, {health.processors} processors to use, {health.memory_mb} MB"
     )
-    print(f"processor: {health.instructions}; files for it: edgemm convert --target {health.target}")
+    print(f"processor: {health.instructions}; convert for it: --target {health.target}")
     print(table([(p.feature, p.version or "-", p.detail) for p in health.packages], ("part", "version", "")))
     print()
     rows = [(d.name, "yes" if d.available else "no", d.detail) for d in health.delegates]

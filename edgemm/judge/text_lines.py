@@ -6,6 +6,9 @@ import unicodedata
 from collections import Counter
 from typing import Any, ClassVar
 
+import numpy as np
+import numpy.typing as npt
+
 from edgemm.errors import InputError
 from edgemm.judge.transcription import edits
 from edgemm.results import TextLines
@@ -46,7 +49,16 @@ class TextLinesMetric:
 
     def value(self) -> float:
         """Share of the characters, 0 or more: those that stand nowhere count too. NaN where there were none."""
-        return self._wrong / self._characters if self._characters else float("nan")
+        return self.value_of(self.counts())
+
+    def counts(self) -> npt.NDArray[np.float64]:
+        """float64[2]: wrong characters, characters."""
+        return np.array([self._wrong, self._characters], np.float64)
+
+    @staticmethod
+    def value_of(counts: npt.NDArray[np.float64]) -> float:
+        """Of summed `counts`."""
+        return float(counts[0] / counts[1]) if counts[1] else float("nan")
 
     def report(self) -> dict[str, Any]:
         """`samples`, `character error`, `characters`, `wrong characters`, `lines`, and `exact`, the share of the lines

@@ -110,7 +110,8 @@ def test_noisy_and_clean(tmp_path: Path) -> None:
         (["a"], "audio", "a sequence of AudioBlock"),
         ("nowhere", "audio", "found nothing of that name"),
         ("nowhere", "text", "found nothing of that name"),
-        (["a"], "image", "found one that takes image"),
+        (["a"], "image", "a sequence of Frame"),
+        (["a"], "tensor", "found one that takes tensor"),
     ],
 )
 def test_data_of_another_kind(data: Any, modality: str, said: str) -> None:

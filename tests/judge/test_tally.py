@@ -25,6 +25,7 @@ from edgemm.results import (
     Segmentation,
     Segments,
     Tags,
+    TextLines,
     Transcript,
     Written,
 )
@@ -104,6 +105,12 @@ def text_to_text(rng: np.random.Generator) -> tuple[Any, Any]:
     return Written(" ".join(kept)), " ".join(words)
 
 
+def ocr(rng: np.random.Generator) -> tuple[Any, Any]:
+    lines = ["Total 12.50", "thank you", "come again"]
+    read = tuple(line.replace("o", "0") if rng.random() < 0.5 else line for line in lines)
+    return TextLines(read), "\n".join(lines)
+
+
 def picture(rng: np.random.Generator) -> tuple[Any, Any]:
     right = rng.integers(0, 256, (12, 14)).astype(np.uint8)
     found = np.clip(right + rng.normal(0, rng.uniform(2, 20), right.shape), 0, 255).astype(np.uint8)
@@ -113,7 +120,7 @@ def picture(rng: np.random.Generator) -> tuple[Any, Any]:
 MADE = {
     "classification": classification, "keyword": keyword, "detection": detection, "segmentation": segmentation,
     "landmarks": landmarks, "audio": audio, "embedding": embedding, "tagging": tagging,
-    "voice_activity": voice_activity, "transcription": transcription, "text_to_text": text_to_text,
+    "voice_activity": voice_activity, "transcription": transcription, "text_to_text": text_to_text, "ocr": ocr,
     "picture": picture,
 }  # fmt: skip
 

@@ -1,9 +1,11 @@
 """Pieces done on a Dask cluster that is there already.
 
 The workers need the same edgemm, and the files of the pieces at the same paths, of the same content. What is sent is
-the name of a function and JSON, and JSON comes back. A worker that dies loses nothing: the scheduler gives its piece to
-another one; a row that lay there is asked for as long as Dask is set to (`distributed.comm.timeouts.connect`, 30 s), and
-computed again. A piece that kills one worker after the other is given up by the scheduler, after so many as it is set to
+the name of a function and JSON, and JSON comes back.
+
+A worker that dies loses nothing: the scheduler gives its piece to another one. A row that lay there is asked for as
+long as Dask is set to (`distributed.comm.timeouts.connect`, 30 s), and then computed again. A piece that kills one
+worker after the other is given up by the scheduler, after so many as it is set to
 (`distributed.scheduler.allowed-failures`, 3).
 """
 

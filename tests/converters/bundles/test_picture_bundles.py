@@ -11,8 +11,8 @@ from needs import needs
 from tiny_reader import blank_page, loaded, put, write_folder
 
 from edgemm.converters import convert_bundle
-from edgemm.converters.bundles.items import load_items
 from edgemm.errors import InputError
+from edgemm.judge.items import load_items
 from edgemm.media import Frame
 from edgemm.opencv import opencv
 
