@@ -79,3 +79,9 @@ def test_the_command_line_crops_by_it() -> None:
     from edgemm.cli.run import _crop_and_track
 
     assert _crop_and_track(Namespace(follow="faces", crop=None, track=None)) == faces()
+
+
+def test_an_app_file_says_it_itself(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    stage(tmp_path)
+    assert main(["run", str(tmp_path / "app.json"), "--follow", "faces"]) == 2
+    assert "an app file says itself what --follow would" in capsys.readouterr().err
