@@ -2,21 +2,26 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
 
 
-def errors(found: Sequence[Any], expected: Sequence[Any]) -> list[float]:
-    """For each frame in which both have points: their mean distance, in longer sides of the box around the expected
-    ones."""
+def errors(found: Sequence[Any], expected: Sequence[Any], *, square: bool = False) -> list[float]:
+    """For each frame in which both have points: their mean distance, in sides of the box around the expected ones.
+
+    Args:
+        square: the side is that of a square of the box's area; False: the longer side of the box.
+    """
     shares = []
     for one, other in zip(found, expected, strict=True):
         if one is None or other is None:
             continue
         points = np.asarray(other, np.float64)
-        side = float(np.ptp(points, axis=0).max())
+        wide, high = np.ptp(points, axis=0).tolist()
+        side = math.sqrt(wide * high) if square else max(wide, high)
         shares.append(float(np.linalg.norm(one - points, axis=1).mean()) / side)
     return shares
 

@@ -96,6 +96,9 @@ def _against_mediapipe(
             "ok": error <= ERROR_LIMIT and agree >= AGREE_LEAST,
             "details": {
                 **details,
+                "mean_in_sides_of_a_square": float(
+                    np.mean(errors(found["edgemm"], found["mediapipe"], square=True))
+                ),
                 "median": float(np.median(shares)),
                 "largest": max(shares),
                 "frames_with_points": len(shares),
@@ -144,6 +147,9 @@ def _against_detecting(
             "ok": ok,
             "details": {
                 "frames": len(frames),
+                "mean_in_sides_of_a_square": float(
+                    np.mean(errors(mine["points"], every["points"], square=True))
+                ),
                 "detector_ran_share": detected,
                 "detector_limit": DETECTED_LIMIT,
                 "found_again_s": lost_s,

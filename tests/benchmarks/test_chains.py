@@ -22,6 +22,7 @@ SQUARE = np.array([[0, 0], [40, 0], [40, 10], [0, 10]], np.float32)
 def test_errors_are_counted_in_boxes_and_where_both_have_points() -> None:
     moved = np.add(SQUARE, (3, 4))
     assert errors([moved, None, SQUARE], [SQUARE, SQUARE, None]) == [pytest.approx(5 / 40)]
+    assert errors([moved], [SQUARE], square=True) == [pytest.approx(5 / 20)]
 
 
 def test_ways_agree_where_both_or_none_has_points() -> None:
