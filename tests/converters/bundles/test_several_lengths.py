@@ -16,9 +16,12 @@ from tiny_translator import RECIPE, WIDTH, Translator, write_translator
 
 import edgemm
 from edgemm.converters import BundleConversion, convert_bundle
-from edgemm.converters.bundles.buckets import find_buckets
+from edgemm.converters.bundles.buckets import Bucket, find_buckets
+from edgemm.converters.bundles.fed import Fed
+from edgemm.converters.bundles.parts import _different
 from edgemm.errors import FidelityMissed, InputError
 from edgemm.media import Text
+from edgemm.tasks.sequence import SequenceDriver
 
 __all__ = ["level_driver", "level_folder"]
 
@@ -112,10 +115,28 @@ def test_each_length_is_measured(converted: BundleConversion) -> None:
 
 def test_a_length_that_nothing_held_out_runs_in_is_told(source: Path, tmp_path: Path) -> None:
     done = convert_bundle(
-        source, output=tmp_path / "x.zip", calibrate=["a", "abcdefg"], evaluate=["bb"], lengths=LENGTHS
-    )
-    assert sum("nothing that was held out runs in it" in note for note in done.notes) == 1
-    assert any(note.startswith("length_8: nothing that was held out") for note in done.notes)
+        source, output=tmp_path / "x.zip", calibrate=["abcdefg", "a"], evaluate=["bb"],
+        lengths={"encoder.ids": [(1, 3), (1, 5), (1, 8)]},
+    )  # fmt: skip
+    told = [note.partition(":")[0] for note in done.notes if "nothing that was held out runs in it" in note]
+    assert told == ["length_5", "length_8"]
+
+
+def test_a_part_of_which_the_driver_runs_one_length(
+    source: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(SequenceDriver, "lengths", lambda driver, recipe: ("encoder",))
+    with pytest.raises(
+        InputError, match="part 'decoder': would have several lengths, and the driver 'sequence' runs one"
+    ):
+        convert_bundle(source, output=tmp_path / "x.zip", lengths=LENGTHS)
+
+
+def test_a_part_is_converted_once_for_each_of_its_own_sizes() -> None:
+    sizes = [{"x": (1, 3)}, {"x": (1, 3)}, {"x": (1, 8)}]
+    feds = [Fed(Bucket(str(at)), {}, {}, {"role": each}, ()) for at, each in enumerate(sizes)]
+    assert [each.bucket.name for each in _different("role", feds)] == ["2", "1"]
+    assert [each.bucket.name for each in _different("other", feds)] == ["2"]
 
 
 def test_one_length_below_its_gate(source: Path, tmp_path: Path) -> None:

@@ -226,6 +226,12 @@ def test_a_text_that_is_refused_costs_itself_alone(parts: Files) -> None:
         assert fed(session)[0].value.text == WRITTEN  # type: ignore[attr-defined]
 
 
+def test_a_blank_text_is_told_as_such(parts: Files) -> None:
+    with pytest.raises(InputError) as refused:
+        whole(parts, "  ", accepts=("[a-e]+",))
+    assert "accepts" not in str(refused.value)
+
+
 def test_of_two_texts_both_must_be_accepted(parts: Files) -> None:
     text = Text("abc", 0, 0, pair="abd")
     with (

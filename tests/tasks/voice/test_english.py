@@ -366,6 +366,8 @@ def test_british_english_differs(written: str, spoken: str) -> None:
     ("text", "sentences"),
     [
         ("One. Two! Three?", ["One.", "Two!", "Three?"]),
+        ("Open Mon.–Fri. 9am. Then not.", ["Open Mon.–Fri. 9am.", "Then not."]),
+        ("It is 6 ft. tall. So.", ["It is 6 ft. tall.", "So."]),
         ("Dr. Smith left. He ran.", ["Dr. Smith left.", "He ran."]),
         ("It is 3.5 m. It is long.", ["It is 3.5 m.", "It is long."]),
         ("Mr. J. K. Hill et al. came.", ["Mr. J. K. Hill et al. came."]),

@@ -165,6 +165,18 @@ def test_what_a_vocoder_makes_of_the_padding_is_cut(tmp_path: Path) -> None:
     assert said(write_voice(tmp_path / "v", recipe, parts), "abc") == pytest.approx(expected, abs=1e-6)
 
 
+def test_the_padding_is_the_id_that_the_recipe_names(tmp_path: Path) -> None:
+    recipe = {**MEL, "lengths_output": "told", "output": "mel", "pad": 7}
+    parts = {"acoustic": with_output(mel_network(), 9, [5]), "vocoder": vocoder_network()}
+    expected = [sign * each / 100 for each in (*ids("abc"), 7, 7) for sign in (1, -1)]
+    assert said(write_voice(tmp_path / "v", recipe, parts), "abc") == pytest.approx(expected, abs=1e-6)
+
+
+def test_there_is_no_pause_within_a_sentence(tmp_path: Path) -> None:
+    text = "abcdefghijklmnopqrstuvwxyz"
+    assert said(of(tmp_path, 4, pause_s=0.5), text) == pytest.approx(paced(ids(text)), abs=1e-6)
+
+
 @pytest.mark.parametrize("told", [[0], [-1], [321], [3, 4]])
 def test_a_length_that_cannot_be(tmp_path: Path, told: list[int]) -> None:
     recipe = {**RECIPE, "lengths_output": "told"}
