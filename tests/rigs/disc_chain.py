@@ -42,15 +42,17 @@ def drawn(
     discs: Sequence[Disc], size_wh: tuple[int, int] = SIZE_WH, color: Color = "rgb"
 ) -> npt.NDArray[np.uint8]:
     """uint8[h, w, 3], or uint8[h, w] where the colour is grey: discs with edges as smooth as a camera's."""
-    pixels = np.zeros((size_wh[1], size_wh[0], 3), np.float64)
-    y, x = np.mgrid[: size_wh[1], : size_wh[0]] + 0.5
+    pixels = np.zeros((size_wh[1], size_wh[0], 3), np.uint8)
     for disc in discs:
-        cover = np.clip(disc.radius + 0.5 - np.hypot(x - disc.x, y - disc.y), 0, 1)
-        pixels[..., disc.color] = np.maximum(pixels[..., disc.color], 255 * cover)
+        left, top = (max(0, int(at - disc.radius - 1)) for at in (disc.x, disc.y))
+        right, bottom = (max(0, int(at + disc.radius + 2)) for at in (disc.x, disc.y))
+        part = pixels[top:bottom, left:right, disc.color]
+        y, x = np.mgrid[: part.shape[0], : part.shape[1]] + 0.5
+        cover = np.clip(disc.radius + 0.5 - np.hypot(x + left - disc.x, y + top - disc.y), 0, 1)
+        np.maximum(part, np.round(255 * cover).astype(np.uint8), out=part)
     if color == "gray":
-        return np.asarray(np.round(pixels.max(axis=2)), np.uint8)
-    ordered = pixels[..., ::-1] if color == "bgr" else pixels
-    return np.ascontiguousarray(np.round(ordered).astype(np.uint8))
+        return pixels.max(axis=2)
+    return np.ascontiguousarray(pixels[..., ::-1] if color == "bgr" else pixels)
 
 
 def frame(discs: Sequence[Disc], at_s: float = 0.0, sequence: int = 0, **more: Any) -> Frame:
