@@ -9,7 +9,7 @@ import numpy as np
 import numpy.typing as npt
 
 from edgemm.errors import InputError
-from edgemm.results import Detections, Landmarks, Result
+from edgemm.results import Detections, Landmarks, Result, TextLines
 
 Box = tuple[float, float, float, float]
 """Left, top, right, bottom, pixels of the source."""
@@ -71,8 +71,20 @@ def _landmarks(found: Landmarks) -> list[Sighting]:
     return [Sighting(None, found.points_xy, float(found.score), "")]
 
 
+def _text_lines(found: TextLines) -> list[Sighting]:
+    """Each line, its four corners as key points."""
+    return [
+        Sighting(None, quad, score, line)
+        for quad, score, line in zip(found.quads_xy, found.scores.tolist(), found.lines, strict=True)
+    ]
+
+
 _NO_POINTS = np.zeros((0, 2), np.float32)
-KINDS: dict[type[Any], Kind] = {Detections: Kind(True, _detections), Landmarks: Kind(False, _landmarks)}
+KINDS: dict[type[Any], Kind] = {
+    Detections: Kind(True, _detections),
+    Landmarks: Kind(False, _landmarks),
+    TextLines: Kind(True, _text_lines),
+}
 """Type of a result -> how it is read. What is not here has no places."""
 
 

@@ -9,7 +9,7 @@ from collections.abc import Callable, Mapping
 from contextlib import ExitStack
 from pathlib import PurePosixPath
 from types import TracebackType
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, overload
 
 from edgemm.artifact.bundle import Bundle
 from edgemm.backends.backend import Coverage
@@ -31,9 +31,11 @@ if TYPE_CHECKING:
     from edgemm.artifact import Artifact
     from edgemm.capture.source import Source
     from edgemm.card.model_card import ModelCard
+    from edgemm.chain.crop import Crop
     from edgemm.model.chain import Chain, Stage
     from edgemm.model.open_model import OpenModel
     from edgemm.model.part import Part
+    from edgemm.model.picture_chain import PictureChain
     from edgemm.model.signature_model import SignatureModel
     from edgemm.stream.stream import Stream
 
@@ -177,18 +179,37 @@ class BundleModel:
             made.pop_all()  # the session closes them
             return session
 
-    def then(self, model: Stage) -> Chain:
-        """This as a stage of sound in front of a model, which hears what it makes instead of the source.
+    @overload
+    def then(self, behind: Stage) -> Chain: ...
+
+    @overload
+    def then(self, behind: Crop, model: Stage, *, name: str = "") -> PictureChain: ...
+
+    def then(
+        self, behind: Stage | Crop, model: Stage | None = None, *, name: str = ""
+    ) -> Chain | PictureChain:
+        """This in front of a model: as a stage of sound, which it hears instead of the source; or of pictures, of which
+        it sees what is found.
 
         Args:
-            model: a `Model` or a `BundleModel` that takes sound. It is closed with the chain, as this is.
+            behind: a `Model` or a `BundleModel` that takes sound; or a `Crop`. Closed with the chain, as this is.
+            model: behind a crop: what sees the parts that are cut out.
+            name: see `Model.then`.
 
         Raises:
-            InputError: this gives something else than sound, or the model takes something else.
+            InputError: this gives no sound, or nothing with places; or the model takes something else.
         """
+        from edgemm.chain.crop import Crop
         from edgemm.model.chain import Chain
+        from edgemm.model.picture_chain import begin_chain
 
-        return Chain(self, model)
+        if isinstance(behind, Crop):
+            return begin_chain(self, behind, model, name, None, None)
+        if model is not None or name:
+            raise InputError(
+                f"then: expected a Crop in front of a model, or beside a name, found {type(behind).__name__}"
+            )
+        return Chain(self, behind)
 
     def part(self, role: str) -> Part:
         """One of its models with a state of its own; close it when done.

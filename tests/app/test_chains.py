@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -100,6 +101,16 @@ def test_all_that_a_stage_may_say(app_file: Make, tmp_path: Path) -> None:
 def test_a_mistake_in_a_stage_is_said(app_file: Make, stage: Any, said: str) -> None:
     with pytest.raises(InputError, match=said):
         read_app(app_of(app_file, stage))
+
+
+def test_what_the_page_of_chains_shows_is_an_app_file(app_file: Make) -> None:
+    page = Path(__file__).parents[2] / "docs" / "chains.md"
+    if not page.is_file():
+        pytest.skip("docs/ is not here: the tests run outside the source tree")
+    (shown,) = re.findall(r"```json\n(.*?)```", page.read_text(encoding="utf-8"), re.DOTALL)
+    first, second = read_app(app_file(json.loads(shown)["streams"])).streams["faces"].then
+    assert first.track == edgemm.Track(edgemm.Crop("points", margin=1.5, square=True))
+    assert second.crop == edgemm.Crop("points", turn=(33, 263), square=True)
 
 
 def test_how_many_stages_there_may_be(app_file: Make) -> None:

@@ -13,7 +13,7 @@ from edgemm.affine import transform
 from edgemm.chain.crop import Part
 from edgemm.chain.found import Sighting
 from edgemm.errors import InputError
-from edgemm.results import Classification, Detections, Landmarks
+from edgemm.results import Classification, Detections, Landmarks, TextLines
 
 pytestmark = pytest.mark.device
 
@@ -194,9 +194,22 @@ def test_a_box_alone_has_no_key_points() -> None:
         edgemm.Crop("points").parts(found)
 
 
+def test_lines_of_text_have_their_corners_as_points() -> None:
+    """A line that climbs by 45 degrees, 20 long and 4 high, lies upright in what the next model sees."""
+    quad = np.array([(0, 20), (14.142, 5.858), (16.971, 8.686), (2.828, 22.828)], np.float32)
+    found = TextLines(("AB 12",), np.array([0.8], np.float32), quad[None], (1,))
+    ((part,), _) = edgemm.Crop("points", turn=(0, 1), turned=True).parts(found)
+    assert part.sighting.label == "AB 12"
+    assert part.region.size_wh == pytest.approx((20, 4), abs=0.01)
+    assert part.region.angle == pytest.approx(-math.pi / 4, abs=1e-3)
+    assert part.region.corners_xy == pytest.approx(quad, abs=0.01)
+    ((upright,), _) = edgemm.Crop().parts(found)
+    assert upright.region.size_wh == pytest.approx((16.971, 16.97), abs=0.01)
+
+
 def test_a_result_without_places_is_refused() -> None:
     said = Classification(("a",), np.ones(1, np.float32), np.zeros(1, np.int64))
     with pytest.raises(
-        InputError, match=r"with places in front of it \(Detections, Landmarks\), found Classif"
+        InputError, match=r"with places in front of it \(Detections, Landmarks, TextLines\), found Classif"
     ):
         edgemm.Crop().parts(said)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from contextlib import closing
+from typing import Any
 
 import numpy as np
 import pytest
@@ -20,6 +21,7 @@ from edgemm.session import NO_CLOCK
 pytestmark = pytest.mark.device
 
 THREE = (Disc(0, 50, 60, 14), Disc(1, 130.5, 100.25, 10), Disc(2, 210, 50, 18))
+FOLLOW, STEADY = edgemm.Track(NEXT), edgemm.Smooth()
 FINE = 0.5
 """Pixels of the source: a disc's ends are found in a tensor that has about one pixel for each of the source's."""
 
@@ -196,3 +198,35 @@ def test_a_class_is_the_answer_behind_a_crop(network: Load) -> None:
         assert isinstance(said, Classification)
         assert said.label == thing.label
         assert list(thing.results) == ["paint"]
+
+
+@pytest.mark.parametrize(
+    ("then", "said"),
+    [
+        (lambda m: m("color").then(AROUND, m("color")), "that finds things .* found 'classification', whose results"),
+        (lambda m: m("discs").then(AROUND), "expected a model behind the Crop, found none"),
+        (lambda m: m("discs").then(m("color"), m("color")), "expected a Crop in front of a model"),
+        (lambda m: m("discs").then(AROUND, "color.onnx"), "that takes pictures behind a crop, found 'str'"),
+        (lambda m: m("discs").then(AROUND, m("color"), name="a.b"), "name: expected a word without a dot"),
+        (lambda m: m("discs").then(AROUND, m("color"), name="detection"), "name: 'detection' is the name of another"),
+        (lambda m: m("discs").then(AROUND, m("color"), track=True), "track: expected a Track, found bool"),
+        (lambda m: m("discs").then(AROUND, m("shape"), track=FOLLOW, smooth=1), "expected a Smooth, found int"),
+        (lambda m: m("discs").then(AROUND, m("color"), track=FOLLOW), "expected a model whose results have places"),
+        (lambda m: m("discs").then(AROUND, m("discs"), track=FOLLOW, smooth=STEADY), "expected a model that gives"),
+        (lambda m: m("discs").then(AROUND, m("color")).then(AROUND, m("color")), "a stage whose results have"),
+        (lambda m: m("discs").then(AROUND, m("shape")).then(m("color")), "a model that takes points, found"),
+        (lambda m: m("discs").then(AROUND, m("shape")).then(NEXT, m("color"), track=FOLLOW), "expected it beside"),
+        (lambda m: m("discs").then(AROUND, m("color")).then(edgemm.Enrolled(0.5)), "a stage of embeddings in front"),
+        (lambda m: m("discs").then(AROUND, m("embedding")).then(edgemm.Enrolled(0.5)), "somebody to be enrolled"),
+        (lambda m: m("discs").then(AROUND, m("embedding")).then(edgemm.Enrolled(0.5), name="who"), "stands alone"),
+    ],
+)  # fmt: skip
+def test_models_that_do_not_fit_are_said_when_they_are_joined(network: Load, then: Any, said: str) -> None:
+    with pytest.raises(InputError, match=said):
+        then(network)
+
+
+def test_labels_are_those_of_all_stages_that_name_things(network: Load) -> None:
+    discs, shape = network("discs"), network("shape")
+    assert discs.then(AROUND, shape).labels == ("red", "green", "blue")
+    assert discs.then(AROUND, network("embedding")).labels == ("red", "green", "blue")

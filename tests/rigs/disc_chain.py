@@ -51,7 +51,7 @@ def drawn(
         cover = np.clip(disc.radius + 0.5 - np.hypot(x + left - disc.x, y + top - disc.y), 0, 1)
         np.maximum(part, np.round(255 * cover).astype(np.uint8), out=part)
     if color == "gray":
-        return pixels.max(axis=2)
+        return np.asarray(pixels.max(axis=2), np.uint8)
     return np.ascontiguousarray(pixels[..., ::-1] if color == "bgr" else pixels)
 
 

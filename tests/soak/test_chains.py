@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import random
 from collections.abc import Callable
+from contextlib import suppress
 from typing import Any
 
 import numpy as np
@@ -57,7 +58,7 @@ class Film:
             if draw.random() < 0.85
         ]
         size_wh = draw.choice([(256, 192)] * 12 + [(128, 96), (1, 1), (400, 30)])
-        color = draw.choice(["rgb", "bgr", "gray"])
+        color: Any = draw.choice(["rgb", "bgr", "gray"])
         origin = draw.choice(["one"] * 20 + ["other"])
         captured_ns = self._time.now_ns() - draw.choice([0, 0, 0, 40_000_000])
         return Frame(drawn(discs, size_wh, color), captured_ns, at, color, origin)
@@ -119,14 +120,14 @@ def run(network: Load, seed: int) -> int:
     chain, models = some_chain(network, draw, faults)
     budget = edgemm.Budget(draw.choice([None, 25]), "all", draw.choice(["deliver", "drop"]))
     source: Any = Film(draw, time)
-    seen, numbers, ended = 0, set(), False
+    seen, ended = 0, False
+    numbers: set[int] = set()
     with Stream(chain.session(), source, budget, now_ns=time.now_ns) as faults.stream:
         stream: Any = faults.stream
         while not ended:
-            try:
+            item: Any = stream
+            with suppress(EdgemmError):
                 item = next(stream, None)
-            except EdgemmError:
-                item = stream
             ended = item is None
             balanced(stream.ledger.summary())
             if not ended and item is not stream:
