@@ -178,6 +178,7 @@ def test_a_budget_below_zero_is_refused(field: str) -> None:
             "policy: expected one of auto, newest, all; found 'newst'. Did you mean 'newest'?",
         ),
         ({"policy": None}, "found None"),
+        ({"on_late": "drop"}, 'on_late "drop": expected max_age_ms (--max-age MS) beside it'),
     ],
 )
 def test_a_budget_refuses_what_it_would_not_understand(wrong: dict[str, Any], said: str) -> None:

@@ -18,6 +18,8 @@ from edgemm.errors import CardError, InputError
 
 _ARGUMENTS = ("threads", "delegate", "card", "budget", "timeout_s")
 """Of `load` and `stream` themselves, for hints."""
+_OF_MANY = ("threshold", "classes", "max_detections")
+"""Options that many models have: who gives one means it, and no word like it."""
 
 
 def from_words(words: Sequence[str]) -> dict[str, Any]:
@@ -84,7 +86,8 @@ def with_changes(recipe: Any, options: Mapping[str, Any], of: str) -> Any:
     for name, value in options.items():
         if name not in names:
             known = f"expected one of {', '.join(names)}" if names else "it has none"
-            raise InputError(f"option {name!r} of {of}: {known}{hint(name, (*names, *_ARGUMENTS))}")
+            near = "" if name in _OF_MANY else hint(name, (*names, *_ARGUMENTS))
+            raise InputError(f"option {name!r} of {of}: {known}{near}")
         try:
             changes[name] = read_field(_plain(value, kind, name), kind, name, f"option {name}")
         except CardError as error:

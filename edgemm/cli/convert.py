@@ -13,7 +13,7 @@ from edgemm.cli.output import FIDELITY_HEADER, emit_json, fidelity_rows, of_sour
 from edgemm.cli.parser import CommandParser, real, whole
 from edgemm.cli.report_page import report_page
 from edgemm.cli.sources import add_cut, add_graph, constants, shapes
-from edgemm.cli.words import add_gate, add_preset, add_target
+from edgemm.cli.words import add_gate, add_preset, add_target, require_data
 
 if TYPE_CHECKING:
     from edgemm.converters.conversion import Conversion
@@ -74,7 +74,6 @@ def _add_data(parser: CommandParser) -> None:
     parser.add_argument(
         "--samples",
         type=whole(1, 1_000_000),
-        default=256,
         metavar="N",
         help="calibrate on at most N samples (default 256)",
     )
@@ -168,6 +167,7 @@ def run(options: argparse.Namespace) -> int:
     """Converts, and prints the measured fidelity."""
     from edgemm.errors import FidelityMissed
 
+    require_data(options)
     if is_bundle(options.source):
         return run_bundle(options)
     refuse_for_file(options)
@@ -233,7 +233,7 @@ def _converted(options: argparse.Namespace) -> Conversion:
             shapes=shapes(options.shape),
             constants=constants(options.constants),
             settings=Settings(options.opset, options.io, options.keep_layout),
-            limit=options.samples,
+            limit=options.samples or 256,
             repair=options.repair,
             repair_seconds=options.repair_seconds,
             explain=options.explain or options.report is not None,

@@ -149,7 +149,7 @@ def _converted(options: argparse.Namespace) -> BundleConversion:
             target=options.target,
             gate=options.gate,
             min_db=options.min_db,
-            limit=options.samples,
+            limit=options.samples or 256,
             repair=options.repair,
             repair_seconds=options.repair_seconds,
             settings=Settings(options.opset, options.io, options.keep_layout),

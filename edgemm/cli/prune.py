@@ -10,7 +10,7 @@ from edgemm.cli.parser import CommandParser, whole
 from edgemm.cli.prune_rows import MEASURE_HEADER, REMOVED_HEADER, measure_rows, removed_rows
 from edgemm.cli.report_page import checked_page, report_page
 from edgemm.cli.sources import add_cut, add_graph, constants, shapes
-from edgemm.cli.words import add_pruned_model
+from edgemm.cli.words import add_pruned_model, require_data
 from edgemm.errors import InputError
 
 if TYPE_CHECKING:
@@ -61,7 +61,7 @@ def add_arguments(parser: CommandParser) -> None:
         help="real data that shows which channels matter: a folder of pictures or recordings, or an .npz of tensors",
     )  # fmt: skip
     parser.add_argument(
-        "--samples", type=whole(1, 1_000_000), default=512, metavar="N",
+        "--samples", type=whole(1, 1_000_000), metavar="N",
         help="use at most N samples of it (default 512)",
     )  # fmt: skip
     parser.add_argument(
@@ -93,6 +93,7 @@ def add_arguments(parser: CommandParser) -> None:
 
 def run(options: argparse.Namespace) -> int:
     """Prunes, and prints what was removed and what is left; or prunes nothing, and shows what it would cost."""
+    require_data(options)
     if options.sensitivity is not None:
         return _sensitivity(options)
     if options.output is None or options.target is None:
@@ -138,7 +139,7 @@ def _common(options: argparse.Namespace) -> dict[str, Any]:
     return {
         "calibrate": options.calibrate, "evaluate": options.evaluate, "keep": options.keep, "card": options.card,
         "preset": options.preset, "shapes": shapes(options.shape), "constants": constants(options.constants),
-        "limit": options.samples, "seed": options.seed, "outputs": options.outputs, "inputs": options.inputs,
+        "limit": options.samples or 512, "seed": options.seed, "outputs": options.outputs, "inputs": options.inputs,
     }  # fmt: skip
 
 

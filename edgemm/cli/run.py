@@ -329,6 +329,7 @@ def _run_one(options: argparse.Namespace, draining: Draining) -> int:
                 raise InputError(
                     f"--filter with {options.file}: {str(error).removeprefix('then: ')}"
                 ) from error
+        _require_sound(options, model)
         source = edgemm.open_source(options.source, pace="live" if options.live else "file")
         opened.enter_context(source)
         stream = opened.enter_context(model.stream(source, budget=budget))
@@ -398,6 +399,27 @@ def _crop_and_track(options: argparse.Namespace) -> tuple[Any, Any]:
         return followed(options.follow)
     except InputError as error:
         raise InputError(f"--{error}") from error
+
+
+def _require_sound(options: argparse.Namespace, model: Any) -> None:
+    """
+    Raises:
+        InputError: sound is to be saved or played of a model of ours whose results are none.
+    """
+    from edgemm.card.drivers import DRIVERS
+    from edgemm.card.tasks import TASKS
+    from edgemm.sinks.speaker_name import is_speaker
+    from edgemm.sinks.wav import SUFFIX
+
+    card: Any = getattr(model, "card", None)
+    task = getattr(card, "task", "")
+    if task == "audio" or not (task in TASKS or getattr(card, "driver", "") in DRIVERS):
+        return
+    for place in options.save or ():
+        if is_speaker(place) or place.lower().endswith(SUFFIX):
+            raise InputError(
+                f"--save {place}: expected a model whose results are sound, found {options.file}, a model for {task}"
+            )
 
 
 def _run_app(options: argparse.Namespace, draining: Draining) -> int:

@@ -6,6 +6,7 @@ import argparse
 
 from edgemm.choices import TARGET_INSTEAD
 from edgemm.cli.parser import CommandParser
+from edgemm.errors import InputError
 
 TARGETS = ("cpu", "x86", "vnni", "arm", "tensorrt", "coral", "tflite-2.14", "here")
 """Those of `edgemm.quantize.target`, which a device without the converter does not have."""
@@ -102,3 +103,15 @@ def add_pruned_model(parser: argparse.ArgumentParser) -> None:
         "--card", metavar="CARD.json", help="what the model takes and gives: preprocessing, labels, task"
     )
     add_preset(parser, "the card of a common kind of model")
+
+
+def require_data(options: argparse.Namespace) -> None:
+    """
+    Raises:
+        InputError: `--samples` says how much of data is used that is not there.
+    """
+    if options.samples is not None and options.calibrate is None and options.evaluate is None:
+        raise InputError(
+            f"--samples {options.samples}: expected --calibrate DATA or --evaluate DATA beside it, of which so many "
+            "are used, found neither"
+        )

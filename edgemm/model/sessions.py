@@ -178,6 +178,8 @@ class AudioSession(ModelSession):
         self._state = decoder.begin()
         self._context = Context()
         self._began_s: float | None = None
+        self._most_s = math.inf
+        """Where the sound ends at the latest: what silence fills up is no part of it."""
         self._newest: AudioBlock | None = None
 
     def feed(self, item: Captured, clock: StageClock) -> Iterator[Emission]:
@@ -228,6 +230,7 @@ class AudioSession(ModelSession):
         """Of the window that ends at sample `end` since the last reset, and within the block."""
         began_s = self._began_s or 0.0
         begin_s, end_s = (began_s + max(0, end - back) / self._rate for back in (self._window.span, 0))
+        end_s = min(end_s, self._most_s)
         last = min(float(len(block.samples)), end_s * block.sample_rate - block.position)
         end_ns = block.captured_ns + round(last * 1e9 / block.sample_rate)
         return Context(
@@ -264,6 +267,8 @@ class AudioSession(ModelSession):
         if self._to_the_end and lacking_s <= 0:
             yield from self._heard(self._window.rest(), last, clock)
             return
+        if self._to_the_end:
+            self._most_s = (last.position + len(last.samples)) / last.sample_rate
         yield from self._hear(_silence(last, max(self._tail_s, lacking_s)), clock)
 
     def whole(self, block: AudioBlock) -> Result:
@@ -291,7 +296,7 @@ class AudioSession(ModelSession):
         self._silence.reset()
         self._runs.reset()
         self._state = self._decoder.begin()
-        self._began_s = None
+        self._began_s, self._most_s = None, math.inf
         self._newest = None
 
 

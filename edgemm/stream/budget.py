@@ -7,6 +7,7 @@ from typing import Literal, get_args
 
 from edgemm.amounts import amount
 from edgemm.choices import choice
+from edgemm.errors import InputError
 
 Policy = Literal["auto", "newest", "all"]
 OnLate = Literal["deliver", "drop"]
@@ -30,9 +31,14 @@ class Budget:
 
     def __post_init__(self) -> None:
         """Raises:
-        InputError: `max_age_ms` is no number above 0, or another word than these.
+        InputError: `max_age_ms` is no number above 0, another word than these, or nothing that makes a result late
+                where late ones are dropped.
         """
         if self.max_age_ms is not None:
             amount("max_age_ms", self.max_age_ms, "milliseconds")
         choice("policy", self.policy, get_args(Policy))
         choice("on_late", self.on_late, get_args(OnLate))
+        if self.on_late == "drop" and self.max_age_ms is None:
+            raise InputError(
+                'on_late "drop": expected max_age_ms (--max-age MS) beside it, above which a result is late, found none'
+            )

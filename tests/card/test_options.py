@@ -122,6 +122,12 @@ def test_an_argument_that_is_misspelt_is_told() -> None:
         with_options(WORDS, {"thread": 2})
 
 
+def test_an_option_of_other_models_is_no_slip_of_the_pen() -> None:
+    with pytest.raises(InputError, match="option 'threshold' of a model for transcription") as caught:
+        with_options(ModelCard(task="transcription"), {"threshold": 0.9})
+    assert "Did you mean" not in str(caught.value)
+
+
 def test_a_session_over_bare_tensors_takes_no_options(make: Make) -> None:
     with pytest.raises(InputError, match="options threshold: a session over bare tensors decodes nothing"):
         make("add.onnx").session(threshold=0.5)

@@ -45,6 +45,8 @@ def said(words: list[str], capsys: pytest.CaptureFixture[str]) -> str:
         ([*CONVERT, "--min-db", "201"], ["from 0 to 200, found '201'"]),
         ([*CONVERT, "--min-db", "nan"], ["--min-db: expected a number"]),
         ([*CONVERT, "--samples", "many"], ["--samples: expected a whole number from 1 to 1000000, found 'many'"]),
+        ([*CONVERT, "--samples", "9"], ["--samples 9: expected --calibrate DATA or --evaluate DATA beside it"]),
+        (["prune", "a.onnx", "-o", "b.onnx", "--target", "macs=0.5", "--samples", "9"], ["--samples 9: expected"]),
         ([*CONVERT, "--samples", "0"], ["--samples: expected a whole number"]),
         (["run", "a.tflite", "--delegate", "coral"], ["--delegate: expected one of auto", "is 'edgetpu'"]),
         (["run", "a.tflite", "--delegate", "external:"], ["--delegate: ", "/path/"]),

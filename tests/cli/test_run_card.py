@@ -50,3 +50,26 @@ def test_an_unknown_preset_lists_those_that_are_known(capsys: pytest.CaptureFixt
 def test_a_card_that_is_not_there(capsys: pytest.CaptureFixture[str]) -> None:
     assert main([*RUN, "--card", "/no/such/card.json"]) == 2
     assert "expected a JSON file or a preset" in capsys.readouterr().err
+
+
+def test_late_results_are_dropped_only_where_some_can_be_late(
+    card: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert main([*RUN, "--card", str(card), "--on-late", "drop"]) == 2
+    assert 'on_late "drop": expected max_age_ms (--max-age MS) beside it' in capsys.readouterr().err
+    assert main([*RUN, "--card", str(card), "--on-late", "drop", "--max-age", "1000"]) == 0
+
+
+@pytest.mark.parametrize("place", ["out.wav", "speaker:", "Speaker:2?volume=0.5"])
+def test_sound_of_a_model_that_makes_none_is_refused_before_anything_runs(
+    card: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str], place: str
+) -> None:
+    place = str(tmp_path / place) if place.endswith(".wav") else place
+    assert main([*RUN, "--card", str(card), "--save", place]) == 2
+    told = capsys.readouterr()
+    assert (
+        f"--save {place}: expected a model whose results are sound, found {LOUD}, a model for keyword"
+        in told.err
+    )
+    assert "edgemm.run/1" not in told.out
+    assert not (tmp_path / "out.wav").exists()

@@ -80,6 +80,14 @@ def test_a_sound_shorter_than_a_window_is_tagged(tagger: edgemm.Model) -> None:
     found = stream(tagger, np.ones(60, np.float32), 20)
     (ended,) = [each for item in found for each in item.value.ended]  # type: ignore[attr-defined]
     assert (ended.begin_s, ended.end_s) == pytest.approx((0.0, 60 / RATE))
+    assert [(each.value.begin_s, each.value.end_s) for each in found] == pytest.approx([(0.0, 60 / RATE)] * 2)  # type: ignore[attr-defined]
+    session = tagger.session()
+    for _ in range(2):  # what a sound before it was filled up with does not count
+        session.reset()
+        again = [*session.feed(AudioBlock(np.ones(400, np.float32), RATE, 0, 0), NO_CLOCK)]
+        assert max(each.value.end_s for each in again) == pytest.approx(400 / RATE)  # type: ignore[attr-defined]
+        list(session.feed(AudioBlock(np.ones(60, np.float32), RATE, 0, 400), NO_CLOCK))
+        list(session.finish(NO_CLOCK))
 
 
 @pytest.mark.parametrize("size", [7, 400])

@@ -145,6 +145,7 @@ def _read_header(file: BinaryIO, path: str) -> tuple[WavFormat, int]:
     chunks = _Chunks(file)
     found: WavFormat | None = None
     long_bytes: int | None = None
+    empty = False
     for chunk in chunks:
         if chunk.name == b"ds64":
             long_bytes = struct.unpack("<Q", chunk.start[8:16])[0] if len(chunk.start) >= 16 else None
@@ -154,6 +155,9 @@ def _read_header(file: BinaryIO, path: str) -> tuple[WavFormat, int]:
             length = chunk.length if long_bytes is None or chunk.length != _UNTIL_THE_END else long_bytes
             file.seek(chunk.begin)
             return _require(found, path), _data_bytes(length, chunks.size - chunk.begin, path)
+        empty = empty or chunk.name == b"data"
+    if empty:
+        raise SourceLost(f"{path} is a WAV file without sound: its data chunk has 0 samples")
     raise SourceLost(f"{path} is a WAV file without sound: it holds no data chunk, or is cut short before it")
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
@@ -47,11 +48,7 @@ class Heard:
         """
         before = self._newest
         samples = block.samples
-        if samples.ndim != 1 or samples.dtype != np.float32 or not np.isfinite(samples).all():
-            raise InputError(
-                f"sound: expected finite samples of one channel, float32[n] in -1..1; found "
-                f"{samples.dtype}{list(samples.shape)}"
-            )
+        _require_samples(samples)
         if before is not None and before.sample_rate != block.sample_rate:
             raise InputError(
                 f"sound: expected {before.sample_rate} Hz as before, found {block.sample_rate} Hz; reset() first"
@@ -98,6 +95,31 @@ class Heard:
             self._room = np.concatenate([self._room, np.zeros(max(needed, len(self._room)), np.float32)])
         self._room[self._length : needed] = samples
         self._length = needed
+
+
+def _require_samples(samples: npt.NDArray[Any]) -> None:
+    """
+    Raises:
+        InputError: they are not float32[n], finite.
+    """
+    if samples.ndim != 1:
+        raise InputError(
+            f"sound: expected samples of one channel, float32[n]; found {samples.dtype}{list(samples.shape)}. "
+            "Give one channel, or the mean of them"
+        )
+    if samples.dtype != np.float32:
+        whole = np.issubdtype(samples.dtype, np.integer)
+        largest = 2 ** (8 * samples.dtype.itemsize - 1)
+        instead = f"(samples / {largest}).astype(numpy.float32)" if whole else "samples.astype(numpy.float32)"
+        raise InputError(
+            f"sound: expected float32[n] in -1..1, found {samples.dtype}[{len(samples)}]. Convert it: {instead}"
+        )
+    wrong = np.flatnonzero(~np.isfinite(samples))
+    if len(wrong):
+        raise InputError(
+            f"sound: expected finite samples; {len(wrong)} of {len(samples)} are NaN or infinite, the first is "
+            f"sample {wrong[0]}, {samples[wrong[0]]}"
+        )
 
 
 def _behind(block: AudioBlock) -> AudioBlock:

@@ -156,8 +156,13 @@ def test_sound_that_begins_like_a_name_is_sound(tmp_path: Path) -> None:
     "behind", [b"", chunk(b"LIST", b"INFO"), chunk(b"data") + chunk(b"LIST", b"odd", pad=b"")]
 )
 def test_chunks_behind_an_empty_one_are_no_sound(tmp_path: Path, behind: bytes) -> None:
-    with pytest.raises(SourceLost, match="without sound"):
+    with pytest.raises(SourceLost, match="without sound: its data chunk has 0 samples"):
         Recording(str(wave_file(tmp_path, FORMAT, chunk(b"data"), behind)))
+
+
+def test_a_file_whose_sound_is_missing_is_told_from_one_that_has_none(tmp_path: Path) -> None:
+    with pytest.raises(SourceLost, match="it holds no data chunk"):
+        Recording(str(wave_file(tmp_path, FORMAT)))
 
 
 @pytest.mark.parametrize("says", [len(SOUND), 0])

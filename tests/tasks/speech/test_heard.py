@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import numpy as np
 import pytest
 from needs import package
 
+from edgemm.errors import InputError
 from edgemm.media import AudioBlock
 from edgemm.tasks.speech.heard import Heard
 
@@ -52,3 +55,18 @@ def test_resampled_sound_is_as_long_as_the_sound(rate: int) -> None:
     expected = np.sin(2 * np.pi * 20 * np.arange(3 * RATE) / RATE)
     assert np.abs(heard.between(0, 3 * RATE) - expected)[100:-100].max() < 0.01
     assert heard.captured_ns(3 * RATE) == pytest.approx(3 * 10**9, abs=2)
+
+
+@pytest.mark.parametrize(
+    ("samples", "said"),
+    [
+        (np.zeros(9, np.int16), r"found int16\[9\]. Convert it: \(samples / 32768\).astype\(numpy.float32\)"),
+        (np.zeros(9, np.int32), r"\(samples / 2147483648\).astype"),
+        (np.zeros(9), r"found float64\[9\]. Convert it: samples.astype\(numpy.float32\)"),
+        (np.zeros((9, 2), np.float32), r"one channel, float32\[n\]; found float32\[9, 2\]. Give one channel"),
+        (np.array([0, 0, np.nan, np.inf], np.float32), "2 of 4 are NaN or infinite, the first is sample 2, nan"),
+    ],
+)  # fmt: skip
+def test_what_is_wrong_with_samples_is_told_with_what_to_do(samples: Any, said: str) -> None:
+    with pytest.raises(InputError, match=said):
+        Heard(RATE).push(AudioBlock(samples, RATE, 0, 0))
