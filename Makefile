@@ -6,7 +6,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 PIP := $(BIN)/python -m pip install --quiet --disable-pip-version-check -c constraints.txt
 
-.PHONY: help demo test test-all sweep zoo trained devices arm64 bare lint bench wheel wheelhouse offline versions runtimes clean
+.PHONY: help demo test test-all sweep zoo trained devices arm64 bare lint bench chains-bench wheel wheelhouse offline versions runtimes clean
 
 help:  ## what can be made
 	@grep -E '^[a-z0-9-]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*## /\t/' | expand -t 14
@@ -31,7 +31,7 @@ demo: $(VENV)/.demo  ## convert four models to int8, run them on films, pictures
 # Two at a time, one thread each, where a test needs nothing but a processor; alone where it keeps time, or has a camera,
 # a sound card or signals.
 SIDE_BY_SIDE := $(wildcard $(addprefix tests/,artifact audio_models backends benchmarks card converters data delegates \
-	differential drawing filters foreign judge model preprocess quantize spikes tasks $(addprefix soak/test_, \
+	differential chain drawing filters foreign judge model preprocess quantize spikes tasks $(addprefix soak/test_, \
 	aware_kernels_soak.py command_line.py detections.py foreign_cards.py fused_nodes.py killed_trainings.py mutants.py \
 	mutated_sources.py pruned_graphs.py pruned_modules.py tflite_sources.py vision.py) \
 	app/test_secrets.py capture/test_jpeg_decoder.py capture/files/test_picture_size.py capture/files/test_wav.py \
@@ -103,6 +103,18 @@ lint: $(VENV)/.test  ## format, lint, types
 bench: $(VENV)/.test  ## speed and size, as ratios taken in one run
 	$(PIP) torch-pruning
 	$(BIN)/python -m benchmarks
+
+# MediaPipe 0.10.14 runs on Python 3.9 to 3.12; python3.11 where it is there.
+MEDIAPIPE_PYTHON ?= $(firstword $(wildcard $(addsuffix /python3.11,$(subst :, ,$(PATH)))) $(PYTHON))
+
+.venv-mediapipe/.made:
+	$(MEDIAPIPE_PYTHON) -c 'import sys; sys.exit(not (3, 9) <= sys.version_info < (3, 13) and "MediaPipe 0.10.14 needs Python 3.9 to 3.12: make chains-bench MEDIAPIPE_PYTHON=...")'
+	$(MEDIAPIPE_PYTHON) -m venv .venv-mediapipe
+	.venv-mediapipe/bin/python -m pip install --quiet --disable-pip-version-check mediapipe==0.10.14 "numpy<2"
+	touch $@
+
+chains-bench: $(VENV)/.test .venv-mediapipe/.made  ## chains of faces and bodies against MediaPipe's own; needs EDGEMM_SHARED, four minutes
+	OMP_NUM_THREADS=1 EDGEMM_MEDIAPIPE=.venv-mediapipe/bin/python $(BIN)/python -m benchmarks chains
 
 wheel: $(VENV)/.made  ## dist/edgemm-*.whl
 	$(PIP) build
