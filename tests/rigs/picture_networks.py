@@ -7,11 +7,15 @@ from typing import Any
 
 import numpy as np
 import numpy.typing as npt
-import onnx
-from onnx import TensorProto, helper, numpy_helper
+from needs import package
 
 from edgemm.card import ImageRecipe, InputCard, ModelCard, OutputCard
 from edgemm.tasks.picture.recipe import PictureRecipe
+
+onnx = package("onnx")
+TensorProto = onnx.TensorProto
+helper = onnx.helper
+numpy_helper = onnx.numpy_helper
 
 SHARPEN = np.array([[0, -1, 0], [-1, 5, -1], [0, -1, 0]], np.float32)
 """Looks one pixel far. Whole numbers: grey levels stay whole, so that nothing depends on rounding."""

@@ -6,11 +6,15 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-import onnx
-from onnx import TensorProto, helper, numpy_helper
+from needs import package
 
 from edgemm.card import InputCard, LatentRecipe, ModelCard, OutputCard
 from edgemm.tasks.picture import PictureRecipe
+
+onnx = package("onnx")
+TensorProto = onnx.TensorProto
+helper = onnx.helper
+numpy_helper = onnx.numpy_helper
 
 SIDE, CLASSES = 4, 3
 

@@ -14,11 +14,14 @@ from typing import Any
 
 import numpy as np
 import numpy.typing as npt
-import onnx
-from onnx import TensorProto, helper
+from needs import package
 
 import edgemm
 from edgemm.opencv import opencv
+
+onnx = package("onnx")
+TensorProto = onnx.TensorProto
+helper = onnx.helper
 
 Pixels = npt.NDArray[np.uint8]
 ALPHABET = "abcdef"

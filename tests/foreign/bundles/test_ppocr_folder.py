@@ -4,15 +4,16 @@ from __future__ import annotations
 
 from pathlib import Path
 
-import onnx
 import pytest
-from needs import needs
+from needs import needs, package
 from tiny_reader import ALPHABET, detector, recognizer
 
 import edgemm
 from edgemm.errors import CardError
 from edgemm.foreign.bundles import foreign_bundle
 from edgemm.opencv import opencv
+
+onnx = package("onnx")
 
 needs(opencv)
 

@@ -11,7 +11,6 @@ from needs import package
 
 import edgemm
 from edgemm import data
-from edgemm.converters import convert
 from edgemm.errors import InputError
 from edgemm.judge.maps import MapScore, agreement, compare, explain, score_maps, summed
 from edgemm.judge.maps.deletion import Areas, random_map
@@ -111,6 +110,9 @@ def maps_of(path: Path, inputs: list[Any], rate: int | None) -> list[Map]:
 
 @pytest.mark.parametrize("name", ["digits", "keywords"])
 def test_maps_of_float_and_int8_mean_something_and_agree(tmp_path: Path, name: str) -> None:
+    package("onnx")
+    from edgemm.converters import convert
+
     source, rate = data.path(f"models/{name}.onnx"), None if name == "digits" else 8000
     calibration = data.path("digits" if name == "digits" else "calibration_words")
     words = [samples for _, samples, _ in data.spoken_digits()][:4]

@@ -7,7 +7,6 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from tiny_reader import write_folder
 
 import edgemm
 
@@ -15,6 +14,8 @@ import edgemm
 @pytest.fixture(scope="session")
 def reader_folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """Networks of open sizes."""
+    from tiny_reader import write_folder
+
     return write_folder(tmp_path_factory.mktemp("ocr") / "stripes")
 
 

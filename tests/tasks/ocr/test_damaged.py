@@ -7,10 +7,8 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-import onnx
 import pytest
-from needs import needs
-from onnx import TensorProto, helper
+from needs import needs, package
 from tiny_reader import ALPHABET, HEIGHT, blank_page, detector, loaded, put, recognizer, write_folder
 
 from edgemm.artifact.bundle import write_bundle
@@ -18,6 +16,10 @@ from edgemm.card.bundle_card import BundleCard
 from edgemm.errors import ArtifactError, CardError, DamagedArtifact, InputError
 from edgemm.opencv import opencv
 from edgemm.tasks.ocr.recipe import OcrRecipe
+
+onnx = package("onnx")
+TensorProto = onnx.TensorProto
+helper = onnx.helper
 
 needs(opencv)
 
