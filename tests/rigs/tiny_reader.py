@@ -81,7 +81,7 @@ def loaded(folder: Path, **options: Any) -> Any:
     return edgemm.load_bundle(folder, **options)
 
 
-def detector(size: tuple[int | str, int | str] = ("h", "w")) -> onnx.ModelProto:
+def detector(size: tuple[int | str, int | str] = ("h", "w")) -> Any:
     """[1, 3, h, w] of 0..1 -> [1, 1, h, w]: 1 where red is below a half."""
     nodes = [
         helper.make_node("Conv", ["x", "w", "b"], ["logit"]),
@@ -91,7 +91,7 @@ def detector(size: tuple[int | str, int | str] = ("h", "w")) -> onnx.ModelProto:
     return _model(nodes, weights, ["n", 3, *size], ("map", ["n", 1, *size]))
 
 
-def recognizer(width: int | str = "w") -> onnx.ModelProto:
+def recognizer(width: int | str = "w") -> Any:
     """[1, 3, 16, w] of 0..1 -> logits [1, w / 16, 7], the blank first."""
     top = np.zeros((2, 3, HEIGHT, HEIGHT))
     top[0, 1, 2:6, 4:12] = top[1, 2, 2:6, 4:12] = (
