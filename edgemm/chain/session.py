@@ -103,7 +103,6 @@ class SceneSession:
     def reset(self) -> None:
         """Forgets all tracks. Their numbers are not given again."""
         self._forget()
-        self._continuity.forget()
         self._first.reset()
         self._stages.reset()
 

@@ -93,7 +93,3 @@ class Continuity:
             return False
         at_ns, shape, origin = before
         return 0 <= frame.moment_ns - at_ns <= self._gap_ns and (shape, origin) == self._last[1:]
-
-    def forget(self) -> None:
-        """The next frame follows none."""
-        self._last = None

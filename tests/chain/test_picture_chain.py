@@ -230,3 +230,13 @@ def test_labels_are_those_of_all_stages_that_name_things(network: Load) -> None:
     discs, shape = network("discs"), network("shape")
     assert discs.then(AROUND, shape).labels == ("red", "green", "blue")
     assert discs.then(AROUND, network("embedding")).labels == ("red", "green", "blue")
+
+
+def test_a_model_that_remembers_cannot_stand_behind_a_crop(network: Load) -> None:
+    session = network("color").session()
+    session._runs.remembers = True  # as of a card with states
+    with (
+        closing(session),
+        pytest.raises(InputError, match="sees each picture by itself behind a crop, found one that"),
+    ):
+        session.look(frame(THREE), Region((10.0, 10.0), (8.0, 8.0)))

@@ -7,7 +7,7 @@ from contextlib import contextmanager
 
 import numpy as np
 import pytest
-from disc_chain import AROUND, COLORS, NEXT, Disc, Load, frame
+from disc_chain import AROUND, COLORS, NEXT, Disc, Load, Watched, frame
 
 import edgemm
 from edgemm.chain.session import SceneSession
@@ -99,6 +99,14 @@ def test_a_lost_thing_is_told_and_found_again_within_half_a_second(network: Load
     assert after != before
     assert [each.lost for at, each in enumerate(found) if each.lost and at != 30] == []
     assert [at for at, each in enumerate(found) if each.detected] == [0, 31, 46, 61]
+
+
+def test_the_detector_looks_once_for_what_was_lost(network: Load) -> None:
+    crop = edgemm.Crop(margin=1.6, square=True, at_most=3)
+    chain = network("discs").then(crop, network("shape"), track=edgemm.Track(NEXT, every_s=None))
+    with session_of(chain) as session:
+        found = scenes(session, clip(12, dict.fromkeys(range(5, 12), (1,))))
+    assert [at for at, each in enumerate(found) if each.detected] == [0, 6]
 
 
 def test_without_anything_to_follow_the_detector_runs_on_every_frame(network: Load) -> None:
@@ -256,3 +264,57 @@ def test_the_points_of_the_next_part_may_be_smoothed_alone(network: Load) -> Non
         points.append(np.array([each.things[0]["landmarks"].points_xy for each in found]))
     assert np.diff(quads[1], axis=0).std() < 0.2 * np.diff(quads[0], axis=0).std()
     assert np.abs(points[0] - points[1]).max() < 0.5
+
+
+def going(at: int) -> list[Disc]:
+    """Red to the right, green down, blue to the left and up."""
+    return [Disc(0, 40 + 3 * at, 40), Disc(1, 200, 40 + 3 * at), Disc(2, 150 - 3 * at, 170 - 2 * at)]
+
+
+def test_a_model_of_points_has_a_history_for_each_track(network: Load) -> None:
+    chain = network("discs").then(AROUND, network("shape"), track=edgemm.Track(NEXT)).then(network("motion"))
+    assert chain.stages == ("detection", "landmarks", "classification")
+    with session_of(chain) as session:
+        found = scenes(session, (frame(going(at), at / FPS, at) for at in range(8)))
+    assert [list(thing.results) for thing in found[0].things] == [["landmarks"]] * 3, "nothing was before"
+    expected = {"red": "right", "green": "down", "blue": "nowhere"}
+    for scene in found[1:]:
+        assert {each.label: each["classification"].label for each in scene.things} == expected
+
+
+def test_without_tracks_a_model_of_points_remembers_nothing(network: Load) -> None:
+    chain = network("discs").then(AROUND, network("shape")).then(network("motion"))
+    with session_of(chain) as session:
+        found = scenes(session, (frame(going(at), at / FPS, at) for at in range(4)))
+    assert {tuple(thing.results) for scene in found for thing in scene.things} == {("landmarks",)}
+
+
+def test_the_sessions_of_a_track_end_with_it(network: Load) -> None:
+    motion = Watched("motion", network("motion"), lambda name: None)
+    chain = network("discs").then(AROUND, network("shape"), track=edgemm.Track(NEXT)).then(motion)
+    session = chain.session()
+    for at in range(3):
+        list(session.feed(frame(going(at), at / FPS, at), NO_CLOCK))
+    assert motion.open_sessions == 1 + 3, "its own, and one for each track"
+    list(session.feed(frame(going(3)[:2], 3 / FPS, 3), NO_CLOCK))
+    assert motion.open_sessions == 1 + 2
+    session.reset()
+    assert motion.open_sessions == 1
+    list(session.feed(frame(going(4), 4 / FPS, 4), NO_CLOCK))
+    session.close()
+    assert motion.open_sessions == 0
+
+
+def test_what_steadies_the_next_part_counts_speeds_in_sizes_of_the_thing(network: Load) -> None:
+    """As the filter by itself, which has its own tests, over the points that are given out."""
+    smooth = edgemm.Smooth(0.5, 3.0)
+    chain = network("discs").then(ONE, network("shape"), track=edgemm.Track(NEXT, smooth=smooth))
+    frames = [frame([Disc(0, 60 + 2 * at + at % 3, 90, 12)], at / FPS, at) for at in range(20)]
+    with session_of(chain) as session:
+        found = scenes(session, iter(frames))
+    keep = smooth.begin()
+    for at, (scene, following) in enumerate(zip(found, found[1:], strict=False)):
+        raw = scene.things[0]["landmarks"]
+        size = float(np.ptp(raw.points_xy, axis=0).mean())
+        ((part,), _) = NEXT.parts(keep(raw, frames[at].captured_ns, size))
+        assert following.things[0].quad_xy == pytest.approx(part.region.corners_xy, abs=0.01)

@@ -14,7 +14,7 @@ from needs import needs
 
 import edgemm
 from edgemm.artifact import write_artifact
-from edgemm.card import ImageRecipe, InputCard, ModelCard, OutputCard
+from edgemm.card import ImageRecipe, InputCard, ModelCard, OutputCard, PointsRecipe
 from edgemm.media import Color, Frame
 from edgemm.opencv import opencv
 from edgemm.tasks.detection.recipe import DetectionRecipe
@@ -104,11 +104,22 @@ def embedding_card() -> ModelCard:
     return picture_card("embedding", (1, 3, 8, 8), [("scores", (1, 3), "raw")], EmbeddingRecipe())
 
 
+def motion_card() -> ModelCard:
+    """Of bright.onnx: where the centre of a disc went since the frame before; nowhere where it went left or up."""
+    recipe = PointsRecipe(points=(0,), history=2, origin="first", divide_by="none")
+    return ModelCard(
+        task="classification",
+        inputs=(InputCard("pixels", "points", (1, 1, 2, 2), points=recipe),),
+        outputs=(OutputCard("scores", (1, 4), "probabilities"),),
+        labels=("nowhere", "never", "right", "down"),
+    )
+
+
 CARDS: dict[str, Callable[..., ModelCard]] = {
     "discs": discs_card, "shape": shape_card, "centers": centers_card, "color": color_card,
-    "embedding": embedding_card,
+    "embedding": embedding_card, "motion": motion_card,
 }  # fmt: skip
-FILES = {"embedding": "color"}
+FILES = {"embedding": "color", "motion": "../assets/bright"}
 Load = Callable[..., Any]
 
 
