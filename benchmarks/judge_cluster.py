@@ -27,8 +27,8 @@ from edgemm.judge.spread import Spread, spread
 
 LIMIT = 1.6
 """Two workers against one."""
-ROUNDS = 3
-SAMPLES, MAPS, WAITS = 1000, 40, 40
+ROUNDS = 2
+SAMPLES, MAPS, WAITS = 1000, 20, 40
 WAIT_S = 0.1
 KILL_AFTER = 6
 """Rows."""

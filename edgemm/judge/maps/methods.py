@@ -42,7 +42,7 @@ def occlusion(
     float32[shape]: what the score loses, the mean over the patches that hide a place; and the number of runs.
     """
     lost, hidden, runs = np.zeros(parts.shape), np.zeros(parts.shape), 0
-    for place in _places(parts.shape, effort.cells):
+    for place in patches(parts.shape, effort.cells):
         look()
         mask = np.ones(parts.shape, np.float32)
         mask[place] = 0.0
@@ -52,7 +52,7 @@ def occlusion(
     return (lost / np.maximum(hidden, 1)).astype(np.float32), runs
 
 
-def _places(shape: Sequence[int], cells: int) -> Iterator[tuple[slice, ...]]:
+def patches(shape: Sequence[int], cells: int) -> Iterator[tuple[slice, ...]]:
     """Patches that overlap by half, or single words."""
     yield from product(*(_stretches(size, cells if len(shape) > 1 else size) for size in shape))
 

@@ -14,7 +14,7 @@ from edgemm import data
 from edgemm.data.scenes import stills
 from edgemm.errors import InputError
 from edgemm.judge.maps import explain
-from edgemm.judge.maps.methods import METHODS
+from edgemm.judge.maps.methods import METHODS, patches
 
 SIDE, RATE = 16, 8000
 TEXT = "the room was clean and quiet"
@@ -187,3 +187,26 @@ def test_a_map_becomes_json(word: edgemm.Model) -> None:
     found = explain(word, TEXT)
     assert replace(found).to_json()["words"] == list(found.words)
     assert found.to_json()["values"] == found.values.tolist()
+
+
+@pytest.mark.parametrize("size", [1, 2, 7, 11, 16, 28])
+@pytest.mark.parametrize("cells", [1, 3, 8])
+def test_patches_reach_to_every_place(size: int, cells: int) -> None:
+    """Also where the size is no multiple of a patch: the last one ends where the input does."""
+    hidden = np.zeros((size, 3))
+    for place in patches((size, 3), cells):
+        hidden[place] += 1
+    assert hidden.min() >= 1
+
+
+def test_the_best_window_of_a_long_recording_counts_for_a_word(band: edgemm.Model) -> None:
+    """Silence around a word changes nothing of its score."""
+    sound = tone()
+    alone = explain(band, sound, sample_rate=RATE, cells=1)
+    longer = np.concatenate([sound, np.zeros(2 * RATE, np.float32)])
+    assert explain(band, longer, sample_rate=RATE, cells=1).score == pytest.approx(alone.score, abs=0.02)
+
+
+def test_patches_overlap_by_half() -> None:
+    begins = [rows.start for rows, _ in patches((16, 1), 4)]
+    assert begins == [0, 2, 4, 6, 8, 10, 12]
