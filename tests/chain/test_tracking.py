@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
+from itertools import pairwise
 
 import numpy as np
 import pytest
@@ -313,7 +314,7 @@ def test_what_steadies_the_next_part_counts_speeds_in_sizes_of_the_thing(network
     with session_of(chain) as session:
         found = scenes(session, iter(frames))
     keep = smooth.begin()
-    for at, (scene, following) in enumerate(zip(found, found[1:], strict=False)):
+    for at, (scene, following) in enumerate(pairwise(found)):
         raw = scene.things[0]["landmarks"]
         size = float(np.ptp(raw.points_xy, axis=0).mean())
         ((part,), _) = NEXT.parts(keep(raw, frames[at].captured_ns, size))
