@@ -33,15 +33,19 @@ def _gradient(
 class Sobel(Recipe):
     """How steep the brightness is, by Sobel's kernel."""
 
-    size: Literal[1, 3, 5, 7] = 3
-    """Pixels, width and height of the kernel."""
+    size: int = 3
+    """Pixels, width and height of the kernel; odd."""
     axis: Literal["both", "x", "y"] = "both"
     """both: the length of the slope. x, y: across upright, or level edges alone."""
     gain: float = 1.0
     """Factor on what is shown."""
 
-    BOUNDS: ClassVar = {"gain": (0.0001, 1000)}
+    BOUNDS: ClassVar = {"size": (1, 7), "gain": (0.0001, 1000)}
     OPTIONS: ClassVar = ("size", "axis", "gain")
+
+    def check(self) -> None:
+        """`size` is odd."""
+        require_odd("size", self.size)
 
     def kernel(self) -> Kernel:
         """See `Recipe`."""
@@ -116,20 +120,21 @@ class Canny(Recipe):
     """Slope above which a pixel goes on an edge that is there."""
     high: float = 150.0
     """Slope above which a pixel begins an edge."""
-    size: Literal[3, 5, 7] = 3
-    """Pixels, width and height of Sobel's kernel."""
+    size: int = 3
+    """Pixels, width and height of Sobel's kernel; odd."""
     exact: bool = False
     """True: the slope's true length; False: the sum of its two parts, which is quicker."""
 
-    BOUNDS: ClassVar = {"low": (0, 100_000), "high": (0, 100_000)}
+    BOUNDS: ClassVar = {"low": (0, 100_000), "high": (0, 100_000), "size": (3, 7)}
     OPTIONS: ClassVar = ("low", "high", "size", "exact")
 
     def check(self) -> None:
-        """`low` is not above `high`.
+        """`low` is not above `high`, and `size` is odd.
 
         Raises:
-            CardError: it is.
+            CardError: it is, or is not.
         """
+        require_odd("size", self.size)
         if self.low > self.high:
             raise CardError(f"low: expected at most high ({self.high:g}), found {self.low:g}")
 

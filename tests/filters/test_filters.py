@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from typing import Any
 
 import numpy as np
@@ -10,6 +11,7 @@ import pytest
 from needs import package
 
 import edgemm
+from edgemm.card.key_reference import keys
 from edgemm.filters.session import filtered as run
 from edgemm.filters.table import FILTERS, find_filter, read_filter
 from edgemm.session import NO_CLOCK
@@ -273,7 +275,8 @@ def test_they_are_applied_in_order() -> None:
         ("", "expected one of"),
         ("canny?lo=5", "Did you mean 'low'"),
         ("canny?low=200&high=100", "at most high"),
-        ("canny?size=4", "size"),
+        ("canny?size=4", "odd"),
+        ("sobel?size=9", "1 to 7"),
         ("canny?low", "NAME=VALUE"),
         ("canny?low=1&low=2", "twice"),
         ("canny?low=", "number"),
@@ -313,10 +316,40 @@ def test_what_is_no_picture_is_refused(pixels: Any) -> None:
         edgemm.Filter("canny")(pixels)
 
 
+@pytest.mark.parametrize("name", FILTERS)
+def test_every_setting_can_be_written_as_the_page_says(name: str) -> None:
+    """Its default, its bounds, and each of its words."""
+    kind = find_filter(name)
+    for key in keys(kind):
+        words = [each.strip('"') for each in key.allowed.split(", ")] if '"' in key.allowed else []
+        ends = (
+            []
+            if words or not key.allowed
+            else re.findall(r"-?[\d.]+(?:e[+-]?\d+)?", key.allowed.replace(",", ""))
+        )
+        given = [key.default.strip('"'), *words, *ends]
+        beside = {"high": "&low=0", "low": "&high=100000", "sigma": "&size=3"}.get(key.name, "")
+        for value in given:
+            if key.name == "size" and float(value) % 2 == 0:
+                continue  # those that must be odd
+            setting = f"{key.name}={value}{beside if name in ('canny', 'gaussian') else ''}"
+            assert filtered(f"{name}?{setting}", SMOOTH).shape[:2] == SMOOTH.shape[:2], setting
+
+
+@pytest.mark.parametrize("size", [1, 3, 5, 7])
+def test_sobel_of_every_size(size: int) -> None:
+    smooth, steep = cv2.getDerivKernels(0, 1, size)[0], cv2.getDerivKernels(1, 0, size)[0]
+    kernel = np.outer(smooth, steep)
+    side = max(kernel.shape)
+    whole = np.zeros((side, side))
+    row, column = (side - kernel.shape[0]) // 2, (side - kernel.shape[1]) // 2
+    whole[row : row + kernel.shape[0], column : column + kernel.shape[1]] = kernel
+    expected = np.clip(np.abs(correlated(whole)) * 0.01, 0, 255)
+    assert np.abs(filtered(f"sobel?axis=x&gain=0.01&size={size}", GRAY) - expected).max() <= 0.5 + 1e-2
+
+
 def test_settings_are_explained() -> None:
     """docs/filters.md is made of these."""
-    from edgemm.card.key_reference import keys
-
     for name in FILTERS:
         kind = find_filter(name)
         assert (kind.__doc__ or "").strip()
