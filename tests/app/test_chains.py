@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from disc_chain import Disc, Load, drawn, network
 from needs import package
 
 import edgemm
@@ -22,6 +23,7 @@ from edgemm.errors import EdgemmError, InputError
 cv2 = package("cv2")
 package("onnxruntime")
 pytestmark = pytest.mark.device
+__all__ = ["network"]
 Make = Callable[..., Path]
 FINDER, READER = data.path("models/scene_detector.onnx"), data.path("models/digits.onnx")
 THEN: dict[str, Any] = {"model": str(READER), "crop": {"margin": 1.3, "square": True, "at_most": 2}}
@@ -231,3 +233,22 @@ def test_an_app_file_says_itself_what_is_behind(
     path = app_of(app_file, THEN, source=clip)
     assert main(["run", str(path), "--then", str(READER)]) == 2
     assert "an app file says itself what --then would" in capsys.readouterr().err
+
+
+def test_an_app_has_a_model_of_points_behind_landmarks(app_file: Make, network: Load, tmp_path: Path) -> None:
+    film = cv2.VideoWriter(str(tmp_path / "right.avi"), cv2.VideoWriter.fourcc(*"FFV1"), 20, (256, 192))
+    for at in range(5):
+        film.write(drawn([Disc(0, 60 + 4 * at, 90)])[..., ::-1])
+    film.release()
+    discs, shape, motion = (str(network(name).artifact.path) for name in ("discs", "shape", "motion"))
+    around = {"margin": 1.6, "square": True}
+    then = [
+        {"model": shape, "crop": around, "track": {"next": {"by": "points", **around}}},
+        {"model": motion, "name": "way"},
+    ]
+    found: list[Any] = []
+    path = app_file({"seen": {"model": discs, "source": str(tmp_path / "right.avi"), "then": then}})
+    with Service(read_app(path)) as service:
+        service.run(lambda name, item: found.extend(item.value.things))  # type: ignore[attr-defined]
+    assert [each.results["way"].label for each in found[1:]] == ["right"] * 4
+    assert "way" not in found[0].results

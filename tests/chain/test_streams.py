@@ -247,6 +247,15 @@ def test_all_sessions_are_closed_with_it(network: Load) -> None:
     assert [each.open_sessions for each in models] == [0, 0, 0]
 
 
+def test_what_answered_single_pictures_is_closed_too(network: Load) -> None:
+    chain, models = chain_of_three(network)
+    chain(drawn(DISCS))
+    chain(drawn(DISCS))
+    assert [each.open_sessions for each in models] == [1, 1, 1]
+    chain.close()
+    assert [each.open_sessions for each in models] == [0, 0, 0]
+
+
 def test_what_cannot_begin_leaves_nothing_open(network: Load) -> None:
     chain, models = chain_of_three(network)
     models[2].model.close()
