@@ -6,6 +6,8 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any, ClassVar, Literal
 
+import numpy as np
+
 from edgemm.errors import CardError
 from edgemm.filters.kernel import Kernel, Pixels, Recipe, Room, as_gray, require_odd
 from edgemm.media import Color
@@ -92,9 +94,9 @@ class Laplacian(Recipe):
     size: int = 3
     """Pixels, width and height of the kernel; odd."""
     gain: float = 1.0
-    """Factor on what is shown."""
+    """Factor on what is shown. A quarter of it for each pixel of `size` above 3 shows about as much."""
 
-    BOUNDS: ClassVar = {"size": (1, 31), "gain": (0.0001, 1000)}
+    BOUNDS: ClassVar = {"size": (1, 31), "gain": (1e-18, 1000)}
     OPTIONS: ClassVar = ("size", "gain")
 
     def check(self) -> None:
@@ -106,8 +108,10 @@ class Laplacian(Recipe):
         cv, room = opencv(), Room()
 
         def run(pixels: Pixels, color: Color) -> tuple[Pixels, Color]:
-            bend = room("bend", cv.Laplacian, as_gray(room, pixels, color), cv.CV_32F, ksize=self.size)
-            return room("out", cv.convertScaleAbs, bend, alpha=self.gain), "gray"
+            gray = as_gray(room, pixels, color)
+            bend = room("bend", cv.Laplacian, gray, cv.CV_32F, ksize=self.size, scale=self.gain)
+            np.clip(bend, -256.0, 256.0, out=bend)  # what is far above an int32 would be black
+            return room("out", cv.convertScaleAbs, bend), "gray"
 
         return run
 

@@ -57,7 +57,7 @@ def read_filter(text: str) -> tuple[str, Recipe]:
     """
     if not isinstance(text, str):
         raise InputError(
-            f"filter: expected its name and settings, such as 'canny?low=50&high=150', found {text!r}"
+            f"filter: expected a name, as 'canny', with its settings behind a question mark, found {text!r}"
         )
     name, question, settings = text.partition("?")
     kind = find_filter(name)

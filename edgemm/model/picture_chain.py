@@ -11,6 +11,7 @@ from edgemm.chain.session import SceneSession
 from edgemm.chain.smooth import Smooth
 from edgemm.chain.step import Step
 from edgemm.chain.track import Track
+from edgemm.choices import hint
 from edgemm.enrolled import Enrolled
 from edgemm.errors import InputError
 from edgemm.model.chain import EMBEDDING, Joined, Recognizer, Stage
@@ -62,6 +63,7 @@ class PictureChain(Joined):
                 f"then: expected a model that finds things ({', '.join(FINDS)}) in front of a crop, found "
                 f"{first.card.task!r}, whose results have no places"
             )
+        _require_classes(first, steps)
         models: list[Any] = [first, *(step.model for step in steps)]
         super().__init__("the chain", first, list(dict.fromkeys(models)))
         self._first, self._steps = first, tuple(steps)
@@ -242,3 +244,20 @@ def _refuse_beside(what: str, **given: object) -> None:
     for name, value in given.items():
         if value:
             raise InputError(f"then: {what} stands alone, found {name} beside it")
+
+
+def _require_classes(first: Stage, steps: Sequence[Step]) -> None:
+    """A crop of a class that the model before it does not have would never see anything.
+
+    Raises:
+        InputError: such a crop; says which label was probably meant.
+    """
+    before: Any = first
+    for step in steps:
+        known = () if isinstance(before, Recognizer) else tuple(getattr(before.card, "labels", ()))
+        for label in step.crop.classes if step.crop is not None and known else ():
+            if label not in known:
+                raise InputError(
+                    f"Crop.classes: expected labels of the model before the crop, found {label!r}{hint(label, known)}"
+                )
+        before = step.model

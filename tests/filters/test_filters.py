@@ -292,7 +292,7 @@ def test_they_are_applied_in_order() -> None:
         ("erode?shape=round", "rectangle"),
         ("clahe?limit=nan", "number"),
         ("gray?x=1", "it has none"),
-        (3, "its name and settings"),
+        (3, "expected a name"),
     ],
 )
 def test_what_is_no_filter_is_refused(text: Any, said: str) -> None:
@@ -346,6 +346,15 @@ def test_sobel_of_every_size(size: int) -> None:
     whole[row : row + kernel.shape[0], column : column + kernel.shape[1]] = kernel
     expected = np.clip(np.abs(correlated(whole)) * 0.01, 0, 255)
     assert np.abs(filtered(f"sobel?axis=x&gain=0.01&size={size}", GRAY) - expected).max() <= 0.5 + 1e-2
+
+
+@pytest.mark.parametrize("size", [15, 21, 31])
+def test_what_is_far_above_white_is_white(size: int) -> None:
+    """Wide kernels have sums beyond 32 bits."""
+    truth = np.abs(cv2.Laplacian(SMOOTH[..., 0], cv2.CV_64F, ksize=size))
+    for gain in (1.0, 255 / truth.max()):
+        found = filtered(f"laplacian?size={size}&gain={gain}", SMOOTH[..., 0])
+        assert np.abs(found - np.clip(truth * gain, 0, 255)).max() <= 1
 
 
 def test_settings_are_explained() -> None:
