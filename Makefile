@@ -25,7 +25,7 @@ $(VENV)/.test: $(VENV)/.demo
 	$(PIP) torch==2.13.0 -e ".[all,torch,dev]"
 	touch $@
 
-demo: $(VENV)/.demo  ## convert four models to int8, run them on films, pictures and speech, write a report page
+demo: $(VENV)/.demo  ## convert four models to int8, run them on films, pictures and speech, chain them, make pictures, judge, write a report page
 	$(BIN)/edgemm demo --output out/demo
 
 # Two at a time, one thread each, where a test needs nothing but a processor; alone where it keeps time, or has a camera,

@@ -98,7 +98,7 @@ def run(options: argparse.Namespace) -> int:
     from edgemm.cli.progress import ProgressBar
 
     with ProgressBar(quiet=options.json) as progress:
-        content = judge(models, plan, tell=progress, count_macs=_macs)
+        content = judge(models, plan, tell=progress, count_macs=count_macs)
         if page is not None:
             from edgemm.cli.judge_page import pictures_of
 
@@ -163,12 +163,12 @@ def _bounds(options: argparse.Namespace, models: list[Judging]) -> tuple[Constra
     return constraints(options.choose, figure_names(models[0]))
 
 
-def _macs(path: str, card: str | None) -> int | None:
+def count_macs(path: str, card: str | None) -> int | None:
     """None where there is no converter, or it cannot read the file as one graph."""
     try:
-        from edgemm.converters.macs import count_macs
+        from edgemm.converters import macs
 
-        return count_macs(path, card)
+        return macs.count_macs(path, card)
     except (ImportError, EdgemmError):
         return None
 

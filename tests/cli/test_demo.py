@@ -38,6 +38,13 @@ def commands(part: str) -> list[list[str]]:
 SCENES = (("scene_detector", "mAP50", 0.95, 0.95), ("scene_segmenter", "mIoU", 0.7, 0.9))
 """Network, what it is measured by, what that is at least in float, and how much of float's answers int8 keeps: thin ink
 differs at its edges."""
+LATER = (
+    "Two networks behind each other, on a film",
+    "A picture twice as large",
+    "Digits made by their label",
+    "Filters",
+    "Float and int8, judged",
+)
 FIRST_STEPS = README[README.index("## First steps") : README.index("## What you can do")]
 
 
@@ -75,7 +82,33 @@ def test_the_demo_tells_the_whole_story(folder: Path) -> None:
     assert strings["written"] == strings["said"] == ["four two seven", "three one eight nine"]
     first = [each["text"] for each in strings["told"] if each["at_s"] < 4]
     assert first == ["four", "four two", "four two seven"]  # while it was said
+    digits = content["chain"]["digits"]
+    assert (
+        digits["true"] == 4 * content["chain"]["summary"]["delivered"] >= 4 * 40
+    )  # a busy machine drops some
+    assert digits["found"] >= 0.98 * digits["true"]
+    assert digits["read"] >= 0.95 * digits["true"]
+    assert digits["things"] <= 1.02 * digits["true"]
+    assert content["super_resolution"]["network_db"] >= content["super_resolution"]["bicubic_db"] + 0.5
+    assert content["generated"]["count"] == 200
+    assert content["generated"]["read_right"] >= 0.9 * 200
+    whole, small = content["judgement"]["models"]
+    for each in (whole, small):
+        low, high = each["accuracy"]["interval"]
+        assert low < each["accuracy"]["value"] <= high
+        assert each["accuracy"]["samples"] == 300
+        assert each["compute"]["p50_ms"] > 0
+        for curve in each["generalization"]["corruptions"].values():
+            assert len(curve) == 6
+            assert curve[0] >= 0.95
+    assert set(small["generalization"]["corruptions"]) >= {"noise", "blur", "brightness"}
+    assert small["accuracy"]["value"] >= whole["accuracy"]["value"] - 0.01
+    assert small["storage"]["file_bytes"] <= 0.3 * whole["storage"]["file_bytes"]
     page = (folder / "out" / "demo" / "report.html").read_text(encoding="utf-8")
+    assert page.count("<video") == 3  # detector, segmenter, chain
+    assert all(page.count(f'alt="{digit}, read as ') == 4 for digit in range(10))
+    assert all(f"<h2>{title}</h2>" in page for title in LATER)
+    assert "edgemm run ocr.zip" in page
     assert "http://" not in page.replace("http://www.w3.org", "")
     assert page.count("<svg") >= 8
     for scheme in ("float", "int8"):  # frames of the film under each network

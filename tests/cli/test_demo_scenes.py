@@ -10,11 +10,12 @@ import pytest
 from needs import needs
 
 import edgemm
-from edgemm.cli.demo import scenes
+from edgemm.cli.demo import made, scenes
+from edgemm.cli.demo.chain_film import Tally, joined, tallied
 from edgemm.cli.demo.scene_film import judged
 from edgemm.data.scenes import Scene
 from edgemm.opencv import opencv
-from edgemm.results import Detections, Segmentation
+from edgemm.results import Classification, Detections, Segmentation, Thing
 
 needs(opencv)
 
@@ -88,3 +89,58 @@ def test_half_of_the_ink_is_not_right(crowd: Scene) -> None:
     assert judged(Segmentation(crowd.mask), crowd) == ("100% of the ink", True)
     nothing = Segmentation(np.zeros_like(crowd.mask))
     assert judged(nothing, crowd) == ("0% of the ink", False)
+
+
+def things(scene: Scene, read: int = 0, shift: float = 0.0) -> edgemm.Scene:
+    """What a chain would say: the detector is right, the classifier reads so many digits too high."""
+    quad = np.zeros((4, 2), np.float32)
+    return edgemm.Scene(
+        tuple(
+            Thing(
+                quad, box + np.float32(shift), 1.0, str(digit),
+                results={"classification": labelled((int(digit) + read) % 10)},
+            )
+            for box, digit in zip(scene.boxes_xyxy, scene.class_ids, strict=True)
+        )
+    )  # fmt: skip
+
+
+def labelled(digit: int) -> Classification:
+    return Classification((str(digit),), np.array([1.0], np.float32), np.array([digit]))
+
+
+def test_a_chain_is_held_to_the_truth(crowd: Scene) -> None:
+    count = len(crowd.class_ids)
+    assert tallied(things(crowd), crowd) == Tally(count, count, count, count, count)
+    assert tallied(things(crowd), crowd).right
+    assert tallied(things(crowd, read=1), crowd) == Tally(count, count, count, 0, count)
+    assert tallied(things(crowd, shift=400), crowd) == Tally(count, count)
+    assert tallied(edgemm.Scene(), crowd) == Tally(true=count)
+    assert not tallied(edgemm.Scene(), crowd).right
+    twice = things(crowd)
+    more = edgemm.Scene((*twice.things, twice.things[0]))
+    assert not tallied(more, crowd).right
+    assert Tally(4, 3, 2, 1, 2) + Tally(1, 1, 1, 1, 0) == Tally(5, 4, 3, 2, 2)
+
+
+def test_stages_of_two_models_are_told_together() -> None:
+    assert joined({"wait": 1.0, "first.infer": 2.0, "second.infer": 0.5}) == {"wait": 1.0, "infer": 2.5}
+
+
+def test_boxes_on_the_board_hold_the_ink() -> None:
+    for scene in scenes.board_film(3):
+        assert len(scene.class_ids) == 4
+        for (left, top, right, bottom), digit in zip(scene.boxes_xyxy, scene.class_ids, strict=True):
+            rows, columns = np.nonzero(scene.mask[:, int(left) : int(right)] == digit + 1)
+            assert (rows.min(), rows.max() + 1) == (top + 2, bottom - 2)
+            assert (columns.min(), columns.max() + 1) == (2, right - left - 2)
+            assert scene.pixels[rows[0], int(left) + columns[0]].min() > scene.pixels.mean()
+
+
+def test_decibels_are_those_of_the_definition() -> None:
+    truth = np.full((32, 32, 3), 100, np.uint8)
+    off = truth + np.uint8(10)
+    off[:4] = 255  # edges are not compared
+    assert made.decibels(off, truth) == pytest.approx(
+        10 * np.log10(255**2 / 10**2), abs=0.7
+    )  # luma: 219 levels

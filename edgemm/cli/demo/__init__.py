@@ -16,7 +16,7 @@ examples:
 
 Needs no network, camera or microphone: pictures and recordings come with edgemm. Where there is a camera or a
 microphone, it is used for a few seconds as well; a few small pictures on the page are all that is kept of that.
-Takes under 90 s."""
+Takes about 80 s."""
     parser.add_argument(
         "--output",
         default="edgemm-demo",

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from pathlib import Path
 
 from edgemm import atomic
@@ -17,7 +18,8 @@ from edgemm.version import __version__
 
 LEAD = (
     "Four networks, trained in float, converted to int8 files for two runtimes, and run on films, pictures and speech "
-    "inside a latency budget; a fifth writes down what is said. Everything on this page was measured when it was made, "
+    "inside a latency budget; a fifth writes down what is said. Then two behind each other, pictures that networks "
+    "make, and a judgement of float against int8. Everything on this page was measured when it was made, "
     "on this machine, on one thread."
 )
 
@@ -32,14 +34,23 @@ def write_report(
     speech: LiveRun,
     strings: WrittenDown,
     devices: tuple[Tried, ...],
+    more: Sequence[Section] = (),
+    others: Sequence[LiveRun] = (),
 ) -> None:
-    """One self-contained HTML file."""
+    """One self-contained HTML file.
+
+    Args:
+        more: sections that stand in front of that of the devices.
+        others: runs of those sections, whose stages are shown too.
+    """
     sections = [
         Section("In short", _headline(digits, keywords, scenes) + _machine()),
         Section("Digits found in moving scenes, float against int8", _scenes(scenes, "scene_detector")),
         Section("Their pixels, float against int8", _scenes(scenes, "scene_segmenter")),
         *(
-            Section(f"{run.name}, on a film of 15 pictures a second", _budget(run, "a film") + _film(run))
+            Section(
+                f"{run.name}, on a film of 15 pictures a second", budget_html(run, "a film") + film_html(run)
+            )
             for run in films
         ),
         Section("Handwritten digits: what int8 kept", _kept(digits, "1,000 held-out handwritten digits")),
@@ -47,12 +58,14 @@ def write_report(
             "Spoken digits: what int8 kept", _kept(keywords, "ten recordings of a speaker it never heard")
         ),
         Section("Where int8 loses it, layer by layer", _losses(*digits, *keywords)),
-        Section("Pictures, live", _budget(pictures, "30 pictures per second") + _pictures(pictures)),
-        Section("Speech, live", _budget(speech, "one inference every 20 ms of sound") + _speech(speech)),
+        Section("Pictures, live", budget_html(pictures, "30 pictures per second") + _pictures(pictures)),
+        Section("Speech, live", budget_html(speech, "one inference every 20 ms of sound") + _speech(speech)),
         Section("Digit strings, written down while they are said", _strings(strings)),
+        *more,
         Section("Devices of this machine", "".join(map(_device, devices)) or paragraph(NO_DEVICES)),
         Section(
-            "Where the milliseconds went", _stages(*films, pictures, speech, strings.run, *_runs(devices))
+            "Where the milliseconds went",
+            _stages(*films, pictures, speech, strings.run, *others, *_runs(devices)),
         ),
     ]
     atomic.save(path, page("edgemm: from float to int8, inside a budget", LEAD, sections))
@@ -133,7 +146,8 @@ def _scenes(variants: tuple[SceneVariant, ...], name: str) -> str:
     return table(rows, header) + pictures
 
 
-def _film(run: LiveRun) -> str:
+def film_html(run: LiveRun) -> str:
+    """The film, and some of its frames."""
     shown = (picture(pixels[:, :, ::-1], said, width=200, right=right) for pixels, said, right in run.shown)
     return (video(run.film) if run.film is not None else "") + "<div>" + "".join(shown) + "</div>"
 
@@ -153,7 +167,7 @@ def _device(tried: Tried) -> str:
         return paragraph(f"{tried.uri}: {tried.trouble}")
     words = " ".join(word for _, word in tried.run.heard)
     said = paragraph(f"Heard: {words or 'no digit'}.", small=True) if tried.run.seconds else ""
-    return _budget(tried.run, tried.uri) + _pictures(tried.run) + said
+    return budget_html(tried.run, tried.uri) + _pictures(tried.run) + said
 
 
 def _kept(variants: tuple[Variant, ...], data: str) -> str:
@@ -191,7 +205,8 @@ def _losses(*variants: Variant) -> str:
     )
 
 
-def _budget(run: LiveRun, pace: str) -> str:
+def budget_html(run: LiveRun, pace: str) -> str:
+    """What was captured and delivered, and a chart of ages."""
     s = run.summary
     dropped = sum(s["dropped"].values())
     row = (
@@ -239,7 +254,7 @@ def _strings(strings: WrittenDown) -> str:
         paragraph(lead)
         + chart
         + paragraph("Grey: so far, replaced by what comes next. Green: final, after a silence.", small=True)
-        + _budget(run, "digit strings")
+        + budget_html(run, "digit strings")
     )
 
 

@@ -1,4 +1,4 @@
-"""What the demo does, in order: convert, measure, run inside a budget, report."""
+"""What the demo does, in order: convert, measure, run inside a budget, make pictures, judge, report."""
 
 from __future__ import annotations
 
@@ -9,8 +9,12 @@ from pathlib import Path
 from typing import Any
 
 import edgemm
+from edgemm.cli.demo import later
+from edgemm.cli.demo.chain_film import ChainRun, run_chain
 from edgemm.cli.demo.devices import HOP_BUDGET_MS, PICTURE_BUDGET_MS, Tried, try_devices
+from edgemm.cli.demo.judgement import judge_digits
 from edgemm.cli.demo.live import LiveRun, run_pictures, run_speech
+from edgemm.cli.demo.made import Generated, Larger, enlarge, filter_picture, generate
 from edgemm.cli.demo.measure import Variant, measure_digits, measure_keywords
 from edgemm.cli.demo.pages import write_report
 from edgemm.cli.demo.scene_film import run_film
@@ -39,6 +43,11 @@ class Told:
     pictures: LiveRun
     speech: LiveRun
     strings: WrittenDown
+    chain: ChainRun
+    larger: Larger
+    generated: Generated
+    judged: dict[str, Any]
+    """The digits network in float and int8, as `edgemm judge` tells it."""
     devices: tuple[Tried, ...]
     """The camera and the microphone that were asked for, or found."""
     seconds: float
@@ -56,6 +65,10 @@ class Told:
                 *(run.to_json() for run in (*self.films, self.pictures, self.speech)),
                 self.strings.to_json(),
             ],
+            "chain": self.chain.to_json(),
+            "super_resolution": self.larger.to_json(),
+            "generated": self.generated.to_json(),
+            "judgement": self.judged,
             "devices": [each.to_json() for each in self.devices],
         }
 
@@ -92,6 +105,7 @@ class Told:
             self.pictures,
             self.speech,
             self.strings.run,
+            self.chain.run,
             *(each.run for each in self.devices if each.run),
         ):
             s = run.summary
@@ -104,6 +118,9 @@ class Told:
         lines += [
             f"heard: {words}",
             f"written down: {', '.join(self.strings.written)}",
+            f"chain: {self.chain.tally.read} of {self.chain.tally.true} digits of a film found and read",
+            f"twice as large: {self.larger.network_db:.2f} dB, bicubic {self.larger.bicubic_db:.2f} dB",
+            f"digits by label: {self.generated.right} of {self.generated.count} read as their label",
             f"report: {self.report}  ({self.seconds:.0f} s)",
         ]
         return "\n".join(lines)
@@ -132,9 +149,24 @@ def tell(folder: str | Path, progress: Progress, *, camera: str = "auto", microp
     pictures = run_pictures(where / "digits.int8.tflite", edgemm.Budget(PICTURE_BUDGET_MS), progress)
     speech = run_speech(where / "keywords.int8.tflite", edgemm.Budget(HOP_BUDGET_MS), where, progress)
     strings = write_down(edgemm.Budget(STRING_BUDGET_MS), where, progress)
+    chain = run_chain(
+        where / "scene_detector.int8.tflite", where / "digits.int8.tflite", budget, where, progress
+    )
+    larger, generated = enlarge(progress), generate(progress)
+    judged = judge_digits(where, progress)
     devices = try_devices(where, camera, microphone, progress)
     report = where / "report.html"
-    write_report(report, digits, keywords, scenes, films, pictures, speech, strings, devices)
-    return Told(
-        report, digits, keywords, scenes, films, pictures, speech, strings, devices, time.monotonic() - began
+    more = (
+        *later.chain(chain),
+        later.larger(larger),
+        later.generated(generated),
+        later.filtered(filter_picture()),
+        later.judged(judged),
     )
+    write_report(
+        report, digits, keywords, scenes, films, pictures, speech, strings, devices, more, (chain.run,)
+    )
+    return Told(
+        report, digits, keywords, scenes, films, pictures, speech, strings, chain, larger, generated, judged, devices,
+        time.monotonic() - began,
+    )  # fmt: skip
