@@ -43,12 +43,17 @@ def accuracy_rows(content: Told) -> Rows:
         return UNKNOWN if ends is None else f"{figure(ends[0], unit)} to {figure(ends[1], unit)}"
 
     same = [each["accuracy"]["same_as_first"] for each in content["models"]]
+    exact = [each["accuracy"]["exact"] for each in content["models"]]
+    written: Rows = []
+    if exact[0] is not None:
+        written = [("texts without a mistake", *(figure(each, "share") for each in exact))]
     beside: Rows = []
     if len(same) > 1 and same[0] is not None:
         beside = [("same answer as the first", *(figure(each, "share") for each in same))]
     return [
         _row(content, of_task["name"], lambda told: figure(told["accuracy"]["value"], unit)),
         _row(content, "95 % of such samples", interval),
+        *written,
         *beside,
         _row(content, "samples", lambda told: str(told["accuracy"]["samples"])),
     ]

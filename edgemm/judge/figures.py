@@ -9,6 +9,7 @@ from typing import Any
 from edgemm.judge.interval import CONFIDENCE
 from edgemm.judge.metric import metric
 from edgemm.judge.tally import SHARES, Tally, make_tally
+from edgemm.judge.transcription import normalised
 
 WORST = 12
 """Cases that are named."""
@@ -16,6 +17,8 @@ MOST_CLASSES = 64
 """Of a matrix of confusion."""
 NONE = "(none)"
 """In a matrix: no word."""
+WRITTEN = frozenset({"transcription", "text_to_text"})
+"""Tasks whose answers are texts."""
 _NEEDED = 2
 """Maps that a score is made of, at least."""
 
@@ -40,7 +43,8 @@ def accuracy(
         labels: the order of the classes in the matrix.
 
     Returns:
-        `value`, `interval` (two numbers, or None), `confidence`, `interval_by`, `samples`; `confusion` (labels, and a
+        `value`, `interval` (two numbers, or None), `confidence`, `interval_by`, `samples`; `exact`, the share of texts
+        without a mistake, where the task writes texts; `confusion` (labels, and a
         matrix with a row for each truth) where the task has classes; `worst`: the samples with the worst figure of
         their own; `confident_mistakes`: wrong answers with the highest scores.
     """
@@ -51,11 +55,18 @@ def accuracy(
         "interval": None if interval is None else list(interval),
         "confidence": CONFIDENCE,
         "interval_by": "Wilson" if task in SHARES else "bootstrap",
+        "exact": exact(answers) if task in WRITTEN else None,
         "samples": len(answers),
         "confusion": confusion(answers, labels) if task in SHARES else None,
         "worst": _worst(answers, higher_is_better=of_task.higher_is_better),
         "confident_mistakes": mistakes(answers) if task in SHARES else [],
     }
+
+
+def exact(answers: Sequence[Mapping[str, Any]]) -> float | None:
+    """The share of texts that are right but for large letters and punctuation; None without any."""
+    alike = [normalised(each["answer"]) == normalised(each["truth"]) for each in answers]
+    return sum(alike) / len(alike) if alike else None
 
 
 def same_answers(first: Sequence[Mapping[str, Any]], others: Sequence[Mapping[str, Any]]) -> float | None:

@@ -18,7 +18,7 @@ from edgemm.errors import InputError
 from edgemm.judge.choose import plain_name
 from edgemm.judge.compute import measure_compute, measure_memory, measure_storage, training_seconds
 from edgemm.judge.corruptions import STRENGTHS, kinds
-from edgemm.judge.figures import accuracy, known_or_none, maps_told, same_answers, value_of
+from edgemm.judge.figures import WRITTEN, accuracy, known_or_none, maps_told, same_answers, value_of
 from edgemm.judge.metric import metric
 from edgemm.judge.pieces import (
     Judged,
@@ -298,7 +298,9 @@ def figure_names(judging: Judging) -> tuple[str, ...]:
     """
     with open_judged(model_facts(judging.path, judging.card)) as judged:
         of_task = metric(judged.facts.task)
-    return (*_of_task(of_task.name, of_task.unit, higher_is_better=of_task.higher_is_better), *FIGURES)
+        written = ("exact",) if judged.facts.task in WRITTEN else ()
+    own = _of_task(of_task.name, of_task.unit, higher_is_better=of_task.higher_is_better)
+    return (*own, *written, *FIGURES)
 
 
 def _of_task(name: str, unit: str, *, higher_is_better: bool) -> tuple[str, ...]:
@@ -325,6 +327,8 @@ def figures_of(
     value, other = told["accuracy"]["value"], told["generalization"]["other"]
     compute, storage = told["compute"], told["storage"]
     found = dict.fromkeys(_of_task(name, unit, higher_is_better=higher_is_better), value)
+    if told["accuracy"]["exact"] is not None:
+        found["exact"] = told["accuracy"]["exact"]
     found |= {
         "other": None if other is None else other["value"],
         "corrupted": told["generalization"]["mean"],

@@ -103,7 +103,7 @@ def facts_of(model: Model | BundleModel) -> Facts:
             "Give a card that says the task: --card or --preset"
         )
     inputs = tuple(each.name for each in getattr(model, "inputs", ()))
-    background = tuple(getattr(card.recipe, "background", ()))
+    background = tuple(card.recipe.background) if card.task == "keyword" and card.recipe is not None else ()
     return Facts(card.task, model.modality, tuple(getattr(card, "labels", ())), background, inputs)
 
 
@@ -226,7 +226,10 @@ def _items(path: Path, facts: Facts, option: str, limit: int) -> SampleData:
 
 def _arrays(path: Path, facts: Facts, where: str, limit: int) -> SampleData:
     try:
-        with np.load(path, allow_pickle=False) as loaded:
+        with (
+            open(path, "rb") as file,
+            np.load(file, allow_pickle=False) as loaded,
+        ):  # numpy leaves a bad one open
             arrays = {name: np.asarray(loaded[name]) for name in loaded.files}
     except (ValueError, KeyError, EOFError, zipfile.BadZipFile, NotImplementedError) as error:
         raise InputError(f"{where}: not a readable .npz file of plain arrays ({error})") from error

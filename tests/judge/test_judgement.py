@@ -11,11 +11,13 @@ import pytest
 
 import edgemm
 from edgemm import data
+from edgemm.data.scenes import stills
 from edgemm.errors import InputError
 from edgemm.judge import pieces
 from edgemm.judge.figures import accuracy, confusion, mistakes, same_answers
 from edgemm.judge.judgement import Judging, Plan, figure_names, judge
 from edgemm.judge.pieces import answer_pieces, close_judged, data_facts, model_facts, run_piece
+from edgemm.judge.transcription import edits
 
 DIGITS, KEYWORDS = data.path("models/digits.onnx"), data.path("models/keywords.onnx")
 QUICK: dict[str, Any] = {"runs": 0, "maps": 0}
@@ -165,11 +167,79 @@ def test_a_damaged_picture_ends_the_judgement_with_its_name(tmp_path: Path) -> N
         judge([Judging(str(DIGITS))], Plan(str(tmp_path), spoilt=0, **QUICK))
 
 
+def scenes(folder: Path, count: int = 4) -> tuple[Path, Path]:
+    """The same pictures with boxes as YOLO has them, and with masks."""
+    import cv2
+
+    boxes, masks = folder / "boxes", folder / "masks"
+    for each in (boxes / "images", boxes / "labels", masks / "images", masks / "masks"):
+        each.mkdir(parents=True)
+    for at, scene in enumerate(stills(*data.digits(), 3, count)):
+        height, width = scene.pixels.shape[:2]
+        for each in (boxes, masks):
+            cv2.imwrite(str(each / "images" / f"{at}.png"), scene.pixels[:, :, ::-1])
+        cv2.imwrite(str(masks / "masks" / f"{at}.png"), scene.mask)
+        left, top, right, bottom = (scene.boxes_xyxy / [width, height, width, height]).T
+        rows = zip(
+            scene.class_ids, (left + right) / 2, (top + bottom) / 2, right - left, bottom - top, strict=True
+        )
+        lines = [" ".join(map(str, row)) for row in rows]
+        (boxes / "labels" / f"{at}.txt").write_text("\n".join(lines))
+    (boxes / "classes.txt").write_text("\n".join("0123456789"))
+    return boxes, masks
+
+
+def test_boxes_and_masks_of_scenes_as_their_metrics_tell(tmp_path: Path) -> None:
+    boxes, masks = scenes(tmp_path)
+    truths = list(stills(*data.digits(), 3, 4))
+    for name, folder, least in (("scene_detector", boxes, 0.5), ("scene_segmenter", masks, 0.3)):
+        file = data.path(f"models/{name}.onnx")
+        (told,) = judge([Judging(str(file))], Plan(str(folder), spoilt=2, **QUICK))["models"]
+        options: dict[str, Any] = {"threshold": 0.05} if name == "scene_detector" else {}
+        with edgemm.load(file, **options) as model:
+            of_task = edgemm.judge.metric(model.card.task)
+            for scene in truths:
+                right = (
+                    edgemm.judge.TrueBoxes(scene.boxes_xyxy.astype(np.float64), scene.class_ids)
+                    if options
+                    else edgemm.judge.TrueClasses(scene.mask)
+                )
+                of_task.add(model(scene.pixels), right)
+        assert told["accuracy"]["value"] == pytest.approx(of_task.value(), abs=1e-6)
+        assert of_task.value() >= least
+        low, high = told["accuracy"]["interval"]
+        assert 0 <= low <= told["accuracy"]["value"] <= high <= 1
+        assert ("rotation" in told["generalization"]["left_out"]) == (name == "scene_detector")
+        assert len(told["generalization"]["corruptions"]["noise"]) == 6
+
+
+def test_a_bundle_and_a_writer_are_judged(tmp_path: Path) -> None:
+    pairs = tmp_path / "pairs.tsv"
+    pairs.write_text("source\ttarget\n12\ttwelve\n7\tnine\n")
+    bundles = [Judging(str(data.path(f"models/written_numbers.{kind}.zip"))) for kind in ("onnx", "tflite")]
+    content = judge(bundles, Plan(str(pairs), spoilt=0, runs=2, maps=2))
+    for told in content["models"]:
+        assert told["accuracy"]["exact"] == 0.5
+        assert told["compute"]["runs"] == 2
+        assert told["storage"]["file_bytes"] == Path(told["file"]).stat().st_size
+        assert "one file" in told["interpretability"]["why"]
+    (tmp_path / "said").mkdir()
+    for word in ("one", "two"):
+        (tmp_path / "said" / f"{word}.wav").write_bytes(data.path(f"spoken_digits/{word}.wav").read_bytes())
+        (tmp_path / "said" / f"{word}.txt").write_text(word)
+    writer = Judging(str(data.path("models/digits_ctc.int8.onnx")))
+    (told,) = judge([writer], Plan(str(tmp_path / "said"), spoilt=2, **QUICK))["models"]
+    with edgemm.load(writer.path) as model:
+        heard: Any = [model(samples, sample_rate=rate) for word, samples, rate in data.spoken_digits()[1:3]]
+    wrong = [edits(each.text.split(), [word]) for each, word in zip(heard, ("one", "two"), strict=True)]
+    assert told["accuracy"]["value"] == pytest.approx(sum(wrong) / 2)
+
+
 def test_names_of_figures_that_constraints_may_have() -> None:
     assert figure_names(Judging(str(DIGITS)))[:4] == ("top_1", "accuracy", "other", "corrupted")
     assert figure_names(Judging(str(KEYWORDS)))[:2] == ("accuracy", "other")
     writer = Judging(str(data.path("models/digits_ctc.int8.onnx")))
-    assert figure_names(writer)[:2] == ("word_error", "other")
+    assert figure_names(writer)[:3] == ("word_error", "exact", "other")
     close_judged()
 
 
@@ -201,11 +271,16 @@ def test_one_class_alone_and_nothing_wrong() -> None:
 
 
 def test_a_figure_that_is_better_when_lower_has_its_highest_as_the_worst() -> None:
-    answers = [{"counts": [wrong, 4.0], "alone": wrong / 4, "name": str(wrong)} for wrong in (1.0, 0.0, 3.0)]
+    texts = {"answer": "One, two.", "truth": "one two"}
+    answers = [
+        {"counts": [wrong, 4.0], "alone": wrong / 4, "name": str(wrong)} | texts for wrong in (1.0, 0.0, 3.0)
+    ]
+    answers[0]["truth"] = "one two three"
     found = accuracy("transcription", answers, 0)
     assert [each["name"] for each in found["worst"]] == ["3.0", "1.0"]
     assert found["value"] == pytest.approx(4 / 12)
     assert found["confusion"] is None
+    assert found["exact"] == pytest.approx(2 / 3)
 
 
 def test_answers_alike_are_counted() -> None:
