@@ -398,7 +398,10 @@ def _crop_and_track(options: argparse.Namespace) -> tuple[Any, Any]:
     try:
         return followed(options.follow)
     except InputError as error:
-        raise InputError(f"--{error}") from error
+        said = str(error)
+        raise InputError(
+            f"--{said}" if said.startswith("follow") else f"--follow {options.follow}: {said}"
+        ) from error
 
 
 def _require_sound(options: argparse.Namespace, model: Any) -> None:
