@@ -36,6 +36,8 @@ def main() -> None:
     parser.add_argument("--track", action="store_true", help="by the second's points; the first rests")
     parser.add_argument("--save", default=[], nargs="*", help="films or folders for the drawn pictures")
     options = parser.parse_args()
+    if options.track and options.second == parser.get_default("second"):
+        parser.error("--track: expected --second beside it, a model that gives points")
     around = edgemm.Crop("box", margin=2.0, square=True)
     track = edgemm.Track(edgemm.Crop("points", margin=2.0, square=True)) if options.track else None
     chain = edgemm.load(options.first).then(around, edgemm.load(options.second), track=track)
