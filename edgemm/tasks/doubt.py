@@ -7,6 +7,9 @@ from edgemm.log import LOG
 SLACK = 0.02
 """How far outside of 0..1 a probability may lie: the rounding of an int8 output."""
 
+TOTAL_SLACK = 0.05
+"""How far from 1 the sum of probabilities may lie: the rounding of an int8 output."""
+
 
 class Doubt:
     """Warns once for each kind of doubt about one model."""
@@ -32,4 +35,19 @@ class Doubt:
             self.say(
                 what, "%s: expected probabilities, 0 to 1, the model gave %g to %g. Are they logits? Then say %s in "
                 "the card", what, low, high, key,
+            )  # fmt: skip
+
+    def logits(self, low: float, high: float, total: float, what: str, key: str) -> None:
+        """What is said to be a logit, whose softmax is to be taken.
+
+        Args:
+            low, high: least and largest.
+            total: their sum.
+            what: whose, for the message: "output 'scores'".
+            key: what the card has to say instead.
+        """
+        if -SLACK <= low <= high <= 1 + SLACK and abs(total - 1) <= TOTAL_SLACK:
+            self.say(
+                what, "%s: expected logits, the model gave numbers of 0 to 1 whose sum is 1. Are they probabilities? "
+                "Then say %s in the card", what, key,
             )  # fmt: skip

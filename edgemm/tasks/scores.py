@@ -34,6 +34,10 @@ _DECODE = {"probabilities": _unchanged, "logits": softmax, "sigmoid": sigmoid}
 _LARGEST = float(np.finfo(np.float32).max)
 
 
+CHECKED = 64
+"""Answers of which is looked whether they can be logits."""
+
+
 class Scores:
     """The score output of a model, read as its card says.
 
@@ -64,7 +68,8 @@ class Scores:
             )
         self.labels = card.labels or tuple(map(str, range(self.count)))
         self._decode = _DECODE[output.decode]
-        self._doubt = Doubt() if output.decode == "probabilities" else None
+        self._doubt, self._as_probabilities = Doubt(), output.decode == "probabilities"
+        self._checked = CHECKED if output.decode == "logits" else 0
 
     def __call__(self, outputs: Outputs) -> npt.NDArray[np.float32]:
         """float32[count], 0..1, in the order of `labels`; a new array.
@@ -87,8 +92,12 @@ class Scores:
                 f"output {self.name!r}: {bad} of its {self.count} scores are NaN or infinite, which cannot be ranked. "
                 'Try another delegate (delegate="cpu"); if that is the same, convert or train the model again'
             )
-        if self._doubt is not None:
+        if self._as_probabilities:
             self._doubt.probabilities(low, high, f"output {self.name!r}", '"decode": "logits"')
+        elif self._checked:
+            self._checked -= 1
+            total = float(numbers.sum())
+            self._doubt.logits(low, high, total, f"output {self.name!r}", '"decode": "probabilities"')
         return self._decode(numbers)
 
 

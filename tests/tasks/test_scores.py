@@ -128,3 +128,16 @@ def test_a_recording_without_dimensions_gives_a_number_for_each_window() -> None
     windows = [outputs(specs, np.array(each, np.float32)) for each in (1.0, 2.0)]
     found: Any = open_decoder(ModelCard(), specs).whole(windows, Context(end_s=1.0), 0.0)
     np.testing.assert_array_equal(found.values["y"], [1.0, 2.0])
+
+
+@pytest.mark.parametrize("task", TASKS)
+def test_a_softmax_of_probabilities_is_doubted_once(task: str, caplog: pytest.LogCaptureFixture) -> None:
+    spec = TensorSpec("y", (1, 4), "float32")
+    read = reader(card(task, "logits"), spec)
+    with caplog.at_level(logging.WARNING, "edgemm"):
+        for scores in ([2.0, -1.0, 0.5, 0.1], [0.9, 0.9, 0.9, 0.9], [0.0, -4.0, 3.0, 2.0]):
+            read(np.array([scores], np.float32))
+        assert caplog.text == ""
+        for scores in ([0.97, 0.01, 0.02, 0.0], [0.2, 0.3, 0.25, 0.25]):
+            read(np.array([scores], np.float32))
+    assert caplog.text.count('Are they probabilities? Then say "decode": "probabilities"') == 1
