@@ -49,7 +49,7 @@ def main() -> None:
     ):
         for item in stream:
             sinks.put("", item)
-            scene: edgemm.Scene = item.value  # type: ignore[assignment]
+            scene: edgemm.Scene = item.value
             said = [f"{thing.label} {thing.score:.2f} {list(thing.results)}" for thing in scene.things]
             print(f"{'found' if scene.detected else 'tracked'} {said}, {item.age_ms:.1f} ms")
         print(stream.ledger.summary()["stages_ms"])
