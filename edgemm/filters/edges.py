@@ -9,7 +9,7 @@ from typing import Any, ClassVar, Literal
 import numpy as np
 
 from edgemm.errors import CardError
-from edgemm.filters.kernel import Kernel, Pixels, Recipe, Room, as_gray, require_odd
+from edgemm.filters.kernel import Bounds, Kernel, Pixels, Recipe, Room, as_gray, require_odd
 from edgemm.media import Color
 from edgemm.opencv import opencv
 
@@ -42,8 +42,8 @@ class Sobel(Recipe):
     gain: float = 1.0
     """Factor on what is shown."""
 
-    BOUNDS: ClassVar = {"size": (1, 7), "gain": (0.0001, 1000)}
-    OPTIONS: ClassVar = ("size", "axis", "gain")
+    BOUNDS: ClassVar[Bounds] = {"size": (1, 7), "gain": (0.0001, 1000)}
+    OPTIONS: ClassVar[tuple[str, ...]] = ("size", "axis", "gain")
 
     def check(self) -> None:
         """`size` is odd."""
@@ -71,8 +71,8 @@ class Scharr(Recipe):
     gain: float = 0.25
     """Factor on what is shown; 0.25: about as bright as Sobel's."""
 
-    BOUNDS: ClassVar = {"gain": (0.0001, 1000)}
-    OPTIONS: ClassVar = ("axis", "gain")
+    BOUNDS: ClassVar[Bounds] = {"gain": (0.0001, 1000)}
+    OPTIONS: ClassVar[tuple[str, ...]] = ("axis", "gain")
 
     def kernel(self) -> Kernel:
         """See `Recipe`."""
@@ -96,8 +96,8 @@ class Laplacian(Recipe):
     gain: float = 1.0
     """Factor on what is shown. A quarter of it for each pixel of `size` above 3 shows about as much."""
 
-    BOUNDS: ClassVar = {"size": (1, 31), "gain": (1e-18, 1000)}
-    OPTIONS: ClassVar = ("size", "gain")
+    BOUNDS: ClassVar[Bounds] = {"size": (1, 31), "gain": (1e-18, 1000)}
+    OPTIONS: ClassVar[tuple[str, ...]] = ("size", "gain")
 
     def check(self) -> None:
         """`size` is odd."""
@@ -129,8 +129,8 @@ class Canny(Recipe):
     exact: bool = False
     """True: the slope's true length; False: the sum of its two parts, which is quicker."""
 
-    BOUNDS: ClassVar = {"low": (0, 100_000), "high": (0, 100_000), "size": (3, 7)}
-    OPTIONS: ClassVar = ("low", "high", "size", "exact")
+    BOUNDS: ClassVar[Bounds] = {"low": (0, 100_000), "high": (0, 100_000), "size": (3, 7)}
+    OPTIONS: ClassVar[tuple[str, ...]] = ("low", "high", "size", "exact")
 
     def check(self) -> None:
         """`low` is not above `high`, and `size` is odd.

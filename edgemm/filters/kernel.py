@@ -20,6 +20,10 @@ height and width, and the order of its channels. The kernel writes over that pic
 into what it is given."""
 
 
+Bounds = Mapping[str, tuple[float, float]]
+"""Name of a setting -> its least and its largest value."""
+
+
 class Room:
     """The arrays that one kernel writes into again and again, by name."""
 
@@ -40,7 +44,7 @@ class Recipe:
 
     extra: dict[str, Any] = field(default_factory=dict, kw_only=True, repr=False)
 
-    BOUNDS: ClassVar[Mapping[str, tuple[float, float]]] = {}
+    BOUNDS: ClassVar[Bounds] = {}
     OPTIONS: ClassVar[tuple[str, ...]] = ()
 
     def check(self) -> None:

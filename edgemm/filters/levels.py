@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import ClassVar, Literal
 
-from edgemm.filters.kernel import Kernel, Pixels, Recipe, Room, as_gray, on_brightness, require_odd
+from edgemm.filters.kernel import Bounds, Kernel, Pixels, Recipe, Room, as_gray, on_brightness, require_odd
 from edgemm.media import Color
 from edgemm.opencv import opencv
 
@@ -53,8 +53,8 @@ class Clahe(Recipe):
     tiles: int = 8
     """Tiles along each side."""
 
-    BOUNDS: ClassVar = {"limit": (0.1, 255), "tiles": (1, 64)}
-    OPTIONS: ClassVar = ("limit", "tiles")
+    BOUNDS: ClassVar[Bounds] = {"limit": (0.1, 255), "tiles": (1, 64)}
+    OPTIONS: ClassVar[tuple[str, ...]] = ("limit", "tiles")
 
     def kernel(self) -> Kernel:
         """See `Recipe`."""
@@ -75,8 +75,8 @@ class Threshold(Recipe):
     inverse: bool = False
     """True: black above the level, white elsewhere."""
 
-    BOUNDS: ClassVar = {"level": (-1, 255)}
-    OPTIONS: ClassVar = ("level", "inverse")
+    BOUNDS: ClassVar[Bounds] = {"level": (-1, 255)}
+    OPTIONS: ClassVar[tuple[str, ...]] = ("level", "inverse")
 
     def kernel(self) -> Kernel:
         """See `Recipe`."""
@@ -107,8 +107,8 @@ class Adaptive(Recipe):
     inverse: bool = False
     """True: white on black."""
 
-    BOUNDS: ClassVar = {"size": (3, 255), "below": (-255, 255)}
-    OPTIONS: ClassVar = ("size", "below", "mean", "inverse")
+    BOUNDS: ClassVar[Bounds] = {"size": (3, 255), "below": (-255, 255)}
+    OPTIONS: ClassVar[tuple[str, ...]] = ("size", "below", "mean", "inverse")
 
     def check(self) -> None:
         """`size` is odd."""

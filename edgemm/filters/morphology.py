@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import ClassVar, Literal
 
-from edgemm.filters.kernel import Kernel, Recipe, Room
+from edgemm.filters.kernel import Bounds, Kernel, Recipe, Room
 from edgemm.opencv import opencv
 
 
@@ -20,8 +20,8 @@ class Morphology(Recipe):
     times: int = 1
     """How often it is done."""
 
-    BOUNDS: ClassVar = {"size": (1, 255), "times": (1, 32)}
-    OPTIONS: ClassVar = ("size", "shape", "times")
+    BOUNDS: ClassVar[Bounds] = {"size": (1, 255), "times": (1, 32)}
+    OPTIONS: ClassVar[tuple[str, ...]] = ("size", "shape", "times")
     KIND: ClassVar[str] = ""
     """OpenCV's word for it, behind MORPH_."""
 

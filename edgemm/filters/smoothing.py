@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from typing import ClassVar
 
 from edgemm.errors import CardError
-from edgemm.filters.kernel import Kernel, Recipe, Room, require_odd
+from edgemm.filters.kernel import Bounds, Kernel, Recipe, Room, require_odd
 from edgemm.opencv import opencv
 
 
@@ -17,8 +17,8 @@ class Blur(Recipe):
     size: int = 5
     """Pixels, width and height of the window; odd."""
 
-    BOUNDS: ClassVar = {"size": (1, 255)}
-    OPTIONS: ClassVar = ("size",)
+    BOUNDS: ClassVar[Bounds] = {"size": (1, 255)}
+    OPTIONS: ClassVar[tuple[str, ...]] = ("size",)
 
     def check(self) -> None:
         """`size` is odd."""
@@ -39,8 +39,8 @@ class Gaussian(Recipe):
     sigma: float = 0.0
     """Pixels, standard deviation of the bell. 0: as fits `size`, 0.3 * ((size - 1) / 2 - 1) + 0.8."""
 
-    BOUNDS: ClassVar = {"size": (0, 255), "sigma": (0, 100)}
-    OPTIONS: ClassVar = ("size", "sigma")
+    BOUNDS: ClassVar[Bounds] = {"size": (0, 255), "sigma": (0, 100)}
+    OPTIONS: ClassVar[tuple[str, ...]] = ("size", "sigma")
 
     def check(self) -> None:
         """`size` is odd, or 0 beside a sigma.
@@ -71,8 +71,8 @@ class Median(Recipe):
     size: int = 5
     """Pixels, width and height of the window; odd."""
 
-    BOUNDS: ClassVar = {"size": (1, 255)}
-    OPTIONS: ClassVar = ("size",)
+    BOUNDS: ClassVar[Bounds] = {"size": (1, 255)}
+    OPTIONS: ClassVar[tuple[str, ...]] = ("size",)
 
     def check(self) -> None:
         """`size` is odd."""
@@ -95,8 +95,8 @@ class Bilateral(Recipe):
     sigma: float = 3.0
     """Pixels, standard deviation: how far a pixel may be to count."""
 
-    BOUNDS: ClassVar = {"size": (1, 31), "levels": (0.1, 1000), "sigma": (0.1, 100)}
-    OPTIONS: ClassVar = ("size", "levels", "sigma")
+    BOUNDS: ClassVar[Bounds] = {"size": (1, 31), "levels": (0.1, 1000), "sigma": (0.1, 100)}
+    OPTIONS: ClassVar[tuple[str, ...]] = ("size", "levels", "sigma")
 
     def kernel(self) -> Kernel:
         """See `Recipe`."""
@@ -116,8 +116,8 @@ class Sharpen(Recipe):
     sigma: float = 1.5
     """Pixels, standard deviation of the blur: what is finer than that is made stronger."""
 
-    BOUNDS: ClassVar = {"amount": (0, 10), "sigma": (0.1, 100)}
-    OPTIONS: ClassVar = ("amount", "sigma")
+    BOUNDS: ClassVar[Bounds] = {"amount": (0, 10), "sigma": (0.1, 100)}
+    OPTIONS: ClassVar[tuple[str, ...]] = ("amount", "sigma")
 
     def kernel(self) -> Kernel:
         """See `Recipe`."""
