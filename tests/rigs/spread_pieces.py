@@ -9,7 +9,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-from edgemm.errors import InputError
+from edgemm.errors import InputError, MachineShortage
 
 ENTRY = "spread_pieces:run"
 
@@ -23,6 +23,8 @@ def run(piece: dict[str, Any]) -> dict[str, Any]:
         os.kill(os.getpid(), signal.SIGKILL)
     if what == "fail" or (what == "fail-once" and first(piece["marker"])):
         raise ZeroDivisionError("by zero")
+    if what == "short-once" and first(piece["marker"]):
+        raise MachineShortage("no memory is left")
     if what == "refuse":
         raise InputError("a piece: expected another, found this one")
     if what == "no-row":

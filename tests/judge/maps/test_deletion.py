@@ -73,6 +73,8 @@ def test_margins_are_paired_and_have_an_interval() -> None:
     low, high = mixed.deletion_interval
     assert -0.3 < low < 0 < high < 0.3
     assert not mixed.means_something
+    for own in (Areas(0.6, 0.9), Areas(0.1, 0.4)):  # worse than random by one of the two
+        assert not summed([(own, Areas(0.5, 0.5))] * 3).means_something
     with pytest.raises(InputError, match="two inputs or more"):
         summed(pairs[:1])
 

@@ -82,6 +82,34 @@ def test_a_map_of_sound_stands_over_its_spectrogram_low_frequencies_below() -> N
     assert drawn[:, : frames * times // 3].max() == 0
 
 
+def test_the_map_of_a_sound_lies_where_its_frequency_does() -> None:
+    block = AudioBlock(np.full(RATE, 0.001, np.float32), RATE, 0, 0)
+    parts = parts_of(block)
+    values = np.zeros(parts.shape, np.float32)
+    values[:, :10] = 1.0  # low frequencies
+    drawn = draw(parts.drawn(values, ABOUT), block).astype(int)
+    reddish = (drawn[:, :, 0] - drawn[:, :, 2]).mean(axis=1)
+    assert reddish[-20] > 100 > 1 > abs(reddish[20])
+
+
+def test_axes_begin_below() -> None:
+    block = AudioBlock(np.ones(RATE, np.float32), RATE, 0, 0)
+    parts = parts_of(block)
+    document = ElementTree.fromstring(svg(parts.drawn(np.zeros(parts.shape, np.float32), ABOUT), block))
+    at = {each.text: float(each.get("y", 0)) for each in document.iter("{http://www.w3.org/2000/svg}text")}
+    assert at["0.0k"] > at["2.0k"] > at["4.0k"]
+
+
+def test_nothing_of_a_blurred_picture_can_be_read() -> None:
+    pixels = np.zeros((64, 64), np.uint8)
+    pixels[::2] = 200
+    hidden: Any = parts_of(Frame(pixels, 0, 0, "gray"), "blur").shown(np.zeros((64, 64)))
+    assert hidden.pixels[32] == pytest.approx(np.full(64, 100), abs=2)
+    assert (
+        np.ptp(hidden.pixels[16:48].astype(int)) <= 6
+    )  # of 200: the edge, which goes on, is white above, black below
+
+
 def test_a_png_has_the_colours_of_its_picture() -> None:
     pixels = np.zeros((3, 4, 3), np.uint8)
     pixels[..., 0], pixels[0, 0] = 200, (1, 2, 3)

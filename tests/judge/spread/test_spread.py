@@ -126,6 +126,18 @@ def test_a_failure_is_not_kept(tmp_path: Path) -> None:
     assert spread(pieces, run=ENTRY, rows=rows, tries=1).failures == ()
 
 
+def test_rows_of_another_version_are_done_again(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    rows = tmp_path / "rows.jsonl"
+    spread(numbers(2), run=ENTRY, rows=rows)
+    monkeypatch.setattr("edgemm.judge.spread.piece.__version__", "9.9")
+    assert spread(numbers(2), run=ENTRY, rows=rows).resumed == 0
+
+
+def test_a_machine_that_was_short_of_something_is_asked_again(tmp_path: Path) -> None:
+    pieces = [{"what": "short-once", "number": 1, "marker": str(tmp_path / "was here")}]
+    assert figures(spread(pieces, run=ENTRY).rows) == [(1, 1 / 3)]
+
+
 def test_another_file_is_left_alone(tmp_path: Path) -> None:
     other = tmp_path / "notes.txt"
     other.write_text("mine\n")
