@@ -35,7 +35,7 @@ def run() -> list[dict[str, Any]]:
             for suffix in ("tflite", "onnx"):
                 small = Path(folder) / f"{name}.{suffix}"
                 convert(source, output=small, calibrate=data.path(calibration))
-                rounded, score, other = measured(small, inputs, rate)
+                rounded, score, other = measured(small, inputs, rate, [each.target for each in exact])
                 found.append(_margins(f"{name}, int8 .{suffix}", score, other))
                 alike = [agreement(*both) for both in zip(exact, rounded, strict=True)]
                 found.append(_agreement(f"{name}, int8 .{suffix}", alike))
@@ -48,10 +48,20 @@ def _inputs(name: str) -> list[Any]:
     return [samples for _, samples, _ in data.spoken_digits()]
 
 
-def measured(path: Path, inputs: Sequence[Any], rate: int | None) -> tuple[list[Map], MapScore, float | None]:
-    """The maps, their score, and the mean deletion area of the map of another input of the same shape."""
+def measured(
+    path: Path, inputs: Sequence[Any], rate: int | None, targets: Sequence[str] | None = None
+) -> tuple[list[Map], MapScore, float | None]:
+    """The maps, their score, and the mean deletion area of the map of another input of the same shape.
+
+    Args:
+        targets: the answers that are explained; None: the best ones.
+    """
+    asked: Sequence[str | None] = targets or [None] * len(inputs)
     with edgemm.load(path) as model:
-        maps = [explain(model, x, method="masks", seed=at, sample_rate=rate) for at, x in enumerate(inputs)]
+        maps = [
+            explain(model, x, method="masks", target=target, seed=at, sample_rate=rate)
+            for at, (x, target) in enumerate(zip(inputs, asked, strict=True))
+        ]
         pairs: list[tuple[Areas, Areas]] = []
         others = []
         for at, (x, found) in enumerate(zip(inputs, maps, strict=True)):
