@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import resource
 import zlib
 from pathlib import Path
 
@@ -9,6 +10,7 @@ import numpy as np
 import pytest
 
 from edgemm import data
+from edgemm.bench import resident_mb
 from edgemm.card.model_card import HistoryStep
 from edgemm.judge import compute
 from edgemm.judge.energy import EnergyMeter
@@ -92,6 +94,12 @@ def test_memory_is_that_of_a_process_of_its_own() -> None:
     assert before is not None
     assert found["peak_mb"] == pytest.approx(before, rel=0.2)
     assert 0.5 < (found["peak_model_mb"] or 0) < (found["peak_mb"] or 0)
+
+
+def test_memory_is_resident_and_not_address_space() -> None:
+    """Which is ten times as much. getrusage has the same figure, or that of a parent that had more."""
+    largest = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024 / 1e6
+    assert 0.9 * resident_mb() <= compute._peak_mb() <= 1.1 * largest
 
 
 def test_memory_of_what_cannot_be_loaded_is_not_known(tmp_path: Path) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -17,6 +18,7 @@ from edgemm.judge import pieces
 from edgemm.judge.figures import accuracy, confusion, mistakes, same_answers
 from edgemm.judge.judgement import Judging, Plan, figure_names, judge
 from edgemm.judge.pieces import answer_pieces, close_judged, data_facts, model_facts, run_piece
+from edgemm.judge.samples import Facts, read_samples
 from edgemm.judge.transcription import edits
 
 DIGITS, KEYWORDS = data.path("models/digits.onnx"), data.path("models/keywords.onnx")
@@ -124,6 +126,28 @@ def test_noise_of_a_sample_does_not_depend_on_the_piece_that_it_is_in(
     close_judged()
     assert seen[:6] == seen[6:]
     assert len({json.dumps(each) for each in seen}) == 6
+
+
+def test_each_sample_has_noise_of_its_own(tmp_path: Path) -> None:
+    np.savez(tmp_path / "x.npz", images=np.full((4, 28, 28), 128, np.uint8), labels=np.zeros(4, np.int64))
+    samples = read_samples(tmp_path / "x.npz", Facts("classification", "image", tuple("0123456789"))).samples
+    model, found = model_facts(DIGITS), data_facts(tmp_path / "x.npz", limit=4)
+    seen = [pieces.read_spoilt(each, "image", ("noise", 3), [0, at])[0] for at, each in enumerate(samples)]
+    assert len({each.pixels.tobytes() for each in seen}) == 4
+    with pieces.open_judged(model) as judged:
+        asked: list[Any] = []
+        network = judged.model
+        listening = replace(judged, model=lambda frame: (asked.append(frame), network(frame))[1])  # type: ignore[arg-type,func-returns-value]
+        for at in range(4):
+            listening.answer(pieces.open_data(found, judged.facts), at, ("noise", 3), 0)
+    close_judged()
+    assert [each.pixels.tobytes() for each in asked] == [each.pixels.tobytes() for each in seen]
+
+
+def test_a_detector_is_judged_by_its_unsure_boxes_too() -> None:
+    with pieces.open_judged(model_facts(data.path("models/scene_detector.onnx"))) as judged:
+        assert judged.model.card.recipe.threshold == 0.05
+    close_judged()
 
 
 def test_maps_of_the_digits_mean_something() -> None:

@@ -9,8 +9,10 @@ import numpy.typing as npt
 import pytest
 
 from edgemm import data
+from edgemm.affine import inverse, transform
 from edgemm.errors import InputError
 from edgemm.judge.corruptions import KINDS, STRENGTHS, kinds, spoil
+from edgemm.judge.corruptions.pictures import turn
 from edgemm.judge.corruptions.truths import spoilt_truth
 from edgemm.judge.truth import TrueClasses, TruePoints
 
@@ -167,6 +169,21 @@ def test_classes_turn_with_the_picture(seed: int) -> None:
     assert 0.5 < counts.mean() < 0.95
     alike = (turned > 110) == (right.classes == 3)
     assert alike[counts].mean() > 0.995  # but for the pixels that the edge runs through
+
+
+def test_a_turned_class_is_that_of_the_place_that_its_pixel_shows() -> None:
+    """Neighbours have unlike classes, so that a part of a pixel beside would be seen. Few places lie
+    between two."""
+    classes = np.random.default_rng(0).integers(0, 200, (60, 90)).astype(np.uint8)
+    right = spoilt_truth(TrueClasses(classes), "rotation", 3, [0], (90, 60)).classes
+    turned = turn(2, np.random.default_rng([0, PICTURES.index("rotation")]), (90, 60))
+    y, x = np.mgrid[:60, :90]
+    source_xy = transform(inverse(turned), np.stack([x, y], axis=2) + 0.5)
+    column, row = np.floor(source_xy).astype(int).transpose(2, 0, 1)
+    inside = (row >= 0) & (row < 60) & (column >= 0) & (column < 90)
+    alike = right[inside] == classes[row[inside], column[inside]]
+    assert alike.mean() > 0.97
+    assert (right[~inside] == 255).mean() > 0.97
 
 
 def test_a_truth_that_is_no_geometry_stays() -> None:
