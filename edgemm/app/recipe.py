@@ -36,14 +36,11 @@ MAX_STREAMS = 64
 class StreamRecipe:
     """One model on one source."""
 
-    source: str
-    """Where pictures, sound or text come from, as `edgemm run --source` takes it: a path, camera:0, microphone:, rtsp://..."""
     model: str = ""
     """Path of a .tflite or .onnx file, or of a bundle, its .zip or its folder; relative paths are meant from the app
     file's folder. Empty: the filters alone, whose pictures are the results."""
-    filters: tuple[str, ...] = ()
-    """What is done to pictures before the model sees them, in order, such as ["median?size=3", "clahe"]:
-    docs/filters.md has the filters and their settings."""
+    source: str = ""
+    """Where pictures, sound or text come from, as `edgemm run --source` takes it: a path, camera:0, microphone:, rtsp://..."""
     card: str = ""
     """Of a file that carries none: the path of a card (.json), or the name of a preset."""
     before: str = ""
@@ -80,6 +77,9 @@ class StreamRecipe:
     options: Mapping[str, Any] = field(default_factory=dict)
     """Of the model's task, or of the bundle's driver, instead of what the card says, such as {"threshold": 0.3}:
     docs/cards.md says for each task which there are, docs/bundles.md for each driver."""
+    filters: tuple[str, ...] = ()
+    """What is done to pictures before the model sees them, in order, such as ["median?size=3", "clahe"]:
+    docs/filters.md has the filters and their settings."""
 
     def __repr__(self) -> str:
         return shown_fields(self, "source")
@@ -184,6 +184,8 @@ def _stream(content: Any, name: str, folder: Path) -> StreamRecipe:
     if not name:
         raise InputError("streams: expected a name for each, found an empty one")
     values = values_of(content, StreamRecipe, f"streams.{shown_address(name)}.")
+    if not values.get("source"):
+        raise InputError(f"streams.{shown_address(name)}.source: expected a value, found none")
     if not (values.get("model") or values.get("filters")):
         raise InputError(f"streams.{shown_address(name)}.model: expected a value, or filters, found none")
     if values.get("model"):

@@ -143,8 +143,8 @@ def test_a_worker_that_is_killed_half_way_loses_nothing(tmp_path: Path) -> None:
 
 def test_a_piece_that_kills_each_worker_is_given_up(tmp_path: Path) -> None:
     with Cluster(tmp_path, workers=5) as cluster:
-        found = spread([{"what": "kill"}, {"what": "row"}], run=ENTRY, dask=cluster.address)
-    assert figures(found.rows) == [None, (0, 0.0)]
+        found = spread([{"what": "row"}, {"what": "kill"}], run=ENTRY, dask=cluster.address)
+    assert figures(found.rows) == [(0, 0.0), None]
     assert found.failures[0].reason == "each worker that did it died; given up by the scheduler"
 
 
