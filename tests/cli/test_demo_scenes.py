@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -115,6 +116,8 @@ def test_a_chain_is_held_to_the_truth(crowd: Scene) -> None:
     assert tallied(things(crowd), crowd).right
     assert tallied(things(crowd, read=1), crowd) == Tally(count, count, count, 0, count)
     assert tallied(things(crowd, shift=400), crowd) == Tally(count, count)
+    names = [replace(thing, label="x") for thing in things(crowd).things]  # the detector alone is wrong
+    assert tallied(edgemm.Scene(tuple(names)), crowd) == Tally(count, count, count, count, 0)
     assert tallied(edgemm.Scene(), crowd) == Tally(true=count)
     assert not tallied(edgemm.Scene(), crowd).right
     twice = things(crowd)

@@ -27,7 +27,8 @@ def chain(told: ChainRun) -> tuple[Section, ...]:
         "found beside them",
     )
     lead = (
-        "The int8 detector finds digits on a dark board, and the int8 classifier behind it sees each one by itself: "
+        "The int8 detector finds digits on a dark board, drawn for this since the classifier has seen light digits on "
+        "dark alone, and the int8 classifier behind it sees each one by itself: "
         'detector.then(edgemm.Crop("box", square=True, margin=1.3), classifier). A label has no place that could be '
         "followed, so the detector runs on every frame; landmarks can be tracked."
     )
@@ -52,7 +53,8 @@ def larger(told: Larger) -> Section:
         (told.truth, "as it was"),
     )
     gain = told.network_db - told.bicubic_db
-    lead = f"A drawn scene of half its size, twice as large again: the int8 network is {gain:+.2f} dB over bicubic."
+    lead = f"A drawn scene of half its size, twice as large again: the int8 network is {gain:+.2f} dB over bicubic. "
+    lead += "One picture says little: drawn scenes gain from -0.4 to +3 dB, photographs 2 dB on average."
     return Section(
         "A picture twice as large",
         paragraph(lead)

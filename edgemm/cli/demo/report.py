@@ -20,6 +20,7 @@ td:first-child,th:first-child{text-align:left}svg{margin:.6rem 1rem .6rem 0;max-
 figure{display:inline-block;margin:.3rem;text-align:center;font-size:12px}img{image-rendering:pixelated}
 .wide{overflow-x:auto}.wide svg{max-width:none}h3{font-size:1rem;margin:1rem 0 .2rem}
 .miss{color:#c2453c;font-weight:600}.ok{color:#3a9a5b}pre{overflow-x:auto;font-size:12px}p.small{color:#6b7078;font-size:13px}
+@media (max-width:40rem){table{display:block;overflow-x:auto}video{max-width:100%;height:auto}}
 @media (prefers-color-scheme:dark){body{background:#15171b;color:#e3e5e9}td,th,h2{border-color:#3a3f47}}
 """
 
