@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import argparse
 import textwrap
-from collections.abc import Callable, Iterable, Mapping
-from contextlib import ExitStack, nullcontext
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from contextlib import ExitStack, contextmanager, nullcontext
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -316,19 +316,12 @@ def _run_one(options: argparse.Namespace, draining: Draining) -> int:
             model = model.then(edgemm.Enrolled.load(options.enrolled))
         if options.before is not None:
             first = edgemm.load_bundle(options.before, delegate=options.delegate, threads=options.threads)
-            try:
+            with _saying(f"--before {options.before} with {options.file}"):
                 model = opened.enter_context(first).then(model)
-            except InputError as error:
-                said = str(error).removeprefix("then: ")
-                raise InputError(f"--before {options.before} with {options.file}: {said}") from error
             signals.check()
         if filters is not None and options.file:
-            try:
+            with _saying(f"--filter with {options.file}"):
                 model = filters.then(model)
-            except InputError as error:
-                raise InputError(
-                    f"--filter with {options.file}: {str(error).removeprefix('then: ')}"
-                ) from error
         _require_sound(options, model)
         source = edgemm.open_source(options.source, pace="live" if options.live else "file")
         opened.enter_context(source)
@@ -364,6 +357,15 @@ def _run_one(options: argparse.Namespace, draining: Draining) -> int:
     return 0
 
 
+@contextmanager
+def _saying(what: str) -> Iterator[None]:
+    """What does not fit is said of these options, not of `then`."""
+    try:
+        yield
+    except InputError as error:
+        raise InputError(f"{what}: {str(error).removeprefix('then: ')}") from error
+
+
 def _then(model: Any, options: argparse.Namespace, opened: ExitStack) -> Any:
     """The model with the second one behind it."""
     import edgemm
@@ -377,11 +379,8 @@ def _then(model: Any, options: argparse.Namespace, opened: ExitStack) -> Any:
         raise InputError(
             f"--then {options.then}: expected a model of one file in front, found {options.file}"
         )
-    try:
+    with _saying(f"--then {options.then} behind {options.file}"):
         return model.then(crop, second, track=track)
-    except InputError as error:
-        said = str(error).removeprefix("then: ")
-        raise InputError(f"--then {options.then} behind {options.file}: {said}") from error
 
 
 def _crop_and_track(options: argparse.Namespace) -> tuple[Any, Any]:

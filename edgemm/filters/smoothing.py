@@ -11,8 +11,8 @@ from edgemm.opencv import opencv
 
 
 @dataclass(frozen=True, slots=True)
-class Blur(Recipe):
-    """The mean of a square window."""
+class Window(Recipe):
+    """What filters share that look at a square window alone."""
 
     size: int = 5
     """Pixels, width and height of the window; odd."""
@@ -23,6 +23,11 @@ class Blur(Recipe):
     def check(self) -> None:
         """`size` is odd."""
         require_odd("size", self.size)
+
+
+@dataclass(frozen=True, slots=True)
+class Blur(Window):
+    """The mean of a square window."""
 
     def kernel(self) -> Kernel:
         """See `Recipe`."""
@@ -65,18 +70,8 @@ class Gaussian(Recipe):
 
 
 @dataclass(frozen=True, slots=True)
-class Median(Recipe):
+class Median(Window):
     """The middle value of a square window: takes single wrong pixels away and keeps edges."""
-
-    size: int = 5
-    """Pixels, width and height of the window; odd."""
-
-    BOUNDS: ClassVar[Bounds] = {"size": (1, 255)}
-    OPTIONS: ClassVar[tuple[str, ...]] = ("size",)
-
-    def check(self) -> None:
-        """`size` is odd."""
-        require_odd("size", self.size)
 
     def kernel(self) -> Kernel:
         """See `Recipe`."""
