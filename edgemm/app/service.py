@@ -193,8 +193,7 @@ class Service:
             except InputError as error:
                 raise InputError(f"then[{at}]: {str(error).removeprefix('then: ')}") from error
         if stream.before:
-            first = opened.enter_context(load_bundle(stream.before, delegate=stream.delegate))
-            return first.then(model)
+            model = opened.enter_context(load_bundle(stream.before, delegate=stream.delegate)).then(model)
         return model if filters is None else filters.then(model)
 
     @staticmethod

@@ -198,3 +198,29 @@ def test_app_files_that_are_wrong(
     (tmp_path / "app.json").write_text(json.dumps(app))
     assert main(["run", str(tmp_path / "app.json")]) == 2
     assert said in capsys.readouterr().err
+
+
+@needs_runtime
+def test_an_app_refuses_filters_behind_a_stage_of_sound(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """They were left out without a word."""
+    monkeypatch.setattr("edgemm.app.service.load_bundle", lambda *_, **__: _Passes())
+    words = {"filters": ["canny"], "before": "x.zip", "model": str(data.path("models/keywords.onnx"))}
+    app = {"schema": "edgemm.app/1", "streams": {"a": {"source": str(data.path("spoken_digits")), **words}}}
+    (tmp_path / "app.json").write_text(json.dumps(app))
+    assert main(["run", str(tmp_path / "app.json")]) == 2
+    assert "takes pictures behind filters" in capsys.readouterr().err
+
+
+class _Passes:
+    """A stage in front that changes nothing."""
+
+    def then(self, model: Any) -> Any:
+        return model
+
+    def __enter__(self) -> _Passes:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        """Nothing."""
