@@ -76,7 +76,7 @@ def test_the_command_line_refuses_it_too(
 def test_the_command_line_crops_by_it() -> None:
     from argparse import Namespace
 
-    from edgemm.cli.run import _crop_and_track
+    from edgemm.cli.run_model import _crop_and_track
 
     assert _crop_and_track(Namespace(follow="faces", crop=None, track=None)) == faces()
 

@@ -106,7 +106,7 @@ def test_a_device_is_opened_once_whatever_is_said_of_its_pace(app_file: Make, se
 @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
 def test_a_signal_before_anything_runs_ends_it_with_0(number: int) -> None:
     code = (
-        "import os, signal, sys; from edgemm.cli.run import Draining\n"
+        "import os, signal, sys; from edgemm.cli.draining import Draining\n"
         "with Draining() as draining:\n"
         f"    os.kill(os.getpid(), {int(number)}); print('goes on')\n"
         "    draining.by(print); print('not reached')\n"
@@ -118,7 +118,7 @@ def test_a_signal_before_anything_runs_ends_it_with_0(number: int) -> None:
 
 def test_signals_while_it_closes_and_after_change_nothing() -> None:
     code = (
-        "import signal; from edgemm.cli.run import Draining\n"
+        "import signal; from edgemm.cli.draining import Draining\n"
         "with Draining() as draining:\n"
         "    draining.by(lambda: print('stop'))\n"
         "    for _ in range(3): signal.raise_signal(signal.SIGTERM)\n"

@@ -14,7 +14,7 @@ import pytest
 from edgemm import data
 from edgemm.cli import main
 from edgemm.cli.answer import answer
-from edgemm.cli.run import Lines
+from edgemm.cli.run_lines import Lines
 from edgemm.results import (
     Classification,
     Detections,

@@ -111,7 +111,7 @@ def test_a_speaker_that_is_not_there_is_an_error_of_the_device(
     virtual: VirtualMicrophone, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(
-        "edgemm.cli.run._require_sound", lambda *_: None
+        "edgemm.cli.run_model._require_sound", lambda *_: None
     )  # as if the model's results were sound
     source = str(path("spoken_digits/three.wav"))
     assert main(["run", MODEL, "--source", source, "--save", "speaker:bluetooth"]) == 7

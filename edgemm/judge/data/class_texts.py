@@ -9,13 +9,13 @@ from __future__ import annotations
 
 import csv
 import io
-import json
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any, NamedTuple
 
 from edgemm.choices import hint
 from edgemm.errors import InputError
+from edgemm.judge.data.objects import read_objects
 from edgemm.log import LOG
 
 SUFFIXES = (".txt", ".jsonl", ".csv", ".tsv")
@@ -93,21 +93,8 @@ def _read(path: Path, where: str) -> Iterator[LabelledText]:
     suffix = path.suffix.lower()
     if suffix == ".txt":
         return (LabelledText(line, line=at) for at, line in enumerate(content.split("\n"), 1))
-    rows = _objects(content, where) if suffix == ".jsonl" else _table(content, suffix, where)
+    rows = read_objects(content, where) if suffix == ".jsonl" else _table(content, suffix, where)
     return (_labelled(row, at, where) for at, row in rows)
-
-
-def _objects(content: str, where: str) -> Iterator[tuple[int, Mapping[str, Any]]]:
-    for at, line in enumerate(content.split("\n"), 1):
-        if not line.strip():
-            continue
-        try:
-            row = json.loads(line)
-        except (ValueError, RecursionError) as error:
-            raise InputError(f"{where}, line {at}: expected a JSON object ({error})") from error
-        if not isinstance(row, dict):
-            raise InputError(f"{where}, line {at}: expected a JSON object, found {type(row).__name__}")
-        yield at, row
 
 
 def _table(content: str, suffix: str, where: str) -> Iterator[tuple[int, Mapping[str, Any]]]:

@@ -9,13 +9,13 @@ from __future__ import annotations
 
 import csv
 import io
-import json
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from edgemm.errors import InputError
+from edgemm.judge.data.objects import read_objects
 from edgemm.judge.data.pictures import read_bounded
 
 MAX_BYTES = 1 << 28
@@ -61,20 +61,9 @@ def _read(path: Path) -> Iterator[tuple[int, TextPair]]:
     suffix = path.suffix.lower()
     if suffix == ".txt":
         return ((at, TextPair(line)) for at, line in enumerate(content.split("\n"), 1))
-    return _objects(content, path) if suffix == ".jsonl" else _table(content, path)
-
-
-def _objects(content: str, path: Path) -> Iterator[tuple[int, TextPair]]:
-    for at, line in enumerate(content.split("\n"), 1):
-        if not line.strip():
-            continue
-        try:
-            row = json.loads(line)
-        except (ValueError, RecursionError) as error:
-            raise InputError(f"{path}, line {at}: expected a JSON object ({error})") from error
-        if not isinstance(row, dict):
-            raise InputError(f"{path}, line {at}: expected a JSON object, found {type(row).__name__}")
-        yield at, _pair(row, path, at)
+    if suffix == ".jsonl":
+        return ((at, _pair(row, path, at)) for at, row in read_objects(content, path))
+    return _table(content, path)
 
 
 def _table(content: str, path: Path) -> Iterator[tuple[int, TextPair]]:
