@@ -30,7 +30,7 @@ MODEL = str(path("models/keywords.onnx"))
 _PROGRAM = """
 import sys
 sys.path[:] = {path!r}
-from edgemm.cli import main, run
+from edgemm.cli import main, run_model
 from edgemm.data import WORDS, spoken_digits
 from edgemm.results import Audio
 from edgemm.tasks.keyword.task import KeywordDecoder
@@ -42,7 +42,7 @@ def answered(self, outputs, context, state):
         return (Audio(samples, rate),)
     return ()
 KeywordDecoder.decode = answered
-run._require_sound = lambda *_: None  # its results are sound now, whatever its card says
+run_model._require_sound = lambda *_: None  # its results are sound now, whatever its card says
 sys.exit(main(sys.argv[1:]))
 """
 
