@@ -11,6 +11,7 @@ from typing import Any
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
+from sweep import WHOLE
 
 from edgemm.errors import EdgemmError
 from edgemm.media import Captured
@@ -20,6 +21,8 @@ from edgemm.stream.stream import Stream
 pytestmark = pytest.mark.device
 
 Make = Callable[..., Any]
+MANY = 10_000 if WHOLE else 3_000
+"""Pictures read at full speed by a thread."""
 FAULTS = settings(
     max_examples=10,
     deadline=None,
@@ -103,7 +106,7 @@ def test_the_newest_wins_between_threads(
 
     def audit() -> None:
         try:
-            while (summary := stream.ledger.summary())["captured"] < 10_000:
+            while (summary := stream.ledger.summary())["captured"] < MANY:
                 balanced(summary)
         except BaseException as error:  # noqa: BLE001 - raised again below
             wrong.append(error)
@@ -121,7 +124,7 @@ def test_the_newest_wins_between_threads(
     assert wrong == []
     summary = stream.ledger.summary()
     balanced(summary)
-    assert summary["captured"] >= 10_000
+    assert summary["captured"] >= MANY
     assert summary["in_flight"] == 0
     assert {"superseded", "unreadable"} <= summary["dropped"].keys()
 
