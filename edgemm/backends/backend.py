@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Any, Protocol, runtime_checkable
 
 import numpy.typing as npt
 
+from edgemm.errors import DelegateFailed
 from edgemm.tensors import TensorSpec
 
 Shapes = Mapping[str, tuple[int, ...]]
@@ -87,6 +88,21 @@ class Backend(Protocol):
 
     def close(self) -> None:
         """Frees the runtime; may be called twice."""
+
+
+@runtime_checkable
+class RunsBare(Protocol):
+    """A backend whose run is one call into the runtime, which may be made without it.
+
+    Exists since a Python call between `model.run` and the runtime is a twentieth of the time of a trivial model.
+    Optional.
+    """
+
+    def bare_run(self) -> Callable[[], Any]:
+        """One inference; raises RuntimeError or ValueError. Of no use once the backend was reset or closed."""
+
+    def failure(self, error: Exception) -> DelegateFailed:
+        """What `run` raises instead of such an error."""
 
 
 @runtime_checkable

@@ -160,18 +160,20 @@ class LitertBackend:
         self._views, self._invoke = None, self._interpreter.invoke
         self._numbers_in, self._numbers_out = _numbers(self._details[0]), {}
         if not hasattr(native, "Invoke"):
+            self._invoke = self._with_numbers(self._invoke)
             return
         try:
             inputs, outputs = (
                 [self._interpreter.tensor(d["index"])() for d in side] for side in self._details
             )
         except (ValueError, RuntimeError):  # an output without memory yet: its size is found while running
+            self._invoke = self._with_numbers(self._invoke)
             return
         self._numbers_out = _numbers(self._details[1])
         for views, numbers in ((inputs, self._numbers_in), (outputs, self._numbers_out)):
             for place, number in numbers.items():
                 number[...], views[place] = views[place], number
-        self._views, self._invoke = (inputs, outputs), native.Invoke
+        self._views, self._invoke = (inputs, outputs), self._with_numbers(native.Invoke)
 
     def input_buffer(self, index: int) -> npt.NDArray[Any]:
         """The interpreter's own tensor."""
@@ -213,18 +215,37 @@ class LitertBackend:
         Raises:
             DelegateFailed: an operator or the accelerator failed.
         """
-        if self._numbers_in:  # an empty loop would take a tenth of a microsecond
-            for place, number in self._numbers_in.items():
-                self._interpreter.set_tensor(self._details[0][place]["index"], number)
         try:
             self._invoke()
         except (RuntimeError, ValueError) as e:
             if self._interpreter is None:
                 raise
-            raise DelegateFailed(f"{', '.join(self.delegates)}: failed while running: {first_line(e)}") from e
-        if self._numbers_out:
-            for place, number in self._numbers_out.items():
-                number[...] = self._interpreter.get_tensor(self._details[1][place]["index"])
+            raise self.failure(e) from e
+
+    def bare_run(self) -> Callable[[], Any]:
+        """See `RunsBare`."""
+        return self._invoke
+
+    def failure(self, error: Exception) -> DelegateFailed:
+        """See `RunsBare`."""
+        return DelegateFailed(f"{', '.join(self.delegates)}: failed while running: {first_line(error)}")
+
+    def _with_numbers(self, invoke: Callable[[], Any]) -> Callable[[], Any]:
+        """`invoke`, with what has no view written in before and read out after."""
+        into = [(self._details[0][place]["index"], number) for place, number in self._numbers_in.items()]
+        out_of = [(self._details[1][place]["index"], number) for place, number in self._numbers_out.items()]
+        if not into and not out_of:
+            return invoke
+        set_tensor, get_tensor = self._interpreter.set_tensor, self._interpreter.get_tensor
+
+        def whole() -> None:
+            for place, number in into:
+                set_tensor(place, number)
+            invoke()
+            for place, number in out_of:
+                number[...] = get_tensor(place)
+
+        return whole
 
     def reset(self) -> None:
         """Forgets what a stateful model remembers.

@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from edgemm.backends.backend import Backend
+from edgemm.backends.backend import Backend, RunsBare
 from edgemm.card import ModelCard
 from edgemm.errors import CardError, DelegateFailed, InputError
 from edgemm.lifecycle import Lock
@@ -30,12 +30,14 @@ def make_exchange(backend: Backend, lock: Lock) -> Exchange:
     kept_out = _kept(backend.output_buffer, len(names_out))
     if kept_in is None or kept_out is None or backend.stateful:
         return _moving_exchange(backend, lock)
+    if len(names_in) == len(names_out) == 1 and isinstance(backend, RunsBare):
+        return _single_exchange(backend, backend, lock, kept_in[0], kept_out[0])
     inputs = [
         (spec.name, np.dtype(spec.dtype), spec.shape, buffer)
         for spec, buffer in zip(backend.inputs, kept_in, strict=True)
     ]
     outputs = list(zip(names_out, kept_out, strict=True))
-    count, known_out, run = len(inputs), set(names_out), backend.run
+    count, run = len(inputs), backend.run
     acquire, release = lock.acquire, lock.release
 
     def exchange(arrays: Arrays, out: Arrays | None) -> dict[str, npt.NDArray[Any]]:
@@ -51,8 +53,8 @@ def make_exchange(backend: Backend, lock: Lock) -> Exchange:
                 except (KeyError, AttributeError):  # missing, or no array
                     _check_inputs(arrays, backend.inputs)
                 buffer[...] = array
-            if out is not None and not _named("out", out).keys() <= known_out:
-                raise _names_differ("out", out, names_out)
+            if out is not None:
+                _check_out(out, names_out)
             run()
             found = {}
             if out is None:
@@ -68,14 +70,60 @@ def make_exchange(backend: Backend, lock: Lock) -> Exchange:
     return exchange
 
 
+def _single_exchange(
+    backend: Backend, bare: RunsBare, lock: Lock, into: npt.NDArray[Any], out_of: npt.NDArray[Any]
+) -> Exchange:
+    """For one input and one output, as most models have: without the loops, which take a fifth of the time of a model
+    that does nothing."""
+    name, shape, dtype = backend.inputs[0].name, backend.inputs[0].shape, np.dtype(backend.inputs[0].dtype)
+    name_out, shape_out, dtype_out = backend.outputs[0].name, out_of.shape, out_of.dtype
+    acquire, release, run = lock.acquire, lock.release, bare.bare_run()
+
+    def exchange(arrays: Arrays, out: Arrays | None) -> dict[str, npt.NDArray[Any]]:
+        try:
+            array = arrays[name]
+            if (
+                array.dtype is not dtype
+                or array.shape != shape
+                or len(arrays) != 1
+                or type(arrays) is not dict
+            ):
+                _check_inputs(_named("inputs", arrays), backend.inputs)
+        except (LookupError, AttributeError, TypeError):  # missing, no array, or no mapping
+            _check_inputs(_named("inputs", arrays), backend.inputs)
+            raise
+        if out is not None and (type(out) is not dict or len(out) != 1 or name_out not in out):
+            _check_out(out, [name_out])
+        acquire()
+        try:
+            into[...] = array
+            try:
+                run()
+            except (RuntimeError, ValueError) as e:
+                raise bare.failure(e) from e
+            if out is None:
+                return {name_out: out_of.copy()}
+            filled = out.get(name_out)
+            if filled is None or filled.dtype is not dtype_out or filled.shape != shape_out:
+                return {name_out: _copy(name_out, out_of, filled)}
+            try:
+                filled[...] = out_of
+            except ValueError as e:  # numpy: the destination is read-only
+                raise _out_unfit(name_out, out_of, filled) from e
+            return {name_out: filled}
+        finally:
+            release()
+
+    return exchange
+
+
 def _moving_exchange(backend: Backend, lock: Lock) -> Exchange:
     """For a backend whose buffers may move while it runs, or that must forget before."""
 
     def exchange(arrays: Arrays, out: Arrays | None) -> dict[str, npt.NDArray[Any]]:
-        given, names = {} if out is None else _named("out", out), [spec.name for spec in backend.outputs]
+        given, names = {} if out is None else out, [spec.name for spec in backend.outputs]
         _check_inputs(_named("inputs", arrays), backend.inputs)
-        if not given.keys() <= set(names):
-            raise _names_differ("out", given, names)
+        _check_out(given, names)
         with lock:
             backend.reset()
             for index, spec in enumerate(backend.inputs):
@@ -137,6 +185,12 @@ def _check_inputs(arrays: Mapping[str, Any], specs: Sequence[TensorSpec]) -> Non
                 f"input {spec.name!r}: expected {_form(spec.dtype, spec.shape)}, "
                 f"found {_form(found.dtype.name, found.shape)}{hint}"
             )
+
+
+def _check_out(out: Arrays, names: Sequence[str]) -> None:
+    """Returns when each has the name of an output."""
+    if not _named("out", out).keys() <= set(names):
+        raise _names_differ("out", out, names)
 
 
 def _named(what: str, arrays: Any) -> Arrays:
