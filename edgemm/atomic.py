@@ -14,8 +14,6 @@ import errno
 import fcntl
 import os
 import re
-import secrets
-import shutil
 import stat
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager, suppress
@@ -237,6 +235,8 @@ def trial_folder(beside: Path) -> Iterator[Path]:
     try:
         yield folder
     finally:
+        import shutil
+
         shutil.rmtree(folder, ignore_errors=True)
         os.close(handle)
 
@@ -258,6 +258,8 @@ def _remove_if_dead(part: Path) -> None:
             return
         fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)  # fails when its writer lives
         if stat.S_ISDIR(found.st_mode):
+            import shutil
+
             shutil.rmtree(part, ignore_errors=True)
         else:
             os.unlink(part)
@@ -267,7 +269,7 @@ def _remove_if_dead(part: Path) -> None:
 
 def _part_name(target: Path) -> Path:
     stem = os.fsdecode(os.fsencode(target.name)[:_NAME_BYTES])
-    return target.with_name(f".{stem}.{secrets.token_hex(8)}.edgemm.part")
+    return target.with_name(f".{stem}.{os.urandom(8).hex()}.edgemm.part")
 
 
 def _new_part(target: Path, mode: int) -> tuple[Path, int]:

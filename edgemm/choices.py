@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import difflib
 from collections.abc import Collection, Mapping
 from typing import TypeVar
 
@@ -100,6 +99,8 @@ def near(value: object, allowed: Collection[Word]) -> Word | None:
     """The word that was probably meant; None where nothing is near."""
     if not isinstance(value, str):
         return None
+    import difflib
+
     plain = {_plain(word): word for word in reversed(list(allowed))}
     given = _plain(value[:100])
     found = difflib.get_close_matches(given, plain, n=3, cutoff=0.6)

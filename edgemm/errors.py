@@ -31,8 +31,6 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any
 
-from edgemm.redaction import without_secrets
-
 
 class EdgemmError(Exception):
     """Root of the tree. `exit_code` is what the command line returns for it.
@@ -50,8 +48,16 @@ def _shown(argument: object) -> object:
     if not isinstance(argument, str):
         return argument
     try:
+        from edgemm.redaction import (
+            without_secrets,  # 5 ms, which a program that meets no error need not wait for
+        )
+
         return without_secrets(argument)
-    except MemoryError:  # while an error is made because of it
+    except (
+        MemoryError,
+        ImportError,
+        OSError,
+    ):  # no memory, or no file descriptor: an error is made because of it
         return argument if "://" not in argument and "=" not in argument else "there is not enough memory"
 
 

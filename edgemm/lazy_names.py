@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import importlib
 from collections.abc import Callable, Mapping
-from importlib.util import find_spec
 from typing import Any
 
 
@@ -33,6 +32,8 @@ def lazy_names(
         return getattr(importlib.import_module(f"{package}.{where[name]}"), name)
 
     def names() -> list[str]:
+        from importlib.util import find_spec
+
         loaded = vars(importlib.import_module(package))
         return sorted({*loaded, *(where if all(map(find_spec, needed)) else ())})
 

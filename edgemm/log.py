@@ -4,20 +4,21 @@ from __future__ import annotations
 
 import logging
 import time
-import traceback
 from collections.abc import Callable
-
-from edgemm.redaction import without_secrets
 
 
 def _without_secrets(record: logging.LogRecord) -> bool:
     """A filter that leaves passwords and tokens in addresses out of a message, and of a traceback under it."""
+    from edgemm.redaction import without_secrets
+
     try:
         message = record.getMessage()
     except (TypeError, ValueError):  # arguments that do not fit: a log never raises
         message = f"{record.msg} {record.args}"
     record.msg, record.args = without_secrets(message), ()
     if record.exc_info and record.exc_info[1] is not None and not record.exc_text:
+        import traceback
+
         record.exc_text = without_secrets("".join(traceback.format_exception(*record.exc_info)).rstrip("\n"))
     return True
 

@@ -12,8 +12,6 @@ import re
 from collections import Counter
 from typing import Any, NoReturn
 
-from edgemm.redaction import shown_address, without_secrets
-
 MAX_DEPTH = 32
 """Lists and objects inside each other."""
 MAX_DIGITS = 40
@@ -70,6 +68,8 @@ def _each_key_once(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
     made = dict(pairs)
     if len(made) != len(pairs):
         twice, _ = Counter(key for key, _ in pairs).most_common(1)[0]
+        from edgemm.redaction import shown_address, without_secrets
+
         raise ValueError(f"the key {without_secrets(shown_address(twice))[:80]!r} twice in one object")
     return made
 
@@ -109,5 +109,7 @@ def _check(value: Any) -> None:
 def _check_text(text: str) -> None:
     found = _NO_TEXT.search(text)
     if found:
+        from edgemm.redaction import shown_address, without_secrets
+
         shown = without_secrets(shown_address(text))[:40]
         raise ValueError(f"a text with the control character {found.group()!r}: {shown!r}")

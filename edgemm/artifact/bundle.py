@@ -17,6 +17,7 @@ from tempfile import TemporaryDirectory
 
 from edgemm import atomic
 from edgemm.artifact.bundle_archive import BundleArchive, write_archive
+from edgemm.artifact.bundle_name import is_bundle
 from edgemm.artifact.file import Artifact, read_artifact, require_hash
 from edgemm.card.bundle_card import (
     BUNDLE_SCHEMA,
@@ -157,12 +158,6 @@ class Bundle:
         if isinstance(entry, BundleAsset) and found.st_size > MAX_ASSET_BYTES:
             raise DamagedArtifact(f"{path}: {found.st_size} bytes; an asset may have {MAX_ASSET_BYTES}")
         return path
-
-
-def is_bundle(path: str | Path) -> bool:
-    """The name leads to a folder, or is that of a ZIP: not of a model file. A .tflite may have a ZIP at its end, and
-    is none."""
-    return Path(path).suffix.lower() == ".zip" or os.path.isdir(path)
 
 
 def has_card(folder: Path) -> bool:

@@ -13,7 +13,6 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Literal
 
-from edgemm import atomic
 from edgemm.artifact.containers import onnx_metadata, ort_file, zip_tail
 from edgemm.artifact.containers.contents import Container, Contents
 from edgemm.artifact.goldens import MAX_BYTES, Goldens
@@ -296,6 +295,8 @@ def _goldens_bytes(path: Path, card: ModelCard | None, goldens: Goldens | None) 
 
 
 def _put(artifact: Artifact, contents: Contents) -> Artifact:
+    from edgemm import atomic
+
     try:
         size = atomic.write(artifact.path, _CONTAINERS[artifact.format].join(contents))
     except OSError as error:

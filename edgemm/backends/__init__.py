@@ -2,16 +2,12 @@
 
 from __future__ import annotations
 
-import logging
 from collections.abc import Callable, Mapping
+from importlib import import_module
 from typing import TYPE_CHECKING, Protocol, TypeVar
 
 from edgemm.amounts import count
 from edgemm.backends.backend import Backend, Coverage, OpenBackend, Shapes
-from edgemm.backends.litert import open_litert
-from edgemm.backends.litert_entries import LitertEntries, open_litert_entries
-from edgemm.backends.ort import open_ort
-from edgemm.backends.ort_open import open_ort_values
 from edgemm.card.fit import said_shapes
 from edgemm.delegates import Delegate, Format, candidates
 from edgemm.errors import ArtifactError, DelegateError, DelegateMissing, UnsupportedVersion
@@ -20,6 +16,7 @@ from edgemm.runtime_noise import without_noise
 
 if TYPE_CHECKING:
     from edgemm.artifact import Artifact
+    from edgemm.backends.litert_entries import LitertEntries
 
 
 class Opener(Protocol):
@@ -37,8 +34,18 @@ class Opener(Protocol):
 
 
 Opened = TypeVar("Opened")
-BACKENDS: Mapping[Format, Opener] = {"tflite": open_litert, "onnx": open_ort}
-"""Format of an artifact -> what runs it."""
+_BACKENDS: Mapping[Format, tuple[str, str]] = {
+    "tflite": ("edgemm.backends.litert", "open_litert"),
+    "onnx": ("edgemm.backends.ort", "open_ort"),
+}
+"""Format of an artifact -> module and function of what runs it, imported when one is opened."""
+
+
+def opener_of(format_: Format) -> Opener:
+    """What runs artifacts of this format."""
+    module, name = _BACKENDS[format_]
+    opener: Opener = getattr(import_module(module), name)
+    return opener
 
 
 def open_backend(
@@ -57,7 +64,7 @@ def open_backend(
         DelegateError: no delegate of those asked for can run the model.
         ArtifactError: the model is damaged, or too new for the runtime.
     """
-    opener = BACKENDS[artifact.runtime_format]
+    opener = opener_of(artifact.runtime_format)
     shapes = said_shapes(artifact.card)
     return _opened(
         artifact,
@@ -83,6 +90,8 @@ def open_values(
             f"{artifact.path}: expected an .onnx or .ort file: a .{artifact.format} file is run with the sizes that it "
             "was written with"
         )
+    from edgemm.backends.ort_open import open_ort_values
+
     return _opened(
         artifact, delegate, threads, lambda each, count_: open_ort_values(artifact.payload, each, count_)
     )
@@ -101,6 +110,8 @@ def open_entries(
     """
     if artifact.format != "tflite":
         raise UnsupportedVersion(f"{artifact.path}: expected a .tflite file, which alone has signatures")
+    from edgemm.backends.litert_entries import open_litert_entries
+
     return _opened(
         artifact, delegate, threads, lambda each, count_: open_litert_entries(artifact.payload, each, count_)
     )
@@ -137,7 +148,7 @@ def _first_that_works(
         except DelegateError as e:
             if len(wanted) == 1:
                 raise
-            LOG.log(logging.INFO if quiet else logging.WARNING, "%s", e)
+            (LOG.info if quiet else LOG.warning)("%s", e)
             reasons.append(e)
     raise DelegateMissing("; ".join(map(str, reasons))) from reasons[-1]
 
@@ -150,11 +161,11 @@ def _require_route(artifact: Artifact, wanted: Delegate) -> None:
 
 
 __all__ = [
-    "BACKENDS",
     "Backend",
     "Coverage",
     "OpenBackend",
     "open_backend",
     "open_entries",
     "open_values",
+    "opener_of",
 ]

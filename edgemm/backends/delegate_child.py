@@ -11,7 +11,7 @@ import sys
 import zlib
 from dataclasses import asdict
 
-from edgemm.backends import BACKENDS
+from edgemm.backends import opener_of
 from edgemm.delegates import Delegate, DelegateStatus, find_delegate
 from edgemm.delegates.delegate import FORMATS, Format
 from edgemm.errors import DelegateFailed, EdgemmError
@@ -42,7 +42,7 @@ def try_here(name: str) -> DelegateStatus:
 
 def _run_one_add(wanted: Delegate, format_: Format) -> str:
     """Name and version of the runtime that ran it."""
-    backend = BACKENDS[format_](zlib.decompress(base64.b64decode(ONE_ADD[format_])), wanted, 1, trial=True)
+    backend = opener_of(format_)(zlib.decompress(base64.b64decode(ONE_ADD[format_])), wanted, 1, trial=True)
     for index in range(len(backend.inputs)):
         backend.input_buffer(index)[...] = 21.0
     backend.run()

@@ -19,8 +19,6 @@ import numpy.typing as npt
 from edgemm.backends.backend import Coverage, Shapes
 from edgemm.backends.nodes import accelerated, by_xnnpack, list_nodes
 from edgemm.delegates.delegate import Delegate
-from edgemm.delegates.delegate_probe import refuse_what_crashes
-from edgemm.delegates.library import create, find_library
 from edgemm.errors import (
     DamagedArtifact,
     DelegateFailed,
@@ -59,16 +57,24 @@ def open_litert(
         DelegateMissing, DelegateFailed: the delegate cannot be had, fails, or takes nothing.
         DamagedArtifact, UnsupportedVersion: the model cannot be loaded.
     """
-    if wanted.libraries and not trial:
-        refuse_what_crashes(wanted.name)
-    library = find_library(wanted) if wanted.libraries else ""
+    native = _native_of(wanted, trial=trial) if wanted.libraries else None
     runtime = find_litert()
 
     def make() -> Any:
-        native = [create(wanted, library, runtime.module.load_delegate)] if library else []
-        return interpreter_of(runtime, payload, wanted, native, threads)
+        return interpreter_of(runtime, payload, wanted, [native(runtime)] if native else [], threads)
 
     return LitertBackend(make, runtime, wanted, must_take=wanted.required and not trial)
+
+
+def _native_of(wanted: Delegate, *, trial: bool) -> Callable[[LitertRuntime], Any]:
+    """What makes the delegate of a runtime, out of the library that was found."""
+    from edgemm.delegates.delegate_probe import refuse_what_crashes
+    from edgemm.delegates.library import create, find_library
+
+    if not trial:
+        refuse_what_crashes(wanted.name)
+    library = find_library(wanted)
+    return lambda runtime: create(wanted, library, runtime.module.load_delegate)
 
 
 def interpreter_of(

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from functools import cache
-from importlib.metadata import entry_points
 from typing import Any
 
 from edgemm.card.named import find_named
@@ -42,4 +41,6 @@ def find_driver(name: str) -> Any | None:
 
 @cache
 def _foreign() -> Mapping[str, Any]:
+    from importlib.metadata import entry_points  # 10 ms, which a card of a task of ours need not wait for
+
     return {each.name: each for each in entry_points(group=GROUP)}

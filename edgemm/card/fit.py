@@ -36,11 +36,13 @@ def find_card(given: CardLike) -> ModelCard:
         raise InputError(
             f"card: expected a ModelCard, a dictionary, a file or the name of a preset, found {type(given).__name__}"
         )
+    path = Path(given)
+    if path.suffix == ".json" and os.path.isfile(path):  # no preset is called so
+        return read_card_file(path)
     from edgemm.card.presets import PRESETS
 
     if isinstance(given, str) and given in PRESETS:
         return PRESETS[given]
-    path = Path(given)
     if os.path.isfile(path):
         return read_card_file(path)
     if str(given) in PRESETS:

@@ -11,26 +11,28 @@ import sys
 import warnings
 from collections.abc import Iterator, Mapping
 from dataclasses import fields, is_dataclass, replace
-from functools import lru_cache
-from typing import Any
+from functools import cache, lru_cache
+from typing import TYPE_CHECKING, Any
 
-from edgemm.card.bundle_card import BundleAsset, BundleCard, BundleGolden, BundlePart
 from edgemm.card.drivers import driver_names
 from edgemm.card.model_card import HistoryStep, InputCard, ModelCard, OutputCard, StatePair
 from edgemm.card.reader import BESIDE
 from edgemm.card.recipes import AudioRecipe, ImageRecipe, LatentRecipe, PointsRecipe
-from edgemm.card.tasks import task_names
+from edgemm.card.tasks import TASKS, task_names
 from edgemm.card.text_recipe import TextRecipe
 from edgemm.choices import ended, hint
 from edgemm.errors import CardError, CardWarning
-from edgemm.redaction import without_secrets
+
+if TYPE_CHECKING:
+    from edgemm.card.bundle_card import BundleCard
 
 OWN = "x-"
 """How keys begin that are kept without a word."""
+_BUNDLE = "bundle.json itself"
 HELP, GUESSED = "x-help", "x-guessed"
 """Keys of `edgemm card new`, which are not written into a file."""
 
-SECTIONS: dict[type, str] = {
+_SECTIONS: dict[type, str] = {
     ModelCard: "the card itself",
     InputCard: "an entry of inputs",
     ImageRecipe: "image, in an entry of inputs",
@@ -41,17 +43,26 @@ SECTIONS: dict[type, str] = {
     OutputCard: "an entry of outputs",
     StatePair: "an entry of states",
     HistoryStep: "an entry of history",
-    BundleCard: "bundle.json itself",
-    BundlePart: "an entry of parts",
-    BundleAsset: "an entry of assets",
-    BundleGolden: "an entry of goldens",
 }
 """Kind of object -> where it stands in a card."""
 
 
+@cache
+def _all_sections() -> dict[type, str]:
+    """And those of a bundle's."""
+    from edgemm.card.bundle_card import BundleAsset, BundleCard, BundleGolden, BundlePart
+
+    return _SECTIONS | {
+        BundleCard: _BUNDLE,
+        BundlePart: "an entry of parts",
+        BundleAsset: "an entry of assets",
+        BundleGolden: "an entry of goldens",
+    }
+
+
 def unknown_keys(card: ModelCard | BundleCard) -> tuple[str, ...]:
     """A sentence for each unknown key: its place, and what was probably meant."""
-    root = "bundle" if isinstance(card, BundleCard) else "card"
+    root = "card" if isinstance(card, ModelCard) else "bundle"
     return tuple(_sentence(path, key, kind) for path, key, kind in _extras(card, root))
 
 
@@ -83,6 +94,8 @@ def warn_unknown(card: ModelCard | BundleCard, where: str, correct: str) -> None
 
 @lru_cache(maxsize=256)
 def _warn_once(where: str, sentence: str, correct: str) -> None:
+    from edgemm.redaction import without_secrets
+
     said = f"{where}: {ended(sentence)} The key is ignored; {correct}"
     warnings.warn(without_secrets(said), CardWarning, stacklevel=_level_outside())
 
@@ -114,8 +127,9 @@ def _without_help(value: Any) -> Any:
 def _extras(value: Any, path: str) -> Iterator[tuple[str, str, type]]:
     """Path, key and kind of object of every unknown key."""
     for key in value.extra:
-        section = key in _sections(type(value))
-        if not key.startswith(OWN) and not section:  # the section of another task is kept, and not read
+        if not key.startswith(OWN) and not _is_section(
+            key, type(value)
+        ):  # another task's is kept, and not read
             yield path, key, type(value)
     for each in fields(value):
         inner = getattr(value, each.name)
@@ -132,25 +146,34 @@ def _extras(value: Any, path: str) -> Iterator[tuple[str, str, type]]:
                 yield from _extras(entry, f"{path}.{each.name}[{at}]")
 
 
+def _is_section(key: str, kind: type) -> bool:
+    """Packages are asked for their names only where it is none of ours."""
+    return (kind is ModelCard and key in TASKS) or key in _sections(kind)
+
+
 def _sections(kind: type) -> tuple[str, ...]:
     """Names of tasks or drivers, whose sections stand in such an object."""
-    return task_names() if kind is ModelCard else driver_names() if kind is BundleCard else ()
+    if kind in _SECTIONS:
+        return task_names() if kind is ModelCard else ()
+    return driver_names() if _all_sections().get(kind) == _BUNDLE else ()
 
 
 def _name_of_recipe(card: Any) -> str:
-    return str(card.driver if isinstance(card, BundleCard) else card.task)
+    return str(card.task if isinstance(card, ModelCard) else card.driver)
 
 
 def _sentence(path: str, key: str, kind: type) -> str:
     known = _known(kind)
-    elsewhere = [where for other, where in SECTIONS.items() if other is not kind and key in _known(other)]
+    elsewhere = [
+        where for other, where in _all_sections().items() if other is not kind and key in _known(other)
+    ]
     told = f". It belongs into {elsewhere[0]}" if elsewhere else hint(key, known)
     return f"{path}.{key[:80]}: is not a key of {_section(path, kind)}{told}"
 
 
 def _section(path: str, kind: type) -> str:
     """Where an object stands in a card; a task's recipe under the task's name."""
-    return SECTIONS.get(kind, path.removeprefix("card.").removeprefix("bundle."))
+    return _all_sections().get(kind, path.removeprefix("card.").removeprefix("bundle."))
 
 
 def _known(kind: Any) -> list[str]:

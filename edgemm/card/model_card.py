@@ -18,7 +18,7 @@ from typing import Any, ClassVar, Literal
 from edgemm.card import reader, rules
 from edgemm.card.reader import BESIDE, SCHEMA
 from edgemm.card.recipes import AudioRecipe, ImageRecipe, LatentRecipe, PointsRecipe
-from edgemm.card.tasks import find_task, task_names
+from edgemm.card.tasks import find_task, is_task, task_names
 from edgemm.card.text_recipe import TextRecipe, check_text
 from edgemm.choices import hint
 from edgemm.errors import CardError
@@ -196,7 +196,7 @@ class ModelCard:
         Raises:
             CardError: one is broken; says which key.
         """
-        if self.task not in task_names():
+        if not is_task(self.task):
             raise CardError(
                 f"card.task: expected one of {', '.join(map(json.dumps, task_names()))}, found "
                 f'"{self.task[:80]}"'

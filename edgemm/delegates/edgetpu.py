@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from glob import glob
 from pathlib import Path
 
 from edgemm.delegates.delegate import Delegate
@@ -13,6 +12,8 @@ _USB_IDS = {("1a6e", "089a"), ("18d1", "9302")}
 
 def edgetpu_seen() -> bool:
     """True when the kernel lists an Edge TPU: /dev/apex_* (PCIe), or one of its USB identities."""
+    from glob import glob
+
     return bool(glob("/dev/apex_*")) or any(
         _usb_id(Path(device)) in _USB_IDS for device in glob("/sys/bus/usb/devices/*")
     )

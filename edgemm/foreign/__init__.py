@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import Any, Protocol
 
 from edgemm.card.model_card import ModelCard
-from edgemm.card.tasks import task_names
+from edgemm.card.tasks import is_task
 from edgemm.errors import ArtifactError
 from edgemm.foreign.draft import Draft, clean
 from edgemm.log import LOG
@@ -86,7 +86,7 @@ def foreign_card(file: ModelFile, *, locale: str = "") -> ForeignCard | None:
 
 def _made(path: Path, origin: str, draft: Draft) -> ForeignCard | None:
     content = {"name": clean(path.stem) or "model", **draft.content}
-    if content["task"] not in task_names():
+    if not is_task(content["task"]):
         draft.say(f"this version has no task {content['task']}: the outputs are given as they are")
     try:
         card = card_of(content)
@@ -105,7 +105,7 @@ def card_of(content: dict[str, Any]) -> ModelCard:
         CardError: a value is out of range.
     """
     task = content["task"]
-    if task not in task_names():
+    if not is_task(task):
         content = {key: item for key, item in content.items() if key != task} | {"task": "tensors"}
     return ModelCard.from_json(json.dumps(content))
 

@@ -22,7 +22,8 @@ from edgemm.media import Captured
 from edgemm.model.bundle_goldens import golden_input, replay_bundle
 from edgemm.model.coerce import as_block, as_frame, as_text
 from edgemm.model.file_probe import probing
-from edgemm.model.model import GoldenOutcome, Model
+from edgemm.model.model import Model
+from edgemm.model.replay import GoldenOutcome
 from edgemm.results import Result
 from edgemm.stream.budget import Budget
 from edgemm.tasks.driver import Driver, KnowsItsTensors, WholeSession, misfits

@@ -10,7 +10,6 @@ import numpy.typing as npt
 
 from edgemm.errors import InputError
 from edgemm.media import AudioBlock, Frame, PointSet, Text
-from edgemm.results import Landmarks
 from edgemm.tensors import TensorSpec
 
 
@@ -89,6 +88,8 @@ def as_points(x: Any, source_wh: tuple[int, int] | None) -> tuple[PointSet, ...]
 def _as_points(x: Any, source_wh: tuple[int, int] | None) -> PointSet:
     if isinstance(x, PointSet):
         return x
+    from edgemm.results.landmarks import Landmarks
+
     points = x.points_xy if isinstance(x, Landmarks) else x
     if not isinstance(points, np.ndarray) or points.ndim != 2 or points.dtype.kind not in "fiu":
         raise InputError(

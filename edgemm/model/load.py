@@ -68,7 +68,7 @@ def load(
     """
     with _told_shortage(path):
         from edgemm.artifact import read_artifact
-        from edgemm.artifact.bundle import is_bundle
+        from edgemm.artifact.bundle_name import is_bundle
 
         if not is_bundle(path):
             return _load(read_artifact(path), delegate, threads, card, options)

@@ -7,7 +7,7 @@ import time
 from collections.abc import Callable, Mapping, Sequence
 from functools import partial
 from types import TracebackType
-from typing import TYPE_CHECKING, Any, TypeVar, overload
+from typing import TYPE_CHECKING, Any, TypeVar, cast, overload
 
 import numpy as np
 import numpy.typing as npt
@@ -18,24 +18,8 @@ from edgemm.card.model_card import InputCard, ModelCard, OutputCard
 from edgemm.card.options import with_options
 from edgemm.errors import CardError, InputError, naming
 from edgemm.lifecycle import Lifecycle, never_free_in_a_child, tell_in_a_child
-from edgemm.media import Frame, Seed
-from edgemm.model.coerce import as_block, as_frame, as_points, as_stored, as_text
 from edgemm.model.exchange import Arrays, check_card, make_exchange
-from edgemm.model.generator_session import GeneratorSession
-from edgemm.model.item_sessions import ImageSession
-from edgemm.model.picture_session import PictureSession
-from edgemm.model.points_session import PointsSession
-from edgemm.model.replay import GoldenOutcome, replay
-from edgemm.model.sessions import AudioSession, Engine, ModelSession, TensorSession
-from edgemm.model.state import Constants
-from edgemm.model.text_session import TextSession
-from edgemm.preprocess.latents import check_seed
-from edgemm.results import Result
-from edgemm.stream.budget import Budget
-from edgemm.tasks import Decoder, open_decoder, undecoded
-from edgemm.tasks.decoder import MakesPictures
-from edgemm.tasks.masks import context_of
-from edgemm.tasks.outputs import Outputs
+from edgemm.tasks import open_decoder, undecoded
 from edgemm.tensors import TensorSpec
 
 if TYPE_CHECKING:
@@ -46,13 +30,20 @@ if TYPE_CHECKING:
     from edgemm.chain.track import Track
     from edgemm.enrolled import Enrolled
     from edgemm.model.chain import Chain, Recognizer, Stage
+    from edgemm.model.generator_session import GeneratorSession
+    from edgemm.model.item_sessions import ImageSession
     from edgemm.model.part import Part
     from edgemm.model.picture_chain import PictureChain
+    from edgemm.model.points_session import PointsSession
+    from edgemm.model.replay import GoldenOutcome
+    from edgemm.model.sessions import AudioSession, Engine, ModelSession
+    from edgemm.model.text_session import TextSession
+    from edgemm.results import Result
+    from edgemm.stream.budget import Budget
     from edgemm.stream.stream import Stream
+    from edgemm.tasks import Decoder
 
-__all__ = ["GoldenOutcome", "Model"]
 Begun = TypeVar("Begun")
-_PICTURE = (np.ndarray, Frame)
 _TAKES = {"image": "pictures", "audio": "sound", "text": "text"}
 
 
@@ -89,6 +80,10 @@ class Model:
         self.card: ModelCard = with_options(plain, options or {})
         self._decoder: Decoder | None = None
         self._serving: ModelSession | None = None
+        self._pictures: tuple[type, ...] = ()
+        """What pictures may be, once a session that takes them serves."""
+        self._look: Callable[[Any], Result]
+        """Of a picture -> its result, by that session."""
         self._main_places: list[tuple[InputCard, int]] | None = None
         if not undecoded(self.card):
             # what does not fit is said now, not at the first picture
@@ -141,30 +136,35 @@ class Model:
             UnsupportedVersion: a task that this version does not decode.
         """
         self._life.check()
-        if isinstance(x, _PICTURE) and isinstance(self._serving, ImageSession):
+        if isinstance(x, self._pictures):
             with self._turn:
                 self._life.check()  # closed while this call waited for its turn
-                return self._serving.whole(as_frame(x))
+                return self._look(x)
         if isinstance(x, Mapping):
             return self._call_tensors(x)
+        from edgemm.media import Frame
+        from edgemm.model.coerce import as_block, as_frame, as_points, as_text
+
         if self._takes_text():
             with self._turn:
                 self._life.check()  # closed while this call waited for its turn
-                session = self._whole
-                assert isinstance(session, TextSession)
-                return session.whole(as_text(x))
+                text = cast("TextSession", self._whole)
+                return text.whole(as_text(x))
         card = self._main_input()
         if card.modality == "tensor":
             return self._call_tensors({card.name: x})
         with self._turn:
             self._life.check()  # closed while this call waited for its turn
             session = self._whole
-            if isinstance(session, ImageSession):
-                return session.whole(as_frame(x))
-            if isinstance(session, AudioSession):
-                return session.whole(as_block(x, sample_rate))
-            if isinstance(session, PointsSession):
-                return session.whole(as_points(x, source_wh))
+            if card.modality == "image":
+                pictures = cast("ImageSession", session)
+                self._look = lambda picture: pictures.whole(as_frame(picture))
+                self._pictures = (np.ndarray, Frame)
+                return self._look(x)
+            if card.modality == "audio":
+                return cast("AudioSession", session).whole(as_block(x, sample_rate))
+            if card.modality == "points":
+                return cast("PointsSession", session).whole(as_points(x, source_wh))
         raise CardError(
             f"input {card.name!r}: this edgemm makes no tensor of {card.modality}. Give a mapping of tensors"
         )
@@ -192,11 +192,13 @@ class Model:
             )
         if isinstance(count, bool) or not isinstance(count, int) or count < 1:
             raise InputError(f"count: expected 1 or more, found {count!r}")
+        from edgemm.media import Seed
+        from edgemm.preprocess.latents import check_seed
+
         first = check_seed(seed)
         with self._turn:
             self._life.check()  # closed while this call waited for its turn
-            session = self._whole
-            assert isinstance(session, GeneratorSession)
+            session = cast("GeneratorSession", self._whole)
             return tuple(
                 session.whole(Seed(first + at, time.monotonic_ns(), at, label)) for at in range(count)
             )
@@ -232,10 +234,14 @@ class Model:
             UnsupportedVersion: a task that this version does not decode.
             InputError: the model is closed, or was loaded before this process was forked; or no such option.
         """
+        from edgemm.model.sessions import TensorSession
+
         self._life.check()
         mains = self._mains()
         if {card.modality for card, _ in mains} <= {"tensor"}:
             if mains and all(card.latent is not None for card, _ in mains):
+                from edgemm.model.generator_session import GeneratorSession
+
                 with naming(self.artifact.path):
                     decode = (
                         self._decode
@@ -271,13 +277,19 @@ class Model:
             with naming(self.artifact.path):
                 decode = opened()
             if card.modality == "text":
+                from edgemm.model.text_session import TextSession
+
                 return self._begun(lambda engine: TextSession(engine, decode))
             if card.modality == "image":
-                kind = PictureSession if isinstance(decode, MakesPictures) else ImageSession
+                kind = _picture_session(decode)
                 with naming(self.artifact.path):
                     return self._begun(lambda engine: kind(engine, decode, card, index))
             if card.modality == "points":
+                from edgemm.model.points_session import PointsSession
+
                 return self._begun(lambda engine: PointsSession(engine, decode, card, index))
+            from edgemm.model.sessions import AudioSession
+
             return self._begun(lambda engine: AudioSession(engine, decode, card, index))
         raise CardError(
             f"{self.artifact.path}: expected one input of pictures or of sound, or inputs of text, found {len(mains)}: "
@@ -286,6 +298,8 @@ class Model:
 
     def _begun(self, make: Callable[[Engine], Begun]) -> Begun:
         """A session over the shared backend; a model that remembers by itself is opened once more for it."""
+        from edgemm.model.sessions import Engine
+
         if not self.backend.stateful:
             return make(Engine(self.card, self.backend, self._lock))
         own = self._another()
@@ -408,6 +422,8 @@ class Model:
         Raises:
             CardError: the card does not say how pictures, sound or text become the input.
         """
+        from edgemm.model.sessions import TensorSession
+
         session = self.session(**options)
         if isinstance(session, TensorSession):
             session.close()
@@ -427,6 +443,8 @@ class Model:
             raise CardError(
                 f"{self.artifact.path}: has no goldens to replay. Convert it with edgemm, which writes them"
             )
+        from edgemm.model.replay import replay
+
         return replay(self, self.artifact.goldens)
 
     def close(self) -> None:
@@ -499,6 +517,11 @@ class Model:
 
     def _call_tensors(self, x: Mapping[str, Any]) -> Result:
         """Prepared tensors by name, stored or real-valued; a state that is left out is zero, a constant what it is."""
+        from edgemm.model.coerce import as_stored
+        from edgemm.model.state import Constants
+        from edgemm.tasks.masks import context_of
+        from edgemm.tasks.outputs import Outputs
+
         constants = Constants(self.card.inputs, self.inputs).values
         zeros = {pair.input for pair in self.card.states} - x.keys()
         given = {spec.name: as_stored(x[spec.name], spec) for spec in self.inputs if spec.name in x}
@@ -526,6 +549,19 @@ def _decoder_with(card: ModelCard, options: Mapping[str, Any], specs: Sequence[T
         open_decoder(card, specs)  # what is wrong without the options is the card's fault
         named = str(error).partition(":")[0] in options
         raise InputError(f"option {error}" if named else f"options {', '.join(options)}: {error}") from error
+
+
+def _picture_session(decode: Decoder) -> type[ImageSession]:
+    """What takes pictures for this decoder."""
+    from edgemm.tasks.decoder import MakesPictures
+
+    if isinstance(decode, MakesPictures):
+        from edgemm.model.picture_session import PictureSession
+
+        return PictureSession
+    from edgemm.model.item_sessions import ImageSession
+
+    return ImageSession
 
 
 def _closed(inputs: Arrays, out: Arrays | None) -> dict[str, npt.NDArray[Any]]:

@@ -10,7 +10,7 @@ from __future__ import annotations
 import math
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, replace
-from typing import Any, Literal
+from typing import TYPE_CHECKING, Any, Literal
 
 import numpy as np
 import numpy.typing as npt
@@ -22,15 +22,15 @@ from edgemm.lifecycle import Lifecycle, Lock
 from edgemm.media import AudioBlock, Captured
 from edgemm.model.coerce import as_stored, require_finite
 from edgemm.model.state import Constants, RealOutputs, RecurrentState
-from edgemm.preprocess import compile_audio
 from edgemm.preprocess.encoder import Encoder
-from edgemm.preprocess.window import CLIP_STRIDES
 from edgemm.results import Result
 from edgemm.session import NO_CLOCK, Cancellation, Emission, Gap, StageClock
 from edgemm.tasks.context import Context
 from edgemm.tasks.decoder import Decoder, HearsEveryWindow, HearsOut, HearsSilence
 from edgemm.tasks.outputs import Outputs
-from edgemm.tasks.silence import Quiet, Silence
+
+if TYPE_CHECKING:
+    from edgemm.tasks.silence import Quiet
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -165,6 +165,9 @@ class AudioSession(ModelSession):
     modality: Literal["image", "audio", "text"] = "audio"
 
     def __init__(self, engine: Engine, decoder: Decoder, card: InputCard, index: int) -> None:
+        from edgemm.preprocess.audio import compile_audio
+        from edgemm.tasks.silence import Silence
+
         super().__init__(engine)
         if card.audio is None:
             raise InputError(f"input {card.name!r}: expected a card with `audio`, found none")
@@ -278,6 +281,8 @@ class AudioSession(ModelSession):
             found = [each.value for each in (*self.feed(block, NO_CLOCK), *self.finish(NO_CLOCK))]
             self.reset()
             return self._hears_silence.joined(found)
+        from edgemm.preprocess.window import CLIP_STRIDES
+
         runs, windows = self._runs, []
         strides = 1 if runs.remembers or self._every else CLIP_STRIDES
         for tensor in self._window.clip(

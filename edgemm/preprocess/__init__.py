@@ -23,11 +23,27 @@ level in up to 2 % of the pixels; and resampled sound, by 2e-7 of full scale, se
 
 from __future__ import annotations
 
-from edgemm.preprocess.audio import compile_audio
-from edgemm.preprocess.image import ImagePreprocessor, compile_image
-from edgemm.preprocess.points import PointsWindow, compile_points
-from edgemm.preprocess.text import TextPreprocessor, compile_text
-from edgemm.preprocess.window import AudioWindow
+from typing import TYPE_CHECKING
+
+from edgemm.lazy_names import lazy_names
+
+if TYPE_CHECKING:
+    from edgemm.preprocess.audio import compile_audio as compile_audio
+    from edgemm.preprocess.image import ImagePreprocessor as ImagePreprocessor
+    from edgemm.preprocess.image import compile_image as compile_image
+    from edgemm.preprocess.points import PointsWindow as PointsWindow
+    from edgemm.preprocess.points import compile_points as compile_points
+    from edgemm.preprocess.text import TextPreprocessor as TextPreprocessor
+    from edgemm.preprocess.text import compile_text as compile_text
+    from edgemm.preprocess.window import AudioWindow as AudioWindow
+
+__getattr__, __dir__ = lazy_names(
+    __name__,
+    {
+        "compile_audio": "audio", "ImagePreprocessor": "image", "compile_image": "image", "PointsWindow": "points",
+        "compile_points": "points", "TextPreprocessor": "text", "compile_text": "text", "AudioWindow": "window",
+    },
+)  # fmt: skip
 
 __all__ = [
     "AudioWindow", "ImagePreprocessor", "PointsWindow", "TextPreprocessor", "compile_audio", "compile_image",

@@ -6,13 +6,18 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import TYPE_CHECKING
 
 from edgemm.card.model_card import ModelCard
 from edgemm.card.tasks import RESERVED, TASKS, find_task, task_names
 from edgemm.errors import CardError, UnsupportedVersion
-from edgemm.tasks.checked import CheckedDecoder
-from edgemm.tasks.decoder import Decoder
+from edgemm.lazy_names import lazy_names
 from edgemm.tensors import TensorSpec
+
+if TYPE_CHECKING:
+    from edgemm.tasks.decoder import Decoder as Decoder
+
+__getattr__, __dir__ = lazy_names(__name__, {"Decoder": "decoder"})
 
 
 def open_decoder(card: ModelCard, specs: Sequence[TensorSpec]) -> Decoder:
@@ -37,7 +42,11 @@ def open_decoder(card: ModelCard, specs: Sequence[TensorSpec]) -> Decoder:
             f"recipe: expected {task.Recipe.__name__} for task {card.task!r}, found {type(card.recipe).__name__}"
         )
     opened: Decoder = task.open(card, task.Recipe() if card.recipe is None else card.recipe, specs)
-    return opened if card.task in TASKS else CheckedDecoder(card.task, opened)
+    if card.task in TASKS:
+        return opened
+    from edgemm.tasks.checked import CheckedDecoder
+
+    return CheckedDecoder(card.task, opened)
 
 
 def undecoded(card: ModelCard) -> str:
