@@ -6,8 +6,8 @@ source answers with its own rounding and its own saturation.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
 from typing import Any, Protocol
 
 import numpy as np
@@ -19,7 +19,7 @@ from edgemm.converters.samples import Sample, Samples
 from edgemm.converters.worker import RunFailed, opened
 from edgemm.errors import ConversionError
 from edgemm.excerpt import excerpt
-from edgemm.quantize.reference import serialize
+from edgemm.quantize.reference import apart
 
 Outputs = dict[str, npt.NDArray[Any]]
 EXPORT_ERROR = 1e-3
@@ -51,12 +51,73 @@ class GraphSource:
     def answers(self, samples: Samples) -> tuple[Outputs, ...]:
         """As ONNX Runtime gives them; half and double precision as float32."""
         kinds = {str(value.name): value.dtype for value in self.model.graph.inputs}
-        with opened(serialize(self.model), "onnx", "optimized" if self.optimize else "written") as session:
+        with opened(apart(self.model), "onnx", "optimized" if self.optimize else "written") as session:
             found = []
             for sample in samples.inputs:
                 arrays = [_typed(sample[name], kinds[name]) for name in session.inputs]
                 found.append(dict(zip(session.outputs, map(_single, session.run(arrays)), strict=True)))
             return tuple(found)
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Truth:
+    """An ONNX graph in ONNX Runtime, every node as it stands, which is run once for each sample that is compared more
+    than once: its outputs, and the scores before a softmax that ends it, come out of one run."""
+
+    model: ir.Model
+    few: Samples
+    """Samples of which the answers are kept."""
+    _kept: dict[int, Outputs] = field(default_factory=dict)
+    """id of a sample of `few` -> the outputs and the scores."""
+
+    def answers(self, samples: Samples) -> tuple[Outputs, ...]:
+        """As `GraphSource` gives them."""
+        own = [str(value.name) for value in self.model.graph.outputs]
+        return tuple({name: each[name] for name in own} for each in self._all(samples))
+
+    def scores(self, samples: Samples) -> tuple[Outputs, ...]:
+        """The same, with the scores before a softmax that ends the graph in place of the output, under its name."""
+        before = _scores_of(self.model)
+        names = {str(value.name): before.get(str(value.name), value).name for value in self.model.graph.outputs}
+        return tuple({name: each[str(inner)] for name, inner in names.items()} for each in self._all(samples))
+
+    def _all(self, samples: Samples) -> list[Outputs]:
+        missing = [each for each in samples.inputs if id(each) not in self._kept]
+        found = dict(zip(map(id, missing), self._run(missing), strict=True))
+        few = {id(each) for each in self.few.inputs}
+        self._kept.update((key, answer) for key, answer in found.items() if key in few)
+        return [found[key] if key in found else self._kept[key] for key in map(id, samples.inputs)]
+
+    def _run(self, inputs: Sequence[Sample]) -> tuple[Outputs, ...]:
+        """
+        Raises:
+            RunFailed: ONNX Runtime cannot run it.
+        """
+        if not inputs:
+            return ()
+        opened_up = self.model.clone()
+        before = _scores_of(opened_up)
+        opened_up.graph.outputs.extend(dict.fromkeys(before.values()))
+        return GraphSource(opened_up).answers(Samples(tuple(inputs)))
+
+
+def _scores_of(model: ir.Model) -> Mapping[str, ir.Value]:
+    """Name of an output that a softmax makes -> what it is made of, where nothing else reads the output."""
+    found: dict[str, ir.Value] = {}
+    for value in model.graph.outputs:
+        scores = before_softmax(value)
+        if scores is not None and scores not in found.values():
+            found[str(value.name)] = scores
+    return found
+
+
+def before_softmax(output: ir.Value) -> ir.Value | None:
+    """The scores that a softmax makes an output of, where nothing else reads that output; None for other outputs."""
+    node = output.producer()
+    scores = node.inputs[0] if node is not None and node.op_type in ("Softmax", "LogSoftmax") else None
+    if scores is None or output.uses() or scores.producer() is None or scores.is_graph_output():
+        return None
+    return scores
 
 
 def _typed(array: npt.NDArray[Any], kind: ir.DataType | None) -> npt.NDArray[Any]:
@@ -141,7 +202,7 @@ def answers_of(sources: Sequence[tuple[Source, str]], samples: Samples, remedy: 
 
 def _deadly(source: Source, samples: Samples) -> str:
     """At which node of a graph its runtime dies, for a sentence; "" where no node alone is to blame."""
-    if not isinstance(source, GraphSource):
+    if not isinstance(source, GraphSource | Truth):
         return ""
     one = Samples(samples.inputs[:1])
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -17,12 +18,27 @@ if TYPE_CHECKING:
 Sample = Mapping[str, npt.NDArray[Any]]
 """Input name -> array in the model's own shape and layout, batch of 1 included."""
 
+LARGE_BYTES = 1 << 14
+"""Constants of at least that size are handed to the runtime where they lie, and are not copied."""
+WEIGHTS = "weights"
+"""Where a constant is said to be that is handed over beside the model; no such file is read."""
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Apart:
+    """An ONNX model whose large constants lie beside it."""
+
+    payload: bytes
+    """The file, in which they have a name, a type and a shape alone."""
+    weights: Mapping[str, npt.NDArray[Any]]
+    """Name -> content."""
+
 
 class Reference:
     """One model in ONNX Runtime: one thread, CPU provider, no spinning.
 
     Args:
-        model_or_payload: an `onnx_ir.Model` or the bytes of an ONNX file.
+        model_or_payload: an `onnx_ir.Model`, or the bytes of an ONNX file, or those with large constants beside them.
         optimize: True lets ONNX Runtime fuse operators; False computes every node as written, which Q/DQ
             pairs need to be compared with other runtimes bit for bit.
 
@@ -31,13 +47,16 @@ class Reference:
         UnsupportedOperator: ONNX Runtime cannot run the graph.
     """
 
-    def __init__(self, model_or_payload: ir.Model | bytes, *, optimize: bool = True) -> None:
+    def __init__(self, model_or_payload: ir.Model | Apart | bytes, *, optimize: bool = True) -> None:
         onnxruntime = onnx_runtime()
-        payload = model_or_payload if isinstance(model_or_payload, bytes) else serialize(model_or_payload)
+        options = _options(onnxruntime, optimize)
+        if isinstance(model_or_payload, bytes):
+            payload = model_or_payload
+        else:
+            parts = model_or_payload if isinstance(model_or_payload, Apart) else apart(model_or_payload)
+            payload, self._weights = parts.payload, _hand_over(onnxruntime, options, parts.weights)
         try:
-            self._session = onnxruntime.InferenceSession(
-                payload, _options(onnxruntime, optimize), providers=["CPUExecutionProvider"]
-            )
+            self._session = onnxruntime.InferenceSession(payload, options, providers=["CPUExecutionProvider"])
         except Exception as error:
             raise UnsupportedOperator(
                 f"onnxruntime {onnxruntime.__version__} cannot run the float graph: {error}. "
@@ -79,6 +98,38 @@ def serialize(model: ir.Model) -> bytes:
 
     payload: bytes = ir.serde.serialize_model(model).SerializeToString(deterministic=True)
     return payload
+
+
+def apart(model: ir.Model) -> Apart:
+    """The model with its large constants beside it, none of them copied; what it computes is the same."""
+    import onnx_ir as ir
+
+    kinds = {ir.DataType[name] for name in ("FLOAT", "FLOAT16", "DOUBLE", "INT8", "UINT8", "INT32", "INT64")}
+    weights, bare = {}, model.clone()
+    for name, value in bare.graph.initializers.items():
+        tensor = value.const_value
+        if tensor is None or tensor.dtype not in kinds or tensor.nbytes < LARGE_BYTES:
+            continue
+        weights[name] = tensor.numpy()
+        value.const_value = ir.ExternalTensor(
+            WEIGHTS, 0, tensor.nbytes, tensor.dtype, shape=tensor.shape, name=name
+        )
+    return Apart(serialize(bare), weights)
+
+
+def _hand_over(
+    onnxruntime: Any, options: Any, weights: Mapping[str, npt.NDArray[Any]]
+) -> list[npt.NDArray[Any]]:
+    """Tells the runtime where the constants lie.
+
+    Returns:
+        What must live as long as the session.
+    """
+    held = [np.ascontiguousarray(each) for each in weights.values()]
+    values = [onnxruntime.OrtValue.ortvalue_from_numpy(each) for each in held]
+    if values:
+        options.add_external_initializers(list(weights), values)
+    return held
 
 
 def _options(onnxruntime: Any, optimize: bool) -> Any:

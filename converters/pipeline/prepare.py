@@ -7,12 +7,11 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-import onnx_ir as ir
 
 from edgemm.converters.evaluation import NOISE, load_data, noise
 from edgemm.converters.fidelity import held_out, worst_error
 from edgemm.converters.file_source import FileSource
-from edgemm.converters.pipeline.work import Work
+from edgemm.converters.pipeline.work import Work, compared_on
 from edgemm.converters.reference import (
     EXPORT_ERROR,
     REMEDY,
@@ -20,6 +19,7 @@ from edgemm.converters.reference import (
     Outputs,
     Source,
     TorchSource,
+    Truth,
     answers_of,
 )
 from edgemm.converters.samples import Samples
@@ -110,9 +110,10 @@ def _answers(work: Work) -> tuple[Outputs, ...]:
             )
         )
     if prepared.source is not None:
+        work.truth = Truth(prepared.source, compared_on(work.judged_on))
         sources.append(
             (
-                GraphSource(prepared.source),
+                work.truth,
                 "onnxruntime does not run the source; compared with its canonical graph",
             )
         )
@@ -124,7 +125,7 @@ def _answers(work: Work) -> tuple[Outputs, ...]:
         work.notes.append(note)
     if answered.failed == len(sources) - 1:
         # The graph as it was read does not run, and no file is compared with it.
-        work.prepared = replace(prepared, source=None)
+        work.prepared, work.truth = replace(prepared, source=None), None
     if not note:
         _require_same(work, found)
     return tuple(pieces_of(each, prepared.pieces) for each in found)
@@ -141,7 +142,7 @@ def _require_same(work: Work, truth: tuple[Outputs, ...]) -> None:
         ConversionError: it does not.
     """
     prepared, few = work.prepared, Samples(work.judged_on.inputs[:COMPARED])
-    runs_in, graph = prepared.runs_in, prepared.source
+    runs_in, graph = prepared.runs_in, work.truth
     if graph is None or not isinstance(runs_in, TorchSource | FileSource):
         return
     drawn: list[str] = []
@@ -165,7 +166,7 @@ def _drawn_alone(work: Work, runs_in: TorchSource, few: Samples) -> list[str]:
     Where no single input does, all of them; [] where the source's own inputs show it too, or are not known.
     """
     prepared, examples = work.prepared, work.prepared.examples
-    graph, names = prepared.source, [spec.name for spec in prepared.inputs]
+    graph, names = work.truth, [spec.name for spec in prepared.inputs]
     if graph is None or set(names) - set(examples):
         return []
 
@@ -183,10 +184,10 @@ def _drawn_alone(work: Work, runs_in: TorchSource, few: Samples) -> list[str]:
 
 
 def _difference(
-    graph: ir.Model, samples: Samples, truth: tuple[Outputs, ...]
+    graph: Truth, samples: Samples, truth: tuple[Outputs, ...]
 ) -> tuple[str, float, float] | None:
     """The first output in which the graph differs, by how much, and on what range; None where they agree."""
-    for ours, theirs in zip(GraphSource(graph).answers(samples), truth, strict=False):
+    for ours, theirs in zip(graph.answers(samples), truth, strict=False):
         for name, expected in theirs.items():
             error, spread = worst_error(expected, ours[name])
             reach = float(np.abs(expected[np.isfinite(expected)]).max(initial=0.0))

@@ -10,13 +10,13 @@ from edgemm.artifact import Artifact
 from edgemm.artifact.goldens import Goldens
 from edgemm.card import ModelCard
 from edgemm.converters.diagnose import Diagnosis
-from edgemm.converters.fidelity import Fidelity
+from edgemm.converters.fidelity import Fidelity, evaluation_part
 from edgemm.converters.latency import NOT_MEASURED, Latency
 from edgemm.converters.measure import Judge
 from edgemm.converters.options import Options
 from edgemm.converters.own_ranges import OwnRanges
 from edgemm.converters.prepare import Prepared
-from edgemm.converters.reference import Outputs
+from edgemm.converters.reference import Outputs, Truth
 from edgemm.converters.repair import Repaired
 from edgemm.converters.samples import Samples
 from edgemm.converters.written import Written
@@ -25,6 +25,9 @@ from edgemm.quantize import Calibration
 from edgemm.quantize.plan import Plan
 
 Made = TypeVar("Made")
+
+CHECKED = 16
+"""Samples that the float file is held against the source on."""
 
 
 @dataclass(slots=True)
@@ -39,6 +42,8 @@ class Work:
     _judged_on: Samples | None = None
     expected: tuple[Outputs, ...] = ()
     """Outputs of the source on the evaluation samples."""
+    truth: Truth | None = None
+    """The graph as it was read, with its answers on the samples that the float file is held against it on."""
     noise: bool = False
     """There are no data: seeded noise is measured on."""
     own_ranges: OwnRanges | None = None
@@ -118,6 +123,11 @@ class Work:
     def tell(self, stage: str, done: int = 0, total: int = 1) -> None:
         """Reports progress."""
         self.options.progress(stage, done, total)
+
+
+def compared_on(samples: Samples) -> Samples:
+    """Those of the evaluation samples that the float file is held against the source on."""
+    return evaluation_part(samples, CHECKED)
 
 
 def _made(value: Made | None, step: str) -> Made:

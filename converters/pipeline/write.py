@@ -6,19 +6,15 @@ from dataclasses import replace
 
 import onnx_ir as ir
 
-from edgemm.converters.fidelity import evaluation_part
 from edgemm.converters.halving import first_failing, told
 from edgemm.converters.measure import check_float, run_artifact
-from edgemm.converters.pipeline.work import Work
+from edgemm.converters.pipeline.work import Work, compared_on
+from edgemm.converters.reference import Truth
 from edgemm.converters.samples import Samples
 from edgemm.converters.worker import RunFailed
 from edgemm.converters.written import Format, Settings, Written, write_plan
 from edgemm.errors import ConversionError, UnsupportedOperator
 from edgemm.quantize.plan import Plan
-
-CHECKED = 16
-"""Samples that the float file is held against the source on."""
-
 
 def write(work: Work) -> None:
     """The float file, for a guard on passes and writer, then the planned one."""
@@ -37,8 +33,10 @@ def check_written_float(work: Work, *, exact: bool = True) -> None:
         exact: the graph still computes what the source does; not where its biases were corrected.
     """
     prepared, options = work.prepared, work.options
-    source = prepared.source if exact and not prepared.rounds else None
-    few = evaluation_part(work.judged_on, CHECKED)
+    few = compared_on(work.judged_on)
+    source = None
+    if exact and not prepared.rounds and prepared.source is not None:
+        source = work.truth if work.truth is not None else Truth(prepared.source, few)
     try:
         work.float_latency = check_float(
             prepared.model, options.format, options.settings, few, source, prepared.pieces

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import sys
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
 from multiprocessing.connection import Connection
 from pathlib import Path
@@ -62,10 +62,10 @@ class _AsOnDevices:
 class _AsWritten:
     """An ONNX graph in ONNX Runtime; every node computed as it stands, unless told to optimize."""
 
-    def __init__(self, payload: bytes, optimize: bool) -> None:
-        from edgemm.quantize.reference import Reference
+    def __init__(self, payload: bytes, weights: Mapping[str, Array], optimize: bool) -> None:
+        from edgemm.quantize.reference import Apart, Reference
 
-        self._reference = Reference(payload, optimize=optimize)
+        self._reference = Reference(Apart(payload, weights), optimize=optimize)
         self.inputs, self.outputs = list(self._reference.inputs), list(self._reference.outputs)
 
     def run(self, arrays: Sequence[Array]) -> list[Array]:
@@ -97,7 +97,7 @@ def main() -> int:
     current: Opened | None = None
     while pipe.poll(IDLE_S):
         try:
-            question, arrays = receive(pipe)
+            question, arrays, file = receive(pipe)
         except (EOFError, OSError):
             return 0
         try:
@@ -105,15 +105,20 @@ def main() -> int:
                 send(pipe, {"outcomes": _replayed(str(question["replay"]))})
                 continue
             if "tensors" in question:
-                send(pipe, {"tensors": _tensors(arrays[0].tobytes(), bool(question["tensors"]))})
+                send(pipe, {"tensors": _tensors(file, bool(question["tensors"]))})
                 continue
             if "evaluate" in question:
-                send(pipe, {}, _evaluated(arrays[0].tobytes()))
+                send(pipe, {}, _evaluated(file))
                 continue
             if "open" in question:
                 current = None  # the one before it is freed first
-                current = _open(question, arrays)
+                current = _open(question, arrays, file)
+                arrays, file = [], b""  # what it needs of them it keeps
                 send(pipe, {"inputs": current.inputs, "outputs": current.outputs})
+                continue
+            if "close" in question:
+                current = None
+                send(pipe, {})
                 continue
             if current is None:
                 raise RuntimeError("nothing is open")
@@ -129,10 +134,10 @@ def main() -> int:
     return 0
 
 
-def _open(question: Content, arrays: Sequence[Array]) -> Opened:
-    payload = arrays[0].tobytes()
+def _open(question: Content, arrays: Sequence[Array], payload: bytes) -> Opened:
     if question["open"] == "onnx" and question["how"] != "device":
-        return _AsWritten(payload, question["how"] == "optimized")
+        weights = dict(zip(question["weights"], arrays, strict=True))
+        return _AsWritten(payload, weights, question["how"] == "optimized")
     return _AsOnDevices(payload, question["open"], str(question["signature"]))
 
 

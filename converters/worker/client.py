@@ -12,13 +12,12 @@ from contextlib import ExitStack, contextmanager, suppress
 from pathlib import Path
 from typing import IO, Literal
 
-import numpy as np
-
 from edgemm.artifact import Format
 from edgemm.child_process import cannot_start, start_piped
 from edgemm.converters.worker.wire import Array, Content, receive, send
 from edgemm.errors import ConversionError, MachineShortage, MissingDependency
 from edgemm.excerpt import excerpt
+from edgemm.quantize.reference import Apart
 
 TIMEOUT_S = 600.0
 """Time limit of one answer; after it the process is killed."""
@@ -66,18 +65,20 @@ class _Process:
         """It ended by itself, as it does when nobody has asked for a while."""
         return self._child.poll() == 0
 
-    def ask(self, content: Content, arrays: Sequence[Array] = ()) -> tuple[Content, list[Array]]:
+    def ask(
+        self, content: Content, arrays: Sequence[Array] = (), file: bytes = b""
+    ) -> tuple[Content, list[Array]]:
         """One question and its answer.
 
         Raises:
             RunFailed: the runtime raised, died, or did not come back.
         """
         try:
-            send(self.pipe, content, arrays)
+            send(self.pipe, content, arrays, file)
             if not self.pipe.poll(TIMEOUT_S):
                 self._child.kill()
                 raise RunFailed(f"one inference did not end within {TIMEOUT_S:g} s")
-            answer, found = receive(self.pipe)
+            answer, found, _ = receive(self.pipe)
         except (EOFError, OSError) as error:
             raise RunFailed(self._end()) from error
         if "error" in answer:
@@ -118,7 +119,7 @@ def replayed(path: Path) -> list[tuple[str, float, float, bool]]:
     Raises:
         RunFailed: it cannot be loaded, or dies.
     """
-    process, answer = _begun({"replay": str(path.absolute())})
+    process, answer, _ = _asked({"replay": str(path.absolute())})
     _give(process)
     return [(str(name), float(error), float(most), bool(ok)) for name, error, most, ok in answer["outcomes"]]
 
@@ -132,7 +133,7 @@ def evaluated(payload: bytes) -> list[Array]:
     Raises:
         RunFailed: LiteRT refuses the file, or dies of it.
     """
-    process, _, found = _asked({"evaluate": True}, [np.frombuffer(payload, np.uint8)])
+    process, _, found = _asked({"evaluate": True}, file=payload)
     _give(process)
     return found
 
@@ -149,7 +150,7 @@ def tensors_of(payload: bytes, *, allocate: bool) -> dict[int, tuple[int, ...]]:
     Raises:
         RunFailed: LiteRT refuses the file, or dies of it.
     """
-    process, answer = _begun({"tensors": allocate}, [np.frombuffer(payload, np.uint8)])
+    process, answer, _ = _asked({"tensors": allocate}, file=payload)
     _give(process)
     return {int(index): tuple(int(size) for size in shape) for index, shape in answer["tensors"]}
 
@@ -186,20 +187,17 @@ def _give(process: _Process) -> None:
         _idle.append(process)
 
 
-def _begun(content: Content, arrays: Sequence[Array] = ()) -> tuple[_Process, Content]:
-    """A worker and its answer to the first question."""
-    return _asked(content, arrays)[:2]
-
-
-def _asked(content: Content, arrays: Sequence[Array] = ()) -> tuple[_Process, Content, list[Array]]:
-    """The same with the arrays of the answer; another worker's where the first was about to end.
+def _asked(
+    content: Content, arrays: Sequence[Array] = (), file: bytes = b""
+) -> tuple[_Process, Content, list[Array]]:
+    """A worker and its answer to the first question; another worker's where the first was about to end.
 
     Raises:
         RunFailed: as `_Process.ask`.
     """
     process = _take()
     try:
-        return process, *process.ask(content, arrays)
+        return process, *process.ask(content, arrays, file)
     except RunFailed:
         idled = process.idled
         _give(process)
@@ -210,7 +208,7 @@ def _asked(content: Content, arrays: Sequence[Array] = ()) -> tuple[_Process, Co
         raise
     process = _Process()
     try:
-        return process, *process.ask(content, arrays)
+        return process, *process.ask(content, arrays, file)
     except BaseException:
         _give(process)
         raise
@@ -256,20 +254,34 @@ class Session:
 
 
 @contextmanager
-def opened(payload: bytes, format_: Format, how: How = "device", *, signature: str = "") -> Iterator[Session]:
-    """Opens a file in the worker.
+def opened(
+    payload: bytes | Apart, format_: Format, how: How = "device", *, signature: str = ""
+) -> Iterator[Session]:
+    """Opens a file in the worker; when the session ends, the worker frees it.
 
     Args:
+        payload: the file, or an ONNX graph with large constants beside it, which is not run as "device".
         signature: of a .tflite file, by whose names its inputs and outputs go; "" for its first graph as it is.
 
     Raises:
         RunFailed: the runtime refused the file, or died of it.
         MissingDependency: there is no runtime for it.
     """
-    process, content = _begun(
-        {"open": format_, "how": how, "signature": signature}, [np.frombuffer(payload, np.uint8)]
-    )
+    question: Content = {"open": format_, "how": how, "signature": signature, "weights": []}
+    if isinstance(payload, Apart):
+        question["weights"] = list(payload.weights)
+        process, content, _ = _asked(question, list(payload.weights.values()), payload.payload)
+    else:
+        process, content, _ = _asked(question, file=payload)
+    del payload
     try:
         yield Session(process, content)
+    except BaseException as error:
+        if not isinstance(error, Exception):  # stopped in the middle of an answer that nobody waits for
+            process.close()
+        raise
     finally:
+        if process.alive:
+            with suppress(RunFailed):  # it died of it: whoever is next gets another
+                process.ask({"close": True})
         _give(process)
