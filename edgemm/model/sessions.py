@@ -26,7 +26,7 @@ from edgemm.preprocess.encoder import Encoder
 from edgemm.results import Result
 from edgemm.session import NO_CLOCK, Cancellation, Emission, Gap, StageClock
 from edgemm.tasks.context import Context
-from edgemm.tasks.decoder import Decoder, HearsEveryWindow, HearsOut, HearsSilence
+from edgemm.tasks.decoder import Decoder, HearsEveryWindow, HearsLevels, HearsOut, HearsSilence
 from edgemm.tasks.outputs import Outputs
 
 if TYPE_CHECKING:
@@ -167,6 +167,7 @@ class AudioSession(ModelSession):
     def __init__(self, engine: Engine, decoder: Decoder, card: InputCard, index: int) -> None:
         from edgemm.preprocess.audio import compile_audio
         from edgemm.tasks.silence import Silence
+        from edgemm.tasks.sound_levels import SoundLevels
 
         super().__init__(engine)
         if card.audio is None:
@@ -176,7 +177,10 @@ class AudioSession(ModelSession):
         self._every = isinstance(decoder, HearsEveryWindow | HearsOut)
         self._to_the_end = isinstance(decoder, HearsEveryWindow) and decoder.to_the_end
         self._tail_s = decoder.tail_s if isinstance(decoder, HearsOut) else 0.0
-        self._hears_silence = decoder if isinstance(decoder, HearsSilence) and decoder.silence_s else None
+        self._levels = SoundLevels() if isinstance(decoder, HearsLevels) and decoder.by_level else None
+        self._hears_silence: HearsSilence | None = None
+        if isinstance(decoder, HearsSilence) and (decoder.silence_s or self._levels is not None):
+            self._hears_silence = decoder
         self._silence = Silence(self._hears_silence.silence_s if self._hears_silence else 0.0)
         self._state = decoder.begin()
         self._context = Context()
@@ -197,6 +201,8 @@ class AudioSession(ModelSession):
         if self._began_s is None:
             self._began_s = item.position / item.sample_rate
         self._newest = item
+        if self._levels is not None:
+            self._levels.push(item)
         for part, quiet in self._silence.parts(item):
             yield from self._hear(part, clock)
             if self._cancelled:
@@ -209,6 +215,7 @@ class AudioSession(ModelSession):
         assert self._hears_silence is not None
         begin_ns = min(self._context.begin_ns, quiet.now_ns)
         at = Context(begin_ns=begin_ns, end_ns=quiet.now_ns, begin_s=quiet.since_s, end_s=quiet.now_s)
+        at = at._replace(levels=self._levels)
         for each in self._hears_silence.quiet(at, self._state):
             yield Emission(each, begin_ns, quiet.now_ns, each.final)
 
@@ -236,9 +243,8 @@ class AudioSession(ModelSession):
         end_s = min(end_s, self._most_s)
         last = min(float(len(block.samples)), end_s * block.sample_rate - block.position)
         end_ns = block.captured_ns + round(last * 1e9 / block.sample_rate)
-        return Context(
-            begin_ns=end_ns - round((end_s - begin_s) * 1e9), end_ns=end_ns, begin_s=begin_s, end_s=end_s
-        )
+        begin_ns = end_ns - round((end_s - begin_s) * 1e9)
+        return Context(begin_ns=begin_ns, end_ns=end_ns, begin_s=begin_s, end_s=end_s, levels=self._levels)
 
     def _run(self, context: Context, clock: StageClock) -> Iterable[Result]:
         runs = self._runs
@@ -299,6 +305,8 @@ class AudioSession(ModelSession):
         """Forgets everything heard."""
         self._window.reset()
         self._silence.reset()
+        if self._levels is not None:
+            self._levels.reset()
         self._runs.reset()
         self._state = self._decoder.begin()
         self._began_s, self._most_s = None, math.inf

@@ -9,7 +9,7 @@ from edgemm.card.tasks import origin
 from edgemm.errors import CardError, EdgemmError
 from edgemm.results import Result
 from edgemm.tasks.context import Context
-from edgemm.tasks.decoder import Decoder, HearsOut, HearsSilence
+from edgemm.tasks.decoder import Decoder, HearsLevels, HearsOut, HearsSilence
 from edgemm.tasks.outputs import Outputs
 
 _METHODS = ("begin", "decode", "end", "whole")
@@ -36,6 +36,8 @@ class CheckedDecoder:
             )
         if isinstance(decoder, HearsOut):
             self.tail_s = decoder.tail_s
+        if isinstance(decoder, HearsLevels):
+            self.by_level = decoder.by_level
         if isinstance(decoder, HearsSilence):
             self.silence_s, self.joined, quiet = decoder.silence_s, decoder.joined, decoder.quiet
             self.quiet = lambda context, state: self._results("quiet", quiet(context, state))

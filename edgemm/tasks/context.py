@@ -7,6 +7,8 @@ from typing import NamedTuple
 import numpy as np
 import numpy.typing as npt
 
+from edgemm.tasks.sound_levels import SoundLevels
+
 _IDENTITY = np.array([[1.0, 0.0, 0.0], [0.0, 1.0, 0.0]])
 _IDENTITY.setflags(write=False)
 
@@ -33,6 +35,8 @@ class Context(NamedTuple):
     """Sound: where the window ends."""
     mask: npt.NDArray[np.float32] | None = None
     """Text: float32[tokens], 1 where a token stands; None where the input was no text."""
+    levels: SoundLevels | None = None
+    """Sound, where the decoder asks for it (`HearsLevels`): how loud it was lately."""
 
     def points(self, xy: npt.NDArray[np.floating]) -> npt.NDArray[np.float32]:
         """float[..., 2] in pixels of the tensor -> float32[..., 2] in pixels of the source."""

@@ -94,6 +94,17 @@ class HearsSilence(Protocol):
 
 
 @runtime_checkable
+class HearsLevels(Protocol):
+    """A decoder that is told how loud the sound was lately: `Context.levels`.
+
+    Exists so that words end where their sound does, of which a model's answers tell the middle. Optional.
+    """
+
+    by_level: bool
+    """Whether it is told."""
+
+
+@runtime_checkable
 class HearsEveryWindow(Protocol):
     """A decoder that needs every window of a recording, each of which stands for itself, and no silence behind it.
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import replace
-from typing import NamedTuple
+from typing import NamedTuple, Protocol
 
 import numpy as np
 import numpy.typing as npt
@@ -40,21 +40,62 @@ class Quiet(NamedTuple):
     now_ns: int
 
 
+class Piece(NamedTuple):
+    """Of running sound. Samples since the block began that ends it."""
+
+    begin: int
+    """Below zero where it began in a block before."""
+    end: int
+    voice: bool
+
+
+class FindsVoice(Protocol):
+    """Exists so that a silence is found by the level and by a network."""
+
+    def __call__(self, block: AudioBlock) -> Iterator[Piece]:
+        """The pieces that end with the next block, one after the other."""
+
+    def reset(self) -> None:
+        """Nothing was heard."""
+
+
+class Level:
+    """Voice is what is clearly louder than the quietest moment lately. See `FindsVoice`."""
+
+    def __init__(self) -> None:
+        self.reset()
+
+    def reset(self) -> None:
+        """See `FindsVoice`."""
+        self._voice: VoiceLevel | None = None
+        self._rest: npt.NDArray[np.float32] = np.zeros(0, np.float32)
+
+    def __call__(self, block: AudioBlock) -> Iterator[Piece]:
+        """See `FindsVoice`."""
+        hop, before = max(1, round(PIECE_S * block.sample_rate)), len(self._rest)
+        if self._voice is None:
+            self._voice = VoiceLevel(NOISE_DB, hop)
+        samples = np.concatenate([self._rest, block.samples])
+        self._rest = samples[len(samples) // hop * hop :]
+        for begin in range(0, len(samples) - hop + 1, hop):
+            yield Piece(begin - before, begin + hop - before, self._voice(samples[begin : begin + hop]))
+
+
 class Silence:
     """The state of one stream of sound at its own rate: told once for each silence that follows voice."""
 
-    def __init__(self, seconds: float) -> None:
+    def __init__(self, seconds: float, voice: FindsVoice | None = None) -> None:
         """Args:
         seconds: of silence after which it is told; 0: never.
+        voice: tells voice from silence; None: the level does.
         """
-        self._seconds = seconds
+        self._seconds, self._voice = seconds, voice or Level()
         self.reset()
 
     def reset(self) -> None:
         """Nothing was heard."""
-        self._voice: VoiceLevel | None = None
-        self._rest: npt.NDArray[np.float32] = np.zeros(0, np.float32)
-        self._row = 0
+        self._voice.reset()
+        self._row_s = 0.0
         self._speaks = self._again = False
         self._end_s = 0.0
 
@@ -71,33 +112,23 @@ class Silence:
             yield _cut(block, begun, len(block.samples)), None
 
     def _found(self, block: AudioBlock) -> Iterator[tuple[int, Quiet]]:
-        if self._voice is None:
-            self._voice = VoiceLevel(NOISE_DB, _hop(block))
-        hop, before = _hop(block), len(self._rest)
-        samples = np.concatenate([self._rest, block.samples])
-        for begin in range(0, len(samples) - hop + 1, hop):
-            voice = self._voice(samples[begin : begin + hop])
-            end = begin + hop - before
-            quiet = self._take(voice, hop, block.position + end, block.sample_rate)
-            if quiet is not None:
-                yield end, quiet._replace(now_ns=block.captured_ns + round(end * 1e9 / block.sample_rate))
-        self._rest = samples[len(samples) // hop * hop :]
+        rate = block.sample_rate
+        for piece in self._voice(block):
+            begin_s, end_s = ((block.position + at) / rate for at in (piece.begin, piece.end))
+            if self._take(piece.voice, end_s - begin_s, end_s):
+                now_ns = block.captured_ns + round(piece.end * 1e9 / rate)
+                yield max(0, piece.end), Quiet(self._end_s, end_s, now_ns)
 
-    def _take(self, voice: bool, hop: int, place: int, rate: int) -> Quiet | None:
-        """The next piece, which ends at a place of the stream."""
-        now_s = place / rate
-        self._row = self._row + hop if voice else 0
-        self._again = voice and (self._again or self._row >= AGAIN_S * rate)
+    def _take(self, voice: bool, length_s: float, now_s: float) -> bool:
+        """Takes the next piece, which ends now. True where it is time to tell."""
+        self._row_s = self._row_s + length_s if voice else 0.0
+        self._again = voice and (self._again or self._row_s >= AGAIN_S - ROUNDING_S)
         if self._again:
             self._speaks, self._end_s = True, now_s
-        if not self._speaks or now_s - self._end_s < self._seconds - hop / rate / 2:
-            return None
+        if not self._speaks or now_s - self._end_s < self._seconds - length_s / 2:
+            return False
         self._speaks = False
-        return Quiet(self._end_s, now_s, 0)
-
-
-def _hop(block: AudioBlock) -> int:
-    return max(1, round(PIECE_S * block.sample_rate))
+        return True
 
 
 def _cut(block: AudioBlock, begin: int, end: int) -> AudioBlock:

@@ -22,6 +22,7 @@ from edgemm.session import NO_CLOCK, Cancellation, Emission, Gap, StageClock
 from edgemm.tasks.context import Context
 from edgemm.tasks.mirror import Mirror
 from edgemm.tasks.silence import Quiet, Silence
+from edgemm.tasks.sound_levels import SoundLevels
 from edgemm.tensors import TensorSpec
 
 
@@ -39,6 +40,7 @@ class WindowSession(ABC):
         mirrored: bool,
         tail_s: float,
         silence_s: float = 0.0,
+        by_level: bool = False,
     ) -> None:
         """
         Args:
@@ -48,6 +50,7 @@ class WindowSession(ABC):
             mirrored: before the first sample stands its mirror image, `audio.lead` samples of it.
             tail_s: seconds of silence behind the last sample, beside those that complete its window.
             silence_s: of the sound itself, after which `_quiet` is asked; 0: never.
+            by_level: contexts have the levels of the sound, which say where words end.
 
         Raises:
             CardError: the recipe does not fit the input, or leaves sound out.
@@ -66,7 +69,8 @@ class WindowSession(ABC):
             )
         self._span_s, self._stride_s = self._window.span / self._rate, self._window.stride / self._rate
         self._tail_s = self._span_s + tail_s
-        self._cancelled, self._silence = Cancellation(), Silence(silence_s)
+        self._cancelled, self._levels = Cancellation(), SoundLevels() if by_level else None
+        self._silence = Silence(silence_s)
         self._began_s: float | None = None
         self._newest: AudioBlock | None = None
         self._at = Context()
@@ -98,6 +102,8 @@ class WindowSession(ABC):
             raise InputError(f"the bundle takes sound: expected an AudioBlock, found {type(item).__name__}")
         self._cancelled.renew()
         self._newest = item
+        if self._levels is not None:
+            self._levels.push(item)
         for part, quiet in self._silence.parts(item):
             heard = self._mirror(part)
             if heard is not None:
@@ -130,7 +136,8 @@ class WindowSession(ABC):
         samples = min(float(len(block.samples)), end_s * block.sample_rate - block.position)
         end_ns = block.captured_ns + round(samples * 1e9 / block.sample_rate)
         begin_ns = end_ns - round(self._span_s * 1e9)
-        return Context(begin_ns=begin_ns, end_ns=end_ns, begin_s=end_s - self._span_s, end_s=end_s)
+        begin_s = end_s - self._span_s
+        return Context(begin_ns=begin_ns, end_ns=end_ns, begin_s=begin_s, end_s=end_s, levels=self._levels)
 
     def gap(self, gap: Gap, clock: StageClock) -> Iterator[Emission]:
         """What is still to be said; then what was heard is forgotten."""
@@ -179,6 +186,8 @@ class WindowSession(ABC):
         self._window.reset()
         self._mirror.reset()
         self._silence.reset()
+        if self._levels is not None:
+            self._levels.reset()
         self._forget()
         self._began_s, self._newest, self._at = None, None, Context()
 

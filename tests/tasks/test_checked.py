@@ -15,7 +15,7 @@ from edgemm.errors import CardError, EdgemmError
 from edgemm.results import Embedding, Transcript
 from edgemm.tasks import open_decoder
 from edgemm.tasks.context import NOWHERE
-from edgemm.tasks.decoder import HearsOut, HearsSilence
+from edgemm.tasks.decoder import HearsLevels, HearsOut, HearsSilence
 from edgemm.tasks.outputs import Outputs
 from edgemm.tensors import TensorSpec
 
@@ -48,7 +48,7 @@ class Gives:
 class HearsItOut(Gives):
     """One that is told of silences too."""
 
-    tail_s, silence_s = 0.3, 0.7
+    tail_s, silence_s, by_level = 0.3, 0.7, True
 
     def quiet(self, context: Any, state: Any) -> Any:
         return self.value
@@ -135,9 +135,11 @@ def test_a_decoder_that_is_told_of_silences_still_is(opened: Any) -> None:
     decoder = opened(HearsItOut([GOOD]))
     assert isinstance(decoder, HearsOut)
     assert isinstance(decoder, HearsSilence)
+    assert isinstance(decoder, HearsLevels)
+    assert decoder.by_level
     assert (decoder.tail_s, decoder.silence_s) == (0.3, 0.7)
     assert list(decoder.quiet(NOWHERE, 7)) == [GOOD]
     assert decoder.joined([GOOD]) is GOOD
-    assert not isinstance(opened(Gives([])), HearsSilence)
+    assert not isinstance(opened(Gives([])), HearsSilence | HearsLevels)
     with pytest.raises(EdgemmError, match=r"quiet\(\) must give a list of results"):
         list(opened(HearsItOut(GOOD)).quiet(NOWHERE, 7))

@@ -79,8 +79,9 @@ class CtcSession(WindowSession):
         self._part, self._input, self._decoder, self._covered_s = part, spec.name, decoder, covered_s
         tail_s = recipe.tail_s + recipe.delay_s
         super().__init__(
-            recipe.audio, spec, (part,), mirrored=recipe.mirrored, tail_s=tail_s, silence_s=decoder.silence_s
-        )
+            recipe.audio, spec, (part,), mirrored=recipe.mirrored, tail_s=tail_s, silence_s=decoder.silence_s,
+            by_level=decoder.by_level,
+        )  # fmt: skip
 
     def _heard(self, context: Context, clock: StageClock) -> list[Transcript]:
         clock.start("infer")
@@ -90,7 +91,9 @@ class CtcSession(WindowSession):
         return self._decoder.decode(outputs, covered, self._state)
 
     def _quiet(self, quiet: Quiet) -> list[Transcript]:
-        return self._decoder.quiet(Context(begin_s=quiet.since_s, end_s=quiet.now_s), self._state)
+        return self._decoder.quiet(
+            Context(begin_s=quiet.since_s, end_s=quiet.now_s, levels=self._levels), self._state
+        )
 
     def _ended(self, context: Context) -> list[Transcript]:
         return self._decoder.end(context, self._state)

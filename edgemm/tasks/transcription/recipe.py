@@ -35,7 +35,8 @@ class TranscriptionRecipe:
     """Silence after which what was said is final; 0: only at the end of the sound."""
     endpoint_by: Literal["sound", "labels"] = "sound"
     """What is silent. labels: no step has a label. sound: that, or the sound is hardly louder than its quietest moments
-    lately, which is known sooner, since labels come late and at the end of a window."""
+    lately, which is known sooner, since labels come late and at the end of a window; and words end where their sound
+    does, which may be behind their last label."""
     longest_s: float = 30.0
     """Of one final result: speech that goes on is divided at the next step without a label."""
     delay_s: float = 0.0

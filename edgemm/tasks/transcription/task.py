@@ -13,6 +13,7 @@ from edgemm.results import Transcript
 from edgemm.tasks.context import Context
 from edgemm.tasks.decoder import Decoder
 from edgemm.tasks.outputs import Outputs
+from edgemm.tasks.sound_levels import SoundLevels
 from edgemm.tasks.timing import Timing
 from edgemm.tasks.transcription.greedy import Greedy
 from edgemm.tasks.transcription.hot_words import HotWords
@@ -44,6 +45,7 @@ class Listening:
 
     def __init__(self, utterance: Utterance) -> None:
         self.utterance = utterance
+        self.levels: SoundLevels | None = None
         self.held: list[Step] = []
         self.next_s = -np.inf
         """Where the next step begins."""
@@ -68,6 +70,8 @@ class TranscriptionDecoder:
         """See `edgemm.tasks.decoder.HearsOut`."""
         self.silence_s = recipe.endpoint_s if recipe.endpoint_by == "sound" else 0.0
         """See `edgemm.tasks.decoder.HearsSilence`."""
+        self.by_level = recipe.endpoint_by == "sound"
+        """See `edgemm.tasks.decoder.HearsLevels`."""
 
     def begin(self) -> Listening:
         """Nothing was heard."""
@@ -85,12 +89,13 @@ class TranscriptionDecoder:
     def decode(self, outputs: Outputs, context: Context, state: Listening) -> list[Transcript]:
         """The next window, which ends at `context.end_s`: final results of what ended in it, then a partial one where
         more was understood."""
+        state.levels = context.levels
         found = self._hear(self._new(self.scores(outputs), context, state), state)
         utterance = state.utterance
         text = utterance.text() if self.recipe.partial else utterance.told
         if text != utterance.told:
             utterance.told = text
-            found.append(utterance.transcript(final=False))
+            found.append(utterance.transcript(state.levels, final=False))
         return found
 
     def quiet(self, context: Context, state: Listening) -> list[Transcript]:
@@ -130,7 +135,7 @@ class TranscriptionDecoder:
         to be nothing is taken back by an empty one."""
         ended = state.utterance
         state.utterance = Utterance(self.recipe, self._spelling, self._search, ended.still_heard)
-        found = ended.transcript(final=True)
+        found = ended.transcript(state.levels, final=True)
         return [found] if found.words or ended.told else []
 
     def _new(self, rows: npt.NDArray[np.float32], context: Context, state: Listening) -> list[Step]:

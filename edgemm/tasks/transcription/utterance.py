@@ -11,9 +11,11 @@ import numpy.typing as npt
 
 from edgemm.results import Transcript, Word
 from edgemm.tasks.silence import ends_speech
+from edgemm.tasks.sound_levels import SoundLevels
 from edgemm.tasks.transcription.alignment import Place, align
 from edgemm.tasks.transcription.recipe import TranscriptionRecipe
 from edgemm.tasks.transcription.spelling import Spelling, Written
+from edgemm.tasks.transcription.word_ends import to_the_end
 
 WORD_S = 1.0
 """Seconds that a word may take from the mark that it begins to its label: no silence ends an utterance in it."""
@@ -133,11 +135,17 @@ class Utterance:
         """What was understood so far, as the search has it."""
         return _joined(self._spelling.words(self._search.best()))
 
-    def transcript(self, *, final: bool) -> Transcript:
-        """What was understood so far, with the times of its words."""
+    def transcript(self, levels: SoundLevels | None = None, *, final: bool) -> Transcript:
+        """What was understood so far, with the times of its words.
+
+        Args:
+            levels: tell where they end; None: their labels do.
+            final: nothing follows.
+        """
         labels = self._search.best(final=final)
         places = align(np.stack(self._rows), labels, self._recipe.blank) if labels else []
-        words = tuple(self._word(each, labels, places) for each in self._spelling.words(labels))
+        found = [self._word(each, labels, places) for each in self._spelling.words(labels)]
+        words = to_the_end(found, levels, self._begins_s[-1] + self._step_s) if found else ()
         text = " ".join(each.text for each in words)
         if not words:
             return Transcript(text, final=final)

@@ -29,13 +29,15 @@ class TransducerSession(WindowSession):
         self._recipe, self._spelling = recipe, spelling
         self._encoder, self._predictor, self._joiner = encoder, predictor, joiner
         self._hot = HotWords(recipe, spelling)
+        by_level = recipe.endpoint_by == "sound"
         super().__init__(
             recipe.audio,
             encoder.spec,
             (encoder.part, predictor.part, joiner.part),
             mirrored=recipe.mirrored,
             tail_s=recipe.tail_s + recipe.delay_s,
-            silence_s=recipe.endpoint_s if recipe.endpoint_by == "sound" else 0.0,
+            silence_s=recipe.endpoint_s if by_level else 0.0,
+            by_level=by_level,
         )
 
     def _heard(self, context: Context, clock: StageClock) -> list[Transcript]:
@@ -71,7 +73,7 @@ class TransducerSession(WindowSession):
 
     def _forget(self) -> None:
         self._encoder.part.reset()
-        self._utterances = Utterances(self._recipe, self._spelling, self._search())
+        self._utterances = Utterances(self._recipe, self._spelling, self._search(), self._levels)
 
     def _search(self) -> Search:
         recipe = self._recipe

@@ -7,7 +7,9 @@ from math import exp
 
 from edgemm.results import Transcript, Word
 from edgemm.tasks.silence import ends_speech
+from edgemm.tasks.sound_levels import SoundLevels
 from edgemm.tasks.transcription.spelling import Spelling, Written
+from edgemm.tasks.transcription.word_ends import to_the_end
 from edgemm.tasks.transducer.networks import Row
 from edgemm.tasks.transducer.recipe import TransducerRecipe
 from edgemm.tasks.transducer.search import Label, Search
@@ -18,8 +20,20 @@ ROUNDING_S = 1e-6
 class Utterances:
     """One after the other; the decoder goes on from each to the next, so that a silence changes no word behind it."""
 
-    def __init__(self, recipe: TransducerRecipe, spelling: Spelling, search: Search) -> None:
-        self._recipe, self._spelling, self._search = recipe, spelling, search
+    def __init__(
+        self,
+        recipe: TransducerRecipe,
+        spelling: Spelling,
+        search: Search,
+        levels: SoundLevels | None = None,
+    ) -> None:
+        """Args:
+        recipe: what ends one, and its times.
+        spelling: of the words.
+        search: finds the labels.
+        levels: tell where words end; None: their labels do.
+        """
+        self._recipe, self._spelling, self._search, self._levels = recipe, spelling, search, levels
         self.told = ""
         """Text of the newest partial result of the utterance under way."""
         self._restart()
@@ -95,7 +109,8 @@ class Utterances:
         return self._spelling.words([each.label for each in labels])
 
     def _transcript(self, labels: Sequence[Label], *, final: bool) -> Transcript:
-        words = tuple(self._word(each, labels) for each in self._words(labels))
+        spelt = [self._word(each, labels) for each in self._words(labels)]
+        words = to_the_end(spelt, self._levels, self._begins_s[-1] + self._step_s) if spelt else ()
         text = " ".join(each.text for each in words)
         if not words:
             return Transcript(text, final=final)

@@ -13,10 +13,12 @@ import pytest
 from edgemm.card import AudioRecipe, InputCard, ModelCard, OutputCard
 from edgemm.card.options import with_options
 from edgemm.errors import ArtifactError, CardError, InputError
+from edgemm.media import AudioBlock
 from edgemm.results import Transcript
 from edgemm.tasks import open_decoder
 from edgemm.tasks.context import Context
 from edgemm.tasks.outputs import Outputs
+from edgemm.tasks.sound_levels import SoundLevels
 from edgemm.tasks.transcription import TranscriptionRecipe
 from edgemm.tasks.transcription.task import TranscriptionDecoder
 from edgemm.tensors import TensorSpec
@@ -128,6 +130,37 @@ def test_it_does_not_while_the_network_has_not_heard_all_of_the_voice() -> None:
     hear(state, decode, "-a--", 0.0)
     assert decode.quiet(Context(begin_s=0.45, end_s=0.95), state) == []
     assert told(hear(state, decode, "----", 0.4)) == [("a", True)]
+
+
+def loud(seconds: float, *parts_s: tuple[float, float]) -> SoundLevels:
+    """Of a sound that is loud in these parts, at 1,000 samples a second."""
+    samples = np.full(round(seconds * 1000), 1e-4, np.float32)
+    for begin_s, end_s in parts_s:
+        samples[round(begin_s * 1000) : round(end_s * 1000)] = 0.1
+    levels = SoundLevels()
+    levels.push(AudioBlock(samples, 1000, 0, 0))
+    return levels
+
+
+def test_words_end_where_their_sound_does_and_before_the_next_one() -> None:
+    decode = decoder(card(units="words", separator=""))
+    assert decode.by_level
+    assert not decoder(card(endpoint_by="labels")).by_level
+    state, levels = decode.begin(), loud(1.2, (0.1, 0.7))
+    found = list(decode.decode(outputs("-a--"), Context(begin_s=0.0, end_s=0.4, levels=levels), state))
+    found += decode.decode(outputs("b---"), Context(begin_s=0.4, end_s=0.8, levels=levels), state)
+    found += decode.end(Context(end_s=0.8), state)
+    ends = [[round(word.end_s, 6) for word in each.words] for each in found]
+    assert ends == [[0.4], [0.4, 0.7], [0.4, 0.7]]
+
+
+def test_words_of_delayed_scores_end_with_the_sound_that_was_heard() -> None:
+    decode = decoder(card(units="words", separator="", delay_s=0.2, endpoint_s=0.0))
+    state, levels = decode.begin(), loud(2.0, (0.1, 0.5), (0.54, 0.9))
+    (said,) = decode.decode(outputs("---a"), Context(begin_s=0.0, end_s=0.4, levels=levels), state)
+    assert (said.words[0].begin_s, said.words[0].end_s) == (0.1, 0.4)
+    (said,) = decode.end(Context(end_s=0.4, levels=levels), state)
+    assert said.words[0].end_s == 0.4
 
 
 def test_a_label_after_the_silence_was_told_takes_it_back() -> None:

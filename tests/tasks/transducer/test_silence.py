@@ -10,6 +10,7 @@ import pytest
 from edgemm.media import AudioBlock
 from edgemm.session import NO_CLOCK
 from edgemm.tasks.context import Context
+from edgemm.tasks.sound_levels import SoundLevels
 from edgemm.tasks.transcription.spelling import Spelling
 from edgemm.tasks.transducer.recipe import TransducerRecipe
 from edgemm.tasks.transducer.search import Label
@@ -72,6 +73,19 @@ def test_a_label_behind_it_takes_it_back() -> None:
     assert not heard.quiet(0.2, 0.9)
     assert pushed(heard, 6, 16) == []
     assert pushed(heard, 16, 17) == [16]
+
+
+def test_words_end_where_their_sound_does() -> None:
+    samples = np.full(20_000, 1e-4, np.float32)
+    samples[3000:7000] = 0.1
+    levels = SoundLevels()
+    levels.push(AudioBlock(samples, 10_000, 0, 0))
+    heard = Utterances(RECIPE, Spelling(("<blank>", "▁a"), RECIPE), Scripted((4,)), levels)
+    pushed(heard, 0, 7)
+    assert [(each.begin_s, each.end_s) for each in heard.transcript().words] == [(0.3, 0.7)]
+    pushed(heard, 7, 9)
+    ((word,),) = (each.words for each in heard.finished())
+    assert word.end_s == pytest.approx(0.7)
 
 
 def test_silence_without_words_ends_nothing() -> None:

@@ -234,7 +234,7 @@ def test_what_is_streamed_is_what_torch_says_of_the_whole(
     made: Made, open_session: Callable[..., Any], seed: int
 ) -> None:
     samples, recipe = melody(3.0, seed), made.recipe()
-    session = open_session()
+    session = open_session(endpoint_by="labels")
     rows = made.rows(samples, recipe)
     said = made.greedy(rows)
     assert len({label for label, _ in said}) > 3
@@ -247,6 +247,22 @@ def test_what_is_streamed_is_what_torch_says_of_the_whole(
     whole = session.whole(AudioBlock(samples, RATE, 0, 0))
     assert whole.text == texts(expected)
     session.close()
+
+
+def test_words_end_with_the_sound_that_goes_on(made: Made, open_session: Callable[..., Any]) -> None:
+    samples = np.concatenate([np.zeros(RATE // 10, np.float32), melody(1.5, 0)])
+    by_label, by_sound = (
+        told(heard(open_session(endpoint_by=by, endpoint_s=0.0), samples, 3)) for by in ("labels", "sound")
+    )
+    assert [each[:2] for each in by_sound] == [each[:2] for each in by_label]
+    later = [sound[2] - label[2] for sound, label in zip(by_sound, by_label, strict=True)]
+    assert min(later) >= 0
+    assert max(later) > 0.02
+    limits = [max(label[2], behind[1]) for label, behind in pairwise(by_label)]
+    assert all(word[2] <= limit + 1e-3 for word, limit in zip(by_sound, limits, strict=False))
+    session = open_session(endpoint_by="sound", endpoint_s=0.0)
+    words = session.whole(AudioBlock(samples, RATE, 0, 0)).words
+    assert [(each.text, each.begin_s, each.end_s) for each in words] == by_sound
 
 
 def test_partial_results_grow_to_the_final_one(made: Made, open_session: Callable[..., Any]) -> None:
