@@ -132,6 +132,15 @@ def test_it_does_not_while_the_network_has_not_heard_all_of_the_voice() -> None:
     assert told(hear(state, decode, "----", 0.4)) == [("a", True)]
 
 
+def test_a_silence_that_was_told_too_soon_ends_it_with_a_later_step() -> None:
+    decode = decoder(card(partial=False, endpoint_s=1.6))
+    state = decode.begin()
+    hear(state, decode, "-a--", 0.0)
+    assert decode.quiet(Context(begin_s=0.45, end_s=2.05), state) == []
+    assert hear(state, decode, "--------", 0.4) == []
+    assert told(hear(state, decode, "----", 1.2)) == [("a", True)]  # by labels alone not before 1.8 s
+
+
 def loud(seconds: float, *parts_s: tuple[float, float]) -> SoundLevels:
     """Of a sound that is loud in these parts, at 1,000 samples a second."""
     samples = np.full(round(seconds * 1000), 1e-4, np.float32)
