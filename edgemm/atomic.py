@@ -218,6 +218,10 @@ def check(path: str | Path, what: str = "") -> None:
 def cannot_write(path: str | Path, error: OSError, what: str = "") -> str:
     """The sentence for an error of `write`: what, where, why, and what to do."""
     head = f"{what} {path}" if what else f"{path}"
+    if (
+        error.errno == errno.ENOENT and Path(path).parent.is_dir()
+    ):  # such as /proc, which makes its files itself
+        return f"{head}: cannot be written (the folder takes no new files). Choose another folder"
     hint = _HINTS.get(error.errno or 0, "Choose another name or folder")
     return f"{head}: cannot be written ({error.strerror or error}). {hint}"
 

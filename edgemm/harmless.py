@@ -22,6 +22,11 @@ HARMLESS = _words(
 """Options whose value is shown, where it is a harmless one as well. Lower case."""
 FLAGS = frozenset({"real_stream", "stream", "live", "video", "audio", "mjpeg", "mjpg", "snapshot"})
 """Options without a value that are shown."""
+WITH_SETTINGS = _words(
+    """blur gaussian median bilateral sharpen gray invert equalize clahe threshold adaptive sobel scharr laplacian canny
+    erode dilate open close gradient tophat blackhat box points circle faces bodies hands"""
+)
+"""Words that are no address, and take settings behind a question mark: filters, crops, what is followed."""
 _WORDS = "stream snapshot caller listener rendezvous baseline unicast multicast newest float32"
 _HARMLESS_VALUE = re.compile(
     r"(?i)[+-]?\d{1,6}(?:\.\d{1,6})?(?:e[+-]?\d{1,2})?|\d{1,5}[x*]\d{1,5}|\d{1,5}/\d{1,5}|\d{3,4}[pi]|\*{3}"

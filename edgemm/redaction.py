@@ -3,7 +3,9 @@
 Everything that edgemm writes for people or programs goes through here: messages of errors, logs, records, `repr()`.
 User names and passwords are left out. The value of every option in a query, a fragment, a path or a pipeline is
 replaced by `***`, unless its name is in `HARMLESS` and the value is a number or one of a few words. So are parts of a
-path that look like a token. Where an address is malformed, more is hidden rather than less.
+path that look like a token. Where an address is malformed, more is hidden rather than less. Settings of filters, crops
+and seeds (`canny?low=50`, `seed:0?label=2`) belong to no address: of them only what bears the name of a secret, or
+looks like a token, is hidden.
 
     rtsp://admin:pw@10.0.0.7:554/ch/1?jwt=eyJ.x&width=640#timeout_s=3
     rtsp://10.0.0.7:554/ch/1?jwt=***&width=640#timeout_s=3
@@ -20,6 +22,7 @@ from edgemm.harmless import (
     HARMLESS,
     NAME,
     SECRET_NAME,
+    WITH_SETTINGS,
     decoded,
     is_harmless,
     is_harmless_property,
@@ -29,7 +32,7 @@ from edgemm.harmless import (
 HIDDEN = "***"
 PLACEHOLDER = "USER:PASSWORD"
 """Stands in messages that say where both belong."""
-_BEHIND = "'\")]}>,.;:"
+_BEHIND = "'\")]}>,.;:`"
 """Punctuation that stands behind an address or a value in a text."""
 NETWORK = frozenset({"rtsp", "rtsps", "rtp", "http", "https", "udp", "tcp", "srt"})
 """Schemes that edgemm opens over a network."""
@@ -52,6 +55,8 @@ def shown_address(name: str) -> str:
     """The name of a source as it may be shown. Spaces and quotes in it belong to it."""
     if not _MAY_BE_ADDRESS.search(name):
         return name
+    if _SETTINGS.fullmatch(name):
+        return _shown_settings(name)
     found = _WHOLE.match(name)
     scheme = found[1].lower() if found else ""
     if found and (scheme in NETWORK or len(found[2]) >= 2):
@@ -215,12 +220,36 @@ def _quoted_address(found: re.Match[str]) -> str:
 
 
 def _pair_in_text(found: re.Match[str]) -> str:
-    value = found[3].rstrip(_BEHIND)
-    if is_harmless(found[2], value):
+    """A pair of a query; or a word with its settings, whole, which no later search takes for a query."""
+    if found["settings"]:
+        return _shown_settings(found["settings"])
+    name, given = found["name"], found["value"]
+    value = given.rstrip(_BEHIND)
+    if is_harmless(name, value):
         return found[0]
-    return f"{found[1]}{found[2]}={HIDDEN}{found[3][len(value) :]}"
+    return f"{found['mark']}{name}={HIDDEN}{given[len(value) :]}"
 
 
+def _shown_settings(text: str) -> str:
+    parts = re.split(r"([?&])", text)
+    return "".join(
+        part if place % 2 or not place else _shown_setting(part) for place, part in enumerate(parts)
+    )
+
+
+def _shown_setting(pair: str) -> str:
+    name, equals, value = pair.partition("=")
+    plain = (value or name).rstrip(_BEHIND)
+    if not plain or not (
+        re.fullmatch(SECRET_NAME, name, re.IGNORECASE) or looks_like_a_token(decoded(plain))
+    ):
+        return pair
+    return f"{name if equals else ''}{equals}{HIDDEN}{pair[len(pair.rstrip(_BEHIND)) :]}"
+
+
+_SETTINGS = re.compile(
+    rf"(?<![\w/.:@\\%=&?#-])(?:seed:[\d.,-]*|(?:{'|'.join(sorted(WITH_SETTINGS))}))\?[^\s'\"]+"
+)
 _MAY_BE_ADDRESS = re.compile(r"[:@=]|//|\\\\")
 _MAY_HOLD = re.compile(
     r"(?i)[=@]|:[/\\]|['\"]\s*:|bearer|basic|eyJ|authorization|cookie|passw|secret|token|x-api|property"
@@ -249,6 +278,7 @@ _IN_TEXT: tuple[tuple[re.Pattern[str], Any], ...] = (
     (re.compile(rf"(?i)((?:^|[?&;,\s({{'\"])){SECRET_NAME}="
                 r"(?!\*\*\*)(?:\"(?:[^\"\\]|\\.)*\"|'(?:[^'\\]|\\.)*'|[^\s&;'\",)]+)"),
      lambda found: f"{found[0].partition('=')[0]}={HIDDEN}"),
-    (re.compile(r"([?&])([\w.-]{1,80})=(?!\*\*\*)([^\s&?#;'\"]+)"), _pair_in_text),
+    (re.compile(rf"(?P<settings>{_SETTINGS.pattern})|(?P<mark>[?&])(?P<name>[\w.-]{{1,80}})=(?!\*\*\*)"
+                r"(?P<value>[^\s&?#;'\"]+)"), _pair_in_text),
 )  # fmt: skip
 """What is looked for in a text, in this order -> what stands there instead."""

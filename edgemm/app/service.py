@@ -14,6 +14,7 @@ from edgemm.capture import open_source
 from edgemm.capture.source import Source
 from edgemm.capture.uri import parse_uri
 from edgemm.chain.crop import Crop
+from edgemm.chain.mediapipe import require_points
 from edgemm.errors import EdgemmError, InputError, SourceError, UnknownSource
 from edgemm.log import LOG
 from edgemm.model.filtered import Filter
@@ -201,6 +202,8 @@ class Service:
         """The models so far, with one more behind them."""
         card, options = stage.card or None, stage.options
         model = opened.enter_context(load(stage.model, delegate=stage.delegate, card=card, **options))
+        if stage.follow:
+            require_points(stage.follow, getattr(model, "key_points", None))
         more = {"name": stage.name, "track": stage.track, "smooth": stage.smooth}
         if model.modality == POINTS and stage.crop is None:
             return front.then(model, **more)

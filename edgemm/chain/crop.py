@@ -133,7 +133,7 @@ class Crop:
             InputError: it has not the key points that are named.
         """
         points = sighting.points_xy
-        self._require_points(points)
+        self.require_points(len(points))
         angle = self._angle(points)
         x, y, width, height = self._measured(sighting, angle)
         cos, sin = math.cos(angle), math.sin(angle)
@@ -148,14 +148,19 @@ class Crop:
             return None
         return Part(Region((x, y), size, angle), sighting, (width + height) / 2)
 
-    def _require_points(self, points: Points) -> None:
+    def require_points(self, count: int) -> None:
+        """Whether so many key points are enough.
+
+        Raises:
+            InputError: the crop names one beyond them, or needs some where there are none.
+        """
         turn = () if self.turn is None else self.turn
         highest = max((at for named in (self.of, *turn) for at in _several(named)), default=-1)
-        if highest >= len(points):
+        if highest >= count:
             raise InputError(
-                f"Crop: expected key points up to {highest} (from 0), found {len(points)} in the result in front of it"
+                f"Crop: expected key points up to {highest} (from 0), found {count} in the result in front of it"
             )
-        if self.by == "points" and not len(points):
+        if self.by == "points" and not count:
             raise InputError('Crop: expected key points, found none in the result. Take by="box"')
 
     def _angle(self, points: Points) -> float:

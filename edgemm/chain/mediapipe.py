@@ -72,6 +72,8 @@ def hands(at_most: int = 1, *, every_s: float = 0.0) -> tuple[Crop, Track]:
 
 FOLLOWED: Mapping[str, Callable[..., tuple[Crop, Track]]] = {"faces": faces, "bodies": bodies, "hands": hands}
 """Word of an app file and of the command line -> the rules."""
+_POINTS: Mapping[str, tuple[int, ...]] = {"faces": (468, 478), "bodies": (35, 39), "hands": (21,)}
+"""How many points the networks have that the rules are for."""
 _SETTINGS: Mapping[str, Callable[[str], Any]] = {"at_most": int, "every_s": float}
 
 
@@ -94,3 +96,24 @@ def followed(text: str) -> tuple[Crop, Track]:
         except ValueError as error:
             raise InputError(f"follow: expected a number for {key}, found {value[:80]!r}") from error
     return rules(**values)
+
+
+def require_points(text: str, count: int | None) -> None:
+    """Whether the rules that a word stands for are for the points of a network; others would follow nothing.
+
+    Args:
+        text: as for `followed`.
+        count: of the network behind the crop; None where its card does not tell.
+
+    Raises:
+        InputError: they are for another network.
+    """
+    word = text.partition("?")[0]
+    expected = _POINTS[choice("follow", word, FOLLOWED)]
+    if count is None or count in expected:
+        return
+    other = next((f", or take {each!r}" for each, known in _POINTS.items() if count in known), "")
+    raise InputError(
+        f"follow: {word!r} is for a network of {' or '.join(map(str, expected))} points, found one of {count}. Say "
+        f"what is cut out with crop and track instead{other}"
+    )

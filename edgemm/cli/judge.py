@@ -84,6 +84,10 @@ def add_arguments(parser: CommandParser) -> None:
     parser.add_argument(
         "--dask", default="", metavar="ADDRESS", help="let the workers of a Dask scheduler answer"
     )
+    parser.add_argument(
+        "--dask-limit", type=whole(1, 1_000_000), metavar="SECONDS",
+        help="with --dask: a worker that takes longer for one piece of the work is stopped (default 3600)",
+    )  # fmt: skip
     parser.add_argument("--rows", metavar="FILE.jsonl", help="keep what is done there, and go on from it")
     parser.set_defaults(run=run)
 
@@ -123,18 +127,22 @@ def run(options: argparse.Namespace) -> int:
 
 def _asked(options: argparse.Namespace) -> tuple[list[Judging], Plan]:
     from edgemm.judge.judgement import Judging, Plan
+    from edgemm.judge.spread import LIMIT_S
 
     if len(set(options.files)) < len(options.files):
         raise InputError("expected each file once, found one twice")
     if options.dask and options.jobs > 1:
         raise InputError("--jobs: a cluster has workers of its own. Give --dask or --jobs")
+    if options.dask_limit is not None and not options.dask:
+        raise InputError("--dask-limit: expected --dask beside it, found none")
     if options.write_card and (options.card or options.preset):
         raise InputError(
             "--write-card: expected files that carry their cards. Write them first: edgemm card set FILE CARD.json"
         )
     plan = Plan(
         options.data, options.other, options.samples, options.spoilt, options.maps, options.runs, options.seed,
-        options.jobs, options.dask, None if options.rows is None else Path(options.rows),
+        options.jobs, options.dask, options.dask_limit or LIMIT_S,
+        None if options.rows is None else Path(options.rows),
     )  # fmt: skip
     return [Judging(each, options.card or options.preset) for each in options.files], plan
 

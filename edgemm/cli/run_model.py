@@ -88,6 +88,11 @@ def _then(model: Any, options: argparse.Namespace, opened: ExitStack) -> Any:
         raise InputError(
             f"--then {options.then}: expected a model of one file in front, found {options.file}"
         )
+    if options.follow is not None:
+        from edgemm.chain.mediapipe import require_points
+
+        with _saying(f"--then {options.then}"):
+            require_points(options.follow, getattr(second, "key_points", None))
     with _saying(f"--then {options.then} behind {options.file}"):
         return model.then(crop, second, track=track)
 

@@ -60,6 +60,8 @@ def read_filter(text: str) -> tuple[str, Recipe]:
             f"filter: expected a name, as 'canny', with its settings behind a question mark, found {text!r}"
         )
     name, question, settings = text.partition("?")
+    if "?" in settings:
+        raise InputError(f"filter: expected settings joined by &, found a second question mark in {text!r}")
     kind = find_filter(name)
     words = [unquote(each) for each in settings.split("&")] if question and settings else []
     return name, with_changes(kind(), from_words(words), f"the filter {name}")

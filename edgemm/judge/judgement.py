@@ -32,7 +32,7 @@ from edgemm.judge.pieces import (
     open_judged,
 )
 from edgemm.judge.samples import Facts, SampleData
-from edgemm.judge.spread import Spread, spread
+from edgemm.judge.spread import LIMIT_S, Spread, spread
 from edgemm.judge.tally import make_tally
 from edgemm.selection import spread as evenly
 
@@ -71,6 +71,8 @@ class Plan:
     """Processes that answer."""
     dask: str = ""
     """Address of a scheduler whose workers answer instead."""
+    limit_s: float = LIMIT_S
+    """Seconds that a worker may take for one piece."""
     rows: Path | None = None
     """A file that what is done is kept in, and taken from."""
 
@@ -202,7 +204,9 @@ def _done(works: Sequence[_Work], plan: Plan, tell: Tell) -> None:
     def on_row(done: int, total: int) -> None:
         tell("answering", done, total)
 
-    found: Spread = spread(pieces, jobs=plan.jobs, dask=plan.dask, rows=plan.rows, on_row=on_row)
+    found: Spread = spread(
+        pieces, jobs=plan.jobs, dask=plan.dask, rows=plan.rows, limit_s=plan.limit_s, on_row=on_row
+    )
     reasons = {id(each.piece): each.reason for each in found.failures}
     rows = iter(zip(pieces, found.rows, strict=True))
     for work in works:

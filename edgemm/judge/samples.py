@@ -176,8 +176,9 @@ def _recordings(path: Path, facts: Facts, option: str, limit: int) -> SampleData
         return SampleData(tuple(samples), "audio", labels)
     if facts.task == "voice_activity":
         raise InputError(
-            f"{option} {path}: when somebody speaks stands in no kind of data that is read here. Judge this model with "
-            "edgemm.judge.metric('voice_activity')"
+            f"{option} {path}: models of voice activity cannot be judged by this command: it would need the times at "
+            "which somebody speaks, and reads no kind of file that has them. In Python the figure is made by "
+            "edgemm.judge.metric('voice_activity'), of results and such times"
         )
     return _items(path, facts, option, limit)
 

@@ -93,6 +93,11 @@ class BundleModel:
         return str(self._driver.modality)
 
     @property
+    def key_points(self) -> int | None:
+        """How many key points each thing of a result has; None where its driver does not tell."""
+        return getattr(self._driver, "key_points", None)
+
+    @property
     def coverage(self) -> Coverage:
         """What the accelerator took, of all parts together; not told where the runtime of one part does not tell."""
         each = [model.coverage for model in self._models.values()]

@@ -117,6 +117,12 @@ class Model:
         """The file's outputs, as stored."""
         return self.backend.outputs
 
+    @property
+    def key_points(self) -> int | None:
+        """How many key points each thing of a result has; None where the card does not tell."""
+        found: int | None = getattr(self._decoder, "key_points", None)
+        return found
+
     def __call__(
         self, x: Any, *, sample_rate: int | None = None, source_wh: tuple[int, int] | None = None
     ) -> Result:

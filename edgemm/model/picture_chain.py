@@ -64,6 +64,7 @@ class PictureChain(Joined):
                 f"{first.card.task!r}, whose results have no places"
             )
         _require_classes(first, steps)
+        _require_points(first, steps)
         models: list[Any] = [first, *(step.model for step in steps)]
         super().__init__("the chain", first, list(dict.fromkeys(models)))
         self._first, self._steps = first, tuple(steps)
@@ -260,4 +261,26 @@ def _require_classes(first: Stage, steps: Sequence[Step]) -> None:
                 raise InputError(
                     f"Crop.classes: expected labels of the model before the crop, found {label!r}{hint(label, known)}"
                 )
+        before = step.model
+
+
+def _require_points(first: Stage, steps: Sequence[Step]) -> None:
+    """A crop of a key point that the model before it does not have would fail at the first thing found.
+
+    Raises:
+        InputError: such a crop, or such a next one of a track, where the model tells how many it has.
+    """
+    before: Any = first
+    for step in steps:
+        for said, crop, model in (
+            ("then", step.crop, before),
+            ("track", None if step.track is None else step.track.next, step.model),
+        ):
+            count = getattr(model, "key_points", None)
+            if crop is None or count is None:
+                continue
+            try:
+                crop.require_points(count)
+            except InputError as error:
+                raise InputError(f"{said}: {error}") from error
         before = step.model

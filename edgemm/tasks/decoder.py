@@ -153,6 +153,16 @@ class MakesPictures(Protocol):
         """
 
 
+class TellsItsPoints(Protocol):
+    """A decoder, or a driver, that knows how many key points each thing of its results has.
+
+    Exists so that a chain refuses what names others when it is made, not when something is found. Optional.
+    """
+
+    key_points: int
+    """0: none."""
+
+
 class Task(Protocol):
     """One per name in the table of tasks (`edgemm.tasks.TASKS`), or from the entry point group "edgemm.tasks"."""
 

@@ -11,7 +11,7 @@ import numpy as np
 import pytest
 
 from edgemm.chain.crop import Crop
-from edgemm.chain.mediapipe import bodies, faces, followed, hands
+from edgemm.chain.mediapipe import bodies, faces, followed, hands, require_points
 from edgemm.chain.smooth import Smooth
 from edgemm.errors import InputError
 from edgemm.results import Detections, Landmarks
@@ -142,3 +142,33 @@ def test_a_word_stands_for_the_rules() -> None:
 def test_other_words_are_refused(text: str, said: str) -> None:
     with pytest.raises(InputError, match=re.escape(said)):
         followed(text)
+
+
+@pytest.mark.parametrize(
+    ("word", "count"),
+    [
+        ("faces", 468),
+        ("faces?at_most=2", 478),
+        ("bodies", 39),
+        ("bodies", 35),
+        ("hands", 21),
+        ("hands", None),
+    ],
+)
+def test_rules_are_for_the_points_of_their_networks(word: str, count: int | None) -> None:
+    require_points(word, count)
+
+
+@pytest.mark.parametrize(
+    ("word", "count", "said"),
+    [
+        ("hands", 468, "follow: 'hands' is for a network of 21 points, found one of 468. Say what is cut out with crop "
+         "and track instead, or take 'faces'"),
+        ("faces?at_most=2", 6, "follow: 'faces' is for a network of 468 or 478 points, found one of 6. Say what is cut "
+         "out with crop and track instead"),
+    ],
+)  # fmt: skip
+def test_rules_for_the_points_of_another_network_are_refused(word: str, count: int, said: str) -> None:
+    with pytest.raises(InputError) as error:
+        require_points(word, count)
+    assert str(error.value) == said

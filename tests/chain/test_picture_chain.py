@@ -219,6 +219,12 @@ def test_a_class_is_the_answer_behind_a_crop(network: Load) -> None:
         (lambda m: m("discs").then(AROUND, m("color")).then(edgemm.Enrolled(0.5)), "a stage of embeddings in front"),
         (lambda m: m("discs").then(AROUND, m("embedding")).then(edgemm.Enrolled(0.5)), "somebody to be enrolled"),
         (lambda m: m("discs").then(AROUND, m("embedding")).then(edgemm.Enrolled(0.5), name="who"), "stands alone"),
+        (lambda m: m("discs").then(edgemm.Crop("points"), m("color")), "then: Crop: expected key points, found none"),
+        (lambda m: m("discs").then(edgemm.Crop(turn=(0, 1)), m("color")), r"points up to 1 \(from 0\), found 0"),
+        (lambda m: m("shape").then(edgemm.Crop("points", of=(0, 99)), m("color")), r"up to 99 \(from 0\), found"),
+        (lambda m: m("discs").then(AROUND, m("shape")).then(edgemm.Crop("circle", of=(0, 99)), m("color")), "up to 99"),
+        (lambda m: m("discs").then(AROUND, m("shape"), track=edgemm.Track(edgemm.Crop("points", of=(99,)))),
+         "track: Crop: expected key points up to 99"),
     ],
 )  # fmt: skip
 def test_models_that_do_not_fit_are_said_when_they_are_joined(network: Load, then: Any, said: str) -> None:

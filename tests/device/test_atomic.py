@@ -243,7 +243,9 @@ def test_what_cannot_be_written_is_a_sentence(tmp_path: Path, place: str, said: 
 )
 def test_a_folder_that_only_seems_writable_is_found_beforehand() -> None:
     """The permissions of /proc allow root to write; making a file fails."""
-    with pytest.raises(InputError, match="cannot be written"):
+    with pytest.raises(
+        InputError, match=r"cannot be written \(the folder takes no new files\). Choose another"
+    ):
         atomic.check("/proc/page.html", "--report")
 
 

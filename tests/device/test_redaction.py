@@ -2,11 +2,17 @@
 
 from __future__ import annotations
 
+from typing import get_args
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from edgemm.chain.crop import By
+from edgemm.chain.mediapipe import FOLLOWED
 from edgemm.errors import InputError, MissingDependency
+from edgemm.filters.table import FILTERS
+from edgemm.harmless import WITH_SETTINGS
 from edgemm.log import LOG
 from edgemm.redaction import HIDDEN, shown_address, shown_option, without_secrets
 
@@ -56,6 +62,30 @@ def test_what_is_left_of_an_address(address: str, shown: str) -> None:
 
 
 @pytest.mark.parametrize(
+    ("setting", "shown"),
+    [
+        ("canny?low=50&high=150", "canny?low=50&high=150"),
+        ("seed:0?lable=2", "seed:0?lable=2"),
+        ("seed:0..9?label=cat", "seed:0..9?label=cat"),
+        ("points?of=999&turn=0,1", "points?of=999&turn=0,1"),
+        ("faces?at_most=0", "faces?at_most=0"),
+        ("canny?low=50&token=abc", "canny?low=50&token=***"),
+        ("seed:3?password=x", "seed:3?password=***"),
+        ("canny?k=0123456789abcdef0123", "canny?k=***"),
+        ("x/canny?low=50", "x/canny?low=***"),
+        ("http://h/canny?low=50", "http://h/canny?low=***"),
+    ],
+)
+def test_settings_of_filters_crops_and_seeds_are_no_secrets(setting: str, shown: str) -> None:
+    assert shown_address(setting) == shown
+    assert without_secrets(f"found '{setting}', in it.") == f"found '{shown}', in it."
+
+
+def test_the_words_with_settings_are_those_that_there_are() -> None:
+    assert {*FILTERS, *get_args(By), *FOLLOWED} == WITH_SETTINGS
+
+
+@pytest.mark.parametrize(
     "name",
     [
         "rtsp://h/h264Preview_01_main", "rtsp://h/cam/realmonitor?channel=1&subtype=0", "http://[fe80::1]:80/v.mjpg",
@@ -92,7 +122,8 @@ def test_a_text_with_addresses_in_it(text: str, shown: str) -> None:
     "text",
     [
         "--shape input=1,3,224,224: expected NAME=SIZES", "expected x: [1, 2], found [1, 3]", "tensor 'foo:0' is float",
-        "max_pixels=N", "see https://docs.example.org/a/b.html", "min_db=20.0, samples=256", "x@y", "12:30 ratio 3:4",
+        "found canny?low=50. Then", "max_pixels=N",
+        "see https://docs.example.org/a/b.html", "min_db=20.0, samples=256", "x@y", "12:30 ratio 3:4",
     ],
 )  # fmt: skip
 def test_other_texts_stay_as_they_are(text: str) -> None:

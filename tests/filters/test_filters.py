@@ -292,6 +292,7 @@ def test_they_are_applied_in_order() -> None:
         ("erode?shape=round", "rectangle"),
         ("clahe?limit=nan", "number"),
         ("gray?x=1", "it has none"),
+        ("canny?low=50?high=150", r"second question mark in 'canny\?low=50\?high=150'"),
         (3, "expected a name"),
     ],
 )

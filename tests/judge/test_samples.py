@@ -154,7 +154,9 @@ def test_data_that_do_not_say_what_is_right_are_refused(tmp_path: Path) -> None:
     assert "what is right" in refused(tmp_path / "y.txt", Facts("text_to_text", "text"))
     np.savez(tmp_path / "x.npz", images=np.zeros((2, 4, 4), np.uint8))
     assert "right classes" in refused(tmp_path / "x.npz", PICTURES)
-    assert "when somebody speaks" in refused(tmp_path, Facts("voice_activity", "audio"))
+    assert "it would need the times at which somebody speaks" in refused(
+        tmp_path, Facts("voice_activity", "audio")
+    )
 
 
 def test_folders_that_are_no_labels_are_refused(tmp_path: Path) -> None:

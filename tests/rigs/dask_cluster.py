@@ -22,16 +22,20 @@ CONFIG = {"DASK_DISTRIBUTED__WORKER__DAEMON": "False", "DASK_DISTRIBUTED__ADMIN_
 class Cluster:
     """A scheduler and workers of one thread each; all end with the context."""
 
-    def __init__(self, folder: Path, workers: int) -> None:
+    def __init__(self, folder: Path, workers: int, *, may_kill: int = 3, nanny: bool = False) -> None:
         """Starts them.
 
         Args:
             folder: for the scheduler's address and the workers' scratch.
+            may_kill: workers that may die of a piece before the scheduler gives it up with the next.
+            nanny: each worker has one, which starts it again.
         """
+        self._nanny = "--nanny" if nanny else "--no-nanny"
         self._folder = folder
         self.file = folder / "scheduler.json"
         self._environment = {
-            **os.environ, **CONFIG, "OMP_NUM_THREADS": "1",
+            **os.environ, **CONFIG, "DASK_DISTRIBUTED__SCHEDULER__ALLOWED_FAILURES": str(may_kill),
+            "OMP_NUM_THREADS": "1",
             "PYTHONPATH": os.pathsep.join(child_process.search_path()), "DASK_TEMPORARY_DIRECTORY": str(folder),
         }  # fmt: skip
         self._processes: list[subprocess.Popen[bytes]] = []
@@ -53,7 +57,7 @@ class Cluster:
         return process
 
     def add_worker(self) -> None:
-        """One more, of one thread, without a nanny that would start it again."""
+        """One more, of one thread."""
         self.workers.append(
             self._started(
                 "distributed.cli.dask_worker",
@@ -61,7 +65,7 @@ class Cluster:
                 "1",
                 "--death-timeout",
                 "10",
-                "--no-nanny",
+                self._nanny,
                 "--no-dashboard",
             )
         )

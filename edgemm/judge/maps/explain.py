@@ -14,6 +14,7 @@ from edgemm.judge.maps.methods import METHODS, Effort
 from edgemm.judge.maps.open_parts import parts_of
 from edgemm.judge.maps.question import Target, question
 from edgemm.media import Captured
+from edgemm.model.bundle import BundleModel
 from edgemm.model.coerce import as_block, as_frame, as_text
 from edgemm.model.model import Model
 
@@ -76,7 +77,12 @@ def as_item(model: Model, x: Any, sample_rate: int | None = None) -> Captured:
     """
     if not isinstance(model, Model):
         raise InputError(
-            f"a map: expected a model of one file, as `load` gives, found {type(model).__name__}"
+            "a map is made of a model of one file: expected a .tflite or .onnx file, found "
+            + (
+                "a bundle, whose networks call each other"
+                if isinstance(model, BundleModel)
+                else repr(type(model).__name__)
+            )
         )
     if model.modality == "image":
         return as_frame(x)

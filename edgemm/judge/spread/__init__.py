@@ -11,7 +11,8 @@ cluster.py   on Dask
 spread.py    joins these
 """
 
+from edgemm.judge.spread.cluster import LIMIT_S
 from edgemm.judge.spread.files import file_hash
 from edgemm.judge.spread.spread import Failure, Spread, spread
 
-__all__ = ["Failure", "Spread", "file_hash", "spread"]
+__all__ = ["LIMIT_S", "Failure", "Spread", "file_hash", "spread"]

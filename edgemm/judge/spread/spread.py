@@ -7,11 +7,13 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from edgemm.errors import InputError
+from edgemm.judge.spread.cluster import LIMIT_S, on_cluster
 from edgemm.judge.spread.here import in_processes, in_this_process
 from edgemm.judge.spread.piece import Answer, Json, key_of
 from edgemm.judge.spread.rows import Rows
 
 TRIES = 3
+LONGEST_S = 1e6
 MOST_JOBS = 256
 
 
@@ -44,6 +46,7 @@ def spread(
     dask: str = "",
     rows: Path | None = None,
     tries: int = TRIES,
+    limit_s: float = LIMIT_S,
     on_row: Callable[[int, int], None] | None = None,
 ) -> Spread:
     """Does all pieces.
@@ -55,7 +58,9 @@ def spread(
         dask: the address of a Dask scheduler, whose workers do them instead.
         rows: a file that each row is appended to when it is done. What it holds already is not done again.
         tries: how often a piece is tried whose process dies, or that fails with an error that nobody foresaw. On a
-            cluster the scheduler decides how many workers a piece may kill.
+            cluster the scheduler decides how many workers a piece may kill before it is tried once more, alone.
+        limit_s: on a cluster: seconds that a worker may take for a piece. One that takes longer is tried once more,
+            alone.
         on_row: told after each piece: how many are done, of how many.
 
     Raises:
@@ -67,12 +72,16 @@ def spread(
     for name, number, most in (("jobs", jobs, MOST_JOBS), ("tries", tries, 100)):
         if isinstance(number, bool) or not isinstance(number, int) or not 1 <= number <= most:
             raise InputError(f"{name}: expected a whole number from 1 to {most}, found {number!r}")
+    if isinstance(limit_s, bool) or not isinstance(limit_s, int | float) or not 0 < limit_s <= LONGEST_S:
+        raise InputError(f"limit_s: expected seconds above 0, up to {LONGEST_S:g}, found {limit_s!r}")
     if dask and jobs != 1:
         raise InputError(f"jobs: expected 1 with a cluster, whose workers are its own, found {jobs}")
     keys = [key_of(each) for each in pieces]
     kept = Rows(rows)
     try:
-        return _done(dict(zip(keys, pieces, strict=True)), keys, kept, _way(run, jobs, dask, tries), on_row)
+        return _done(
+            dict(zip(keys, pieces, strict=True)), keys, kept, _way(run, jobs, dask, tries, limit_s), on_row
+        )
     finally:
         kept.close()
 
@@ -80,11 +89,9 @@ def spread(
 Way = Callable[[dict[str, Json], Callable[[str, Answer], None]], None]
 
 
-def _way(run: str, jobs: int, dask: str, tries: int) -> Way:
+def _way(run: str, jobs: int, dask: str, tries: int, limit_s: float) -> Way:
     if dask:
-        from edgemm.judge.spread.cluster import on_cluster
-
-        return lambda todo, done: on_cluster(dask, run, todo, tries, done)
+        return lambda todo, done: on_cluster(dask, run, todo, tries, done, limit_s)
     if jobs > 1:
         return lambda todo, done: in_processes(run, todo, jobs, tries, done)
     return lambda todo, done: in_this_process(run, todo, tries, done)

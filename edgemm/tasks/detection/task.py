@@ -73,6 +73,8 @@ class DetectionDecoder:
         self, labels: tuple[str, ...], recipe: DetectionRecipe, specs: tuple[TensorSpec, ...], wh: Size | None
     ) -> None:
         self._names, self._recipe, self._specs, self._wh = labels, recipe, specs, wh
+        self.key_points = recipe.points
+        """See `edgemm.tasks.decoder.TellsItsPoints`."""
         self._most = max(recipe.max_candidates, recipe.max_detections)
         self._ways, self._doubt, self._unseen = WaysBack(), Doubt(), True
         self._nothing = Detections(

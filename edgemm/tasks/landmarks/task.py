@@ -42,6 +42,8 @@ class LandmarksDecoder:
             refining: the output whose heat maps move the points; None where there is none.
         """
         self._recipe, self._form, self._presence = recipe, form, presence
+        self.key_points = form.count
+        """See `edgemm.tasks.decoder.TellsItsPoints`."""
         self._refine = None if refining is None else Refining(recipe, refining)
         self._vectors, self._doubt = recipe.form == "vectors", Doubt()
         self._read: VectorReader | HeatMapReader

@@ -34,6 +34,8 @@ class OcrDriver:
     optional: ClassVar[tuple[str, ...]] = ("angle",)
     assets: ClassVar[tuple[str, ...]] = ()
     modality: ClassVar[Literal["image", "audio", "text"]] = "image"
+    key_points: ClassVar[int] = 4
+    """The corners of a line."""
     Recipe: ClassVar[type[Any]] = OcrRecipe
 
     def sizes(

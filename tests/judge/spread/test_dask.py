@@ -141,18 +141,68 @@ def test_a_worker_that_is_killed_half_way_loses_nothing(tmp_path: Path) -> None:
     assert len(rows.read_text().splitlines()) == 7
 
 
-def test_a_piece_that_kills_each_worker_is_given_up(tmp_path: Path) -> None:
-    with Cluster(tmp_path, workers=5) as cluster:
-        found = spread([{"what": "row"}, {"what": "kill"}], run=ENTRY, dask=cluster.address)
-    assert figures(found.rows) == [(0, 0.0), None]
-    assert found.failures[0].reason == "each worker that did it died; given up by the scheduler"
+def test_a_piece_that_kills_each_worker_is_given_up_and_no_other_with_it(tmp_path: Path) -> None:
+    """The scheduler blames whatever was on a worker that dies; here at once."""
+    with Cluster(tmp_path, workers=3, may_kill=0) as cluster:
+        found = spread([{"what": "kill"}, *pieces(6)], run=ENTRY, dask=cluster.address)
+    assert figures(found.rows) == [None, *((number, number / 3) for number in range(6))]
+    assert [each.reason for each in found.failures] == [
+        "each worker that did it died, also when nothing else was done; given up"
+    ]
+
+
+def test_a_piece_whose_workers_died_is_tried_once_more_before_it_is_blamed(tmp_path: Path) -> None:
+    piece = {"what": "kill-once", "number": 3, "marker": str(tmp_path / "marker")}
+    with Cluster(tmp_path, workers=2, may_kill=0) as cluster:
+        found = spread([piece], run=ENTRY, dask=cluster.address)
+    assert (figures(found.rows), found.failures) == ([(3, 1.0)], ())
+
+
+def test_where_no_worker_is_left_the_piece_is_given_up(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with Cluster(tmp_path, workers=1, may_kill=0) as cluster:
+        spread(pieces(1), run=ENTRY, dask=cluster.address)  # the worker is there
+        monkeypatch.setattr(on_dask, "WORKERS_S", 1.0)
+        found = spread([{"what": "kill"}], run=ENTRY, dask=cluster.address)
+    assert found.rows == (None,)
+    assert found.failures[0].reason == "the worker that did it died, and none is left that could try again"
+
+
+@pytest.mark.parametrize("nanny", [pytest.param(True, marks=pytest.mark.slow), False])
+def test_a_piece_that_takes_too_long_is_stopped_with_its_worker(tmp_path: Path, nanny: bool) -> None:
+    log = tmp_path / "log"
+    hangs = {"what": "wait", "log": str(log), "marker": str(tmp_path / "never")}
+    with Cluster(tmp_path, workers=3, nanny=nanny) as cluster:
+        found = spread([hangs, *pieces(4)], run=ENTRY, dask=cluster.address, limit_s=1.0)
+    assert figures(found.rows) == [None, *((number, number / 3) for number in range(4))]
+    assert found.failures[0].reason == (
+        "a worker took longer than 1 s for it, also when nothing else was done; given up"
+    )
+    assert len({line.split()[1] for line in log.read_text().splitlines()}) == 2
+
+
+def test_a_piece_that_hangs_once_is_done_by_another_worker(tmp_path: Path) -> None:
+    log, marker = tmp_path / "log", tmp_path / "marker"
+    with Cluster(tmp_path, workers=2) as cluster:
+
+        def mark() -> None:
+            until(lambda: log.exists() and len(log.read_text().splitlines()) == 2)
+            marker.touch()
+
+        thread = threading.Thread(target=mark)
+        thread.start()
+        asked = [{"what": "wait", "number": 1, "log": str(log), "marker": str(marker)}]
+        found = spread(asked, run=ENTRY, dask=cluster.address, limit_s=1.0)
+        thread.join()
+    assert (figures(found.rows), found.failures) == ([(1, 1 / 3)], ())
 
 
 def test_no_worker_and_no_scheduler_are_told(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(on_dask, "WORKERS_S", 0.2)
     monkeypatch.setattr(on_dask, "CONNECT_S", 1.0)
     with Cluster(tmp_path, workers=0) as cluster:
-        with pytest.raises(EdgemmError, match="expected at least one worker"):
+        with pytest.raises(EdgemmError, match=r"expected at least one worker.*dask worker tcp://127"):
             spread(pieces(1), run=ENTRY, dask=cluster.address)
         address = cluster.address
     for other in (address, "nonsense", "http://127.0.0.1:1", str(tmp_path / "none.json")):
