@@ -90,6 +90,9 @@ ROOMS: dict[str, Room] = {
         (*GROUND, "card", "enrolled", "chain", "capture", "stream", "load", "drawing", "judge", "sinks"),
     ),
     "bench": Room(("bench",), (*GROUND, "card", "artifact", "backends", "model", "facade")),
+    # What operators take on a machine.
+    "costs": Room(("costs",), (*GROUND, "data")),
+    "costs.measure": Room(("costs.measure",), (*GROUND, "delegates", "backends", "costs")),
     # A model judged by what is right, beside others.
     "judging": Room(
         ("judge.compute", "judge.corruptions", "judge.figures", "judge.items", "judge.judgement", "judge.pieces",
@@ -100,11 +103,13 @@ ROOMS: dict[str, Room] = {
     "doctor": Room(("doctor",), (*GROUND, "recorder", "player", "capture", "delegates", "facade")),
     "app": Room(("app",), (*GROUND, "card", "chain", "capture", "stream", "sinks", "load")),
     # The host.
-    "quantize": Room(("quantize",), (*GROUND, "card", "artifact", "preprocess", "backends", "tasks", "judge")),
+    "quantize": Room(
+        ("quantize",), (*GROUND, "card", "artifact", "preprocess", "backends", "tasks", "judge", "costs")
+    ),
     "converters": Room(
         ("converters",),
         (*GROUND, "card", "containers", "foreign", "artifact", "inspection", "capture", "preprocess", "backends",
-         "tasks", "judge", "judging", "quantize", "facade"),
+         "tasks", "judge", "judging", "costs", "quantize", "facade"),
     ),
     "bundles": Room(
         ("converters.bundles",),
@@ -115,8 +120,8 @@ ROOMS: dict[str, Room] = {
         ("__main__", "cli"),
         (*GROUND, "card", "containers", "foreign", "artifact", "inspection", "data", "recorder", "capture",
          "preprocess", "delegates", "backends", "tasks", "drawing", "filters", "chain", "judge", "maps", "spread",
-         "judging", "model", "stream", "sinks", "load", "facade", "bench", "doctor", "app", "quantize", "converters",
-         "bundles"),
+         "judging", "model", "stream", "sinks", "load", "facade", "bench", "costs", "costs.measure", "doctor", "app",
+         "quantize", "converters", "bundles"),
     ),
 }  # fmt: skip
 """Every room, those that it may import before it. A new module needs a place here, a new arrow a name in `knows`."""

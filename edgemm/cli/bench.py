@@ -3,11 +3,16 @@
 from __future__ import annotations
 
 import argparse
+from pathlib import Path
+from typing import TYPE_CHECKING
 
 from edgemm.cli.output import emit_json, table
 from edgemm.cli.parser import CommandParser, real, whole
 from edgemm.cli.words import add_delegate
-from edgemm.errors import LatencyMissed
+from edgemm.errors import InputError, LatencyMissed
+
+if TYPE_CHECKING:
+    from edgemm.costs import CostTable
 
 
 def add_arguments(parser: CommandParser) -> None:
@@ -16,10 +21,16 @@ def add_arguments(parser: CommandParser) -> None:
 examples:
   edgemm bench digits.tflite
   edgemm bench digits.tflite --delegate cpu --runs 1000 --max-p99 5
+  edgemm bench --costs -o pi5.json
 
 Times one inference with tensors already in place: no capture, no preprocessing. Of a bundle it times one whole result,
-for the input of its first golden."""
-    parser.add_argument("file", metavar="FILE", help="what to measure: a .tflite or .onnx file, or a bundle")
+for the input of its first golden.
+
+With --costs it times no file but the operators that networks are made of, in the formats whose runtime is installed,
+on one thread, in processor time; it takes less than two minutes. `edgemm convert --costs FILE` plans with the table."""
+    parser.add_argument(
+        "file", metavar="FILE", nargs="?", help="what to measure: a .tflite or .onnx file, or a bundle"
+    )
     add_delegate(parser)
     parser.add_argument(
         "--runs",
@@ -33,11 +44,25 @@ for the input of its first golden."""
         metavar="MS",
         help="exit 4 when the 99th percentile is above this many milliseconds",
     )
+    parser.add_argument(
+        "--costs",
+        action="store_true",
+        help="measure what operators cost on this machine, instead of a file",
+    )
+    parser.add_argument(
+        "-o", "--output", metavar="FILE", type=Path, help="with --costs: where the table is written (.json)"
+    )
     parser.set_defaults(run=run)
 
 
 def run(options: argparse.Namespace) -> int:
     """Measures and prints; exit 4 when the latency is above the limit."""
+    if options.costs:
+        return _costs(options)
+    if options.file is None:
+        raise InputError("bench: expected a FILE to measure, or --costs to measure this machine")
+    if options.output is not None:
+        raise InputError("-o, --output: only with --costs; times of a file are printed, with --json as JSON")
     from edgemm.bench import bench
     from edgemm.cli.progress import ProgressBar
 
@@ -60,3 +85,51 @@ def run(options: argparse.Namespace) -> int:
             f"{options.file}: p99 is {measured.p99_ms:.3f} ms, above the limit of {options.max_p99:g} ms"
         )
     return 0
+
+
+def _costs(options: argparse.Namespace) -> int:
+    """Measures the table of this machine."""
+    _refuse_beside_costs(options)
+    from edgemm.cli.progress import ProgressBar
+    from edgemm.costs.measure import measure_costs
+
+    with ProgressBar(quiet=options.json) as progress:
+        measured = measure_costs(progress=progress)
+    if options.output is not None:
+        measured.write(options.output)
+    if options.json:
+        content = measured.to_json()
+        emit_json(str(content.pop("schema")), content)
+        return 0
+    print(table(_rows(measured), ("measure", "value")))
+    if options.output is not None:
+        print(f"wrote {options.output}; plan with it: edgemm convert MODEL --costs {options.output}")
+    else:
+        print("nothing is written: name a file with -o costs.json")
+    return 0
+
+
+def _refuse_beside_costs(options: argparse.Namespace) -> None:
+    """What is about a file."""
+    given = {
+        "FILE": options.file is not None,
+        "--runs": options.runs is not None,
+        "--max-p99": options.max_p99 is not None,
+        "--threads": options.threads != 1,
+        "--delegate": options.delegate not in ("auto", "cpu"),
+    }
+    for name, is_there in given.items():
+        if is_there:
+            raise InputError(f"{name}: not with --costs, which times operators on one thread of the CPU")
+
+
+def _rows(measured: CostTable) -> list[tuple[str, str]]:
+    counts = ", ".join(f"{len(points)} in .{format_}" for format_, points in measured.points.items())
+    return [
+        ("processor", measured.machine or "not told by this system"),
+        ("instructions", measured.instructions),
+        ("runtime", ", ".join(measured.runtimes.values())),
+        ("threads", str(measured.threads)),
+        ("time", measured.clock),
+        ("measurements", counts),
+    ]

@@ -1,0 +1,92 @@
+"""From the points of a table to times of any work: what fits them with no share below zero.
+
+The time of a kind of operator is taken as so much for each operator, each multiplication, each element that is moved
+and each weight. None of the four may be negative, so that more work never takes less time, and beyond the largest
+point it goes on in a straight line. Relative errors count, not microseconds.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass, field
+from functools import lru_cache
+from itertools import combinations
+
+import numpy as np
+
+from edgemm.costs.point import DYNAMIC, DYNAMIC_UNSIGNED, FLOAT, INT8, INT8_UNSIGNED, Point, Work
+
+CHANGE, PARTITION = "change", "partition"
+PLAIN = "add"
+"""The kind that stands for those which the table lacks: it moves numbers, and little else."""
+INSTEAD = {INT8_UNSIGNED: INT8, DYNAMIC_UNSIGNED: DYNAMIC, DYNAMIC: FLOAT, INT8: FLOAT}
+"""Precision -> the one that is taken where the table lacks it."""
+LEAST_US = 1e-3
+
+
+@dataclass(frozen=True, slots=True)
+class Curve:
+    """The time of one kind of operator in one precision."""
+
+    shares: tuple[float, float, float, float]
+    """Microseconds of an operator, a multiplication, an element moved, a weight."""
+    delegated: bool = True
+
+    def us(self, work: Work) -> float:
+        """Microseconds."""
+        return float(sum(share * part for share, part in zip(self.shares, work.parts, strict=True)))
+
+
+def fit(points: Iterable[Point]) -> Curve:
+    """The curve with the smallest relative errors at the points; of equals, the one with fewer shares."""
+    listed = tuple(points)
+    parts = np.array([each.work.parts for each in listed], np.float64)
+    times = np.maximum([each.us for each in listed], LEAST_US)
+    rows = parts / times[:, None]
+    sizes = np.maximum(np.abs(rows).max(0), np.finfo(np.float64).tiny)
+    best, least = np.zeros(4), np.inf
+    present = [index for index in range(4) if parts[:, index].any()]
+    for count in range(1, len(present) + 1):
+        for chosen in combinations(present, count):
+            columns = list(chosen)
+            found = np.linalg.lstsq(rows[:, columns] / sizes[columns], np.ones(len(listed)), rcond=None)[0]
+            shares = np.zeros(4)
+            shares[columns] = found / sizes[columns]
+            error = float(((rows @ shares - 1.0) ** 2).sum())
+            if (found >= 0).all() and error < least * (1 - 1e-6) - 1e-12:
+                best, least = shares, error
+    delegated = sum(each.delegated for each in listed) * 2 >= len(listed)
+    return Curve((float(best[0]), float(best[1]), float(best[2]), float(best[3])), delegated)
+
+
+@dataclass(slots=True)
+class Curves:
+    """The curves of one format of a table."""
+
+    points: dict[tuple[str, str], list[Point]]
+    _fitted: dict[tuple[str, str], Curve] = field(default_factory=dict)
+
+    @classmethod
+    def of(cls, points: Iterable[Point]) -> Curves:
+        """From the points of a format."""
+        sorted_: dict[tuple[str, str], list[Point]] = {}
+        for each in points:
+            sorted_.setdefault((each.kind, each.precision), []).append(each)
+        return cls(sorted_)
+
+    def find(self, kind: str, precision: str) -> Curve | None:
+        """The curve of a kind; of the nearest precision where the table lacks this one; None for an unknown kind."""
+        while (kind, precision) not in self.points:
+            if precision not in INSTEAD:
+                return None
+            precision = INSTEAD[precision]
+        key = (kind, precision)
+        if key not in self._fitted:
+            self._fitted[key] = fit(self.points[key])
+        return self._fitted[key]
+
+
+@lru_cache(maxsize=8)
+def curves_of(points: tuple[Point, ...]) -> Curves:
+    """Those of a format of a table; of the same points the same ones, since a search asks hundreds of times."""
+    return Curves.of(points)

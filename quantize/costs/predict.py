@@ -1,0 +1,145 @@
+"""`predict`: the time of a plan, node by node, before anything is written."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+import onnx_ir as ir
+
+from edgemm.choices import choice
+from edgemm.costs.point import DYNAMIC, DYNAMIC_UNSIGNED, FLOAT, INT8, INT8_UNSIGNED, Work
+from edgemm.costs.table import FORMATS, CostTable
+from edgemm.errors import InputError
+from edgemm.quantize.costs.cost import Cost
+from edgemm.quantize.costs.curves import CHANGE, PARTITION, PLAIN, Curve, Curves, curves_of
+from edgemm.quantize.costs.kinds import constant, kind_of, size, work_of
+from edgemm.quantize.costs.partitions import count_partitions
+from edgemm.quantize.fusion import hosts
+from edgemm.quantize.legality import is_real
+from edgemm.quantize.plan import Plan, Precision
+
+NOTHING = Curve((0.0, 0.0, 0.0, 0.0))
+
+
+def predict(model: ir.Model, plan: Plan, format_: str, table: CostTable) -> Cost:
+    """What one inference of a plan will take, one thread.
+
+    Args:
+        model: canonical, with static shapes, for this format.
+        plan: of this graph.
+        format_: "tflite" or "onnx".
+        table: of the machine.
+
+    Raises:
+        InputError: the table has no times for that format.
+    """
+    return _Prediction(model, plan, format_, _curves(table, format_)).cost()
+
+
+def change_us(elements: int, format_: str, table: CostTable) -> tuple[float, float]:
+    """What it takes to make integers of a float tensor, and float numbers of integers, in microseconds.
+
+    Raises:
+        InputError: the table has no times for that format.
+    """
+    us = _change_us(_curves(table, format_), elements)
+    return us, us
+
+
+def partition_us(table: CostTable) -> float:
+    """What one more piece for XNNPACK takes in a `.tflite`, in microseconds.
+
+    Raises:
+        InputError: the table has no times for that format.
+    """
+    return _partition_us(_curves(table, "tflite"))
+
+
+def _curves(table: CostTable, format_: str) -> Curves:
+    choice("format", format_, FORMATS)
+    if not table.points.get(format_):
+        raise InputError(
+            f"the cost table has no times for .{format_}: its machine lacked that runtime. "
+            "Install it there, and measure again with `edgemm bench --costs`"
+        )
+    return curves_of(table.points[format_])
+
+
+def _change_us(curves: Curves, elements: int) -> float:
+    curve = curves.find(CHANGE, INT8)
+    return 0.0 if curve is None else curve.us(Work(1, 0, 2 * elements, 0))
+
+
+def _partition_us(curves: Curves) -> float:
+    curve = curves.find(PARTITION, INT8)
+    return 0.0 if curve is None else 2 * curve.shares[0]
+
+
+@dataclass(slots=True)
+class _Prediction:
+    model: ir.Model
+    plan: Plan
+    format: str
+    curves: Curves
+
+    def cost(self) -> Cost:
+        fused, unknown = hosts(self.model), set()
+        nodes: dict[str, float] = {}
+        delegated: dict[str, bool] = {}
+        for node in self.model.graph:
+            name = str(node.name)
+            curve = NOTHING
+            if name not in fused and not self._is_free(node):
+                found = self.curves.find(kind_of(node), self.precision(node))
+                if found is None:
+                    unknown.add(kind_of(node))
+                curve = found or self.curves.find(PLAIN, FLOAT) or NOTHING
+            nodes[name] = curve.us(work_of(node))
+            delegated[name] = curve.delegated
+        changes = sum(_change_us(self.curves, size(value)) for value in self._changed())
+        partitions, between = 0, 0.0
+        if self.format == "tflite":
+            partitions = count_partitions(self.model.graph, delegated)
+            between = max(partitions - 1, 0) * _partition_us(self.curves)
+        total = sum(nodes.values()) + changes + between
+        return Cost(total, nodes, changes, partitions, between, tuple(sorted(unknown)))
+
+    def precision(self, node: ir.Node) -> str:
+        """How the table calls it."""
+        chosen = self.plan.precision.get(str(node.name), Precision.FLOAT)
+        unsigned = self.format == "onnx" and self.plan.target.weight_dtype == "uint8"
+        if chosen is Precision.INT8:
+            return INT8_UNSIGNED if unsigned else INT8
+        if chosen is Precision.DYNAMIC:
+            return DYNAMIC_UNSIGNED if unsigned else DYNAMIC
+        return FLOAT
+
+    def _is_free(self, node: ir.Node) -> bool:
+        """It only says how a tensor lies: TFLite's writer keeps pictures with their channels last."""
+        if all(constant(value) for value in node.inputs):
+            return True
+        if self.format != "tflite" or node.op_type != "Transpose":
+            return False
+        order = tuple(node.attributes.get_ints("perm", ()))
+        return order in ((0, 2, 3, 1), (0, 3, 1, 2))
+
+    def _changed(self) -> Iterator[ir.Value]:
+        """Values that are stored both as integers and as float numbers; those of the graph's ends included where the
+        format has float there."""
+        ends = self.format == "onnx"
+        for value in self.model.graph.inputs:
+            if ends and is_real(value) and any(self._is_int8(node) for node in value.consumers()):
+                yield value
+        fused = hosts(self.model)
+        for node in self.model.graph:
+            made = self._is_int8(fused.get(str(node.name), node))
+            for value in node.outputs:
+                readers = {self._is_int8(fused.get(str(each.name), each)) for each in value.consumers()}
+                if ends and value.is_graph_output():
+                    readers.add(False)
+                if is_real(value) and (not made) in readers:
+                    yield value
+
+    def _is_int8(self, node: ir.Node) -> bool:
+        return self.plan.is_int8(str(node.name))
