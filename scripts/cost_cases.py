@@ -1,0 +1,444 @@
+"""The networks of `cost_models.py`: chains of equal operators, or several side by side, in several sizes."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import onnx
+from onnx import TensorProto, helper, numpy_helper
+
+Shape = tuple[int, ...]
+
+
+class Graph:
+    """An ONNX graph in the making."""
+
+    def __init__(self) -> None:
+        self.nodes: list[Any] = []
+        self.inputs: list[Any] = []
+        self.outputs: list[str] = []
+        self.constants: list[Any] = []
+        self._count = 0
+
+    def _name(self, stem: str) -> str:
+        self._count += 1
+        return f"{stem}_{self._count}"
+
+    def input(self, shape: Shape, kind: int = TensorProto.FLOAT) -> str:
+        name = self._name("x")
+        self.inputs.append(helper.make_tensor_value_info(name, kind, shape))
+        return name
+
+    def constant(self, array: Any) -> str:
+        name = self._name("c")
+        self.constants.append(numpy_helper.from_array(np.asarray(array), name))
+        return name
+
+    def weight(self, *shape: int, value: float | None = None) -> str:
+        """A constant of one value: no output grows along a chain."""
+        fan = int(np.prod(shape[1:])) if len(shape) > 1 else shape[0]
+        return self.constant(np.full(shape, 1.0 / fan if value is None else value, np.float32))
+
+    def op(self, kind: str, *inputs: str, outputs: int = 1, **attributes: Any) -> Any:
+        names = [self._name(kind.lower()) for _ in range(outputs)]
+        self.nodes.append(helper.make_node(kind, list(inputs), names, name=names[0], **attributes))
+        return names[0] if outputs == 1 else names
+
+    def model(self) -> onnx.ModelProto:
+        outputs = [helper.make_empty_tensor_value_info(name) for name in self.outputs]
+        graph = helper.make_graph(self.nodes, "costs", self.inputs, outputs, self.constants)
+        proto = helper.make_model(graph, opset_imports=[helper.make_opsetid("", 17)], ir_version=8)
+        return onnx.shape_inference.infer_shapes(proto)
+
+
+@dataclass(frozen=True)
+class Case:
+    """One model in float."""
+
+    kind: str
+    name: str
+    build: Callable[[Graph], None]
+    only: tuple[str, ...] = ("tflite", "onnx")
+    float_every: int = 0
+    """Static: every so-many-th node is left in float."""
+    less: tuple[str, ...] = ()
+    """Cases whose operators are in it too, and are taken off."""
+
+
+def chain(shape: Shape, count: int, step: Callable[[Graph, str, int], str]) -> Callable[[Graph], None]:
+    """One after the other."""
+
+    def build(graph: Graph) -> None:
+        value = graph.input(shape)
+        for index in range(count):
+            value = step(graph, value, index)
+        graph.outputs.append(value)
+
+    return build
+
+
+def beside(shape: Shape, count: int, step: Callable[[Graph, str, int], str]) -> Callable[[Graph], None]:
+    """Side by side, each with an input and an output of its own."""
+
+    def build(graph: Graph) -> None:
+        for index in range(count):
+            graph.outputs.append(step(graph, graph.input(shape), index))
+
+    return build
+
+
+def conv(outs: tuple[int, ...], ins: tuple[int, ...], kernel: int, groups: int = 1, stride: int = 1) -> Any:
+    """Convolutions between numbers of channels that take turns."""
+
+    def step(graph: Graph, value: str, index: int) -> str:
+        n_in, n_out = ins[index % len(ins)], outs[index % len(outs)]
+        weight = graph.weight(n_out, n_in // groups, kernel, kernel)
+        before = (kernel - 1) // 2 if stride == 1 else max(kernel - stride, 0) // 2
+        after = max(kernel - stride, 0) - before
+        return str(
+            graph.op(
+                "Conv", value, weight, graph.weight(n_out, value=0.01),
+                kernel_shape=[kernel] * 2, pads=[before] * 2 + [after] * 2, group=groups, strides=[stride] * 2,
+            )
+        )  # fmt: skip
+
+    return step
+
+
+def convolutions() -> Iterator[Case]:
+    for wide, narrow, size, count in (
+        (16, 16, 48, 4), (96, 16, 28, 4), (64, 64, 28, 4), (144, 24, 28, 4), (192, 32, 14, 6), (384, 64, 14, 4), (576, 96, 7, 6),
+        (256, 256, 14, 2), (512, 128, 7, 4), (16, 8, 8, 8), (96, 24, 1, 8), (576, 144, 1, 8),
+    ):  # fmt: skip
+        yield Case(
+            "conv_1x1", f"{wide}_{narrow}_{size}",
+            chain((1, narrow, size, size), count, conv((wide, narrow), (narrow, wide), 1)),
+        )  # fmt: skip
+    for channels, size, kernel, count in (
+        (8, 16, 3, 6), (16, 48, 3, 3), (32, 32, 3, 3), (64, 28, 3, 3), (128, 14, 3, 3), (256, 7, 3, 3), (32, 14, 5, 3),
+    ):  # fmt: skip
+        yield Case(
+            "conv", f"{channels}_{size}_{kernel}",
+            chain((1, channels, size, size), count, conv((channels,), (channels,), kernel)),
+        )  # fmt: skip
+    yield Case("conv", "strided", chain((1, 24, 56, 56), 3, conv((48, 96, 192), (24, 48, 96), 3, stride=2)))
+    for ins, outs, size, kernel, stride in (
+        (3, 16, 96, 3, 2),
+        (3, 32, 32, 3, 1),
+        (3, 96, 64, 4, 4),
+        (1, 16, 28, 3, 1),
+    ):
+        yield Case(
+            "conv_thin", f"{ins}_{outs}_{size}",
+            beside((1, ins, size, size), 2, conv((outs,), (ins,), kernel, stride=stride)),
+        )  # fmt: skip
+    for channels, size, kernel, count in (
+        (8, 16, 3, 8), (16, 48, 3, 4), (64, 28, 3, 4), (96, 28, 5, 4), (240, 14, 3, 4), (240, 14, 5, 4), (576, 7, 3, 6),
+        (80, 28, 7, 4), (320, 7, 7, 4),
+    ):  # fmt: skip
+        yield Case(
+            "conv_depthwise" if kernel < 7 else "conv_depthwise_large", f"{channels}_{size}_{kernel}",
+            chain((1, channels, size, size), count, conv((channels,), (channels,), kernel, groups=channels)),
+        )  # fmt: skip
+    yield Case(
+        "conv_depthwise", "strided",
+        chain((1, 96, 56, 56), 3, conv((96,), (96,), 3, groups=96, stride=2)),
+    )  # fmt: skip
+    for channels, size, groups in ((32, 28, 4), (64, 28, 4), (128, 14, 8), (16, 12, 2)):
+        yield Case(
+            "conv_grouped", f"{channels}_{size}_{groups}",
+            chain((1, channels, size, size), 3, conv((channels,), (channels,), 3, groups=groups)),
+        )  # fmt: skip
+    for channels, size, kernel, stride, pad in (
+        (64, 7, 4, 2, 1),
+        (32, 14, 2, 2, 0),
+        (64, 28, 3, 1, 1),
+        (16, 8, 4, 2, 1),
+    ):
+
+        def transposed(
+            graph: Graph,
+            value: str,
+            index: int,
+            k: int = kernel,
+            s: int = stride,
+            p: int = pad,
+            c: int = channels,
+        ) -> str:
+            weight = graph.weight(c, c // 2, k, k, value=1.0 / c)
+            return str(
+                graph.op("ConvTranspose", value, weight, kernel_shape=[k] * 2, strides=[s] * 2, pads=[p] * 4)
+            )
+
+        yield Case(
+            "conv_transpose", f"{channels}_{size}_{kernel}", beside((1, channels, size, size), 2, transposed)
+        )
+
+
+def products() -> Iterator[Case]:
+    for rows, wide, narrow, count in (
+        (196, 768, 192, 2), (64, 256, 64, 4), (49, 768, 192, 4), (16, 128, 64, 8), (784, 160, 40, 4), (1, 1024, 576, 4), (1, 256, 64, 8),
+        (196, 192, 192, 4),
+    ):  # fmt: skip
+
+        def multiplied(graph: Graph, value: str, index: int, w: int = wide, n: int = narrow) -> str:
+            ins, outs = (n, w) if index % 2 == 0 else (w, n)
+            product = graph.op("MatMul", value, graph.weight(ins, outs, value=1.0 / ins))
+            return str(graph.op("Add", product, graph.weight(outs, value=0.01)))
+
+        yield Case("gemm", f"{rows}_{wide}_{narrow}", chain((1, rows, narrow), count, multiplied))
+    for heads, tokens, width in ((3, 196, 64), (4, 64, 16), (12, 49, 32), (4, 16, 16)):
+
+        def attended(graph: Graph, h: int = heads, t: int = tokens, w: int = width) -> None:
+            value, keys, values = graph.input((h, t, w)), graph.input((h, w, t)), graph.input((h, t, w))
+            for _ in range(2):
+                value = graph.op("MatMul", graph.op("MatMul", value, keys), values)
+            graph.outputs.append(value)
+
+        yield Case("matmul", f"{heads}_{tokens}_{width}", attended)
+    for kind, gates in (("LSTM", 4), ("GRU", 3)):
+        for steps, ins, hidden in ((20, 64, 64), (20, 40, 128)):
+
+            def recurrent(
+                graph: Graph, k: str = kind, g: int = gates, s: int = steps, i: int = ins, h: int = hidden
+            ) -> None:
+                more = {"linear_before_reset": 1} if k == "GRU" else {}
+                value = graph.input((s, 1, i))
+                w, r = graph.weight(1, g * h, i), graph.weight(1, g * h, h)
+                made = graph.op(k, value, w, r, graph.weight(1, 2 * g * h, value=0.01), hidden_size=h, **more)
+                graph.outputs.append(graph.op("Squeeze", made, graph.constant(np.array([1], np.int64))))
+
+            yield Case(kind.lower(), f"{steps}_{ins}_{hidden}", recurrent)
+
+
+SIZES = ((1, 8, 4, 4), (1, 24, 28, 28), (1, 64, 56, 56))
+TOKENS = ((1, 16, 64), (1, 196, 192))
+
+
+def elementwise() -> Iterator[Case]:
+    for shape in SIZES:
+        label = f"{shape[1]}_{shape[2]}"
+        count = 8 if shape[1] < 64 else 4
+
+        for kind in ("Add", "Mul", "Div"):
+
+            def both(graph: Graph, k: str = kind, s: Shape = shape, n: int = count) -> None:
+                value, other = graph.input(s), graph.input(s)
+                for _ in range(n):
+                    value = graph.op(k, value, other)
+                graph.outputs.append(value)
+
+            yield Case(kind.lower(), label, both)
+
+        def per_channel(graph: Graph, kind: str, s: Shape = shape, n: int = count) -> None:
+            value, other = graph.input(s), graph.input((1, s[1], 1, 1))
+            for _ in range(n):
+                value = graph.op(kind, value, other)
+            graph.outputs.append(value)
+
+        for kind in ("Mul", "Add"):
+            yield Case(f"{kind.lower()}_broadcast", label, lambda graph, k=kind, f=per_channel: f(graph, k))
+        for kind in ("Sigmoid", "Tanh", "HardSwish", "Gelu", "Sqrt"):
+
+            def unary(graph: Graph, value: str, index: int, k: str = kind) -> str:
+                return gelu(graph, value) if k == "Gelu" else str(graph.op(k, value))
+
+            yield Case(kind.lower(), label, chain(shape, count, unary))
+        for kind in ("Relu", "Exp"):
+            yield Case(
+                kind.lower(),
+                label,
+                beside(shape, 4, lambda graph, value, index, k=kind: str(graph.op(k, value))),
+            )
+        yield Case(
+            "leakyrelu", label,
+            chain(shape, count, lambda graph, value, index: str(graph.op("LeakyRelu", value, alpha=0.1))),
+        )  # fmt: skip
+        yield Case(
+            "globalaveragepool", label,
+            beside(shape, 4, lambda graph, value, index: str(graph.op("GlobalAveragePool", value))),
+        )  # fmt: skip
+    for shape in TOKENS:
+        label = f"{shape[1]}_{shape[2]}"
+
+        def tokens(graph: Graph, kind: str, s: Shape = shape) -> None:
+            value, other = graph.input(s), graph.input((1, s[1], 1))
+            for _ in range(6):
+                value = graph.op(kind, value, other)
+            graph.outputs.append(value)
+
+        for kind in ("Mul", "Add", "Div"):
+            yield Case(
+                f"{kind.lower()}_broadcast", f"tokens_{label}", lambda graph, k=kind, f=tokens: f(graph, k)
+            )
+        yield Case("gelu", f"tokens_{label}", chain(shape, 4, lambda graph, value, index: gelu(graph, value)))
+        yield Case(
+            "add",
+            f"tokens_{label}",
+            chain(shape, 6, lambda graph, value, index: str(graph.op("Add", value, value))),
+        )
+        yield Case(
+            "reducemean", label,
+            beside(shape, 4, lambda graph, value, index: str(graph.op("ReduceMean", value, axes=[-1], keepdims=1))),
+        )  # fmt: skip
+        yield Case(
+            "reducemean_inner", label,
+            beside(shape, 4, lambda graph, value, index: str(graph.op("ReduceMean", value, axes=[1], keepdims=0))),
+        )  # fmt: skip
+        yield Case(
+            "layernormalization", label, chain(shape, 4, lambda graph, value, index, s=shape: normalized(graph, value, s)),
+            only=("onnx",),
+        )  # fmt: skip
+    for shape in ((3, 196, 196), (4, 16, 16), (1, 1, 10), (12, 49, 49)):
+        yield Case(
+            "softmax", "_".join(map(str, shape)),
+            chain(shape, 3, lambda graph, value, index: str(graph.op("Softmax", value, axis=-1))),
+        )  # fmt: skip
+
+
+def normalized(graph: Graph, value: str, shape: Shape) -> str:
+    width = shape[-1]
+    return str(
+        graph.op(
+            "LayerNormalization",
+            value,
+            graph.weight(width, value=1.0),
+            graph.weight(width, value=0.01),
+            axis=-1,
+        )
+    )
+
+
+def gelu(graph: Graph, value: str) -> str:
+    """As exporters write it."""
+    half, one, root = (graph.constant(np.array(n, np.float32)) for n in (0.5, 1.0, np.sqrt(2.0)))
+    inner = graph.op("Add", graph.op("Erf", graph.op("Div", value, root)), one)
+    return str(graph.op("Mul", graph.op("Mul", value, inner), half))
+
+
+def movers() -> Iterator[Case]:
+    for shape in SIZES:
+        label = f"{shape[1]}_{shape[2]}"
+        for name, kernel, stride, kind in (("maxpool", 3, 1, "MaxPool"), ("maxpool", 2, 2, "MaxPool"),
+                                           ("averagepool", 3, 1, "AveragePool"), ("averagepool", 2, 2, "AveragePool")):  # fmt: skip
+            pads = [kernel // 2 if stride == 1 else 0] * 4
+            more = {"count_include_pad": 1} if kind == "AveragePool" and stride == 1 else {}
+            if kind == "AveragePool" and stride == 1:
+                pads = [0] * 4
+            yield Case(
+                name, f"{label}_{kernel}",
+                beside(
+                    shape, 3,
+                    lambda graph, value, index, k=kind, n=kernel, s=stride, p=pads, m=more: str(
+                        graph.op(k, value, kernel_shape=[n] * 2, strides=[s] * 2, pads=p, **m)
+                    ),
+                ),
+            )  # fmt: skip
+
+        def joined(graph: Graph, s: Shape = shape) -> None:
+            for _ in range(3):
+                graph.outputs.append(graph.op("Concat", graph.input(s), graph.input(s), axis=1))
+
+        yield Case("concat", label, joined)
+        yield Case(
+            "pad", label,
+            beside(
+                shape, 3,
+                lambda graph, value, index: str(
+                    graph.op("Pad", value, graph.constant(np.array([0, 0, 1, 1, 0, 0, 1, 1], np.int64)))
+                ),
+            ),
+        )  # fmt: skip
+        for mode in ("nearest", "linear"):
+            yield Case(
+                f"resize_{mode}", label,
+                beside(shape, 2, lambda graph, value, index, m=mode: resized(graph, value, m)),
+            )  # fmt: skip
+        yield Case(
+            "slice", label,
+            beside(
+                shape, 3,
+                lambda graph, value, index, c=shape[1]: str(
+                    graph.op("Slice", value, *(graph.constant(np.array([n], np.int64)) for n in (0, c // 2, 1)))
+                ),
+            ),
+        )  # fmt: skip
+    for tokens, heads, width in ((196, 3, 64), (16, 4, 16), (49, 12, 32)):
+
+        def turned(
+            graph: Graph, value: str, index: int, t: int = tokens, h: int = heads, w: int = width
+        ) -> str:
+            moved = graph.op("Transpose", value, perm=[1, 0, 2])
+            return str(graph.op("Reshape", moved, graph.constant(np.array([h, t * w], np.int64))))
+
+        yield Case("transpose", f"{tokens}_{heads}", beside((tokens, heads, width), 4, turned))
+        yield Case(
+            "reshape", f"{tokens}_{heads}",
+            beside(
+                (tokens, heads, width), 4,
+                lambda graph, value, index, t=tokens, h=heads, w=width: str(
+                    graph.op("Reshape", value, graph.constant(np.array([t, h * w], np.int64)))
+                ),
+            ),
+        )  # fmt: skip
+    for rows, width, count in ((1000, 64, 16), (2000, 192, 196)):
+
+        def picked(graph: Graph, r: int = rows, w: int = width, c: int = count) -> None:
+            graph.outputs.append(
+                graph.op("Gather", graph.weight(r, w, value=0.5), graph.input((1, c), TensorProto.INT64))
+            )
+
+        yield Case("gather", f"{rows}_{width}", picked)
+
+
+def resized(graph: Graph, value: str, mode: str) -> str:
+    scales = graph.constant(np.array([1, 1, 2, 2], np.float32))
+    if mode == "nearest":
+        return str(
+            graph.op(
+                "Resize",
+                value,
+                "",
+                scales,
+                mode=mode,
+                coordinate_transformation_mode="asymmetric",
+                nearest_mode="floor",
+            )
+        )
+    return str(graph.op("Resize", value, "", scales, mode=mode, coordinate_transformation_mode="half_pixel"))
+
+
+def borders() -> Iterator[Case]:
+    """Changes of numbers, and ends of the pieces that XNNPACK runs."""
+    for shape in SIZES:
+        label = f"{shape[1]}_{shape[2]}"
+        count = 8 if shape[1] < 64 else 4
+        yield Case(
+            "change", label,
+            chain(shape, count, lambda graph, value, index: str(graph.op("LeakyRelu", value, alpha=0.1))),
+            float_every=2, less=(f"leakyrelu/{label}",),
+        )  # fmt: skip
+
+        def taking_turns(graph: Graph, value: str, index: int) -> str:
+            return str(graph.op("LeakyRelu", value, alpha=0.1) if index % 2 else graph.op("HardSwish", value))
+
+        yield Case(
+            "partition", label, chain(shape, count, taking_turns),
+            only=("tflite",), less=(f"leakyrelu/{label}", f"hardswish/{label}"),
+        )  # fmt: skip
+
+
+def nothing() -> Iterator[Case]:
+    """What a call takes by itself."""
+    yield Case(
+        "nothing", "one",
+        beside((1, 4), 1, lambda graph, value, index: str(graph.op("Reshape", value, graph.constant(np.array([4], np.int64))))),
+    )  # fmt: skip
+
+
+def cases() -> list[Case]:
+    """All of them."""
+    return [*nothing(), *convolutions(), *products(), *elementwise(), *movers(), *borders()]
