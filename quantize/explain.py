@@ -9,7 +9,7 @@ import onnx_ir as ir
 from edgemm.quantize.fusion import hosts, stored_output
 from edgemm.quantize.grid import Grid
 from edgemm.quantize.legality import dynamic_weights, operand, rule_of
-from edgemm.quantize.plan import Plan, Precision
+from edgemm.quantize.plan import Plan
 
 HEADER = ("node", "operator", "precision", "output grid", "real range", "weights")
 
@@ -47,8 +47,8 @@ def _grid(grid: Grid | None) -> tuple[str, str]:
 
 
 def _weights(node: ir.Node, plan: Plan) -> str:
-    dynamic = plan.precision.get(str(node.name)) is Precision.DYNAMIC
-    index = next(iter(dynamic_weights(node)), None) if dynamic else rule_of(node).weight
+    packed = plan.is_packed(str(node.name))
+    index = next(iter(dynamic_weights(node)), None) if packed else rule_of(node).weight
     value = operand(node, index)
     grid = plan.weights.get((str(node.name), index)) if index is not None else None
     if grid is None or value is None:

@@ -20,7 +20,10 @@ class Precision(Enum):
     INT8 = "int8"
     """Integer activations and weights."""
     DYNAMIC = "dynamic"
-    """int8 weights, activations quantized while running."""
+    """int8 weights, real activations: quantized while running by products of matrices; convolutions make their weights
+    real instead."""
+    HYBRID = "hybrid"
+    """A convolution with int8 weights that quantizes its activations while running, as products of matrices do."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,7 +35,7 @@ class Plan:
 
     target: Target
     scheme: str
-    """"float", "static" or "dynamic"."""
+    """"float", "static", "dynamic", or "mixed": operators of each side by side."""
     precision: Mapping[str, Precision] = field(default_factory=dict)
     """Node name -> precision; a node that is not here is float."""
     activations: Mapping[str, Grid] = field(default_factory=dict)
@@ -50,3 +53,7 @@ class Plan:
     def is_int8(self, node_name: str) -> bool:
         """True when that node computes on integers."""
         return self.precision.get(node_name) is Precision.INT8
+
+    def is_packed(self, node_name: str) -> bool:
+        """True when that node has int8 weights and takes and gives real numbers."""
+        return self.precision.get(node_name) in (Precision.DYNAMIC, Precision.HYBRID)

@@ -22,6 +22,7 @@ from edgemm.quantize.legality import (
     grid_operands,
     is_constant,
     is_real,
+    may_be_hybrid,
     operand,
     rule_of,
 )  # fmt: skip
@@ -62,7 +63,7 @@ def _faults(model: ir.Model, plan: Plan) -> Iterator[str]:
         rule = rule_of(node)
         if precision is Precision.INT8:
             yield from (f"{name} {node.op_type}: {fault}" for fault in _node_faults(node, rule, plan))
-        elif precision is Precision.DYNAMIC:
+        elif plan.is_packed(name):
             yield from (f"{name} {node.op_type}: {fault}" for fault in _dynamic_faults(node, plan))
         elif plan.target.integer_only and any(is_real(value) for value in (*node.inputs, *node.outputs)):
             yield f"{name} {node.op_type}: float, and target {plan.target.name} runs integers only"
@@ -102,14 +103,14 @@ def _operand_faults(model: ir.Model, nodes: Mapping[str, ir.Node], plan: Plan) -
 def _may_have_grids(node: ir.Node, precision: Precision) -> Collection[int]:
     if precision is Precision.INT8:
         return grid_operands(node, rule_of(node))
-    return dynamic_weights(node) if precision is Precision.DYNAMIC else ()
+    return () if precision is Precision.FLOAT else dynamic_weights(node)
 
 
 def _node_faults(node: ir.Node, rule: Rule, plan: Plan) -> Iterator[str]:
     if rule.form is Form.FLOAT:
         yield "integer, but it has no int8 form with such operands"
         return
-    if plan.scheme != "static":
+    if plan.scheme not in ("static", "mixed"):
         yield f"integer in a plan of scheme {plan.scheme}"
     stored = [*activation_inputs(node, rule), *stored_outputs(node)]
     without = [value.name for value in stored if str(value.name) not in plan.activations]
@@ -170,9 +171,11 @@ def _dynamic_faults(node: ir.Node, plan: Plan) -> Iterator[str]:
         yield "dynamic, but it has no form with int8 weights alone"
     elif any((str(node.name), index) not in plan.weights for index in wanted):
         yield "no grid for its weight"
+    elif plan.precision.get(str(node.name)) is Precision.HYBRID and not may_be_hybrid(node):
+        yield "hybrid, but no such convolution quantizes its activations while running"
     elif plan.scheme == "static" and node.op_type in RECURRENT:
         return  # what stores its weights alone does so in every scheme
-    elif plan.scheme != "dynamic":
+    elif plan.scheme not in ("dynamic", "mixed"):
         yield f"dynamic in a plan of scheme {plan.scheme}"
 
 

@@ -38,7 +38,7 @@ def make_dynamic(graph: ir.Graph, plan: Plan, constants: Constants) -> None:
     unsigned = plan.target.weight_dtype == "uint8"
     quantized: dict[str, tuple[ir.Value, ...]] = {}
     for node in tuple(graph):
-        if plan.precision.get(str(node.name)) is not Precision.DYNAMIC:
+        if not plan.is_packed(str(node.name)):
             continue
         wanted = dynamic_weights(node)
         grids = [plan.weights.get((str(node.name), index)) for index in wanted]
@@ -55,6 +55,8 @@ def make_dynamic(graph: ir.Graph, plan: Plan, constants: Constants) -> None:
             elif node.op_type == "Gather":
                 _look_up_integers(node, grid, constants, unsigned=unsigned)
             else:
+                if plan.precision[str(node.name)] is Precision.HYBRID:
+                    node.replace_input_with(0, _rounded(node, quantized))
                 value = constants.dequantized(node, index, grid, unsigned=unsigned)
                 node.replace_input_with(index, value)
 
@@ -75,6 +77,16 @@ def _look_up_integers(node: ir.Node, grid: Grid, constants: Constants, *, unsign
         node, "DequantizeLinear", [picked, scale, zero], suffix="real", shape=shape, dtype=ir.DataType.FLOAT
     )
     take_place(node, real)
+
+
+def _rounded(node: ir.Node, quantized: dict[str, tuple[ir.Value, ...]]) -> ir.Value:
+    """What a convolution reads, on the steps that it would be quantized to: its arithmetic stays real."""
+    source = data_of(node)
+    if str(source.name) not in quantized:
+        quantized[str(source.name)] = _quantize(node, source)
+    inputs = quantized[str(source.name)]
+    shape, real = shape_of(source), ir.DataType.FLOAT
+    return insert_before(node, "DequantizeLinear", inputs, suffix="rounded", shape=shape, dtype=real)
 
 
 def _multiply_integers(

@@ -113,7 +113,11 @@ class Lowering:
 
     def is_dynamic(self, node: ir.Node) -> bool:
         """True when the plan has int8 weights and float activations."""
-        return self.plan.precision.get(str(node.name)) is Precision.DYNAMIC
+        return self.plan.is_packed(str(node.name))
+
+    def is_hybrid(self, node: ir.Node) -> bool:
+        """True when the plan has a convolution quantize its activations while running."""
+        return self.plan.precision.get(str(node.name)) is Precision.HYBRID
 
     def form(self, node: ir.Node) -> Form:
         """Which row of the table of forms the node's operator has."""

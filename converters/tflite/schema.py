@@ -42,6 +42,8 @@ FORMS: dict[str, dict[Form, tuple[int, str]]] = {
         "int8": (3, "1.14.0"),
         "dilated": (1, "1.5.0"),
         "grouped": (6, "2.9.0"),
+        "hybrid": (2, "1.14.0"),
+        "hybrid_per_channel": (5, "2.4.0"),
     },
     "COS": {"float": (1, "1.14.0")},
     "CUMSUM": {"float": (1, "2.4.0")},

@@ -120,7 +120,7 @@ def _input(ctx: Lowering, value: ir.Value, keep_layout: bool) -> TflitePort:
     picture = len(shape) == 4 and any(node.op_type in SPATIAL for node in ctx.model.graph)
     picture = picture and not _has_channels_last(value)
     perm = channels_last(4) if picture and not keep_layout else identity(len(shape))
-    grid = ctx.plan.activations.get(str(value.name)) if ctx.plan.scheme == "static" else None
+    grid = ctx.plan.activations.get(str(value.name))
     if not ctx.plan.target.io_integer:
         grid = None
     dtype = "int8" if grid is not None else value.dtype.numpy().name if value.dtype else "float32"

@@ -20,7 +20,7 @@ from edgemm.quantize.aware.weights import Constants, Key
 from edgemm.quantize.fusion import stored_output
 from edgemm.quantize.grid import Grid
 from edgemm.quantize.legality import grid_operands, rule_of
-from edgemm.quantize.plan import Plan, Precision
+from edgemm.quantize.plan import Plan
 
 Scales = Mapping[str, tuple[Tensor, Tensor]]
 
@@ -158,7 +158,7 @@ class _Step:
         self.inputs = [None if value is None else str(value.name) for value in node.inputs]
         self.outputs = [str(value.name) for value in node.outputs]
         integer = plan.is_int8(self.name)
-        packed = plan.precision.get(self.name) is Precision.DYNAMIC
+        packed = plan.is_packed(self.name)
         self.dynamic = packed and node.op_type in ("Gemm", "MatMul")
         self.rows = packed and format_ == "tflite"
         self.stored = [integer and name in plan.activations for name in self.outputs]

@@ -14,7 +14,7 @@ from edgemm.quantize.constants import constant_of
 from edgemm.quantize.cost import WEIGHTED
 from edgemm.quantize.grid import MIN_WEIGHT_SCALE, Grid
 from edgemm.quantize.legality import RECURRENT, Rule, is_constant, operand, rule_of
-from edgemm.quantize.plan import Plan, Precision
+from edgemm.quantize.plan import Plan
 
 LARGEST = 1e4
 """Constants beyond are masks, and do not train."""
@@ -78,9 +78,7 @@ class Constants(nn.Module):  # type: ignore[misc]
             if value is None or not is_constant(value) or value.dtype != ir.DataType.FLOAT:
                 continue
             grid, key = self._plan.weights.get((name, index)), (name, index)
-            weighted = grid is not None and (
-                index == rule.weight or self._plan.precision.get(name) is Precision.DYNAMIC
-            )
+            weighted = grid is not None and (index == rule.weight or self._plan.is_packed(name))
             if index not in trained or (grid is not None and not weighted and index != rule.bias):
                 if grid is not None and (grid.dtype == "int8" or index == rule.bias):
                     self._keep(key, grid.dequantize(grid.quantize(constant_of(value))))

@@ -29,7 +29,7 @@ def lower_conv(ctx: Lowering, node: ir.Node) -> None:
     depthwise = group == channels > 1 and kernel_array.shape[1] == 1
     perm = (1, 2, 3, 0) if depthwise else (0, 2, 3, 1)
     kernel = weights(ctx, node, 1, kernel_array, perm)
-    if ctx.is_dynamic(node):
+    if ctx.is_dynamic(node) and not ctx.is_hybrid(node):
         kernel = unpacked(ctx, kernel)
     source, padding = padded(ctx, source, windows)
     options = {
@@ -86,4 +86,6 @@ def _form(ctx: Lowering, node: ir.Node, *, grouped: bool, dilated: bool) -> Form
         return "grouped"
     if ctx.is_int8(node):
         return "int8"
+    if ctx.is_hybrid(node):
+        return "hybrid" if ctx.weight_grid(node, 1).axis is None else "hybrid_per_channel"
     return "dilated" if dilated else "float"
