@@ -108,37 +108,66 @@ def conv(outs: tuple[int, ...], ins: tuple[int, ...], kernel: int, groups: int =
     return step
 
 
+ONE_BY_ONE = (
+    (16, 16, 48, 4), (96, 16, 28, 4), (64, 64, 28, 4), (144, 24, 28, 4), (192, 32, 14, 6), (384, 64, 14, 4),
+    (576, 96, 7, 6), (256, 256, 14, 2), (512, 128, 7, 4), (16, 8, 8, 8), (96, 24, 1, 8), (576, 144, 1, 8),
+    (96, 16, 112, 2),
+)  # fmt: skip
+"""Wide and narrow side in channels, pixels along an edge, operators."""
+SQUARE = (
+    (8, 16, 3, 6),
+    (16, 48, 3, 3),
+    (32, 32, 3, 3),
+    (64, 28, 3, 3),
+    (128, 14, 3, 3),
+    (256, 7, 3, 3),
+    (32, 14, 5, 3),
+)
+"""Channels, pixels along an edge, taps along an edge, operators."""
+THIN = (
+    (3, 16, 96, 3, 2), (3, 32, 32, 3, 1), (3, 96, 64, 4, 4), (1, 16, 28, 3, 1), (3, 16, 192, 3, 2), (3, 32, 96, 7, 2),
+)  # fmt: skip
+"""Channels read and written, pixels along an edge, taps along an edge, stride."""
+DEPTHWISE = (
+    (8, 16, 3, 8), (16, 48, 3, 4), (64, 28, 3, 4), (96, 28, 5, 4), (240, 14, 3, 4), (240, 14, 5, 4), (576, 7, 3, 6),
+    (80, 28, 7, 2), (320, 7, 7, 4), (40, 14, 7, 4), (96, 96, 3, 2),
+)  # fmt: skip
+GROUPED = (
+    (32, 28, 4), (16, 12, 2), (56, 28, 7), (152, 14, 19), (368, 7, 46), (64, 28, 4), (128, 14, 8), (64, 14, 2),
+    (128, 7, 2),
+)  # fmt: skip
+"""Channels, pixels along an edge, groups."""
+TRANSPOSED = ((64, 7, 4, 2, 1), (32, 14, 2, 2, 0), (64, 28, 3, 1, 1), (16, 8, 4, 2, 1))
+"""Channels, pixels along an edge, taps along an edge, stride, pad."""
+
+
 def convolutions() -> Iterator[Case]:
-    for wide, narrow, size, count in (
-        (16, 16, 48, 4), (96, 16, 28, 4), (64, 64, 28, 4), (144, 24, 28, 4), (192, 32, 14, 6), (384, 64, 14, 4), (576, 96, 7, 6),
-        (256, 256, 14, 2), (512, 128, 7, 4), (16, 8, 8, 8), (96, 24, 1, 8), (576, 144, 1, 8),
-    ):  # fmt: skip
+    for wide, narrow, size, count in ONE_BY_ONE:
         yield Case(
             "conv_1x1", f"{wide}_{narrow}_{size}",
             chain((1, narrow, size, size), count, conv((wide, narrow), (narrow, wide), 1)),
         )  # fmt: skip
-    for channels, size, kernel, count in (
-        (8, 16, 3, 6), (16, 48, 3, 3), (32, 32, 3, 3), (64, 28, 3, 3), (128, 14, 3, 3), (256, 7, 3, 3), (32, 14, 5, 3),
-    ):  # fmt: skip
+    for channels, size, kernel, count in SQUARE:
         yield Case(
             "conv", f"{channels}_{size}_{kernel}",
             chain((1, channels, size, size), count, conv((channels,), (channels,), kernel)),
         )  # fmt: skip
     yield Case("conv", "strided", chain((1, 24, 56, 56), 3, conv((48, 96, 192), (24, 48, 96), 3, stride=2)))
-    for ins, outs, size, kernel, stride in (
-        (3, 16, 96, 3, 2),
-        (3, 32, 32, 3, 1),
-        (3, 96, 64, 4, 4),
-        (1, 16, 28, 3, 1),
-    ):
+    for ins, outs, size, kernel, stride in THIN:
+        label, after = (
+            f"{ins}_{outs}_{size}",
+            chain((1, outs, size // stride, size // stride), 2, conv((outs,), (outs,), 1)),
+        )
+        yield Case("conv_1x1", f"behind_{label}", after)
+        first, behind = conv((outs,), (ins,), kernel, stride=stride), conv((outs,), (outs,), 1)
+
+        def step(graph: Graph, value: str, index: int, f: Any = first, b: Any = behind) -> str:
+            return str(f(graph, value, index) if index == 0 else b(graph, value, index))
+
         yield Case(
-            "conv_thin", f"{ins}_{outs}_{size}",
-            beside((1, ins, size, size), 2, conv((outs,), (ins,), kernel, stride=stride)),
-        )  # fmt: skip
-    for channels, size, kernel, count in (
-        (8, 16, 3, 8), (16, 48, 3, 4), (64, 28, 3, 4), (96, 28, 5, 4), (240, 14, 3, 4), (240, 14, 5, 4), (576, 7, 3, 6),
-        (80, 28, 7, 4), (320, 7, 7, 4),
-    ):  # fmt: skip
+            "conv_thin", label, chain((1, ins, size, size), 3, step), less=(f"conv_1x1/behind_{label}",)
+        )
+    for channels, size, kernel, count in DEPTHWISE:
         yield Case(
             "conv_depthwise" if kernel < 7 else "conv_depthwise_large", f"{channels}_{size}_{kernel}",
             chain((1, channels, size, size), count, conv((channels,), (channels,), kernel, groups=channels)),
@@ -147,17 +176,12 @@ def convolutions() -> Iterator[Case]:
         "conv_depthwise", "strided",
         chain((1, 96, 56, 56), 3, conv((96,), (96,), 3, groups=96, stride=2)),
     )  # fmt: skip
-    for channels, size, groups in ((32, 28, 4), (64, 28, 4), (128, 14, 8), (16, 12, 2)):
+    for channels, size, groups in GROUPED:
         yield Case(
-            "conv_grouped", f"{channels}_{size}_{groups}",
+            "conv_grouped" if channels // groups < 16 else "conv_grouped_wide", f"{channels}_{size}_{groups}",
             chain((1, channels, size, size), 3, conv((channels,), (channels,), 3, groups=groups)),
         )  # fmt: skip
-    for channels, size, kernel, stride, pad in (
-        (64, 7, 4, 2, 1),
-        (32, 14, 2, 2, 0),
-        (64, 28, 3, 1, 1),
-        (16, 8, 4, 2, 1),
-    ):
+    for channels, size, kernel, stride, pad in TRANSPOSED:
 
         def transposed(
             graph: Graph,
@@ -178,11 +202,15 @@ def convolutions() -> Iterator[Case]:
         )
 
 
+PRODUCTS = (
+    (196, 768, 192, 2), (64, 256, 64, 4), (49, 768, 192, 4), (16, 128, 64, 8), (784, 160, 40, 4), (1, 1024, 576, 4),
+    (1, 256, 64, 8), (196, 192, 192, 4),
+)  # fmt: skip
+"""Rows, wide and narrow side, operators."""
+
+
 def products() -> Iterator[Case]:
-    for rows, wide, narrow, count in (
-        (196, 768, 192, 2), (64, 256, 64, 4), (49, 768, 192, 4), (16, 128, 64, 8), (784, 160, 40, 4), (1, 1024, 576, 4), (1, 256, 64, 8),
-        (196, 192, 192, 4),
-    ):  # fmt: skip
+    for rows, wide, narrow, count in PRODUCTS:
 
         def multiplied(graph: Graph, value: str, index: int, w: int = wide, n: int = narrow) -> str:
             ins, outs = (n, w) if index % 2 == 0 else (w, n)
@@ -200,7 +228,7 @@ def products() -> Iterator[Case]:
 
         yield Case("matmul", f"{heads}_{tokens}_{width}", attended)
     for kind, gates in (("LSTM", 4), ("GRU", 3)):
-        for steps, ins, hidden in ((20, 64, 64), (20, 40, 128)):
+        for steps, ins, hidden in ((20, 64, 64), (20, 40, 128), (10, 128, 192)):
 
             def recurrent(
                 graph: Graph, k: str = kind, g: int = gates, s: int = steps, i: int = ins, h: int = hidden
@@ -289,7 +317,8 @@ def elementwise() -> Iterator[Case]:
             beside(shape, 4, lambda graph, value, index: str(graph.op("ReduceMean", value, axes=[1], keepdims=0))),
         )  # fmt: skip
         yield Case(
-            "layernormalization", label, chain(shape, 4, lambda graph, value, index, s=shape: normalized(graph, value, s)),
+            "layernormalization", label,
+            chain(shape, 4, lambda graph, value, index, s=shape: normalized(graph, value, s)),
             only=("onnx",),
         )  # fmt: skip
     for shape in ((3, 196, 196), (4, 16, 16), (1, 1, 10), (12, 49, 49)):
@@ -319,11 +348,17 @@ def gelu(graph: Graph, value: str) -> str:
     return str(graph.op("Mul", graph.op("Mul", value, inner), half))
 
 
+POOLS = (
+    ("maxpool", 3, 1, "MaxPool"), ("maxpool", 2, 2, "MaxPool"),
+    ("averagepool", 3, 1, "AveragePool"), ("averagepool", 2, 2, "AveragePool"),
+)  # fmt: skip
+"""Kind, pixels along an edge, stride, operator."""
+
+
 def movers() -> Iterator[Case]:
     for shape in SIZES:
         label = f"{shape[1]}_{shape[2]}"
-        for name, kernel, stride, kind in (("maxpool", 3, 1, "MaxPool"), ("maxpool", 2, 2, "MaxPool"),
-                                           ("averagepool", 3, 1, "AveragePool"), ("averagepool", 2, 2, "AveragePool")):  # fmt: skip
+        for name, kernel, stride, kind in POOLS:
             pads = [kernel // 2 if stride == 1 else 0] * 4
             more = {"count_include_pad": 1} if kind == "AveragePool" and stride == 1 else {}
             if kind == "AveragePool" and stride == 1:
@@ -435,10 +470,25 @@ def nothing() -> Iterator[Case]:
     """What a call takes by itself."""
     yield Case(
         "nothing", "one",
-        beside((1, 4), 1, lambda graph, value, index: str(graph.op("Reshape", value, graph.constant(np.array([4], np.int64))))),
+        beside(
+            (1, 4), 1,
+            lambda graph, value, index: str(graph.op("Reshape", value, graph.constant(np.array([4], np.int64)))),
+        ),
     )  # fmt: skip
+
+
+def streams() -> Iterator[Case]:
+    """Layers of one row, which take what their weights take from where they are: the first fit into any cache."""
+    for width, count in ((128, 4), (384, 4), (768, 6), (1024, 8)):
+        yield Case(
+            "stream", f"{width}_{count}",
+            chain(
+                (1, width), count,
+                lambda graph, value, index, w=width: str(graph.op("MatMul", value, graph.weight(w, w, value=1.0 / w))),
+            ),
+        )  # fmt: skip
 
 
 def cases() -> list[Case]:
     """All of them."""
-    return [*nothing(), *convolutions(), *products(), *elementwise(), *movers(), *borders()]
+    return [*nothing(), *convolutions(), *products(), *elementwise(), *movers(), *borders(), *streams()]

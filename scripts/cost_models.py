@@ -12,7 +12,7 @@ import io
 import json
 import lzma
 import tarfile
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import reduce
 from pathlib import Path
 from typing import Any
@@ -23,20 +23,28 @@ from cost_cases import Case, Graph, cases
 
 from edgemm.converters.prepare import prepare
 from edgemm.converters.written import Format, Settings, write_plan
-from edgemm.costs.point import DYNAMIC, DYNAMIC_UNSIGNED, FLOAT, INT8, INT8_UNSIGNED, NO_WORK
+from edgemm.costs.point import DYNAMIC, DYNAMIC_UNSIGNED, FLOAT, HYBRID, INT8, INT8_UNSIGNED, NO_WORK
 from edgemm.errors import EdgemmError
 from edgemm.quantize import calibrate, make_plan
 from edgemm.quantize.costs.kinds import kind_of, work_of
 from edgemm.quantize.fusion import hosts
-from edgemm.quantize.plan import Precision
+from edgemm.quantize.legality import may_be_hybrid
+from edgemm.quantize.plan import Plan, Precision
 
 PLACE = Path(__file__).parents[1] / "edgemm/data/costs/models.tar.xz"
 WAYS = {FLOAT: ("float", "arm"), INT8: ("static", "arm"), DYNAMIC: ("dynamic", "arm"),
-        INT8_UNSIGNED: ("static", "x86"), DYNAMIC_UNSIGNED: ("dynamic", "x86")}  # fmt: skip
+        HYBRID: ("dynamic", "arm"), INT8_UNSIGNED: ("static", "x86"), DYNAMIC_UNSIGNED: ("dynamic", "x86")}  # fmt: skip
 """Precision -> scheme and target."""
-MIXED = ("change", "partition", "nothing")
+FORMATS = {INT8_UNSIGNED: ("onnx",), DYNAMIC_UNSIGNED: ("onnx",), HYBRID: ("tflite",)}
+"""Precision -> the formats that have it, where not both."""
+MIXED = ("change", "partition", "nothing", "stream")
 """Kinds of cases whose operators are not of one kind."""
-WANTED = {FLOAT: Precision.FLOAT, INT8: Precision.INT8, INT8_UNSIGNED: Precision.INT8}
+WANTED = {
+    FLOAT: Precision.FLOAT,
+    INT8: Precision.INT8,
+    INT8_UNSIGNED: Precision.INT8,
+    HYBRID: Precision.HYBRID,
+}
 
 
 @dataclass
@@ -58,12 +66,14 @@ class Pack:
         self.files[name] = payload
         self.index.append(
             {"file": name, "format": format_, "kind": case.kind, "precision": precision, "work": list(work.parts),
-             "less": [[file, share] for file, share in less(case, format_)]}
+             "less": [[file, share] for file, share in less(case, format_, precision)]}
         )  # fmt: skip
 
 
-def less(case: Case, format_: Format) -> list[tuple[str, float]]:
-    """Files whose operators are in the model of a border too, and how many times."""
+def less(case: Case, format_: Format, precision: str) -> list[tuple[str, float]]:
+    """Files whose operators are in the model too, and how many times."""
+    if case.kind not in MIXED:
+        return [(f"{each}.{precision}.{format_}", 1.0) for each in case.less]
     if case.kind == "change":
         return [(f"{case.less[0]}.{each}.{format_}", 0.5) for each in (FLOAT, INT8)]
     return [(f"{each}.{INT8}.{format_}", 0.5) for each in case.less]
@@ -97,9 +107,9 @@ def written(case: Case, format_: Format, pack: Pack) -> list[str]:
         there = sorted({kind_of(node) for node in model.graph})
         return [f"{format_} {case.kind}/{case.name}: not in the graph, which has {', '.join(there)}"]
     for precision, (scheme, target) in WAYS.items():
-        if precision in (INT8_UNSIGNED, DYNAMIC_UNSIGNED) and format_ == "tflite":
+        if format_ not in FORMATS.get(precision, case.only):
             continue
-        if case.kind in MIXED and precision != (FLOAT if case.kind == "nothing" else INT8):
+        if case.kind in MIXED and precision != (FLOAT if case.kind in ("nothing", "stream") else INT8):
             continue
         try:
             plan = make_plan(
@@ -109,6 +119,8 @@ def written(case: Case, format_: Format, pack: Pack) -> list[str]:
                 target=target,
                 float_nodes=float_nodes if scheme == "static" else (),
             )
+            if precision == HYBRID:
+                plan = hybrid(model, plan)
             found = {plan.precision.get(name, Precision.FLOAT) for name in mine}
             if case.kind != "change" and found != {WANTED.get(precision, Precision.DYNAMIC)}:
                 continue
@@ -122,6 +134,12 @@ def written(case: Case, format_: Format, pack: Pack) -> list[str]:
             continue
         pack.add(case, format_, precision, file.payload, model)
     return left
+
+
+def hybrid(model: ir.Model, plan: Plan) -> Plan:
+    """The plan with convolutions that quantize what they read."""
+    able = {str(node.name): Precision.HYBRID for node in model.graph if may_be_hybrid(node)}
+    return replace(plan, precision={**plan.precision, **able})
 
 
 def archive(pack: Pack) -> bytes:

@@ -7,7 +7,9 @@ from dataclasses import dataclass, replace
 
 from edgemm.costs.point import DYNAMIC_UNSIGNED, FLOAT, INT8_UNSIGNED, Point
 
-PRODUCTS = frozenset({"conv", "conv_thin", "conv_1x1", "conv_grouped", "conv_transpose", "gemm", "matmul"})
+PRODUCTS = frozenset(
+    {"conv", "conv_thin", "conv_1x1", "conv_grouped", "conv_grouped_wide", "conv_transpose", "gemm", "matmul"}
+)
 """Kinds whose time is mostly products that a dot-product instruction computes."""
 
 

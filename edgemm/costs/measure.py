@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import gc
 import time
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from statistics import median
 from typing import Any
@@ -15,7 +15,7 @@ import numpy as np
 
 from edgemm.backends import BACKENDS, Opener
 from edgemm.backends.backend import Backend
-from edgemm.costs.models import CostModel, cost_models
+from edgemm.costs.models import CostModel, cost_models, with_payloads
 from edgemm.costs.point import Point
 from edgemm.costs.table import FORMATS, CostTable
 from edgemm.delegates import find_delegate
@@ -24,6 +24,8 @@ from edgemm.instructions import instructions
 
 ROUNDS = 3
 """Times that every model is opened and timed; the least of the medians counts."""
+WITHIN_S = 100.0
+"""Seconds after which no further round ends."""
 ROUND_S = 0.02
 """Processor time that a model is run for in a round, once it is warm."""
 FEWEST = 5
@@ -40,12 +42,17 @@ Progress = Callable[[str, int, int], None]
 class _Timed:
     """What was seen of one model."""
 
+    model: CostModel
     medians_us: list[float] = field(default_factory=list)
     delegated: bool = True
 
 
 def measure_costs(
-    *, models: Sequence[CostModel] | None = None, rounds: int = ROUNDS, progress: Progress | None = None
+    *,
+    models: Callable[[], Iterable[CostModel]] = with_payloads,
+    rounds: int = ROUNDS,
+    within_s: float = WITHIN_S,
+    progress: Progress | None = None,
 ) -> CostTable:
     """Times the models that come with edgemm, in the formats whose runtime is installed, on one thread.
 
@@ -53,30 +60,39 @@ def measure_costs(
     one. The time is processor time of this process: what waits for others does not count.
 
     Args:
-        models: others than those.
+        models: gives them anew for each round.
+        rounds: at most.
+        within_s: seconds; a round that would end later is not begun, but the first.
         progress: called with the stage, and how many models are timed of how many.
 
     Raises:
         MissingDependency: neither runtime is installed.
     """
-    wanted = cost_models() if models is None else models
     runtimes = installed_runtimes()
-    wanted = [each for each in wanted if each.format in runtimes]
-    found: dict[str, _Timed] = {each.file: _Timed() for each in wanted}
-    total = len(wanted) * rounds
+    total = sum(each.format in runtimes for each in (cost_models() if models is with_payloads else models()))
+    found: dict[str, _Timed] = {}
+    began, done, made = time.monotonic(), 0, 0
     with _no_garbage():
-        for done in range(total):
-            if progress is not None:
-                progress("costs", done, total)
-            _time_one(wanted[done % len(wanted)], found)
+        for turn in range(rounds):
+            spent = time.monotonic() - began
+            if turn and spent / turn * (turn + 1) > within_s:
+                break
+            made += 1
+            for each in models():
+                if each.format not in runtimes:
+                    continue
+                if progress is not None:
+                    progress("costs", done, total * rounds)
+                _time_one(each, found.setdefault(each.file, _Timed(replace(each, payload=b""))))
+                done += 1
     if progress is not None:
-        progress("costs", total, total)
+        progress("costs", total * rounds, total * rounds)
     return CostTable(
         str(instructions()),
-        {format_: tuple(_points(format_, wanted, found)) for format_ in runtimes},
+        {format_: tuple(_points(format_, found)) for format_ in runtimes},
         machine=processor(),
         runtimes=runtimes,
-        source=f"measured, the least of {rounds} medians",
+        source=f"measured by `edgemm bench --costs`, the least of {made} medians of processor time",
     )
 
 
@@ -105,7 +121,7 @@ def installed_runtimes() -> dict[str, str]:
     return found
 
 
-def _time_one(model: CostModel, found: dict[str, _Timed]) -> None:
+def _time_one(model: CostModel, found: _Timed) -> None:
     """One round; a model that the runtime refuses, being older than the operators in it, is left out."""
     try:
         backend = _OPENERS[model.format](model.payload, find_delegate("cpu"), 1)
@@ -115,8 +131,8 @@ def _time_one(model: CostModel, found: dict[str, _Timed]) -> None:
         return
     try:
         _feed(backend)
-        found[model.file].medians_us.append(_median_us(backend.run))
-        found[model.file].delegated = not backend.coverage.remaining
+        found.medians_us.append(_median_us(backend.run))
+        found.delegated = not backend.coverage.remaining
     finally:
         backend.close()
 
@@ -146,23 +162,19 @@ def _median_us(run: Callable[[], object]) -> float:
     return median(times) / 1e3
 
 
-def _points(format_: str, models: Sequence[CostModel], found: dict[str, _Timed]) -> Iterator[Point]:
-    us = {name: min(each.medians_us) for name, each in found.items() if each.medians_us}
-    nothing = min(
-        (us[each.file] for each in models if _is_nothing(each, format_) and each.file in us), default=0.0
+def _points(format_: str, found: Mapping[str, _Timed]) -> Iterator[Point]:
+    """Of one format; what a call takes by itself is taken off."""
+    timed = {file: each for file, each in found.items() if each.model.format == format_ and each.medians_us}
+    call_us = min(
+        (min(each.medians_us) for each in timed.values() if each.model.kind == NOTHING), default=0.0
     )
-    us = {name: max(each - nothing, LEAST_US) for name, each in us.items()}
-    for model in models:
-        if model.format != format_ or model.file not in us or model.kind == NOTHING:
+    us = {file: max(min(each.medians_us) - call_us, LEAST_US) for file, each in timed.items()}
+    for file, each in timed.items():
+        model = each.model
+        if model.kind == NOTHING or any(other not in us for other, _ in model.less):
             continue
-        if any(file not in us for file, _ in model.less):
-            continue
-        left = us[model.file] - sum(share * us[file] for file, share in model.less)
-        yield Point(model.kind, model.precision, model.work, max(left, LEAST_US), found[model.file].delegated)
-
-
-def _is_nothing(model: CostModel, format_: str) -> bool:
-    return model.kind == NOTHING and model.format == format_
+        left = us[file] - sum(share * us[other] for other, share in model.less)
+        yield Point(model.kind, model.precision, model.work, max(left, LEAST_US), each.delegated)
 
 
 def processor() -> str:

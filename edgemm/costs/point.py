@@ -5,10 +5,10 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Any
 
-FLOAT, INT8, INT8_UNSIGNED, DYNAMIC, DYNAMIC_UNSIGNED = (
-    "float", "int8", "int8_u8", "dynamic", "dynamic_u8",
+FLOAT, INT8, INT8_UNSIGNED, DYNAMIC, DYNAMIC_UNSIGNED, HYBRID = (
+    "float", "int8", "int8_u8", "dynamic", "dynamic_u8", "hybrid",
 )  # fmt: skip
-PRECISIONS = (FLOAT, INT8, INT8_UNSIGNED, DYNAMIC, DYNAMIC_UNSIGNED)
+PRECISIONS = (FLOAT, INT8, INT8_UNSIGNED, DYNAMIC, DYNAMIC_UNSIGNED, HYBRID)
 """How operators compute. The unsigned ones store their weights as u8, which only ONNX has."""
 
 
@@ -24,6 +24,8 @@ class Work:
     """Elements that are read and written, weights left out."""
     weights: int
     """Elements of constant weights."""
+    rows: int = 0
+    """Pixels or rows that are worked on one by one: of convolutions, products, softmax, norms."""
 
     def __add__(self, other: Work) -> Work:
         """Of both."""
@@ -32,12 +34,13 @@ class Work:
             self.macs + other.macs,
             self.moved + other.moved,
             self.weights + other.weights,
+            self.rows + other.rows,
         )
 
     @property
-    def parts(self) -> tuple[int, int, int, int]:
+    def parts(self) -> tuple[int, int, int, int, int]:
         """What time is a sum of shares of."""
-        return self.count, self.macs, self.moved, self.weights
+        return self.count, self.macs, self.moved, self.weights, self.rows
 
 
 NO_WORK = Work(0, 0, 0, 0)

@@ -193,9 +193,9 @@ def _point(value: Any, where: str) -> Point:
     if precision not in PRECISIONS:
         raise ValueError(f"{where}: the precision {precision!r}: {expected_one_of(PRECISIONS, precision)}")
     work = value["work"]
-    whole = isinstance(work, list) and len(work) == 4 and all(type(each) is int for each in work)
+    whole = isinstance(work, list) and len(work) == 5 and all(type(each) is int for each in work)
     if not whole or not 0 < work[0] <= _LARGEST or not all(0 <= each <= _LARGEST for each in work):
-        raise ValueError(f"{where}: work is four whole numbers, the first at least 1")
+        raise ValueError(f"{where}: work is five whole numbers, the first at least 1")
     if type(us) not in (int, float) or not 0 <= us <= 1e9:
         raise ValueError(f"{where}: us is from 0 to 1e9")
     delegated = value.get("delegated", True)

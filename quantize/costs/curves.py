@@ -1,8 +1,8 @@
 """From the points of a table to times of any work: what fits them with no share below zero.
 
-The time of a kind of operator is taken as so much for each operator, each multiplication, each element that is moved
-and each weight. None of the four may be negative, so that more work never takes less time, and beyond the largest
-point it goes on in a straight line. Relative errors count, not microseconds.
+The time of a kind of operator is taken as so much for each operator, each multiplication, each element that is moved,
+each weight and each row. None of the five may be negative, so that more work never takes less time, and beyond the
+largest point it goes on in a straight line. Relative errors count, not microseconds.
 """
 
 from __future__ import annotations
@@ -14,12 +14,15 @@ from itertools import combinations
 
 import numpy as np
 
-from edgemm.costs.point import DYNAMIC, DYNAMIC_UNSIGNED, FLOAT, INT8, INT8_UNSIGNED, Point, Work
+from edgemm.costs.point import DYNAMIC, DYNAMIC_UNSIGNED, FLOAT, HYBRID, INT8, INT8_UNSIGNED, Point, Work
 
-CHANGE, PARTITION = "change", "partition"
+CHANGE, PARTITION, STREAM = "change", "partition", "stream"
+FLOAT_BYTES = 4
+PARTS = 5
+"""Of work."""
 PLAIN = "add"
 """The kind that stands for those which the table lacks: it moves numbers, and little else."""
-INSTEAD = {INT8_UNSIGNED: INT8, DYNAMIC_UNSIGNED: DYNAMIC, DYNAMIC: FLOAT, INT8: FLOAT}
+INSTEAD = {INT8_UNSIGNED: INT8, DYNAMIC_UNSIGNED: DYNAMIC, HYBRID: DYNAMIC, DYNAMIC: FLOAT, INT8: FLOAT}
 """Precision -> the one that is taken where the table lacks it."""
 LEAST_US = 1e-3
 
@@ -28,8 +31,8 @@ LEAST_US = 1e-3
 class Curve:
     """The time of one kind of operator in one precision."""
 
-    shares: tuple[float, float, float, float]
-    """Microseconds of an operator, a multiplication, an element moved, a weight."""
+    shares: tuple[float, ...]
+    """Microseconds of an operator, a multiplication, an element moved, a weight, a row."""
     delegated: bool = True
 
     def us(self, work: Work) -> float:
@@ -44,19 +47,19 @@ def fit(points: Iterable[Point]) -> Curve:
     times = np.maximum([each.us for each in listed], LEAST_US)
     rows = parts / times[:, None]
     sizes = np.maximum(np.abs(rows).max(0), np.finfo(np.float64).tiny)
-    best, least = np.zeros(4), np.inf
-    present = [index for index in range(4) if parts[:, index].any()]
+    best, least = np.zeros(PARTS), np.inf
+    present = [index for index in range(PARTS) if parts[:, index].any()]
     for count in range(1, len(present) + 1):
         for chosen in combinations(present, count):
             columns = list(chosen)
             found = np.linalg.lstsq(rows[:, columns] / sizes[columns], np.ones(len(listed)), rcond=None)[0]
-            shares = np.zeros(4)
+            shares = np.zeros(PARTS)
             shares[columns] = found / sizes[columns]
             error = float(((rows @ shares - 1.0) ** 2).sum())
             if (found >= 0).all() and error < least * (1 - 1e-6) - 1e-12:
                 best, least = shares, error
     delegated = sum(each.delegated for each in listed) * 2 >= len(listed)
-    return Curve((float(best[0]), float(best[1]), float(best[2]), float(best[3])), delegated)
+    return Curve(tuple(map(float, best)), delegated)
 
 
 @dataclass(slots=True)
@@ -84,6 +87,19 @@ class Curves:
         if key not in self._fitted:
             self._fitted[key] = fit(self.points[key])
         return self._fitted[key]
+
+    def distance_us(self, bytes_: float) -> float:
+        """What a byte of weights takes because it is far away, in a model that has so many of them.
+
+        The smallest of the models that tell lies in the nearest cache, and tells what weights take there.
+        """
+        points = sorted(self.points.get((STREAM, FLOAT), ()), key=lambda each: each.work.weights)
+        if len(points) < 2 or bytes_ <= 0:
+            return 0.0
+        sizes = [each.work.weights * FLOAT_BYTES for each in points]
+        rates = [each.us / size for each, size in zip(points, sizes, strict=True)]
+        extra = np.maximum.accumulate([max(rate - rates[0], 0.0) for rate in rates])
+        return float(np.interp(np.log(bytes_), np.log(sizes), extra))
 
 
 @lru_cache(maxsize=8)

@@ -14,6 +14,10 @@ THIN = 8
 """Input channels of a convolution below which it costs more per product."""
 LARGE = 25
 """Taps of a depthwise kernel above which runtimes have no kernel of their own."""
+WIDE = 16
+"""Channels of a group that fill a vector."""
+ROWS = frozenset({"Gemm", "LayerNormalization", "LogSoftmax", "MatMul", "ReduceMean", "Softmax"})
+"""Operators that work on the last dimension."""
 SHAPES = frozenset({"Flatten", "Identity", "Reshape", "Squeeze", "Unsqueeze"})
 BINARY = frozenset({"Add", "Sub", "Mul", "Div", "Max", "Min", "Pow"})
 ALIKE = {
@@ -56,12 +60,24 @@ def work_of(node: ir.Node) -> Work:
     moved = sum(size(value) for value in (*node.inputs, *node.outputs) if not constant(value))
     weights = sum(size(value) for value in node.inputs if constant(value))
     products = macs(node) if node.op_type in WEIGHTED or node.op_type in ("LSTM", "GRU", "RNN") else 0
+    if node.op_type == "Conv" and _conv(node) == "conv_thin":
+        moved = _taps(node) + size(node.outputs[0])
     if node.op_type in ("AveragePool", "MaxPool"):
         products = size(node.outputs[0]) * prod(node.attributes.get_ints("kernel_shape", (1,)))
     if node.op_type in ("Gather", "GatherND"):
         moved = 2 * sum(size(value) for value in node.outputs)
         weights = 0
-    return Work(1, products, moved, weights)
+    return Work(1, products, moved, weights, _rows(node))
+
+
+def _rows(node: ir.Node) -> int:
+    shape = shape_of(node.outputs[0])
+    if node.op_type in ("Conv", "ConvTranspose"):
+        return shape[0] * prod(shape[2:]) if len(shape) > 2 else 0
+    if node.op_type in ROWS:
+        read = shape_of(node.inputs[0])
+        return prod(shape[:-1]) if node.op_type in ("Gemm", "MatMul") else prod(read[:-1])
+    return 0
 
 
 def constant(value: ir.Value | None) -> bool:
@@ -89,10 +105,16 @@ def _conv(node: ir.Node) -> str:
     if groups > 1 and weight[1] == 1:
         return "conv_depthwise" if prod(weight[2:]) <= LARGE else "conv_depthwise_large"
     if groups > 1:
-        return "conv_grouped"
+        return "conv_grouped" if weight[1] < WIDE else "conv_grouped_wide"
     if weight[1] < THIN:
         return "conv_thin"
     return "conv_1x1" if prod(weight[2:]) == 1 else "conv"
+
+
+def _taps(node: ir.Node) -> int:
+    """Elements of the windows of a convolution, each written out: what runtimes do where they have no other way."""
+    weight, written = shape_of(node.inputs[1]), size(node.outputs[0])
+    return written // weight[0] * prod(weight[1:]) if weight and weight[0] else 0
 
 
 def _is_constant(node: ir.Node, index: int) -> bool:

@@ -8,18 +8,28 @@ from dataclasses import dataclass
 import onnx_ir as ir
 
 from edgemm.choices import choice
-from edgemm.costs.point import DYNAMIC, DYNAMIC_UNSIGNED, FLOAT, INT8, INT8_UNSIGNED, Work
+from edgemm.costs.point import DYNAMIC, DYNAMIC_UNSIGNED, FLOAT, HYBRID, INT8, INT8_UNSIGNED, Work
 from edgemm.costs.table import FORMATS, CostTable
 from edgemm.errors import InputError
+from edgemm.quantize.cost import RECURRENT, WEIGHTED
 from edgemm.quantize.costs.cost import Cost
-from edgemm.quantize.costs.curves import CHANGE, PARTITION, PLAIN, Curve, Curves, curves_of
+from edgemm.quantize.costs.curves import (
+    CHANGE,
+    FLOAT_BYTES,
+    PARTITION,
+    PARTS,
+    PLAIN,
+    Curve,
+    Curves,
+    curves_of,
+)
 from edgemm.quantize.costs.kinds import constant, kind_of, size, work_of
 from edgemm.quantize.costs.partitions import count_partitions
 from edgemm.quantize.fusion import hosts
 from edgemm.quantize.legality import is_real
 from edgemm.quantize.plan import Plan, Precision
 
-NOTHING = Curve((0.0, 0.0, 0.0, 0.0))
+NOTHING = Curve((0.0,) * PARTS)
 
 
 def predict(model: ir.Model, plan: Plan, format_: str, table: CostTable) -> Cost:
@@ -87,6 +97,7 @@ class _Prediction:
         fused, unknown = hosts(self.model), set()
         nodes: dict[str, float] = {}
         delegated: dict[str, bool] = {}
+        far = self.curves.distance_us(sum(map(self.weight_bytes, self.model.graph)))
         for node in self.model.graph:
             name = str(node.name)
             curve = NOTHING
@@ -95,7 +106,7 @@ class _Prediction:
                 if found is None:
                     unknown.add(kind_of(node))
                 curve = found or self.curves.find(PLAIN, FLOAT) or NOTHING
-            nodes[name] = curve.us(work_of(node))
+            nodes[name] = curve.us(work_of(node)) + far * self.weight_bytes(node)
             delegated[name] = curve.delegated
         changes = sum(_change_us(self.curves, size(value)) for value in self._changed())
         partitions, between = 0, 0.0
@@ -111,9 +122,20 @@ class _Prediction:
         unsigned = self.format == "onnx" and self.plan.target.weight_dtype == "uint8"
         if chosen is Precision.INT8:
             return INT8_UNSIGNED if unsigned else INT8
+        if chosen is Precision.HYBRID:
+            return HYBRID
         if chosen is Precision.DYNAMIC:
             return DYNAMIC_UNSIGNED if unsigned else DYNAMIC
         return FLOAT
+
+    def weight_bytes(self, node: ir.Node) -> int:
+        """Of the constants that the operator reads while it runs."""
+        if node.op_type not in WEIGHTED and node.op_type not in RECURRENT:
+            return 0
+        chosen = self.plan.precision.get(str(node.name), Precision.FLOAT)
+        unpacked = chosen is Precision.DYNAMIC and self.format == "tflite" and node.op_type == "Conv"
+        whole = chosen is Precision.FLOAT or unpacked
+        return work_of(node).weights * (FLOAT_BYTES if whole else 1)
 
     def _is_free(self, node: ir.Node) -> bool:
         """It only says how a tensor lies: TFLite's writer keeps pictures with their channels last."""

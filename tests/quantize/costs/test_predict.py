@@ -1,0 +1,208 @@
+"""Predicted times, with tables made by hand whose answers are known."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import replace
+from typing import Any
+
+import numpy as np
+import onnx_ir as ir
+import pytest
+
+from edgemm.costs import CostTable, Point, Work
+from edgemm.errors import InputError
+from edgemm.quantize import Plan, Precision, make_plan
+from edgemm.quantize.costs import change_us, partition_us, predict
+from edgemm.quantize.costs.curves import fit
+from edgemm.quantize.target import TARGETS
+
+Make = Callable[..., Any]
+CONV = "kernel_shape = [1, 1], strides = [1, 1], dilations = [1, 1], pads = [0, 0, 0, 0], group = 1"
+
+
+def point(kind: str, precision: str, us: float, *, delegated: bool = True) -> Point:
+    """One operator takes so long, whatever its size."""
+    return Point(kind, precision, Work(1, 0, 0, 0, 0), us, delegated)
+
+
+def per_element(kind: str, precision: str, us: float) -> tuple[Point, Point]:
+    """Every element that is read or written takes so long."""
+    return (
+        Point(kind, precision, Work(1, 0, 10, 0, 0), 10 * us),
+        Point(kind, precision, Work(1, 0, 90, 0, 0), 90 * us),
+    )
+
+
+def table(*points: Point, format_: str = "tflite") -> CostTable:
+    return CostTable("AVX2", {format_: points})
+
+
+def plan(precision: dict[str, Precision], target: str = "arm") -> Plan:
+    return Plan(TARGETS[target], "mixed", precision)
+
+
+@pytest.fixture
+def chain(build: Make, weights: Make) -> ir.Model:
+    """conv (its Relu fused), sigmoid, conv, softmax."""
+    model: ir.Model = build(
+        f"""graph (float[1, 4, 2, 2] x) => (float[1, 4, 2, 2] y) {{
+            [one] a = Conv<{CONV}> (x, w)
+            [relu] b = Relu (a)
+            [sig] c = Sigmoid (b)
+            [two] d = Conv<{CONV}> (c, v)
+            [soft] y = Softmax<axis = 1> (d) }}""",
+        w=weights(4, 4, 1, 1), v=weights(4, 4, 1, 1),
+    )  # fmt: skip
+    return model
+
+
+FIXED = (
+    point("conv_thin", "float", 10.0),
+    point("conv_thin", "int8", 4.0),
+    point("conv_thin", "int8_u8", 6.0),
+    point("conv_thin", "dynamic", 12.0),
+    point("sigmoid", "float", 3.0),
+    point("sigmoid", "int8", 1.0, delegated=False),
+    point("softmax", "float", 2.0),
+)
+
+
+def test_a_float_plan_is_the_sum_of_its_nodes(chain: ir.Model) -> None:
+    cost = predict(chain, make_plan(chain, None, scheme="float"), "tflite", table(*FIXED))
+    assert cost.nodes == {"one": 10.0, "relu": 0.0, "sig": 3.0, "two": 10.0, "soft": 2.0}
+    assert (cost.total_us, cost.changes_us, cost.partitions, cost.unknown) == (25.0, 0.0, 1, ())
+
+
+MIXED = {"one": Precision.INT8, "relu": Precision.INT8, "sig": Precision.INT8, "two": Precision.DYNAMIC}
+
+
+def test_changes_lie_between_integers_and_float(chain: ir.Model) -> None:
+    """Of the 16 elements of c: integers for sig, float for two. The file's own ends are integers."""
+    made = table(*FIXED, *per_element("change", "int8", 0.25))
+    cost = predict(chain, plan(MIXED), "tflite", made)
+    assert cost.nodes == {"one": 4.0, "relu": 0.0, "sig": 1.0, "two": 12.0, "soft": 2.0}
+    assert cost.changes_us == pytest.approx(16 * 0.5)
+    assert cost.total_us == pytest.approx(19.0 + 8.0)
+
+
+def test_an_onnx_file_has_float_ends(chain: ir.Model) -> None:
+    """x is made integers, c is made float."""
+    made = table(*FIXED, *per_element("change", "int8", 0.25), format_="onnx")
+    cost = predict(chain, plan(MIXED), "onnx", made)
+    assert cost.changes_us == pytest.approx(2 * 16 * 0.5)
+    assert cost.partitions == 0
+
+
+def test_integer_ends_of_an_onnx_graph_become_float(build: Make) -> None:
+    model = build("graph (float[4] x) => (float[4] y) { [sig] y = Sigmoid (x) }")
+    made = table(*FIXED, *per_element("change", "int8", 0.25), format_="onnx")
+    cost = predict(model, plan({"sig": Precision.INT8}), "onnx", made)
+    assert cost.changes_us == pytest.approx(2 * 4 * 0.5)
+
+
+def test_unsigned_weights_have_times_of_their_own(chain: ir.Model) -> None:
+    made = CostTable("AVX2", {"tflite": FIXED, "onnx": FIXED})
+    found = plan({"one": Precision.INT8}, target="x86")
+    assert predict(chain, found, "onnx", made).nodes["one"] == 6.0
+    assert predict(chain, found, "tflite", made).nodes["one"] == 4.0
+
+
+def test_a_precision_that_the_table_lacks_is_the_nearest(chain: ir.Model) -> None:
+    found = plan({"two": Precision.HYBRID, "soft": Precision.INT8})
+    cost = predict(chain, found, "tflite", table(*FIXED))
+    assert (cost.nodes["two"], cost.nodes["soft"], cost.unknown) == (12.0, 2.0, ())
+
+
+def test_an_unknown_operator_is_counted_by_what_it_moves(build: Make) -> None:
+    model = build("graph (float[4] x) => (float[4] y) { [odd] y = Softplus (x) }")
+    made = table(*FIXED, *per_element("add", "float", 0.25))
+    cost = predict(model, plan({}), "tflite", made)
+    assert cost.nodes == {"odd": pytest.approx(8 * 0.25)}
+    assert cost.unknown == ("softplus",)
+
+
+def test_pieces_are_counted_as_xnnpack_gets_them(chain: ir.Model) -> None:
+    made = table(*FIXED, point("partition", "int8", 0.75))
+    cost = predict(chain, plan(MIXED), "tflite", made)
+    assert cost.partitions == 2
+    assert cost.partitions_us == pytest.approx(1.5)
+    assert partition_us(made) == 1.5
+
+
+def test_branches_that_can_run_share_a_piece(build: Make) -> None:
+    """Both sigmoids wait for nothing but x: they are one turn of the plain kernels, between two pieces."""
+    model = build(
+        """graph (float[4] x) => (float[4] y) {
+            [a] a = Sigmoid (x)
+            [b] b = Tanh (x)
+            [c] c = Sigmoid (x)
+            [d] d = Add (a, b)
+            [e] y = Add (d, c) }"""
+    )
+    made = table(*FIXED, point("tanh", "float", 1.0), point("add", "float", 1.0))
+    cost = predict(model, plan({"a": Precision.INT8, "c": Precision.INT8}), "tflite", made)
+    assert cost.partitions == 2
+
+
+def test_pictures_turn_for_nothing_in_tflite(build: Make) -> None:
+    model = build(
+        """graph (float[1, 2, 3, 4] x) => (float[1, 3, 2, 4] z) {
+            [last] y = Transpose<perm = [0, 2, 3, 1]> (x)
+            [turn] z = Transpose<perm = [0, 1, 3, 2]> (y) }"""
+    )
+    points = (point("transpose", "float", 7.0),)
+    assert predict(model, plan({}), "tflite", table(*points)).nodes == {"last": 0.0, "turn": 7.0}
+    made = table(*points, format_="onnx")
+    assert predict(model, plan({}), "onnx", made).nodes == {"last": 7.0, "turn": 7.0}
+
+
+def test_far_weights_take_longer(build: Make) -> None:
+    """As many bytes as the larger of the models that tell: each takes what they take beyond the near ones."""
+    model = build("graph (float[1, 64] x) => (float[1, 64] y) { [m] y = MatMul (x, w) }", w=np.ones((64, 64)))
+    near, far = Work(1, 0, 0, 16), Work(1, 0, 0, 64 * 64)
+    streams = (Point("stream", "float", near, 16 * 0.004), Point("stream", "float", far, 64 * 64 * 0.012))
+    made = table(point("gemm", "float", 5.0), point("gemm", "int8", 2.0), *streams)
+    assert predict(model, plan({}), "tflite", made).nodes["m"] == pytest.approx(5.0 + 64 * 64 * 0.008)
+    integers = predict(model, plan({"m": Precision.INT8}), "tflite", made).nodes["m"]
+    share = np.log(64 * 64 / (16 * 4)) / np.log(64 * 64 / 16)
+    assert integers == pytest.approx(2.0 + 64 * 64 * 0.002 * share)
+
+
+def test_a_change_of_one_value() -> None:
+    made = table(*per_element("change", "int8", 0.25))
+    assert change_us(100, "tflite", made) == pytest.approx((50.0, 50.0))
+    assert change_us(100, "tflite", table(*FIXED)) == (0.0, 0.0)
+
+
+def test_a_format_that_was_not_measured_is_refused(chain: ir.Model) -> None:
+    with pytest.raises(InputError, match=r"no times for \.onnx"):
+        predict(chain, plan({}), "onnx", table(*FIXED))
+    with pytest.raises(InputError, match="tflite"):
+        predict(chain, plan({}), "onx", table(*FIXED))
+
+
+def test_a_fit_finds_the_shares_that_made_the_points() -> None:
+    shares = (2.0, 0.001, 0.01, 0.0, 0.1)
+    works = [Work(1, 1000, 200, 50, 4), Work(4, 90_000, 700, 60, 9), Work(2, 5, 7000, 70, 90), Work(3, 9, 9, 900, 9),
+             Work(9, 90, 9, 9, 99), Work(1, 7777, 1, 2, 3)]  # fmt: skip
+    points = [
+        Point("k", "float", work, sum(a * b for a, b in zip(shares, work.parts, strict=True)))
+        for work in works
+    ]
+    curve = fit(points)
+    assert curve.shares == pytest.approx(shares, rel=1e-6, abs=1e-9)
+
+
+def test_no_share_is_negative_and_more_work_never_takes_less() -> None:
+    falling = [Point("k", "float", Work(1, 100 * n, 10 * n, 0, n), 50.0 / n) for n in (1, 2, 5, 9)]
+    curve = fit(falling)
+    assert min(curve.shares) >= 0
+    small, large = Work(1, 10, 10, 10, 10), Work(1, 10_000, 10_000, 10_000, 10_000)
+    assert curve.us(small) <= curve.us(large)
+
+
+def test_most_of_the_points_say_whether_xnnpack_runs_a_kind() -> None:
+    points = [replace(point("k", "int8", 1.0), delegated=flag) for flag in (False, False, True)]
+    assert not fit(points).delegated
+    assert fit(points[1:]).delegated
