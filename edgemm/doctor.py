@@ -12,6 +12,7 @@ from typing import Any
 import edgemm
 from edgemm.capture.live.cameras import Camera, list_cameras
 from edgemm.capture.live.picamera import INSTALL as INSTALL_PICAMERA2
+from edgemm.costs import table_for
 from edgemm.delegates import DELEGATES, DelegateStatus, probe_delegate
 from edgemm.dependency import is_32_bit, missing_litert
 from edgemm.errors import EdgemmError
@@ -32,6 +33,8 @@ class Health:
     """What of its processor int8 hangs on: "AVX2 AVX512 VNNI", "NEON DOTPROD"."""
     target: str
     """What a file is best converted for, to run here: "vnni", "x86", "arm", or "cpu"."""
+    costs: str
+    """The table of what operators cost that `edgemm convert` has for such a processor, and whether it was measured."""
     processors: int
     """Number of processors that this process may use."""
     memory_mb: int
@@ -60,6 +63,7 @@ def examine() -> Health:
         platform.python_version(),
         str(instructions()),
         instructions().target,
+        _costs(),
         len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1,
         _memory_mb(),
         packages,
@@ -69,6 +73,12 @@ def examine() -> Health:
         speakers,
         (*faults, *_missing_runtime(packages), *_on_32_bit(), *_missing_picamera2(cameras), *trouble),
     )
+
+
+def _costs() -> str:
+    table = table_for("here")
+    advice = "measure this machine with `edgemm bench --costs -o costs.json`"
+    return f"{table.name}, measured" if table.measured else f"{table.name}, not measured: {advice}"
 
 
 def _missing_runtime(packages: tuple[Package, ...]) -> list[str]:

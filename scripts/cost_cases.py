@@ -38,9 +38,11 @@ class Graph:
         return name
 
     def weight(self, *shape: int, value: float | None = None) -> str:
-        """A constant of one value: no output grows along a chain."""
+        """A constant of one value, so that no output grows along a chain, and another than all others, so that each
+        operator has its own."""
         fan = int(np.prod(shape[1:])) if len(shape) > 1 else shape[0]
-        return self.constant(np.full(shape, 1.0 / fan if value is None else value, np.float32))
+        apart = 1.0 - 1e-3 * len(self.constants)
+        return self.constant(np.full(shape, apart * (1.0 / fan if value is None else value), np.float32))
 
     def op(self, kind: str, *inputs: str, outputs: int = 1, **attributes: Any) -> Any:
         names = [self._name(kind.lower()) for _ in range(outputs)]
@@ -64,8 +66,10 @@ class Case:
     only: tuple[str, ...] = ("tflite", "onnx")
     float_every: int = 0
     """Static: every so-many-th node is left in float."""
-    less: tuple[str, ...] = ()
-    """Cases whose operators are in it too, and are taken off."""
+    less: tuple[tuple[str, float], ...] = ()
+    """Cases whose operators are in it too, and how many times: they are taken off."""
+    float_ends: bool = False
+    """Static .onnx: inputs and outputs are float, and changed."""
 
 
 def chain(shape: Shape, count: int, step: Callable[[Graph, str, int], str]) -> Callable[[Graph], None]:
@@ -130,7 +134,7 @@ THIN = (
 """Channels read and written, pixels along an edge, taps along an edge, stride."""
 DEPTHWISE = (
     (8, 16, 3, 8), (16, 48, 3, 4), (64, 28, 3, 4), (96, 28, 5, 4), (240, 14, 3, 4), (240, 14, 5, 4), (576, 7, 3, 6),
-    (80, 28, 7, 2), (320, 7, 7, 4), (40, 14, 7, 4), (96, 96, 3, 2),
+    (80, 28, 7, 2), (320, 7, 7, 4), (40, 14, 7, 4), (96, 96, 3, 2), (36, 28, 3, 4), (12, 28, 3, 4), (88, 14, 5, 4),
 )  # fmt: skip
 GROUPED = (
     (32, 28, 4), (16, 12, 2), (56, 28, 7), (152, 14, 19), (368, 7, 46), (64, 28, 4), (128, 14, 8), (64, 14, 2),
@@ -165,7 +169,10 @@ def convolutions() -> Iterator[Case]:
             return str(f(graph, value, index) if index == 0 else b(graph, value, index))
 
         yield Case(
-            "conv_thin", label, chain((1, ins, size, size), 3, step), less=(f"conv_1x1/behind_{label}",)
+            "conv_thin",
+            label,
+            chain((1, ins, size, size), 3, step),
+            less=((f"conv_1x1/behind_{label}", 1.0),),
         )
     for channels, size, kernel, count in DEPTHWISE:
         yield Case(
@@ -243,13 +250,15 @@ def products() -> Iterator[Case]:
 
 
 SIZES = ((1, 8, 4, 4), (1, 24, 28, 28), (1, 64, 56, 56))
+LARGE = (1, 160, 56, 56)
+"""A picture that leaves the nearest caches."""
 TOKENS = ((1, 16, 64), (1, 196, 192))
 
 
 def elementwise() -> Iterator[Case]:
-    for shape in SIZES:
+    for shape in (*SIZES, LARGE):
         label = f"{shape[1]}_{shape[2]}"
-        count = 8 if shape[1] < 64 else 4
+        count = 8 if shape[1] < 64 else 4 if shape[1] < 128 else 2
 
         for kind in ("Add", "Mul", "Div"):
 
@@ -279,7 +288,7 @@ def elementwise() -> Iterator[Case]:
             yield Case(
                 kind.lower(),
                 label,
-                beside(shape, 4, lambda graph, value, index, k=kind: str(graph.op(k, value))),
+                beside(shape, 2, lambda graph, value, index, k=kind: str(graph.op(k, value))),
             )
         yield Case(
             "leakyrelu", label,
@@ -325,6 +334,12 @@ def elementwise() -> Iterator[Case]:
         yield Case(
             "softmax", "_".join(map(str, shape)),
             chain(shape, 3, lambda graph, value, index: str(graph.op("Softmax", value, axis=-1))),
+        )  # fmt: skip
+
+    for shape in SIZES:
+        yield Case(
+            "softmax", f"picture_{shape[1]}_{shape[2]}",
+            chain(shape, 3, lambda graph, value, index: str(graph.op("Softmax", value, axis=1))),
         )  # fmt: skip
 
 
@@ -448,22 +463,112 @@ def resized(graph: Graph, value: str, mode: str) -> str:
 
 def borders() -> Iterator[Case]:
     """Changes of numbers, and ends of the pieces that XNNPACK runs."""
-    for shape in SIZES:
+    for shape in (*SIZES, LARGE):
         label = f"{shape[1]}_{shape[2]}"
-        count = 8 if shape[1] < 64 else 4
+        count = 8 if shape[1] < 64 else 4 if shape[1] < 128 else 2
         yield Case(
             "change", label,
             chain(shape, count, lambda graph, value, index: str(graph.op("LeakyRelu", value, alpha=0.1))),
-            float_every=2, less=(f"leakyrelu/{label}",),
+            only=("tflite",), float_every=2,
+            less=((f"leakyrelu/{label}.float", 0.5), (f"leakyrelu/{label}.int8", 0.5)),
         )  # fmt: skip
+        if shape in SIZES:
+            yield Case(
+                "partition", label, chain(shape, count, taking_turns), only=("tflite",),
+                less=((f"leakyrelu/{label}.int8", 0.5), (f"softmax/picture_{label}.int8", 0.5)),
+            )  # fmt: skip
 
-        def taking_turns(graph: Graph, value: str, index: int) -> str:
-            return str(graph.op("LeakyRelu", value, alpha=0.1) if index % 2 else graph.op("HardSwish", value))
+        def flat(graph: Graph, value: str, index: int, n: int = int(np.prod(shape))) -> str:
+            return str(graph.op("Reshape", value, graph.constant(np.array([1, n], np.int64))))
 
+        yield Case("reshape", f"flat_{label}", beside(shape, 2, flat), only=("onnx",))
         yield Case(
-            "partition", label, chain(shape, count, taking_turns),
-            only=("tflite",), less=(f"leakyrelu/{label}", f"hardswish/{label}"),
+            "change", f"ends_{label}", beside(shape, 2, flat), only=("onnx",), float_ends=True,
+            less=((f"reshape/flat_{label}.int8", 1.0),),
         )  # fmt: skip
+
+
+def taking_turns(graph: Graph, value: str, index: int) -> str:
+    """An operator that XNNPACK has for integers, and one that it has not."""
+    return str(graph.op("LeakyRelu", value, alpha=0.1) if index % 2 else graph.op("Softmax", value, axis=1))
+
+
+PICTURES = ((16, 56), (24, 28), (64, 28), (36, 14))
+"""Channels and pixels along an edge."""
+
+
+def pictures() -> Iterator[Case]:
+    """Operators between convolutions, which ONNX Runtime gives the layout of those."""
+    for channels, size in PICTURES:
+        one, shape = conv((channels,), (channels,), 1), (1, channels, size, size)
+        for each in (size // 2, size, 2 * size):
+            yield Case(
+                "conv_1x1",
+                f"base_{channels}_{each}",
+                chain((1, channels, each, each), 2, one),
+                only=("onnx",),
+            )
+        wider = conv((2 * channels, channels), (channels, 2 * channels), 1)
+        yield Case("conv_1x1", f"wider_{channels}_{size}", chain(shape, 2, wider), only=("onnx",))
+        base = (f"conv_1x1/base_{channels}_{size}", 1.0)
+        unary = {
+            "hardswish": lambda graph, value: graph.op("HardSwish", value),
+            "sigmoid": lambda graph, value: graph.op("Sigmoid", value),
+            "leakyrelu": lambda graph, value: graph.op("LeakyRelu", value, alpha=0.1),
+            "gelu": gelu,
+            "mul_broadcast": lambda graph, value, c=channels: graph.op(
+                "Mul", value, graph.input((1, c, 1, 1))
+            ),
+        }
+        for kind, op in unary.items():
+
+            def between(graph: Graph, value: str, index: int, f: Any = op, c: Any = one) -> str:
+                return str(f(graph, c(graph, value, index)))
+
+            yield picture(kind, channels, size, chain(shape, 2, between), base)
+
+        def residual(graph: Graph, value: str, index: int, c: Any = one) -> str:
+            return str(graph.op("Add", c(graph, value, index), value))
+
+        yield picture("add", channels, size, chain(shape, 2, residual), base)
+        halved = ((base[0], 0.5), (f"conv_1x1/base_{channels}_{size // 2}", 0.5))
+        for kind, op_type in (("maxpool", "MaxPool"), ("averagepool", "AveragePool")):
+
+            def pooled(graph: Graph, value: str, index: int, o: str = op_type, c: Any = one) -> str:
+                made = c(graph, value, index)
+                return (
+                    str(graph.op(o, made, kernel_shape=[2, 2], strides=[2, 2])) if index == 0 else str(made)
+                )
+
+            yield picture(kind, channels, size, chain(shape, 2, pooled), *halved)
+
+        def meant(graph: Graph, value: str, index: int, c: Any = one) -> str:
+            made = c(graph, value, index)
+            return str(graph.op("GlobalAveragePool", made) if index else made)
+
+        yield picture("globalaveragepool", channels, size, chain(shape, 2, meant), base)
+
+        def larger(graph: Graph, value: str, index: int, c: Any = one) -> str:
+            made = str(c(graph, value, index))
+            return made if index else resized(graph, made, "nearest")
+
+        doubled = ((base[0], 0.5), (f"conv_1x1/base_{channels}_{2 * size}", 0.5))
+        yield picture("resize_nearest", channels, size, chain(shape, 2, larger), *doubled)
+
+        def joined(graph: Graph, s: Shape = shape, c: Any = one, w: Any = wider) -> None:
+            value = graph.input(s)
+            both = graph.op("Concat", c(graph, value, 0), c(graph, value, 1), axis=1)
+            graph.outputs.append(w(graph, both, 1))
+
+        narrower = (f"conv_1x1/wider_{channels}_{size}", 0.5)
+        yield picture("concat", channels, size, joined, base, narrower)
+
+
+def picture(
+    kind: str, channels: int, size: int, build: Callable[[Graph], None], *less: tuple[str, float]
+) -> Case:
+    """An operator between convolutions; these are taken off."""
+    return Case(f"picture_{kind}", f"{channels}_{size}", build, only=("onnx",), less=less)
 
 
 def nothing() -> Iterator[Case]:
@@ -491,4 +596,13 @@ def streams() -> Iterator[Case]:
 
 def cases() -> list[Case]:
     """All of them."""
-    return [*nothing(), *convolutions(), *products(), *elementwise(), *movers(), *borders(), *streams()]
+    return [
+        *nothing(),
+        *convolutions(),
+        *products(),
+        *elementwise(),
+        *movers(),
+        *borders(),
+        *pictures(),
+        *streams(),
+    ]

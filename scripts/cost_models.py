@@ -26,7 +26,7 @@ from edgemm.converters.written import Format, Settings, write_plan
 from edgemm.costs.point import DYNAMIC, DYNAMIC_UNSIGNED, FLOAT, HYBRID, INT8, INT8_UNSIGNED, NO_WORK
 from edgemm.errors import EdgemmError
 from edgemm.quantize import calibrate, make_plan
-from edgemm.quantize.costs.kinds import kind_of, work_of
+from edgemm.quantize.costs.kinds import PICTURE, kind_of, work_of
 from edgemm.quantize.fusion import hosts
 from edgemm.quantize.legality import may_be_hybrid
 from edgemm.quantize.plan import Plan, Precision
@@ -57,10 +57,9 @@ class Pack:
     def add(self, case: Case, format_: Format, precision: str, payload: bytes, model: ir.Model) -> None:
         inner = hosts(model)
         nodes = [node for node in model.graph if str(node.name) not in inner]
-        kinds = [kind_of(node) for node in nodes]
-        same = [work_of(node) for node, kind in zip(nodes, kinds, strict=True) if kind == case.kind]
+        same = [work_of(node) for node in nodes if is_of(node, case)]
         if case.kind in MIXED:
-            same = [work_of(node) for node in nodes]
+            same = [work_of(node) for node in nodes] * (2 if case.float_ends else 1)
         work = reduce(lambda a, b: a + b, same, NO_WORK)
         name = f"{case.kind}/{case.name}.{precision}.{format_}"
         self.files[name] = payload
@@ -70,13 +69,14 @@ class Pack:
         )  # fmt: skip
 
 
+def is_of(node: ir.Node, case: Case) -> bool:
+    """True for a node of the kind that the case is about."""
+    return kind_of(node) == case.kind.removeprefix(PICTURE)
+
+
 def less(case: Case, format_: Format, precision: str) -> list[tuple[str, float]]:
-    """Files whose operators are in the model too, and how many times."""
-    if case.kind not in MIXED:
-        return [(f"{each}.{precision}.{format_}", 1.0) for each in case.less]
-    if case.kind == "change":
-        return [(f"{case.less[0]}.{each}.{format_}", 0.5) for each in (FLOAT, INT8)]
-    return [(f"{each}.{INT8}.{format_}", 0.5) for each in case.less]
+    """Files whose operators are in the model too, and how many times. A case names a precision where it is another."""
+    return [(f"{each}{'' if '.' in each else f'.{precision}'}.{format_}", share) for each, share in case.less]
 
 
 def written(case: Case, format_: Format, pack: Pack) -> list[str]:
@@ -102,12 +102,14 @@ def written(case: Case, format_: Format, pack: Pack) -> list[str]:
         if case.float_every and index % case.float_every
     ]
     left = []
-    mine = [str(node.name) for node in model.graph if case.kind in MIXED or kind_of(node) == case.kind]
+    mine = [str(node.name) for node in model.graph if case.kind in MIXED or is_of(node, case)]
     if not mine:
         there = sorted({kind_of(node) for node in model.graph})
         return [f"{format_} {case.kind}/{case.name}: not in the graph, which has {', '.join(there)}"]
     for precision, (scheme, target) in WAYS.items():
-        if format_ not in FORMATS.get(precision, case.only):
+        if format_ not in FORMATS.get(precision, case.only) or (
+            precision in FORMATS and case.kind.startswith(PICTURE)
+        ):
             continue
         if case.kind in MIXED and precision != (FLOAT if case.kind in ("nothing", "stream") else INT8):
             continue
@@ -124,7 +126,12 @@ def written(case: Case, format_: Format, pack: Pack) -> list[str]:
             found = {plan.precision.get(name, Precision.FLOAT) for name in mine}
             if case.kind != "change" and found != {WANTED.get(precision, Precision.DYNAMIC)}:
                 continue
-            file = write_plan(model, plan, format_, Settings(io="int8" if scheme == "static" else "float"))
+            file = write_plan(
+                model,
+                plan,
+                format_,
+                Settings(io="int8" if scheme == "static" and not case.float_ends else "float"),
+            )
         except EdgemmError as e:
             left.append(f"{format_} {case.kind}/{case.name} {precision}: {str(e)[:200]}")
             continue

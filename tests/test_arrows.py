@@ -100,7 +100,7 @@ ROOMS: dict[str, Room] = {
         (*GROUND, "card", "artifact", "inspection", "capture", "preprocess", "backends", "tasks", "drawing", "judge",
          "model", "load", "facade", "bench", "maps", "spread"),
     ),
-    "doctor": Room(("doctor",), (*GROUND, "recorder", "player", "capture", "delegates", "facade")),
+    "doctor": Room(("doctor",), (*GROUND, "recorder", "player", "capture", "delegates", "costs", "facade")),
     "app": Room(("app",), (*GROUND, "card", "chain", "capture", "stream", "sinks", "load")),
     # The host.
     "quantize": Room(

@@ -30,6 +30,7 @@ def run(options: argparse.Namespace) -> int:
         f"{health.machine}, Python {health.python}, {health.processors} processors to use, {health.memory_mb} MB"
     )
     print(f"processor: {health.instructions}; convert for it: --target {health.target}")
+    print(f"costs of operators: {health.costs}")
     print(table([(p.feature, p.version or "-", p.detail) for p in health.packages], ("part", "version", "")))
     print()
     rows = [(d.name, "yes" if d.available else "no", d.detail) for d in health.delegates]

@@ -24,7 +24,13 @@ PLAIN = "add"
 """The kind that stands for those which the table lacks: it moves numbers, and little else."""
 INSTEAD = {INT8_UNSIGNED: INT8, DYNAMIC_UNSIGNED: DYNAMIC, HYBRID: DYNAMIC, DYNAMIC: FLOAT, INT8: FLOAT}
 """Precision -> the one that is taken where the table lacks it."""
-LEAST_US = 1e-3
+NOISE_US = 0.5
+"""Of a measurement, about: relative errors of what is less mean nothing."""
+MACS = 1
+"""Place of multiplications among the parts of work: where there are some, they are never without a share, or larger
+operators would be too cheap."""
+SPARING = 1e-3
+"""What a further share has to take off the sum of squared relative errors."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,22 +47,25 @@ class Curve:
 
 
 def fit(points: Iterable[Point]) -> Curve:
-    """The curve with the smallest relative errors at the points; of equals, the one with fewer shares."""
+    """The curve with the smallest relative errors at the points, and with no more shares than these need."""
     listed = tuple(points)
     parts = np.array([each.work.parts for each in listed], np.float64)
-    times = np.maximum([each.us for each in listed], LEAST_US)
-    rows = parts / times[:, None]
+    times = np.array([each.us for each in listed], np.float64)
+    rows, wanted = parts / (times + NOISE_US)[:, None], times / (times + NOISE_US)
     sizes = np.maximum(np.abs(rows).max(0), np.finfo(np.float64).tiny)
     best, least = np.zeros(PARTS), np.inf
     present = [index for index in range(PARTS) if parts[:, index].any()]
+    needed = {MACS} & set(present)
     for count in range(1, len(present) + 1):
         for chosen in combinations(present, count):
+            if not needed <= set(chosen):
+                continue
             columns = list(chosen)
-            found = np.linalg.lstsq(rows[:, columns] / sizes[columns], np.ones(len(listed)), rcond=None)[0]
+            found = np.linalg.lstsq(rows[:, columns] / sizes[columns], wanted, rcond=None)[0]
             shares = np.zeros(PARTS)
             shares[columns] = found / sizes[columns]
-            error = float(((rows @ shares - 1.0) ** 2).sum())
-            if (found >= 0).all() and error < least * (1 - 1e-6) - 1e-12:
+            error = float(((rows @ shares - wanted) ** 2).sum()) + SPARING * count
+            if (found >= 0).all() and error < least - 1e-9:
                 best, least = shares, error
     delegated = sum(each.delegated for each in listed) * 2 >= len(listed)
     return Curve(tuple(map(float, best)), delegated)

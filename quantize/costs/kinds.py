@@ -18,6 +18,13 @@ WIDE = 16
 """Channels of a group that fill a vector."""
 ROWS = frozenset({"Gemm", "LayerNormalization", "LogSoftmax", "MatMul", "ReduceMean", "Softmax"})
 """Operators that work on the last dimension."""
+PICTURE = "picture_"
+"""Before the kind of an operator between convolutions, where a table has times for it."""
+CONVOLUTIONS = frozenset({"Conv", "ConvTranspose"})
+KEEP_LAYOUT = frozenset(
+    {"Add", "AveragePool", "Clip", "Concat", "GlobalAveragePool", "HardSigmoid", "HardSwish", "LeakyRelu", "MaxPool",
+     "Mul", "Relu", "Resize", "Sigmoid", "Sub", "Tanh", "Elu", "Gelu", "PRelu"}
+)  # fmt: skip
 SHAPES = frozenset({"Flatten", "Identity", "Reshape", "Squeeze", "Unsqueeze"})
 BINARY = frozenset({"Add", "Sub", "Mul", "Div", "Max", "Min", "Pow"})
 ALIKE = {
@@ -29,6 +36,22 @@ ALIKE = {
     "Erf": "Exp", "HardSigmoid": "HardSwish",
 }  # fmt: skip
 """Operator -> one that costs about as much."""
+
+
+def pictures(graph: ir.Graph) -> frozenset[str]:
+    """Names of the nodes that work on what a convolution has made, moved nowhere in between: runtimes keep that in a
+    layout of their own."""
+    inside: set[str] = set()
+    for node in graph:
+        before = [
+            made for value in node.inputs if value is not None and (made := value.producer()) is not None
+        ]
+        if node.op_type in CONVOLUTIONS or (
+            node.op_type in KEEP_LAYOUT
+            and any(made.op_type in CONVOLUTIONS or str(made.name) in inside for made in before)
+        ):
+            inside.add(str(node.name))
+    return frozenset(inside)
 
 
 def kind_of(node: ir.Node) -> str:

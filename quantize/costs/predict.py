@@ -23,7 +23,7 @@ from edgemm.quantize.costs.curves import (
     Curves,
     curves_of,
 )
-from edgemm.quantize.costs.kinds import constant, kind_of, size, work_of
+from edgemm.quantize.costs.kinds import PICTURE, constant, kind_of, pictures, size, work_of
 from edgemm.quantize.costs.partitions import count_partitions
 from edgemm.quantize.fusion import hosts
 from edgemm.quantize.legality import is_real
@@ -94,7 +94,7 @@ class _Prediction:
     curves: Curves
 
     def cost(self) -> Cost:
-        fused, unknown = hosts(self.model), set()
+        fused, unknown, shown = hosts(self.model), set(), pictures(self.model.graph)
         nodes: dict[str, float] = {}
         delegated: dict[str, bool] = {}
         far = self.curves.distance_us(sum(map(self.weight_bytes, self.model.graph)))
@@ -102,7 +102,7 @@ class _Prediction:
             name = str(node.name)
             curve = NOTHING
             if name not in fused and not self._is_free(node):
-                found = self.curves.find(kind_of(node), self.precision(node))
+                found = self._curve(node, name in shown)
                 if found is None:
                     unknown.add(kind_of(node))
                 curve = found or self.curves.find(PLAIN, FLOAT) or NOTHING
@@ -115,6 +115,11 @@ class _Prediction:
             between = max(partitions - 1, 0) * _partition_us(self.curves)
         total = sum(nodes.values()) + changes + between
         return Cost(total, nodes, changes, partitions, between, tuple(sorted(unknown)))
+
+    def _curve(self, node: ir.Node, shown: bool) -> Curve | None:
+        kind, precision = kind_of(node), self.precision(node)
+        special = self.curves.find(f"{PICTURE}{kind}", precision) if shown else None
+        return special or self.curves.find(kind, precision)
 
     def precision(self, node: ir.Node) -> str:
         """How the table calls it."""

@@ -299,3 +299,18 @@ def test_what_does_not_go_together_is_refused(
 ) -> None:
     assert main(words) == 2
     assert said in capsys.readouterr().err
+
+
+@pytest.mark.parametrize(("name", "words"), [("vnni", "vnni, measured"), ("avx2", "avx2, not measured: ")])
+def test_doctor_says_whether_the_costs_were_measured(
+    name: str, words: str, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    table = CostTable.built_in(name)
+    monkeypatch.setattr("edgemm.doctor.DELEGATES", ())
+    monkeypatch.setattr("edgemm.doctor.table_for", lambda target: table if target == "here" else None)
+    assert main(["doctor"]) == 0
+    line = next(
+        each for each in capsys.readouterr().out.splitlines() if each.startswith("costs of operators: ")
+    )
+    assert words in line
+    assert ("bench --costs" in line) is (name == "avx2")
