@@ -45,11 +45,12 @@ def write_model(path: Path) -> None:
     from edgemm.converters.importers import export_torch
 
     torch.manual_seed(0)
-    model = export_torch(_network().eval(), (torch.zeros(1, 3, 224, 224),))
+    model = export_torch(mobilenet_v2().eval(), (torch.zeros(1, 3, 224, 224),))
     ir.save(model, path)
 
 
-def _network() -> Any:
+def mobilenet_v2() -> Any:
+    """The module, width 1.0."""
     from torch import nn
 
     def conv(i: int, o: int, k: int, s: int = 1, g: int = 1) -> list[nn.Module]:

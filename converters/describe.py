@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Any
 
 from edgemm.card import ModelCard
@@ -10,6 +11,7 @@ from edgemm.converters.fidelity import Fidelity
 from edgemm.converters.prepare import Prepared
 from edgemm.converters.repair import Repaired
 from edgemm.converters.written import Written
+from edgemm.quantize.constants import weight_kinds
 from edgemm.quantize.plan import Plan, Precision
 from edgemm.version import __version__
 
@@ -21,7 +23,7 @@ def describe(
     card = described_tensors(prepared.card, written)
     return card.with_(
         min_edgemm=card.min_edgemm or __version__,
-        quantization=_quantization(plan) | _repairs(repaired),
+        quantization=_quantization(prepared, written, plan) | _repairs(repaired),
         fidelity=fidelity.to_json(),
         source_sha256=prepared.sha256,
         payload_sha256="",
@@ -42,7 +44,7 @@ def _repairs(repaired: Repaired | None) -> dict[str, Any]:
     }
 
 
-def _quantization(plan: Plan) -> dict[str, Any]:
+def _quantization(prepared: Prepared, written: Written, plan: Plan) -> dict[str, Any]:
     if plan.scheme == "float":
         return {"scheme": "float", "target": plan.target.name}
     count = {precision.value: 0 for precision in Precision}
@@ -53,5 +55,14 @@ def _quantization(plan: Plan) -> dict[str, Any]:
         "target": plan.target.name,
         "operators": {name: number for name, number in count.items() if number},
         "activations": "int8" if plan.scheme == "static" else "dynamic",
-        "weights": "int8 per channel" if plan.target.per_channel else "int8 per tensor",
+        "weights": _weights(
+            weight_kinds(prepared.model, plan) if written.format == "onnx" else {"int8": 1}, plan
+        ),
     }
+
+
+def _weights(kinds: Mapping[str, int], plan: Plan) -> str:
+    """ "int8 of 7 bits per channel", and the other kinds that there are, the most frequent first."""
+    ordered = sorted(kinds, key=lambda kind: (-kinds[kind], kind)) or ["int8"]
+    scales = "per channel" if plan.target.per_channel else "per tensor"
+    return ", ".join([f"{ordered[0]} {scales}", *(f"{kinds[kind]} {kind}" for kind in ordered[1:])])

@@ -275,7 +275,7 @@ class Judge:
             RunFailed: it does not run.
         """
         target = plan.target
-        emulate = target.activations_symmetric or (target.weight_dtype == "int8" and file.format == "onnx")
+        emulate = target.activations_symmetric or (target.saturates_here and file.format == "onnx")
         emulate = emulate and plan.scheme != "float"
         found = run_artifact(file, self.samples, emulate=emulate, timed=timed, tick=self.tick)
         task, states = self._by_task(file, found.outputs)

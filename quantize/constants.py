@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterator, Mapping
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -10,7 +12,7 @@ import numpy.typing as npt
 import onnx_ir as ir
 
 from edgemm.errors import ConversionError
-from edgemm.quantize.grid import Grid, Range, asymmetric, symmetric, weight_grid
+from edgemm.quantize.grid import WEIGHT_STEPS, Grid, Range, asymmetric, symmetric, weight_grid
 from edgemm.quantize.lattice import step_of
 from edgemm.quantize.legality import (
     RECURRENT,
@@ -22,12 +24,14 @@ from edgemm.quantize.legality import (
     operand,
     rule_of,
 )
+from edgemm.quantize.plan import Plan, Precision
 from edgemm.quantize.target import Target
 
 Sights = Mapping[tuple[str, int], Range]
 """(node name, input index) -> what the node can see there."""
 
 INT32_MAX = 2**31 - 1
+NARROW = "int8 of 7 bits"
 _SLACK = 1024
 """Accumulator units kept free for the rounding of scales to float32."""
 
@@ -103,7 +107,9 @@ def static_grids(
     if source is None or is_constant(source):  # a product of two constants would have been folded
         return
     step = activations[str(source.name)]
-    plain = weight_grid(array_of(weight), channel_axis(node, rule, target))
+    plain = weight_grid(
+        array_of(weight), channel_axis(node, rule, target), multiplied_steps(node, Precision.INT8, target)
+    )
     channels = rule.axis if rule.axis is not None else -1
     grid = fitted(plain, array_of(weight), step, None if bias is None else array_of(bias), channels)
     yield rule.weight, grid, not grid.same_as(plain)
@@ -125,7 +131,33 @@ def dynamic_grids(node: ir.Node, target: Target) -> Iterator[tuple[int, Grid]]:
     for index in dynamic_weights(node):
         value = operand(node, index)
         if value is not None:
-            yield index, weight_grid(array_of(value), _dynamic_axis(node, target))
+            steps = multiplied_steps(node, Precision.DYNAMIC, target)
+            yield index, weight_grid(array_of(value), _dynamic_axis(node, target), steps)
+
+
+def multiplied_steps(node: ir.Node, precision: Precision, target: Target) -> int:
+    """Steps on either side of 0 that signed weights of a node may have, so that its sums come out right on the target.
+
+    All of them where a runtime makes the weights real before it multiplies, and where each sum has its products from
+    one channel: ONNX Runtime's kernels for depthwise convolutions never add two products in 16 bits.
+    """
+    if precision is Precision.DYNAMIC:
+        return target.weight_steps if node.op_type in ("Gemm", "MatMul") else WEIGHT_STEPS
+    return WEIGHT_STEPS if _is_depthwise(node) else target.weight_steps
+
+
+def _is_depthwise(node: ir.Node) -> bool:
+    weight = node.inputs[1] if node.op_type == "Conv" else None
+    if weight is None or weight.shape is None:
+        return False
+    outputs, inputs = weight.shape[0], weight.shape[1]
+    return node.attributes.get_int("group", 1) == outputs and inputs == 1 and outputs != 1
+
+
+def stored_unsigned(node: ir.Node, grid: Grid, plan: Plan) -> bool:
+    """Whether `.onnx` stores this weight as u8: the target wants it, or it has more steps than s8 may have there."""
+    precision = plan.precision.get(str(node.name), Precision.FLOAT)
+    return plan.target.weight_dtype == "uint8" or grid.steps > multiplied_steps(node, precision, plan.target)
 
 
 def _dynamic_axis(node: ir.Node, target: Target) -> int | None:
@@ -169,7 +201,21 @@ def fitted(
         worst += np.abs(bias.astype(np.float64)).max(initial=0.0) / source.scalar
     need = worst / max(INT32_MAX - _SLACK - reach * magnitudes.shape[1], 1)
     scale = np.maximum(plain.scale.astype(np.float64), need if plain.axis is not None else need.max())
-    return Grid(scale.astype(np.float32), 0, plain.axis)
+    return replace(plain, scale=scale.astype(np.float32))
+
+
+def weight_kinds(model: ir.Model, plan: Plan) -> Counter[str]:
+    """How `.onnx` stores the weights of integer and dynamic nodes -> how many: "int8", "uint8", or `NARROW`."""
+    found: Counter[str] = Counter()
+    for node in model.graph:
+        precision = plan.precision.get(str(node.name), Precision.FLOAT)
+        indices = dynamic_weights(node) if precision is Precision.DYNAMIC else (rule_of(node).weight,)
+        for index in indices:
+            grid = None if index is None else plan.weights.get((str(node.name), index))
+            if grid is not None:
+                narrow = NARROW if grid.steps < WEIGHT_STEPS else "int8"
+                found["uint8" if stored_unsigned(node, grid, plan) else narrow] += 1
+    return found
 
 
 def input_reach(source: Grid) -> int:

@@ -6,8 +6,9 @@ from collections.abc import Iterator
 
 import onnx_ir as ir
 
+from edgemm.quantize.constants import NARROW
 from edgemm.quantize.fusion import hosts, stored_output
-from edgemm.quantize.grid import Grid
+from edgemm.quantize.grid import WEIGHT_STEPS, Grid
 from edgemm.quantize.legality import dynamic_weights, operand, rule_of
 from edgemm.quantize.plan import Plan
 
@@ -54,4 +55,5 @@ def _weights(node: ir.Node, plan: Plan) -> str:
     if grid is None or value is None:
         return ""
     shape = "x".join(str(size) for size in value.shape or ())
-    return f"int8 {shape}, {'one scale' if grid.axis is None else f'{grid.scale.size} scales'}"
+    bits = "int8" if grid.steps == WEIGHT_STEPS else NARROW
+    return f"{bits} {shape}, {'one scale' if grid.axis is None else f'{grid.scale.size} scales'}"

@@ -8,10 +8,17 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from edgemm.quantize.lattice import steps_of
+from edgemm.quantize.lattice import known_steps
 
 MIN_WEIGHT_SCALE = 2.0**-33
 """Smaller scales make int32 biases overflow; weights this small are zero for any purpose."""
+
+WEIGHT_STEPS = 127
+"""Of a weight in 8 bits, on either side of 0."""
+
+PAIR_STEPS = 64
+"""The same in 7 bits. x86 without VNNI adds two products of u8 and s8 in 16 bits, and saturates there (vpmaddubsw):
+2 * 255 * 64 = 32640 is the most that fits."""
 
 MAX_SCALE = 2.0**33
 """Of any grid. Two such scales multiplied, and sums of the products, are far from the end of float32, where LiteRT
@@ -64,6 +71,8 @@ class Grid:
     """Dimension that `scale` runs along; None: one scale for the tensor."""
     dtype: str = "int8"
     """"int8", or "int32" for a bias."""
+    steps: int = WEIGHT_STEPS
+    """Of a weight: the largest |stored|."""
 
     @property
     def scalar(self) -> float:
@@ -76,15 +85,20 @@ class Grid:
             self.zero_point == other.zero_point
             and self.axis == other.axis
             and self.dtype == other.dtype
+            and self.steps == other.steps
             and np.array_equal(self.scale, other.scale)
         )
 
     def quantize(self, real: npt.NDArray[Any]) -> npt.NDArray[Any]:
         """Real -> stored, rounding half to even, saturated."""
         info = np.iinfo(self.dtype)
-        low = -127 if self.dtype == "int8" and self.zero_point == 0 and self.axis is not None else info.min
+        low, high = info.min, info.max
+        if self.dtype == "int8" and (
+            self.steps < WEIGHT_STEPS or (self.zero_point == 0 and self.axis is not None)
+        ):
+            low, high = -self.steps, self.steps
         steps = np.rint(np.asarray(real, np.float64) / self._broadcast(real).astype(np.float64))
-        stored: npt.NDArray[Any] = np.clip(steps + self.zero_point, low, info.max).astype(self.dtype)
+        stored: npt.NDArray[Any] = np.clip(steps + self.zero_point, low, high).astype(self.dtype)
         return stored
 
     def dequantize(self, stored: npt.NDArray[Any]) -> npt.NDArray[np.float32]:
@@ -116,11 +130,21 @@ def symmetric(value_range: Range) -> Grid:
     return Grid(np.array([max(reach / 127.0, 1e-12)], np.float32), 0)
 
 
-def weight_grid(weights: npt.NDArray[np.floating[Any]], axis: int | None) -> Grid:
+def weight_grid(weights: npt.NDArray[np.floating[Any]], axis: int | None, steps: int = WEIGHT_STEPS) -> Grid:
     """Symmetric, one scale per slice along `axis` (None: one for all), tiny scales floored; weights that were integers
-    before are on the grid that they were on."""
+    before are on the grid that they were on.
+
+    Args:
+        steps: on either side of 0; weights that were integers of more steps keep those.
+    """
     rows = weights.reshape(1, -1) if axis is None else np.moveaxis(weights, axis, 0)
     rows = rows.reshape(len(rows), -1)
     reach = np.abs(rows).max(axis=1, initial=0.0).astype(np.float64)
-    scale = np.maximum(reach / steps_of(rows, reach, 127), MIN_WEIGHT_SCALE)
-    return Grid(scale.astype(np.float32), 0, axis)
+    known = known_steps(rows, reach, steps)
+    others = (known == 0) & (reach > 0)
+    if steps < WEIGHT_STEPS and others.any():
+        finer = known_steps(rows, reach, WEIGHT_STEPS)
+        if 2 * np.count_nonzero(finer[others]) > np.count_nonzero(others):  # a row of two may be so by chance
+            known, steps = finer, WEIGHT_STEPS
+    scale = np.maximum(reach / np.where(known > 0, known, steps), MIN_WEIGHT_SCALE)
+    return Grid(scale.astype(np.float32), 0, axis, steps=steps)

@@ -20,7 +20,7 @@ LOOKED_AT = 16
 """Numbers of each row by which most candidates are ruled out."""
 
 
-def steps_of(rows: npt.NDArray[Any], width: Rows, most: int) -> npt.NDArray[np.int64]:
+def known_steps(rows: npt.NDArray[Any], width: Rows, most: int) -> npt.NDArray[np.int64]:
     """Of each row: into how many steps its width is to be divided, so that all its numbers are whole steps.
 
     Args:
@@ -29,9 +29,9 @@ def steps_of(rows: npt.NDArray[Any], width: Rows, most: int) -> npt.NDArray[np.i
         most: how many steps an integer type has.
 
     Returns:
-        int64[rows], at most `most`, which is also what a row gets that is on no such grid.
+        int64[rows], at most `most`; 0 for a row that is on no such grid, and for one of width 0.
     """
-    found = np.full(len(rows), most, np.int64)
+    found = np.zeros(len(rows), np.int64)
     left = np.flatnonzero(width > 0) if rows.shape[1] else np.zeros(0, np.int64)
     few = rows[:, :: max(rows.shape[1] // LOOKED_AT, 1)].astype(np.float64)
     for count in range(most, most // 2, -1):
@@ -53,5 +53,5 @@ def step_of(array: npt.NDArray[Any], most: int) -> float:
     there is none of at most `most` steps, or only the finest."""
     values = array.astype(np.float64).reshape(1, -1)
     width = np.array([max(values.max(initial=0.0), 0.0) - min(values.min(initial=0.0), 0.0)])
-    count = int(steps_of(values, width, most)[0])
-    return float(width[0]) / count if count != most else 0.0
+    count = int(known_steps(values, width, most)[0])
+    return float(width[0]) / count if 0 < count < most else 0.0

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from edgemm.choices import TARGET_INSTEAD, choice
 from edgemm.instructions import instructions
+from edgemm.quantize.grid import PAIR_STEPS, WEIGHT_STEPS
 
 
 @dataclass(frozen=True, slots=True)
@@ -19,6 +20,12 @@ class Target:
     weight_dtype: str = "int8"
     """How ONNX stores weights. "uint8": the s8 values with zero point 128 added, which x86 without VNNI
     multiplies exactly where it saturates s8."""
+    weight_steps: int = WEIGHT_STEPS
+    """Steps that a weight has on either side of 0 where integers are multiplied. `PAIR_STEPS`: 7 bits, which no x86
+    saturates in s8."""
+    narrow_onnx: bool = False
+    """`.onnx` files for it are made with s8 weights of 7 bits first, as fast as s8 in all 8 bits, and right on every
+    x86. u8 in all 8 bits is what a repair takes where that is too coarse."""
     per_channel: bool = True
     """One scale per output channel of a weight."""
     gemm_per_channel: bool = True
@@ -36,9 +43,34 @@ class Target:
     formats: tuple[str, ...] = ("tflite", "onnx")
     """The formats that it runs."""
 
+    def written_in(self, format_: str) -> Target:
+        """The same machine, with the weights that a file of that format has first."""
+        if format_ != "onnx" or not self.narrow_onnx:
+            return self
+        return replace(self, weight_dtype="int8", weight_steps=PAIR_STEPS)
+
+    def in_all_bits(self) -> Target:
+        """The same machine with weights in all 8 bits, u8: right on every x86, and on many slower."""
+        return replace(self, weight_dtype="uint8", weight_steps=WEIGHT_STEPS)
+
+    @property
+    def is_narrow(self) -> bool:
+        """Weights have less than 8 bits."""
+        return self.weight_steps < WEIGHT_STEPS
+
+    @property
+    def saturates_here(self) -> bool:
+        """Products of its `.onnx` files' weights saturate on this processor: s8 in all 8 bits, on x86 without VNNI."""
+        here = instructions()
+        return (
+            self.weight_dtype == "int8"
+            and not self.is_narrow
+            and (here.kind == "x86" and here.target != "vnni")
+        )
+
 
 TARGETS: dict[str, Target] = {
-    "cpu": Target("cpu", weight_dtype="uint8"),
+    "cpu": Target("cpu", weight_dtype="uint8", narrow_onnx=True),
     "x86": Target("x86", weight_dtype="uint8"),
     "vnni": Target("vnni"),
     "arm": Target("arm"),
@@ -55,11 +87,15 @@ TARGETS: dict[str, Target] = {
 HERE = "here"
 
 
-def target(name: str) -> Target:
+def target(name: str, format_: str = "") -> Target:
     """The target of that name; "here" is the one of this machine's processor.
+
+    Args:
+        format_: "onnx" or "tflite": with the weights that files of that format are made with first; "": with those that
+            suit both.
 
     Raises:
         InputError: no such target; the message lists them.
     """
     chosen = choice("target", name, (*TARGETS, HERE), TARGET_INSTEAD)
-    return TARGETS[instructions().target if chosen == HERE else chosen]
+    return TARGETS[instructions().target if chosen == HERE else chosen].written_in(format_)

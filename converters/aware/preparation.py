@@ -90,7 +90,7 @@ def prepare(
         lint(model, data.inputs, prepared.card.inputs)
     except (InputError, CalibrationError) as error:
         raise type(error)(f"calibrate: {error}") from error
-    machine = target_named(target)
+    machine = target_named(target, format or "")
     decided = automatic_scheme(model, machine, calibrated=True)[0] if scheme == "auto" else scheme
     ranges = with_shared_states(calibrated(model, data.inputs), prepared.card)
     plan = make_plan(

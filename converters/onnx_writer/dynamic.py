@@ -24,6 +24,7 @@ from edgemm.converters.passes.rewrite import (
     take_place,
 )
 from edgemm.errors import ConversionError
+from edgemm.quantize.constants import stored_unsigned
 from edgemm.quantize.grid import Grid
 from edgemm.quantize.legality import dynamic_weights
 from edgemm.quantize.plan import Plan, Precision
@@ -35,7 +36,6 @@ def make_dynamic(graph: ir.Graph, plan: Plan, constants: Constants) -> None:
     Raises:
         ConversionError: such a node has no weight grid, or has no dynamic form.
     """
-    unsigned = plan.target.weight_dtype == "uint8"
     quantized: dict[str, tuple[ir.Value, ...]] = {}
     for node in tuple(graph):
         if not plan.is_packed(str(node.name)):
@@ -50,6 +50,7 @@ def make_dynamic(graph: ir.Graph, plan: Plan, constants: Constants) -> None:
         for index, grid in zip(wanted, grids, strict=True):
             if grid is None:
                 continue
+            unsigned = stored_unsigned(node, grid, plan)
             if node.op_type in ("Gemm", "MatMul"):
                 _multiply_integers(node, grid, quantized, unsigned=unsigned)
             elif node.op_type == "Gather":

@@ -14,6 +14,7 @@ import onnx_ir as ir
 from edgemm.converters.onnx_writer.constants import Constants, real_value, stored_dtype
 from edgemm.converters.passes.rewrite import graph_of
 from edgemm.errors import ConversionError
+from edgemm.quantize.constants import stored_unsigned
 from edgemm.quantize.fusion import fused_activation
 from edgemm.quantize.grid import Grid
 from edgemm.quantize.legality import RULES, grid_operands, rule_of
@@ -83,7 +84,7 @@ class Placement:
                 continue  # TensorRT adds the bias in float: its DequantizeLinear takes no int32
             unsigned = self.unsigned
             if index == rule.weight:
-                unsigned = self.plan.target.weight_dtype == "uint8"
+                unsigned = stored_unsigned(node, grid, self.plan)
             value = self.constants.dequantized(node, index, grid, unsigned=unsigned and grid.dtype == "int8")
             node.replace_input_with(index, value)
 

@@ -22,7 +22,7 @@ from edgemm.quantize.target import target as target_named
 
 def plan(work: Work) -> None:
     """The scheme, the ranges, the plan."""
-    target = target_named(work.options.target)
+    target = target_named(work.options.target, work.options.format)
     trained = isinstance(work.options.source, TrainedSource)  # its grids are those of the training's data
     if work.calibration_data is None and work.options.scheme in ("auto", "static") and not trained:
         work.own_ranges = own_ranges(work.prepared)

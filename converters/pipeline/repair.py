@@ -17,6 +17,7 @@ from edgemm.converters.repair import repair as repaired_by
 from edgemm.converters.written import write_plan
 from edgemm.quantize import Calibration, explain_plan, make_plan
 from edgemm.quantize.plan import Plan
+from edgemm.quantize.target import Target
 
 SCREENED_ON = 16
 """Samples that candidates are measured on."""
@@ -66,7 +67,7 @@ def _repaired(work: Work) -> Repaired:
     return repaired_by(
         State(work.prepared.model, work.calibration, frozenset(), work.plan, work.fidelity),
         work.calibration_data or work.judged_on,
-        lambda model, ranges, kept, scheme: _planned(work, model, ranges, kept, scheme),
+        lambda model, ranges, kept, scheme, target: _planned(work, model, ranges, kept, scheme, target),
         judge.planned,
         few.planned,
         tick=lambda step: work.tell(f"repairing: {step}"),
@@ -78,13 +79,18 @@ def _repaired(work: Work) -> Repaired:
 
 
 def _planned(
-    work: Work, model: ir.Model, ranges: Calibration | None, kept: frozenset[str], scheme: str
+    work: Work,
+    model: ir.Model,
+    ranges: Calibration | None,
+    kept: frozenset[str],
+    scheme: str,
+    target: Target,
 ) -> Plan:
     shared = None if ranges is None or scheme != "static" else with_shared_states(ranges, work.prepared.card)
     return make_plan(
         model,
         shared,
-        target=work.plan.target,
+        target=target,
         scheme=scheme,
         float_nodes=kept | float_in_source(work, work.plan.target.integer_only),
         input_ranges=input_ranges(work.prepared.card),

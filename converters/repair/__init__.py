@@ -1,8 +1,9 @@
 """Repair: steps that improve a conversion whose fidelity is below the gate, cheapest first.
 
-Equalized channels, better ranges, corrected biases, split scales cost nothing on the device. Where the scheme was left
-open, the other one is taken if it does better than these; it comes before them where static is too far off for them.
-Layers that compute in float again come last, those first that regain most for each multiplication.
+Weights that have 7 bits get all 8 first, and go back where later steps suffice. Equalized channels, better ranges,
+corrected biases, split scales cost nothing on the device. Where the scheme was left open, the other one is taken if it
+does better than these; it comes before them where static is too far off for them. Layers that compute in float again
+come last, those first that regain most for each multiplication.
 """
 
 from __future__ import annotations
@@ -12,6 +13,7 @@ from edgemm.converters.repair.state import Measure, Planner, Repaired, State, Ti
 from edgemm.converters.repair.worker import Worker, float_share
 from edgemm.converters.samples import Samples
 
+ALL_BITS = "weights in all 8 bits, u8: slower on x86 with VNNI and on Arm"
 BIASES = "biases corrected"
 NEAR_DB = 10.0
 """Above it, what costs nothing may be enough for a static conversion, which no other scheme is as fast as."""
@@ -52,27 +54,38 @@ def repair(
     end = worker.state
     given = tuple(sorted(worker.given))
     share = float_share(end.model, worker.given)
-    return Repaired(
-        end, tuple(worker.steps), state.fidelity.missed, given, share, worker.exact, worker.out_of_time
-    )
+    return Repaired(end, worker.steps, state.fidelity.missed, given, share, worker.exact, worker.out_of_time)
 
 
 def _try_all(worker: Worker, tick: Tick, other_scheme: str | None, ranges_are_kept: bool) -> None:
     """Every step in order: near the gate first what costs nothing on the device."""
     first = worker.state
     static = first.calibration is not None and first.plan.scheme == "static"
-    near = static and first.worst_db >= NEAR_DB
+    _in_all_bits(worker, tick)
+    near = static and worker.state.worst_db >= NEAR_DB
     if near:
         _free_of_cost(worker, tick, ranges_are_kept)
     if other_scheme is not None and worker.goes_on:
         tick(f"scheme {other_scheme}")
-        static &= not worker.instead(other_scheme, first)
+        if worker.instead(other_scheme, first):
+            static = False
+            _in_all_bits(worker, tick)
     if static and not near:
         _free_of_cost(worker, tick, ranges_are_kept)
     while worker.goes_on and not worker.state.plan.target.integer_only:
         tick("layers back to float")
         if not worker.to_float():
             break
+    if worker.state.plan.target != first.plan.target and not worker.steps[-1].startswith(ALL_BITS):
+        tick("weights in 7 bits again")
+        worker.narrow_again(first.plan.target, ALL_BITS)
+
+
+def _in_all_bits(worker: Worker, tick: Tick) -> None:
+    """The finer weights, where there are any."""
+    if worker.goes_on and worker.state.plan.target.is_narrow:
+        tick("weights in all 8 bits")
+        worker.keep(ALL_BITS, worker.in_all_bits())
 
 
 def _free_of_cost(worker: Worker, tick: Tick, ranges_are_kept: bool) -> None:

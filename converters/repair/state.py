@@ -10,9 +10,10 @@ import onnx_ir as ir
 from edgemm.converters.fidelity import Fidelity
 from edgemm.quantize import Calibration
 from edgemm.quantize.plan import Plan
+from edgemm.quantize.target import Target
 
-Planner = Callable[[ir.Model, Calibration | None, frozenset[str], str], Plan]
-"""(graph, calibration, names of nodes that stay float, scheme) -> plan."""
+Planner = Callable[[ir.Model, Calibration | None, frozenset[str], str, Target], Plan]
+"""(graph, calibration, names of nodes that stay float, scheme, target) -> plan."""
 Measure = Callable[[ir.Model, Plan], Fidelity]
 Tick = Callable[[str], None]
 

@@ -18,6 +18,7 @@ from edgemm.converters.repair.state import Measure, Planner, State
 from edgemm.converters.samples import Samples
 from edgemm.quantize import Calibration, calibrate
 from edgemm.quantize.cost import macs
+from edgemm.quantize.target import Target
 
 GAIN_DB = 0.2
 """A step that gains less is not kept."""
@@ -51,7 +52,9 @@ class Worker:
         measured_s: float = 0.0,
     ) -> None:
         self.state = state
-        self.steps: list[str] = []
+        self._first_db = state.worst_db
+        self._done: list[tuple[str, float]] = []
+        """What was done, and the decibels of the worst output then."""
         self.given: set[str] = set()
         self.exact = True
         self.out_of_time = False
@@ -61,6 +64,15 @@ class Worker:
         self._screen = screen
         self._clock = clock
         self._measured_s = measured_s
+
+    @property
+    def steps(self) -> tuple[str, ...]:
+        """What was done, in words, in order: "biases corrected (3 layers): 17.2 to 21.4 dB"."""
+        before = [self._first_db, *(after for _, after in self._done)]
+        return tuple(
+            f"{what}: {old:.1f} to {after:.1f} dB"
+            for old, (what, after) in zip(before, self._done, strict=False)
+        )
 
     @property
     def goes_on(self) -> bool:
@@ -87,12 +99,14 @@ class Worker:
         calibration: Calibration | None = None,
         float_nodes: frozenset[str] | None = None,
         remark: str = "",
+        target: Target | None = None,
     ) -> State:
         """Another way to convert, measured on a few samples."""
         model = self.state.model if model is None else model
         calibration = self.state.calibration if calibration is None else calibration
         float_nodes = self.state.float_nodes if float_nodes is None else float_nodes
-        plan = self._planner(model, calibration, float_nodes, self.state.plan.scheme)
+        before = self.state.plan
+        plan = self._planner(model, calibration, float_nodes, before.scheme, target or before.target)
         return State(model, calibration, float_nodes, plan, self._screen(model, plan), remark)
 
     def _whole(self, state: State) -> State:
@@ -104,12 +118,12 @@ class Worker:
 
     def instead(self, scheme: str, first: State) -> bool:
         """Takes another scheme for the state as it came, if that is better than all that was done to it since."""
-        plan = self._planner(first.model, first.calibration, first.float_nodes, scheme)
+        plan = self._planner(first.model, first.calibration, first.float_nodes, scheme, first.plan.target)
         other = replace(first, plan=plan, fidelity=self._screen(first.model, plan))
         proven = self._proven(other)
         if proven is None:
             return False
-        self.steps = [f"scheme {scheme}: {first.worst_db:.1f} to {proven.worst_db:.1f} dB"]
+        self._done = [(f"scheme {scheme}", proven.worst_db)]
         self.state, self.exact = proven, True
         return True
 
@@ -124,7 +138,7 @@ class Worker:
         if proven is None:
             return False
         what = f"{name} ({proven.remark})" if proven.remark else name
-        self.steps.append(f"{what}: {self.state.worst_db:.1f} to {proven.worst_db:.1f} dB")
+        self._done.append((what, proven.worst_db))
         self.state = proven
         return True
 
@@ -134,6 +148,25 @@ class Worker:
             return None
         whole = self._whole(other)
         return whole if self._is_better(whole) else None
+
+    def in_all_bits(self) -> State:
+        """Weights on the finest grid that is right on the target, which is not its fastest."""
+        return self._with(target=self.state.plan.target.in_all_bits())
+
+    def narrow_again(self, target: Target, step: str) -> None:
+        """Takes the step of that name back where the gate holds without it, thanks to later ones.
+
+        Args:
+            target: with the weights from before it.
+        """
+        if self.state.fidelity.missed or not self._in_time():
+            return
+        other = self._with(target=target)
+        if other.fidelity.missed or (other := self._whole(other)).fidelity.missed:
+            return
+        self._done = [each for each in self._done if each[0] != step]
+        self._done[-1] = (self._done[-1][0], other.worst_db)
+        self.state = other
 
     def equalized(self) -> State | None:
         copy = self.state.model.clone()
@@ -199,10 +232,7 @@ class Worker:
         before = frozenset(self.given)
         self.state, self.given = best, self.given | set(given)
         self._back_to_int8()
-        self.steps.append(
-            f"back to float ({', '.join(sorted(self.given - before))}): "
-            f"{first.worst_db:.1f} to {self.state.worst_db:.1f} dB"
-        )
+        self._done.append((f"back to float ({', '.join(sorted(self.given - before))})", self.state.worst_db))
         return True
 
     def _float(self, first: State, names: Sequence[str]) -> State:

@@ -11,7 +11,10 @@ from edgemm.log import LOG
 _SIGNED = ("arm", "vnni")
 """Targets whose .onnx files have s8 weights in all 8 bits."""
 _UNSIGNED = ("cpu", "x86")
-"""Targets whose .onnx files have u8 weights, which every x86 multiplies exactly, and others slowly."""
+"""Targets whose .onnx files have u8 weights, which every x86 multiplies exactly, and others slowly; or, for cpu, s8 of
+7 bits, which all multiply exactly and fast."""
+_NARROW = "int8 of 7 bits"
+"""What the card says of such weights."""
 
 
 class Unsuited(NamedTuple):
@@ -41,12 +44,17 @@ def unsuited(artifact: Artifact, here: Instructions | None = None) -> Unsuited |
             f"it was made for the target {target}, and on x86 without VNNI, as here, products of its weights saturate: "
             "answers may be wrong. Convert it for the target x86",
         )
-    if target in _UNSIGNED and here.target in _SIGNED:
+    if target in _UNSIGNED and here.target in _SIGNED and not _is_narrow(str(made.get("weights", ""))):
         return Unsuited(
             False,
             f"it was made for the target {target}; here a file for the target {here.target} is faster",
         )
     return None
+
+
+def _is_narrow(weights: str) -> bool:
+    """The file's weights are s8 of 7 bits, none of them u8."""
+    return _NARROW in weights and "uint8" not in weights
 
 
 def tell_unsuited(artifact: Artifact) -> None:

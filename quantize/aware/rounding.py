@@ -33,9 +33,9 @@ def on_grid(real: Tensor, scale: Tensor, zero_point: Tensor) -> Tensor:
     return (steps - zero_point) * scale
 
 
-def symmetric(real: Tensor, scale: Tensor) -> Tensor:
-    """Weights on -127..127 steps, with the division in double precision as the writers do it."""
-    steps = torch.clamp(rounded(real.double() / scale.double()), -HIGHEST, HIGHEST)
+def symmetric(real: Tensor, scale: Tensor, most: int = int(HIGHEST)) -> Tensor:
+    """Weights on -most..most steps, with the division in double precision as the writers do it."""
+    steps = torch.clamp(rounded(real.double() / scale.double()), -most, most)
     return steps.float() * scale
 
 

@@ -109,7 +109,7 @@ class Constants(nn.Module):  # type: ignore[misc]
         self.register_buffer(f"ratio_{len(self.ratios)}", ratio)
         parameter = nn.Parameter(torch.zeros_like(ratio), requires_grad=learned)
         if learned:
-            factor = 1.0 / float(np.sqrt(weights.numel() / ratio.numel() * HIGHEST))
+            factor = 1.0 / float(np.sqrt(weights.numel() / ratio.numel() * grid.steps))
             parameter.register_hook(lambda gradient: gradient * factor)
         self.ratios.append(parameter)
 
@@ -124,7 +124,8 @@ class Constants(nn.Module):  # type: ignore[misc]
         for key, name in self._uses.items():
             numbers = self.numbers[self._index[name]]
             if key in steps:
-                numbers = symmetric(numbers, _shaped(steps[key], numbers, self._plan.weights[key].axis))
+                grid = self._plan.weights[key]
+                numbers = symmetric(numbers, _shaped(steps[key], numbers, grid.axis), grid.steps)
             elif key in self._plan.weights:
                 numbers = whole_steps(numbers, self._bias_scale(key, steps, scales).detach())
             found[key] = numbers

@@ -72,9 +72,26 @@ def test_what_is_said_of_a_file(here: str, made: str, scheme: str) -> None:
         assert ("target x86" if wrong else f"target {here}") in said.sentence
 
 
-def made_for(target: str, scheme: str = "static", file: str = "add.onnx") -> Artifact:
+def made_for(target: str, scheme: str = "static", file: str = "add.onnx", weights: str = "") -> Artifact:
     artifact = read_artifact(Path(__file__).parents[1] / "assets" / file)
-    return replace(artifact, card=ModelCard(quantization={"scheme": scheme, "target": target}))
+    made = {"scheme": scheme, "target": target, **({"weights": weights} if weights else {})}
+    return replace(artifact, card=ModelCard(quantization=made))
+
+
+@pytest.mark.parametrize("here", HERE)
+@pytest.mark.parametrize(
+    ("weights", "slow"),
+    [
+        ("int8 of 7 bits per channel", False),
+        ("int8 of 7 bits per channel, 13 int8", False),
+        ("int8 of 7 bits per channel, 2 uint8", True),
+        ("uint8 per channel", True),
+    ],
+)
+def test_signed_weights_of_7_bits_suit_every_processor(here: str, weights: str, slow: bool) -> None:
+    said = suits.unsuited(made_for("cpu", weights=weights), HERE[here])
+    assert (said is not None) == (slow and here in ("vnni", "arm"))
+    assert said is None or not said.wrong
 
 
 def test_nothing_is_said_of_float_files_and_tflite() -> None:

@@ -94,7 +94,9 @@ def apart(made: aware.Aware, suffix: Format, data: list[Any]) -> Any:
     """In steps of the output's grid: the file in its runtime against the network in torch."""
     source = made.source()
     ranges = calibrate(source.model, made.samples.inputs)
-    plan = make_plan(source.model, ranges, scheme="static", float_nodes=source.float_nodes())
+    plan = make_plan(
+        source.model, ranges, target=made.plan.target, scheme="static", float_nodes=source.float_nodes()
+    )
     written = write_plan(source.model, plan, suffix, Settings())
     samples = Samples(tuple({made.module.input_names[0]: each} for each in data))
     (port,) = written.outputs

@@ -14,10 +14,12 @@ from edgemm.errors import InputError
 from edgemm.quantize import calibrate, make_plan
 from edgemm.quantize.constants import constant_of as array_of
 from edgemm.quantize.declared import declared
+from edgemm.quantize.target import Target, target
 
 torch = pytest.importorskip("torch", reason="training needs PyTorch: pip install 'edgemm[torch]'")
 from edgemm.quantize.aware import QuantizedNetwork, trained_graph  # noqa: E402
 
+NARROW = target("cpu", "onnx")
 G = np.random.default_rng(3)
 WEIGHTS = {
     "w": G.standard_normal((4, 3, 3, 3)), "b": G.standard_normal(4), "v": G.standard_normal((4, 4, 1, 1)),
@@ -29,7 +31,7 @@ TEXT = (
 )
 
 
-def made(text: str = TEXT, target: str = "cpu", **options: Any) -> tuple[ir.Model, Any, Any]:
+def made(text: str = TEXT, target: Target | str = "cpu", **options: Any) -> tuple[ir.Model, Any, Any]:
     proto = parser.parse_model(f'<ir_version: 8, opset_import: ["": 17]> g {text}')
     for name, value in WEIGHTS.items():
         array = value.astype(np.float32) if value.dtype == np.float64 else value
@@ -39,6 +41,27 @@ def made(text: str = TEXT, target: str = "cpu", **options: Any) -> tuple[ir.Mode
     samples = [{"x": G.standard_normal((1, 3, 8, 8)).astype(np.float32)} for _ in range(8)]
     plan = make_plan(model, calibrate(model, samples), target=target, scheme="static")
     return model, plan, QuantizedNetwork(model, plan, **options)
+
+
+def test_learned_scales_of_7_bits_cut_off_at_64_steps_and_are_found_again() -> None:
+    model, _, net = made(target=NARROW, learned=True)
+    with torch.no_grad():
+        for each in net.constants.ratios:
+            each.fill_(-0.4)
+    graph = trained_graph(model, net)
+    data = [{"x": each[None].numpy()} for each in samples(8)]
+    again = make_plan(graph, calibrate(graph, data), target=NARROW, scheme="static")
+    cut = 0
+    for node in graph.graph:
+        grid = again.weights.get((str(node.name), 1))
+        if grid is not None and node.op_type == "Conv":
+            array = array_of(node.inputs[1])
+            assert grid.steps == 64
+            assert np.allclose(grid.dequantize(grid.quantize(array)), array, rtol=1e-5, atol=1e-8), (
+                "rounded twice"
+            )
+            cut += int((np.abs(grid.quantize(array)) == 64).sum() > len(array))
+    assert cut == 2, "both convolutions have more than one weight at the end of the grid"
 
 
 def samples(count: int) -> Any:
@@ -185,9 +208,9 @@ def test_each_end_of_a_range_moves_by_itself(end: int, low: float, high: float) 
 
 
 @pytest.mark.parametrize("steps", [0, 100])
-@pytest.mark.parametrize("target", ["cpu", "coral"])
+@pytest.mark.parametrize("target", ["cpu", "coral", NARROW], ids=["cpu", "coral", "narrow"])
 def test_constants_are_computed_with_as_the_writers_store_them(
-    steps: int, target: str, monkeypatch: pytest.MonkeyPatch
+    steps: int, target: Target | str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """`steps`: weights that were integers before, on a grid that ends at so many steps and not at 127."""
     if steps:
