@@ -47,7 +47,7 @@ class Row:
     """Of the float file's time."""
 
 
-class _Block(nn.Module):
+class _Block(nn.Module):  # type: ignore[misc]
     """Two convolutions of 3x3 and what leads past them: figure 5 of https://arxiv.org/abs/1512.03385."""
 
     def __init__(self, i: int, o: int, stride: int) -> None:
@@ -75,7 +75,7 @@ def resnet18() -> nn.Module:
     return nn.Sequential(*layers, nn.AdaptiveAvgPool2d(1), nn.Flatten(), nn.Linear(512, 1000))
 
 
-class Transformer(nn.Module):
+class Transformer(nn.Module):  # type: ignore[misc]
     """Twelve layers of width 192 over patches of 16: ViT-tiny's."""
 
     def __init__(self, width: int = 192, side: int = 14) -> None:

@@ -55,7 +55,7 @@ def test_learned_scales_of_7_bits_cut_off_at_64_steps_and_are_found_again() -> N
     for node in graph.graph:
         grid = again.weights.get((str(node.name), 1))
         if grid is not None and node.op_type == "Conv":
-            array = array_of(node.inputs[1])
+            array = array_of(node.inputs[1])  # type: ignore[arg-type]
             assert grid.steps == 64
             assert np.allclose(grid.dequantize(grid.quantize(array)), array, rtol=1e-5, atol=1e-8), (
                 "rounded twice"
