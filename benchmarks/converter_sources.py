@@ -101,7 +101,15 @@ def resnet(depths: tuple[int, ...] = (3, 4, 6, 3), width: int = 64, size: int = 
     return draft.model(scores, size, outs)
 
 
-MOBILENET = ((1, 16, 1, 1), (6, 24, 2, 2), (6, 32, 3, 2), (6, 64, 4, 2), (6, 96, 3, 1), (6, 160, 3, 2), (6, 320, 1, 1))
+MOBILENET = (
+    (1, 16, 1, 1),
+    (6, 24, 2, 2),
+    (6, 32, 3, 2),
+    (6, 64, 4, 2),
+    (6, 96, 3, 1),
+    (6, 160, 3, 2),
+    (6, 320, 1, 1),
+)
 """MobileNetV2: expansion, channels, blocks, stride."""
 
 
@@ -128,7 +136,9 @@ def mobilenet(size: int = 224) -> onnx.ModelProto:
     return draft.model(scores, size, 1000)
 
 
-def vit(depth: int = 12, width: int = 768, heads: int = 12, size: int = 224, patch: int = 16) -> onnx.ModelProto:
+def vit(
+    depth: int = 12, width: int = 768, heads: int = 12, size: int = 224, patch: int = 16
+) -> onnx.ModelProto:
     """ViT-base and smaller."""
     draft = Draft()
     tokens, each = (size // patch) ** 2, width // heads

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from typing import Any
 
 import numpy as np
+import numpy.typing as npt
 
 from edgemm.artifact.goldens import Goldens
 from edgemm.converters.measure import Measured, run_artifact
@@ -35,14 +37,19 @@ def make_goldens(written: Written, samples: Samples, scheme: str) -> Goldens | N
     count = min(MAX_GOLDENS, len(samples))
     chosen = [samples.inputs[i] for i in np.linspace(0, len(samples) - 1, count).astype(int)]
     for levels in LEVELS:
+        coarse = [_coarse(sample, levels) for sample in chosen]
+        stored = [_stored(written, sample) for sample in coarse]
         for keep in range(count, 0, -1):
-            goldens = _goldens(written, [_coarse(sample, levels) for sample in chosen[:keep]], scheme)
+            if not _fit(Goldens(tuple(stored[:keep]), ({},) * keep), most):
+                continue  # without any answer: they need not be asked for
+            goldens = _goldens(written, coarse[:keep], stored[:keep], scheme)
             if goldens is None:
                 return None
             if _fit(goldens, most):
                 return goldens
-    smallest = _goldens(written, [_coarse(chosen[0], LEVELS[-1])], scheme)
-    return smallest if smallest is not None and _fit(smallest, MAX_BYTES) else None
+    smallest = _coarse(chosen[0], LEVELS[-1])
+    goldens = _goldens(written, [smallest], [_stored(written, smallest)], scheme)
+    return goldens if goldens is not None and _fit(goldens, MAX_BYTES) else None
 
 
 def _fit(goldens: Goldens, most: int) -> bool:
@@ -60,20 +67,23 @@ def _coarse(sample: Sample, levels: int) -> Sample:
     return out
 
 
-def _goldens(written: Written, inputs: Sequence[Sample], scheme: str) -> Goldens | None:
+def _stored(written: Written, sample: Sample) -> dict[str, npt.NDArray[Any]]:
+    """A sample as the file's input tensors."""
+    return dict(zip([port.spec.name for port in written.inputs], written.feed(sample), strict=True))
+
+
+def _goldens(
+    written: Written, inputs: Sequence[Sample], stored: Sequence[Mapping[str, npt.NDArray[Any]]], scheme: str
+) -> Goldens | None:
     measured = run_artifact(written, Samples(tuple(inputs)))
     answers = [array for outputs in measured.outputs for array in outputs.values()]
     if not all(np.isfinite(array).all() for array in answers if array.dtype.kind == "f"):
         return None
-    stored_in = tuple(
-        dict(zip([port.spec.name for port in written.inputs], written.feed(sample), strict=True))
-        for sample in inputs
-    )
     stored_out = tuple(
         {port.spec.name: port.store(outputs[port.name]) for port in written.outputs}
         for outputs in measured.outputs
     )
-    return Goldens(stored_in, stored_out, _tolerances(written, measured, scheme))
+    return Goldens(tuple(stored), stored_out, _tolerances(written, measured, scheme))
 
 
 def _tolerances(written: Written, measured: Measured, scheme: str) -> dict[str, float]:

@@ -27,7 +27,7 @@ from edgemm.converters.piece import Piece
 from edgemm.converters.reference import GraphSource, Outputs, Truth, before_softmax
 from edgemm.converters.samples import Samples
 from edgemm.converters.shape_outputs import ClassMap, pieces_of, with_scores
-from edgemm.converters.worker import How, Session, opened
+from edgemm.converters.worker import How, Parcel, Session, opened
 from edgemm.converters.written import Format, Settings, Written, write_plan
 from edgemm.errors import ConversionError
 from edgemm.quantize.calibration import MOVES_ONLY
@@ -95,8 +95,8 @@ def run_float_file(
     from edgemm.quantize import make_plan
 
     file = write_plan(model, make_plan(model, None, scheme="float"), format_, settings)
-    with opened(file.payload, format_, _how(file, emulate)) as session:
-        file = replace(file, payload=b"")
+    parcel, file = Parcel(file.payload), replace(file, payload=b"")
+    with opened(parcel, format_, _how(file, emulate)) as session:
         return _answers(session, file, samples, timed=timed)
 
 
@@ -113,7 +113,10 @@ def _answers(
         given = [arrays[index] for index in order_in]
         found = session.run(given)
         outputs.append(
-            {port.name: port.restore(found[index]) for port, index in zip(file.outputs, order_out, strict=True)}
+            {
+                port.name: port.restore(found[index])
+                for port, index in zip(file.outputs, order_out, strict=True)
+            }
         )
         if tick is not None:
             tick(done, len(samples))

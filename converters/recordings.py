@@ -99,6 +99,8 @@ def _windows(
 
 def source_hears(prepared: Prepared, recordings: Sequence[Recording]) -> list[list[Outputs]]:
     """What the source answers to each window of each recording, in their order."""
+    if not recordings:
+        return []
     name = next(spec.name for spec in prepared.inputs)
     if not prepared.card.states:
         reference = Reference(prepared.source or prepared.model)

@@ -78,7 +78,9 @@ class Truth:
     def scores(self, samples: Samples) -> tuple[Outputs, ...]:
         """The same, with the scores before a softmax that ends the graph in place of the output, under its name."""
         before = _scores_of(self.model)
-        names = {str(value.name): before.get(str(value.name), value).name for value in self.model.graph.outputs}
+        names = {
+            str(value.name): before.get(str(value.name), value).name for value in self.model.graph.outputs
+        }
         return tuple({name: each[str(inner)] for name, inner in names.items()} for each in self._all(samples))
 
     def _all(self, samples: Samples) -> list[Outputs]:

@@ -26,8 +26,8 @@ def source_graph(
     constants: Mapping[str, float] | None = None,
     time_axis: int | None = None,
 ) -> tuple[ir.Model, bytes, Imported | None]:
-    """The graph with known sizes, or the part of it that is wanted; the bytes that tell sources apart; more of a
-    .tflite file.
+    """The graph with known sizes, or the part of it that is wanted; the bytes that tell sources apart which are no
+    file; more of a .tflite file.
 
     Args:
         constants: inputs of a .tflite file that are to be constants; those of others are left to `set_inputs`.
@@ -58,10 +58,10 @@ def _read_file(
     if not os.path.isfile(path):
         raise InputError(f"{str(path)[:200]}: there is no such file. Give the path of an .onnx model")
     if path.suffix.lower() == ".pt2":
-        return _part(export_program(path), shapes, cut, time_axis), path.read_bytes(), None
+        return _part(export_program(path), shapes, cut, time_axis), b"", None
     if path.suffix.lower() == ".tflite":
         return _tflite(path, shapes, cut, constants, time_axis)
-    return read_onnx(path, shapes, cut, time_axis=time_axis), path.read_bytes(), None
+    return read_onnx(path, shapes, cut, time_axis=time_axis), b"", None
 
 
 def _tflite(

@@ -15,6 +15,7 @@ from onnx.external_data_helper import _get_all_tensors, uses_external_data
 
 from edgemm.converters.importers.cut import Cut
 from edgemm.converters.importers.input_shapes import fix_input_shapes
+from edgemm.converters.importers.large_constants import HOLLOW, Constants, emptied, put_back, take_out
 from edgemm.converters.importers.source_file import external_data, external_file, external_files
 from edgemm.converters.passes.contrib import runs_as_standard
 from edgemm.converters.passes.contrib.node import DOMAIN as RUNTIME
@@ -50,16 +51,24 @@ def read_onnx(
         ConversionError: larger than 2 GB, or of an unknown version.
     """
     file = Path(path)
-    proto = _parse(file)
-    _check_version(file, proto)
-    _load_external(file, proto)
+    proto, constants = _hollow(file)
     _name_output_shapes(proto)
-    _check(file, proto)
-    _check_constants(file, proto)
+    with emptied(proto, constants):
+        _check(file, proto)
+    _check_constants(file, proto, constants)
     model: ir.Model = ir.from_proto(proto)
+    put_back(model, constants)
     given = cut.apply(model, shapes) if cut else shapes
     fix_input_shapes(model, given or {}, time_axis=time_axis)
     return model
+
+
+def _hollow(file: Path) -> tuple[onnx.ModelProto, Constants]:
+    """The file, its external data read, and its large constants, which are whole, beside it."""
+    proto = _parse(file)
+    _check_version(file, proto)
+    _load_external(file, proto)
+    return take_out(proto)
 
 
 def _check(file: Path, proto: onnx.ModelProto) -> None:
@@ -89,7 +98,7 @@ def _check(file: Path, proto: onnx.ModelProto) -> None:
         del proto.opset_import[entries:]
 
 
-def _check_constants(file: Path, proto: onnx.ModelProto) -> None:
+def _check_constants(file: Path, proto: onnx.ModelProto, whole: Constants) -> None:
     """Each constant that is stored as bytes has as many as its shape and type say, which onnx's check leaves open.
 
     Raises:
@@ -97,6 +106,8 @@ def _check_constants(file: Path, proto: onnx.ModelProto) -> None:
     """
     for tensor in _get_all_tensors(proto):
         if not tensor.HasField("raw_data") or tensor.data_type == onnx.TensorProto.STRING:
+            continue
+        if tensor.name in whole and tensor.raw_data == HOLLOW:
             continue
         kind, count = ir.DataType(tensor.data_type), math.prod(tensor.dims)
         expected = -(-count * kind.bitwidth // 8)

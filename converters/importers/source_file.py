@@ -15,6 +15,8 @@ from edgemm.errors import ConversionError, DamagedArtifact
 
 PIECE = 1 << 20
 """Bytes read at once."""
+LOCATION = b"location"
+"""Stands before the name of a file of weights."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,12 +51,25 @@ def source_file(path: str | Path) -> SourceFile:
     file = Path(path)
     if file.suffix.lower() != ".onnx":
         return SourceFile(file, ())
+    if not _names_files(file):
+        return SourceFile(file, ())
     proto = onnx.ModelProto()
     try:
         proto.ParseFromString(file.read_bytes())
     except DecodeError:  # whoever reads it says what it is
         return SourceFile(file, ())
     return SourceFile(file, external_files(file, proto))
+
+
+def _names_files(file: Path) -> bool:
+    """False where nothing in it can be the name of a file of weights: then it need not be parsed to know."""
+    before = b""
+    with file.open("rb") as stream:
+        while piece := stream.read(PIECE):
+            if LOCATION in before + piece:
+                return True
+            before = piece[-len(LOCATION) :]
+    return False
 
 
 def external_files(file: Path, proto: onnx.ModelProto) -> tuple[Path, ...]:

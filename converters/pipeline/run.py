@@ -22,6 +22,7 @@ from edgemm.converters.pipeline.repair import repair
 from edgemm.converters.pipeline.work import Work
 from edgemm.converters.pipeline.write import write
 from edgemm.converters.source_refused import telling_damage
+from edgemm.converters.worker import give_back
 from edgemm.errors import FidelityMissed
 from edgemm.quantize.plan import Plan
 
@@ -101,6 +102,7 @@ def run(options: Options) -> Conversion:
             except FidelityMissed as error:
                 error.conversion = _conversion(work)
                 raise
+            give_back()
     return _conversion(work)
 
 

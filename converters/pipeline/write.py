@@ -16,6 +16,7 @@ from edgemm.converters.written import Format, Settings, Written, write_plan
 from edgemm.errors import ConversionError, UnsupportedOperator
 from edgemm.quantize.plan import Plan
 
+
 def write(work: Work) -> None:
     """The float file, for a guard on passes and writer, then the planned one."""
     prepared = work.prepared

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 from typing import Any
 
 import numpy as np
@@ -11,6 +12,8 @@ from edgemm.converters.tflite.schema import FORMS, TYPES, enum, options, schema
 
 ALIGNMENT = 16
 """Bytes, of every buffer: kernels read weights with vector loads. The generated packing does not do it."""
+TABLE_BYTES = 512
+"""Of one tensor, operator or buffer beside its content, at most, as a rule: room that is asked for at once."""
 LAST_OLD_CODE = 127
 """Operator codes were one byte once; older readers look there."""
 
@@ -28,7 +31,7 @@ def build(graph: Graph) -> bytes:
     model.buffers.append(_buffer(np.frombuffer(oldest_runtime(graph).encode().ljust(16, b"\0"), np.uint8)))
     graphs = [graph, *graph.subgraphs]
     model.operatorCodes, code_index = _codes(graphs)
-    stored: dict[bytes, int] = {}
+    stored: dict[tuple[int, bytes], int] = {}
     model.subgraphs = [
         _subgraph(each, f"loop{number}" if number else "main", model.buffers, stored, code_index)
         for number, each in enumerate(graphs)
@@ -45,7 +48,7 @@ def _subgraph(
     graph: Graph,
     name: str,
     buffers: list[Any],
-    stored: dict[bytes, int],
+    stored: dict[tuple[int, bytes], int],
     codes: dict[tuple[str, int], int],
 ) -> Any:
     """One table of tensors, and the operators on them; buffers are the model's."""
@@ -62,9 +65,16 @@ def _subgraph(
 def _packed(model: Any) -> bytes:
     import flatbuffers
 
-    builder = flatbuffers.Builder(1 << 16)
+    builder = flatbuffers.Builder(_room(model))  # one that is too small doubles, and copies all that it holds
     builder.Finish(model.Pack(builder), b"TFL3")
-    return bytes(builder.Output())
+    return bytes(memoryview(builder.Bytes)[builder.Head() :])
+
+
+def _room(model: Any) -> int:
+    """Bytes that the whole file takes, about."""
+    content = sum(0 if each.data is None else each.data.nbytes for each in model.buffers)
+    tables = sum(len(each.tensors) + len(each.operators) for each in model.subgraphs) + len(model.buffers)
+    return int(content) + tables * TABLE_BYTES + (1 << 16)
 
 
 def pack_model(model: Any) -> bytes:
@@ -87,7 +97,7 @@ def _buffer(data: Any) -> Any:
 
     class Aligned(schema().BufferT):  # type: ignore[misc]
         def Pack(self, builder: Any) -> Any:
-            content = self.data.tobytes()
+            content = _bytes(self.data)
             builder.StartVector(1, len(content), ALIGNMENT)
             builder.head -= len(content)
             builder.Bytes[builder.head : builder.head + len(content)] = content
@@ -100,6 +110,11 @@ def _buffer(data: Any) -> Any:
     made = Aligned()
     made.data = data
     return made
+
+
+def _bytes(data: Any) -> memoryview:
+    """The content of an array in its order; a copy only of one that does not lie in that order."""
+    return memoryview(np.ascontiguousarray(data).reshape(-1).view(np.uint8))
 
 
 def _codes(graphs: list[Graph]) -> tuple[list[Any], dict[tuple[str, int], int]]:
@@ -123,7 +138,7 @@ def _indexes(tensors: list[Tensor | None] | list[Tensor], index: dict[int, int])
     return np.array([-1 if tensor is None else index[id(tensor)] for tensor in tensors], np.int32)
 
 
-def _tensor(tensor: Tensor, buffers: list[Any], stored: dict[bytes, int]) -> Any:
+def _tensor(tensor: Tensor, buffers: list[Any], stored: dict[tuple[int, bytes], int]) -> Any:
     """One entry of the table of tensors; `stored` says which buffer has which content: equal constants share one."""
     made = schema().TensorT()
     made.name = tensor.name
@@ -132,7 +147,7 @@ def _tensor(tensor: Tensor, buffers: list[Any], stored: dict[bytes, int]) -> Any
     made.type = enum("TensorType", TYPES[tensor.dtype])
     made.buffer = 0
     if tensor.data is not None:
-        content = tensor.data.tobytes()
+        content = tensor.data.nbytes, hashlib.sha256(_bytes(tensor.data)).digest()
         if content not in stored:
             stored[content] = len(buffers)
             buffers.append(_buffer(tensor.data))

@@ -69,7 +69,7 @@ class Graph:
 
     def constant(self, name: str, data: npt.NDArray[Any], grid: Grid | None = None) -> Tensor:
         """A tensor whose content is known."""
-        stored = np.ascontiguousarray(data).reshape(np.shape(data))
+        stored = np.asarray(data)  # a transposed view stays one: it is put in order when the file is packed
         return Tensor(self.unique(name), stored.shape, stored.dtype.name, grid, stored)
 
     def tensors(self) -> list[Tensor]:

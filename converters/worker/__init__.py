@@ -7,10 +7,12 @@ with opened(payload, "tflite") as session:
 client.py   starts the process, asks it, and starts it again when it has died
 child.py    what the process does
 wire.py     how arrays go from one to the other
+heap.py     what was freed goes back to the system
 """
 
 from edgemm.converters.worker.client import (
     How,
+    Parcel,
     RunFailed,
     Session,
     evaluated,
@@ -18,5 +20,16 @@ from edgemm.converters.worker.client import (
     replayed,
     tensors_of,
 )
+from edgemm.converters.worker.heap import give_back
 
-__all__ = ["How", "RunFailed", "Session", "evaluated", "opened", "replayed", "tensors_of"]
+__all__ = [
+    "How",
+    "Parcel",
+    "RunFailed",
+    "Session",
+    "evaluated",
+    "give_back",
+    "opened",
+    "replayed",
+    "tensors_of",
+]

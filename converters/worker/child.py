@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any, Protocol
 
 from edgemm.artifact import Artifact, Format
+from edgemm.converters.worker.heap import give_back
 from edgemm.converters.worker.wire import Array, Content, receive, send
 from edgemm.errors import EdgemmError
 
@@ -114,10 +115,12 @@ def main() -> int:
                 current = None  # the one before it is freed first
                 current = _open(question, arrays, file)
                 arrays, file = [], b""  # what it needs of them it keeps
+                give_back()
                 send(pipe, {"inputs": current.inputs, "outputs": current.outputs})
                 continue
             if "close" in question:
                 current = None
+                give_back()
                 send(pipe, {})
                 continue
             if current is None:

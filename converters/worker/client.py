@@ -38,6 +38,18 @@ class RunFailed(ConversionError):
         return not self.kind
 
 
+class Parcel:
+    """A file that is let go of as soon as the worker has it: here it is needed no more."""
+
+    def __init__(self, file: bytes) -> None:
+        self._file = file
+
+    def take(self) -> bytes:
+        """The file; empty from then on."""
+        file, self._file = self._file, b""
+        return file
+
+
 class _Process:
     """A worker that runs, and the pipe to it."""
 
@@ -66,7 +78,7 @@ class _Process:
         return self._child.poll() == 0
 
     def ask(
-        self, content: Content, arrays: Sequence[Array] = (), file: bytes = b""
+        self, content: Content, arrays: Sequence[Array] = (), file: bytes | Parcel = b""
     ) -> tuple[Content, list[Array]]:
         """One question and its answer.
 
@@ -74,7 +86,7 @@ class _Process:
             RunFailed: the runtime raised, died, or did not come back.
         """
         try:
-            send(self.pipe, content, arrays, file)
+            send(self.pipe, content, arrays, file.take() if isinstance(file, Parcel) else file)
             if not self.pipe.poll(TIMEOUT_S):
                 self._child.kill()
                 raise RunFailed(f"one inference did not end within {TIMEOUT_S:g} s")
@@ -255,12 +267,13 @@ class Session:
 
 @contextmanager
 def opened(
-    payload: bytes | Apart, format_: Format, how: How = "device", *, signature: str = ""
+    payload: bytes | Parcel | Apart, format_: Format, how: How = "device", *, signature: str = ""
 ) -> Iterator[Session]:
     """Opens a file in the worker; when the session ends, the worker frees it.
 
     Args:
-        payload: the file, or an ONNX graph with large constants beside it, which is not run as "device".
+        payload: the file, or one that is let go of, or an ONNX graph with large constants beside it, which is not run
+            as "device".
         signature: of a .tflite file, by whose names its inputs and outputs go; "" for its first graph as it is.
 
     Raises:
@@ -271,6 +284,13 @@ def opened(
     if isinstance(payload, Apart):
         question["weights"] = list(payload.weights)
         process, content, _ = _asked(question, list(payload.weights.values()), payload.payload)
+    elif isinstance(payload, Parcel):
+        process, _, _ = _asked({"close": True})  # a worker that is there: nothing can be sent twice
+        try:
+            content, _ = process.ask(question, file=payload)
+        except BaseException:
+            _give(process)
+            raise
     else:
         process, content, _ = _asked(question, file=payload)
     del payload

@@ -1,5 +1,5 @@
-"""Messages between a conversion and its worker: a line of JSON, then the file and the arrays that it announces, byte for
-byte, in pieces: neither side holds more than one copy of any."""
+"""Messages between a conversion and its worker: a line of JSON, then the file and the arrays that it announces, byte
+for byte, in pieces: neither side holds more than one copy of any."""
 
 from __future__ import annotations
 
