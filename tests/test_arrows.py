@@ -89,7 +89,7 @@ ROOMS: dict[str, Room] = {
         ("",),
         (*GROUND, "card", "enrolled", "chain", "capture", "stream", "load", "drawing", "judge", "sinks"),
     ),
-    "bench": Room(("bench",), (*GROUND, "card", "artifact", "backends", "model", "facade")),
+    "bench": Room(("bench", "bench_operators"), (*GROUND, "card", "artifact", "backends", "model", "facade")),
     # What operators take on a machine.
     "costs": Room(("costs",), (*GROUND, "data")),
     "costs.measure": Room(("costs.measure",), (*GROUND, "delegates", "backends", "costs")),

@@ -75,8 +75,11 @@ def open_ort(
     return OrtBackend(session, version, wanted, must_take=must_take, shapes=shapes or {})
 
 
-def ready_session(payload: bytes, wanted: Delegate, threads: int) -> tuple[str, Any]:
+def ready_session(payload: bytes, wanted: Delegate, threads: int, *, profile: str = "") -> tuple[str, Any]:
     """ONNX Runtime's version, and a session of the model on this provider.
+
+    Args:
+        profile: how the path of the file begins that it writes a profile into; "" for none.
 
     Raises:
         MissingDependency, MachineShortage, DelegateMissing, DelegateFailed, DamagedArtifact, UnsupportedVersion: as
@@ -88,7 +91,7 @@ def ready_session(payload: bytes, wanted: Delegate, threads: int) -> tuple[str, 
             f"delegate {wanted.name}: this ONNX Runtime {ort.__version__} was built without "
             f"{wanted.provider}. {wanted.advice}"
         )
-    session = _session(ort, payload, wanted, threads)
+    session = _session(ort, payload, wanted, threads, profile)
     if wanted.provider not in session.get_providers():
         raise DelegateMissing(
             f"delegate {wanted.name}: ONNX Runtime {ort.__version__} has {wanted.provider} and could not "
@@ -97,8 +100,10 @@ def ready_session(payload: bytes, wanted: Delegate, threads: int) -> tuple[str, 
     return str(ort.__version__), session
 
 
-def _session(ort: Any, payload: bytes, wanted: Delegate, threads: int) -> Any:
+def _session(ort: Any, payload: bytes, wanted: Delegate, threads: int, profile: str) -> Any:
     options = ort.SessionOptions()
+    if profile:
+        options.enable_profiling, options.profile_file_prefix = True, profile
     options.intra_op_num_threads, options.inter_op_num_threads = threads, 1
     options.log_severity_level = 4  # fatal: what is wrong is raised, with its text
     for key, value in _SETTINGS.items():

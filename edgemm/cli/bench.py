@@ -12,6 +12,7 @@ from edgemm.cli.words import add_delegate
 from edgemm.errors import InputError, LatencyMissed
 
 if TYPE_CHECKING:
+    from edgemm.backends.operator_times import OperatorTimes
     from edgemm.costs import CostTable
 
 
@@ -22,6 +23,7 @@ examples:
   edgemm bench digits.tflite
   edgemm bench digits.tflite --delegate cpu --runs 1000 --max-p99 5
   edgemm bench --costs -o pi5.json
+  edgemm bench digits.tflite --operators
 
 Times one inference with tensors already in place: no capture, no preprocessing. Of a bundle it times one whole result,
 for the input of its first golden.
@@ -52,6 +54,11 @@ on one thread, in processor time; it takes less than two minutes. `edgemm conver
     parser.add_argument(
         "-o", "--output", metavar="FILE", type=Path, help="with --costs: where the table is written (.json)"
     )
+    parser.add_argument(
+        "--operators",
+        action="store_true",
+        help="then once more with the runtime's profiler on: the time of each kind of operator, and what runs it",
+    )
     parser.set_defaults(run=run)
 
 
@@ -74,12 +81,16 @@ def run(options: argparse.Namespace) -> int:
             runs=options.runs,
             progress=progress,
         )
+    told = _operators(options) if options.operators else None
     if options.json:
-        emit_json("edgemm.bench/1", measured.to_json())
+        found = {} if told is None else {"operators": told.to_json()}
+        emit_json("edgemm.bench/1", {**measured.to_json(), **found})
     else:
         what = "one whole result, for the input of its first golden"
         print(f"{options.file}: {what if measured.whole else 'one inference on zeros, tensors in place'}")
         print(table(measured.rows(), ("measure", "value")))
+        if told is not None:
+            _print_operators(told)
     if options.max_p99 is not None and measured.p99_ms > options.max_p99:
         raise LatencyMissed(
             f"{options.file}: p99 is {measured.p99_ms:.3f} ms, above the limit of {options.max_p99:g} ms"
@@ -117,6 +128,7 @@ def _refuse_beside_costs(options: argparse.Namespace) -> None:
         "--max-p99": options.max_p99 is not None,
         "--threads": options.threads != 1,
         "--delegate": options.delegate not in ("auto", "cpu"),
+        "--operators": options.operators,
     }
     for name, is_there in given.items():
         if is_there:
@@ -133,3 +145,23 @@ def _rows(measured: CostTable) -> list[tuple[str, str]]:
         ("time", measured.clock),
         ("measurements", counts),
     ]
+
+
+def _operators(options: argparse.Namespace) -> OperatorTimes:
+    from edgemm.bench_operators import bench_operators
+
+    return bench_operators(
+        options.file, delegate=options.delegate, threads=options.threads, runs=options.runs
+    )
+
+
+def _print_operators(told: OperatorTimes) -> None:
+    from edgemm.bench_operators import rows
+
+    if told.untold:
+        print(f"\noperators: {told.untold}")
+        return
+    print(
+        f"\noperators: {told.total_us:.1f} us of one inference ({told.told_by}, over {told.runs} inferences)"
+    )
+    print(table(rows(told), ("operator", "count", "us", "share", "on")))
