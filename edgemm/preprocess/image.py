@@ -14,7 +14,7 @@ from edgemm.media import Color
 from edgemm.preprocess.placement import RESIZES, Placement, letterbox_scale, place
 from edgemm.preprocess.region_sampler import RegionSampler, whole_view
 from edgemm.preprocess.sampler import INTERPOLATIONS, PictureSampler
-from edgemm.preprocess.table import Scratch, TableWriter, pixel_table
+from edgemm.preprocess.table import Scratch, TableWriter, keep, pixel_table
 from edgemm.preprocess.view import Region, View
 from edgemm.tensors import TensorSpec
 
@@ -52,6 +52,8 @@ class _Steps:
     sample: PictureSampler
     flip: bool
     """The sampled picture has its channels in the opposite order to the tensor's."""
+    straight: bool
+    """The last step of sampling writes into the tensor."""
     scratch: Scratch
     borders: tuple[tuple[tuple[slice, slice], npt.NDArray[Any]], ...]
     """Rows and columns of the tensor outside the picture, and what is written there: [rows, columns, channels], as the
@@ -68,7 +70,7 @@ class ImagePreprocessor:
         self._recipe, self._spec = recipe, spec
         self._dtype = np.dtype(spec.dtype)
         self._size_wh, channels = _picture_size(recipe, layout, spec)
-        self._planar = layout == "NCHW"
+        self._planar, self._gray = layout == "NCHW", channels == 1
         self._writer = TableWriter(pixel_table(recipe, spec, channels), channels, planar=self._planar)
         self._key: tuple[tuple[int, ...], str] | None = None
         self._steps: _Steps
@@ -95,7 +97,20 @@ class ImagePreprocessor:
         view = out[0].transpose(1, 2, 0) if self._planar else out[0]
         for strip, border in steps.borders:
             view[strip] = border
-        self._writer.write(steps.sample(pixels), steps.scratch, view[steps.area], flip=steps.flip)
+        shown = view[steps.area]
+        if steps.straight:
+            self._sample_into(shown, steps, pixels)
+        else:
+            self._writer.write(steps.sample(pixels), steps.scratch, shown, flip=steps.flip)
+
+    def _sample_into(self, shown: npt.NDArray[Any], steps: _Steps, pixels: npt.NDArray[np.uint8]) -> None:
+        """Bytes that are the pixels' but for some bits: nothing lies between the picture and the tensor."""
+        stored = shown.view(np.uint8)
+        if self._gray:
+            stored = stored[:, :, 0]
+        keep(steps.sample(pixels, stored), stored)
+        if turned := self._writer.turned:
+            np.bitwise_xor(stored, turned, out=stored)
 
     def look(
         self, pixels: npt.NDArray[np.uint8], color: Color, region: Region, out: npt.NDArray[Any]
@@ -171,11 +186,14 @@ class ImagePreprocessor:
         (width, height), (columns, rows) = self._size_wh, at.shown_wh
         strips = _around(at)
         border = self._writer.border(self._recipe.pad_value, height, width) if strips else np.empty(0)
+        sample = PictureSampler(self._recipe, at, color, target)
+        straight = not by_plane and self._writer.turned is not None and sample.ends_in_memory
         return _Steps(
             area=at.area,
             to_source=at.to_source,
-            sample=PictureSampler(self._recipe, at, color, target),
+            sample=sample,
             flip=by_plane and color != wanted,
+            straight=straight,
             scratch=self._writer.scratch(rows, columns),
             borders=tuple((strip, border[strip] if border.ndim else border) for strip in strips),
         )

@@ -53,21 +53,42 @@ class PictureSampler:
         self._resized = _scratch(full_height, full_width, (target if first else source) if resizes else None)
         columns, rows = placement.shown_wh
         self._part = _scratch(rows, columns, target if code is not None and not first else None)
+        cuts = placement.shown_wh != placement.resized_wh
+        self._last = ""
+        if self._after is not None:
+            self._last = "part"
+        elif not cuts:
+            self._last = "resized" if resizes else "whole" if first and code is not None else ""
 
-    def __call__(self, pixels: npt.NDArray[np.uint8]) -> npt.NDArray[np.uint8]:
-        """uint8[rows, columns, 3], or uint8[rows, columns] of grey; valid until the next call."""
+    @property
+    def ends_in_memory(self) -> bool:
+        """The last step is one that writes, not a cut: it can write into the caller's memory."""
+        return self._last != ""
+
+    def __call__(
+        self, pixels: npt.NDArray[np.uint8], out: npt.NDArray[np.uint8] | None = None
+    ) -> npt.NDArray[np.uint8]:
+        """uint8[rows, columns, 3], or uint8[rows, columns] of grey; valid until the next call.
+
+        Args:
+            out: of the result's shape: the last step writes there, where `ends_in_memory` and OpenCV can write with its
+                strides; else the result lies elsewhere.
+        """
         picture: Any = pixels
+        last = "" if out is None else self._last
         if self._before is not None:
-            picture = self._cv.cvtColor(picture, self._before, dst=self._whole)
-        if self._warp is not None:
-            picture = self._warp(picture, self._resized)
-        elif self._resized is not None:
-            picture = self._cv.resize(
-                picture, self._size_wh, dst=self._resized, interpolation=self._interpolation
-            )
+            picture = self._cv.cvtColor(picture, self._before, dst=out if last == "whole" else self._whole)
+        if self._resized is not None:
+            resized = out if last == "resized" else self._resized
+            if self._warp is not None:
+                picture = self._warp(picture, resized)
+            else:
+                picture = self._cv.resize(
+                    picture, self._size_wh, dst=resized, interpolation=self._interpolation
+                )
         picture = picture[self._crop]
         if self._after is not None:
-            picture = self._cv.cvtColor(picture, self._after, dst=self._part)
+            picture = self._cv.cvtColor(picture, self._after, dst=out if last == "part" else self._part)
         cropped: npt.NDArray[np.uint8] = picture
         return cropped
 

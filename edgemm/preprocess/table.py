@@ -66,7 +66,8 @@ class TableWriter:
     Coloured pictures are looked up plane by plane where the tensor is planar, and where the channels have
     a table each: OpenCV looks up a plane twice as fast as it does interleaved channels that differ. A table of float32
     that is a straight line is computed instead, in three quarters of the time, unless the tensor is too large for the
-    processor's caches.
+    processor's caches. Bytes that are the pixel's with some bits turned over, as int8 of 0..1 is with its highest,
+    are written by that alone, in a tenth of the time of a look-up.
     """
 
     def __init__(self, table: npt.NDArray[Any], channels: int, *, planar: bool) -> None:
@@ -75,7 +76,8 @@ class TableWriter:
         columns = np.broadcast_to(table.reshape(256, -1), (256, channels))
         self._tables = tuple(np.ascontiguousarray(columns[:, c]) for c in range(channels))
         self._straight = tuple(straight(each) for each in self._tables)
-        self._identity = table.dtype == np.uint8 and bool((columns == np.arange(256)[:, None]).all())
+        self.turned = _turned_bits(columns)
+        """The bits of a pixel's byte that are turned over in the tensor, 0 for none; None where that is not all."""
         self.by_plane = channels > 1 and (planar or table.ndim > 1)
 
     def scratch(self, rows: int, columns: int) -> Scratch:
@@ -108,7 +110,7 @@ class TableWriter:
         ):
             self._look_up(plane, channel, target)
         if scratch.stored:
-            _keep(self._cv.merge(scratch.stored, dst=view), view)
+            keep(self._cv.merge(scratch.stored, dst=view), view)
 
     def border(self, level: int, height: int, width: int) -> npt.NDArray[Any]:
         """[height, width, channels] of one grey level as the tensor stores it, in the tensor's own order; or [], where
@@ -126,14 +128,27 @@ class TableWriter:
         line = self._straight[channel]
         if line is not None and target.size <= LARGEST_STRAIGHT:
             line.write(picture, target)
-        elif self._identity:
-            np.copyto(target, picture)
+        elif self.turned == 0:
+            np.copyto(target.view(np.uint8), picture)
+        elif self.turned is not None:
+            np.bitwise_xor(picture, self.turned, out=target.view(np.uint8))
         else:
-            _keep(self._cv.LUT(picture, self._tables[channel], dst=target), target)
+            keep(self._cv.LUT(picture, self._tables[channel], dst=target), target)
 
 
-def _keep(written: npt.NDArray[Any], target: npt.NDArray[Any]) -> None:
-    """OpenCV allocates its own result where it cannot write with the strides of `target`; then copies it."""
+def _turned_bits(columns: npt.NDArray[Any]) -> np.uint8 | None:
+    """Of a table with a column for each channel."""
+    if columns.dtype.itemsize != 1:
+        return None
+    stored = np.ascontiguousarray(columns).view(np.uint8)
+    turned = stored[0, 0]
+    pixels = np.arange(256, dtype=np.uint8)
+    return turned if (stored == (pixels ^ turned)[:, None]).all() else None
+
+
+def keep(written: npt.NDArray[Any], target: npt.NDArray[Any]) -> None:
+    """Puts what was written into `target`: OpenCV makes an array of its own where it cannot write with the
+    strides of `target`."""
     if written is not target:
         np.copyto(target, written)
 
