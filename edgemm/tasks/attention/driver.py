@@ -31,6 +31,10 @@ class AttentionDriver:
         """See `edgemm.tasks.driver.TellsItsScores`."""
         return "decoder", recipe.logits
 
+    def lengths(self, recipe: AttentionRecipe) -> tuple[str, ...]:
+        """See `edgemm.tasks.driver.RunsTheShortest`."""
+        return self.roles
+
     def session(
         self,
         recipe: AttentionRecipe,

@@ -31,11 +31,15 @@ class AttentionRecipe:
     decoder_mask: str = ""
     """Name of the decoder's input that is 1 for each entry to attend to; "": it has none."""
     mask_counts: Literal["samples", "frames"] = "samples"
-    """What the decoder's mask has an entry for: each sample that the encoder was given, or each frame that it gave."""
+    """What the decoder's mask has an entry for: each sample that the encoder was given, or each frame that it gave.
+    Those that an encoder of fixed length was filled up with are 0."""
     decoder_cached: str = ""
     """Name of the decoder's input that is false in the first step of an utterance and true afterwards; "": none."""
     decoder_position: str = ""
     """Name of the decoder's input that is the number of tokens before these; "": none."""
+    cache_mask: str = ""
+    """Name of the decoder's input that is 1 for each filled place of a cache of fixed length, that of this token
+    counted in; "": none: the decoder knows by the position, or its cache grows."""
     logits: str = "logits"
     """Name of the decoder's output of scores, [1, n, tokens]."""
     prompt: tuple[int, ...] = (1,)

@@ -77,7 +77,10 @@ class AttentionSession:
         self._recipe, self._writer, self._vocabulary, self._voice = recipe, writer, vocabulary, voice
         self._parts, self._cancelled = parts, cancelled
         self._heard = Heard(recipe.sample_rate)
-        times = EndpointTimes(silence_s=recipe.endpoint_s, longest_s=recipe.longest_s)
+        most_s = (
+            writer.most_s - voice.hop / recipe.sample_rate
+        )  # it is divided with the piece that is too much
+        times = EndpointTimes(silence_s=recipe.endpoint_s, longest_s=min(recipe.longest_s, most_s))
         self._shared = round(times.overlap_s * WORDS_PER_S)
         self._spare_s = max(0.0, times.silence_s - times.after_s)
         self._now, self._pace = time.perf_counter, 0.0

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+from math import inf
 from typing import Any
 
 import numpy as np
@@ -14,7 +16,6 @@ from edgemm.preprocess.framer import Framer
 from edgemm.preprocess.mel_scaling import MelScaling
 from edgemm.preprocess.spectrum import MelSpectrum
 from edgemm.tasks.attention.recipe import AttentionRecipe
-from edgemm.tasks.speech.part import Part
 from edgemm.tensors import TensorSpec
 
 Samples = npt.NDArray[np.float32]
@@ -29,9 +30,9 @@ class EncoderInput:
         CardError: the encoder has no such inputs, or they are of another shape.
     """
 
-    def __init__(self, recipe: AttentionRecipe, encoder: Part) -> None:
+    def __init__(self, recipe: AttentionRecipe, inputs: Sequence[TensorSpec]) -> None:
         self._recipe = recipe
-        specs = {spec.name: spec for spec in encoder.inputs}
+        specs = {spec.name: spec for spec in inputs}
         self._spec = named(specs, recipe.encoder_input, "encoder_input")
         self._mask = named(specs, recipe.encoder_mask, "encoder_mask") if recipe.encoder_mask else None
         self._frames = None if recipe.audio is None else WindowOfFrames(recipe.audio)
@@ -42,6 +43,13 @@ class EncoderInput:
                 f"encoder_input: expected an input of samples [1, n], found {self._spec.name} {list(self._spec.shape)}"
             )
 
+    @property
+    def most(self) -> float:
+        """Samples that the encoder takes; infinity where it takes any number."""
+        if self._recipe.audio is not None:
+            return span(self._recipe.audio)
+        return self._spec.shape[-1] if self._spec.shape[-1] > 0 else inf
+
     def __call__(self, samples: Samples) -> tuple[dict[str, npt.NDArray[Any]], int]:
         """The inputs for float32[n] of an utterance, and how many samples or frames the encoder is given."""
         if self._frames is not None:
@@ -51,13 +59,13 @@ class EncoderInput:
             }
             given = len(frames)
         else:
-            given = max(len(samples), round(LEAST_S * self._recipe.sample_rate))
             room = self._spec.shape[-1]
+            given = max(len(samples), int(min(round(LEAST_S * self._recipe.sample_rate), self.most)))
             filled = np.zeros((1, max(given, room)), np.float32)
             filled[0, : len(samples)] = samples
             feeds = {self._spec.name: filled}
         if self._mask is not None:
-            ones = np.zeros((1, feeds[self._spec.name].shape[-1]), self._mask.dtype)
+            ones = np.zeros((1, feeds[self._spec.name].shape[-1]), given_as(self._mask))
             ones[0, :given] = 1
             feeds[self._mask.name] = ones
         return feeds, given
@@ -91,6 +99,11 @@ class WindowOfFrames:
         for row, window in zip(mel[:loud], windows, strict=False):
             row[...] = self._spectrum(window)
         return self._scaling(mel).astype(np.float32)
+
+
+def given_as(spec: TensorSpec) -> npt.DTypeLike:
+    """The type of numbers that an input is given: real ones where it stores them quantized."""
+    return np.float32 if spec.quantized else spec.dtype
 
 
 def named(specs: dict[str, TensorSpec], name: str, key: str) -> TensorSpec:

@@ -11,8 +11,9 @@ import numpy.typing as npt
 
 from edgemm.errors import CardError
 from edgemm.session import Cancellation
+from edgemm.tasks.attention.lengths import Decoding, Length, find_lengths
 from edgemm.tasks.attention.recipe import AttentionRecipe
-from edgemm.tasks.attention.sound import EncoderInput, named
+from edgemm.tasks.attention.sound import given_as
 from edgemm.tasks.attention.timestamps import allow
 from edgemm.tasks.search.hypothesis import Hypothesis
 from edgemm.tasks.search.rules import Rules
@@ -45,18 +46,9 @@ class Writer:
         cancelled: looked at between two steps.
         """
         self._recipe, self._encoder, self._decoder, self._cancelled = recipe, encoder, decoder, cancelled
-        self._input = EncoderInput(recipe, encoder)
-        self._specs = {spec.name: spec for spec in decoder.inputs}
-        outputs = {spec.name: spec for spec in encoder.outputs}
-        for output, name in recipe.memory.items():
-            named(outputs, output, "memory")
-            named(self._specs, name, "memory")
-        for key in ("decoder_tokens", "decoder_mask", "decoder_cached", "decoder_position"):
-            name = getattr(recipe, key)
-            if name or key == "decoder_tokens":
-                named(self._specs, name, key)
-        logits = named({spec.name: spec for spec in decoder.outputs}, recipe.logits, "logits")
-        size = logits.shape[-1] if logits.shape else 0
+        self._lengths = find_lengths(recipe, encoder, decoder)
+        scores = self._lengths[-1].decodings[-1].scores
+        size = scores.shape[-1] if scores.shape else 0
         if size not in (-1, count) and size < count:
             raise CardError(
                 f"tokens: expected at most the {size} that the decoder has scores for, found {count}: the vocabulary "
@@ -76,16 +68,28 @@ class Writer:
                 f"end, timestamps: expected tokens below {count}, found {recipe.end} and {recipe.timestamps}"
             )
 
+    @property
+    def most_s(self) -> float:
+        """Seconds of sound that the encoder takes at once; infinity where it takes any."""
+        return self._lengths[-1].sound.most / self._recipe.sample_rate
+
     def write(self, samples: Samples) -> Hypothesis | None:
-        """What is said in float32[n]; None where it was cancelled.
+        """What is said in float32[n], of at most `most_s`; None where it was cancelled.
 
         Raises:
             InputError: the decoder gave NaN or infinity.
         """
-        self._listen(samples)
+        fits = (each for each in self._lengths if len(samples) <= each.sound.most)
+        length = next(fits, self._lengths[-1])
+        self._listen(samples, length)
         search = make_search(
-            PartScorer(self._decoder, self._feeds, self._recipe.logits),
-            self._rules(len(samples) / self._recipe.sample_rate),
+            PartScorer(
+                self._decoder,
+                lambda token, position: self._feeds(length.at(position), token, position),
+                self._recipe.logits,
+                lambda position: length.at(position).signature,
+            ),
+            self._rules(len(samples) / self._recipe.sample_rate, length.decodings[-1].places),
             self._prompt,
             beams=self._recipe.beam if self._recipe.search == "beam" else 1,
         )
@@ -93,12 +97,13 @@ class Writer:
             pass
         return None if self._cancelled else search.best()[0]
 
-    def _rules(self, seconds: float) -> Rules:
+    def _rules(self, seconds: float, places: float) -> Rules:
+        """The last token that is written is not given to the decoder: it needs no place in the cache."""
         recipe = self._recipe
         by_length = LEAST_TOKENS + math.ceil(seconds * recipe.tokens_per_s)
         return Rules(
             end=(recipe.end,),
-            most=min(by_length, recipe.longest_text - len(self._prompt)),
+            most=int(min(by_length, recipe.longest_text - len(self._prompt), places - len(self._prompt) + 1)),
             suppressed=recipe.suppressed,
             most_repeats=recipe.most_repeats,
             more=self._forbid if recipe.suppressed_first or recipe.timestamps >= 0 else None,
@@ -110,30 +115,35 @@ class Writer:
         if self._recipe.timestamps >= 0:
             allow(scores, written, self._recipe)
 
-    def _listen(self, samples: Samples) -> None:
+    def _listen(self, samples: Samples, length: Length) -> None:
         """Runs the encoder, and hands its answer to the decoder for the whole utterance."""
         recipe = self._recipe
-        feeds, given = self._input(samples)
-        outputs = self._encoder.step(feeds)
+        feeds, given = length.sound(samples)
+        outputs = self._encoder.step(feeds, length.encoder)
         held = {name: outputs.real(output) for output, name in recipe.memory.items()}
         if recipe.decoder_mask:
             of_sound = feeds[recipe.encoder_input].shape[-1]
             count = of_sound if recipe.mask_counts == "samples" else next(iter(held.values())).shape[1]
-            mask = np.ones((1, count), self._specs[recipe.decoder_mask].dtype)
+            mask = np.ones((1, count), given_as(length.decodings[0].inputs[recipe.decoder_mask]))
             if recipe.mask_counts == "samples":
                 mask[0, given:] = 0
+            elif recipe.audio is None:
+                mask[0, -(-count * given // of_sound) :] = 0
             held[recipe.decoder_mask] = mask
         self._decoder.reset()
         self._decoder.hold(held)
 
-    def _feeds(self, token: int, position: int) -> dict[str, npt.NDArray[Any]]:
+    def _feeds(self, decoding: Decoding, token: int, position: int) -> dict[str, npt.NDArray[Any]]:
         """The inputs of one step of the decoder."""
-        recipe, specs = self._recipe, self._specs
+        recipe, specs = self._recipe, decoding.inputs
         feeds = {recipe.decoder_tokens: _filled(specs[recipe.decoder_tokens], token)}
         if recipe.decoder_cached:
             feeds[recipe.decoder_cached] = _filled(specs[recipe.decoder_cached], position > 0)
         if recipe.decoder_position:
             feeds[recipe.decoder_position] = _filled(specs[recipe.decoder_position], position)
+        if recipe.cache_mask:
+            mask = feeds[recipe.cache_mask] = _filled(specs[recipe.cache_mask], 0)
+            mask[..., : position + 1] = 1
         return feeds
 
 
@@ -147,4 +157,4 @@ def _with_language(recipe: AttentionRecipe) -> tuple[int, ...]:
 
 
 def _filled(spec: TensorSpec, value: float) -> npt.NDArray[Any]:
-    return np.full([max(1, each) for each in spec.shape], value, spec.dtype)
+    return np.full([max(1, each) for each in spec.shape], value, given_as(spec))

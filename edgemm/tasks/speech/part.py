@@ -22,6 +22,13 @@ class Part(Protocol):
     def outputs(self) -> tuple[TensorSpec, ...]:
         """Likewise."""
 
+    @property
+    def signatures(self) -> tuple[str, ...]:
+        """Of the entries that the file has; "" alone where it has one."""
+
+    def specs(self, signature: str = "") -> tuple[tuple[TensorSpec, ...], tuple[TensorSpec, ...]]:
+        """Inputs and outputs of a signature."""
+
     def step(self, feeds: Mapping[str, npt.NDArray[Any]], signature: str = "") -> Outputs:
         """One run; the arrays are overwritten by the next one."""
 

@@ -31,6 +31,8 @@ BETWEEN = CUT._replace(continues=True)
 class Writer:
     """Words in order, one for every half second; seconds pass on a clock of its own."""
 
+    most_s = np.inf
+
     def __init__(self, pace: float) -> None:
         self.pace, self.now_s = pace, 0.0
         self.written_s: list[float] = []
