@@ -220,7 +220,7 @@ def _write_cards(models: list[Judging], content: dict[str, Any]) -> None:
 
 
 def _without_pictures(content: dict[str, Any]) -> dict[str, Any]:
-    """The maps are drawn on the page alone."""
+    """The maps of samples are drawn on the page alone; those of mistakes stay."""
     models = []
     for each in content["models"]:
         maps = each["interpretability"]

@@ -219,8 +219,25 @@ def _shown(svg: str) -> str:
 
 
 def _sure(content: Told, names: Sequence[str], shown: Sequence[Mapping[int, str]]) -> str:
-    found = _worst(content, names, shown, "confident_mistakes")
-    return paragraph("The most confident mistakes:") + found if found else ""
+    """The most confident mistakes, each with the map of what it rests on where there is one."""
+    found = ""
+    for name, each, pictures in zip(names, content["models"], shown, strict=True):
+        cases = each["accuracy"]["confident_mistakes"]
+        maps = {one["sample"]: _mistake(one) for one in each["interpretability"]["mistakes"]}
+        if not cases:
+            continue
+        drawn = "".join(
+            pictures.get(case["sample"], "") + maps.get(case["sample"], "") for case in cases[:SHOWN]
+        )
+        listed = "" if pictures else _wide(_cases(cases))
+        found += f"<h3>{escape(name)}</h3>{listed}<div>{drawn}</div>"
+    lead = "The most confident mistakes, and beside them what the wrong answer rests on:"
+    return paragraph(lead) + found if found else ""
+
+
+def _mistake(case: Told) -> str:
+    said = f"{case['name']}: what {case['answer'] or 'none'!r} rests on"
+    return f"<figure>{_shown(case['svg'])}<br>{escape(said)}</figure>"
 
 
 def _why(content: Told) -> str:

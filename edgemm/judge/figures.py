@@ -134,3 +134,20 @@ def maps_told(rows: Sequence[Mapping[str, Any]], failed: str | None) -> dict[str
         return {"score": None, "why": why, "drawn": drawn}
     score = summed([(Areas(*each["own"]), Areas(*each["random"])) for each in made])
     return {"score": score.to_json(), "why": None, "drawn": drawn}
+
+
+def mistakes_told(
+    answers: Sequence[Mapping[str, Any]], rows: Sequence[Mapping[str, Any]]
+) -> list[dict[str, Any]]:
+    """The most confident mistakes with the maps of what they rest on, as far as these were made.
+
+    Args:
+        answers: all, in the order of the samples.
+        rows: of the pieces that made the maps.
+
+    Returns:
+        Of each its sample, name, answer, truth and score, and the map as `svg`: a document with the picture in it.
+    """
+    drawn = {each["name"]: each["svg"] for each in rows if each.get("svg")}
+    cases = mistakes(answers) if drawn else []  # of some tasks no answer is simply wrong
+    return [{**case, "svg": drawn[case["name"]]} for case in cases if case["name"] in drawn]

@@ -8,7 +8,7 @@ measured on this machine, time and memory, is measured at the end, by itself.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -18,7 +18,16 @@ from edgemm.errors import InputError
 from edgemm.judge.choose import plain_name
 from edgemm.judge.compute import measure_compute, measure_memory, measure_storage, training_seconds
 from edgemm.judge.corruptions import STRENGTHS, kinds
-from edgemm.judge.figures import WRITTEN, accuracy, known_or_none, maps_told, same_answers, value_of
+from edgemm.judge.figures import (
+    WRITTEN,
+    accuracy,
+    known_or_none,
+    maps_told,
+    mistakes,
+    mistakes_told,
+    same_answers,
+    value_of,
+)
 from edgemm.judge.metric import metric
 from edgemm.judge.pieces import (
     Judged,
@@ -33,11 +42,13 @@ from edgemm.judge.pieces import (
 )
 from edgemm.judge.samples import Facts, SampleData
 from edgemm.judge.spread import LIMIT_S, Spread, spread
-from edgemm.judge.tally import make_tally
+from edgemm.judge.tally import SHARES, make_tally
 from edgemm.selection import spread as evenly
 
 SAMPLES, SPOILT, MAPS = 1000, 200, 16
 """Of the data, of those that are spoiled, and of those that maps are made of, where nobody says how many."""
+MISTAKES = 4
+"""Most confident mistakes of each model that maps are drawn of."""
 Tell = Callable[[str, int, int], None]
 """Called with a stage, how much of it is done, and of how much."""
 
@@ -63,7 +74,7 @@ class Plan:
     spoilt: int = SPOILT
     """At most so many of `data` at each corruption; 0: no corruptions."""
     maps: int = MAPS
-    """At most so many of `data`; 0: no maps."""
+    """At most so many of `data`, and of the most confident mistakes so many, but 4 at most; 0: no maps."""
     runs: int | None = None
     """Inferences that are timed; None: 200, or 20 of a bundle; 0: nothing is measured on this machine."""
     seed: int = 0
@@ -86,6 +97,7 @@ class _Work:
     modality: str
     history: tuple[Any, ...]
     labels: tuple[str, ...]
+    data: dict[str, Any] = field(default_factory=dict)
     pieces: dict[str, list[dict[str, Any]]] = field(default_factory=dict)
     left_out: Mapping[str, str] = field(default_factory=dict)
     rows: dict[str, list[Row]] = field(default_factory=dict)
@@ -107,7 +119,8 @@ def judge(
 
     Returns:
         Plain JSON values: `metric` (name, unit, higher_is_better), `data`, and `models`, each with `accuracy`,
-        `generalization`, `interpretability`, `compute`, `storage` and `figures`, those that constraints name.
+        `generalization`, `interpretability` (`mistakes` has the maps of the most confident ones as SVG), `compute`,
+        `storage` and `figures`, those that constraints name.
 
     Raises:
         InputError: no models, models of several tasks, or data that do not fit or do not say what is right.
@@ -119,6 +132,8 @@ def judge(
         _require_one_task(models)
         works = [_planned(each, plan) for each in models]
         _done(works, plan, tell)
+        _plan_mistakes(works, plan)
+        _done(works, plan, tell, ("mistakes",))
     finally:
         close_judged()
     of_task = metric(works[0].facts.task)
@@ -169,6 +184,7 @@ def _planned(judging: Judging, plan: Plan) -> _Work:
         card: Any = judged.model.card
         work = _Work(model, judged.facts, samples.modality, getattr(card, "history", ()), samples.labels)
         count, seed = len(samples.samples), plan.seed
+        work.data = data
         work.pieces["accuracy"] = answer_pieces(model, data, count, seed)
         if plan.other is not None:
             other = data_facts(plan.other, "--other", plan.samples)
@@ -197,28 +213,39 @@ def _plan_corruptions(work: _Work, plan: Plan, count: int) -> None:
             work.pieces[f"corruption {kind} {strength}"] = pieces
 
 
-def _done(works: Sequence[_Work], plan: Plan, tell: Tell) -> None:
-    """Does all pieces, and gives each work its rows."""
-    pieces = [piece for work in works for each in work.pieces.values() for piece in each]
+def _plan_mistakes(works: Sequence[_Work], plan: Plan) -> None:
+    """Maps of the most confident mistakes, which are known once all has been answered."""
+    for work in works:
+        if plan.maps and work.facts.task in SHARES:
+            wrong = [each["sample"] for each in mistakes(_answers(work, "accuracy"))]
+            chosen = wrong[: min(plan.maps, MISTAKES)]
+            work.pieces["mistakes"] = map_pieces(work.model, work.data, chosen, plan.seed)
+
+
+def _done(works: Sequence[_Work], plan: Plan, tell: Tell, names: Collection[str] = ()) -> None:
+    """Does all pieces, or those of these names, and gives each work its rows."""
+    asked = [(work, name) for work in works for name in work.pieces if not names or name in names]
+    pieces = [piece for work, name in asked for piece in work.pieces[name]]
+    if not pieces:
+        return
 
     def on_row(done: int, total: int) -> None:
-        tell("answering", done, total)
+        tell("mistakes" if names else "answering", done, total)
 
     found: Spread = spread(
         pieces, jobs=plan.jobs, dask=plan.dask, rows=plan.rows, limit_s=plan.limit_s, on_row=on_row
     )
     reasons = {id(each.piece): each.reason for each in found.failures}
     rows = iter(zip(pieces, found.rows, strict=True))
+    for work, name in asked:
+        pairs = [next(rows) for _ in work.pieces[name]]
+        work.rows[name] = [row for _, row in pairs if row is not None]
+        if len(work.rows[name]) < len(pairs):
+            work.failed[name] = next(
+                (reasons[id(piece)] for piece, row in pairs if row is None and id(piece) in reasons),
+                found.failures[0].reason if found.failures else "",
+            )
     for work in works:
-        for name, each in work.pieces.items():
-            pairs = [next(rows) for _ in each]
-            work.rows[name] = [row for _, row in pairs if row is not None]
-            if len(work.rows[name]) < len(each):
-                reason = next(
-                    (reasons[id(piece)] for piece, row in pairs if row is None and id(piece) in reasons),
-                    found.failures[0].reason if found.failures else "",
-                )
-                work.failed[name] = reason
         if "accuracy" in work.failed:
             raise InputError(work.failed["accuracy"])
 
@@ -229,7 +256,8 @@ def _told(judging: Judging, work: _Work, plan: Plan, measured: dict[str, Any]) -
         "file": judging.path,
         "accuracy": accuracy(work.facts.task, _answers(work, "accuracy"), plan.seed, work.labels),
         "generalization": _generalization(work, plan),
-        "interpretability": maps_told(work.rows.get("maps", []), work.failed.get("maps")),
+        "interpretability": maps_told(work.rows.get("maps", []), work.failed.get("maps"))
+        | {"mistakes": mistakes_told(_answers(work, "accuracy"), work.rows.get("mistakes", []))},
         **measured,
     }
     return {

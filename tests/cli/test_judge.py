@@ -47,12 +47,18 @@ def test_float_against_int8(int8: Path, tmp_path: Path, capsys: pytest.CaptureFi
     assert small["compute"]["p50_ms"] > 0
     assert small["storage"]["peak_mb"] > small["storage"]["peak_model_mb"] > 0
     assert found["choice"]["best"] == str(int8)
-    assert "svg" not in json.dumps(found)
+    assert "svg" not in json.dumps([each["interpretability"]["drawn"] for each in found["models"]])
+    (mistake,) = whole["interpretability"]["mistakes"]
+    assert (mistake["answer"], mistake["truth"]) == ("8", "5")
+    assert mistake["svg"].startswith("<svg")
+    assert "data:image/png;base64," in mistake["svg"]
     html = page.read_text()
     for title in ("Accuracy", "Generalization", "Worst cases", "Interpretability", "Compute", "Storage"):
         assert f"<h2>{title}</h2>" in html
     assert not re.search(r'(src|href)="(?!data:)', html)  # nothing is loaded from elsewhere
     assert "<script" not in html
+    assert html.count(f"{mistake['name']}: what &#x27;8&#x27; rests on") == 2
+    assert mistake["svg"].partition(">")[2] in html
     assert html.count("5 taken for 8") >= 4  # the worst case and the mistake, of both
     for kind in ("noise", "blur", "brightness", "compression", "rotation"):
         assert f"<title>{kind}</title>" in html

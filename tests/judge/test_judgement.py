@@ -15,7 +15,7 @@ from edgemm import data
 from edgemm.data.scenes import stills
 from edgemm.errors import InputError
 from edgemm.judge import pieces
-from edgemm.judge.figures import accuracy, confusion, mistakes, same_answers
+from edgemm.judge.figures import accuracy, confusion, mistakes, mistakes_told, same_answers
 from edgemm.judge.judgement import Judging, Plan, figure_names, judge
 from edgemm.judge.pieces import answer_pieces, close_judged, data_facts, model_facts, run_piece
 from edgemm.judge.samples import Facts, read_samples
@@ -159,6 +159,33 @@ def test_maps_of_the_digits_mean_something() -> None:
     assert score["deletion"] < score["random_deletion"] - 0.2
     assert len(told["interpretability"]["drawn"]) == 4
     assert told["interpretability"]["drawn"][0]["svg"].startswith("<svg")
+
+
+def test_the_most_confident_mistakes_have_maps_of_the_wrong_answers() -> None:
+    """Of the 1,000 pictures these three are wrong with the highest scores; maps of them are beside those of samples."""
+    plan = Plan(str(data.path("digits/held_out.npz")), spoilt=0, maps=3, runs=0)
+    (told,) = judge([Judging(str(DIGITS))], plan)["models"]
+    maps = told["interpretability"]["mistakes"]
+    images, labels = data.digits()
+    with edgemm.load(DIGITS) as model:
+        for each in maps:
+            answer: Any = model(images[each["sample"]])
+            assert each["answer"] == answer.label != str(labels[each["sample"]]) == each["truth"]
+            assert f"<title>{answer.label} ({answer.score:.2f}), masks</title>" in each["svg"]
+    assert [each["sample"] for each in maps] == [
+        each["sample"] for each in told["accuracy"]["confident_mistakes"][:3]
+    ]
+    assert maps[0]["score"] > maps[1]["score"] > maps[2]["score"] > 0.9
+    assert told["interpretability"]["score"]["samples"] == 3  # mistakes are no sample of the data
+
+
+def test_no_more_than_four_mistakes_have_maps_and_none_without_mistakes() -> None:
+    plan = Plan(str(data.path("spoken_digits")), spoilt=0, maps=2, runs=0)
+    (told,) = judge([Judging(str(KEYWORDS))], plan)["models"]
+    assert told["interpretability"]["mistakes"] == []
+    answers = [{**said("a", "b", 0.9 - at / 100), "name": str(at)} for at in range(6)]
+    rows = [{"name": "4", "svg": "<svg"}, {"name": "1", "svg": "<svg"}, {"name": "0", "left_out": "why"}]
+    assert [each["name"] for each in mistakes_told(answers, rows)] == ["1", "4"]
 
 
 def test_models_of_several_tasks_are_refused_before_anything_is_done() -> None:

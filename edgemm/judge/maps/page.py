@@ -11,7 +11,10 @@ import numpy as np
 from edgemm.drawing.heat import ABOVE, BELOW, OPACITY, relative
 from edgemm.judge.maps.map import Map
 from edgemm.judge.maps.paint import draw, png
+from edgemm.opencv import opencv
 
+MOST_PX = 480
+"""Of the longer side of a picture: a larger one is made smaller."""
 _LETTER_PX, _LINE_PX, _MARGIN_PX = 10, 30, 48
 _LINE_LETTERS = 60
 _TICKS = 5
@@ -32,12 +35,24 @@ def svg(found: Map, x: Any = None, *, sample_rate: int | None = None) -> str:
     if found.kind == "text":
         return _text(found, title)
     pixels = draw(found, x, sample_rate=sample_rate)
+    if found.kind == "image":
+        pixels = _small(pixels)
     height, width = pixels.shape[:2]
     picture = f'href="data:image/png;base64,{b64encode(png(pixels)).decode("ascii")}"'
     if found.kind == "image":
         return _document(width, height, title, f'<image width="{width}" height="{height}" {picture}/>')
     shown = f'<image x="{_MARGIN_PX}" width="{width}" height="{height}" {picture}/>'
     return _document(width + _MARGIN_PX, height + _LINE_PX, title, shown + _axes(found, width, height))
+
+
+def _small(pixels: Any) -> Any:
+    """A photograph no larger than a page shows it."""
+    height, width = pixels.shape[:2]
+    scale = MOST_PX / max(height, width)
+    if scale >= 1:
+        return pixels
+    size_wh = max(1, round(width * scale)), max(1, round(height * scale))
+    return opencv().resize(pixels, size_wh, interpolation=opencv().INTER_AREA)
 
 
 def _document(width: int, height: int, title: str, content: str) -> str:

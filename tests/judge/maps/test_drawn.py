@@ -173,3 +173,8 @@ def test_all_shown_is_the_input_and_nothing_shown_is_the_baseline() -> None:
     some: Any = text.shown(np.array([0.0, 1.0, 0.4, 0.6]))
     least: Any = text.shown(np.array([0.0, 0.2, 0.3, 0.1]))
     assert (all_shown.text, some.text, least.text) == ("Two  words, again", "words again", ",")
+
+
+def test_a_photograph_is_no_larger_than_a_page_shows_it() -> None:
+    wide = np.zeros((300, 1200), np.uint8)
+    assert 'width="480" height="120"' in svg(over(np.ones((300, 1200)), wide), wide)
