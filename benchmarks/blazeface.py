@@ -41,7 +41,7 @@ def run(rounds: int = 60) -> list[dict[str, Any]]:
     folder = shared.find(MODEL, FACE)
     if folder is None:
         return []
-    frame = _frame(folder)
+    frame = frame_with_a_face(folder)
     with one_core(), _edgemm(folder, frame) as mine, _mediapipe(frame) as theirs:
         medians = _medians({"edgemm": mine, "by_hand": _by_hand(folder, frame)} | theirs, rounds)
     details = {"instruction_set": instruction_set(), "rounds": rounds}
@@ -68,7 +68,7 @@ def _medians(turns: dict[str, Turn], rounds: int) -> dict[str, float]:
     return {name: statistics.median(each) for name, each in spent.items()}
 
 
-def _frame(folder: Path) -> Frame:
+def frame_with_a_face(folder: Path) -> Frame:
     """A portrait in the middle of a black frame of 1280x720."""
     import cv2
 
