@@ -1,9 +1,9 @@
 """From the start of a process to its first answer: processor time and resident memory of whole processes, in turns.
 
-An artifact of ours, its card checked and its tensors run, against NumPy and LiteRT by hand; and BlazeFace with a card in a
-JSON file, loaded for the second time, so that its probe is remembered, against MediaPipe Solutions (a Python with
-mediapipe==0.10.14, named by EDGEMM_MEDIAPIPE, needs EDGEMM_SHARED). Python's bytecode is there for all of them, as it is
-for installed packages. Children that a process starts count with it.
+An artifact of ours, its card checked and its tensors run, against NumPy and LiteRT by hand; and BlazeFace with a card
+in a JSON file, loaded for the second time, so that its probe is remembered, against MediaPipe Solutions (a Python with
+mediapipe==0.10.14, named by EDGEMM_MEDIAPIPE, needs EDGEMM_SHARED). Python's bytecode is there for all of them, as it
+is for installed packages. Children that a process starts count with it.
 """
 
 from __future__ import annotations

@@ -38,16 +38,23 @@ def bench_operators(
 
     if (runs is not None and runs < 1) or threads < 1:
         raise InputError(f"runs and threads must be at least 1, not {runs} and {threads}")
-    if is_bundle(path):
-        raise InputError(
-            f"{path}: expected one model, found a bundle, whose operators are those of its parts: measure the .tflite "
-            "or .onnx file of a part"
-        )
+    require_one_model(path)
     with edgemm.load(
         path, delegate=delegate, threads=threads, card=card
     ) as model:  # probed, and what runs it is known
         artifact, used = model.artifact, model.delegates
     return operator_times(artifact, delegate, used, threads=threads, runs=runs or RUNS)
+
+
+def require_one_model(path: str | Path) -> None:
+    """Raises:
+    InputError: it is a bundle.
+    """
+    if is_bundle(path):
+        raise InputError(
+            f"{path}: expected one model, found a bundle, whose operators are those of its parts: measure the .tflite "
+            "or .onnx file of a part"
+        )
 
 
 def rows(told: OperatorTimes) -> list[tuple[str, str, str, str, str]]:

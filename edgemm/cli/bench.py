@@ -73,6 +73,10 @@ def run(options: argparse.Namespace) -> int:
     from edgemm.bench import bench
     from edgemm.cli.progress import ProgressBar
 
+    if options.operators:
+        from edgemm.bench_operators import require_one_model
+
+        require_one_model(options.file)
     with ProgressBar(quiet=options.json) as progress:
         measured = bench(
             options.file,

@@ -160,6 +160,7 @@ def test_counts_below_one_are_refused(runs: int, threads: int) -> None:
 def test_a_bundle_has_no_operators_of_its_own(tmp_path: Path) -> None:
     with pytest.raises(InputError, match="found a bundle"):
         bench_operators(tmp_path)
+    assert main(["bench", str(tmp_path), "--operators"]) == 2  # before anything is measured
 
 
 def test_the_command_prints_and_gives_json(capsys: pytest.CaptureFixture[str]) -> None:
