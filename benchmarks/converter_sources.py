@@ -61,7 +61,7 @@ class Draft:
 
     def gelu(self, x: str) -> str:
         """Written out by the error function, as torch exports it."""
-        root, one, half = (self.constant(np.float32(each)) for each in (2.0**0.5, 1.0, 0.5))
+        root, one, half = (self.constant(np.array(each, np.float32)) for each in (2.0**0.5, 1.0, 0.5))
         erf = self.op("Erf", self.op("Div", x, root))
         return self.op("Mul", self.op("Mul", x, self.op("Add", erf, one)), half)
 
@@ -118,7 +118,9 @@ def mobilenet(size: int = 224) -> onnx.ModelProto:
     draft = Draft()
 
     def relu6(x: str) -> str:
-        return draft.op("Clip", x, draft.constant(np.float32(0)), draft.constant(np.float32(6)))
+        return draft.op(
+            "Clip", x, draft.constant(np.array(0, np.float32)), draft.constant(np.array(6, np.float32))
+        )
 
     x, ins = relu6(draft.conv("x", 3, 32, 3, 2)), 32
     for expansion, outs, blocks, first in MOBILENET:
@@ -154,7 +156,7 @@ def vit(
     x = draft.op("Add", x, draft.weights(1, tokens, width, fan_in=8))
     split = draft.constant(np.array([1, tokens, heads, each], np.int64))
     joined = draft.constant(np.array([1, tokens, width], np.int64))
-    scale = draft.constant(np.float32(each**-0.25))
+    scale = draft.constant(np.array(each**-0.25, np.float32))
     for _ in range(depth):
         y = draft.norm(x, width)
         query, key, value = (draft.op("Reshape", draft.linear(y, width, width), split) for _ in range(3))

@@ -6,7 +6,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from edgemm.artifact.bundle_name import is_bundle
-from edgemm.backends.operator_times import OperatorTimes, operator_times
+from edgemm.backends.operator_time import OperatorTimes
+from edgemm.backends.operator_times import operator_times
 from edgemm.errors import InputError
 
 if TYPE_CHECKING:

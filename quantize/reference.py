@@ -112,7 +112,7 @@ def apart(model: ir.Model) -> Apart:
             continue
         weights[name] = tensor.numpy()
         value.const_value = ir.ExternalTensor(
-            WEIGHTS, 0, tensor.nbytes, tensor.dtype, shape=tensor.shape, name=name
+            WEIGHTS, 0, tensor.nbytes, tensor.dtype, shape=ir.Shape(tensor.shape.numpy()), name=name
         )
     return Apart(serialize(bare), weights)
 

@@ -33,7 +33,7 @@ class Room(NamedTuple):
 ROOMS: dict[str, Room] = {
     # The ground floor.
     "errors": Room(("errors", "harmless", "redaction"), ()),
-    "values": Room(("affine", "media", "results", "session", "tensors"), ERRORS),
+    "values": Room(("affine", "media", "results", "session", "tensors"), (*ERRORS, "ground")),
     "ground": Room(
         ("amounts", "atomic", "cache", "child_process", "choices", "dependency", "excerpt", "exit_guard", "gate",
          "installed", "instructions", "lazy_names", "lifecycle", "litert_runtime", "log", "onnx_runtime", "opencv",
@@ -91,7 +91,7 @@ ROOMS: dict[str, Room] = {
     ),
     "bench": Room(("bench", "bench_operators"), (*GROUND, "card", "artifact", "backends", "model", "facade")),
     # What operators take on a machine.
-    "costs": Room(("costs",), (*GROUND, "data")),
+    "costs": Room(("costs",), (*GROUND, "data", "delegates")),
     "costs.measure": Room(("costs.measure",), (*GROUND, "delegates", "backends", "costs")),
     # A model judged by what is right, beside others.
     "judging": Room(

@@ -64,5 +64,5 @@ def test_a_name_that_is_not_there_is_told_with_its_package() -> None:
 
 def test_help_works_where_a_package_is_missing(monkeypatch: pytest.MonkeyPatch) -> None:
     aware = importlib.import_module("edgemm.quantize.aware")
-    monkeypatch.setattr("edgemm.lazy_names.find_spec", lambda _: None)
+    monkeypatch.setattr("importlib.util.find_spec", lambda _: None)
     assert "QuantizedNetwork" not in dir(aware)

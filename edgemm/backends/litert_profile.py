@@ -11,7 +11,7 @@ import re
 import subprocess
 from typing import TYPE_CHECKING, Any
 
-from edgemm.backends.operator_times import ROUNDS, OperatorTime, OperatorTimes, over_rounds
+from edgemm.backends.operator_time import ROUNDS, OperatorTime, OperatorTimes, over_rounds
 from edgemm.child_process import start_piped
 from edgemm.delegates.delegate import Delegate
 from edgemm.litert_runtime import find_litert

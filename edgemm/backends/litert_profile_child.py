@@ -12,7 +12,7 @@ from multiprocessing.connection import Connection
 from pathlib import Path
 from typing import Any
 
-from edgemm.backends.operator_times import ROUNDS, WARM_UP
+from edgemm.backends.operator_time import ROUNDS, WARM_UP
 from edgemm.litert_runtime import find_litert
 
 _Handle = ctypes.c_void_p

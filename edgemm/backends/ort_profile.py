@@ -9,7 +9,7 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING, Any
 
-from edgemm.backends.operator_times import ROUNDS, WARM_UP, OperatorTime, OperatorTimes, over_rounds
+from edgemm.backends.operator_time import ROUNDS, WARM_UP, OperatorTime, OperatorTimes, over_rounds
 from edgemm.backends.ort import OrtBackend, ready_session
 from edgemm.card.fit import said_shapes
 from edgemm.delegates.delegate import Delegate

@@ -12,7 +12,7 @@ from edgemm.cli.words import add_delegate
 from edgemm.errors import InputError, LatencyMissed
 
 if TYPE_CHECKING:
-    from edgemm.backends.operator_times import OperatorTimes
+    from edgemm.backends.operator_time import OperatorTimes
     from edgemm.costs import CostTable
 
 

@@ -13,7 +13,7 @@ from typing import Any
 
 import numpy as np
 
-from edgemm.backends import BACKENDS, Opener
+from edgemm.backends import opener_of
 from edgemm.backends.backend import Backend
 from edgemm.costs.models import CostModel, cost_models, with_payloads
 from edgemm.costs.point import Point
@@ -32,7 +32,6 @@ FEWEST = 5
 MOST = 400
 """Inferences in a round."""
 LEAST_US = 0.01
-_OPENERS: Mapping[str, Opener] = {str(format_): opener for format_, opener in BACKENDS.items()}
 NOTHING = "nothing"
 """Kind of the model that computes next to nothing: its time, that of a call, is taken off all others."""
 Progress = Callable[[str, int, int], None]
@@ -124,7 +123,7 @@ def installed_runtimes() -> dict[str, str]:
 def _time_one(model: CostModel, found: _Timed) -> None:
     """One round; a model that the runtime refuses, being older than the operators in it, is left out."""
     try:
-        backend = _OPENERS[model.format](model.payload, find_delegate("cpu"), 1)
+        backend = opener_of(model.format)(model.payload, find_delegate("cpu"), 1)
     except MissingDependency:
         raise
     except EdgemmError:

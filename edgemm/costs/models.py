@@ -11,6 +11,7 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 from edgemm.costs.point import Work
+from edgemm.delegates import Format
 from edgemm.errors import EdgemmError
 
 ARCHIVE = "costs/models.tar.xz"
@@ -24,7 +25,7 @@ class CostModel:
 
     file: str
     """"conv_1x1/64_64_28.int8.tflite"."""
-    format: str
+    format: Format
     kind: str
     precision: str
     work: Work

@@ -11,7 +11,8 @@ import pytest
 import edgemm
 from edgemm.backends import litert_profile
 from edgemm.backends.litert_profile import read_summary
-from edgemm.backends.operator_times import ROUNDS, OperatorTime, OperatorTimes, operator_times, over_rounds
+from edgemm.backends.operator_time import ROUNDS, OperatorTime, OperatorTimes, over_rounds
+from edgemm.backends.operator_times import operator_times
 from edgemm.backends.ort_profile import read_profile
 from edgemm.bench_operators import bench_operators, rows
 from edgemm.child_process import start_piped
