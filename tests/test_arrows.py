@@ -18,7 +18,7 @@ FORBIDDEN_ON_DEVICE = ("torch", "onnx", "onnx_ir", "onnxscript", "scipy", "conve
 HEAVY = ("cv2", "onnxruntime", "ai_edge_litert", "tflite_runtime", "sounddevice", "soxr", "tqdm")
 
 ERRORS = ("errors",)
-GROUND = ("errors", "values", "ground")
+GROUND = ("errors", "ground", "names", "values")
 
 
 class Room(NamedTuple):
@@ -33,14 +33,15 @@ class Room(NamedTuple):
 ROOMS: dict[str, Room] = {
     # The ground floor.
     "errors": Room(("errors", "harmless", "redaction"), ()),
-    "values": Room(("affine", "media", "results", "session", "tensors"), (*ERRORS, "ground")),
     "ground": Room(
         ("amounts", "atomic", "cache", "child_process", "choices", "dependency", "excerpt", "exit_guard", "gate",
-         "installed", "instructions", "lazy_names", "lifecycle", "litert_runtime", "log", "onnx_runtime", "opencv",
+         "installed", "instructions", "lifecycle", "litert_runtime", "log", "onnx_runtime", "opencv",
          "runtime_noise", "selection", "shortage", "signals", "strict_json", "token_list", "version",
          "voice_level", "worker"),
         ERRORS,
     ),
+    "names": Room(("lazy_names",), (*ERRORS, "ground")),
+    "values": Room(("affine", "media", "results", "session", "tensors"), (*ERRORS, "names")),
     # Files.
     "card": Room(("card",), GROUND),
     "containers": Room(("artifact.containers",), GROUND),
