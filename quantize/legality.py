@@ -184,14 +184,14 @@ def dynamic_weights(node: ir.Node) -> tuple[int, ...]:
 
 
 def may_be_hybrid(node: ir.Node) -> bool:
-    """True for a convolution that runtimes can compute with int8 weights on activations that it quantizes itself: one
-    group, not dilated, over one dimension or two."""
+    """True for a convolution that runtimes can compute with int8 weights on activations that it quantizes itself: over
+    one dimension or two, in groups or dilated too, but not depthwise."""
     if node.op_type != "Conv" or not dynamic_weights(node):
         return False
     weight = operand(node, 1)
-    rank = 0 if weight is None or weight.shape is None else len(weight.shape)
-    dilations = node.attributes.get_ints("dilations") or ()
-    return rank in (3, 4) and node.attributes.get_int("group", 1) == 1 and max(dilations, default=1) == 1
+    if weight is None or weight.shape is None or len(weight.shape) not in (3, 4):
+        return False
+    return weight.shape[1] != 1 or node.attributes.get_int("group", 1) == 1
 
 
 def _is_table(value: ir.Value | None) -> bool:

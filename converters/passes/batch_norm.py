@@ -41,7 +41,7 @@ def _fold(node: ir.Node) -> bool:
     factor, offset = _line(node)
     layer = data_of(node).producer()
     if layer is not None and _can_take(layer, node):
-        _into_layer(layer, factor, offset)
+        into_layer(layer, factor, offset)
         bypass(node, layer.outputs[0])
         return True
     _as_mul_add(node, factor, offset)
@@ -73,7 +73,8 @@ def _can_take(layer: ir.Node, node: ir.Node) -> bool:
     )
 
 
-def _into_layer(layer: ir.Node, factor: Array, offset: Array) -> None:
+def into_layer(layer: ir.Node, factor: Array, offset: Array) -> None:
+    """Weights and bias of a Conv, ConvTranspose or Gemm in normal form make factor * y + offset of y, by channel."""
     graph = graph_of(layer)
     weight, bias = array_of(input_of(layer, 1)), array_of(input_of(layer, 2))
     if weight is None:

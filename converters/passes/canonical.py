@@ -27,6 +27,7 @@ from edgemm.converters.passes.conv import normalize_convs
 from edgemm.converters.passes.dead_code import remove_dead_code, sort_nodes
 from edgemm.converters.passes.draws import refuse_draws
 from edgemm.converters.passes.express import express_newer
+from edgemm.converters.passes.factors import fold_factors
 from edgemm.converters.passes.folding import fold_constants, lift_constants
 from edgemm.converters.passes.foreign import refuse_strings
 from edgemm.converters.passes.functions import expand_operators, inline_functions
@@ -173,6 +174,7 @@ PASSES: tuple[Pass, ...] = (
     normalize_gemms,
     matmuls_to_gemms,
     fold_batch_norms,
+    fold_factors,
     means_to_global_pools,
     normalize_pools,
     normalize_pads,

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+from math import prod
+
 import numpy as np
 import onnx_ir as ir
 
@@ -21,14 +24,16 @@ RENAMING = ("Reshape", "Flatten", "Squeeze", "Unsqueeze")
 
 
 def normalize_reshapes(model: ir.Model) -> int:
-    """Flatten, Squeeze, Unsqueeze and Reshape with 0 or -1 become Reshape with a constant shape.
+    """Flatten, Squeeze, Unsqueeze, Reshape with 0 or -1, and a Gather of everything in order, as torch writes
+    as_strided, become Reshape with a constant shape.
 
     Precondition: shapes are static.
 
     Returns:
         How many changed.
     """
-    return sum(_normalize(node) for node in nodes_of(model, *RENAMING))
+    gathers = [node for node in nodes_of(model, "Gather") if _takes_all(node)]
+    return sum(_normalize(node) for node in (*nodes_of(model, *RENAMING), *gathers))
 
 
 def merge_reshapes(model: ir.Model) -> int:
@@ -40,6 +45,15 @@ def merge_reshapes(model: ir.Model) -> int:
         How many were merged or removed.
     """
     return sum(_merge(node) for node in nodes_of(model, "Reshape"))
+
+
+def _takes_all(node: ir.Node) -> bool:
+    """The numbers are 0, 1 ... to the last."""
+    numbers, shape = array_of(node.inputs[1]), shape_of(data_of(node))
+    if numbers is None or not shape or data_of(node).const_value is not None:
+        return False
+    size = shape[node.attributes.get_int("axis", 0)]
+    return numbers.size == size and np.array_equal(numbers.reshape(-1), np.arange(size))
 
 
 def _normalize(node: ir.Node) -> bool:
@@ -67,3 +81,21 @@ def _merge(node: ir.Node) -> bool:
     if shape_of(data_of(node)) == shape_of(node.outputs[0]):
         return bypass(node, data_of(node)) or merged
     return merged
+
+
+def runs_of(before: Sequence[int], after: Sequence[int]) -> list[tuple[list[int], list[int]]]:
+    """Axes of more than one element that a Reshape makes others of, and those others: 4 x 6 -> 24, or 24 -> 2 x 12.
+
+    Precondition: both shapes have as many elements, and some.
+    """
+    sides = [[axis for axis, size in enumerate(shape) if size != 1] for shape in (before, after)]
+    runs = []
+    while sides[0]:
+        taken, made = [sides[0].pop(0)], [sides[1].pop(0)]
+        while (a := prod(before[axis] for axis in taken)) != (b := prod(after[axis] for axis in made)):
+            if a < b:
+                taken.append(sides[0].pop(0))
+            else:
+                made.append(sides[1].pop(0))
+        runs.append((taken, made))
+    return runs

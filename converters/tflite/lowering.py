@@ -26,6 +26,12 @@ from edgemm.quantize.fusion import FUSED_BOUNDS, bounds, fused_activation
 from edgemm.quantize.grid import Grid, Range
 from edgemm.quantize.plan import Plan, Precision
 
+FASTER_IN_FLOAT = frozenset(
+    {"AVERAGE_POOL_2D", "HARD_SWISH", "MAXIMUM", "MINIMUM", "RELU", "RELU6", "RELU_N1_TO_1", "SOFTMAX"}
+)
+"""Operators that XNNPACK has in float alone. In int8 the built-in kernels compute them, up to sixty times as slowly,
+and each splits what the delegate runs as one. Made float and int8 again around them, everything stays in one."""
+
 Perm = tuple[int, ...]
 """Axes as in np.transpose: stored = value.transpose(perm)."""
 
@@ -87,6 +93,8 @@ class Lowering:
         self.model = model
         self.plan = plan
         self.graph = Graph()
+        self.written: set[str] = set()
+        """Names of nodes that an operator before them computes too."""
         self._stored: dict[str, Stored] = {}
         self._variants: dict[tuple[int, Perm, str], Tensor] = {}
 
@@ -291,7 +299,10 @@ class Lowering:
         options: dict[str, Any] | None = None,
         form: Form = "float",
     ) -> None:
-        """Appends an operator."""
+        """Appends an operator; an integer one that is faster in float becomes that, between changes of numbers."""
+        if form == "int8" and code in FASTER_IN_FLOAT and not self.plan.target.integer_only:
+            self._in_float(code, inputs, outputs[0], options)
+            return
         if form not in FORMS[code]:
             raise UnsupportedOperator(
                 f"{code} {outputs[0].name!r}: TFLite has no {form} kernel for it. Plan its node as float (float_nodes)"
@@ -302,6 +313,24 @@ class Lowering:
             form = "rescaled"
         self._require_runtime(code, outputs[0], form)
         self.graph.operators.append(Operator(code, list(inputs), outputs, options or {}, form))
+
+    def _in_float(
+        self,
+        code: str,
+        inputs: list[Tensor | None] | list[Tensor],
+        output: Tensor,
+        options: dict[str, Any] | None,
+    ) -> None:
+        """The operator in float, and its result on the grid of `output`."""
+        made = self.graph.tensor(f"{output.name}_real", output.shape, "float32")
+        self.op(code, [None if each is None else self._real(each) for each in inputs], [made], options)
+        self.op("QUANTIZE", [made], [output])
+
+    def _real(self, tensor: Tensor) -> Tensor:
+        """The tensor in float32; a constant as the numbers that its integers stand for."""
+        if tensor.data is None or tensor.grid is None:
+            return self.as_float(tensor)
+        return self.graph.constant(f"{tensor.name}_real", tensor.grid.dequantize(tensor.data))
 
     def _require_runtime(self, code: str, output: Tensor, form: Form) -> None:
         """The target's runtime has the operator in that form."""

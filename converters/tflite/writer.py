@@ -79,7 +79,7 @@ def write_tflite(
     ins = [_input(ctx, value, keep_layout) for value in model.graph.inputs]
     inside = hosts(model)
     for node in model.graph:
-        if str(node.name) not in inside:
+        if str(node.name) not in inside and str(node.name) not in ctx.written:
             LOWERINGS[node.op_type](ctx, node)
     taken = {str(value.name): port.permutation for value, port in zip(model.graph.inputs, ins, strict=True)}
     outs = [

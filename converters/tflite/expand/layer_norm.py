@@ -12,7 +12,16 @@ import numpy as np
 import onnx_ir as ir
 
 from edgemm.converters.passes.draft import Draft
-from edgemm.converters.passes.rewrite import constant, graph_of, insert_before, shape_of, take_place
+from edgemm.converters.passes.rewrite import (
+    array_of,
+    constant,
+    graph_of,
+    input_of,
+    insert_before,
+    shape_of,
+    take_place,
+)
+from edgemm.converters.tflite.expand.norm_scale import into_readers
 
 
 class Normalized:
@@ -59,16 +68,22 @@ def expand_root_quotient(node: ir.Node) -> bool:
 
 
 def expand_layer_norm(node: ir.Node) -> bool:
-    """LayerNormalization: over the axes from `axis` on, then scale and bias; its mean and deviation too."""
+    """LayerNormalization: over the axes from `axis` on, then scale and bias, which go into the layers that read it
+    where only such do; its mean and deviation too."""
     source, scale = node.inputs[0], node.inputs[1]
     bias = node.inputs[2] if len(node.inputs) > 2 else None
     if source is None or scale is None:
         return False
     shape = shape_of(source)
     axis = node.attributes.get_int("axis", -1) % len(shape)
+    scaled, shifted = _is_not(scale, 1.0), bias is not None and _is_not(bias, 0.0)
+    if (scaled or shifted) and axis == len(shape) - 1 and _moved_on(node):
+        scaled = shifted = False
     unit = Normalized(node, source, range(axis, len(shape)))
-    result = insert_before(node, "Mul", [unit.result, scale], suffix="scaled", shape=shape)
-    if bias is not None:
+    result = unit.result
+    if scaled:
+        result = insert_before(node, "Mul", [result, scale], suffix="scaled", shape=shape)
+    if shifted:
         result = insert_before(node, "Add", [result, bias], suffix="shifted", shape=shape)
     if len(node.outputs) > 1 and _used(node.outputs[1]):
         _replace(node.outputs[1], unit.mean)
@@ -76,6 +91,21 @@ def expand_layer_norm(node: ir.Node) -> bool:
         _replace(node.outputs[2], unit.inverse)
     take_place(node, result)
     return True
+
+
+def _is_not(value: ir.Value, number: float) -> bool:
+    array = array_of(value)
+    return array is None or bool((array != number).any())
+
+
+def _moved_on(node: ir.Node) -> bool:
+    """Scale and bias, where they are known, are in the layers behind now."""
+    channels = shape_of(node.outputs[0])[-1]
+    arrays = [array_of(input_of(node, index)) for index in (1, 2)]
+    if arrays[0] is None or (arrays[1] is None and input_of(node, 2) is not None):
+        return False
+    scale = np.broadcast_to(arrays[0], (channels,))
+    return into_readers(node, scale, np.zeros(channels) if arrays[1] is None else arrays[1])
 
 
 def _used(value: ir.Value) -> bool:

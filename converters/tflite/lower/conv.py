@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
+from typing import Any
+
+import numpy as np
 import onnx_ir as ir
 
 from edgemm.converters.tflite.attributes import Attributes, refuse
 from edgemm.converters.tflite.graph import Tensor
+from edgemm.converters.tflite.lower.large_kernel import Part, parts_of
 from edgemm.converters.tflite.lower.padding import Windows, padded
 from edgemm.converters.tflite.lower.weights import bias, unpacked, weights
 from edgemm.converters.tflite.lowering import Lowering, channels_last
@@ -26,30 +30,74 @@ def lower_conv(ctx: Lowering, node: ir.Node) -> None:
     windows, group = _windows(node, source.shape[1:-1], kernel_array.shape[2:], rank - 2)
     source = ctx.reshape(source, (source.shape[0], *windows.sizes, source.shape[-1]))
     channels, outputs = source.shape[3], kernel_array.shape[0]
-    depthwise = group == channels > 1 and kernel_array.shape[1] == 1
-    perm = (1, 2, 3, 0) if depthwise else (0, 2, 3, 1)
-    kernel = weights(ctx, node, 1, kernel_array, perm)
+    final = ctx.result(node, channels_last(rank))
+    made = _as_picture(ctx, final, (source.shape[0], *windows.out, outputs))
+    if group == channels > 1 and kernel_array.shape[1] == 1:
+        _depthwise(ctx, node, source, kernel_array, windows, made)
+    else:
+        _convolution(ctx, node, source, kernel_array, windows, made, grouped=group > 1)
+    if made is not final:
+        ctx.reshape_op(made, final)
+
+
+def _convolution(
+    ctx: Lowering,
+    node: ir.Node,
+    source: Tensor,
+    array: np.ndarray,
+    windows: Windows,
+    made: Tensor,
+    *,
+    grouped: bool,
+) -> None:
+    kernel = weights(ctx, node, 1, array, (0, 2, 3, 1))
     if ctx.is_dynamic(node) and not ctx.is_hybrid(node):
         kernel = unpacked(ctx, kernel)
+    source, options = _options(ctx, source, windows)
+    options["fusedActivationFunction"] = ctx.activation(node)
+    form = "grouped" if grouped else _form(ctx, node, windows)
+    ctx.op("CONV_2D", [source, kernel, bias(ctx, node, 2)], [made], options, form)
+
+
+def _depthwise(
+    ctx: Lowering, node: ir.Node, source: Tensor, array: np.ndarray, windows: Windows, made: Tensor
+) -> None:
+    """A large float kernel is a sum of smaller ones. A dynamic one has int8 weights that are made float when the model
+    is loaded: XNNPACK has no kernel for more, and the built-in one takes four times as long."""
+    parts = [Part(windows, slice(None), slice(None))] if ctx.is_int8(node) else parts_of(windows)
+    total: Tensor | None = None
+    for number, part in enumerate(parts, 1):
+        kernel = weights(ctx, node, 1, array[:, :, part.rows, part.columns], (1, 2, 3, 0))
+        if ctx.is_dynamic(node):
+            kernel = unpacked(ctx, kernel)
+        padded_source, options = _options(ctx, source, part.windows)
+        options["depthMultiplier"] = made.shape[3] // source.shape[3]
+        fused = ctx.activation(node)
+        options["fusedActivationFunction"] = fused if len(parts) == 1 else 0
+        addend = bias(ctx, node, 2) if number == 1 else None
+        if number > 1:
+            addend = ctx.graph.constant(f"{made.name}_none", np.zeros(made.shape[3], np.float32))
+        share = made if len(parts) == 1 else ctx.graph.tensor(f"{made.name}_part", made.shape, made.dtype)
+        form = _form(ctx, node, part.windows)
+        ctx.op("DEPTHWISE_CONV_2D", [padded_source, kernel, addend], [share], options, form)
+        if total is not None:
+            last = number == len(parts)
+            summed = made if last else ctx.graph.tensor(f"{made.name}_sum", made.shape, made.dtype)
+            ctx.op("ADD", [total, share], [summed], {"fusedActivationFunction": fused if last else 0})
+            share = summed
+        total = share
+
+
+def _options(ctx: Lowering, source: Tensor, windows: Windows) -> tuple[Tensor, dict[str, Any]]:
+    """The input as the operator reads it, and what it is told of the windows."""
     source, padding = padded(ctx, source, windows)
-    options = {
+    return source, {
         "padding": padding,
         "strideH": windows.strides[0],
         "strideW": windows.strides[1],
         "dilationHFactor": windows.dilations[0],
         "dilationWFactor": windows.dilations[1],
-        "fusedActivationFunction": ctx.activation(node),
     }
-    code = "CONV_2D"
-    if depthwise:
-        code, options["depthMultiplier"] = "DEPTHWISE_CONV_2D", outputs // channels
-    form = _form(ctx, node, grouped=group > 1 and not depthwise, dilated=max(windows.dilations) > 1)
-    inputs = [source, kernel, bias(ctx, node, 2)]
-    final = ctx.result(node, channels_last(rank))
-    made = _as_picture(ctx, final, (source.shape[0], *windows.out, outputs))
-    ctx.op(code, inputs, [made], options, form)
-    if made is not final:
-        ctx.reshape_op(made, final)
 
 
 def _as_picture(ctx: Lowering, final: Tensor, shape: tuple[int, ...]) -> Tensor:
@@ -81,11 +129,9 @@ def _windows(
     return found, group
 
 
-def _form(ctx: Lowering, node: ir.Node, *, grouped: bool, dilated: bool) -> Form:
-    if grouped:
-        return "grouped"
+def _form(ctx: Lowering, node: ir.Node, windows: Windows) -> Form:
     if ctx.is_int8(node):
         return "int8"
     if ctx.is_hybrid(node):
         return "hybrid" if ctx.weight_grid(node, 1).axis is None else "hybrid_per_channel"
-    return "dilated" if dilated else "float"
+    return "dilated" if max(windows.dilations) > 1 else "float"

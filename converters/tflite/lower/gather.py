@@ -16,7 +16,9 @@ from edgemm.converters.tflite.lowering import Lowering, identity
 
 
 def lower_gather(ctx: Lowering, node: ir.Node) -> None:
-    """Gather -> GATHER; numbers may count from the end. An embedding in int8 is made real behind it."""
+    """Gather -> GATHER; numbers may count from the end. An embedding in int8 is made real behind it.
+
+    One slice that is known, or neighbours, -> STRIDED_SLICE in the layout that is there: delegates have it."""
     attributes = Attributes(node)
     shape = ctx.shape(ctx.value(node))
     axis = attributes.integer("axis", 0) % max(len(shape), 1)
@@ -25,6 +27,8 @@ def lower_gather(ctx: Lowering, node: ir.Node) -> None:
     numbers = ctx.constant_of(picked)
     if numbers is None and picked.dtype not in (ir.DataType.INT32, ir.DataType.INT64):
         refuse(node, "numbers of slices that are not integers", "Export the model again")
+    if numbers is not None and _slice(ctx, node, axis, np.where(numbers < 0, numbers + shape[axis], numbers)):
+        return
     final = ctx.result(node, identity(len(ctx.shape(node.outputs[0]))))
     table = ctx.constant_of(ctx.value(node)) if ctx.is_dynamic(node) else None
     source = (
@@ -45,6 +49,34 @@ def lower_gather(ctx: Lowering, node: ir.Node) -> None:
     numbers_picked = ctx.graph.tensor(f"{final.name}_int8", final.shape, "int8", source.grid)
     ctx.op("GATHER", [source, which], [numbers_picked], {"axis": axis}, "int8")
     ctx.op("DEQUANTIZE", [numbers_picked], [final])
+
+
+def _slice(ctx: Lowering, node: ir.Node, axis: int, numbers: npt.NDArray[Any]) -> bool:
+    """Writes neighbours in a computed value as a slice of it; False where the numbers are others."""
+    value, after = ctx.value(node), ctx.shape(node.outputs[0])
+    if value.const_value is not None or value.dtype != ir.DataType.FLOAT or numbers.ndim > 1 or not after:
+        return False
+    flat = numbers.reshape(-1)
+    if not flat.size or not np.array_equal(flat, np.arange(flat[0], flat[0] + flat.size)):
+        return False
+    perm = ctx.perm(node)
+    left = perm if numbers.ndim else tuple(each - (each > axis) for each in perm if each != axis)
+    source, final = ctx.get(node, 0, perm), ctx.result(node, left)
+    place = perm.index(axis)
+    begin, end = [0] * len(perm), list(source.shape)
+    begin[place], end[place] = int(flat[0]), int(flat[-1]) + 1
+    limits = [
+        ctx.graph.constant(f"{final.name}_{what}", np.array(sizes, np.int32))
+        for what, sizes in (("begin", begin), ("end", end), ("strides", [1] * len(perm)))
+    ]
+    cut = tuple(high - low for low, high in zip(begin, end, strict=True))
+    made = (
+        final if cut == final.shape else ctx.graph.tensor(f"{final.name}_slice", cut, final.dtype, final.grid)
+    )
+    ctx.op("STRIDED_SLICE", [source, *limits], [made], form=ctx.form(node))
+    if made is not final:
+        ctx.reshape_op(made, final)
+    return True
 
 
 def from_the_front(ctx: Lowering, numbers: Tensor, form: tuple[int, ...], sizes: npt.NDArray[Any]) -> Tensor:

@@ -5,11 +5,13 @@ from __future__ import annotations
 import numpy as np
 import onnx_ir as ir
 
+from edgemm.converters.passes.rewrite import sole_consumer
 from edgemm.converters.tflite.attributes import Attributes, refuse
 from edgemm.converters.tflite.graph import Tensor
 from edgemm.converters.tflite.lower.weights import bias, weights
-from edgemm.converters.tflite.lowering import Lowering, identity
+from edgemm.converters.tflite.lowering import Lowering, Perm, identity
 from edgemm.converters.tflite.schema import Form, enum
+from edgemm.quantize.grid import Grid
 
 
 def lower_gemm(ctx: Lowering, node: ir.Node) -> None:
@@ -49,37 +51,81 @@ def _form(ctx: Lowering, node: ir.Node) -> Form:
 
 
 def lower_matmul(ctx: Lowering, node: ir.Node) -> None:
-    """MatMul -> FULLY_CONNECTED where the right side is a constant matrix, else BATCH_MATMUL."""
+    """MatMul -> FULLY_CONNECTED where the right side is a constant matrix, with the row that is added behind it; else
+    BATCH_MATMUL."""
     Attributes(node).done()
     left, right = node.inputs[0], node.inputs[1]
     ranks = tuple(len(ctx.shape(value)) for value in (left, right) if value is not None)
     if min(ranks) < 2:
         refuse(node, "a product with a vector", "Reshape the vector to a matrix of one row or column")
-    final = ctx.result(node, identity(max(ranks)))
-    fused = ctx.activation(node)
     array = ctx.constant_of(right)
     if array is not None and array.ndim == 2 and ctx.constant_of(left) is None:
-        kernel = weights(ctx, node, 1, array, (1, 0))
-        source = ctx.get(node, 0, identity(ranks[0]))
-        options = {"keepNumDims": True, "fusedActivationFunction": fused}
-        form = _form(ctx, node)
-        ctx.op(
-            "FULLY_CONNECTED",
-            [source, kernel, None],
-            [final],
-            options,
-            form if form == "hybrid_per_channel" else "keep_dims",
-        )
+        _fully_connected(ctx, node, array, ranks[0])
         return
-    sides = [ctx.get(node, index, identity(rank)) for index, rank in enumerate(ranks)]
+    final = ctx.result(node, identity(max(ranks)))
+    fused = ctx.activation(node)
+    turned = _stands_turned(ctx, node)
+    sides = [
+        ctx.get(node, index, _turned(rank) if index and turned else identity(rank))
+        for index, rank in enumerate(ranks)
+    ]
+    sides[1] = _around_zero(ctx, sides[1])
     made = (
         final
         if not fused
         else ctx.graph.tensor(f"{final.name}_product", final.shape, final.dtype, final.grid)
     )
-    ctx.op("BATCH_MATMUL", sides, [made], {"adjX": False, "adjY": False}, ctx.form(node))
+    ctx.op("BATCH_MATMUL", sides, [made], {"adjX": False, "adjY": turned}, ctx.form(node))
     if fused:
         name = {enum("ActivationFunctionType", each): each for each in ("RELU", "RELU6", "RELU_N1_TO_1")}[
             fused
         ]
         ctx.op(name, [made], [final], form=ctx.form(node))
+
+
+def _fully_connected(ctx: Lowering, node: ir.Node, array: np.ndarray, rank: int) -> None:
+    add = row_behind(ctx, node)
+    last = node if add is None else add[0]
+    final = ctx.result(last, identity(rank))
+    source, kernel = ctx.get(node, 0, identity(rank)), weights(ctx, node, 1, array, (1, 0))
+    addend = None if add is None else ctx.graph.constant(f"{final.name}_bias", add[1])
+    options = {"keepNumDims": True, "fusedActivationFunction": ctx.activation(last)}
+    form = _form(ctx, node)
+    form = form if form == "hybrid_per_channel" else "keep_dims"
+    ctx.op("FULLY_CONNECTED", [source, kernel, addend], [final], options, form)
+    if last is not node:
+        ctx.written.add(str(last.name))
+
+
+def row_behind(ctx: Lowering, node: ir.Node) -> tuple[ir.Node, np.ndarray] | None:
+    """The Add of a constant row that alone reads a product, and the row; None where either computes on integers."""
+    add = sole_consumer(node.outputs[0])
+    if add is None or add.op_type != "Add" or add.domain != "" or ctx.is_int8(node) or ctx.is_int8(add):
+        return None
+    array = ctx.constant_of(add.inputs[1] if add.inputs[0] is node.outputs[0] else add.inputs[0])
+    shape = ctx.shape(node.outputs[0])
+    if array is None or array.size != shape[-1] or (array.ndim and array.shape[-1] != shape[-1]):
+        return None
+    return (add, array.reshape(-1)) if ctx.shape(add.outputs[0]) == shape else None
+
+
+def _around_zero(ctx: Lowering, tensor: Tensor) -> Tensor:
+    """The right side of an integer product on a grid whose zero point is 0: XNNPACK takes no other there."""
+    grid = tensor.grid
+    if not tensor.is_int8 or grid is None or grid.zero_point == 0 or tensor.data is not None:
+        return tensor
+    reach = max(127 - grid.zero_point, 128 + grid.zero_point) * grid.scalar
+    return ctx.as_int8(tensor, Grid(np.array([reach / 127], np.float32), 0))
+
+
+def _turned(rank: int) -> Perm:
+    """The last two axes have changed places."""
+    return (*range(rank - 2), rank - 1, rank - 2)
+
+
+def _stands_turned(ctx: Lowering, node: ir.Node) -> bool:
+    """The right side's rows lie as BATCH_MATMUL reads them with `adjY`: the keys of an attention."""
+    right = ctx.value(node, 1)
+    if right.const_value is not None or ctx.is_int8(node):
+        return False
+    return ctx.perm(node, 1)[-1] == len(ctx.shape(right)) - 2

@@ -8,13 +8,15 @@ import numpy as np
 import numpy.typing as npt
 import onnx_ir as ir
 
+from edgemm.converters.passes.reshape import runs_of
 from edgemm.converters.tflite.attributes import Attributes, refuse
 from edgemm.converters.tflite.lowering import Lowering, Perm, compose, identity, inverse
 from edgemm.converters.tflite.schema import enum
 
 
 def lower_reshape(ctx: Lowering, node: ir.Node) -> None:
-    """Reshape -> RESHAPE. Before fully connected layers nothing is transposed: their weights are."""
+    """Reshape -> RESHAPE. Before fully connected layers nothing is transposed: their weights are. Nor is it where the
+    axes that are joined or split lie side by side in what is stored."""
     attributes = Attributes(node)
     attributes.integer("allowzero", 0)
     attributes.done()
@@ -27,6 +29,10 @@ def lower_reshape(ctx: Lowering, node: ir.Node) -> None:
             source = ctx.get(node, 0)
             ctx.put(output, ctx.reshape(source, after, str(output.name)), identity(len(after)), columns)
             return
+        kept = None if output.is_graph_output() else kept_layout(before, after, perm)
+        if kept is not None:
+            ctx.reshape_op(ctx.get(node, 0, perm), ctx.result(node, kept))
+            return
         perm = identity(len(perm))
     source = ctx.get(node, 0, perm)
     ctx.reshape_op(source, ctx.result(node, identity(len(after))))
@@ -36,6 +42,28 @@ def _order_kept(shape: tuple[int, ...], perm: Perm) -> bool:
     """True when only axes of size 1 are elsewhere: the elements stand in ONNX's order all the same."""
     moved = [axis for axis in perm if shape[axis] != 1]
     return moved == sorted(moved)
+
+
+def kept_layout(before: tuple[int, ...], after: tuple[int, ...], perm: Perm) -> Perm | None:
+    """The layout in which a reshaped value lies as it is stored; None where its elements would have to move.
+
+    Axes that become others are a run, as 4 x 6 -> 24 or 24 -> 2 x 12. Runs may stand in any order, each whole.
+    """
+    if 0 in before:
+        return None
+    runs = runs_of(before, after)
+    order: list[int] = []
+    left = [axis for axis in perm if before[axis] != 1]
+    while left:
+        taken, made = next(run for run in runs if left[0] in run[0])
+        if left[: len(taken)] != taken:
+            return None
+        order += made
+        left = left[len(taken) :]
+    for axis, size in enumerate(after):
+        if size == 1:
+            order.insert(order.index(axis - 1) + 1 if axis else 0, axis)
+    return tuple(order)
 
 
 def _columns(

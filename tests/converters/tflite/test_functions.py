@@ -70,7 +70,7 @@ def reference(function: str) -> Reference:
 CODES = {
     ERF: ["GELU"],
     TANH: ["GELU"],
-    NORM: ["MEAN", "SUB", "MUL", "MEAN", "ADD", "RSQRT", "MUL", "MUL", "ADD"],
+    NORM: ["MEAN", "SUB", "MUL", "MEAN", "ADD", "RSQRT", "MUL"],
     MEAN_SQUARE: ["MUL", "MEAN", "ADD", "RSQRT", "MUL"],
     LENGTH: ["MUL", "SUM", "MAXIMUM", "RSQRT", "MUL"],
     SHORT_LENGTH: ["MUL", "SUM", "SQRT", "MAXIMUM", "DIV"],

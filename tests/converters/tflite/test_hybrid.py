@@ -24,7 +24,9 @@ def hybrid(model: ir.Model) -> Plan:
     return replace(plan, precision={**plan.precision, **able})
 
 
-@pytest.mark.parametrize(("case_name", "count"), [("mobilenet", 2), ("audio", 1), ("conv_grouped", 0)])
+@pytest.mark.parametrize(
+    ("case_name", "count"), [("mobilenet", 2), ("audio", 1), ("conv_grouped", 1), ("conv_same", 0)]
+)
 def test_a_hybrid_convolution_keeps_its_weights_and_its_output(
     named: Callable[[str], Any],
     run: Callable[..., Any],
@@ -70,8 +72,8 @@ def test_the_emulation_rounds_what_a_hybrid_convolution_reads(
         assert off[0] < 0.2 * off[1]
 
 
-def test_a_grouped_or_dilated_convolution_is_no_hybrid(named: Callable[[str], Any]) -> None:
-    network = named("conv_grouped")
+def test_a_depthwise_convolution_is_no_hybrid(named: Callable[[str], Any]) -> None:
+    network = named("conv_same")
     name = str(next(node.name for node in network.model.graph if node.op_type == "Conv"))
     plan = make_plan(network.model, None, scheme="dynamic")
     with pytest.raises(ConversionError, match="hybrid"):

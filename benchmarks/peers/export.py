@@ -1,0 +1,214 @@
+"""The source of each network and what the peers make of it: `python -m benchmarks.peers.export --out DIR [NAME ...]`.
+
+Runs in the peers' environment, where edgemm is not needed; each step of each network in a process of its own. What is
+there is not made again; a line of JSON for each step in DIR/made.jsonl: processor time, peak memory.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import logging
+import resource
+import subprocess
+import sys
+import time
+import warnings
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+SAMPLES = 40
+CALIBRATE = 32
+TIMEOUT_S = 1800
+
+
+def main() -> int:
+    """Exit 1 when a step failed."""
+    from benchmarks.peers.networks import NETWORKS
+
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--out", type=Path, required=True)
+    parser.add_argument("--step", choices=STEPS, help=argparse.SUPPRESS)
+    parser.add_argument("name", nargs="*")
+    given = parser.parse_args()
+    given.out.mkdir(parents=True, exist_ok=True)
+    if given.step:
+        print(json.dumps(_measured(given.step, given.name[0], given.out)))
+        return 0
+    failed = 0
+    for name in given.name or NETWORKS:
+        for step in STEPS:
+            failed += _in_child(step, name, given.out)
+    return 1 if failed else 0
+
+
+def done(step: str, name: str, out: Path) -> bool:
+    """All that the step makes is there."""
+    return all((out / f"{name}.{suffix}").exists() for suffix in STEPS[step][1])
+
+
+def _in_child(step: str, name: str, out: Path) -> bool:
+    """True when it failed."""
+    if done(step, name, out):
+        return False
+    command = [sys.executable, "-m", "benchmarks.peers.export", "--out", str(out), "--step", step, name]
+    try:
+        ran = subprocess.run(command, capture_output=True, text=True, timeout=TIMEOUT_S, check=False)
+        said = "" if ran.returncode == 0 else (ran.stderr.strip().splitlines() or ["no message"])[-1][:300]
+    except subprocess.TimeoutExpired:
+        said = f"took more than {TIMEOUT_S} s"
+    row = {"name": name, "step": step, "error": said} if said else json.loads(ran.stdout.splitlines()[-1])
+    print(json.dumps(row), flush=True)
+    with (out / "made.jsonl").open("a") as file:
+        file.write(json.dumps(row) + "\n")
+    return bool(said)
+
+
+def _measured(step: str, name: str, out: Path) -> dict[str, Any]:
+    warnings.simplefilter("ignore")
+    logging.disable(logging.WARNING)
+    seconds = STEPS[step][0](name, out)
+    peak_kb = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+    return {"name": name, "step": step, "cpu_s": round(seconds, 2), "peak_mb": round(peak_kb / 1024)}
+
+
+def _written(path: Path, write: Callable[[Path], Any]) -> None:
+    """Under its own name only when it is whole."""
+    part = path.with_name(f"part.{path.name}")
+    write(part)
+    part.rename(path)
+
+
+def source(name: str, out: Path) -> float:
+    """The ONNX file by PyTorch's exporter, and the samples with the module's own answers."""
+    import numpy as np
+    import torch
+
+    from benchmarks.peers.networks import find, inputs, seeded
+
+    torch.backends.mha.set_fastpath_enabled(
+        False
+    )  # an operator of PyTorch's own, which exporters cannot write
+    module, samples = seeded(find(name)), inputs(find(name), SAMPLES)
+    with torch.no_grad():
+        answers = np.concatenate([module(each).numpy() for each in samples])
+        np.savez(
+            out / f"{name}.npz", input=np.concatenate([each.numpy() for each in samples]), output=answers
+        )
+        began = time.process_time()
+        _written(
+            out / f"{name}.onnx",
+            lambda path: torch.onnx.export(
+                module, (samples[0],), str(path), input_names=["input"], output_names=["output"],
+                opset_version=18, dynamo=True, external_data=False, verbose=False,
+            ),
+        )  # fmt: skip
+    return time.process_time() - began
+
+
+def litert(name: str, out: Path) -> float:
+    """litert-torch's float .tflite; torch.export, which it begins with, is not counted."""
+    import litert_torch
+    import torch
+
+    from benchmarks.peers.networks import find, inputs, seeded
+
+    torch.backends.mha.set_fastpath_enabled(False)
+    module, sample = seeded(find(name)), inputs(find(name), 1)
+    exported, spent = torch.export.export, 0.0
+
+    def timed(*given: Any, **options: Any) -> Any:
+        nonlocal spent
+        start = time.process_time()
+        made = exported(*given, **options)
+        spent += time.process_time() - start
+        return made
+
+    torch.export.export = timed
+    began = time.process_time()
+    converted = litert_torch.convert(module, tuple(sample))
+    _written(out / f"{name}.litert.tflite", lambda path: converted.export(str(path)))
+    return time.process_time() - began - spent
+
+
+def edge_quantizer(name: str, out: Path) -> float:
+    """ai-edge-quantizer's static w8a8 and dynamic int8 of litert-torch's float file."""
+    import numpy as np
+    from ai_edge_quantizer import quantizer, recipe
+
+    samples = np.load(out / f"{name}.npz")["input"][:CALIBRATE]
+    path = out / f"{name}.litert.tflite"
+    began = time.process_time()
+    recipes = {"static": recipe.static_wi8_ai8(), "dynamic": recipe.dynamic_wi8_afp32()}
+    for form, chosen in recipes.items():
+        maker = quantizer.Quantizer(str(path), chosen)
+        key = _signature(path)
+        ranges = (
+            maker.calibrate({key[0]: [{key[1]: each[None]} for each in samples]})
+            if maker.need_calibration
+            else None
+        )
+        made = maker.quantize(ranges)
+        content = bytes(made.quantized_model)
+        _written(out / f"{name}.aeq_{form}.tflite", lambda path, content=content: path.write_bytes(content))
+    return time.process_time() - began
+
+
+def _signature(path: Path) -> tuple[str, str]:
+    """Name of the signature and of its one input."""
+    from ai_edge_litert.interpreter import Interpreter
+
+    ((name, ports),) = Interpreter(str(path)).get_signature_list().items()
+    return name, ports["inputs"][0]
+
+
+def onnx_quantizer(name: str, out: Path) -> float:
+    """ONNX Runtime's quantizer: static with u8 and with s8 activations, weights s8 per channel, and dynamic."""
+    import numpy as np
+    from onnxruntime import quantization
+    from onnxruntime.quantization.shape_inference import quant_pre_process
+
+    samples = np.load(out / f"{name}.npz")["input"][:CALIBRATE]
+
+    class Reader(quantization.CalibrationDataReader):
+        def __init__(self) -> None:
+            self.left = iter(samples)
+
+        def get_next(self) -> Any:
+            found = next(self.left, None)
+            return None if found is None else {"input": found[None]}
+
+    began = time.process_time()
+    ready = out / f"part.{name}.ready.onnx"
+    quant_pre_process(str(out / f"{name}.onnx"), str(ready), skip_symbolic_shape=True)
+    signed = quantization.QuantType.QInt8
+    for form, activations in (("u8s8", quantization.QuantType.QUInt8), ("s8s8", signed)):
+        _written(
+            out / f"{name}.ort_{form}.onnx",
+            lambda path, activations=activations: quantization.quantize_static(
+                str(ready), str(path), Reader(), quant_format=quantization.QuantFormat.QDQ, per_channel=True,
+                activation_type=activations, weight_type=signed,
+            ),
+        )  # fmt: skip
+    _written(
+        out / f"{name}.ort_dynamic.onnx",
+        lambda path: quantization.quantize_dynamic(
+            str(ready), str(path), per_channel=True, weight_type=signed
+        ),
+    )
+    ready.unlink()
+    return time.process_time() - began
+
+
+STEPS: dict[str, tuple[Callable[[str, Path], float], tuple[str, ...]]] = {
+    "source": (source, ("onnx", "npz")),
+    "litert": (litert, ("litert.tflite",)),
+    "edge_quantizer": (edge_quantizer, ("aeq_static.tflite", "aeq_dynamic.tflite")),
+    "onnx_quantizer": (onnx_quantizer, ("ort_u8s8.onnx", "ort_s8s8.onnx", "ort_dynamic.onnx")),
+}
+"""Step -> what does it and returns its seconds of processor time, and the files that it leaves, after the name."""
+
+
+if __name__ == "__main__":
+    sys.exit(main())
