@@ -6,7 +6,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 PIP := $(BIN)/python -m pip install --quiet --disable-pip-version-check -c constraints.txt
 
-.PHONY: help demo test test-all sweep zoo trained devices arm64 bare lint bench chains-bench wheel wheelhouse offline versions runtimes clean
+.PHONY: help demo test test-all sweep zoo trained devices arm64 bare lint bench chains-bench peers-bench wheel wheelhouse offline versions runtimes clean
 
 help:  ## what can be made
 	@grep -E '^[a-z0-9-]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*## /\t/' | expand -t 14
@@ -115,6 +115,19 @@ MEDIAPIPE_PYTHON ?= $(firstword $(wildcard $(addsuffix /python3.11,$(subst :, ,$
 
 chains-bench: $(VENV)/.test .venv-mediapipe/.made  ## chains of faces and bodies against MediaPipe's own; needs EDGEMM_SHARED, four minutes
 	OMP_NUM_THREADS=1 EDGEMM_MEDIAPIPE=.venv-mediapipe/bin/python $(BIN)/python -m benchmarks chains
+
+# litert-torch chooses its own PyTorch; timm goes beside it without torchvision.
+.venv-peers/.made:
+	$(PYTHON) -m venv .venv-peers
+	.venv-peers/bin/python -m pip install --quiet --disable-pip-version-check "litert-torch==0.10.*" "ai-edge-quantizer==0.10.*" \
+		onnx onnxscript onnxruntime safetensors pyyaml pillow huggingface-hub
+	.venv-peers/bin/python -m pip install --quiet --disable-pip-version-check --no-deps timm==1.0.31
+	touch $@
+
+peers-bench: $(VENV)/.test .venv-peers/.made  ## fourteen architectures against litert-torch, ai-edge-quantizer and onnxruntime's quantizer; an hour
+	OMP_NUM_THREADS=1 .venv-peers/bin/python -m benchmarks.peers.export --out out/peers
+	OMP_NUM_THREADS=1 $(BIN)/python -m benchmarks.peers.measure out/peers; \
+	code=$$?; cp out/peers/table.md benchmarks/peers/table.md; exit $$code
 
 wheel: $(VENV)/.made  ## dist/edgemm-*.whl
 	$(PIP) build

@@ -17,7 +17,17 @@ def names() -> list[str]:
         name
         for name in found
         if name
-        not in ("__main__", "moonshine", "networks", "ocr_pages", "shared", "shrinking", "timing", "zoo")
+        not in (
+            "__main__",
+            "moonshine",
+            "networks",
+            "ocr_pages",
+            "peers",
+            "shared",
+            "shrinking",
+            "timing",
+            "zoo",
+        )
     )
 
 
