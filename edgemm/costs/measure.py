@@ -16,7 +16,7 @@ import numpy as np
 from edgemm.backends import opener_of
 from edgemm.backends.backend import Backend
 from edgemm.costs.models import CostModel, cost_models, with_payloads
-from edgemm.costs.point import Point
+from edgemm.costs.point import DYNAMIC_UNSIGNED, INT8_UNSIGNED, Point
 from edgemm.costs.table import FORMATS, CostTable
 from edgemm.delegates import find_delegate
 from edgemm.errors import EdgemmError, MissingDependency
@@ -28,9 +28,11 @@ WITHIN_S = 100.0
 """Seconds after which no further round ends."""
 ROUND_S = 0.02
 """Processor time that a model is run for in a round, once it is warm."""
-FEWEST = 5
+FEWEST = 3
 MOST = 400
 """Inferences in a round."""
+X86_ONLY = (INT8_UNSIGNED, DYNAMIC_UNSIGNED)
+"""Precisions that files for other processors do not have."""
 LEAST_US = 0.01
 NOTHING = "nothing"
 """Kind of the model that computes next to nothing: its time, that of a call, is taken off all others."""
@@ -56,7 +58,8 @@ def measure_costs(
     """Times the models that come with edgemm, in the formats whose runtime is installed, on one thread.
 
     Each is opened and timed `rounds` times, all models in turns, so that what else the machine does spoils no single
-    one. The time is processor time of this process: what waits for others does not count.
+    one; where that is late, a model has the fewest inferences that give a median. The time is processor time of this
+    process: what waits for others does not count.
 
     Args:
         models: gives them anew for each round.
@@ -68,7 +71,9 @@ def measure_costs(
         MissingDependency: neither runtime is installed.
     """
     runtimes = installed_runtimes()
-    total = sum(each.format in runtimes for each in (cost_models() if models is with_payloads else models()))
+    total = sum(
+        _is_wanted(each, runtimes) for each in (cost_models() if models is with_payloads else models())
+    )
     found: dict[str, _Timed] = {}
     began, done, made = time.monotonic(), 0, 0
     with _no_garbage():
@@ -78,11 +83,12 @@ def measure_costs(
                 break
             made += 1
             for each in models():
-                if each.format not in runtimes:
+                if not _is_wanted(each, runtimes):
                     continue
                 if progress is not None:
                     progress("costs", done, total * rounds)
-                _time_one(each, found.setdefault(each.file, _Timed(replace(each, payload=b""))))
+                late = time.monotonic() - began > within_s * (done + 1) / total
+                _time_one(each, found.setdefault(each.file, _Timed(replace(each, payload=b""))), late=late)
                 done += 1
     if progress is not None:
         progress("costs", total * rounds, total * rounds)
@@ -120,7 +126,11 @@ def installed_runtimes() -> dict[str, str]:
     return found
 
 
-def _time_one(model: CostModel, found: _Timed) -> None:
+def _is_wanted(model: CostModel, runtimes: Mapping[str, str]) -> bool:
+    return model.format in runtimes and (instructions().kind == "x86" or model.precision not in X86_ONLY)
+
+
+def _time_one(model: CostModel, found: _Timed, *, late: bool) -> None:
     """One round; a model that the runtime refuses, being older than the operators in it, is left out."""
     try:
         backend = opener_of(model.format)(model.payload, find_delegate("cpu"), 1)
@@ -130,7 +140,7 @@ def _time_one(model: CostModel, found: _Timed) -> None:
         return
     try:
         _feed(backend)
-        found.medians_us.append(_median_us(backend.run))
+        found.medians_us.append(_median_us(backend.run, 0.0 if late else ROUND_S))
         found.delegated = not backend.coverage.remaining
     finally:
         backend.close()
@@ -146,14 +156,14 @@ def _feed(backend: Backend) -> None:
         del buffer
 
 
-def _median_us(run: Callable[[], object]) -> float:
-    """Of one inference, warm."""
+def _median_us(run: Callable[[], object], seconds: float) -> float:
+    """Of one inference, warm; of the fewest where there is no time."""
     clock = time.process_time_ns
     times: list[int] = []
     run()
     run()
     spent = 0
-    while len(times) < FEWEST or (spent < ROUND_S * 1e9 and len(times) < MOST):
+    while len(times) < FEWEST or (spent < seconds * 1e9 and len(times) < MOST):
         began = clock()
         run()
         times.append(clock() - began)

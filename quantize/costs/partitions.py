@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import deque
 from collections.abc import Mapping
 
 import onnx_ir as ir
@@ -12,26 +13,32 @@ def count_partitions(graph: ir.Graph, delegated: Mapping[str, bool]) -> int:
     other kind has its turn.
 
     Args:
-        delegated: node name -> XNNPACK runs it. Nodes that are not in it are in no piece.
+        delegated: name of every node -> XNNPACK runs it.
     """
-    waiting = [node for node in graph if str(node.name) in delegated]
-    left = {str(node.name) for node in waiting}
+    missing = {str(node.name): len(_before(node)) for node in graph}
+    ready: dict[bool, deque[ir.Node]] = {True: deque(), False: deque()}
+    for node in graph:
+        if not missing[str(node.name)]:
+            ready[delegated[str(node.name)]].append(node)
     pieces, turn = 0, True
-    stuck = 0
-    while waiting and stuck < 2:
-        taken, rest = 0, []
-        for node in waiting:
-            before = {
-                str(made.name)
-                for value in node.inputs
-                if value is not None and (made := value.producer()) is not None
-            }
-            if delegated[str(node.name)] is turn and not before & left:
-                left.discard(str(node.name))
-                taken += 1
-            else:
-                rest.append(node)
-        pieces += bool(taken) and turn
-        stuck = 0 if taken else stuck + 1
-        waiting, turn = rest, not turn
+    while ready[True] or ready[False]:
+        pieces += turn and bool(ready[True])
+        while ready[turn]:
+            for reader in _after(ready[turn].popleft()):
+                name = str(reader.name)
+                missing[name] -= 1
+                if not missing[name]:
+                    ready[delegated[name]].append(reader)
+        turn = not turn
     return pieces
+
+
+def _before(node: ir.Node) -> set[str]:
+    """Names of the nodes that it waits for."""
+    makers = [value.producer() for value in node.inputs if value is not None]
+    return {str(maker.name) for maker in makers if maker is not None}
+
+
+def _after(node: ir.Node) -> list[ir.Node]:
+    """The nodes that wait for it, each once."""
+    return list({str(each.name): each for value in node.outputs for each in value.consumers()}.values())

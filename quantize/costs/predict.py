@@ -97,7 +97,11 @@ class _Prediction:
         fused, unknown, shown = hosts(self.model), set(), pictures(self.model.graph)
         nodes: dict[str, float] = {}
         delegated: dict[str, bool] = {}
-        far = self.curves.distance_us(sum(map(self.weight_bytes, self.model.graph)))
+        works = {str(node.name): work_of(node) for node in self.model.graph}
+        weights = {
+            str(node.name): self.weight_bytes(node, works[str(node.name)]) for node in self.model.graph
+        }
+        far = self.curves.distance_us(sum(weights.values()))
         for node in self.model.graph:
             name = str(node.name)
             curve = NOTHING
@@ -106,7 +110,7 @@ class _Prediction:
                 if found is None:
                     unknown.add(kind_of(node))
                 curve = found or self.curves.find(PLAIN, FLOAT) or NOTHING
-            nodes[name] = curve.us(work_of(node)) + far * self.weight_bytes(node)
+            nodes[name] = curve.us(works[name]) + far * weights[name]
             delegated[name] = curve.delegated
         changes = sum(_change_us(self.curves, size(value)) for value in self._changed())
         partitions, between = 0, 0.0
@@ -133,14 +137,14 @@ class _Prediction:
             return DYNAMIC_UNSIGNED if unsigned else DYNAMIC
         return FLOAT
 
-    def weight_bytes(self, node: ir.Node) -> int:
+    def weight_bytes(self, node: ir.Node, work: Work) -> int:
         """Of the constants that the operator reads while it runs."""
         if node.op_type not in WEIGHTED and node.op_type not in RECURRENT:
             return 0
         chosen = self.plan.precision.get(str(node.name), Precision.FLOAT)
         unpacked = chosen is Precision.DYNAMIC and self.format == "tflite" and node.op_type == "Conv"
         whole = chosen is Precision.FLOAT or unpacked
-        return work_of(node).weights * (FLOAT_BYTES if whole else 1)
+        return work.weights * (FLOAT_BYTES if whole else 1)
 
     def _is_free(self, node: ir.Node) -> bool:
         """It only says how a tensor lies: TFLite's writer keeps pictures with their channels last."""

@@ -252,14 +252,40 @@ def test_a_model_that_the_runtime_refuses_is_left_out() -> None:
 def test_no_round_is_begun_that_would_end_too_late(monkeypatch: pytest.MonkeyPatch) -> None:
     needs(installed_runtimes)
     begun: list[int] = []
+    seconds: list[float] = []
 
     def counted() -> Iterator[CostModel]:
         begun.append(1)
         return few()
 
-    monkeypatch.setattr(measuring, "ROUND_S", 0.001)
+    def median_us(run: Any, each_s: float) -> float:
+        seconds.append(each_s)
+        return 1.0
+
+    monkeypatch.setattr(measuring, "_median_us", median_us)
     measure_costs(models=counted, rounds=5, within_s=0.0)
     assert len(begun) == 2  # once to count, once to time
+    assert set(seconds) == {0.0}  # late from the beginning
+    seconds.clear()
+    measure_costs(models=counted, rounds=2, within_s=1e9)
+    assert len(begun) == 5
+    assert set(seconds) == {measuring.ROUND_S}
+
+
+def test_unsigned_weights_are_timed_where_files_have_them(monkeypatch: pytest.MonkeyPatch) -> None:
+    needs(installed_runtimes)
+    monkeypatch.setattr(measuring, "_time_one", lambda model, found, late: found.medians_us.append(1.0))
+
+    def weighted() -> Iterator[CostModel]:
+        return (each for each in with_payloads() if each.file.startswith("gemm/1_256_64."))
+
+    for kind, there in (("x86", True), ("arm", False)):
+        monkeypatch.setattr(measuring, "instructions", lambda kind=kind: Instructions(kind))
+        points = measure_costs(models=weighted, rounds=1).points
+        for format_, listed in points.items():
+            precisions = {each.precision for each in listed}
+            assert {"float", "int8", "dynamic"} <= precisions
+            assert ({"int8_u8", "dynamic_u8"} <= precisions) is (there and format_ == "onnx")
 
 
 def test_the_command_writes_a_table(
