@@ -6,6 +6,7 @@ import argparse
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from edgemm import atomic
 from edgemm.cli.output import emit_json, table
 from edgemm.cli.parser import CommandParser, real, whole
 from edgemm.cli.words import add_delegate
@@ -105,6 +106,8 @@ def run(options: argparse.Namespace) -> int:
 def _costs(options: argparse.Namespace) -> int:
     """Measures the table of this machine."""
     _refuse_beside_costs(options)
+    if options.output is not None:
+        _check_output(options.output)
     from edgemm.cli.progress import ProgressBar
     from edgemm.costs.measure import measure_costs
 
@@ -122,6 +125,13 @@ def _costs(options: argparse.Namespace) -> int:
     else:
         print("nothing is written: name a file with -o costs.json")
     return 0
+
+
+def _check_output(path: Path) -> None:
+    """Before two minutes are spent."""
+    if path.suffix.lower() != ".json":
+        raise InputError(f"-o, --output: expected a name that ends in .json, found {path}")
+    atomic.check(path, "-o, --output")
 
 
 def _refuse_beside_costs(options: argparse.Namespace) -> None:

@@ -21,6 +21,7 @@ from edgemm.costs.table import FORMATS, CostTable
 from edgemm.delegates import find_delegate
 from edgemm.errors import EdgemmError, MissingDependency
 from edgemm.instructions import instructions
+from edgemm.runtime_noise import without_noise
 
 ROUNDS = 3
 """Times that every model is opened and timed; the least of the medians counts."""
@@ -133,7 +134,8 @@ def _is_wanted(model: CostModel, runtimes: Mapping[str, str]) -> bool:
 def _time_one(model: CostModel, found: _Timed, *, late: bool) -> None:
     """One round; a model that the runtime refuses, being older than the operators in it, is left out."""
     try:
-        backend = opener_of(model.format)(model.payload, find_delegate("cpu"), 1)
+        with without_noise():
+            backend = opener_of(model.format)(model.payload, find_delegate("cpu"), 1)
     except MissingDependency:
         raise
     except EdgemmError:

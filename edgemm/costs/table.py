@@ -75,9 +75,9 @@ class CostTable:
         """Writes the table, a line for each point.
 
         Raises:
-            OSError: the folder cannot be written, or `path` is a link or a device.
+            InputError: the folder cannot be written, or `path` is a link or a device.
         """
-        atomic.write(path, [self._text().encode()])
+        atomic.save(path, self._text())
 
     def _text(self) -> str:
         whole = self.to_json()

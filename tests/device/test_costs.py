@@ -318,6 +318,8 @@ def test_the_command_writes_a_table(
         (["bench", "--costs", "--max-p99", "2"], "--max-p99"),
         (["bench", "--costs", "--delegate", "edgetpu"], "--delegate"),
         (["bench", "x.tflite", "-o", "x.json"], "only with --costs"),
+        (["bench", "--costs", "-o", "x.tflite"], "ends in .json"),
+        (["bench", "--costs", "-o", "/no/such/folder/x.json"], "/no/such/folder"),
     ],
 )
 def test_what_does_not_go_together_is_refused(

@@ -74,7 +74,7 @@ def test_a_float_plan_is_the_sum_of_its_nodes(chain: ir.Model) -> None:
     assert (cost.total_us, cost.changes_us, cost.partitions, cost.unknown) == (25.0, 0.0, 1, ())
 
 
-MIXED = {"one": Precision.INT8, "relu": Precision.INT8, "sig": Precision.INT8, "two": Precision.DYNAMIC}
+MIXED = {"one": Precision.INT8, "sig": Precision.INT8, "two": Precision.DYNAMIC}
 
 
 def test_changes_lie_between_integers_and_float(chain: ir.Model) -> None:
