@@ -23,7 +23,7 @@ from edgemm.quantize.costs.curves import (
     Curves,
     curves_of,
 )
-from edgemm.quantize.costs.kinds import PICTURE, constant, kind_of, pictures, size, work_of
+from edgemm.quantize.costs.kinds import PICTURE, constant, kind_of, pictures, shape_of, size, work_of
 from edgemm.quantize.costs.partitions import count_partitions
 from edgemm.quantize.fusion import hosts
 from edgemm.quantize.legality import is_real
@@ -148,12 +148,25 @@ class _Prediction:
 
     def _is_free(self, node: ir.Node) -> bool:
         """It only says how a tensor lies: TFLite's writer keeps pictures with their channels last."""
-        if all(constant(value) for value in node.inputs):
+        if all(constant(value) for value in node.inputs) or self._is_bias(node):
             return True
         if self.format != "tflite" or node.op_type != "Transpose":
             return False
         order = tuple(node.attributes.get_ints("perm", ()))
         return order in ((0, 2, 3, 1), (0, 3, 1, 2))
+
+    def _is_bias(self, node: ir.Node) -> bool:
+        """The constant row that is added to a product: tables count it with that, as it mostly comes."""
+        if node.op_type != "Add":
+            return False
+        for product, row in (node.inputs, node.inputs[::-1]):
+            maker = None if product is None else product.producer()
+            if maker is None or maker.op_type != "MatMul" or kind_of(maker) != "gemm" or not constant(row):
+                continue
+            alone = len(maker.outputs[0].uses()) == 1 and not maker.outputs[0].is_graph_output()
+            if alone and size(row) == shape_of(product)[-1] and self._is_int8(maker) is self._is_int8(node):
+                return True
+        return False
 
     def _changed(self) -> Iterator[ir.Value]:
         """Values that are stored both as integers and as float numbers; those of the graph's ends included where the

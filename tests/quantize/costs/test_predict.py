@@ -15,6 +15,7 @@ from edgemm.errors import InputError
 from edgemm.quantize import Plan, Precision, make_plan
 from edgemm.quantize.costs import change_us, partition_us, predict
 from edgemm.quantize.costs.curves import fit
+from edgemm.quantize.costs.kinds import kind_of, pictures, work_of
 from edgemm.quantize.target import TARGETS
 
 Make = Callable[..., Any]
@@ -169,6 +170,101 @@ def test_far_weights_take_longer(build: Make) -> None:
     assert integers == pytest.approx(2.0 + 64 * 64 * 0.002 * share)
 
 
+def test_weights_that_are_unpacked_when_the_file_is_loaded_are_float_weights(chain: ir.Model) -> None:
+    """A dynamic convolution of .tflite; ONNX Runtime unpacks its weights in each inference."""
+    near, far = Work(1, 0, 0, 4), Work(1, 0, 0, 16)
+    streams = (Point("stream", "float", near, 4 * 0.004), Point("stream", "float", far, 16 * 0.044))
+    points = (*FIXED, *streams)
+    found = plan({"one": Precision.DYNAMIC, "two": Precision.DYNAMIC})
+    made = CostTable("AVX2", {"tflite": points, "onnx": points})
+    assert predict(chain, found, "tflite", made).nodes["two"] == pytest.approx(12.0 + 16 * 4 * 0.01)
+    share = np.log(2 * 16 / 16) / np.log(4)
+    assert predict(chain, found, "onnx", made).nodes["two"] == pytest.approx(12.0 + 16 * 0.01 * share)
+
+
+def test_a_row_added_to_a_product_is_counted_with_it(build: Make) -> None:
+    """The one behind the product that alone reads it; the same row behind a sigmoid is an Add."""
+    model = build(
+        """graph (float[2, 4] x) => (float[2, 4] z, float[2, 4] v) {
+            [m] a = MatMul (x, w)
+            [bias] y = Add (row, a)
+            [s] z = Sigmoid (y)
+            [n] b = MatMul (z, w)
+            [two] c = Add (b, row)
+            [more] v = Mul (c, b) }""",
+        w=np.ones((4, 4)), row=np.ones(4),
+    )  # fmt: skip
+    points = (
+        point("gemm", "float", 9.0), point("gemm", "int8", 5.0), point("add_broadcast", "float", 2.0),
+        point("mul", "float", 3.0), point("sigmoid", "float", 1.0),
+    )  # fmt: skip
+    made = table(*points)
+    nodes = predict(model, plan({}), "tflite", made).nodes
+    assert nodes == {"m": 9.0, "bias": 0.0, "s": 1.0, "n": 9.0, "two": 2.0, "more": 3.0}
+    mixed = predict(model, plan({"m": Precision.INT8}), "tflite", made).nodes
+    assert (mixed["m"], mixed["bias"]) == (5.0, 2.0)
+
+
+@pytest.mark.parametrize(
+    ("shape", "group", "taps", "kind"),
+    [
+        ((1, 3, 8, 8), 1, 3, "conv_thin"),
+        ((1, 16, 8, 8), 1, 3, "conv"),
+        ((1, 16, 8, 8), 1, 1, "conv_1x1"),
+        ((1, 16, 8, 8), 16, 5, "conv_depthwise"),
+        ((1, 16, 8, 8), 16, 7, "conv_depthwise_large"),
+        ((1, 16, 8, 8), 2, 3, "conv_grouped"),
+        ((1, 32, 8, 8), 2, 3, "conv_grouped_wide"),
+    ],
+)
+def test_convolutions_of_different_shapes_are_different_kinds(
+    build: Make, shape: tuple[int, ...], group: int, taps: int, kind: str
+) -> None:
+    channels = shape[1]
+    model = build(
+        f"""graph (float[1, {channels}, 8, 8] x) => (float[1, {channels}, 8, 8] y) {{
+            y = Conv<group = {group}, pads = [{taps // 2}, {taps // 2}, {taps // 2}, {taps // 2}]> (x, w) }}""",
+        w=np.ones((channels, channels // group, taps, taps)),
+    )
+    assert kind_of(next(iter(model.graph))) == kind
+
+
+def test_a_thin_convolution_moves_its_windows(build: Make, weights: Make) -> None:
+    """2 x 2 windows of 3 x 1 x 1 numbers and 2 x 2 x 4 results; of a wide one its 2 x 2 x 8 numbers."""
+    text = f"graph (float[1, C, 2, 2] x) => (float[1, 4, 2, 2] y) {{ y = Conv<{CONV}> (x, w) }}"
+    thin = build(text.replace("C, 2", "3, 2"), w=weights(4, 3, 1, 1))
+    wide = build(text.replace("C, 2", "8, 2"), w=weights(4, 8, 1, 1))
+    assert work_of(next(iter(thin.graph))) == Work(1, 4 * 4 * 3, 4 * 3 + 16, 12, 4)
+    assert work_of(next(iter(wide.graph))) == Work(1, 4 * 4 * 8, 4 * 8 + 16, 32, 4)
+
+
+def test_an_embedding_moves_what_it_picks(build: Make) -> None:
+    model = build("graph (int64[1, 3] i) => (float[1, 3, 5] y) { y = Gather (w, i) }", w=np.ones((100, 5)))
+    assert work_of(next(iter(model.graph))) == Work(1, 0, 2 * 15, 0, 0)
+
+
+def test_what_a_convolution_has_made_is_a_picture_until_it_is_reshaped(build: Make, weights: Make) -> None:
+    model = build(
+        f"""graph (float[1, 4, 2, 2] x) => (float[4, 4] z) {{
+            [before] a = Sigmoid (x)
+            [conv] b = Conv<{CONV}> (a, w)
+            [act] c = HardSwish (b)
+            [add] d = Add (c, x)
+            [flat] e = Reshape (d, shape)
+            [after] z = Sigmoid (e) }}""",
+        w=weights(4, 4, 1, 1), shape=np.array([4, 4]),
+    )  # fmt: skip
+    assert pictures(model.graph) == {"conv", "act", "add"}
+    points = (
+        *per_element("sigmoid", "float", 1.0), point("conv_thin", "float", 1.0), point("hardswish", "float", 5.0),
+        point("add", "float", 6.0), point("picture_hardswish", "float", 2.0), point("picture_sigmoid", "float", 0.0),
+        point("reshape", "float", 0.0),
+    )  # fmt: skip
+    nodes = predict(model, plan({}), "onnx", table(*points, format_="onnx")).nodes
+    assert (nodes["act"], nodes["add"]) == (2.0, 6.0)
+    assert nodes["before"] == nodes["after"] == pytest.approx(32.0)
+
+
 def test_a_change_of_one_value() -> None:
     made = table(*per_element("change", "int8", 0.25))
     assert change_us(100, "tflite", made) == pytest.approx((50.0, 50.0))
@@ -192,6 +288,21 @@ def test_a_fit_finds_the_shares_that_made_the_points() -> None:
     ]
     curve = fit(points)
     assert curve.shares == pytest.approx(shares, rel=1e-6, abs=1e-9)
+
+
+def test_multiplications_always_have_a_share() -> None:
+    """Points that what is moved alone would fit: a larger kernel takes longer all the same."""
+    points = [Point("k", "float", Work(1, 1000 * n, 10 * n, 0, 0), 5.0 * n) for n in (1, 3, 9)]
+    assert fit(points).us(Work(1, 90_000, 10, 0, 0)) > 100
+
+
+def test_the_noise_of_a_measurement_bends_no_curve() -> None:
+    """What is nothing at two sizes out of three is no reason to call the third nothing."""
+    sizes = (100, 200, 100_000)
+    points = [
+        Point("k", "float", Work(1, 0, n, 0, 0), us) for n, us in zip(sizes, (0.01, 0.01, 20.0), strict=True)
+    ]
+    assert fit(points).us(Work(1, 0, 100_000, 0, 0)) == pytest.approx(20.0, rel=0.1)
 
 
 def test_no_share_is_negative_and_more_work_never_takes_less() -> None:
