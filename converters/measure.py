@@ -277,9 +277,7 @@ class Judge:
         Raises:
             RunFailed: it does not run.
         """
-        target = plan.target
-        emulate = target.activations_symmetric or (target.saturates_here and file.format == "onnx")
-        emulate = emulate and plan.scheme != "float"
+        emulate = is_emulated(file, plan)
         found = run_artifact(file, self.samples, emulate=emulate, timed=timed, tick=self.tick)
         task, states = self._by_task(file, found.outputs)
         if self.samples.recordings and self.card is not None:
@@ -316,6 +314,13 @@ class Judge:
     def planned(self, model: ir.Model, plan: Plan) -> Fidelity:
         """What the file of a plan would keep."""
         return self.written(write_plan(model, plan, self.format, self.settings), plan, timed=False)[0]
+
+
+def is_emulated(file: Written, plan: Plan) -> bool:
+    """This machine's integer kernels compute otherwise than those of the target: Q/DQ is computed as written."""
+    target = plan.target
+    other = target.activations_symmetric or (target.saturates_here and file.format == "onnx")
+    return other and plan.scheme != "float"
 
 
 def _some(contexts: Sequence[Context] | None, chosen: npt.NDArray[Any]) -> tuple[Context, ...] | None:

@@ -118,6 +118,30 @@ class TaskJudge:
             yield right, answer
 
 
+def results_of(
+    card: ModelCard,
+    ports: Sequence[Port],
+    expected: Sequence[Arrays],
+    found: Sequence[Arrays],
+    samples: Samples,
+) -> Iterator[tuple[Result, Result]]:
+    """The results of source and file by the card's task, sample by sample; ends where either cannot be decoded.
+
+    Args:
+        card: with the names and layouts of the file's tensors.
+        ports, expected, found, samples: as of `TaskJudge.judge`.
+    """
+    task = find_task(card.task)
+    if task is None:
+        return
+    judge = TaskJudge(task, task.Recipe() if card.recipe is None else card.recipe)
+    contexts = samples.contexts or (_of_tensor(card),) * len(samples)
+    try:
+        yield from judge._pairs(card, judge.recipe, ports, zip(expected, found, contexts, strict=True))
+    except (InputError, _SourceFails, _FileFails):
+        return
+
+
 class _SourceFails(Exception):
     """The source's outputs cannot be decoded: its results say nothing."""
 

@@ -9,6 +9,7 @@ from edgemm.converters.aware.source import TrainedSource
 from edgemm.converters.describe import describe as described
 from edgemm.converters.golden import make_goldens
 from edgemm.converters.kept_metadata import keep_metadata
+from edgemm.converters.pipeline.used_data import samples_hash
 from edgemm.converters.pipeline.work import Work
 
 UNTRAINED = "weights and ranges are those before training"
@@ -49,6 +50,14 @@ def describe(work: Work) -> None:
     if work.own_ranges is not None and work.plan.scheme == "static":
         work.card = work.card.with_(
             quantization={**work.card.quantization, "ranges": "of the quantized source; no calibration data"}
+        )
+    if work.calibration_data is not None and work.plan.scheme == "static":
+        seen = work.calibration_data
+        work.card = work.card.with_(
+            quantization={
+                **work.card.quantization,
+                "calibration": {"samples": len(seen), "sha256": samples_hash(seen)},
+            }
         )
     if isinstance(source, TrainedSource) and source.trained:
         trained = {"training": "quantization-aware", "compared_with": "the float model before training"}

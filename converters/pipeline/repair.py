@@ -8,6 +8,7 @@ import onnx_ir as ir
 
 from edgemm.converters.evaluation import input_ranges
 from edgemm.converters.passes.quantized import declared_ranges
+from edgemm.converters.pipeline.examples import tell_examples
 from edgemm.converters.pipeline.measure import explain, not_finite_because
 from edgemm.converters.pipeline.plan import float_in_source, with_shared_states
 from edgemm.converters.pipeline.work import Work
@@ -42,6 +43,7 @@ def repair(work: Work) -> None:
     if work.fidelity.missed and options.gate != "off" and options.repair == "auto" and able:
         _take(work, _repaired(work))
     explain(work)
+    tell_examples(work)
     if work.fidelity.missed and options.gate == "fail":
         if _only_rounding(work):
             work.notes.append(ROUNDS.format(missed="; ".join(work.fidelity.missed)))

@@ -9,7 +9,8 @@ from typing import Any
 
 from edgemm.card import ModelCard
 from edgemm.converters.diagnose import Diagnosis
-from edgemm.converters.fidelity import Fidelity
+from edgemm.converters.examples import NO_EXAMPLES, Examples
+from edgemm.converters.fidelity import Fidelity, Gate
 from edgemm.converters.latency import Latency
 from edgemm.converters.options import Options
 from edgemm.converters.pipeline.describe import describe
@@ -19,6 +20,7 @@ from edgemm.converters.pipeline.prepare import prepare
 from edgemm.converters.pipeline.read import read
 from edgemm.converters.pipeline.reload import reload
 from edgemm.converters.pipeline.repair import repair
+from edgemm.converters.pipeline.used_data import UsedData, used_data
 from edgemm.converters.pipeline.work import Work
 from edgemm.converters.pipeline.write import write
 from edgemm.converters.source_refused import telling_damage
@@ -55,6 +57,12 @@ class Conversion:
     """What was decided for each operator, as a table for people."""
     diagnosis: Diagnosis | None = None
     """Which layer loses how much, where it was asked for."""
+    examples: Examples = NO_EXAMPLES
+    """Samples that the file answers otherwise than the source, where it was asked to explain."""
+    used: UsedData = field(default_factory=UsedData)
+    """What it was calibrated and measured on."""
+    limits: Gate = field(default_factory=Gate)
+    """The gate."""
 
     @property
     def float_latency_ms(self) -> float:
@@ -123,4 +131,7 @@ def _conversion(work: Work) -> Conversion:
         work.repaired.layers if work.repaired is not None else (),
         work.explanation,
         work.diagnosis,
+        work.examples,
+        used_data(work),
+        work.options.limits,
     )

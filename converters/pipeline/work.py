@@ -10,6 +10,7 @@ from edgemm.artifact import Artifact
 from edgemm.artifact.goldens import Goldens
 from edgemm.card import ModelCard
 from edgemm.converters.diagnose import Diagnosis
+from edgemm.converters.examples import NO_EXAMPLES, Examples
 from edgemm.converters.fidelity import Fidelity, evaluation_part
 from edgemm.converters.latency import NOT_MEASURED, Latency
 from edgemm.converters.measure import Judge
@@ -59,6 +60,7 @@ class Work:
     """Seconds that the file took to be measured on all samples."""
     repaired: Repaired | None = None
     diagnosis: Diagnosis | None = None
+    examples: Examples = NO_EXAMPLES
     explanation: str = ""
     card: ModelCard | None = None
     goldens: Goldens | None = None

@@ -112,6 +112,7 @@ def _command(words: list[str], before: list[str]) -> int:
     made = parser(words[0])
     signals.check()
     options = made.read(words)
+    options.words = words  # reports tell them
     logging.basicConfig(
         level=logging.DEBUG if options.verbose else logging.WARNING,
         format="edgemm: %(message)s",

@@ -205,7 +205,7 @@ def _explain(options: argparse.Namespace, page: Path | None, done: Conversion) -
     if page is not None:
         from edgemm.cli.convert_page import write_page
 
-        write_page(page, done)
+        write_page(page, done, ["edgemm", *options.words])
     if options.explain:
         where = sys.stderr if options.json else sys.stdout
         print(done.explanation, file=where)

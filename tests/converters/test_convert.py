@@ -103,7 +103,7 @@ def test_static_int8_keeps_the_answers(model: Path, data: Path, tmp_path: Path, 
     done = convert(model, output=out, calibrate=data, card=CARD)
     assert done.scheme == "static"
     assert done.fidelity.outputs[0].top1_agreement == 1.0
-    assert done.fidelity.outputs[0].snr_db > 25
+    assert done.fidelity.outputs[0].snr_db > (25 if suffix == "tflite" else 20)  # weights of 8 bits and of 7
     pictures, labels = quadrants(40, seed=3)
     with edgemm.load(out) as loaded:
         answers = [loaded(picture).to_json()["labels"][0] for picture in pictures]

@@ -202,27 +202,6 @@ def _sound(
         yield _bar(index * step, 55 - tall / 2, step, tall, BLUE)
 
 
-def sensitivity(layers: Mapping[str, tuple[float, float]], title: str) -> str:
-    """Which layers lose the accuracy: one bar each, in the order given; red from a tenth of the noise on.
-
-    Args:
-        layers: name -> (share of the noise 0..1, SNR in dB when it alone is integer).
-    """
-    left, width, step = 250, 760, 20
-    parts = [_text(0, 14, title)]
-    for index, (name, (share, snr_db)) in enumerate(layers.items()):
-        y = 24.0 + index * step
-        length = (width - left - 130) * share
-        shown = name if len(name) <= 36 else f"...{name[-33:]}"
-        tip = f"{name}: {share:.1%} of the noise, {snr_db:.1f} dB"
-        parts += [
-            _text(left - 8, y + 12, shown, anchor="end"),
-            _bar(left, y, length, 14, RED if share >= 0.1 else BLUE, tip),
-            _text(left + length + 6, y + 12, f"{share:.1%}, {snr_db:.1f} dB"),
-        ]
-    return _svg(width, 30 + step * len(layers), parts, title)
-
-
 def over_latency(points: Mapping[str, tuple[float, float]], what: str) -> str:
     """Each step as a dot: milliseconds to the right, the figure upwards; a line through them in their order.
 

@@ -19,9 +19,17 @@ td,th{padding:.25rem .8rem;border-bottom:1px solid #d5d8de;text-align:right}
 td:first-child,th:first-child{text-align:left}svg{margin:.6rem 1rem .6rem 0;max-width:100%;height:auto;font-size:11px}
 figure{display:inline-block;margin:.3rem;text-align:center;font-size:12px}img{image-rendering:pixelated}
 .wide{overflow-x:auto}.wide svg{max-width:none}h3{font-size:1rem;margin:1rem 0 .2rem}
+caption{text-align:left;color:#6b7078;font-size:13px;padding:.2rem 0}
+.words td,.words th{text-align:left;overflow-wrap:break-word}
+.words td:last-child{overflow-wrap:anywhere;min-width:11rem}
+.cases figure{width:150px;vertical-align:top;overflow-wrap:anywhere}summary{cursor:pointer}li{margin:.3rem 0}
+.verdict{border-left:6px solid;padding:.2rem 1rem;background:#f4f5f7}
+.good{border-color:#3a9a5b}.bad{border-color:#c2453c}
 .miss{color:#c2453c;font-weight:600}.ok{color:#3a9a5b}pre{overflow-x:auto;font-size:12px}p.small{color:#6b7078;font-size:13px}
-@media (max-width:40rem){table{display:block;overflow-x:auto}video{max-width:100%;height:auto}}
-@media (prefers-color-scheme:dark){body{background:#15171b;color:#e3e5e9}td,th,h2{border-color:#3a3f47}}
+@media (max-width:40rem){table{display:block;overflow-x:auto}.wide table{display:table}
+video{max-width:100%;height:auto}}
+@media (prefers-color-scheme:dark){body{background:#15171b;color:#e3e5e9}td,th,h2{border-color:#3a3f47}
+.verdict{background:#20242b}p.small,caption{color:#a3a8b2}.miss{color:#ef8a82}.ok{color:#6cc58c}a{color:#8ab4f8}}
 """
 
 
@@ -44,11 +52,19 @@ def page(title: str, lead: str, sections: Sequence[Section]) -> str:
     )
 
 
-def table(rows: Sequence[Sequence[object]], header: Sequence[str]) -> str:
-    """An HTML table; a cell that starts with "!" is shown as a miss."""
-    head = "".join(f"<th>{escape(cell)}</th>" for cell in header)
+def table(
+    rows: Sequence[Sequence[object]], header: Sequence[str], caption: str = "", *, words: bool = False
+) -> str:
+    """An HTML table; a cell that starts with "!" is shown as a miss.
+
+    Args:
+        words: cells hold words, which begin at the left, and not numbers.
+    """
+    head = "".join(f'<th scope="col">{escape(cell)}</th>' for cell in header)
     body = "".join("<tr>" + "".join(_cell(str(cell)) for cell in row) + "</tr>" for row in rows)
-    return f"<table><tr>{head}</tr>{body}</table>"
+    told = f"<caption>{escape(caption)}</caption>" if caption else ""
+    shown = f"<tr>{head}</tr>" if any(header) else ""
+    return f"<table{' class=words' if words else ''}>{told}{shown}{body}</table>"
 
 
 def _cell(text: str) -> str:
