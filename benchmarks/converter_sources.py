@@ -24,10 +24,10 @@ class Draft:
         self._nodes: list[onnx.NodeProto] = []
         self._constants: list[onnx.TensorProto] = []
 
-    def constant(self, array: Array) -> str:
+    def constant(self, array: Array | np.float32) -> str:
         """An initializer."""
         name = f"w{len(self._constants)}"
-        self._constants.append(numpy_helper.from_array(array, name))
+        self._constants.append(numpy_helper.from_array(np.asarray(array), name))
         return name
 
     def weights(self, *shape: int, fan_in: int) -> str:

@@ -6,6 +6,7 @@ import math
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 
+import numpy as np
 import onnx
 import onnx.checker
 import onnx.shape_inference
@@ -15,8 +16,16 @@ from onnx.external_data_helper import _get_all_tensors, uses_external_data
 
 from edgemm.converters.importers.cut import Cut
 from edgemm.converters.importers.input_shapes import fix_input_shapes
-from edgemm.converters.importers.large_constants import HOLLOW, Constants, emptied, put_back, take_out
 from edgemm.converters.importers.source_file import external_data, external_file, external_files
+from edgemm.converters.large_constants import (
+    HOLLOW,
+    Constants,
+    emptied,
+    is_hollow,
+    is_large,
+    parse,
+    put_back,
+)
 from edgemm.converters.passes.contrib import runs_as_standard
 from edgemm.converters.passes.contrib.node import DOMAIN as RUNTIME
 from edgemm.errors import ConversionError, DamagedArtifact, InputError
@@ -64,11 +73,15 @@ def read_onnx(
 
 
 def _hollow(file: Path) -> tuple[onnx.ModelProto, Constants]:
-    """The file, its external data read, and its large constants, which are whole, beside it."""
-    proto = _parse(file)
+    """The file, its external data read, and its large constants, each in memory of its own, beside it."""
+    proto, views = _parse(file)
     _check_version(file, proto)
-    _load_external(file, proto)
-    return take_out(proto)
+    constants = {name: view.copy() for name, view in views.items()}
+    for each in constants.values():
+        each.flags.writeable = False  # graphs share it
+    del views
+    _load_external(file, proto, constants)
+    return proto, constants
 
 
 def _check(file: Path, proto: onnx.ModelProto) -> None:
@@ -107,7 +120,7 @@ def _check_constants(file: Path, proto: onnx.ModelProto, whole: Constants) -> No
     for tensor in _get_all_tensors(proto):
         if not tensor.HasField("raw_data") or tensor.data_type == onnx.TensorProto.STRING:
             continue
-        if tensor.name in whole and tensor.raw_data == HOLLOW:
+        if is_hollow(tensor, whole):
             continue
         kind, count = ir.DataType(tensor.data_type), math.prod(tensor.dims)
         expected = -(-count * kind.bitwidth // 8)
@@ -127,20 +140,19 @@ def _nodes(graph: onnx.GraphProto) -> Iterator[onnx.NodeProto]:
                 yield from _nodes(inner)
 
 
-def _parse(file: Path) -> onnx.ModelProto:
+def _parse(file: Path) -> tuple[onnx.ModelProto, Constants]:
     if not file.is_file():
         raise InputError(f"{file}: there is no such file. Give the path of an .onnx model")
     size = file.stat().st_size
     _require_below_limit(file, size)
     payload = file.read_bytes()
-    proto = onnx.ModelProto()
     try:
-        proto.ParseFromString(payload)
+        proto, constants = parse(payload)
     except DecodeError as e:
         raise DamagedArtifact(_not_onnx(file, payload)) from e
     if not proto.ir_version or not proto.opset_import or not proto.graph.output:
         raise DamagedArtifact(_not_onnx(file, payload))
-    return proto
+    return proto, constants
 
 
 def _name_output_shapes(proto: onnx.ModelProto) -> None:
@@ -193,19 +205,27 @@ def _check_version(file: Path, proto: onnx.ModelProto) -> None:
         )
 
 
-def _load_external(file: Path, proto: onnx.ModelProto) -> None:
+def _load_external(file: Path, proto: onnx.ModelProto, constants: Constants) -> None:
     """Reads tensors stored beside the model, after adding up what that would take."""
     paths = external_files(file, proto)
     if not paths:
         return
     _require_below_limit(file, sum(path.stat().st_size for path in (file, *paths)))
+    for tensor in filter(uses_external_data, proto.graph.initializer):
+        content = _load_tensor(file, tensor)
+        if is_large(tensor, len(content)) and tensor.name not in constants:
+            kind = ir.DataType(tensor.data_type).numpy()
+            constants[tensor.name] = np.frombuffer(content, kind).reshape(tuple(tensor.dims))
+            tensor.raw_data = HOLLOW
+        else:
+            tensor.raw_data = content
     for tensor in _get_all_tensors(proto):
         if uses_external_data(tensor):
-            _load_tensor(file, tensor)
+            tensor.raw_data = _load_tensor(file, tensor)
 
 
-def _load_tensor(file: Path, tensor: onnx.TensorProto) -> None:
-    """Puts the bytes of one tensor into it; they are read from where `external_files` found them."""
+def _load_tensor(file: Path, tensor: onnx.TensorProto) -> bytes:
+    """The bytes of one tensor, from where `external_files` found them; it is no external one from then on."""
     info = external_data(tensor)
     offset, length = info.offset or 0, info.length
     path = external_file(file, info.location)
@@ -218,9 +238,10 @@ def _load_tensor(file: Path, tensor: onnx.TensorProto) -> None:
         )
     with path.open("rb") as stream:
         stream.seek(offset)
-        tensor.raw_data = stream.read(wanted)
+        content = stream.read(wanted)
     tensor.data_location = onnx.TensorProto.DEFAULT
     del tensor.external_data[:]
+    return content
 
 
 def _first_line(error: Exception) -> str:

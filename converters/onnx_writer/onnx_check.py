@@ -15,8 +15,10 @@ import numpy as np
 import numpy.typing as npt
 import onnx
 import onnx.checker
+import onnx.shape_inference
 import onnx_ir as ir
 
+from edgemm.converters.large_constants import emptied, parse, put_back
 from edgemm.converters.onnx_writer.constants import UNSIGNED_SHIFT
 from edgemm.converters.onnx_writer.placement import FLOAT_MARK
 from edgemm.converters.passes.rewrite import array_of, input_of, sole_consumer
@@ -80,11 +82,14 @@ def check_onnx(payload: bytes) -> None:
 
 def _parse(payload: bytes) -> ir.Model:
     try:
-        proto = onnx.load_model_from_string(payload)
-        onnx.checker.check_model(proto, full_check=True)
+        proto, constants = parse(payload)
+        with emptied(proto, constants):
+            onnx.checker.check_model(proto)
+        onnx.shape_inference.infer_shapes(proto, check_type=True, strict_mode=True)
     except Exception as e:  # protobuf, the checker and shape inference raise types of their own
         raise ConversionError(f"the written file is not valid ONNX: {e}") from e
     model: ir.Model = ir.from_proto(proto)
+    put_back(model, constants)
     return model
 
 

@@ -114,7 +114,8 @@ def _buffer(data: Any) -> Any:
 
 def _bytes(data: Any) -> memoryview:
     """The content of an array in its order; a copy only of one that does not lie in that order."""
-    return np.ascontiguousarray(data).reshape(-1).view(np.uint8).data
+    content: memoryview = np.ascontiguousarray(data).reshape(-1).view(np.uint8).data
+    return content
 
 
 def _codes(graphs: list[Graph]) -> tuple[list[Any], dict[tuple[str, int], int]]:
