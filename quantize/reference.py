@@ -110,6 +110,8 @@ def apart(model: ir.Model) -> Apart:
         tensor = value.const_value
         if tensor is None or tensor.dtype not in kinds or tensor.nbytes < LARGE_BYTES:
             continue
+        if not value.uses():  # the runtime drops it, and then does not find it
+            continue
         weights[name] = tensor.numpy()
         value.const_value = ir.ExternalTensor(
             WEIGHTS, 0, tensor.nbytes, tensor.dtype, shape=ir.Shape(tensor.shape.numpy()), name=name

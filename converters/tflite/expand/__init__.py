@@ -166,10 +166,9 @@ def expand_for_tflite(model: ir.Model) -> int:
     """
     total = 0
     for _ in range(MAX_ROUNDS):
-        nodes = [
-            node for node in model.graph if node.domain in ("", "ai.onnx") and node.op_type in EXPANSIONS
-        ]
-        count = sum(_expand(node) for node in nodes)
+        known = dict.fromkeys(model.graph)
+        nodes = [node for node in known if node.domain in ("", "ai.onnx") and node.op_type in EXPANSIONS]
+        count = sum(_expand(node, known) for node in nodes)
         count += inline_definitions(model, {*LOWERINGS, *EXPANSIONS})
         if not count:
             return total
@@ -178,14 +177,38 @@ def expand_for_tflite(model: ir.Model) -> int:
     raise ConversionError(f"operators are still being written out after {MAX_ROUNDS} rounds")
 
 
-def _expand(node: ir.Node) -> bool:
-    """Writes a node out, and marks what it is written out in."""
+def _expand(node: ir.Node, known: dict[ir.Node, None]) -> bool:
+    """Writes a node out, and marks what it is written out in.
+
+    Args:
+        known: nodes that were there before; those that it is written out in join them.
+    """
     graph, written = node.graph, is_written_out(node)
     whole = node.op_type in WHOLE or stays_float(node)
-    before = {id(each) for each in graph} if graph is not None else set()
-    if graph is None or not EXPANSIONS[node.op_type](node):
+    marked = whole or written or node.op_type in RECOGNIZED
+    if graph is None:
         return False
-    for each in graph:
-        if id(each) not in before and (whole or written or node.op_type in RECOGNIZED):
+    readers = [(use.node, use.idx) for value in node.outputs for use in value.uses()]
+    ends = [at for at, value in enumerate(graph.outputs) if value in node.outputs]
+    if not EXPANSIONS[node.op_type](node):
+        return False
+    results = [reader.inputs[at] for reader, at in readers if at < len(reader.inputs)]
+    results += [graph.outputs[at] for at in ends]
+    for each in _made_for(node, results, known):
+        known[each] = None
+        if marked:
             mark_written_out(each, whole=whole)
     return True
+
+
+def _made_for(node: ir.Node, results: list[ir.Value | None], known: dict[ir.Node, None]) -> list[ir.Node]:
+    """The nodes behind what was a node's results that were not there before; a node that was kept is looked through."""
+    found: dict[ir.Node, None] = {}
+    waiting = [*results, *node.inputs]
+    while waiting:
+        value = waiting.pop()
+        maker = None if value is None else value.producer()
+        if maker is not None and maker not in known and maker not in found:
+            found[maker] = None
+            waiting += maker.inputs
+    return list(found)
