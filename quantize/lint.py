@@ -84,7 +84,9 @@ def lint(model: ir.Model, samples: Sequence[Sample], cards: Sequence[InputCard] 
             if name in masks:
                 array = np.maximum(array, HIDDEN)
             _require_finite(name, array, index)
-            seen.setdefault(name, _Seen(array.astype(np.float64))).add(array)
+            if name not in seen:
+                seen[name] = _Seen(array.astype(np.float64))
+            seen[name].add(array)
     by_name = {card.name: card for card in cards}
     for name, data in seen.items():
         _require_spread(name, data, len(samples))
