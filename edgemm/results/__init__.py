@@ -6,9 +6,9 @@ millisecond to make.
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from importlib import import_module
+from typing import TYPE_CHECKING, Any
 
-from edgemm.lazy_names import lazy_names
 from edgemm.results.result import Result
 
 if TYPE_CHECKING:
@@ -59,6 +59,18 @@ _HOME = {
     "Scene": "scene",
     "Tensors": "tensors",
 }
-__getattr__, __dir__ = lazy_names(__name__, _HOME)
+
+
+def __getattr__(name: str) -> Any:
+    if name not in _HOME:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    value = getattr(import_module(f"{__name__}.{_HOME[name]}"), name)
+    globals()[name] = value
+    return value
+
+
+def __dir__() -> list[str]:
+    return sorted({*globals(), *_HOME})
+
 
 __all__ = ["Result", *_HOME]

@@ -28,7 +28,7 @@ def installed(monkeypatch: pytest.MonkeyPatch) -> None:
         return found
 
     drivers._foreign.cache_clear()
-    monkeypatch.setattr(drivers, "entry_points", entry_points)
+    monkeypatch.setattr("importlib.metadata.entry_points", entry_points)
 
 
 @pytest.fixture(autouse=True)
