@@ -29,15 +29,22 @@ class Budget:
     in time, judged by the times that the last ones took ("no-time"); a model that is always too slow is tried
     again once a second. Sound and text are always delivered."""
 
+    ahead: bool = False
+    """Pictures of files: the next one is read and decoded in a thread of its own while the model is at work, which
+    takes a second core. It waits there for one run of the model, and its age counts that. Refused for live pictures,
+    which are read in a thread as they come, and for all that is no picture."""
+
     def __post_init__(self) -> None:
         """Raises:
-        InputError: `max_age_ms` is no number above 0, another word than these, or nothing that makes a result late
-                where late ones are dropped.
+        InputError: `max_age_ms` is no number above 0, another word than these, no True or False, or nothing that
+                makes a result late where late ones are dropped.
         """
         if self.max_age_ms is not None:
             amount("max_age_ms", self.max_age_ms, "milliseconds")
         choice("policy", self.policy, get_args(Policy))
         choice("on_late", self.on_late, get_args(OnLate))
+        if not isinstance(self.ahead, bool):
+            raise InputError(f"ahead: expected True or False, found {self.ahead!r}")
         if self.on_late == "drop" and self.max_age_ms is None:
             raise InputError(
                 'on_late "drop": expected max_age_ms (--max-age MS) beside it, above which a result is late, found none'

@@ -18,6 +18,7 @@ from edgemm.lifecycle import Lifecycle
 from edgemm.log import LOG
 from edgemm.media import AudioBlock, Captured, Text
 from edgemm.session import Emission, Gap, Session
+from edgemm.stream.ahead_reader import AheadReader, require_ahead
 from edgemm.stream.budget import Budget
 from edgemm.stream.clock import WAIT, StageTimer
 from edgemm.stream.deadline import Deadline
@@ -50,9 +51,10 @@ class Stream:
             stream.ledger.summary()
 
     Of live pictures the newest wins, read in a thread where the source does not keep it itself; everything
-    else is read in line and nothing is dropped (`Budget.policy`). The session is the stream's own and is
-    closed with it. An error of the model costs the item it happened in ("failed") and the session's state;
-    the next item can follow. A text that the model refuses is logged and left out, and the next is read.
+    else is read in line, or one ahead where the budget says so, and nothing is dropped (`Budget.policy`).
+    The session is the stream's own and is closed with it. An error of the model costs the item it happened
+    in ("failed") and the session's state; the next item can follow. A text that the model refuses is logged
+    and left out, and the next is read.
 
     An age is counted from the frame, or from the newest sample in the window, to the moment when the item
     is handed over. `stages_ms` adds up to it, but for the hand-over itself: "wait" is from capture until
@@ -88,7 +90,8 @@ class Stream:
 
         Raises:
             InputError: the source gives no pictures, sound or text for a model of them; policy "newest" with
-                sound or text, which would drop some; or a session over bare tensors.
+                sound or text, which would drop some; `ahead` with what is no file of pictures; or a session over
+                bare tensors.
         """
         if not isinstance(session, Session):
             raise InputError(
@@ -108,8 +111,7 @@ class Stream:
         self._now_ns = now_ns
         self._timer = StageTimer(now_ns)
         self._deadline = Deadline(self.budget, source, self.ledger)
-        reader = NewestReader if _newest_wins(self.budget, source) else InLineReader
-        self._reader = reader(source, self.ledger, timeout_s=timeout_s)
+        self._reader: InLineReader = _reader(self.budget, source)(source, self.ledger, timeout_s=timeout_s)
         self._work: Work | None = None
         self._newest: Captured | None = None
         self._must_reset = False
@@ -360,6 +362,13 @@ def _has_more(work: Work) -> bool:
     """False where nothing of an item is left to be worked on."""
     results = work.results
     return results.gi_frame is not None if isinstance(results, GeneratorType) else length_hint(results, 1) > 0
+
+
+def _reader(budget: Budget, source: Source) -> type[InLineReader]:
+    require_ahead(budget, source)
+    if budget.ahead:
+        return AheadReader
+    return NewestReader if _newest_wins(budget, source) else InLineReader
 
 
 def _newest_wins(budget: Budget, source: Source) -> bool:
