@@ -40,7 +40,7 @@ def _run_one(options: argparse.Namespace, draining: Draining) -> int:
     from edgemm.app.service import SINK_WAIT_S
 
     lines = Lines(as_json=options.json)
-    budget = edgemm.Budget(options.max_age, options.policy, options.on_late)
+    budget = edgemm.Budget(options.max_age, options.policy, options.on_late, options.ahead)
     with ExitStack() as opened:
         record = opened.enter_context(_record(options))
         signals.check()

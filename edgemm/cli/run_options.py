@@ -57,9 +57,9 @@ as after logrotate. A second signal ends the program at once, with 128 + its num
 _NOT_BESIDE_AN_APP: Mapping[str, Any] = {
     "source": None, "before": None, "enrolled": None,
     "card": None, "preset": None, "live": False, "max_age": None, "on_late": "deliver",
-    "policy": "auto", "delegate": "auto", "threads": 1, "record": None, "threshold": None, "classes": None,
-    "max_detections": None, "set": [], "save": None, "overwrite": False, "filter": [], "then": None, "crop": None,
-    "track": None, "follow": None, "then_card": None,
+    "policy": "auto", "ahead": False, "delegate": "auto", "threads": 1, "record": None, "threshold": None,
+    "classes": None, "max_detections": None, "set": [], "save": None, "overwrite": False, "filter": [], "then": None,
+    "crop": None, "track": None, "follow": None, "then_card": None,
 }  # fmt: skip
 """Options that an app file says itself -> their defaults."""
 
@@ -208,6 +208,11 @@ def _add_budget(parser: CommandParser) -> None:
         default="auto",
         help="what to run when frames come faster than the model: newest skips and counts the rest, all keeps the "
         "order (default auto: newest for live pictures, else all)",
+    )
+    parser.add_argument(
+        "--ahead",
+        action="store_true",
+        help="pictures of files: read and decode the next one while the model runs, on a second core",
     )
 
 

@@ -58,3 +58,18 @@ def test_a_margin_that_leaves_nothing_is_a_sentence(
 ) -> None:
     assert main([*words, "--set", "margin=8"]) == 2
     assert "tiles of 16x16 pixels are too small for a margin of 8" in capsys.readouterr().err
+
+
+def test_pictures_read_ahead_are_the_same(words: list[str], capsys: pytest.CaptureFixture[str]) -> None:
+    lines = []
+    for options in ([], ["--ahead"]):
+        assert main([*words, "--json", *options]) == 0
+        *results, last = map(json.loads, capsys.readouterr().out.splitlines())
+        assert (last["summary"]["captured"], last["summary"]["delivered"]) == (3, 3)
+        lines.append([(each["sequence"], each["result"]) for each in results])
+    assert lines[0] == lines[1]
+
+
+def test_live_pictures_are_not_read_ahead(words: list[str], capsys: pytest.CaptureFixture[str]) -> None:
+    assert main([*words, "--live", "--ahead"]) == 2
+    assert "live pictures, which are read in a thread as they come" in capsys.readouterr().err
