@@ -21,7 +21,7 @@ from edgemm.results import Transcript
 from edgemm.session import NO_CLOCK, Cancellation, Emission, Gap, StageClock
 from edgemm.tasks.context import Context
 from edgemm.tasks.mirror import Mirror
-from edgemm.tasks.silence import Quiet, Silence
+from edgemm.tasks.silence import FindsVoice, Quiet, Silence
 from edgemm.tasks.sound_levels import SoundLevels
 from edgemm.tensors import TensorSpec
 
@@ -41,6 +41,7 @@ class WindowSession(ABC):
         tail_s: float,
         silence_s: float = 0.0,
         by_level: bool = False,
+        voice: FindsVoice | None = None,
     ) -> None:
         """
         Args:
@@ -51,6 +52,7 @@ class WindowSession(ABC):
             tail_s: seconds of silence behind the last sample, beside those that complete its window.
             silence_s: of the sound itself, after which `_quiet` is asked; 0: never.
             by_level: contexts have the levels of the sound, which say where words end.
+            voice: tells voice from silence; None: the level does.
 
         Raises:
             CardError: the recipe does not fit the input, or leaves sound out.
@@ -70,7 +72,7 @@ class WindowSession(ABC):
         self._span_s, self._stride_s = self._window.span / self._rate, self._window.stride / self._rate
         self._tail_s = self._span_s + tail_s
         self._cancelled, self._levels = Cancellation(), SoundLevels() if by_level else None
-        self._silence = Silence(silence_s)
+        self._silence = Silence(silence_s, voice)
         self._began_s: float | None = None
         self._newest: AudioBlock | None = None
         self._at = Context()

@@ -11,8 +11,8 @@ from edgemm.tasks.attention.recipe import AttentionRecipe
 from edgemm.tasks.attention.session import AttentionSession
 from edgemm.tasks.attention.vocabulary import Vocabulary
 from edgemm.tasks.attention.writing import Writer
-from edgemm.tasks.speech.part import Part
-from edgemm.tasks.speech.voice import LevelVoice, NetworkVoice, Voice
+from edgemm.tasks.speech.found import ROLE, network_voice
+from edgemm.tasks.speech.voice import LevelVoice
 
 
 class AttentionDriver:
@@ -21,7 +21,7 @@ class AttentionDriver:
     name: ClassVar[str] = "attention"
     task: ClassVar[str] = "transcription"
     roles: ClassVar[tuple[str, ...]] = ("encoder", "decoder")
-    optional: ClassVar[tuple[str, ...]] = ("voice_activity",)
+    optional: ClassVar[tuple[str, ...]] = (ROLE,)
     """Says where somebody speaks; without it, that is where it is loud."""
     assets: ClassVar[tuple[str, ...]] = ("tokens",)
     Recipe: ClassVar[type[Any]] = AttentionRecipe
@@ -58,18 +58,5 @@ class AttentionDriver:
         recipe.check()
         vocabulary, cancelled = Vocabulary(assets["tokens"], recipe), Cancellation()
         writer = Writer(recipe, parts["encoder"], parts["decoder"], len(vocabulary), cancelled)
-        return AttentionSession(recipe, writer, vocabulary, _voice(recipe, parts), parts, cancelled)
-
-
-def _voice(recipe: AttentionRecipe, parts: Mapping[str, Part]) -> Voice:
-    part = parts.get("voice_activity")
-    if part is None:
-        return LevelVoice(recipe.sample_rate)
-    return NetworkVoice(
-        part,
-        recipe.voice_input,
-        recipe.voice_output,
-        threshold=recipe.voice_threshold,
-        hop=recipe.voice_samples,
-        window=recipe.voice_window,
-    )
+        voice = network_voice(recipe, parts) or LevelVoice(recipe.sample_rate)
+        return AttentionSession(recipe, writer, vocabulary, voice, parts, cancelled)

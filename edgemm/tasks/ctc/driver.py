@@ -14,6 +14,7 @@ from edgemm.session import StageClock
 from edgemm.tasks.context import Context
 from edgemm.tasks.ctc.recipe import CtcRecipe
 from edgemm.tasks.silence import Quiet
+from edgemm.tasks.speech.found import ROLE, FoundVoice, found_voice
 from edgemm.tasks.transcription.task import TranscriptionDecoder
 from edgemm.tasks.window_session import WindowSession, closed, named
 from edgemm.tensors import TensorSpec
@@ -26,7 +27,8 @@ class CtcDriver:
     name: ClassVar[str] = "ctc"
     task: ClassVar[str] = "transcription"
     roles: ClassVar[tuple[str, ...]] = ("model",)
-    optional: ClassVar[tuple[str, ...]] = ()
+    optional: ClassVar[tuple[str, ...]] = (ROLE,)
+    """Says where somebody speaks; without it, that is where it is loud."""
     assets: ClassVar[tuple[str, ...]] = ("tokens",)
     Recipe: ClassVar[type[Any]] = CtcRecipe
     modality: ClassVar[Literal["image", "audio", "text"]] = "audio"
@@ -63,25 +65,42 @@ class CtcDriver:
             labels=labels,
         )
         decoder = TranscriptionDecoder(card, recipe, (replace(scores, shape=closed(scores.shape)),))
-        return CtcSession(recipe, part, spec, decoder, span(of_one_run) / audio.sample_rate)
+        covered_s = span(of_one_run) / audio.sample_rate
+        return CtcSession(
+            recipe, part, spec, decoder, covered_s, found_voice(recipe, parts, audio.sample_rate), parts
+        )
 
 
 class CtcSession(WindowSession):
     """One stream's private state. See `edgemm.session.Session`."""
 
     def __init__(
-        self, recipe: CtcRecipe, part: Part, spec: TensorSpec, decoder: TranscriptionDecoder, covered_s: float
+        self,
+        recipe: CtcRecipe,
+        part: Part,
+        spec: TensorSpec,
+        decoder: TranscriptionDecoder,
+        covered_s: float,
+        voice: FoundVoice | None,
+        parts: Mapping[str, Part],
     ) -> None:
         """
         Args:
             covered_s: seconds from the beginning of a window to the end of its last frame that is not looked ahead.
+            voice: tells voice from silence; None: the level does.
+            parts: all of the bundle, closed with the session.
         """
         self._part, self._input, self._decoder, self._covered_s = part, spec.name, decoder, covered_s
-        tail_s = recipe.tail_s + recipe.delay_s
         super().__init__(
-            recipe.audio, spec, (part,), mirrored=recipe.mirrored, tail_s=tail_s, silence_s=decoder.silence_s,
+            recipe.audio,
+            spec,
+            tuple(parts.values()),
+            mirrored=recipe.mirrored,
+            tail_s=recipe.tail_s + recipe.delay_s,
+            silence_s=decoder.silence_s,
             by_level=decoder.by_level,
-        )  # fmt: skip
+            voice=voice,
+        )
 
     def _heard(self, context: Context, clock: StageClock) -> list[Transcript]:
         clock.start("infer")

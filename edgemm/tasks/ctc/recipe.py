@@ -13,7 +13,7 @@ from edgemm.tasks.transcription.recipe import TranscriptionRecipe
 @dataclass(frozen=True, slots=True)
 class CtcRecipe(TranscriptionRecipe):
     """How one network's scores of tokens over running sound become words. Beside its own keys it has those of
-    `transcription` in a card."""
+    `transcription` in a card. With a part voice_activity and `endpoint_by` "sound" that says what is silent."""
 
     separator: str = "▁"
     """The label that stands between words; a label that begins with it begins a word."""
@@ -32,7 +32,24 @@ class CtcRecipe(TranscriptionRecipe):
     tail_s: float = 0.5
     """Seconds of silence that follow the end of the sound, and precede a gap: last words are given late."""
 
-    BOUNDS: ClassVar[Mapping[str, tuple[float, float]]] = {**TranscriptionRecipe.BOUNDS, "tail_s": (0, 10)}
-    OPTIONS: ClassVar[tuple[str, ...]] = TranscriptionRecipe.OPTIONS
+    voice_threshold: float = 0.5
+    """With a part voice_activity: probability from which on it is voice."""
+    voice_input: str = "input"
+    """With a part voice_activity: name of its input of samples, [1, n]."""
+    voice_output: str = "output"
+    """With a part voice_activity: name of its output, the probability."""
+    voice_samples: int = 512
+    """With a part voice_activity: samples from one run to the next, at the rate of `audio`."""
+    voice_window: int = 576
+    """With a part voice_activity: samples in one run, the newest and some before them, where it takes any number."""
+
+    BOUNDS: ClassVar[Mapping[str, tuple[float, float]]] = {
+        **TranscriptionRecipe.BOUNDS,
+        "tail_s": (0, 10),
+        "voice_threshold": (0, 1),
+        "voice_samples": (16, 1 << 16),
+        "voice_window": (16, 1 << 16),
+    }
+    OPTIONS: ClassVar[tuple[str, ...]] = (*TranscriptionRecipe.OPTIONS, "voice_threshold")
 
     extra: dict[str, Any] = field(default_factory=dict)

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any, ClassVar
 
+from edgemm.tasks.speech.found import ROLE, found_voice
 from edgemm.tasks.transcription.spelling import Spelling
 from edgemm.tasks.transducer.networks import Encoder, Joiner, Predictor
 from edgemm.tasks.transducer.recipe import TransducerRecipe
@@ -22,7 +23,8 @@ class TransducerDriver:
     name: ClassVar[str] = "transducer"
     task: ClassVar[str] = "transcription"
     roles: ClassVar[tuple[str, ...]] = ("encoder", "decoder", "joiner")
-    optional: ClassVar[tuple[str, ...]] = ()
+    optional: ClassVar[tuple[str, ...]] = (ROLE,)
+    """Says where somebody speaks; without it, that is where it is loud."""
     assets: ClassVar[tuple[str, ...]] = ("tokens",)
     Recipe: ClassVar[type[Any]] = TransducerRecipe
     modality: ClassVar[str] = "audio"
@@ -53,4 +55,6 @@ class TransducerDriver:
             Predictor(parts["decoder"], recipe),
             Joiner(parts["joiner"], recipe, len(labels)),
             Spelling(labels, recipe),
+            found_voice(recipe, parts, recipe.audio.sample_rate),
+            parts,
         )

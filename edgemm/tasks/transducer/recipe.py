@@ -59,13 +59,23 @@ class TransducerRecipe:
     endpoint_by: Literal["sound", "labels"] = "sound"
     """What is silent. labels: no step has a label. sound: that, or the sound is hardly louder than its quietest moments
     lately, which is known sooner, since labels come late and at the end of a window; and words end where their sound
-    does, which may be behind their last label."""
+    does, which may be behind their last label. A part voice_activity, where the bundle has one, says what is silent."""
     longest_s: float = 30.0
     """Of one final result: speech that goes on is divided at the next step without a label."""
     delay_s: float = 0.0
     """By which labels are given later than they were heard; subtracted from the times of words."""
     tail_s: float = 0.5
     """Seconds of silence that follow the end of the sound, and precede a gap: last words are given late."""
+    voice_threshold: float = 0.5
+    """With a part voice_activity: probability from which on it is voice."""
+    voice_input: str = "input"
+    """With a part voice_activity: name of its input of samples, [1, n]."""
+    voice_output: str = "output"
+    """With a part voice_activity: name of its output, the probability."""
+    voice_samples: int = 512
+    """With a part voice_activity: samples from one run to the next, at the rate of `audio`."""
+    voice_window: int = 576
+    """With a part voice_activity: samples in one run, the newest and some before them, where it takes any number."""
     partial: bool = True
     """Whether what was understood so far is told while speech goes on, each time that it changes."""
     extra: dict[str, Any] = field(default_factory=dict)
@@ -80,9 +90,13 @@ class TransducerRecipe:
         "longest_s": (1, 600),
         "delay_s": (0, 10),
         "tail_s": (0, 10),
+        "voice_threshold": (0, 1),
+        "voice_samples": (16, 1 << 16),
+        "voice_window": (16, 1 << 16),
     }
     OPTIONS: ClassVar[tuple[str, ...]] = (
-        "search", "beam", "hot_words", "hot_bonus", "endpoint_s", "endpoint_by", "partial",
+        "search", "beam", "hot_words", "hot_bonus", "endpoint_s", "endpoint_by", "voice_threshold",
+        "partial",
     )  # fmt: skip
 
     def check(self) -> None:

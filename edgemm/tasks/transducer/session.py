@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+
+from edgemm.model.part import Part
 from edgemm.results import Transcript
 from edgemm.session import StageClock
 from edgemm.tasks.context import Context
 from edgemm.tasks.silence import Quiet
+from edgemm.tasks.speech.found import FoundVoice
 from edgemm.tasks.transcription.hot_words import HotWords
 from edgemm.tasks.transcription.spelling import Spelling
 from edgemm.tasks.transducer.networks import Encoder, Joiner, Predictor
@@ -25,7 +29,10 @@ class TransducerSession(WindowSession):
         predictor: Predictor,
         joiner: Joiner,
         spelling: Spelling,
+        voice: FoundVoice | None,
+        parts: Mapping[str, Part],
     ) -> None:
+        """Use `TransducerDriver.session`."""
         self._recipe, self._spelling = recipe, spelling
         self._encoder, self._predictor, self._joiner = encoder, predictor, joiner
         self._hot = HotWords(recipe, spelling)
@@ -33,11 +40,12 @@ class TransducerSession(WindowSession):
         super().__init__(
             recipe.audio,
             encoder.spec,
-            (encoder.part, predictor.part, joiner.part),
+            tuple(parts.values()),
             mirrored=recipe.mirrored,
             tail_s=recipe.tail_s + recipe.delay_s,
             silence_s=recipe.endpoint_s if by_level else 0.0,
             by_level=by_level,
+            voice=voice,
         )
 
     def _heard(self, context: Context, clock: StageClock) -> list[Transcript]:
