@@ -126,6 +126,18 @@ def test_a_result_is_final_soon_after_the_silence_that_is_asked_for(model: edgem
     assert 0.5 <= at_s - end_s <= 0.7
 
 
+def test_how_loud_it_was_is_forgotten_with_the_rest(model: edgemm.Model) -> None:
+    session: Any = model.session()
+    samples = np.full(RATE, 1e-4, np.float32)
+    samples[2000:6000] = 0.1
+    list(session.feed(AudioBlock(samples, RATE, 0, 0), NO_CLOCK))
+    assert session._levels.word_end(0.25, 0.5, 1.0) == pytest.approx(0.74, abs=0.021)
+    session.reset()
+    list(session.feed(AudioBlock(samples * 0, RATE, 0, 0), NO_CLOCK))
+    assert session._levels.word_end(0.25, 0.5, 1.0) == 0.5
+    session.close()
+
+
 def test_silence_and_noise_say_nothing(model: edgemm.Model) -> None:
     for level in (0.0, 1e-3, 1e-2):
         noise = np.random.default_rng(1).normal(0, level, 5 * RATE).astype(np.float32)

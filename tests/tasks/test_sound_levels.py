@@ -43,6 +43,13 @@ def test_times_count_from_where_the_stream_stands() -> None:
     assert levels.word_end(10.5, 10.8, 12.0) == pytest.approx(11.0, abs=0.021)
 
 
+@pytest.mark.parametrize("size", [100, 250])
+def test_blocks_of_any_size_give_the_same_places(size: int) -> None:
+    samples = sound(8000, 2.0, (0.5, 1.0, 0.1))
+    expected = heard(samples, size=1 << 20, first=80_000).word_end(10.5, 10.8, 12.0)
+    assert heard(samples, size=size, first=80_000).word_end(10.5, 10.8, 12.0) == expected
+
+
 def test_it_ends_before_the_next_one_and_no_later_than_was_heard() -> None:
     levels = heard(sound(8000, 2.0, (0.5, 1.5, 0.1)))
     assert levels.word_end(0.5, 0.75, 0.85) == pytest.approx(0.84)

@@ -141,6 +141,14 @@ def test_a_silence_that_was_told_too_soon_ends_it_with_a_later_step() -> None:
     assert told(hear(state, decode, "----", 1.2)) == [("a", True)]  # by labels alone not before 1.8 s
 
 
+def test_small_probabilities_are_told_apart() -> None:
+    scores = np.zeros(SHAPE, np.float32)
+    scores[...] = (1.0, 1e-4, 1e-6, 0.0, 0.0)
+    rows = decoder(card()).scores(decoding.outputs((TensorSpec("scores", SHAPE, "float32"),), scores))
+    assert rows[0, 1] - rows[0, 2] == pytest.approx(np.log(100), rel=1e-3)
+    assert np.isfinite(rows).all()
+
+
 def loud(seconds: float, *parts_s: tuple[float, float]) -> SoundLevels:
     """Of a sound that is loud in these parts, at 1,000 samples a second."""
     samples = np.full(round(seconds * 1000), 1e-4, np.float32)

@@ -97,11 +97,11 @@ def test_silence_without_words_ends_nothing() -> None:
 class Window(WindowSession):
     """Hears nothing; notes what it is told of silences."""
 
-    def __init__(self, silence_s: float) -> None:
+    def __init__(self, silence_s: float, by_level: bool = False) -> None:
         self.told: list[Any] = []
         recipe = TransducerRecipe().audio
         spec = TensorSpec("x", (1, recipe.frames, recipe.n_mels), "float32")
-        super().__init__(recipe, spec, (), mirrored=False, tail_s=0.0, silence_s=silence_s)
+        super().__init__(recipe, spec, (), mirrored=False, tail_s=0.0, silence_s=silence_s, by_level=by_level)
 
     def _heard(self, context: Context, clock: Any) -> Any:
         return ()
@@ -126,3 +126,18 @@ def test_a_session_over_windows_is_told_between_them(silence_s: float, times: li
         list(session.feed(AudioBlock(samples, 16000, 0, 0), NO_CLOCK))
         session.reset()
     assert [each.now_s for each in session.told] == pytest.approx(times, abs=0.021)
+
+
+def test_how_loud_it_was_is_forgotten_with_the_rest() -> None:
+    session = Window(0.0, by_level=True)
+    contexts: list[Context] = []
+    session._heard = lambda context, clock: contexts.append(context) or ()  # type: ignore[method-assign,assignment,func-returns-value]
+    samples = np.full(16_000, 1e-4, np.float32)
+    samples[4000:12_000] = 0.1
+    list(session.feed(AudioBlock(samples, 16000, 0, 0), NO_CLOCK))
+    assert contexts[-1].levels is not None
+    assert contexts[-1].levels.word_end(0.25, 0.5, 1.0) == pytest.approx(0.74, abs=0.021)
+    session.reset()
+    list(session.feed(AudioBlock(samples * 0, 16000, 0, 0), NO_CLOCK))
+    assert contexts[-1].levels is not None
+    assert contexts[-1].levels.word_end(0.25, 0.5, 1.0) == 0.5

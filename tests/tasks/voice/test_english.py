@@ -34,6 +34,8 @@ It fell to -3.5 points | It fell to minus three point five points
 10.0 | ten point zero
 1,234.56 | one thousand two hundred thirty four point five six
 007 | zero zero seven
+24:00 | midnight
+24:30 | twenty four to thirty
 -007 | minus zero zero seven
 Room 012 | Room zero one two
 12345678901 | one two three four five six seven eight nine zero one

@@ -203,6 +203,7 @@ def test_symbols_that_are_none_are_refused(content: bytes) -> None:
         ("aaaa bbbb cccc", 10, ["aaaa bbbb", "cccc"]),
         ("aaa, bb cc dd ee ff, g", 9, ["aaa,", "bb cc dd", "ee ff,", "g"]),
         ("aaaaaaaaaaaa", 5, ["aaaaa", "aaaaa", "aa"]),
+        ("aa bb cc dd ee ff gg hh", 17, ["aa bb cc dd ee", "ff gg hh"]),  # no short rest
         ("  ", 5, []),
     ],
 )
