@@ -15,6 +15,22 @@ GROWS = (
     "it with a cache of a fixed length and a mask to convert it"
 )
 
+CANNOT = ".{} cannot express it: {}"
+DEPENDS = "depends on the data"
+FIXED = ". A decoder's cache that is cut at a position cannot be converted: export it whole, with a mask laid over it"
+
+
+def why_not(error: Exception, model: Any, format_: str) -> str:
+    """A sentence without its end: the format cannot express the part.
+
+    Args:
+        error: which operator it is that it lacks.
+        model: the part, loaded.
+        format_: "tflite" or "onnx".
+    """
+    said = CANNOT.format(format_, error)
+    return said + FIXED if model.card.states and DEPENDS in said else said
+
 
 def why_kept(bundle: Bundle, role: str, model: Any, options: BundleOptions) -> str:
     """A sentence without its end; "" where the part can be tried.

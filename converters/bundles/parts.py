@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 from edgemm.artifact.bundle import Bundle
 from edgemm.converters.bundles.fed import Fed
+from edgemm.converters.bundles.kept import why_not
 from edgemm.converters.bundles.options import BundleOptions
 from edgemm.converters.bundles.result import PartConversion
 from edgemm.converters.conversion import convert
@@ -54,7 +55,7 @@ def convert_parts(
         except UnsupportedOperator as error:
             if role in options.parts:
                 raise UnsupportedOperator(f"part {role!r}: {error}") from error
-            found[role] = _as_it_is(bundle, role, f".{options.format} cannot express it: {error}")
+            found[role] = _as_it_is(bundle, role, why_not(error, model.models[role], options.format))
         except FidelityMissed as error:
             missed = FidelityMissed(f"part {role!r}: {error}")
             missed.conversion = error.conversion

@@ -26,8 +26,12 @@ class Whisper(NamedTuple):
     """(tokens[1, n], keys, values) -> logits[1, n, COUNT], without a cache."""
 
 
-def write(folder: Path, name: str = "tiny", seed: int = 8) -> Whisper:
-    """The folder, and what it computes."""
+def write(folder: Path, name: str = "tiny", seed: int = 8, *, cut: bool = False) -> Whisper:
+    """The folder, and what it computes.
+
+    Args:
+        cut: the decoder looks at the caches up to `offset`, and needs no mask over them.
+    """
     torch = package("torch")
     nn = torch.nn
     torch.manual_seed(seed)
@@ -87,7 +91,20 @@ def write(folder: Path, name: str = "tiny", seed: int = 8) -> Whisper:
                 x = layer(x, keys[-1], values[-1], cross_k[at], cross_v[at], mask)
             return self.last(x), torch.stack(keys), torch.stack(values)
 
-    encoder, decoder = Encoder().eval(), Decoder().eval()
+    class Cutting(Decoder):
+        def forward(
+            self, tokens: Any, past_k: Any, past_v: Any, cross_k: Any, cross_v: Any, offset: Any
+        ) -> Any:
+            count = offset[0] + tokens.shape[1]
+            x = self.table(tokens) + self.places.weight[offset[0] : count][None]
+            for at, layer in enumerate(self.layers):
+                key, value = past_k[at, :, :count], past_v[at, :, :count]
+                key[:, -1:], value[:, -1:] = layer.k(x), layer.v(x)
+                past_k[at, :, :count], past_v[at, :, :count] = key, value
+                x = layer(x, key, value, cross_k[at], cross_v[at], torch.zeros(1, 1))
+            return self.last(x), past_k, past_v
+
+    encoder, decoder = Encoder().eval(), (Cutting() if cut else Decoder()).eval()
     said = {
         "model_type": f"whisper-{name}", "version": "1", "maintainer": "k2-fsa", "n_mels": BANDS, "n_vocab": COUNT,
         "n_text_ctx": ROOM, "n_text_state": WIDTH, "n_text_layer": LAYERS, "eot": END, "sot": START, "blank_id": 0,

@@ -41,7 +41,8 @@ class Letters:
             )
         if part.inputs[0].shape[1] > 0:
             raise CardError(
-                f"part letters: expected an input of any length, found {list(part.inputs[0].shape)}"
+                "part letters: expected an input of any length, since what fills up a word changes its phonemes; "
+                f"found {list(part.inputs[0].shape)}"
             )
         self._part, self._input, self._output = part, part.inputs[0], part.outputs[0].name
         self._kept: dict[str, str] = {}

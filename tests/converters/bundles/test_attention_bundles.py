@@ -211,6 +211,20 @@ def test_a_folder_of_whisper_becomes_tflite(tmp_path: Path) -> None:
     assert len(set(written[0])) > 1
 
 
+def test_a_decoder_that_cuts_its_cache_at_the_position_stays_and_says_so(tmp_path: Path) -> None:
+    """As the export script of sherpa-onnx does."""
+    folder = tmp_path / "whisper"
+    folder.mkdir()
+    whisper_folders.write(folder, cut=True)
+    done = convert_bundle(folder, output=tmp_path / "x.zip", calibrate=blocks(), scheme="float")
+    assert done.parts["encoder"].file == "encoder.tflite"
+    assert done.parts["decoder"].file == "tiny-decoder.onnx"
+    assert "(Slice): the shape of its result depends on the data" in done.parts["decoder"].kept
+    assert done.parts["decoder"].kept.endswith("export it whole, with a mask laid over it")
+    assert done.together is not None
+    assert done.together.same == 1.0
+
+
 def test_a_decoder_whose_cache_grows_stays_and_says_what_to_export(tmp_path: Path) -> None:
     folder = optimum_folders.speech_folder(
         tmp_path / "moonshine",

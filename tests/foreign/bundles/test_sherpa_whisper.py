@@ -22,12 +22,14 @@ pytestmark = pytest.mark.slow
 RATE = 16000
 
 
-@pytest.mark.parametrize(("language", "token"), [("", ENGLISH), ("de", GERMAN)])
+@pytest.mark.parametrize(
+    ("language", "token", "cut"), [("", ENGLISH, False), ("de", GERMAN, False), ("", ENGLISH, True)]
+)
 def test_a_folder_writes_with_its_cache_what_torch_writes_without(
-    tmp_path: Path, language: str, token: int
+    tmp_path: Path, language: str, token: int, cut: bool
 ) -> None:
     torch = package("torch")
-    made = write(tmp_path)
+    made = write(tmp_path, cut=cut)
     draw = np.random.default_rng(3)
     tones = [np.sin(np.arange(800) * draw.uniform(0.02, 1.5)) * draw.uniform(0.1, 0.9) for _ in range(30)]
     samples = np.concatenate(tones).astype(np.float32)

@@ -103,3 +103,9 @@ def test_an_encoder_of_any_length_is_given_half_a_second_at_least(samples: int, 
     feeds, given = sound(np.ones(samples, np.float32))
     assert (given, feeds["samples"].shape, feeds["heard"].sum()) == (length, (1, length), length)
     assert sound.most == np.inf
+
+
+def test_no_more_is_filled_up_than_an_encoder_takes() -> None:
+    sound = EncoderInput(RECIPE, (spec("samples", 1, 400), spec("heard", 1, 400)))
+    feeds, given = sound(np.ones(100, np.float32))
+    assert (given, feeds["samples"].shape, sound.most) == (400, (1, 400), 400)
