@@ -11,11 +11,14 @@ import pytest
 from needs import needs
 from tiny_reader import CELL, HEIGHT, blank_page, loaded, put, stripe, write_folder
 
+import edgemm
+from edgemm import data
 from edgemm.errors import InputError
 from edgemm.media import Frame
 from edgemm.opencv import opencv
 from edgemm.results import TextLines
 from edgemm.session import NO_CLOCK
+from edgemm.tasks.ocr.widths import LineReader
 
 needs(opencv)
 
@@ -168,6 +171,24 @@ def test_a_long_line_is_read_in_pieces_of_any_number(tmp_path: Path, length: int
         assert narrow(page).lines == (text,)
 
 
+@pytest.mark.parametrize(("overlap", "pieces"), [(64, 4), (0, 3)])
+def test_pieces_overlap_as_the_recipe_says(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, overlap: int, pieces: int
+) -> None:
+    """A line of 432 pixels through 160: four times with 64 in common, three times with none."""
+    looked: list[int] = []
+    read = LineReader._read
+    monkeypatch.setattr(
+        LineReader, "_read", lambda self, line, *more: (looked.append(1), read(self, line, *more))[1]
+    )
+    folder = write_folder(tmp_path / "narrow", width=160, overlap=overlap, page=(64, 640), turn_below=0.0)
+    page = blank_page(640, 64)
+    put(page, "abcd", (320, 30))
+    with loaded(folder) as narrow:
+        assert narrow(page).lines == ("abcd",)
+    assert len(looked) == pieces
+
+
 def test_an_open_file_reads_a_very_long_line_in_pieces(tmp_path: Path) -> None:
     folder = write_folder(tmp_path / "long", most_width=320, most_side=1920)
     text = "fedcba" * 2 + "a"
@@ -228,3 +249,14 @@ def test_what_is_no_picture_is_refused(reader: Any, given: Any) -> None:
 def test_an_empty_picture_is_refused(reader: Any) -> None:
     with pytest.raises(InputError):
         reader(np.zeros((0, 5, 3), np.uint8))
+
+
+def test_the_corners_of_a_line_are_its_key_points(reader: Any) -> None:
+    page = blank_page()
+    put(page, "cab", (160, 120))
+    assert reader(page).quads_xy.shape == (1, reader.key_points, 2)
+    with (
+        edgemm.load(data.path("models/digits.onnx")) as behind,
+        pytest.raises(InputError, match=r"key points up to 4 \(from 0\), found 4"),
+    ):
+        reader.then(edgemm.Crop("points", of=(0, 4)), behind)
