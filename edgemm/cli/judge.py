@@ -97,6 +97,8 @@ def run(options: argparse.Namespace) -> int:
     from edgemm.judge.judgement import judge
 
     models, plan = _asked(options)
+    if options.write_card:
+        _require_cards(models)
     page = None if options.report is None else _page(options)
     bounds = _bounds(options, models)
     from edgemm.cli.progress import ProgressBar
@@ -205,17 +207,27 @@ def _choice_json(choice: Choice, bounds: tuple[Constraint, ...], content: dict[s
     }
 
 
+def _require_cards(models: list[Judging]) -> None:
+    """Each file has a card that can be written: known before any work is done."""
+    from edgemm import atomic
+    from edgemm.artifact import read_artifact
+    from edgemm.artifact.bundle import is_bundle
+
+    for each in models:
+        if is_bundle(each.path):
+            raise InputError(f"--write-card: {each.path} is a bundle, whose card is in its bundle.json")
+        if read_artifact(each.path).card is None:
+            raise InputError(f"--write-card: {each.path} carries no card. Write one: edgemm card set")
+        atomic.check(each.path, "--write-card")
+
+
 def _write_cards(models: list[Judging], content: dict[str, Any]) -> None:
     from edgemm.artifact import read_artifact, replace_card
-    from edgemm.artifact.bundle import is_bundle
     from edgemm.judge.kept import for_card
 
     for each, told in zip(models, content["models"], strict=True):
-        if is_bundle(each.path):
-            raise InputError(f"--write-card: {each.path} is a bundle, whose card is in its bundle.json")
         card = read_artifact(each.path).card
-        if card is None:
-            raise InputError(f"--write-card: {each.path} carries no card. Write one: edgemm card set")
+        assert card is not None
         replace_card(each.path, card.with_(judgement=for_card(content, told)))
 
 

@@ -122,6 +122,26 @@ def test_a_card_that_is_not_in_the_file_is_not_written(
     assert "edgemm card set" in capsys.readouterr().err
 
 
+@pytest.mark.parametrize("kind", ["bundle", "bare", "link"])
+def test_a_card_that_cannot_be_written_is_refused_before_anything_is_judged(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], kind: str
+) -> None:
+    file, said = tmp_path / "x.onnx", "links are not followed"
+    if kind == "bundle":
+        file, said = (
+            data.path("models/written_numbers.onnx.zip"),
+            "is a bundle, whose card is in its bundle.json",
+        )
+    elif kind == "bare":
+        file.write_bytes(read_artifact(DIGITS).payload)
+        said = "carries no card. Write one"
+    else:
+        file.symlink_to(DIGITS)
+    monkeypatch.setattr("edgemm.judge.judgement.judge", lambda *_, **__: pytest.fail("it was judged"))
+    assert main(["judge", str(file), "--data", PICTURES, "--write-card"]) == 2
+    assert said in capsys.readouterr().err
+
+
 @pytest.mark.parametrize(
     ("words", "said"),
     [
