@@ -20,6 +20,7 @@ from google.protobuf.message import DecodeError  # type: ignore[import-untyped]
 
 from edgemm.artifact.containers import wire
 from edgemm.errors import DamagedArtifact
+from edgemm.quantize.reference import WEIGHTS, Apart
 
 LARGE_BYTES = 1 << 14
 PLAIN = {ir.DataType[each] for each in ("FLOAT", "FLOAT16", "DOUBLE", "INT8", "UINT8", "INT32")}
@@ -29,8 +30,11 @@ HOLLOW = b"\0"
 GRAPH, INITIALIZER, RAW_DATA = 7, 5, 9
 """Fields of ModelProto, GraphProto and TensorProto in onnx.proto."""
 
+APART = "apart"
+
 Array = npt.NDArray[Any]
 Constants = dict[str, Array]
+Piece = bytes | memoryview
 
 
 def parse(payload: bytes) -> tuple[onnx.ModelProto, Constants]:
@@ -98,6 +102,79 @@ def is_large(tensor: onnx.TensorProto, size: int) -> bool:
         return False
     other = tensor.data_location == onnx.TensorProto.EXTERNAL or tensor.HasField("segment")
     return not other and math.prod(tensor.dims) * ir.DataType(tensor.data_type).bitwidth == 8 * size
+
+
+def beside(payload: bytes) -> Apart:
+    """A file as ONNX Runtime takes it with its large constants beside it, which are views of it."""
+    proto, constants = parse(payload)
+    for tensor in proto.graph.initializer:
+        if is_hollow(tensor, constants):
+            tensor.ClearField("raw_data")
+            tensor.data_location = onnx.TensorProto.EXTERNAL
+            tensor.external_data.add(key="location", value=WEIGHTS)
+    read = {name for node in proto.graph.node for name in node.input}
+    if not read.issuperset(constants):  # the runtime drops what nothing reads, and then does not find it
+        return Apart(payload, {})
+    return Apart(proto.SerializeToString(), constants)
+
+
+def set_apart(model: ir.Model) -> Constants:
+    """Leaves a graph, in place, with stand-ins for its large constants, which `hollow_out` knows in the file of it.
+
+    Returns:
+        Their content by name.
+    """
+    found: Constants = {}
+    for name, value in model.graph.initializers.items():
+        tensor = value.const_value
+        if tensor is None or tensor.dtype not in PLAIN or tensor.nbytes < LARGE_BYTES:
+            continue
+        found[name] = tensor.numpy()
+        shape = ir.Shape(tensor.shape.numpy())
+        value.const_value = ir.ExternalTensor(APART, None, None, tensor.dtype, shape=shape, name=name)
+    return found
+
+
+def hollow_out(proto: onnx.ModelProto, constants: Mapping[str, Array]) -> None:
+    """Makes hollow initializers of the stand-ins."""
+    for tensor in proto.graph.initializer:
+        if tensor.name in constants:
+            tensor.ClearField("data_location")
+            del tensor.external_data[:]
+            tensor.raw_data = HOLLOW
+
+
+def filled(proto: onnx.ModelProto, constants: Mapping[str, Array]) -> bytes:
+    """The bytes of a hollow file with the content in its place, as protobuf itself writes them."""
+    small: bytes = proto.SerializeToString(deterministic=True)
+    if not constants:
+        return small
+    data = memoryview(small)
+    pieces: list[Piece] = []
+    for record in wire.records(data):
+        if (record.number, record.kind) != (GRAPH, wire.LENGTH):
+            pieces.append(data[record.begin : record.end])
+            continue
+        inner: list[Piece] = []
+        for each in wire.records(data, record.value, record.end):
+            known = (each.number, each.kind) == (INITIALIZER, wire.LENGTH)
+            inner += _fill(data, each, constants) if known else [data[each.begin : each.end]]
+        pieces += [wire.head(GRAPH, sum(map(len, inner))), *inner]
+    return b"".join(pieces)
+
+
+def _fill(data: memoryview, tensor: wire.Record, constants: Mapping[str, Array]) -> list[Piece]:
+    """One initializer in pieces."""
+    described = onnx.TensorProto.FromString(data[tensor.value : tensor.end])
+    if not is_hollow(described, constants):
+        return [data[tensor.begin : tensor.end]]
+    array = np.ascontiguousarray(constants[described.name])
+    content = array.astype(array.dtype.newbyteorder("<"), copy=False).reshape(-1).view(np.uint8).data
+    inner: list[Piece] = []
+    for each in wire.records(data, tensor.value, tensor.end):
+        raw = (each.number, each.kind) == (RAW_DATA, wire.LENGTH)
+        inner += [wire.head(RAW_DATA, len(content)), content] if raw else [data[each.begin : each.end]]
+    return [wire.head(INITIALIZER, sum(map(len, inner))), *inner]
 
 
 @contextmanager

@@ -97,8 +97,10 @@ class Grid:
             self.steps < WEIGHT_STEPS or (self.zero_point == 0 and self.axis is not None)
         ):
             low, high = -self.steps, self.steps
-        steps = np.rint(np.asarray(real, np.float64) / self._broadcast(real).astype(np.float64))
-        stored: npt.NDArray[Any] = np.clip(steps + self.zero_point, low, high).astype(self.dtype)
+        steps = np.asarray(np.asarray(real, np.float64) / self._broadcast(real).astype(np.float64))
+        np.rint(steps, out=steps)  # in place: weights may be large
+        steps += self.zero_point
+        stored: npt.NDArray[Any] = np.clip(steps, low, high, out=steps).astype(self.dtype)
         return stored
 
     def dequantize(self, stored: npt.NDArray[Any]) -> npt.NDArray[np.float32]:

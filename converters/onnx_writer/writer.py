@@ -11,6 +11,7 @@ import onnx.version_converter
 import onnx_ir as ir
 
 from edgemm.card import io_grids
+from edgemm.converters.large_constants import filled, hollow_out, set_apart
 from edgemm.converters.onnx_writer.constants import Constants, stored_dtype, stored_zero_point
 from edgemm.converters.onnx_writer.dynamic import make_dynamic
 from edgemm.converters.onnx_writer.functions import write_functions
@@ -101,7 +102,9 @@ def check_opset(opset: int) -> None:
 
 def _payload(model: ir.Model, opset: int, ir_version: int, grids: str) -> bytes:
     model.graph.name = "edgemm"
+    constants = set_apart(model) if opset == OPSET else {}  # what changes the opset wants them in their place
     proto: onnx.ModelProto = ir.to_proto(model)
+    hollow_out(proto, constants)
     if opset != OPSET:
         proto = _with_opset(proto, opset)
     proto.producer_name, proto.producer_version, proto.domain = "edgemm", "", ""
@@ -110,8 +113,7 @@ def _payload(model: ir.Model, opset: int, ir_version: int, grids: str) -> bytes:
         proto.metadata_props.add(key=io_grids.KEY, value=grids)
     oldest = onnx.helper.find_min_ir_version_for(proto.opset_import, ignore_unknown=True)
     proto.ir_version = max(ir_version, oldest)
-    payload: bytes = proto.SerializeToString(deterministic=True)
-    return payload
+    return filled(proto, constants)
 
 
 def _with_opset(proto: onnx.ModelProto, opset: int) -> onnx.ModelProto:

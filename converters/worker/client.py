@@ -41,10 +41,10 @@ class RunFailed(ConversionError):
 class Parcel:
     """A file that is let go of as soon as the worker has it: here it is needed no more."""
 
-    def __init__(self, file: bytes) -> None:
+    def __init__(self, file: bytes | Apart) -> None:
         self._file = file
 
-    def take(self) -> bytes:
+    def take(self) -> bytes | Apart:
         """The file; empty from then on."""
         file, self._file = self._file, b""
         return file
@@ -78,7 +78,7 @@ class _Process:
         return self._child.poll() == 0
 
     def ask(
-        self, content: Content, arrays: Sequence[Array] = (), file: bytes | Parcel = b""
+        self, content: Content, arrays: Sequence[Array] = (), file: bytes | Parcel | Apart = b""
     ) -> tuple[Content, list[Array]]:
         """One question and its answer.
 
@@ -86,7 +86,7 @@ class _Process:
             RunFailed: the runtime raised, died, or did not come back.
         """
         try:
-            send(self.pipe, content, arrays, file.take() if isinstance(file, Parcel) else file)
+            self._send(content, arrays, file)
             if not self.pipe.poll(TIMEOUT_S):
                 self._child.kill()
                 raise RunFailed(f"one inference did not end within {TIMEOUT_S:g} s")
@@ -100,6 +100,14 @@ class _Process:
             failed.kind = str(answer["error"])
             raise failed
         return answer, found
+
+    def _send(self, content: Content, arrays: Sequence[Array], file: bytes | Parcel | Apart) -> None:
+        given = file.take() if isinstance(file, Parcel) else file
+        if isinstance(given, Apart):
+            content = {**content, "weights": list(given.weights)}
+            send(self.pipe, content, list(given.weights.values()), given.payload)
+        else:
+            send(self.pipe, content, arrays, given)
 
     def _end(self) -> str:
         """How the process died, and the last it said."""
@@ -200,7 +208,7 @@ def _give(process: _Process) -> None:
 
 
 def _asked(
-    content: Content, arrays: Sequence[Array] = (), file: bytes = b""
+    content: Content, arrays: Sequence[Array] = (), file: bytes | Apart = b""
 ) -> tuple[_Process, Content, list[Array]]:
     """A worker and its answer to the first question; another worker's where the first was about to end.
 
@@ -281,10 +289,7 @@ def opened(
         MissingDependency: there is no runtime for it.
     """
     question: Content = {"open": format_, "how": how, "signature": signature, "weights": []}
-    if isinstance(payload, Apart):
-        question["weights"] = list(payload.weights)
-        process, content, _ = _asked(question, list(payload.weights.values()), payload.payload)
-    elif isinstance(payload, Parcel):
+    if isinstance(payload, Parcel):
         process, _, _ = _asked({"close": True})  # a worker that is there: nothing can be sent twice
         try:
             content, _ = process.ask(question, file=payload)

@@ -7,13 +7,25 @@ from pathlib import Path
 import numpy as np
 import onnx
 import onnx.checker
+import onnx_ir as ir
 import pytest
-from google.protobuf.message import DecodeError
+from google.protobuf.message import DecodeError  # type: ignore[import-untyped]
 from onnx import TensorProto, helper, numpy_helper
 
 from edgemm.converters.importers import read_onnx
-from edgemm.converters.large_constants import LARGE_BYTES, emptied, is_hollow, parse
+from edgemm.converters.large_constants import (
+    LARGE_BYTES,
+    beside,
+    emptied,
+    filled,
+    hollow_out,
+    is_hollow,
+    parse,
+    put_back,
+    set_apart,
+)
 from edgemm.errors import DamagedArtifact
+from edgemm.quantize.reference import Apart, Reference, apart
 
 COUNT = LARGE_BYTES // 4
 
@@ -128,3 +140,67 @@ def test_a_large_constant_that_does_not_fit_its_shape_is_named(tmp_path: Path) -
     path.write_bytes(made(wrong).SerializeToString())
     with pytest.raises(DamagedArtifact, match=r"\ba\b"):
         read_onnx(path)
+
+
+def test_what_was_set_apart_comes_back_to_the_bytes_that_protobuf_writes() -> None:
+    order = numpy_helper.from_array(np.arange(COUNT, dtype=np.float32).reshape(2, -1).T, "turned")
+    model = ir.from_proto(made(ramp("a"), ramp("small", COUNT - 1), ramp("b"), order))
+    turned = model.graph.initializers["turned"]
+    turned.const_value = ir.Tensor(np.arange(COUNT, dtype=np.float32).reshape(-1, 2).T, name="turned")
+    whole = ir.to_proto(model).SerializeToString(deterministic=True)
+    constants = set_apart(model)
+    assert list(constants) == ["a", "b", "turned"]
+    proto = ir.to_proto(model)
+    assert len(proto.SerializeToString()) < len(whole) // 2
+    hollow_out(proto, constants)
+    assert filled(proto, constants) == whole
+    again = ir.from_proto(parse(whole)[0])
+    put_back(again, parse(whole)[1])
+    assert ir.to_proto(again).SerializeToString(deterministic=True) == whole
+
+
+def test_nothing_large_is_what_protobuf_writes() -> None:
+    proto = made(ramp("small", 7))
+    assert filled(proto, {}) == proto.SerializeToString(deterministic=True)
+
+
+@pytest.mark.parametrize("optimize", [False, True])
+def test_a_runtime_computes_the_same_with_constants_beside_the_file(optimize: bool) -> None:
+    whole = made(ramp("a"), ramp("small", 1), ramp("b"))
+    payload = whole.SerializeToString()
+    sample = {"x": np.linspace(-1, 1, COUNT, dtype=np.float32)}
+    expected = Reference(payload, optimize=optimize).run(sample)["y2"]
+    assert np.isclose(expected[5], sample["x"][5] + 10)
+    for parts in (beside(payload), apart(ir.from_proto(whole))):
+        assert list(parts.weights) == ["a", "b"]
+        assert len(parts.payload) < len(payload) // 8
+        assert np.array_equal(Reference(parts, optimize=optimize).run(sample)["y2"], expected)
+
+
+def test_constants_that_nothing_reads_stay_in_the_file() -> None:
+    """The runtime drops them, and then does not find them."""
+    whole = made(ramp("a"))
+    whole.graph.initializer.append(ramp("left over"))
+    model, payload = ir.from_proto(whole), whole.SerializeToString()
+    assert list(apart(model).weights) == ["a"]
+    assert beside(payload).weights == {}
+    sample = {"x": np.zeros(COUNT, np.float32)}
+    for parts in (model, beside(payload)):
+        assert Reference(parts).run(sample)["y0"][3] == 3
+
+
+def test_the_model_that_is_taken_apart_is_left_as_it_is_and_not_copied() -> None:
+    model = ir.from_proto(made(ramp("a")))
+    value, tensor = model.graph.initializers["a"], ir.Tensor(np.arange(COUNT, dtype=np.float32), name="a")
+    value.const_value = tensor
+    parts = apart(model)
+    assert value.const_value is tensor
+    assert np.shares_memory(parts.weights["a"], tensor.numpy())
+
+
+def test_constants_in_another_order_of_memory_are_put_in_order() -> None:
+    whole = made(ramp("a"))
+    parts = beside(whole.SerializeToString())
+    crooked = {"a": np.repeat(parts.weights["a"], 2)[::2]}
+    assert not crooked["a"].flags.c_contiguous
+    assert Reference(Apart(parts.payload, crooked)).run({"x": np.zeros(COUNT, np.float32)})["y0"][9] == 9

@@ -78,7 +78,12 @@ def varint(data: memoryview, at: int, stop: int) -> tuple[int, int]:
 
 def encode(number: int, content: bytes) -> bytes:
     """A LENGTH record."""
-    return _varint_bytes(number << 3 | LENGTH) + _varint_bytes(len(content)) + content
+    return head(number, len(content)) + content
+
+
+def head(number: int, length: int) -> bytes:
+    """What stands before the content of a LENGTH record of so many bytes."""
+    return _varint_bytes(number << 3 | LENGTH) + _varint_bytes(length)
 
 
 def _varint_bytes(number: int) -> bytes:
