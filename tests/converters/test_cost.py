@@ -53,7 +53,7 @@ def network(end: str = "softmax") -> ir.Model:
     for name, shape in (("w", (6, 3, 3, 3)), ("v", (6, 5))):
         tensor = ir.tensor(random.standard_normal(shape).astype(np.float32), name=name)
         value = next(v for node in model.graph for v in node.inputs if v is not None and v.name == name)
-        value.const_value, value.shape, value.type = tensor, tensor.shape, ir.TensorType(tensor.dtype)
+        value.const_value, value.shape, value.type = tensor, ir.Shape(shape), ir.TensorType(tensor.dtype)
         model.graph.register_initializer(value)
     return model
 
@@ -148,14 +148,14 @@ class Drawn(Sequence[Any]):
     """Samples that come to be when they are looked at."""
 
     def __init__(self, count: int) -> None:
-        self.count, self.most = count, 0
+        self.size, self.most = count, 0
         self._alive: list[weakref.ref[Any]] = []
 
     def __len__(self) -> int:
-        return self.count
+        return self.size
 
     def __getitem__(self, at: Any) -> Any:
-        if at >= self.count:
+        if at >= self.size:
             raise IndexError(at)
         array = np.random.default_rng(at).standard_normal((1, 3, 8, 8)).astype(np.float32)
         self._alive = [each for each in [*self._alive, weakref.ref(array)] if each() is not None]
