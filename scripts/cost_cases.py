@@ -70,6 +70,8 @@ class Case:
     """Cases whose operators are in it too, and how many times: they are taken off."""
     float_ends: bool = False
     """Static .onnx: inputs and outputs are float, and changed."""
+    changes: int = 0
+    """From integers to float and back, where the case is about these."""
 
 
 def chain(shape: Shape, count: int, step: Callable[[Graph, str, int], str]) -> Callable[[Graph], None]:
@@ -469,7 +471,7 @@ def borders() -> Iterator[Case]:
         yield Case(
             "change", label,
             chain(shape, count, lambda graph, value, index: str(graph.op("LeakyRelu", value, alpha=0.1))),
-            only=("tflite",), float_every=2,
+            only=("tflite",), float_every=2, changes=count - 1,
             less=((f"leakyrelu/{label}.float", 0.5), (f"leakyrelu/{label}.int8", 0.5)),
         )  # fmt: skip
         if shape in SIZES:
@@ -492,7 +494,7 @@ def borders() -> Iterator[Case]:
 
         yield Case("reshape", f"flat_{label}", beside(shape, 2, flat), only=("onnx",))
         yield Case(
-            "change", f"ends_{label}", beside(shape, 2, flat), only=("onnx",), float_ends=True,
+            "change", f"ends_{label}", beside(shape, 2, flat), only=("onnx",), float_ends=True, changes=4,
             less=((f"reshape/flat_{label}.int8", 1.0),),
         )  # fmt: skip
 
@@ -536,6 +538,16 @@ def pictures() -> Iterator[Case]:
                 return str(f(graph, c(graph, value, index)))
 
             yield picture(kind, channels, size, chain(shape, 2, between), base)
+
+        def bent(graph: Graph, value: str, index: int, c: Any = one) -> str:
+            return str(c(graph, value, index) if index % 2 == 0 else graph.op("Sigmoid", value))
+
+        bends = chain(shape, 2, lambda graph, value, index: str(graph.op("Sigmoid", value)))
+        yield Case("sigmoid", f"bent_{channels}_{size}", bends, only=("onnx",))
+        yield Case(
+            "picture_change", f"{channels}_{size}", chain(shape, 4, bent), only=("onnx",), float_every=2, changes=3,
+            less=((f"{base[0]}.int8", 1.0), (f"sigmoid/bent_{channels}_{size}.float", 1.0)),
+        )  # fmt: skip
 
         def residual(graph: Graph, value: str, index: int, c: Any = one) -> str:
             return str(graph.op("Add", c(graph, value, index), value))

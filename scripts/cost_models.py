@@ -23,10 +23,10 @@ from cost_cases import Case, Graph, cases
 
 from edgemm.converters.prepare import prepare
 from edgemm.converters.written import Format, Settings, write_plan
-from edgemm.costs.point import DYNAMIC, DYNAMIC_UNSIGNED, FLOAT, HYBRID, INT8, INT8_UNSIGNED, NO_WORK
+from edgemm.costs.point import DYNAMIC, DYNAMIC_UNSIGNED, FLOAT, HYBRID, INT8, INT8_UNSIGNED, NO_WORK, Work
 from edgemm.errors import EdgemmError
 from edgemm.quantize import calibrate, make_plan
-from edgemm.quantize.costs.kinds import PICTURE, kind_of, work_of
+from edgemm.quantize.costs.kinds import PICTURE, kind_of, size, work_of
 from edgemm.quantize.fusion import hosts
 from edgemm.quantize.legality import may_be_hybrid
 from edgemm.quantize.plan import Plan, Precision
@@ -37,7 +37,7 @@ WAYS = {FLOAT: ("float", "arm"), INT8: ("static", "arm"), DYNAMIC: ("dynamic", "
 """Precision -> scheme and target."""
 FORMATS = {INT8_UNSIGNED: ("onnx",), DYNAMIC_UNSIGNED: ("onnx",), HYBRID: ("tflite",)}
 """Precision -> the formats that have it, where not both."""
-MIXED = ("change", "partition", "nothing", "stream")
+MIXED = ("change", "picture_change", "partition", "nothing", "stream")
 """Kinds of cases whose operators are not of one kind."""
 WANTED = {
     FLOAT: Precision.FLOAT,
@@ -59,8 +59,11 @@ class Pack:
         nodes = [node for node in model.graph if str(node.name) not in inner]
         same = [work_of(node) for node in nodes if is_of(node, case)]
         if case.kind in MIXED:
-            same = [work_of(node) for node in nodes] * (2 if case.float_ends else 1)
+            same = [work_of(node) for node in nodes]
         work = reduce(lambda a, b: a + b, same, NO_WORK)
+        if case.changes:
+            elements = max(size(value) for node in nodes for value in node.outputs)
+            work = Work(case.changes, 0, case.changes * 2 * elements, 0)
         name = f"{case.kind}/{case.name}.{precision}.{format_}"
         self.files[name] = payload
         self.index.append(
@@ -124,7 +127,7 @@ def written(case: Case, format_: Format, pack: Pack) -> list[str]:
             if precision == HYBRID:
                 plan = hybrid(model, plan)
             found = {plan.precision.get(name, Precision.FLOAT) for name in mine}
-            if case.kind != "change" and found != {WANTED.get(precision, Precision.DYNAMIC)}:
+            if not case.changes and found != {WANTED.get(precision, Precision.DYNAMIC)}:
                 continue
             file = write_plan(
                 model,

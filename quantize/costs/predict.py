@@ -76,8 +76,8 @@ def _curves(table: CostTable, format_: str) -> Curves:
     return curves_of(table.points[format_])
 
 
-def _change_us(curves: Curves, elements: int) -> float:
-    curve = curves.find(CHANGE, INT8)
+def _change_us(curves: Curves, elements: int, *, shown: bool = False) -> float:
+    curve = (curves.find(f"{PICTURE}{CHANGE}", INT8) if shown else None) or curves.find(CHANGE, INT8)
     return 0.0 if curve is None else curve.us(Work(1, 0, 2 * elements, 0))
 
 
@@ -112,7 +112,10 @@ class _Prediction:
                 curve = found or self.curves.find(PLAIN, FLOAT) or NOTHING
             nodes[name] = curve.us(works[name]) + far * weights[name]
             delegated[name] = curve.delegated
-        changes = sum(_change_us(self.curves, size(value)) for value in self._changed())
+        changes = sum(
+            _change_us(self.curves, size(value), shown=self._meets_convolution(value))
+            for value in self._changed()
+        )
         partitions, between = 0, 0.0
         if self.format == "tflite":
             partitions = count_partitions(self.model.graph, delegated)
@@ -184,6 +187,12 @@ class _Prediction:
                     readers.add(False)
                 if is_real(value) and (not made) in readers:
                     yield value
+
+    def _meets_convolution(self, value: ir.Value) -> bool:
+        """An integer convolution has made it, or reads it: such have a layout of their own, changed too."""
+        maker = value.producer()
+        around = [*value.consumers(), *([maker] if maker is not None else [])]
+        return any(node.op_type == "Conv" and self._is_int8(node) for node in around)
 
     def _is_int8(self, node: ir.Node) -> bool:
         return self.plan.is_int8(str(node.name))
