@@ -159,7 +159,7 @@ class CostTable:
         if name not in RATIOS:
             return measured
         ratio = RATIOS[name]
-        points = {format_: derived(listed, ratio) for format_, listed in measured.points.items()}
+        points = {format_: derived(listed, format_, ratio) for format_, listed in measured.points.items()}
         return replace(
             measured, name=name, instructions=ratio.instructions, machine="", measured=False, source=ratio.words,
             points=points,

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 
 import onnx_ir as ir
@@ -44,16 +44,22 @@ def predict(model: ir.Model, plan: Plan, format_: str, table: CostTable) -> Cost
     Raises:
         InputError: the table has no times for that format.
     """
-    return _Prediction(model, plan, format_, _curves(table, format_)).cost()
+    return _Prediction(model, plan, format_, _curves(table, format_), hosts(model)).cost()
 
 
-def change_us(elements: int, format_: str, table: CostTable) -> tuple[float, float]:
+def change_us(
+    elements: int, format_: str, table: CostTable, *, beside_convolution: bool = False
+) -> tuple[float, float]:
     """What it takes to make integers of a float tensor, and float numbers of integers, in microseconds.
+
+    Args:
+        beside_convolution: an integer convolution has made the tensor, or reads it: in ONNX Runtime the layout is
+            changed too.
 
     Raises:
         InputError: the table has no times for that format.
     """
-    us = _change_us(_curves(table, format_), elements)
+    us = _change_us(_curves(table, format_), elements, shown=beside_convolution)
     return us, us
 
 
@@ -92,9 +98,11 @@ class _Prediction:
     plan: Plan
     format: str
     curves: Curves
+    fused: Mapping[str, ir.Node]
+    """Name of each fused activation -> the node that computes it."""
 
     def cost(self) -> Cost:
-        fused, unknown, shown = hosts(self.model), set(), pictures(self.model.graph)
+        unknown, shown = set(), pictures(self.model.graph)
         nodes: dict[str, float] = {}
         delegated: dict[str, bool] = {}
         works = {str(node.name): work_of(node) for node in self.model.graph}
@@ -105,7 +113,7 @@ class _Prediction:
         for node in self.model.graph:
             name = str(node.name)
             curve = NOTHING
-            if name not in fused and not self._is_free(node):
+            if name not in self.fused and not self._is_free(node):
                 found = self._curve(node, name in shown)
                 if found is None:
                     unknown.add(kind_of(node))
@@ -178,11 +186,10 @@ class _Prediction:
         for value in self.model.graph.inputs:
             if ends and is_real(value) and any(self._is_int8(node) for node in value.consumers()):
                 yield value
-        fused = hosts(self.model)
         for node in self.model.graph:
-            made = self._is_int8(fused.get(str(node.name), node))
+            made = self._is_int8(self.fused.get(str(node.name), node))
             for value in node.outputs:
-                readers = {self._is_int8(fused.get(str(each.name), each)) for each in value.consumers()}
+                readers = {self._is_int8(self.fused.get(str(each.name), each)) for each in value.consumers()}
                 if ends and value.is_graph_output():
                     readers.add(False)
                 if is_real(value) and (not made) in readers:
@@ -191,6 +198,8 @@ class _Prediction:
     def _meets_convolution(self, value: ir.Value) -> bool:
         """An integer convolution has made it, or reads it: such have a layout of their own, changed too."""
         maker = value.producer()
+        if maker is not None:
+            maker = self.fused.get(str(maker.name), maker)
         around = [*value.consumers(), *([maker] if maker is not None else [])]
         return any(node.op_type == "Conv" and self._is_int8(node) for node in around)
 

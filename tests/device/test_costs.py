@@ -138,7 +138,7 @@ def test_a_derived_table_has_other_integer_products_and_nothing_else(name: str) 
         for before, after in zip(measured.points[format_], other.points[format_], strict=True):
             factor = 1.0
             if before.kind in PRODUCTS and before.precision != "float":
-                factor = ratio.unsigned if before.precision.endswith("u8") else ratio.products
+                factor = ratio.unsigned if before.precision.endswith("u8") else ratio.products[format_]
             assert after == replace(before, us=before.us * factor)
 
 
