@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from typing import NamedTuple
+from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
 import numpy.typing as npt
 
-from edgemm.tasks.sound_levels import SoundLevels
+if TYPE_CHECKING:
+    from edgemm.tasks.sound_levels import SoundLevels
 
 _IDENTITY = np.array([[1.0, 0.0, 0.0], [0.0, 1.0, 0.0]])
 _IDENTITY.setflags(write=False)

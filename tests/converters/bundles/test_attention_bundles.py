@@ -80,6 +80,13 @@ def test_both_lengths_write_what_torch_writes(converted: BundleConversion) -> No
     assert used == ["length_24000", "length_24000", "length_48000", "length_48000"]
 
 
+def test_it_can_be_verified(converted: BundleConversion) -> None:
+    with edgemm.load_bundle(converted.output) as made:
+        outcomes = made.replay_goldens()
+    assert {each.output.partition(":")[0] for each in outcomes} == {"encoder", "decoder"}
+    assert all(each.ok for each in outcomes)
+
+
 def test_its_scores_are_the_sources_over_the_sources_steps(converted: BundleConversion) -> None:
     together = converted.together
     assert together is not None

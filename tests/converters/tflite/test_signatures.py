@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -250,3 +251,30 @@ def test_one_file_alone_gets_the_name(files: dict[str, Path], tmp_path: Path) ->
     done = merge_signatures({"only": files["step_3"]}, tmp_path / "one.tflite")
     assert done.signatures == ("only",)
     assert [each.signatureKey for each in model_of(done.path).signatureDefs] == [b"only"]
+
+
+def test_the_goldens_of_the_first_are_replayed(files: dict[str, Path], tmp_path: Path) -> None:
+    merge_signatures(files, tmp_path / "x.tflite")
+    with edgemm.load(tmp_path / "x.tflite") as model, load_part(tmp_path / "x.tflite") as parts:
+        assert parts.replay_goldens() == model.replay_goldens() != ()
+        goldens = parts.artifact.goldens
+        assert goldens is not None
+        inputs = dict(goldens.inputs[0])
+        expected, found = model.run(inputs), parts.run(inputs)
+        for name, each in expected.items():
+            np.testing.assert_array_equal(found[name], each)
+        with pytest.raises(InputError, match=r"inputs: expected .*; found place$"):
+            parts.run({"place": inputs["place"]})
+
+
+def test_a_golden_that_it_does_not_answer_is_told(files: dict[str, Path], tmp_path: Path) -> None:
+    merge_signatures(files, tmp_path / "x.tflite")
+    with load_part(tmp_path / "x.tflite") as parts:
+        goldens = parts.artifact.goldens
+        assert goldens is not None
+        other = [{name: each + 1 for name, each in outputs.items()} for outputs in goldens.outputs]
+        parts.artifact = replace(parts.artifact, goldens=replace(goldens, outputs=tuple(other)))
+        assert not any(each.ok for each in parts.replay_goldens())
+        parts.artifact = replace(parts.artifact, goldens=None)
+        with pytest.raises(CardError, match="has no goldens to replay"):
+            parts.replay_goldens()

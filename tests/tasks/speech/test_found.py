@@ -93,6 +93,12 @@ def test_nothing_stays_behind_after_a_reset() -> None:
     assert pieces(found, tone(16000, 0.5), 16000, 700, 100)[0] == (100, 100 + HOP, False)
 
 
+def test_no_more_is_kept_of_an_hour_than_of_a_second() -> None:
+    found = FoundVoice(Loud(), 16000)
+    pieces(found, np.zeros(60 * 16000, np.float32), 16000, 1600)
+    assert len(found._heard._room) <= 2 * 16000
+
+
 def test_a_silence_is_told_by_it() -> None:
     silence = Silence(0.5, FoundVoice(Loud(), 16000))
     samples = tone(16000, 2.5, (0.5, 1.0))
