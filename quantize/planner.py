@@ -16,7 +16,9 @@ from edgemm.quantize.declared import prescribed
 from edgemm.quantize.fusion import stored_output
 from edgemm.quantize.grid import Grid, Range
 from edgemm.quantize.legality import dynamic_weights, operand
+from edgemm.quantize.mixed_plan import cheapest_weights, plan_mixed
 from edgemm.quantize.plan import Plan, Precision
+from edgemm.quantize.prices import Prices
 from edgemm.quantize.static_plan import plan_static
 from edgemm.quantize.target import Target
 from edgemm.quantize.target import target as target_named
@@ -24,7 +26,7 @@ from edgemm.quantize.unfit import unfit
 
 HIDDEN = 4.0
 """A value whose range was limited to less than a part of that is worth a note."""
-SCHEMES = ("auto", "static", "dynamic", "float")
+SCHEMES = ("auto", "static", "dynamic", "mixed", "float")
 
 
 def make_plan(
@@ -35,6 +37,7 @@ def make_plan(
     scheme: str = "auto",
     float_nodes: Collection[str] = (),
     input_ranges: Mapping[str, Range] | None = None,
+    prices: Prices | None = None,
 ) -> Plan:
     """Decides what of a canonical graph is integer, and on which grids.
 
@@ -42,13 +45,15 @@ def make_plan(
         model: canonical; left as it is.
         calibration: of this graph; None for "dynamic" and "float".
         target: the machine: see `edgemm.quantize.target`.
-        scheme: "static", "dynamic" or "float"; "auto" is static with a calibration and dynamic without.
+        scheme: "static", "dynamic", "mixed" or "float"; "auto" is static with a calibration and dynamic without.
         float_nodes: names of nodes to leave in float.
         input_ranges: graph input -> the range that its preprocessing can produce, used instead of what
             was measured.
+        prices: predicted times, by which "mixed" chooses for each operator, and "dynamic" for each convolution;
+            without them, convolutions of "dynamic" make their weights real.
 
     Raises:
-        InputError: unknown scheme, target, node or input; or no calibration where one is needed.
+        InputError: unknown scheme, target, node or input; or no calibration or no prices where they are needed.
         CalibrationError: the calibration was made on another graph.
         UnsupportedOperator: the target is integer only, and some nodes have no integer form.
     """
@@ -58,10 +63,18 @@ def make_plan(
     if decided == "float":
         return Plan(chosen, "float", notes=notes)
     if decided == "dynamic" or calibration is None:
-        return _dynamic(model, chosen, float_nodes, notes)
+        plan = _dynamic(model, chosen, float_nodes, notes)
+        return plan if prices is None else cheapest_weights(model, plan, prices)
     ranges, more = _ranges(model, calibration, input_ranges or {})
-    return plan_static(
-        model, chosen, replace(calibration, ranges=ranges), frozenset(float_nodes), [*notes, *more]
+    known, refused, told = replace(calibration, ranges=ranges), frozenset(float_nodes), [*notes, *more]
+    if decided == "static":
+        return plan_static(model, chosen, known, refused, told)
+    if prices is None:
+        raise InputError(
+            "prices: scheme mixed chooses by predicted times, found None. Give quantize.prices.Prices"
+        )
+    return plan_mixed(
+        model, chosen, known, refused, told, _dynamic(model, chosen, float_nodes, notes), prices
     )
 
 
@@ -69,9 +82,9 @@ def _scheme(scheme: str, calibration: Calibration | None, target: Target) -> tup
     """The scheme to follow, and what to say about it."""
     if scheme not in SCHEMES:
         raise InputError(f"scheme: {expected_one_of(SCHEMES, scheme)}")
-    if scheme == "static" and calibration is None:
+    if scheme in ("static", "mixed") and calibration is None:
         raise InputError(
-            "scheme static needs a calibration, found none: calibrate on real data, or use dynamic"
+            f"scheme {scheme} needs a calibration, found none: calibrate on real data, or use dynamic"
         )
     decided, notes = scheme, []
     if scheme == "auto":

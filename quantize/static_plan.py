@@ -42,7 +42,12 @@ ConstantGrids = Mapping[tuple[str, int], Grid]
 
 
 def plan_static(
-    model: ir.Model, target: Target, calibration: Calibration, refused: frozenset[str], notes: list[str]
+    model: ir.Model,
+    target: Target,
+    calibration: Calibration,
+    refused: frozenset[str],
+    notes: list[str],
+    dearer: frozenset[str] = frozenset(),
 ) -> Plan:
     """Plans one graph.
 
@@ -50,13 +55,14 @@ def plan_static(
         calibration: every range with zero in it, and not empty.
         refused: nodes that the caller wants in float.
         notes: what was decided before.
+        dearer: nodes that stay float too, since they are faster so.
 
     Raises:
         UnsupportedOperator: the target is integer only, and some nodes have no integer form.
     """
     nodes = {str(node.name): node for node in model.graph}
     work = _Work(model, target, calibration, dict(calibration.ranges), nodes, list(notes))
-    work.apply_rules(refused)
+    work.apply_rules(refused, dearer)
     work.settle_groups()
     work.drop_steps()
     work.drop_islands()
@@ -79,13 +85,13 @@ class _Work:
     packed: dict[tuple[str, int], Grid] = field(default_factory=dict)
     """(node, input index) -> grid of the weights of recurrent layers, which compute with real activations."""
 
-    def apply_rules(self, refused: frozenset[str]) -> None:
+    def apply_rules(self, refused: frozenset[str], dearer: frozenset[str]) -> None:
         """Keeps the nodes that have an int8 form and that the caller did not name as float."""
         fused, addresses = hosts(self.model), address_values(self.model)
         divisors = divisor_values(self.model)
         formless: dict[str, list[str]] = {}
         for name, node in self.nodes.items():
-            if name in fused or not _computes(node):
+            if name in fused or name in dearer or not _computes(node):
                 continue
             rule, inside = rule_of(node), fused_activation(node)
             if name in refused or (inside is not None and inside.name in refused):

@@ -55,6 +55,6 @@ def test_convert_takes_these() -> None:
     expected = [
         "source", "example_inputs", "output", "calibrate", "evaluate", "card", "preset", "scheme", "target", "gate",
         "min_db", "shapes", "constants", "settings", "limit", "repair", "repair_seconds", "explain", "stepwise",
-        "keep_outputs", "progress", "outputs", "inputs",
+        "keep_outputs", "progress", "outputs", "inputs", "prefer", "costs",
     ]  # fmt: skip
     assert list(inspect.signature(convert).parameters) == expected
