@@ -21,6 +21,7 @@ from edgemm.converters.options import (
 from edgemm.converters.pipeline import Conversion, run
 from edgemm.converters.written import Settings
 from edgemm.errors import FidelityMissed
+from edgemm.quantize.choice import Prefer
 
 
 def convert(
@@ -48,6 +49,8 @@ def convert(
     progress: Progress | None = None,
     outputs: Sequence[str] | None = None,
     inputs: Sequence[str] | None = None,
+    prefer: Prefer = "speed",
+    costs: str | Path | None = None,
 ) -> Conversion:
     """Converts a trained float model and writes the artifact with its card and goldens.
 
@@ -61,8 +64,10 @@ def convert(
         evaluate: other data to measure the fidelity on; without it, a part of the calibration data is held out for it.
         card: a ModelCard or the path of its JSON; without it the preset's, else the source file's own.
         preset: name of a card for a common kind of model: see `edgemm.card.presets`.
-        scheme: "auto" is static with calibration data, but dynamic without, and for recurrent networks
-            and attention: see `edgemm.quantize.scheme`.
+        scheme: "auto" is the one of the others that is predicted to be fastest and keeps the fidelity; `prefer` tips
+            the choice, and `Conversion.candidates` has what was weighed: see `edgemm.quantize.choice`. "static": int8
+            activations and weights; "dynamic": int8 weights, activations quantized while running or real; "mixed":
+            for each operator what is fastest of these and float; "float". Static and mixed need calibration data.
         target: the machine that the file is made for: see `edgemm.quantize.target`.
         gate: what to do when fidelity is below the limit: "fail" raises and writes nothing, "warn" writes the
             file and adds a note, "off" writes it.
@@ -87,6 +92,10 @@ def convert(
             what they do not need goes. The source that the file is compared with is cut in the same way.
         inputs: names of tensors that become the inputs, all that the outputs need; data for calibration then go to
             them by these names. Shapes and types are inferred; `shapes` gives a shape that is open.
+        prefer: what scheme "auto" looks for: "speed", the fastest form that keeps the fidelity; "size", the smallest
+            that does; "accuracy", the int8 form that keeps most of those that are no slower than float.
+        costs: a table that `edgemm bench --costs` has measured on the device; without it, the one that comes with
+            edgemm for the target.
 
     Raises:
         InputError: an argument, the card or the data does not fit.
@@ -100,7 +109,7 @@ def convert(
         Options(
             source, _path(output), example_inputs, calibrate, evaluate, card, preset, scheme, target, gate, min_db,
             shapes, constants, settings or Settings(), limit, repair, repair_seconds, explain, stepwise,
-            keep_outputs, progress or silent, outputs, inputs,
+            keep_outputs, progress or silent, outputs, inputs, prefer, costs,
         )
     )  # fmt: skip
 

@@ -15,6 +15,9 @@ from edgemm.quantize.constants import weight_kinds
 from edgemm.quantize.plan import Plan, Precision
 from edgemm.version import __version__
 
+ACTIVATIONS = {"static": "int8", "mixed": "int8 or float", "dynamic": "dynamic"}
+"""Scheme -> what activations are stored as."""
+
 
 def describe(
     prepared: Prepared, written: Written, plan: Plan, fidelity: Fidelity, repaired: Repaired | None = None
@@ -54,7 +57,7 @@ def _quantization(prepared: Prepared, written: Written, plan: Plan) -> dict[str,
         "scheme": plan.scheme,
         "target": plan.target.name,
         "operators": {name: number for name, number in count.items() if number},
-        "activations": "int8" if plan.scheme == "static" else "dynamic",
+        "activations": ACTIVATIONS[plan.scheme],
         "weights": _weights(
             weight_kinds(prepared.model, plan) if written.format == "onnx" else {"int8": 1}, plan
         ),

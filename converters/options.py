@@ -14,21 +14,22 @@ from edgemm.converters.fidelity import MIN_SNR_DB, Gate
 from edgemm.converters.fidelity.gate import MAX_DB
 from edgemm.converters.written import Format, Settings
 from edgemm.errors import InputError
+from edgemm.quantize.choice import PREFER, Prefer
 
 if TYPE_CHECKING:
     from edgemm.converters.importers.cut import Cut
 
-Scheme = Literal["auto", "static", "dynamic", "float"]
+Scheme = Literal["auto", "static", "dynamic", "mixed", "float"]
 GateMode = Literal["fail", "warn", "off"]
 RepairMode = Literal["auto", "off"]
 Progress = Callable[[str, int, int], None]
 """Called with (stage, done, total) as the work goes on."""
 
-SCHEMES = ("auto", "static", "dynamic", "float")
+SCHEMES = ("auto", "static", "dynamic", "mixed", "float")
 FORMATS: Mapping[str, Format] = {".tflite": "tflite", ".onnx": "onnx"}
 REPAIR_SECONDS = 60.0
 MAX_SAMPLES = 1_000_000
-NO_RANGES = "scheme static needs calibration data: --calibrate FOLDER or .npz, or --scheme dynamic"
+NO_RANGES = "scheme {} needs calibration data: --calibrate FOLDER or .npz, or --scheme dynamic"
 NO_RANGES_FOR = (
     "target (--target) {}: runs integers only, so the ranges of the activations must be known: "
     "give calibration data with --calibrate FOLDER or .npz"
@@ -70,6 +71,8 @@ class Options:
     progress: Progress = silent
     outputs: Sequence[str] | None = None
     inputs: Sequence[str] | None = None
+    prefer: Prefer = "speed"
+    costs: str | Path | None = None
 
     def __post_init__(self) -> None:
         _check_kinds(self)
@@ -79,6 +82,7 @@ class Options:
         _check_numbers(self)
         _check_paths(self)
         _check_target(self)
+        check_costs(self.costs, self.format)
         _check_settings(self)
 
     @property
@@ -136,12 +140,22 @@ def _check_words(options: Options) -> None:
     choice("scheme", options.scheme, SCHEMES)
     choice("gate", options.gate, ("fail", "warn", "off"))
     choice("repair", options.repair, ("auto", "off"))
+    choice("prefer", options.prefer, PREFER)
+    if options.prefer != "speed" and options.scheme != "auto":
+        raise InputError(
+            f"prefer (--prefer) {options.prefer}: chooses among the schemes, and scheme {options.scheme} was asked "
+            "for. Leave one of them out"
+        )
     target(options.target)
     choice("io", options.settings.io, ("float", "int8"))
     if options.preset is not None:
         choice("preset", options.preset, PRESETS)
-    if options.scheme == "static" and options.calibrate is None and not _may_have_ranges(options.source):
-        raise InputError(NO_RANGES)
+    if (
+        options.scheme in ("static", "mixed")
+        and options.calibrate is None
+        and not _may_have_ranges(options.source)
+    ):
+        raise InputError(NO_RANGES.format(options.scheme))
 
 
 def _may_have_ranges(source: Any) -> bool:
@@ -204,12 +218,31 @@ def _check_target(options: Options) -> None:
         )
     if not target.integer_only:
         return
-    if options.scheme in ("dynamic", "float"):
+    if options.scheme in ("dynamic", "mixed", "float"):
         raise InputError(
             f"target (--target) {target.name}: runs integers only, found scheme {options.scheme}. Use the scheme static"
         )
     if options.calibrate is None and not _may_have_ranges(options.source):
         raise InputError(NO_RANGES_FOR.format(target.name))
+
+
+def check_costs(costs: Any, format_: Format) -> None:
+    """Reads the table of costs.
+
+    Raises:
+        InputError: it is none, or says nothing of the output's format.
+    """
+    if costs is None:
+        return
+    if not isinstance(costs, str | Path):
+        raise InputError(f"costs (--costs): expected the path of a file, found {type(costs).__name__}")
+    from edgemm.costs import CostTable
+
+    if not CostTable.read(costs).points.get(format_):
+        raise InputError(
+            f"costs (--costs): {costs} has no times of .{format_} files: that machine lacked their runtime. Convert to "
+            "another format, or measure again"
+        )
 
 
 def _check_settings(options: Options) -> None:

@@ -22,6 +22,7 @@ from edgemm.converters.options import REPAIR_SECONDS, GateMode, Progress, Repair
 from edgemm.converters.written import Format, Settings
 from edgemm.errors import FidelityMissed, InputError
 from edgemm.judge.items import Item, divided, load_items
+from edgemm.quantize.choice import Prefer
 
 if TYPE_CHECKING:
     from edgemm.model.bundle import BundleModel
@@ -52,6 +53,8 @@ def convert_bundle(
     settings: Settings | None = None,
     explain: bool = False,
     progress: Progress | None = None,
+    prefer: Prefer = "speed",
+    costs: str | Path | None = None,
 ) -> BundleConversion:
     """Converts the parts of a bundle, and writes the bundle of them.
 
@@ -82,6 +85,8 @@ def convert_bundle(
         settings: opset, ONNX input type, TFLite layout.
         explain: also find out which layer of which part loses how much.
         progress: called with (stage, done, total).
+        prefer: what scheme "auto" looks for in each part: see `convert`.
+        costs: a table of costs: see `convert`.
 
     Raises:
         InputError: an argument or the data do not fit, or no part can be converted.
@@ -94,6 +99,7 @@ def convert_bundle(
         BundleOptions(
             Path(source), Path(output), format, calibrate, evaluate, scheme, parts or {}, lengths or {}, target, gate,
             min_db, limit, repair, repair_seconds, settings or Settings(), progress or silent, explain,
+            prefer, costs,
         )
     )  # fmt: skip
 

@@ -21,10 +21,12 @@ from edgemm.converters.options import (
     Progress,
     RepairMode,
     Scheme,
+    check_costs,
     silent,
 )
 from edgemm.converters.written import Format, Settings
 from edgemm.errors import InputError
+from edgemm.quantize.choice import PREFER, Prefer
 
 KEEP = "keep"
 """A word for a part that stays as it is."""
@@ -56,6 +58,8 @@ class BundleOptions:
     settings: Settings = field(default_factory=Settings)
     progress: Progress = silent
     explain: bool = False
+    prefer: Prefer = "speed"
+    costs: str | Path | None = None
 
     def __post_init__(self) -> None:
         require_zip(self.output)
@@ -63,6 +67,8 @@ class BundleOptions:
         choice("scheme", self.scheme, SCHEMES)
         choice("gate", self.gate, ("fail", "warn", "off"))
         choice("repair", self.repair, ("auto", "off"))
+        choice("prefer", self.prefer, PREFER)
+        check_costs(self.costs, self.format)
         if not isinstance(self.parts, Mapping) or not isinstance(self.lengths, Mapping):
             raise InputError("parts (--part), lengths (--length): expected dictionaries by role")
         for role, word in self.parts.items():
@@ -75,8 +81,9 @@ class BundleOptions:
             raise InputError(
                 f"limit (--samples): expected a whole number from 1 to {MAX_SAMPLES}, found {self.limit!r}"
             )
-        if self.calibrate is None and "static" in (self.scheme, *self.parts.values()):
-            raise InputError(NO_RANGES)
+        for scheme in ("static", "mixed"):
+            if self.calibrate is None and scheme in (self.scheme, *self.parts.values()):
+                raise InputError(NO_RANGES.format(scheme))
         _ = self.limits
         if len(self.buckets) > 1 and self.format != "tflite":
             raise InputError(

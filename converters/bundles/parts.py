@@ -115,7 +115,8 @@ class _Part:
             name = fed.bucket.name
             files[name] = folder / f"{name}.{file}"
             try:
-                made[name] = self._convert(fed, files[name])
+                first = next(iter(made.values()), None)  # signatures share weights that are stored alike
+                made[name] = self._convert(fed, files[name], None if first is None else first.scheme)
             except FidelityMissed as error:
                 missed = FidelityMissed(f"{name}: {error}")
                 missed.conversion = error.conversion
@@ -125,9 +126,9 @@ class _Part:
             each.unlink()
         return PartConversion(file, merged.size_bytes, source_size, next(iter(made.values())), lengths=made)
 
-    def _convert(self, fed: Fed, output: Path) -> Conversion:
+    def _convert(self, fed: Fed, output: Path, scheme: str | None = None) -> Conversion:
         options, card = self.options, self.model.models[self.role].card
-        asked: Any = options.scheme_of(self.role)
+        asked: Any = scheme or options.scheme_of(self.role)
         calibration, held = fed.calibration.get(self.role), fed.held.get(self.role)
         samples = calibration.samples if calibration is not None and calibration.samples else None
         about = " ".join(filter(None, (self.role, fed.bucket.name)))
@@ -148,6 +149,8 @@ class _Part:
             repair=options.repair,
             repair_seconds=options.repair_seconds,
             explain=options.explain,
+            prefer=options.prefer if asked == "auto" else "speed",
+            costs=options.costs,
             progress=lambda stage, done, total: options.tell(f"{about}: {stage}", done, total),
         )
 

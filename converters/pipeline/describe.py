@@ -9,6 +9,7 @@ from edgemm.converters.aware.source import TrainedSource
 from edgemm.converters.describe import describe as described
 from edgemm.converters.golden import make_goldens
 from edgemm.converters.kept_metadata import keep_metadata
+from edgemm.converters.pipeline.forms import INTEGER
 from edgemm.converters.pipeline.used_data import samples_hash
 from edgemm.converters.pipeline.work import Work
 
@@ -47,7 +48,10 @@ def describe(work: Work) -> None:
             notes_of(source, work.written, work.plan, work.judged_on) if source.trained else [UNTRAINED]
         )
     work.card = described(work.prepared, work.written, work.plan, work.fidelity, work.repaired)
-    if work.own_ranges is not None and work.plan.scheme == "static":
+    if len(work.candidates) > 1:
+        told = [each.to_card() for each in work.candidates]
+        work.card = work.card.with_(quantization={**work.card.quantization, "candidates": told})
+    if work.own_ranges is not None and work.plan.scheme in INTEGER:
         work.card = work.card.with_(
             quantization={**work.card.quantization, "ranges": "of the quantized source; no calibration data"}
         )

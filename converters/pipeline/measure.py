@@ -20,10 +20,15 @@ from edgemm.converters.shape_outputs import ClassMap
 def measure(work: Work) -> None:
     """The fidelity of the written file."""
     work.judge = judge_of(work)
+    measure_again(work)
+    work.notes += _without_decibels(work)
+
+
+def measure_again(work: Work) -> None:
+    """The fidelity of another file of the same source, by the same judge."""
     begin = monotonic()
     work.fidelity, work.latency = work.judge.written(work.written, work.plan)
     work.measured_s = monotonic() - begin
-    work.notes += _without_decibels(work)
 
 
 def judge_of(work: Work) -> Judge:

@@ -2,50 +2,115 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import replace
+
+import onnx_ir as ir
 
 from edgemm.card import ModelCard
 from edgemm.converters.aware.source import TrainedSource
-from edgemm.converters.evaluation import input_ranges
-from edgemm.converters.onnx_writer.transposed import spread_transposed
 from edgemm.converters.options import NO_RANGES, NO_RANGES_FOR
 from edgemm.converters.own_ranges import own_ranges
-from edgemm.converters.passes import canonicalize
 from edgemm.converters.passes.quantized import declared_ranges, grids_of_other_widths
+from edgemm.converters.pipeline.forms import (
+    INTEGER,
+    Form,
+    graph_for,
+    planned,
+    possible,
+    renamed,
+    worth_weighing,
+)
 from edgemm.converters.pipeline.work import Work
+from edgemm.costs import CostTable, table_for
 from edgemm.errors import InputError
-from edgemm.quantize import Calibration, calibrate, check_plan, explain_plan, make_plan
+from edgemm.quantize import Calibration, calibrate, explain_plan
+from edgemm.quantize.choice import in_order
+from edgemm.quantize.nominal import nominal
+from edgemm.quantize.prices import Prices
 from edgemm.quantize.scheme import automatic_scheme
 from edgemm.quantize.target import Target
 from edgemm.quantize.target import target as target_named
 
 
 def plan(work: Work) -> None:
-    """The scheme, the ranges, the plan."""
+    """The forms that the network may have, each planned, in the order in which they are tried; the first of them."""
     target = target_named(work.options.target, work.options.format)
     trained = isinstance(work.options.source, TrainedSource)  # its grids are those of the training's data
-    if work.calibration_data is None and work.options.scheme in ("auto", "static") and not trained:
+    if work.calibration_data is None and work.options.scheme in ("auto", *INTEGER) and not trained:
         work.own_ranges = own_ranges(work.prepared)
-    scheme = _scheme(work, target)
-    if work.options.settings.io == "int8":
-        _integer_io(work, scheme)
-    model = work.prepared.model
-    if scheme == "static" and work.options.format == "onnx" and spread_transposed(model):
-        canonicalize(model)
-    if scheme == "static":
-        work.calibration = _calibration(work) if work.calibration_data is not None else _own(work)
-    if scheme == "dynamic":
-        work.notes.append("weights are int8, activations are quantized while running")
-    work.plan = make_plan(
-        model,
-        work.calibration,
-        target=target,
-        scheme=scheme,
-        input_ranges=input_ranges(work.prepared.card),
-        float_nodes=_float_in_training(work) | float_in_source(work, target.integer_only),
-    )
-    check_plan(model, work.plan)
-    work.explanation = explain_plan(model, work.plan)
+    schemes = _schemes(work, target)
+    work.prices = Prices(work.options.format, _costs(work))
+    work.forms = _in_order(work, _forms(work, schemes))
+    while work.form is None or work.form is not work.forms[0]:
+        take(work, work.forms[0])
+        work.forms = _in_order(work, work.forms)  # on measured ranges another may be faster
+
+
+def take(work: Work, form: Form) -> None:
+    """That form is the one to write: planned on measured ranges, where it was weighed on others."""
+    form = _settled(work, form)
+    work.prepared = renamed(work.prepared, form)
+    work.plan, work.calibration, work.form = form.plan, form.calibration, form
+    work.explanation = explain_plan(form.model, form.plan, form.cost)
+
+
+def _settled(work: Work, form: Form) -> Form:
+    """The form as it is to be written; takes the place of the one that was weighed."""
+    known = next((each for each in work.forms if each.name == form.name), form)
+    if not known.weighed_only:
+        return known
+    found = _planned(work, known.model, known.name, _ranges(work, known.model))
+    work.forms = tuple(found if each is known else each for each in work.forms)
+    return found
+
+
+def _ranges(work: Work, model: ir.Model) -> Calibration | None:
+    """What is known of the activations, measured once."""
+    if work.ranges is None:
+        work.ranges = _calibration(work, model) if work.calibration_data is not None else _own(work)
+    return work.ranges
+
+
+def _costs(work: Work) -> CostTable:
+    """Of the machine that the file is for."""
+    given = work.options.costs
+    table = table_for(work.options.target) if given is None else CostTable.read(given)
+    if table.unmeasured and work.options.scheme in ("auto", "mixed"):
+        work.notes.append(table.unmeasured)
+    return table
+
+
+def _forms(work: Work, schemes: tuple[str, ...]) -> list[Form]:
+    """Each scheme planned. Several are weighed before anything is measured: where one without ranges is the fastest,
+    nothing has to be."""
+    several = len(schemes) > 1
+    graphs = {
+        integer: graph_for(work.prepared.model, scheme, work.options.format, others=several)
+        for integer, scheme in {scheme in INTEGER: scheme for scheme in schemes}.items()
+    }
+    forms = []
+    for scheme in schemes:
+        model = graphs[scheme in INTEGER]
+        ranges = None
+        if scheme in INTEGER:
+            ranges = nominal(model) if several else _ranges(work, model)
+        forms.append(
+            replace(_planned(work, model, scheme, ranges), weighed_only=several and scheme in INTEGER)
+        )
+    return forms
+
+
+def _planned(work: Work, model: ir.Model, scheme: str, ranges: Calibration | None) -> Form:
+    target = target_named(work.options.target, work.options.format)
+    kept = _float_in_training(work) | float_in_source(work, target.integer_only)
+    return planned(work.prepared, model, scheme, target, ranges, work.prices, kept)
+
+
+def _in_order(work: Work, forms: Sequence[Form]) -> tuple[Form, ...]:
+    weighed = worth_weighing(forms)
+    names = [each.form for each in in_order([form.estimate for form in weighed], work.options.prefer)]
+    return tuple(sorted(weighed, key=lambda form: names.index(form.name)))
 
 
 def float_in_source(work: Work, integer_only: bool) -> frozenset[str]:
@@ -64,27 +129,21 @@ def _float_in_training(work: Work) -> frozenset[str]:
     return source.float_nodes() & {str(node.name) for node in work.prepared.model.graph}
 
 
-def _integer_io(work: Work, scheme: str) -> None:
-    """Says where `io` int8 has no effect."""
-    if scheme != "static":
-        work.notes.append(
-            f"io (--io) int8 has no effect: with the scheme {scheme}, inputs and outputs stay float"
-        )
-
-
-def _scheme(work: Work, target: Target) -> str:
+def _schemes(work: Work, target: Target) -> tuple[str, ...]:
+    """The schemes to weigh: the one that was asked for, or those that `auto` may take."""
     wanted = work.options.scheme
     calibrated = work.calibration_data is not None or work.own_ranges is not None
     if not calibrated and target.integer_only:
         raise InputError(NO_RANGES_FOR.format(target.name))
-    if not calibrated and wanted == "static":
-        raise InputError(NO_RANGES)
+    if not calibrated and wanted in INTEGER:
+        raise InputError(NO_RANGES.format(wanted))
     if wanted != "auto":
-        return wanted
-    decided, reason = automatic_scheme(work.prepared.model, target, calibrated=calibrated)
-    if decided == "dynamic":
+        return (wanted,)
+    found = possible(work.prepared, work.options.source, target, calibrated=calibrated)
+    if found == ("dynamic",):
+        reason = automatic_scheme(work.prepared.model, target, calibrated=calibrated)[1]
         work.notes.append(f"scheme dynamic, because {reason}")
-    return decided
+    return found
 
 
 def _own(work: Work) -> Calibration | None:
@@ -99,8 +158,8 @@ def _own(work: Work) -> Calibration | None:
     return with_shared_states(own.calibration, work.prepared.card)
 
 
-def _calibration(work: Work) -> Calibration:
-    model, data = work.prepared.model, work.calibration_data
+def _calibration(work: Work, model: ir.Model) -> Calibration:
+    data = work.calibration_data
     inputs = data.inputs if data is not None else ()
     found = calibrate(model, inputs, progress=lambda done, total: work.tell("calibrating", done, total))
     kept = _kept_ranges(work.options.source, len(declared_ranges(model)))

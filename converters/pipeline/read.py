@@ -31,7 +31,7 @@ def read(work: Work) -> None:
         keep_outputs=options.keep_outputs or not _judged(options),
         keep_scores=target(options.target).integer_only,
         cut=options.cut,
-        limits=options.calibrate is not None and options.scheme in ("auto", "static"),
+        limits=options.calibrate is not None and options.scheme in ("auto", "static", "mixed"),
     )
     require_elements(work.prepared.model)
     _require_readable(work.prepared)

@@ -8,7 +8,9 @@ import onnx_ir as ir
 
 from edgemm.converters.evaluation import input_ranges
 from edgemm.converters.passes.quantized import declared_ranges
+from edgemm.converters.pipeline.choose import recall, tell_choice
 from edgemm.converters.pipeline.examples import tell_examples
+from edgemm.converters.pipeline.forms import INTEGER, Form
 from edgemm.converters.pipeline.measure import explain, not_finite_because
 from edgemm.converters.pipeline.plan import float_in_source, with_shared_states
 from edgemm.converters.pipeline.work import Work
@@ -17,13 +19,19 @@ from edgemm.converters.repair import Clock, Repaired, State
 from edgemm.converters.repair import repair as repaired_by
 from edgemm.converters.written import write_plan
 from edgemm.quantize import Calibration, explain_plan, make_plan
+from edgemm.quantize.choice import Estimate, in_order
 from edgemm.quantize.plan import Plan
+from edgemm.quantize.stored_size import stored_bytes
 from edgemm.quantize.target import Target
 
 SCREENED_ON = 16
 """Samples that candidates are measured on."""
 TIMED_ON = 8
 """Samples that the repaired file's latency is measured behind."""
+NEAR_DB = 10.0
+"""A form below it is too far from the gate to be repaired while another holds it."""
+WORTH = 1.1
+"""How many times better a form must be to be repaired while another holds the gate."""
 ALTERNATIVE = {"static": "dynamic"}
 """Scheme -> what to try instead, where the scheme was left open."""
 ROUNDS = (
@@ -39,9 +47,12 @@ def repair(work: Work) -> None:
         FidelityMissed: the gate does not hold, and was to fail.
     """
     options = work.options
-    able = work.plan.scheme != "float" and not work.fidelity.beyond_repair
-    if work.fidelity.missed and options.gate != "off" and options.repair == "auto" and able:
-        _take(work, _repaired(work))
+    wanted = options.gate != "off" and options.repair == "auto" and not work.fidelity.beyond_repair
+    if wanted and work.fidelity.missed and work.plan.scheme != "float":
+        _take(work, _repaired(work, Clock.of(options.repair_seconds)))
+    elif wanted and work.form is not None and work.options.prefer != "accuracy":
+        _repair_what_is_better(work, work.form)
+    tell_choice(work)
     explain(work)
     tell_examples(work)
     if work.fidelity.missed and options.gate == "fail":
@@ -59,13 +70,45 @@ def _only_rounding(work: Work) -> bool:
     return work.plan.scheme == "float" and work.prepared.quantized and not work.fidelity.beyond_repair
 
 
-def _repaired(work: Work) -> Repaired:
+def _repair_what_is_better(work: Work, holder: Form) -> None:
+    """Forms that were wanted more than the one that holds the gate, where they are near it: one that a repair brings
+    there, and that is better even then, is taken after all."""
+    clock = Clock.of(work.options.repair_seconds)
+    for form in work.forms[: work.forms.index(holder)]:
+        tried = work.tried[form.name]
+        if tried.fidelity is None or tried.fidelity.worst_db < NEAR_DB or _gain(work, form, holder) < WORTH:
+            continue
+        kept = work.written
+        recall(work, form)
+        found = _repaired(work, clock)
+        if found.steps and not found.state.fidelity.missed and _is_better(work, found.state, holder):
+            _take(work, found)
+            return
+        recall(work, holder)
+        work.written = kept
+
+
+def _gain(work: Work, form: Form, holder: Form) -> float:
+    """How many times better a form is, in what was preferred."""
+    if work.options.prefer == "size":
+        return holder.size_bytes / max(form.size_bytes, 1)
+    return holder.cost.total_us / max(form.cost.total_us, 1e-9)
+
+
+def _is_better(work: Work, state: State, holder: Form) -> bool:
+    """What a repair has made of a form still comes before the form that holds without."""
+    cost = work.prices.cost(state.model, state.plan).total_us
+    made = Estimate(state.plan.scheme, cost, stored_bytes(state.model, state.plan))
+    return in_order([made, holder.estimate], work.options.prefer)[0] is made
+
+
+def _repaired(work: Work, clock: Clock) -> Repaired:
     options = work.options
-    clock = Clock.of(options.repair_seconds)
     judge = replace(work.judge, tick=clock.on_sample)
     few = replace(work.judge.few(SCREENED_ON), tick=clock.on_sample)
     integer_only = work.plan.target.integer_only
-    other = ALTERNATIVE.get(work.plan.scheme) if options.scheme == "auto" and not integer_only else None
+    left_open = options.scheme == "auto" and len(work.forms) == 1 and not integer_only
+    other = ALTERNATIVE.get(work.plan.scheme) if left_open else None
     return repaired_by(
         State(work.prepared.model, work.calibration, frozenset(), work.plan, work.fidelity),
         work.calibration_data or work.judged_on,
@@ -88,7 +131,9 @@ def _planned(
     scheme: str,
     target: Target,
 ) -> Plan:
-    shared = None if ranges is None or scheme != "static" else with_shared_states(ranges, work.prepared.card)
+    shared = (
+        None if ranges is None or scheme not in INTEGER else with_shared_states(ranges, work.prepared.card)
+    )
     return make_plan(
         model,
         shared,
@@ -96,6 +141,7 @@ def _planned(
         scheme=scheme,
         float_nodes=kept | float_in_source(work, work.plan.target.integer_only),
         input_ranges=input_ranges(work.prepared.card),
+        prices=work.prices,
     )
 
 
@@ -117,5 +163,5 @@ def _take(work: Work, found: Repaired) -> None:
     work.written = write_plan(state.model, state.plan, work.options.format, work.options.settings)
     work.fidelity = state.fidelity  # of this file, on all samples, when it was chosen
     _, work.latency = work.judge.few(TIMED_ON).written(work.written, work.plan)
-    work.explanation = explain_plan(state.model, state.plan)
+    work.explanation = explain_plan(state.model, state.plan, work.prices.cost(state.model, state.plan))
     work.notes += [f"repaired: {step}" for step in found.steps]

@@ -8,11 +8,13 @@ from pathlib import Path
 from typing import Any
 
 from edgemm.card import ModelCard
+from edgemm.converters.candidate import Candidate
 from edgemm.converters.diagnose import Diagnosis
 from edgemm.converters.examples import NO_EXAMPLES, Examples
 from edgemm.converters.fidelity import Fidelity, Gate
 from edgemm.converters.latency import Latency
 from edgemm.converters.options import Options
+from edgemm.converters.pipeline.choose import choose
 from edgemm.converters.pipeline.describe import describe
 from edgemm.converters.pipeline.measure import measure
 from edgemm.converters.pipeline.plan import plan
@@ -28,7 +30,9 @@ from edgemm.converters.worker import give_back
 from edgemm.errors import FidelityMissed
 from edgemm.quantize.plan import Plan
 
-STEPS: tuple[Callable[[Work], None], ...] = (read, prepare, plan, write, measure, repair, describe, reload)
+STEPS: tuple[Callable[[Work], None], ...] = (
+    read, prepare, plan, write, measure, choose, repair, describe, reload,
+)  # fmt: skip
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,7 +41,7 @@ class Conversion:
 
     output: Path
     scheme: str
-    """"float", "static" or "dynamic": what was done, where "auto" was asked for."""
+    """"float", "static", "dynamic" or "mixed": what was done, where "auto" was asked for."""
     target: str
     size_bytes: int
     source_size_bytes: int
@@ -63,6 +67,8 @@ class Conversion:
     """What it was calibrated and measured on."""
     limits: Gate = field(default_factory=Gate)
     """The gate."""
+    candidates: tuple[Candidate, ...] = ()
+    """The forms that were weighed, in the order in which they were wanted."""
 
     @property
     def float_latency_ms(self) -> float:
@@ -90,6 +96,7 @@ class Conversion:
             "float_latency": self.float_latency.to_json(),
             "int8_latency": self.int8_latency.to_json(),
             "repaired_layers": list(self.repaired_layers),
+            "candidates": [each.to_json() for each in self.candidates],
             **(self.diagnosis.to_json() if self.diagnosis is not None else {}),
             "notes": list(self.notes),
         }
@@ -134,4 +141,5 @@ def _conversion(work: Work) -> Conversion:
         work.examples,
         used_data(work),
         work.options.limits,
+        work.candidates,
     )

@@ -9,6 +9,7 @@ from typing import TypeVar
 from edgemm.artifact import Artifact
 from edgemm.artifact.goldens import Goldens
 from edgemm.card import ModelCard
+from edgemm.converters.candidate import Candidate
 from edgemm.converters.diagnose import Diagnosis
 from edgemm.converters.examples import NO_EXAMPLES, Examples
 from edgemm.converters.fidelity import Fidelity, evaluation_part
@@ -16,6 +17,7 @@ from edgemm.converters.latency import NOT_MEASURED, Latency
 from edgemm.converters.measure import Judge
 from edgemm.converters.options import Options
 from edgemm.converters.own_ranges import OwnRanges
+from edgemm.converters.pipeline.forms import Form, Tried
 from edgemm.converters.prepare import Prepared
 from edgemm.converters.reference import Outputs, Truth
 from edgemm.converters.repair import Repaired
@@ -24,6 +26,7 @@ from edgemm.converters.written import Written
 from edgemm.errors import ConversionError
 from edgemm.quantize import Calibration
 from edgemm.quantize.plan import Plan
+from edgemm.quantize.prices import Prices
 
 Made = TypeVar("Made")
 
@@ -49,8 +52,20 @@ class Work:
     """There are no data: seeded noise is measured on."""
     own_ranges: OwnRanges | None = None
     """Of a quantized source without calibration data."""
+    ranges: Calibration | None = None
+    """What is known of the activations of the graph of integer forms."""
     calibration: Calibration | None = None
+    """Of the form under way."""
     _plan: Plan | None = None
+    _prices: Prices | None = None
+    forms: tuple[Form, ...] = ()
+    """What the network may become, in the order in which it is tried."""
+    form: Form | None = None
+    """The one under way."""
+    tried: dict[str, Tried] = field(default_factory=dict)
+    """Form -> what was measured of it."""
+    candidates: tuple[Candidate, ...] = ()
+    """The forms, for whoever asks what was weighed."""
     float_latency: Latency = NOT_MEASURED
     _written: Written | None = None
     _judge: Judge | None = None
@@ -94,6 +109,20 @@ class Work:
     @plan.setter
     def plan(self, value: Plan) -> None:
         self._plan = value
+
+    @property
+    def under_way(self) -> Form:
+        """The form that the file has, or is to have."""
+        return _made(self.form, "plan")
+
+    @property
+    def prices(self) -> Prices:
+        """Predicted times on the machine that the file is for."""
+        return _made(self._prices, "plan")
+
+    @prices.setter
+    def prices(self, value: Prices) -> None:
+        self._prices = value
 
     @property
     def written(self) -> Written:

@@ -8,6 +8,8 @@ import onnx_ir as ir
 
 from edgemm.converters.halving import first_failing, told
 from edgemm.converters.measure import check_float, run_artifact
+from edgemm.converters.pipeline.forms import Form, Tried
+from edgemm.converters.pipeline.plan import take
 from edgemm.converters.pipeline.work import Work, compared_on
 from edgemm.converters.reference import Truth
 from edgemm.converters.samples import Samples
@@ -21,10 +23,35 @@ def write(work: Work) -> None:
     """The float file, for a guard on passes and writer, then the planned one."""
     prepared = work.prepared
     states = tuple((pair.output, pair.input) for pair in prepared.card.states)
-    work.options = options = replace(work.options, settings=replace(work.options.settings, states=states))
+    work.options = replace(work.options, settings=replace(work.options.settings, states=states))
     check_written_float(work)
-    work.written = write_plan(prepared.model, work.plan, options.format, options.settings)
-    require_runs(prepared.model, work.written, work.plan, options.format, options.settings, work.judged_on)
+    while True:
+        try:
+            write_planned(work)
+            return
+        except UnsupportedOperator as error:
+            left = [form for form in work.forms if form.name not in (work.plan.scheme, *work.tried)]
+            if not left:
+                raise
+            leave_out(work, work.under_way, error)
+            take(work, left[0])
+
+
+def leave_out(work: Work, form: Form, error: UnsupportedOperator) -> None:
+    """One of several forms cannot be written."""
+    work.tried[form.name] = Tried(None, None, 0, why=f"it cannot be written: {error}")
+    work.notes.append(f"scheme {form.name} is left out, because it cannot be written: {error}")
+
+
+def write_planned(work: Work) -> None:
+    """The file of the plan as it is now.
+
+    Raises:
+        UnsupportedOperator: the format cannot express it, or its runtime cannot run it; the node is named.
+    """
+    model, options = work.prepared.model, work.options
+    work.written = write_plan(model, work.plan, options.format, options.settings)
+    require_runs(model, work.written, work.plan, options.format, options.settings, work.judged_on)
 
 
 def check_written_float(work: Work, *, exact: bool = True) -> None:

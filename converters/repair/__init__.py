@@ -60,7 +60,7 @@ def repair(
 def _try_all(worker: Worker, tick: Tick, other_scheme: str | None, ranges_are_kept: bool) -> None:
     """Every step in order: near the gate first what costs nothing on the device."""
     first = worker.state
-    static = first.calibration is not None and first.plan.scheme == "static"
+    static = first.calibration is not None and first.plan.scheme in ("static", "mixed")
     _in_all_bits(worker, tick)
     near = static and worker.state.worst_db >= NEAR_DB
     if near:

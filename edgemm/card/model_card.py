@@ -144,7 +144,8 @@ class ModelCard:
     history: tuple[HistoryStep, ...] = ()
     """The steps by which the model became what it is (pruning, training), in their order. Converting keeps them."""
     quantization: dict[str, Any] = field(default_factory=dict)
-    """Written by `edgemm convert`: scheme (float, static, dynamic), target, and what was done to keep the accuracy."""
+    """Written by `edgemm convert`: scheme (float, static, dynamic, mixed), target, the forms that were weighed, and
+    what was done to keep the accuracy."""
     fidelity: dict[str, Any] = field(default_factory=dict)
     """Written by `edgemm convert`: for each output snr_db, max_abs_error, top1_agreement."""
     judgement: dict[str, Any] = field(default_factory=dict)

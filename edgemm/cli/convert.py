@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from edgemm.artifact.bundle import is_bundle
+from edgemm.cli.candidates import CANDIDATES_HEADER, candidate_rows
 from edgemm.cli.convert_bundle import add_bundle, refuse_for_file, run_bundle
 from edgemm.cli.output import FIDELITY_HEADER, emit_json, fidelity_rows, of_source, size, table
 from edgemm.cli.parser import CommandParser, real, whole
@@ -26,7 +27,8 @@ examples:
   edgemm convert classifier.onnx -o features.tflite --outputs /pool/GlobalAveragePool_output_0
   edgemm convert translator/ -o translator.zip --calibrate pairs.tsv --part decoder=dynamic
 
-Without --calibrate the weights become int8 and activations are quantized while the model runs (scheme dynamic).
+Without --calibrate, activations keep their real numbers between operators: the weights become int8 (scheme dynamic),
+or, where that is slower, nothing does (float); --prefer size takes int8 all the same.
 
 A folder of several models that call each other, or its .zip, becomes a .zip whose parts are converted, each on what it
 is fed with while the whole runs on the data; docs/bundles.md says more.
@@ -93,11 +95,25 @@ def _add_data(parser: CommandParser) -> None:
 def _add_numbers(parser: CommandParser) -> None:
     parser.add_argument(
         "--scheme",
-        choices=("auto", "static", "dynamic", "float"),
+        choices=("auto", "static", "dynamic", "mixed", "float"),
         default="auto",
         help="how to quantize: static is int8 activations with ranges from --calibrate, dynamic is int8 weights with "
-        "activations quantized while running, float is not quantized; auto (default) is static with --calibrate, but "
-        "dynamic without, and for recurrent networks and attention",
+        "activations quantized while running, mixed is for each operator what is fastest of these, float is not "
+        "quantized; auto (default) is the one that is predicted to be fastest and keeps the fidelity; it prints what "
+        "it weighed",
+    )
+    parser.add_argument(
+        "--prefer",
+        choices=("speed", "size", "accuracy"),
+        default="speed",
+        help="what --scheme auto looks for: speed (default), the fastest that keeps the fidelity; size, the smallest "
+        "that does; accuracy, the int8 form that keeps most of those that are no slower than float",
+    )
+    parser.add_argument(
+        "--costs",
+        metavar="COSTS.json",
+        help="what operators take on the device, measured there with `edgemm bench --costs` (default: a table that "
+        "comes with edgemm, for the target)",
     )
     add_target(parser)
     parser.add_argument(
@@ -190,6 +206,8 @@ def run(options: argparse.Namespace) -> int:
         f"latency here: {done.int8_latency}, float {done.float_latency}; median (p10 to p90) of "
         f"{done.int8_latency.runs} inferences after warm-up, one thread"
     )
+    if len(done.candidates) > 1:
+        print(table(candidate_rows(done.candidates), CANDIDATES_HEADER))
     for note in done.notes:
         print(f"note: {note}")
     return 0
@@ -242,4 +260,6 @@ def _converted(options: argparse.Namespace) -> Conversion:
             progress=progress,
             outputs=options.outputs,
             inputs=options.inputs,
+            prefer=options.prefer,
+            costs=options.costs,
         )

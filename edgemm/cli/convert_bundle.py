@@ -155,6 +155,8 @@ def _converted(options: argparse.Namespace) -> BundleConversion:
             settings=Settings(options.opset, options.io, options.keep_layout),
             explain=options.explain or options.report is not None,
             progress=progress,
+            prefer=options.prefer,
+            costs=options.costs,
         )
 
 

@@ -35,7 +35,7 @@ def unsuited(artifact: Artifact, here: Instructions | None = None) -> Unsuited |
     """
     card, here = artifact.card, here or instructions()
     made = {} if card is None else card.quantization
-    if artifact.format != "onnx" or made.get("scheme") not in ("static", "dynamic"):
+    if artifact.format != "onnx" or made.get("scheme") not in ("static", "dynamic", "mixed"):
         return None
     target = made.get("target")
     if target in _SIGNED and here.kind == "x86" and here.target != "vnni":

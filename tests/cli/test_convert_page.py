@@ -39,7 +39,7 @@ PICTURES = data.path("digits")
 def test_the_command_tells_all_of_a_conversion(tmp_path: Path, suffix: str) -> None:
     page = tmp_path / "page.html"
     command = ["convert", str(SOURCE), "-o", str(tmp_path / f"d.{suffix}"), "--calibrate", str(PICTURES)]
-    assert main([*command, "--report", str(page)]) == 0
+    assert main([*command, "--scheme", "static", "--report", str(page)]) == 0
     text = page.read_text(encoding="utf-8")
     for each in (
         "Holds the gate", "Size and latency", "of the noise", "are answered as by the source", "What to do next",

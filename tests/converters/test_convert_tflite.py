@@ -57,8 +57,7 @@ def test_float_keeps_the_numbers(source: Path, tmp_path: Path, suffix: str) -> N
 @pytest.mark.parametrize("suffix", FORMATS)
 def test_static_keeps_the_answers_and_the_card(source: Path, tmp_path: Path, suffix: str) -> None:
     output = tmp_path / f"digits.{suffix}"
-    done = convert(source, output=output, calibrate=data.path("digits"))
-    assert done.scheme == "static"
+    done = convert(source, output=output, calibrate=data.path("digits"), scheme="static")
     assert (done.fidelity.outputs[0].top1_agreement or 0) >= 0.99
     with edgemm.load(output) as model:
         assert model.card.labels == tuple("0123456789")
@@ -245,7 +244,9 @@ def test_step_by_step_is_the_whole_sequence_in_litert(tmp_path: Path, suffix: st
 def test_a_quantized_source_is_static_by_its_own_ranges(
     source: Path, tmp_path: Path, first: str, suffix: str
 ) -> None:
-    convert(source, output=tmp_path / f"int8.{first}", calibrate=data.path("digits"), limit=64)
+    convert(
+        source, output=tmp_path / f"int8.{first}", calibrate=data.path("digits"), limit=64, scheme="static"
+    )
     done = convert(
         tmp_path / f"int8.{first}",
         output=tmp_path / f"again.{suffix}",
@@ -262,7 +263,7 @@ def test_a_quantized_source_is_static_by_its_own_ranges(
 def test_own_ranges_do_for_a_target_of_integers_alone(source: Path, tmp_path: Path) -> None:
     with pytest.raises(InputError, match="runs integers only"):
         convert(source, output=tmp_path / "c.tflite", target="coral")
-    convert(source, output=tmp_path / "int8.tflite", calibrate=data.path("digits"), limit=64)
+    convert(source, output=tmp_path / "int8.tflite", calibrate=data.path("digits"), limit=64, scheme="static")
     done = convert(tmp_path / "int8.tflite", output=tmp_path / "c.tflite", target="coral")
     assert (done.scheme, done.target) == ("static", "coral")
 

@@ -113,7 +113,12 @@ def test_a_classifier_with_integer_inputs_and_outputs_is_read_with_their_scales(
 
     files = {
         io: convert(
-            SOURCE, output=tmp_path / f"{io}.onnx", calibrate=PICTURES, settings=Settings(io=io), gate="off"
+            SOURCE,
+            output=tmp_path / f"{io}.onnx",
+            calibrate=PICTURES,
+            scheme="static",
+            settings=Settings(io=io),
+            gate="off",
         ).output
         for io in ("float", "int8")
     }

@@ -1,0 +1,142 @@
+"""The forms that a network can have: each with its plan, its predicted time and its size."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+
+import onnx_ir as ir
+
+from edgemm.converters.aware.source import TrainedSource
+from edgemm.converters.evaluation import input_ranges
+from edgemm.converters.fidelity import Fidelity
+from edgemm.converters.latency import Latency
+from edgemm.converters.onnx_writer.transposed import spread_transposed
+from edgemm.converters.passes import canonicalize
+from edgemm.converters.prepare import Prepared
+from edgemm.quantize import Calibration, check_plan, make_plan
+from edgemm.quantize.choice import Estimate
+from edgemm.quantize.costs import Cost
+from edgemm.quantize.legality import RECURRENT
+from edgemm.quantize.plan import Plan, Precision
+from edgemm.quantize.prices import Prices
+from edgemm.quantize.scheme import automatic_scheme
+from edgemm.quantize.stored_size import stored_bytes
+from edgemm.quantize.target import Target
+
+INTEGER = ("static", "mixed")
+"""Schemes with integer activations: they need ranges."""
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Form:
+    """One way to write a network."""
+
+    plan: Plan
+    model: ir.Model
+    """The graph that the plan is for."""
+    calibration: Calibration | None
+    cost: Cost
+    size_bytes: int
+    """Of its constants."""
+    weighed_only: bool = False
+    """Planned on ranges that nobody measured."""
+
+    @property
+    def name(self) -> str:
+        """ "float", "static", "dynamic" or "mixed"."""
+        return self.plan.scheme
+
+    @property
+    def estimate(self) -> Estimate:
+        """What forms are put in order by."""
+        return Estimate(self.name, self.cost.total_us, self.size_bytes)
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Tried:
+    """What was measured of a form."""
+
+    fidelity: Fidelity | None
+    """None where it could not be written."""
+    latency: Latency | None
+    size_bytes: int
+    measured_s: float = 0.0
+    """Seconds that its file took to be measured on all samples."""
+    why: str = ""
+    """Why it could not be written."""
+
+    @property
+    def held(self) -> bool:
+        """It holds the gate."""
+        return self.fidelity is not None and not self.fidelity.missed
+
+
+def possible(prepared: Prepared, source: object, target: Target, *, calibrated: bool) -> tuple[str, ...]:
+    """The schemes that `auto` weighs; one alone where nothing is to be weighed.
+
+    Machines of integers alone have one; a network that was trained with rounding, or is quantized already, keeps the
+    form of its kind. States of recurrent layers leave the ranges that calibration data show, so integers are not
+    weighed there.
+    """
+    alone = target.integer_only or prepared.quantized or isinstance(source, TrainedSource)
+    if alone:
+        return (automatic_scheme(prepared.model, target, calibrated=calibrated)[0],)
+    recurrent = any(node.op_type in RECURRENT for node in prepared.model.graph)
+    return ("dynamic", "float") if recurrent or not calibrated else ("static", "mixed", "dynamic", "float")
+
+
+def planned(
+    prepared: Prepared,
+    model: ir.Model,
+    scheme: str,
+    target: Target,
+    calibration: Calibration | None,
+    prices: Prices,
+    float_nodes: frozenset[str],
+) -> Form:
+    """One form."""
+    plan = make_plan(
+        model,
+        calibration if scheme in INTEGER else None,
+        target=target,
+        scheme=scheme,
+        input_ranges=input_ranges(prepared.card) if scheme in INTEGER else None,
+        float_nodes=float_nodes,
+        prices=prices,
+    )
+    check_plan(model, plan)
+    kept = calibration if scheme in INTEGER else None
+    return Form(plan, model, kept, prices.cost(model, plan), stored_bytes(model, plan))
+
+
+def graph_for(model: ir.Model, scheme: str, format_: str, *, others: bool) -> ir.Model:
+    """The graph that a scheme is planned on: integer ONNX files have their transposed convolutions as convolutions.
+
+    Args:
+        others: other forms have the graph as it is.
+    """
+    if format_ != "onnx" or scheme not in INTEGER:
+        return model
+    if not any(node.op_type == "ConvTranspose" for node in model.graph):
+        return model
+    spread = model.clone() if others else model
+    if spread_transposed(spread):
+        canonicalize(spread)
+    return spread
+
+
+def worth_weighing(forms: Sequence[Form]) -> tuple[Form, ...]:
+    """The forms without a mixed one that is another under its name."""
+    others = [_told(each) for each in forms if each.name != "mixed"]
+    return tuple(each for each in forms if each.name != "mixed" or _told(each) not in others)
+
+
+def _told(form: Form) -> dict[str, Precision]:
+    """The operators that are not plainly float."""
+    return {name: each for name, each in form.plan.precision.items() if each is not Precision.FLOAT}
+
+
+def renamed(prepared: Prepared, form: Form) -> Prepared:
+    """The network with that form's graph."""
+    return prepared if form.model is prepared.model else replace(prepared, model=form.model)
