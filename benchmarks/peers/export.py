@@ -15,6 +15,8 @@ import sys
 import time
 import warnings
 from collections.abc import Callable
+from functools import partial
+from operator import methodcaller
 from pathlib import Path
 from typing import Any
 
@@ -150,8 +152,7 @@ def edge_quantizer(name: str, out: Path) -> float:
             else None
         )
         made = maker.quantize(ranges)
-        content = bytes(made.quantized_model)
-        _written(out / f"{name}.aeq_{form}.tflite", lambda path, content=content: path.write_bytes(content))
+        _written(out / f"{name}.aeq_{form}.tflite", methodcaller("write_bytes", bytes(made.quantized_model)))
     return time.process_time() - began
 
 
@@ -171,7 +172,7 @@ def onnx_quantizer(name: str, out: Path) -> float:
 
     samples = np.load(out / f"{name}.npz")["input"][:CALIBRATE]
 
-    class Reader(quantization.CalibrationDataReader):
+    class Reader(quantization.CalibrationDataReader):  # type: ignore[misc]
         def __init__(self) -> None:
             self.left = iter(samples)
 
@@ -183,14 +184,15 @@ def onnx_quantizer(name: str, out: Path) -> float:
     ready = out / f"part.{name}.ready.onnx"
     quant_pre_process(str(out / f"{name}.onnx"), str(ready), skip_symbolic_shape=True)
     signed = quantization.QuantType.QInt8
-    for form, activations in (("u8s8", quantization.QuantType.QUInt8), ("s8s8", signed)):
-        _written(
-            out / f"{name}.ort_{form}.onnx",
-            lambda path, activations=activations: quantization.quantize_static(
-                str(ready), str(path), Reader(), quant_format=quantization.QuantFormat.QDQ, per_channel=True,
-                activation_type=activations, weight_type=signed,
-            ),
+
+    def static(path: Path, activations: Any) -> None:
+        quantization.quantize_static(
+            str(ready), str(path), Reader(), quant_format=quantization.QuantFormat.QDQ, per_channel=True,
+            activation_type=activations, weight_type=signed,
         )  # fmt: skip
+
+    for form, activations in (("u8s8", quantization.QuantType.QUInt8), ("s8s8", signed)):
+        _written(out / f"{name}.ort_{form}.onnx", partial(static, activations=activations))
     _written(
         out / f"{name}.ort_dynamic.onnx",
         lambda path: quantization.quantize_dynamic(

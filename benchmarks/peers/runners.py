@@ -52,9 +52,10 @@ def _litert(path: Path) -> Runner:
         interpreter.set_tensor(taken["index"], given.astype(taken["dtype"]))
 
     def answer() -> Array:
-        stored = interpreter.get_tensor(made["index"])
+        stored: Array = interpreter.get_tensor(made["index"])
         scale, zero_point = made["quantization"]
-        return (stored.astype(np.float32) - zero_point) * scale if scale else stored
+        real: Array = (stored.astype(np.float32) - zero_point) * scale
+        return real if scale else stored
 
     operators = interpreter._get_ops_details()  # the one place that tells what the delegate took
     parts = sum(each["op_name"] == "DELEGATE" for each in operators)

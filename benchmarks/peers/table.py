@@ -5,14 +5,14 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from statistics import median
-from typing import Any
+from typing import Any, Literal
 
 
 @dataclass(frozen=True, slots=True)
 class Form:
     """How one of our files is made."""
 
-    scheme: str
+    scheme: Literal["auto", "static", "dynamic", "float"]
     target: str = "cpu"
 
 

@@ -91,7 +91,7 @@ def test_what_is_no_bias_is_added_behind(text: str, row: Any) -> None:
 
 def test_a_row_behind_a_dynamic_product_is_its_bias() -> None:
     text = f"g (float[2,5,8] x) => (float[2,5,6] y) {{ {ROW} }}"
-    constants = {"w": normal(8, 6), "b": normal(6)}
+    constants: dict[str, Any] = {"w": normal(8, 6), "b": normal(6)}
     network, plain = Network(text, **constants), source(text, constants)
     file = network.write(network.dynamic_plan())
     assert operator_codes(file) == ["FULLY_CONNECTED"]
@@ -105,7 +105,7 @@ ATTENTION = """g (float[1,10,36] x) => (float[1,10,12] y) {
     q = Gather<axis=0>(t, n0)  k = Gather<axis=0>(t, n1)  v = Gather<axis=0>(t, n2)
     kt = Transpose<perm=[0,1,3,2]>(k)  s = MatMul(q, kt)  p = Softmax<axis=-1>(s)  o = MatMul(p, v)
     back = Transpose<perm=[0,2,1,3]>(o)  y = Reshape(back, joined) }"""
-PARTS = {"split": ints(1, 10, 3, 2, 6), "joined": ints(1, 10, 12), "n0": np.int64(0), "n1": np.int64(1),
+PARTS: dict[str, Any] = {"split": ints(1, 10, 3, 2, 6), "joined": ints(1, 10, 12), "n0": np.int64(0), "n1": np.int64(1),
          "n2": np.int64(-1)}  # fmt: skip
 
 
@@ -121,7 +121,7 @@ def test_attention_moves_each_operand_once(kernels: str) -> None:
 def test_an_integer_product_of_two_values_stays_with_the_delegate() -> None:
     text = """g (float[2,6,8] x) => (float[2,6,6] y) {
         a = MatMul(x, w)  r = Relu(a)  t = Transpose<perm=[0,2,1]>(r)  y = MatMul(a, t) }"""
-    constants = {"w": normal(8, 8)}
+    constants: dict[str, Any] = {"w": normal(8, 8)}
     network, plain = Network(text, **constants), source(text, constants)
     file = network.write(network.static_plan())
     assert "BATCH_MATMUL" in operator_codes(file)
@@ -163,7 +163,12 @@ def test_pixels_become_a_sequence_without_a_move() -> None:
     text = """g (float[1,3,8,8] x) => (float[1,5] y) {
         a = Conv<kernel_shape=[2,2], strides=[2,2]>(x, w, b)  r = Reshape(a, flat)  t = Transpose<perm=[0,2,1]>(r)
         m = MatMul(t, v)  y = ReduceMean<axes=[1], keepdims=0>(m) }"""
-    constants = {"w": normal(6, 3, 2, 2), "b": normal(6), "flat": ints(1, 6, 16), "v": normal(6, 5)}
+    constants: dict[str, Any] = {
+        "w": normal(6, 3, 2, 2),
+        "b": normal(6),
+        "flat": ints(1, 6, 16),
+        "v": normal(6, 5),
+    }
     assert "TRANSPOSE" not in operator_codes(same_in_float(text, **constants))
 
 
@@ -225,7 +230,7 @@ def test_a_long_kernel_over_time_is_a_sum_too() -> None:
 def test_weights_alone_are_parted_on_one_grid() -> None:
     text = """g (float[1,4,9,9] x) => (float[1,4,9,9] y) {
         y = Conv<kernel_shape=[7,7], pads=[3,3,3,3], group=4>(x, k, b) }"""
-    constants = {"k": normal(4, 1, 7, 7), "b": normal(4)}
+    constants: dict[str, Any] = {"k": normal(4, 1, 7, 7), "b": normal(4)}
     network, plain = Network(text, **constants), source(text, constants)
     file = network.write(network.dynamic_plan())
     assert operator_codes(file).count("DEQUANTIZE") == 3
@@ -250,7 +255,7 @@ def test_weights_alone_are_parted_on_one_grid() -> None:
 )
 def test_a_hybrid_convolution_multiplies_integers(attributes: str, weights: Any, kernels: str) -> None:
     text = f"g (float[1,16,10,10] x) => (float[1,8,h,w] y) {{ c = Conv<{attributes}>(x, k, b)  y = Relu(c) }}"
-    constants = {"k": weights, "b": normal(8)}
+    constants: dict[str, Any] = {"k": weights, "b": normal(8)}
     network, plain = Network(text, **constants), source(text, constants)
     plan = network.dynamic_plan()
     layers = {str(node.name): Precision.HYBRID for node in network.model.graph if may_be_hybrid(node)}
@@ -274,7 +279,12 @@ def test_a_hybrid_convolution_multiplies_integers(attributes: str, weights: Any,
 def test_what_the_delegate_lacks_in_integers_is_float_between(node: str) -> None:
     text = f"""g (float[1,3,8,8] x) => (float[1,5,h,w] y) {{
         a = Conv<kernel_shape=[1,1]>(x, w, b)  f = {node}  y = Conv<kernel_shape=[1,1]>(f, v, c) }}"""
-    constants = {"w": normal(4, 3, 1, 1, scale=1.0), "b": normal(4), "v": normal(5, 4, 1, 1), "c": normal(5)}
+    constants: dict[str, Any] = {
+        "w": normal(4, 3, 1, 1, scale=1.0),
+        "b": normal(4),
+        "v": normal(5, 4, 1, 1),
+        "c": normal(5),
+    }
     constants |= {"half": np.float32(0.5)} if "half" in node else {}
     network, plain = Network(text, **constants), source(text, constants)
     expand_for_tflite(network.model)
@@ -298,7 +308,7 @@ def test_an_accelerator_for_integers_alone_keeps_them() -> None:
 
 
 NORM = "LayerNormalization<axis=-1>(x, s, t)"
-SCALED = {"s": normal(8, scale=1.0), "t": normal(8)}
+SCALED: dict[str, Any] = {"s": normal(8, scale=1.0), "t": normal(8)}
 
 
 @pytest.mark.parametrize("kernels", KERNELS)
