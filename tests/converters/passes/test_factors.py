@@ -24,6 +24,7 @@ COLUMN = ROW.reshape(1, 4, 1, 1)
         ("m = Mul(c, f)  y = Add(m, g1)", {"f": COLUMN, "g1": COLUMN[0] + 1}, ["Conv"]),
         ("y = Mul(c, f)", {"f": np.zeros((1, 4, 1, 1), np.float32)}, ["Conv"]),
         ("y = Div(f, c)", {"f": COLUMN}, ["Conv", "Div"]),
+        ("y = Div(c, f)", {"f": COLUMN * (COLUMN > 0)}, ["Conv", "Div"]),
         ("y = Mul(c, f)", {"f": np.arange(5, dtype=np.float32)}, ["Conv", "Mul"]),  # along the width
         ("y = Mul(c, f)", {"f": np.float32(1e-33)}, ["Conv", "Mul"]),  # float32 could not hold the weights
         ("y = Mul(c, c)", {}, ["Conv", "Mul"]),
@@ -36,6 +37,12 @@ def test_behind_a_convolution(
     text = f"g (float[1,1,5,5] x) => (float[1,4,5,5] y) {{ {CONV}  {behind} }}"
     model = canonical(build(text, w=WEIGHTS, b=BIAS, **constants))
     assert operators(model) == left
+
+
+def test_as_many_columns_as_channels_are_columns(build: Any, canonical: Any, operators: Any) -> None:
+    text = f"g (float[1,1,4,4] x) => (float[1,4,4,4] y) {{ {CONV}  y = Mul(c, f) }}"
+    assert operators(canonical(build(text, w=WEIGHTS, b=BIAS, f=ROW))) == ["Conv", "Mul"]
+    assert operators(canonical(build(text, w=WEIGHTS, b=BIAS, f=ROW.reshape(4, 1, 1)))) == ["Conv"]
 
 
 def test_a_factor_of_a_wider_result_stays(build: Any, canonical: Any, operators: Any) -> None:

@@ -16,6 +16,7 @@ from edgemm.converters.passes.reshape import runs_of
 from edgemm.converters.tflite import TfliteFile
 from edgemm.converters.tflite.expand import expand_for_tflite
 from edgemm.converters.tflite.lower.shape import kept_layout
+from edgemm.converters.tflite.schema import enum, schema
 from edgemm.quantize import Reference
 from edgemm.quantize.legality import may_be_hybrid
 from edgemm.quantize.plan import Precision
@@ -57,6 +58,14 @@ def partitions(file: TfliteFile) -> tuple[int, int]:
     return names.count("DELEGATE"), len(taken._get_ops_details())
 
 
+def turned(file: TfliteFile) -> list[bool]:
+    """Of each BATCH_MATMUL: is its right side read the other way round?"""
+    model = schema().ModelT.InitFromPackedBuf(bytearray(file.payload), 0)
+    kind = enum("BuiltinOptions", "BatchMatMulOptions")
+    operators = [each for each in model.subgraphs[0].operators if each.builtinOptionsType == kind]
+    return [bool(each.builtinOptions.adjY) for each in operators]
+
+
 # products and what is added behind them
 
 
@@ -89,6 +98,11 @@ def test_what_is_no_bias_is_added_behind(text: str, row: Any) -> None:
     assert len(codes) > 1
 
 
+def test_a_column_as_long_as_a_row_is_no_bias() -> None:
+    text = f"g (float[2,6,8] x) => (float[2,6,6] y) {{ {ROW} }}"
+    assert operator_codes(same_in_float(text, w=normal(8, 6), b=normal(6, 1))) == ["FULLY_CONNECTED", "ADD"]
+
+
 def test_a_row_behind_a_dynamic_product_is_its_bias() -> None:
     text = f"g (float[2,5,8] x) => (float[2,5,6] y) {{ {ROW} }}"
     constants: dict[str, Any] = {"w": normal(8, 6), "b": normal(6)}
@@ -114,6 +128,7 @@ def test_attention_moves_each_operand_once(kernels: str) -> None:
     file = same_in_float(ATTENTION, kernels, **PARTS)
     codes = operator_codes(file)
     assert codes.count("TRANSPOSE") == 4  # queries, keys, values, and back
+    assert turned(file) == [True, False]  # the keys are read as they lie
     assert "GATHER" not in codes
     assert partitions(file)[0] == 1
 
@@ -206,6 +221,8 @@ def test_neighbours_are_a_slice(numbers: Any, shape: str, code: str, kernels: st
         ("kernel_shape=[5,7], pads=[2,3,2,3]", (5, 7), (9, 11), 2),
         ("kernel_shape=[6,6], pads=[2,2,3,3]", (6, 6), (9, 11), 2),
         ("kernel_shape=[7,7], pads=[6,6,6,6], dilations=[2,2]", (7, 7), (9, 11), 3),
+        ("kernel_shape=[7,7], pads=[4,4,4,4], dilations=[2,2]", (7, 7), (9, 11), 3),
+        ("kernel_shape=[7,7], pads=[3,3,3,3], dilations=[2,2]", (7, 7), (9, 11), 1),
         ("kernel_shape=[5,5], pads=[2,2,2,2]", (5, 5), (9, 11), 1),
         ("kernel_shape=[7,7]", (7, 7), (9, 11), 1),  # no pads: its parts would begin outside
     ],
