@@ -1,6 +1,7 @@
 """Reads the text in pictures, prints it, and saves the pictures with what was read.
 
-python examples/read_page.py ocr.zip --source page.png --save read/
+python examples/read_page.py --save read/
+python examples/read_page.py ocr.zip --source page.png
 python examples/read_page.py ppocr/ --source "scans/*.png" --most-side 3200
 """
 
@@ -12,6 +13,7 @@ from pathlib import Path
 import cv2
 
 import edgemm
+from edgemm import data
 
 
 def main() -> None:
@@ -19,8 +21,14 @@ def main() -> None:
     parser = argparse.ArgumentParser(
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
-    parser.add_argument("bundle", help="a bundle of the driver ocr, or a folder with PP-OCR's .onnx files")
-    parser.add_argument("--source", required=True, help="picture, folder, video or camera:0")
+    own, page = data.path("models/page_reader.tflite.zip"), data.path("pages/receipt.png")
+    parser.add_argument(
+        "bundle",
+        nargs="?",
+        default=str(own),
+        help="a bundle of the driver ocr, or a folder with PP-OCR's .onnx files (default: the bundled one)",
+    )
+    parser.add_argument("--source", default=str(page), help="picture, folder, video or camera:0")
     parser.add_argument("--most-side", type=int, default=1920, help="pixels: more finds smaller letters")
     parser.add_argument("--save", type=Path, metavar="FOLDER", help="write each picture with its lines there")
     chosen = parser.parse_args()

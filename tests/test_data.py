@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 import pytest
 from needs import needs
 
+import edgemm
 from edgemm import data
 from edgemm.artifact import read_artifact
 from edgemm.card import InputCard, ModelCard
@@ -17,7 +19,7 @@ from edgemm.errors import InputError
 from edgemm.opencv import opencv
 
 MODELS = ("digits", "keywords")
-FOLDERS = ("digits", "spoken_digits", "calibration_words", "models")
+FOLDERS = ("digits", "spoken_digits", "calibration_words", "models", "pages")
 
 
 def model_card(name: str) -> ModelCard:
@@ -53,7 +55,7 @@ def test_every_folder_has_a_licence(folder: str) -> None:
 def test_all_of_it_is_small() -> None:
     root = Path(data.__file__).parent
     files = [file for file in root.rglob("*") if file.is_file() and "__pycache__" not in file.parts]
-    assert sum(file.stat().st_size for file in files) < 5_000_000
+    assert sum(file.stat().st_size for file in files) < 5_500_000
     assert max(file.stat().st_size for file in files) < 1_000_000
 
 
@@ -139,3 +141,13 @@ def test_keywords_hears_no_word_in_noise(seed: int) -> None:
     noise = np.random.default_rng(seed).normal(0, 10 ** -(2 + seed), 8096).astype(np.float32)
     window = float_window(card.inputs[0], noise, 8000)
     assert card.labels[int(outputs("keywords", window[None]).argmax())] == "background"
+
+
+def test_the_bundled_page_is_read_by_the_bundled_reader() -> None:
+    cv2 = needs(opencv)
+    pixels = cv2.imread(str(data.path("pages/receipt.png")))
+    lines = data.path("pages/receipt.txt").read_text(encoding="utf-8").splitlines()
+    with edgemm.load_bundle(data.path("models/page_reader.tflite.zip")) as reader:
+        found: Any = reader(np.ascontiguousarray(pixels[:, :, ::-1]))
+    assert len({*found.text.splitlines()} & {*lines}) >= 9
+    assert sum(len(line) for line in found.lines) == pytest.approx(sum(map(len, lines)), abs=3)

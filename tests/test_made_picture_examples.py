@@ -13,6 +13,7 @@ import pytest
 from needs import needs
 from picture_networks import scene
 
+from edgemm import data
 from edgemm.litert_runtime import find_litert
 from edgemm.onnx_runtime import onnx_runtime
 from edgemm.opencv import opencv
@@ -65,3 +66,11 @@ def test_digits_of_a_year(tmp_path: Path) -> None:
     assert [line[0] for line in found] == list("2026")
     assert sum(line[0] == re.findall(r"read as (\d)", line)[0] for line in found) >= 3
     assert cv2.imread(str(tmp_path / "year.png")).shape == (28, 112, 3)
+
+
+def test_the_bundled_page_is_read(tmp_path: Path) -> None:
+    found = lines("read_page.py", "--save", str(tmp_path))
+    page = data.path("pages/receipt.txt").read_text(encoding="utf-8").splitlines()
+    assert found[0].startswith("--- picture 0")
+    assert len({*found} & {*page}) >= 9
+    assert (tmp_path / "000000.png").exists()

@@ -1,4 +1,4 @@
-"""What comes with edgemm to try it on: eight trained models, pictures of digits, recordings of words.
+"""What comes with edgemm to try it on: nine trained models, pictures of digits, a page, recordings of words.
 
     models/digits.onnx        handwritten digits, 28 x 28
     models/keywords.onnx      spoken digits in running sound, 8 kHz
@@ -12,6 +12,9 @@
                               pictures twice as large; also .int8.tflite and .int8.onnx
     models/digit_generator.onnx
                               handwritten digits of a seed and a label; also .int8.tflite and .int8.onnx
+    models/page_reader.tflite.zip
+                              a bundle that reads the text in pictures
+    pages/receipt.png         a drawn page of text; its lines in receipt.txt
     digits/0 ... digits/9     40 of the held-out pictures as PNG, a folder per digit
     digits/held_out.npz       all 1,000 held-out pictures: the model saw none of them
     digits/calibration.npz    100 pictures that the model was trained on

@@ -40,6 +40,7 @@ SCENES = (("scene_detector", "mAP50", 0.95, 0.95), ("scene_segmenter", "mIoU", 0
 differs at its edges."""
 LATER = (
     "Two networks behind each other, on a film",
+    "Text in a picture",
     "A picture twice as large",
     "Digits made by their label",
     "Filters",
@@ -108,7 +109,11 @@ def test_the_demo_tells_the_whole_story(folder: Path) -> None:
     assert page.count("<video") == 3  # detector, segmenter, chain
     assert all(page.count(f'alt="{digit}, read as ') == 4 for digit in range(10))
     assert all(f"<h2>{title}</h2>" in page for title in LATER)
-    assert "edgemm run ocr.zip" in page
+    assert "edgemm run edgemm/data/models/page_reader.tflite.zip" in page
+    for each in content["reading"]:
+        assert each["lines"] == 10
+    assert content["reading"][0]["exact"] >= 9
+    assert content["reading"][1]["exact"] >= 6  # turned, and in uneven light
     assert "http://" not in page.replace("http://www.w3.org", "")
     assert page.count("<svg") >= 8
     for scheme in ("float", "int8"):  # frames of the film under each network

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+from difflib import get_close_matches
 from typing import Any
 
 from edgemm.cli import judge_rows
@@ -9,11 +11,12 @@ from edgemm.cli.demo import charts
 from edgemm.cli.demo.chain_film import ChainRun
 from edgemm.cli.demo.made import BORDER, Filtered, Generated, Larger
 from edgemm.cli.demo.pages import budget_html, film_html
+from edgemm.cli.demo.reading import ReadPage, plain
 from edgemm.cli.demo.report import Section, paragraph, picture, table
 
 
 def chain(told: ChainRun) -> tuple[Section, ...]:
-    """The chain on its film, and how text is read."""
+    """The chain on its film."""
     tally = told.tally
     row = (
         tally.true, tally.found, _share(tally.read, tally.true), _share(tally.detector, tally.true),
@@ -32,15 +35,34 @@ def chain(told: ChainRun) -> tuple[Section, ...]:
         'detector.then(edgemm.Crop("box", square=True, margin=1.3), classifier). A label has no place that could be '
         "followed, so the detector runs on every frame; landmarks can be tracked."
     )
-    text = (
-        "Text in pictures is read by a bundle of two networks, which does not come with edgemm: "
-        "edgemm run ocr.zip --source page.png."
-    )
     html = (
         paragraph(lead) + _wide(table([row], header)) + budget_html(told.run, "a film") + film_html(told.run)
-        + paragraph(text, small=True)
     )  # fmt: skip
     return (Section("Two networks behind each other, on a film", html),)
+
+
+def reading(told: Sequence[ReadPage]) -> Section:
+    """The page in each picture, and its lines beside what was read."""
+    lead = (
+        "A drawn page, read by a bundle of two small int8 networks of our own: one finds lines, in any rotation, the "
+        "other writes them down: edgemm run edgemm/data/models/page_reader.tflite.zip --source page.png."
+    )
+    pictures = "".join(
+        picture(_bgr(each.drawn), f"{each.about}: {each.exact} of {len(each.lines)} lines exact", width=420)
+        for each in told
+    )
+    rows = [(line, *(_said(each, line) for each in told)) for line in told[0].lines]
+    return Section(
+        "Text in a picture",
+        paragraph(lead) + f"<div>{pictures}</div>" + _wide(table(rows, ("line", *(each.about for each in told))))
+        + paragraph("Bundles of PP-OCR's networks, which read more alphabets, are opened as they are.", small=True),
+    )  # fmt: skip
+
+
+def _said(page: ReadPage, line: str) -> str:
+    """The row that is most like a line, where it is not the line itself."""
+    nearest = get_close_matches(line, page.read, 1, 0.5)
+    return "!not read" if not nearest else "exact" if plain(nearest[0]) == plain(line) else f"!{nearest[0]}"
 
 
 def larger(told: Larger) -> Section:

@@ -18,9 +18,9 @@ from edgemm.version import __version__
 
 LEAD = (
     "Four networks, trained in float, converted to int8 files for two runtimes, and run on films, pictures and speech "
-    "inside a latency budget; a fifth writes down what is said. Then two behind each other, pictures that networks "
-    "make, and a judgement of float against int8. Everything on this page was measured when it was made, "
-    "on this machine, on one thread."
+    "inside a latency budget; a fifth writes down what is said. Then two behind each other, a page that is read, "
+    "pictures that networks make, and a judgement of float against int8. Everything on this page was measured when it "
+    "was made, on this machine, on one thread."
 )
 
 

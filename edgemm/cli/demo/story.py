@@ -17,6 +17,7 @@ from edgemm.cli.demo.live import LiveRun, run_pictures, run_speech
 from edgemm.cli.demo.made import Generated, Larger, enlarge, filter_picture, generate
 from edgemm.cli.demo.measure import Variant, measure_digits, measure_keywords
 from edgemm.cli.demo.pages import write_report
+from edgemm.cli.demo.reading import ReadPage, read_page
 from edgemm.cli.demo.scene_film import run_film
 from edgemm.cli.demo.strings import WrittenDown, write_down
 from edgemm.cli.demo.vision import NETWORKS, SceneVariant, measure_detector, measure_segmenter
@@ -44,6 +45,7 @@ class Told:
     speech: LiveRun
     strings: WrittenDown
     chain: ChainRun
+    reading: tuple[ReadPage, ...]
     larger: Larger
     generated: Generated
     judged: dict[str, Any]
@@ -66,6 +68,7 @@ class Told:
                 self.strings.to_json(),
             ],
             "chain": self.chain.to_json(),
+            "reading": [each.to_json() for each in self.reading],
             "super_resolution": self.larger.to_json(),
             "generated": self.generated.to_json(),
             "judgement": self.judged,
@@ -119,6 +122,7 @@ class Told:
             f"heard: {words}",
             f"written down: {', '.join(self.strings.written)}",
             f"chain: {self.chain.tally.read} of {self.chain.tally.true} digits of a film found and read",
+            f"text: {' and '.join(f'{each.exact} of {len(each.lines)} lines {each.about}' for each in self.reading)}",
             f"twice as large: {self.larger.network_db:.2f} dB, bicubic {self.larger.bicubic_db:.2f} dB",
             f"digits by label: {self.generated.right} of {self.generated.count} read as their label",
             f"report: {self.report}  ({self.seconds:.0f} s)",
@@ -152,12 +156,14 @@ def tell(folder: str | Path, progress: Progress, *, camera: str = "auto", microp
     chain = run_chain(
         where / "scene_detector.int8.tflite", where / "digits.int8.tflite", budget, where, progress
     )
+    reading = read_page(progress)
     larger, generated = enlarge(progress), generate(progress)
     judged = judge_digits(where, progress)
     devices = try_devices(where, camera, microphone, progress)
     report = where / "report.html"
     more = (
         *later.chain(chain),
+        later.reading(reading),
         later.larger(larger),
         later.generated(generated),
         later.filtered(filter_picture()),
@@ -167,6 +173,6 @@ def tell(folder: str | Path, progress: Progress, *, camera: str = "auto", microp
         report, digits, keywords, scenes, films, pictures, speech, strings, devices, more, (chain.run,)
     )
     return Told(
-        report, digits, keywords, scenes, films, pictures, speech, strings, chain, larger, generated, judged, devices,
-        time.monotonic() - began,
+        report, digits, keywords, scenes, films, pictures, speech, strings, chain, reading, larger, generated, judged,
+        devices, time.monotonic() - began,
     )  # fmt: skip
