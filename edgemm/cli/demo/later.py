@@ -48,7 +48,12 @@ def reading(told: Sequence[ReadPage]) -> Section:
         "other writes them down: edgemm run edgemm/data/models/page_reader.tflite.zip --source page.png."
     )
     pictures = "".join(
-        picture(_bgr(each.drawn), f"{each.about}: {each.exact} of {len(each.lines)} lines exact", width=420)
+        picture(
+            _bgr(each.drawn),
+            f"{each.about}: {each.exact} of {len(each.lines)} lines exact",
+            width=420,
+            right=each.exact == len(each.lines),
+        )
         for each in told
     )
     rows = [(line, *(_said(each, line) for each in told)) for line in told[0].lines]
