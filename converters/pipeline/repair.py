@@ -12,6 +12,7 @@ from edgemm.converters.pipeline.choose import recall, tell_choice
 from edgemm.converters.pipeline.examples import tell_examples
 from edgemm.converters.pipeline.forms import INTEGER, Form
 from edgemm.converters.pipeline.measure import explain, not_finite_because
+from edgemm.converters.pipeline.node_costs import tell_costs
 from edgemm.converters.pipeline.plan import float_in_source, with_shared_states
 from edgemm.converters.pipeline.work import Work
 from edgemm.converters.pipeline.write import check_written_float
@@ -55,6 +56,7 @@ def repair(work: Work) -> None:
     tell_choice(work)
     explain(work)
     tell_examples(work)
+    tell_costs(work)
     if work.fidelity.missed and options.gate == "fail":
         if _only_rounding(work):
             work.notes.append(ROUNDS.format(missed="; ".join(work.fidelity.missed)))

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -69,6 +69,9 @@ class Conversion:
     """The gate."""
     candidates: tuple[Candidate, ...] = ()
     """The forms that were weighed, in the order in which they were wanted."""
+    node_us: Mapping[str, float] = field(default_factory=dict)
+    """Node -> predicted microseconds of the file as it is, where it was asked to explain; empty for accelerators, whose
+    costs are not known."""
 
     @property
     def float_latency_ms(self) -> float:
@@ -142,4 +145,5 @@ def _conversion(work: Work) -> Conversion:
         used_data(work),
         work.options.limits,
         work.candidates,
+        work.node_us,
     )

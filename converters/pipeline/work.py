@@ -75,6 +75,8 @@ class Work:
     """Seconds that the file took to be measured on all samples."""
     repaired: Repaired | None = None
     diagnosis: Diagnosis | None = None
+    node_us: Mapping[str, float] = field(default_factory=dict)
+    """Node -> predicted microseconds, where it was asked to explain."""
     examples: Examples = NO_EXAMPLES
     explanation: str = ""
     card: ModelCard | None = None

@@ -173,13 +173,7 @@ def _decibels(worst_db: float) -> str:
 
 
 def _layers(done: Conversion) -> str:
-    return "" if done.diagnosis is None else losses(done.diagnosis, _predicted(done))
-
-
-def _predicted(done: Conversion) -> Mapping[str, float]:
-    """Node -> predicted microseconds, where costs are known."""
-    found: Mapping[str, float] = getattr(done, "node_us", {})
-    return found
+    return "" if done.diagnosis is None else losses(done.diagnosis, done.node_us)
 
 
 def losses(diagnosis: Diagnosis, predicted_us: Mapping[str, float] | None = None) -> str:

@@ -42,7 +42,8 @@ def test_the_command_tells_all_of_a_conversion(tmp_path: Path, suffix: str) -> N
     assert main([*command, "--scheme", "static", "--report", str(page)]) == 0
     text = page.read_text(encoding="utf-8")
     for each in (
-        "Holds the gate", "Size and latency", "of the noise", "are answered as by the source", "What to do next",
+        "Holds the gate", "Size and latency", "of the predicted time", "of the noise",
+        "are answered as by the source", "What to do next",
         "What was decided", shlex.join(["edgemm", *command]), edgemm.__version__, str(instructions()),
     ):  # fmt: skip
         assert each in text.replace("&#x27;", "'"), each

@@ -28,8 +28,9 @@ from edgemm.converters.passes import canonicalize
 from edgemm.instructions import read_instructions
 from edgemm.quantize import calibrate, make_plan
 from edgemm.quantize import target as targets
-from edgemm.quantize.constants import weight_kinds
+from edgemm.quantize.constants import multiplied_steps, weight_kinds
 from edgemm.quantize.grid import PAIR_STEPS, WEIGHT_STEPS, weight_grid
+from edgemm.quantize.plan import Precision
 from edgemm.quantize.target import TARGETS, target
 
 Array = npt.NDArray[Any]
@@ -102,6 +103,17 @@ def test_products_that_are_added_in_pairs_have_7_bits_and_depthwise_ones_8() -> 
     }  # fmt: skip
 
 
+@pytest.mark.parametrize(
+    ("inputs", "outputs", "group", "steps"),
+    [(8, 8, 8, 127), (8, 4, 4, 64), (4, 8, 4, 64), (1, 1, 1, 64), (8, 8, 4, 64), (8, 8, 1, 64)],
+)
+def test_which_convolutions_are_depthwise(inputs: int, outputs: int, group: int, steps: int) -> None:
+    text = f"(float[1,{inputs},8,8] x) => (float[1,{outputs},6,6] y) {{ y = Conv<group={group}>(x, w) }}"
+    model = network(text, w=normal(outputs, inputs // group, 3, 3))
+    (conv,) = [node for node in model.graph if node.op_type == "Conv"]
+    assert multiplied_steps(conv, Precision.INT8, NARROW) == steps
+
+
 def test_no_stored_weight_saturates_where_signed_ones_of_8_bits_do() -> None:
     model = layers()
     for chosen, saturates in ((NARROW, False), (TARGETS["vnni"], True)):
@@ -151,6 +163,13 @@ def test_real_weights_are_not_taken_for_integers(shape: tuple[int, int]) -> None
     grid = weight_grid(weights, 0, PAIR_STEPS)
     assert grid.steps == PAIR_STEPS
     assert np.abs(grid.quantize(weights * 1.5)).max() == PAIR_STEPS
+
+
+def test_one_row_of_few_numbers_that_is_on_a_grid_by_chance_changes_nothing() -> None:
+    weights = normal(20, 2)
+    weights[3] = 0.127, -0.05
+    assert weight_grid(weights[3:4], 0, PAIR_STEPS).steps == WEIGHT_STEPS
+    assert weight_grid(weights, 0, PAIR_STEPS).steps == PAIR_STEPS
 
 
 TWO_LAYERS = "(float[2,4,8] x) => (float[2,4,3] y) { a = MatMul(x, first) r = Relu(a) y = MatMul(r, second) }"
