@@ -55,7 +55,7 @@ def describe(work: Work) -> None:
         work.card = work.card.with_(
             quantization={**work.card.quantization, "ranges": "of the quantized source; no calibration data"}
         )
-    if work.calibration_data is not None and work.plan.scheme == "static":
+    if work.calibration_data is not None and work.plan.scheme in ("static", "mixed"):
         seen = work.calibration_data
         work.card = work.card.with_(
             quantization={

@@ -63,7 +63,7 @@ def forms(dots: Sequence[Dot], title: str) -> str:
     def place(each: Dot) -> tuple[float, float]:
         x = left + 10 + (right - left - 20) * each.ms / most
         if each.decibels is None:
-            return x, floor - 4
+            return x, floor - 8
         if each.decibels >= EXACT_DB:
             return x, top + 8
         return x, top + 34 + (floor - top - 60) * (high - each.decibels) / ((high - low) or 1.0)
@@ -81,12 +81,14 @@ def forms(dots: Sequence[Dot], title: str) -> str:
         parts.append(_text(left - 4, top + 38, f"{high:.1f}", "end"))
         if low in known and low != high:
             parts.append(_text(left - 4, floor - 22, f"{low:.1f}", "end"))
-    taken: list[float] = []
+    last, lowest = 0.0, floor + 8
     for each in sorted(dots, key=lambda one: place(one)[1]):
         x, y = place(each)
+        if each.decibels is None:  # on the floor: one name above the other
+            lowest = at = lowest - 12
+        else:
+            last = at = max(y + 4, last + 12)
         parts.append(_mark(x, y, each))
-        at = max(y + 4, (taken[-1] + 12) if taken else 0.0)
-        taken.append(at)
         near_end = x > WIDTH * 0.6
         parts.append(_text(x + (-12 if near_end else 12), at, each.name, "end" if near_end else "start"))
     return _svg(height, parts, title, "; ".join(_said(each) for each in dots))

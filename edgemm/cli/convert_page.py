@@ -9,7 +9,7 @@ from datetime import datetime, timezone
 from html import escape
 from importlib import metadata
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from edgemm import atomic
 from edgemm.cli.answer import answer
@@ -21,6 +21,7 @@ from edgemm.instructions import instructions
 from edgemm.version import __version__
 
 if TYPE_CHECKING:
+    from edgemm.converters.candidate import Candidate
     from edgemm.converters.conversion import Conversion
     from edgemm.converters.diagnose import Diagnosis
     from edgemm.converters.examples import Example
@@ -120,7 +121,7 @@ def _against_float(done: Conversion) -> str:
 
 def _forms(done: Conversion) -> str:
     """The candidates; "" where one form alone was looked at."""
-    candidates: Sequence[Any] = getattr(done, "candidates", ())
+    candidates = done.candidates
     if len(candidates) < 2:
         return ""
     measured = all(each.latency is not None for each in candidates)
@@ -161,7 +162,7 @@ def _forms(done: Conversion) -> str:
     )
 
 
-def _kept(candidate: Any) -> float | None:
+def _kept(candidate: Candidate) -> float | None:
     """Decibels of the worst output; float is the source itself."""
     if candidate.fidelity is None:
         return EXACT_DB if candidate.form == "float" else None

@@ -51,17 +51,22 @@ def _of_gate(done: Conversion) -> Iterator[str]:
         "more data that are like the real inputs; let the repair run longer (--repair-seconds); train the network with "
         "rounding (edgemm shrink, or edgemm.converters.aware); write it all the same with --gate warn."
     )
-    if done.scheme == "static":
-        yield "--scheme dynamic keeps activations real between the layers: larger losses of static often vanish."
+    if done.scheme in ("static", "mixed"):
+        yield "--scheme dynamic keeps activations real between the layers: larger losses often vanish."
 
 
 def _of_speed(done: Conversion) -> Iterator[str]:
     ratio = done.int8_latency_ms / done.float_latency_ms if done.float_latency_ms > 0 else 0.0
     if done.scheme != "float" and ratio > FASTER:
-        other = "static" if done.scheme == "dynamic" else "dynamic"
         yield (
-            f"On this machine the file takes {ratio:.2f} times as long as float: it is smaller, not faster. Try "
-            f"--scheme {other}, and time both on the device with edgemm bench."
+            f"On this machine the file takes {ratio:.2f} times as long as float: it is smaller, not faster. --scheme "
+            "auto weighs all forms by predicted time, --scheme float writes that one; edgemm bench times both on the "
+            "device."
+        )
+    if done.scheme == "float" and len(done.candidates) > 1:
+        yield (
+            "Float was taken. --prefer size gives a smaller file; edgemm bench --costs measures what operators take on "
+            "the device itself, and --costs plans with that."
         )
     weights = str(done.card.quantization.get("weights", ""))
     if "uint8" in weights and done.target == "cpu":
