@@ -19,6 +19,7 @@ def names() -> list[str]:
         if name
         not in (
             "__main__",
+            "converter_sources",
             "moonshine",
             "networks",
             "ocr_pages",
