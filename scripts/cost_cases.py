@@ -520,8 +520,6 @@ def pictures() -> Iterator[Case]:
                 chain((1, channels, each, each), 2, one),
                 only=("onnx",),
             )
-        wider = conv((2 * channels, channels), (channels, 2 * channels), 1)
-        yield Case("conv_1x1", f"wider_{channels}_{size}", chain(shape, 2, wider), only=("onnx",))
         base = (f"conv_1x1/base_{channels}_{size}", 1.0)
         unary = {
             "hardswish": lambda graph, value: graph.op("HardSwish", value),
@@ -539,16 +537,6 @@ def pictures() -> Iterator[Case]:
 
             yield picture(kind, channels, size, chain(shape, 2, between), base)
 
-        def bent(graph: Graph, value: str, index: int, c: Any = one) -> str:
-            return str(c(graph, value, index) if index % 2 == 0 else graph.op("Sigmoid", value))
-
-        bends = chain(shape, 2, lambda graph, value, index: str(graph.op("Sigmoid", value)))
-        yield Case("sigmoid", f"bent_{channels}_{size}", bends, only=("onnx",))
-        yield Case(
-            "picture_change", f"{channels}_{size}", chain(shape, 4, bent), only=("onnx",), float_every=2, changes=3,
-            less=((f"{base[0]}.int8", 1.0), (f"sigmoid/bent_{channels}_{size}.float", 1.0)),
-        )  # fmt: skip
-
         def residual(graph: Graph, value: str, index: int, c: Any = one) -> str:
             return str(graph.op("Add", c(graph, value, index), value))
 
@@ -564,26 +552,12 @@ def pictures() -> Iterator[Case]:
 
             yield picture(kind, channels, size, chain(shape, 2, pooled), *halved)
 
-        def meant(graph: Graph, value: str, index: int, c: Any = one) -> str:
-            made = c(graph, value, index)
-            return str(graph.op("GlobalAveragePool", made) if index else made)
-
-        yield picture("globalaveragepool", channels, size, chain(shape, 2, meant), base)
-
         def larger(graph: Graph, value: str, index: int, c: Any = one) -> str:
             made = str(c(graph, value, index))
             return made if index else resized(graph, made, "nearest")
 
         doubled = ((base[0], 0.5), (f"conv_1x1/base_{channels}_{2 * size}", 0.5))
         yield picture("resize_nearest", channels, size, chain(shape, 2, larger), *doubled)
-
-        def joined(graph: Graph, s: Shape = shape, c: Any = one, w: Any = wider) -> None:
-            value = graph.input(s)
-            both = graph.op("Concat", c(graph, value, 0), c(graph, value, 1), axis=1)
-            graph.outputs.append(w(graph, both, 1))
-
-        narrower = (f"conv_1x1/wider_{channels}_{size}", 0.5)
-        yield picture("concat", channels, size, joined, base, narrower)
 
 
 def picture(

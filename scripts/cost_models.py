@@ -37,7 +37,7 @@ WAYS = {FLOAT: ("float", "arm"), INT8: ("static", "arm"), DYNAMIC: ("dynamic", "
 """Precision -> scheme and target."""
 FORMATS = {INT8_UNSIGNED: ("onnx",), DYNAMIC_UNSIGNED: ("onnx",), HYBRID: ("tflite",)}
 """Precision -> the formats that have it, where not both."""
-MIXED = ("change", "picture_change", "partition", "nothing", "stream")
+MIXED = ("change", "partition", "nothing", "stream")
 """Kinds of cases whose operators are not of one kind."""
 WANTED = {
     FLOAT: Precision.FLOAT,

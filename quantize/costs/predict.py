@@ -47,19 +47,13 @@ def predict(model: ir.Model, plan: Plan, format_: str, table: CostTable) -> Cost
     return _Prediction(model, plan, format_, _curves(table, format_), hosts(model)).cost()
 
 
-def change_us(
-    elements: int, format_: str, table: CostTable, *, beside_convolution: bool = False
-) -> tuple[float, float]:
+def change_us(elements: int, format_: str, table: CostTable) -> tuple[float, float]:
     """What it takes to make integers of a float tensor, and float numbers of integers, in microseconds.
-
-    Args:
-        beside_convolution: an integer convolution has made the tensor, or reads it: in ONNX Runtime the layout is
-            changed too.
 
     Raises:
         InputError: the table has no times for that format.
     """
-    us = _change_us(_curves(table, format_), elements, shown=beside_convolution)
+    us = _change_us(_curves(table, format_), elements)
     return us, us
 
 
@@ -82,8 +76,8 @@ def _curves(table: CostTable, format_: str) -> Curves:
     return curves_of(table.points[format_])
 
 
-def _change_us(curves: Curves, elements: int, *, shown: bool = False) -> float:
-    curve = (curves.find(f"{PICTURE}{CHANGE}", INT8) if shown else None) or curves.find(CHANGE, INT8)
+def _change_us(curves: Curves, elements: int) -> float:
+    curve = curves.find(CHANGE, INT8)
     return 0.0 if curve is None else curve.us(Work(1, 0, 2 * elements, 0))
 
 
@@ -120,10 +114,7 @@ class _Prediction:
                 curve = found or self.curves.find(PLAIN, FLOAT) or NOTHING
             nodes[name] = curve.us(works[name]) + far * weights[name]
             delegated[name] = curve.delegated
-        changes = sum(
-            _change_us(self.curves, size(value), shown=self._meets_convolution(value))
-            for value in self._changed()
-        )
+        changes = sum(_change_us(self.curves, size(value)) for value in self._changed())
         partitions, between = 0, 0.0
         if self.format == "tflite":
             partitions = count_partitions(self.model.graph, delegated)
@@ -194,14 +185,6 @@ class _Prediction:
                     readers.add(False)
                 if is_real(value) and (not made) in readers:
                     yield value
-
-    def _meets_convolution(self, value: ir.Value) -> bool:
-        """An integer convolution has made it, or reads it: such have a layout of their own, changed too."""
-        maker = value.producer()
-        if maker is not None:
-            maker = self.fused.get(str(maker.name), maker)
-        around = [*value.consumers(), *([maker] if maker is not None else [])]
-        return any(node.op_type == "Conv" and self._is_int8(node) for node in around)
 
     def _is_int8(self, node: ir.Node) -> bool:
         return self.plan.is_int8(str(node.name))

@@ -271,23 +271,6 @@ def test_a_change_of_one_value() -> None:
     assert change_us(100, "tflite", table(*FIXED)) == (0.0, 0.0)
 
 
-def test_a_change_beside_an_integer_convolution_changes_the_layout_too(chain: ir.Model) -> None:
-    """x and b lie beside the first convolution, d beside none that computes with integers."""
-    made = table(
-        *FIXED,
-        *per_element("change", "int8", 0.25),
-        *per_element("picture_change", "int8", 1.0),
-        format_="onnx",
-    )
-    assert change_us(100, "onnx", made) == pytest.approx((50.0, 50.0))
-    assert change_us(100, "onnx", made, beside_convolution=True) == pytest.approx((200.0, 200.0))
-    assert predict(chain, plan({"one": Precision.INT8}), "onnx", made).changes_us == pytest.approx(
-        2 * 16 * 2.0
-    )
-    ends = predict(chain, plan({"soft": Precision.INT8}), "onnx", made)
-    assert ends.changes_us == pytest.approx(2 * 16 * 0.5)
-
-
 def test_a_format_that_was_not_measured_is_refused(chain: ir.Model) -> None:
     with pytest.raises(InputError, match=r"no times for \.onnx"):
         predict(chain, plan({}), "onnx", table(*FIXED))
