@@ -66,7 +66,7 @@ def test_a_profile_of_onnx_runtime_is_read() -> None:
     session = {"cat": "Session", "name": "model_run", "dur": 99, "args": {}}
     cold = [_event("a", "Add", 1000), _event("b", "Add", 1000), _event("c", "Mul", 1000)]
     warm = [_event("a", "Add", 2), _event("b", "Add", 3), _event("c", "Mul", 7), session]
-    assert read_profile([session, *cold, *warm * ROUNDS], runs=1) == (
+    assert read_profile([session, *cold * ROUNDS, *warm * ROUNDS], runs=1) == (
         OperatorTime("Mul", 1, 7.0, "cpu"),
         OperatorTime("Add", 2, 5.0, "cpu"),
     )
