@@ -71,5 +71,7 @@ class VoiceLevel:
 
 
 def level_db(samples: npt.NDArray[np.float32]) -> float:
-    """Mean power of float32[n] in -1..1, at least one sample, in decibels of full scale."""
-    return float(10 * np.log10(float(samples @ samples) / len(samples) + 1e-12))
+    """Mean power of float32[n] in -1..1, at least one sample, in decibels of full scale; infinity where no number is
+    as large."""
+    with np.errstate(over="ignore"):
+        return float(10 * np.log10(float(samples @ samples) / len(samples) + 1e-12))

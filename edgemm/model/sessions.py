@@ -166,13 +166,14 @@ class AudioSession(ModelSession):
 
     def __init__(self, engine: Engine, decoder: Decoder, card: InputCard, index: int) -> None:
         from edgemm.preprocess.audio import compile_audio
+        from edgemm.preprocess.window import checked_samples
         from edgemm.tasks.silence import Silence
         from edgemm.tasks.sound_levels import SoundLevels
 
         super().__init__(engine)
         if card.audio is None:
             raise InputError(f"input {card.name!r}: expected a card with `audio`, found none")
-        self._window = compile_audio(card, engine.backend.inputs[index])
+        self._window, self._checked = compile_audio(card, engine.backend.inputs[index]), checked_samples
         self._rate, self._index, self._decoder = card.audio.sample_rate, index, decoder
         self._every = isinstance(decoder, HearsEveryWindow | HearsOut)
         self._to_the_end = isinstance(decoder, HearsEveryWindow) and decoder.to_the_end
@@ -201,6 +202,8 @@ class AudioSession(ModelSession):
         if self._began_s is None:
             self._began_s = item.position / item.sample_rate
         self._newest = item
+        if self._hears_silence is not None:
+            item = replace(item, samples=self._checked(item.samples))
         if self._levels is not None:
             self._levels.push(item)
         for part, quiet in self._silence.parts(item):

@@ -35,7 +35,7 @@ class SoundLevels:
         """Nothing was heard."""
         self._levels_db = array("f")
         self._rest: npt.NDArray[np.float32] = np.zeros(0, np.float32)
-        self._begin_s = self._piece_s = 0.0
+        self._begin_s, self._piece_s = 0.0, PIECE_S
         """Where the oldest piece begins, and how long each is."""
 
     def push(self, block: AudioBlock) -> None:
@@ -44,10 +44,14 @@ class SoundLevels:
         if not self._levels_db:
             self._piece_s = hop / block.sample_rate
             self._begin_s = (block.position - len(self._rest)) / block.sample_rate
+        self._forget()
         samples = np.concatenate([self._rest, block.samples])
         whole = len(samples) // hop * hop
         self._levels_db.extend(level_db(samples[at : at + hop]) for at in range(0, whole, hop))
         self._rest = samples[whole:]
+
+    def _forget(self) -> None:
+        """Of what came before the next block: of one block, however long, all is kept."""
         most = int(KEPT_S / self._piece_s)
         spare = len(self._levels_db) - most
         if spare >= most:

@@ -17,6 +17,7 @@ from edgemm.errors import CardError, InputError
 from edgemm.media import AudioBlock, Captured
 from edgemm.model.part import Part
 from edgemm.preprocess.audio import compile_audio
+from edgemm.preprocess.window import checked_samples
 from edgemm.results import Transcript
 from edgemm.session import NO_CLOCK, Cancellation, Emission, Gap, StageClock
 from edgemm.tasks.context import Context
@@ -103,7 +104,7 @@ class WindowSession(ABC):
         if not isinstance(item, AudioBlock):
             raise InputError(f"the bundle takes sound: expected an AudioBlock, found {type(item).__name__}")
         self._cancelled.renew()
-        self._newest = item
+        self._newest = item = replace(item, samples=checked_samples(item.samples))
         if self._levels is not None:
             self._levels.push(item)
         for part, quiet in self._silence.parts(item):

@@ -138,6 +138,38 @@ def test_how_loud_it_was_is_forgotten_with_the_rest(model: edgemm.Model) -> None
     session.close()
 
 
+def test_samples_of_16_bits_are_heard_as_others_are(model: edgemm.Model) -> None:
+    said = []
+    whole: Any = np.round(string() * 32768).astype(np.int16)
+    for each in (whole.astype(np.float32) / np.float32(32768), whole):
+        session = model.session()
+        found = feed(session, each) + list(session.finish(NO_CLOCK))
+        said.append([word for result in finals(found) for word in result.words])
+        session.close()
+    assert said[0] == said[1]
+    assert len(said[0]) >= 6
+
+
+@pytest.mark.parametrize(
+    ("samples", "said"),
+    [
+        (np.zeros((8, 2), np.float32), r"one channel, float32\[n\].* found float32\[8, 2\]"),
+        (np.zeros(8, np.int32), "found int32"),
+        (np.full(8, np.nan, np.float32), "finite numbers"),
+    ],
+)
+def test_what_is_no_sound_is_refused(model: edgemm.Model, samples: Any, said: str) -> None:
+    session = model.session()
+    with pytest.raises(edgemm.InputError, match=said):
+        list(session.feed(AudioBlock(samples, RATE, 0, 0), NO_CLOCK))
+    session.close()
+
+
+def test_sound_that_is_far_too_loud_is_no_error(model: edgemm.Model) -> None:
+    loud = np.full(RATE, 3e30, np.float32)
+    assert isinstance(model(loud, sample_rate=RATE), Transcript)
+
+
 def test_silence_and_noise_say_nothing(model: edgemm.Model) -> None:
     for level in (0.0, 1e-3, 1e-2):
         noise = np.random.default_rng(1).normal(0, level, 5 * RATE).astype(np.float32)

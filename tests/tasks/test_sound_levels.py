@@ -98,4 +98,9 @@ def test_an_hour_is_kept_in_little_and_the_newest_of_it_is_there() -> None:
     levels = heard(sound(100, 3600.0, (3500.0, 3500.5, 0.1)), 100, 1000)
     assert levels.word_end(3500.0, 3500.3, 3600.0) == pytest.approx(3500.5, abs=0.021)
     assert levels.word_end(10.0, 10.2, 3600.0) == 10.2
-    assert len(levels._levels_db) <= 2 * 1200 * 50
+    assert len(levels._levels_db) <= 2 * 1200 * 50 + 500
+
+
+def test_of_a_recording_in_one_block_all_is_there() -> None:
+    levels = heard(sound(100, 3600.0, (10.0, 10.5, 0.1)), 100, 1 << 20)
+    assert levels.word_end(10.0, 10.3, 3600.0) == pytest.approx(10.5, abs=0.021)
