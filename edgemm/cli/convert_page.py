@@ -128,7 +128,7 @@ def _forms(done: Conversion) -> str:
     dots = [
         Dot(
             each.form,
-            each.latency.median_ms if measured else each.predicted_us / 1000,
+            each.latency.median_ms if measured and each.latency is not None else each.predicted_us / 1000,
             _kept(each),
             each.held,
             each.chosen,
