@@ -124,11 +124,12 @@ def _forms(done: Conversion) -> str:
     candidates = done.candidates
     if len(candidates) < 2:
         return ""
-    measured = all(each.latency is not None for each in candidates)
+    here = {each.form: each.latency.median_ms for each in candidates if each.latency is not None}
+    measured = len(here) == len(candidates)
     dots = [
         Dot(
             each.form,
-            each.latency.median_ms if measured and each.latency is not None else each.predicted_us / 1000,
+            here[each.form] if measured else each.predicted_us / 1000,
             _kept(each),
             each.held,
             each.chosen,

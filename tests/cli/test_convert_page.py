@@ -21,6 +21,7 @@ from edgemm import data
 from edgemm.card import ModelCard
 from edgemm.cli import main
 from edgemm.cli.convert_page import losses, write_page
+from edgemm.cli.demo.report import table
 from edgemm.cli.next_steps import next_steps
 from edgemm.cli.output import fidelity_rows, of_source
 from edgemm.converters import convert
@@ -186,6 +187,24 @@ def test_forms_are_drawn_over_their_predicted_latency(hostile: Conversion, tmp_p
     across = {str(each.findtext("title")).split(":")[0]: float(each.get("cx", "nan")) for each in marks}
     first = across["mixed"] - across["static"]
     assert first / (across["float"] - across["static"]) == pytest.approx((1.25 - 1.5) / (5 - 1.5), abs=0.01)
+
+
+def test_a_cell_that_is_a_miss_is_escaped_as_others() -> None:
+    assert '<td class="miss">&lt;b&gt;</td>' in table([["!<b>"]], ["<i>"])
+    assert "<i>" not in table([["!<b>"]], ["<i>"])
+
+
+def test_forms_that_were_all_measured_are_drawn_over_what_was_measured(
+    hostile: Conversion, tmp_path: Path
+) -> None:
+    timed = tuple(
+        SimpleNamespace(**{**vars(each), "latency": replace(hostile.int8_latency, median_ms=ms)})
+        for each, ms in zip(candidates(hostile), (4.0, 3.0, 2.0, 1.0), strict=True)
+    )
+    write_page(tmp_path / "page.html", With(hostile, candidates=timed, node_us={}))  # type: ignore[arg-type]
+    text = (tmp_path / "page.html").read_text(encoding="utf-8")
+    (picture,) = [each for each in drawings(text) if "measured here latency" in str(each.get("aria-label"))]
+    assert str(picture.findtext("desc")).startswith("static: 4 ms")
 
 
 def test_one_form_alone_is_not_drawn(hostile: Conversion, tmp_path: Path) -> None:

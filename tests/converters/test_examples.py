@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 from types import SimpleNamespace
 from typing import Any
 
@@ -11,6 +12,7 @@ import pytest
 from edgemm.card import AudioRecipe, ImageRecipe, InputCard, ModelCard
 from edgemm.converters.examples import _told, changed_answers, pixels_of, some
 from edgemm.converters.fidelity import Role
+from edgemm.converters.pipeline.used_data import samples_hash
 from edgemm.converters.samples import Samples
 from edgemm.converters.written import Written
 from edgemm.preprocess import compile_image
@@ -138,3 +140,11 @@ def test_some_are_spread_evenly_with_their_answers() -> None:
     )
     assert kept.labels is not None
     assert kept.labels.tolist() == [0, 3, 6, 9]
+
+
+def test_the_hash_of_samples_is_that_of_their_tensors() -> None:
+    array = np.arange(6, dtype=np.float32).reshape(2, 3)
+    by_hand = hashlib.sha256(b"x <f4 (2, 3)\n" + array.tobytes()).hexdigest()
+    assert samples_hash(Samples(({"x": array},))) == by_hand
+    assert samples_hash(Samples(({"x": array[:, ::-1]},))) != by_hand
+    assert samples_hash(Samples(({"x": np.array(3.5, np.float32)},)))
