@@ -31,6 +31,11 @@ class UsedData:
     measured: int = 0
     """Samples."""
 
+    @property
+    def noise(self) -> bool:
+        """No real input was seen."""
+        return self.measured_on == NOISE
+
 
 def used_data(work: Work) -> UsedData:
     """Of a conversion, as far as it got."""

@@ -84,7 +84,8 @@ def _limits(done: Conversion) -> str:
     if any(each.top1_agreement is None and each.accuracy is None for each in outputs):
         told.append(f"at least {gate.min_snr_db:g} dB")
     told += [each.sentence for each in done.fidelity.task]
-    return f"({'; '.join(told)}; {done.fidelity.samples} samples)"
+    of_what = " of seeded noise" if done.used.noise else ""
+    return f"({'; '.join(told)}; {done.fidelity.samples} samples{of_what})"
 
 
 def _against_float(done: Conversion) -> str:

@@ -21,7 +21,7 @@ def next_steps(done: Conversion) -> list[str]:
 
 def _of_data(done: Conversion) -> Iterator[str]:
     used = done.used
-    if used.measured_on == "seeded noise":
+    if used.noise:
         yield (
             "The figures here are of seeded noise, and say little of real inputs: give real data with --calibrate, or "
             "with --evaluate."

@@ -207,6 +207,13 @@ def test_forms_that_were_all_measured_are_drawn_over_what_was_measured(
     assert str(picture.findtext("desc")).startswith("static: 4 ms")
 
 
+def test_a_verdict_of_noise_says_so(hostile: Conversion, tmp_path: Path) -> None:
+    for measured_on, told in (("seeded noise", "samples of seeded noise)"), ("photos", "samples)")):
+        done: Any = With(hostile, used=UsedData("", 0, "", measured_on, 8))
+        write_page(tmp_path / "page.html", done)
+        assert told in (tmp_path / "page.html").read_text(encoding="utf-8")
+
+
 def test_one_form_alone_is_not_drawn(hostile: Conversion, tmp_path: Path) -> None:
     write_page(tmp_path / "page.html", hostile)
     assert "Forms that were weighed" not in (tmp_path / "page.html").read_text(encoding="utf-8")
