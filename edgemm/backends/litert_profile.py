@@ -19,6 +19,8 @@ from edgemm.litert_runtime import find_litert
 if TYPE_CHECKING:
     from edgemm.artifact import Artifact
 
+_ROUNDS = 15
+"""The model is compiled anew for each, which takes time."""
 _LIMIT_S = 300.0
 """For the child to answer."""
 _INSIDE = "Delegate/"
@@ -36,7 +38,8 @@ def litert_times(artifact: Artifact, wanted: Delegate, threads: int, runs: int) 
         return OperatorTimes(
             untold=f"{runtime} does not tell what the delegate {wanted.name} spends its time on"
         )
-    answer = _asked(artifact.payload, threads, runs)
+    runs = max(1, ROUNDS * runs // _ROUNDS)
+    answer = asked(artifact.payload, threads, runs)
     if "untold" in answer:
         return OperatorTimes(
             untold=f"{runtime} does not tell the time of single operators ({answer['untold']})"
@@ -46,16 +49,16 @@ def litert_times(artifact: Artifact, wanted: Delegate, threads: int, runs: int) 
         return OperatorTimes(
             untold=f"{runtime} tells the time of single operators in a form that is not known"
         )
-    return OperatorTimes(found, ROUNDS * runs, f"{runtime}, its profiler")
+    return OperatorTimes(found, _ROUNDS * runs, f"{runtime}, its profiler")
 
 
-def _asked(payload: bytes, threads: int, runs: int) -> dict[str, Any]:
+def asked(payload: bytes, threads: int, runs: int) -> dict[str, Any]:
     """ "summaries", the text of each round; or "untold", why there are none."""
     child = start_piped(
         "edgemm.backends.litert_profile_child:main", stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL
     )
     try:
-        child.pipe.send_bytes(json.dumps({"threads": threads, "runs": runs}).encode())
+        child.pipe.send_bytes(json.dumps({"threads": threads, "rounds": _ROUNDS, "runs": runs}).encode())
         child.pipe.send_bytes(payload)
         if not child.pipe.poll(_LIMIT_S):
             return {"untold": f"its profiler did not answer within {_LIMIT_S:g} s"}
@@ -78,9 +81,7 @@ def read_summary(text: str, runs: int) -> list[OperatorTime]:
             us = float(kind[3]) * 1000 * int(kind[4]) / runs
             found[kind[1]] = OperatorTime(_plain(kind[1]), int(kind[2]), us, _place(kind[1]))
         elif section == "Delegate Statistics" and (total := _TOTAL.match(line)) and total[1] in found:
-            one = found[
-                total[1]
-            ]  # whole microseconds over all runs, where the line above has them rounded for each
+            one = found[total[1]]  # whole microseconds of all runs: the line above has them rounded for each
             found[total[1]] = OperatorTime(one.name, one.count, int(total[3]) / runs, one.runs_on)
     return list(found.values())
 

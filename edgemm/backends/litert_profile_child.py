@@ -12,7 +12,7 @@ from multiprocessing.connection import Connection
 from pathlib import Path
 from typing import Any
 
-from edgemm.backends.operator_time import ROUNDS, WARM_UP
+from edgemm.backends.operator_time import WARM_UP
 from edgemm.litert_runtime import find_litert
 
 _Handle = ctypes.c_void_p
@@ -51,9 +51,9 @@ def main() -> int:
     os._exit(0)  # what the library holds is not taken apart: that is none of the question
 
 
-def _answer(payload: bytes, threads: int, runs: int) -> dict[str, Any]:
+def _answer(payload: bytes, threads: int, rounds: int, runs: int) -> dict[str, Any]:
     try:
-        return {"summaries": list(_Profiled(_library(), payload, threads).rounds(runs))}
+        return {"summaries": list(_Profiled(_library(), payload, threads).rounds(rounds, runs))}
     except (_Untold, OSError) as error:
         return {"untold": str(error)}
 
@@ -67,40 +67,46 @@ def _library() -> ctypes.CDLL:
 
 
 class _Profiled:
-    """One model with one thread's worth of buffers, zeros in all inputs."""
+    """One model, compiled anew for each round: the profiler adds up all that it ever saw, whatever it is told."""
 
     def __init__(self, library: ctypes.CDLL, payload: bytes, threads: int) -> None:
-        self._library = library
-        self._kept: list[Any] = [payload]
-        self._environment, model = _Handle(), _Handle()
+        self._library, self._threads = library, threads
+        self._environment, self._model = _Handle(), _Handle()
         self._call("CreateEnvironment", 0, None, ctypes.byref(self._environment))
         memory = ctypes.create_string_buffer(payload, len(payload))
-        self._kept.append(memory)
+        self._kept: list[Any] = [memory]
         size = ctypes.c_size_t(len(payload))
-        self._call("CreateModelFromBuffer", self._environment, memory, size, ctypes.byref(model))
-        self._compiled, self._profiler = _Handle(), _Handle()
-        options = self._options(threads)
-        self._call("CreateCompiledModel", self._environment, model, options, ctypes.byref(self._compiled))
-        self._call("CompiledModelGetProfiler", self._compiled, ctypes.byref(self._profiler))
-        if not self._profiler:
-            raise _Untold("it gives no profiler")
+        self._call("CreateModelFromBuffer", self._environment, memory, size, ctypes.byref(self._model))
+
+    def rounds(self, count: int, runs: int) -> Iterator[str]:
+        """The profiler's summary of each."""
+        for _ in range(count):
+            self._compiled, profiler = _Handle(), _Handle()
+            options = self._options(self._threads)
+            self._call(
+                "CreateCompiledModel", self._environment, self._model, options, ctypes.byref(self._compiled)
+            )
+            self._call("CompiledModelGetProfiler", self._compiled, ctypes.byref(profiler))
+            if not profiler:
+                raise _Untold("it gives no profiler")
+            yield self._summary(profiler, runs)
+            self._library.LiteRtDestroyCompiledModel(self._compiled)
+
+    def _summary(self, profiler: _Handle, runs: int) -> str:
         signature = _Handle()
-        self._call("GetModelSignature", model, ctypes.c_size_t(0), ctypes.byref(signature))
+        self._call("GetModelSignature", self._model, ctypes.c_size_t(0), ctypes.byref(signature))
         self._inputs, self._outputs = self._buffers(signature, "Input"), self._buffers(signature, "Output")
         for buffer in self._inputs:
             self._clear(buffer)
-
-    def rounds(self, runs: int) -> Iterator[str]:
-        """The profiler's summary of each."""
         self._run(WARM_UP)
-        for _ in range(ROUNDS):
-            self._call("ResetProfiler", self._profiler)
-            self._call("StartProfiler", self._profiler)
-            self._run(runs)
-            self._call("StopProfiler", self._profiler)
-            text = ctypes.c_char_p()
-            self._call("GetProfileSummary", self._profiler, self._compiled, ctypes.byref(text))
-            yield (text.value or b"").decode("utf-8", "replace")
+        self._call("StartProfiler", profiler)
+        self._run(runs)
+        self._call("StopProfiler", profiler)
+        text = ctypes.c_char_p()
+        self._call("GetProfileSummary", profiler, self._compiled, ctypes.byref(text))
+        for each in (*self._inputs, *self._outputs):
+            self._library.LiteRtDestroyTensorBuffer(_Handle(each))
+        return (text.value or b"").decode("utf-8", "replace")
 
     def _call(self, name: str, *arguments: Any) -> None:
         try:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from pathlib import Path
 from typing import Any
 
@@ -119,6 +120,18 @@ def test_litert_tells_what_xnnpack_runs() -> None:
     assert [(each.count, each.runs_on) for each in told.operators if each.name.startswith("Add")] == [
         (2, "xnnpack")
     ]
+
+
+def test_each_round_counts_its_own_runs_alone() -> None:
+    if not _litert_tells():
+        pytest.skip("no profiler")
+    answer = litert_profile.asked((ASSETS / "two_adds.tflite").read_bytes(), threads=1, runs=4)
+    kinds = [
+        each.partition("Summary by node type")[2].partition("Statistics")[0] for each in answer["summaries"]
+    ]
+    calls = [re.findall(r"^ *Delegate/Add.* (\d+) *$", each, re.MULTILINE) for each in kinds]
+    assert len(calls) == 15
+    assert {sum(map(int, each)) for each in calls} == {2 * 4}
 
 
 def test_what_ends_the_profiler_is_told_in_a_sentence(monkeypatch: pytest.MonkeyPatch) -> None:
