@@ -176,6 +176,7 @@ def _print_operators(told: OperatorTimes) -> None:
         print(f"\noperators: {told.untold}")
         return
     print(
-        f"\noperators: {told.total_us:.1f} us of one inference ({told.told_by}, over {told.runs} inferences)"
+        f"\noperators: {told.total_us:.1f} us of one inference ({told.told_by}, the calmest round of {told.runs} "
+        "inferences)"
     )
     print(table(rows(told), ("operator", "count", "us", "share", "on")))
