@@ -216,7 +216,7 @@ def _plan_corruptions(work: _Work, plan: Plan, count: int) -> None:
 def _plan_mistakes(works: Sequence[_Work], plan: Plan) -> None:
     """Maps of the most confident mistakes, which are known once all has been answered."""
     for work in works:
-        if plan.maps and work.facts.task in SHARES:
+        if work.facts.task in SHARES:
             wrong = [each["sample"] for each in mistakes(_answers(work, "accuracy"))]
             chosen = wrong[: min(plan.maps, MISTAKES)]
             work.pieces["mistakes"] = map_pieces(work.model, work.data, chosen, plan.seed)
