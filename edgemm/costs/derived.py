@@ -5,12 +5,16 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, replace
 
-from edgemm.costs.point import DYNAMIC_UNSIGNED, FLOAT, INT8_UNSIGNED, Point
+from edgemm.costs.point import DYNAMIC, DYNAMIC_UNSIGNED, FLOAT, INT8_UNSIGNED, Point
 
 PRODUCTS = frozenset(
     {"conv", "conv_thin", "conv_1x1", "conv_grouped", "conv_grouped_wide", "conv_transpose", "gemm", "matmul"}
 )
 """Kinds whose time is mostly products that a dot-product instruction computes."""
+
+
+DYNAMIC_PRODUCTS = frozenset({"gemm"})
+"""Those of them that multiply integers where only the weights are stored as such; convolutions make them float."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,6 +53,8 @@ def derived(points: Iterable[Point], format_: str, ratio: Ratio) -> tuple[Point,
 
 def _scaled(point: Point, format_: str, ratio: Ratio) -> Point:
     if point.kind not in PRODUCTS or point.precision == FLOAT:
+        return point
+    if point.precision in (DYNAMIC, DYNAMIC_UNSIGNED) and point.kind not in DYNAMIC_PRODUCTS:
         return point
     unsigned = point.precision in (INT8_UNSIGNED, DYNAMIC_UNSIGNED)
     return replace(point, us=point.us * (ratio.unsigned if unsigned else ratio.products[format_]))
