@@ -141,6 +141,33 @@ def test_float_nodes_stay_float(build: Any, noise: Any, weights: Any) -> None:
     plan = make_plan(model, ranges, scheme="mixed", prices=told, float_nodes=["two"])
     assert plan.precision["two"] is Precision.FLOAT
     assert ("two", 1) not in plan.weights
+    assert any("two Conv: float, named in float_nodes" in note for note in plan.notes)
+
+
+def test_a_change_to_float_is_paid_as_such(build: Any, noise: Any, weights: Any) -> None:
+    """One layer saves 15; making its output float again costs 10, while integers of a float value would cost 30."""
+    model, ranges = network(build, noise, weights)
+    given = dict.fromkeys(NODES, (20.0, 900.0, 20.0)) | {"one": (20.0, 5.0, 20.0)}
+    plan = make_plan(model, ranges, scheme="mixed", prices=prices("tflite", 30.0, **given))
+    assert [name for name in NODES if plan.is_int8(name)] == ["one"]
+
+
+@dataclass(frozen=True, eq=False)
+class InPieces(SetPrices):
+    """The whole takes longer by 100 where integers are in it: what no node and no change tells."""
+
+    def cost(self, model: ir.Model, plan: Plan) -> Cost:
+        found = super().cost(model, plan)
+        whole = 100.0 * any(plan.is_int8(name) for name in NODES)
+        return replace(found, total_us=found.total_us + whole)
+
+
+def test_what_the_whole_loses_is_given_back(build: Any, noise: Any, weights: Any) -> None:
+    model, ranges = network(build, noise, weights)
+    told = prices("tflite", 1.0, **dict.fromkeys(NODES, (20.0, 10.0, 20.0)))
+    assert make_plan(model, ranges, scheme="mixed", prices=told).is_int8("one")
+    dearer = InPieces(told.format, told.table, told.set, told.change)
+    assert not make_plan(model, ranges, scheme="mixed", prices=dearer).is_int8("one")
 
 
 def test_dynamic_convolutions_quantize_what_they_read_where_that_is_faster(

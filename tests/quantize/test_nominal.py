@@ -3,6 +3,7 @@ from __future__ import annotations
 from typing import Any
 
 from edgemm.quantize import calibrate, make_plan
+from edgemm.quantize.grid import Range
 from edgemm.quantize.nominal import nominal
 
 TEXT = """net (float[1,4,8,8] x) => (float[1,8,8,8] y) {
@@ -22,6 +23,7 @@ def test_the_same_operators_are_integer_as_on_measured_ranges(build: Any, noise:
     model = build(TEXT, w=weights(4, 4, 3, 3))
     measured = make_plan(model, calibrate(model, noise(model)), scheme="static")
     assert make_plan(model, nominal(model), scheme="static").precision == measured.precision
+    assert nominal(model).ranges["g"] == Range(-1.0, 1.0)  # of a sigmoid and a tanh
 
 
 def test_prescribed_ranges_go_on_through_what_moves_numbers(build: Any) -> None:
