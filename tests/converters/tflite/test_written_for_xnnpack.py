@@ -356,6 +356,8 @@ def test_scale_and_bias_of_a_norm_go_into_its_readers(readers: str, constants: A
         ("2,6,6", "t1 = Transpose<perm=[0,2,1]>(n)  y = MatMul(n, t1)", {}),
         ("2,5,6", "t1 = Transpose<perm=[0,2,1]>(n)  y = Conv<kernel_shape=[3], pads=[1,1]>(t1, w, b)",
          {"w": normal(5, 8, 3), "b": normal(5)}),  # the pads are zeros, not the bias
+        ("2,5", "r = Reshape(n, flat)  y = Gemm<transB=1>(r, w, b)",
+         {"flat": ints(2, 48), "w": normal(5, 48), "b": normal(5)}),  # channels and places are one axis there
         ("2,6,5", "r = Reshape(n, halves)  m = MatMul(r, w)  y = Reshape(m, back)",
          {"halves": ints(2, 12, 4), "w": normal(4, 5), "back": ints(2, 12, 5)}),
     ],
