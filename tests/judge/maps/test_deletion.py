@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import numpy as np
@@ -13,7 +14,7 @@ import edgemm
 from edgemm import data
 from edgemm.errors import InputError
 from edgemm.judge.maps import MapScore, agreement, compare, explain, score_maps, summed
-from edgemm.judge.maps.deletion import Areas, random_map
+from edgemm.judge.maps.deletion import Areas, areas, random_map
 from edgemm.judge.maps.map import Map
 
 SIDE = 16
@@ -130,3 +131,14 @@ def test_a_score_becomes_json() -> None:
     found = MapScore(2, 0.1, 0.4, 0.9, 0.5, 0.3, (0.2, 0.4), 0.4, (-0.1, 0.5))
     assert found.to_json()["deletion_interval"] == [0.2, 0.4]
     assert found.to_json()["means_something"] is False
+
+
+def test_each_step_hides_and_shows_its_share_and_no_more() -> None:
+    """Where the score is the share that is shown, squared, both areas are those of the parabola at five places."""
+    parts: Any = SimpleNamespace(shown=lambda mask: mask)
+    asked: Any = SimpleNamespace(score=1.0, ask=lambda mask: float(mask.mean()) ** 2)
+    found = areas(parts, asked, np.arange(8, dtype=np.float32).reshape(2, 4), steps=4)
+    scores = np.linspace(0, 1, 5) ** 2
+    expected = float(((scores[1:] + scores[:-1]) / 2).mean())
+    assert found.deletion == pytest.approx(expected)
+    assert found.insertion == pytest.approx(expected)
