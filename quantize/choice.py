@@ -121,7 +121,7 @@ def said(chosen: Estimate, forms: Sequence[Estimate], missed: Callable[[str], bo
     elif len(rest) == 1:
         why = "it alone is left" if lost else "no other form is possible"
     elif prefer == "size":
-        why = "it is the smallest"
+        why = "none is smaller by more than counts"
     elif chosen is fastest:
         why = "it is predicted to be the fastest"
     else:

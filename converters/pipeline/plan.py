@@ -40,7 +40,7 @@ def plan(work: Work) -> None:
     if work.calibration_data is None and work.options.scheme in ("auto", *INTEGER) and not trained:
         work.own_ranges = own_ranges(work.prepared)
     schemes = _schemes(work, target)
-    work.prices = Prices(work.options.format, _costs(work))
+    work.prices = Prices(work.options.format, _costs(work, schemes))
     work.forms = _in_order(work, _forms(work, schemes))
     while work.form is None or work.form is not work.forms[0]:
         take(work, work.forms[0])
@@ -72,11 +72,11 @@ def _ranges(work: Work, model: ir.Model) -> Calibration | None:
     return work.ranges
 
 
-def _costs(work: Work) -> CostTable:
+def _costs(work: Work, schemes: tuple[str, ...]) -> CostTable:
     """Of the machine that the file is for."""
     given = work.options.costs
     table = table_for(work.options.target) if given is None else CostTable.read(given)
-    if table.unmeasured and work.options.scheme in ("auto", "mixed"):
+    if table.unmeasured and (len(schemes) > 1 or "mixed" in schemes):
         work.notes.append(table.unmeasured)
     return table
 

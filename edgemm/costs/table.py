@@ -104,7 +104,9 @@ class CostTable:
         try:
             return cls.from_json(strict_json.parse(content, MAX_BYTES))
         except ValueError as e:
-            raise InputError(f"{path}: expected a cost table ({SCHEMA}), found {e}. {_AGAIN}") from e
+            raise InputError(
+                f"{path}: expected a cost table ({SCHEMA}), found something else: {e}. {_AGAIN}"
+            ) from e
 
     @classmethod
     def from_json(cls, value: Any) -> CostTable:
