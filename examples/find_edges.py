@@ -27,6 +27,8 @@ def main() -> None:
     with edgemm.open_source(options.source) as source, stage.stream(source) as stream:
         with open_sinks([options.save] if options.save else [], options.show, source=source) as sinks:
             for item in stream:
+                if not source.live:
+                    sinks.wait_for_room(5.0)
                 sinks.put("", item)
                 filtered_ms = sum(item.stages_ms[name] for name in filters.names)
                 print(f"{item.frame.origin}: filtered in {filtered_ms:.2f} ms, {type(item.value).__name__}")

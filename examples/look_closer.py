@@ -19,8 +19,9 @@ from edgemm.sinks import open_sinks
 
 def made_film(folder: str) -> str:
     """A film of digits that move in clutter."""
-    path = f"{folder}/digits.avi"
-    film = cv2.VideoWriter(path, cv2.VideoWriter.fourcc(*"MJPG"), 20, scenes.SIZE_WH)
+    film = cv2.VideoWriter(
+        path := f"{folder}/digits.avi", cv2.VideoWriter.fourcc(*"MJPG"), 20, scenes.SIZE_WH
+    )
     for scene in scenes.film(*data.digits(), seed=5, frames=20):
         film.write(scene.pixels[:, :, ::-1])
     film.release()
@@ -33,7 +34,7 @@ def main() -> None:
     parser.add_argument("source", nargs="?", help="pictures, a film or a camera")
     parser.add_argument("--first", default=data.path("models/scene_detector.onnx"), help="finds things")
     parser.add_argument("--second", default=data.path("models/scene_segmenter.onnx"), help="looks at each")
-    parser.add_argument("--track", action="store_true", help="by the second's points; the first rests")
+    parser.add_argument("--track", action="store_true", help="by the second's points, of --second")
     parser.add_argument("--save", default=[], nargs="*", help="films or folders for the drawn pictures")
     options = parser.parse_args()
     if options.track and options.second == parser.get_default("second"):
@@ -48,6 +49,7 @@ def main() -> None:
         open_sinks(options.save, source=source) as sinks,
     ):
         for item in stream:
+            sinks.wait_for_room(0.0 if source.live else 5.0)  # a file waits
             sinks.put("", item)
             scene: edgemm.Scene = item.value
             said = [f"{thing.label} {thing.score:.2f} {list(thing.results)}" for thing in scene.things]

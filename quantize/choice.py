@@ -123,7 +123,13 @@ def said(chosen: Estimate, forms: Sequence[Estimate], missed: Callable[[str], bo
     elif prefer == "size":
         why = "none is smaller by more than counts"
     elif chosen is fastest:
-        why = "it is predicted to be the fastest"
+        sooner = any(each.predicted_us < chosen.predicted_us for each in rest)
+        why = (
+            "none is predicted to be faster by more than counts"
+            if sooner
+            else "it is predicted to be the fastest"
+        )
     else:
-        why = f"{fastest.form} is predicted to be faster by no more than counts, and is not as small or plain"
+        gained_us = chosen.counted_us - fastest.counted_us
+        why = f"{fastest.form} is predicted to be faster by {gained_us:.2g} us alone, and is not as small or plain"
     return why + besides

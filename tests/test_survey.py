@@ -53,8 +53,8 @@ def test_a_model_of_the_survey_converts(tmp_path: Path, name: str, suffix: str) 
     module = make().eval()
     known: list[Any] = [draw().numpy() for _ in range(24)]
     path = tmp_path / f"{name}.{suffix}"
-    done = convert(module, (draw(),), output=path, calibrate=known, gate="off")
-    assert done.scheme == ("dynamic" if name in ("rnn", "lstm", "transformer") else "static")
+    done = convert(module, (draw(),), output=path, calibrate=known, gate="off", prefer="size")
+    assert done.scheme in (("dynamic",) if name in ("rnn", "lstm", "transformer") else ("static", "mixed"))
     enough = (
         20 if name == "generator" else 28
     )  # dB; untrained, its pictures are grey: few steps of Tanh's grid

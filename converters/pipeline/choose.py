@@ -189,6 +189,8 @@ def _why_not(work: Work, form: Form, tried: Tried | None) -> str:
     ratio = form.cost.total_us / max(chosen.cost.total_us, 1e-9)
     if ratio > 1.03:
         return f"slower: predicted {ratio:.2f} times as long"
-    if form.size_bytes > chosen.size_bytes * 1.03:
-        return f"larger: {form.size_bytes / max(chosen.size_bytes, 1):.1f} times"
+    beside = _beside(work)
+    larger = (form.size_bytes + beside) / max(chosen.size_bytes + beside, 1)
+    if larger > 1.03:
+        return f"larger: {larger:.1f} times"
     return "neither smaller nor faster by more than counts"

@@ -164,7 +164,9 @@ def compare(model: Trained, folder: Path) -> list[str]:
         example = (torch.from_numpy(model.inputs[0]),)
         known = model.calibration
         convert(model.module, example, output=paths[0], scheme="float")
-        done = convert(model.module, example, output=paths[1], calibrate=known, gate="warn", min_db=MIN_DB)
+        done = convert(
+            model.module, example, output=paths[1], calibrate=known, prefer="size", gate="warn", min_db=MIN_DB
+        )
         metrics = [judged(path, model) for path in paths]
         unit = "%" if model.labels is not None else "dB"
         shown = [f"{metrics[0]:.1f}" if model.labels is not None else "-", f"{metrics[1]:.1f} {unit}"]

@@ -83,12 +83,17 @@ def _stored_means(node: Integers) -> Tensor:
 
 
 def _pool_tflite(node: Integers) -> Tensor:
-    """AVERAGE_POOL_2D: sums of the stored numbers, divided with halves away from zero. Pads that TFLite has no word for
-    are written as a float pool and a factor, whose sums decide where halves go: some 2 % of a pool of 3 x 3 with stride
-    2 and pads of 1 are a step away."""
+    """AVERAGE_POOL_2D, computed in float between changes of numbers: what float32 leaves of a half decides where it
+    goes, so that some 4 % of a pool of 2 x 2, 1 % of one of 3 x 3, are a step away."""
+    return torch.round(node.plain.float() * node.out[0].float().reciprocal()).double()
+
+
+def _pool_integers(node: Integers) -> Tensor:
+    """AVERAGE_POOL_2D on integers, for a target that has nothing else: sums of the stored numbers, divided with halves
+    away from zero. Pads that TFLite has no word for are written as a float pool and a factor."""
     zero = node.zero_point(0)
     if _is_corrected(node.call):
-        return torch.round(node.plain.double() / node.out[0].double())
+        return _pool_tflite(node)
     sums, counts = window_sums(node.call, node.steps(0))
     return half_away((sums + counts * zero) / counts) - zero
 
@@ -140,9 +145,14 @@ def _prelu(node: Integers) -> Tensor:
 
 
 def _matmul(node: Integers) -> Tensor:
-    """BATCH_MATMUL in LiteRT, both sides computed: a fixed-point factor that rounds twice."""
-    factor = node.scale(0) * node.scale(1) / node.out[0].double()
-    return multiplied(torch.matmul(node.steps(0), node.steps(1)), factor)
+    """BATCH_MATMUL in XNNPACK, both sides computed: the right one first goes onto the grid around zero that holds it,
+    by a factor in 256ths with halves upwards; the result is half to even of a product in float32."""
+    scale, zero = node.scale(1), node.zero_point(1)
+    around = torch.where(zero == 0, scale, ((127 - zero).maximum(128 + zero) * scale / 127).float().double())
+    moved = torch.floor((node.steps(1) * torch.round(256 * scale / around) + 128) / 256).clamp(-128, 127)
+    right = torch.where(zero == 0, node.steps(1), moved)
+    factor = (node.scale(0).float() * around.float() / node.out[0].float()).double()
+    return torch.round(torch.matmul(node.steps(0), right) * factor)
 
 
 KERNELS: Mapping[str | None, Mapping[str, Kernel]] = {
@@ -160,8 +170,14 @@ KERNELS: Mapping[str | None, Mapping[str, Kernel]] = {
 """Format (None: both) -> ONNX operator -> its kernel, where that does not round as the plan says."""
 
 
-def kernel_of(node: ir.Node, format_: str | None) -> Kernel | None:
-    """The kernel of an integer node; None where it rounds as the plan says."""
+def kernel_of(node: ir.Node, format_: str | None, *, integer_only: bool = False) -> Kernel | None:
+    """The kernel of an integer node; None where it rounds as the plan says.
+
+    Args:
+        integer_only: the target computes nothing in float.
+    """
+    if integer_only and format_ == "tflite" and node.op_type == "AveragePool":
+        return _pool_integers
     if node.op_type == "MatMul" and node.inputs[1] is not None and node.inputs[1].const_value is not None:
         return None
     return KERNELS[format_].get(node.op_type)

@@ -162,7 +162,7 @@ class _Step:
         self.dynamic = packed and node.op_type in ("Gemm", "MatMul")
         self.rows = packed and format_ == "tflite"
         self.stored = [integer and name in plan.activations for name in self.outputs]
-        self.kernel = kernel_of(node, format_) if integer else None
+        self.kernel = kernel_of(node, format_, integer_only=plan.target.integer_only) if integer else None
         self.kept = str(stored_output(node).name) if integer else ""
         self.held = {index: grid for (name, index), grid in plan.weights.items() if name == self.name}
         operands = grid_operands(node, rule_of(node)) if integer else frozenset()

@@ -26,9 +26,9 @@ PICTURES = data.path("digits")
 def converted(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Path]:
     folder = tmp_path_factory.mktemp("converted")
     for suffix in ("tflite", "onnx"):
+        out = str(folder / f"d.{suffix}")
         assert (
-            main(["convert", str(SOURCE), "-o", str(folder / f"d.{suffix}"), "--calibrate", str(PICTURES)])
-            == 0
+            main(["convert", str(SOURCE), "-o", out, "--calibrate", str(PICTURES), "--scheme", "static"]) == 0
         )
     return {suffix: folder / f"d.{suffix}" for suffix in ("tflite", "onnx")}
 

@@ -61,6 +61,6 @@ def test_it_is_said_why() -> None:
     told = said(by_name["dynamic"], given, lambda form: form == "static", "speed")
     assert told == "it is predicted to be the fastest; static did not hold the gate"
     alike = forms(float=(100, 400), dynamic=(102, 100))
-    assert "float is predicted to be faster by no more than counts" in said(
+    assert "float is predicted to be faster by 20 us alone" in said(
         alike[1], alike, lambda form: False, "speed"
     )

@@ -13,8 +13,8 @@ import pytest
 pytest.importorskip("torch", reason="training needs PyTorch: pip install 'edgemm[torch]'")
 from aware_kernels import OPERATORS, steps_apart
 
-SHARE = 0.03
-"""Of a pool with a Relu behind it in ONNX Runtime; of the others less than 1 of 1,000."""
+SHARE = 0.15
+"""Of pools in float, whose halves go where float32 leaves them; of the others less than 1 of 1,000."""
 
 
 def test_random_operators_stay_within_a_step(rounds: Callable[[int, int], int]) -> None:
@@ -29,4 +29,5 @@ def test_random_operators_stay_within_a_step(rounds: Callable[[int, int], int]) 
         )
         where = f"round {number}: {name}, {suffix}, sizes {sizes}"
         assert apart.max() <= 1, where
-        assert (apart > 0).mean() <= (SHARE if "Relu" in name and "average" in name else 0.001), where
+        in_float = "average" in name and (suffix == "tflite" or "Relu" in name)
+        assert (apart > 0).mean() <= (SHARE if in_float else 0.001), where

@@ -26,8 +26,13 @@ G = np.random.default_rng(4)
 
 SHARE = 1e-4
 """Of numbers that may be a step away: sums that are a half to within float32."""
-LIMITS = {("average of 4 x 2 and Relu", "onnx"): 0.03}
-"""A float pool in ONNX Runtime, and the order of its sums decides where halves go."""
+LIMITS = {
+    ("average of 4 x 2 and Relu", "onnx"): 0.03,
+    ("average of 2 x 2", "tflite"): 0.05,
+    ("average of 3 x 3, pads as SAME", "tflite"): 0.02,
+    ("average of 4 x 2 and Relu", "tflite"): 0.02,
+}
+"""Pools in float, and what float32 leaves of a half decides where it goes."""
 
 
 @pytest.mark.parametrize("suffix", FORMATS)
@@ -49,7 +54,7 @@ def test_without_a_format_training_rounds_as_onnxruntime(name: str) -> None:
 
 @pytest.mark.parametrize(
     ("name", "share"),
-    [("average of 2 x 2", 0.20), ("LeakyRelu", 0.01), ("PRelu", 0.01), ("product of two activations", 0.01)],
+    [("average of 2 x 2", 0.20), ("LeakyRelu", 0.01), ("PRelu", 0.01), ("product of two activations", 0.15)],
 )
 def test_without_a_format_tflite_is_a_step_away_where_it_rounds_halves_otherwise(
     name: str, share: float
