@@ -19,9 +19,8 @@ from edgemm.sinks import open_sinks
 
 def made_film(folder: str) -> str:
     """A film of digits that move in clutter."""
-    film = cv2.VideoWriter(
-        path := f"{folder}/digits.avi", cv2.VideoWriter.fourcc(*"MJPG"), 20, scenes.SIZE_WH
-    )
+    code, path = cv2.VideoWriter.fourcc(*"MJPG"), f"{folder}/digits.avi"
+    film = cv2.VideoWriter(path, code, 20, scenes.SIZE_WH)
     for scene in scenes.film(*data.digits(), seed=5, frames=20):
         film.write(scene.pixels[:, :, ::-1])
     film.release()
@@ -34,11 +33,9 @@ def main() -> None:
     parser.add_argument("source", nargs="?", help="pictures, a film or a camera")
     parser.add_argument("--first", default=data.path("models/scene_detector.onnx"), help="finds things")
     parser.add_argument("--second", default=data.path("models/scene_segmenter.onnx"), help="looks at each")
-    parser.add_argument("--track", action="store_true", help="by the second's points, of --second")
+    parser.add_argument("--track", action="store_true", help="by the points of --second MODEL")
     parser.add_argument("--save", default=[], nargs="*", help="films or folders for the drawn pictures")
     options = parser.parse_args()
-    if options.track and options.second == parser.get_default("second"):
-        parser.error("--track: expected --second beside it, a model that gives points")
     around = edgemm.Crop("box", margin=2.0, square=True)
     track = edgemm.Track(edgemm.Crop("points", margin=2.0, square=True)) if options.track else None
     chain = edgemm.load(options.first).then(around, edgemm.load(options.second), track=track)
