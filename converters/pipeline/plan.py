@@ -27,10 +27,15 @@ from edgemm.errors import InputError
 from edgemm.quantize import Calibration, calibrate, explain_plan
 from edgemm.quantize.choice import in_order
 from edgemm.quantize.nominal import nominal
+from edgemm.quantize.plan import Precision
 from edgemm.quantize.prices import Prices
 from edgemm.quantize.scheme import automatic_scheme
 from edgemm.quantize.target import Target
 from edgemm.quantize.target import target as target_named
+
+NOTHING_PAYS = "mixed: no operator is predicted to be faster with integers, so the file is float"
+KINDS = {"x86": False, "vnni": False, "arm": True}
+"""Target -> whether it is Arm; of the others it is not known."""
 
 
 def plan(work: Work) -> None:
@@ -45,6 +50,8 @@ def plan(work: Work) -> None:
     while work.form is None or work.form is not work.forms[0]:
         take(work, work.forms[0])
         work.forms = _in_order(work, work.forms)  # on measured ranges another may be faster
+    if work.plan.scheme == "mixed" and set(work.plan.precision.values()) <= {Precision.FLOAT}:
+        work.notes.append(NOTHING_PAYS)
 
 
 def take(work: Work, form: Form) -> None:
@@ -76,9 +83,21 @@ def _costs(work: Work, schemes: tuple[str, ...]) -> CostTable:
     """Of the machine that the file is for."""
     given = work.options.costs
     table = table_for(work.options.target) if given is None else CostTable.read(given)
-    if table.unmeasured and (len(schemes) > 1 or "mixed" in schemes):
-        work.notes.append(table.unmeasured)
+    if len(schemes) > 1 or "mixed" in schemes:
+        work.notes += [note for note in (table.unmeasured, _of_another_kind(work, table)) if note]
     return table
+
+
+def _of_another_kind(work: Work, table: CostTable) -> str:
+    """What is to be said of costs that are of one kind of processor for a target of another; "" for nothing."""
+    on_arm = not {"NEON", "DOTPROD", "I8MM", "SVE"}.isdisjoint(table.instructions.split())
+    for_arm = KINDS.get(work.options.target)
+    if work.options.costs is None or for_arm is None or for_arm is on_arm:
+        return ""
+    target = work.options.target
+    return (
+        f"these costs (--costs) are of {table.instructions}, and the target is {target}: measure them there"
+    )
 
 
 def _forms(work: Work, schemes: tuple[str, ...]) -> list[Form]:

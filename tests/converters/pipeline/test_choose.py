@@ -199,6 +199,23 @@ def test_mixed_can_be_asked_for(tmp_path: Path) -> None:
         converted(tmp_path, FUNCTIONS, scheme="mixed", calibrate=None)
 
 
+def test_a_mixed_file_in_which_nothing_pays_says_that_it_is_float(tmp_path: Path, slow: Path) -> None:
+    done = converted(tmp_path, PLAIN, scheme="mixed", costs=slow)
+    assert done.size_bytes > 0.9 * converted(tmp_path, PLAIN, scheme="float").size_bytes
+    assert any("so the file is float" in note for note in done.notes)
+    assert not any(
+        "so the file is float" in note for note in converted(tmp_path, PLAIN, scheme="mixed").notes
+    )
+
+
+@pytest.mark.parametrize(("target", "told"), [("arm", True), ("vnni", False), ("cpu", False)])
+def test_costs_of_another_kind_of_processor_are_told(tmp_path: Path, target: str, told: bool) -> None:
+    path = tmp_path / "here.json"
+    CostTable.built_in("vnni").write(path)
+    done = converted(tmp_path, PLAIN, costs=path, target=target)
+    assert any("these costs (--costs) are of" in note for note in done.notes) is told
+
+
 @pytest.mark.parametrize(
     ("options", "said"),
     [
