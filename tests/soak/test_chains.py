@@ -118,7 +118,9 @@ def run(network: Load, seed: int) -> int:
     draw, time = random.Random(seed), Time()
     faults = Faults(draw, time)
     chain, models = some_chain(network, draw, faults)
-    budget = edgemm.Budget(draw.choice([None, 25]), "all", draw.choice(["deliver", "drop"]))
+    max_age_ms = draw.choice([None, 25])
+    drops = max_age_ms is not None and draw.random() < 0.5
+    budget = edgemm.Budget(max_age_ms, "all", "drop" if drops else "deliver")
     source: Any = Film(draw, time)
     seen, ended = 0, False
     numbers: set[int] = set()
