@@ -93,13 +93,15 @@ def test_the_slowest_is_first_and_shares_are_of_the_total() -> None:
     assert rows(told) == [("Mul", "2", "3.0", "75.0 %", "xnnpack"), ("Add", "1", "1.0", "25.0 %", "cpu")]
 
 
-@pytest.mark.parametrize(("name", "kind"), [("total.onnx", "Add"), ("share.onnx", "ReduceSum")])
-def test_onnx_runtime_tells_of_all_operators_that_it_runs(name: str, kind: str) -> None:
+@pytest.mark.parametrize(
+    ("name", "kind", "count"), [("total.onnx", "Add", 1), ("share.onnx", "ReduceSum", 3)]
+)
+def test_onnx_runtime_tells_of_all_operators_that_it_runs(name: str, kind: str, count: int) -> None:
     with edgemm.load(ASSETS / name, delegate="cpu") as model:
-        total = model.coverage.total
+        assert model.coverage.total in (count, 0)  # older ones do not tell
     told = bench_operators(ASSETS / name, delegate="cpu", runs=1)
     assert not told.untold
-    assert sum(each.count for each in told.operators) == total
+    assert sum(each.count for each in told.operators) == count
     assert kind in {each.name for each in told.operators}
     assert {each.runs_on for each in told.operators} == {"cpu"}
     assert told.runs == ROUNDS
