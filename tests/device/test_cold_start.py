@@ -10,11 +10,12 @@ from pathlib import Path
 
 import pytest
 
+from edgemm import data
 from edgemm.errors import EdgemmError, InputError
 
 pytestmark = pytest.mark.device
 ROOT = Path(__file__).parents[2]
-MODEL = ROOT / "edgemm" / "data" / "models" / "super_resolution_x2.int8.tflite"
+MODEL = data.path("models/super_resolution_x2.int8.tflite")
 PROGRAM = """
 import json, sys
 import numpy as np
