@@ -24,6 +24,7 @@ import onnx
 import onnx_ir as ir
 from onnx import TensorProto, helper, numpy_helper
 
+from benchmarks.mobilenet_blocks import MOBILENET_V2
 from benchmarks.timing import in_child
 
 TIME_LIMIT = 0.8
@@ -32,16 +33,6 @@ METHOD = "EDGEMM_BENCHMARK_METHOD"
 """Environment variable that tells a child which way to go."""
 PICTURES = {"edgemm": 16, "ort_minmax": 16, "kept": 4}
 SIZE = 224
-BLOCKS = (
-    (1, 16, 1, 1),
-    (6, 24, 2, 2),
-    (6, 32, 3, 2),
-    (6, 64, 4, 2),
-    (6, 96, 3, 1),
-    (6, 160, 3, 2),
-    (6, 320, 1, 1),
-)
-"""MobileNetV2 (Sandler et al. 2018, table 2): expansion, channels, repeats, stride of the first."""
 
 Ranges = dict[str, tuple[float, float]]
 
@@ -60,7 +51,7 @@ class _Network:
 
     def model(self) -> onnx.ModelProto:
         value = self.conv("input", 32, 3, 2)
-        for expansion, channels, repeats, stride in BLOCKS:
+        for expansion, channels, repeats, stride in MOBILENET_V2:
             for index in range(repeats):
                 value = self.block(value, expansion, channels, stride if index == 0 else 1)
         value = self.conv(value, 1280, 1)

@@ -12,6 +12,8 @@ import numpy.typing as npt
 import onnx
 from onnx import TensorProto, helper, numpy_helper
 
+from benchmarks.mobilenet_blocks import MOBILENET_V2
+
 OPSET = 17
 Array = npt.NDArray[Any]
 
@@ -101,18 +103,6 @@ def resnet(depths: tuple[int, ...] = (3, 4, 6, 3), width: int = 64, size: int = 
     return draft.model(scores, size, outs)
 
 
-MOBILENET = (
-    (1, 16, 1, 1),
-    (6, 24, 2, 2),
-    (6, 32, 3, 2),
-    (6, 64, 4, 2),
-    (6, 96, 3, 1),
-    (6, 160, 3, 2),
-    (6, 320, 1, 1),
-)
-"""MobileNetV2: expansion, channels, blocks, stride."""
-
-
 def mobilenet(size: int = 224) -> onnx.ModelProto:
     """MobileNetV2, batch norms folded."""
     draft = Draft()
@@ -123,7 +113,7 @@ def mobilenet(size: int = 224) -> onnx.ModelProto:
         )
 
     x, ins = relu6(draft.conv("x", 3, 32, 3, 2)), 32
-    for expansion, outs, blocks, first in MOBILENET:
+    for expansion, outs, blocks, first in MOBILENET_V2:
         for block in range(blocks):
             inner, stride = ins * expansion, 1 if block else first
             y = relu6(draft.conv(x, ins, inner, 1)) if expansion > 1 else x

@@ -13,19 +13,11 @@ from typing import Any
 
 import numpy as np
 
+from benchmarks.mobilenet_blocks import MOBILENET_V2
+
 MAX_SECONDS = 20.0
 MAX_PEAK_MB = 1000.0
 PICTURES = 100
-SETTINGS = (
-    (1, 16, 1, 1),
-    (6, 24, 2, 2),
-    (6, 32, 3, 2),
-    (6, 64, 4, 2),
-    (6, 96, 3, 1),
-    (6, 160, 3, 2),
-    (6, 320, 1, 1),
-)
-"""Expansion, channels, blocks, first stride: table 2 of https://arxiv.org/abs/1801.04381."""
 
 
 def run() -> list[dict[str, Any]]:
@@ -69,7 +61,7 @@ def mobilenet_v2() -> Any:
             return x + self.body(x) if self.adds else self.body(x)
 
     layers, channels = conv(3, 32, 3, 2), 32
-    for expansion, out, blocks, stride in SETTINGS:
+    for expansion, out, blocks, stride in MOBILENET_V2:
         for index in range(blocks):
             layers.append(Block(channels, out, stride if index == 0 else 1, expansion))
             channels = out
