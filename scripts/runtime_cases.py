@@ -7,10 +7,12 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+import numpy.typing as npt
 
 import edgemm
 from benchmarks.networks import NETWORKS, Network, inputs, seeded
 from edgemm import data
+from edgemm.backends.backend import Backend
 from edgemm.cli.demo.measure import picture_tensors
 from edgemm.converters import convert
 from edgemm.converters.importers import export_torch
@@ -60,20 +62,19 @@ def write_network(folder: Path, network: Network) -> None:
 
 
 def write_cases(path: Path) -> None:
-    """Seeded inputs over the input's whole grid, and what comes out here, both as stored."""
+    """Seeded inputs over the input's whole grid, what comes out here, both as stored, and what float answers."""
     generator = np.random.default_rng(7)
     with edgemm.load(path) as model:
-        backend = model.backend
-        spec, out = backend.inputs[0], backend.outputs[0]
+        spec, out = model.backend.inputs[0], model.backend.outputs[0]
         shape = (CASES, *spec.shape)
         real = generator.uniform(0, 1, shape) if "digits" in path.name else generator.normal(0, 1, shape)
         stored = spec.quantize(real.astype(np.float32))
-        answers = []
-        for sample in stored:
-            backend.input_buffer(0)[...] = sample
-            backend.run()
-            answers.append(backend.output_buffer(0).copy())
-        answers_array = np.stack(answers)
+        answers_array = answered(model.backend, stored)
+    with edgemm.load(path.with_name(f"{path.name.split('.')[0]}.float{path.suffix}")) as model:
+        plain = model.backend.outputs[0]
+        truth = plain.dequantize(
+            answered(model.backend, model.backend.inputs[0].quantize(spec.dequantize(stored)))
+        )
     step = out.scale
     if not step:  # a float output, whose step is a share of its range
         share = next(share for scheme, share in STEPS.items() if f".{scheme}." in path.name)
@@ -82,9 +83,20 @@ def write_cases(path: Path) -> None:
         path.with_suffix(path.suffix + ".npz"),
         inputs=stored,
         outputs=answers_array.astype(np.float64) * (out.scale or 1.0),
+        truth=truth.astype(np.float64) + out.zero_point * (out.scale or 0.0),
         step=step,
         scale=out.scale or 1.0,
     )
+
+
+def answered(backend: Backend, stored: npt.NDArray[Any]) -> npt.NDArray[Any]:
+    """The first output for each sample, as stored."""
+    answers = []
+    for sample in stored:
+        backend.input_buffer(0)[...] = sample
+        backend.run()
+        answers.append(backend.output_buffer(0).copy())
+    return np.stack(answers)
 
 
 if __name__ == "__main__":
