@@ -76,39 +76,46 @@ def test_three_have_to_be_much_faster() -> None:
 
 def test_what_was_not_measured_is_not_held() -> None:
     assert not any(holds for _, holds in checked([]))
-    assert len(list(checked([]))) == len(LIMITS) + 3
+    assert len(list(checked([]))) == len(LIMITS) + 4
 
 
-def candidates(*pairs: tuple[float, float]) -> list[dict[str, Any]]:
-    """Predicted and measured time of each form."""
-    return [
-        {"form": str(at), "predicted_us": told, "latency": {"median_ms": found}}
-        for at, (told, found) in enumerate(pairs)
-    ]
+def weighed(row: dict[str, Any], *forms: tuple[str, float, float]) -> dict[str, Any]:
+    """Form, predicted and measured time."""
+    told = [{"form": form, "predicted_us": us} for form, us, _ in forms]
+    row["made"]["auto.onnx"]["candidates"] = told
+    row["files"] |= {f"{form}.onnx": {"ms": ms, "db": 40.0, "bytes": 10} for form, _, ms in forms}
+    return row
 
 
 @pytest.mark.parametrize(
     ("forms", "holds"),
     [
-        ([(1.0, 10.0), (2.0, 20.0)], True),
-        ([(1.0, 11.5), (2.0, 10.0)], False),  # the predicted best takes 15 % more
-        ([(1.0, 10.0)], False),  # nothing to choose from
+        ([("float", 1.0, 10.0), ("static", 2.0, 20.0)], True),
+        ([("float", 1.0, 10.2), ("static", 2.0, 10.0)], True),  # as two runs of one file
+        ([("float", 1.0, 10.5), ("static", 2.0, 10.0)], False),
+        ([("float", 1.0, 11.5), ("static", 2.0, 10.0), ("mixed", 3.0, 30.0)], False),
+        ([("float", 1.0, 10.0)], False),  # nothing to choose from
     ],
 )
 def test_the_predicted_best_is_the_measured_best(forms: Any, holds: bool) -> None:
-    asked = row()
-    asked["made"]["auto.tflite"]["candidates"] = candidates(*forms)
-    assert predicted([asked])[1] is holds
+    assert predicted([weighed(row(), *forms)], "onnx")[1] is holds
+    assert not predicted([weighed(row(), *forms)], "tflite")[1]
+
+
+def test_what_is_weighed_and_does_not_run_is_no_best() -> None:
+    asked = weighed(row(), ("float", 2.0, 10.0), ("static", 3.0, 20.0), ("mixed", 1.0, 5.0))
+    del asked["files"]["mixed.onnx"]
+    assert predicted([asked], "onnx")[1]
 
 
 def test_two_of_fourteen_may_be_missed_by_a_little() -> None:
-    rows = [row(str(at)) for at in range(14)]
-    for at, each in enumerate(rows):
-        near = candidates((1.0, 10.5), (2.0, 10.0)) if at < 2 else candidates((1.0, 10.0), (2.0, 20.0))
-        each["made"]["auto.tflite"]["candidates"] = near
-    assert predicted(rows)[1]
-    rows[2]["made"]["auto.tflite"]["candidates"] = candidates((1.0, 10.5), (2.0, 10.0))
-    assert not predicted(rows)[1]
+    good = [("float", 1.0, 10.0), ("static", 2.0, 20.0)]
+    near = [("float", 1.0, 10.5), ("static", 2.0, 10.0)]
+    far = [("float", 1.0, 11.5), ("static", 2.0, 10.0)]
+    networks = [near, near, *[good] * 12]
+    assert predicted([weighed(row(), *forms) for forms in networks], "onnx")[1]
+    assert not predicted([weighed(row(), *forms) for forms in [near, *networks[:-1]]], "onnx")[1]
+    assert not predicted([weighed(row(), *forms) for forms in [far, *networks[1:]]], "onnx")[1]
 
 
 def test_the_table_says_what_does_not_run() -> None:
