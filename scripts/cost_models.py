@@ -19,7 +19,8 @@ from typing import Any
 
 import numpy as np
 import onnx_ir as ir
-from cost_cases import Case, Graph, cases
+from cost_cases import cases
+from cost_graph import Case, Graph
 
 from edgemm.converters.prepare import prepare
 from edgemm.converters.written import Format, Settings, write_plan
