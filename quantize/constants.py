@@ -172,7 +172,7 @@ def _dynamic_axis(node: ir.Node, target: Target) -> int | None:
 def channel_axis(node: ir.Node, rule: Rule, target: Target) -> int | None:
     """The dimension of the weight along which scales run, or None for one scale."""
     grouped = node.op_type == "ConvTranspose" and node.attributes.get_int("group", 1) != 1
-    dense = node.op_type == "Gemm" and not target.gemm_per_channel
+    dense = node.op_type in ("Gemm", "MatMul") and not target.gemm_per_channel
     return None if grouped or dense or not target.per_channel else rule.axis
 
 

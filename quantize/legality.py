@@ -8,7 +8,7 @@ run silently wrong.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from enum import Enum
 
 import numpy as np
@@ -150,7 +150,15 @@ def rule_of(node: ir.Node) -> Rule:
     must = [index for index in (rule.weight, rule.bias) if rule.constant and index is not None]
     must += [rule.fill] if rule.fill is not None else []
     given = [value for index in must if (value := operand(node, index)) is not None]
-    return rule if all(value.const_value is not None for value in given) else FLOAT
+    if not all(value.const_value is not None for value in given):
+        return FLOAT
+    return replace(rule, axis=1) if node.op_type == "MatMul" and _is_dense(node) else rule
+
+
+def _is_dense(node: ir.Node) -> bool:
+    """True where a MatMul has a constant matrix on the right: a dense layer, with a channel for each column."""
+    weight = operand(node, 1)
+    return is_constant(weight) and weight is not None and weight.shape is not None and len(weight.shape) == 2
 
 
 def _is_empty(node: ir.Node) -> bool:
