@@ -5,12 +5,21 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 
+import numpy as np
 import onnx_ir as ir
 
 from edgemm.quantize.constants import Sights, range_of
-from edgemm.quantize.fusion import stored_output, stored_outputs
+from edgemm.quantize.fusion import bounds, fused_activation, stored_output, stored_outputs
 from edgemm.quantize.grid import Grid, Range, asymmetric, symmetric
-from edgemm.quantize.legality import Fixed, Form, Rule, activation_inputs, constant_inputs, operand
+from edgemm.quantize.legality import (
+    Fixed,
+    Form,
+    Rule,
+    activation_inputs,
+    constant_inputs,
+    may_differ,
+    operand,
+)
 from edgemm.quantize.target import Target
 
 NARROW = 16.0
@@ -31,6 +40,8 @@ class Groups:
     _parent: dict[str, str] = field(default_factory=dict)
     _range: dict[str, Range] = field(default_factory=dict)
     _fixed: dict[str, Fixed] = field(default_factory=dict)
+    _limits: dict[str, tuple[float, float]] = field(default_factory=dict)
+    """Root -> what a Relu or Clip cuts the group's values off at."""
 
     def root(self, name: str) -> str:
         """The value that stands for the group."""
@@ -46,6 +57,19 @@ class Groups:
     def fix(self, name: str, fixed: Fixed) -> None:
         """Prescribes the grid of a value that is in no group yet."""
         self._fixed[self.root(name)] = fixed
+
+    def limit(self, name: str, limits: tuple[float, float]) -> None:
+        """Says what a Relu or Clip cuts a value off at: on a grid with those ends the integers saturate there."""
+        self._limits[self.root(name)] = limits
+
+    def join_if_none_moves(self, name: str, other: str) -> None:
+        """Puts two values on one grid, unless a prescribed grid or the ends that limits have given one would be lost."""
+        own, union = self.range_of(name), self.range_of(name).union(self.range_of(other))
+        low, high = self._limits.get(self.root(name), (-np.inf, np.inf))
+        opened = low <= own.low and own.high <= high and (union.low < low or high < union.high)
+        moved = any(each.step and each.step != union.step for each in (own, self.range_of(other)))
+        if not opened and not moved:
+            self.join([other, name])
 
     def join(self, names: Iterable[str], constants: Iterable[Range] = ()) -> str:
         """Puts values, and constants among them, on one grid.
@@ -67,6 +91,9 @@ class Groups:
         for root in roots:
             self._parent[root] = roots[0]
         self._range[roots[0]] = union
+        known = [self._limits[root] for root in roots if root in self._limits]
+        if known:
+            self._limits[roots[0]] = (max(low for low, _ in known), min(high for _, high in known))
         if fixed:
             self._fixed[roots[0]] = fixed[0]
         return ""
@@ -111,6 +138,9 @@ def group_graph(
 def _apply(node: ir.Node, rule: Rule, groups: Groups) -> str:
     if rule.fixed is not None:
         groups.fix(str(stored_output(node).name), rule.fixed)
+    limits = bounds(fused_activation(node) or node)
+    if limits is not None:
+        groups.limit(str(stored_output(node).name), limits)
     if rule.form is not Form.SAME:
         return ""
     members = activation_inputs(node, rule)
@@ -122,7 +152,14 @@ def _apply(node: ir.Node, rule: Rule, groups: Groups) -> str:
         for index in constant_inputs(node, rule)
         if (value := operand(node, index)) is not None
     ]
-    return groups.join([str(value.name) for value in values], constants)
+    if not may_differ(rule, groups.target):
+        return groups.join([str(value.name) for value in values], constants)
+    output = str(node.outputs[0].name)
+    if reason := groups.join([output], constants):
+        return reason
+    for value in members:
+        groups.join_if_none_moves(str(value.name), output)
+    return ""
 
 
 def _narrow(node: ir.Node, members: Sequence[ir.Value], groups: Groups) -> str:

@@ -74,6 +74,8 @@ class Rule:
     """It computes nothing: not worth a change to integers and back between two float operators."""
     dynamic: bool = False
     """There is a form with int8 weights whose activations are quantized while running."""
+    joins: bool = False
+    """Its inputs may be on other grids than its output where the target's kernel looks at the grid of each."""
 
 
 _MOVES = Rule(Form.SAME, moves=True)
@@ -112,7 +114,7 @@ RULES: dict[str, Rule] = {
     "Resize": _PICKS,
     "Max": Rule(Form.SAME, data=None),
     "Min": Rule(Form.SAME, data=None),
-    "Concat": Rule(Form.SAME, data=None, moves=True),
+    "Concat": Rule(Form.SAME, data=None, moves=True, joins=True),
     "Pad": Rule(Form.SAME, fill=2, moves=True),
     "ArgMax": _MOVES,
     "ArgMin": _MOVES,
@@ -238,6 +240,11 @@ def activation_inputs(node: ir.Node, rule: Rule) -> list[ir.Value]:
     """Those of them that are computed, not constant."""
     values = [node.inputs[index] for index in data_inputs(node, rule)]
     return [value for value in values if value is not None and value.const_value is None]
+
+
+def may_differ(rule: Rule, target: Target) -> bool:
+    """True where inputs of a node with one grid in and out may be on grids of their own."""
+    return rule.joins and target.joins_any_grids
 
 
 def constant_inputs(node: ir.Node, rule: Rule) -> list[int]:

@@ -23,6 +23,7 @@ from edgemm.quantize.legality import (
     is_constant,
     is_real,
     may_be_hybrid,
+    may_differ,
     operand,
     rule_of,
 )  # fmt: skip
@@ -135,7 +136,8 @@ def _form_faults(node: ir.Node, rule: Rule, plan: Plan, stored: list[ir.Value]) 
     if rule.fixed is not None and not output.same_as(rule.fixed.grid(plan.target)):
         yield f"expected output on {_shown(rule.fixed.grid(plan.target))}, found {_shown(output)}"
     if rule.form is Form.SAME:
-        grids = [plan.activations[str(value.name)] for value in stored]
+        tied = stored[-1:] if may_differ(rule, plan.target) else stored
+        grids = [plan.activations[str(value.name)] for value in tied]
         grids += [plan.weights[str(node.name), index] for index in constant_inputs(node, rule)]
         if not all(grid.same_as(output) for grid in grids):
             yield f"expected one grid in and out, found {', '.join(dict.fromkeys(map(_shown, grids)))}"

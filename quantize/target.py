@@ -36,6 +36,8 @@ class Target:
     tflite-runtime 2.14, which refuses the version of the operator that they are written with."""
     integer_only: bool = False
     """Every operator must be integer (Coral); one that cannot be is an error, not a float island."""
+    joins_any_grids: bool = False
+    """A Concat takes each input on a grid of its own, and need not share one with what it reads (ONNX Runtime's does)."""
     io_integer: bool = True
     """TFLite inputs and outputs are int8. ONNX keeps float inputs and outputs unless `--io int8`."""
     tflite_runtime: tuple[int, int] | None = None
@@ -44,10 +46,11 @@ class Target:
     """The formats that it runs."""
 
     def written_in(self, format_: str) -> Target:
-        """The same machine, with the weights that a file of that format has first."""
-        if format_ != "onnx" or not self.narrow_onnx:
+        """The same machine, with the weights that a file of that format has first, and the grids that it may have."""
+        if format_ != "onnx":
             return self
-        return replace(self, weight_dtype="int8", weight_steps=PAIR_STEPS)
+        joining = replace(self, joins_any_grids=not self.activations_symmetric)
+        return replace(joining, weight_dtype="int8", weight_steps=PAIR_STEPS) if self.narrow_onnx else joining
 
     def in_all_bits(self) -> Target:
         """The same machine with weights in all 8 bits, u8: right on every x86, and on many slower."""
@@ -91,8 +94,8 @@ def target(name: str, format_: str = "") -> Target:
     """The target of that name; "here" is the one of this machine's processor.
 
     Args:
-        format_: "onnx" or "tflite": with the weights that files of that format are made with first; "": with those that
-            suit both.
+        format_: "onnx" or "tflite": with the weights that files of that format are made with first, and the grids that
+            they may have; "": with those that suit both.
 
     Raises:
         InputError: no such target; the message lists them.

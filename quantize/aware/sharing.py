@@ -11,7 +11,7 @@ from edgemm.errors import ConversionError
 from edgemm.quantize.declared import declared
 from edgemm.quantize.fusion import stored_outputs
 from edgemm.quantize.grid import Grid
-from edgemm.quantize.legality import Form, activation_inputs, constant_inputs, rule_of
+from edgemm.quantize.legality import Form, activation_inputs, constant_inputs, may_differ, rule_of
 from edgemm.quantize.plan import Plan
 
 
@@ -55,7 +55,12 @@ def shared_grids(model: ir.Model, plan: Plan, pairs: Iterable[tuple[str, str]] =
         if rule.fixed is not None:
             fixed.update(outputs)
         if rule.form is Form.SAME:
-            join([*(str(value.name) for value in activation_inputs(node, rule)), *outputs])
+            inputs = [str(value.name) for value in activation_inputs(node, rule)]
+            if may_differ(rule, plan.target):
+                inputs = [
+                    name for name in inputs if plan.activations[name].same_as(plan.activations[outputs[0]])
+                ]
+            join([*outputs, *inputs])
             if constant_inputs(node, rule):
                 fixed.update(outputs)
     for first, second in pairs:

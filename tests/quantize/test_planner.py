@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -12,7 +13,7 @@ import pytest
 from edgemm.errors import CalibrationError, ConversionError, InputError, UnsupportedOperator
 from edgemm.quantize import Calibration, Plan, Precision, Range, calibrate, check_plan, make_plan
 from edgemm.quantize.grid import asymmetric
-from edgemm.quantize.target import TARGETS
+from edgemm.quantize.target import TARGETS, Target, target
 
 Make = Callable[..., Any]
 
@@ -28,7 +29,7 @@ def ranged(model: ir.Model, **ranges: tuple[float, float]) -> Calibration:
     return Calibration(found | {name: Range(*ends) for name, ends in ranges.items()}, 16)
 
 
-def planned(model: ir.Model, target: str = "cpu", **ranges: tuple[float, float]) -> Plan:
+def planned(model: ir.Model, target: str | Target = "cpu", **ranges: tuple[float, float]) -> Plan:
     """The static plan, held to the rules."""
     plan = make_plan(model, ranged(model, **ranges), target=target)
     check_plan(model, plan)
@@ -106,6 +107,61 @@ def test_a_prescribed_grid_that_cannot_hold_the_rest_makes_the_concat_float(buil
 def test_two_prescribed_grids_do_not_meet(build: Make) -> None:
     model = build(CONCAT.replace("Relu (x)", "Tanh (x)", 1).replace("{other}", "Sigmoid"))
     assert said(planned(model, a=(-1.0, 1.0), b=(0.0, 1.0)), "join", "different prescribed grids")
+
+
+ANY_GRIDS = target("cpu", "onnx")
+
+
+def test_a_relu_into_a_concat_of_any_grids_ends_where_it_cuts_off(build: Make) -> None:
+    model = build(CONCAT.replace("{other}", "LeakyRelu"))
+    plan = planned(model, ANY_GRIDS, a=(0.0, 3.0), b=(-1.0, 0.5), c=(-1.0, 3.0))
+    assert plan.activations["a"].same_as(asymmetric(Range(0.0, 3.0)))
+    assert plan.activations["b"].same_as(plan.activations["c"]), "nothing would be gained by another grid"
+    assert plan.activations["c"].same_as(asymmetric(Range(-1.0, 3.0)))
+
+
+def test_two_relus_into_a_concat_of_any_grids_share_one(build: Make) -> None:
+    model = build(CONCAT.replace("{other}", "Relu"))
+    plan = planned(model, ANY_GRIDS, a=(0.0, 3.0), b=(0.0, 1.0), c=(0.0, 3.0))
+    assert plan.activations["a"].same_as(plan.activations["b"])
+
+
+LIMITED = """graph (float[1, 2] x, float[1, 2] z) => (float[1, 4] y) {
+    [left] a = Clip (x, low, high) [right] b = LeakyRelu (z) [join] c = Concat <axis = 1> (a, b)
+    [end] y = LeakyRelu (c) }"""
+
+
+@pytest.mark.parametrize(("high", "kept"), [(6.0, True), (9.0, False)])
+def test_a_clip_into_a_concat_of_any_grids_keeps_its_upper_end(build: Make, high: float, kept: bool) -> None:
+    model = build(LIMITED, low=np.float32(0), high=np.float32(6))
+    plan = planned(model, ANY_GRIDS, a=(0.0, high), b=(0.0, 9.0), c=(0.0, 9.0))
+    assert plan.activations["a"].same_as(plan.activations["c"]) is not kept
+    assert plan.activations["a"].scalar == pytest.approx(high / 255)
+
+
+def test_what_a_pool_picks_from_a_relu_ends_there_too(build: Make) -> None:
+    model = build(
+        f"""graph (float[1, 2, 4, 4] x, float[1, 2, 2, 2] z) => (float[1, 4, 2, 2] y) {{
+            [left] a = Relu (x) [pool] p = MaxPool <{POOL}> (a) [right] b = LeakyRelu (z)
+            [join] c = Concat <axis = 1> (p, b) [end] y = LeakyRelu (c) }}"""
+    )
+    plan = planned(model, ANY_GRIDS, a=(0.0, 3.0), p=(0.0, 3.0), b=(-1.0, 0.5), c=(-1.0, 3.0))
+    assert [plan.activations[name].zero_point for name in "ap"] == [-128, -128]
+    assert plan.activations["c"].same_as(asymmetric(Range(-1.0, 3.0)))
+
+
+def test_prescribed_grids_stay_beside_a_concat_of_any_grids(build: Make) -> None:
+    model = build(CONCAT.replace("Relu (x)", "Tanh (x)", 1).replace("{other}", "Sigmoid"))
+    plan = planned(model, ANY_GRIDS, a=(-1.0, 1.0), b=(0.0, 1.0), c=(-1.0, 1.0))
+    assert [plan.activations[name].scalar for name in "ab"] == [1 / 128, 1 / 256]
+    assert plan.is_int8("join")
+
+
+def test_a_plan_of_any_grids_is_refused_where_a_concat_takes_one(build: Make) -> None:
+    model = build(CONCAT.replace("{other}", "LeakyRelu"))
+    plan = planned(model, ANY_GRIDS, a=(0.0, 3.0), b=(-1.0, 0.5), c=(-1.0, 3.0))
+    with pytest.raises(ConversionError, match=r"join Concat: expected one grid in and out"):
+        check_plan(model, replace(plan, target=target("cpu", "tflite")))
 
 
 def test_a_last_concat_of_boxes_and_scores_stays_float(build: Make) -> None:

@@ -107,6 +107,15 @@ def test_what_must_share_a_grid_still_does_after_training() -> None:
     assert not grids["x"].same_as(plan.activations["x"])
 
 
+def test_inputs_of_a_concat_of_any_grids_keep_theirs_in_training() -> None:
+    _, plan, net = made(target=NARROW)
+    train(net)
+    grids = net.grids()
+    assert grids["y"].same_as(grids["m"])
+    assert (grids["r"].zero_point, plan.activations["r"].zero_point) == (-128, -128)
+    assert not grids["r"].same_as(plan.activations["r"]), "and it has moved"
+
+
 def test_a_prescribed_grid_stays() -> None:
     text = "(float[1,3,8,8] x) => (float[1,4,6,6] s) { a = Conv(x, w, b) s = Sigmoid(a) }"
     _, _, net = made(text)
