@@ -16,6 +16,7 @@ from edgemm.quantize.legality import (
     Form,
     Rule,
     activation_inputs,
+    around_zero,
     constant_inputs,
     may_differ,
     operand,
@@ -42,6 +43,8 @@ class Groups:
     _fixed: dict[str, Fixed] = field(default_factory=dict)
     _limits: dict[str, tuple[float, float]] = field(default_factory=dict)
     """Root -> what a Relu or Clip cuts the group's values off at."""
+    _around_zero: set[str] = field(default_factory=set)
+    """Roots of groups whose zero point is 0."""
 
     def root(self, name: str) -> str:
         """The value that stands for the group."""
@@ -62,8 +65,22 @@ class Groups:
         """Says what a Relu or Clip cuts a value off at: on a grid with those ends the integers saturate there."""
         self._limits[self.root(name)] = limits
 
+    def center(self, name: str) -> str:
+        """Puts the zero point of a value's group at 0.
+
+        Returns:
+            "" when done; else why it cannot be.
+        """
+        if self.grid_of(name).zero_point == 0 or not self._is_prescribed(name):
+            self._around_zero.add(self.root(name))
+            return ""
+        return f"{name} is on a prescribed grid, and the right side of a product must have zero point 0"
+
+    def _is_prescribed(self, name: str) -> bool:
+        return self.root(name) in self._fixed or self.range_of(name).step > 0.0
+
     def join_if_none_moves(self, name: str, other: str) -> None:
-        """Puts two values on one grid, unless a prescribed grid or the ends that limits have given one would be lost."""
+        """Puts two values on one grid, unless that would move a prescribed grid or the ends where limits cut off."""
         own, union = self.range_of(name), self.range_of(name).union(self.range_of(other))
         low, high = self._limits.get(self.root(name), (-np.inf, np.inf))
         opened = low <= own.low and own.high <= high and (union.low < low or high < union.high)
@@ -84,6 +101,8 @@ class Groups:
         fixed = list({self._fixed[root] for root in roots if root in self._fixed})
         if len(fixed) > 1:
             return "its inputs have different prescribed grids"
+        if fixed and fixed[0].grid(self.target).zero_point and not self._around_zero.isdisjoint(roots):
+            return "a prescribed grid meets the right side of a product, whose zero point is 0"
         if fixed and not holds(fixed[0], self.target, union):
             return f"a prescribed grid (scale {fixed[0].scale:g}) meets values of {union.low:.4g}..{union.high:.4g}"
         if not union.fits:
@@ -96,6 +115,8 @@ class Groups:
             self._limits[roots[0]] = (max(low for low, _ in known), min(high for _, high in known))
         if fixed:
             self._fixed[roots[0]] = fixed[0]
+        if not self._around_zero.isdisjoint(roots):
+            self._around_zero.add(roots[0])
         return ""
 
     def grid_of(self, name: str) -> Grid:
@@ -103,8 +124,8 @@ class Groups:
         fixed = self._fixed.get(self.root(name))
         if fixed is not None:
             return fixed.grid(self.target)
-        make = symmetric if self.target.activations_symmetric else asymmetric
-        return make(self.range_of(name))
+        even = self.target.activations_symmetric or self.root(name) in self._around_zero
+        return (symmetric if even else asymmetric)(self.range_of(name))
 
 
 def holds(fixed: Fixed, target: Target, values: Range) -> bool:
@@ -141,6 +162,9 @@ def _apply(node: ir.Node, rule: Rule, groups: Groups) -> str:
     limits = bounds(fused_activation(node) or node)
     if limits is not None:
         groups.limit(str(stored_output(node).name), limits)
+    right = around_zero(node, groups.target)
+    if right is not None and (reason := groups.center(str(right.name))) and not groups.target.integer_only:
+        return reason
     if rule.form is not Form.SAME:
         return ""
     members = activation_inputs(node, rule)

@@ -247,6 +247,12 @@ def may_differ(rule: Rule, target: Target) -> bool:
     return rule.joins and target.joins_any_grids
 
 
+def around_zero(node: ir.Node, target: Target) -> ir.Value | None:
+    """The computed right side of a product, where it must have zero point 0 on integers; None of any other node."""
+    right = operand(node, 1) if node.op_type == "MatMul" and target.products_around_zero else None
+    return None if is_constant(right) else right
+
+
 def constant_inputs(node: ir.Node, rule: Rule) -> list[int]:
     """Indices of the constants among data and fill: those stored on a grid, weight and bias left out."""
     return [

@@ -17,6 +17,7 @@ from edgemm.quantize.legality import (
     Form,
     Rule,
     activation_inputs,
+    around_zero,
     constant_inputs,
     dynamic_weights,
     grid_operands,
@@ -141,6 +142,9 @@ def _form_faults(node: ir.Node, rule: Rule, plan: Plan, stored: list[ir.Value]) 
         grids += [plan.weights[str(node.name), index] for index in constant_inputs(node, rule)]
         if not all(grid.same_as(output) for grid in grids):
             yield f"expected one grid in and out, found {', '.join(dict.fromkeys(map(_shown, grids)))}"
+    right = around_zero(node, plan.target)
+    if right is not None and plan.activations[str(right.name)].zero_point and not plan.target.integer_only:
+        yield f"expected a right side with zero point 0, found {_shown(plan.activations[str(right.name)])}"
 
 
 def _weight_faults(node: ir.Node, rule: Rule, plan: Plan) -> Iterator[str]:

@@ -37,7 +37,9 @@ class Target:
     integer_only: bool = False
     """Every operator must be integer (Coral); one that cannot be is an error, not a float island."""
     joins_any_grids: bool = False
-    """A Concat takes each input on a grid of its own, and need not share one with what it reads (ONNX Runtime's does)."""
+    """A Concat takes each input on a grid of its own, as ONNX Runtime's does, and need not share one with it."""
+    products_around_zero: bool = True
+    """The right side of a product of two computed values has zero point 0: XNNPACK takes no other."""
     io_integer: bool = True
     """TFLite inputs and outputs are int8. ONNX keeps float inputs and outputs unless `--io int8`."""
     tflite_runtime: tuple[int, int] | None = None
@@ -49,8 +51,8 @@ class Target:
         """The same machine, with the weights that a file of that format has first, and the grids that it may have."""
         if format_ != "onnx":
             return self
-        joining = replace(self, joins_any_grids=not self.activations_symmetric)
-        return replace(joining, weight_dtype="int8", weight_steps=PAIR_STEPS) if self.narrow_onnx else joining
+        freer = replace(self, joins_any_grids=not self.activations_symmetric, products_around_zero=False)
+        return replace(freer, weight_dtype="int8", weight_steps=PAIR_STEPS) if self.narrow_onnx else freer
 
     def in_all_bits(self) -> Target:
         """The same machine with weights in all 8 bits, u8: right on every x86, and on many slower."""

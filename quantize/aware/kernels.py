@@ -145,14 +145,9 @@ def _prelu(node: Integers) -> Tensor:
 
 
 def _matmul(node: Integers) -> Tensor:
-    """BATCH_MATMUL in XNNPACK, both sides computed: the right one first goes onto the grid around zero that holds it,
-    by a factor in 256ths with halves upwards; the result is half to even of a product in float32."""
-    scale, zero = node.scale(1), node.zero_point(1)
-    around = torch.where(zero == 0, scale, ((127 - zero).maximum(128 + zero) * scale / 127).float().double())
-    moved = torch.floor((node.steps(1) * torch.round(256 * scale / around) + 128) / 256).clamp(-128, 127)
-    right = torch.where(zero == 0, node.steps(1), moved)
-    factor = (node.scale(0).float() * around.float() / node.out[0].float()).double()
-    return torch.round(torch.matmul(node.steps(0), right) * factor)
+    """BATCH_MATMUL in XNNPACK, both sides computed: half to even of a product in float32."""
+    factor = (node.scale(0).float() * node.scale(1).float() / node.out[0].float()).double()
+    return torch.round(torch.matmul(node.steps(0), node.steps(1)) * factor)
 
 
 KERNELS: Mapping[str | None, Mapping[str, Kernel]] = {

@@ -67,7 +67,6 @@ class QuantizedNetwork(nn.Module):  # type: ignore[misc]
             shared,
             learned=learned,
             sizes=[sum(sizes[name] for name in each.values) for each in shared],
-            symmetric=plan.target.activations_symmetric,
         )
         self.constants = Constants(model, plan, learned=learned)
         self._others = _other_constants(model)

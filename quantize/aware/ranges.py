@@ -26,21 +26,19 @@ class ActivationRanges(nn.Module):  # type: ignore[misc]
         shared: the grids.
         learned: move those that are not fixed.
         sizes: numbers on each grid in one sample, by which gradients are evened out as in LSQ.
-        symmetric: zero points stay 0.
     """
 
-    def __init__(
-        self, shared: Sequence[SharedGrid], *, learned: bool, sizes: Sequence[int], symmetric: bool
-    ) -> None:
+    def __init__(self, shared: Sequence[SharedGrid], *, learned: bool, sizes: Sequence[int]) -> None:
         super().__init__()
         self._shared = tuple(shared)
-        self._symmetric = symmetric
         scale = np.array([each.grid.scalar for each in shared], np.float32)
         zero = np.array([each.grid.zero_point for each in shared], np.float32)
         self.register_buffer("scale", torch.from_numpy(scale))
         self.register_buffer("zero_point", torch.from_numpy(zero))
         moves = torch.tensor([learned and not each.fixed for each in shared], dtype=torch.bool)
         self.register_buffer("moves", moves.reshape(-1, 1))
+        even = torch.tensor([each.even for each in shared], dtype=torch.bool)
+        self.register_buffer("_even", even, persistent=False)
         self.ends = nn.Parameter(torch.zeros(len(shared), 2), requires_grad=bool(moves.any()))
         self._even_out(sizes)
 
@@ -69,12 +67,12 @@ class ActivationRanges(nn.Module):  # type: ignore[misc]
 
     def _moved(self) -> tuple[Tensor, Tensor]:
         by = torch.exp(torch.clamp(torch.where(self.moves, self.ends, 0.0), -MOST, MOST))
-        if self._symmetric:
-            return self.scale * by[:, 0], self.zero_point
         low = (LOWEST - self.zero_point) * self.scale * by[:, 0]
         high = (HIGHEST - self.zero_point) * self.scale * by[:, 1]
         scale = (high - low) / STEPS
-        return scale, torch.clamp(rounded(LOWEST - low / scale), LOWEST, HIGHEST)
+        zero_point = torch.clamp(rounded(LOWEST - low / scale), LOWEST, HIGHEST)
+        scale = torch.where(self._even, self.scale * by[:, 0], scale)
+        return scale, torch.where(self._even, self.zero_point, zero_point)
 
     def grids(self) -> Mapping[str, Grid]:
         """Value name -> the grid as it is now, for every value."""

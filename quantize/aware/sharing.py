@@ -11,7 +11,14 @@ from edgemm.errors import ConversionError
 from edgemm.quantize.declared import declared
 from edgemm.quantize.fusion import stored_outputs
 from edgemm.quantize.grid import Grid
-from edgemm.quantize.legality import Form, activation_inputs, constant_inputs, may_differ, rule_of
+from edgemm.quantize.legality import (
+    Form,
+    activation_inputs,
+    around_zero,
+    constant_inputs,
+    may_differ,
+    rule_of,
+)
 from edgemm.quantize.plan import Plan
 
 
@@ -24,6 +31,8 @@ class SharedGrid:
     """As the plan has it."""
     fixed: bool
     """Prescribed by an operator, by a quantized source, or by a constant that has to fit: it stays as it is."""
+    even: bool = False
+    """Its zero point stays 0."""
 
 
 def shared_grids(model: ir.Model, plan: Plan, pairs: Iterable[tuple[str, str]] = ()) -> list[SharedGrid]:
@@ -37,6 +46,7 @@ def shared_grids(model: ir.Model, plan: Plan, pairs: Iterable[tuple[str, str]] =
     """
     parent = {name: name for name in plan.activations}
     fixed: set[str] = set()
+    even: set[str] = set(plan.activations) if plan.target.activations_symmetric else set()
 
     def root(name: str) -> str:
         while parent[name] != name:
@@ -54,6 +64,9 @@ def shared_grids(model: ir.Model, plan: Plan, pairs: Iterable[tuple[str, str]] =
         outputs = [str(value.name) for value in stored_outputs(node)]
         if rule.fixed is not None:
             fixed.update(outputs)
+        right = around_zero(node, plan.target)
+        if right is not None and plan.activations[str(right.name)].zero_point == 0:
+            even.add(str(right.name))
         if rule.form is Form.SAME:
             inputs = [str(value.name) for value in activation_inputs(node, rule)]
             if may_differ(rule, plan.target):
@@ -69,10 +82,10 @@ def shared_grids(model: ir.Model, plan: Plan, pairs: Iterable[tuple[str, str]] =
     for value in [*model.graph.inputs, *(value for node in model.graph for value in node.outputs)]:
         if str(value.name) in parent and declared(value) is not None:
             fixed.add(str(value.name))
-    return _grids(plan, root, fixed)
+    return _grids(plan, root, fixed, even)
 
 
-def _grids(plan: Plan, root: object, fixed: set[str]) -> list[SharedGrid]:
+def _grids(plan: Plan, root: object, fixed: set[str], even: set[str]) -> list[SharedGrid]:
     members: dict[str, list[str]] = {}
     for name in plan.activations:
         members.setdefault(root(name), []).append(name)  # type: ignore[operator]
@@ -84,5 +97,5 @@ def _grids(plan: Plan, root: object, fixed: set[str]) -> list[SharedGrid]:
                 f"the plan has several grids for {', '.join(names[:4])}, which must share one. Make the plan with "
                 "quantize.make_plan"
             )
-        found.append(SharedGrid(tuple(names), grids[0], bool(fixed & set(names))))
+        found.append(SharedGrid(tuple(names), grids[0], bool(fixed & set(names)), bool(even & set(names))))
     return found

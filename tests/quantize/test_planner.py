@@ -164,6 +164,53 @@ def test_a_plan_of_any_grids_is_refused_where_a_concat_takes_one(build: Make) ->
         check_plan(model, replace(plan, target=target("cpu", "tflite")))
 
 
+PRODUCT = """graph (float[1, 4, 6] x, float[1, 4, 6] z) => (float[1, 4, 4] y) {
+    [left] a = LeakyRelu (x) [right] b = {other} (z) [turn] t = Transpose <perm = [0, 2, 1]> (b)
+    [product] y = MatMul (a, t) }"""
+
+
+@pytest.mark.parametrize("other", ["LeakyRelu", "Relu", "Tanh"])
+def test_the_right_side_of_a_product_is_on_a_grid_around_zero(build: Make, other: str) -> None:
+    plan = planned(build(PRODUCT.replace("{other}", other)), b=(0.0, 3.0) if other == "Relu" else (-1.0, 0.5))
+    assert [plan.activations[name].zero_point for name in "bt"] == [0, 0]
+    assert plan.activations["b"].scalar == pytest.approx(
+        1 / 128 if other == "Tanh" else 3 / 127 if other == "Relu" else 1 / 127
+    )
+    assert plan.activations["z"].same_as(asymmetric(Range(-1.0, 1.0)))
+
+
+def test_onnx_takes_any_grid_on_the_right_side_of_a_product(build: Make) -> None:
+    plan = planned(build(PRODUCT.replace("{other}", "LeakyRelu")), ANY_GRIDS, b=(-1.0, 0.5), t=(-1.0, 0.5))
+    assert plan.activations["t"].same_as(asymmetric(Range(-1.0, 0.5)))
+
+
+def test_a_product_whose_right_side_has_another_prescribed_zero_point_is_float(build: Make) -> None:
+    plan = planned(build(PRODUCT.replace("{other}", "Sigmoid")), b=(0.0, 1.0), t=(0.0, 1.0))
+    assert plan.precision["product"] is Precision.FLOAT
+    assert said(plan, "product MatMul: float", "must have zero point 0")
+    model = build(PRODUCT.replace("{other}", "Sigmoid"))
+    assert planned(model, "coral", b=(0.0, 1.0), t=(0.0, 1.0)).is_int8("product"), "it has nothing else"
+
+
+def test_what_a_right_side_is_joined_with_later_is_around_zero_too(build: Make) -> None:
+    model = build(
+        """graph (float[1, 4, 4] x, float[1, 4, 4] z) => (float[1, 4, 4] y, float[1, 8, 4] k) {
+            [left] a = LeakyRelu (x) [right] b = LeakyRelu (z) [product] y = MatMul (a, b)
+            [join] c = Concat <axis = 1> (a, b) [end] k = LeakyRelu (c) }"""
+    )
+    plan = planned(model, a=(-0.5, 2.0), b=(-1.0, 0.5), c=(-1.0, 2.0))
+    assert [plan.activations[name].scalar for name in "abc"] == [pytest.approx(2 / 127)] * 3
+    assert plan.activations["c"].zero_point == 0
+
+
+def test_a_right_side_with_another_zero_point_is_refused(build: Make) -> None:
+    plan = planned(build(PRODUCT.replace("{other}", "LeakyRelu")), ANY_GRIDS, b=(-1.0, 0.5), t=(-1.0, 0.5))
+    with pytest.raises(ConversionError, match=r"product MatMul: expected a right side with zero point 0"):
+        check_plan(
+            build(PRODUCT.replace("{other}", "LeakyRelu")), replace(plan, target=target("cpu", "tflite"))
+        )
+
+
 def test_a_last_concat_of_boxes_and_scores_stays_float(build: Make) -> None:
     model = build(
         """graph (float[1, 2] x, float[1, 2] z) => (float[1, 4] y) {

@@ -11,7 +11,7 @@ from edgemm.converters.tflite.graph import Tensor
 from edgemm.converters.tflite.lower.weights import bias, weights
 from edgemm.converters.tflite.lowering import Lowering, Perm, identity
 from edgemm.converters.tflite.schema import Form, enum
-from edgemm.quantize.grid import Grid
+from edgemm.errors import ConversionError
 
 
 def lower_gemm(ctx: Lowering, node: ir.Node) -> None:
@@ -69,7 +69,7 @@ def lower_matmul(ctx: Lowering, node: ir.Node) -> None:
         ctx.get(node, index, _turned(rank) if index and turned else identity(rank))
         for index, rank in enumerate(ranks)
     ]
-    sides[1] = _around_zero(ctx, sides[1])
+    _require_around_zero(ctx, node, sides[1])
     made = (
         final
         if not fused
@@ -109,13 +109,15 @@ def row_behind(ctx: Lowering, node: ir.Node) -> tuple[ir.Node, np.ndarray] | Non
     return (add, array.reshape(-1)) if ctx.shape(add.outputs[0]) == shape else None
 
 
-def _around_zero(ctx: Lowering, tensor: Tensor) -> Tensor:
-    """The right side of an integer product on a grid whose zero point is 0: XNNPACK takes no other there."""
-    grid = tensor.grid
-    if not tensor.is_int8 or grid is None or grid.zero_point == 0 or tensor.data is not None:
-        return tensor
-    reach = max(127 - grid.zero_point, 128 + grid.zero_point) * grid.scalar
-    return ctx.as_int8(tensor, Grid(np.array([reach / 127], np.float32), 0))
+def _require_around_zero(ctx: Lowering, node: ir.Node, right: Tensor) -> None:
+    """XNNPACK takes no zero point but 0 there."""
+    grid = right.grid
+    if not right.is_int8 or grid is None or grid.zero_point == 0 or ctx.plan.target.integer_only:
+        return
+    raise ConversionError(
+        f"node {node.name!r} (MatMul): expected a right side with zero point 0, found {grid.zero_point}. "
+        'Make the plan for target(name, "tflite")'
+    )
 
 
 def _turned(rank: int) -> Perm:

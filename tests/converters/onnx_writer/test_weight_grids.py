@@ -192,7 +192,8 @@ def test_dynamic_products_have_7_bits_and_what_is_made_real_first_8() -> None:
 def test_only_onnx_files_for_any_cpu_have_7_bits(format_: str, steps: int) -> None:
     assert target("cpu", format_).weight_steps == steps
     assert target("x86", format_).weight_steps == 127
-    wide = replace(TARGETS["cpu"].in_all_bits(), joins_any_grids=format_ == "onnx")
+    free = format_ == "onnx"
+    wide = replace(TARGETS["cpu"].in_all_bits(), joins_any_grids=free, products_around_zero=not free)
     assert target("cpu", format_).in_all_bits() == wide
     assert (NARROW.in_all_bits().weight_dtype, NARROW.in_all_bits().weight_steps) == ("uint8", 127)
 

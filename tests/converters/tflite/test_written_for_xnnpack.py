@@ -17,9 +17,11 @@ from edgemm.converters.tflite import TfliteFile
 from edgemm.converters.tflite.expand import expand_for_tflite
 from edgemm.converters.tflite.lower.shape import kept_layout
 from edgemm.converters.tflite.schema import enum, schema
-from edgemm.quantize import Reference
+from edgemm.errors import ConversionError
+from edgemm.quantize import Reference, calibrate, make_plan
 from edgemm.quantize.legality import may_be_hybrid
 from edgemm.quantize.plan import Precision
+from edgemm.quantize.target import target
 from tests.converters.tflite.conftest import KERNELS, Network, ints, normal, operator_codes, run_tflite
 
 WITHIN = 1e-5
@@ -139,13 +141,28 @@ def test_an_integer_product_of_two_values_stays_with_the_delegate() -> None:
     constants: dict[str, Any] = {"w": normal(8, 8)}
     network, plain = Network(text, **constants), source(text, constants)
     file = network.write(network.static_plan())
-    assert "BATCH_MATMUL" in operator_codes(file)
+    assert operator_codes(file) == [
+        "FULLY_CONNECTED",
+        "DEQUANTIZE",
+        "RELU",
+        "QUANTIZE",
+        "TRANSPOSE",
+        "BATCH_MATMUL",
+    ]  # nothing before the product puts its right side on another grid
     assert partitions(file)[0] == 1
     expected = np.stack([plain.run(sample)["y"] for sample in network.samples])
     found = np.stack([run_tflite(file, sample)[0] for sample in network.samples])
     assert (
         10 * np.log10(np.mean(expected**2) / np.mean((found - expected) ** 2)) > 25
     )  # three layers of 8 bits
+
+
+def test_a_plan_for_another_format_is_refused() -> None:
+    text = "g (float[2,6,8] x) => (float[2,6,6] y) { a = Relu(x)  t = Transpose<perm=[0,2,1]>(a)  y = MatMul(x, t) }"
+    network = Network(text)
+    plan = make_plan(network.model, calibrate(network.model, network.samples), target=target("cpu", "onnx"))
+    with pytest.raises(ConversionError, match=r"expected a right side with zero point 0, found -128"):
+        network.write(plan)
 
 
 # layouts

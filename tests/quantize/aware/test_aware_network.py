@@ -116,6 +116,23 @@ def test_inputs_of_a_concat_of_any_grids_keep_theirs_in_training() -> None:
     assert not grids["r"].same_as(plan.activations["r"]), "and it has moved"
 
 
+def test_the_right_side_of_a_product_stays_around_zero_in_training() -> None:
+    text = (
+        "(float[1,3,8,8] x) => (float[1,4,4,4] y) { a = Conv<strides=[2,2], pads=[1,1,1,1]>(x, w, b) "
+        "m = Relu(a) t = Transpose<perm=[0,1,3,2]>(m) f = Conv(m, v, c) y = MatMul(f, t) }"
+    )
+    model, plan, net = made(text)
+    train(net)
+    grids = net.grids()
+    assert [grids[name].zero_point for name in "mt"] == [0, 0]
+    assert not grids["m"].same_as(plan.activations["m"]), "and it has moved"
+    graph = trained_graph(model, net)
+    again = make_plan(
+        graph, calibrate(graph, [{"x": each[None].numpy()} for each in samples(4)]), scheme="static"
+    )
+    assert again.activations["t"].same_as(grids["t"])
+
+
 def test_a_prescribed_grid_stays() -> None:
     text = "(float[1,3,8,8] x) => (float[1,4,6,6] s) { a = Conv(x, w, b) s = Sigmoid(a) }"
     _, _, net = made(text)
