@@ -18,6 +18,7 @@ from torch import Tensor
 from edgemm.quantize.aware.fixed_point import half_away, multiplied
 from edgemm.quantize.aware.operators import Call
 from edgemm.quantize.aware.operators.pooling import window_means, window_sums
+from edgemm.quantize.aware.operators.resize import resized
 from edgemm.quantize.aware.rounding import LOWEST
 from edgemm.quantize.fusion import fused_activation
 
@@ -150,6 +151,12 @@ def _matmul(node: Integers) -> Tensor:
     return torch.round(torch.matmul(node.steps(0), node.steps(1)) * factor)
 
 
+def _resize(node: Integers) -> Tensor:
+    """RESIZE_BILINEAR in XNNPACK: halves upwards, which a picture of twice the size has many of. Shares have 11 bits,
+    which is all that they have in whole multiples; else some 1 % are a step away."""
+    return torch.floor(resized(node.call, node.steps(0)) + 0.5)
+
+
 KERNELS: Mapping[str | None, Mapping[str, Kernel]] = {
     None: {"AveragePool": _pool_onnx},
     "onnx": {"AveragePool": _pool_onnx},
@@ -159,6 +166,7 @@ KERNELS: Mapping[str | None, Mapping[str, Kernel]] = {
         "LeakyRelu": _leaky_relu,
         "MatMul": _matmul,
         "PRelu": _prelu,
+        "Resize": _resize,
         "Sub": _sum(-1),
     },
 }

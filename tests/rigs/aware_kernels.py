@@ -25,6 +25,12 @@ OPERATORS: dict[str, tuple[tuple[int, ...], str]] = {
     "sum and Relu": (PICTURE, "a = Conv(x, w) b = Add(x, a) y = Relu(b)"),
     "sum with a constant": (PICTURE, "y = Add(x, c)"),
     "difference": (PICTURE, "a = Conv(x, w) y = Sub(x, a)"),
+    "picture of twice the size": (PICTURE, 'y = Resize<mode="linear">(x, , t)'),
+    "picture of five thirds": (
+        PICTURE,
+        'y = Resize<mode="linear", coordinate_transformation_mode="asymmetric">(x, , , u)',
+    ),
+    "nearest": (PICTURE, 'y = Resize<mode="nearest">(x, , t)'),
     "LeakyRelu": (PICTURE, "y = LeakyRelu<alpha=0.2>(x)"),
     "PRelu": (PICTURE, "y = PRelu(x, c)"),
     "product with weights": (ROWS, "y = MatMul(x, v)"),
@@ -42,6 +48,9 @@ def model_of(shape: tuple[int, ...], nodes: str, seed: int = 0) -> ir.Model:
     )
     proto.graph.output[0].type.tensor_type.ClearField("shape")
     generator = np.random.default_rng(seed)
+    for name, many in (("t", np.array([1, 1, 2, 2], np.float32)), ("u", np.array([1, 8, 20, 20], np.int64))):
+        if f" {name})" in nodes:
+            proto.graph.initializer.append(numpy_helper.from_array(many, name))
     used = {name for node in proto.graph.node for name in node.input}
     for name, each in {"w": (8, 8, 1, 1), "c": (8, 1, 1), "v": (16, 10)}.items():
         if name in used:

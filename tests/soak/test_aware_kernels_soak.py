@@ -14,7 +14,8 @@ pytest.importorskip("torch", reason="training needs PyTorch: pip install 'edgemm
 from aware_kernels import OPERATORS, steps_apart
 
 SHARE = 0.15
-"""Of pools in float, whose halves go where float32 leaves them; of the others less than 1 of 1,000."""
+"""Of pools in float, whose halves go where float32 leaves them; of pictures a twentieth; of the others less than 1 of
+1,000."""
 
 
 def test_random_operators_stay_within_a_step(rounds: Callable[[int, int], int]) -> None:
@@ -30,4 +31,5 @@ def test_random_operators_stay_within_a_step(rounds: Callable[[int, int], int]) 
         where = f"round {number}: {name}, {suffix}, sizes {sizes}"
         assert apart.max() <= 1, where
         in_float = "average" in name and (suffix == "tflite" or "Relu" in name)
-        assert (apart > 0).mean() <= (SHARE if in_float else 0.001), where
+        most = SHARE if in_float else 0.05 if "picture" in name else 0.001
+        assert (apart > 0).mean() <= most, where

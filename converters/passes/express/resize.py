@@ -35,8 +35,18 @@ Matrix = npt.NDArray[Any]
 def expand_resize(node: ir.Node) -> bool:
     """Resize with constant scales or sizes, in any form up to opset 19's."""
     draft = Draft(node)
-    value = source = draft.input()
-    before, after = shape_of(source), shape_of(node.outputs[0])
+    value = draft.input()
+    for axis, (matrix, beyond) in resized_axes(draft).items():
+        value = _along(draft, value, axis, matrix, beyond)
+    return draft.becomes(value)
+
+
+def resized_axes(draft: Draft) -> dict[int, tuple[Matrix, Matrix]]:
+    """Axis -> (float32[old, new], float32[new]): what a Resize with constant scales or sizes multiplies it with, and
+    what it adds; axes that it leaves as they are have none."""
+    node = draft.node
+    before, after = shape_of(draft.input()), shape_of(node.outputs[0])
+    found = {}
     scales = _by_axis(draft, 2, len(before), 1.0)
     policy = draft.text("keep_aspect_ratio_policy", "stretch")
     crops = draft.text("coordinate_transformation_mode", "half_pixel") == "tf_crop_and_resize"
@@ -52,9 +62,8 @@ def expand_resize(node: ir.Node) -> bool:
             draft.refuse(f"{old} to {new} elements along one axis", "Resize in steps")
         if policy != "stretch" and scales is None:
             scale = _common_scale(draft, before, policy)
-        matrix, beyond = _matrix(draft, old, new, scale, region)
-        value = _along(draft, value, axis, matrix, beyond)
-    return draft.becomes(value)
+        found[axis] = _matrix(draft, old, new, scale, region)
+    return found
 
 
 def _by_axis(draft: Draft, index: int, rank: int, default: float) -> Matrix | None:

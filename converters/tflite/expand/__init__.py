@@ -14,7 +14,6 @@ import onnx_ir as ir
 from edgemm.converters.passes import canonicalize
 from edgemm.converters.passes.express.picking import expand_one_hot
 from edgemm.converters.passes.express.pools import expand_average_pool, expand_lp_pool, expand_max_pool
-from edgemm.converters.passes.express.resize import expand_resize
 from edgemm.converters.passes.express.sampling import expand_grid_sample, expand_roi_align
 from edgemm.converters.passes.express.spectrum import expand_dft, expand_stft
 from edgemm.converters.passes.express.volumes import expand_conv_3d, expand_conv_transpose_3d
@@ -56,6 +55,7 @@ from edgemm.converters.tflite.expand.rearrange import (
     expand_trilu,
 )
 from edgemm.converters.tflite.expand.reductions import expand_last_index, expand_reduction
+from edgemm.converters.tflite.expand.resize import expand_resize
 from edgemm.converters.tflite.expand.scatter import (
     expand_gather_elements,
     expand_gather_nd,

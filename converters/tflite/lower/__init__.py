@@ -38,6 +38,7 @@ from edgemm.converters.tflite.lower.pool import (
 )
 from edgemm.converters.tflite.lower.recurrent import lower_recurrent
 from edgemm.converters.tflite.lower.reduce import REDUCTIONS, lower_reduce
+from edgemm.converters.tflite.lower.resize import lower_resize
 from edgemm.converters.tflite.lower.scattered import (
     lower_cumsum,
     lower_gather_nd,
@@ -81,6 +82,7 @@ LOWERINGS: dict[str, Callable[[Lowering, ir.Node], None]] = {
     "Pad": lower_pad,
     "RNN": lower_recurrent,
     "Reshape": lower_reshape,
+    "Resize": lower_resize,
     "Slice": lower_slice,
     "Softmax": lower_softmax,
     "Transpose": lower_transpose,

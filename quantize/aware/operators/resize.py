@@ -35,13 +35,18 @@ def can_resize(call: Call) -> bool:
 
 def resize(call: Call) -> Tensor:
     """Every dimension whose size changes, one after the other."""
-    found, scales = call[0], call.known(2)
+    return resized(call, call[0])
+
+
+def resized(call: Call, found: Tensor) -> Tensor:
+    """The same of another tensor than the operand: of its integers."""
+    scales = call.known(2)
     for axis, (size, out) in enumerate(zip(call[0].shape, call.shape, strict=True)):
         given = (
             None if scales is None or not scales.size or call.integers("axes", ()) else float(scales[axis])
         )
         if size != out:
-            matrix = torch.from_numpy(_matrix(call, size, out, given or out / size)).to(found.device)
+            matrix = torch.from_numpy(_matrix(call, size, out, given or out / size)).to(found)
             found = torch.matmul(found.movedim(axis, -1), matrix.T).movedim(-1, axis)
     return found
 

@@ -31,8 +31,11 @@ LIMITS = {
     ("average of 2 x 2", "tflite"): 0.05,
     ("average of 3 x 3, pads as SAME", "tflite"): 0.02,
     ("average of 4 x 2 and Relu", "tflite"): 0.02,
+    ("picture of twice the size", "onnx"): 0.03,
+    ("picture of five thirds", "tflite"): 0.001,
 }
-"""Pools in float, and what float32 leaves of a half decides where it goes."""
+"""Pools in float, and what float32 leaves of a half decides where it goes; ONNX Runtime's halves of a picture of twice
+the size, and XNNPACK's shares of 11 bits."""
 
 
 @pytest.mark.parametrize("suffix", FORMATS)
@@ -54,7 +57,7 @@ def test_without_a_format_training_rounds_as_onnxruntime(name: str) -> None:
 
 @pytest.mark.parametrize(
     ("name", "share"),
-    [("average of 2 x 2", 0.20), ("LeakyRelu", 0.01), ("PRelu", 0.01), ("product of two activations", 0.15)],
+    [("average of 2 x 2", 0.20), ("LeakyRelu", 0.01), ("PRelu", 0.01), ("picture of twice the size", 0.05)],
 )
 def test_without_a_format_tflite_is_a_step_away_where_it_rounds_halves_otherwise(
     name: str, share: float

@@ -59,16 +59,16 @@ CASES: dict[str, tuple[str, dict[str, Any]]] = {
     "hard sigmoid": ("g (float[4,64] x) => (float[4,64] y) { y = HardSigmoid(x) }", {}),
     "thresholded relu": ("g (float[4,64] x) => (float[4,64] y) { y = ThresholdedRelu<alpha=0.5>(x) }", {}),
     "resize, linear": (
-        'g (float[1,2,5,6] x) => (float[1,2,10,9] y) { y = Resize<mode="linear">(x, , s) }',
-        {"s": np.array([1, 1, 2, 1.5])},
+        'g (float[2,5,6] x) => (float[2,10,9] y) { y = Resize<mode="linear">(x, , s) }',  # over channels too
+        {"s": np.array([1, 2, 1.5])},
     ),
     "resize, cubic": (
         'g (float[1,2,5,6] x) => (float[1,2,10,12] y) { y = Resize<mode="cubic">(x, , s) }',
         {"s": np.array([1, 1, 2, 2])},
     ),
     "resize, nearest": (
-        'g (float[1,2,5,6] x) => (float[1,2,10,12] y) { y = Resize<mode="nearest">(x, , s) }',
-        {"s": np.array([1, 1, 2, 2])},
+        'g (float[1,2,6,4] x) => (float[1,2,9,5] y) { y = Resize<mode="nearest", nearest_mode="ceil">(x, , s) }',
+        {"s": np.array([1, 1, 1.5, 1.25])},
     ),
 }
 
