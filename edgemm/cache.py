@@ -8,7 +8,10 @@ from __future__ import annotations
 import os
 import stat
 from contextlib import suppress
-from pathlib import Path
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from pathlib import Path
 
 VARIABLE = "EDGEMM_CACHE_DIR"
 
@@ -19,16 +22,23 @@ def cache_folder() -> Path | None:
     EDGEMM_CACHE_DIR, $XDG_CACHE_HOME/edgemm, ~/.cache/edgemm: the first that is set. A home that belongs to somebody
     else (`sudo` keeps HOME) is not used.
     """
+    from pathlib import Path
+
+    root = _root()
+    return None if root is None else Path(root)
+
+
+def _root() -> str | None:
     named = os.environ.get(VARIABLE)
     if named:
-        return Path(named).absolute()
+        return os.path.join(os.getcwd(), named)
     xdg = os.environ.get("XDG_CACHE_HOME", "")
     if os.path.isabs(xdg):
-        return Path(xdg) / "edgemm"
+        return os.path.join(xdg, "edgemm")
     home = os.environ.get("HOME", "")
     with suppress(OSError):
         if os.path.isabs(home) and os.stat(home).st_uid == os.geteuid():
-            return Path(home) / ".cache" / "edgemm"
+            return os.path.join(home, ".cache", "edgemm")
     return None
 
 
@@ -40,15 +50,15 @@ def open_private(name: str, *, create: bool) -> int | None:
     Args:
         create: make it where it is missing.
     """
-    root = cache_folder()
+    root = _root()
     if root is None:
         return None
-    path = root / name
+    path = os.path.join(root, name)
     with suppress(OSError):
         if create:
-            root.mkdir(parents=True, exist_ok=True)
+            os.makedirs(root, exist_ok=True)
             with suppress(FileExistsError):
-                path.mkdir(mode=0o700)
+                os.mkdir(path, mode=0o700)
         handle = os.open(path, os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC)
         found = os.fstat(handle)
         if found.st_uid == os.geteuid() and stat.S_IMODE(found.st_mode) == 0o700:

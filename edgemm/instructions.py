@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import platform
-from dataclasses import dataclass
 from functools import lru_cache
-from pathlib import Path
+
+from edgemm.frozen import dataclass
 
 _X86 = {
     "avx2": "AVX2",
@@ -42,7 +42,8 @@ class Instructions:
 def instructions() -> Instructions:
     """Of this machine, as its kernel lists them."""
     try:
-        listed = Path("/proc/cpuinfo").read_text(encoding="utf-8", errors="replace")
+        with open("/proc/cpuinfo", encoding="utf-8", errors="replace") as file:
+            listed = file.read()
     except OSError:
         listed = ""
     return read_instructions(platform.machine(), listed)

@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import sys
-from dataclasses import dataclass
 from importlib import import_module
 from typing import Any
 
 from edgemm.dependency import check_room, import_error, missing_litert
+from edgemm.frozen import dataclass
 
 _PACKAGES = (("litert", "ai_edge_litert"), ("tflite-runtime", "tflite_runtime"))
 """Our name, and the package to import; the successor first."""

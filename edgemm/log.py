@@ -2,9 +2,14 @@
 
 from __future__ import annotations
 
-import logging
+import sys
 import time
 from collections.abc import Callable
+from functools import cache
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    import logging
 
 
 def _without_secrets(record: logging.LogRecord) -> bool:
@@ -23,9 +28,41 @@ def _without_secrets(record: logging.LogRecord) -> bool:
     return True
 
 
-LOG = logging.getLogger("edgemm")
-LOG.addHandler(logging.NullHandler())
-LOG.addFilter(_without_secrets)
+@cache
+def _logger() -> logging.Logger:
+    import logging
+
+    logger = logging.getLogger("edgemm")
+    logger.addHandler(logging.NullHandler())
+    logger.addFilter(_without_secrets)
+    return logger
+
+
+class _Log:
+    """The logger "edgemm", made when something is said.
+
+    A program that has not imported `logging` has said of no log where it goes, so that nobody hears it: it need not
+    wait for the module, which takes 3 ms.
+    """
+
+    def debug(self, message: str, *values: Any, exc_info: Any = None) -> None:
+        """As `logging.Logger.debug`; the others likewise."""
+        self._say("debug", message, values, exc_info)
+
+    def info(self, message: str, *values: Any, exc_info: Any = None) -> None:
+        self._say("info", message, values, exc_info)
+
+    def warning(self, message: str, *values: Any, exc_info: Any = None) -> None:
+        self._say("warning", message, values, exc_info)
+
+    def _say(self, level: str, message: str, values: tuple[Any, ...], exc_info: Any) -> None:
+        if "logging" in sys.modules:
+            getattr(_logger(), level)(message, *values, exc_info=exc_info, stacklevel=3)
+
+
+LOG = _Log()
+if "logging" in sys.modules:
+    _logger()
 
 INTERVAL_S = 60.0
 """Between two messages of one kind."""

@@ -14,7 +14,7 @@ import threading
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 
-_NOISE = re.compile(
+_NOISE = (
     rb"(?:\x1b\[[0-9;]*m)*(?:"
     rb"(?:INFO|VERBOSE): "  # LiteRT and its delegates
     rb"|[IV]\d{4} [\d:.]+ "  # absl's log
@@ -84,7 +84,7 @@ def _flush() -> None:
 
 
 def _tell(text: bytes) -> None:
-    left = b"".join(line for line in text.splitlines(keepends=True) if not _NOISE.match(line))
+    left = b"".join(line for line in text.splitlines(keepends=True) if not re.match(_NOISE, line))
     with suppress(OSError):
         while left:
             left = left[os.write(2, left) :]

@@ -32,11 +32,11 @@ class Room(NamedTuple):
 
 ROOMS: dict[str, Room] = {
     # The ground floor.
-    "errors": Room(("errors", "harmless", "redaction"), ()),
+    "errors": Room(("errors", "frozen", "harmless", "redaction"), ()),
     "ground": Room(
         ("amounts", "atomic", "cache", "child_process", "choices", "dependency", "excerpt", "exit_guard", "gate",
          "installed", "instructions", "lifecycle", "litert_runtime", "log", "onnx_runtime", "opencv",
-         "runtime_noise", "selection", "shortage", "signals", "strict_json", "token_list", "version",
+         "runtime_noise", "selection", "sha256", "shortage", "signals", "strict_json", "token_list", "version",
          "voice_level", "worker"),
         ERRORS,
     ),

@@ -19,7 +19,8 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import BinaryIO
 
-from edgemm.artifact.containers import archive, zip_tail
+from edgemm.artifact.containers import archive
+from edgemm.artifact.containers.contents import TFLITE
 from edgemm.cache import cache_folder, open_private
 from edgemm.card.bundle_card import CARD_NAME, MAX_FILES, BundleCard, check_file_name
 from edgemm.card.reader import MAX_CARD_BYTES
@@ -219,7 +220,7 @@ def _told(path: Path) -> Iterator[None]:
         if str(error).startswith(str(path)):
             raise
         raise type(error)(f"{path}: {error}") from error
-    except archive.BROKEN as error:
+    except archive.broken() as error:
         if lacking := shortage(error):
             raise MachineShortage(f"{path}: {lacking}") from error
         raise DamagedArtifact(f"{path}: the ZIP is damaged: {error}. Copy it again") from error
@@ -230,10 +231,10 @@ def _checked(file: BinaryIO) -> zipfile.ZipFile:
 
     Raises:
         DamagedArtifact: it is none.
-        ValueError and others in `archive.BROKEN`: it does not hold together.
+        ValueError and others in `archive.broken()`: it does not hold together.
     """
     start = file.read(8)
-    if start[4:8] == zip_tail.IDENTIFIER:
+    if start[4:8] == TFLITE:
         raise DamagedArtifact(
             "expected a bundle, its ZIP or its folder, found a TFLite model, whose name ends in .tflite"
         )

@@ -6,28 +6,33 @@ who wrote the file: whether it may be opened in this process at once is decided 
 
 from __future__ import annotations
 
-import hashlib
+import os
 import stat
 from collections.abc import Mapping
-from dataclasses import dataclass, field, replace
-from pathlib import Path
-from typing import Literal
+from importlib import import_module
+from typing import TYPE_CHECKING, Any, Literal, cast
 
-from edgemm.artifact.containers import onnx_metadata, ort_file, zip_tail
-from edgemm.artifact.containers.contents import Container, Contents
-from edgemm.artifact.goldens import MAX_BYTES, Goldens
-from edgemm.card import ModelCard
+from edgemm.artifact.containers.contents import ORT, TFLITE, Container, Contents
+from edgemm.card.model_card import ModelCard
 from edgemm.card.vocabulary import names, require_same, sealed
 from edgemm.errors import ArtifactError, DamagedArtifact, EdgemmError, InputError, MachineShortage
+from edgemm.frozen import dataclass, field, replace
+from edgemm.sha256 import sha256_hex
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from edgemm.artifact.goldens import Goldens
 
 Format = Literal["tflite", "onnx", "ort"]
 """ort: ONNX Runtime's own form of an ONNX graph, which has no place for a card inside."""
 MAX_FILE_BYTES = (1 << 31) - 1
 """2 GiB: the limit of both formats."""
 
-_CONTAINERS: Mapping[Format, Container] = {"tflite": zip_tail, "onnx": onnx_metadata, "ort": ort_file}
+_CONTAINERS: Mapping[Format, str] = {"tflite": "zip_tail", "onnx": "onnx_metadata", "ort": "ort_file"}
+"""Format -> its module in `edgemm.artifact.containers`."""
 _BY_SUFFIX: Mapping[str, Format] = {".tflite": "tflite", ".onnx": "onnx", ".ort": "ort"}
-_INSIDE: Mapping[bytes, Format] = {zip_tail.IDENTIFIER: "tflite", ort_file.IDENTIFIER: "ort"}
+_INSIDE: Mapping[bytes, Format] = {TFLITE: "tflite", ORT: "ort"}
 """Bytes 4 to 8 of a flatbuffer -> what it holds."""
 _ONNX_START = b"\x08"
 """Field 1, `ir_version`: every exporter writes it first. Only asked of files that cannot be read."""
@@ -61,13 +66,44 @@ class Artifact:
     """SHA-256 of the payload in hexadecimal, where it was computed already."""
 
     @property
+    def where(self) -> str:
+        """`path` as a text: a program that asks for no more does not wait for `pathlib`."""
+        return str(_GIVEN.__get__(self, Artifact))
+
+    @property
     def runtime_format(self) -> Literal["tflite", "onnx"]:
         """Of the files that the same runtime takes."""
         return "onnx" if self.format == "ort" else self.format
 
     def sha256(self) -> str:
         """SHA-256 of the payload, in hexadecimal."""
-        return self.digest or hashlib.sha256(self.payload).hexdigest()
+        return self.digest or sha256_hex(self.payload)
+
+
+class _AsPath:
+    """The field `path` of an artifact: becomes a `Path` when somebody asks for it."""
+
+    def __get__(self, artifact: Any, kind: type) -> Any:
+        if artifact is None:
+            return _GIVEN
+        given = _GIVEN.__get__(artifact, kind)
+        if isinstance(given, str):
+            from pathlib import Path
+
+            given = Path(given)
+            _GIVEN.__set__(artifact, given)
+        return given
+
+    def __set__(self, artifact: Any, given: Any) -> None:
+        _GIVEN.__set__(artifact, given)
+
+
+_GIVEN: Any = vars(Artifact)["path"]
+setattr(Artifact, "path", _AsPath())  # noqa: B010  mypy would take it for the field's type
+
+
+def _container(format_: Format) -> Container:
+    return cast("Container", import_module(f"edgemm.artifact.containers.{_CONTAINERS[format_]}"))
 
 
 def read_artifact(path: str | Path, *, sha256: str = "") -> Artifact:
@@ -82,10 +118,12 @@ def read_artifact(path: str | Path, *, sha256: str = "") -> Artifact:
         CardError: the card inside is invalid.
         UnsupportedVersion: the file was made for a newer edgemm.
     """
-    where = Path(path)
+    where = os.fspath(path)
+    if not isinstance(where, str):
+        raise TypeError(f"path: expected a text or a Path, found {type(where).__name__}")
     data = _read(where)
     if sha256:
-        require_hash(where, hashlib.sha256(data).hexdigest(), sha256)
+        require_hash(where, sha256_hex(data), sha256)
     format_ = _format(where, data)
     contents = _split(where, format_, data)
     try:
@@ -93,7 +131,7 @@ def read_artifact(path: str | Path, *, sha256: str = "") -> Artifact:
     except ArtifactError as error:
         raise type(error)(f"{where}: {error}") from error
     return Artifact(
-        where, format_, contents.payload, card, goldens, len(data), contents.associated,
+        cast("Path", where), format_, contents.payload, card, goldens, len(data), contents.associated,
         digest=card.payload_sha256 if card is not None else "",
     )  # fmt: skip
 
@@ -132,15 +170,17 @@ def write_artifact(
         CardError: the card could not be read again, or names a vocabulary that it does not bring.
         DamagedArtifact: the payload is no model of that format.
     """
+    from pathlib import Path
+
     where = Path(path)
     format_ = _BY_SUFFIX.get(where.suffix.lower())
     if format_ is None:
         raise InputError(f"{where}: the name must end in .tflite or .onnx, which says the format")
-    contents = _CONTAINERS[format_].split(payload)
+    contents = _container(format_).split(payload)
     beside = {**contents.associated, **(associated or {})}
     files: Mapping[str, bytes] = {}
     if card is not None:
-        card = sealed(card.with_(payload_sha256=hashlib.sha256(contents.payload).hexdigest()))
+        card = sealed(card.with_(payload_sha256=sha256_hex(contents.payload)))
         files = card.files
     new = Contents(contents.payload, _card_bytes(card), _goldens_bytes(where, card, goldens), beside, files)
     return _put(Artifact(where, format_, contents.payload, card, goldens, 0, beside), new)
@@ -155,6 +195,8 @@ def replace_card(path: str | Path, card: ModelCard | None) -> Artifact:
     Raises:
         InputError, CardError, DamagedArtifact: as `read_artifact` and `write_artifact`.
     """
+    from pathlib import Path
+
     where = Path(path)
     data = _read(where)
     format_ = _format(where, data)
@@ -175,6 +217,8 @@ def read_payload(path: str | Path) -> Artifact:
     Raises:
         InputError, DamagedArtifact: as `read_artifact`.
     """
+    from pathlib import Path
+
     where = Path(path)
     data = _read(where)
     format_ = _format(where, data)
@@ -182,10 +226,10 @@ def read_payload(path: str | Path) -> Artifact:
     return Artifact(where, format_, contents.payload, None, None, len(data), contents.associated)
 
 
-def _read(path: Path) -> bytes:
+def _read(path: str | Path) -> bytes:
     """The bytes of a file, and of nothing else: a pipe or a device may never end."""
     try:
-        found = path.stat()
+        found = os.stat(path)
         if stat.S_ISDIR(found.st_mode):
             raise InputError(f"{path}: expected a .tflite or .onnx file, found a folder")
         if not stat.S_ISREG(found.st_mode):
@@ -217,9 +261,9 @@ def _read(path: Path) -> bytes:
     return data
 
 
-def _format(path: Path, data: bytes) -> Format:
+def _format(path: str | Path, data: bytes) -> Format:
     """By what is in it; a name that says otherwise is an error, not a hint."""
-    named = _BY_SUFFIX.get(path.suffix.lower())
+    named = _BY_SUFFIX.get(os.path.splitext(path)[1].lower())
     for start, what in _NO_MODEL.items():
         if data.startswith(start):
             raise DamagedArtifact(f"{path}: expected a .tflite or .onnx model, found {what}")
@@ -233,10 +277,10 @@ def _format(path: Path, data: bytes) -> Format:
     return named or inside
 
 
-def _split(path: Path, format_: Format, data: bytes) -> Contents:
+def _split(path: str | Path, format_: Format, data: bytes) -> Contents:
     """Model and card apart; an error names the file."""
     try:
-        return _CONTAINERS[format_].split(data)
+        return _container(format_).split(data)
     except DamagedArtifact as error:
         again = "" if "again" in str(error) else ". Copy or convert it again"
         raise DamagedArtifact(f"{path}: {_no_model(format_, data) or f'{error}{again}'}") from error
@@ -245,9 +289,9 @@ def _split(path: Path, format_: Format, data: bytes) -> Contents:
 def _no_model(format_: Format, data: bytes) -> str:
     """What is said of a file that does not even begin as a model does; "" where it does, and is damaged."""
     like_onnx = data.startswith(_ONNX_START)
-    if data[4:8] != zip_tail.IDENTIFIER and not like_onnx:
+    if data[4:8] != TFLITE and not like_onnx:
         return "not a .tflite or .onnx file. Give the path of a model in one of these formats"
-    if format_ == "tflite" and like_onnx and data[4:8] != zip_tail.IDENTIFIER:
+    if format_ == "tflite" and like_onnx and data[4:8] != TFLITE:
         return "is named .tflite and begins as an ONNX model does. Rename it to .onnx"
     return ""
 
@@ -259,7 +303,7 @@ def _understand(contents: Contents) -> tuple[ModelCard | None, Goldens | None]:
     if contents.card is None:
         return None, None
     card = ModelCard.from_json(contents.card).with_(files=contents.files)
-    found = hashlib.sha256(contents.payload).hexdigest()
+    found = sha256_hex(contents.payload)
     if card.payload_sha256 and card.payload_sha256 != found:
         raise DamagedArtifact(
             f"altered or damaged since it was written: expected SHA-256 {card.payload_sha256[:16]}..., "
@@ -271,7 +315,11 @@ def _understand(contents: Contents) -> tuple[ModelCard | None, Goldens | None]:
             f"the vocabulary {missing[0]!r} that its card names is not in it. Copy the file again"
         )
     require_same(card)
-    return card, None if contents.goldens is None else Goldens.from_bytes(contents.goldens)
+    if contents.goldens is None:
+        return card, None
+    from edgemm.artifact.goldens import Goldens
+
+    return card, Goldens.from_bytes(contents.goldens)
 
 
 def _card_bytes(card: ModelCard | None) -> bytes | None:
@@ -288,6 +336,8 @@ def _goldens_bytes(path: Path, card: ModelCard | None, goldens: Goldens | None) 
         return None
     if card is None:
         raise InputError(f"{path}: goldens are written beside a card, and there is none")
+    from edgemm.artifact.goldens import MAX_BYTES
+
     packed = goldens.to_bytes()
     if len(packed) > MAX_BYTES:
         raise InputError(f"{path}: the goldens are {len(packed)} bytes; at most {MAX_BYTES} are written")
@@ -298,7 +348,7 @@ def _put(artifact: Artifact, contents: Contents) -> Artifact:
     from edgemm import atomic
 
     try:
-        size = atomic.write(artifact.path, _CONTAINERS[artifact.format].join(contents))
+        size = atomic.write(artifact.path, _container(artifact.format).join(contents))
     except OSError as error:
         raise InputError(atomic.cannot_write(artifact.path, error)) from error
     return replace(artifact, size_bytes=size)

@@ -10,10 +10,8 @@ import io
 import json
 import math
 import re
-import zipfile
 from collections.abc import Mapping
-from dataclasses import dataclass, field
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import numpy.typing as npt
@@ -21,7 +19,11 @@ from numpy.lib import format as npy
 
 from edgemm.artifact.containers import archive
 from edgemm.errors import DamagedArtifact, InputError
+from edgemm.frozen import dataclass, field
 from edgemm.strict_json import parse
+
+if TYPE_CHECKING:
+    import zipfile
 
 MAX_GOLDENS = 4
 MAX_BYTES = 256 * 1024
@@ -75,6 +77,8 @@ class Goldens:
         Raises:
             InputError: more or larger than goldens may be unpacked.
         """
+        import zipfile
+
         _check(self)
         out, index = io.BytesIO(), {"tolerances": dict(self.tolerances)}
         sides: dict[str, Any] = {"inputs": self.inputs, "outputs": self.outputs}
@@ -101,11 +105,8 @@ class Goldens:
         if len(packed) > MAX_BYTES:
             raise DamagedArtifact(f"the goldens are {len(packed)} bytes; at most {MAX_BYTES} are read")
         try:
-            count = archive.check_end(packed, archive.find_end(packed), MAX_TENSORS + 1)
-            with zipfile.ZipFile(io.BytesIO(packed)) as opened:
-                archive.check_layout(opened, count)
-                return _read(opened)
-        except archive.BROKEN as error:
+            return _read(archive.Archive(packed, archive.find_end(packed), MAX_TENSORS + 1))
+        except archive.broken() as error:
             raise DamagedArtifact(f"the goldens are damaged: {error}. Copy the file again") from error
 
 
@@ -131,26 +132,24 @@ def _npy(array: npt.NDArray[Any]) -> bytes:
 
 
 def _write(packed: zipfile.ZipFile, name: str, content: bytes) -> None:
-    packed.writestr(archive.entry(name, zipfile.ZIP_DEFLATED), content)
+    packed.writestr(archive.entry(name, archive.DEFLATED), content)
 
 
-def _read(opened: zipfile.ZipFile) -> Goldens:
-    """Raises what `archive.BROKEN` names."""
-    if sum(info.file_size for info in opened.infolist()) > MAX_ARRAY_BYTES + MAX_INDEX_BYTES:
+def _read(opened: archive.Archive) -> Goldens:
+    """Raises what `archive.broken()` names."""
+    if sum(opened.sizes.values()) > MAX_ARRAY_BYTES + MAX_INDEX_BYTES:
         raise ValueError(f"more than {MAX_ARRAY_BYTES} bytes unpacked")
-    index = parse(archive.read_member(opened, opened.getinfo(INDEX), MAX_INDEX_BYTES), MAX_INDEX_BYTES)
+    index = parse(opened.read(INDEX, MAX_INDEX_BYTES), MAX_INDEX_BYTES)
     if not isinstance(index, dict) or not {"inputs", "outputs", "tolerances"} <= index.keys():
         raise ValueError("its index is not one of goldens")
-    unread = {info.filename: info for info in opened.infolist()}
+    unread = set(opened.sizes)
     inputs, outputs = (_tensors(opened, unread, index[side]) for side in ("inputs", "outputs"))
     if len(inputs) != len(outputs):
         raise ValueError(f"{len(inputs)} inputs and {len(outputs)} outputs")
     return Goldens(inputs, outputs, _tolerances(index["tolerances"]))
 
 
-def _tensors(
-    opened: zipfile.ZipFile, unread: dict[str, zipfile.ZipInfo], goldens: Any
-) -> tuple[Tensors, ...]:
+def _tensors(opened: archive.Archive, unread: set[str], goldens: Any) -> tuple[Tensors, ...]:
     """Each member is read once at most: an index must not multiply them."""
     if not isinstance(goldens, list) or len(goldens) > MAX_GOLDENS:
         raise ValueError(f"expected a list of at most {MAX_GOLDENS}")
@@ -160,17 +159,18 @@ def _tensors(
             raise ValueError("expected names of tensors and members")
         made.append(
             {
-                name: _array(archive.read_member(opened, _take(unread, member), MAX_ARRAY_BYTES))
+                name: _array(opened.read(_take(unread, member), MAX_ARRAY_BYTES))
                 for name, member in names.items()
             }
         )
     return tuple(made)
 
 
-def _take(unread: dict[str, zipfile.ZipInfo], member: Any) -> zipfile.ZipInfo:
+def _take(unread: set[str], member: Any) -> str:
     if not isinstance(member, str) or member not in unread:
         raise ValueError(f"its index names {str(member)[:80]!r} twice, or it is not there")
-    return unread.pop(member)
+    unread.remove(member)
+    return member
 
 
 def _tolerances(value: Any) -> dict[str, float]:

@@ -13,19 +13,21 @@ user alone can write. Where the cache cannot be used, files are probed again by 
 
 from __future__ import annotations
 
-import hashlib
 import json
 import os
 import stat
 from contextlib import suppress
-from pathlib import Path
+from functools import cache
 from typing import TYPE_CHECKING, Literal, get_args
 
 from edgemm.cache import open_private
 from edgemm.card.fit import said_shapes
+from edgemm.sha256 import sha256_hex
 from edgemm.version import __version__
 
 if TYPE_CHECKING:
+    from pathlib import Path
+
     from edgemm.artifact.file import Artifact, Format
 
 Origin = Literal["made", "probed"]
@@ -34,7 +36,6 @@ MAX_ENTRIES = 4096
 """Above that, the oldest are forgotten."""
 PROBE = 1
 """Counts the changes of what the probe looks for: what an earlier one let pass is probed again."""
-_DATA = Path(__file__).resolve().parents[1] / "data"
 
 
 def is_trusted(artifact: Artifact, *, open_sizes: bool = False) -> bool:
@@ -46,7 +47,7 @@ def is_trusted(artifact: Artifact, *, open_sizes: bool = False) -> bool:
     Raises:
         MissingDependency, MachineShortage: the runtime of this format cannot be loaded.
     """
-    if is_bundled(artifact.path):
+    if is_bundled(artifact.where):
         return True
     folder = open_private(FOLDER, create=False)
     if folder is None:
@@ -57,9 +58,15 @@ def is_trusted(artifact: Artifact, *, open_sizes: bool = False) -> bool:
         os.close(folder)
 
 
-def is_bundled(path: Path) -> bool:
+def is_bundled(path: str | Path) -> bool:
     """True for what is installed with edgemm, and so is as trustworthy as its code."""
-    return _DATA in path.resolve().parents
+    return os.path.realpath(path).startswith(_data())
+
+
+@cache
+def _data() -> str:
+    package = os.path.dirname(os.path.dirname(os.path.realpath(__file__)))
+    return os.path.join(package, "data", "")
 
 
 def remember(artifact: Artifact, origin: Origin, *, open_sizes: bool = False) -> bool:
@@ -97,7 +104,7 @@ def _key(artifact: Artifact, origin: Origin, open_sizes: bool) -> str:
         said.append("open")
     if origin == "probed":
         said += [PROBE, __version__, runtime_version(artifact.format)]
-    return hashlib.sha256(json.dumps(said).encode()).hexdigest()
+    return sha256_hex(json.dumps(said).encode())
 
 
 def runtime_version(format_: Format) -> str:

@@ -7,7 +7,7 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Protocol, TypeVar
 
 from edgemm.amounts import count
-from edgemm.backends.backend import Backend, Coverage, OpenBackend, Shapes
+from edgemm.backends.backend import Backend, Coverage, OpenBackend
 from edgemm.card.fit import said_shapes
 from edgemm.delegates import Delegate, Format, candidates
 from edgemm.errors import ArtifactError, DelegateError, DelegateMissing, UnsupportedVersion
@@ -16,6 +16,7 @@ from edgemm.runtime_noise import without_noise
 
 if TYPE_CHECKING:
     from edgemm.artifact import Artifact
+    from edgemm.backends.backend import Shapes
     from edgemm.backends.litert_entries import LitertEntries
 
 

@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
-from typing import Any, Protocol, runtime_checkable
+from typing import TYPE_CHECKING, Any, Protocol, runtime_checkable
 
-import numpy.typing as npt
+from edgemm.frozen import dataclass, field
 
-from edgemm.errors import DelegateFailed
-from edgemm.tensors import TensorSpec
+if TYPE_CHECKING:
+    import numpy.typing as npt
+
+    from edgemm.errors import DelegateFailed
+    from edgemm.tensors import TensorSpec
 
 Shapes = Mapping[str, tuple[int, ...]]
 """Name of an input or output -> its shape."""

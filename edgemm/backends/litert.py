@@ -11,14 +11,12 @@ runs may move its memory, so there every access makes a new view, and the view m
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
-import numpy.typing as npt
 
-from edgemm.backends.backend import Coverage, Shapes
+from edgemm.backends.backend import Coverage
 from edgemm.backends.nodes import accelerated, by_xnnpack, list_nodes
-from edgemm.delegates.delegate import Delegate
 from edgemm.errors import (
     DamagedArtifact,
     DelegateFailed,
@@ -29,6 +27,12 @@ from edgemm.errors import (
 )
 from edgemm.litert_runtime import LitertRuntime, find_litert
 from edgemm.tensors import TensorSpec
+
+if TYPE_CHECKING:
+    import numpy.typing as npt
+
+    from edgemm.backends.backend import Shapes
+    from edgemm.delegates.delegate import Delegate
 
 RESOURCES = frozenset({"VAR_HANDLE", "READ_VARIABLE", "ASSIGN_VARIABLE"})
 """Operators on variables that live in the interpreter, as streaming models of Keras have them."""

@@ -8,10 +8,10 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Sequence
-from dataclasses import dataclass
 from typing import Any
 
 from edgemm.backends.backend import Coverage
+from edgemm.frozen import dataclass
 from edgemm.log import LOG
 
 _DELEGATE = "DELEGATE"

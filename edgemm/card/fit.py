@@ -5,18 +5,19 @@ from __future__ import annotations
 import json
 import os
 from collections.abc import Mapping, Sequence
-from dataclasses import replace
-from pathlib import Path
-from typing import Any, TypeVar
+from typing import TYPE_CHECKING, Any, TypeAlias, TypeVar
 
 from edgemm.card.model_card import InputCard, ModelCard, OutputCard
 from edgemm.card.rules import bands
-from edgemm.card.vocabulary import with_files_beside
-from edgemm.choices import hint
 from edgemm.errors import CardError, InputError, naming
-from edgemm.tensors import TensorSpec
+from edgemm.frozen import replace
 
-CardLike = ModelCard | Mapping[str, Any] | str | Path
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from edgemm.tensors import TensorSpec
+
+CardLike: TypeAlias = "ModelCard | Mapping[str, Any] | str | Path"
 """A card, its dictionary, the name of a preset, or the path of a JSON file."""
 Entry = TypeVar("Entry", InputCard, OutputCard)
 
@@ -32,6 +33,8 @@ def find_card(given: CardLike) -> ModelCard:
         return given
     if isinstance(given, Mapping):
         return _from_mapping(given)
+    from pathlib import Path
+
     if not isinstance(given, str | Path):
         raise InputError(
             f"card: expected a ModelCard, a dictionary, a file or the name of a preset, found {type(given).__name__}"
@@ -49,6 +52,8 @@ def find_card(given: CardLike) -> ModelCard:
         raise InputError(
             f"card: expected a JSON file, found {str(given)!r}, the name of a preset: --preset {given}"
         )
+    from edgemm.choices import hint
+
     raise InputError(
         f"card: expected a JSON file or a preset ({', '.join(PRESETS)}), found {str(given)[:200]!r}"
         f"{hint(str(given), PRESETS)}"
@@ -62,6 +67,8 @@ def read_card_file(path: Path) -> ModelCard:
         InputError: a file cannot be read.
         CardError, UnsupportedVersion: it holds no card for this edgemm; names the file.
     """
+    from edgemm.card.vocabulary import with_files_beside
+
     try:
         text = path.read_bytes()
     except OSError as error:

@@ -10,11 +10,9 @@ from __future__ import annotations
 import sys
 import warnings
 from collections.abc import Iterator, Mapping
-from dataclasses import fields, is_dataclass, replace
 from functools import cache, lru_cache
 from typing import TYPE_CHECKING, Any
 
-from edgemm.card.drivers import driver_names
 from edgemm.card.model_card import HistoryStep, InputCard, ModelCard, OutputCard, StatePair
 from edgemm.card.reader import BESIDE
 from edgemm.card.recipes import AudioRecipe, ImageRecipe, LatentRecipe, PointsRecipe
@@ -22,6 +20,7 @@ from edgemm.card.tasks import TASKS, task_names
 from edgemm.card.text_recipe import TextRecipe
 from edgemm.choices import ended, hint
 from edgemm.errors import CardError, CardWarning
+from edgemm.frozen import field_names, is_frozen, replace
 
 if TYPE_CHECKING:
     from edgemm.card.bundle_card import BundleCard
@@ -115,11 +114,11 @@ def without_help(card: ModelCard) -> ModelCard:
 
 
 def _without_help(value: Any) -> Any:
-    if isinstance(value, tuple) and value and is_dataclass(value[0]):
+    if isinstance(value, tuple) and value and is_frozen(value[0]):
         return tuple(_without_help(each) for each in value)
-    if not is_dataclass(value) or isinstance(value, type):
+    if not is_frozen(value):
         return value
-    changes = {each.name: _without_help(getattr(value, each.name)) for each in fields(value)}
+    changes = {name: _without_help(getattr(value, name)) for name in field_names(type(value))}
     changes["extra"] = {key: item for key, item in changes["extra"].items() if key not in (HELP, GUESSED)}
     return replace(value, **changes)
 
@@ -131,19 +130,17 @@ def _extras(value: Any, path: str) -> Iterator[tuple[str, str, type]]:
             key, type(value)
         ):  # another task's is kept, and not read
             yield path, key, type(value)
-    for each in fields(value):
-        inner = getattr(value, each.name)
-        if is_dataclass(inner):
-            yield from _extras(
-                inner, f"{path}.{_name_of_recipe(value) if each.name == 'recipe' else each.name}"
-            )
-        elif isinstance(inner, Mapping) and each.name not in BESIDE:
-            for name, entry in inner.items():
-                if is_dataclass(entry):
-                    yield from _extras(entry, f"{path}.{each.name}.{name}")
+    for name in field_names(type(value)):
+        inner = getattr(value, name)
+        if is_frozen(inner):
+            yield from _extras(inner, f"{path}.{_name_of_recipe(value) if name == 'recipe' else name}")
+        elif isinstance(inner, Mapping) and name not in BESIDE:
+            for key, entry in inner.items():
+                if is_frozen(entry):
+                    yield from _extras(entry, f"{path}.{name}.{key}")
         elif isinstance(inner, tuple):
-            for at, entry in enumerate(inner if inner and is_dataclass(inner[0]) else ()):
-                yield from _extras(entry, f"{path}.{each.name}[{at}]")
+            for at, entry in enumerate(inner if inner and is_frozen(inner[0]) else ()):
+                yield from _extras(entry, f"{path}.{name}[{at}]")
 
 
 def _is_section(key: str, kind: type) -> bool:
@@ -155,6 +152,8 @@ def _sections(kind: type) -> tuple[str, ...]:
     """Names of tasks or drivers, whose sections stand in such an object."""
     if kind in _SECTIONS:
         return task_names() if kind is ModelCard else ()
+    from edgemm.card.drivers import driver_names
+
     return driver_names() if _all_sections().get(kind) == _BUNDLE else ()
 
 
@@ -178,6 +177,6 @@ def _section(path: str, kind: type) -> str:
 
 def _known(kind: Any) -> list[str]:
     return [
-        *(each.name for each in fields(kind) if each.name not in BESIDE),
+        *(name for name in field_names(kind) if name not in BESIDE),
         *_sections(kind),
     ]

@@ -10,10 +10,8 @@ The docstring under each field is its line in docs/cards.md (`python scripts/car
 from __future__ import annotations
 
 import json
-import re
 from collections.abc import Mapping
-from dataclasses import Field, dataclass, field, fields, is_dataclass, replace
-from typing import Any, ClassVar, Literal
+from typing import TYPE_CHECKING, Any, ClassVar, Literal
 
 from edgemm.card import reader, rules
 from edgemm.card.reader import BESIDE, SCHEMA
@@ -22,11 +20,16 @@ from edgemm.card.tasks import find_task, is_task, task_names
 from edgemm.card.text_recipe import TextRecipe, check_text
 from edgemm.choices import hint
 from edgemm.errors import CardError
+from edgemm.frozen import dataclass, field, field_names, is_frozen, replace
+
+if TYPE_CHECKING:
+    from dataclasses import Field
 
 Family = Literal["CNN", "RNN", "Transformer", "GAN", ""]
 Modality = Literal["image", "audio", "text", "points", "tensor"]
 Role = Literal["", "ids", "mask", "types"]
 StateKind = Literal["replace", "grow", "first-run"]
+_HEXADECIMAL = frozenset("0123456789abcdef")
 
 
 @dataclass(frozen=True, slots=True)
@@ -239,7 +242,7 @@ def check_hash(text: str, key: str) -> None:
     Raises:
         CardError: it is something else.
     """
-    if not re.fullmatch("([0-9a-f]{64})?", text):
+    if text and (len(text) != 64 or not _HEXADECIMAL.issuperset(text)):
         raise CardError(f"{key}: expected 64 hexadecimal digits, found {text[:80]!r}")
 
 
@@ -300,7 +303,7 @@ def _section(content: dict[str, Any]) -> Any:
     task = find_task(name)
     if task is None:
         return None
-    if name in {each.name for each in fields(ModelCard)}:
+    if name in field_names(ModelCard):
         raise CardError(f"card.task: the task {name!r} of another package has the name of a key of the card")
     recipe = reader.read_object(content.pop(name), task.Recipe, f"card.{name}")
     try:
@@ -317,6 +320,8 @@ def section_to_dict(recipe: Any) -> dict[str, Any]:
 
 def _to_dict(value: Any) -> dict[str, Any]:
     """A card dataclass as a dictionary; what it does not know goes last, and never over what it knows."""
+    from dataclasses import fields
+
     known = [f for f in fields(value) if f.name not in BESIDE]
     whole = isinstance(value, _IN_FULL) or hasattr(value, "OPTIONS")
     written = {
@@ -337,6 +342,6 @@ def _says_nothing(item: Any, field_: Field[Any]) -> bool:
 
 
 def _plain(item: Any) -> Any:
-    if is_dataclass(item):
+    if is_frozen(item):
         return _to_dict(item)
     return [_plain(part) for part in item] if isinstance(item, tuple) else item

@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 import math
 from collections.abc import Mapping, Sequence
-from dataclasses import fields, replace
 from typing import Any
 
 import numpy as np
@@ -15,6 +14,7 @@ from edgemm.card.reader import read_field
 from edgemm.card.tasks import find_task
 from edgemm.choices import hint
 from edgemm.errors import CardError, InputError
+from edgemm.frozen import replace
 
 _ARGUMENTS = ("threads", "delegate", "card", "budget", "timeout_s")
 """Of `load` and `stream` themselves, for hints."""
@@ -106,6 +106,8 @@ def _plain(value: Any, kind: Any, name: str) -> Any:
         value = value.tolist()
     if isinstance(value, tuple | list | set | frozenset):
         return list(value)
+    from dataclasses import fields
+
     is_list = isinstance(next(each.default for each in fields(kind) if each.name == name), tuple)
     if is_list and isinstance(value, str):
         parts = [part.strip() for part in value.split(",")]

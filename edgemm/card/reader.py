@@ -8,14 +8,15 @@ from __future__ import annotations
 
 import json
 import re
-from dataclasses import MISSING, fields, is_dataclass
+import sys
 from functools import cache
-from types import NoneType, UnionType
+from types import NoneType, SimpleNamespace, UnionType
 from typing import Any, Literal, Union, get_args, get_origin, get_type_hints
 
 from edgemm.card.rules import bounds
 from edgemm.choices import hint, near
 from edgemm.errors import CardError, UnsupportedVersion
+from edgemm.frozen import field_names, required_names
 from edgemm.strict_json import parse
 from edgemm.version import __version__
 
@@ -81,10 +82,11 @@ def _numbers(version: str) -> list[int]:
 
 
 @cache
-def _types(kind: Any) -> dict[str, Any]:
-    """Key of the object -> its type."""
-    hints = get_type_hints(kind)
-    return {each.name: hints[each.name] for each in fields(kind) if each.name not in BESIDE}
+def _type(kind: Any, key: str) -> Any:
+    """Of one key. Not of all at once: a card says a few of those that there are."""
+    of = next(each for each in kind.__mro__ if key in getattr(each, "__annotations__", ()))
+    told = SimpleNamespace(__annotations__={key: of.__annotations__[key]})
+    return get_type_hints(told, vars(sys.modules[of.__module__]))[key]
 
 
 def read_object(content: Any, kind: Any, path: str) -> Any:
@@ -95,22 +97,20 @@ def read_object(content: Any, kind: Any, path: str) -> Any:
     """
     if not isinstance(content, dict):
         raise CardError(f"{path}: expected an object, found {_told(content)}")
-    types = _types(kind)
-    for each in fields(kind):
-        if each.default is MISSING and each.default_factory is MISSING and each.name not in content:
-            meant = near(each.name, [key for key in content if key not in types])
+    known = {name for name in field_names(kind) if name not in BESIDE}
+    for name in required_names(kind):
+        if name not in content:
+            meant = near(name, [key for key in content if key not in known])
             found = (
-                "none"
-                if meant is None
-                else f"none, but {meant!r}, which is no key. Did you mean {each.name!r}?"
+                "none" if meant is None else f"none, but {meant!r}, which is no key. Did you mean {name!r}?"
             )
-            raise CardError(f"{path}.{each.name}: expected a value, found {found}")
+            raise CardError(f"{path}.{name}: expected a value, found {found}")
     values = {
-        key: _value(value, types[key], f"{path}.{key}", (kind, key))
+        key: _value(value, _type(kind, key), f"{path}.{key}", (kind, key))
         for key, value in content.items()
-        if key in types
+        if key in known
     }
-    extra = {key: value for key, value in content.items() if key not in types}
+    extra = {key: value for key, value in content.items() if key not in known}
     return kind(**values, extra=_free(extra, f"{path}, keys that are not known"))
 
 
@@ -132,7 +132,7 @@ def read_field(value: Any, kind: Any, key: str, path: str) -> Any:
     Raises:
         CardError: of another type, or out of bounds.
     """
-    return _value(value, _types(kind)[key], path, (kind, key))
+    return _value(value, _type(kind, key), path, (kind, key))
 
 
 def _value(value: Any, wanted: Any, path: str, where: Field) -> Any:
@@ -148,11 +148,13 @@ def _value(value: Any, wanted: Any, path: str, where: Field) -> Any:
         if not isinstance(value, dict):
             raise CardError(f"{path}: expected an object, found {_told(value)}")
         return _free(value, path)
-    if is_dataclass(wanted):
-        return read_object(value, wanted, path)
     if wanted is bool:
         return _yes_or_no(value, path)
-    return _text(value, path) if wanted is str else _number(value, path, where, whole=wanted is int)
+    if wanted is str:
+        return _text(value, path)
+    if wanted in (int, float):
+        return _number(value, path, where, whole=wanted is int)
+    return read_object(value, wanted, path)
 
 
 def _choice(value: Any, choices: tuple[str, ...], path: str) -> str:

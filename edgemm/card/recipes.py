@@ -6,8 +6,9 @@ The docstring under each field is its line in docs/cards.md (`python scripts/car
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
 from typing import Any, ClassVar, Literal
+
+from edgemm.frozen import dataclass, field
 
 MAX_SAMPLES = 1 << 24
 """Samples that one input covers: 17 minutes at 16 kHz."""

@@ -7,7 +7,6 @@ absurd memory or time.
 from __future__ import annotations
 
 import math
-from dataclasses import fields
 from typing import Any
 
 from edgemm.card.recipes import MAX_SAMPLES, AudioRecipe, ImageRecipe
@@ -114,6 +113,8 @@ def check_version(recipe: AudioRecipe, path: str) -> None:
     Raises:
         CardError: it has; says which key.
     """
+    from dataclasses import fields
+
     plain = {each.name: each.default for each in fields(AudioRecipe)}
     for version, keys, values in _NEW:
         new = [key for key in keys if getattr(recipe, key) != plain[key]]

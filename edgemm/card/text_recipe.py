@@ -7,17 +7,17 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping
-from dataclasses import dataclass, field
 from typing import Any, ClassVar, Literal
 
 from edgemm.errors import CardError
+from edgemm.frozen import dataclass, field
 
 MAX_TOKENS = 1 << 16
 """Tokens in one input."""
 MAX_ID = (1 << 31) - 1
-_NAME = re.compile(r"[A-Za-z0-9_][A-Za-z0-9._-]{0,99}")
+_NAME = r"[A-Za-z0-9_][A-Za-z0-9._-]{0,99}"
 """Of a vocabulary's file: a plain name, never a path."""
-_HASH = re.compile("([0-9a-f]{64})?")
+_HASH = "([0-9a-f]{64})?"
 
 
 @dataclass(frozen=True, slots=True)
@@ -99,12 +99,12 @@ def check_text(recipe: TextRecipe, path: str) -> None:
             raise CardError(
                 f"{path}.vocabulary: expected none with bytes, which need none, found {recipe.vocabulary[:80]!r}"
             )
-    elif not _NAME.fullmatch(recipe.vocabulary):
+    elif not re.fullmatch(_NAME, recipe.vocabulary):
         raise CardError(
             f"{path}.vocabulary: expected the plain name of a file, such as tokenizer.json, found "
             f"{recipe.vocabulary[:80]!r}. Put the file beside the card"
         )
-    if not _HASH.fullmatch(recipe.sha256):
+    if not re.fullmatch(_HASH, recipe.sha256):
         raise CardError(f"{path}.sha256: expected 64 hexadecimal digits, found {recipe.sha256[:80]!r}")
     plain = TextRecipe()
     for key in _SPECIAL if recipe.tokenizer in _COMPLETE else ():

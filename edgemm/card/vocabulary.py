@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
-import hashlib
 import os
 import stat
 from collections.abc import Mapping
-from dataclasses import replace
-from pathlib import Path
+from typing import TYPE_CHECKING
 
 from edgemm.card.model_card import ModelCard
 from edgemm.errors import CardError, DamagedArtifact, InputError
+from edgemm.frozen import replace
+from edgemm.sha256 import sha256_hex
+
+if TYPE_CHECKING:
+    from pathlib import Path
 
 MAX_VOCABULARY = 20 << 20
 """Bytes of one vocabulary (20 MiB): the largest of common models, of 250,000 tokens, has 17."""
@@ -80,7 +83,7 @@ def sealed(card: ModelCard) -> ModelCard:
             )
     _require_card(card)
     inputs = tuple(
-        replace(each, text=replace(each.text, sha256=_hash(card.files[each.text.vocabulary])))
+        replace(each, text=replace(each.text, sha256=sha256_hex(card.files[each.text.vocabulary])))
         if each.text is not None and each.text.vocabulary
         else each
         for each in card.inputs
@@ -98,7 +101,7 @@ def require_same(card: ModelCard) -> None:
         text = each.text
         if text is None or not text.sha256 or text.vocabulary not in card.files:
             continue
-        found = _hash(card.files[text.vocabulary])
+        found = sha256_hex(card.files[text.vocabulary])
         if found != text.sha256:
             raise DamagedArtifact(
                 f"the vocabulary {text.vocabulary!r} is not the card's: expected SHA-256 {text.sha256[:16]}..., found "
@@ -110,7 +113,3 @@ def with_kept_files(card: ModelCard, old: Mapping[str, bytes]) -> ModelCard:
     """The card with those of the files `old` that it names and does not bring itself."""
     kept = {name: old[name] for name in names(card) if name in old and name not in card.files}
     return card.with_(files={**kept, **card.files}) if kept else card
-
-
-def _hash(content: bytes) -> str:
-    return hashlib.sha256(content).hexdigest()

@@ -3,11 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
 from typing import Literal
-from urllib.parse import parse_qsl
 
 from edgemm.errors import InputError
+from edgemm.frozen import dataclass
 
 Format = Literal["tflite", "onnx"]
 FORMATS: tuple[Format, ...] = ("tflite", "onnx")
@@ -55,6 +54,8 @@ def external(name: str) -> Delegate:
     library, _, query = name.removeprefix(EXTERNAL).partition("?")
     if not library:
         raise InputError(f"delegate {name!r}: expected external:/path/to/library.so, found no path")
+    from urllib.parse import parse_qsl
+
     return Delegate(
         name=name,
         summary="a TFLite external delegate",

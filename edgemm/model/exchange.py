@@ -3,19 +3,22 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from typing import Any
+from typing import TYPE_CHECKING, Any, TypeAlias
 
 import numpy as np
-import numpy.typing as npt
 
 from edgemm.backends.backend import Backend, RunsBare
-from edgemm.card import ModelCard
 from edgemm.errors import CardError, DelegateFailed, InputError
-from edgemm.lifecycle import Lock
-from edgemm.tensors import TensorSpec
 
-Arrays = Mapping[str, npt.NDArray[Any]]
-Exchange = Callable[[Arrays, Arrays | None], dict[str, npt.NDArray[Any]]]
+if TYPE_CHECKING:
+    import numpy.typing as npt
+
+    from edgemm.card.model_card import ModelCard
+    from edgemm.lifecycle import Lock
+    from edgemm.tensors import TensorSpec
+
+Arrays: TypeAlias = "Mapping[str, npt.NDArray[Any]]"
+Exchange: TypeAlias = "Callable[[Arrays, Arrays | None], dict[str, npt.NDArray[Any]]]"
 """Inputs by name, and arrays to fill or None -> outputs by name. Raises what `Model.run` raises."""
 
 

@@ -4,31 +4,34 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import replace
 from functools import partial
-from pathlib import Path
+from os import PathLike
 from typing import TYPE_CHECKING, Any, cast
 
 from edgemm.backends import open_backend
-from edgemm.backends.backend import Backend
-from edgemm.card.fit import CardLike, find_card, fit_card
+from edgemm.card.fit import find_card, fit_card
 from edgemm.card.keys import warn_unknown
 from edgemm.card.vocabulary import with_kept_files
 from edgemm.errors import CardError, DamagedArtifact, InputError, MachineShortage, naming
+from edgemm.frozen import replace
 from edgemm.log import LOG
 from edgemm.model.exchange import check_card
 from edgemm.model.model import Model
-from edgemm.model.suits import tell_unsuited
 from edgemm.shortage import shortage
-from edgemm.tasks import Decoder, open_decoder, undecoded
+from edgemm.tasks import open_decoder, undecoded
 
 if TYPE_CHECKING:
+    from pathlib import Path
+
     from edgemm.artifact import Artifact
+    from edgemm.backends.backend import Backend
+    from edgemm.card.fit import CardLike
     from edgemm.card.model_card import ModelCard
     from edgemm.foreign import ForeignCard
     from edgemm.model.bundle import BundleModel
     from edgemm.model.open_model import OpenModel
     from edgemm.model.signature_model import SignatureModel
+    from edgemm.tasks import Decoder
 
 
 def load(
@@ -67,8 +70,8 @@ def load(
         CardWarning: the card has a key that is not known, as a misspelt one.
     """
     with _told_shortage(path):
-        from edgemm.artifact import read_artifact
         from edgemm.artifact.bundle_name import is_bundle
+        from edgemm.artifact.file import read_artifact
 
         if not is_bundle(path):
             return _load(read_artifact(path), delegate, threads, card, options)
@@ -162,7 +165,7 @@ def _load_open(artifact: Artifact, delegate: str | tuple[str, ...], threads: int
     from edgemm.model.open_model import OpenModel
 
     _require_trust(artifact)
-    tell_unsuited(artifact)
+    _tell_unsuited(artifact)
     if artifact.card is None:
         artifact = _with_told_labels(artifact)
     backend = open_values(artifact, delegate=delegate, threads=threads)
@@ -241,12 +244,12 @@ def _load(
         from edgemm.model.file_probe import probe
 
         probe(artifact)
-    tell_unsuited(artifact)
+    _tell_unsuited(artifact)
     open_ = partial(_open_trusted, artifact, delegate=delegate, threads=threads)
     backend = open_()
     try:
         decoder = None
-        place, correct = _card_place(artifact.path, card)
+        place, correct = _card_place(artifact.where, card)
         with naming(place, f"To correct it, {correct}"):
             if card is not None and artifact.card is not None:
                 artifact = replace(artifact, card=fit_card(artifact.card, backend.inputs, backend.outputs))
@@ -263,6 +266,13 @@ def _load(
     except BaseException:
         backend.close()
         raise
+
+
+def _tell_unsuited(artifact: Artifact) -> None:
+    if artifact.format == "onnx":  # weights in .tflite files are the same for all processors
+        from edgemm.model.suits import tell_unsuited
+
+        tell_unsuited(artifact)
 
 
 def _told(artifact: Artifact) -> ForeignCard | None:
@@ -305,10 +315,10 @@ def _as_told(artifact: Artifact, told: ForeignCard, backend: Backend) -> tuple[A
     return replace(artifact, card=card), decoder
 
 
-def _card_place(path: Path, given: CardLike | None) -> tuple[str, str]:
+def _card_place(path: str, given: CardLike | None) -> tuple[str, str]:
     """What a card was read from, and how it is corrected there."""
     if given is None:
-        return str(path), f"write another card with `edgemm card set {path} CARD.json`"
-    if isinstance(given, str | Path):
+        return path, f"write another card with `edgemm card set {path} CARD.json`"
+    if isinstance(given, str | PathLike):
         return str(given), "edit this file"
     return f"the card given for {path}", "change it where it is made"

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import threading
 import time
 from collections.abc import Callable, Mapping, Sequence
@@ -10,26 +11,26 @@ from types import TracebackType
 from typing import TYPE_CHECKING, Any, TypeVar, cast, overload
 
 import numpy as np
-import numpy.typing as npt
 
 from edgemm.backends import open_backend
-from edgemm.backends.backend import Backend, Coverage
 from edgemm.card.model_card import InputCard, ModelCard, OutputCard
-from edgemm.card.options import with_options
 from edgemm.errors import CardError, InputError, naming
 from edgemm.lifecycle import Lifecycle, never_free_in_a_child, tell_in_a_child
-from edgemm.model.exchange import Arrays, check_card, make_exchange
+from edgemm.model.exchange import check_card, make_exchange
 from edgemm.tasks import open_decoder, undecoded
-from edgemm.tensors import TensorSpec
 
 if TYPE_CHECKING:
+    import numpy.typing as npt
+
     from edgemm.artifact import Artifact
+    from edgemm.backends.backend import Backend, Coverage
     from edgemm.capture.source import Source
     from edgemm.chain.crop import Crop
     from edgemm.chain.smooth import Smooth
     from edgemm.chain.track import Track
     from edgemm.enrolled import Enrolled
     from edgemm.model.chain import Chain, Recognizer, Stage
+    from edgemm.model.exchange import Arrays
     from edgemm.model.generator_session import GeneratorSession
     from edgemm.model.item_sessions import ImageSession
     from edgemm.model.part import Part
@@ -42,6 +43,7 @@ if TYPE_CHECKING:
     from edgemm.stream.budget import Budget
     from edgemm.stream.stream import Stream
     from edgemm.tasks import Decoder
+    from edgemm.tensors import TensorSpec
 
 Begun = TypeVar("Begun")
 _TAKES = {"image": "pictures", "audio": "sound", "text": "text"}
@@ -77,7 +79,7 @@ class Model:
         self.artifact, self.backend = artifact, backend
         plain = artifact.card or _plain_card(artifact, backend)
         check_card(plain, backend)
-        self.card: ModelCard = with_options(plain, options or {})
+        self.card: ModelCard = _with_options(plain, options) if options else plain
         self._decoder: Decoder | None = None
         self._serving: ModelSession | None = None
         self._pictures: tuple[type, ...] = ()
@@ -91,7 +93,7 @@ class Model:
             self._decoder = ready or _decoder_with(plain, options or {}, backend.outputs)
         never_free_in_a_child(backend)
         tell_in_a_child(self)
-        self._life = Lifecycle(f"the model {artifact.path.name}", "load it again")
+        self._life = Lifecycle(f"the model {os.path.basename(artifact.where)}", "load it again")
         self._lock = threading.RLock()  # one run
         self._turn = threading.RLock()  # one whole call
         self._another = another or partial(open_backend, artifact)
@@ -541,6 +543,12 @@ class Model:
         return self._decode.whole((Outputs.of(self.outputs, outputs),), context, 0.0)
 
 
+def _with_options(card: ModelCard, options: Mapping[str, Any]) -> ModelCard:
+    from edgemm.card.options import with_options
+
+    return with_options(card, options)
+
+
 def _decoder_with(card: ModelCard, options: Mapping[str, Any], specs: Sequence[TensorSpec]) -> Decoder:
     """What decodes a model with these options.
 
@@ -550,7 +558,7 @@ def _decoder_with(card: ModelCard, options: Mapping[str, Any], specs: Sequence[T
     if not options:
         return open_decoder(card, specs)
     try:
-        return open_decoder(with_options(card, options), specs)
+        return open_decoder(_with_options(card, options), specs)
     except CardError as error:
         open_decoder(card, specs)  # what is wrong without the options is the card's fault
         named = str(error).partition(":")[0] in options

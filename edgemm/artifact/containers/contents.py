@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
 from typing import Protocol
 
+from edgemm.frozen import dataclass, field
+
+TFLITE, ORT = b"TFL3", b"ORTM"
+"""Bytes 4 to 8 of a flatbuffer of either format."""
 MAX_VALUE = 4 << 20
 """Bytes of one member or record, unpacked. Card and goldens are held to less by their own readers."""
 MAX_MEMBERS = 64

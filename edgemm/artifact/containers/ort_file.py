@@ -5,16 +5,13 @@ The card of such a file stands beside it, in a bundle, or is given by hand (`loa
 
 from __future__ import annotations
 
-from edgemm.artifact.containers.contents import Contents
+from edgemm.artifact.containers.contents import ORT, Contents
 from edgemm.errors import DamagedArtifact, InputError
-
-IDENTIFIER = b"ORTM"
-"""Bytes 4 to 8."""
 
 
 def split(data: bytes) -> Contents:
     """The whole file is the model."""
-    if data[4:8] != IDENTIFIER:
+    if data[4:8] != ORT:
         raise DamagedArtifact(
             "expected a model in ONNX Runtime's own format, found no 'ORTM' at its fifth byte"
         )

@@ -9,17 +9,15 @@ from __future__ import annotations
 import io
 import re
 import struct
-import zipfile
 
 from edgemm.artifact.containers import archive
-from edgemm.artifact.containers.contents import MAX_FILE, MAX_MEMBERS, MAX_VALUE, Contents
+from edgemm.artifact.containers.contents import MAX_FILE, MAX_MEMBERS, MAX_VALUE, TFLITE, Contents
 from edgemm.errors import DamagedArtifact
 from edgemm.log import LOG
 
 CARD, GOLDENS = "edgemm/card.json", "edgemm/goldens.npz"
 FILES = "edgemm/files/"
 """The folder of the card's own files."""
-IDENTIFIER = b"TFL3"
 HEADER = b"PK\x03\x04"
 HEADER_BYTES = 30
 EMPTY = b"PK\x05\x06"
@@ -38,7 +36,7 @@ def split(data: bytes) -> Contents:
     end = archive.find_end(data)
     try:
         contents = _unpack(data, end)
-    except archive.BROKEN as error:
+    except archive.broken() as error:
         if _was_ours(data, end):
             raise DamagedArtifact(
                 f"the archive with the card is damaged: {error}. Copy the file again"
@@ -56,8 +54,8 @@ def split(data: bytes) -> Contents:
 
 def _check_flatbuffer(data: bytes) -> None:
     """Identifier, root table and its vtable are inside the file; what they lead to is not looked at."""
-    if len(data) < 16 or data[4:8] != IDENTIFIER:
-        raise DamagedArtifact(f"expected a TFLite model, {IDENTIFIER!r} at byte 4; found {data[4:8]!r}")
+    if len(data) < 16 or data[4:8] != TFLITE:
+        raise DamagedArtifact(f"expected a TFLite model, {TFLITE!r} at byte 4; found {data[4:8]!r}")
     root = int.from_bytes(data[:4], "little")
     if not 8 <= root <= len(data) - 4:
         raise DamagedArtifact(f"cut short or damaged: its root is at byte {root} of {len(data)}")
@@ -68,15 +66,13 @@ def _check_flatbuffer(data: bytes) -> None:
 
 
 def _unpack(data: bytes, end: int) -> Contents:
-    count = archive.check_end(data, end, MAX_MEMBERS)
-    with zipfile.ZipFile(io.BytesIO(data)) as opened:
-        begin = archive.check_layout(opened, count)
-        if begin < 16 or data[begin : begin + 4] != (HEADER if count else EMPTY):
-            raise ValueError("it does not begin where it says")
-        members = opened.infolist()
-        if sum(info.file_size for info in members) > MAX_TAIL:
-            raise ValueError(f"more than {MAX_TAIL} bytes unpacked")
-        found = {info.filename: archive.read_member(opened, info, _limit(info.filename)) for info in members}
+    opened = archive.Archive(data, end, MAX_MEMBERS)
+    begin, sizes = opened.begin, opened.sizes
+    if begin < 16 or data[begin : begin + 4] != (HEADER if sizes else EMPTY):
+        raise ValueError("it does not begin where it says")
+    if sum(sizes.values()) > MAX_TAIL:
+        raise ValueError(f"more than {MAX_TAIL} bytes unpacked")
+    found = {name: opened.read(name, _limit(name)) for name in sizes}
     card, goldens = found.pop(CARD, None), found.pop(GOLDENS, None)
     if goldens is not None and card is None:
         raise ValueError("goldens and no card")
@@ -133,9 +129,11 @@ def join(contents: Contents) -> list[bytes]:
     members |= {name: contents.associated[name] for name in sorted(contents.associated)}
     if not members:
         return [contents.payload]
+    import zipfile
+
     tail = OffsetBytes(len(contents.payload))
     with zipfile.ZipFile(tail, "w") as made:
         for name, content in members.items():
-            method = zipfile.ZIP_DEFLATED if name.startswith(FILES) else zipfile.ZIP_STORED
+            method = archive.DEFLATED if name.startswith(FILES) else archive.STORED
             made.writestr(archive.entry(name, method), content)
     return [contents.payload, tail.getvalue()]

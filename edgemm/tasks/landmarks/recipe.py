@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
 from typing import Any, ClassVar, Literal
 
 from edgemm.errors import CardError
+from edgemm.frozen import dataclass, field
 
 
 @dataclass(frozen=True, slots=True)

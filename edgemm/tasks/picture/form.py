@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 
 from edgemm.errors import CardError
+from edgemm.frozen import dataclass
 from edgemm.tasks.picture.recipe import PictureRecipe
 from edgemm.tensors import TensorSpec
 

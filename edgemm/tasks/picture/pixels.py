@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import TYPE_CHECKING, Any, TypeAlias
 
 import numpy as np
-import numpy.typing as npt
 
 from edgemm.errors import ArtifactError
 from edgemm.opencv import opencv
@@ -13,7 +12,10 @@ from edgemm.tasks.outputs import Outputs
 from edgemm.tasks.picture.form import Form
 from edgemm.tasks.picture.recipe import PictureRecipe
 
-Pixels = npt.NDArray[np.uint8]
+if TYPE_CHECKING:
+    import numpy.typing as npt
+
+Pixels: TypeAlias = "npt.NDArray[np.uint8]"
 
 
 class PixelReader:
