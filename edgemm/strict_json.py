@@ -9,6 +9,7 @@ from __future__ import annotations
 import json
 import math
 import re
+from codecs import BOM_UTF8
 from collections import Counter
 from typing import Any, NoReturn
 
@@ -17,7 +18,7 @@ MAX_DEPTH = 32
 MAX_DIGITS = 40
 """Of a whole number."""
 
-_NO_TEXT = re.compile("[\x00-\x08\x0b\x0c\x0e-\x1f\x7f-\x9f\ud800-\udfff]")
+_NO_TEXT = "[\x00-\x08\x0b\x0c\x0e-\x1f\x7f-\x9f\ud800-\udfff]"
 """Control characters, which a terminal may obey, and halves of characters, which cannot be written."""
 
 
@@ -34,7 +35,7 @@ def parse(text: str | bytes, limit: int) -> Any:
         raise ValueError(f"{len(text)} bytes; at most {limit} are read")
     try:
         value = json.loads(
-            text.decode("utf-8-sig") if isinstance(text, bytes) else text,
+            text.removeprefix(BOM_UTF8).decode() if isinstance(text, bytes) else text,
             object_pairs_hook=_each_key_once,
             parse_int=_whole,
             parse_float=_finite,
@@ -107,7 +108,7 @@ def _check(value: Any) -> None:
 
 
 def _check_text(text: str) -> None:
-    found = _NO_TEXT.search(text)
+    found = None if text.isprintable() else re.search(_NO_TEXT, text)
     if found:
         from edgemm.redaction import shown_address, without_secrets
 

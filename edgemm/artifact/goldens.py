@@ -11,10 +11,9 @@ import json
 import math
 import re
 from collections.abc import Mapping
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypeAlias
 
 import numpy as np
-import numpy.typing as npt
 from numpy.lib import format as npy
 
 from edgemm.artifact.containers import archive
@@ -24,6 +23,8 @@ from edgemm.strict_json import parse
 
 if TYPE_CHECKING:
     import zipfile
+
+    import numpy.typing as npt
 
 MAX_GOLDENS = 4
 MAX_BYTES = 256 * 1024
@@ -35,14 +36,13 @@ MAX_TENSORS = 1024
 MAX_INDEX_BYTES = 1 << 17
 INDEX = "index.json"
 
-_HEADER = re.compile(
+_HEADER = (
     rb"\x93NUMPY\x01\x00(..)\{'descr': '([<|](?:b1|[iu][1248]|f[248]))', 'fortran_order': False, "
-    rb"'shape': \(([0-9, ]{0,80})\), \} *\n",
-    re.DOTALL,
+    rb"'shape': \(([0-9, ]{0,80})\), \} *\n"
 )
 """The start of an array as `numpy.lib.format` writes it; numpy's own reader would evaluate it."""
 
-Tensors = Mapping[str, npt.NDArray[Any]]
+Tensors: TypeAlias = "Mapping[str, npt.NDArray[Any]]"
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -126,7 +126,7 @@ def _check(goldens: Goldens) -> None:
 def _npy(array: npt.NDArray[Any]) -> bytes:
     out = io.BytesIO()
     npy.write_array(out, np.asarray(array, order="C"), allow_pickle=False)
-    if not _HEADER.match(out.getvalue()):
+    if not re.match(_HEADER, out.getvalue(), re.DOTALL):
         raise InputError(f"goldens: expected an array of numbers, found {array.dtype}{list(array.shape)}")
     return out.getvalue()
 
@@ -184,7 +184,7 @@ def _tolerances(value: Any) -> dict[str, float]:
 
 def _array(content: bytes) -> npt.NDArray[Any]:
     """One .npy, whose header must agree with how much data follows."""
-    header = _HEADER.match(content)
+    header = re.match(_HEADER, content, re.DOTALL)
     if header is None or header.end() != 10 + int.from_bytes(header[1], "little"):
         raise ValueError("expected a plain array of numbers")
     dtype = np.dtype(header[2].decode())

@@ -29,8 +29,11 @@ class Node:
 def list_nodes(interpreter: Any) -> tuple[Node, ...]:
     """The nodes; empty when this runtime does not tell (the call is not part of its public API)."""
     try:
-        details = interpreter._get_ops_details()
-        return tuple(Node(d["op_name"], _ids(d["inputs"]), _ids(d["outputs"])) for d in details)
+        native = interpreter._interpreter  # `_get_ops_details` asks for the type of every tensor as well
+        return tuple(
+            Node(native.NodeName(at), _ids(native.NodeInputs(at)), _ids(native.NodeOutputs(at)))
+            for at in range(native.NumNodes())
+        )
     except (AttributeError, KeyError, TypeError, ValueError, RuntimeError) as e:
         LOG.debug("this runtime does not list its nodes: %s", e)
         return ()

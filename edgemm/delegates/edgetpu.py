@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from pathlib import Path
-
 from edgemm.delegates.delegate import Delegate
 
 _USB_IDS = {("1a6e", "089a"), ("18d1", "9302")}
@@ -15,13 +13,14 @@ def edgetpu_seen() -> bool:
     from glob import glob
 
     return bool(glob("/dev/apex_*")) or any(
-        _usb_id(Path(device)) in _USB_IDS for device in glob("/sys/bus/usb/devices/*")
+        _usb_id(device) in _USB_IDS for device in glob("/sys/bus/usb/devices/*")
     )
 
 
-def _usb_id(device: Path) -> tuple[str, str]:
+def _usb_id(device: str) -> tuple[str, str]:
     try:
-        return (device / "idVendor").read_text().strip(), (device / "idProduct").read_text().strip()
+        with open(f"{device}/idVendor") as vendor, open(f"{device}/idProduct") as product:
+            return vendor.read().strip(), product.read().strip()
     except OSError:
         return "", ""
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import fields, is_dataclass
 from typing import Any
 
 import numpy as np
@@ -18,6 +17,8 @@ def jsonable(value: Any) -> Any:
         return {key: jsonable(item) for key, item in value.items()}
     if isinstance(value, tuple):
         return [jsonable(item) for item in value]
+    from dataclasses import fields, is_dataclass
+
     if is_dataclass(value):
         return {each.name: jsonable(getattr(value, each.name)) for each in fields(value)}
     return value
@@ -35,4 +36,6 @@ class Result:
 
     def to_json(self) -> dict[str, Any]:
         """A dictionary of plain JSON values, one key per field."""
+        from dataclasses import fields
+
         return {f.name: jsonable(getattr(self, f.name)) for f in fields(self)}  # type: ignore[arg-type]

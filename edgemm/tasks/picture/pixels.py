@@ -7,13 +7,13 @@ from typing import TYPE_CHECKING, Any, TypeAlias
 import numpy as np
 
 from edgemm.errors import ArtifactError
-from edgemm.opencv import opencv
-from edgemm.tasks.outputs import Outputs
-from edgemm.tasks.picture.form import Form
-from edgemm.tasks.picture.recipe import PictureRecipe
 
 if TYPE_CHECKING:
     import numpy.typing as npt
+
+    from edgemm.tasks.outputs import Outputs
+    from edgemm.tasks.picture.form import Form
+    from edgemm.tasks.picture.recipe import PictureRecipe
 
 Pixels: TypeAlias = "npt.NDArray[np.uint8]"
 
@@ -86,6 +86,8 @@ class PixelReader:
     def _look_up(self, plane: Pixels, table: Pixels, target: Pixels) -> None:
         room = self._memory(plane.shape, np.uint8)
         np.copyto(room, plane)
+        from edgemm.opencv import opencv
+
         opencv().LUT(room, table, dst=room)
         np.copyto(target, room)
 

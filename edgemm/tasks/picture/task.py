@@ -3,19 +3,22 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
-from typing import Any, ClassVar
+from typing import TYPE_CHECKING, Any, ClassVar
 
 import numpy as np
 
 from edgemm.errors import CardError
-from edgemm.opencv import opencv
-from edgemm.results import Picture
-from edgemm.tasks.context import Context
-from edgemm.tasks.outputs import Outputs
-from edgemm.tasks.picture.form import Form, find_form
-from edgemm.tasks.picture.pixels import PixelReader, Pixels
+from edgemm.tasks.picture.form import find_form
+from edgemm.tasks.picture.pixels import PixelReader
 from edgemm.tasks.picture.recipe import PictureRecipe
-from edgemm.tensors import TensorSpec
+
+if TYPE_CHECKING:
+    from edgemm.results import Picture
+    from edgemm.tasks.context import Context
+    from edgemm.tasks.outputs import Outputs
+    from edgemm.tasks.picture.form import Form
+    from edgemm.tasks.picture.pixels import Pixels
+    from edgemm.tensors import TensorSpec
 
 
 class PictureDecoder:
@@ -63,6 +66,8 @@ class PictureDecoder:
         Raises:
             ArtifactError: the model gave another shape than its file says, or NaN or infinity.
         """
+        from edgemm.results.picture import Picture
+
         reader = state or self.begin()
         width, height = reader.size_wh(outputs)
         whole = np.empty((height, width) if self._form.channels == 1 else (height, width, 3), np.uint8)
@@ -93,6 +98,8 @@ class PictureDecoder:
         size = max(1, round((right - left) * across)), max(1, round((bottom - top) * down))
         if size == part.shape[1::-1]:
             return part.copy()
+        from edgemm.opencv import opencv
+
         cv = opencv()
         shrinks = size[0] * size[1] < part.shape[0] * part.shape[1]
         resized: Pixels = cv.resize(part, size, interpolation=cv.INTER_AREA if shrinks else cv.INTER_CUBIC)
