@@ -14,7 +14,7 @@ _NO_EDGE = np.float32(0)
 class WayBack:
     """What `Context.boxes` and `Context.points` compute, for boxes with key points beside them; times do not matter."""
 
-    __slots__ = ("_context", "_limits", "_scale", "_shift", "upright")
+    __slots__ = ("_context", "_limits", "_scale", "_shift", "plain", "upright")
 
     def __init__(self, context: Context) -> None:
         a, b, _, c, d, _ = context.to_source.ravel().tolist()
@@ -25,6 +25,12 @@ class WayBack:
         self._scale = np.array([a, d], np.float32)
         self._shift = context.to_source[:, 2].astype(np.float32)
         self._limits = np.array([width, height, width, height], np.float32) if width and height else None
+        self.plain: tuple[float, float, float, float, float, float] | None = None
+        """Of an upright view of a frame: scale and shift of x and y (scale, scale, shift, shift), then its size."""
+        if self.upright and self._limits is not None:
+            across, down = self._scale.tolist()
+            x, y = self._shift.tolist()
+            self.plain = across, down, x, y, float(width), float(height)
 
     def rows(self, rows: Floats) -> Floats:
         """Boxes (left, top, right, bottom) and their key points, float32[n, 4 + 2k], in pixels of the tensor -> those

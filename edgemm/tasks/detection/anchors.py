@@ -8,7 +8,7 @@ from collections.abc import Sequence
 import numpy as np
 
 from edgemm.errors import CardError
-from edgemm.tasks.detection.head import Floats, Integers
+from edgemm.tasks.detection.head import Floats, Integers, Rows
 from edgemm.tasks.detection.places import with_points
 from edgemm.tasks.detection.recipe import DetectionRecipe
 from edgemm.tasks.detection.rows import Parts
@@ -120,6 +120,24 @@ class AnchorsHead:
 
     def places(self, outputs: Outputs, index: Integers, wh: tuple[float, float]) -> Floats:
         """See `Head`."""
+        placed = self._centred(outputs, index, wh)
+        centre, size = placed[:, :2], placed[:, 2:4]
+        half = size * _HALF
+        np.add(centre, half, out=size)
+        centre -= half
+        return placed
+
+    def few(self, outputs: Outputs, index: Integers, wh: tuple[float, float]) -> Rows:
+        """What `places` gives, as Python's own numbers: a shorter way for a few candidates."""
+        rows: Rows = self._centred(outputs, index, wh).tolist()
+        for row in rows:
+            x, y, width, height = row[:4]
+            width, height = width * 0.5, height * 0.5
+            row[:4] = x - width, y - height, x + width, y + height
+        return rows
+
+    def _centred(self, outputs: Outputs, index: Integers, wh: tuple[float, float]) -> Floats:
+        """float32[n, 4 + 2k], a new array: centre and size of each box, and its key points, in pixels of the tensor."""
         placed = self._boxes.take(outputs, index)
         if self._points is not None:
             placed = with_points(placed, self._points.take(outputs, index), self._count)
@@ -130,10 +148,6 @@ class AnchorsHead:
             placed += self._centres_in_pixels[index]
         else:
             placed = self._scaled(placed, index, wh)
-        centre, size = placed[:, :2], placed[:, 2:4]
-        half = size * _HALF
-        np.add(centre, half, out=size)
-        centre -= half
         return placed
 
     def _scaled(self, placed: Floats, index: Integers, wh: tuple[float, float]) -> Floats:

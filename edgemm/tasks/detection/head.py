@@ -11,6 +11,7 @@ from edgemm.tasks.outputs import Outputs
 
 Floats = npt.NDArray[np.float32]
 Integers = npt.NDArray[np.int64]
+Rows = list[list[float]]
 
 
 class Found(NamedTuple):
@@ -23,7 +24,7 @@ class Found(NamedTuple):
     scores: Floats
     """float32[n], finite."""
 
-    def only(self, which: npt.NDArray[np.generic] | slice) -> Found:
+    def only(self, which: npt.NDArray[np.generic] | slice | list[int]) -> Found:
         """Those that a mask, a list of places, or a slice names."""
         return Found(self.candidates[which], self.numbers[which], self.scores[which])
 

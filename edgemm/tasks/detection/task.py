@@ -15,6 +15,7 @@ from edgemm.tasks.context import Context
 from edgemm.tasks.detection.anchors import AnchorsHead
 from edgemm.tasks.detection.distances import DistancesHead
 from edgemm.tasks.detection.end_to_end import EndToEndHead
+from edgemm.tasks.detection.few import in_source, kept_of_few, most_of_few, plain, rows_of_few
 from edgemm.tasks.detection.grid import GridHead
 from edgemm.tasks.detection.head import Floats, Found, Head, Integers
 from edgemm.tasks.detection.labels import FOUND_OBJECTS, Labels
@@ -76,6 +77,7 @@ class DetectionDecoder:
         self.key_points = recipe.points
         """See `edgemm.tasks.decoder.TellsItsPoints`."""
         self._most = max(recipe.max_candidates, recipe.max_detections)
+        self._few = most_of_few(recipe)
         self._ways, self._doubt, self._unseen = WaysBack(), Doubt(), True
         self._nothing = Detections(
             np.zeros((0, 4), np.float32),
@@ -133,8 +135,13 @@ class DetectionDecoder:
             wanted = labels.wanted(found.numbers)
             if wanted is not None:
                 found = found.only(wanted)
-            if not len(found.candidates):
+            count = len(found.candidates)
+            if not count:
                 return self._nothing
+            if count <= self._few and not self._unseen:
+                result = self._of_few(head, labels, outputs, context, found)
+                if result is not None:
+                    return result
             found = _best(found, self._most)
             way = self._ways.of(context)
             rows = head.places(outputs, found.candidates, self._size(context))
@@ -154,6 +161,39 @@ class DetectionDecoder:
             elif kept is not None:
                 placed, shown = placed[kept], shown[kept]
             return self._result(found if kept is None else found.only(kept), placed, shown, labels)
+
+    def _of_few(
+        self, head: Head, labels: Labels, outputs: Outputs, context: Context, found: Found
+    ) -> Detections | None:
+        """The result of a few candidates; None where they are not plain."""
+        recipe, way = self._recipe, self._ways.of(context)
+        scores: list[float] = found.scores.tolist()
+        if way.plain is None or max(scores) > _SURE:
+            return None
+        rows = rows_of_few(head, outputs, found.candidates, self._size(context))
+        if not plain(rows, way):
+            return None
+        order = sorted(
+            range(len(scores)), key=scores.__getitem__, reverse=True
+        )  # equal ones keep their order
+        rows = [rows[at] for at in order]
+        if head.suppressed or recipe.nms == "none":
+            rows, picked = rows[: recipe.max_detections], order[: recipe.max_detections]
+        else:
+            by_class = recipe.nms == "class-wise" and len(order) > 1
+            numbers = found.numbers[order].tolist() if by_class else None
+            rows, kept = kept_of_few(recipe, rows, [scores[at] for at in order], numbers)
+            picked = [order[at] for at in kept]
+        found = found.only(slice(picked[0], picked[0] + 1) if len(picked) == 1 else picked)
+        boxes, points = in_source(rows, way)
+        count, placed, ids = len(rows), np.array(boxes + points, np.float32), labels.rows(found.numbers)
+        return Detections(
+            placed[: 4 * count].reshape(count, 4),
+            found.scores,
+            ids,
+            labels.names(ids),
+            placed[4 * count :].reshape(count, recipe.points, 2),
+        )
 
     def _look_at_unit(self, rows: Floats, context: Context) -> None:
         """Of the first frame with anything in it: whether its boxes can be in the unit that the card says."""

@@ -13,7 +13,7 @@ from edgemm.tasks.detection.recipe import DetectionRecipe
 from edgemm.tasks.outputs import Outputs
 from tests.tasks.detection import reference
 from tests.tasks.detection.reference import Thing, around, best_class, kept_of, sigmoid, softmax
-from tests.tasks.detection.rig import PLAIN, WH, assert_same, cut, inside, opened, stored
+from tests.tasks.detection.rig import PLAIN, WH, assert_same, cut, inside, opened, stored, twice
 
 pytestmark = pytest.mark.device
 
@@ -111,7 +111,7 @@ def test_decoding(dtype: str, kind: str, turned: bool, exponential: bool, nms: A
         scores_outputs=("s1", "s2") if parted else (),
         **KINDS[kind],
     )
-    (found,) = opened(recipe, specs, ("face",)).decode(Outputs.of(specs, arrays), PLAIN, None)
+    found = twice(opened(recipe, specs, ("face",)), specs, arrays, PLAIN)
     if parted:
         means = {
             "regressors": np.concatenate([means["r1"], means["r2"]], axis=1),
@@ -150,7 +150,7 @@ def test_raw_ssd_with_softmax_and_background() -> None:
         threshold=0.6,
         **KINDS["ssd"],
     )
-    (found,) = opened(recipe, specs).decode(Outputs.of(specs, arrays), PLAIN, None)
+    found = twice(opened(recipe, specs), specs, arrays, PLAIN)
     things = []
     for (y, x, h, w), scores, (ax, ay, aw, ah) in zip(
         means["boxes"].reshape(-1, 4), means["scores"][0], table, strict=True

@@ -14,7 +14,7 @@ from edgemm.tasks.detection.recipe import DetectionRecipe
 from edgemm.tasks.outputs import Outputs
 from tests.by_hand import distances as by_hand
 from tests.tasks.detection.reference import Thing, best_class, kept_of, sigmoid
-from tests.tasks.detection.rig import PLAIN, assert_same, cut, decoded, inside, opened, stored
+from tests.tasks.detection.rig import PLAIN, assert_same, cut, decoded, inside, opened, stored, twice
 
 pytestmark = pytest.mark.device
 Array = npt.NDArray[Any]
@@ -176,7 +176,7 @@ def test_a_side_that_no_stride_divides_has_one_more_cell() -> None:
     recipe = DetectionRecipe(
         head="distances", strides=(16,), scores_outputs=("s",), boxes_outputs=("b",), layout="rows"
     )
-    (found,) = opened(recipe, specs, (), (40, 24)).decode(Outputs.of(specs, kept), PLAIN, None)
+    found = twice(opened(recipe, specs, (), (40, 24)), specs, kept, PLAIN)
     np.testing.assert_allclose(found.boxes_xyxy, [[36, 20, 44, 28]])
 
 

@@ -13,9 +13,8 @@ import pytest
 from edgemm.results import Detections
 from edgemm.tasks.context import Context
 from edgemm.tasks.detection.recipe import DetectionRecipe
-from edgemm.tasks.outputs import Outputs
 from edgemm.tensors import TensorSpec
-from tests.tasks.detection.rig import opened
+from tests.tasks.detection.rig import opened, twice
 
 pytestmark = pytest.mark.shared
 
@@ -51,9 +50,8 @@ def ultraface(shared: Path, name: str, threshold: float) -> Detections:
     specs = [TensorSpec("scores", scores.shape, "float32"), TensorSpec("boxes", boxes.shape, "float32")]
     recipe = DetectionRecipe(head="boxes", background=0, label_offset=-1, threshold=threshold, iou=0.3)
     context = Context(np.array([[wide / 320, 0, 0], [0, high / 240, 0]]), (wide, high), (320, 240))
-    outputs = Outputs.of(specs, {"scores": scores, "boxes": boxes})
-    (found,) = opened(recipe, specs, ("face",)).decode(outputs, context, None)
-    return found
+    arrays = {"scores": scores, "boxes": boxes}
+    return twice(opened(recipe, specs, ("face",)), specs, arrays, context)
 
 
 def blazeface(shared: Path, name: str) -> Detections:
@@ -87,8 +85,7 @@ def blazeface(shared: Path, name: str) -> Detections:
     matrix = np.array([[wide / width, 0, -left * wide / width], [0, high / height, -top * high / height]])
     decoder = opened(recipe, specs, ("face",), (128, 128))
     context = Context(matrix, (wide, high), (128, 128))
-    (found,) = decoder.decode(Outputs.of(specs, arrays), context, None)
-    return found
+    return twice(decoder, specs, arrays, context)
 
 
 @pytest.mark.parametrize("name", [*FACES, "squat"])
