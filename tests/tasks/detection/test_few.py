@@ -10,6 +10,7 @@ import pytest
 
 from edgemm.results import Detections
 from edgemm.tasks.context import Context
+from edgemm.tasks.detection import nms as suppression
 from edgemm.tasks.detection import task
 from edgemm.tasks.detection.few import FEW, FEW_WEIGHTED, most_of_few, suppress_few, weighted_few
 from edgemm.tasks.detection.recipe import DetectionRecipe
@@ -160,7 +161,7 @@ def test_few_go_without_numpy_and_more_do_not(count: int, few: bool, monkeypatch
         calls.append(1)
         return weighted(*arguments)
 
-    weighted = task.weighted
+    weighted = suppression.weighted
     monkeypatch.setattr(task, "weighted", counted)
     twice(decoder, specs, arrays)
     assert bool(calls) is not few
