@@ -13,6 +13,7 @@ from edgemm.converters.fidelity import Fidelity
 from edgemm.converters.latency import Latency
 from edgemm.converters.onnx_writer.transposed import spread_transposed
 from edgemm.converters.passes import canonicalize
+from edgemm.converters.passes.channel_pads import widen_channels
 from edgemm.converters.prepare import Prepared
 from edgemm.quantize import Calibration, check_plan, make_plan
 from edgemm.quantize.choice import Estimate
@@ -111,11 +112,14 @@ def planned(
 
 
 def graph_for(model: ir.Model, scheme: str, format_: str, *, others: bool) -> ir.Model:
-    """The graph that a scheme is planned on: integer ONNX files have their transposed convolutions as convolutions.
+    """The graph that a scheme is planned on: integer ONNX files have their transposed convolutions as convolutions,
+    integer TFLite files wider convolutions instead of Pads of channels.
 
     Args:
         others: other forms have the graph as it is.
     """
+    if format_ == "tflite" and scheme in INTEGER:
+        return _with_wide_channels(model, others=others)
     if format_ != "onnx" or scheme not in INTEGER:
         return model
     if not any(node.op_type == "ConvTranspose" for node in model.graph):
@@ -124,6 +128,16 @@ def graph_for(model: ir.Model, scheme: str, format_: str, *, others: bool) -> ir
     if spread_transposed(spread):
         canonicalize(spread)
     return spread
+
+
+def _with_wide_channels(model: ir.Model, *, others: bool) -> ir.Model:
+    """The graph without the Pads of channels that wider convolutions take the place of."""
+    if not any(node.op_type == "Pad" for node in model.graph):
+        return model
+    wide = model.clone() if others else model
+    if widen_channels(wide):
+        canonicalize(wide)
+    return wide
 
 
 def worth_weighing(forms: Sequence[Form]) -> tuple[Form, ...]:
