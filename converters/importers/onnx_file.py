@@ -28,6 +28,7 @@ from edgemm.converters.large_constants import (
 )
 from edgemm.converters.passes.contrib import runs_as_standard
 from edgemm.converters.passes.contrib.node import DOMAIN as RUNTIME
+from edgemm.converters.shared_memory import copied
 from edgemm.errors import ConversionError, DamagedArtifact, InputError
 
 LIMIT_BYTES = 2 * 1024**3 - 1
@@ -76,9 +77,7 @@ def _hollow(file: Path) -> tuple[onnx.ModelProto, Constants]:
     """The file, its external data read, and its large constants, each in memory of its own, beside it."""
     proto, views = _parse(file)
     _check_version(file, proto)
-    constants = {name: view.copy() for name, view in views.items()}
-    for each in constants.values():
-        each.flags.writeable = False  # graphs share it
+    constants = {name: copied(view) for name, view in views.items()}  # graphs share them
     del views
     _load_external(file, proto, constants)
     return proto, constants
@@ -215,7 +214,7 @@ def _load_external(file: Path, proto: onnx.ModelProto, constants: Constants) -> 
         content = _load_tensor(file, tensor)
         if is_large(tensor, len(content)) and tensor.name not in constants:
             kind = ir.DataType(tensor.data_type).numpy()
-            constants[tensor.name] = np.frombuffer(content, kind).reshape(tuple(tensor.dims))
+            constants[tensor.name] = copied(np.frombuffer(content, kind).reshape(tuple(tensor.dims)))
             tensor.raw_data = HOLLOW
         else:
             tensor.raw_data = content

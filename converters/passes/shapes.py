@@ -2,9 +2,6 @@
 
 from __future__ import annotations
 
-import contextlib
-from collections.abc import Iterator
-
 import onnx
 import onnx.shape_inference
 import onnx_ir as ir
@@ -60,8 +57,7 @@ def infer_shapes(model: ir.Model) -> int:
     before = [value.shape for value in values]
     for value in values:
         value.shape = None
-    with _without_weights(model.graph):
-        proto = ir.to_proto(model)
+    proto = _proto_of(model)
     _hide_functions(proto)
     try:
         proto = onnx.shape_inference.infer_shapes(proto, check_type=True, strict_mode=True, data_prop=True)
@@ -84,25 +80,32 @@ def _hide_functions(proto: onnx.ModelProto) -> None:
             node.domain, node.op_type = "", "Identity"
 
 
-@contextlib.contextmanager
-def _without_weights(graph: ir.Graph) -> Iterator[None]:
-    """Large constants are inputs for a while: inference asks for their shapes, not for megabytes."""
-    constants, inputs = list(graph.initializers.values()), len(graph.inputs)
-    large = [
-        value
-        for value in constants
+def _proto_of(model: ir.Model) -> onnx.ModelProto:
+    """Large constants are inputs there: inference asks for their shapes, not for megabytes.
+
+    The graph's own inputs are left alone: it would hold on to whatever was once one of them.
+    """
+    held = {
+        value: value.const_value
+        for value in model.graph.initializers.values()
         if value.const_value is not None and value.const_value.nbytes > LARGE_BYTES
-    ]
-    for value in large:
-        del graph.initializers[str(value.name)]
-        graph.inputs.append(value)
+    }
     try:
-        yield
+        for value, tensor in held.items():
+            shape = ir.Shape(tensor.shape.numpy())
+            value.const_value = ir.ExternalTensor(
+                "", None, None, tensor.dtype, shape=shape, name=str(value.name)
+            )
+        proto = ir.to_proto(model)
     finally:
-        del graph.inputs[inputs:]
-        graph.initializers.clear()
-        for value in constants:
-            graph.register_initializer(value)
+        for value, tensor in held.items():
+            value.const_value = tensor
+    names = {value.name for value in held}
+    small = [each for each in proto.graph.initializer if each.name not in names]
+    del proto.graph.initializer[:]
+    proto.graph.initializer.extend(small)
+    proto.graph.input.extend(ir.to_proto(value) for value in held)
+    return proto
 
 
 def _value_infos(graph: onnx.GraphProto) -> dict[str, ir.Value]:

@@ -23,6 +23,7 @@ from edgemm.converters.reference import (
     answers_of,
 )
 from edgemm.converters.samples import Samples
+from edgemm.converters.set_aside import set_aside
 from edgemm.converters.shape_outputs import pieces_of
 from edgemm.errors import CalibrationError, ConversionError, InputError
 from edgemm.quantize import lint
@@ -70,6 +71,8 @@ def prepare(work: Work) -> None:
         work.notes += _linted(work, data)
     work.calibration_data, work.judged_on = _divided(work, data, other)
     work.expected = _answers(work)
+    if work.prepared.source is not None:  # from here on it is asked for only where a file differs from it
+        set_aside(work.prepared.source, work.prepared.model)
 
 
 def _linted(work: Work, data: Samples) -> tuple[str, ...]:

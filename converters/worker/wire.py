@@ -1,16 +1,19 @@
 """Messages between a conversion and its worker: a line of JSON, then the file and the arrays that it announces, byte
-for byte, in pieces: neither side holds more than one copy of any."""
+for byte, in pieces: neither side holds more than one copy of any. Arrays in shared memory go as that memory itself."""
 
 from __future__ import annotations
 
 import io
 import json
 from collections.abc import Sequence
+from multiprocessing import reduction
 from multiprocessing.connection import Connection
 from typing import Any
 
 import numpy as np
 import numpy.typing as npt
+
+from edgemm.converters.shared_memory import file_of, mapped
 
 Array = npt.NDArray[Any]
 Content = dict[str, Any]
@@ -27,11 +30,20 @@ def send(pipe: Connection, content: Content, arrays: Sequence[Array] = (), file:
         OSError: the other side is gone.
     """
     whole = [np.ascontiguousarray(array).reshape(np.shape(array)) for array in arrays]
-    kinds = [(array.dtype.str, array.shape) for array in whole]
+    shared = [file_of(array) for array in whole]
+    kinds = [(each.dtype.str, each.shape, held is not None) for each, held in zip(whole, shared, strict=True)]
     pipe.send_bytes(json.dumps({**content, "arrays": kinds, "file": len(file)}).encode())
-    for data in (memoryview(file), *(array.reshape(-1).view(np.uint8).data for array in whole if array.size)):
-        for begin in range(0, len(data), PIECE):
-            pipe.send_bytes(data[begin : begin + PIECE])
+    _send_pieces(pipe, memoryview(file))
+    for array, held in zip(whole, shared, strict=True):
+        if held is not None:
+            reduction.send_handle(pipe, held, None)
+        elif array.size:
+            _send_pieces(pipe, array.reshape(-1).view(np.uint8).data)
+
+
+def _send_pieces(pipe: Connection, data: memoryview) -> None:
+    for begin in range(0, len(data), PIECE):
+        pipe.send_bytes(data[begin : begin + PIECE])
 
 
 def receive(pipe: Connection) -> tuple[Content, list[Array], bytes]:
@@ -43,8 +55,11 @@ def receive(pipe: Connection) -> tuple[Content, list[Array], bytes]:
     content = json.loads(pipe.recv_bytes())
     file = _pieces(pipe, content.pop("file")).getvalue()
     arrays = []
-    for kind, shape in content.pop("arrays"):
+    for kind, shape, shared in content.pop("arrays"):
         dtype = np.dtype(kind)
+        if shared:
+            arrays.append(mapped(reduction.recv_handle(pipe), dtype, tuple(shape)))
+            continue
         data = _pieces(pipe, int(np.prod(shape, dtype=np.int64)) * dtype.itemsize)
         arrays.append(np.frombuffer(data.getbuffer(), dtype).reshape(shape))
     return content, arrays, file

@@ -12,6 +12,7 @@ import sys
 import weakref
 from collections import Counter
 from collections.abc import Callable, Sequence
+from importlib import import_module
 from pathlib import Path
 from typing import Any
 
@@ -281,6 +282,30 @@ def _wide(layers: int) -> bytes:
     graph = onnx.helper.make_graph(nodes, "g", [value], [end], tensors)
     opset = onnx.helper.make_opsetid("", 17)
     return bytes(onnx.helper.make_model(graph, opset_imports=[opset], ir_version=8).SerializeToString())
+
+
+def test_weights_that_the_source_alone_has_wait_on_disk_once_it_has_answered(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    monkeypatch.setattr(import_module("edgemm.converters.set_aside"), "LEAST_BYTES", 1)
+    proto = onnx.load_from_string(_wide(2))
+    factors = np.linspace(0.5, 2, WIDTH, dtype=np.float32)
+    proto.graph.initializer.append(onnx.numpy_helper.from_array(factors, "f"))
+    proto.graph.node.append(onnx.helper.make_node("Mul", [proto.graph.output[0].name, "f"], ["z"]))
+    proto.graph.output[0].name = "z"
+    (tmp_path / "source.onnx").write_bytes(proto.SerializeToString())
+    seen: list[dict[str, type]] = []
+
+    def watched(*given: Any, **options: Any) -> Any:
+        kept = given[4].model.graph.initializers
+        seen.append({name: type(value.const_value) for name, value in kept.items()})
+        return check_float(*given, **options)
+
+    monkeypatch.setattr(import_module("edgemm.converters.pipeline.write"), "check_float", watched)
+    data = list(np.random.default_rng(2).standard_normal((16, 1, 4, WIDTH)).astype(np.float32))
+    convert(tmp_path / "source.onnx", output=tmp_path / "out.tflite", calibrate=data, gate="off")
+    (kinds,) = seen
+    assert (kinds["w0"], kinds["w1"]) == (ir.Tensor, ir.LazyTensor)
 
 
 @pytest.mark.skipif(not enforces_memory_limits(), reason="memory is not counted here")
