@@ -12,18 +12,14 @@ from __future__ import annotations
 
 import argparse
 import json
-import os
-import resource
-import subprocess
 import sys
 import tempfile
-import time
 from collections.abc import Sequence
-from contextlib import suppress
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any
 
 from benchmarks.converter_sources import LARGE, QUICK, chain, write
+from benchmarks.spent import Spent, compile_code, spent
 
 SAMPLES = 32
 LIMIT = 12.0
@@ -33,7 +29,6 @@ LIMIT_MEMORY = 4.0
 """Times the size of the source, above what the same conversion of next to nothing takes."""
 ROOM_MB = 32
 """Beside that: data and activations, which small sources are not larger than."""
-EVERY_S = 0.02
 YARDSTICK = """
 import sys
 import numpy as np, onnx, onnxruntime
@@ -44,52 +39,6 @@ session = onnxruntime.InferenceSession(sys.argv[1], options)
 for sample in np.load(sys.argv[2])["x"]:
     session.run(None, {"x": sample})
 """
-
-
-class Spent(NamedTuple):
-    """What a process and its children took."""
-
-    cpu_s: float
-    peak_mb: float
-    """Of all of them at one moment; memory that they share counts once."""
-
-
-def spent(command: Sequence[str]) -> Spent:
-    """Runs a command to its end.
-
-    Raises:
-        CalledProcessError: it fails.
-    """
-    before = resource.getrusage(resource.RUSAGE_CHILDREN)
-    environment = {**os.environ, "OMP_NUM_THREADS": "1", "OPENBLAS_NUM_THREADS": "1"}
-    process = subprocess.Popen(command, env=environment, stdout=subprocess.DEVNULL)
-    peak_kb = 0
-    while process.poll() is None:
-        peak_kb = max(peak_kb, sum(map(_held_kb, _with_children(process.pid))))
-        time.sleep(EVERY_S)
-    if process.returncode:
-        raise subprocess.CalledProcessError(process.returncode, list(command))
-    after = resource.getrusage(resource.RUSAGE_CHILDREN)
-    cpu_s = after.ru_utime + after.ru_stime - before.ru_utime - before.ru_stime
-    return Spent(cpu_s, peak_kb / 1024)
-
-
-def _with_children(pid: int) -> list[int]:
-    found = [pid]
-    for each in found:
-        with suppress(OSError):
-            for task in os.listdir(f"/proc/{each}/task"):
-                found += map(int, Path(f"/proc/{each}/task/{task}/children").read_text().split())
-    return found
-
-
-def _held_kb(pid: int) -> int:
-    """Its memory; of what it shares with others its part."""
-    with suppress(OSError):
-        for line in Path(f"/proc/{pid}/smaps_rollup").read_text().splitlines():
-            if line.startswith("Pss:"):
-                return int(line.split()[1])
-    return 0
 
 
 def convert(source: Path, data: Path, output: Path, scheme: str) -> Spent:
@@ -115,6 +64,7 @@ def run(arguments: Sequence[str] = ()) -> list[dict[str, Any]]:
     if given.networks:
         sources = {name: make for name, make in {**QUICK, **LARGE}.items() if name in given.networks}
     rows = []
+    compile_code()
     with tempfile.TemporaryDirectory() as folder:
         root = Path(folder)
         nothing, few = write(chain(16), 8, root / "nothing", 16)

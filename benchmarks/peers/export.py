@@ -1,7 +1,9 @@
 """The source of each network and what the peers make of it: `python -m benchmarks.peers.export --out DIR [NAME ...]`.
 
 Runs in the peers' environment, where edgemm is not needed; each step of each network in a process of its own. What is
-there is not made again; a line of JSON for each step in DIR/made.jsonl: processor time, peak memory.
+there is not made again; a line of JSON for each step in DIR/made.jsonl: processor time and peak memory, measured as
+those of our conversions (benchmarks/spent.py): the whole command, imports included. Of litert-torch, what comes before
+it is not counted: torch's own import, the module, and torch.export, which it begins with.
 """
 
 from __future__ import annotations
@@ -9,7 +11,6 @@ from __future__ import annotations
 import argparse
 import json
 import logging
-import resource
 import subprocess
 import sys
 import time
@@ -19,6 +20,8 @@ from functools import partial
 from operator import methodcaller
 from pathlib import Path
 from typing import Any
+
+from benchmarks.spent import spent
 
 SAMPLES = 40
 CALIBRATE = 32
@@ -36,7 +39,9 @@ def main() -> int:
     given = parser.parse_args()
     given.out.mkdir(parents=True, exist_ok=True)
     if given.step:
-        print(json.dumps(_measured(given.step, given.name[0], given.out)))
+        warnings.simplefilter("ignore")
+        logging.disable(logging.WARNING)
+        print(json.dumps({"left_out_s": STEPS[given.step][0](given.name[0], given.out)}))
         return 0
     failed = 0
     for name in given.name or NETWORKS:
@@ -55,24 +60,19 @@ def _in_child(step: str, name: str, out: Path) -> bool:
     if done(step, name, out):
         return False
     command = [sys.executable, "-m", "benchmarks.peers.export", "--out", str(out), "--step", step, name]
+    row: dict[str, Any] = {"name": name, "step": step}
     try:
-        ran = subprocess.run(command, capture_output=True, text=True, timeout=TIMEOUT_S, check=False)
-        said = "" if ran.returncode == 0 else (ran.stderr.strip().splitlines() or ["no message"])[-1][:300]
+        used = spent(command, TIMEOUT_S)
+        left_out_s = json.loads(used.said.splitlines()[-1])["left_out_s"]
+        row |= {"cpu_s": round(used.cpu_s - left_out_s, 2), "peak_mb": round(used.peak_mb)}
     except subprocess.TimeoutExpired:
-        said = f"took more than {TIMEOUT_S} s"
-    row = {"name": name, "step": step, "error": said} if said else json.loads(ran.stdout.splitlines()[-1])
+        row["error"] = f"took more than {TIMEOUT_S} s"
+    except subprocess.CalledProcessError as error:
+        row["error"] = (error.stderr.strip().splitlines() or ["no message"])[-1][:300]
     print(json.dumps(row), flush=True)
     with (out / "made.jsonl").open("a") as file:
         file.write(json.dumps(row) + "\n")
-    return bool(said)
-
-
-def _measured(step: str, name: str, out: Path) -> dict[str, Any]:
-    warnings.simplefilter("ignore")
-    logging.disable(logging.WARNING)
-    seconds = STEPS[step][0](name, out)
-    peak_kb = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
-    return {"name": name, "step": step, "cpu_s": round(seconds, 2), "peak_mb": round(peak_kb / 1024)}
+    return "error" in row
 
 
 def _written(path: Path, write: Callable[[Path], Any]) -> None:
@@ -98,7 +98,6 @@ def source(name: str, out: Path) -> float:
         np.savez(
             out / f"{name}.npz", input=np.concatenate([each.numpy() for each in samples]), output=answers
         )
-        began = time.process_time()
         _written(
             out / f"{name}.onnx",
             lambda path: torch.onnx.export(
@@ -106,32 +105,31 @@ def source(name: str, out: Path) -> float:
                 opset_version=18, dynamo=True, external_data=False, verbose=False,
             ),
         )  # fmt: skip
-    return time.process_time() - began
+    return 0.0
 
 
 def litert(name: str, out: Path) -> float:
-    """litert-torch's float .tflite; torch.export, which it begins with, is not counted."""
-    import litert_torch
+    """litert-torch's float .tflite."""
     import torch
 
     from benchmarks.peers.networks import find, inputs, seeded
 
     torch.backends.mha.set_fastpath_enabled(False)
     module, sample = seeded(find(name)), inputs(find(name), 1)
-    exported, spent = torch.export.export, 0.0
+    exported, left_out_s = torch.export.export, time.process_time()
+    import litert_torch
 
     def timed(*given: Any, **options: Any) -> Any:
-        nonlocal spent
+        nonlocal left_out_s
         start = time.process_time()
         made = exported(*given, **options)
-        spent += time.process_time() - start
+        left_out_s += time.process_time() - start
         return made
 
     torch.export.export = timed
-    began = time.process_time()
     converted = litert_torch.convert(module, tuple(sample))
     _written(out / f"{name}.litert.tflite", lambda path: converted.export(str(path)))
-    return time.process_time() - began - spent
+    return left_out_s
 
 
 def edge_quantizer(name: str, out: Path) -> float:
@@ -141,7 +139,6 @@ def edge_quantizer(name: str, out: Path) -> float:
 
     samples = np.load(out / f"{name}.npz")["input"][:CALIBRATE]
     path = out / f"{name}.litert.tflite"
-    began = time.process_time()
     recipes = {"static": recipe.static_wi8_ai8(), "dynamic": recipe.dynamic_wi8_afp32()}
     for form, chosen in recipes.items():
         maker = quantizer.Quantizer(str(path), chosen)
@@ -153,7 +150,7 @@ def edge_quantizer(name: str, out: Path) -> float:
         )
         made = maker.quantize(ranges)
         _written(out / f"{name}.aeq_{form}.tflite", methodcaller("write_bytes", bytes(made.quantized_model)))
-    return time.process_time() - began
+    return 0.0
 
 
 def _signature(path: Path) -> tuple[str, str]:
@@ -180,7 +177,6 @@ def onnx_quantizer(name: str, out: Path) -> float:
             found = next(self.left, None)
             return None if found is None else {"input": found[None]}
 
-    began = time.process_time()
     ready = out / f"part.{name}.ready.onnx"
     quant_pre_process(str(out / f"{name}.onnx"), str(ready), skip_symbolic_shape=True)
     signed = quantization.QuantType.QInt8
@@ -200,7 +196,7 @@ def onnx_quantizer(name: str, out: Path) -> float:
         ),
     )
     ready.unlink()
-    return time.process_time() - began
+    return 0.0
 
 
 STEPS: dict[str, tuple[Callable[[str, Path], float], tuple[str, ...]]] = {
@@ -209,7 +205,8 @@ STEPS: dict[str, tuple[Callable[[str, Path], float], tuple[str, ...]]] = {
     "edge_quantizer": (edge_quantizer, ("aeq_static.tflite", "aeq_dynamic.tflite")),
     "onnx_quantizer": (onnx_quantizer, ("ort_u8s8.onnx", "ort_s8s8.onnx", "ort_dynamic.onnx")),
 }
-"""Step -> what does it and returns its seconds of processor time, and the files that it leaves, after the name."""
+"""Step -> what does it and returns the seconds of processor time that are not counted, and the files that it leaves,
+after the name."""
 
 
 if __name__ == "__main__":

@@ -2,13 +2,15 @@
 
 Each conversion and each network's timing has a process of its own. Files that are there are not made again, a line of
 JSON in DIR/rows.jsonl for each network that is measured (delete it to measure again); a table in DIR/table.md.
+
+What a conversion took is counted as that of the peers is (benchmarks/spent.py): the processor time of the whole
+command, imports and children included, and the most memory that it and its children held at one moment.
 """
 
 from __future__ import annotations
 
 import argparse
 import json
-import resource
 import subprocess
 import sys
 import time
@@ -16,6 +18,7 @@ from pathlib import Path
 from typing import Any
 
 from benchmarks.peers.table import FORMS, PEERS, SOURCE, checked, table
+from benchmarks.spent import compile_code, spent
 from benchmarks.timing import instruction_set, interleaved
 
 CALIBRATE = 32
@@ -38,6 +41,7 @@ def main() -> int:
     if given.time:
         print(json.dumps(measure(given.folder, given.name[0])))
         return 0
+    compile_code()
     rows = _rows(given.folder, given.name)
     (given.folder / "table.md").write_text(table(rows))
     missed = [line for line, held in checked(rows) if not held]
@@ -67,19 +71,22 @@ def _converted(folder: Path, name: str, form: str) -> dict[str, Any]:
     told = folder / "ours" / f"{name}.{form}.json"
     if not told.exists():
         told.parent.mkdir(exist_ok=True)
-        told.write_text(json.dumps(_in_child(folder, name, "--convert", form)))
+        told.write_text(json.dumps(_in_child(folder, name, "--convert", form, counted=True)))
     return json.loads(told.read_text())  # type: ignore[no-any-return]
 
 
-def _in_child(folder: Path, name: str, *options: str) -> dict[str, Any]:
+def _in_child(folder: Path, name: str, *options: str, counted: bool = False) -> dict[str, Any]:
+    """What a child says; with `counted`, what it took as well."""
     command = [sys.executable, "-m", "benchmarks.peers.measure", str(folder), name, *options]
     try:
-        done = subprocess.run(command, capture_output=True, text=True, timeout=TIMEOUT_S, check=False)
+        used = spent(command, TIMEOUT_S, watched=counted)
     except subprocess.TimeoutExpired:
         return {"error": f"took more than {TIMEOUT_S} s"}
-    if done.returncode:
-        return {"error": (done.stderr.strip().splitlines() or [f"exit code {done.returncode}"])[-1][:300]}
-    return json.loads(done.stdout.splitlines()[-1])  # type: ignore[no-any-return]
+    except subprocess.CalledProcessError as error:
+        told = error.stderr.strip().splitlines() or [f"exit code {error.returncode}"]
+        return {"error": told[-1][:300]}
+    found: dict[str, Any] = json.loads(used.said.splitlines()[-1])
+    return {"cpu_s": round(used.cpu_s, 2), "peak_mb": round(used.peak_mb), **found} if counted else found
 
 
 def _peers(folder: Path, name: str) -> dict[str, Any]:
@@ -90,11 +97,10 @@ def _peers(folder: Path, name: str) -> dict[str, Any]:
 
 
 def convert_one(folder: Path, name: str, form: str) -> dict[str, Any]:
-    """Processor time and peak memory of one conversion, with all that it imports and starts, and what it chose."""
+    """Converts, and says what was chosen."""
     import numpy as np
 
     samples = list(np.load(folder / f"{name}.npz")["input"][:CALIBRATE, None])
-    begin_s = _spent_s()
     from edgemm.converters import convert
 
     chosen = FORMS[form]
@@ -102,19 +108,7 @@ def convert_one(folder: Path, name: str, form: str) -> dict[str, Any]:
         folder / f"{name}.onnx", output=folder / "ours" / f"{name}.{form}", scheme=chosen.scheme, target=chosen.target,
         calibrate=None if chosen.scheme == "float" else samples, gate="warn" if chosen.scheme == "auto" else "off",
     )  # fmt: skip
-    told = done.to_json()
-    peaks = [resource.getrusage(who).ru_maxrss for who in (resource.RUSAGE_SELF, resource.RUSAGE_CHILDREN)]
-    return {
-        "cpu_s": round(_spent_s() - begin_s, 2),
-        "peak_mb": round(sum(peaks) / 1024),
-        "scheme": done.scheme,
-        "candidates": told.get("candidates", []),
-    }
-
-
-def _spent_s() -> float:
-    used = [resource.getrusage(who) for who in (resource.RUSAGE_SELF, resource.RUSAGE_CHILDREN)]
-    return sum(each.ru_utime + each.ru_stime for each in used)
+    return {"scheme": done.scheme, "candidates": done.to_json().get("candidates", [])}
 
 
 def measure(folder: Path, name: str) -> dict[str, Any]:
