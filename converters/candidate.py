@@ -18,7 +18,10 @@ class Candidate:
     predicted_us: float
     """One inference on the machine of the cost table, one thread, in microseconds: for ranking forms."""
     size_bytes: int
-    """Of the file without its card; estimated where it was not written."""
+    """Of the file; card and goldens count as those of the file that was written."""
+    size_is_estimated: bool = False
+    """It was not written, so its size is that of its constants and of what else was in the file that was written; of
+    small networks, that of a file on ranges that nobody measured."""
     latency: Latency | None = None
     """One inference on this machine, one thread; None where it was not measured."""
     fidelity: Fidelity | None = None
@@ -37,6 +40,7 @@ class Candidate:
             "predicted_us": round(self.predicted_us, 1),
             "latency": None if self.latency is None else self.latency.to_json(),
             "size_bytes": self.size_bytes,
+            "size_is_estimated": self.size_is_estimated,
             "worst_db": None if kept is None else round(kept.worst_db, 2),
             "fidelity": None if kept is None else kept.to_json(),
             "held": self.held,

@@ -5,10 +5,12 @@ neither depends on what else a machine does, so the same network always becomes 
 
 The forms are tried in an order, and the first that keeps the fidelity is taken:
 
-- "speed": the fastest first. Forms within `ALIKE` or `LEAST_US` of the fastest count as equally fast, and so does one
-  within `SMALL_ALIKE` that takes at most half of the room; of equally fast ones, the smallest comes first, and of
-  equally small ones (within `ALIKE` or `LEAST_BYTES`) the first in `ORDER`. Mixed counts as slower by `SEARCHED`: it
-  was searched for in the predictions and has the best of their errors, and it keeps less than dynamic does.
+- "speed": the fastest first. Forms within `ALIKE` of the fastest count as equally fast; of these the smallest comes
+  first, and of equally small ones (within `ALIKE` or `LEAST_BYTES`) the first in `ORDER`. A slower form comes before
+  them where it saves room that counts (a tenth, and `LEAST_BYTES`), and is slower by no more than `LEAST_US`, or by
+  no more than `SMALL_ALIKE` for half of the room. Float, which keeps everything, comes before a form that is faster by
+  no more than `LEAST_US` or `ALIKE` and saves no room that counts. Mixed counts as slower by `SEARCHED`: it was
+  searched for in the predictions and has the best of their errors, and it keeps less than dynamic does.
 - "size": the smallest first; of equally small ones, the fastest.
 - "accuracy": of those that are no slower than float, the one that keeps most; so all of these are tried. Float itself,
   which keeps everything, comes after them, and what is slower than float last.
@@ -31,6 +33,8 @@ SMALL_ALIKE = 1.05
 SEARCHED = 1.1
 LEAST_BYTES = 4096
 """Of sizes: names and descriptions in a file take more."""
+SAVING = 0.9
+"""The share of the room that a form may take at most to have saved some that counts."""
 HALF = 0.5
 ORDER = ("static", "dynamic", "mixed", "float")
 """Of forms that are alike in all else."""
@@ -44,7 +48,7 @@ class Estimate:
     predicted_us: float
     """One inference, one thread."""
     size_bytes: int
-    """Of its constants."""
+    """Of its file, or of its constants where they are nearly all of it; the same of all forms of a network."""
 
     @property
     def counted_us(self) -> float:
@@ -72,14 +76,35 @@ def rivals(forms: Sequence[Estimate]) -> tuple[Estimate, ...]:
 
 def _fastest(forms: Sequence[Estimate]) -> Estimate:
     best = min(each.counted_us for each in forms)
-    alike = [each for each in forms if each.counted_us <= max(best * ALIKE, best + LEAST_US)]
+    alike = [each for each in forms if each.counted_us <= best * ALIKE]
     first = min(alike, key=_by_size(alike))
-    small = [
-        each
-        for each in forms
-        if each.counted_us <= best * SMALL_ALIKE and each.size_bytes <= HALF * first.size_bytes
-    ]
-    return min(small or [first], key=_by_size(small))
+    saving = [each for each in forms if saves_room(each, first) and _is_worth(each, first, best)]
+    if saving:
+        small = [each for each in saving if each.size_bytes <= _alike_bytes(saving)]
+        best = min(each.counted_us for each in small)
+        first = min((each for each in small if each.counted_us <= best * ALIKE), key=_by_size(small))
+    for each in forms:
+        if each.form == "float" and not saves_room(first, each) and _is_as_fast(each, first):
+            return each
+    return first
+
+
+def saves_room(form: Estimate, other: Estimate) -> bool:
+    """Whether a form is smaller than another by more than counts."""
+    saved = other.size_bytes - form.size_bytes
+    return saved >= LEAST_BYTES and form.size_bytes <= SAVING * other.size_bytes
+
+
+def _is_worth(form: Estimate, other: Estimate, best_us: float) -> bool:
+    """A smaller form is not too slow for what it saves."""
+    if form.counted_us <= best_us + LEAST_US:
+        return True
+    return form.counted_us <= best_us * SMALL_ALIKE and form.size_bytes <= HALF * other.size_bytes
+
+
+def _is_as_fast(form: Estimate, other: Estimate) -> bool:
+    """Nobody notices how much slower it is."""
+    return form.counted_us <= max(other.counted_us * ALIKE, other.counted_us + LEAST_US)
 
 
 def _smallest(forms: Sequence[Estimate]) -> Estimate:
@@ -107,7 +132,7 @@ def _alike_bytes(forms: Sequence[Estimate]) -> float:
 
 
 def said(chosen: Estimate, forms: Sequence[Estimate], missed: Callable[[str], bool], prefer: Prefer) -> str:
-    """Why a form was taken, for people.
+    """Why a form was taken, for people: what can be seen in the figures of the forms.
 
     Args:
         missed: of a form, whether it was tried and did not keep the fidelity.
@@ -115,21 +140,67 @@ def said(chosen: Estimate, forms: Sequence[Estimate], missed: Callable[[str], bo
     lost = [each.form for each in forms if missed(each.form)]
     besides = f"; {' and '.join(lost)} did not hold the gate" if lost else ""
     rest = [each for each in forms if each.form not in lost]
+    if len(rest) == 1:
+        return ("it alone is left" if lost else "no other form is possible") + besides
+    told = {"accuracy": _most_accurate, "size": _small_enough, "speed": _fast_enough}[prefer]
+    return told(chosen, rest) + besides
+
+
+def _most_accurate(chosen: Estimate, rest: Sequence[Estimate]) -> str:
+    if chosen in rivals(rest):
+        return "it keeps most of those that are predicted to be no slower than float"
+    if chosen.form == "float":
+        return "none is predicted to be faster by more than counts"
+    return "it is the next that holds the gate"
+
+
+def _small_enough(chosen: Estimate, rest: Sequence[Estimate]) -> str:
+    if chosen.size_bytes > _alike_bytes(rest):
+        return "it is the next that holds the gate"
+    return "none is smaller by more than counts"
+
+
+def _fast_enough(chosen: Estimate, rest: Sequence[Estimate]) -> str:
     fastest = min(rest, key=lambda each: each.counted_us)
-    if prefer == "accuracy" and chosen in rivals(forms):
-        why = "it keeps most of those that are predicted to be no slower than float"
-    elif len(rest) == 1:
-        why = "it alone is left" if lost else "no other form is possible"
-    elif prefer == "size":
-        why = "none is smaller by more than counts"
-    elif chosen is fastest:
+    if chosen is fastest:
         sooner = any(each.predicted_us < chosen.predicted_us for each in rest)
-        why = (
-            "none is predicted to be faster by more than counts"
-            if sooner
-            else "it is predicted to be the fastest"
+        told = "none is predicted to be faster by more than counts"
+        return told if sooner else "it is predicted to be the fastest"
+    gained_us = chosen.predicted_us - fastest.predicted_us
+    if gained_us <= 0.0:
+        return "none is predicted to be faster"
+    gained = f"{fastest.form} is predicted to be faster by {_us(gained_us)} alone"
+    if saves_room(chosen, fastest):
+        return f"{gained}, and takes {_kb(fastest.size_bytes - chosen.size_bytes)} more"
+    if chosen.form == "float":
+        return f"{gained} and saves no room that counts, and float keeps everything"
+    return gained if _is_as_fast(chosen, fastest) else f"{fastest.form} is predicted to be faster"
+
+
+def against(form: Estimate, chosen: Estimate) -> str:
+    """Why another form was not taken, for people: how it differs from the one that was."""
+    ratio = form.predicted_us / max(chosen.predicted_us, 1e-9)
+    more = form.size_bytes - chosen.size_bytes
+    larger = form.size_bytes > _alike_bytes([form, chosen])
+    smaller = chosen.size_bytes > _alike_bytes([form, chosen])
+    room = f"larger by {_kb(more)}" if larger else f"smaller by {_kb(-more)}" if smaller else ""
+    if ratio > ALIKE:
+        return f"slower: predicted {ratio:.2f} times as long" + (
+            f", and {room}" if larger else f", though {room}" if smaller else ""
         )
-    else:
-        gained_us = chosen.counted_us - fastest.counted_us
-        why = f"{fastest.form} is predicted to be faster by {gained_us:.2g} us alone, and is not as small or plain"
-    return why + besides
+    if ratio * ALIKE >= 1.0:
+        return room or "neither smaller nor faster by more than counts"
+    faster = f"faster by {_us(chosen.predicted_us - form.predicted_us)}"
+    if larger or smaller:
+        return f"{room}, though {faster}" if larger else f"{faster}, and {room}"
+    if form.form == "mixed" and form.counted_us * ALIKE >= chosen.counted_us:
+        return f"{faster}, less than the {SEARCHED - 1:.0%} that mixed has to win"
+    return f"{faster} alone"
+
+
+def _us(us: float) -> str:
+    return f"{us:.2g} us" if us < 100 else f"{us:.0f} us"
+
+
+def _kb(count: int) -> str:
+    return f"{count / 1000:.1f} kB" if count < 100_000 else f"{count / 1000:.0f} kB"

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import onnx_ir as ir
 
+from edgemm.quantize.equal_constants import equal_constants
 from edgemm.quantize.plan import Plan
 
 WIDTHS = {"int8": 1, "int32": 4}
@@ -11,7 +12,8 @@ WIDTHS = {"int8": 1, "int32": 4}
 
 
 def stored_bytes(model: ir.Model, plan: Plan) -> int:
-    """Bytes of all constants that nodes read, each form of each counted once."""
+    """Bytes of all constants that nodes read, each form of each content counted once: both writers store it once."""
+    first = equal_constants(value for node in model.graph for value in node.inputs if value is not None)
     found: dict[tuple[str, str], int] = {}
     for node in model.graph:
         for index, value in enumerate(node.inputs):
@@ -21,5 +23,6 @@ def stored_bytes(model: ir.Model, plan: Plan) -> int:
             dtype = "" if grid is None else grid.dtype
             width = value.const_value.dtype.itemsize if grid is None else WIDTHS[grid.dtype]
             scales = 0 if grid is None else grid.scale.nbytes
-            found[str(value.name), dtype] = int(value.const_value.size * width) + scales
+            content = str(first.get(str(value.name), value).name)
+            found[content, dtype] = int(value.const_value.size * width) + scales
     return sum(found.values())

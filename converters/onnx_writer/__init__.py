@@ -5,6 +5,7 @@ check_onnx(file.payload)           raises when the file breaks ONNX's rules or t
 
 placement.py    Q/DQ pairs around integer operators     constants.py   weights, biases and operands as integers
 dynamic.py      int8 weights, activations quantized while running
+shared.py       constants that hold the same, stored once
 onnx_check.py   what every written file must fulfil
 """
 

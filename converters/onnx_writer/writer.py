@@ -17,6 +17,7 @@ from edgemm.converters.onnx_writer.dynamic import make_dynamic
 from edgemm.converters.onnx_writer.functions import write_functions
 from edgemm.converters.onnx_writer.placement import FLOAT_MARK, Placement
 from edgemm.converters.onnx_writer.saturation import drop_saturating
+from edgemm.converters.onnx_writer.shared import share_constants
 from edgemm.converters.passes.dead_code import remove_dead_code, sort_nodes
 from edgemm.converters.passes.names import strip_grids, strip_metadata, unique_names
 from edgemm.converters.passes.opset import OPSET
@@ -78,6 +79,7 @@ def write_onnx(
     write_functions(copy.graph, opset, FLOAT_MARK if plan.precision else "")
     copy.opset_imports.pop(DOMAIN, None)
     remove_dead_code(copy)
+    share_constants(copy.graph)
     sort_nodes(copy)
     unique_names(copy)
     inputs, outputs = (

@@ -2,21 +2,22 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 
 from edgemm.converters.candidate import Candidate
 from edgemm.converters.pipeline.forms import INTEGER, Form, Tried
 from edgemm.converters.pipeline.measure import measure_again
-from edgemm.converters.pipeline.plan import take
+from edgemm.converters.pipeline.plan import NOTHING_PAYS, take
+from edgemm.converters.pipeline.sizes import beside_bytes
 from edgemm.converters.pipeline.work import Work
 from edgemm.converters.pipeline.write import check_written_float, leave_out, write_planned
 from edgemm.errors import UnsupportedOperator
-from edgemm.quantize.choice import rivals, said
-from edgemm.quantize.stored_size import stored_bytes
+from edgemm.quantize.choice import Estimate, against, in_order, rivals, said
+from edgemm.quantize.costs import Cost
 
 FLOAT_FASTER = (
     "float is faster here: it is predicted to take {in_float:.3g} ms, and the fastest int8 form, {form}, {int8:.3g} "
-    "ms. --prefer size, or --scheme {form}, gives int8"
+    "ms. {how} gives int8"
 )
 NO_DATA = "there is no calibration data, so dynamic and float alone were weighed: --calibrate shows ranges for the rest"
 NO_INTEGERS = "io (--io) int8 has no effect: with the scheme {}, inputs and outputs stay float"
@@ -105,92 +106,108 @@ def back_to(work: Work, form: Form) -> None:
 
 def tell_choice(work: Work) -> None:
     """The candidates, and a sentence about the one that was taken."""
-    work.candidates = tuple(_candidate(work, form) for form in work.forms)
+    sizes = {form.name: _size(work, form) for form in work.forms}
+    known = [
+        Estimate(form.name, _cost(work, form).total_us, size)
+        for form, size in zip(work.forms, sizes.values(), strict=True)
+    ]
+    chosen = next((each for each in known if each.form == work.plan.scheme), None)
+    reason = "the only one" if chosen is None else said(chosen, known, _missed(work), work.options.prefer)
+    work.candidates = tuple(
+        _candidate(work, form, each, reason if each is chosen else _why_not(work, each, chosen))
+        for form, each in zip(work.forms, known, strict=True)
+    )
+    if chosen is None:  # a repair has made another form of the only one
+        cost = work.prices.cost(work.prepared.model, work.plan).total_us
+        made = Estimate(work.plan.scheme, cost, len(work.written.payload))
+        work.candidates = (_taken(work, made, "it holds the gate, and the other did not"), *work.candidates)
     if work.options.settings.io == "int8" and work.plan.scheme not in INTEGER:
         work.notes.append(NO_INTEGERS.format(work.plan.scheme))
     if work.options.scheme != "auto" or len(work.forms) < 2:
         return
-    work.notes.append(f"scheme {work.plan.scheme}: {_reason(work)}")
+    work.notes.append(f"scheme {work.plan.scheme}: {reason}")
     if work.calibration_data is None and work.own_ranges is None:
         work.notes.append(NO_DATA)
     if work.plan.scheme == "float":
-        work.notes += _why_float(work)
+        work.notes += _why_float(work, known)
 
 
 def _missed(work: Work) -> Callable[[str], bool]:
     return lambda name: name in work.tried and not work.tried[name].held and name != work.plan.scheme
 
 
-def _reason(work: Work) -> str:
-    estimates = [form.estimate for form in work.forms]
-    chosen = next(each for each in estimates if each.form == work.plan.scheme)
-    return said(chosen, estimates, _missed(work), work.options.prefer)
-
-
-def _why_float(work: Work) -> list[str]:
-    int8 = [form for form in work.forms if form.name != "float"]
-    fastest = min(int8, key=lambda form: form.cost.total_us)
-    in_float = next(form for form in work.forms if form.name == "float").cost.total_us
-    if fastest.cost.total_us < in_float:
+def _why_float(work: Work, known: Sequence[Estimate]) -> list[str]:
+    fastest = min((each for each in known if each.form != "float"), key=lambda each: each.predicted_us)
+    in_float = next(each.predicted_us for each in known if each.form == "float")
+    if fastest.predicted_us < in_float:
         lost = "; ".join(
             f"{name}: {'; '.join(each.fidelity.missed) if each.fidelity else each.why}"
             for name, each in work.tried.items()
             if not each.held
         )
-        return [FLOAT_ALONE.format(lost=lost, form=fastest.name)] if lost else []
+        return [FLOAT_ALONE.format(lost=lost, form=fastest.form)] if lost else []
+    smallest = in_order(known, "size")[0].form != "float"
+    how = f"--prefer size, or --scheme {fastest.form}," if smallest else f"--scheme {fastest.form}"
     return [
-        FLOAT_FASTER.format(in_float=in_float / 1000, form=fastest.name, int8=fastest.cost.total_us / 1000)
+        FLOAT_FASTER.format(
+            in_float=in_float / 1000, form=fastest.form, int8=fastest.predicted_us / 1000, how=how
+        )
     ]
 
 
-def _candidate(work: Work, form: Form) -> Candidate:
-    tried, chosen = work.tried.get(form.name), form.name == work.plan.scheme
-    if chosen:
-        cost = work.prices.cost(work.prepared.model, work.plan)
-        why = "the only one" if len(work.forms) == 1 else _reason(work)
-        if work.options.scheme != "auto":
-            why = "asked for"
-        return Candidate(
-            form.name,
-            cost.total_us,
-            len(work.written.payload),
-            work.latency,
-            work.fidelity,
-            not work.fidelity.missed,
-            True,
-            why,
-        )
+def _candidate(work: Work, form: Form, known: Estimate, why: str) -> Candidate:
+    tried = work.tried.get(form.name)
+    if form.name == work.plan.scheme:
+        return _taken(work, known, why)
     latency = tried.latency if tried is not None else None
     if form.name == "float" and latency is None:
         latency = work.float_latency
     return Candidate(
         form.name,
-        form.cost.total_us,
-        tried.size_bytes if tried is not None and tried.size_bytes else form.size_bytes + _beside(work),
+        known.predicted_us,
+        known.size_bytes,
+        not _is_written(tried),
         latency,
         None if tried is None else tried.fidelity,
         None if tried is None else tried.held,
         False,
-        _why_not(work, form, tried),
+        why,
     )
 
 
-def _beside(work: Work) -> int:
-    """Bytes of a file that are not constants: of the one that was written."""
-    return max(len(work.written.payload) - stored_bytes(work.prepared.model, work.plan), 0)
+def _taken(work: Work, known: Estimate, why: str) -> Candidate:
+    """The form that was written."""
+    if work.options.scheme != "auto":
+        why = "asked for" if work.options.scheme == known.form else NOTHING_PAYS
+    held = not work.fidelity.missed
+    return Candidate(
+        known.form, known.predicted_us, known.size_bytes, False, work.latency, work.fidelity, held, True, why
+    )
 
 
-def _why_not(work: Work, form: Form, tried: Tried | None) -> str:
+def _cost(work: Work, form: Form) -> Cost:
+    """Of the file as it is, where it is that form's: a repair may have changed it."""
+    written = form.name == work.plan.scheme
+    return work.prices.cost(work.prepared.model, work.plan) if written else form.cost
+
+
+def _size(work: Work, form: Form) -> int:
+    tried = work.tried.get(form.name)
+    if form.name == work.plan.scheme:
+        return len(work.written.payload)
+    return (
+        tried.size_bytes if tried is not None and _is_written(tried) else form.size_bytes + beside_bytes(work)
+    )
+
+
+def _is_written(tried: Tried | None) -> bool:
+    return tried is not None and tried.size_bytes > 0
+
+
+def _why_not(work: Work, form: Estimate, chosen: Estimate | None) -> str:
+    tried = work.tried.get(form.form)
     if tried is not None and tried.why:
         return tried.why
     if tried is not None and tried.fidelity is not None and tried.fidelity.missed:
         return f"below the gate: {'; '.join(tried.fidelity.missed)}"
-    chosen = next(each for each in work.forms if each.name == work.plan.scheme)
-    ratio = form.cost.total_us / max(chosen.cost.total_us, 1e-9)
-    if ratio > 1.03:
-        return f"slower: predicted {ratio:.2f} times as long"
-    beside = _beside(work)
-    larger = (form.size_bytes + beside) / max(chosen.size_bytes + beside, 1)
-    if larger > 1.03:
-        return f"larger: {larger:.1f} times"
-    return "neither smaller nor faster by more than counts"
+    return "below the gate" if chosen is None else against(form, chosen)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 
 import onnx_ir as ir
@@ -22,7 +22,6 @@ from edgemm.quantize.legality import RECURRENT
 from edgemm.quantize.plan import Plan, Precision
 from edgemm.quantize.prices import Prices
 from edgemm.quantize.scheme import automatic_scheme
-from edgemm.quantize.stored_size import stored_bytes
 from edgemm.quantize.target import Target
 
 INTEGER = ("static", "mixed")
@@ -39,7 +38,7 @@ class Form:
     calibration: Calibration | None
     cost: Cost
     size_bytes: int
-    """Of its constants."""
+    """Of its file, or of its constants: see `pipeline/sizes.py`."""
     weighed_only: bool = False
     """Planned on ranges that nobody measured."""
 
@@ -95,8 +94,13 @@ def planned(
     calibration: Calibration | None,
     prices: Prices,
     float_nodes: frozenset[str],
+    size: Callable[[ir.Model, Plan], int],
 ) -> Form:
-    """One form."""
+    """One form.
+
+    Args:
+        size: how large its file will be.
+    """
     plan = make_plan(
         model,
         calibration if scheme in INTEGER else None,
@@ -108,7 +112,7 @@ def planned(
     )
     check_plan(model, plan)
     kept = calibration if scheme in INTEGER else None
-    return Form(plan, model, kept, prices.cost(model, plan), stored_bytes(model, plan))
+    return Form(plan, model, kept, prices.cost(model, plan), size(model, plan))
 
 
 def graph_for(model: ir.Model, scheme: str, format_: str, *, others: bool) -> ir.Model:

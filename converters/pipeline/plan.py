@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import replace
+from functools import partial
 
 import onnx_ir as ir
 
@@ -21,13 +22,14 @@ from edgemm.converters.pipeline.forms import (
     renamed,
     worth_weighing,
 )
+from edgemm.converters.pipeline.sizes import form_bytes
 from edgemm.converters.pipeline.work import Work
 from edgemm.costs import CostTable, table_for
 from edgemm.errors import InputError
 from edgemm.quantize import Calibration, calibrate, explain_plan
 from edgemm.quantize.choice import in_order
 from edgemm.quantize.nominal import nominal
-from edgemm.quantize.plan import Precision
+from edgemm.quantize.plan import Plan, Precision
 from edgemm.quantize.prices import Prices
 from edgemm.quantize.scheme import automatic_scheme
 from edgemm.quantize.target import Target
@@ -50,8 +52,6 @@ def plan(work: Work) -> None:
     while work.form is None or work.form is not work.forms[0]:
         take(work, work.forms[0])
         work.forms = _in_order(work, work.forms)  # on measured ranges another may be faster
-    if work.plan.scheme == "mixed" and set(work.plan.precision.values()) <= {Precision.FLOAT}:
-        work.notes.append(NOTHING_PAYS)
 
 
 def take(work: Work, form: Form) -> None:
@@ -123,7 +123,17 @@ def _forms(work: Work, schemes: tuple[str, ...]) -> list[Form]:
 def _planned(work: Work, model: ir.Model, scheme: str, ranges: Calibration | None) -> Form:
     target = target_named(work.options.target, work.options.format)
     kept = _float_in_training(work) | float_in_source(work, target.integer_only)
-    return planned(work.prepared, model, scheme, target, ranges, work.prices, kept)
+    found = planned(
+        work.prepared, model, scheme, target, ranges, work.prices, kept, partial(form_bytes, work)
+    )
+    if scheme == work.options.scheme == "mixed" and found.plan.precision and _is_float(found.plan):
+        work.notes.append(NOTHING_PAYS)
+        return _planned(work, model, "float", None)
+    return found
+
+
+def _is_float(plan: Plan) -> bool:
+    return set(plan.precision.values()) <= {Precision.FLOAT}
 
 
 def _in_order(work: Work, forms: Sequence[Form]) -> tuple[Form, ...]:

@@ -14,6 +14,7 @@ from edgemm.converters.pipeline.forms import INTEGER, Form
 from edgemm.converters.pipeline.measure import explain, not_finite_because
 from edgemm.converters.pipeline.node_costs import tell_costs
 from edgemm.converters.pipeline.plan import float_in_source, with_shared_states
+from edgemm.converters.pipeline.sizes import form_bytes
 from edgemm.converters.pipeline.work import Work
 from edgemm.converters.pipeline.write import check_written_float
 from edgemm.converters.repair import Clock, Repaired, State
@@ -22,7 +23,6 @@ from edgemm.converters.written import write_plan
 from edgemm.quantize import Calibration, explain_plan, make_plan
 from edgemm.quantize.choice import Estimate, in_order
 from edgemm.quantize.plan import Plan
-from edgemm.quantize.stored_size import stored_bytes
 from edgemm.quantize.target import Target
 
 SCREENED_ON = 16
@@ -100,7 +100,7 @@ def _gain(work: Work, form: Form, holder: Form) -> float:
 def _is_better(work: Work, state: State, holder: Form) -> bool:
     """What a repair has made of a form still comes before the form that holds without."""
     cost = work.prices.cost(state.model, state.plan).total_us
-    made = Estimate(state.plan.scheme, cost, stored_bytes(state.model, state.plan))
+    made = Estimate(state.plan.scheme, cost, form_bytes(work, state.model, state.plan))
     return in_order([made, holder.estimate], work.options.prefer)[0] is made
 
 

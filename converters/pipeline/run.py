@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
@@ -144,6 +144,14 @@ def _conversion(work: Work) -> Conversion:
         work.examples,
         used_data(work),
         work.options.limits,
-        work.candidates,
+        _with_cards(work),
         work.node_us,
     )
+
+
+def _with_cards(work: Work) -> tuple[Candidate, ...]:
+    """The candidates, as large as their files would be with the card and goldens of the one that was written."""
+    if work.artifact is None:
+        return work.candidates
+    described = work.artifact.size_bytes - len(work.written.payload)
+    return tuple(replace(each, size_bytes=each.size_bytes + described) for each in work.candidates)

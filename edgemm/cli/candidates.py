@@ -17,14 +17,14 @@ MOST = 90
 
 
 def candidate_rows(candidates: Sequence[Candidate]) -> list[tuple[str, ...]]:
-    """A row for each form, the chosen one marked; "-" for what was not measured, and
-    "some" before sizes of what was not written."""
+    """A row for each form, the chosen one marked; "-" for what was not measured, and "about"
+    before sizes that are estimates."""
     return [
         (
             f"{'> ' if each.chosen else '  '}{each.form}",
             milliseconds(each.predicted_us / 1000.0),
             "-" if each.latency is None else milliseconds(each.latency.median_ms),
-            f"{'' if each.chosen or each.fidelity is not None else 'some '}{size(each.size_bytes)}",
+            f"{'about ' if each.size_is_estimated else ''}{size(each.size_bytes)}",
             "-" if each.fidelity is None else f"{each.fidelity.worst_db:.1f} dB",
             excerpt(each.why, MOST),
         )

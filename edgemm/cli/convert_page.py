@@ -144,7 +144,7 @@ def _forms(done: Conversion) -> str:
             f"{each.form}{' (chosen)' if each.chosen else ''}",
             f"{each.predicted_us / 1000:.3g} ms",
             "-" if each.latency is None else f"{each.latency.median_ms:.3g} ms",
-            size(each.size_bytes),
+            f"{'about ' if each.size_is_estimated else ''}{size(each.size_bytes)}",
             "-" if (kept := _kept(each)) is None else _decibels(kept),
             {True: "held", False: "!missed", None: "-" if each.form == "float" else "not tried"}[each.held],
             each.why,

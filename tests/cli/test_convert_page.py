@@ -20,6 +20,7 @@ from benchmarks.collapse import converted, head, parsed
 from edgemm import data
 from edgemm.card import ModelCard
 from edgemm.cli import main
+from edgemm.cli.candidates import candidate_rows
 from edgemm.cli.convert_page import losses, write_page
 from edgemm.cli.demo.report import table
 from edgemm.cli.next_steps import next_steps
@@ -159,6 +160,7 @@ def candidates(done: Conversion) -> tuple[Any, ...]:
         values = {
             "latency": None,
             "size_bytes": 10,
+            "size_is_estimated": form == "dynamic",
             "fidelity": kept,
             "chosen": False,
             "why": f"{form}: {HOSTILE}",
@@ -171,6 +173,13 @@ def candidates(done: Conversion) -> tuple[Any, ...]:
         one("mixed", 1.25, None),
         one("float", 5, None),
     )
+
+
+def test_sizes_that_are_estimates_are_marked(hostile: Conversion, tmp_path: Path) -> None:
+    weighed = candidates(hostile)
+    write_page(tmp_path / "page.html", replace(hostile, candidates=weighed))
+    assert (tmp_path / "page.html").read_text().count("about 10 B") == 1
+    assert [row[3] for row in candidate_rows(weighed)] == ["10 B", "about 10 B", "10 B", "10 B"]
 
 
 def test_forms_are_drawn_over_their_predicted_latency(hostile: Conversion, tmp_path: Path) -> None:

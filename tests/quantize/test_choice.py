@@ -4,14 +4,14 @@ from typing import Any
 
 import pytest
 
-from edgemm.quantize.choice import Estimate, in_order, rivals, said
+from edgemm.quantize.choice import Estimate, against, in_order, rivals, said
 
 KB = 1000
 
 
-def forms(**given: tuple[float, int]) -> list[Estimate]:
+def forms(**given: tuple[float, float]) -> list[Estimate]:
     """Form -> predicted tens of microseconds, and kilobytes."""
-    return [Estimate(form, us * 10.0, size * KB) for form, (us, size) in given.items()]
+    return [Estimate(form, us * 10.0, round(size * KB)) for form, (us, size) in given.items()]
 
 
 def names(estimates: Any) -> list[str]:
@@ -33,12 +33,32 @@ def names(estimates: Any) -> list[str]:
         ({"static": (500, 100), "mixed": (470, 100)}, ["static", "mixed"]),  # not worth a search
         (
             {"float": (0.3, 400), "dynamic": (0.4, 100), "static": (0.9, 102)},
-            ["static", "dynamic", "float"],
-        ),  # 6 us
+            ["dynamic", "static", "float"],
+        ),  # room that counts, for 1 us; and then for 6 us
+        ({"float": (0.5, 400), "static": (2, 100)}, ["float", "static"]),  # 15 us
+        (
+            {"float": (0.5, 8.8), "dynamic": (0.6, 10.4), "static": (1.1, 15.5)},
+            ["float", "dynamic", "static"],
+        ),
+        (
+            {"float": (0.5, 8.8), "static": (0.51, 6.0)},
+            ["float", "static"],
+        ),  # 2.8 kB are not room that counts
+        ({"float": (0.5, 60), "static": (0.6, 55)}, ["float", "static"]),  # not even a tenth
+        ({"float": (0.9, 8.8), "static": (0.4, 6.0)}, ["float", "static"]),  # 5 us, and it keeps everything
+        ({"float": (1.5, 8.8), "static": (0.4, 6.0)}, ["static", "float"]),  # 11 us
+        ({"float": (1000, 50), "static": (980, 47)}, ["float", "static"]),  # 2 %
+        (
+            {"static": (1.2, 100), "dynamic": (0.9, 99)},
+            ["dynamic", "static"],
+        ),  # as small, and faster by a third
+        ({"static": (1.2, 80), "dynamic": (0.9, 99)}, ["static", "dynamic"]),
         ({"static": (500, 100), "mixed": (400, 110)}, ["mixed", "static"]),
     ],
 )
-def test_speed_is_what_is_looked_for_first(given: dict[str, tuple[float, int]], expected: list[str]) -> None:
+def test_speed_is_what_is_looked_for_first(
+    given: dict[str, tuple[float, float]], expected: list[str]
+) -> None:
     assert names(in_order(forms(**given))) == expected
     assert names(in_order(forms(**given)[::-1])) == expected
 
@@ -60,7 +80,50 @@ def test_it_is_said_why() -> None:
     assert said(by_name["static"], given, lambda form: False, "speed") == "it is predicted to be the fastest"
     told = said(by_name["dynamic"], given, lambda form: form == "static", "speed")
     assert told == "it is predicted to be the fastest; static did not hold the gate"
-    alike = forms(float=(100, 400), dynamic=(102, 100))
-    assert "float is predicted to be faster by 20 us alone" in said(
-        alike[1], alike, lambda form: False, "speed"
-    )
+
+
+@pytest.mark.parametrize(
+    ("prefer", "given", "chosen", "expected"),
+    [
+        ("speed", {"float": (100, 400), "dynamic": (102, 100)}, "dynamic",
+         "float is predicted to be faster by 20 us alone, and takes 300 kB more"),
+        ("speed", {"float": (0.6, 9), "static": (0.4, 6)}, "float",
+         "static is predicted to be faster by 2 us alone and saves no room that counts, and float keeps everything"),
+        ("speed", {"static": (50, 100), "mixed": (48, 100)}, "static",
+         "none is predicted to be faster by more than counts"),
+        ("speed", {"float": (10, 100), "mixed": (9.8, 50)}, "mixed", "none is predicted to be faster"),
+        ("size", {"static": (50, 102), "dynamic": (60, 100)}, "static", "none is smaller by more than counts"),
+        ("size", {"float": (50, 400), "dynamic": (60, 100)}, "float", "it is the next that holds the gate"),
+        ("accuracy", {"float": (50, 400), "mixed": (48, 100)}, "float",
+         "none is predicted to be faster by more than counts"),
+        ("accuracy", {"float": (50, 400), "static": (40, 100)}, "static",
+         "it keeps most of those that are predicted to be no slower than float"),
+        ("accuracy", {"float": (50, 400), "static": (60, 100)}, "static", "it is the next that holds the gate"),
+    ],
+    ids=range(9),
+)  # fmt: skip
+def test_what_is_said_is_what_the_figures_say(prefer: Any, given: Any, chosen: str, expected: str) -> None:
+    known = forms(**given)
+    taken = next(each for each in known if each.form == chosen)
+    assert said(taken, known, lambda form: False, prefer) == expected
+
+
+@pytest.mark.parametrize(
+    ("form", "expected"),
+    [
+        ({"static": (1.0, 100)}, "neither smaller nor faster by more than counts"),
+        ({"static": (2.1, 100)}, "slower: predicted 2.10 times as long"),
+        ({"static": (2.1, 112)}, "slower: predicted 2.10 times as long, and larger by 12.0 kB"),
+        ({"static": (2.1, 88)}, "slower: predicted 2.10 times as long, though smaller by 12.0 kB"),
+        ({"static": (1.0, 400)}, "larger by 300 kB"),
+        ({"static": (0.9, 102)}, "faster by 1 us alone"),
+        ({"static": (0.9, 400)}, "larger by 300 kB, though faster by 1 us"),
+        ({"static": (0.9, 60)}, "faster by 1 us, and smaller by 40.0 kB"),
+        ({"mixed": (0.95, 100)}, "faster by 0.5 us, less than the 10% that mixed has to win"),
+    ],
+    ids=range(9),
+)
+def test_other_forms_are_told_by_what_they_differ_in(form: Any, expected: str) -> None:
+    (other,) = forms(**form)
+    (chosen,) = forms(dynamic=(1.0, 100))
+    assert against(other, chosen) == expected

@@ -25,3 +25,16 @@ def test_each_form_of_a_constant_counts_once(build: Any, noise: Any, weights: An
         "dynamic": numbers + scales + 4 * biases,
         "static": numbers + scales + 4 * biases + scales,
     }
+
+
+def test_equal_contents_count_once_under_any_name(build: Any, weights: Any) -> None:
+    held = weights(8, 8)
+    model = build(
+        "net (float[1,8] x) => (float[1,8] y) "
+        "{ [one] a = Gemm <transB = 1> (x, v, b)  [two] y = Gemm <transB = 1> (a, w, b) }",
+        v=held,
+        w=held.copy(),
+        b=weights(8),
+    )
+    assert stored_bytes(model, make_plan(model, None, scheme="float")) == 4 * (64 + 8)
+    assert stored_bytes(model, make_plan(model, None, scheme="dynamic")) == 64 + 4 * 8 + 4 * 8

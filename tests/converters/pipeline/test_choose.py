@@ -15,6 +15,7 @@ import edgemm
 from edgemm.artifact import read_artifact
 from edgemm.converters import convert
 from edgemm.converters.pipeline import Conversion
+from edgemm.converters.pipeline.plan import NOTHING_PAYS
 from edgemm.converters.written import write_plan
 from edgemm.costs import CostTable
 from edgemm.errors import FidelityMissed, InputError, UnsupportedOperator
@@ -37,6 +38,15 @@ FUNCTIONS = """net (float[1,8,24,24] x) => (float[1,8,24,24] y) {
 }"""
 """Next to nothing that has an integer form."""
 
+TINY = """net (float[1,12] x) => (float[1,12] y) {
+  a = MatMul (x, t)
+  b = HardSwish (a)
+  c = MatMul (b, t)
+  d = HardSwish (c)
+  y = MatMul (d, t)
+}"""
+"""144 weights, used three times."""
+
 
 def source(folder: Path, text: str) -> Path:
     """A network as a file."""
@@ -46,6 +56,7 @@ def source(folder: Path, text: str) -> Path:
         "w": random.standard_normal((16, 16, 3, 3)) * 0.1,
         "small": random.standard_normal((8, 8, 1, 1)) * 0.3,
         "two": np.array(2.0),
+        "t": random.standard_normal((12, 12)) * 0.3,
     }
     used = {name for node in proto.graph.node for name in node.input}
     proto.graph.initializer.extend(
@@ -184,6 +195,37 @@ def test_candidates_are_in_the_json_and_in_the_card(tmp_path: Path) -> None:
     assert not any("latency" in each for each in card.quantization["candidates"])
 
 
+@pytest.mark.parametrize("ending", ["tflite", "onnx"])
+def test_sizes_of_what_was_not_written_are_near_and_told_as_estimates(tmp_path: Path, ending: str) -> None:
+    done = converted(tmp_path, PLAIN, ending)
+    assert [each.size_is_estimated for each in done.candidates] == [
+        not each.chosen for each in done.candidates
+    ]
+    told = {each["form"]: each for each in done.to_json()["candidates"]}
+    assert told[done.scheme]["size_bytes"] == done.size_bytes == done.output.stat().st_size
+    assert [each["size_is_estimated"] for each in told.values()] == [
+        not each["chosen"] for each in told.values()
+    ]
+    goldens = 200_000  # of pictures of 64 kB; each form has its own
+    for scheme in ("float", "dynamic"):
+        alone = converted(tmp_path, PLAIN, ending, scheme=scheme, gate="off")
+        assert abs(told[scheme]["size_bytes"] - alone.size_bytes) < goldens
+
+
+@pytest.mark.parametrize("ending", ["tflite", "onnx"])
+def test_a_tiny_network_that_integers_make_neither_faster_nor_smaller_stays_float(
+    tmp_path: Path, ending: str
+) -> None:
+    random = np.random.default_rng(4)
+    given = [random.standard_normal((1, 12)).astype(np.float32) for _ in range(12)]
+    done = converted(tmp_path, TINY, ending, calibrate=given)
+    assert done.scheme == "float"
+    sizes = {each.form: each.size_bytes for each in done.candidates}
+    assert max(sizes.values()) - min(sizes.values()) < 8000
+    (reason,) = [note for note in done.notes if note.startswith("scheme float: ")]
+    assert reason.removeprefix("scheme float: ") == done.candidates[0].why
+
+
 def test_a_scheme_that_was_asked_for_is_the_only_candidate(tmp_path: Path) -> None:
     done = converted(tmp_path, PLAIN, scheme="dynamic")
     (only,) = done.candidates
@@ -203,6 +245,8 @@ def test_a_mixed_file_in_which_nothing_pays_says_that_it_is_float(tmp_path: Path
     done = converted(tmp_path, PLAIN, scheme="mixed", costs=slow)
     assert done.size_bytes > 0.9 * converted(tmp_path, PLAIN, scheme="float").size_bytes
     assert any("so the file is float" in note for note in done.notes)
+    assert (done.scheme, done.to_json()["scheme"], done.card.quantization["scheme"]) == ("float",) * 3
+    assert [(each.form, each.chosen, each.why) for each in done.candidates] == [("float", True, NOTHING_PAYS)]
     assert not any(
         "so the file is float" in note for note in converted(tmp_path, PLAIN, scheme="mixed").notes
     )
