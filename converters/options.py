@@ -230,19 +230,16 @@ def check_costs(costs: Any, format_: Format) -> None:
     """Reads the table of costs.
 
     Raises:
-        InputError: it is none, or says nothing of the output's format.
+        InputError: it is none, or cannot be planned with for the output's format.
     """
     if costs is None:
         return
     if not isinstance(costs, str | Path):
         raise InputError(f"costs (--costs): expected the path of a file, found {type(costs).__name__}")
     from edgemm.costs import CostTable
+    from edgemm.costs.check import require_usable
 
-    if not CostTable.read(costs).points.get(format_):
-        raise InputError(
-            f"costs (--costs): {costs} has no times of .{format_} files: that machine lacked their runtime. Convert to "
-            "another format, or measure again"
-        )
+    require_usable(CostTable.read(costs), format_, str(costs))
 
 
 def _check_settings(options: Options) -> None:

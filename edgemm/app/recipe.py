@@ -54,6 +54,10 @@ class StreamRecipe:
     and counted. all: each. auto: newest for live pictures, else all. Sound is never dropped."""
     on_late: Literal["deliver", "drop"] = "deliver"
     """What is done with a picture whose result would be older than `max_age_ms`."""
+    ahead: bool = False
+    """Pictures of files, such as {"source": "film.mp4", "ahead": true}: the next one is read and decoded while the
+    model runs, which takes a second core. It waits there for one run of the model, which counts as its age: of a small
+    model, results come no sooner, and older. Refused for cameras and for all that is no picture."""
     delegate: str | tuple[str, ...] = "auto"
     """Required when it is a name; a list is an order of fallback."""
     wait: bool = True

@@ -163,7 +163,7 @@ class Service:
         try:
             model = self._model(stream, opened)
             source = self._source(stream, opened)
-            budget = Budget(stream.max_age_ms, stream.policy, stream.on_late)
+            budget = Budget(stream.max_age_ms, stream.policy, stream.on_late, stream.ahead)
             timeout_s = math.inf if stream.timeout_s is None else stream.timeout_s
             self.runner.add(name, model, source, budget, timeout_s=timeout_s, options=stream.options)
             self._reads[name] = source

@@ -38,6 +38,7 @@ _KINDS: Mapping[str, tuple[type, ...]] = {
     "label": (str, list),
     "min_score": (int, float),
     "changed": (bool,),
+    "ahead": (bool,),
     "every_s": (int, float),
     "rotate_mb": (int, float),
     "rotate_hours": (int, float),

@@ -111,6 +111,16 @@ def _costs(options: argparse.Namespace) -> int:
     from edgemm.cli.progress import ProgressBar
     from edgemm.costs.measure import measure_costs
 
+    if not options.json:
+        where = (
+            f"to {options.output}"
+            if options.output
+            else "nowhere: -o costs.json keeps it, and edgemm convert --costs plans with it"
+        )
+        print(
+            f"measuring what operators cost here, for up to two minutes; the table is written {where}",
+            flush=True,
+        )
     with ProgressBar(quiet=options.json) as progress:
         measured = measure_costs(progress=progress)
     if options.output is not None:

@@ -212,7 +212,8 @@ def _add_budget(parser: CommandParser) -> None:
     parser.add_argument(
         "--ahead",
         action="store_true",
-        help="pictures of files: read and decode the next one while the model runs, on a second core",
+        help="pictures of files: read and decode the next one while the model runs. It takes a second core, and pays "
+        "where both take about as long; of a small model results come no sooner, and older, since pictures wait for it",
     )
 
 

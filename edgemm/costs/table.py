@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from pathlib import Path
@@ -31,7 +32,9 @@ FOR_TARGET = {
 """Target -> table. Most x86 processors have VNNI, and Arm with dot products has ratios like theirs."""
 MAX_BYTES = 4 << 20
 _LARGEST = 2**53
-_AGAIN = "Measure it again with `edgemm bench --costs`"
+_AGAIN = "Measure it again on the device: edgemm bench --costs -o FILE"
+_NO_NUMBER = re.compile(rb":\s*(NaN|-?Infinity|-?\d+(?:\.\d+)?[eE]\+?\d{3,})")
+""""us": NaN" and the like, which Python writes and JSON lacks."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -102,7 +105,7 @@ class CostTable:
         except OSError as e:
             raise InputError(f"{path}: cannot be read as a cost table: {e.strerror or e}") from e
         try:
-            return cls.from_json(strict_json.parse(content, MAX_BYTES))
+            return cls.from_json(_parsed(content))
         except ValueError as e:
             raise InputError(
                 f"{path}: expected a cost table ({SCHEMA}), found something else: {e}. {_AGAIN}"
@@ -178,6 +181,28 @@ class CostTable:
         )
 
 
+def _parsed(content: bytes) -> Any:
+    """The JSON of a file.
+
+    Raises:
+        ValueError: it is none; says where, in words.
+    """
+    try:
+        return strict_json.parse(content, MAX_BYTES)
+    except UnicodeDecodeError as e:
+        raise ValueError("it is no text") from e
+    except json.JSONDecodeError as e:
+        raise ValueError(
+            f"it is no JSON from line {e.lineno} on" if content.strip() else "it is empty"
+        ) from e
+    except ValueError as e:
+        number = _NO_NUMBER.search(content)
+        if number is None:
+            raise
+        line = content.count(b"\n", 0, number.start()) + 1
+        raise ValueError(f"line {line}: {number.group(1).decode()} is no time") from e
+
+
 def _points(format_: str, listed: Any) -> tuple[Point, ...]:
     if not isinstance(listed, list):
         raise ValueError(f"{format_!r} of another type")
@@ -198,8 +223,10 @@ def _point(value: Any, where: str) -> Point:
     whole = isinstance(work, list) and len(work) == 5 and all(type(each) is int for each in work)
     if not whole or not 0 < work[0] <= _LARGEST or not all(0 <= each <= _LARGEST for each in work):
         raise ValueError(f"{where}: work is five whole numbers, the first at least 1")
-    if type(us) not in (int, float) or not 0 <= us <= 1e9:
-        raise ValueError(f"{where}: us is from 0 to 1e9")
+    if type(us) not in (int, float) or not 0 < us <= 1e9:
+        raise ValueError(
+            f"{where} ({kind!r} in {precision}): us, its time in microseconds, is above 0 and at most 1e9"
+        )
     delegated = value.get("delegated", True)
     if not isinstance(delegated, bool):
         raise ValueError(f"{where}: delegated is true or false")

@@ -31,8 +31,9 @@ class Budget:
 
     ahead: bool = False
     """Pictures of files: the next one is read and decoded in a thread of its own while the model is at work, which
-    takes a second core. It waits there for one run of the model, and its age counts that. Refused for live pictures,
-    which are read in a thread as they come, and for all that is no picture."""
+    takes a second core. It waits there for one run of the model, and its age counts that: of a small model, results
+    come no sooner, and older. Refused for live pictures, which are read in a thread as they come, and for all that is
+    no picture."""
 
     def __post_init__(self) -> None:
         """Raises:

@@ -65,6 +65,11 @@ def test_what_is_not_said_has_a_default(app_file: Make) -> None:
     )
 
 
+def test_pictures_of_files_are_read_ahead_where_it_is_said(app_file: Make) -> None:
+    app = read_app(app_file({"a": SEEN, "b": {**SEEN, "ahead": True}}))
+    assert [each.ahead for each in app.streams.values()] == [False, True]
+
+
 def test_an_order_of_fallback_is_a_list(app_file: Make) -> None:
     stream = read_app(app_file({"a": {**SEEN, "delegate": ["edgetpu", "cpu"]}})).streams["a"]
     assert stream.delegate == ("edgetpu", "cpu")
@@ -84,6 +89,7 @@ def test_an_order_of_fallback_is_a_list(app_file: Make) -> None:
             "streams.a.max_age_ms: expected a whole number or a number, found '3'",
         ),
         ({"a": {**SEEN, "max_age_ms": True}}, {}, "streams.a.max_age_ms"),
+        ({"a": {**SEEN, "ahead": 1}}, {}, "streams.a.ahead: expected true or false, found 1"),
         (
             {"a": {**SEEN, "on_late": "skip"}},
             {},

@@ -21,6 +21,7 @@ from edgemm.app.service import Service
 from edgemm.cli import main
 from edgemm.errors import InputError, SourceLost, SourceNotFound
 from edgemm.opencv import opencv
+from edgemm.stream.ahead_reader import AheadReader
 
 pytest.importorskip("onnxruntime")
 needs(opencv)
@@ -53,6 +54,36 @@ def test_two_models_on_one_source_share_it_and_each_gets_all(app_file: Make, see
         service.run(lambda name, item: items[name].append(item))
     assert len(items["a"]) == len(items["b"]) == 40
     assert all(a.frame is b.frame for a, b in zip(items["a"], items["b"], strict=True))
+
+
+def test_pictures_that_are_read_ahead_give_the_same_results(
+    app_file: Make, seen: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    made = []
+
+    class Counted(AheadReader):
+        def __init__(self, *given: Any, **more: Any) -> None:
+            super().__init__(*given, **more)
+            made.append(self)
+
+    monkeypatch.setattr("edgemm.stream.stream.AheadReader", Counted)
+    ahead = {**seen, "ahead": True}
+    streams = {"a": seen, "b": ahead, "c": {**ahead, "source": seen["source"] + "/"}}
+    items: dict[str, list[Any]] = {name: [] for name in streams}
+    with Service(read_app(app_file(streams))) as service:
+        service.run(lambda name, item: items[name].append(item.value.label))
+    assert len(made) == 2
+    assert len(items["a"]) == 40
+    assert items["a"] == items["b"] == items["c"]
+
+
+@pytest.mark.parametrize("source", ["sound", "live"])
+def test_what_cannot_be_read_ahead_is_refused_with_its_stream(
+    app_file: Make, seen: Any, heard: Any, source: str
+) -> None:
+    stream = {**heard, "ahead": True} if source == "sound" else {**seen, "live": True, "ahead": True}
+    with pytest.raises(InputError, match=r"stream 'b'.*Leave `ahead` out"):
+        Service(read_app(app_file({"a": seen, "b": stream})))
 
 
 @pytest.mark.parametrize("on_error", ["stop", "go-on"])

@@ -14,6 +14,7 @@ from needs import needs, package
 from edgemm.cli import main
 from edgemm.costs import BUILT_IN, CostTable, Point, Work, table_for
 from edgemm.costs import measure as measuring
+from edgemm.costs.check import require_usable
 from edgemm.costs.derived import PRODUCTS, RATIOS
 from edgemm.costs.measure import installed_runtimes, measure_costs
 from edgemm.costs.models import CostModel, cost_models, with_payloads
@@ -77,9 +78,10 @@ def with_point(**changes: Any) -> dict[str, Any]:
         (with_point(work=[0, 0, 64, 0, 1]), "work is five whole numbers"),
         (with_point(work=[1, 0, -64, 0, 1]), "work is five whole numbers"),
         (with_point(work=[1, 0, 64.5, 0, 1]), "work is five whole numbers"),
-        (with_point(us=-1), "us is from 0"),
-        (with_point(us="3"), "us is from 0"),
-        (with_point(us=1e10), "us is from 0"),
+        (with_point(us=-1), "tflite point 0 ('softmax' in int8): us, its time in microseconds, is above 0"),
+        (with_point(us=0), "tflite point 0 ('softmax' in int8): us, its time in microseconds, is above 0"),
+        (with_point(us="3"), "tflite point 0 ('softmax' in int8): us, its time in microseconds, is above 0"),
+        (with_point(us=1e10), "tflite point 0 ('softmax' in int8): us, its time in microseconds, is above 0"),
         (with_point(delegated=1), "delegated is true or false"),
         (with_point(note=1), "point 0 with the key 'note'"),
     ],
@@ -97,12 +99,74 @@ def test_what_is_no_table_is_refused_with_its_name_and_place(
 
 
 @pytest.mark.parametrize(
-    "content", [b"", b"\x00\x01", b"{", b'{"schema": NaN}', b"\xff" * 10, b"[" * 100_000]
+    ("content", "words"),
+    [
+        (b"", "it is empty"),
+        (b"\x00\x01", "it is no JSON from line 1 on"),
+        (b'{"schema":\n"edgemm.costs/1",\n', "it is no JSON from line 3 on"),
+        (b'{"schema": "edgemm.costs/1",\n"us": NaN}', "line 2: NaN is no time"),
+        (b'{"us": 1,\n\n"us": -Infinity}', "line 3: -Infinity is no time"),
+        (b'{"us": 1e999}', "line 1: 1e999 is no time"),
+        (b'{"us": 1, "us": 2}', "the key 'us' twice"),
+        (b"\xff" * 10, "it is no text"),
+        (b"[" * 100_000, "lists and objects inside each other"),
+    ],
+    ids=range(9),
 )
-def test_a_damaged_file_is_refused(tmp_path: Path, content: bytes) -> None:
+def test_a_damaged_file_is_refused(tmp_path: Path, content: bytes, words: str) -> None:
     (tmp_path / "costs.json").write_bytes(content)
-    with pytest.raises(InputError, match="expected a cost table"):
+    with pytest.raises(InputError, match="expected a cost table") as caught:
         CostTable.read(tmp_path / "costs.json")
+    told = str(caught.value)
+    assert words in told
+    assert "edgemm bench --costs -o FILE" in told
+    assert not any(each in told for each in ("Expecting", "char 0", "codec", "Extra data"))
+
+
+def changed(us: Any = None, without: Any = None, of: str = "vnni") -> CostTable:
+    """A table that comes with edgemm, with other times, or without some points."""
+    table = CostTable.built_in(of)
+    kept = {
+        format_: tuple(
+            replace(each, us=each.us if us is None else us(each))
+            for each in points
+            if without is None or not without(each)
+        )
+        for format_, points in table.points.items()
+    }
+    return replace(table, points=kept)
+
+
+@pytest.mark.parametrize("name", BUILT_IN)
+@pytest.mark.parametrize("format_", ["tflite", "onnx"])
+def test_tables_that_come_with_edgemm_can_be_planned_with(name: str, format_: str) -> None:
+    require_usable(CostTable.built_in(name), format_, name)
+
+
+@pytest.mark.parametrize(
+    ("table", "words"),
+    [
+        (changed(without=lambda each: each.kind.startswith("conv")), "no times of 'conv' in float and int8 and"),
+        (changed(without=lambda each: each.kind == "gemm" and each.precision == "int8"), "no times of 'gemm' in int8"),
+        (changed(without=lambda each: each.kind == "change"), "no times of 'change' in int8"),
+        (changed(us=lambda each: each.us / 1000), "cannot be microseconds"),
+        (changed(us=lambda each: each.us * 1000), "cannot be microseconds"),
+        (changed(us=lambda each: each.us * 1000, of="dotprod"), "cannot be microseconds"),
+        (replace(TABLE, points={"tflite": POINTS}), "has no times of .onnx files"),
+    ],
+    ids=["convolutions", "products", "changes", "milliseconds", "nanoseconds", "nanoseconds of Arm", "format"],
+)  # fmt: skip
+def test_a_table_that_plans_would_not_rest_on_is_refused(table: CostTable, words: str) -> None:
+    with pytest.raises(InputError) as caught:
+        require_usable(table, "onnx", "pi5.json")
+    assert words in str(caught.value)
+    assert "pi5.json" in str(caught.value)
+
+
+def test_slow_machines_are_no_mistake() -> None:
+    require_usable(changed(us=lambda each: each.us * 20), "onnx", "slow.json")
+    slow = replace(changed(us=lambda each: each.us * 1000), instructions="riscv64")
+    require_usable(slow, "onnx", "slower.json")
 
 
 def test_a_file_without_end_is_not_read_whole(tmp_path: Path) -> None:
@@ -308,7 +372,10 @@ def test_the_command_writes_a_table(
     printed = capsys.readouterr().out
     assert str(instructions()) in printed
     assert "processor time" in printed
+    assert "the table is written nowhere: -o costs.json keeps it" in printed.splitlines()[0]
     assert "nothing is written" in printed
+    assert main(["bench", "--costs", "-o", str(path)]) == 0
+    assert f"the table is written to {path}" in capsys.readouterr().out.splitlines()[0]
 
 
 @pytest.mark.parametrize(
