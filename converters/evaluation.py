@@ -76,11 +76,13 @@ def _of_seeds(name: str, prepared: Prepared, limit: int, option: str) -> Samples
             f"{option} {name}: seeds serve a generator, whose card says for each input what it is drawn from (`latent`)"
         )
     inputs: list[Sample] = []
+    seeds: list[str] = []
     with open_source(name) as source:
         while len(inputs) < limit and isinstance(item := source.read(), Seed):
             drawn = latents.drawn(item.seed, item.label)
+            seeds.append(f"seed {item.seed}")
             inputs.append({prepared.inputs[at].name: array for at, array in drawn})
-    return Samples(tuple(inputs))
+    return Samples(tuple(inputs), names=tuple(seeds))
 
 
 def _with_masks(samples: Samples, prepared: Prepared) -> Samples:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Hashable, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
@@ -35,8 +35,8 @@ class Answer:
 class Example:
     """One sample with another answer."""
 
-    sample: int
-    """Its place among those that were measured on, from 0."""
+    name: str
+    """The sample as whoever gave it knows it: "bird/0066.png", "sample 231" of an array or a sequence, "line 12"."""
     source: Any
     """What the source answers: the result of the card's task, or an `Answer`."""
     file: Any
@@ -84,7 +84,7 @@ def changed_answers(
     changed = [(at, one, other) for at, one, other in known if _told(one) != _told(other)]
     surest = sorted(changed, key=lambda each: (-_score(each[1]), each[0]))[:SHOWN]
     shown = (
-        Example(at, one, other, _right(card, samples, at), *_shown(card, samples.inputs[at]))
+        Example(_named(samples, at), one, other, _right(card, samples, at), *_shown(card, samples.inputs[at]))
         for at, one, other in surest
     )
     return Examples(len(known), len(changed), tuple(shown))
@@ -140,6 +140,13 @@ def _score(result: Any) -> float:
     return float(found) if np.isfinite(found) else 0.0
 
 
+def _named(samples: Samples, at: int) -> str:
+    if not samples.names:
+        return f"sample {at} of those that were measured on"
+    name = samples.names[at]
+    return f"sample {name}" if name.isdecimal() else name
+
+
 def _right(card: ModelCard, samples: Samples, at: int) -> str:
     if samples.labels is None:
         return ""
@@ -180,17 +187,3 @@ def pixels_of(entry: InputCard, tensor: npt.NDArray[Any]) -> npt.NDArray[np.uint
     if pixels.shape[-1] == 1:
         return pixels[:, :, 0]
     return pixels[:, :, ::-1] if entry.image.color == "bgr" else pixels
-
-
-def some(samples: Samples, expected: Sequence[Outputs], most: int) -> tuple[Samples, tuple[Outputs, ...]]:
-    """At most so many samples, evenly spread, and what the source answers to them."""
-    chosen = np.unique(np.linspace(0, len(samples) - 1, min(most, len(samples))).astype(int))
-    kept = replace(
-        samples,
-        inputs=tuple(samples.inputs[at] for at in chosen),
-        labels=None if samples.labels is None else samples.labels[chosen],
-        truths=None,
-        contexts=None if samples.contexts is None else tuple(samples.contexts[at] for at in chosen),
-        recordings=(),
-    )
-    return kept, tuple(expected[at] for at in chosen)

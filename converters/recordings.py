@@ -12,7 +12,7 @@ import numpy.typing as npt
 from edgemm.card import ModelCard
 from edgemm.converters.prepare import Prepared
 from edgemm.converters.reference import Outputs
-from edgemm.converters.sample_arrays import Recording, Samples, spread
+from edgemm.converters.sample_arrays import Recording, Samples, parts_of, spread
 from edgemm.converters.stepwise import StepRunner, run_along
 from edgemm.errors import InputError, SourceError
 from edgemm.judge.data.transcripts import has_transcripts, read_transcripts
@@ -66,7 +66,12 @@ def load_recordings(path: str | Path, prepared: Prepared, limit: int, option: st
     )
     if axis is None:
         windows = [{spec.name: window} for each in recordings for window in each.windows]
-        return Samples(spread(windows, limit), recordings=recordings)
+        names = [
+            name
+            for each, heard in zip(spread(known, limit), recordings, strict=True)
+            for name in parts_of(each.recording.name, len(heard.windows))
+        ]
+        return Samples(spread(windows, limit), recordings=recordings, names=spread(names, limit))
     along = [{spec.name: np.concatenate(each.windows, axis)} for each in recordings]
     return Samples(
         run_along(prepared.model, card.states, along, axis, limit, option).inputs, recordings=recordings

@@ -52,9 +52,17 @@ class Samples:
     """Where each sample lies in its picture; None where that is not known."""
     recordings: tuple[Recording, ...] = ()
     """Recordings that the samples are windows of, where it is known what is said in them."""
+    names: tuple[str, ...] = ()
+    """What each sample is to whoever gave it: its file in the folder, its number from 0 in the array or sequence, the
+    line of a text; () where that is not known."""
 
     def __len__(self) -> int:
         return len(self.inputs)
+
+
+def parts_of(name: str, count: int) -> list[str]:
+    """The names of the samples that a file gives: its own, or that and their numbers."""
+    return [name] if count == 1 else [f"{name}, part {at + 1} of {count}" for at in range(count)]
 
 
 UNNAMED = "arr_0"
@@ -253,7 +261,8 @@ def from_arrays(
     chosen = spread(range(count), limit)
     inputs = tuple({spec.name: fit(arrays[spec.name][i], spec, option) for spec in specs} for i in chosen)
     answers = None if labels is None else _labels(labels, count, classes, option)
-    return Samples(inputs, None if answers is None else answers[list(chosen)])
+    known = None if answers is None else answers[list(chosen)]
+    return Samples(inputs, known, names=tuple(map(str, chosen)))
 
 
 def _labels(labels: Array, count: int, classes: int, option: str) -> npt.NDArray[np.int64]:

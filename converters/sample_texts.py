@@ -44,7 +44,8 @@ def load_texts(
     numbers = [text_class(each, classes, where) for each in texts] if known else None
     chosen = spread(texts, limit)
     inputs = as_inputs(chosen, specs, cards, files, where)
-    return Samples(inputs, None if numbers is None else np.array(spread(numbers, limit), np.int64))
+    kept = None if numbers is None else np.array(spread(numbers, limit), np.int64)
+    return Samples(inputs, kept, names=tuple(f"line {each.line}" for each in chosen))
 
 
 def as_inputs(

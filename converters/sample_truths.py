@@ -71,7 +71,13 @@ def load_truths(
         tuple({specs[0].name: array} for array, _ in loaded),
         truths=truths,
         contexts=tuple(context for _, context in loaded),
+        names=tuple(_name(each.picture, Path(path)) for each in chosen),
     )
+
+
+def _name(picture: Path, folder: Path) -> str:
+    """Of a picture, in the folder that was given where it lies in that."""
+    return picture.relative_to(folder).as_posix() if picture.is_relative_to(folder) else picture.name
 
 
 def _counts(truth: Any) -> bool:

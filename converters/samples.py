@@ -16,6 +16,7 @@ from edgemm.converters.sample_arrays import (
     as_sample,
     from_arrays,
     kind_of,
+    parts_of,
     read_arrays,
     spread,
 )
@@ -90,11 +91,14 @@ def load_samples(
     of_text = any(each.modality == "text" for each in cards)
     if of_text and items and all(isinstance(each, str) for each in items):
         texts = [LabelledText(each, line=at) for at, each in enumerate(items, 1)]
-        return Samples(as_inputs(spread(texts, limit), specs, cards, files or {}, option))
+        return Samples(
+            as_inputs(spread(texts, limit), specs, cards, files or {}, option),
+            names=tuple(str(each.line - 1) for each in spread(texts, limit)),
+        )
     inputs = tuple(as_sample(item, specs, option) for item in items)
     if not inputs:
         raise InputError(f"{option}: expected samples, found an empty sequence. Give some, or leave it out")
-    return Samples(spread(inputs, limit))
+    return Samples(spread(inputs, limit), names=tuple(map(str, spread(range(len(inputs)), limit))))
 
 
 def _from_folder(
@@ -121,14 +125,17 @@ def _from_folder(
     order = folder_classes(path, files, classes, option)  # of all files, before the limit takes some
     inputs: list[Sample] = []
     labels: list[int] = []
+    names: list[str] = []
     for file in spread(files, limit):
-        for array in _prepared(file, described[0], specs[0], option, strides, tiling):
-            inputs.append({specs[0].name: array})
-            labels.append(order.get(file.parent.name, -1) if file.parent != path else -1)
+        arrays = list(_prepared(file, described[0], specs[0], option, strides, tiling))
+        inputs += ({specs[0].name: array} for array in arrays)
+        labels += [order.get(file.parent.name, -1) if file.parent != path else -1] * len(arrays)
+        names += parts_of(file.relative_to(path).as_posix(), len(arrays))
     if not inputs:
         raise InputError(f"{option} {path}: its files hold no whole sample of input {specs[0].name!r}")
     kept = spread(labels, limit)
-    return Samples(spread(inputs, limit), np.array(kept, np.int64) if min(kept) >= 0 else None)
+    known = np.array(kept, np.int64) if min(kept) >= 0 else None
+    return Samples(spread(inputs, limit), known, names=spread(names, limit))
 
 
 PICTURES = {".png", ".jpg", ".jpeg", ".bmp", ".webp", ".tif", ".tiff", ".pgm", ".ppm"}

@@ -66,7 +66,8 @@ def _picked(samples: Samples, chosen: npt.NDArray[np.intp]) -> Samples:
         None if each is None else tuple(each[index] for index in chosen)
         for each in (samples.inputs, samples.truths, samples.contexts)
     )
-    return Samples(inputs or (), labels, truths, contexts)
+    names = tuple(samples.names[index] for index in chosen) if samples.names else ()
+    return Samples(inputs or (), labels, truths, contexts, names=names)
 
 
 def evaluation_part(samples: Samples, limit: int = EVALUATED) -> Samples:

@@ -50,7 +50,7 @@ class Conversion:
     float_latency: Latency
     """One inference of the float model in the same format, one thread, on this machine, after warm-up."""
     int8_latency: Latency
-    """The same, of what was written."""
+    """The same, of what was written, whatever its scheme: `latency` is the name for it."""
     card: ModelCard
     plan: Plan
     notes: tuple[str, ...] = ()
@@ -72,6 +72,13 @@ class Conversion:
     node_us: Mapping[str, float] = field(default_factory=dict)
     """Node -> predicted microseconds of the file as it is, where it was asked to explain; empty for accelerators, whose
     costs are not known."""
+    written: bool = True
+    """False where it missed the gate, and was not kept."""
+
+    @property
+    def latency(self) -> Latency:
+        """One inference of what was written."""
+        return self.int8_latency
 
     @property
     def float_latency_ms(self) -> float:
@@ -88,6 +95,7 @@ class Conversion:
         return {
             "schema": "edgemm.convert/1",
             "output": str(self.output),
+            "written": self.written,
             "scheme": self.scheme,
             "target": self.target,
             "size_bytes": self.size_bytes,
@@ -95,14 +103,21 @@ class Conversion:
             **self.fidelity.to_json(),
             "gate_missed": list(self.fidelity.missed),
             "float_latency_ms": round(self.float_latency_ms, 4),
-            "int8_latency_ms": round(self.int8_latency_ms, 4),
+            "latency_ms": round(self.latency.median_ms, 4),
             "float_latency": self.float_latency.to_json(),
-            "int8_latency": self.int8_latency.to_json(),
+            "latency": self.latency.to_json(),
+            **self._int8_latency(),
             "repaired_layers": list(self.repaired_layers),
             "candidates": [each.to_json() for each in self.candidates],
             **(self.diagnosis.to_json() if self.diagnosis is not None else {}),
             "notes": list(self.notes),
         }
+
+    def _int8_latency(self) -> dict[str, Any]:
+        """The older keys, of files with integers."""
+        if self.scheme == "float":
+            return {}
+        return {"int8_latency_ms": round(self.latency.median_ms, 4), "int8_latency": self.latency.to_json()}
 
 
 def run(options: Options) -> Conversion:
@@ -146,6 +161,7 @@ def _conversion(work: Work) -> Conversion:
         work.options.limits,
         _with_cards(work),
         work.node_us,
+        artifact is not None,
     )
 
 

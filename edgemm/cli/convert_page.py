@@ -237,7 +237,7 @@ def _examples(done: Conversion) -> str:
     share = f"{found.changed} of {found.compared} samples are answered otherwise than by the source"
     if not found.changed:
         return paragraph(
-            f"None: all {found.compared} samples that were looked at are answered as by the source."
+            f"None: all {found.compared} samples that it was measured on are answered as by the source."
         )
     shown = (
         f"; the {len(found.shown)} that the source was surest of are shown"
@@ -246,7 +246,7 @@ def _examples(done: Conversion) -> str:
     )
     figures = "".join(_figure(each) for each in found.shown if each.pixels is not None)
     rows = [
-        (f"{each.sample} ({each.about})", answer(each.source), answer(each.file), each.right)
+        (f"{each.name} ({each.about})", answer(each.source), answer(each.file), each.right)
         for each in found.shown
         if each.pixels is None
     ]
@@ -259,7 +259,7 @@ def _examples(done: Conversion) -> str:
 
 def _figure(each: Example) -> str:
     assert each.pixels is not None
-    caption = f"sample {each.sample}: {answer(each.source)} became {answer(each.file)}"
+    caption = f"{each.name}: {answer(each.source)} became {answer(each.file)}"
     if each.right:
         caption += f"; right is {each.right}"
     pixels = each.pixels[:, :, ::-1] if each.pixels.ndim == 3 else each.pixels

@@ -70,8 +70,12 @@ def test_pictures_that_are_read_ahead_give_the_same_results(
     ahead = {**seen, "ahead": True}
     streams = {"a": seen, "b": ahead, "c": {**ahead, "source": seen["source"] + "/"}}
     items: dict[str, list[Any]] = {name: [] for name in streams}
+
+    def on_item(name: str, item: Any) -> None:
+        items[name].append(item.value.label)
+
     with Service(read_app(app_file(streams))) as service:
-        service.run(lambda name, item: items[name].append(item.value.label))
+        service.run(on_item)
     assert len(made) == 2
     assert len(items["a"]) == 40
     assert items["a"] == items["b"] == items["c"]

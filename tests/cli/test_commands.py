@@ -41,7 +41,7 @@ FORMATS = pytest.mark.parametrize("suffix", ["tflite", "onnx"])
 
 CONVERT_KEYS = {
     "schema", "output", "scheme", "target", "size_bytes", "source_size_bytes", "outputs", "float_latency_ms",
-    "int8_latency_ms", "repaired_layers",
+    "int8_latency_ms", "latency_ms", "written", "repaired_layers",
 }  # fmt: skip
 
 

@@ -3,14 +3,19 @@
 from __future__ import annotations
 
 import hashlib
+from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
 
 import numpy as np
+import onnx
+import onnxruntime
 import pytest
+from onnx import numpy_helper, parser
 
 from edgemm.card import AudioRecipe, ImageRecipe, InputCard, ModelCard
-from edgemm.converters.examples import _told, changed_answers, pixels_of, some
+from edgemm.converters import convert
+from edgemm.converters.examples import _told, changed_answers, pixels_of
 from edgemm.converters.fidelity import Role
 from edgemm.converters.pipeline.used_data import samples_hash
 from edgemm.converters.samples import Samples
@@ -58,13 +63,17 @@ def classes(*rows: list[float]) -> tuple[dict[str, Any], ...]:
 
 def test_the_surest_of_the_changed_come_first_and_labels_are_named() -> None:
     card = ModelCard(labels=("a", "b"))
-    samples = Samples(tuple({"x": np.zeros((1, 4), np.float32)} for _ in range(3)), np.array([0, 1, 1]))
+    samples = Samples(
+        tuple({"x": np.zeros((1, 4), np.float32)} for _ in range(3)),
+        np.array([0, 1, 1]),
+        names=("7", "8", "b/9.png"),
+    )
     before = classes([0.6, 0.4], [0.1, 0.9], [0.2, 0.8])
     after = classes([0.4, 0.6], [0.2, 0.8], [0.9, 0.1])
     found = changed_answers(card, FILE, {"y": Role(class_axis=-1)}, samples, before, after)
     assert (found.compared, found.changed) == (3, 2)
-    shown = [(each.sample, each.source.label, each.file.label, each.right) for each in found.shown]
-    assert shown == [(2, "b", "a", "b"), (0, "a", "b", "a")]
+    shown = [(each.name, each.source.label, each.file.label, each.right) for each in found.shown]
+    assert shown == [("b/9.png", "b", "a", "b"), ("sample 7", "a", "b", "a")]
     assert [each.source.score for each in found.shown] == pytest.approx([0.8, 0.6])
     assert found.shown[0].about == "x [1, 4]"
 
@@ -75,6 +84,7 @@ def test_at_most_a_dozen_are_shown_and_numbers_are_not_compared() -> None:
     found = changed_answers(ModelCard(), FILE, {"y": Role(class_axis=-1)}, samples, before, after)
     assert (found.changed, len(found.shown)) == (30, 12)
     assert found.shown[3].source.label == "class 0"
+    assert found.shown[3].name == "sample 3 of those that were measured on"
     assert changed_answers(ModelCard(), FILE, {"y": Role()}, samples, before, after).compared == 0
     assert (
         changed_answers(ModelCard(), FILE, {"y": Role(class_axis=-2)}, samples, before, after).compared == 0
@@ -130,16 +140,38 @@ def test_sound_and_texts_are_told_in_words(entry: InputCard, array: Any, about: 
     assert found.shown[0].pixels is None
 
 
-def test_some_are_spread_evenly_with_their_answers() -> None:
-    samples = Samples(tuple({"x": np.array([at])} for at in range(10)), np.arange(10))
-    kept, expected = some(samples, tuple({"y": np.array([at])} for at in range(10)), 4)
-    assert (
-        [int(each["x"][0]) for each in kept.inputs]
-        == [int(each["y"][0]) for each in expected]
-        == [0, 3, 6, 9]
+def test_all_that_was_measured_on_is_compared_and_named_as_it_was_given(tmp_path: Path) -> None:
+    proto = parser.parse_model(
+        """<ir_version: 8, opset_import: ["": 17]>
+        net (float[1,6] x) => (float[1,9] y) { a = MatMul (x, w)  b = Relu (a)  c = MatMul (b, v)  y = Softmax (c) }"""
     )
-    assert kept.labels is not None
-    assert kept.labels.tolist() == [0, 3, 6, 9]
+    random = np.random.default_rng(7)
+    for name, shape in (("w", (6, 24)), ("v", (24, 9))):
+        array = (random.standard_normal(shape) * 0.3).astype(np.float32)
+        proto.graph.initializer.append(numpy_helper.from_array(array, name))
+    onnx.save(proto, tmp_path / "net.onnx")
+    given = random.standard_normal((1300, 1, 6)).astype(np.float32)
+    np.savez(tmp_path / "given.npz", x=given)
+    done = convert(
+        tmp_path / "net.onnx",
+        output=tmp_path / "out.onnx",
+        calibrate=list(given[:40]),
+        evaluate=tmp_path / "given.npz",
+        scheme="static",
+        gate="off",
+        explain=True,
+    )
+    found, (kept,) = done.examples, done.fidelity.outputs
+    assert kept.top1_agreement is not None
+    assert found.compared == done.fidelity.samples == 1000
+    assert found.changed == round(1000 * (1 - kept.top1_agreement)) > len(found.shown) == 12
+    source, file = (
+        onnxruntime.InferenceSession(path) for path in (tmp_path / "net.onnx", tmp_path / "out.onnx")
+    )
+    for each in found.shown:
+        number = int(each.name.removeprefix("sample "))
+        answers = [int(one.run(None, {"x": given[number]})[0].argmax()) for one in (source, file)]
+        assert [f"class {answer}" for answer in answers] == [each.source.label, each.file.label]
 
 
 def test_the_hash_of_samples_is_that_of_their_tensors() -> None:

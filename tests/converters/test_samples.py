@@ -10,6 +10,8 @@ import pytest
 from needs import needs
 
 from edgemm.card import ImageRecipe, InputCard
+from edgemm.converters.fidelity.held_out import held_out
+from edgemm.converters.sample_arrays import parts_of
 from edgemm.converters.samples import load_samples
 from edgemm.errors import InputError
 from edgemm.opencv import opencv
@@ -259,3 +261,24 @@ def test_a_lone_array_of_another_name_is_refused(tmp_path: Path) -> None:
 def test_a_lone_array_that_numpy_named_is_taken(tmp_path: Path) -> None:
     np.savez(tmp_path / "d.npz", np.zeros((5, 1, 4, 4)))
     assert len(load_samples(tmp_path / "d.npz", [SPEC], [CARD])) == 5
+
+
+def test_samples_are_called_as_whoever_gave_them_calls_them(tmp_path: Path) -> None:
+    np.savez(tmp_path / "d.npz", image=np.zeros((100, 1, 4, 4)))
+    assert load_samples(tmp_path / "d.npz", [SPEC], [CARD], limit=3).names == ("0", "49", "99")
+    given = [np.zeros((1, 4, 4))] * 10
+    assert load_samples(given, [SPEC], [CARD], limit=2).names == ("0", "9")
+    parts = held_out(load_samples(given, [SPEC], [CARD]))
+    assert parts.gate.names == ("2", "6")
+    assert parts.calibration.names == ("0", "1", "3", "4", "5", "7", "8", "9")
+
+
+def test_samples_of_a_folder_are_called_by_their_files(tmp_path: Path) -> None:
+    samples = load_samples(pictures(tmp_path), [SPEC], [CARD])
+    assert len(samples.names) == len(samples) > 1
+    assert all((tmp_path / name).is_file() for name in samples.names)
+
+
+def test_parts_of_a_file_are_counted() -> None:
+    assert parts_of("a/b.wav", 1) == ["a/b.wav"]
+    assert parts_of("b.wav", 2) == ["b.wav, part 1 of 2", "b.wav, part 2 of 2"]

@@ -226,6 +226,26 @@ def test_a_tiny_network_that_integers_make_neither_faster_nor_smaller_stays_floa
     assert reason.removeprefix("scheme float: ") == done.candidates[0].why
 
 
+@pytest.mark.parametrize("scheme", ["float", "dynamic", "static", "mixed"])
+def test_latencies_are_told_under_names_that_are_true(tmp_path: Path, scheme: str) -> None:
+    done = converted(tmp_path, PLAIN, scheme=scheme)
+    told = json.loads(json.dumps(done.to_json()))
+    assert (told["scheme"], told["written"]) == (scheme, True)
+    assert told["latency_ms"] == round(done.latency.median_ms, 4) == told["latency"]["median_ms"]
+    assert ("int8_latency_ms" in told, "int8_latency" in told) == (scheme != "float",) * 2
+    assert told.get("int8_latency", told["latency"]) == told["latency"]
+
+
+def test_what_missed_the_gate_says_that_it_was_not_written(tmp_path: Path) -> None:
+    with pytest.raises(FidelityMissed) as caught:
+        converted(tmp_path, PLAIN, min_db=90.0, repair="off", scheme="static")
+    assert caught.value.conversion is not None
+    told = caught.value.conversion.to_json()
+    assert told["written"] is False
+    assert told["gate_missed"]
+    assert not Path(told["output"]).exists()
+
+
 def test_a_scheme_that_was_asked_for_is_the_only_candidate(tmp_path: Path) -> None:
     done = converted(tmp_path, PLAIN, scheme="dynamic")
     (only,) = done.candidates
