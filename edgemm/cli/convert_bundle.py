@@ -110,9 +110,9 @@ def _explain(options: argparse.Namespace, page: Path | None, done: BundleConvers
 
     if page is not None:
         if isinstance(done, BundleConversion):
-            write_bundle_page(page, done)
+            write_bundle_page(page, done, ["edgemm", *options.words])
         else:
-            write_page(page, done)
+            write_page(page, done, ["edgemm", *options.words])
     if not options.explain:
         return
     where = sys.stderr if options.json else sys.stdout

@@ -9,7 +9,7 @@ from datetime import datetime, timezone
 from html import escape
 from importlib import metadata
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from edgemm import atomic
 from edgemm.cli.answer import answer
@@ -28,6 +28,18 @@ if TYPE_CHECKING:
 
 SHOWN = 24
 """Layers in the picture."""
+MEANS = {
+    "float": "nothing is quantized",
+    "static": "weights and activations are int8, with ranges that were measured before",
+    "dynamic": "weights are int8, activations are quantized while it runs, or stay float",
+    "mixed": "for each operator int8, int8 weights or float, whichever is predicted to be fastest",
+}
+"""What a scheme is."""
+MEASURES = (
+    "SNR: how much larger the source's answers are than what the file changes in them; at 20 dB it is a tenth. Same "
+    "class: for how many samples the file's best class is the source's. Accuracy: for how many it is right, and in "
+    "brackets for how many the source is."
+)
 PACKAGES = ("onnxruntime", "ai-edge-litert", "torch", "onnx", "numpy")
 """Whose versions results hang on."""
 _WIDE_PX = 150
@@ -39,25 +51,35 @@ def write_page(path: Path, done: Conversion, command: Sequence[str] = ()) -> Non
     Args:
         command: the words of the command line, for the page's end; () for a call from Python.
     """
-    lead = f"{done.scheme} for {done.target}, {size(done.size_bytes)}, {of_source(done)}."
+    lead = f"{done.scheme.capitalize()}: {MEANS[done.scheme]}. For the target {done.target}; {size(done.size_bytes)}, "
+    lead += f"{of_source(done)}."
     sections = [
+        *of_one(done),
+        Section("Data", _data(done)),
+        Section("What to do next", listed(next_steps(done))),
+        Section("Notes", listed(done.notes)),
+        Section("What was decided", decided(done)),
+        Section("Made with", made_with(command)),
+    ]
+    text = page(f"edgemm convert: {done.output.name}", lead, [each for each in sections if each.html])
+    atomic.save(path, text, "--report")
+
+
+def of_one(done: Conversion) -> list[Section]:
+    """What there is to see of one file, or of one part of a bundle; sections without anything are empty."""
+    return [
         Section("Verdict", _verdict(done)),
         Section("Size and latency", _against_float(done)),
         Section("Forms that were weighed", _forms(done)),
         Section("Where time goes and accuracy is lost", _layers(done)),
         Section("What was repaired, and why", _repairs(done)),
         Section("Answers that changed", _examples(done)),
-        Section("Data", _data(done)),
-        Section("What to do next", _list(next_steps(done))),
-        Section("Notes", _list(done.notes)),
-        Section(
-            "What was decided",
-            _folded("Every operator, its precision and its grid", preformatted(done.explanation)),
-        ),
-        Section("Made with", _made_with(command)),
     ]
-    text = page(f"edgemm convert: {done.output.name}", lead, [each for each in sections if each.html])
-    atomic.save(path, text, "--report")
+
+
+def decided(done: Conversion) -> str:
+    """The plan, folded."""
+    return _folded("Every operator, its precision and its grid", preformatted(done.explanation))
 
 
 def _verdict(done: Conversion) -> str:
@@ -70,7 +92,7 @@ def _verdict(done: Conversion) -> str:
         + "</div>"
     )
     kept = table(fidelity_rows(done.fidelity), FIDELITY_HEADER, "What was kept of the source's answers")
-    return box + _wide(kept, "What was kept")
+    return box + wide(kept, "What was kept") + paragraph(MEASURES, small=True)
 
 
 def _limits(done: Conversion) -> str:
@@ -117,7 +139,7 @@ def _against_float(done: Conversion) -> str:
         small=True,
     )
     header = ("", "source" if len(rows) == 1 else "source, float", done.scheme, "ratio")
-    return f"<div>{drawn}</div>" + _wide(table(rows, header, "Against float"), "Against float") + about
+    return f"<div>{drawn}</div>" + wide(table(rows, header, "Against float"), "Against float") + about
 
 
 def _forms(done: Conversion) -> str:
@@ -153,14 +175,15 @@ def _forms(done: Conversion) -> str:
     ]
     header = ("form", "predicted", "measured here", "size", "worst output, dB", "gate", "why")
     lead = paragraph(
-        f"Up is nearer to the source, left is faster ({what}). The ring is the chosen form, a cross missed the gate, a "
-        "hollow dot was not measured.",
+        f"Up is nearer to the source, left is faster ({what}). The ring is the chosen form, a cross missed the gate. A "
+        "hollow dot was not tried: at the foot of the picture, because its fidelity is not known, and its size, where "
+        "the table says about, is estimated.",
         small=True,
     )
     return (
         f"<div>{drawn}</div>"
         + lead
-        + _wide(table(rows, header, "Forms, and why one was chosen", words=True), "Forms")
+        + wide(table(rows, header, "Forms, and why one was chosen", words=True), "Forms")
     )
 
 
@@ -214,7 +237,7 @@ def losses(diagnosis: Diagnosis, predicted_us: Mapping[str, float] | None = None
         for each in diagnosis.layers
     ]
     header = ("layer", "operator", f"of the {what}", "of the noise", "dB alone")
-    figures = _wide(table(rows, header, "Every layer, worst first"), "Every layer")
+    figures = wide(table(rows, header, "Every layer, worst first"), "Every layer")
     return f"<div>{drawn}</div>{rest}" + "".join(map(paragraph, shared)) + _folded("In figures", figures)
 
 
@@ -227,7 +250,7 @@ def _costs(diagnosis: Diagnosis, predicted_us: Mapping[str, float]) -> tuple[dic
 
 def _repairs(done: Conversion) -> str:
     told = done.card.quantization
-    return _list([*told["repaired_because"], *told["repairs"]]) if told.get("repairs") else ""
+    return listed([*told["repaired_because"], *told["repairs"]]) if told.get("repairs") else ""
 
 
 def _examples(done: Conversion) -> str:
@@ -252,7 +275,7 @@ def _examples(done: Conversion) -> str:
     ]
     header = ("sample", "source", "file", "right")
     listed = (
-        _wide(table(rows, header, "Answers that changed", words=True), "Answers that changed") if rows else ""
+        wide(table(rows, header, "Answers that changed", words=True), "Answers that changed") if rows else ""
     )
     return paragraph(f"{share}{shown}.") + f'<div class="cases">{figures}</div>' + listed
 
@@ -263,7 +286,14 @@ def _figure(each: Example) -> str:
     if each.right:
         caption += f"; right is {each.right}"
     pixels = each.pixels[:, :, ::-1] if each.pixels.ndim == 3 else each.pixels
-    return picture(pixels, caption, width=_WIDE_PX, right=False)
+    return picture(
+        pixels, caption, width=_WIDE_PX, right=each.right != "" and each.right == _answered(each.file)
+    )
+
+
+def _answered(result: Any) -> str:
+    """The class that it is; "" for a result of another kind."""
+    return str(getattr(result, "label", ""))
 
 
 def _data(done: Conversion) -> str:
@@ -275,13 +305,14 @@ def _data(done: Conversion) -> str:
         rows.append(("measured on", used.measured_on, used.measured, "-"))
     header = ("", "data", "samples", "SHA-256 of the tensors")
     return (
-        _wide(table(rows, header, "What it was calibrated and measured on", words=True), "Data")
+        wide(table(rows, header, "What it was calibrated and measured on", words=True), "Data")
         if rows
         else ""
     )
 
 
-def _made_with(command: Sequence[str]) -> str:
+def made_with(command: Sequence[str]) -> str:
+    """Machine, versions, command and date."""
     versions = [("edgemm", __version__), ("Python", platform.python_version())]
     versions += [(name, found) for name in PACKAGES if (found := _version(name))]
     rows = [
@@ -290,7 +321,7 @@ def _made_with(command: Sequence[str]) -> str:
         *([("command", shlex.join(command))] if command else []),
         ("date", datetime.now(timezone.utc).strftime("%Y-%m-%d %H:%M UTC")),
     ]
-    return _wide(table(rows, ("", ""), "Machine, versions, command, date", words=True), "Made with")
+    return wide(table(rows, ("", ""), "Machine, versions, command, date", words=True), "Made with")
 
 
 def _version(package: str) -> str:
@@ -300,7 +331,8 @@ def _version(package: str) -> str:
         return ""
 
 
-def _list(sentences: Sequence[str]) -> str:
+def listed(sentences: Sequence[str]) -> str:
+    """Sentences as a list; "" for none."""
     return f"<ul>{''.join(f'<li>{escape(each)}</li>' for each in sentences)}</ul>" if sentences else ""
 
 
@@ -308,6 +340,6 @@ def _folded(title: str, html: str) -> str:
     return f"<details><summary>{escape(title)}</summary>{html}</details>"
 
 
-def _wide(html: str, title: str) -> str:
+def wide(html: str, title: str) -> str:
     """Scrolls by itself where the screen is narrower, with the keyboard too."""
     return f'<div class="wide" tabindex="0" role="region" aria-label="{escape(title)}">{html}</div>'

@@ -187,7 +187,13 @@ def test_several_lengths_with_what_was_decided(
     page = (tmp_path / "page.html").read_text()
     assert [f"<h2>Part {name}</h2>" in page for name in names] == [True] * 4
     assert "<h2>The whole</h2>" in page
-    assert "The gate holds." in page
+    assert "<strong>Holds the gate</strong>" in page
+    for section in ("Verdict", "Size and latency", "What was decided"):
+        assert page.count(f"<h3>{section}</h3>") == 4
+    assert "SHA-256" not in page  # of the parts: what they are fed with is what the whole is
+    assert page.index("<h2>The whole</h2>") < page.index("<h2>Parts</h2>") < page.index("<h2>Part encoder")
+    assert "edgemm convert" in page[page.index("<h2>Made with</h2>") :]
+    assert "edgemm verify x.zip" in page
     assert "BLEU" in page
 
 
@@ -202,12 +208,26 @@ def test_the_page_of_a_whole_below_its_gate(
     page = tmp_path / "page.html"
     given = ["--calibrate", str(tmp_path / "a.txt"), "--report", str(page), "--length", "encoder.ids=1,8"]
     assert main(["convert", str(opened), "-o", str(tmp_path / "x.zip"), *given]) == 3
-    assert "Below the gate: nothing is right" in page.read_text()
+    assert "<strong>Below the gate</strong>" in page.read_text()
+    assert "<li>nothing is right</li>" in page.read_text()
+    assert "--gate warn writes the bundle" in page.read_text()
+    assert "edgemm verify" not in page.read_text()
     assert not (tmp_path / "x.zip").exists()
 
 
 def test_the_page_of_a_part_below_its_gate(opened: Path, pairs: str, tmp_path: Path) -> None:
     page = tmp_path / "page.html"
-    given = ["--calibrate", pairs, "--report", str(page), "--min-db", "150", "--repair", "off"]
+    given = [
+        "--calibrate",
+        pairs,
+        "--report",
+        str(page),
+        "--min-db",
+        "150",
+        "--repair",
+        "off",
+        "--scheme",
+        "static",
+    ]
     assert main(["convert", str(opened), "-o", str(tmp_path / "x.zip"), *given]) == 3
     assert "Each layer" in page.read_text()

@@ -28,6 +28,7 @@ from edgemm.cli.output import fidelity_rows, of_source
 from edgemm.converters import convert
 from edgemm.converters.conversion import Conversion
 from edgemm.converters.diagnose import Diagnosis, LayerLoss
+from edgemm.converters.examples import Answer, Example, Examples
 from edgemm.converters.fidelity import Fidelity, OutputFidelity
 from edgemm.converters.pipeline.used_data import UsedData
 from edgemm.converters.shared_scales import SharedScale
@@ -173,6 +174,18 @@ def candidates(done: Conversion) -> tuple[Any, ...]:
         one("mixed", 1.25, None),
         one("float", 5, None),
     )
+
+
+@pytest.mark.parametrize(("right", "kind"), [("a", "miss"), ("b", "ok"), ("", "miss")])
+def test_an_answer_that_became_right_is_no_miss(
+    hostile: Conversion, tmp_path: Path, right: str, kind: str
+) -> None:
+    pixels = np.zeros((4, 4, 3), np.uint8)
+    one = Example("a/0066.png", Answer("a", 0.6), Answer("b", 0.7), right, pixels)
+    write_page(tmp_path / "page.html", replace(hostile, examples=Examples(500, 1, (one,))))
+    text = (tmp_path / "page.html").read_text()
+    assert f'class="{kind}">a/0066.png: ' in text
+    assert "1 of 500 samples are answered otherwise" in text
 
 
 def test_sizes_that_are_estimates_are_marked(hostile: Conversion, tmp_path: Path) -> None:
