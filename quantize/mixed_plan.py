@@ -124,6 +124,8 @@ def _cheapest_division(model: ir.Model, static: Plan, real: Plan, prices: Prices
             cut.apart(reader, read, NEVER)
         if value.is_graph_output() and prices.float_ends:
             cut.side(made, NEVER, 0)
+    for reader, source, us in _behind_pools(model, inside, prices):
+        cut.apart(reader, source, _ns(us))
     found = {str(each) for each in cut.first_side() if isinstance(each, str)}
     return frozenset(_with_fused(found, inside))
 
@@ -142,6 +144,21 @@ def _links(
         for value in [last, *(each for each in node.outputs[1:] if each.name)]:
             if is_real(value):
                 yield value, str(node.name), _readers(value, inside)
+
+
+def _behind_pools(
+    model: ir.Model, inside: Mapping[str, ir.Node], prices: Prices
+) -> Iterator[tuple[str, str | tuple[str, str | None], float]]:
+    """Who reads a pool, who makes what it reads, and what it takes more where only the former is on integers: then the
+    pool is, too, wherever the plan has it."""
+    for node in model.graph:
+        value = node.inputs[0] if node.op_type == "MaxPool" else None
+        if value is None or (us := prices.lone_pool(node)) <= 0.0:
+            continue
+        maker = value.producer()
+        name = None if maker is None else str(inside.get(str(maker.name), maker).name)
+        for reader in _readers(node.outputs[0], inside):
+            yield reader, name or ("input", value.name), us
 
 
 def _readers(value: ir.Value, inside: Mapping[str, ir.Node]) -> list[str]:

@@ -9,7 +9,7 @@ from math import prod
 import onnx_ir as ir
 
 from edgemm.costs import CostTable
-from edgemm.quantize.costs import Cost, change_us, predict
+from edgemm.quantize.costs import Cost, change_us, lone_pool_us, predict
 from edgemm.quantize.plan import Plan
 
 
@@ -48,6 +48,10 @@ class Prices:
     def total(self, model: ir.Model, plan: Plan) -> float:
         """Of the whole."""
         return self.cost(model, plan).total_us
+
+    def lone_pool(self, pool: ir.Node) -> float:
+        """What an integer pool takes more where what is before it is float."""
+        return lone_pool_us(pool, self.format, self.table)
 
     def changes(self, value: ir.Value) -> tuple[float, float]:
         """What it takes to make integers of a value, and float numbers of its integers."""

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
 
 import onnx_ir as ir
@@ -14,6 +14,7 @@ from edgemm.converters.latency import Latency
 from edgemm.converters.onnx_writer.transposed import spread_transposed
 from edgemm.converters.passes import canonicalize
 from edgemm.converters.passes.channel_pads import widen_channels
+from edgemm.converters.passes.express.prelu import spread_prelus
 from edgemm.converters.prepare import Prepared
 from edgemm.quantize import Calibration, check_plan, make_plan
 from edgemm.quantize.choice import Estimate
@@ -115,33 +116,36 @@ def planned(
     return Form(plan, model, kept, prices.cost(model, plan), size(model, plan))
 
 
-def graph_for(model: ir.Model, scheme: str, format_: str, *, others: bool) -> ir.Model:
-    """The graph that a scheme is planned on: integer ONNX files have their transposed convolutions as convolutions,
-    integer TFLite files wider convolutions instead of Pads of channels.
+def graph_for(model: ir.Model, scheme: str, format_: str, target: Target, *, others: bool) -> ir.Model:
+    """The graph that a scheme is planned on: what a runtime has no fast kernel for is written out.
+
+    In `.onnx` files that is PRelu, always, and ConvTranspose among integers; in `.tflite` files, among integers, Pads
+    of channels, and PRelu but for machines of integers alone, which have a kernel of their own.
 
     Args:
         others: other forms have the graph as it is.
     """
-    if format_ == "tflite" and scheme in INTEGER:
-        return _with_wide_channels(model, others=others)
-    if format_ != "onnx" or scheme not in INTEGER:
-        return model
-    if not any(node.op_type == "ConvTranspose" for node in model.graph):
+    if format_ == "onnx":
+        spread_prelus(model)  # for all forms alike
+    wanted = [
+        each for op, each in _among_integers(format_, target) if any(n.op_type == op for n in model.graph)
+    ]
+    if scheme not in INTEGER or not wanted:
         return model
     spread = model.clone() if others else model
-    if spread_transposed(spread):
+    if any([each(spread) for each in wanted]):  # a list: all of them
         canonicalize(spread)
     return spread
 
 
-def _with_wide_channels(model: ir.Model, *, others: bool) -> ir.Model:
-    """The graph without the Pads of channels that wider convolutions take the place of."""
-    if not any(node.op_type == "Pad" for node in model.graph):
-        return model
-    wide = model.clone() if others else model
-    if widen_channels(wide):
-        canonicalize(wide)
-    return wide
+def _among_integers(format_: str, target: Target) -> Iterator[tuple[str, Callable[[ir.Model], bool]]]:
+    """Operators that integer graphs have written otherwise, and what does it, telling whether it changed anything."""
+    if format_ == "onnx":
+        yield "ConvTranspose", spread_transposed
+        return
+    yield "Pad", widen_channels
+    if not target.integer_only:
+        yield "PRelu", spread_prelus
 
 
 def worth_weighing(forms: Sequence[Form]) -> tuple[Form, ...]:

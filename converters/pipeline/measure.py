@@ -21,7 +21,7 @@ def measure(work: Work) -> None:
     """The fidelity of the written file."""
     work.judge = judge_of(work)
     measure_again(work)
-    work.notes += _without_decibels(work)
+    work.notes += _without_decibels(work) + _without_labels(work)
 
 
 def measure_again(work: Work) -> None:
@@ -57,6 +57,19 @@ def _without_decibels(work: Work) -> list[str]:
         for each in work.fidelity.outputs
         if each.top1_agreement is not None or each.accuracy is not None
     ]
+
+
+LABELS_UNUSED = (
+    "the labels of the data were not used: no output is known to hold scores of classes. A card with the task "
+    "classification says so (--card, --preset)"
+)
+
+
+def _without_labels(work: Work) -> list[str]:
+    """A note where answers were given, and no output was held against them."""
+    given = work.judged_on.labels is not None and work.judged_on.truths is None
+    used = any(each.accuracy is not None for each in work.fidelity.outputs) or work.fidelity.task
+    return [LABELS_UNUSED] if given and not used and work.prepared.card.task == "tensors" else []
 
 
 def _roles(prepared: Prepared) -> dict[str, Role]:

@@ -48,7 +48,7 @@ def plan(work: Work) -> None:
         work.own_ranges = own_ranges(work.prepared)
     schemes = _schemes(work, target)
     work.prices = Prices(work.options.format, _costs(work, schemes))
-    work.forms = _in_order(work, _forms(work, schemes))
+    work.forms = _in_order(work, _forms(work, schemes, target))
     while work.form is None or work.form is not work.forms[0]:
         take(work, work.forms[0])
         work.forms = _in_order(work, work.forms)  # on measured ranges another may be faster
@@ -100,12 +100,12 @@ def _of_another_kind(work: Work, table: CostTable) -> str:
     )
 
 
-def _forms(work: Work, schemes: tuple[str, ...]) -> list[Form]:
+def _forms(work: Work, schemes: tuple[str, ...], target: Target) -> list[Form]:
     """Each scheme planned. Several are weighed before anything is measured: where one without ranges is the fastest,
     nothing has to be."""
     several = len(schemes) > 1
     graphs = {
-        integer: graph_for(work.prepared.model, scheme, work.options.format, others=several)
+        integer: graph_for(work.prepared.model, scheme, work.options.format, target, others=several)
         for integer, scheme in {scheme in INTEGER: scheme for scheme in schemes}.items()
     }
     forms = []

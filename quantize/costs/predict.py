@@ -66,6 +66,22 @@ def partition_us(table: CostTable) -> float:
     return _partition_us(_curves(table, "tflite"))
 
 
+def lone_pool_us(pool: ir.Node, format_: str, table: CostTable) -> float:
+    """How much longer an integer pool takes behind a float operator than behind an integer one, in microseconds: ONNX
+    Runtime computes it in the layout of what is before it.
+
+    Raises:
+        InputError: the table has no times for that format.
+    """
+    curves, work = _curves(table, format_), work_of(pool)
+    if format_ != "onnx" or pool.op_type != "MaxPool":
+        return 0.0
+    kind = kind_of(pool)
+    alone = curves.find(kind, INT8)
+    behind = curves.find(f"{PICTURE}{kind}", INT8)
+    return 0.0 if alone is None or behind is None else max(alone.us(work) - behind.us(work), 0.0)
+
+
 def _curves(table: CostTable, format_: str) -> Curves:
     choice("format", format_, FORMATS)
     if not table.points.get(format_):
@@ -124,8 +140,22 @@ class _Prediction:
 
     def _curve(self, node: ir.Node, shown: bool) -> Curve | None:
         kind, precision = kind_of(node), self.precision(node)
+        if self._is_lone_pool(node):
+            return self.curves.find(kind, INT8)
         special = self.curves.find(f"{PICTURE}{kind}", precision) if shown else None
         return special or self.curves.find(kind, precision)
+
+    def _is_lone_pool(self, node: ir.Node) -> bool:
+        """An integer pool behind a float operator. A float one becomes that where its output is made integers of: ONNX
+        Runtime does so in front of the pool."""
+        if self.format != "onnx" or node.op_type != "MaxPool":
+            return False
+        maker = None if node.inputs[0] is None else node.inputs[0].producer()
+        if maker is not None and self._is_int8(self.fused.get(str(maker.name), maker)):
+            return False
+        value = node.outputs[0]
+        readers = [self._is_int8(self.fused.get(str(each.name), each)) for each in value.consumers()]
+        return self._is_int8(node) or (bool(readers) and all(readers) and not value.is_graph_output())
 
     def precision(self, node: ir.Node) -> str:
         """How the table calls it."""
@@ -184,7 +214,7 @@ class _Prediction:
                 if ends and value.is_graph_output():
                     readers.add(False)
                 if is_real(value) and (not made) in readers:
-                    yield value
+                    yield node.inputs[0] or value if not made and self._is_lone_pool(node) else value
 
     def _is_int8(self, node: ir.Node) -> bool:
         return self.plan.is_int8(str(node.name))

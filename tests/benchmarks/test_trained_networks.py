@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import numpy as np
@@ -12,9 +14,10 @@ import onnx
 import pytest
 from onnx import TensorProto, helper, numpy_helper
 
-from benchmarks.zoo.trained import measures, rows
+from benchmarks.zoo.trained import bundled, measures, rows
 from benchmarks.zoo.trained.files import compared, measure
-from benchmarks.zoo.trained.network import MOST_DB, Data, Network, Unit, lost
+from benchmarks.zoo.trained.forms import best, weighed
+from benchmarks.zoo.trained.network import MOST_DB, Data, Network, Unit, labelled, lost, points
 from benchmarks.zoo.trained.table import table
 
 Array = npt.NDArray[Any]
@@ -88,6 +91,108 @@ def test_loss_is_a_share_of_the_measure(of: Network, value: float, source: float
     assert lost(of, value, source) == pytest.approx(expected)
 
 
+def test_points_of_a_share_are_its_difference_and_of_a_distance_its_share() -> None:
+    assert points(network(), 0.74, 0.75) == pytest.approx(1.0)
+    assert points(network("pixels", against_source=True, side=192.0), 1.92, 0.0) == pytest.approx(1.0)
+
+
+def test_what_was_weighed_is_written_judged_and_timed(tmp_path: Path) -> None:
+    write(tmp_path / "one.onnx")
+    row = measure(replace(network(), weighed=True), tmp_path, tmp_path)
+    for suffix in ("tflite", "onnx"):
+        small = row[f"{suffix} auto"]
+        assert small["scheme"] in small["forms"]
+        assert {"float", "static", "dynamic"} <= set(small["forms"])
+        assert small["forms"][small["scheme"]]["held"]
+        for form in small["forms"].values():
+            assert form["us"] > 0
+            assert form["predicted_us"] > 0
+            assert form["value"] == 1.0
+    assert "Predicted best is measured best: " in table([row])
+
+
+def test_the_gate_is_judged_on_labels_that_are_given_for_it(tmp_path: Path) -> None:
+    write(tmp_path / "one.onnx")
+    known = data()
+    path = labelled(known.held_out[0], [0, 1] * 12)(tmp_path / "one")
+    with np.load(path) as stored:
+        assert stored["x"].shape == (24, 1, 8, 8)
+        assert stored["labels"].tolist() == [0, 1] * 12
+    from edgemm.card import ModelCard, OutputCard
+    from edgemm.converters import convert
+
+    done = convert(
+        tmp_path / "one.onnx", output=tmp_path / "one.tflite", calibrate=known.calibrate[0], evaluate=path,
+        card=ModelCard(task="classification", outputs=(OutputCard("y", (1, 2), "logits"),)),
+    )  # fmt: skip
+    assert done.fidelity.outputs[0].accuracy == 1.0
+
+
+def candidate(form: str, us: float, held: bool | None) -> SimpleNamespace:
+    return SimpleNamespace(form=form, predicted_us=us, held=held)
+
+
+def test_forms_of_several_files_are_those_that_all_have_and_their_times_add_up() -> None:
+    one = SimpleNamespace(candidates=[candidate("static", 2, True), candidate("mixed", 1, None)])
+    other = SimpleNamespace(candidates=[candidate("static", 3, False)])
+    assert weighed([one, other]) == {"static": {"predicted_us": 5, "held": False}}
+
+
+def test_the_predicted_best_and_the_measured_best_are_held_against_each_other() -> None:
+    forms = {
+        "float": {"predicted_us": 3.0, "us": 3.0},
+        "static": {"predicted_us": 1.0, "us": 2.0},
+        "dynamic": {"predicted_us": 2.0, "us": 1.0},
+        "mixed": {"predicted_us": 0.5, "error": "refused"},
+    }
+    assert best(forms) == ("static", "dynamic", 2.0)
+
+
+def test_ranked_boxes_need_not_reach_a_threshold_but_come_before_those_that_are_wrong() -> None:
+    boxes = np.array([[0, 0, 10, 10], [20, 0, 30, 10]], float)
+    wrong = np.array([[50, 0, 60, 10]], float)
+
+    def judged(found: Array, scores: list[float]) -> float:
+        judge = measures.precision([{}], lambda outputs: (outputs[0], outputs[1]), 0.7)
+        return judge([lambda feeds: [found, np.array(scores)]], [lambda feeds: [boxes, np.array([0.9, 0.8])]])
+
+    assert judged(boxes, [0.9, 0.6]) == pytest.approx(1.0)
+    assert judged(np.concatenate([boxes, wrong]), [0.9, 0.6, 0.5]) == pytest.approx(1.0)
+    assert judged(np.concatenate([boxes, wrong]), [0.9, 0.6, 0.8]) < 0.9
+    assert judged(boxes[:1], [0.9]) < 0.6
+
+
+def test_boxes_that_the_source_is_not_sure_of_are_not_what_is_right() -> None:
+    boxes = np.array([[0, 0, 10, 10], [20, 0, 30, 10]], float)
+    judge = measures.precision([{}], lambda outputs: (outputs[0], outputs[1]), 0.7)
+    found = [boxes[:1], np.array([0.9])]
+    assert judge([lambda feeds: found], [lambda feeds: [boxes, np.array([0.9, 0.6])]]) == pytest.approx(1.0)
+
+
+@pytest.mark.parametrize("frames", [30, 200, 201, 300, 457])
+def test_windows_of_a_string_hold_each_frame_once(frames: int) -> None:
+    """A frame of the second half of a window, or of the first window, has all before it that it hangs on."""
+    sound = np.arange(frames * 24, dtype=np.float32).reshape(frames, 24)
+    windows = [each["sound"][0] for each in bundled._windows(sound, 200)]
+    assert {each.shape for each in windows} == {(200, 24)}
+    joined = np.concatenate([windows[0], *(each[100:] for each in windows[1:])])
+    np.testing.assert_array_equal(joined[:frames], sound)
+    assert (joined[frames:] == sound[0]).all()  # the quietest
+
+
+def test_a_string_is_written_as_the_scores_say() -> None:
+    """Blank, the mark before a word, "three"; twice, and a window of which the first half is known already."""
+    labels = [0, 1, 5, 0, 0, 0]
+    scores = np.full((200, 12), -9.0, np.float32)
+    scores[np.arange(200), (labels * 34)[:200]] = 9.0
+    scores[12:, :] = -9.0
+    scores[12:, 0] = 9.0
+    silence = np.full((200, 12), -9.0, np.float32)
+    silence[:, 0] = 9.0
+    assert bundled._written([scores, silence]) == "three three"
+    assert bundled._written([silence]) == ""
+
+
 def test_boxes_of_a_file_are_matched_with_those_of_the_source() -> None:
     true = np.array([[0, 0, 10, 10], [20, 0, 30, 10], [40, 0, 50, 10]], float)
     found = np.array([[0, 0, 10, 9], [26, 0, 36, 10]], float)  # 0.9 and 0.25 of a box
@@ -112,7 +217,7 @@ def test_decibels_are_of_the_worst_output_and_the_error_a_share_of_its_range() -
 def row(**changes: object) -> dict[str, Any]:
     form = {
         "seconds": 1.0, "repair_seconds": 0.0, "kB": 5, "scheme": "static", "missed": [], "repairs": 0,
-        "float_layers": 0, "dB": 40.0, "worst": 0.01, "value": 0.9, "lost": 0.0,
+        "float_layers": 0, "dB": 40.0, "worst": 0.01, "value": 0.9, "lost": 0.0, "points": 0.0,
     }  # fmt: skip
     whole = {"name": "one", "measure": "a measure", "unit": "share", "source_kB": 9, "source": 0.9}
     forms = [f"{suffix} {scheme}" for suffix in ("tflite", "onnx") for scheme in ("float", "auto")]
@@ -135,6 +240,22 @@ def test_a_gate_that_is_missed_stands_in_the_table() -> None:
     assert "| missed |" in found
     assert "gate: y: 12 dB" in found
     assert "| missed |" not in table([row()])
+
+
+def test_a_choice_stands_in_the_table_with_what_was_predicted_and_measured() -> None:
+    forms = {
+        "static": {"predicted_us": 30.0, "us": 40.0, "held": True, "value": 0.9, "points": 0.0},
+        "mixed": {"predicted_us": 25.0, "us": 50.0, "held": None, "value": 0.8, "points": 10.0},
+        "dynamic": {"predicted_us": 99.0, "held": None, "error": "refused"},
+        "float": {"predicted_us": 100.0, "us": 80.0, "held": None, "value": 0.9, "points": 0.0},
+    }
+    found = table([row(forms=forms)])
+    assert (
+        "| 80 us (100) | 0.50 (0.30), 0.0, held | refused | 0.62 (0.25), 10.0 | mixed, not static: 1.25 times |"
+        in found
+    )
+    assert "Predicted best is measured best: 0 of 1; the dearest miss takes 1.25 times the best." in found
+    assert "weighed" not in table([row()])
 
 
 def test_a_network_without_a_row_is_named() -> None:

@@ -35,6 +35,10 @@ class SetPrices(Prices):
 
     set: Mapping[tuple[str, Precision], float]
     change: float
+    lone: float = 0.0
+
+    def lone_pool(self, pool: ir.Node) -> float:
+        return self.lone
 
     def cost(self, model: ir.Model, plan: Plan) -> Cost:
         nodes = {
@@ -243,3 +247,24 @@ def test_integers_of_an_onnx_file_do_not_begin_with_a_pool(
         "two": True,
         "last": True,
     }
+
+
+@pytest.mark.parametrize(("lone", "integer"), [(0.0, True), (10.0, True), (40.0, False)])
+def test_integers_behind_a_pool_of_float_numbers_pay_for_the_pool(
+    build: Any, noise: Any, weights: Any, lone: float, integer: bool
+) -> None:
+    """The runtime makes integers in front of the pool, wherever the plan does: the second convolution saves 30."""
+    model = build(
+        """net (float[1,4,8,8] x) => (float[1,4,8,8] y) {
+          [one] a = Conv <pads = [1, 1, 1, 1]> (x, w)
+          [act] r = Relu (a)
+          [pool] b = MaxPool <kernel_shape = [3, 3], pads = [1, 1, 1, 1]> (r)
+          [two] y = Conv <pads = [1, 1, 1, 1]> (b, w)
+        }""",
+        w=weights(4, 4, 3, 3),
+    )
+    given = {"one": (5.0, 500.0, 5.0), "act": (0.0,) * 3, "pool": (2.0, 1.0, 2.0), "two": (50.0, 20.0, 50.0)}
+    told = replace(prices("onnx", 0.5, **given), lone=lone)
+    plan = make_plan(model, calibrate(model, noise(model)), scheme="mixed", prices=told)
+    assert plan.is_int8("two") is integer
+    assert not plan.is_int8("one")

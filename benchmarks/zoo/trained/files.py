@@ -12,7 +12,9 @@ from typing import Any
 
 import numpy as np
 
-from benchmarks.zoo.trained.network import Array, Data, Network, Run, lost
+from benchmarks.timing import instruction_set
+from benchmarks.zoo.trained.forms import timed, weighed
+from benchmarks.zoo.trained.network import Array, Data, Network, Run, lost, points
 from benchmarks.zoo.trained.runtimes import opened, source_run
 from benchmarks.zoo.trained.table import FORMATS, MOST_LOST
 
@@ -44,31 +46,26 @@ def measure(network: Network, root: Path, out: Path) -> dict[str, Any]:
         [run(each) for each in held[:COMPARED]] for run, held in zip(sources, data.held_out, strict=True)
     ]
     bench = _Bench(network, data, paths, sources, truth, round(data.judge(sources, sources), 4))
-    row = {"name": network.name, "measure": network.measure, "unit": network.unit}
-    return (
-        row
-        | {"source_kB": _kilobytes(paths), "source": bench.value}
-        | {
-            f"{suffix} {scheme}": _form(bench, out, suffix, scheme)
-            for suffix in FORMATS
-            for scheme in SCHEMES
-        }
-    )
+    row: dict[str, Any] = {"name": network.name, "measure": network.measure, "unit": network.unit}
+    row |= {"source_kB": _kilobytes(paths), "source": bench.value, "instructions": instruction_set()}
+    for suffix in FORMATS:
+        for scheme in SCHEMES:
+            row[f"{suffix} {scheme}"] = _form(bench, out, suffix, scheme)
+    return row
 
 
 def _form(bench: _Bench, out: Path, suffix: str, scheme: str) -> dict[str, Any]:
     from edgemm.errors import EdgemmError
 
     begin, clock = time.perf_counter(), _Clock()
-    name = f"{bench.network.name}.{{}}.{scheme}.{suffix}"
     try:
-        made = [
-            _convert(bench.network, source, out / name.format(at), scheme, samples, clock)
-            for at, (source, samples) in enumerate(zip(bench.paths, bench.data.calibrate, strict=True))
-        ]
+        made = _all(bench, out, suffix, scheme, clock)
     except EdgemmError as error:
         return {"error": " ".join(str(error).split())[:200]}
-    cell = {"seconds": round(time.perf_counter() - begin, 1), "repair_seconds": round(clock.repair_s, 1)}
+    cell: dict[str, Any] = {
+        "seconds": round(time.perf_counter() - begin, 1),
+        "repair_seconds": round(clock.repair_s, 1),
+    }
     cell |= _made(made)
     with ExitStack() as stack:
         runs = [
@@ -81,8 +78,63 @@ def _form(bench: _Bench, out: Path, suffix: str, scheme: str) -> dict[str, Any]:
         ]
         cell |= compared(found, bench.truth)
         cell["value"] = round(bench.data.judge(runs, bench.sources), 4)
+        cell["besides"] = {
+            what: round(judge(runs, bench.sources), 4) for what, judge in bench.data.besides.items()
+        }
     cell["lost"] = round(lost(bench.network, cell["value"], bench.value), 4)
-    return cell | (_worst_layer(made) if cell["lost"] > MOST_LOST else {})
+    cell["points"] = round(points(bench.network, cell["value"], bench.value), 2)
+    if scheme == "auto" and bench.network.weighed:
+        cell["forms"] = _forms(bench, out, suffix, made)
+    if scheme == "auto" and cell["lost"] > MOST_LOST:
+        cell |= _worst_layer(_all(bench, out, suffix, scheme, clock, explain=True))
+    return cell
+
+
+def _all(
+    bench: _Bench,
+    out: Path,
+    suffix: str,
+    scheme: str,
+    clock: _Clock,
+    **how: Any,
+) -> list[Any]:
+    """The files of one scheme, in the order of their sources; `how` as of `_convert`."""
+    pairs = enumerate(zip(bench.paths, bench.data.calibrate, strict=True))
+    return [
+        _convert(bench, source, _path(bench, out, suffix, scheme, at), scheme, samples, clock, **how)
+        for at, (source, samples) in pairs
+    ]
+
+
+def _path(bench: _Bench, out: Path, suffix: str, scheme: str, at: int) -> Path:
+    return out / f"{bench.network.name}.{at}.{scheme}.{suffix}"
+
+
+def _forms(bench: _Bench, out: Path, suffix: str, made: list[Any]) -> dict[str, dict[str, Any]]:
+    """What was weighed: the file that was taken, and the other forms as they are without a repair."""
+    from edgemm.errors import EdgemmError
+
+    forms = weighed(made)
+    files: dict[str, list[Path]] = {}
+    chosen = "+".join(dict.fromkeys(each.scheme for each in made))
+    for form, told in forms.items():
+        scheme = {chosen: "auto", "float": "float"}.get(form, form)
+        try:
+            if scheme == form != "float":
+                _all(bench, out, suffix, form, _Clock(), as_it_is=True)
+        except EdgemmError as error:
+            told["error"] = " ".join(str(error).split())[:200]
+            continue
+        files[form] = [_path(bench, out, suffix, scheme, at) for at in range(len(bench.paths))]
+        with ExitStack() as stack:
+            opened_files = zip(files[form], bench.truth, strict=True)
+            runs = [stack.enter_context(opened(path, true[0])) for path, true in opened_files]
+            told["value"] = round(bench.data.judge(runs, bench.sources), 4)
+        told["points"] = round(points(bench.network, told["value"], bench.value), 2)
+    times = timed(files, [held[0] for held in bench.data.held_out])
+    for form, seconds in times.items():
+        forms[form]["us"] = round(seconds * 1e6, 1)
+    return forms
 
 
 def _made(made: list[Any]) -> dict[str, Any]:
@@ -121,16 +173,30 @@ class _Clock:
 
 
 def _convert(
-    network: Network, source: Path, output: Path, scheme: str, samples: list[Any], clock: _Clock
+    bench: _Bench,
+    source: Path,
+    output: Path,
+    scheme: str,
+    samples: list[Any],
+    clock: _Clock,
+    *,
+    as_it_is: bool = False,
+    explain: bool = False,
 ) -> Any:
+    """
+    Args:
+        as_it_is: whatever the form loses, and without a repair.
+    """
     from edgemm.card import ModelCard
     from edgemm.converters import convert
 
-    auto = scheme == "auto"
+    network = bench.network
+    evaluate = None if bench.data.evaluate is None else bench.data.evaluate(output)
     card = ModelCard.from_json(json.dumps(network.card)) if network.card else None
     return convert(
-        source, output=output, scheme=scheme, calibrate=samples if auto else None, gate="warn",  # type: ignore[arg-type]
-        shapes=network.shapes, explain=auto, keep_outputs=True, progress=clock, card=card,
+        source, output=output, scheme=scheme, calibrate=None if scheme == "float" else samples,  # type: ignore[arg-type]
+        evaluate=evaluate, gate="off" if as_it_is else "warn", repair="off" if as_it_is else "auto",
+        shapes=network.shapes, explain=explain, keep_outputs=True, progress=clock, card=card,
     )  # fmt: skip
 
 

@@ -60,18 +60,19 @@ def _read(root: Path) -> Data:
     alphabet = next(each.value for each in load(str(root / READER)).metadata_props if each.key == "character")
     letters = ["", *alphabet.split("\n"), " "]
     strips = [{"x": each} for each in repair.samples(root, repair.CASES[2])][::2]
-    drawn = [_drawn(each, at) for at, each in enumerate(_lines(root / SENTENCES / "train.tsv"))]
-    true = _lines(root / SENTENCES / "dev.tsv")
+    known = [_drawn(each, at) for at, each in enumerate(_lines(root / SENTENCES / "train.tsv", 2 * LINES))]
+    drawn, gate = known[:LINES], known[LINES:]
+    true = _lines(root / SENTENCES / "dev.tsv", LINES)
     held = [_drawn(each, at) for at, each in enumerate(true)]
 
     def judge(runs: Sequence[Run], sources: Sequence[Run]) -> float:
         said = [_spoken(runs[0](each)[0][0], letters) for each in held]
         return measures.letters_right(said, true)
 
-    return Data((drawn + strips,), (held,), judge)
+    return Data((drawn + strips,), (held,), judge, lambda path: gate)
 
 
-def _lines(path: Path) -> list[str]:
+def _lines(path: Path, count: int) -> list[str]:
     """The first words of sentences that have no marks in their beginning, as long as a line."""
     found = []
     for sentence in path.read_text(encoding="utf-8").splitlines():
@@ -82,7 +83,7 @@ def _lines(path: Path) -> list[str]:
             line = f"{line} {word}".strip()
         if len(line) > LETTERS // 2:
             found.append(line)
-    return found[:LINES]
+    return found[:count]
 
 
 def _drawn(line: str, at: int) -> dict[str, Array]:
@@ -111,6 +112,6 @@ READING = (
     ),
     Network(
         "ppocr_rec", (READER,), (SENTENCES, *PAGES), "letters right, 32 drawn lines", _read,
-        shapes={"x": (1, 3, 48, 320)},
+        shapes={"x": (1, 3, 48, 320)}, weighed=True,
     ),
 )  # fmt: skip

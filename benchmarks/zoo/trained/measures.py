@@ -7,10 +7,14 @@ from collections.abc import Callable, Sequence
 import numpy as np
 
 from benchmarks.zoo.trained.network import MOST_DB, Array, Feeds, Judge, Run
+from edgemm.judge import TrueBoxes, metric
 from edgemm.judge.matching import match, overlaps
+from edgemm.results import Detections
 
 Boxes = Callable[[list[Array]], Array]
 """Outputs -> float[n, 4], left, top, right, bottom, best first."""
+Scored = Callable[[list[Array]], tuple[Array, Array]]
+"""The same, from a low score on, with scores float[n]."""
 
 
 def accuracy(samples: Sequence[Feeds], labels: Sequence[int]) -> Judge:
@@ -43,6 +47,25 @@ def same_boxes(samples: Sequence[Feeds], boxes: Boxes) -> Judge:
             hits += int(match(overlaps(found, true), none, none, 0.5)[0].sum())
             total += len(found) + len(true)
         return 2 * hits / total if total else float("nan")
+
+    return judge
+
+
+def precision(samples: Sequence[Feeds], scored: Scored, sure: float) -> Judge:
+    """Average precision at an overlap of a half, over all scores, where the source's boxes of a score of `sure` or more
+    are what is right: it does not hang on boxes that change sides at one threshold."""
+
+    def judge(runs: Sequence[Run], sources: Sequence[Run]) -> float:
+        found = metric("detection")
+        for each in samples:
+            right, scores = scored(sources[0](each))
+            right = right[scores >= sure]
+            boxes, ours = scored(runs[0](each))
+            things = Detections(
+                boxes.astype(np.float32), ours.astype(np.float32), np.zeros(len(boxes), np.int64)
+            )
+            found.add(things, TrueBoxes(right, np.zeros(len(right), np.int64)))
+        return float(found.value())
 
     return judge
 

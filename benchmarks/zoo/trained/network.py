@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Literal
 
@@ -17,6 +17,8 @@ Run = Callable[[Feeds], list[Array]]
 """One inference: real numbers in the source's order and shapes."""
 Judge = Callable[[Sequence[Run], Sequence[Run]], float]
 """The measure of files, one per source; the sources themselves come second, for measures that have no other truth."""
+Evaluate = Callable[[Path], Any]
+"""A file name to write to -> what `--evaluate` is given, of a network of one source: samples, or what was written."""
 Unit = Literal["share", "dB", "pixels"]
 """What a value is: a larger one is better but for pixels, which are a distance from the source's answer."""
 MOST_DB = 99.0
@@ -30,6 +32,10 @@ class Data:
     calibrate: tuple[list[dict[str, Array]], ...]
     held_out: tuple[list[dict[str, Array]], ...]
     judge: Judge
+    evaluate: Evaluate | None = None
+    """What the gate is judged on, which is in neither of them; None: a part of the former, which convert takes."""
+    besides: Mapping[str, Judge] = field(default_factory=dict)
+    """Other measures, by what they are."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,8 +58,23 @@ class Network:
     shapes: Mapping[str, Sequence[int]] | None = None
     card: Mapping[str, Any] | None = None
     """Its gate is then that of the card's task."""
+    weighed: bool = False
+    """What `auto` weighed is written too, judged and timed."""
     remark: str = ""
     """What a reader of its figures should know, as a sentence."""
+
+
+def labelled(samples: Sequence[Feeds], labels: Sequence[int]) -> Evaluate:
+    """With the right answers, so that the gate is the accuracy."""
+
+    def write(path: Path) -> Path:
+        arrays: dict[str, Any] = {
+            name: np.concatenate([each[name] for each in samples]) for name in samples[0]
+        }
+        np.savez(path.with_suffix(".npz"), **arrays, labels=np.array(labels))
+        return path.with_suffix(".npz")
+
+    return write
 
 
 def lost(network: Network, value: float, source: float) -> float:
@@ -69,3 +90,8 @@ def lost(network: Network, value: float, source: float) -> float:
     if network.unit == "dB" and network.against_source:
         return 0.0 if value >= MOST_DB else float(10 ** (-value / 20))
     return (source - value) / source
+
+
+def points(network: Network, value: float, source: float) -> float:
+    """How many hundredths a file loses: of shares the difference itself, of other measures 100 times `lost`."""
+    return 100 * (source - value if network.unit == "share" else lost(network, value, source))

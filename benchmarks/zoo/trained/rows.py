@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import Any
 
 from benchmarks import shared
+from benchmarks.zoo.trained.bundled import BUNDLED
 from benchmarks.zoo.trained.enhanced import ENHANCED
 from benchmarks.zoo.trained.files import measure
 from benchmarks.zoo.trained.letters import READING
@@ -21,7 +22,7 @@ from benchmarks.zoo.trained.pictures import PICTURES
 from benchmarks.zoo.trained.sounds import SOUNDS
 from benchmarks.zoo.trained.table import table
 
-NETWORKS = {each.name: each for each in (*PICTURES, *ENHANCED, *READING, *SOUNDS)}
+NETWORKS = {each.name: each for each in (*PICTURES, *ENHANCED, *READING, *SOUNDS, *BUNDLED)}
 TIMEOUT_S = 1800
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
@@ -47,18 +47,38 @@ def opened(path: Path, expected: list[Array]) -> Iterator[Run]:
     with edgemm.load(path) as model:
 
         def run(feeds: Feeds) -> list[Array]:
-            given = dict(zip((spec.name for spec in model.inputs), feeds.values(), strict=True))
-            given |= {name: value for name, value in feeds.items() if name in given}
-            tensors = {
-                spec.name: _stored(spec, _moved(given[spec.name], spec.shape, 1, -1)) for spec in model.inputs
-            }
-            answers = model.run(tensors)
+            answers = model.run(_given(model, feeds))
             return [
                 _moved(spec.dequantize(answers[spec.name]), true.shape, -1, 1)
                 for spec, true in zip(model.outputs, expected, strict=True)
             ]
 
         yield run
+
+
+def bare(path: Path, feeds: Feeds) -> Callable[[], Any]:
+    """One inference of a written file in its plain runtime, on these tensors: what is timed."""
+    import edgemm
+
+    with edgemm.load(path) as model:
+        tensors = _given(model, feeds)
+    if path.suffix == ".onnx":
+        session = onnx_session(path)
+        return lambda: session.run(None, tensors)
+    from ai_edge_litert.interpreter import Interpreter
+
+    interpreter = Interpreter(str(path), num_threads=1)
+    interpreter.allocate_tensors()
+    for place in interpreter.get_input_details():
+        interpreter.set_tensor(place["index"], tensors[place["name"]])
+    return interpreter.invoke  # type: ignore[no-any-return]
+
+
+def _given(model: Any, feeds: Feeds) -> dict[str, Array]:
+    """The tensors of a source as a written file stores them, by its own names."""
+    given = dict(zip((spec.name for spec in model.inputs), feeds.values(), strict=True))
+    given |= {name: value for name, value in feeds.items() if name in given}
+    return {spec.name: _stored(spec, _moved(given[spec.name], spec.shape, 1, -1)) for spec in model.inputs}
 
 
 def _stored(spec: Any, real: Array) -> Array:

@@ -6,6 +6,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from benchmarks.timing import instruction_set
+from benchmarks.zoo.trained.forms import best
 
 FORMATS = ("tflite", "onnx")
 MOST_LOST = 0.01
@@ -41,8 +42,65 @@ def table(
         *(f"- {row['name']}: {row['measure']}. {told.get(row['name'], '')}".rstrip() for row in measured),
     ]
     lines += ["", *_named(rows)]
+    lines += _choices(measured)
     lines += ["", f"Not measured in this run: {', '.join(absent)}."] if absent else []
     return "\n".join(lines) + "\n"
+
+
+CHOICES = (
+    "What `--scheme auto` weighed, for the target cpu. `points` are hundredths of the measure that a file loses to the",
+    "source in its own runtime. Of each form: time of one inference over that of our float (processor time, the plain",
+    "runtime, all forms in turns), in brackets as it was predicted, which leaves out what calling the runtime takes;",
+    "then its points, and what the gate said of it where it was tried. Forms that were not taken are not repaired. The",
+    "gate is judged on data that are neither calibrated with nor measured on.",
+)
+
+
+COLUMNS = (
+    "network", "format", "taken", "gate", "measure: source", "taken", "points", "float", "static", "dynamic", "mixed",
+    "predicted best is measured best",
+)  # fmt: skip
+
+
+def _choices(rows: Sequence[dict[str, Any]]) -> list[str]:
+    """What was weighed: a line for each network and format."""
+    weighed = [(row, each) for row in rows for each in FORMATS if row[f"{each} auto"].get("forms")]
+    if not weighed:
+        return []
+    sides = [best(row[f"{suffix} auto"]["forms"]) for row, suffix in weighed]
+    right, dear = sum(first == fastest for first, fastest, _ in sides), max(ratio for *_, ratio in sides)
+    return [
+        "",
+        *CHOICES,
+        "",
+        f"| {' | '.join(COLUMNS)} |",
+        f"|{' --- |' * len(COLUMNS)}",
+        *(_choice(row, suffix, row[f"{suffix} auto"]) for row, suffix in weighed),
+        "",
+        f"Predicted best is measured best: {right} of {len(sides)}; the dearest miss takes {dear:.2f} times the best.",
+    ]
+
+
+def _choice(row: dict[str, Any], suffix: str, small: dict[str, Any]) -> str:
+    forms = small["forms"]
+    first, fastest, ratio = best(forms)
+    cells = [row["name"], suffix, small["scheme"], "missed" if small["missed"] else "held"]
+    cells += [row["source"], small["value"], f"{small['points']:.1f}"]
+    cells += [_weighed(forms, form) for form in ("float", "static", "dynamic", "mixed")]
+    cells.append("yes" if first == fastest else f"{first}, not {fastest}: {ratio:.2f} times")
+    return f"| {' | '.join(str(each) for each in cells)} |"
+
+
+def _weighed(forms: dict[str, Any], form: str) -> str:
+    """Time over float's, predicted, points lost, and whether the gate was held."""
+    told, base = forms.get(form, {}), forms.get("float", {})
+    if "us" not in told:
+        return "refused" if "error" in told else ""
+    if form == "float":
+        return f"{told['us']:.0f} us ({told['predicted_us']:.0f})"
+    times, predicted = told["us"] / base["us"], told["predicted_us"] / base["predicted_us"]
+    held = {True: ", held", False: ", missed", None: ""}[told["held"]]
+    return f"{times:.2f} ({predicted:.2f}), {told['points']:.1f}{held}"
 
 
 def _line(row: dict[str, Any], suffix: str) -> str:

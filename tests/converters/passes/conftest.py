@@ -73,6 +73,12 @@ def canonical() -> Canonical:
 
 
 @pytest.fixture
+def computed() -> Callable[[ir.Model], list[Array]]:
+    """What onnxruntime says that a graph computes."""
+    return run
+
+
+@pytest.fixture
 def operators() -> Callable[[ir.Model], list[str]]:
     return lambda model: [node.op_type for node in model.graph]
 

@@ -13,7 +13,7 @@ import pytest
 from edgemm.costs import CostTable, Point, Work
 from edgemm.errors import InputError
 from edgemm.quantize import Plan, Precision, make_plan
-from edgemm.quantize.costs import change_us, partition_us, predict
+from edgemm.quantize.costs import change_us, lone_pool_us, partition_us, predict
 from edgemm.quantize.costs.curves import fit
 from edgemm.quantize.costs.kinds import kind_of, pictures, work_of
 from edgemm.quantize.target import TARGETS
@@ -317,3 +317,66 @@ def test_most_of_the_points_say_whether_xnnpack_runs_a_kind() -> None:
     points = [replace(point("k", "int8", 1.0), delegated=flag) for flag in (False, False, True)]
     assert not fit(points).delegated
     assert fit(points[1:]).delegated
+
+
+@pytest.fixture
+def pooled(build: Make, weights: Make) -> ir.Model:
+    """conv (its Relu fused), pool, conv."""
+    model: ir.Model = build(
+        f"""graph (float[1, 4, 4, 4] x) => (float[1, 4, 2, 2] y) {{
+            [one] a = Conv<{CONV}> (x, w)
+            [relu] b = Relu (a)
+            [pool] c = MaxPool<kernel_shape = [2, 2], strides = [2, 2]> (b)
+            [two] y = Conv<{CONV}> (c, w) }}""",
+        w=weights(4, 4, 1, 1),
+    )
+    return model
+
+
+POOLS = (
+    point("conv_thin", "float", 20.0), point("conv_thin", "int8", 10.0), point("maxpool", "float", 3.0),
+    point("picture_maxpool", "float", 2.0), point("maxpool", "int8", 70.0), point("picture_maxpool", "int8", 1.0),
+    *per_element("change", "int8", 0.01),
+)  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    ("integers", "pool", "changed"),
+    [
+        ((), 2.0, 0),
+        (("one", "pool", "two"), 1.0, 64 + 16),
+        (("two",), 70.0, 64 + 16),  # ONNX Runtime makes integers in front of the pool
+        (("pool", "two"), 70.0, 64 + 16),
+        (("one",), 2.0, 64 + 64),
+        (("one", "two"), 2.0, 64 + 64 + 16 + 16),
+    ],
+)
+def test_a_pool_behind_float_numbers_is_slow_on_integers_and_is_on_them_where_what_follows_is(
+    pooled: ir.Model, integers: tuple[str, ...], pool: float, changed: int
+) -> None:
+    chosen = dict.fromkeys(integers, Precision.INT8)
+    found = predict(pooled, plan(chosen), "onnx", table(*POOLS, format_="onnx"))
+    assert found.nodes["pool"] == pytest.approx(pool)
+    assert found.changes_us == pytest.approx(0.02 * changed)
+    in_tflite = predict(pooled, plan({"two": Precision.INT8}), "tflite", table(*POOLS))
+    assert in_tflite.nodes["pool"] == pytest.approx(2.0)
+
+
+def test_a_pool_that_is_an_output_too_stays_as_it_is(build: Make, weights: Make) -> None:
+    model = build(
+        f"""graph (float[1, 4, 4, 4] x) => (float[1, 4, 2, 2] y, float[1, 4, 2, 2] c) {{
+            [one] a = Conv<{CONV}> (x, w)
+            [pool] c = MaxPool<kernel_shape = [2, 2], strides = [2, 2]> (a)
+            [two] y = Conv<{CONV}> (c, w) }}""",
+        w=weights(4, 4, 1, 1),
+    )
+    found = predict(model, plan({"two": Precision.INT8}), "onnx", table(*POOLS, format_="onnx"))
+    assert found.nodes["pool"] == pytest.approx(2.0)
+    assert found.changes_us == pytest.approx(0.02 * (16 + 16))
+
+
+def test_what_a_lone_pool_takes_more(pooled: ir.Model) -> None:
+    pool = pooled.graph.node("pool")
+    assert lone_pool_us(pool, "onnx", table(*POOLS, format_="onnx")) == pytest.approx(69.0)
+    assert lone_pool_us(pool, "tflite", table(*POOLS)) == 0.0
+    assert lone_pool_us(pooled.graph.node("one"), "onnx", table(*POOLS, format_="onnx")) == 0.0
