@@ -108,7 +108,7 @@ def tell_choice(work: Work) -> None:
     """The candidates, and a sentence about the one that was taken."""
     sizes = {form.name: _size(work, form) for form in work.forms}
     known = [
-        Estimate(form.name, _cost(work, form).total_us, size)
+        Estimate(form.name, _cost(work, form).total_us, size, work.prices.format)
         for form, size in zip(work.forms, sizes.values(), strict=True)
     ]
     chosen = next((each for each in known if each.form == work.plan.scheme), None)
@@ -119,7 +119,7 @@ def tell_choice(work: Work) -> None:
     )
     if chosen is None:  # a repair has made another form of the only one
         cost = work.prices.cost(work.prepared.model, work.plan).total_us
-        made = Estimate(work.plan.scheme, cost, len(work.written.payload))
+        made = Estimate(work.plan.scheme, cost, len(work.written.payload), work.prices.format)
         work.candidates = (_taken(work, made, "it holds the gate, and the other did not"), *work.candidates)
     if work.options.settings.io == "int8" and work.plan.scheme not in INTEGER:
         work.notes.append(NO_INTEGERS.format(work.plan.scheme))

@@ -40,6 +40,8 @@ class Form:
     cost: Cost
     size_bytes: int
     """Of its file, or of its constants: see `pipeline/sizes.py`."""
+    format: str
+    """"tflite" or "onnx"."""
     weighed_only: bool = False
     """Planned on ranges that nobody measured."""
 
@@ -51,7 +53,7 @@ class Form:
     @property
     def estimate(self) -> Estimate:
         """What forms are put in order by."""
-        return Estimate(self.name, self.cost.total_us, self.size_bytes)
+        return Estimate(self.name, self.cost.total_us, self.size_bytes, self.format)
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -113,7 +115,7 @@ def planned(
     )
     check_plan(model, plan)
     kept = calibration if scheme in INTEGER else None
-    return Form(plan, model, kept, prices.cost(model, plan), size(model, plan))
+    return Form(plan, model, kept, prices.cost(model, plan), size(model, plan), prices.format)
 
 
 def graph_for(model: ir.Model, scheme: str, format_: str, target: Target, *, others: bool) -> ir.Model:
@@ -133,13 +135,13 @@ def graph_for(model: ir.Model, scheme: str, format_: str, target: Target, *, oth
     if scheme not in INTEGER or not wanted:
         return model
     spread = model.clone() if others else model
-    if any([each(spread) for each in wanted]):  # a list: all of them
+    if sum(each(spread) for each in wanted):
         canonicalize(spread)
     return spread
 
 
-def _among_integers(format_: str, target: Target) -> Iterator[tuple[str, Callable[[ir.Model], bool]]]:
-    """Operators that integer graphs have written otherwise, and what does it, telling whether it changed anything."""
+def _among_integers(format_: str, target: Target) -> Iterator[tuple[str, Callable[[ir.Model], int]]]:
+    """Operators that integer graphs have written otherwise, and what does it, telling how many there were."""
     if format_ == "onnx":
         yield "ConvTranspose", spread_transposed
         return

@@ -100,7 +100,7 @@ def _gain(work: Work, form: Form, holder: Form) -> float:
 def _is_better(work: Work, state: State, holder: Form) -> bool:
     """What a repair has made of a form still comes before the form that holds without."""
     cost = work.prices.cost(state.model, state.plan).total_us
-    made = Estimate(state.plan.scheme, cost, form_bytes(work, state.model, state.plan))
+    made = Estimate(state.plan.scheme, cost, form_bytes(work, state.model, state.plan), work.prices.format)
     return in_order([made, holder.estimate], work.options.prefer)[0] is made
 
 

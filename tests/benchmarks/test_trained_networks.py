@@ -139,7 +139,7 @@ def test_forms_of_several_files_are_those_that_all_have_and_their_times_add_up()
 
 
 def test_the_predicted_best_and_the_measured_best_are_held_against_each_other() -> None:
-    forms = {
+    forms: dict[str, dict[str, Any]] = {
         "float": {"predicted_us": 3.0, "us": 3.0},
         "static": {"predicted_us": 1.0, "us": 2.0},
         "dynamic": {"predicted_us": 2.0, "us": 1.0},

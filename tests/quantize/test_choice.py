@@ -127,3 +127,10 @@ def test_other_forms_are_told_by_what_they_differ_in(form: Any, expected: str) -
     (other,) = forms(**form)
     (chosen,) = forms(dynamic=(1.0, 100))
     assert against(other, chosen) == expected
+
+
+@pytest.mark.parametrize(("format_", "first"), [("tflite", "mixed"), ("onnx", "dynamic")])
+def test_mixed_has_to_win_by_more_where_predictions_are_worse(format_: str, first: str) -> None:
+    times = {"static": 1757.0, "dynamic": 532.0, "mixed": 485.0, "float": 1000.0}
+    known = [Estimate(form, us, 4 << 20, format_) for form, us in times.items()]
+    assert in_order(known)[0].form == first

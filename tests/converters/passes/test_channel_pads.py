@@ -10,6 +10,7 @@ import pytest
 from edgemm.converters.passes import canonicalize
 from edgemm.converters.passes.channel_pads import widen_channels
 from edgemm.converters.pipeline.forms import graph_for
+from edgemm.quantize.target import TARGETS
 from tests.converters.passes.conftest import run
 
 BLOCK = """g (float[1,3,8,8] x) => (float[1,{last},{size},{size}] y) {{
@@ -184,5 +185,5 @@ def test_forms_of_integers_in_tflite_are_planned_so(
 ) -> None:
     model = canonical(block(build, 20, 24))
     before = operators(model)
-    assert operators(graph_for(model, scheme, format_, others=True)).count("Pad") == pads
+    assert operators(graph_for(model, scheme, format_, TARGETS["cpu"], others=True)).count("Pad") == pads
     assert operators(model) == before
