@@ -47,7 +47,7 @@ def test_it_says_what_the_parts_and_the_whole_kept(
 
 
 def test_one_object(source: Path, pairs: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    given = ["--evaluate", pairs, "--part", "encoder=keep", "--json"]
+    given = ["--evaluate", pairs, "--part", "encoder=keep", "--part", "decoder=dynamic", "--json"]
     assert main(["convert", str(source), "-o", str(tmp_path / "x.zip"), *given]) == 0
     said = capsys.readouterr()
     content: dict[str, Any] = json.loads(said.out)

@@ -135,7 +135,7 @@ def test_samples_are_spread_over_all_steps(source: Path) -> None:
 
 
 def test_without_data_weights_alone_become_int8(source: Path, tmp_path: Path) -> None:
-    done = convert_bundle(source, output=tmp_path / "x.zip")
+    done = convert_bundle(source, output=tmp_path / "x.zip", scheme="dynamic")
     assert {each.conversion and each.conversion.scheme for each in done.parts.values()} == {"dynamic"}
     assert done.together is None
     assert conversion.NO_DATA in done.notes
@@ -167,7 +167,7 @@ def test_a_part_that_is_kept(source: Path, tmp_path: Path) -> None:
 
 
 def test_what_is_quantized_already_stays(source: Path, tmp_path: Path) -> None:
-    convert_bundle(source, output=tmp_path / "once.zip", parts={"encoder": "keep"})
+    convert_bundle(source, output=tmp_path / "once.zip", parts={"encoder": "keep", "decoder": "dynamic"})
     with pytest.raises(InputError, match=r"no part would be converted.*'decoder': it is quantized already"):
         convert_bundle(tmp_path / "once.zip", output=tmp_path / "x.zip", parts={"encoder": "keep"})
     done = convert_bundle(tmp_path / "once.zip", output=tmp_path / "x.zip")
