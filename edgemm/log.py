@@ -29,21 +29,27 @@ def _without_secrets(record: logging.LogRecord) -> bool:
 
 
 @cache
-def _logger() -> logging.Logger:
+def _logger(name: str) -> logging.Logger:
     import logging
 
-    logger = logging.getLogger("edgemm")
-    logger.addHandler(logging.NullHandler())
+    logger = logging.getLogger(name)
+    if name == "edgemm":
+        logger.addHandler(logging.NullHandler())
     logger.addFilter(_without_secrets)
     return logger
 
 
 class _Log:
-    """The logger "edgemm", made when something is said.
+    """The logger "edgemm", or one under it, made when something is said.
 
     A program that has not imported `logging` has said of no log where it goes, so that nobody hears it: it need not
     wait for the module, which takes 3 ms.
     """
+
+    __slots__ = ("name",)
+
+    def __init__(self, name: str) -> None:
+        self.name = name
 
     def debug(self, message: str, *values: Any, exc_info: Any = None) -> None:
         """As `logging.Logger.debug`; the others likewise."""
@@ -57,12 +63,14 @@ class _Log:
 
     def _say(self, level: str, message: str, values: tuple[Any, ...], exc_info: Any) -> None:
         if "logging" in sys.modules:
-            getattr(_logger(), level)(message, *values, exc_info=exc_info, stacklevel=3)
+            getattr(_logger(self.name), level)(message, *values, exc_info=exc_info, stacklevel=3)
 
 
-LOG = _Log()
+LOG = _Log("edgemm")
+ADVICE = _Log("edgemm.advice")
+"""What could be better and is not wrong: the commands that run files show it, and programs that ask for INFO."""
 if "logging" in sys.modules:
-    _logger()
+    _logger("edgemm")
 
 INTERVAL_S = 60.0
 """Between two messages of one kind."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import logging
 from contextlib import ExitStack, nullcontext
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -13,6 +14,7 @@ from edgemm.cli.parser import CommandParser
 from edgemm.cli.run_lines import Lines
 from edgemm.cli.run_model import open_model
 from edgemm.cli.run_options import add_options, require_fitting
+from edgemm.log import ADVICE
 
 if TYPE_CHECKING:
     from edgemm.capture.source import Source
@@ -29,6 +31,7 @@ def run(options: argparse.Namespace) -> int:
     """Runs until the source ends, the limit is reached, or a signal asks to stop."""
     is_app = options.file.lower().endswith(".json")
     require_fitting(options, is_app=is_app)
+    logging.getLogger(ADVICE.name).setLevel(logging.INFO)  # a file that was made for another processor says so
     with Draining(reopens=is_app or options.record is not None) as draining:
         return _run_app(options, draining) if is_app else _run_one(options, draining)
     return 0  # asked to end before it had begun

@@ -6,7 +6,7 @@ from typing import NamedTuple
 
 from edgemm.artifact import Artifact
 from edgemm.instructions import Instructions, instructions
-from edgemm.log import LOG
+from edgemm.log import ADVICE, LOG
 
 _SIGNED = ("arm", "vnni")
 """Targets whose .onnx files have s8 weights in all 8 bits."""
@@ -61,4 +61,4 @@ def tell_unsuited(artifact: Artifact) -> None:
     """Logs it: a warning where answers may be wrong, else for those who ask for more."""
     said = unsuited(artifact)
     if said is not None:
-        (LOG.warning if said.wrong else LOG.info)("%s: %s", artifact.path, said.sentence)
+        (LOG.warning if said.wrong else ADVICE.info)("%s: %s", artifact.path, said.sentence)

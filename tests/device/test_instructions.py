@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import logging
 import shutil
 from dataclasses import replace
@@ -14,7 +15,9 @@ import edgemm
 from edgemm import data
 from edgemm.artifact import Artifact, read_artifact
 from edgemm.card import ModelCard
+from edgemm.cli import main
 from edgemm.instructions import Instructions, instructions, read_instructions
+from edgemm.log import ADVICE
 from edgemm.model import suits
 
 pytestmark = pytest.mark.device
@@ -121,3 +124,60 @@ def test_loading_warns_where_answers_may_be_wrong(
     with caplog.at_level(logging.WARNING, "edgemm"):
         edgemm.load(path).close()
     assert caplog.text == ""
+
+
+@pytest.fixture
+def made_for_x86(tmp_path: Path) -> Path:
+    """A bundled int8 file, whose card says that it was made for x86."""
+    package("onnxruntime")
+    path = tmp_path / "made.onnx"
+    shutil.copy(data.path("models/digits_ctc.int8.onnx"), path)
+    return path
+
+
+@pytest.mark.parametrize(("here", "said"), [("vnni", True), ("x86", False)])
+def test_running_a_file_says_that_another_would_be_faster(
+    here: str,
+    said: bool,
+    made_for_x86: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    monkeypatch.setattr(suits, "instructions", lambda: HERE[here])
+    monkeypatch.setattr(logging.getLogger(ADVICE.name), "level", logging.NOTSET)
+    app = made_for_x86.parent / "app.json"
+    source = str(data.path("digits/3"))
+    app.write_text(
+        json.dumps({"schema": "edgemm.app/1", "streams": {"a": {"model": "made.onnx", "source": source}}})
+    )
+    for words in ([str(made_for_x86), "--source", source], [str(app)]):
+        caplog.clear()
+        main(["run", *words, "--limit", "1"])
+        assert ("here a file for the target vnni is faster" in caplog.text) is said
+
+
+@pytest.mark.parametrize(
+    ("here", "suits_here", "wrong"), [("vnni", False, False), ("x86", True, False), ("arm", False, False)]
+)
+def test_doctor_says_of_files_what_they_were_made_for(
+    here: str, suits_here: bool, wrong: bool, made_for_x86: Path, monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:  # fmt: skip
+    monkeypatch.setattr(suits, "instructions", lambda: HERE[here])
+    app = made_for_x86.parent / "app.json"
+    app.write_text(
+        json.dumps({"schema": "edgemm.app/1", "streams": {"a": {"model": "made.onnx", "source": "camera:0"}}})
+    )
+    bundle = data.path("models/written_numbers.onnx.zip")
+    words = [str(made_for_x86), str(app), str(bundle), str(data.path("models/digits.onnx"))]
+    assert main(["doctor", *words, "--json"]) == 0
+    told = json.loads(capsys.readouterr().out)
+    assert told["schema"] == "edgemm.doctor.files/1"
+    files = {each["file"].removeprefix(str(made_for_x86.parent) + "/"): each for each in told["files"]}
+    assert list(files) == ["made.onnx", f"{bundle} encoder", f"{bundle} decoder", words[-1]]
+    assert (files["made.onnx"]["suits"], files["made.onnx"]["wrong"]) == (suits_here, wrong)
+    assert ("is faster" in files[f"{bundle} encoder"]["detail"]) is not suits_here
+    assert files[words[-1]]["detail"] == "no card of edgemm's says what it was made for"
+    assert main(["doctor", *words]) == 0
+    assert ("suits this processor" in capsys.readouterr().out) is suits_here
+    assert main(["doctor", "nothing.onnx"]) == 2
