@@ -9,7 +9,7 @@ The forms are tried in an order, and the first that keeps the fidelity is taken:
   first, and of equally small ones (within `ALIKE` or `LEAST_BYTES`) the first in `ORDER`. A slower form comes before
   them where it saves room that counts (a tenth, and `LEAST_BYTES`), and is slower by no more than `LEAST_US`, or by
   no more than `SMALL_ALIKE` for half of the room. Float, which keeps everything, comes before a form that is faster by
-  no more than `LEAST_US` or `ALIKE` and saves no room that counts. Mixed counts as slower by `SEARCHED`: it was
+  no more than `ALIKE` and saves no room that counts. Mixed counts as slower by `SEARCHED`: it was
   searched for in the predictions and has the best of their errors, and it keeps less than dynamic does.
 - "size": the smallest first; of equally small ones, the fastest.
 - "accuracy": of those that are no slower than float, the one that keeps most; so all of these are tried. Float itself,
@@ -87,7 +87,11 @@ def _fastest(forms: Sequence[Estimate]) -> Estimate:
         best = min(each.counted_us for each in small)
         first = min((each for each in small if each.counted_us <= best * ALIKE), key=_by_size(small))
     for each in forms:
-        if each.form == "float" and not saves_room(first, each) and _is_as_fast(each, first):
+        if (
+            each.form == "float"
+            and not saves_room(first, each)
+            and each.counted_us <= first.counted_us * ALIKE
+        ):
             return each
     return first
 
@@ -103,11 +107,6 @@ def _is_worth(form: Estimate, other: Estimate, best_us: float) -> bool:
     if form.counted_us <= best_us + LEAST_US:
         return True
     return form.counted_us <= best_us * SMALL_ALIKE and form.size_bytes <= HALF * other.size_bytes
-
-
-def _is_as_fast(form: Estimate, other: Estimate) -> bool:
-    """Nobody notices how much slower it is."""
-    return form.counted_us <= max(other.counted_us * ALIKE, other.counted_us + LEAST_US)
 
 
 def _smallest(forms: Sequence[Estimate]) -> Estimate:
@@ -177,7 +176,7 @@ def _fast_enough(chosen: Estimate, rest: Sequence[Estimate]) -> str:
         return f"{gained}, and takes {_kb(fastest.size_bytes - chosen.size_bytes)} more"
     if chosen.form == "float":
         return f"{gained} and saves no room that counts, and float keeps everything"
-    return gained if _is_as_fast(chosen, fastest) else f"{fastest.form} is predicted to be faster"
+    return gained
 
 
 def against(form: Estimate, chosen: Estimate) -> str:
