@@ -12,12 +12,16 @@ from edgemm.converters.pipeline.sizes import beside_bytes
 from edgemm.converters.pipeline.work import Work
 from edgemm.converters.pipeline.write import check_written_float, leave_out, write_planned
 from edgemm.errors import UnsupportedOperator
-from edgemm.quantize.choice import Estimate, against, in_order, rivals, said
+from edgemm.quantize.choice import ALIKE, Estimate, against, in_order, rivals, said
 from edgemm.quantize.costs import Cost
 
 FLOAT_FASTER = (
     "float is faster here: it is predicted to take {in_float:.3g} ms, and the fastest int8 form, {form}, {int8:.3g} "
     "ms. {how} gives int8"
+)
+FLOAT_ALIKE = (
+    "int8 ({form}) is predicted to be no faster than float here, and saves no room that counts. --scheme {form} gives "
+    "it all the same"
 )
 NO_DATA = "there is no calibration data, so dynamic and float alone were weighed: --calibrate shows ranges for the rest"
 NO_INTEGERS = "io (--io) int8 has no effect: with the scheme {}, inputs and outputs stay float"
@@ -112,7 +116,7 @@ def tell_choice(work: Work) -> None:
         for form, size in zip(work.forms, sizes.values(), strict=True)
     ]
     chosen = next((each for each in known if each.form == work.plan.scheme), None)
-    reason = "the only one" if chosen is None else said(chosen, known, _missed(work), work.options.prefer)
+    reason = "" if chosen is None else said(chosen, known, _missed(work), work.options.prefer)
     work.candidates = tuple(
         _candidate(work, form, each, reason if each is chosen else _why_not(work, each, chosen))
         for form, each in zip(work.forms, known, strict=True)
@@ -123,10 +127,10 @@ def tell_choice(work: Work) -> None:
         work.candidates = (_taken(work, made, "it holds the gate, and the other did not"), *work.candidates)
     if work.options.settings.io == "int8" and work.plan.scheme not in INTEGER:
         work.notes.append(NO_INTEGERS.format(work.plan.scheme))
-    if work.options.scheme != "auto" or len(work.forms) < 2:
+    if work.options.scheme != "auto" or (len(work.forms) < 2 and work.plan.scheme != "float"):
         return
     work.notes.append(f"scheme {work.plan.scheme}: {reason}")
-    if work.calibration_data is None and work.own_ranges is None:
+    if work.calibration_data is None and work.own_ranges is None and len(work.forms) > 1:
         work.notes.append(NO_DATA)
     if work.plan.scheme == "float":
         work.notes += _why_float(work, known)
@@ -137,7 +141,10 @@ def _missed(work: Work) -> Callable[[str], bool]:
 
 
 def _why_float(work: Work, known: Sequence[Estimate]) -> list[str]:
-    fastest = min((each for each in known if each.form != "float"), key=lambda each: each.predicted_us)
+    int8 = [each for each in known if each.form != "float"]
+    if not int8:
+        return []
+    fastest = min(int8, key=lambda each: each.predicted_us)
     in_float = next(each.predicted_us for each in known if each.form == "float")
     if fastest.predicted_us < in_float:
         lost = "; ".join(
@@ -146,6 +153,8 @@ def _why_float(work: Work, known: Sequence[Estimate]) -> list[str]:
             if not each.held
         )
         return [FLOAT_ALONE.format(lost=lost, form=fastest.form)] if lost else []
+    if fastest.predicted_us <= in_float * ALIKE:
+        return [FLOAT_ALIKE.format(form=fastest.form)]
     smallest = in_order(known, "size")[0].form != "float"
     how = f"--prefer size, or --scheme {fastest.form}," if smallest else f"--scheme {fastest.form}"
     return [

@@ -151,9 +151,11 @@ def _among_integers(format_: str, target: Target) -> Iterator[tuple[str, Callabl
 
 
 def worth_weighing(forms: Sequence[Form]) -> tuple[Form, ...]:
-    """The forms without a mixed one that is another under its name."""
-    others = [_told(each) for each in forms if each.name != "mixed"]
-    return tuple(each for each in forms if each.name != "mixed" or _told(each) not in others)
+    """The forms without those that are another under their name: a mixed one, or one in which all stays float."""
+    plain = [each for each in forms if each.name == "float" or _told(each)]
+    kept = plain if any(each.name == "float" for each in plain) else forms
+    others = [_told(each) for each in kept if each.name != "mixed"]
+    return tuple(each for each in kept if each.name != "mixed" or _told(each) not in others)
 
 
 def _told(form: Form) -> dict[str, Precision]:

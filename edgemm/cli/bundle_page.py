@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from edgemm import atomic
-from edgemm.cli.output import size
+from edgemm.cli.output import decibels, size
 
 if TYPE_CHECKING:
     from edgemm.converters.bundles.result import BundleConversion, PartConversion
@@ -23,7 +23,7 @@ def part_rows(role: str, part: PartConversion) -> list[tuple[str, ...]]:
         return [(role, part.file, "as it is", size(part.size_bytes), "-", "-")]
     ratio = f"{part.size_bytes / max(part.source_size_bytes, 1):.2f}"
     return [
-        (name, part.file, made.scheme, size(part.size_bytes), ratio, f"{made.fidelity.worst_db:.1f}")
+        (name, part.file, made.scheme, size(part.size_bytes), ratio, decibels(made.fidelity.worst_db))
         for name, made in part.named(role)
     ]
 

@@ -35,11 +35,9 @@ MEANS = {
     "mixed": "for each operator int8, int8 weights or float, whichever is predicted to be fastest",
 }
 """What a scheme is."""
-MEASURES = (
-    "SNR: how much larger the source's answers are than what the file changes in them; at 20 dB it is a tenth. Same "
-    "class: for how many samples the file's best class is the source's. Accuracy: for how many it is right, and in "
-    "brackets for how many the source is."
-)
+SNR = "SNR: how much larger the source's answers are than what the file changes in them; at 20 dB that is a tenth."
+SAME_CLASS = "Same class: for how many samples the file's best class is the source's."
+ACCURACY = "Accuracy: for how many it is right, and in brackets for how many the source is."
 PACKAGES = ("onnxruntime", "ai-edge-litert", "torch", "onnx", "numpy")
 """Whose versions results hang on."""
 _WIDE_PX = 150
@@ -92,7 +90,15 @@ def _verdict(done: Conversion) -> str:
         + "</div>"
     )
     kept = table(fidelity_rows(done.fidelity), FIDELITY_HEADER, "What was kept of the source's answers")
-    return box + wide(kept, "What was kept") + paragraph(MEASURES, small=True)
+    return box + wide(kept, "What was kept") + paragraph(_measures(done), small=True)
+
+
+def _measures(done: Conversion) -> str:
+    """What the columns are that say something here."""
+    outputs = done.fidelity.outputs
+    classes = any(each.top1_agreement is not None for each in outputs)
+    judged = any(each.accuracy is not None for each in outputs)
+    return " ".join([SNR, *[SAME_CLASS] * classes, *[ACCURACY] * judged])
 
 
 def _limits(done: Conversion) -> str:

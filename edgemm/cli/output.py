@@ -106,13 +106,13 @@ def fidelity_rows(fidelity: Fidelity) -> list[tuple[str, ...]]:
         rows.append(
             (
                 each.name,
-                "-" if no_size else _decibels(each.snr_db),
+                "-" if no_size else decibels(each.snr_db),
                 "-" if no_size else f"{each.max_abs_error:.3g}",
                 _same_class(each),
                 "-" if each.accuracy is None else f"{each.accuracy:.1%} ({each.accuracy_float:.1%})",
             )
         )
-        rows += [(f"  {part}", _decibels(part.snr_db), "-", "-", "-") for part in each.parts if part.indices]
+        rows += [(f"  {part}", decibels(part.snr_db), "-", "-", "-") for part in each.parts if part.indices]
     return rows
 
 
@@ -126,7 +126,7 @@ def _same_class(each: OutputFidelity) -> str:
     return f"{of_all} ({each.besides_agreement:.1%} of {each.besides_rows})"
 
 
-def _decibels(snr_db: float) -> str:
+def decibels(snr_db: float) -> str:
     """ "41.8"; "exact" for no difference, which counts as 200 dB."""
     return "exact" if snr_db >= 200.0 else f"{snr_db:.1f}"
 

@@ -31,7 +31,9 @@ def run(options: argparse.Namespace) -> int:
     """Runs until the source ends, the limit is reached, or a signal asks to stop."""
     is_app = options.file.lower().endswith(".json")
     require_fitting(options, is_app=is_app)
-    logging.getLogger(ADVICE.name).setLevel(logging.INFO)  # a file that was made for another processor says so
+    logging.getLogger(ADVICE.name).setLevel(
+        logging.INFO
+    )  # a file that was made for another processor says so
     with Draining(reopens=is_app or options.record is not None) as draining:
         return _run_app(options, draining) if is_app else _run_one(options, draining)
     return 0  # asked to end before it had begun

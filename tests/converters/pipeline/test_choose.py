@@ -342,3 +342,11 @@ def test_a_repair_that_does_not_suffice_leaves_the_form_that_holds(tmp_path: Pat
     assert done.fidelity.worst_db == alone.fidelity.worst_db
     with edgemm.load(done.output) as model:
         assert all(outcome.ok for outcome in model.replay_goldens())
+
+
+def test_where_nothing_can_be_int8_float_is_the_only_form(tmp_path: Path) -> None:
+    text = "net (float[1,8,24,24] x) => (float[1,8,24,24] y) { a = Exp (x)  b = Sin (a)  y = Exp (b) }"
+    done = converted(tmp_path, text, calibrate=None)
+    assert [(each.form, each.chosen) for each in done.candidates] == [("float", True)]
+    assert "scheme float: no other form is possible" in done.notes
+    assert not any("float is faster" in note or "alone were weighed" in note for note in done.notes)
