@@ -100,7 +100,7 @@ FORMATS = pytest.mark.parametrize("suffix", ["tflite", "onnx"])
 @FORMATS
 def test_static_int8_keeps_the_answers(model: Path, data: Path, tmp_path: Path, suffix: str) -> None:
     out = tmp_path / f"q.{suffix}"
-    done = convert(model, output=out, calibrate=data, card=CARD)
+    done = convert(model, output=out, calibrate=data, card=CARD, scheme="static")
     assert done.scheme == "static"
     assert done.fidelity.outputs[0].top1_agreement == 1.0
     assert done.fidelity.outputs[0].snr_db > (25 if suffix == "tflite" else 20)  # weights of 8 bits and of 7
