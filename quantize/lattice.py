@@ -7,6 +7,7 @@ would round them a second time.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
@@ -18,6 +19,10 @@ WHOLE = 5e-5
 """In steps: so far from a whole number is what float32 makes of a product of an integer and a scale."""
 LOOKED_AT = 16
 """Numbers of each row by which most candidates are ruled out."""
+TOGETHER = 4096
+"""Rows that are looked at with all candidates at once."""
+FIRST = 2
+"""Of these, by which nearly all are that are looked at together: real weights are on no grid."""
 
 
 def known_steps(rows: npt.NDArray[Any], width: Rows, most: int) -> npt.NDArray[np.int64]:
@@ -34,12 +39,22 @@ def known_steps(rows: npt.NDArray[Any], width: Rows, most: int) -> npt.NDArray[n
     found = np.zeros(len(rows), np.int64)
     left = np.flatnonzero(width > 0) if rows.shape[1] else np.zeros(0, np.int64)
     few = rows[:, :: max(rows.shape[1] // LOOKED_AT, 1)].astype(np.float64)
-    for count in range(most, most // 2, -1):
+    for count in _possible(few[left, :FIRST] / width[left, None], range(most, most // 2, -1)):
         likely = left[_whole(few[left] / width[left, None], count)]
         fits = likely[_whole(rows[likely] / width[likely, None], count)]
         found[fits] = count
         left = np.setdiff1d(left, fits, assume_unique=True)
     return found
+
+
+def _possible(parts: Rows, counts: Sequence[int]) -> list[int]:
+    """Those of the counts with which the first numbers of any row are whole steps."""
+    likely, steps = np.zeros(len(counts), np.bool_), np.array(counts, np.float64)[:, None, None]
+    for begin in range(0, len(parts), TOGETHER):
+        scaled = parts[begin : begin + TOGETHER] * steps
+        fits: npt.NDArray[np.bool_] = np.abs(scaled - np.rint(scaled)) <= WHOLE
+        likely |= np.any(np.all(fits, axis=2), axis=1)
+    return [count for count, one in zip(counts, likely, strict=True) if one]
 
 
 def _whole(parts: Rows, count: int) -> npt.NDArray[np.bool_]:

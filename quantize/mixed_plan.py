@@ -39,6 +39,7 @@ def cheapest_weights(model: ir.Model, plan: Plan, prices: Prices, *, unpack: boo
         plan: float and dynamic operators.
         unpack: operators that are faster with weights in float have them so.
     """
+    prices = prices.of(model)
     ways: list[dict[str, Precision]] = [dict(plan.precision)]
     packed = {str(node.name): node for node in model.graph if plan.is_packed(str(node.name))}
     hybrid = prices.hybrid and plan.target.hybrid_per_channel
@@ -75,6 +76,7 @@ def plan_mixed(
         dynamic: the dynamic plan of the same graph, without the refused nodes.
         prices: predicted times.
     """
+    prices = prices.of(model)
     whole = plan_static(model, target, calibration, refused, notes)
     real = cheapest_weights(model, dynamic, prices, unpack=True)
     integers = _cheapest_division(model, whole, real, prices)

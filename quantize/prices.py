@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
 from math import prod
 
 import onnx_ir as ir
 
 from edgemm.costs import CostTable
-from edgemm.quantize.costs import Cost, change_us, lone_pool_us, predict
+from edgemm.quantize.costs import Cost, Outline, change_us, lone_pool_us, outline, predict
 from edgemm.quantize.plan import Plan
 
 
@@ -20,6 +20,16 @@ class Prices:
     format: str
     """"tflite" or "onnx"."""
     table: CostTable
+    known: Outline | None = field(default=None, kw_only=True)
+    """Of the one graph that many plans are compared of."""
+
+    def of(self, model: ir.Model) -> Prices:
+        """The same prices for plans of that graph, which must stay as it is: what they have in common is worked out
+        once."""
+        return self if self._knows(model) else replace(self, known=outline(model, self.format))
+
+    def _knows(self, model: ir.Model) -> bool:
+        return self.known is not None and self.known.graph is model.graph
 
     @property
     def hybrid(self) -> bool:
@@ -39,7 +49,8 @@ class Prices:
 
     def cost(self, model: ir.Model, plan: Plan) -> Cost:
         """All that is predicted of a plan."""
-        return predict(model, plan, self.format, self.table)
+        known = self.known if self._knows(model) else None
+        return predict(model, plan, self.format, self.table, known)
 
     def nodes(self, model: ir.Model, plan: Plan) -> Mapping[str, float]:
         """Node name -> its time."""

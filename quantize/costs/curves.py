@@ -9,7 +9,6 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from dataclasses import dataclass, field
-from functools import lru_cache
 from itertools import combinations
 
 import numpy as np
@@ -29,6 +28,8 @@ NOISE_US = 0.5
 MACS = 1
 """Place of multiplications among the parts of work: where there are some, they are never without a share, or larger
 operators would be too cheap."""
+KEPT = 8
+"""Formats of tables whose curves are kept."""
 SPARING = 1e-3
 """What a further share has to take off the sum of squared relative errors."""
 
@@ -111,7 +112,14 @@ class Curves:
         return float(np.interp(np.log(bytes_), np.log(sizes), extra))
 
 
-@lru_cache(maxsize=8)
+_known: dict[int, tuple[tuple[Point, ...], Curves]] = {}
+"""id of points that are kept -> they, and their curves."""
+
+
 def curves_of(points: tuple[Point, ...]) -> Curves:
     """Those of a format of a table; of the same points the same ones, since a search asks hundreds of times."""
-    return Curves.of(points)
+    if id(points) not in _known:
+        if len(_known) >= KEPT:
+            _known.clear()
+        _known[id(points)] = points, Curves.of(points)
+    return _known[id(points)][1]

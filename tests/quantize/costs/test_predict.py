@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import replace
+from importlib import import_module
 from typing import Any
 
 import numpy as np
@@ -16,6 +17,7 @@ from edgemm.quantize import Plan, Precision, make_plan
 from edgemm.quantize.costs import change_us, lone_pool_us, partition_us, predict
 from edgemm.quantize.costs.curves import fit
 from edgemm.quantize.costs.kinds import kind_of, pictures, work_of
+from edgemm.quantize.prices import Prices
 from edgemm.quantize.target import TARGETS
 
 Make = Callable[..., Any]
@@ -113,6 +115,31 @@ def test_a_precision_that_the_table_lacks_is_the_nearest(chain: ir.Model) -> Non
     found = plan({"two": Precision.HYBRID, "soft": Precision.INT8})
     cost = predict(chain, found, "tflite", table(*FIXED))
     assert (cost.nodes["two"], cost.nodes["soft"], cost.unknown) == (12.0, 2.0, ())
+
+
+def test_plans_of_one_graph_are_priced_each_by_itself(
+    chain: ir.Model, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """What they have in common is worked out once."""
+    made = table(*FIXED, *per_element("change", "int8", 0.25))
+    told = Prices("tflite", made).of(chain)
+    monkeypatch.setattr(import_module("edgemm.quantize.costs.predict"), "outline", None)
+    assert told.total(chain, make_plan(chain, None, scheme="float")) == 25.0
+    assert told.total(chain, plan(MIXED)) == pytest.approx(19.0 + 8.0)
+    assert told.of(chain) is told
+
+
+def test_what_is_known_of_one_graph_is_not_taken_for_another(chain: ir.Model, build: Make) -> None:
+    told = Prices("tflite", table(*FIXED)).of(chain)
+    other = build("graph (float[4] x) => (float[4] y) { [sig] y = Sigmoid (x) }")
+    assert told.nodes(other, plan({})) == {"sig": 3.0}
+    assert told.of(other).nodes(other, plan({})) == {"sig": 3.0}
+
+
+def test_curves_of_other_points_are_others() -> None:
+    """Whatever lies where in memory."""
+    for us in range(1, 30):
+        assert change_us(1, "tflite", table(point("change", "int8", float(us))))[0] == pytest.approx(us)
 
 
 def test_an_unknown_operator_is_counted_by_what_it_moves(build: Make) -> None:
