@@ -78,7 +78,7 @@ def run_artifact(
     Raises:
         RunFailed: the runtime refuses the file, fails in it, or dies of it.
     """
-    with opened(written.payload, written.format, _how(written, emulate)) as session:
+    with opened(written.payload, written.format, _how(written, emulate), keep=True) as session:
         return _answers(session, written, samples, timed=timed, tick=tick)
 
 

@@ -125,6 +125,9 @@ def main() -> int:
                 continue
             if current is None:
                 raise RuntimeError("nothing is open")
+            if "opened" in question:
+                send(pipe, {"inputs": current.inputs, "outputs": current.outputs})
+                continue
             if "time" in question:
                 send(pipe, {"times_ns": current.time(arrays, int(question["time"]))})
                 continue

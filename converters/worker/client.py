@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import atexit
+import hashlib
+import json
 import os
 import signal
 import subprocess
@@ -66,6 +68,8 @@ class _Process:
         except OSError as error:
             raise MachineShortage(f"the process that runs models: {cannot_start(error)}") from error
         self._child, self.pipe = self._asked.process, self._asked.pipe
+        self.left_open = ""
+        """What tells the file apart that the last session left open; "" where there is none."""
 
     @property
     def alive(self) -> bool:
@@ -217,6 +221,9 @@ def _asked(
     """
     process = _take()
     try:
+        if process.left_open:
+            process.left_open = ""
+            process.ask({"close": True})
         return process, *process.ask(content, arrays, file)
     except RunFailed:
         idled = process.idled
@@ -275,7 +282,12 @@ class Session:
 
 @contextmanager
 def opened(
-    payload: bytes | Parcel | Apart, format_: Format, how: How = "device", *, signature: str = ""
+    payload: bytes | Parcel | Apart,
+    format_: Format,
+    how: How = "device",
+    *,
+    signature: str = "",
+    keep: bool = False,
 ) -> Iterator[Session]:
     """Opens a file in the worker; when the session ends, the worker frees it.
 
@@ -283,13 +295,18 @@ def opened(
         payload: the file, or one that is let go of, or an ONNX graph with large constants beside it, which is not run
             as "device".
         signature: of a .tflite file, by whose names its inputs and outputs go; "" for its first graph as it is.
+        keep: the worker frees it only when it is asked for something else: the next session may be of the same file.
 
     Raises:
         RunFailed: the runtime refused the file, or died of it.
         MissingDependency: there is no runtime for it.
     """
     question: Content = {"open": format_, "how": how, "signature": signature, "weights": []}
-    if isinstance(payload, Parcel):
+    name = _name(payload, question) if keep and isinstance(payload, bytes) else ""
+    left = _left_open(name) if name else None
+    if left is not None:
+        process, content = left
+    elif isinstance(payload, Parcel):
         process, _, _ = _asked({"close": True})  # a worker that is there: nothing can be sent twice
         try:
             content, _ = process.ask(question, file=payload)
@@ -301,12 +318,36 @@ def opened(
     del payload
     try:
         yield Session(process, content)
+        process.left_open = name
     except BaseException as error:
         if not isinstance(error, Exception):  # stopped in the middle of an answer that nobody waits for
             process.close()
         raise
     finally:
-        if process.alive:
+        if process.alive and not process.left_open:
             with suppress(RunFailed):  # it died of it: whoever is next gets another
                 process.ask({"close": True})
         _give(process)
+
+
+def _name(payload: bytes, question: Content) -> str:
+    """What tells a file apart that is opened in some way."""
+    return f"{hashlib.sha256(payload).hexdigest()} {json.dumps(question)}"
+
+
+def _left_open(name: str) -> tuple[_Process, Content] | None:
+    """A worker in which that file is open still, and its inputs and outputs."""
+    with _lock:
+        process = next((each for each in _idle if each.left_open == name), None)
+        if process is None:
+            return None
+        _idle.remove(process)
+    process.left_open = ""
+    try:
+        return process, process.ask({"opened": True})[0]
+    except RunFailed:  # it has ended, as it does when nobody has asked for a while
+        _give(process)
+        return None
+    except BaseException:
+        process.close()
+        raise

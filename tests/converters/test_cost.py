@@ -32,6 +32,7 @@ from edgemm.converters.reference import GraphSource, Truth
 from edgemm.converters.samples import Samples
 from edgemm.converters.tflite.expand import expand_for_tflite
 from edgemm.converters.worker import client
+from edgemm.converters.worker.wire import Content
 from edgemm.converters.written import Settings, write_plan
 from edgemm.errors import ConversionError
 from edgemm.quantize import calibrate, check_plan, make_plan
@@ -225,6 +226,24 @@ def test_a_worker_lets_go_of_a_file_when_its_session_ends() -> None:
         session.run([samples(1)[0]])
     with pytest.raises(client.RunFailed, match="nothing is open"):
         session.run([samples(1)[0]])
+
+
+@pytest.mark.parametrize("suffix", ["tflite", "onnx"])
+def test_the_source_the_float_file_and_the_file_are_opened_once_each(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path, suffix: str
+) -> None:
+    opens: list[str] = []
+    ask = client._Process.ask
+
+    def watched(process: client._Process, content: Content, *given: Any, **options: Any) -> Any:
+        opens.extend(str(content["how"]) for key in content if key == "open")
+        return ask(process, content, *given, **options)
+
+    monkeypatch.setattr(client._Process, "ask", watched)
+    convert(
+        network("scores"), output=tmp_path / f"out.{suffix}", calibrate=samples(), scheme="static", gate="off"
+    )
+    assert opens == ["written", "device", "device"]
 
 
 def test_a_parcel_is_empty_once_it_is_sent() -> None:
