@@ -65,14 +65,25 @@ def _as_operator(node: ir.Node) -> None:
     take_place(node, insert_before(node, "Gelu", [x], attributes, suffix="operator", shape=shape_of(x)))
 
 
+def _read_once(draft: Draft, x: ir.Value) -> ir.Value:
+    """What several nodes of a function read. ONNX Runtime gives each reader of integers a DequantizeLinear of its own,
+    and then does not know the function again: a Clip without limits takes the one, and is what they all read."""
+    maker = x.producer()
+    if maker is None or maker.op_type != "DequantizeLinear":
+        return x
+    return draft.op("Clip", [x], shape_of(x))
+
+
 def _gelu(node: ir.Node) -> None:
-    draft, x = Draft(node), data_of(node)
+    draft = Draft(node)
+    x = _read_once(draft, data_of(node))
     gate = draft("Add", draft("Erf", draft("Div", x, sqrt(2.0))), 1.0)
     draft.becomes(draft("Mul", draft("Mul", x, gate), 0.5))
 
 
 def _fast_gelu(node: ir.Node) -> None:
-    draft, x = Draft(node), data_of(node)
+    draft = Draft(node)
+    x = _read_once(draft, data_of(node))
     half = draft("Mul", x, 0.5)
     cubic = draft("Add", x, draft("Mul", draft("Pow", x, 3.0), 0.044715))
     gate = draft("Add", draft("Tanh", draft("Mul", cubic, sqrt(2.0 / pi))), 1.0)

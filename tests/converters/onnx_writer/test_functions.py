@@ -6,12 +6,14 @@ from pathlib import Path
 
 import numpy as np
 import onnx
+import onnx_ir as ir
 import onnxruntime as ort
 import pytest
 
 from edgemm.converters.onnx_writer import check_onnx, write_onnx
 from edgemm.converters.passes import canonicalize
-from edgemm.quantize import make_plan
+from edgemm.quantize import calibrate, make_plan
+from edgemm.quantize.target import target
 from tests.converters.passes.conftest import from_text, run
 
 ONE = {"g": np.linspace(0.5, 2, 8, dtype=np.float32), "b": np.linspace(-1, 1, 8, dtype=np.float32)}
@@ -84,3 +86,32 @@ def test_onnxruntime_fuses_the_nodes_again(case: str, tmp_path: Path) -> None:
     options.log_severity_level = 3
     ort.InferenceSession(payload, options, providers=["CPUExecutionProvider"])
     assert [node.op_type for node in onnx.load(tmp_path / "fused.onnx").graph.node] == ["Sin", case, "Cos"]
+
+
+@pytest.mark.parametrize("case", ["Gelu", "FastGelu"])
+def test_onnxruntime_fuses_them_behind_integers_too(case: str, tmp_path: Path) -> None:
+    body = CASES[case][0].replace("(x)", "(a)").replace("y =", "b =")
+    weights = np.random.default_rng(1).standard_normal((8, 8, 1, 1)).astype(np.float32)
+    text = f"g (float[1,8,4,4] x) => (float[1,8,4,4] y) {{ a = Conv(x, w)  {body}  y = Conv(b, w) }}"
+    source = from_text(text, opset=20, w=weights)
+    samples = [
+        {"x": np.random.default_rng(at).standard_normal((1, 8, 4, 4)).astype(np.float32)} for at in range(8)
+    ]
+    truth = np.stack(
+        [ort.InferenceSession(ir.to_proto(source).SerializeToString()).run(None, each)[0] for each in samples]
+    )
+    canonicalize(source)
+    payload = write_onnx(
+        source, make_plan(source, calibrate(source, samples), target=target("vnni", "onnx"))
+    ).payload
+    check_onnx(payload)
+    options = ort.SessionOptions()
+    options.optimized_model_filepath = str(tmp_path / "fused.onnx")
+    options.log_severity_level = 3
+    session = ort.InferenceSession(payload, options, providers=["CPUExecutionProvider"])
+    fused = [node.op_type for node in onnx.load(tmp_path / "fused.onnx").graph.node]
+    assert case in fused
+    assert fused.count("QLinearConv") == 2
+    assert not {"Erf", "Tanh"} & set(fused)
+    found = np.stack([session.run(None, each)[0] for each in samples])
+    assert 10 * np.log10(np.mean(truth**2) / np.mean((found - truth) ** 2)) > 30  # three layers of 8 bits
