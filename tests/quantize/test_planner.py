@@ -164,6 +164,29 @@ def test_a_plan_of_any_grids_is_refused_where_a_concat_takes_one(build: Make) ->
         check_plan(model, replace(plan, target=target("cpu", "tflite")))
 
 
+@pytest.mark.parametrize(
+    ("target", "scheme", "scales"),
+    [("cpu", "static", 3), ("cpu", "dynamic", 3), ("coral", "static", 1), ("tflite-2.14", "dynamic", 1)],
+)
+def test_a_matrix_has_a_scale_for_each_column_where_the_target_takes_them(
+    build: Make, weights: Make, target: str, scheme: str, scales: int
+) -> None:
+    model = build("graph (float[2, 4] x) => (float[2, 3] y) { [product] y = MatMul (x, w) }", w=weights(4, 3))
+    plan = make_plan(model, ranged(model) if scheme == "static" else None, target=target, scheme=scheme)
+    check_plan(model, plan)
+    grid = plan.weights["product", 1]
+    reach = np.abs(weights(4, 3)).max(axis=0 if scales == 3 else None)
+    np.testing.assert_allclose(grid.scale, np.broadcast_to(reach / 127, scales), rtol=1e-6)
+    assert grid.axis == (1 if scales == 3 else None)
+
+
+def test_a_stack_of_matrices_has_one_scale(build: Make, weights: Make) -> None:
+    model = build(
+        "graph (float[2, 4, 4] x) => (float[2, 4, 3] y) { [product] y = MatMul (x, w) }", w=weights(2, 4, 3)
+    )
+    assert planned(model).weights["product", 1].axis is None
+
+
 PRODUCT = """graph (float[1, 4, 6] x, float[1, 4, 6] z) => (float[1, 4, 4] y) {
     [left] a = LeakyRelu (x) [right] b = {other} (z) [turn] t = Transpose <perm = [0, 2, 1]> (b)
     [product] y = MatMul (a, t) }"""
