@@ -42,7 +42,9 @@ class Graph:
         operator has its own."""
         fan = int(np.prod(shape[1:])) if len(shape) > 1 else shape[0]
         apart = 1.0 - 1e-3 * len(self.constants)
-        return self.constant(np.full(shape, apart * (1.0 / fan if value is None else value), np.float32))
+        array = np.full(shape, apart * (1.0 / fan if value is None else value), np.float32)
+        array.reshape(-1)[len(self.constants) % array.size] *= 0.5  # their integers are others as well
+        return self.constant(array)
 
     def op(self, kind: str, *inputs: str, outputs: int = 1, **attributes: Any) -> Any:
         names = [self._name(kind.lower()) for _ in range(outputs)]
