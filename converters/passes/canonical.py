@@ -47,7 +47,7 @@ from edgemm.converters.passes.quantized import change_grids_at_joins, read_quant
 from edgemm.converters.passes.recognize import recognize_functions
 from edgemm.converters.passes.reduce_mean import means_to_global_pools
 from edgemm.converters.passes.reshape import merge_reshapes, normalize_reshapes
-from edgemm.converters.passes.resize import settle_resizes
+from edgemm.converters.passes.resize import settle_resizes, settle_sizes
 from edgemm.converters.passes.shapes import infer_shapes, name_defaults
 from edgemm.converters.passes.transpose import merge_transposes
 from edgemm.errors import ConversionError
@@ -94,7 +94,7 @@ def _settled(model: ir.Model, write_out: Pass) -> int:
         infer_shapes(model)
         written = write_out(model)
         rounds += not written  # a round that writes nodes out leaves fewer of them
-        while round_up_pools(model):
+        while round_up_pools(model) + settle_sizes(model):
             infer_shapes(model)
         folded = fold_constants(model)
         taken = sum(each(model) for each in CONTROL)

@@ -93,3 +93,36 @@ def test_the_contract_wants_one_of_scales_and_sizes(build: Any, optional: str) -
         node.replace_input_with(3, value)
     with pytest.raises(ConversionError, match=r"named all the same|either scales or sizes"):
         check_canonical(model)
+
+
+ROUNDED = """g (float[1,2,30,20] x) => (float[1,2,h,w] y) {{
+    a = Relu(x) b = {0} s = Shape(b) c = Relu(b) y = Reshape(c, s) }}"""
+
+
+@pytest.mark.parametrize(
+    ("operator", "opset"),
+    [
+        ('Resize<mode="linear">(a, , f)', 17),
+        (
+            'Resize<mode="nearest", coordinate_transformation_mode="asymmetric", nearest_mode="floor">(a, , f)',
+            13,
+        ),
+        ('Resize<mode="linear", coordinate_transformation_mode="align_corners">(a, , f)', 17),
+        ('Resize<mode="linear", axes=[2, 3]>(a, , g)', 18),
+        ('Resize<mode="nearest">(a, f)', 10),
+        ('Upsample<mode="nearest">(a, u)', 9),
+    ],
+)
+def test_sizes_are_those_of_onnxruntime(build: Any, canonical: Any, operator: str, opset: int) -> None:
+    """0.7 in float32 is less than 0.7; 30 times that is 21 in float32."""
+    constants = {"f": factors(0.7, 0.7), "g": np.array([0.7, 0.7], np.float32), "u": factors(1.1, 1.15)}
+    used = {name: array for name, array in constants.items() if f" {name})" in operator}
+    model = canonical(build(ROUNDED.format(operator), opset=opset, **used))
+    expected = (33, 23) if "u)" in operator else (21, 14)
+    assert tuple(model.graph.outputs[0].shape.numpy()[2:]) == expected
+
+
+def test_scales_that_all_multiply_alike_stay(build: Any, canonical: Any) -> None:
+    text = ROUNDED.format('Resize<mode="linear">(a, , f)')
+    (node,) = resizes(canonical(build(text, f=factors(0.51, 1.5))))
+    assert node.inputs[2] is not None
