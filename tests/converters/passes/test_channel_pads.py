@@ -10,19 +10,28 @@ import pytest
 from edgemm.converters.passes import canonicalize
 from edgemm.converters.passes.channel_pads import widen_channels
 from edgemm.converters.pipeline.forms import graph_for
+from edgemm.quantize.declared import declare
 from edgemm.quantize.target import TARGETS
 from tests.converters.passes.conftest import run
 
-BLOCK = """g (float[1,3,8,8] x) => (float[1,{last},{size},{size}] y) {{
+BLOCK = """g (float[1,3,8,8] x) => (float[1,{last},{size},{size}] y{also}) {{
     a = Conv<pads=[1,1,1,1]>(x, first, bias)  s = Relu(a)
     d = Conv<pads=[1,1,1,1], group={few}>(s, each)  c = Conv(d, more)
     p = Pad(s, pads, fill)  sum = Add(p, c)  {behind} }}"""
-_TYPES = {"pads": np.int64, "longer": np.int64}
+_TYPES = {"pads": np.int64, "longer": np.int64, "shorter": np.int64}
 LAST = "t = Relu(sum)  y = Conv(t, out)"
 
 
 def block(
-    build: Any, few: int, many: int, behind: str = LAST, *, size: int = 8, last: int = 5, **more: Any
+    build: Any,
+    few: int,
+    many: int,
+    behind: str = LAST,
+    *,
+    size: int = 8,
+    last: int = 5,
+    also: str = "",
+    **more: Any,
 ) -> Any:
     """A residual block whose shortcut has `few` channels and whose sum has `many`, and what is behind it."""
     rng = np.random.default_rng(few)
@@ -36,7 +45,7 @@ def block(
         **more,
     }
     constants = {"pads": [0, 0, 0, 0, 0, many - few, 0, 0], **constants}
-    text = BLOCK.format(few=few, last=last, size=size, behind=behind)
+    text = BLOCK.format(few=few, last=last, size=size, behind=behind, also=also)
     used = {name: each for name, each in constants.items() if f" {name}" in text}
     return build(
         text, **{name: np.asarray(each, _TYPES.get(name, np.float32)) for name, each in used.items()}
@@ -144,13 +153,31 @@ def test_the_padded_tensor_may_be_read_by_more(build: Any, behind: str, last: in
     widened(block(build, 20, 24, behind, last=last), 1)
 
 
-def test_what_the_graph_gives_keeps_its_channels(build: Any, operators: Any) -> None:
-    """The shortcut itself is an output, or reaches one."""
-    for behind in ("y = Relu(s)", "y = MaxPool<kernel_shape=[1,1]>(s)"):
-        assert "Conv" in operators(widened(block(build, 20, 24, behind, last=20), 0))
+@pytest.mark.parametrize("also", ["s", "d"])
+def test_what_the_graph_gives_keeps_its_channels(build: Any, operators: Any, also: str) -> None:
+    source = block(build, 20, 24, also=f", float[1,20,8,8] {also}")
+    assert "Pad" in operators(widened(source, 0))
+
+
+def test_what_the_graph_is_given_keeps_its_channels(build: Any, operators: Any) -> None:
     text = "g (float[1,20,8,8] x) => (float[1,24,8,8] y) { r = Relu(x)  y = Pad(r, pads, fill) }"
     pads = np.array([0, 0, 0, 0, 0, 4, 0, 0], np.int64)
     assert operators(widened(build(text, pads=pads, fill=np.float32(0)), 0)) == ["Relu", "Pad"]
+
+
+def test_a_tensor_on_a_grid_of_its_source_stays(build: Any, canonical: Any) -> None:
+    model = canonical(block(build, 20, 24))
+    (shortcut,) = model.graph[1].outputs
+    declare(shortcut, 0.1, 0, (-128, 127))
+    assert widen_channels(model) == 0
+
+
+def test_a_second_pad_that_adds_less_stays_the_limit(build: Any, operators: Any) -> None:
+    behind = "l = Pad(s, shorter, fill)  t = Relu(sum)  o = Conv(t, out)  y = Add(l, o)"
+    model = widened(block(build, 20, 24, behind, last=22, shorter=[0, 0, 0, 0, 0, 2, 0, 0]), 1)
+    assert "Slice" not in operators(model)
+    (left,) = [node for node in model.graph if node.op_type == "Pad"]
+    assert left.inputs[1].const_value.numpy()[5] == 2
 
 
 def test_a_second_pad_of_the_shortcut_adds_less(build: Any) -> None:
@@ -158,6 +185,23 @@ def test_a_second_pad_of_the_shortcut_adds_less(build: Any) -> None:
     model = widened(block(build, 20, 24, behind, last=36, longer=[0, 0, 0, 0, 0, 16, 0, 0]), 1)
     (left,) = [node for node in model.graph if node.op_type == "Pad"]
     assert left.inputs[1].const_value.numpy()[5] == 12
+
+
+def test_a_pad_before_that_stays_adds_more(build: Any) -> None:
+    """14 channels become 18 in another vector, so that this Pad stays; the 22 of the next one are in idle lanes."""
+    out = np.random.default_rng(4).standard_normal((5, 22, 1, 1))
+    source = block(build, 14, 18, "t = Relu(sum)  z = Pad(t, pads, fill)  y = Conv(z, out)", out=out)
+    model = widened(source, 1)
+    (left,) = [node for node in model.graph if node.op_type == "Pad"]
+    assert left.inputs[1].const_value.numpy()[5] == 8
+
+
+@pytest.mark.parametrize(("groups", "shape"), [(20, (40, 1, 1, 1)), (2, (40, 10, 1, 1))])
+def test_a_convolution_in_other_groups_stays(build: Any, groups: int, shape: tuple[int, ...]) -> None:
+    rng = np.random.default_rng(5)
+    behind = f"o = Conv<group={groups}>(s, grouped)  q = Conv(sum, back)  y = Add(o, q)"
+    constants = {"grouped": rng.standard_normal(shape), "back": rng.standard_normal((40, 24, 1, 1))}
+    widened(block(build, 20, 24, behind, last=40, **constants), 0)
 
 
 @pytest.mark.parametrize(("last", "count"), [(16, 1), (64, 0)])

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from typing import Any
 
 import numpy as np
@@ -184,3 +185,40 @@ def test_an_overlap_of_the_limit_is_two_objects() -> None:
     assert suppress_few(rows, 0.499, 9) == [0]
     assert suppress_few(rows, 0.499, 9, [0, 1]) == [0, 1]
     assert suppress_few([rows[0], rows[0]], 1.0, 9) == [0, 1]
+
+
+@pytest.mark.parametrize("scales", [(128.0, 128.0, 128.0, 128.0), (10.0, 20.0, 5.0, 8.0)])
+@pytest.mark.parametrize("box", ["cxcywh", "cycxhw"])
+def test_few_offsets_to_anchors(scales: tuple[float, ...], box: Any) -> None:
+    """Of a grid of 4 x 4 cells in an input of 128 x 128; the first scales are its pixels."""
+    recipe = DetectionRecipe(
+        head="anchors", strides=(32,), anchor_interpolated_ratio=0.0, points=1, threshold=0.3, nms="none", box=box,
+        box_scales=scales,
+    )  # fmt: skip
+    offsets, scores = np.zeros((1, 16, 6)), np.zeros((1, 16, 1))
+    offsets[0, 5], scores[0, 5] = [0.5, -0.25, 2.0, 3.0, 1.0, 0.75], 0.5
+    offsets[0, 10], scores[0, 10] = [-0.5, 0.25, 1.0, 0.5, 0.0, 0.25], 0.75
+    specs, arrays, _ = as_stored({"boxes": offsets, "scores": scores})
+    context = Context(source_wh=(128, 128), tensor_wh=(128, 128))
+    found = twice(opened(recipe, specs, (), (128, 128)), specs, arrays, context)
+    assert found.scores.tolist() == [0.75, 0.5]
+    for at, cell, shown, points in zip(
+        (10, 5), ((80, 80), (48, 48)), found.boxes_xyxy, found.points_xy, strict=True
+    ):
+        pairs = offsets[0, at].reshape(3, 2)
+        middle, size, mark = pairs if box == "cxcywh" else pairs[:, ::-1]
+        factors = 128 / np.array(scales)
+        middle, mark = middle * factors[:2] + cell, mark * factors[:2] + cell
+        half = size * factors[2:] / 2
+        np.testing.assert_allclose(shown, [*(middle - half), *(middle + half)], atol=1e-4)
+        np.testing.assert_allclose(points, [mark], atol=1e-4)
+
+
+def test_scores_over_one_are_told_of_few_too(caplog: pytest.LogCaptureFixture) -> None:
+    specs, arrays, _ = as_stored({"boxes": boxes_of(3, apart=True)[None], "scores": np.full((1, 3, 1), 0.5)})
+    decoder = opened(recipe_of("none"), specs)
+    with caplog.at_level(logging.WARNING, logger="edgemm"):
+        twice(decoder, specs, arrays)
+        assert not caplog.records
+        twice(decoder, specs, {**arrays, "scores": arrays["scores"] * 4})
+    assert "Are they logits?" in caplog.text
