@@ -98,7 +98,7 @@ class _Group:
     def _around(self, value: ir.Value) -> list[ir.Value] | None:
         """The tensors that are in the group since `value` is; None where it cannot be wider."""
         made = value.producer()
-        if made is None or value.is_graph_output() or declared(value) is not None:
+        if made is None or value.is_graph_output():
             return None
         more: list[ir.Value] = []
         for node in (made, *value.consumers()):

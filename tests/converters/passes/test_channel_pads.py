@@ -199,9 +199,9 @@ def test_a_pad_before_that_stays_adds_more(build: Any) -> None:
 @pytest.mark.parametrize(("groups", "shape"), [(20, (40, 1, 1, 1)), (2, (40, 10, 1, 1))])
 def test_a_convolution_in_other_groups_stays(build: Any, groups: int, shape: tuple[int, ...]) -> None:
     rng = np.random.default_rng(5)
-    behind = f"o = Conv<group={groups}>(s, grouped)  q = Conv(sum, back)  y = Add(o, q)"
-    constants = {"grouped": rng.standard_normal(shape), "back": rng.standard_normal((40, 24, 1, 1))}
-    widened(block(build, 20, 24, behind, last=40, **constants), 0)
+    behind = f"o = Conv<group={groups}>(s, grouped)  r = Conv(o, fewer)  q = Conv(sum, out)  y = Add(r, q)"
+    constants = {"grouped": rng.standard_normal(shape), "fewer": rng.standard_normal((5, 40, 1, 1))}
+    widened(block(build, 20, 24, behind, **constants), 0)
 
 
 @pytest.mark.parametrize(("last", "count"), [(16, 1), (64, 0)])
