@@ -122,7 +122,7 @@ def graph_for(model: ir.Model, scheme: str, format_: str, target: Target, *, oth
     """The graph that a scheme is planned on: what a runtime has no fast kernel for is written out.
 
     In `.onnx` files that is PRelu, always, and ConvTranspose among integers; in `.tflite` files, among integers, Pads
-    of channels, and PRelu but for machines of integers alone, which have a kernel of their own.
+    of channels and PRelu, but for machines of integers alone, which have kernels of their own.
 
     Args:
         others: other forms have the graph as it is.
@@ -145,8 +145,8 @@ def _among_integers(format_: str, target: Target) -> Iterator[tuple[str, Callabl
     if format_ == "onnx":
         yield "ConvTranspose", spread_transposed
         return
-    yield "Pad", widen_channels
     if not target.integer_only:
+        yield "Pad", widen_channels
         yield "PRelu", spread_prelus
 
 

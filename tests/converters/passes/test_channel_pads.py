@@ -215,19 +215,20 @@ def test_a_large_kernel_behind_costs_more_than_the_pad(build: Any, last: int, co
 
 
 @pytest.mark.parametrize(
-    ("scheme", "format_", "pads"),
+    ("scheme", "format_", "target", "pads"),
     [
-        ("static", "tflite", 0),
-        ("mixed", "tflite", 0),
-        ("float", "tflite", 1),
-        ("dynamic", "tflite", 1),
-        ("static", "onnx", 1),
+        ("static", "tflite", "cpu", 0),
+        ("mixed", "tflite", "arm", 0),
+        ("static", "tflite", "coral", 1),
+        ("float", "tflite", "cpu", 1),
+        ("dynamic", "tflite", "cpu", 1),
+        ("static", "onnx", "cpu", 1),
     ],
 )
 def test_forms_of_integers_in_tflite_are_planned_so(
-    build: Any, canonical: Any, operators: Any, scheme: str, format_: str, pads: int
+    build: Any, canonical: Any, operators: Any, scheme: str, format_: str, target: str, pads: int
 ) -> None:
     model = canonical(block(build, 20, 24))
     before = operators(model)
-    assert operators(graph_for(model, scheme, format_, TARGETS["cpu"], others=True)).count("Pad") == pads
+    assert operators(graph_for(model, scheme, format_, TARGETS[target], others=True)).count("Pad") == pads
     assert operators(model) == before
