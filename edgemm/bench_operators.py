@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from edgemm.artifact.bundle_name import is_bundle
+from edgemm.artifact.file import is_bundle
 from edgemm.backends.operator_time import OperatorTimes
 from edgemm.backends.operator_times import operator_times
 from edgemm.errors import InputError

@@ -10,7 +10,7 @@ from __future__ import annotations
 import os
 import re
 import sys
-import threading
+from _thread import allocate_lock
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 
@@ -27,7 +27,7 @@ _NOISE = (
 """The beginning of a line that is dropped; warnings and errors of LiteRT, and errors of ONNX Runtime, are kept."""
 
 _hidden = False
-_lock = threading.Lock()
+_lock = allocate_lock()
 
 
 def hide() -> None:

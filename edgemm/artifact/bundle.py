@@ -17,8 +17,7 @@ from tempfile import TemporaryDirectory
 
 from edgemm import atomic
 from edgemm.artifact.bundle_archive import BundleArchive, write_archive
-from edgemm.artifact.bundle_name import is_bundle
-from edgemm.artifact.file import Artifact, read_artifact, require_hash
+from edgemm.artifact.file import Artifact, is_bundle, read_artifact, require_hash
 from edgemm.card.bundle_card import (
     BUNDLE_SCHEMA,
     CARD_NAME,

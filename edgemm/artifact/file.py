@@ -14,7 +14,6 @@ from typing import TYPE_CHECKING, Any, Literal, cast
 
 from edgemm.artifact.containers.contents import ORT, TFLITE, Container, Contents
 from edgemm.card.model_card import ModelCard
-from edgemm.card.vocabulary import names, require_same, sealed
 from edgemm.errors import ArtifactError, DamagedArtifact, EdgemmError, InputError, MachineShortage
 from edgemm.frozen import dataclass, field, replace
 from edgemm.sha256 import sha256_hex
@@ -136,6 +135,12 @@ def read_artifact(path: str | Path, *, sha256: str = "") -> Artifact:
     )  # fmt: skip
 
 
+def is_bundle(path: str | Path) -> bool:
+    """The name leads to a folder, or is that of a ZIP: not of a model file. A .tflite may have a ZIP at its end, and
+    is none."""
+    return os.path.splitext(os.fspath(path).rstrip(os.sep))[1].lower() == ".zip" or os.path.isdir(path)
+
+
 def require_hash(where: object, found: str, expected: str) -> None:
     """Returns where a file has the hash that is written down for it.
 
@@ -180,6 +185,8 @@ def write_artifact(
     beside = {**contents.associated, **(associated or {})}
     files: Mapping[str, bytes] = {}
     if card is not None:
+        from edgemm.card.vocabulary import sealed
+
         card = sealed(card.with_(payload_sha256=sha256_hex(contents.payload)))
         files = card.files
     new = Contents(contents.payload, _card_bytes(card), _goldens_bytes(where, card, goldens), beside, files)
@@ -309,17 +316,24 @@ def _understand(contents: Contents) -> tuple[ModelCard | None, Goldens | None]:
             f"altered or damaged since it was written: expected SHA-256 {card.payload_sha256[:16]}..., "
             f"found {found[:16]}... Copy the file again; after a compiler changed it, use `edgemm card copy`"
         )
+    if any(each.text is not None for each in card.inputs):
+        _check_vocabularies(card)
+    if contents.goldens is None:
+        return card, None
+    from edgemm.artifact.goldens import Goldens
+
+    return card, Goldens.from_bytes(contents.goldens)
+
+
+def _check_vocabularies(card: ModelCard) -> None:
+    from edgemm.card.vocabulary import names, require_same
+
     missing = [name for name in names(card) if name not in card.files]
     if missing:
         raise DamagedArtifact(
             f"the vocabulary {missing[0]!r} that its card names is not in it. Copy the file again"
         )
     require_same(card)
-    if contents.goldens is None:
-        return card, None
-    from edgemm.artifact.goldens import Goldens
-
-    return card, Goldens.from_bytes(contents.goldens)
 
 
 def _card_bytes(card: ModelCard | None) -> bytes | None:

@@ -20,8 +20,6 @@ from contextlib import suppress
 from functools import cache
 from typing import TYPE_CHECKING, Literal, get_args
 
-from edgemm.cache import open_private
-from edgemm.card.fit import said_shapes
 from edgemm.sha256 import sha256_hex
 from edgemm.version import __version__
 
@@ -49,6 +47,8 @@ def is_trusted(artifact: Artifact, *, open_sizes: bool = False) -> bool:
     """
     if is_bundled(artifact.where):
         return True
+    from edgemm.cache import open_private
+
     folder = open_private(FOLDER, create=False)
     if folder is None:
         return False
@@ -71,6 +71,8 @@ def _data() -> str:
 
 def remember(artifact: Artifact, origin: Origin, *, open_sizes: bool = False) -> bool:
     """Notes the origin of a file; False where the cache cannot be written."""
+    from edgemm.cache import open_private
+
     folder = open_private(FOLDER, create=True)
     if folder is None:
         return False
@@ -88,6 +90,8 @@ def described_shapes(artifact: Artifact) -> dict[str, list[tuple[str, list[int]]
     card = artifact.card
     if card is None:
         return {}
+    from edgemm.card.fit import said_shapes
+
     said = said_shapes(card)
     inputs = dict.fromkeys((*(each.name for each in card.inputs), *(pair.input for pair in card.states)))
     outputs = dict.fromkeys((*(each.name for each in card.outputs), *(pair.output for pair in card.states)))

@@ -8,7 +8,6 @@ from typing import TYPE_CHECKING, Protocol, TypeVar
 
 from edgemm.amounts import count
 from edgemm.backends.backend import Backend, Coverage, OpenBackend
-from edgemm.card.fit import said_shapes
 from edgemm.delegates import Delegate, Format, candidates
 from edgemm.errors import ArtifactError, DelegateError, DelegateMissing, UnsupportedVersion
 from edgemm.log import LOG
@@ -66,13 +65,21 @@ def open_backend(
         ArtifactError: the model is damaged, or too new for the runtime.
     """
     opener = opener_of(artifact.runtime_format)
-    shapes = said_shapes(artifact.card)
+    shapes = _said_shapes(artifact)
     return _opened(
         artifact,
         delegate,
         threads,
         lambda each, count_: opener(artifact.payload, each, count_, shapes=shapes),
     )
+
+
+def _said_shapes(artifact: Artifact) -> Shapes:
+    if artifact.format == "tflite":  # says them all
+        return {}
+    from edgemm.card.fit import said_shapes
+
+    return said_shapes(artifact.card)
 
 
 def open_values(

@@ -18,7 +18,6 @@ from edgemm.card.reader import BESIDE
 from edgemm.card.recipes import AudioRecipe, ImageRecipe, LatentRecipe, PointsRecipe
 from edgemm.card.tasks import TASKS, task_names
 from edgemm.card.text_recipe import TextRecipe
-from edgemm.choices import ended, hint
 from edgemm.errors import CardError, CardWarning
 from edgemm.frozen import field_names, is_frozen, replace
 
@@ -73,6 +72,8 @@ def refuse_unknown(card: ModelCard | BundleCard) -> None:
     """
     found = unknown_keys(card)
     if found:
+        from edgemm.choices import ended
+
         more = f" {len(found) - 3} more keys like this." if len(found) > 3 else ""
         raise CardError(
             f"{' '.join(map(ended, found[:3]))}{more} Correct it, or begin it with {OWN!r} to keep it as a note of "
@@ -93,6 +94,7 @@ def warn_unknown(card: ModelCard | BundleCard, where: str, correct: str) -> None
 
 @lru_cache(maxsize=256)
 def _warn_once(where: str, sentence: str, correct: str) -> None:
+    from edgemm.choices import ended
     from edgemm.redaction import without_secrets
 
     said = f"{where}: {ended(sentence)} The key is ignored; {correct}"
@@ -166,6 +168,8 @@ def _sentence(path: str, key: str, kind: type) -> str:
     elsewhere = [
         where for other, where in _all_sections().items() if other is not kind and key in _known(other)
     ]
+    from edgemm.choices import hint
+
     told = f". It belongs into {elsewhere[0]}" if elsewhere else hint(key, known)
     return f"{path}.{key[:80]}: is not a key of {_section(path, kind)}{told}"
 

@@ -18,7 +18,6 @@ from edgemm.card.reader import BESIDE, SCHEMA
 from edgemm.card.recipes import AudioRecipe, ImageRecipe, LatentRecipe, PointsRecipe
 from edgemm.card.tasks import find_task, is_task, task_names
 from edgemm.card.text_recipe import TextRecipe, check_text
-from edgemm.choices import hint
 from edgemm.errors import CardError
 from edgemm.frozen import dataclass, field, field_names, is_frozen, replace
 
@@ -201,6 +200,8 @@ class ModelCard:
             CardError: one is broken; says which key.
         """
         if not is_task(self.task):
+            from edgemm.choices import hint
+
             raise CardError(
                 f"card.task: expected one of {', '.join(map(json.dumps, task_names()))}, found "
                 f'"{self.task[:80]}"'

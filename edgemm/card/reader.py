@@ -9,12 +9,12 @@ from __future__ import annotations
 import json
 import re
 import sys
+from collections.abc import Mapping
 from functools import cache
-from types import NoneType, SimpleNamespace, UnionType
-from typing import Any, Literal, Union, get_args, get_origin, get_type_hints
+from types import NoneType, UnionType
+from typing import Any, Literal, Union, get_args, get_origin
 
 from edgemm.card.rules import bounds
-from edgemm.choices import hint, near
 from edgemm.errors import CardError, UnsupportedVersion
 from edgemm.frozen import field_names, required_names
 from edgemm.strict_json import parse
@@ -56,13 +56,10 @@ def read(text: str | bytes, schema: str = SCHEMA) -> dict[str, Any]:
 
 def _check_versions(content: dict[str, Any], known: str, noun: str) -> None:
     schema = content.get("schema", known if noun == "card" else "none")
-    matched = re.fullmatch(rf"edgemm\.{noun}/(\d{{1,9}})", schema) if isinstance(schema, str) else None
-    if not matched:
-        raise CardError(f'{noun}.schema: expected "{known}", found {_told(schema)}')
-    if int(matched[1]) != int(known.rpartition("/")[2]):
-        raise UnsupportedVersion(f"the {noun} is {schema}, this edgemm reads {known}: install a newer edgemm")
+    if schema != known:
+        _check_schema(schema, known, noun)
     needed = content.get("min_edgemm", "")
-    if needed == "":
+    if needed in ("", __version__):
         return
     if not isinstance(needed, str) or not re.fullmatch(r"\d{1,9}(\.\d{1,9}){0,3}", needed):
         raise CardError(f'{noun}.min_edgemm: expected a version such as "0.1.0", found {_told(needed)}')
@@ -70,6 +67,14 @@ def _check_versions(content: dict[str, Any], known: str, noun: str) -> None:
         raise UnsupportedVersion(
             f"the model needs edgemm {needed} or newer, this is {__version__}: pip install --upgrade edgemm"
         )
+
+
+def _check_schema(schema: Any, known: str, noun: str) -> None:
+    matched = re.fullmatch(rf"edgemm\.{noun}/(\d{{1,9}})", schema) if isinstance(schema, str) else None
+    if not matched:
+        raise CardError(f'{noun}.schema: expected "{known}", found {_told(schema)}')
+    if int(matched[1]) != int(known.rpartition("/")[2]):
+        raise UnsupportedVersion(f"the {noun} is {schema}, this edgemm reads {known}: install a newer edgemm")
 
 
 def _numbers(version: str) -> list[int]:
@@ -81,12 +86,18 @@ def _numbers(version: str) -> list[int]:
     return numbers
 
 
+_PLAIN: Mapping[Any, Any] = {each.__name__: each for each in (str, int, float, bool)}
+
+
 @cache
 def _type(kind: Any, key: str) -> Any:
     """Of one key. Not of all at once: a card says a few of those that there are."""
     of = next(each for each in kind.__mro__ if key in getattr(each, "__annotations__", ()))
-    told = SimpleNamespace(__annotations__={key: of.__annotations__[key]})
-    return get_type_hints(told, vars(sys.modules[of.__module__]))[key]
+    written = of.__annotations__[key]
+    if written in _PLAIN:
+        return _PLAIN[written]
+    # `get_type_hints` takes twice as long, and a program waits for it at its start
+    return eval(written, vars(sys.modules[of.__module__])) if isinstance(written, str) else written
 
 
 def read_object(content: Any, kind: Any, path: str) -> Any:
@@ -100,6 +111,8 @@ def read_object(content: Any, kind: Any, path: str) -> Any:
     known = {name for name in field_names(kind) if name not in BESIDE}
     for name in required_names(kind):
         if name not in content:
+            from edgemm.choices import near
+
             meant = near(name, [key for key in content if key not in known])
             found = (
                 "none" if meant is None else f"none, but {meant!r}, which is no key. Did you mean {name!r}?"
@@ -159,6 +172,8 @@ def _value(value: Any, wanted: Any, path: str, where: Field) -> Any:
 
 def _choice(value: Any, choices: tuple[str, ...], path: str) -> str:
     if not isinstance(value, str) or value not in choices:
+        from edgemm.choices import hint
+
         expected = ", ".join(f'"{each}"' for each in choices)
         raise CardError(f"{path}: expected one of {expected}, found {_told(value)}{hint(value, choices)}")
     return value

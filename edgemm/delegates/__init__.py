@@ -11,15 +11,16 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from edgemm.delegates.delegate import Delegate, Format
-from edgemm.delegates.table import AUTO, DELEGATES, candidates, find_delegate
+from edgemm.delegates.table import AUTO, candidates, find_delegate
 from edgemm.lazy_names import lazy_names
 
 if TYPE_CHECKING:
     from edgemm.delegates.delegate_probe import DelegateStatus as DelegateStatus
     from edgemm.delegates.delegate_probe import probe_delegate as probe_delegate
+    from edgemm.delegates.table import DELEGATES as DELEGATES
 
 __getattr__, __dir__ = lazy_names(
-    __name__, {"DelegateStatus": "delegate_probe", "probe_delegate": "delegate_probe"}
+    __name__, {"DELEGATES": "table", "DelegateStatus": "delegate_probe", "probe_delegate": "delegate_probe"}
 )
 
 __all__ = [

@@ -2,20 +2,30 @@
 
 from __future__ import annotations
 
-from edgemm.choices import DELEGATE_INSTEAD, hint
-from edgemm.delegates.armnn import ARMNN
-from edgemm.delegates.cpu import CPU
+from functools import cache
+from importlib import import_module
+from typing import TYPE_CHECKING, Any
+
 from edgemm.delegates.delegate import EXTERNAL, Delegate, Format, external
-from edgemm.delegates.edgetpu import EDGETPU
-from edgemm.delegates.gpu import GPU
-from edgemm.delegates.nnapi import NNAPI
-from edgemm.delegates.providers import CUDA, OPENVINO, QNN, TENSORRT
 from edgemm.errors import InputError
 
-DELEGATES: dict[str, Delegate] = {
-    each.name: each for each in (CPU, EDGETPU, ARMNN, GPU, NNAPI, CUDA, TENSORRT, OPENVINO, QNN)
+_HOME = {
+    "cpu": "cpu",
+    "edgetpu": "edgetpu",
+    "armnn": "armnn",
+    "gpu": "gpu",
+    "nnapi": "nnapi",
+    "cuda": "providers",
+    "tensorrt": "providers",
+    "openvino": "providers",
+    "qnn": "providers",
 }
-"""Every delegate that has a name of its own."""
+"""Every delegate that has a name of its own -> the module that has it in capital letters, loaded when it is asked
+for."""
+
+if TYPE_CHECKING:
+    DELEGATES: dict[str, Delegate]
+    """Every delegate that has a name of its own."""
 
 AUTO: tuple[str, ...] = ("edgetpu", "cuda", "openvino", "cpu")
 """What "auto" looks for, in this order. TensorRT and QNN are not among them: the one builds an engine
@@ -30,13 +40,28 @@ def find_delegate(name: str) -> Delegate:
     """
     if name.startswith(EXTERNAL):
         return external(name)
-    if name not in DELEGATES:
-        known = ("auto", *DELEGATES)
+    if name not in _HOME:
+        from edgemm.choices import DELEGATE_INSTEAD, hint
+
+        known = ("auto", *_HOME)
         raise InputError(
             f"delegate: expected one of {', '.join(known)} or {EXTERNAL}/path/lib.so; found {name!r}"
             + hint(name, known, DELEGATE_INSTEAD)
         )
-    return DELEGATES[name]
+    return _named(name)
+
+
+@cache
+def _named(name: str) -> Delegate:
+    found: Delegate = getattr(import_module(f"edgemm.delegates.{_HOME[name]}"), name.upper())
+    return found
+
+
+def __getattr__(name: str) -> Any:
+    if name != "DELEGATES":
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    globals()[name] = found = {each: _named(each) for each in _HOME}
+    return found
 
 
 def candidates(delegate: str | tuple[str, ...], format_: Format) -> tuple[Delegate, ...]:
@@ -47,7 +72,7 @@ def candidates(delegate: str | tuple[str, ...], format_: Format) -> tuple[Delega
     """
     if delegate == "auto":
         served = (each for each in map(find_delegate, AUTO) if each.serves(format_))
-        return tuple(each for each in served if each is CPU or each.seen())
+        return tuple(each for each in served if each.kernels or each.seen())
     names = (delegate,) if isinstance(delegate, str) else tuple(delegate)
     if not names:
         raise InputError('delegate: expected a name or a tuple of names, found an empty tuple. Try "auto"')

@@ -9,9 +9,7 @@ from os import PathLike
 from typing import TYPE_CHECKING, Any, cast
 
 from edgemm.backends import open_backend
-from edgemm.card.fit import find_card, fit_card
 from edgemm.card.keys import warn_unknown
-from edgemm.card.vocabulary import with_kept_files
 from edgemm.errors import CardError, DamagedArtifact, InputError, MachineShortage, naming
 from edgemm.frozen import replace
 from edgemm.log import LOG
@@ -70,8 +68,7 @@ def load(
         CardWarning: the card has a key that is not known, as a misspelt one.
     """
     with _told_shortage(path):
-        from edgemm.artifact.bundle_name import is_bundle
-        from edgemm.artifact.file import read_artifact
+        from edgemm.artifact.file import is_bundle, read_artifact
 
         if not is_bundle(path):
             return _load(read_artifact(path), delegate, threads, card, options)
@@ -212,6 +209,9 @@ def _require_trust(artifact: Artifact) -> None:
 
 
 def _with_card(artifact: Artifact, card: CardLike) -> Artifact:
+    from edgemm.card.fit import find_card
+    from edgemm.card.vocabulary import with_kept_files
+
     kept = {} if artifact.card is None else artifact.card.files
     return replace(artifact, card=with_kept_files(find_card(card), kept))
 
@@ -252,6 +252,8 @@ def _load(
         place, correct = _card_place(artifact.where, card)
         with naming(place, f"To correct it, {correct}"):
             if card is not None and artifact.card is not None:
+                from edgemm.card.fit import fit_card
+
                 artifact = replace(artifact, card=fit_card(artifact.card, backend.inputs, backend.outputs))
             if told is not None:
                 artifact, decoder = _as_told(artifact, told, backend)
@@ -303,6 +305,8 @@ def _open_trusted(artifact: Artifact, *, delegate: str | tuple[str, ...], thread
 def _as_told(artifact: Artifact, told: ForeignCard, backend: Backend) -> tuple[Artifact, Decoder | None]:
     """With what the file says about itself, where its tensors and its task agree; else as one that says nothing. And
     its decoder, which was opened to find that out."""
+    from edgemm.card.fit import fit_card
+
     try:
         card = fit_card(told.card, backend.inputs, backend.outputs)
         check_card(card, backend)

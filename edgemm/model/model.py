@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import os
-import threading
 import time
+from _thread import RLock
 from collections.abc import Callable, Mapping, Sequence
 from functools import partial
 from types import TracebackType
@@ -94,8 +94,8 @@ class Model:
         never_free_in_a_child(backend)
         tell_in_a_child(self)
         self._life = Lifecycle(f"the model {os.path.basename(artifact.where)}", "load it again")
-        self._lock = threading.RLock()  # one run
-        self._turn = threading.RLock()  # one whole call
+        self._lock = RLock()  # one run
+        self._turn = RLock()  # one whole call
         self._another = another or partial(open_backend, artifact)
         self._exchange = make_exchange(backend, self._lock)
 
@@ -313,7 +313,7 @@ class Model:
         own = self._another()
         never_free_in_a_child(own)
         try:
-            return make(Engine(self.card, own, threading.RLock(), owned=True))
+            return make(Engine(self.card, own, RLock(), owned=True))
         except BaseException:
             own.close()
             raise

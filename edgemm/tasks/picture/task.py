@@ -9,7 +9,6 @@ import numpy as np
 
 from edgemm.errors import CardError
 from edgemm.tasks.picture.form import find_form
-from edgemm.tasks.picture.pixels import PixelReader
 from edgemm.tasks.picture.recipe import PictureRecipe
 
 if TYPE_CHECKING:
@@ -17,7 +16,7 @@ if TYPE_CHECKING:
     from edgemm.tasks.context import Context
     from edgemm.tasks.outputs import Outputs
     from edgemm.tasks.picture.form import Form
-    from edgemm.tasks.picture.pixels import Pixels
+    from edgemm.tasks.picture.pixels import PixelReader, Pixels
     from edgemm.tensors import TensorSpec
 
 
@@ -35,6 +34,8 @@ class PictureDecoder:
 
     def begin(self) -> PixelReader:
         """Memory for one stream."""
+        from edgemm.tasks.picture.pixels import PixelReader
+
         return PixelReader(self._form, self._recipe)
 
     def pixels(self, outputs: Outputs, out: Pixels, state: PixelReader) -> None:
