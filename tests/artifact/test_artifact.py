@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import dataclasses
 import hashlib
 import os
+import pickle
 import zipfile
 from pathlib import Path
 
@@ -378,3 +380,17 @@ def test_records_of_a_later_edgemm_are_kept(tmp_path: Path) -> None:
     (tmp_path / "a.onnx").write_bytes(b"".join(onnx_metadata.join(contents)))
     replace_card(tmp_path / "a.onnx", CARD)
     assert read_artifact(tmp_path / "a.onnx").associated == {"edgemm.later": b"1"}
+
+
+def test_the_path_is_a_path_however_it_was_given(tmp_path: Path) -> None:
+    model = ASSETS / "add.tflite"
+    for given in (model, str(model)):
+        found = read_artifact(given)
+        assert found.where == str(model)
+        assert found.path == model
+        assert isinstance(found.path, Path)
+        assert repr(model) in repr(found)
+        assert dataclasses.replace(found, path=tmp_path).path == tmp_path
+        assert pickle.loads(pickle.dumps(found)).path == model
+    with pytest.raises(TypeError, match="found bytes"):
+        read_artifact(bytes(model))  # type: ignore[arg-type]
