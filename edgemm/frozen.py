@@ -16,6 +16,7 @@ Type checkers see Python's own decorator.
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Callable
 from operator import attrgetter
 from typing import TYPE_CHECKING, Any
@@ -28,6 +29,7 @@ if TYPE_CHECKING:
 _NAMES = "__match_args__"
 """Where a class has the names of its fields, in their order, as Python's own has."""
 _PLAN = "_frozen_plan"
+_NOT_COPIED = ("__dict__", "__weakref__")
 
 
 class _Made:
@@ -52,11 +54,13 @@ class _Twin:
         if self._made is None:
             import dataclasses
 
+            body = {name: item for name, item in vars(self._of).items() if name not in _NOT_COPIED}
             for name, default in self.defaults.items():
                 if isinstance(default, _Made):
-                    told = dataclasses.field(default_factory=default.factory, repr=default.repr)
-                    setattr(self._of, name, told)
-            self._made = dataclasses.dataclass(frozen=True, slots=True, eq=self._eq)(self._of)
+                    body[name] = dataclasses.field(default_factory=default.factory, repr=default.repr)
+            copied = type(self._of)(self._of.__name__, self._of.__bases__, body)
+            copied.__qualname__ = self._of.__qualname__
+            self._made = dataclasses.dataclass(frozen=True, slots=True, eq=self._eq)(copied)
         return self._made
 
 
@@ -144,13 +148,13 @@ def _make(kind: type, eq: bool) -> type:
     if any(hasattr(base, "__dataclass_fields__") for base in kind.__bases__):
         raise TypeError(f"{kind.__name__}: is derived of a dataclass. Take Python's own decorator")
     own = vars(kind)
-    names = tuple(
-        name for name, told in own.get("__annotations__", {}).items() if not told.startswith("ClassVar")
-    )
+    names = tuple(name for name, told in kind.__annotations__.items() if not told.startswith("ClassVar"))
     twin = _Twin(kind, {name: own[name] for name in names if name in own}, eq)
     setters: list[Callable[[Any, Any], None]] = []
-    body = {name: item for name, item in own.items() if name not in (*names, "__dict__", "__weakref__")}
+    body = {name: item for name, item in own.items() if name not in (*names, *_NOT_COPIED)}
     body |= {"__qualname__": kind.__qualname__, "__slots__": names, _NAMES: names, _PLAN: twin}
+    if sys.version_info >= (3, 13):
+        body["__replace__"] = _frozen_replace
     body["__init__"] = _init(names, twin, setters)
     body |= _guards(names) | _state(names, setters) | (_comparisons(names) if eq else {})
     body.setdefault("__repr__", _repr(names, twin))

@@ -6,8 +6,11 @@ import copy
 import dataclasses
 import inspect
 import pickle
+import pydoc
 import subprocess
 import sys
+import threading
+import weakref
 from collections.abc import Callable
 from typing import Any, ClassVar
 
@@ -88,6 +91,18 @@ def said(action: Callable[[Any], Any], kind: Any) -> str:
         lambda kind: dataclasses.replace(kind("a"), size=9),
         lambda kind: dataclasses.replace(kind("a"), other=9),
         lambda kind: replace(kind("a", more={"b": 1}), size=9),
+        lambda kind: getattr(copy, "replace", dataclasses.replace)(kind("a"), size=9),  # from 3.13 on
+        lambda kind: hasattr(kind, "__replace__"),
+        lambda kind: weakref.ref(kind("a")),
+        lambda kind: kind.__module__,
+        lambda kind: pydoc.plain(pydoc.render_doc(kind)).partition(" |  Methods")[0],
+        lambda kind: kind(*range(5)) == kind(*range(5)),
+        lambda kind: kind("a") != kind("a"),
+        lambda kind: kind("a", 1.0) == kind("a", 1),
+        lambda kind: kind("a", float("nan")) == kind("a", float("nan")),
+        lambda kind: [kind(*"abcde"[:count]) for count in range(1, 6)],
+        lambda kind: kind("a", hidden={}, size=2, more={}, shape=()),
+        lambda kind: dataclasses.asdict(kind("a", more={"b": kind("c")})),
         lambda kind: copy.copy(kind("a", 5)),
         lambda kind: copy.deepcopy(kind("a", 5)),
         lambda kind: kind("a").more is not kind("a").more,
@@ -112,6 +127,22 @@ def test_no_default_is_shared() -> None:
     first = Ours("a")
     first.more["b"] = 1
     assert Ours("a").more == {}
+
+
+def test_threads_that_ask_for_the_twin_at_once_all_have_it() -> None:
+    ours, found = made_by(frozen.dataclass, frozen.field), []
+    together = threading.Barrier(8)
+
+    def ask() -> None:
+        together.wait()
+        found.append([each.name for each in dataclasses.fields(ours)])
+
+    threads = [threading.Thread(target=ask) for _ in range(8)]
+    for each in threads:
+        each.start()
+    for each in threads:
+        each.join()
+    assert found == [list(field_names(Ours))] * 8
 
 
 def test_what_is_pickled_is_read_by_both() -> None:
