@@ -5,7 +5,7 @@ from __future__ import annotations
 import io
 import struct
 from collections.abc import Mapping
-from typing import TYPE_CHECKING, BinaryIO, NamedTuple
+from typing import TYPE_CHECKING, BinaryIO
 
 if TYPE_CHECKING:
     import zipfile
@@ -68,14 +68,8 @@ def check_end(data: bytes, at: int, members: int) -> int:
     return int(count)
 
 
-class _Place(NamedTuple):
-    """Where the content of a member stands."""
-
-    method: int
-    crc: int
-    begin: int
-    packed: int
-    size: int
+_Place = tuple[int, int, int, int, int]
+"""How a member is packed, its checksum, where its content begins, bytes packed and unpacked."""
 
 
 class Archive:
@@ -103,8 +97,8 @@ class Archive:
             self.sizes: Mapping[str, int] = {info.filename: info.file_size for info in opened.infolist()}
         else:
             first = next(iter(self._places))
-            self.begin = self._places[first].begin - _BEGUN.size - len(first)
-            self.sizes = {name: place.size for name, place in self._places.items()}
+            self.begin = self._places[first][2] - _BEGUN.size - len(first)
+            self.sizes = {name: place[4] for name, place in self._places.items()}
 
     def _opened(self) -> zipfile.ZipFile:
         import zipfile
@@ -159,7 +153,7 @@ def _places(data: bytes, end: int, count: int) -> dict[str, _Place] | None:
             return None
         if not raw.isascii() or follows not in (-1, offset) or data[offset:start] != header + raw:
             return None
-        found[name] = _Place(method, crc, start, packed, unpacked)
+        found[name] = method, crc, start, packed, unpacked
         at, follows = name_at + length, start + packed
     return found if at == end and follows == begin else None
 
@@ -168,16 +162,17 @@ def _content(data: bytes, place: _Place) -> bytes | None:
     """Of one member; None where it is not what the directory says."""
     import zlib
 
-    content = data[place.begin : place.begin + place.packed]
-    if place.method == DEFLATED:
+    method, crc, begin, packed, size = place
+    content = data[begin : begin + packed]
+    if method == DEFLATED:
         unpacker = zlib.decompressobj(-zlib.MAX_WBITS)
         try:
-            content = unpacker.decompress(content, place.size + 1)
+            content = unpacker.decompress(content, size + 1)
         except zlib.error:
             return None
         if not unpacker.eof or unpacker.unused_data:
             return None
-    return content if len(content) == place.size and zlib.crc32(content) == place.crc else None
+    return content if len(content) == size and zlib.crc32(content) == crc else None
 
 
 def check_layout(archive: zipfile.ZipFile, count: int) -> int:
