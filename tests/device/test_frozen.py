@@ -170,7 +170,7 @@ def test_it_can_be_matched() -> None:
 
 def test_pythons_own_may_be_derived_of_it_and_not_the_other_way() -> None:
     @dataclasses.dataclass(frozen=True, slots=True)
-    class Derived(Ours):
+    class Derived(Ours):  # type: ignore[valid-type, misc]
         """More."""
 
         last: int = 7
@@ -180,11 +180,11 @@ def test_pythons_own_may_be_derived_of_it_and_not_the_other_way() -> None:
     assert "last" in inspect.signature(Derived).parameters
     assert field_names(Derived) == (*field_names(Ours), "last")
     with pytest.raises(dataclasses.FrozenInstanceError):
-        Derived("a").size = 2  # type: ignore[misc]
+        Derived("a").size = 2
     with pytest.raises(TypeError, match="Python's own"):
 
         @frozen.dataclass(frozen=True, slots=True)
-        class Below(Ours):
+        class Below(Ours):  # type: ignore[valid-type, misc]
             """Less."""
 
 
