@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 
 from edgemm.converters.candidate import Candidate
+from edgemm.converters.fidelity import Fidelity
 from edgemm.converters.pipeline.forms import INTEGER, Form, Tried
 from edgemm.converters.pipeline.measure import measure_again
 from edgemm.converters.pipeline.plan import NOTHING_PAYS, take
@@ -28,6 +29,10 @@ NO_INTEGERS = "io (--io) int8 has no effect: with the scheme {}, inputs and outp
 FLOAT_ALONE = (
     "float, because no int8 form held the gate: {lost}. --scheme {form} --gate warn writes int8 all the same; more or "
     "better calibration data usually helps"
+)
+BY_LABELS = (
+    "the gate counts how often the best class is the source's, which asks more than that as many answers are right: "
+    "--evaluate with labelled data (a folder for each class, or labels in an .npz) judges by the accuracy"
 )
 
 
@@ -152,7 +157,8 @@ def _why_float(work: Work, known: Sequence[Estimate]) -> list[str]:
             for name, each in work.tried.items()
             if not each.held
         )
-        return [FLOAT_ALONE.format(lost=lost, form=fastest.form)] if lost else []
+        by_class = [BY_LABELS] if any(_unlabelled(each.fidelity) for each in work.tried.values()) else []
+        return [FLOAT_ALONE.format(lost=lost, form=fastest.form), *by_class] if lost else []
     if fastest.predicted_us <= in_float * ALIKE:
         return [FLOAT_ALIKE.format(form=fastest.form)]
     smallest = in_order(known, "size")[0].form != "float"
@@ -162,6 +168,13 @@ def _why_float(work: Work, known: Sequence[Estimate]) -> list[str]:
             in_float=in_float / 1000, form=fastest.form, int8=fastest.predicted_us / 1000, how=how
         )
     ]
+
+
+def _unlabelled(fidelity: Fidelity | None) -> bool:
+    """A form missed the gate by classes that nobody knows the right ones of."""
+    if fidelity is None or not fidelity.missed or fidelity.task:
+        return False
+    return any(each.top1_agreement is not None and each.accuracy is None for each in fidelity.outputs)
 
 
 def _candidate(work: Work, form: Form, known: Estimate, why: str) -> Candidate:

@@ -9,7 +9,9 @@ import numpy as np
 import pytest
 
 from edgemm import data
+from edgemm.card import ModelCard, OutputCard
 from edgemm.converters import convert
+from edgemm.converters.pipeline.measure import LABELS_UNUSED
 from edgemm.converters.written import Settings
 from edgemm.errors import CalibrationError, EdgemmError, InputError
 from edgemm.inspection import inspect
@@ -140,3 +142,17 @@ def test_a_limit_in_decibels_that_is_not_applied_is_told(min_db: float, told: bo
     done = convert(SOURCE, output=tmp_path / "a.onnx", calibrate=PICTURES, min_db=min_db)
     notes = [note for note in done.notes if "min_db (--min-db) does not apply to output 'logits'" in note]
     assert bool(notes) is told
+
+
+@pytest.mark.parametrize(("task", "told"), [("tensors", True), ("classification", False)])
+def test_labels_that_no_output_is_held_against_are_told(task: str, told: bool, tmp_path: Path) -> None:
+    """Scores without a softmax are classes where the card says so, and numbers where nobody does."""
+    images, labels = data.calibration_digits()
+    np.savez(tmp_path / "known.npz", image=images[:, None].astype(np.float32) / 255, labels=labels)
+    outputs = () if task == "tensors" else (OutputCard("logits", (1, 10), "logits"),)
+    card = ModelCard(task=task, outputs=outputs)
+    done = convert(
+        SOURCE, output=tmp_path / "a.onnx", calibrate=tmp_path / "known.npz", card=card, scheme="static"
+    )
+    assert any(note == LABELS_UNUSED for note in done.notes) is told
+    assert (done.fidelity.outputs[0].accuracy is None) is told

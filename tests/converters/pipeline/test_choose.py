@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import numpy as np
@@ -14,11 +15,15 @@ from onnx import numpy_helper, parser
 import edgemm
 from edgemm.artifact import read_artifact
 from edgemm.converters import convert
+from edgemm.converters.fidelity import Role, compare
 from edgemm.converters.pipeline import Conversion
+from edgemm.converters.pipeline.choose import BY_LABELS, _why_float
+from edgemm.converters.pipeline.forms import Tried
 from edgemm.converters.pipeline.plan import NOTHING_PAYS
 from edgemm.converters.written import write_plan
 from edgemm.costs import CostTable
 from edgemm.errors import FidelityMissed, InputError, UnsupportedOperator
+from edgemm.quantize.choice import Estimate
 
 PLAIN = """net (float[1,16,32,32] x) => (float[1,16,32,32] y) {
   a = Conv <pads = [1, 1, 1, 1]> (x, w)
@@ -145,6 +150,26 @@ def test_float_is_taken_where_no_other_form_holds_the_gate_and_the_reason_is_sai
     )
     with pytest.raises(FidelityMissed):
         converted(tmp_path, PLAIN, min_db=90.0, repair="off", scheme="static")
+
+
+@pytest.mark.parametrize(
+    ("roles", "labels", "told"),
+    [
+        ({"y": Role(class_axis=-1)}, None, True),
+        ({"y": Role(class_axis=-1)}, np.arange(50) % 4, False),
+        ({}, None, False),
+    ],
+)
+def test_where_the_best_class_is_another_too_often_labels_are_said_to_judge_otherwise(
+    roles: dict[str, Role], labels: Any, told: bool
+) -> None:
+    source, found = np.eye(4)[np.arange(50) % 4], np.eye(4)[np.arange(50) % 4 * (np.arange(50) % 5 > 0)]
+    fidelity = compare({"y": source}, {"y": found}, roles=roles, labels=labels)
+    assert fidelity.missed
+    work: Any = SimpleNamespace(tried={"static": Tried(fidelity, None, 0), "float": Tried(None, None, 0)})
+    notes = _why_float(work, [Estimate("static", 1.0, 1), Estimate("float", 9.0, 9)])
+    assert "no int8 form held the gate" in notes[0]
+    assert (BY_LABELS in notes) is told
 
 
 def test_what_was_wanted_more_is_repaired_where_that_suffices(tmp_path: Path) -> None:
