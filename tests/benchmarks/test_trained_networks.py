@@ -258,6 +258,10 @@ def test_a_choice_stands_in_the_table_with_what_was_predicted_and_measured() -> 
     assert "weighed" not in table([row()])
 
 
+def test_other_measures_stand_below_the_table() -> None:
+    assert "- one: F1: 0.98 .onnx." in table([row(besides={"F1": 0.98})])
+
+
 def test_a_network_without_a_row_is_named() -> None:
     assert "Not measured in this run: two." in table([row()], absent=["two"])
 

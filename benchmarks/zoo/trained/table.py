@@ -41,6 +41,7 @@ def table(
         "",
         *(f"- {row['name']}: {row['measure']}. {told.get(row['name'], '')}".rstrip() for row in measured),
     ]
+    lines += [each for row in measured for each in _besides(row)]
     lines += ["", *_named(rows)]
     lines += _choices(measured)
     lines += ["", f"Not measured in this run: {', '.join(absent)}."] if absent else []
@@ -116,6 +117,15 @@ def _line(row: dict[str, Any], suffix: str) -> str:
 
 def _cells(form: dict[str, Any], *keys: str) -> list[Any]:
     return ["refused"] + [""] * (len(keys) - 1) if "error" in form else [form[key] for key in keys]
+
+
+def _besides(row: dict[str, Any]) -> list[str]:
+    """Other measures of a row: each int8 file's."""
+    found: dict[str, list[str]] = {}
+    for suffix in FORMATS:
+        for what, value in row[f"{suffix} auto"].get("besides", {}).items():
+            found.setdefault(what, []).append(f"{value} .{suffix}")
+    return [f"- {row['name']}: {what}: {', '.join(each)}." for what, each in found.items()]
 
 
 def _named(rows: Sequence[dict[str, Any]]) -> list[str]:
