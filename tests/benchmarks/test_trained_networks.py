@@ -180,17 +180,27 @@ def test_windows_of_a_string_hold_each_frame_once(frames: int) -> None:
     assert (joined[frames:] == sound[0]).all()  # the quietest
 
 
-def test_a_string_is_written_as_the_scores_say() -> None:
-    """Blank, the mark before a word, "three"; twice, and a window of which the first half is known already."""
-    labels = [0, 1, 5, 0, 0, 0]
+def scores_of(labels: Sequence[int], at: int) -> Array:
+    """float32[200, 12] of one window: these labels from a frame on, else blank."""
     scores = np.full((200, 12), -9.0, np.float32)
-    scores[np.arange(200), (labels * 34)[:200]] = 9.0
-    scores[12:, :] = -9.0
-    scores[12:, 0] = 9.0
-    silence = np.full((200, 12), -9.0, np.float32)
-    silence[:, 0] = 9.0
-    assert bundled._written([scores, silence]) == "three three"
-    assert bundled._written([silence]) == ""
+    scores[:, 0] = 9.0
+    for frame, label in enumerate(labels, at):
+        scores[frame] = -9.0
+        scores[frame, label] = 9.0
+    return scores
+
+
+def test_a_string_is_written_as_the_scores_say() -> None:
+    """Blank, the mark before a word, "three" is label 5."""
+    twice = [1, 5, 0, 0, 1, 5, 0]
+    assert bundled._written([scores_of(twice, 10)]) == "three three"
+    assert bundled._written([scores_of([], 0)]) == ""
+
+
+def test_what_two_windows_have_heard_is_written_once() -> None:
+    first, second = scores_of([1, 5], 150), scores_of([1, 5], 50)
+    assert bundled._written([first, second]) == "three"
+    assert bundled._written([first, scores_of([1, 6], 150)]) == "three four"
 
 
 def test_boxes_of_a_file_are_matched_with_those_of_the_source() -> None:
