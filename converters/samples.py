@@ -112,7 +112,13 @@ def _from_folder(
     tiling: Tiling | None,
 ) -> Samples:
     described = [card for card in cards if card.modality in ("image", "audio")]
-    if len(specs) != 1 or len(described) != 1:
+    if len(specs) != 1:
+        names = ", ".join(spec.name for spec in specs[:SHOWN]) + (", ..." if len(specs) > SHOWN else "")
+        raise InputError(
+            f"{option} {path}: a folder serves a model with one input, and this one has {len(specs)}: {names} (states, "
+            "which are carried from call to call, are inputs too). Give an .npz of tensors"
+        )
+    if len(described) != 1:
         raise InputError(
             f"{option} {path}: a folder serves a model with one picture or sound input whose "
             "preprocessing the card describes. Give a card (--card, --preset), or an .npz of tensors"
@@ -138,6 +144,8 @@ def _from_folder(
     return Samples(spread(inputs, limit), known, names=spread(names, limit))
 
 
+SHOWN = 4
+"""Names of inputs that a message gives."""
 PICTURES = {".png", ".jpg", ".jpeg", ".bmp", ".webp", ".tif", ".tiff", ".pgm", ".ppm"}
 """File types that count as pictures in a folder."""
 

@@ -78,6 +78,12 @@ def test_a_folder_needs_a_card(tmp_path: Path) -> None:
         load_samples(pictures(tmp_path), [SPEC], [InputCard("image")])
 
 
+def test_a_folder_serves_one_input_and_the_others_are_named(tmp_path: Path) -> None:
+    specs = [TensorSpec(name, (1, 1, 8, 8), "float32") for name in "abcdef"]
+    with pytest.raises(InputError, match=r"with one input, and this one has 6: a, b, c, d, \.\.\. \(states"):
+        load_samples(pictures(tmp_path), specs, [InputCard(modality="image", image=ImageRecipe())] * 6)
+
+
 def test_an_empty_folder_says_what_it_looked_for(tmp_path: Path) -> None:
     with pytest.raises(InputError, match=r"\.png"):
         load_samples(tmp_path, [SPEC], [CARD])
