@@ -113,10 +113,10 @@ def _from_folder(
 ) -> Samples:
     described = [card for card in cards if card.modality in ("image", "audio")]
     if len(specs) != 1:
-        names = ", ".join(spec.name for spec in specs[:SHOWN]) + (", ..." if len(specs) > SHOWN else "")
+        listed = ", ".join(spec.name for spec in specs[:SHOWN]) + (", ..." if len(specs) > SHOWN else "")
         raise InputError(
-            f"{option} {path}: a folder serves a model with one input, and this one has {len(specs)}: {names} (states, "
-            "which are carried from call to call, are inputs too). Give an .npz of tensors"
+            f"{option} {path}: a folder serves a model with one input, and this one has {len(specs)}: {listed} "
+            "(states, which are carried from call to call, are inputs too). Give an .npz of tensors"
         )
     if len(described) != 1:
         raise InputError(

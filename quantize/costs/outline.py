@@ -99,12 +99,15 @@ def _pools(model: ir.Model, fused: Mapping[str, ir.Node]) -> Iterator[tuple[str,
             continue
         read, written, name = node.inputs[0], node.outputs[0], str(node.name)
         maker = None if read is None else read.producer()
-        yield name, Pool(
+        yield (
             name,
-            size(read),
-            None if maker is None else _host(maker, fused),
-            tuple(_host(each, fused) for each in written.consumers()),
-            written.is_graph_output(),
+            Pool(
+                name,
+                size(read),
+                None if maker is None else _host(maker, fused),
+                tuple(_host(each, fused) for each in written.consumers()),
+                written.is_graph_output(),
+            ),
         )
 
 

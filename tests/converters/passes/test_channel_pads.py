@@ -200,7 +200,10 @@ def test_a_pad_before_that_stays_adds_more(build: Any) -> None:
 def test_a_convolution_in_other_groups_stays(build: Any, groups: int, shape: tuple[int, ...]) -> None:
     rng = np.random.default_rng(5)
     behind = f"o = Conv<group={groups}>(s, grouped)  r = Conv(o, fewer)  q = Conv(sum, out)  y = Add(r, q)"
-    constants = {"grouped": rng.standard_normal(shape), "fewer": rng.standard_normal((5, 40, 1, 1))}
+    constants: dict[str, Any] = {
+        "grouped": rng.standard_normal(shape),
+        "fewer": rng.standard_normal((5, 40, 1, 1)),
+    }
     widened(block(build, 20, 24, behind, **constants), 0)
 
 
