@@ -24,7 +24,8 @@ from edgemm.quantize.static_plan import plan_static
 from edgemm.quantize.target import Target
 
 PAYS = 1.05
-"""Integers must be faster by this factor: predictions are no better, and real numbers keep more."""
+"""Integers must be faster by this factor where they stand alone, since predictions are no better and real numbers keep
+more; and a mixture than integers wherever they are possible, since a search finds the errors of predictions."""
 ROOM = 0.01
 """Weights stay in float only where that saves this part of the whole time: in int8 they take a quarter of the room."""
 POOLS = frozenset({"AveragePool", "MaxPool"})
@@ -86,6 +87,9 @@ def plan_mixed(
     dearer = frozenset(str(node.name) for node in model.graph) - integers - refused
     static = plan_static(model, target, calibration, refused, notes, dearer)
     merged = _merged(model, static, real)
+    if prices.total(model, whole) <= PAYS * prices.total(model, merged):
+        alike = "mixed: integers wherever they are possible are predicted to be as fast as any mixture"
+        return replace(whole, scheme="mixed", notes=(*whole.notes, alike))
     count = sum(each is Precision.INT8 for each in whole.precision.values()) - len(integers)
     told = f"mixed: {count} operators that could compute on integers do not, which is predicted to be faster"
     return replace(merged, notes=(*merged.notes, told) if count else merged.notes)

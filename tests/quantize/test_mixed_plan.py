@@ -131,6 +131,18 @@ def test_an_operator_that_is_slow_on_integers_stays_float_between_two_that_are_n
     assert any("1 operators" in note for note in plan.notes)
 
 
+@pytest.mark.parametrize(("on_integers", "integers"), [(5.0, 5), (10.0, 4)])
+def test_a_mixture_that_saves_less_than_predictions_are_off_is_integers_everywhere(
+    build: Any, noise: Any, weights: Any, on_integers: float, integers: int
+) -> None:
+    """HardSwish takes 4 in float and less than 1 for the changes: of 25 and 30 in all, that saves under 1 and 5."""
+    model, ranges = network(build, noise, weights)
+    given = dict.fromkeys(NODES, (20.0, 5.0, 20.0)) | {"act": (4.0, on_integers, 4.0)}
+    plan = make_plan(model, ranges, scheme="mixed", prices=prices("tflite", 0.25, **given))
+    assert sum(plan.is_int8(name) for name in NODES) == integers
+    assert plan.scheme == "mixed"
+
+
 def test_changes_that_cost_more_than_integers_save_are_not_made(build: Any, noise: Any, weights: Any) -> None:
     model, ranges = network(build, noise, weights)
     given = dict.fromkeys(NODES, (20.0, 19.0, 12.0)) | {"act": (2.0, 3.0, 2.0), "sum": (2.0, 1.0, 2.0)}
