@@ -49,6 +49,12 @@ def test_a_large_constant_is_a_copy_that_nobody_can_write_into() -> None:
     np.testing.assert_array_equal(found, array)
 
 
+@pytest.mark.parametrize("part", [lambda a: a.T, lambda a: a[:, :3], lambda a: a[::2], lambda a: a[1:]])
+def test_what_does_not_lie_in_one_piece_from_the_beginning_has_no_file(part: Any) -> None:
+    array = copied(ramp())
+    assert file_of(part(array)) is None
+
+
 def test_a_small_constant_has_no_file_and_is_a_copy_as_well() -> None:
     array = ramp(ROWS - 1)
     found = copied(array)
