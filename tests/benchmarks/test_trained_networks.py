@@ -146,6 +146,7 @@ def test_the_predicted_best_and_the_measured_best_are_held_against_each_other() 
         "mixed": {"predicted_us": 0.5, "error": "refused"},
     }
     assert best(forms) == ("static", "dynamic", 2.0)
+    assert best({"float": forms["float"], "mixed": forms["mixed"]}) is None
 
 
 def test_ranked_boxes_need_not_reach_a_threshold_but_come_before_those_that_are_wrong() -> None:
@@ -266,6 +267,9 @@ def test_a_choice_stands_in_the_table_with_what_was_predicted_and_measured() -> 
     )
     assert "Predicted best is measured best: 0 of 1; the dearest miss takes 1.25 times the best." in found
     assert "weighed" not in table([row()])
+    alone = table([row(forms={"float": forms["float"]})])
+    assert "| not measured |" in alone
+    assert "measured best: 0 of 0" in alone
 
 
 def test_other_measures_stand_below_the_table() -> None:

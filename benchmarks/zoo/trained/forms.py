@@ -64,10 +64,12 @@ def weighed(made: Sequence[Any]) -> dict[str, dict[str, Any]]:
     return found
 
 
-def best(forms: dict[str, dict[str, Any]]) -> tuple[str, str, float]:
+def best(forms: dict[str, dict[str, Any]]) -> tuple[str, str, float] | None:
     """The form that was predicted to be fastest, the one that is, and how many times the time of the latter the former
-    takes."""
+    takes; None where fewer than two were timed."""
     known = {form: each for form, each in forms.items() if "us" in each}
+    if len(known) < 2:
+        return None
     first = min(known, key=lambda form: float(known[form]["predicted_us"]))
     fastest = min(known, key=lambda form: float(known[form]["us"]))
     return first, fastest, float(known[first]["us"] / known[fastest]["us"])

@@ -68,8 +68,11 @@ def _choices(rows: Sequence[dict[str, Any]]) -> list[str]:
     weighed = [(row, each) for row in rows for each in FORMATS if row[f"{each} auto"].get("forms")]
     if not weighed:
         return []
-    sides = [best(row[f"{suffix} auto"]["forms"]) for row, suffix in weighed]
-    right, dear = sum(first == fastest for first, fastest, _ in sides), max(ratio for *_, ratio in sides)
+    sides = [each for row, suffix in weighed if (each := best(row[f"{suffix} auto"]["forms"])) is not None]
+    right, dear = (
+        sum(first == fastest for first, fastest, _ in sides),
+        max((ratio for *_, ratio in sides), default=1.0),
+    )
     return [
         "",
         *CHOICES,
@@ -84,11 +87,15 @@ def _choices(rows: Sequence[dict[str, Any]]) -> list[str]:
 
 def _choice(row: dict[str, Any], suffix: str, small: dict[str, Any]) -> str:
     forms = small["forms"]
-    first, fastest, ratio = best(forms)
+    sides = best(forms)
     cells = [row["name"], suffix, small["scheme"], "missed" if small["missed"] else "held"]
     cells += [row["source"], small["value"], f"{small['points']:.1f}"]
     cells += [_weighed(forms, form) for form in ("float", "static", "dynamic", "mixed")]
-    cells.append("yes" if first == fastest else f"{first}, not {fastest}: {ratio:.2f} times")
+    if sides is None:
+        cells.append("not measured")
+    else:
+        first, fastest, ratio = sides
+        cells.append("yes" if first == fastest else f"{first}, not {fastest}: {ratio:.2f} times")
     return f"| {' | '.join(str(each) for each in cells)} |"
 
 
