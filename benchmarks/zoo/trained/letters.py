@@ -113,5 +113,6 @@ READING = (
     Network(
         "ppocr_rec", (READER,), (SENTENCES, *PAGES), "letters right, 32 drawn lines", _read,
         shapes={"x": (1, 3, 48, 320)}, weighed=True,
+        remark="The gate counts steps, where no text is known: a letter that comes a step later is wrong there.",
     ),
 )  # fmt: skip
