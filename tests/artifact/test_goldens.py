@@ -111,6 +111,18 @@ def test_the_forgery_is_sound_but_for_one_thing() -> None:
         (pack(index({"x": "m", "y": "m"}), m=SOUND), "twice, or it is not there"),
         (pack(index({"x": "m"}), m=SOUND[:-1]), r"an array int8\[1\] in 0 bytes"),
         (pack(index({"x": "m"}), m=npy("{'descr': '|O', 'fortran_order': False, 'shape': (1,), }")), "a plain array"),
+        (
+            pack(index({"x": "m"}), m=npy("{'descr': '|i1', 'fortran_order': True, 'shape': (1,), }", b"x")),
+            "a plain array",
+        ),
+        (
+            pack(index({"x": "m"}), m=npy("{'descr': '|i1', 'fortran_order': False, 'shape': (1,), } ,", b"x")),
+            "a plain array",
+        ),
+        (
+            pack(index({"x": "m"}), m=npy("{'descr': '|i1', 'fortran_order': False, 'shape': (+1,), }", b"x")),
+            "a plain array",
+        ),
         (pack(index({"x": "m"}), m=npy("{'descr': ('|i1', 'shape': (1,)", b"x")), "a plain array"),
         (pack(index({"x": "m"}), m=npy("__import__('os').abort()")), "a plain array"),
         (
