@@ -101,6 +101,13 @@ _GIVEN: Any = vars(Artifact)["path"]
 setattr(Artifact, "path", _AsPath())  # noqa: B010  mypy would take it for the field's type
 
 
+def _text(path: str | Path) -> str:
+    where = os.fspath(path)
+    if not isinstance(where, str):
+        raise TypeError(f"path: expected a text or a Path, found {type(where).__name__}")
+    return where
+
+
 def _container(format_: Format) -> Container:
     return cast("Container", import_module(f"edgemm.artifact.containers.{_CONTAINERS[format_]}"))
 
@@ -117,9 +124,7 @@ def read_artifact(path: str | Path, *, sha256: str = "") -> Artifact:
         CardError: the card inside is invalid.
         UnsupportedVersion: the file was made for a newer edgemm.
     """
-    where = os.fspath(path)
-    if not isinstance(where, str):
-        raise TypeError(f"path: expected a text or a Path, found {type(where).__name__}")
+    where = _text(path)
     data = _read(where)
     if sha256:
         require_hash(where, sha256_hex(data), sha256)
@@ -138,7 +143,7 @@ def read_artifact(path: str | Path, *, sha256: str = "") -> Artifact:
 def is_bundle(path: str | Path) -> bool:
     """The name leads to a folder, or is that of a ZIP: not of a model file. A .tflite may have a ZIP at its end, and
     is none."""
-    return os.path.splitext(os.fspath(path).rstrip(os.sep))[1].lower() == ".zip" or os.path.isdir(path)
+    return os.path.splitext(_text(path).rstrip(os.sep))[1].lower() == ".zip" or os.path.isdir(path)
 
 
 def require_hash(where: object, found: str, expected: str) -> None:

@@ -16,6 +16,7 @@ from needs import needs
 from edgemm.artifact import Artifact, read_artifact, replace_card, write_artifact
 from edgemm.artifact.containers import onnx_metadata, wire, zip_tail
 from edgemm.artifact.containers.contents import Contents
+from edgemm.artifact.file import is_bundle
 from edgemm.artifact.goldens import Goldens
 from edgemm.card import ModelCard
 from edgemm.errors import ArtifactError, CardError, DamagedArtifact, InputError, UnsupportedVersion
@@ -394,3 +395,5 @@ def test_the_path_is_a_path_however_it_was_given(tmp_path: Path) -> None:
         assert pickle.loads(pickle.dumps(found)).path == model
     with pytest.raises(TypeError, match="found bytes"):
         read_artifact(bytes(model))  # type: ignore[arg-type]
+    with pytest.raises(TypeError, match="found bytes"):
+        is_bundle(bytes(model))  # type: ignore[arg-type]
