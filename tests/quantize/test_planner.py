@@ -12,6 +12,7 @@ import pytest
 
 from edgemm.errors import CalibrationError, ConversionError, InputError, UnsupportedOperator
 from edgemm.quantize import Calibration, Plan, Precision, Range, calibrate, check_plan, make_plan
+from edgemm.quantize.declared import declare
 from edgemm.quantize.grid import asymmetric
 from edgemm.quantize.target import TARGETS, Target, target
 
@@ -148,6 +149,29 @@ def test_what_a_pool_picks_from_a_relu_ends_there_too(build: Make) -> None:
     plan = planned(model, ANY_GRIDS, a=(0.0, 3.0), p=(0.0, 3.0), b=(-1.0, 0.5), c=(-1.0, 3.0))
     assert [plan.activations[name].zero_point for name in "ap"] == [-128, -128]
     assert plan.activations["c"].same_as(asymmetric(Range(-1.0, 3.0)))
+
+
+PICKED = """graph (float[1, 2] x, float[1, 2] z, float[1, 2] v) => (float[1, 4] y, float[1, 2] k) {
+    [left] a = Relu (x) [beside] b = LeakyRelu (z) [most] m = Max (b, a) [other] d = LeakyRelu (v)
+    [join] c = Concat <axis = 1> (a, d) [end] y = LeakyRelu (c) [last] k = LeakyRelu (m) }"""
+
+
+@pytest.mark.parametrize(("low", "shared"), [(0.0, False), (-2.0, True)])
+def test_what_shares_the_grid_of_a_relu_ends_where_it_does_unless_it_reaches_below(
+    build: Make, low: float, shared: bool
+) -> None:
+    ranges = {"a": (0.0, 3.0), "b": (low, 1.0), "m": (0.0, 3.0), "d": (-1.0, 0.5), "c": (-1.0, 3.0)}
+    plan = planned(build(PICKED), ANY_GRIDS, **ranges)
+    assert plan.activations["a"].same_as(plan.activations["c"]) is shared
+    assert plan.activations["a"].same_as(plan.activations["b"])
+
+
+def test_a_grid_of_the_source_stays_beside_a_concat_of_any_grids(build: Make) -> None:
+    model = build(CONCAT.replace("{other}", "LeakyRelu"))
+    (value,) = (value for node in model.graph for value in node.outputs if value.name == "b")
+    declare(value, 0.01, 20, (-128, 127))
+    plan = planned(model, ANY_GRIDS, a=(0.0, 3.0), b=(-1.0, 0.5), c=(-1.0, 3.0))
+    assert (plan.activations["b"].scalar, plan.activations["b"].zero_point) == (pytest.approx(0.01), 20)
 
 
 def test_prescribed_grids_stay_beside_a_concat_of_any_grids(build: Make) -> None:

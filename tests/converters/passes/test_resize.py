@@ -126,3 +126,10 @@ def test_scales_that_all_multiply_alike_stay(build: Any, canonical: Any) -> None
     text = ROUNDED.format('Resize<mode="linear">(a, , f)')
     (node,) = resizes(canonical(build(text, f=factors(0.51, 1.5))))
     assert node.inputs[2] is not None
+
+
+def test_a_crop_keeps_its_scales(build: Any, canonical: Any) -> None:
+    operator = 'Resize<mode="linear", coordinate_transformation_mode="tf_crop_and_resize">(a, roi, f)'
+    roi = np.array([0, 0, 0.1, 0.1, 1, 1, 0.6, 0.6], np.float32)
+    model = canonical(build(ROUNDED.format(operator), f=factors(0.7, 0.7), roi=roi))
+    assert [value is not None for value in resizes(model)[0].inputs] == [True, True, True]
