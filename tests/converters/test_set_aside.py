@@ -81,14 +81,28 @@ def test_what_both_have_stays_where_it_is() -> None:
     assert held(model, "w0") is held(other, "w0")
 
 
-def test_what_the_other_has_a_view_of_stays() -> None:
+@pytest.mark.parametrize("side", ["source", "other", "both"])
+def test_what_one_has_as_a_view_of_what_the_other_has_stays(side: str) -> None:
+    """Nothing would be let go of."""
     model = network()
     other = model.clone()
-    value = other.graph.initializers["w1"]
-    assert value.const_value is not None
-    value.const_value = ir.Tensor(value.const_value.numpy().T, name="w1")
+    for graph, name in ((model, "source"), (other, "other")):
+        value = graph.graph.initializers["w1"]
+        assert value.const_value is not None
+        if side in (name, "both"):
+            value.const_value = ir.Tensor(value.const_value.numpy().T, name="w1")
     assert set_aside(model, other) == 0
     assert isinstance(model.graph.initializers["w1"].const_value, ir.Tensor)
+
+
+def test_what_only_cycles_hold_is_let_go_of_too() -> None:
+    model = network()
+    gone = weakref.ref(held(model, "w1"))
+    knot: list[object] = [held(model, "w1")]
+    knot.append(knot)
+    del knot
+    set_aside(model, with_other(model, "w1"))
+    assert gone() is None
 
 
 @pytest.mark.parametrize("transposed", [False, True])
