@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import onnx
@@ -37,7 +38,10 @@ def classes(tmp_path: Path) -> Path:
 def test_they_are_compared_as_classes(classes: Path, with_data: bool, suffix: str, tmp_path: Path) -> None:
     draw = np.random.default_rng(1)
     data = [draw.standard_normal((1, 3, 16, 16)).astype(np.float32) for _ in range(16)] if with_data else None
-    done = convert(classes, output=tmp_path / f"y.{suffix}", calibrate=data, gate="off", repair="off")
+    scheme: Any = "static" if with_data else "dynamic"
+    done = convert(
+        classes, output=tmp_path / f"y.{suffix}", calibrate=data, gate="off", repair="off", scheme=scheme
+    )
     (one,) = done.fidelity.outputs
     assert one.top1_agreement is not None
     assert 0.9 < one.top1_agreement < 1.0
