@@ -99,8 +99,14 @@ def test_bad_calibration_data_is_a_fault_of_the_input(tmp_path: Path) -> None:
 def test_int8_inputs_that_cannot_be_are_told(
     suffix: str, calibrate: Path | None, told: bool, tmp_path: Path
 ) -> None:
+    scheme: Any = "dynamic" if calibrate is None else "static"
     done = convert(
-        SOURCE, output=tmp_path / f"a.{suffix}", calibrate=calibrate, settings=Settings(io="int8"), gate="off"
+        SOURCE,
+        output=tmp_path / f"a.{suffix}",
+        calibrate=calibrate,
+        settings=Settings(io="int8"),
+        gate="off",
+        scheme=scheme,
     )
     assert any("io (--io) int8 has no effect" in note for note in done.notes) is told
     if not told:
