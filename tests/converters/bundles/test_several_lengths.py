@@ -40,7 +40,7 @@ def source(tmp_path_factory: pytest.TempPathFactory) -> Path:
 @pytest.fixture(scope="module")
 def converted(source: Path, tmp_path_factory: pytest.TempPathFactory) -> BundleConversion:
     output = tmp_path_factory.mktemp("made") / "x.zip"
-    return convert_bundle(source, output=output, calibrate=TEXTS, lengths=LENGTHS)
+    return convert_bundle(source, output=output, calibrate=TEXTS, lengths=LENGTHS, scheme="static")
 
 
 @contextmanager
@@ -85,7 +85,7 @@ def test_each_length_writes_what_the_network_writes(converted: BundleConversion)
 
 def test_weights_are_stored_once(source: Path, converted: BundleConversion, tmp_path: Path) -> None:
     alone = convert_bundle(
-        source, output=tmp_path / "x.zip", calibrate=TEXTS, lengths={"encoder.ids": (1, 8)}
+        source, output=tmp_path / "x.zip", calibrate=TEXTS, lengths={"encoder.ids": (1, 8)}, scheme="static"
     )
     from edgemm.converters.tflite.schema import schema
 
