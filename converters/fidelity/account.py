@@ -12,6 +12,8 @@ from edgemm.errors import FidelityMissed
 
 MAX_PARTS = 16
 """Parts of one output that are recorded: the worst ones."""
+LITTLE_DB = 20.0
+"""Below that, an output says little of what the source says."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,6 +63,11 @@ class OutputFidelity:
         return min(shares, default=None)
 
     @property
+    def judged_in_steps(self) -> bool:
+        """It holds scores in 0..1, of which errors below a step of 8 bits were left out: see `parts`."""
+        return any(not each.indices for each in self.parts)
+
+    @property
     def worst_db(self) -> float:
         """Of the worst part; of the whole where it has none."""
         return min((each.snr_db for each in self.parts), default=self.snr_db)
@@ -105,8 +112,9 @@ class Fidelity:
     @property
     def notes(self) -> tuple[str, ...]:
         """What the task's gate measured; and remarks on outputs that are infinite or NaN, in the source too, or so that
-        nothing was measured, and on those that were one value everywhere."""
-        return (*(each.sentence for each in self.task if each.holds), *self._infinite, *self._constant)
+        nothing was measured, on those that were one value everywhere, and on scores that are lost in a step."""
+        held = (each.sentence for each in self.task if each.holds)
+        return (*held, *self._infinite, *self._constant, *self._lost_in_a_step)
 
     @property
     def _infinite(self) -> tuple[str, ...]:
@@ -126,6 +134,15 @@ class Fidelity:
             "any other answer. Give data on which it answers more (--evaluate)"
             for each in self.outputs
             if each.constant
+        )
+
+    @property
+    def _lost_in_a_step(self) -> tuple[str, ...]:
+        return tuple(
+            f"output {each.name!r}: scores from 0 to 1, judged without errors below a step of 1/256; with these it keeps "
+            f"{each.snr_db:.1f} dB, so that its small values say little. Where they matter, --scheme dynamic keeps them"
+            for each in self.outputs
+            if each.judged_in_steps and each.snr_db < LITTLE_DB
         )
 
     def to_json(self) -> dict[str, Any]:

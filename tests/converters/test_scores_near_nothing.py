@@ -42,3 +42,21 @@ def test_numbers_of_any_size_do_not(tmp_path: Path) -> None:
     source = flag(tmp_path / "source.onnx", -60.0, "Exp")
     with pytest.raises(FidelityMissed):
         convert(source, output=tmp_path / "made.onnx", scheme="dynamic", repair="off")
+
+
+@pytest.mark.parametrize(("shift", "told"), [(-11.0, True), (0.0, False)])
+def test_scores_that_are_lost_in_a_step_are_told(shift: float, told: bool, tmp_path: Path) -> None:
+    source = flag(tmp_path / "source.onnx", shift, "Sigmoid")
+    model = onnx.load(source)
+    weights = (
+        np.random.default_rng(1).normal(0, 0.1, (64, 1)).astype(np.float32)
+    )  # scores of 0 to 0.0001, or all
+    model.graph.initializer[0].CopyFrom(numpy_helper.from_array(weights, "w"))
+    onnx.save(model, source)
+    random = np.random.default_rng(2)
+    data = [random.normal(0, 1, (1, 64)).astype(np.float32) for _ in range(64)]
+    done = convert(source, output=tmp_path / "made.tflite", scheme="static", calibrate=data)
+    (one,) = done.fidelity.outputs
+    assert any("below a step of 1/256" in note for note in done.notes) is told
+    assert (one.snr_db < 5) is told
+    assert one.worst_db > 20
