@@ -139,8 +139,9 @@ class Fidelity:
     @property
     def _lost_in_a_step(self) -> tuple[str, ...]:
         return tuple(
-            f"output {each.name!r}: scores from 0 to 1, judged without errors below a step of 1/256; with these it keeps "
-            f"{each.snr_db:.1f} dB, so that its small values say little. Where they matter, --scheme dynamic keeps them"
+            f"output {each.name!r}: scores from 0 to 1, judged without errors below a step of 1/256; with these it "
+            f"keeps {each.snr_db:.1f} dB, so that its small values say little. Where they matter, --scheme dynamic "
+            "keeps more of them"
             for each in self.outputs
             if each.judged_in_steps and each.snr_db < LITTLE_DB
         )

@@ -130,7 +130,8 @@ def tell_choice(work: Work) -> None:
         cost = work.prices.cost(work.prepared.model, work.plan).total_us
         made = Estimate(work.plan.scheme, cost, len(work.written.payload), work.prices.format)
         work.candidates = (_taken(work, made, "it holds the gate, and the other did not"), *work.candidates)
-    if work.options.settings.io == "int8" and work.plan.scheme not in INTEGER:
+    floats = work.plan.scheme not in INTEGER or (work.plan.scheme == "mixed" and work.prices.format == "onnx")
+    if work.options.settings.io == "int8" and floats:
         work.notes.append(NO_INTEGERS.format(work.plan.scheme))
     if work.options.scheme != "auto" or (len(work.forms) < 2 and work.plan.scheme != "float"):
         return

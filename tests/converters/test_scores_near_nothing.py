@@ -60,3 +60,5 @@ def test_scores_that_are_lost_in_a_step_are_told(shift: float, told: bool, tmp_p
     assert any("below a step of 1/256" in note for note in done.notes) is told
     assert (one.snr_db < 5) is told
     assert one.worst_db > 20
+    other = convert(source, output=tmp_path / "other.tflite", scheme="dynamic")
+    assert other.fidelity.outputs[0].snr_db > 25
