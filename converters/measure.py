@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
@@ -102,6 +103,7 @@ def run_float_file(
     bare, how = replace(file, payload=b""), _how(file, emulate)
     if format_ == "onnx" and how == "device" and len(file.payload) >= COPIED_BYTES:
         parcel, how = Parcel(beside(file.payload)), "optimized"
+        gc.collect()  # what read the file lies in cycles, and would hold all of it
     else:
         parcel = Parcel(file.payload)
     del file
