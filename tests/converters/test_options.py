@@ -93,13 +93,16 @@ def test_bad_calibration_data_is_a_fault_of_the_input(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize(
-    ("suffix", "calibrate", "told"),
-    [("onnx", None, True), ("tflite", None, True), ("tflite", PICTURES, False)],
+    ("suffix", "scheme", "told"),
+    [
+        ("onnx", "dynamic", True),
+        ("tflite", "dynamic", True),
+        ("tflite", "static", False),
+        ("onnx", "mixed", True),
+    ],
 )
-def test_int8_inputs_that_cannot_be_are_told(
-    suffix: str, calibrate: Path | None, told: bool, tmp_path: Path
-) -> None:
-    scheme: Any = "dynamic" if calibrate is None else "static"
+def test_int8_inputs_that_cannot_be_are_told(suffix: str, scheme: Any, told: bool, tmp_path: Path) -> None:
+    calibrate = None if scheme == "dynamic" else PICTURES
     done = convert(
         SOURCE,
         output=tmp_path / f"a.{suffix}",
