@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from statistics import median
 from typing import Any, Literal
 
-from edgemm.quantize.choice import Estimate
+from edgemm.quantize.choice import Estimate, in_order
 
 
 @dataclass(frozen=True, slots=True)
@@ -124,20 +124,18 @@ def checked(rows: list[Row]) -> Iterator[tuple[str, bool]]:
 
 
 def predicted(rows: list[Row], format_: str) -> tuple[str, bool]:
-    """Is the form that costs least by the table the one that is fastest here, each form's file in the same turns?
-
-    Costs as `auto` counts them: those of a mixed form, which was searched for in the predictions, a little more.
-    """
+    """Is the form that `auto` puts first, by costs and sizes alone, the one that is fastest here, each form's file in
+    the same turns?"""
     asked, right, missed = 0, 0, []
     for row in rows:
         told = row["made"].get(f"auto.{format_}", {}).get("candidates", [])
-        known = [Estimate(each["form"], each["predicted_us"], 0, format_) for each in told]
-        forms = {each.form: each.counted_us for each in known if ms(row, f"{each.form}.{format_}")}
+        known = [Estimate(each["form"], each["predicted_us"], each["size_bytes"], format_) for each in told]
+        forms = [each for each in known if ms(row, f"{each.form}.{format_}")]
         if len(forms) < 2:
             continue
         asked += 1
-        chosen = min(forms, key=lambda form: forms[form])
-        over_best = over(f"{chosen}.{format_}", *(f"{form}.{format_}" for form in forms))(row) or 0.0
+        chosen = in_order(forms)[0].form
+        over_best = over(f"{chosen}.{format_}", *(f"{each.form}.{format_}" for each in forms))(row) or 0.0
         right += over_best <= ALIKE
         if over_best > ALIKE:
             missed.append((over_best, f"{row['name']} {chosen} {over_best:.2f}"))

@@ -81,7 +81,7 @@ def test_what_was_not_measured_is_not_held() -> None:
 
 def weighed(row: dict[str, Any], *forms: tuple[str, float, float]) -> dict[str, Any]:
     """Form, predicted and measured time."""
-    told = [{"form": form, "predicted_us": us} for form, us, _ in forms]
+    told = [{"form": form, "predicted_us": 1000 * us, "size_bytes": 1 << 20} for form, us, _ in forms]
     row["made"]["auto.onnx"]["candidates"] = told
     row["files"] |= {f"{form}.onnx": {"ms": ms, "db": 40.0, "bytes": 10} for form, _, ms in forms}
     return row
