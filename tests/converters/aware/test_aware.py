@@ -128,8 +128,9 @@ def test_untrained_it_is_the_plain_conversion(suffix: str, tmp_path: Path) -> No
     module, shape = network("depthwise")
     ours = made.convert(tmp_path / f"ours.{suffix}", evaluate=data)
     plain = convert(
-        module, (torch.zeros(shape),), output=tmp_path / f"plain.{suffix}", calibrate=data[:16], evaluate=data
-    )
+        module, (torch.zeros(shape),), output=tmp_path / f"plain.{suffix}", scheme="static", calibrate=data[:16],
+        evaluate=data,
+    )  # fmt: skip
     assert ours.fidelity.outputs[0].snr_db == pytest.approx(plain.fidelity.outputs[0].snr_db, abs=0.5)
     _says_nothing_of_training(ours)
 
