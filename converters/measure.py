@@ -101,12 +101,14 @@ def run_float_file(
 
     file = write_plan(model, make_plan(model, None, scheme="float"), format_, settings)
     bare, how = replace(file, payload=b""), _how(file, emulate)
-    if format_ == "onnx" and how == "device" and len(file.payload) >= COPIED_BYTES:
+    large = len(file.payload) >= COPIED_BYTES
+    if format_ == "onnx" and how == "device" and large:
         parcel, how = Parcel(beside(file.payload)), "optimized"
-        gc.collect()  # what read the file lies in cycles, and would hold all of it
     else:
         parcel = Parcel(file.payload)
     del file
+    if large:
+        gc.collect()  # what wrote and read the file lies in cycles, and would hold all of it
     with opened(parcel, format_, how) as session:
         return _answers(session, bare, samples, timed=timed)
 

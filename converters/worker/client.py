@@ -309,7 +309,8 @@ def opened(
     elif isinstance(payload, Parcel):
         process, _, _ = _asked({"close": True})  # a worker that is there: nothing can be sent twice
         try:
-            content, _ = process.ask(question, file=payload)
+            process.ask({**question, "waits": True}, file=payload)
+            content, _ = process.ask({"arrived": True})  # opened once the file is there alone
         except BaseException:
             _give(process)
             raise

@@ -66,8 +66,12 @@ def receive(pipe: Connection) -> tuple[Content, list[Array], bytes]:
 
 
 def _pieces(pipe: Connection, size: int) -> io.BytesIO:
-    """So many bytes; nothing is sent for none."""
+    """So many bytes; nothing is sent for none. Room for all of them at once: what grows may be copied as a whole."""
     found = io.BytesIO()
+    if size:
+        found.seek(size - 1)
+        found.write(b"\0")
+        found.seek(0)
     while found.tell() < size:
         found.write(pipe.recv_bytes())
     return found
