@@ -18,7 +18,8 @@ from typing import Any, ClassVar
 
 from edgemm.card import reader
 from edgemm.card.drivers import driver_names, find_driver
-from edgemm.card.model_card import ModelCard, check_hash, section_to_dict
+from edgemm.card.model_card import ModelCard, section_to_dict
+from edgemm.card.rules import check_hash
 from edgemm.card.tasks import task_names
 from edgemm.choices import hint, near
 from edgemm.errors import CardError, UnsupportedVersion

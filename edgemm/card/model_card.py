@@ -28,7 +28,6 @@ Family = Literal["CNN", "RNN", "Transformer", "GAN", ""]
 Modality = Literal["image", "audio", "text", "points", "tensor"]
 Role = Literal["", "ids", "mask", "types"]
 StateKind = Literal["replace", "grow", "first-run"]
-_HEXADECIMAL = frozenset("0123456789abcdef")
 
 
 @dataclass(frozen=True, slots=True)
@@ -208,9 +207,9 @@ class ModelCard:
                 f"{hint(self.task, task_names())}"
             )
         for key in ("payload_sha256", "source_sha256"):
-            check_hash(getattr(self, key), f"card.{key}")
+            rules.check_hash(getattr(self, key), f"card.{key}")
         for index, each in enumerate(self.history):
-            check_hash(each.source_sha256, f"card.history[{index}].source_sha256")
+            rules.check_hash(each.source_sha256, f"card.history[{index}].source_sha256")
         for index, output in enumerate(self.outputs):
             rules.check_shape(output.shape, f"card.outputs[{index}].shape")
         for index, entry in enumerate(self.inputs):
@@ -235,16 +234,6 @@ class ModelCard:
     def after(self, step: str, details: Mapping[str, Any], source_sha256: str = "") -> ModelCard:
         """A copy whose history has one step more."""
         return replace(self, history=(*self.history, HistoryStep(step, dict(details), source_sha256)))
-
-
-def check_hash(text: str, key: str) -> None:
-    """Returns where a text is empty, or a SHA-256.
-
-    Raises:
-        CardError: it is something else.
-    """
-    if text and (len(text) != 64 or not _HEXADECIMAL.issuperset(text)):
-        raise CardError(f"{key}: expected 64 hexadecimal digits, found {text[:80]!r}")
 
 
 def _check_latent(entry: InputCard, path: str) -> None:

@@ -12,6 +12,7 @@ from typing import Any
 from edgemm.card.recipes import MAX_SAMPLES, AudioRecipe, ImageRecipe
 from edgemm.errors import CardError
 
+_HEXADECIMAL = frozenset("0123456789abcdef")
 Bounds = tuple[float, float]
 """Smallest and largest."""
 
@@ -51,6 +52,16 @@ def check_recipes(image: ImageRecipe | None, audio: AudioRecipe | None, path: st
         _check_scaling(image, f"{path}.image", 1 if image.color == "gray" else 3)
     if audio is not None:
         _check_audio(audio, f"{path}.audio")
+
+
+def check_hash(text: str, key: str) -> None:
+    """Returns where a text is empty, or a SHA-256.
+
+    Raises:
+        CardError: it is something else.
+    """
+    if text and (len(text) != 64 or not _HEXADECIMAL.issuperset(text)):
+        raise CardError(f"{key}: expected 64 hexadecimal digits, found {text[:80]!r}")
 
 
 def check_shape(shape: tuple[int, ...], path: str) -> None:

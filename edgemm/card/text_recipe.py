@@ -9,6 +9,7 @@ import re
 from collections.abc import Mapping
 from typing import Any, ClassVar, Literal
 
+from edgemm.card.rules import check_hash
 from edgemm.errors import CardError
 from edgemm.frozen import dataclass, field
 
@@ -17,7 +18,6 @@ MAX_TOKENS = 1 << 16
 MAX_ID = (1 << 31) - 1
 _NAME = r"[A-Za-z0-9_][A-Za-z0-9._-]{0,99}"
 """Of a vocabulary's file: a plain name, never a path."""
-_HASH = "([0-9a-f]{64})?"
 
 
 @dataclass(frozen=True, slots=True)
@@ -104,8 +104,7 @@ def check_text(recipe: TextRecipe, path: str) -> None:
             f"{path}.vocabulary: expected the plain name of a file, such as tokenizer.json, found "
             f"{recipe.vocabulary[:80]!r}. Put the file beside the card"
         )
-    if not re.fullmatch(_HASH, recipe.sha256):
-        raise CardError(f"{path}.sha256: expected 64 hexadecimal digits, found {recipe.sha256[:80]!r}")
+    check_hash(recipe.sha256, f"{path}.sha256")
     plain = TextRecipe()
     for key in _SPECIAL if recipe.tokenizer in _COMPLETE else ():
         if getattr(recipe, key) != getattr(plain, key):
