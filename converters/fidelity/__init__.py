@@ -18,12 +18,12 @@ comparison.py   the comparison that uses all of these
 float_check.py  how far a float file may be from its source
 """
 
-from edgemm.converters.fidelity.account import Fidelity, OutputFidelity
+from edgemm.converters.fidelity.account import MIN_SNR_DB, Fidelity, OutputFidelity
 from edgemm.converters.fidelity.agreement import top1_agreement
 from edgemm.converters.fidelity.comparison import compare, stack
 from edgemm.converters.fidelity.decibels import snr_db
 from edgemm.converters.fidelity.float_check import MAX_FLOAT_ERROR, float_tolerance, worst_error
-from edgemm.converters.fidelity.gate import MIN_SNR_DB, Gate
+from edgemm.converters.fidelity.gate import Gate
 from edgemm.converters.fidelity.held_out import HeldOut, evaluation_part, held_out
 from edgemm.converters.fidelity.parts import PartFidelity
 from edgemm.converters.fidelity.role import Role, parts_of, roles_of

@@ -12,7 +12,7 @@ from edgemm.errors import FidelityMissed
 
 MAX_PARTS = 16
 """Parts of one output that are recorded: the worst ones."""
-LITTLE_DB = 20.0
+MIN_SNR_DB = 20.0
 """Below that, an output says little of what the source says."""
 
 
@@ -143,7 +143,7 @@ class Fidelity:
             f"keeps {each.snr_db:.1f} dB, so that its small values say little. Where they matter, --scheme dynamic "
             "keeps more of them"
             for each in self.outputs
-            if each.judged_in_steps and each.snr_db < LITTLE_DB
+            if each.judged_in_steps and each.snr_db < MIN_SNR_DB
         )
 
     def to_json(self) -> dict[str, Any]:

@@ -4,10 +4,9 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from edgemm.converters.fidelity.account import OutputFidelity
+from edgemm.converters.fidelity.account import MIN_SNR_DB, OutputFidelity
 from edgemm.errors import InputError
 
-MIN_SNR_DB = 20.0
 MAX_DB = 200.0
 """What "no difference" counts as."""
 

@@ -115,10 +115,9 @@ def back_to(work: Work, form: Form) -> None:
 
 def tell_choice(work: Work) -> None:
     """The candidates, and a sentence about the one that was taken."""
-    sizes = {form.name: _size(work, form) for form in work.forms}
     known = [
-        Estimate(form.name, _cost(work, form).total_us, size, work.prices.format)
-        for form, size in zip(work.forms, sizes.values(), strict=True)
+        Estimate(form.name, _cost(work, form).total_us, _size(work, form), work.prices.format)
+        for form in work.forms
     ]
     chosen = next((each for each in known if each.form == work.plan.scheme), None)
     reason = "" if chosen is None else said(chosen, known, _missed(work), work.options.prefer)
@@ -130,7 +129,7 @@ def tell_choice(work: Work) -> None:
         cost = work.prices.cost(work.prepared.model, work.plan).total_us
         made = Estimate(work.plan.scheme, cost, len(work.written.payload), work.prices.format)
         work.candidates = (_taken(work, made, "it holds the gate, and the other did not"), *work.candidates)
-    floats = work.plan.scheme not in INTEGER or (work.plan.scheme == "mixed" and work.prices.format == "onnx")
+    floats = work.plan.scheme not in INTEGER or (work.plan.scheme == "mixed" and work.prices.float_ends)
     if work.options.settings.io == "int8" and floats:
         work.notes.append(NO_INTEGERS.format(work.plan.scheme))
     if work.options.scheme != "auto" or (len(work.forms) < 2 and work.plan.scheme != "float"):

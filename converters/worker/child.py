@@ -113,8 +113,7 @@ def main() -> int:
                 send(pipe, {}, _evaluated(file))
                 continue
             if "waits" in question:  # whoever sent it lets go of it first
-                current, arrived = None, ({**question}, arrays, file)
-                del arrived[0]["waits"]
+                current, arrived = None, (question, arrays, file)
                 arrays, file = [], b""
                 send(pipe, {})
                 continue
