@@ -24,12 +24,17 @@ def candidate_rows(candidates: Sequence[Candidate]) -> list[tuple[str, ...]]:
             f"{'> ' if each.chosen else '  '}{each.form}",
             milliseconds(each.predicted_us / 1000.0),
             "-" if each.latency is None else milliseconds(each.latency.median_ms),
-            f"{'about ' if each.size_is_estimated else ''}{size(each.size_bytes)}",
+            told_size(each),
             "-" if each.fidelity is None else f"{each.fidelity.worst_db:.1f} dB",
             excerpt(each.why, MOST),
         )
         for each in candidates
     ]
+
+
+def told_size(candidate: Candidate) -> str:
+    """ "112.2 kB"; "about 112.2 kB" where it is an estimate."""
+    return f"{'about ' if candidate.size_is_estimated else ''}{size(candidate.size_bytes)}"
 
 
 def milliseconds(value: float) -> str:

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any
 
 from edgemm import atomic
 from edgemm.cli.answer import answer
+from edgemm.cli.candidates import told_size
 from edgemm.cli.convert_charts import EXACT_DB, Bar, Dot, forms, layers, share_bars
 from edgemm.cli.demo.report import Section, page, paragraph, picture, preformatted, table
 from edgemm.cli.next_steps import next_steps
@@ -172,7 +173,7 @@ def _forms(done: Conversion) -> str:
             f"{each.form}{' (chosen)' if each.chosen else ''}",
             f"{each.predicted_us / 1000:.3g} ms",
             "-" if each.latency is None else f"{each.latency.median_ms:.3g} ms",
-            f"{'about ' if each.size_is_estimated else ''}{size(each.size_bytes)}",
+            told_size(each),
             "-" if (kept := _kept(each)) is None else _decibels(kept),
             {True: "held", False: "!missed", None: "-" if each.form == "float" else "not tried"}[each.held],
             each.why,
